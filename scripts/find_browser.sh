@@ -1,0 +1,26 @@
+#!/bin/sh
+# Print the path of a Chromium for the browser tests; install one where that is possible; else say what to install.
+set -u
+python="$(dirname "$0")/../.venv/bin/python"
+
+on_path() {
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" && return 0
+  done
+  return 1
+}
+
+playwrights_own() {
+  path="$("$python" -c 'from playwright.sync_api import sync_playwright as s
+with s() as p: print(p.chromium.executable_path)' 2>/dev/null)" && [ -x "$path" ] && echo "$path"
+}
+
+on_path && exit 0
+playwrights_own && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      chromium fonts-dejavu-core; } >&2
+  on_path && exit 0
+fi
+echo "No Chromium found: install one (apt-get install chromium, or $python -m playwright install chromium)." >&2
+exit 1

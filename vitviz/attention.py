@@ -1,0 +1,53 @@
+"""What the attention of a whole model is like: how far it reaches, and how spread out it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .trace import Trace
+
+
+@dataclass(frozen=True)
+class HeadStatistics:
+    """Two numbers for every head.
+
+    Attributes:
+        distance: mean attention distance, float32 [layer, head], pixels of the model's input.
+        entropy: mean entropy of the rows, float32 [layer, head], bits; from 0 (one token) to log2(tokens) (all alike).
+    """
+
+    distance: np.ndarray
+    entropy: np.ndarray
+
+
+def head_statistics(trace: Trace) -> HeadStatistics:
+    """Mean attention distance and entropy of every head, averaged over the queries that are patches.
+
+    The distance is that of ViT (Dosovitskiy et al. 2021, section 4.5 and appendix D.7, figure 11): how far apart query
+    and key patch are, centre to centre, weighted with attention. What goes to prefix tokens, which have no place, is
+    left out and the rest is scaled to 1. The entropy is that of the whole row, prefix tokens included.
+
+    Works on one layer's matrices at a time: heads x tokens x tokens float32 numbers of memory.
+    """
+    apart = torch.from_numpy(patch_distances(trace.grid, trace.config.patch))
+    distance, entropy = [], []
+    for layer in range(trace.layers):
+        weights = torch.from_numpy(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
+        among_patches = weights[..., trace.prefix :]
+        travelled = torch.einsum("hqk,qk->hq", among_patches, apart)
+        distance.append((travelled / among_patches.sum(dim=-1)).mean(dim=-1))
+        entropy.append(row_entropy(weights).mean(dim=-1))
+    return HeadStatistics(torch.stack(distance).numpy(), torch.stack(entropy).numpy())
+
+
+def row_entropy(weights: torch.Tensor) -> torch.Tensor:
+    """Entropy of the last axis, -sum w log2 w, in bits; 0 log 0 counts as 0."""
+    return torch.special.entr(weights).sum(dim=-1) / np.log(2)
+
+
+def patch_distances(grid: tuple[int, int], patch: int) -> np.ndarray:
+    """Distances between the centres of all patches, float32 [patch, patch], pixels of the model's input."""
+    rows, columns = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
+    down, across = (np.subtract.outer(axis, axis) for axis in (rows, columns))
+    return (np.hypot(down, across) * patch).astype(np.float32)

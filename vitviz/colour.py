@@ -1,0 +1,83 @@
+"""Weights to colours, and colours onto pictures. The explorer in the browser follows the same rules."""
+
+from functools import cache
+
+import numpy as np
+from PIL import Image
+from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
+
+from .view import Scale
+
+# One colour for each role, in pictures, charts and text alike; readable on light and dark.
+QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
+NEUTRAL = "#8b8d98"
+
+UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
+
+
+def tone(weights: np.ndarray, scale: Scale, tokens: int, largest: float | None = None) -> np.ndarray:
+    """Where weights stand on a colour map.
+
+    Args:
+        weights: attention weights, any shape.
+        scale: `"share"`: of the largest weight shown, 0 to 1; `"raw"`: the weight itself, 0 to 1;
+            `"uniform"`: log2(weight x tokens) from -5 to 5, the middle is what a uniform row would give.
+        tokens: how many tokens a row has.
+        largest: what `"share"` divides by; the largest of `weights` if None.
+
+    Returns:
+        float [shape of weights], 0 to 1.
+    """
+    if scale == "raw":
+        return np.clip(weights, 0, 1)
+    if scale == "share":
+        largest = float(weights.max()) if largest is None else largest
+        return np.clip(weights / largest, 0, 1) if largest > 0 else np.zeros_like(weights)
+    with np.errstate(divide="ignore"):  # log2(0) is -inf, which clips to the bottom
+        return np.clip(np.log2(weights * tokens) / (2 * UNIFORM_RANGE) + 0.5, 0, 1)
+
+
+def ends(weights: np.ndarray, scale: Scale) -> tuple[str, str]:
+    """What the two ends of the colour bar mean, in words: `("0", "14.2 %")`."""
+    if scale == "raw":
+        return "0", "100 %"
+    if scale == "share":
+        return "0", percent(float(weights.max()))
+    return f"1/{2**UNIFORM_RANGE} × uniform", f"{2**UNIFORM_RANGE} × uniform"
+
+
+def percent(share: float) -> str:
+    """A share in words, with three digits that matter: `"14.2 %"`, `"0.38 %"`, `"0.0021 %"`."""
+    value = 100 * share
+    if value == 0:
+        return "0 %"
+    decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4)) if value < 10 else 1
+    return f"{value:.{decimals}f} %"
+
+
+@cache
+def colour_map(scale: Scale) -> np.ndarray:
+    """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle."""
+    stops = diverging.balance if scale == "uniform" else sequential.Magma
+    colours = sample_colorscale(list(stops), np.linspace(0, 1, 256).tolist())
+    table = np.array([unlabel_rgb(colour) for colour in colours]).round().astype(np.uint8)
+    table.flags.writeable = False
+    return table
+
+
+def paint(tones: np.ndarray, scale: Scale) -> np.ndarray:
+    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]."""
+    return colour_map(scale)[np.round(tones * 255).astype(np.uint8)]
+
+
+def overlay(picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: float = 0.65) -> Image.Image:
+    """Lay a map over a picture, each patch one flat colour.
+
+    Args:
+        picture: RGB.
+        tones: [rows, columns], 0 to 1.
+        scale: whose colours.
+        opacity: 0 shows the picture alone, 1 the map alone.
+    """
+    heat = Image.fromarray(paint(tones, scale)).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.blend(picture, heat, opacity)

@@ -1,0 +1,17 @@
+"""What can go wrong because of what a caller gave us: one plain sentence each, saying what to do."""
+
+
+class VitvizError(Exception):
+    """Anything that a caller of vitviz can do wrong. The message is fit to be shown to a visitor."""
+
+
+class ImageError(VitvizError):
+    """The image cannot be used: not an image, damaged, too large, or an impossible size or fit."""
+
+
+class ModelError(VitvizError):
+    """The model cannot be loaded, or cannot be represented exactly."""
+
+
+class HookError(VitvizError):
+    """A hook point was asked for that the forward pass never reached."""

@@ -1,0 +1,119 @@
+"""What a visitor takes home: the overlay with its caption burnt in, and the numbers with what they are."""
+
+import io
+import json
+import textwrap
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
+from .trace import Trace
+from .view import View, strongest_patch, token_words
+
+SCALE_WORDS = {
+    "share": "share of the strongest patch",
+    "raw": "weight, 0 to 1",
+    "uniform": "weight × tokens (1 = uniform), logarithmic",
+}
+
+
+def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
+    """What a picture or array shows: everything that is needed to make it again; indices count from 0."""
+    rows, columns = trace.grid
+    return {
+        "image": image_name,
+        "model": model_title,
+        "input": [columns * trace.config.patch, rows * trace.config.patch],
+        "fit": fit,
+        "grid": [rows, columns],
+        "prefix": list(trace.config.prefix_names),
+        "layer": view.layer,
+        "head": "mean" if view.head is None else view.head,
+        "token": view.token(trace),
+        "direction": view.direction,
+        "scale": view.scale,
+    }
+
+
+def caption(trace: Trace, view: View, about: dict) -> str:
+    """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
+    weights = view.weights(trace)
+    top = strongest_patch(trace, weights)
+    low, high = ends(weights[trace.prefix :], view.scale)
+    looks = "where it looks" if view.direction == "from" else "who looks at it"
+    width, height = about["input"]
+    return (
+        f"{view.words(trace)}: {looks}. Strongest: {token_words(trace, top)}, {percent(float(weights[top]))}. "
+        f"Colour: {SCALE_WORDS[view.scale]}, {low} to {high}. "
+        f"{about['model']}, {about['image']}, {width} × {height} px ({about['fit']}), counted from 1. vitviz."
+    )
+
+
+def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> bytes:
+    """The picture with the map on it, the query and the strongest patch framed, and the caption below.
+
+    Args:
+        trace: what is looked at.
+        view: which map.
+        picture: the photo with the aspect ratio of the model's input, RGB.
+        about: `metadata(...)`, also written into the file as JSON under the key `vitviz`.
+    """
+    weights = view.weights(trace)
+    patches = weights[trace.prefix :]
+    tones = tone(patches, view.scale, trace.token_count).reshape(trace.grid)
+    image = overlay(picture, tones, view.scale)
+    draw = ImageDraw.Draw(image)
+    for token, colour in ((strongest_patch(trace, weights), KEY), (view.token(trace), QUERY)):
+        if token >= trace.prefix:
+            draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
+    text = caption(trace, view, about)
+    info = PngInfo()
+    info.add_itxt("vitviz", json.dumps(about))
+    info.add_itxt("Description", text)
+    buffer = io.BytesIO()
+    _captioned(image, text, colour_map(view.scale)).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
+    """The numbers as a NumPy archive.
+
+    Holds `weights` (what the view shows, float32 [token]), `matrix` (the head's weights, float32 [query, key]) and
+    `metadata` (JSON text). Tokens count from 0, prefix tokens first.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, weights=view.weights(trace), matrix=view.matrix(trace), metadata=np.array(json.dumps(about))
+    )
+    return buffer.getvalue()
+
+
+def file_stem(view: View, about: dict) -> str:
+    """A file name without its ending: `"cat-L12-H4-token137"`."""
+    head = "mean" if view.head is None else f"H{view.head + 1}"
+    name = "".join(c if c.isalnum() else "-" for c in about["image"].rsplit(".", 1)[0])[:40].strip("-") or "image"
+    return f"{name}-L{view.layer + 1}-{head}-token{about['token']}"
+
+
+def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    rows, columns = trace.grid
+    row, column = divmod(token - trace.prefix, columns)
+    width, height = size[0] / columns, size[1] / rows
+    return column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1
+
+
+def _captioned(image: Image.Image, text: str, colours: np.ndarray) -> Image.Image:
+    """Put the colour bar and the caption on white below a picture; a narrow picture gets room for the words."""
+    width, margin, size = max(image.width, 480), 14, 17
+    font = ImageFont.load_default(size)
+    lines = textwrap.wrap(text, max(20, int((width - 2 * margin) / font.getlength("n"))))
+    bar = Image.fromarray(np.repeat(colours[None], 10, axis=0)).resize((width - 2 * margin, 10))
+    page = Image.new("RGB", (width, image.height + 3 * margin + 10 + len(lines) * (size + 6)), "white")
+    page.paste(image, ((width - image.width) // 2, 0))
+    page.paste(bar, (margin, image.height + margin))
+    draw = ImageDraw.Draw(page)
+    for i, line in enumerate(lines):
+        draw.text((margin, image.height + 2 * margin + 10 + i * (size + 6)), line, fill="#1d1a26", font=font)
+    return page

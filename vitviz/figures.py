@@ -1,0 +1,155 @@
+"""Arrays in, plotly figure out."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from .colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map, percent
+
+HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
+
+
+def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Figure:
+    """The weights of one view from the strongest to the weakest, with what a uniform row would give.
+
+    Args:
+        weights: [token].
+        names: what each token is called.
+        prefix: how many of the first tokens are not patches; they are marked.
+    """
+    order = np.argsort(-weights, kind="stable")
+    rank = np.arange(1, len(order) + 1)
+    figure = go.Figure()
+    for label, colour, size, chosen in (
+        ("patches", ATTENTION, 5, order >= prefix),
+        ("class token or register", KEY, 9, order < prefix),
+    ):
+        if chosen.any():
+            figure.add_scatter(
+                x=rank[chosen],
+                y=100 * weights[order[chosen]],
+                text=[names[token] for token in order[chosen]],
+                mode="markers",
+                marker={"color": colour, "size": size},
+                name=label,
+                hovertemplate="rank %{x}: %{text}<br>%{y:.3g} %<extra></extra>",
+            )
+    figure.add_hline(
+        y=100 / len(weights),
+        line={"color": NEUTRAL, "dash": "dot"},
+        annotation_text="even",
+        annotation_position="top left",
+    )
+    figure.update_xaxes(title="rank of the token", type="log")
+    figure.update_yaxes(title="weight, %", rangemode="tozero")
+    return _laid_out(figure)
+
+
+def matrix(weights: np.ndarray, prefix: int, marked: int | None, marks_column: bool) -> go.Figure:
+    """All weights of one head.
+
+    Args:
+        weights: [query, key].
+        prefix: how many of the first tokens are not patches; a line divides them from the patches.
+        marked: the token whose row (or column) is framed; None for none.
+        marks_column: frame the column and not the row.
+    """
+    tokens = len(weights)
+    top = max(float(np.quantile(weights, 0.995)), 1 / tokens)  # a few sinks would leave the rest black
+    scale = [[i / 255, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(colour_map("share").tolist())]
+    figure = go.Figure()
+    if tokens <= HOVERABLE:
+        figure.add_heatmap(
+            z=(100 * weights).astype(np.float32),
+            zmin=0,
+            zmax=100 * top,
+            colorscale=scale,
+            colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
+            hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
+        )
+    else:
+        tones = np.round(np.clip(weights / top, 0, 1) * 255).astype(np.uint8)
+        figure.add_image(z=colour_map("share")[tones], hoverinfo="skip")
+        figure.add_scatter(  # an image has no colour bar of its own
+            x=[None],
+            y=[None],
+            mode="markers",
+            marker={
+                "color": [0],
+                "cmin": 0,
+                "cmax": 100 * top,
+                "colorscale": scale,
+                "showscale": True,
+                "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
+            },
+            showlegend=False,
+        )
+    if prefix:
+        for line in ("add_hline", "add_vline"):
+            getattr(figure, line)(prefix - 0.5, line={"color": KEY, "width": 1})
+    if marked is not None:
+        across, along = (marked - 0.5, marked + 0.5), (-0.5, tokens - 0.5)
+        (x0, x1), (y0, y1) = (across, along) if marks_column else (along, across)
+        figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": QUERY, "width": 1.5})
+    figure.update_xaxes(title="key token", constrain="domain", range=[-0.5, tokens - 0.5], showgrid=False)
+    figure.update_yaxes(
+        title="query token", scaleanchor="x", constrain="domain", range=[tokens - 0.5, -0.5], showgrid=False
+    )
+    return _laid_out(figure)
+
+
+def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, top: float, top_name: str) -> go.Figure:
+    """One number for each head, over the layers.
+
+    Args:
+        values: [layer, head].
+        unit: what the number is, for the axis.
+        layer: the chosen layer.
+        head: the chosen head, which is marked; None marks the whole layer.
+        top: the largest value that is possible, drawn as a line.
+        top_name: what that line is.
+    """
+    layers, heads = values.shape
+    x, h = np.repeat(np.arange(layers), heads), np.tile(np.arange(heads), layers)
+    chosen = (x == layer) & ((h == head) | (head is None))
+    figure = go.Figure()
+    for label, mask, style in (
+        ("heads", ~chosen, {"color": NEUTRAL, "size": 7, "opacity": 0.75}),
+        ("shown above", chosen, {"color": ATTENTION, "size": 11}),
+    ):
+        figure.add_scatter(
+            x=x[mask] + 1,
+            y=values.ravel()[mask],
+            text=[f"layer {a + 1}, head {b + 1}" for a, b in zip(x[mask], h[mask], strict=True)],
+            mode="markers",
+            marker=style,
+            name=label,
+            hovertemplate="%{text}<br>%{y:.4g}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=np.arange(layers) + 1,
+        y=values.mean(axis=1),
+        mode="lines",
+        line={"color": ATTENTION, "width": 1.5},
+        name="mean of the layer",
+        hovertemplate="layer %{x}, mean<br>%{y:.4g}<extra></extra>",
+    )
+    figure.add_hline(y=top, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=top_name)
+    figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4)
+    figure.update_yaxes(title=unit, range=[0, 1.12 * top])
+    return _laid_out(figure)
+
+
+def half_of(weights: np.ndarray) -> str:
+    """How concentrated weights are, in words: `"9 of 257 tokens hold half of it"`."""
+    running = np.cumsum(np.sort(weights)[::-1])
+    count = int(np.searchsorted(running, running[-1] / 2) + 1)
+    return f"{count} of {len(weights)} tokens hold half of it; the strongest has {percent(float(weights.max()))}."
+
+
+def _laid_out(figure: go.Figure) -> go.Figure:
+    return figure.update_layout(
+        height=340,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hoverlabel={"namelength": 0},
+    )

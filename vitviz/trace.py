@@ -1,0 +1,254 @@
+"""Trace: the frozen record of one forward pass; attention computed on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from operator import index as as_index
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .errors import ImageError
+from .hooks import capture
+from .images import Prepared, normalise, prepare, read_image
+
+if TYPE_CHECKING:
+    from .model import VisionTransformer, ViTConfig
+
+ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one forward pass of one image left behind. Frozen, on the CPU, without gradients: share it between threads.
+
+    It keeps queries and keys (tokens x width numbers per layer), not the attention matrices (tokens x tokens per head);
+    weights are computed from them when asked for. Indices count from 0 and may be negative. Tokens are counted as the
+    model sees them: the `prefix` tokens (class token, registers), then the patches row by row.
+
+    Attributes:
+        model: the model that ran; shared, never changed.
+        grid: rows and columns of patches.
+        image: the pixels that the model saw and where they come from; None if a tensor was given.
+        output: logits [class], or without a classifier the feature [D].
+    """
+
+    model: VisionTransformer
+    grid: tuple[int, int]
+    image: Prepared | None
+    output: np.ndarray
+    _input: Tensor | None = field(repr=False)  # kept only if it cannot be made again from the image
+    _queries: tuple[Tensor, ...] = field(repr=False)  # one a layer, [head, token, channel]
+    _keys: tuple[Tensor, ...] = field(repr=False)
+    _recorded: Mapping[str, np.ndarray] = field(repr=False)
+
+    @property
+    def config(self) -> ViTConfig:
+        """The shape of the model."""
+        return self.model.config
+
+    @property
+    def layers(self) -> int:
+        """How many layers the model has."""
+        return len(self._queries)
+
+    @property
+    def heads(self) -> int:
+        """How many attention heads a layer has."""
+        return self._queries[0].shape[0]
+
+    @property
+    def prefix(self) -> int:
+        """How many tokens stand before the patches."""
+        return self.config.prefix
+
+    @property
+    def token_count(self) -> int:
+        """How many tokens the sequence has, prefix tokens included."""
+        return self.prefix + self.grid[0] * self.grid[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that this trace holds, the model not counted."""
+        tensors = [*self._queries, *self._keys] + ([] if self._input is None else [self._input])
+        arrays = [self.output, *self._recorded.values()] + ([] if self.image is None else [self.image.pixels])
+        return sum(t.untyped_storage().nbytes() for t in tensors) + sum(a.nbytes for a in arrays)
+
+    def queries(self, layer: int) -> np.ndarray:
+        """Queries of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
+        return _frozen(self._queries[self._layer(layer)])
+
+    def keys(self, layer: int) -> np.ndarray:
+        """Keys of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
+        return _frozen(self._keys[self._layer(layer)])
+
+    def attention(self, layer: int, head: int | None = None, query: int | None = None) -> np.ndarray:
+        """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
+
+        Args:
+            layer: which block.
+            head: which head; None for all of them.
+            query: the token that looks; None for all of them. With a query no matrix is built.
+
+        Returns:
+            float32 [head, query, key], less the axes that were chosen. Every row is between 0 and 1 and sums to 1.
+
+        Raises:
+            IndexError: if an index is out of range.
+        """
+        layer = self._layer(layer)
+        heads = slice(None) if head is None else slice(self.head_index(head), self.head_index(head) + 1)
+        q, k = self._queries[layer][heads], self._keys[layer][heads]
+        if query is not None:
+            q = q[:, self.token_index(query), None]
+        with torch.no_grad():
+            weights = (q @ k.transpose(-1, -2)).mul_(self.config.scale).softmax(dim=-1).numpy()  # head query key
+        if query is not None:
+            weights = weights[:, 0]
+        return weights if head is None else weights[0]
+
+    def heatmap(self, layer: int, head: int | None = None, query: int = 0) -> np.ndarray:
+        """The patch part of one attention row, as a map.
+
+        Args:
+            layer: which block.
+            head: which head; None for all of them.
+            query: the token that looks; 0 is the class token where there is one.
+
+        Returns:
+            float32 [rows, columns], or [head, rows, columns]. Sums to 1 less what goes to the prefix tokens.
+
+        Raises:
+            IndexError: if an index is out of range.
+        """
+        weights = self.attention(layer, head, query)[..., self.prefix :]
+        return weights.reshape(*weights.shape[:-1], *self.grid)
+
+    def tokens(self, layer: int) -> np.ndarray:
+        """The residual stream after a block, float32 [token, D]; read-only.
+
+        Raises:
+            IndexError: if the layer is out of range.
+        """
+        return self.activation(f"blocks.{self._layer(layer)}.resid_post")
+
+    def activation(self, name: str) -> np.ndarray:
+        """What flowed through a hook point (names and shapes in `vitviz.hooks`), without the batch axis; read-only.
+
+        Taken from the record if it was recorded, computed again by one forward pass if it was not.
+
+        Raises:
+            HookError: if there is no such hook point.
+        """
+        if name not in self._recorded:
+            with torch.no_grad(), capture(name) as kept:
+                self.model(self._pixels()[None])
+            return _frozen(kept[name][0])
+        return self._recorded[name]
+
+    def token_index(self, token: int) -> int:
+        """The token counted from 0, for one that may be counted from the end."""
+        return _checked(token, self.token_count, "token")
+
+    def head_index(self, head: int) -> int:
+        """The head counted from 0, for one that may be counted from the end."""
+        return _checked(head, self.heads, "head")
+
+    def _layer(self, layer: int) -> int:
+        return _checked(layer, self.layers, "layer")
+
+    def _pixels(self) -> Tensor:
+        if self._input is not None:
+            return self._input
+        return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
+
+
+def trace(
+    model: VisionTransformer,
+    image: ImageSource,
+    *,
+    size: int | None = None,
+    fit: str = "crop",
+    record: tuple[str, ...] = (),
+) -> Trace:
+    """Run a model on one image and keep what is needed to look inside.
+
+    Args:
+        model: the model.
+        image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
+            tensor [3, H, W], which is used as it is.
+        size: side of the model's input in pixels, a multiple of the patch side; 224 or the trained size if smaller.
+        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`).
+        record: names of further hook points to keep, `*` allowed.
+
+    Returns:
+        The record of this forward pass.
+
+    Raises:
+        ImageError: if the image, the size or the fit cannot be used.
+        ModelError: if a tensor does not have the model's shape.
+        HookError: if `record` names a hook point that does not exist.
+    """
+    if isinstance(record, str):
+        record = (record,)
+    prepared = None if isinstance(image, Tensor) else _prepare(model, image, size, fit)
+    if prepared is None:
+        pixels = _checked_tensor(image)
+    else:
+        pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
+    names = [f"blocks.*.attn.{part}" for part in "qk"]
+    with torch.no_grad(), capture(*names, *record) as kept:
+        output = model(pixels[None])[0]
+    layers = range(model.config.depth)
+    return Trace(
+        model=model,
+        grid=(pixels.shape[1] // model.config.patch, pixels.shape[2] // model.config.patch),
+        image=prepared,
+        output=_frozen(output.clone()),
+        _input=pixels.clone() if prepared is None else None,
+        _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
+        _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
+        _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()},
+    )
+
+
+def default_size(config: ViTConfig) -> int:
+    """The input side that is used when none is asked for: the trained one, but about 224 if that is larger."""
+    return min(config.image_size[0], math.ceil(224 / config.patch) * config.patch)
+
+
+def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:
+    if isinstance(image, Prepared):
+        return image
+    size = default_size(model.config) if size is None else size
+    return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
+
+
+def _checked_tensor(image: Tensor) -> Tensor:
+    if image.ndim != 3 or not image.is_floating_point():
+        raise ImageError(
+            f"A tensor has to be a normalised float image [channels, height, width]; this one is "
+            f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}."
+        )
+    if not torch.isfinite(image).all():
+        raise ImageError("The tensor has values that are not finite; normalise the image first.")
+    return image.detach().cpu().float()
+
+
+def _checked(value: int, count: int, what: str) -> int:
+    position = as_index(value)
+    if not -count <= position < count:
+        raise IndexError(f"{what} {position} is out of range: there are {count}, 0 to {count - 1} (or -{count} to -1)")
+    return position % count
+
+
+def _frozen(tensor: Tensor) -> np.ndarray:
+    array = tensor.detach().cpu().float().numpy()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,1 @@
+"""Everything that knows Streamlit: state, the sidebar, and the components that run in the browser."""

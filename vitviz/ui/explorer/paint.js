@@ -1,0 +1,85 @@
+// Weights to colours, and colours to canvases; the rules are those of vitviz/colour.py.
+
+function percent(share) {
+  const value = 100 * share;
+  if (value === 0) return "0 %";
+  const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
+  return `${value.toFixed(decimals)} %`;
+}
+
+class Painter {
+  constructor(data) {
+    this.data = data;
+    this.tables = Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, packed(text)]));
+  }
+
+  // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row
+  map(weights, scale, out, start, stride) {
+    const { prefix, tokens, grid: [rows, columns] } = this.data;
+    const table = this.tables[scale];
+    const range = this.data.uniform_range;
+    let factor = 1;
+    if (scale === "share") {
+      let largest = 0;
+      for (let i = prefix; i < tokens; i++) if (weights[i] > largest) largest = weights[i];
+      factor = largest > 0 ? 1 / largest : 0;
+    }
+    for (let row = 0, i = prefix; row < rows; row++) {
+      for (let column = 0, at = start + row * stride; column < columns; column++, i++) {
+        const tone = scale === "uniform"
+          ? Math.log2(weights[i] * tokens) / (2 * range) + 0.5
+          : weights[i] * factor;
+        out[at++] = table[tone <= 0 ? 0 : tone >= 1 ? 255 : Math.round(tone * 255)];
+      }
+    }
+  }
+
+  overlay(canvas, weights, scale) {
+    const [rows, columns] = this.data.grid;
+    const image = pixelsOf(canvas, columns, rows);
+    this.map(weights, scale, image.packed, 0, columns);
+    image.put();
+  }
+
+  // all layers (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
+  overview(canvas, scale) {
+    const { grid: [rows, columns], layers, heads, weights } = this.data;
+    const gap = Math.max(1, Math.round(Math.max(rows, columns) / 12));
+    const stride = (heads + 1) * (columns + gap);
+    const image = pixelsOf(canvas, stride, layers * (rows + gap));
+    for (let layer = 0; layer < layers; layer++) {
+      for (let head = 0; head <= heads; head++) {
+        const start = (layer * (rows + gap) + (gap >> 1)) * stride + head * (columns + gap) + (gap >> 1);
+        this.map(weights[layer][head], scale, image.packed, start, stride);
+      }
+    }
+    image.put();
+  }
+
+  colourBar(canvas, scale) {
+    const image = pixelsOf(canvas, 256, 1);
+    image.packed.set(this.tables[scale]);
+    image.put();
+  }
+}
+
+// base64 of 256 x RGB -> 256 packed RGBA pixels in this machine's byte order
+function packed(text) {
+  const rgb = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const rgba = new Uint8Array(1024).fill(255);
+  for (let i = 0; i < 256; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  return new Uint32Array(rgba.buffer);
+}
+
+// the pixels of a canvas, made once for its size and written again and again
+function pixelsOf(canvas, width, height) {
+  if (canvas.pixels?.width !== width || canvas.pixels?.height !== height) {
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    canvas.pixels = {
+      width, height, packed: new Uint32Array(image.data.buffer), put: () => context.putImageData(image, 0, 0),
+    };
+  }
+  return canvas.pixels;
+}

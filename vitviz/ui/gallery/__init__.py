@@ -1,0 +1,50 @@
+"""A gallery of thumbnails to choose one from."""
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image, ImageOps
+
+_FOLDER = Path(__file__).parent
+_html, _css, _js = ((_FOLDER / f"gallery.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_component = st.components.v2.component("vitviz.gallery", html=_html, css=_css, js=_js)
+
+
+def gallery(
+    label: str,
+    images: Mapping[str, bytes],
+    *,
+    chosen: str | None,
+    on_choose: Callable[[str], None],
+    columns: int,
+    key: str,
+) -> None:
+    """Draw thumbnails, one of which can be chosen.
+
+    Args:
+        label: what the group is called, for those who cannot see it.
+        images: the images by name, as files.
+        chosen: the name of the framed one; None if there is none.
+        on_choose: called with a name when the visitor clicks its thumbnail.
+        columns: thumbnails in a row.
+        key: identity of this gallery in the session.
+    """
+    items = [{"name": name, "title": name.capitalize(), "image": _thumbnail(data)} for name, data in images.items()]
+    data = {"label": label, "columns": columns, "chosen": chosen, "items": items}
+
+    def tell() -> None:
+        name = st.session_state[key].chosen
+        if name in images:
+            on_choose(name)
+
+    _component(data=data, key=key, on_chosen_change=tell)
+
+
+@st.cache_data(show_spinner=False)
+def _thumbnail(data: bytes, side: int = 240) -> str:
+    buffer = io.BytesIO()
+    ImageOps.fit(Image.open(io.BytesIO(data)).convert("RGB"), (side, side)).save(buffer, "JPEG", quality=82)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

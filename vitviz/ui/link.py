@@ -1,0 +1,106 @@
+"""Links: what is looked at, and how, as query parameters. A link reopens the same view.
+
+Layers and heads count from 1, as on screen; a patch is `row-column`, also from 1; `cls` and `reg1` are the class token
+and the first register. What a link says wrongly is left out and said in one sentence; the rest of it is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from ..images import FITS
+from ..trace import Trace
+from ..view import DIRECTIONS, SCALES, View
+from ..zoo import SHIPPED
+
+CHOICE = ("image", "model", "size", "fit")
+VIEW = ("layer", "head", "query", "direction", "scale")
+
+
+def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
+    """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
+    models = list(SHIPPED)
+    model = parameters.get("model") if parameters.get("model") in SHIPPED else models[0]
+    sizes = SHIPPED[model].sizes
+    read = {
+        "image": _one_of(list(samples)),
+        "model": _one_of(models),
+        "size": lambda text: int(_one_of([str(size) for size in sizes])(text)),
+        "fit": _one_of(FITS),
+    }
+    chosen, notices = _read(read, parameters)
+    unknown = [name for name in parameters if name not in CHOICE + VIEW]
+    if unknown:
+        notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")
+    return chosen, notices
+
+
+def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
+    """The view that a link asks for, and a notice for each part that could not be used."""
+    read = {
+        "layer": lambda text: _counted(text, trace.layers),
+        "head": lambda text: None if text == "mean" else _counted(text, trace.heads, "mean"),
+        "query": lambda text: _token(text, trace),
+        "direction": _one_of(DIRECTIONS),
+        "scale": _one_of(SCALES),
+    }
+    asked, notices = _read(read, parameters)
+    return View(**{"layer": trace.layers - 1, **asked}), notices
+
+
+def view_parameters(view: View, trace: Trace) -> dict[str, str]:
+    """The query parameters that reopen a view."""
+    parameters = {
+        "layer": str(view.layer + 1),
+        "head": "mean" if view.head is None else str(view.head + 1),
+        "direction": view.direction,
+        "scale": view.scale,
+    }
+    return parameters if view.query is None else {**parameters, "query": _token_mark(view.query, trace)}
+
+
+def _read(read: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
+    values, notices = {}, []
+    for name, understand in read.items():
+        if name in parameters:
+            try:
+                values[name] = understand(parameters[name])
+            except ValueError as error:
+                notices.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
+    return values, notices
+
+
+def _one_of(allowed: tuple[str, ...] | list[str]) -> Callable[[str], str]:
+    def understand(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(_listed(allowed))
+        return text
+
+    return understand
+
+
+def _counted(text: str, count: int, otherwise: str = "") -> int:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
+        raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
+    return int(text) - 1
+
+
+def _token(text: str, trace: Trace) -> int:
+    marks = {_token_mark(token, trace): token for token in range(trace.token_count)}
+    if text not in marks:
+        rows, columns = trace.grid
+        raise ValueError(_listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
+    return marks[text]
+
+
+def _token_mark(token: int, trace: Trace) -> str:
+    if token < trace.prefix:
+        registers = [f"reg{i + 1}" for i in range(trace.config.registers)]
+        return (["cls", *registers] if trace.config.class_token else registers)[token]
+    row, column = divmod(token - trace.prefix, trace.grid[1])
+    return f"{row + 1}-{column + 1}"
+
+
+def _listed(words: tuple[str, ...] | list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,72 @@
+"""What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from ..trace import Trace
+from ..view import View
+from . import link, state
+from .sidebar import sidebar
+
+
+def shell() -> None:
+    """Begin the session if it is new, and draw what all pages share."""
+    if not state.has_begun():
+        parameters = st.query_params.to_dict()
+        chosen, notices = link.read_choice(parameters, state.samples())
+        state.begin(**chosen)
+        st.session_state.link = parameters  # the view in it can be read once there is a trace
+        st.session_state.notices = notices
+    st.html(_ROOM)
+    sidebar()
+    show_notices()
+
+
+def enter(page: str) -> None:
+    """Begin a page, given by its file as `app.py` names it. Run app.py first if it has not run.
+
+    A server that has not yet served anybody takes the folder `pages` for Streamlit's old kind of app, and runs the page
+    that the first link names without app.py. Calling `st.navigation` ends that misunderstanding for good.
+    """
+    if not state.has_begun():
+        st.navigation([st.Page(lambda: None, title="app", default=True), st.Page(page)], position="hidden")
+        st.switch_page(page, query_params=st.query_params.to_dict())
+
+
+def show_notices() -> None:
+    """Say what a link asked for in vain, once."""
+    for notice in st.session_state.notices:
+        st.warning(notice)
+    st.session_state.notices = []
+
+
+def first_view(trace: Trace) -> View:
+    """The view to begin with: where this visitor was before, else what the link asks for, else the last layer."""
+    if "view" not in st.session_state:
+        st.session_state.view, st.session_state.notices = link.read_view(st.session_state.link, trace)
+        show_notices()
+    return st.session_state.view.fitted(trace)
+
+
+def remember_view(view: View, trace: Trace) -> None:
+    """Keep the view for this visitor's return to the page, and in the address bar."""
+    st.session_state.view = view
+    write_address(link.view_parameters(view, trace))
+
+
+def write_address(more: Mapping[str, str] | None = None) -> None:
+    """Make the address bar a link to the current choice, and to `more`."""
+    choice = state.choice()
+    image = {"image": choice.picked.name} if choice.picked.sample else {}  # a visitor's own photo stays theirs
+    parameters = {**image, "model": choice.model, "size": str(choice.size), "fit": choice.fit, **(more or {})}
+    if st.query_params.to_dict() != parameters:
+        st.query_params.from_dict(parameters)
+
+
+# Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen.
+_ROOM = """<style>
+[data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 3rem; }
+[data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.2rem 1rem 3rem; } }
+</style>"""

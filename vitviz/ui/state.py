@@ -1,0 +1,173 @@
+"""What a visitor has chosen (per session), and what all visitors share (cached by content and settings).
+
+Streamlit runs each visitor in a thread of one process. A model and a trace are the same for all who look at the same
+thing, so they are made once; nothing about a visitor is kept on them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+from .. import attention, zoo
+from ..errors import ImageError
+from ..images import FITS, Prepared, SafeImage, prepare, read_image
+from ..model import VisionTransformer
+from ..picture import sharp_picture
+from ..trace import Trace, default_size
+from ..view import View
+from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
+
+FIRST_SAMPLE = "cat"
+
+# A forward pass uses all cores; two at once would only slow each other down.
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The image that a visitor looks at: a sample, or their own."""
+
+    name: str
+    data: bytes
+    sample: bool
+
+    @property
+    def digest(self) -> str:
+        """What identifies the content, whoever uploaded it."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a visitor looks at, and how; what the sidebar is about."""
+
+    picked: Picked
+    model: str
+    size: int
+    fit: str
+
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        """What identifies the trace of this choice."""
+        return self.picked.digest, self.model, self.size, self.fit
+
+
+@cache
+def samples() -> dict[str, bytes]:
+    """The photographs that ship, as files, by name."""
+    return {path.stem: path.read_bytes() for path in sorted((zoo.assets() / "images").glob("*.jpg"))}
+
+
+# ---------------------------------------------------------------- one visitor's choice
+
+
+def begin(model: str | None = None, size: int | None = None, fit: str | None = None, image: str | None = None) -> None:
+    """Fill in a new session's choices; those not given get their defaults."""
+    model = model or next(iter(zoo.SHIPPED))
+    st.session_state.model = model
+    st.session_state.size = size or default_size(zoo.SHIPPED[model].config)
+    st.session_state.fit = fit or FITS[0]
+    pick_sample(image or FIRST_SAMPLE)
+
+
+def has_begun() -> bool:
+    """Whether this session has made its choices."""
+    return "picked" in st.session_state
+
+
+def choice() -> Choice:
+    """The current choice of this visitor."""
+    state = st.session_state
+    return Choice(state.picked, state.model, state.size, state.fit)
+
+
+def pick_sample(name: str) -> None:
+    """Look at one of the samples."""
+    st.session_state.picked = Picked(name, samples()[name], sample=True)
+    st.session_state.image_problem = None
+
+
+def pick_upload(name: str, data: bytes) -> None:
+    """Look at a visitor's own image; one that cannot be used is remembered as a problem and changes nothing."""
+    picked = Picked(name, data, sample=False)
+    try:
+        _safe_image(picked.digest, data)
+    except ImageError as error:
+        st.session_state.image_problem = f"{name}: {error}"
+    else:
+        st.session_state.picked = picked
+        st.session_state.image_problem = None
+
+
+# ---------------------------------------------------------------- shared by all visitors
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model …")
+def model(name: str) -> VisionTransformer:
+    """A shipped model."""
+    return zoo.load(name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the image …")
+def _safe_image(digest: str, _data: bytes) -> SafeImage:
+    return read_image(_data)
+
+
+def prepared(choice: Choice) -> Prepared:
+    """The choice's image as the model sees it."""
+    entry = zoo.SHIPPED[choice.model]
+    image = _safe_image(choice.picked.digest, choice.picked.data)
+    return prepare(image, choice.size, entry.config.patch, choice.fit, entry.preprocessing)
+
+
+def trace(choice: Choice) -> Trace:
+    """The choice's forward pass."""
+    return _trace(choice.key, choice)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Running the model …")
+def _trace(key: tuple, _choice: Choice) -> Trace:
+    image = prepared(_choice)
+    network = model(_choice.model)
+    with _one_at_a_time:
+        return network.trace(image)
+
+
+def picture(choice: Choice) -> bytes:
+    """The photo as people see it, JPEG."""
+    return _picture(choice.key, choice)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _picture(key: tuple, _choice: Choice) -> bytes:
+    image = _safe_image(_choice.picked.digest, _choice.picked.data)
+    return as_jpeg(sharp_picture(image, prepared(_choice)))
+
+
+def statistics(choice: Choice) -> attention.HeadStatistics:
+    """Attention distance and entropy of all heads."""
+    return _statistics(choice.key, trace(choice))
+
+
+@st.cache_resource(max_entries=32, show_spinner="Measuring all heads …")
+def _statistics(key: tuple, _trace: Trace) -> attention.HeadStatistics:
+    with _one_at_a_time:
+        return attention.head_statistics(_trace)
+
+
+def explorer_vectors(choice: Choice, view: View) -> Vectors:
+    """The queries and keys that the explorer needs: of all layers where they fit, else of the view's layer."""
+    found = trace(choice)
+    layers = tuple(range(found.layers)) if fits_at_once(found) else (view.layer,)
+    return _vectors(choice.key, layers, found)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Preparing the explorer …")
+def _vectors(key: tuple, layers: tuple[int, ...], _trace: Trace) -> Vectors:
+    with _one_at_a_time:
+        return vectors(_trace, layers)
