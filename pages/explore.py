@@ -7,6 +7,8 @@ import streamlit as st
 from PIL import Image
 
 from vitviz import export, figures, zoo
+from vitviz.attention import HeadStatistics, patch_distances
+from vitviz.colour import percent
 from vitviz.trace import Trace
 from vitviz.ui import shell, state
 from vitviz.ui.explorer import explorer
@@ -20,60 +22,77 @@ def look(choice: state.Choice) -> None:
     """The explorer and what belongs to its view; a pin runs only this again."""
     trace = state.trace(choice)
     view = shell.first_view(trace)
-    if KEY not in st.session_state:  # the explorer appears: until the visitor chooses, it shows this
-        st.session_state.appears = view
+    if KEY not in st.session_state:
+        st.session_state.appears = view  # what the explorer shows until the visitor chooses
     sent = state.explorer_vectors(choice, view)
     first = st.session_state.appears if len(sent.layers) == trace.layers else view
-    view = explorer(trace, sent, first, picture=state.picture(choice), image_name=choice.picked.name, key=KEY)
+    picture = state.picture(choice)
+    view = explorer(trace, sent, first, picture=picture, image_name=choice.picked.name, key=KEY)
     shell.remember_view(view, trace)
-    downloads(choice, trace, view)
-    panels(choice, trace, view)
+    downloads(choice, trace, view, picture)
+    panels_of_view(trace, view)
+    panels_of_model(trace, view, state.statistics(choice))
 
 
-def downloads(choice: state.Choice, trace: Trace, view: View) -> None:
+def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
     """The overlay and the numbers, made when they are asked for."""
     about = export.metadata(trace, view, choice.picked.name, zoo.SHIPPED[choice.model].title, choice.fit)
     name = export.file_stem(view, about)
 
     def png() -> bytes:
-        return export.overlay_png(trace, view, Image.open(io.BytesIO(state.picture(choice))), about)
+        return export.overlay_png(trace, view, Image.open(io.BytesIO(picture)), about)
+
+    def npz() -> bytes:
+        return export.arrays_npz(trace, view, about)
 
     with st.container(horizontal=True):
         st.download_button("Picture (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
-        st.download_button(
-            "Numbers (NPZ)", lambda: export.arrays_npz(trace, view, about), f"{name}.npz", on_click="ignore"
-        )
+        st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
 
 
-def panels(choice: state.Choice, trace: Trace, view: View) -> None:
-    """The numbers behind the picture, and those of the whole model."""
+def panels_of_view(trace: Trace, view: View) -> None:
+    """The numbers behind the picture."""
+    weights, matrix = view.weights(trace), view.matrix(trace)
+    token, brightest = view.token(trace), figures.brightest(matrix)
     left, right = st.columns(2, gap="large")
     with left:
-        weights = view.weights(trace)
-        names = [token_words(trace, token) for token in range(trace.token_count)]
         panel("Weights, sorted", f"{view.words(trace)}: {figures.half_of(weights)}")
+        names = [token_words(trace, token) for token in range(trace.token_count)]
         st.plotly_chart(figures.sorted_weights(weights, names, trace.prefix), key="sorted", alt="Weights, sorted")
     with right:
-        panel("The whole matrix of this head", "Each row sums to 100 %. The blue frame is what the map above shows.")
-        drawn = figures.matrix(view.matrix(trace), trace.prefix, view.token(trace), view.direction == "to")
-        st.plotly_chart(drawn, key="matrix", alt="Attention weights of this head, every query and key")
+        framed = "row" if view.direction == "from" else "column"
+        panel(
+            "The whole matrix of this head",
+            f"Each row sums to 100 %; the {framed} framed in blue is what the map shows. "
+            f"Red lines end the tokens before the patches. Brightest colour: {percent(brightest)} and more.",
+        )
+        figure = figures.matrix(matrix, trace.prefix, brightest, token, marks_column=view.direction == "to")
+        st.plotly_chart(figure, key="matrix", alt="Attention weights of this head, every query and key")
 
-    statistics = state.statistics(choice)
-    rows, columns = trace.grid
-    across = trace.config.patch * float(np.hypot(rows - 1, columns - 1))
+
+def panels_of_model(trace: Trace, view: View, statistics: HeadStatistics) -> None:
+    """Two numbers for every head of the model."""
+    even_distance = float(patch_distances(trace.grid, trace.config.patch).mean())
+    even_entropy = float(np.log2(trace.token_count))
+    left, right = st.columns(2, gap="large")
     with left:
         panel(
-            "How far heads look", "Early layers mix heads that look near and far; where dots are high, they see widely."
+            "How far heads look",
+            "Each dot is a head: low ones look nearby, high ones far. The first layers of a ViT usually have both, "
+            "the last look far (Dosovitskiy et al. 2021, figure 11). Dotted: looking at all patches alike.",
         )
-        drawn = figures.by_layer(
-            statistics.distance, "mean distance, px", view.layer, view.head, across, "corner to corner"
+        figure = figures.by_layer(
+            statistics.distance, "mean distance, px", view.layer, view.head, even_distance, "all alike"
         )
-        st.plotly_chart(drawn, key="distance", alt="Mean attention distance of every head by layer")
+        st.plotly_chart(figure, key="distance", alt="Mean attention distance of every head by layer")
     with right:
-        panel("How widely heads spread", "0 bit: all on one token. At the dotted line: evenly over all tokens.")
-        even = float(np.log2(trace.token_count))
-        drawn = figures.by_layer(statistics.entropy, "entropy, bit", view.layer, view.head, even, "even")
-        st.plotly_chart(drawn, key="entropy", alt="Entropy of every head by layer")
+        panel(
+            "How widely heads spread",
+            "Mean entropy of a head's rows. At 0 bit every patch looks at one token only; at the dotted line "
+            "at all of them alike.",
+        )
+        figure = figures.by_layer(statistics.entropy, "entropy, bit", view.layer, view.head, even_entropy, "all alike")
+        st.plotly_chart(figure, key="entropy", alt="Entropy of every head by layer")
 
 
 def panel(title: str, reading: str) -> None:

@@ -7,20 +7,22 @@ from vitviz.ui import shell, sidebar, state
 shell.enter("pages/start.py")
 shell.write_address()
 
-st.title("See what a Vision Transformer sees")
+st.title("See what a Vision Transformer sees", anchor=False)
 st.markdown(
     "A Vision Transformer cuts an image into patches and lets every patch look at every other. "
     "Here you point at a patch and see, at once, where each head of each layer of a real model looks from there. "
-    "Every number comes from the model that runs on this machine; your photo stays here."
+    "Every number comes from the model, which runs on this machine and needs no network."
 )
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("Begin with a sample", anchor=False)
-    sidebar.choose_sample("start_gallery", columns=3)
+    chosen = sidebar.choose_sample("start_gallery", columns=3, titles=True)
 with right:
     st.subheader("Or with your own photo", anchor=False)
-    sidebar.upload("start_upload", "Drop a photo here")
+    accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
     if st.session_state.image_problem:
         st.error(st.session_state.image_problem)
     st.page_link("pages/explore.py", label=f"Explore {state.choice().picked.name}", icon=":material/visibility:")
+if chosen or accepted:
+    st.switch_page("pages/explore.py")

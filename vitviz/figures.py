@@ -44,30 +44,30 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
     return _laid_out(figure)
 
 
-def matrix(weights: np.ndarray, prefix: int, marked: int | None, marks_column: bool) -> go.Figure:
+def matrix(weights: np.ndarray, prefix: int, brightest: float, marked: int | None, *, marks_column: bool) -> go.Figure:
     """All weights of one head.
 
     Args:
         weights: [query, key].
         prefix: how many of the first tokens are not patches; a line divides them from the patches.
+        brightest: the weight at which the colours end, see `brightest`.
         marked: the token whose row (or column) is framed; None for none.
         marks_column: frame the column and not the row.
     """
     tokens = len(weights)
-    top = max(float(np.quantile(weights, 0.995)), 1 / tokens)  # a few sinks would leave the rest black
     scale = [[i / 255, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(colour_map("share").tolist())]
     figure = go.Figure()
     if tokens <= HOVERABLE:
         figure.add_heatmap(
             z=(100 * weights).astype(np.float32),
             zmin=0,
-            zmax=100 * top,
+            zmax=100 * brightest,
             colorscale=scale,
             colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
     else:
-        tones = np.round(np.clip(weights / top, 0, 1) * 255).astype(np.uint8)
+        tones = np.round(np.clip(weights / brightest, 0, 1) * 255).astype(np.uint8)
         figure.add_image(z=colour_map("share")[tones], hoverinfo="skip")
         figure.add_scatter(  # an image has no colour bar of its own
             x=[None],
@@ -76,7 +76,7 @@ def matrix(weights: np.ndarray, prefix: int, marked: int | None, marks_column: b
             marker={
                 "color": [0],
                 "cmin": 0,
-                "cmax": 100 * top,
+                "cmax": 100 * brightest,
                 "colorscale": scale,
                 "showscale": True,
                 "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
@@ -90,14 +90,21 @@ def matrix(weights: np.ndarray, prefix: int, marked: int | None, marks_column: b
         across, along = (marked - 0.5, marked + 0.5), (-0.5, tokens - 0.5)
         (x0, x1), (y0, y1) = (across, along) if marks_column else (along, across)
         figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": QUERY, "width": 1.5})
-    figure.update_xaxes(title="key token", constrain="domain", range=[-0.5, tokens - 0.5], showgrid=False)
+    figure.update_xaxes(
+        title="key token", constrain="domain", constraintoward="right", range=[-0.5, tokens - 0.5], showgrid=False
+    )
     figure.update_yaxes(
         title="query token", scaleanchor="x", constrain="domain", range=[tokens - 0.5, -0.5], showgrid=False
     )
     return _laid_out(figure)
 
 
-def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, top: float, top_name: str) -> go.Figure:
+def brightest(weights: np.ndarray) -> float:
+    """Where the colours of a matrix end: few weights are far larger, and would leave the rest black."""
+    return max(float(np.quantile(weights, 0.995)), 1 / len(weights))
+
+
+def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: float, even_name: str) -> go.Figure:
     """One number for each head, over the layers.
 
     Args:
@@ -105,8 +112,8 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, top: f
         unit: what the number is, for the axis.
         layer: the chosen layer.
         head: the chosen head, which is marked; None marks the whole layer.
-        top: the largest value that is possible, drawn as a line.
-        top_name: what that line is.
+        even: what even attention would give, drawn as a line.
+        even_name: what that line is called.
     """
     layers, heads = values.shape
     x, h = np.repeat(np.arange(layers), heads), np.tile(np.arange(heads), layers)
@@ -133,9 +140,9 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, top: f
         name="mean of the layer",
         hovertemplate="layer %{x}, mean<br>%{y:.4g}<extra></extra>",
     )
-    figure.add_hline(y=top, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=top_name)
+    figure.add_hline(y=even, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=even_name)
     figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4)
-    figure.update_yaxes(title=unit, range=[0, 1.12 * top])
+    figure.update_yaxes(title=unit, range=[0, 1.15 * max(even, float(values.max()))])
     return _laid_out(figure)
 
 

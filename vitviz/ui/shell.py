@@ -4,14 +4,15 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from ..errors import VitvizError
 from ..trace import Trace
 from ..view import View
 from . import link, state
 from .sidebar import sidebar
 
 
-def shell() -> None:
-    """Begin the session if it is new, and draw what all pages share."""
+def run(page: st.Page) -> None:
+    """Begin the session if it is new, draw what all pages share, and run the page."""
     if not state.has_begun():
         parameters = st.query_params.to_dict()
         chosen, notices = link.read_choice(parameters, state.samples())
@@ -19,8 +20,12 @@ def shell() -> None:
         st.session_state.link = parameters  # the view in it can be read once there is a trace
         st.session_state.notices = notices
     st.html(_ROOM)
-    sidebar()
     show_notices()
+    try:
+        sidebar()
+        page.run()
+    except VitvizError as error:  # says what was wrong and what to do; anything else goes to the log
+        st.error(str(error))
 
 
 def enter(page: str) -> None:
@@ -36,8 +41,8 @@ def enter(page: str) -> None:
 
 def show_notices() -> None:
     """Say what a link asked for in vain, once."""
-    for notice in st.session_state.notices:
-        st.warning(notice)
+    if st.session_state.notices:
+        st.warning("  \n".join(st.session_state.notices))
     st.session_state.notices = []
 
 
@@ -68,5 +73,5 @@ def write_address(more: Mapping[str, str] | None = None) -> None:
 _ROOM = """<style>
 [data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 3rem; }
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.2rem 1rem 3rem; } }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""

@@ -11,7 +11,7 @@ FIT_WORDS = {
     "crop": "Crop",
     "squash": "Squash",
     "pad": "Pad",
-    "native": "Keep shape",
+    "native": "Native",
 }
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
 
@@ -19,7 +19,7 @@ FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
 def sidebar() -> None:
     """Draw the sidebar. Choices go to the session; `state.choice()` has them."""
     with st.sidebar:
-        choose_sample("sidebar_gallery", columns=3)
+        choose_sample("sidebar_gallery", columns=3, titles=False)
         upload("sidebar_upload", "Your own photo")
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
@@ -32,30 +32,43 @@ def sidebar() -> None:
         token_words()
 
 
-def choose_sample(key: str, columns: int) -> None:
-    """The gallery of samples."""
+def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
+    """The gallery of samples. Returns whether one has just been chosen."""
     picked = st.session_state.picked
-    chosen = picked.name if picked.sample else None
-    gallery("Sample photographs", state.samples(), chosen=chosen, on_choose=state.pick_sample, columns=columns, key=key)
+    name = gallery(
+        "Sample photographs",
+        state.samples(),
+        chosen=picked.name if picked.sample else None,
+        on_choose=state.pick_sample,
+        columns=columns,
+        titles=titles,
+        key=key,
+    )
+    return name is not None
 
 
-def upload(key: str, label: str) -> None:
-    """A drop zone for a visitor's own image."""
+def upload(key: str, label: str) -> bool:
+    """A drop zone for a visitor's own image. Returns whether one has just been accepted."""
+    accepted = f"{key}_accepted"
 
     def take() -> None:
         file = st.session_state[key]
         if file is not None:
-            state.pick_upload(file.name, file.getvalue())
+            st.session_state[accepted] = state.pick_upload(file.name, file.getvalue())
 
     st.file_uploader(label, key=key, on_change=take, help=FORMATS)
+    return st.session_state.pop(accepted, False)
 
 
 def image_words() -> None:
     """What is wrong with the last image, and what was done to the current one."""
     if st.session_state.image_problem:
         st.error(st.session_state.image_problem)
-    for note in state.prepared(state.choice()).notes:
+    choice = state.choice()
+    for note in state.prepared(choice).notes:
         st.caption(note)
+    if not choice.picked.sample:
+        st.caption("Your photo stays on this machine; a copied link opens without it.")
 
 
 def token_words() -> None:

@@ -92,16 +92,21 @@ def pick_sample(name: str) -> None:
     st.session_state.image_problem = None
 
 
-def pick_upload(name: str, data: bytes) -> None:
-    """Look at a visitor's own image; one that cannot be used is remembered as a problem and changes nothing."""
+def pick_upload(name: str, data: bytes) -> bool:
+    """Look at a visitor's own image. One that cannot be used is remembered as a problem and changes nothing.
+
+    Returns:
+        Whether the image is looked at now.
+    """
     picked = Picked(name, data, sample=False)
     try:
         _safe_image(picked.digest, data)
     except ImageError as error:
         st.session_state.image_problem = f"{name}: {error}"
-    else:
-        st.session_state.picked = picked
-        st.session_state.image_problem = None
+        return False
+    st.session_state.picked = picked
+    st.session_state.image_problem = None
+    return True
 
 
 # ---------------------------------------------------------------- shared by all visitors

@@ -121,6 +121,7 @@ class Explorer {
     const top = data.strongestPatch(weights);
     this.place(ref.query, token);
     this.place(ref.key, top);
+    this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
     Object.assign(root.dataset, {
       query: token, layer: view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: top, topWeight: weights[top],

@@ -20,8 +20,9 @@ def gallery(
     chosen: str | None,
     on_choose: Callable[[str], None],
     columns: int,
+    titles: bool,
     key: str,
-) -> None:
+) -> str | None:
     """Draw thumbnails, one of which can be chosen.
 
     Args:
@@ -30,17 +31,21 @@ def gallery(
         chosen: the name of the framed one; None if there is none.
         on_choose: called with a name when the visitor clicks its thumbnail.
         columns: thumbnails in a row.
+        titles: whether names stand below the thumbnails; else they are tooltips.
         key: identity of this gallery in the session.
+
+    Returns:
+        The name that was clicked just now; None in all later runs.
     """
     items = [{"name": name, "title": name.capitalize(), "image": _thumbnail(data)} for name, data in images.items()]
-    data = {"label": label, "columns": columns, "chosen": chosen, "items": items}
+    data = {"label": label, "columns": columns, "titles": titles, "chosen": chosen, "items": items}
 
     def tell() -> None:
         name = st.session_state[key].chosen
         if name in images:
             on_choose(name)
 
-    _component(data=data, key=key, on_chosen_change=tell)
+    return _component(data=data, key=key, on_chosen_change=tell).chosen
 
 
 @st.cache_data(show_spinner=False)

@@ -7,9 +7,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   gallery.replaceChildren(...data.items.map((item, i) => {
     const button = document.createElement("button");
     const picture = Object.assign(document.createElement("img"), { src: item.image, alt: "", draggable: false });
-    const title = Object.assign(document.createElement("span"), { textContent: item.title });
+    const title = Object.assign(document.createElement("span"), { textContent: item.title, hidden: !data.titles });
     button.append(picture, title);
-    Object.assign(button, { type: "button", title: item.title });
+    Object.assign(button, { type: "button", title: item.title, ariaLabel: item.title });
     button.dataset.name = item.name;
     button.setAttribute("role", "radio");
     button.setAttribute("aria-checked", item.name === data.chosen);
