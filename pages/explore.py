@@ -10,7 +10,7 @@ from vitviz import export, figures, zoo
 from vitviz.attention import HeadStatistics, patch_distances
 from vitviz.colour import percent
 from vitviz.trace import Trace
-from vitviz.ui import shell, state
+from vitviz.ui import link, shell, state
 from vitviz.ui.explorer import explorer
 from vitviz.view import View, token_words
 
@@ -18,20 +18,36 @@ KEY = "explorer"
 
 
 @st.fragment
+@shell.plain_errors()
 def look(choice: state.Choice) -> None:
     """The explorer and what belongs to its view; a pin runs only this again."""
-    trace = state.trace(choice)
-    view = shell.first_view(trace)
-    if KEY not in st.session_state:
-        st.session_state.appears = view  # what the explorer shows until the visitor chooses
-    sent = state.explorer_vectors(choice, view)
-    first = st.session_state.appears if len(sent.layers) == trace.layers else view
-    picture = state.picture(choice)
-    view = explorer(trace, sent, first, picture=picture, image_name=choice.picked.name, key=KEY)
-    shell.remember_view(view, trace)
+    with st.empty():  # spinners come and go here, and move nothing below
+        trace = state.trace(choice)
+        view = shell.current_view(trace)
+        sent = state.explorer_vectors(choice, view)
+        picture = state.picture(choice)
+    shell.write_address(link.view_parameters(view, trace))
+    explorer(
+        trace,
+        sent,
+        view if len(sent.layers) < trace.layers else view_at_first(view),
+        picture=picture,
+        image_name=choice.picked.name,
+        on_view=shell.remember_view,
+        key=KEY,
+    )
     downloads(choice, trace, view, picture)
     panels_of_view(trace, view)
-    panels_of_model(trace, view, state.statistics(choice))
+    with st.empty():
+        statistics = state.statistics(choice)
+    panels_of_model(trace, view, statistics)
+
+
+def view_at_first(view: View) -> View:
+    """The view with which the explorer appeared: it keeps the visitor's own, and is sent again only if this changes."""
+    if KEY not in st.session_state:
+        st.session_state.appeared = view
+    return st.session_state.appeared
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
@@ -53,20 +69,19 @@ def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) ->
 def panels_of_view(trace: Trace, view: View) -> None:
     """The numbers behind the picture."""
     weights, matrix = view.weights(trace), view.matrix(trace)
-    token, brightest = view.token(trace), figures.brightest(matrix)
+    brightest = figures.brightest(matrix)
     left, right = st.columns(2, gap="large")
     with left:
         panel("Weights, sorted", f"{view.words(trace)}: {figures.half_of(weights)}")
         names = [token_words(trace, token) for token in range(trace.token_count)]
         st.plotly_chart(figures.sorted_weights(weights, names, trace.prefix), key="sorted", alt="Weights, sorted")
     with right:
-        framed = "row" if view.direction == "from" else "column"
         panel(
             "The whole matrix of this head",
-            f"Each row sums to 100 %; the {framed} framed in blue is what the map shows. "
-            f"Red lines end the tokens before the patches. Brightest colour: {percent(brightest)} and more.",
+            "Row: who looks; column: who is looked at; each row sums to 100 %. Red lines end the tokens before the "
+            f"patches. The brightest colour is {percent(brightest)} and more.",
         )
-        figure = figures.matrix(matrix, trace.prefix, brightest, token, marks_column=view.direction == "to")
+        figure = figures.matrix(matrix, trace.prefix, brightest)
         st.plotly_chart(figure, key="matrix", alt="Attention weights of this head, every query and key")
 
 

@@ -47,7 +47,7 @@ def ends(weights: np.ndarray, scale: Scale) -> tuple[str, str]:
 
 
 def percent(share: float) -> str:
-    """A share in words, with three digits that matter: `"14.2 %"`, `"0.38 %"`, `"0.0021 %"`."""
+    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`."""
     value = 100 * share
     if value == 0:
         return "0 %"

@@ -62,13 +62,13 @@ def config_of(model: nn.Module) -> ViTConfig:
         ModelError: if it has a part that the forward pass of `VisionTransformer` does not compute.
     """
     if type(model).__name__ != "VisionTransformer" or not type(model).__module__.startswith("timm."):
-        raise ModelError(f"A {type(model).__name__} is not a timm VisionTransformer, so it cannot be converted.")
+        raise ModelError(f"{type(model).__name__} is not timm's VisionTransformer, so this model cannot be converted.")
     _refuse_other_parts(model)
     block, patch = model.blocks[0], model.patch_embed
     return ViTConfig(
         image_size=tuple(patch.img_size),
         patch=patch.patch_size[0],
-        channels=model.in_chans,
+        channels=patch.proj.in_channels,
         width=model.embed_dim,
         depth=len(model.blocks),
         heads=block.attn.num_heads,
@@ -111,10 +111,13 @@ def _pretrained(model: nn.Module) -> dict:
 
 
 def _refuse_other_parts(model: nn.Module) -> None:
+    if model.global_pool != "token":
+        raise ModelError(f"global_pool is {model.global_pool!r}; only 'token' can be represented exactly.")
     patch = model.patch_embed
     kinds = {
         "patch_embed": (patch, "PatchEmbed"),
-        "patch_embed.norm": (patch.norm, "Identity"),
+        "patch_embed.proj": (_part(patch, "proj"), "Conv2d"),
+        "patch_embed.norm": (_part(patch, "norm"), "Identity"),
         "norm_pre": (model.norm_pre, "Identity"),
         "norm": (model.norm, "LayerNorm"),
         "fc_norm": (model.fc_norm, "Identity"),
@@ -125,10 +128,14 @@ def _refuse_other_parts(model: nn.Module) -> None:
         kinds[f"blocks.{i}"] = (block, "Block")
         for name, kind in {
             "attn": "Attention",
+            "attn.qkv": "Linear",
+            "attn.proj": "Linear",
             "attn.q_norm": "Identity",
             "attn.k_norm": "Identity",
             "attn.norm": "Identity",
             "mlp": "Mlp",
+            "mlp.fc1": "Linear",
+            "mlp.fc2": "Linear",
             "mlp.act": "GELU",
             "mlp.norm": "Identity",
             "norm1": "LayerNorm",
@@ -136,13 +143,17 @@ def _refuse_other_parts(model: nn.Module) -> None:
         }.items():
             kinds.setdefault(f"blocks.{i}.{name}", (_part(block, name), kind))
     for name, (part, kind) in kinds.items():
-        if type(part).__name__ != kind:
-            raise ModelError(f"{name} is a {type(part).__name__}; only {kind} can be represented exactly.")
+        absent = part is None and kind == "Identity"  # older versions of timm do not have every part
+        if type(part).__name__ != kind and not absent:
+            raise ModelError(f"{name} is {type(part).__name__}; only {kind} can be represented exactly.")
+    first = model.blocks[0].attn
+    norms = [model.norm, *(norm for block in model.blocks for norm in (block.norm1, block.norm2))]
     exact = {
         "pos_embed": model.pos_embed is not None,
         "patch_embed.patch_size": len(set(patch.patch_size)) == 1,
         "patch_embed.proj.bias": patch.proj.bias is not None,
-        "global_pool": model.global_pool == "token",
+        "norm.eps": len({norm.eps for norm in norms}) == 1,
+        "blocks.0.attn.num_heads": all(block.attn.num_heads == first.num_heads for block in model.blocks),
         "blocks.0.attn.gate": all(getattr(block.attn, "gate", None) is None for block in model.blocks),
         "blocks.0.mlp.act": all(getattr(block.mlp.act, "approximate", "none") == "none" for block in model.blocks),
     }
@@ -151,8 +162,8 @@ def _refuse_other_parts(model: nn.Module) -> None:
             raise ModelError(f"{name} of this model differs from what can be represented exactly.")
 
 
-def _part(block: nn.Module, path: str) -> object:
-    part: object = block
+def _part(module: nn.Module, path: str) -> object:
+    part: object = module
     for name in path.split("."):
         part = getattr(part, name, None)
     return part

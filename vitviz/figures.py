@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from .colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map, percent
+from .colour import ATTENTION, KEY, NEUTRAL, colour_map, percent
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 
@@ -44,25 +44,22 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
     return _laid_out(figure)
 
 
-def matrix(weights: np.ndarray, prefix: int, brightest: float, marked: int | None, *, marks_column: bool) -> go.Figure:
+def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
     """All weights of one head.
 
     Args:
         weights: [query, key].
         prefix: how many of the first tokens are not patches; a line divides them from the patches.
         brightest: the weight at which the colours end, see `brightest`.
-        marked: the token whose row (or column) is framed; None for none.
-        marks_column: frame the column and not the row.
     """
     tokens = len(weights)
-    scale = [[i / 255, f"rgb({r},{g},{b})"] for i, (r, g, b) in enumerate(colour_map("share").tolist())]
     figure = go.Figure()
     if tokens <= HOVERABLE:
         figure.add_heatmap(
             z=(100 * weights).astype(np.float32),
             zmin=0,
             zmax=100 * brightest,
-            colorscale=scale,
+            colorscale="Magma",
             colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
@@ -77,7 +74,7 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, marked: int | Non
                 "color": [0],
                 "cmin": 0,
                 "cmax": 100 * brightest,
-                "colorscale": scale,
+                "colorscale": "Magma",
                 "showscale": True,
                 "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             },
@@ -86,10 +83,6 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, marked: int | Non
     if prefix:
         for line in ("add_hline", "add_vline"):
             getattr(figure, line)(prefix - 0.5, line={"color": KEY, "width": 1})
-    if marked is not None:
-        across, along = (marked - 0.5, marked + 0.5), (-0.5, tokens - 0.5)
-        (x0, x1), (y0, y1) = (across, along) if marks_column else (along, across)
-        figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": QUERY, "width": 1.5})
     figure.update_xaxes(
         title="key token", constrain="domain", constraintoward="right", range=[-0.5, tokens - 0.5], showgrid=False
     )

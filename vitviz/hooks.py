@@ -88,7 +88,8 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
             a tensor of the same shape. Functions run in the order of the mapping.
 
     Raises:
-        HookError: if a function changes the shape, or, on leaving the block, if a name was never reached.
+        HookError: if a function changes the shape or returns no tensor; on leaving the block, if a name was never
+            reached.
     """
     edits = _Edits(changes)
     with _listening(_edits, edits):
@@ -136,6 +137,8 @@ class _Edits(_Listener):
     def change(self, name: str, x: Tensor) -> Tensor:
         for pattern in self.matching(name):
             changed = self.changes[pattern](x)
+            if not isinstance(changed, Tensor):
+                raise HookError(f"The edit of {name!r} returned a {type(changed).__name__}; it has to return a tensor.")
             if changed.shape != x.shape:
                 raise HookError(
                     f"The edit of {name!r} returned shape {tuple(changed.shape)}; it has to keep {tuple(x.shape)}."

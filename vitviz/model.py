@@ -126,7 +126,8 @@ class VisionTransformer(nn.Module):
             ModelError: if the input does not have this shape.
         """
         config = self.config
-        if pixels.ndim != 4 or pixels.shape[1] != config.channels or any(s % config.patch for s in pixels.shape[2:]):
+        sides = pixels.shape[2:]
+        if pixels.ndim != 4 or pixels.shape[1] != config.channels or any(s % config.patch or not s for s in sides):
             raise ModelError(
                 f"The input has shape {tuple(pixels.shape)}; this model needs [batch, {config.channels}, H, W] "
                 f"with H and W multiples of {config.patch}."

@@ -220,7 +220,7 @@ def trace(
 
 def default_size(config: ViTConfig) -> int:
     """The input side that is used when none is asked for: the trained one, but about 224 if that is larger."""
-    return min(config.image_size[0], math.ceil(224 / config.patch) * config.patch)
+    return min(config.grid[0], math.ceil(224 / config.patch)) * config.patch
 
 
 def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:

@@ -30,7 +30,7 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
         "fit": _one_of(FITS),
     }
     chosen, notices = _read(read, parameters)
-    unknown = [name for name in parameters if name not in CHOICE + VIEW]
+    unknown = [name[:40] for name in parameters if name not in CHOICE + VIEW]
     if unknown:
         notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")
     return chosen, notices

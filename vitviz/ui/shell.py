@@ -1,6 +1,7 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -21,20 +22,34 @@ def run(page: st.Page) -> None:
         st.session_state.notices = notices
     st.html(_ROOM)
     show_notices()
+    st.session_state.surrounded = True
     try:
-        sidebar()
-        page.run()
-    except VitvizError as error:  # says what was wrong and what to do; anything else goes to the log
+        with plain_errors():
+            sidebar()
+            page.run()
+    finally:
+        st.session_state.surrounded = False
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Say what went wrong and what to do, where the library knows it; anything else goes to the log.
+
+    Also a decorator, for fragments: Streamlit handles their exceptions before the page sees them.
+    """
+    try:
+        yield
+    except VitvizError as error:
         st.error(str(error))
 
 
 def enter(page: str) -> None:
-    """Begin a page, given by its file as `app.py` names it. Run app.py first if it has not run.
+    """Begin a page, given by its file as `app.py` names it. Go through app.py if this run did not.
 
     A server that has not yet served anybody takes the folder `pages` for Streamlit's old kind of app, and runs the page
     that the first link names without app.py. Calling `st.navigation` ends that misunderstanding for good.
     """
-    if not state.has_begun():
+    if not st.session_state.get("surrounded"):
         st.navigation([st.Page(lambda: None, title="app", default=True), st.Page(page)], position="hidden")
         st.switch_page(page, query_params=st.query_params.to_dict())
 
@@ -46,18 +61,17 @@ def show_notices() -> None:
     st.session_state.notices = []
 
 
-def first_view(trace: Trace) -> View:
-    """The view to begin with: where this visitor was before, else what the link asks for, else the last layer."""
+def current_view(trace: Trace) -> View:
+    """What this visitor looks at: what they chose last, else what the link asks for, else the last layer."""
     if "view" not in st.session_state:
         st.session_state.view, st.session_state.notices = link.read_view(st.session_state.link, trace)
         show_notices()
     return st.session_state.view.fitted(trace)
 
 
-def remember_view(view: View, trace: Trace) -> None:
-    """Keep the view for this visitor's return to the page, and in the address bar."""
+def remember_view(view: View) -> None:
+    """Keep a view that the visitor chose, also for their return to the page."""
     st.session_state.view = view
-    write_address(link.view_parameters(view, trace))
 
 
 def write_address(more: Mapping[str, str] | None = None) -> None:

@@ -1,5 +1,8 @@
 """Choosing image and model; the same on every page."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import streamlit as st
 
 from .. import zoo
@@ -24,12 +27,19 @@ def sidebar() -> None:
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
         image_words()
-        st.selectbox("Model", list(zoo.SHIPPED), key="model", format_func=lambda name: zoo.SHIPPED[name].title)
+        setting("model", "Model", list(zoo.SHIPPED), lambda name: zoo.SHIPPED[name].title)
         left, right = st.columns(2)
-        sizes = zoo.SHIPPED[st.session_state.model].sizes
-        left.selectbox("Input size", sizes, key="size", format_func=lambda size: f"{size} px")
-        right.selectbox("Fit", FITS, key="fit", format_func=FIT_WORDS.get)
+        with left:
+            setting("size", "Input size", zoo.SHIPPED[state.choice().model].sizes, lambda size: f"{size} px")
+        with right:
+            setting("fit", "Fit", FITS, FIT_WORDS.get)
         token_words()
+
+
+def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str]) -> None:
+    """A box to choose one of the session's settings."""
+    st.session_state.setdefault(name, st.session_state.settings[name])
+    st.selectbox(label, options, key=name, format_func=words, on_change=state.keep_setting, args=(name,))
 
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:

@@ -69,9 +69,8 @@ def samples() -> dict[str, bytes]:
 def begin(model: str | None = None, size: int | None = None, fit: str | None = None, image: str | None = None) -> None:
     """Fill in a new session's choices; those not given get their defaults."""
     model = model or next(iter(zoo.SHIPPED))
-    st.session_state.model = model
-    st.session_state.size = size or default_size(zoo.SHIPPED[model].config)
-    st.session_state.fit = fit or FITS[0]
+    size = size or default_size(zoo.SHIPPED[model].config)
+    st.session_state.settings = {"model": model, "size": size, "fit": fit or FITS[0]}
     pick_sample(image or FIRST_SAMPLE)
 
 
@@ -82,8 +81,15 @@ def has_begun() -> bool:
 
 def choice() -> Choice:
     """The current choice of this visitor."""
-    state = st.session_state
-    return Choice(state.picked, state.model, state.size, state.fit)
+    return Choice(st.session_state.picked, **st.session_state.settings)
+
+
+def keep_setting(name: str) -> None:
+    """Take over what the widget of this setting says.
+
+    The settings are kept apart from the widgets, whose state Streamlit drops when a run is cut short by a page change.
+    """
+    st.session_state.settings[name] = st.session_state[name]
 
 
 def pick_sample(name: str) -> None:

@@ -1,5 +1,6 @@
 """The explorer: point at a patch and see where every head of every layer looks."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -19,8 +20,17 @@ _component = st.components.v2.component(
 )
 
 
-def explorer(trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str, key: str) -> View:
-    """Draw the explorer and return what the visitor has pinned and chosen in it.
+def explorer(
+    trace: Trace,
+    sent: Vectors,
+    view: View,
+    *,
+    picture: bytes,
+    image_name: str,
+    on_view: Callable[[View], None],
+    key: str,
+) -> None:
+    """Draw the explorer.
 
     Args:
         trace: what is looked at.
@@ -28,16 +38,8 @@ def explorer(trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_n
         view: what is shown when the explorer appears; later ones matter only for the layers that are not sent.
         picture: the photo as JPEG.
         image_name: what the picture shows, for those who cannot see it.
+        on_view: called, before the page runs again, with what the visitor has pinned or chosen; never by hovering.
         key: identity of this explorer in the session.
-
-    Returns:
-        The view, fitted to the trace. It changes when something is pinned or chosen, never by hovering.
     """
     data = payload(trace, sent, view, picture=picture, image_name=image_name)
-    result = _component(data=data, key=key, on_view_change=lambda: None)
-    return chosen_view(result.view, view).fitted(trace)
-
-
-def chosen_view(state: dict | None, otherwise: View) -> View:
-    """The view that the browser reported; `otherwise` before it has reported one."""
-    return otherwise if state is None else View(**state)
+    _component(data=data, key=key, on_view_change=lambda: on_view(View(**st.session_state[key].view)))

@@ -33,8 +33,8 @@ class Vectors:
         layers: which layers, in order.
         q: their queries, float16 [layer, head, token, channel].
         k: their keys, centred, of the same shape.
-        logsum: float32 [layer, head, token]: log of the sum over the keys of exp(score) for each query; with it one
-            column of weights needs no other.
+        logsum: float32 [layer, head, token]: log of the sum over the keys of exp(score) for each query, with the
+            vectors as sent; with it one column of weights needs no other.
     """
 
     layers: tuple[int, ...]
@@ -55,9 +55,13 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
         queries = torch.from_numpy(np.array(trace.queries(layer)))
         keys = torch.from_numpy(np.array(trace.keys(layer)))
         keys -= keys.mean(dim=1, keepdim=True)
-        q.append(queries.half().numpy().tobytes())
-        k.append(keys.half().numpy().tobytes())
-        logsum.append((queries @ keys.mT * trace.config.scale).logsumexp(dim=-1).numpy().tobytes())
+        queries, keys = queries.half(), keys.half()
+        scores = (
+            queries.float() @ keys.float().mT * trace.config.scale
+        )  # those that the browser finds, rounding and all
+        q.append(queries.numpy().tobytes())
+        k.append(keys.numpy().tobytes())
+        logsum.append(scores.logsumexp(dim=-1).numpy().tobytes())
     return Vectors(layers, b"".join(q), b"".join(k), b"".join(logsum))
 
 

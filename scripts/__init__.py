@@ -1,0 +1,1 @@
+"""Helpers of the project that are neither library nor app."""

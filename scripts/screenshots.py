@@ -1,0 +1,32 @@
+"""Take the README's pictures again: `make screenshots`."""
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from scripts.app_server import launched_browser, running_app
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
+VIEW = "explore?image=cat&layer=10&head=3&query=6-6"
+PICTURES = {
+    "explore-light.png": ({"width": 1366, "height": 768}, "light"),
+    "explore-dark.png": ({"width": 1366, "height": 768}, "dark"),
+    "explore-phone.png": ({"width": 390, "height": 844}, "light"),
+}
+
+
+def main() -> None:
+    """Open one view in each size and theme, and save what a visitor sees."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with running_app() as url, launched_browser() as browser:
+        for name, (viewport, theme) in PICTURES.items():
+            page = browser.new_page(viewport=viewport, color_scheme=theme)
+            page.goto(f"{url}/{VIEW}")
+            expect(page.get_by_test_id("explorer-status")).to_contain_text("patch (6, 6)", timeout=60_000)
+            expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=60_000)
+            page.screenshot(path=FOLDER / name)
+            page.close()
+
+
+if __name__ == "__main__":
+    main()

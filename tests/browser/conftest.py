@@ -1,0 +1,54 @@
+"""One app and one browser for all browser tests; a fresh page, and so a fresh session, for each."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scripts.app_server import launched_browser, running_app
+
+from .explorer_page import ExplorerPage
+
+expect.set_options(timeout=60_000)  # nothing here depends on how fast the machine is
+LAPTOP = {"width": 1366, "height": 768}
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[str]:
+    with running_app() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_page(browser) -> Iterator[Callable[..., Page]]:
+    """Open pages with options of Playwright's `new_context`; all are closed afterwards, and none may have failed."""
+    contexts, failures = [], []
+
+    def open_page(**options) -> Page:
+        context = browser.new_context(**{"viewport": LAPTOP, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not failures, failures
+
+
+@pytest.fixture
+def explore(app, new_page) -> Callable[..., ExplorerPage]:
+    """Open the Explore page with query parameters."""
+
+    def open_explorer(parameters: str = "", **options) -> ExplorerPage:
+        return ExplorerPage(new_page(**options)).open(f"{app}/explore?{parameters}")
+
+    return open_explorer

@@ -1,0 +1,120 @@
+"""What a visitor sees and does on the Explore page."""
+
+from __future__ import annotations
+
+import numpy as np
+from playwright.sync_api import Locator, Page, expect
+
+from vitviz.trace import Trace
+from vitviz.view import View
+
+
+class ExplorerPage:
+    def __init__(self, page: Page):
+        self.page = page
+        self.root = page.get_by_test_id("explorer")
+        self.image = page.get_by_test_id("explorer-image")
+        self.overview = page.get_by_test_id("explorer-overview")
+        self.status = page.get_by_test_id("explorer-status")
+        self.legend = page.get_by_test_id("explorer-legend")
+
+    def open(self, url: str) -> ExplorerPage:
+        self.page.goto(url)
+        return self.ready()
+
+    def ready(self) -> ExplorerPage:
+        expect(self.status).not_to_be_empty()
+        expect(self.panel("How widely heads spread")).to_be_visible()
+        self.at_rest()
+        return self
+
+    def at_rest(self) -> None:
+        """Wait until no run is under way and no panel is left over from an earlier one."""
+        expect(self.page.locator("[data-stale=true]")).to_have_count(0)
+        expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        expect(self.page.locator(".js-plotly-plot")).to_have_count(4)
+
+    # ---- what is shown
+
+    def data(self, name: str) -> str:
+        return self.root.get_attribute(f"data-{name}")
+
+    @property
+    def shown(self) -> View:
+        """The view that is drawn now; its query is what the pointer or the pin asks about."""
+        head = self.data("head")
+        return View(
+            layer=int(self.data("layer")),
+            head=None if head == "mean" else int(head),
+            query=int(self.data("query")),
+            direction=self.data("direction"),
+            scale=self.data("scale"),
+        )
+
+    def panel(self, title: str) -> Locator:
+        return self.page.get_by_test_id("stMarkdown").filter(has_text=title)
+
+    def chart(self, key: str) -> list[dict]:
+        """The data of a Plotly chart, as plotly.js holds it."""
+        return self.page.locator(f".st-key-{key} .js-plotly-plot").evaluate(
+            """chart => {
+                 const plain = (v) => (v?.length && typeof v !== "string" ? Array.from(v, plain) : v);
+                 return chart._fullData.map(({ x, y, z, name }) => ({ x: plain(x), y: plain(y), z: plain(z), name }));
+               }"""
+        )
+
+    def box(self, locator: Locator) -> dict:
+        return locator.bounding_box()
+
+    # ---- what is done
+
+    def point_of(self, row: int, column: int, grid: tuple[int, int]) -> tuple[float, float]:
+        box = self.box(self.image)
+        return (
+            box["x"] + box["width"] * (column + 0.5) / grid[1],
+            box["y"] + box["height"] * (row + 0.5) / grid[0],
+        )
+
+    def hover(self, trace: Trace, token: int) -> None:
+        self.page.mouse.move(*self.point_of(*divmod(token - trace.prefix, trace.grid[1]), trace.grid))
+        expect(self.root).to_have_attribute("data-query", str(token))
+
+    def click(self, trace: Trace, token: int) -> None:
+        self.page.mouse.click(*self.point_of(*divmod(token - trace.prefix, trace.grid[1]), trace.grid))
+        expect(self.root).to_have_attribute("data-pinned", str(token))
+
+    def head(self, layer: int, head: int | str) -> Locator:
+        words = "mean of the heads" if head == "mean" else f"head {head + 1}"
+        return self.overview.get_by_role("button", name=f"Layer {layer + 1}, {words}", exact=True)
+
+    def press(self, keys: str) -> None:
+        for key in keys.split():
+            self.page.keyboard.press(key)
+
+    def upload(self, name: str, data: bytes, kind: str = "image/jpeg") -> None:
+        self.page.locator(".st-key-sidebar_upload input[type=file]").set_input_files(
+            {"name": name, "mimeType": kind, "buffer": data}
+        )
+
+    # ---- what must hold
+
+    def shows_what_the_library_says(self, trace: Trace, tolerance: float = 2e-3) -> None:
+        """The status line's strongest patch and its weight are those of the trace."""
+        view = self.shown
+        weights = view.weights(trace)
+        top = int(self.data("top-key"))
+        assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
+        assert weights[top] > weights[trace.prefix :].max() - tolerance, "no other patch is stronger"
+        text = self.status.inner_text()
+        assert text.startswith(view.words(trace))
+        row, column = divmod(top - trace.prefix, trace.grid[1])
+        assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
+        said = float(text.rsplit(",", 1)[1].strip(" %")) / 100
+        assert abs(said - weights[top]) < tolerance + 5e-4
+
+    def panels_show(self, trace: Trace, view: View) -> None:
+        """The sorted row and the matrix hold exactly the numbers of the view."""
+        expect(self.panel("Weights, sorted")).to_contain_text(view.words(trace) + ":")
+        self.at_rest()
+        drawn = np.sort(np.concatenate([part["y"] for part in self.chart("sorted")]))
+        np.testing.assert_allclose(drawn, np.sort(100 * view.weights(trace)), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,65 @@
+"""Shared by the tests: the shipped model and its twin in timm, a small random model, photographs and traces of them."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import vitviz
+from vitviz.zoo import SHIPPED, assets
+
+torch.set_num_threads(1)  # threads that wait for busy cores make tests slower, not faster
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """The path of a sample photograph."""
+    return assets() / "images" / "cat.jpg"
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The shipped model. Nothing that a test does may change it."""
+    return vitviz.load("dinov2-small")
+
+
+@pytest.fixture(scope="session")
+def twin():
+    """timm's own model with the shipped weights, which computes attention explicitly."""
+    timm = pytest.importorskip("timm")
+    twin = timm.create_model("vit_small_patch14_dinov2", dynamic_img_size=True).eval().requires_grad_(False)
+    weights = load_file(assets() / "models" / SHIPPED["dinov2-small"].weights)
+    twin.load_state_dict({name: value.float() for name, value in weights.items()})
+    for block in twin.blocks:
+        block.attn.fused_attn = False
+    return twin
+
+
+SMALL = vitviz.ViTConfig(
+    image_size=(32, 48), patch=8, width=24, depth=3, heads=3, head_width=8, mlp_width=48, classes=5, registers=2
+)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A random model with registers and a classifier: 3 + 4 x 6 tokens."""
+    model = vitviz.VisionTransformer(SMALL, "small")
+    random = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=random) / 2
+    return model.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def small_trace(small):
+    """The small model's view of noise."""
+    return small.trace(torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(1)))
+
+
+@pytest.fixture(scope="session")
+def trace(model, photo):
+    """The shipped model's view of the photograph: 1 + 16 x 16 tokens."""
+    return model.trace(photo)

@@ -1,0 +1,202 @@
+"""Every page, without a browser: what a visitor reads, and that nothing they do ends in an exception."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from vitviz.ui import state
+
+APP = str(Path(__file__).parents[1] / "app.py")
+SAMPLES = list(state.samples())
+
+
+def start(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params.update(parameters)
+    return app.run()
+
+
+def explore(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params.update(parameters)
+    return app.switch_page("pages/explore.py").run()
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value for kind in (app.markdown, app.caption, app.warning, app.error) for element in kind)
+
+
+def query(app: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in app.query_params.items()}
+
+
+def png(side: int = 64) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("page", [start, explore])
+def test_every_page_opens_with_every_sample(page, name):
+    app = page(image=name)
+    assert not app.exception
+    assert not app.warning
+    assert not app.error
+    assert app.session_state.picked.name == name
+
+
+def test_there_are_six_samples():
+    assert len(SAMPLES) == 6
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "grid", "tokens"),
+    [("224", "crop", "16 × 16", 257), ("280", "squash", "20 × 20", 401), ("224", "native", "13 × 20", 261)],
+)
+def test_the_sidebar_says_how_many_tokens_follow(size, fit, grid, tokens):
+    app = explore(image="pagoda", size=size, fit=fit)
+    assert f"{grid} = {tokens - 1} patches + class token = {tokens} tokens" in texts(app)
+
+
+def test_choices_survive_moving_between_pages():
+    app = start()
+    app.selectbox(key="size").set_value(280).run()
+    app.selectbox(key="fit").set_value("pad").run()
+    app.switch_page("pages/explore.py").run()
+    assert (app.selectbox(key="size").value, app.selectbox(key="fit").value) == (280, "pad")
+    app.switch_page("pages/start.py").run()
+    assert (app.selectbox(key="size").value, app.selectbox(key="fit").value) == (280, "pad")
+    assert query(app) == {"image": "cat", "model": "dinov2-small", "size": "280", "fit": "pad"}
+
+
+def test_a_link_opens_its_view_and_stays_in_the_address():
+    link = {
+        "image": "coffee",
+        "model": "dinov2-small",
+        "size": "280",
+        "fit": "squash",
+        "layer": "7",
+        "head": "3",
+        "query": "4-9",
+        "direction": "to",
+        "scale": "raw",
+    }
+    app = explore(**link)
+    assert query(app) == link
+    assert "Layer 7, head 3, patch (4, 9)" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("image", "../../etc/passwd"),
+        ("model", "gpt"),
+        ("size", "-14"),
+        ("size", "225"),
+        ("fit", "<b>"),
+        ("layer", "13"),
+        ("head", "nan"),
+        ("query", "17-1"),
+        ("query", "9" * 5000),
+        ("direction", ""),
+        ("scale", "log"),
+        ("utm_source", "mail"),
+    ],
+)
+def test_nonsense_in_a_link_is_left_out_with_a_notice(parameter, value):
+    app = explore(**{parameter: value})
+    assert not app.exception
+    assert len(app.warning) == 1
+    assert parameter in app.warning[0].value
+    assert app.session_state.picked.name == "cat"
+    assert query(app).get(parameter) != value
+    assert not app.run().warning, "said once"
+
+
+def test_an_upload_is_looked_at_and_is_not_in_the_link():
+    app = explore()
+    app.file_uploader(key="sidebar_upload").upload("mine.png", png(), "image/png").run()
+    assert not app.exception
+    assert not app.error
+    assert app.session_state.picked.name == "mine.png"
+    assert "image" not in query(app)
+    assert "a copied link opens without it" in texts(app)
+
+
+HOSTILE = {
+    "empty": (b"", "empty"),
+    "text": (b"<?php system('id'); ?>", "not an image"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "SVG"),
+    "half a photo": (png(256)[:3000], "damaged"),
+    "tiny": (png(4), "8"),
+    "long": (None, "20"),
+    "bomb": (None, "megapixels"),
+}
+
+
+def hostile(name: str) -> bytes:
+    data, _ = HOSTILE[name]
+    if data is None:
+        buffer = io.BytesIO()
+        Image.new("1", (30_000, 30_000) if name == "bomb" else (2100, 100)).save(buffer, "PNG")
+        return buffer.getvalue()
+    return data
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("page", [start, explore])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_hostile_upload_is_refused_in_a_sentence_and_changes_nothing(page, name):
+    app = page(image="rocket")
+    app.file_uploader(key="sidebar_upload").upload("evil.png", hostile(name), "image/png").run()
+    assert not app.exception
+    said = app.error[0].value
+    assert HOSTILE[name][1] in said
+    assert "Traceback" not in said
+    assert app.session_state.picked.name == "rocket"
+
+
+def test_a_problem_is_forgotten_with_the_next_good_image():
+    app = explore()
+    app.file_uploader(key="sidebar_upload").upload("evil.png", b"no", "image/png").run()
+    assert app.error
+    app.file_uploader(key="sidebar_upload").upload("good.png", png(), "image/png").run()
+    assert not app.error
+
+
+def test_what_was_done_to_an_image_is_said():
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    app = explore()
+    app.file_uploader(key="sidebar_upload").upload("two.gif", buffer.getvalue(), "image/gif").run()
+    assert "only its first frame is used" in texts(app)
+
+
+def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
+    def broken(name):
+        raise state.zoo.ModelError("The weights of 'x' are missing.")
+
+    state.model.clear()
+    state._trace.clear()
+    monkeypatch.setattr(state.zoo, "load", broken)
+    app = start()
+    assert not app.exception
+    app = explore(image="flower", size="336")
+    assert not app.exception
+    assert app.error[0].value == "The weights of 'x' are missing."
+
+
+def test_visitors_who_look_at_the_same_thing_share_one_trace():
+    first, second = explore(image="astronaut"), explore(image="astronaut", layer="3")
+    assert state.trace.__module__ == "vitviz.ui.state"
+    assert not first.exception
+    assert not second.exception
+    choice = state.Choice(first.session_state.picked, "dinov2-small", 224, "crop")
+    assert state.trace(choice) is state.trace(choice)

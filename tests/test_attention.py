@@ -1,0 +1,86 @@
+"""vitviz.attention: how far heads look and how spread out they are, by hand and by a naive loop."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from vitviz import Trace, ViTConfig
+from vitviz.attention import head_statistics, patch_distances, row_entropy
+
+
+@pytest.mark.parametrize(
+    ("grid", "patch", "expected"),
+    [
+        ((1, 1), 14, [[0]]),
+        ((1, 2), 16, [[0, 16], [16, 0]]),
+        ((3, 1), 2, [[0, 2, 4], [2, 0, 2], [4, 2, 0]]),
+        (
+            (2, 2),
+            10,
+            [[0, 10, 10, 200**0.5], [10, 0, 200**0.5, 10], [10, 200**0.5, 0, 10], [200**0.5, 10, 10, 0]],
+        ),
+    ],
+)
+def test_patch_distances_by_hand(grid, patch, expected):
+    assert patch_distances(grid, patch) == pytest.approx(np.array(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("row", "bits"),
+    [([1 / 8] * 8, 3), ([0, 1, 0], 0), ([0.5, 0.25, 0.25], 1.5), ([1 / 3] * 3, math.log2(3)), ([1], 0)],
+)
+def test_entropy_by_hand(row, bits):
+    assert row_entropy(torch.tensor(row)).item() == pytest.approx(bits, abs=1e-6)
+
+
+def test_statistics_by_hand():
+    """A class token and two patches side by side, 16 pixels apart; keys are logarithms of weights."""
+    config = ViTConfig(patch=16, head_width=1)
+    q = torch.tensor([[[9.0], [1.0], [0.0]], [[9.0], [1.0], [1.0]]])  # head token channel
+    k = torch.tensor([[[0.0], [0.0], [math.log(2)]], [[math.log(2)], [0.0], [0.0]]])
+    trace = Trace(SimpleNamespace(config=config), (1, 2), None, np.zeros(1), None, (q,), (k,), {})
+    # Head 0: left patch 1/4 1/4 1/2, right patch 1/3 1/3 1/3. Head 1: both patches 1/2 1/4 1/4.
+    assert trace.attention(0, 0, 1) == pytest.approx([1 / 4, 1 / 4, 1 / 2])
+    statistics = head_statistics(trace)
+    assert statistics.distance == pytest.approx(np.array([[(16 * 2 / 3 + 16 / 2) / 2, 8]]))
+    assert statistics.entropy == pytest.approx(np.array([[(1.5 + math.log2(3)) / 2, 1.5]]))
+
+
+def naive(trace):
+    """The same two numbers, one weight at a time."""
+    rows, columns = trace.grid
+    places = [(row, column) for row in range(rows) for column in range(columns)]
+    distance, entropy = (np.zeros((trace.layers, trace.heads)) for _ in range(2))
+    for layer, head in np.ndindex(distance.shape):
+        for query, (row, column) in enumerate(places):
+            weights = trace.attention(layer, head, trace.prefix + query)
+            travelled = among = 0.0
+            for key, (other_row, other_column) in enumerate(places):
+                weight = float(weights[trace.prefix + key])
+                travelled += weight * math.hypot(other_row - row, other_column - column) * trace.config.patch
+                among += weight
+            distance[layer, head] += travelled / among / len(places)
+            entropy[layer, head] -= sum(w * math.log2(w) for w in map(float, weights) if w > 0) / len(places)
+    return distance, entropy
+
+
+def test_statistics_equal_a_naive_loop(model, photo, small_trace):
+    for seen in (model.trace(photo, size=56, fit="native"), small_trace):
+        assert seen.grid[0] != seen.grid[1]
+        statistics, (distance, entropy) = head_statistics(seen), naive(seen)
+        assert statistics.distance.shape == statistics.entropy.shape == (seen.layers, seen.heads)
+        assert statistics.distance == pytest.approx(distance, rel=1e-4)
+        assert statistics.entropy == pytest.approx(entropy, rel=1e-4)
+
+
+def test_statistics_stay_within_what_is_possible(trace):
+    statistics = head_statistics(trace)
+    assert statistics.distance.min() > 0
+    assert statistics.distance.max() < patch_distances(trace.grid, 14).max()
+    assert statistics.entropy.min() > 0
+    assert statistics.entropy.max() <= math.log2(257)
+    assert np.ptp(statistics.distance) > 20
+    assert np.ptp(statistics.entropy) > 2

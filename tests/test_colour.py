@@ -1,0 +1,89 @@
+"""vitviz.colour: where a weight stands on a scale, what the scale's ends mean, and the pixels of an overlay."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vitviz.colour import colour_map, ends, overlay, paint, percent, tone
+from vitviz.view import SCALES
+
+
+@pytest.mark.parametrize(
+    ("scale", "weights", "tones"),
+    [
+        ("raw", [[0, 0.25], [0.5, 1]], [[0, 0.25], [0.5, 1]]),
+        ("raw", [[0, 1 + 1e-6]], [[0, 1]]),
+        ("share", [[0, 0.1], [0.2, 0.4]], [[0, 0.25], [0.5, 1]]),
+        ("share", [[0, 0], [0, 0]], [[0, 0], [0, 0]]),
+        # with 4 tokens a uniform row gives 1/4: 1/4 is the middle, 2 x that is a tenth more, 1/32 x it the bottom
+        ("uniform", [[1 / 4, 1 / 2], [1 / 8, 1]], [[0.5, 0.6], [0.4, 0.7]]),
+        ("uniform", [[0, 1 / 128], [1e-9, 9]], [[0, 0], [0, 1]]),
+    ],
+)
+def test_tones_by_hand(scale, weights, tones):
+    assert tone(np.array(weights), scale, tokens=4) == pytest.approx(np.array(tones), abs=1e-6)
+
+
+def test_the_share_of_a_given_largest_weight():
+    assert tone(np.array([0.1, 0.3]), "share", 2, largest=0.2).tolist() == [0.5, 1]
+
+
+@pytest.mark.parametrize(
+    ("scale", "low", "high"),
+    [("share", "0", "14.2 %"), ("raw", "0", "100 %"), ("uniform", "1/32 × uniform", "32 × uniform")],
+)
+def test_the_ends_of_a_scale_in_words(scale, low, high):
+    weights = np.array([0.01, 0.1419, 0.05])
+    assert ends(weights, scale) == (low, high)
+    at_the_ends = {"share": [0, 0.1419], "raw": [0, 1], "uniform": [1 / 32 / 257, 32 / 257]}[scale]
+    assert tone(np.array(at_the_ends), scale, 257, largest=0.1419) == pytest.approx([0, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0 %"),
+        (1, "100.0 %"),
+        (0.1419, "14.2 %"),
+        (0.1, "10.0 %"),
+        (0.0999, "9.99 %"),
+        (0.0381, "3.81 %"),
+        (0.0038, "0.380 %"),
+        (0.00038, "0.0380 %"),
+        (0.000021, "0.0021 %"),
+        (1 / 1370, "0.0730 %"),
+    ],
+)
+def test_percent(share, words):
+    assert percent(share) == words
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_colour_maps_are_honest(scale):
+    colours = colour_map(scale)
+    assert (colours.shape, colours.dtype, colours.flags.writeable) == ((256, 3), np.uint8, False)
+    light = colours @ np.array([0.2126, 0.7152, 0.0722])
+    if scale == "uniform":  # two colours that part at a light middle
+        assert 110 <= np.argmax(light) <= 145
+        assert np.abs(colours[40].astype(int) - colours[215]).max() > 60
+        light = light[:110]
+    assert light[-1] - light[0] > 100
+    assert np.diff(light[::8]).min() > 0  # lighter is more
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_paint_looks_tones_up(scale):
+    tones = np.array([[0, 1], [0.5, 0.25]])
+    assert np.array_equal(paint(tones, scale), colour_map(scale)[[[0, 255], [128, 64]]])
+
+
+def test_overlay_by_hand():
+    """Patches 3 x 2 pixels: a row of three above a row of three, on a picture of one colour."""
+    tones = np.array([[0, 0.5, 1], [1, 0.25, 0]])
+    picture = Image.new("RGB", (9, 4), (100, 200, 50))
+    heat = paint(tones, "share").repeat(2, 0).repeat(3, 1)
+    assert np.array_equal(np.asarray(overlay(picture, tones, "share", opacity=1)), heat)
+    assert np.array_equal(np.asarray(overlay(picture, tones, "share", opacity=0)), np.asarray(picture))
+    expected = 0.35 * np.array([100, 200, 50]) + 0.65 * heat
+    assert np.abs(np.asarray(overlay(picture, tones, "share")) - expected).max() <= 1
+    assert picture.getpixel((4, 1)) == (100, 200, 50)  # the given picture is not drawn on

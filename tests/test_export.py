@@ -1,0 +1,173 @@
+"""vitviz.export: what is taken home says what it is, and is what it says."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+
+from vitviz.colour import KEY, QUERY, colour_map, overlay, percent, tone
+from vitviz.export import SCALE_WORDS, arrays_npz, caption, file_stem, metadata, overlay_png
+from vitviz.view import SCALES, View, token_words
+
+VIEWS = [
+    View(11, 3, 120),
+    View(0, 0, None, "from", "raw"),
+    View(5, None, 17, "to", "uniform"),
+    View(11, 5, 256, "to"),
+    View(2, 1, 1, "from", "uniform"),
+]
+
+
+def about(trace, view):
+    return metadata(trace, view, "cat.jpg", "DINOv2-S/14", "crop")
+
+
+def shown(trace, view):
+    """What a view shows, from the whole matrix."""
+    weights = trace.attention(view.layer)
+    weights = weights.mean(axis=0) if view.head is None else weights[view.head]
+    token = view.query or 0
+    return weights[token] if view.direction == "from" else weights[:, token]
+
+
+def png_of(trace, view, picture):
+    return Image.open(io.BytesIO(overlay_png(trace, view, picture, about(trace, view))))
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return Image.linear_gradient("L").resize((640, 640)).convert("RGB")
+
+
+def test_metadata_by_hand(trace, small_trace):
+    assert about(trace, View(11, 3, 120, "to", "raw")) == {
+        "image": "cat.jpg",
+        "model": "DINOv2-S/14",
+        "input": [224, 224],
+        "fit": "crop",
+        "grid": [16, 16],
+        "prefix": ["class token"],
+        "layer": 11,
+        "head": 3,
+        "token": 120,
+        "direction": "to",
+        "scale": "raw",
+    }
+    seen = about(small_trace, View(0, None, None))
+    assert (seen["head"], seen["token"], seen["input"], seen["grid"]) == ("mean", 0, [48, 32], [4, 6])
+    assert seen["prefix"] == ["class token", "register 1", "register 2"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_caption_tells_the_truth(trace, view):
+    weights = shown(trace, view)
+    strongest = 1 + int(np.argmax(weights[1:]))
+    text = caption(trace, view, about(trace, view))
+    question = {"from": "where it looks", "to": "who looks at it"}[view.direction]
+    assert text.startswith(f"{view.words(trace)}: {question}. ")
+    row, column, share = re.search(r"Strongest: patch \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
+    assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
+    assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
+    high = {"share": f"0 to {share} %", "raw": "0 to 100 %", "uniform": "1/32 × uniform to 32 × uniform"}[view.scale]
+    assert f"Colour: {SCALE_WORDS[view.scale]}, {high}. " in text
+    assert "DINOv2-S/14, cat.jpg, 224 × 224 px (crop), counted from 1." in text
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_png_says_what_it_shows(trace, picture, view):
+    png = png_of(trace, view, picture)
+    png.load()
+    assert json.loads(png.text["vitviz"]) == about(trace, view)
+    assert png.text["Description"] == caption(trace, view, about(trace, view))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_png_shows_the_weights(trace, picture, view):
+    """The middle of each patch, which no frame reaches, has the colour of its weight."""
+    weights = shown(trace, view)[1:]
+    tones = tone(weights, view.scale, 257).reshape(16, 16)
+    pixels = np.asarray(png_of(trace, view, picture))[20:640:40, 20:640:40]
+    expected = np.asarray(overlay(picture, tones, view.scale))[20:640:40, 20:640:40]
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+    assert np.abs(pixels.astype(int) - np.asarray(picture)[20:640:40, 20:640:40]).max() > 50
+
+
+def test_query_and_strongest_patch_are_framed(trace, picture):
+    view = View(11, 3, 1 + 7 * 16 + 4)
+    png = png_of(trace, view, picture)
+    strongest = int(np.argmax(shown(trace, view)[1:]))
+    assert strongest != 7 * 16 + 4
+    frames = {(7, 4): QUERY, divmod(strongest, 16): KEY}
+    for (row, column), colour in frames.items():
+        corners = [(40 * column, 40 * row), (40 * column + 39, 40 * row + 39), (40 * column + 20, 40 * row)]
+        assert [png.getpixel(corner) for corner in corners] == [ImageColor.getrgb(colour)] * 3
+    pixels = np.asarray(png)[:640, :640]
+    framed = (pixels == ImageColor.getrgb(QUERY)).all(axis=2)
+    assert framed.sum() == 40**2 - 34**2  # one frame, 3 pixels wide, and nothing else
+
+
+def test_a_class_token_has_no_frame(trace, picture):
+    pixels = np.asarray(png_of(trace, View(11, 3, 0), picture))[:640]
+    assert not (pixels == ImageColor.getrgb(QUERY)).all(axis=2).any()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("width", "height"), [(640, 640), (960, 480), (200, 400)])
+def test_caption_and_colour_bar_are_below_the_picture(trace, scale, width, height):
+    png = png_of(trace, View(11, 3, 5, "from", scale), Image.new("RGB", (width, height)))
+    pixels = np.asarray(png)
+    assert png.width == max(width, 480)
+    below = pixels[height:]
+    assert (below[:14] == 255).all()
+    bar = below[14 + 5, 14:-14]
+    assert np.abs(bar[[0, -1]].astype(int) - colour_map(scale)[[0, -1]]).max() <= 2
+    text = below[14 + 10 + 14 :]
+    assert (text.min(axis=2) < 100).any(axis=1).sum() > 20  # rows with ink
+    assert (text[-8:] == 255).all()  # no line is cut off below ...
+    assert (text[:, -6:] == 255).all()  # ... nor at the right
+
+
+def test_the_given_picture_is_not_drawn_on(trace, picture):
+    before = picture.tobytes()
+    png_of(trace, VIEWS[0], picture)
+    assert picture.tobytes() == before
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_npz_holds_the_numbers(trace, view):
+    with np.load(io.BytesIO(arrays_npz(trace, view, about(trace, view))), allow_pickle=False) as arrays:
+        assert sorted(arrays) == ["matrix", "metadata", "weights"]
+        assert arrays["weights"].dtype == arrays["matrix"].dtype == np.float32
+        assert arrays["weights"] == pytest.approx(shown(trace, view), abs=1e-5)
+        heads = trace.attention(view.layer)
+        matrix = heads.mean(axis=0) if view.head is None else heads[view.head]
+        assert arrays["matrix"] == pytest.approx(matrix, abs=1e-5)
+        assert json.loads(str(arrays["metadata"])) == about(trace, view)
+
+
+@pytest.mark.parametrize(
+    ("name", "view", "stem"),
+    [
+        ("cat.jpg", View(11, 3, 137), "cat-L12-H4-token137"),
+        ("cat", View(0, None, None), "cat-L1-mean-token0"),
+        ("my photo (1).final.png", View(0, 0, 1), "my-photo--1--final-L1-H1-token1"),
+        ("../../etc/passwd", View(0, 0, 1), "image-L1-H1-token1"),
+        ("💥.jpg", View(0, 0, 1), "image-L1-H1-token1"),
+        ("a" * 300, View(0, 0, 1), "a" * 40 + "-L1-H1-token1"),
+    ],
+)
+def test_file_names(trace, name, view, stem):
+    assert file_stem(view, metadata(trace, view, name, "DINOv2-S/14", "crop")) == stem
+
+
+def test_registers_have_names_in_captions(small_trace):
+    view = View(1, 2, 2)
+    text = caption(small_trace, view, about(small_trace, view))
+    assert text.startswith("Layer 2, head 3, register 2: where it looks.")
+    weights = small_trace.attention(1, 2, 2)
+    strongest = 3 + int(np.argmax(weights[3:]))
+    assert f"Strongest: {token_words(small_trace, strongest)}, {percent(weights[strongest])}." in text
+    assert "48 × 32 px" in text

@@ -1,0 +1,263 @@
+"""vitviz.model: the same numbers as timm, and a refusal of what it cannot compute."""
+
+import math
+import re
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+import torch
+
+import vitviz
+from vitviz import ModelError, VisionTransformer, ViTConfig, capture
+from vitviz.images import normalise, prepare, read_image
+from vitviz.model import Attention, PatchEmbed
+
+from .conftest import SMALL
+
+# --- Parity with timm ------------------------------------------------------------------------------------------------
+
+
+def pixels_of(photo, height, width):
+    """A rectangle of a photograph as a model's input, [3, height, width]."""
+    size = max(height, width)
+    return torch.from_numpy(normalise(prepare(read_image(photo), size, 14).pixels)[:, :height, :width].copy())
+
+
+def timms_weights(twin, pixels, queries):
+    """timm's features [token, D] and, for some queries, the weights of all layers [layer, head, query, key]."""
+    rows = []
+
+    def keep(_module, inputs):
+        rows.append(inputs[0][0, :, queries].clone())
+
+    hooks = [block.attn.attn_drop.register_forward_pre_hook(keep) for block in twin.blocks]
+    try:
+        with torch.no_grad():
+            return twin.forward_features(pixels[None])[0].numpy(), torch.stack(rows).numpy()
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@pytest.mark.parametrize(("height", "width"), [(224, 224), (518, 518), (224, 336)])
+def test_the_shipped_model_computes_what_timm_computes(model, twin, photo, height, width):
+    pixels = pixels_of(photo, height, width)
+    tokens = 1 + height * width // 14**2
+    queries = [0, 1, tokens // 2, tokens - 1]
+    features, weights = timms_weights(twin, pixels, queries)
+    trace = model.trace(pixels, record=("norm",))
+
+    assert trace.grid == (height // 14, width // 14)
+    assert np.abs(trace.activation("norm") - features).max() <= 1e-4 * np.abs(features).max()
+    assert np.abs(trace.output - features[0]).max() <= 1e-4 * np.abs(features[0]).max()
+    ours = np.stack([[trace.attention(layer, query=query) for query in queries] for layer in range(12)])
+    assert np.abs(ours.swapaxes(1, 2) - weights).max() <= 1e-5
+    assert weights.max() > 0.5  # the comparison is of something
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32), (64, 24)])
+def test_a_model_with_registers_and_classes_computes_what_timm_computes(small, height, width):
+    timm = pytest.importorskip("timm.models.vision_transformer")
+    theirs = timm.VisionTransformer(
+        img_size=SMALL.image_size,
+        patch_size=8,
+        num_classes=5,
+        embed_dim=24,
+        depth=3,
+        num_heads=3,
+        mlp_ratio=2,
+        reg_tokens=2,
+        init_values=1,
+        dynamic_img_size=True,
+    ).eval()
+    theirs.load_state_dict(small.state_dict())
+    pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected = theirs(pixels)
+        assert torch.allclose(small(pixels), expected, rtol=1e-4, atol=1e-5)
+    assert expected.shape == (2, 5)
+    assert (expected[0] - expected[1]).abs().max() > 0.1
+
+
+def test_a_batch_is_its_images(small):
+    pixels = torch.randn(3, 3, 32, 48, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        assert torch.allclose(small(pixels), torch.cat([small(image[None]) for image in pixels]), rtol=1e-4, atol=1e-5)
+
+
+# --- The residual stream and the two paths of attention --------------------------------------------------------------
+
+
+def test_the_residual_stream_is_the_sum_of_its_parts(model, photo):
+    with torch.no_grad(), capture("embed.tokens", "blocks.*.resid_*", "blocks.*.out", "norm", "logits") as kept:
+        model(pixels_of(photo, 224, 224)[None])
+    stream = kept["embed.tokens"]
+    for block in (f"blocks.{layer}" for layer in range(12)):
+        assert torch.equal(kept[f"{block}.resid_pre"], stream)
+        assert torch.equal(kept[f"{block}.resid_mid"], stream + kept[f"{block}.attn.out"])
+        assert torch.equal(kept[f"{block}.resid_post"], stream + kept[f"{block}.attn.out"] + kept[f"{block}.mlp.out"])
+        assert kept[f"{block}.attn.out"].abs().max() > 0.01
+        assert kept[f"{block}.mlp.out"].abs().max() > 0.01
+        stream = kept[f"{block}.resid_post"]
+    assert torch.equal(kept["norm"], model.norm(stream))
+    assert torch.equal(kept["logits"], kept["norm"][:, 0])
+
+
+def test_the_explicit_path_equals_the_fused_one(model, photo):
+    pixels = pixels_of(photo, 224, 224)[None]
+    with torch.no_grad():
+        with capture("blocks.*.attn.z") as fused:
+            feature = model(pixels)
+        with capture("blocks.*.attn.z", "blocks.*.attn.weights", "blocks.*.attn.scores") as explicit:
+            explicit_feature = model(pixels)
+    assert torch.allclose(explicit_feature, feature, rtol=1e-4, atol=1e-4)
+    for name, z in fused.items():
+        assert torch.allclose(explicit[name], z, rtol=1e-4, atol=1e-4), name
+    for layer in range(12):
+        scores, weights = (explicit[f"blocks.{layer}.attn.{part}"] for part in ("scores", "weights"))
+        assert torch.allclose(weights, scores.softmax(dim=-1), atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("names", "fused_blocks"),
+    [
+        (("logits",), 12),
+        (("blocks.*.attn.q", "blocks.*.attn.z"), 12),
+        (("blocks.3.attn.weights",), 11),
+        (("blocks.3.attn.weights", "blocks.3.attn.scores", "blocks.5.attn.scores"), 10),
+        (("blocks.*",), 0),
+    ],
+)
+def test_only_who_listens_to_weights_pays_for_them(model, monkeypatch, names, fused_blocks):
+    calls = []
+    fused = torch.nn.functional.scaled_dot_product_attention
+    monkeypatch.setattr(
+        vitviz.model.F, "scaled_dot_product_attention", lambda *args, **more: calls.append(1) or fused(*args, **more)
+    )
+    with torch.no_grad(), capture(*names):
+        model(torch.zeros(1, 3, 28, 28))
+    assert len(calls) == fused_blocks
+
+
+def test_attention_by_hand():
+    """Two tokens [1, 0] and [0, 1]: column t of a weight matrix is what token t gets."""
+    config = ViTConfig(width=2, heads=2, head_width=4, qkv_bias=False)
+    attention = Attention(config, "attn")
+    ln3 = math.log(3)
+    # Scores are q k / sqrt(4). Head 0: token 0 scores (0, ln 3), token 1 (0, 0). Head 1: both (ln 3, 0).
+    q = [[2, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0], [1, 1]]
+    k = [[0, ln3], [5, 5], [0, 0], [0, 0], [0, 0], [7, 7], [0, 0], [2 * ln3, 0]]
+    v = [[4, 8], [0, 1], [0, 0], [-4, 4], [100, 200], [0, 0], [0, 0], [1, 1]]
+    proj = [[1, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0.01, 0, 0, 0]]
+    attention.load_state_dict(
+        {
+            "qkv.weight": torch.tensor(q + k + v, dtype=torch.float32),
+            "proj.weight": torch.tensor(proj, dtype=torch.float32),
+            "proj.bias": torch.tensor([0.5, -0.5]),
+        }
+    )
+    weights = torch.tensor([[[1 / 4, 3 / 4], [1 / 2, 1 / 2]], [[3 / 4, 1 / 4], [3 / 4, 1 / 4]]])
+    z = torch.tensor([[[7, 0.75, 0, 2], [6, 0.5, 0, 0]], [[125, 0, 0, 1], [125, 0, 0, 1]]])
+    out = torch.tensor([[7.5, 1.5], [6.5, 1.25]])  # the first two channels of head 0, 1.25 from head 1, and the bias
+
+    tokens = torch.eye(2)[None]
+    with torch.no_grad():
+        with capture("attn.z") as fused:
+            assert torch.allclose(attention(tokens)[0], out)
+        with capture("attn.weights", "attn.z") as explicit:
+            assert torch.allclose(attention(tokens)[0], out)
+    assert torch.allclose(explicit["attn.weights"][0], weights)
+    for kept in (fused, explicit):
+        assert torch.allclose(kept["attn.z"][0], z)
+
+
+def test_patches_are_counted_row_by_row():
+    """A patch embedding that sums a patch's pixels, on an image whose pixels are their patch's number."""
+    config = ViTConfig(patch=2, channels=1, width=1)
+    embed = PatchEmbed(config)
+    embed.load_state_dict({"proj.weight": torch.ones(1, 1, 2, 2), "proj.bias": torch.zeros(1)})
+    image = torch.arange(6.0).reshape(2, 3).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    with torch.no_grad():
+        assert embed(image[None, None])[0, :, 0].tolist() == [0, 4, 8, 12, 16, 20]
+
+
+def test_positions_of_the_trained_grid_are_used_as_they_are_and_prefix_positions_always(small):
+    assert torch.equal(small.positions(4, 6), small.pos_embed)
+    resampled = small.positions(8, 3)
+    assert resampled.shape == (1, 3 + 24, 24)
+    assert torch.equal(resampled[:, :3], small.pos_embed[:, :3])
+
+
+# --- Refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(3, 32, 48), (1, 1, 3, 32, 48), (1, 1, 32, 48), (1, 4, 32, 48), (1, 3, 33, 48), (1, 3, 32, 47), (1, 3, 0, 48)],
+)
+def test_an_input_of_the_wrong_shape_is_refused(small, shape):
+    with pytest.raises(ModelError) as caught:
+        small(torch.zeros(shape))
+    assert str(shape) in str(caught.value)
+    assert "[batch, 3, H, W] with H and W multiples of 8" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("positions", "rotary"),
+        ("positions", "learned+rotary"),
+        ("positions", "relative"),
+        ("positions", "none"),
+        ("qk_norm", True),
+        ("mlp", "gated"),
+        ("activation", "gelu_tanh"),
+        ("norm", "rms"),
+        ("norm_place", "post"),
+        ("norm_place", "parallel"),
+        ("norm_first", True),
+        ("pooling", "mean"),
+        ("pooling", "attention"),
+        ("class_token", False),
+    ],
+)
+def test_a_part_that_is_not_computed_is_refused_by_name(part, value):
+    with pytest.raises(ModelError, match=re.escape(f"{part} = {value!r}")):
+        VisionTransformer(replace(SMALL, **{part: value}))
+
+
+def test_a_model_without_bias_registers_or_classes():
+    config = replace(SMALL, qkv_bias=False, registers=0, classes=0)
+    model = VisionTransformer(config)
+    assert model.config is config
+    assert not model.training
+    assert not {"blocks.0.attn.qkv.bias", "reg_token", "head.weight"} & set(model.state_dict())
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 32, 48)).shape == (1, config.width)
+
+
+# --- The configuration -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("class_token", "registers", "names"),
+    [
+        (True, 0, ("class token",)),
+        (True, 2, ("class token", "register 1", "register 2")),
+        (False, 1, ("register 1",)),
+        (False, 0, ()),
+    ],
+)
+def test_prefix_tokens_in_words(class_token, registers, names):
+    config = ViTConfig(class_token=class_token, registers=registers)
+    assert config.prefix_names == names
+    assert config.prefix == len(names)
+
+
+def test_the_configuration_is_frozen_and_knows_its_grid_and_scale():
+    config = ViTConfig(image_size=(225, 448), patch=16, head_width=16)
+    assert config.grid == (14, 28)
+    assert config.scale == 0.25
+    with pytest.raises(FrozenInstanceError):
+        config.depth = 3

@@ -1,0 +1,224 @@
+"""The explorer's payload, read as attention.js reads it: the weights on screen are the weights of the trace."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vitviz.colour import colour_map
+from vitviz.ui.explorer.payload import (
+    LARGEST,
+    as_jpeg,
+    fits_at_once,
+    payload,
+    pinned_rows,
+    prefix_marks,
+    vectors,
+)
+from vitviz.view import View
+from vitviz.zoo import SHIPPED
+
+PICTURE = as_jpeg(Image.linear_gradient("L").convert("RGB"))
+
+
+def packed(trace, view=None, layers=None, picture=PICTURE, image_name="cat"):
+    sent = vectors(trace, tuple(range(trace.layers)) if layers is None else layers)
+    return payload(trace, sent, view or View(trace.layers - 1), picture=picture, image_name=image_name)
+
+
+class Explorer:
+    """attention.js in NumPy: `readHeader` and `AttentionData`."""
+
+    def __init__(self, data):
+        self.start = 4 + int.from_bytes(data[:4], "little")
+        self.header = json.loads(data[4 : self.start].decode("utf-8"), parse_constant=pytest.fail)  # strict: no NaN
+        self.buffer = data[self.start :]
+        header = self.header
+        self.tokens = len(header["prefix_names"]) + header["grid"][0] * header["grid"][1]
+        shape = (len(header["held"]), header["heads"], self.tokens)
+        self.q, self.k = (self.numbers(name, "<f2", (*shape, header["channels"])) for name in "qk")
+        self.logsum = self.numbers("logsum", "<f4", shape)
+        self.slot = {layer: i for i, layer in enumerate(header["held"])}
+
+    def section(self, name):
+        start, length = self.header["sections"][name]
+        assert start % 4 == 0  # or typed arrays in the browser refuse
+        assert start + length <= len(self.buffer)
+        return self.buffer[start : start + length]
+
+    def numbers(self, name, kind, shape):
+        return np.frombuffer(self.section(name), kind).astype(np.float32).reshape(shape)
+
+    def rows(self):
+        return self.numbers("rows", "<f2", (self.header["layers"], self.header["heads"], self.tokens))
+
+    def row(self, layer, query):
+        """[head, key]: softmax over the keys of one query."""
+        slot = self.slot[layer]
+        scores = np.einsum("hc,hkc->hk", self.q[slot][:, query] * np.float32(self.header["scale"]), self.k[slot])
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return weights / weights.sum(axis=1, keepdims=True)
+
+    def column(self, layer, key):
+        """[head, query]: the weight that every query gives to one key."""
+        slot = self.slot[layer]
+        scores = np.einsum("hc,hqc->hq", self.k[slot][:, key] * np.float32(self.header["scale"]), self.q[slot])
+        return np.exp(scores - self.logsum[slot])
+
+
+def largest_errors(explorer, trace, layer):
+    """Of all weights of a layer, looked at from each token and looking at it."""
+    exact = trace.attention(layer)
+    rows = np.stack([explorer.row(layer, token) for token in range(trace.token_count)], axis=1)
+    columns = np.stack([explorer.column(layer, token) for token in range(trace.token_count)], axis=2)
+    return np.abs(rows - exact).max(), np.abs(columns - exact).max()
+
+
+@pytest.fixture(scope="module")
+def large(model, photo):
+    """A trace whose queries and keys are too many to be sent at once."""
+    return model.trace(photo, size=518)
+
+
+# --- The numbers -----------------------------------------------------------------------------------------------------
+
+
+def test_all_weights_in_both_directions_at_224_pixels(trace):
+    explorer = Explorer(packed(trace))
+    assert explorer.header["held"] == list(range(12))
+    assert explorer.section("rows") == b""
+    errors = np.array([largest_errors(explorer, trace, layer) for layer in range(12)])
+    assert errors.max() < 2e-3
+    assert errors.max() > 1e-6  # float16 was compared with float32, not something with itself
+
+
+def test_weights_of_the_held_layer_at_518_pixels(large):
+    explorer = Explorer(packed(large, View(8, 3, 700), layers=(8,)))
+    assert explorer.header["held"] == [8]
+    exact = large.attention(8)
+    for token in range(0, 1370, 57):
+        assert np.abs(explorer.row(8, token) - exact[:, token]).max() < 2e-3
+        assert np.abs(explorer.column(8, token) - exact[..., token]).max() < 2e-3
+
+
+def test_centred_keys_are_worth_it(trace):
+    """Without it, the largest error of a weight is several times larger."""
+    centred = Explorer(packed(trace))
+    plain = Explorer(packed(trace))
+    plain.k = np.stack([trace.keys(layer) for layer in range(12)]).astype(np.float16).astype(np.float32)
+    errors = [
+        max(np.abs(explorer.row(layer, token) - trace.attention(layer, query=token)).max()
+            for layer in range(12) for token in range(0, 257, 8))
+        for explorer in (centred, plain)
+    ]  # fmt: skip
+    assert errors[1] > 2 * errors[0]
+    for layer in range(12):
+        assert np.abs(centred.k[layer].mean(axis=1)).max() < 1e-2
+    assert np.abs(plain.k.mean(axis=2)).max() > 1
+
+
+def test_a_model_with_registers(small_trace):
+    explorer = Explorer(packed(small_trace))
+    assert max(largest_errors(explorer, small_trace, 1)) < 5e-3
+    assert explorer.header["prefix_names"] == ["class token", "register 1", "register 2"]
+    assert explorer.header["prefix_marks"] == prefix_marks(small_trace) == ["CLS", "R1", "R2"]
+
+
+# --- All at once, or one layer at a time -----------------------------------------------------------------------------
+
+
+def test_a_payload_is_small_enough_to_be_sent(model, trace, large):
+    assert fits_at_once(trace)
+    assert not fits_at_once(large)
+    for size in SHIPPED[model.name].sizes:
+        tokens = 1 + (size // 14) ** 2
+        fits = 2 * 2 * 12 * 384 * tokens <= 16_000_000
+        assert fits == (size <= 392)
+    assert LARGEST == 16_000_000
+    assert len(packed(trace)) < 5_000_000
+    assert len(packed(large, layers=(0,))) < LARGEST
+
+
+@pytest.mark.parametrize("view", [View(1, 2, 5), View(1, None, None), View(1, 0, 26, "to"), View(0, 0, None, "to")])
+def test_layers_that_are_not_held_come_as_rows_of_the_pinned_token(small_trace, view):
+    explorer = Explorer(packed(small_trace, view, layers=(1,)))
+    token = view.query or 0
+    assert explorer.rows().shape == (3, 3, 27)
+    for layer in range(3):
+        matrix = small_trace.attention(layer)
+        exact = matrix[:, token] if view.direction == "from" else matrix[..., token]
+        assert np.abs(explorer.rows()[layer] - exact).max() < 5e-4
+        assert np.abs(pinned_rows(small_trace, view)[layer] - exact).max() < 5e-4
+
+
+def test_vectors_keep_the_order_of_the_layers(small_trace):
+    explorer = Explorer(packed(small_trace, layers=(2, 0)))
+    assert explorer.header["held"] == [2, 0]
+    for layer in (0, 2):
+        assert explorer.row(layer, 4) == pytest.approx(small_trace.attention(layer, query=4), abs=5e-3)
+
+
+# --- The rest of it --------------------------------------------------------------------------------------------------
+
+
+def test_sections_are_aligned_in_order_and_whole(small_trace):
+    for extra in range(5):  # pictures are of any length
+        picture = PICTURE + b"x" * extra
+        data = packed(small_trace, View(1, None, 3), layers=(1,), picture=picture)
+        explorer = Explorer(data)
+        assert explorer.start % 4 == 0
+        assert list(explorer.header["sections"]) == ["q", "k", "logsum", "rows", "picture"]
+        end = 0
+        for name, (start, length) in explorer.header["sections"].items():
+            assert start == end, name
+            end = start + length + -length % 4
+        assert end == len(explorer.buffer)
+        assert explorer.section("picture") == picture
+
+
+def test_the_header_by_hand(small_trace):
+    header = Explorer(packed(small_trace, View(1, None, 5, "to", "raw"), image_name="Grüße 猫 \"'</script>")).header
+    del header["sections"], header["key"]
+    colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
+    assert colours == {scale: colour_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
+    assert header == {
+        "view": {"layer": 1, "head": None, "query": 5, "direction": "to", "scale": "raw"},
+        "image_name": "Grüße 猫 \"'</script>",
+        "layers": 3,
+        "heads": 3,
+        "grid": [4, 6],
+        "channels": 8,
+        "scale": pytest.approx(8**-0.5),
+        "class_token": True,
+        "prefix_names": ["class token", "register 1", "register 2"],
+        "prefix_marks": ["CLS", "R1", "R2"],
+        "held": [0, 1, 2],
+        "uniform_range": 5,
+    }
+
+
+def test_the_picture_is_a_jpeg():
+    with Image.open(io.BytesIO(PICTURE)) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (256, 256))
+
+
+def test_the_key_stands_for_the_content(small, small_trace):
+    def key(trace=small_trace, **options):
+        return Explorer(packed(trace, **options)).header["key"]
+
+    same = small.trace(small_trace._input.clone())
+    assert packed(same) == packed(small_trace)
+    keys = [
+        key(),
+        key(small.trace(small_trace._input + 0.1)),
+        key(picture=PICTURE[:-1]),
+        key(image_name="dog"),
+        key(view=View(2, 0, 1)),
+        key(layers=(1,)),
+        key(layers=(1,), view=View(2, 0, 1)),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert [key(), key(layers=(1,))] == [keys[0], keys[5]]

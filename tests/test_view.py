@@ -1,0 +1,70 @@
+"""vitviz.view: a view is a row or a column of a trace's matrix, and says which."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from vitviz.view import View, home, strongest_patch, token_words
+
+# The small model: 3 layers, 3 heads, tokens CLS R1 R2 and 4 x 6 patches.
+
+
+@pytest.mark.parametrize(
+    ("view", "fitted"),
+    [
+        (View(2, 1, 26, "to", "raw"), View(2, 1, 26, "to", "raw")),
+        (View(0, 0, 0), View(0, 0, 0)),
+        (View(0, None, None), View(0, None, None)),
+        (View(3, 3, 27, "to", "uniform"), View(2, None, None, "to", "uniform")),
+        (View(11, 5, 256), View(2, None, None)),
+        (View(-1, -1, -1), View(2, None, None)),
+    ],
+)
+def test_a_view_is_fitted_to_a_trace(small_trace, view, fitted):
+    assert view.fitted(small_trace) == fitted
+
+
+@pytest.mark.parametrize("head", [0, 2, None])
+@pytest.mark.parametrize("query", [None, 0, 2, 3, 17, 26])
+def test_weights_are_a_row_or_a_column_of_the_matrix(small_trace, head, query):
+    heads = small_trace.attention(1)
+    matrix = heads.mean(axis=0) if head is None else heads[head]
+    token = query or 0
+    looking, looked_at = View(1, head, query, "from"), View(1, head, query, "to")
+    assert looking.token(small_trace) == looked_at.token(small_trace) == token
+    for view in (looking, looked_at):
+        assert view.matrix(small_trace) == pytest.approx(matrix, abs=1e-5)
+    assert looking.weights(small_trace) == pytest.approx(matrix[token], abs=1e-5)
+    assert looked_at.weights(small_trace) == pytest.approx(matrix[:, token], abs=1e-5)
+    assert np.abs(matrix[token] - matrix[:, token]).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (View(2, 0), "Layer 3, head 1, class token"),
+        (View(0, None, 2, "to"), "Layer 1, mean of the heads, register 2"),
+        (View(0, 2, 3), "Layer 1, head 3, patch (1, 1)"),
+        (View(1, 2, 3 + 6 + 4), "Layer 2, head 3, patch (2, 5)"),
+        (View(1, 2, 26), "Layer 2, head 3, patch (4, 6)"),
+    ],
+)
+def test_a_view_in_words(small_trace, view, words):
+    assert view.words(small_trace) == words
+    assert token_words(small_trace, view.token(small_trace)) == words.split(", ", 2)[2]
+
+
+@pytest.mark.parametrize(
+    ("grid", "class_token", "prefix", "token"),
+    [((4, 6), True, 3, 0), ((4, 6), False, 2, 2 + 2 * 6 + 3), ((3, 3), False, 0, 4), ((1, 1), False, 0, 0)],
+)
+def test_home_is_the_class_token_or_the_patch_in_the_middle(grid, class_token, prefix, token):
+    trace = SimpleNamespace(grid=grid, prefix=prefix, config=SimpleNamespace(class_token=class_token))
+    assert home(trace) == token
+
+
+def test_the_strongest_patch_is_no_prefix_token(small_trace):
+    weights = np.full(27, 0.01)
+    weights[1], weights[3 + 8] = 0.5, 0.2
+    assert strongest_patch(small_trace, weights) == 11
