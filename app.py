@@ -1,10 +1,12 @@
 """The vitviz app: `streamlit run app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from vitviz.ui.shell import run
 
-st.set_page_config(page_title="vitviz", page_icon="assets/icon.svg", layout="wide")
+st.set_page_config(page_title="vitviz", page_icon=str(Path(__file__).parent / "assets" / "icon.svg"), layout="wide")
 run(
     st.navigation(
         [

@@ -21,8 +21,6 @@ with right:
     st.subheader("Or with your own photo", anchor=False)
     accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
-    if st.session_state.image_problem:
-        st.error(st.session_state.image_problem)
     st.page_link("pages/explore.py", label=f"Explore {state.choice().picked.name}", icon=":material/visibility:")
 if chosen or accepted:
     st.switch_page("pages/explore.py")

@@ -63,3 +63,9 @@ def small_trace(small):
 def trace(model, photo):
     """The shipped model's view of the photograph: 1 + 16 x 16 tokens."""
     return model.trace(photo)
+
+
+@pytest.fixture(scope="session")
+def large_trace(model, photo):
+    """The same at 518 pixels: 1 + 37 x 37 tokens."""
+    return model.trace(photo, size=518)

@@ -34,10 +34,10 @@ def query(app: AppTest) -> dict[str, str]:
     return {name: value if isinstance(value, str) else value[0] for name, value in app.query_params.items()}
 
 
-def png(side: int = 64) -> bytes:
+def picture(side: int = 64, kind: str = "PNG") -> bytes:
     pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -121,7 +121,7 @@ def test_nonsense_in_a_link_is_left_out_with_a_notice(parameter, value):
 
 def test_an_upload_is_looked_at_and_is_not_in_the_link():
     app = explore()
-    app.file_uploader(key="sidebar_upload").upload("mine.png", png(), "image/png").run()
+    app.file_uploader(key="sidebar_upload").upload("mine.png", picture(), "image/png").run()
     assert not app.exception
     assert not app.error
     assert app.session_state.picked.name == "mine.png"
@@ -133,8 +133,8 @@ HOSTILE = {
     "empty": (b"", "empty"),
     "text": (b"<?php system('id'); ?>", "not an image"),
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "SVG"),
-    "half a photo": (png(256)[:3000], "damaged"),
-    "tiny": (png(4), "8"),
+    "half a photo": (picture(256)[:3000], "damaged"),
+    "tiny": (picture(4), "8"),
     "long": (None, "20"),
     "bomb": (None, "megapixels"),
 }
@@ -166,8 +166,16 @@ def test_a_problem_is_forgotten_with_the_next_good_image():
     app = explore()
     app.file_uploader(key="sidebar_upload").upload("evil.png", b"no", "image/png").run()
     assert app.error
-    app.file_uploader(key="sidebar_upload").upload("good.png", png(), "image/png").run()
+    app.file_uploader(key="sidebar_upload").upload("good.png", picture(), "image/png").run()
     assert not app.error
+
+
+def test_the_camera_takes_a_photo():
+    app = start()
+    app.toggle(key="camera_on").set_value(True).run()
+    app.camera_input(key="camera").upload("photo.jpg", picture(kind="JPEG"), "image/jpeg").run()
+    assert not app.exception
+    assert app.session_state.picked.name == "camera"
 
 
 def test_what_was_done_to_an_image_is_said():

@@ -77,12 +77,6 @@ def largest_errors(explorer, trace, layer):
     return np.abs(rows - exact).max(), np.abs(columns - exact).max()
 
 
-@pytest.fixture(scope="module")
-def large(model, photo):
-    """A trace whose queries and keys are too many to be sent at once."""
-    return model.trace(photo, size=518)
-
-
 # --- The numbers -----------------------------------------------------------------------------------------------------
 
 
@@ -95,10 +89,10 @@ def test_all_weights_in_both_directions_at_224_pixels(trace):
     assert errors.max() > 1e-6  # float16 was compared with float32, not something with itself
 
 
-def test_weights_of_the_held_layer_at_518_pixels(large):
-    explorer = Explorer(packed(large, View(8, 3, 700), layers=(8,)))
+def test_weights_of_the_held_layer_at_518_pixels(large_trace):
+    explorer = Explorer(packed(large_trace, View(8, 3, 700), layers=(8,)))
     assert explorer.header["held"] == [8]
-    exact = large.attention(8)
+    exact = large_trace.attention(8)
     for token in range(0, 1370, 57):
         assert np.abs(explorer.row(8, token) - exact[:, token]).max() < 2e-3
         assert np.abs(explorer.column(8, token) - exact[..., token]).max() < 2e-3
@@ -130,16 +124,16 @@ def test_a_model_with_registers(small_trace):
 # --- All at once, or one layer at a time -----------------------------------------------------------------------------
 
 
-def test_a_payload_is_small_enough_to_be_sent(model, trace, large):
+def test_a_payload_is_small_enough_to_be_sent(model, trace, large_trace):
     assert fits_at_once(trace)
-    assert not fits_at_once(large)
+    assert not fits_at_once(large_trace)
     for size in SHIPPED[model.name].sizes:
         tokens = 1 + (size // 14) ** 2
         fits = 2 * 2 * 12 * 384 * tokens <= 16_000_000
         assert fits == (size <= 392)
     assert LARGEST == 16_000_000
     assert len(packed(trace)) < 5_000_000
-    assert len(packed(large, layers=(0,))) < LARGEST
+    assert len(packed(large_trace, layers=(0,))) < LARGEST
 
 
 @pytest.mark.parametrize("view", [View(1, 2, 5), View(1, None, None), View(1, 0, 26, "to"), View(0, 0, None, "to")])

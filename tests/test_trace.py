@@ -298,14 +298,12 @@ def bytes_reachable(trace):
     return sum(buffers.values())
 
 
-def test_a_trace_keeps_no_attention_matrix(model, photo):
-    seen = model.trace(photo, size=518)
-    assert seen.token_count == 1370
+def test_a_trace_keeps_no_attention_matrix(large_trace):
+    assert large_trace.token_count == 1370
+    large_trace.attention(11)
     queries_and_keys = 2 * 12 * 1370 * 384 * 4
-    assert queries_and_keys <= bytes_reachable(seen) <= 52 * 2**20
-    assert seen.nbytes == pytest.approx(bytes_reachable(seen), rel=0.001)
-    seen.attention(11)
-    assert bytes_reachable(seen) <= 52 * 2**20
+    assert queries_and_keys <= bytes_reachable(large_trace) <= 52 * 2**20
+    assert large_trace.nbytes == pytest.approx(bytes_reachable(large_trace), rel=0.001)
 
 
 def test_memory_counts_what_was_recorded(small, noise):

@@ -65,6 +65,18 @@ def colour_map(scale: Scale) -> np.ndarray:
     return table
 
 
+def plotly_scale(scale: Scale, stops: int = 17) -> list[list]:
+    """The same colours for plotly charts.
+
+    Written as rgb(...): Streamlit's chart theme takes some dark hexadecimal colours, such as Magma's first, #000004,
+    for placeholders of its own, and puts other colours in their place.
+    """
+    places = np.linspace(0, 1, stops)
+    return [
+        [float(at), "rgb({},{},{})".format(*colour)] for at, colour in zip(places, paint(places, scale), strict=True)
+    ]
+
+
 def paint(tones: np.ndarray, scale: Scale) -> np.ndarray:
     """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]."""
     return colour_map(scale)[np.round(tones * 255).astype(np.uint8)]

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from .colour import ATTENTION, KEY, NEUTRAL, colour_map, percent
+from .colour import ATTENTION, KEY, NEUTRAL, colour_map, percent, plotly_scale
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 
@@ -59,7 +59,7 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
             z=(100 * weights).astype(np.float32),
             zmin=0,
             zmax=100 * brightest,
-            colorscale="Magma",
+            colorscale=plotly_scale("share"),
             colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
@@ -74,7 +74,7 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
                 "color": [0],
                 "cmin": 0,
                 "cmax": 100 * brightest,
-                "colorscale": "Magma",
+                "colorscale": plotly_scale("share"),
                 "showscale": True,
                 "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             },

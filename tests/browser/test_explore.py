@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 import vitviz
+from vitviz.colour import colour_map, plotly_scale, tone
 from vitviz.ui import state
 from vitviz.view import View
 
@@ -85,8 +86,6 @@ def test_the_legend_prints_real_numbers(explore, cat):
 
 @pytest.mark.parametrize("scale", ["share", "raw", "uniform"])
 def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
-    from vitviz.colour import colour_map, tone
-
     page = explore(f"image=cat&layer=10&head=3&scale={scale}&query=6-6")
     drawn = page.page.locator("canvas.heat").evaluate(
         "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
@@ -106,6 +105,8 @@ def test_a_click_pins_and_the_panels_follow(explore, cat):
     page.panels_show(cat, View(10, 1, 150))
     matrix = np.array(page.chart("matrix")[0]["z"])
     np.testing.assert_allclose(matrix, 100 * cat.attention(10, 1), rtol=1e-5, atol=1e-6)
+    scale = page.page.locator(".st-key-matrix .js-plotly-plot").evaluate("chart => chart._fullData[0].colorscale")
+    assert [stop[1].replace(" ", "") for stop in scale] == [colour for _, colour in plotly_scale("share")]
     page.page.mouse.move(5, 5)
     expect(page.root).to_have_attribute("data-query", "150")
     page.page.get_by_role("button", name="Look from the class token").click()
@@ -288,7 +289,7 @@ def test_padding_is_seen_and_a_wide_photo_keeps_its_shape(explore, model):
 def test_a_bad_file_is_refused_in_words(explore, cat):
     page = explore("image=cat")
     page.upload("evil.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100)
-    expect(page.page.get_by_test_id("stSidebar").get_by_test_id("stAlert")).to_contain_text("damaged")
+    expect(page.page.get_by_test_id("stMain").get_by_test_id("stAlert")).to_contain_text("damaged")
     expect(page.page.get_by_text("Traceback")).to_have_count(0)
     page.hover(cat, 30)
     page.shows_what_the_library_says(cat)

@@ -55,10 +55,12 @@ def enter(page: str) -> None:
 
 
 def show_notices() -> None:
-    """Say what a link asked for in vain, once."""
+    """Say what a link asked for in vain, and why an image was not taken; once."""
     if st.session_state.notices:
         st.warning("  \n".join(st.session_state.notices))
-    st.session_state.notices = []
+    if st.session_state.image_problem:
+        st.error(st.session_state.image_problem)
+    st.session_state.notices, st.session_state.image_problem = [], None
 
 
 def current_view(trace: Trace) -> View:

@@ -71,9 +71,7 @@ def upload(key: str, label: str) -> bool:
 
 
 def image_words() -> None:
-    """What is wrong with the last image, and what was done to the current one."""
-    if st.session_state.image_problem:
-        st.error(st.session_state.image_problem)
+    """What was done to the current image, and who sees it."""
     choice = state.choice()
     for note in state.prepared(choice).notes:
         st.caption(note)
