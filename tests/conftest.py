@@ -5,6 +5,7 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 
@@ -29,7 +30,6 @@ def model():
 @pytest.fixture(scope="session")
 def twin():
     """timm's own model with the shipped weights, which computes attention explicitly."""
-    timm = pytest.importorskip("timm")
     twin = timm.create_model("vit_small_patch14_dinov2", dynamic_img_size=True).eval().requires_grad_(False)
     weights = load_file(assets() / "models" / SHIPPED["dinov2-small"].weights)
     twin.load_state_dict({name: value.float() for name, value in weights.items()})

@@ -113,10 +113,15 @@ def test_nonsense_in_a_link_is_left_out_with_a_notice(parameter, value):
     app = explore(**{parameter: value})
     assert not app.exception
     assert len(app.warning) == 1
-    assert parameter in app.warning[0].value
+    assert parameter in app.warning[0].value.replace("\\", "")
     assert app.session_state.picked.name == "cat"
     assert query(app).get(parameter) != value
     assert not app.run().warning, "said once"
+
+
+def test_a_link_cannot_put_markdown_on_the_page():
+    app = explore(image="![x](https://a.org/x) :red[!] <b>")
+    assert r"\!\[x\]\(https\://a.org/x\) \:red\[\!\] \<b\>" in app.warning[0].value
 
 
 def test_an_upload_is_looked_at_and_is_not_in_the_link():

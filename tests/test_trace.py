@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vitviz import HookError, ImageError, ModelError, ViTConfig
+from vitviz import HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
 from vitviz.model import VisionTransformer
 from vitviz.trace import default_size
@@ -330,3 +330,26 @@ def test_memory_counts_what_was_recorded(small, noise):
 )
 def test_default_size(image_size, patch, expected):
     assert default_size(ViTConfig(image_size=image_size, patch=patch)) == expected
+
+
+def test_what_was_not_recorded_under_an_edit_is_not_invented(model, photo):
+    with edit({"blocks.3.attn.z": lambda z: z * 0}):
+        edited = model.trace(photo, size=56, record="blocks.3.resid_post")
+    plain = model.trace(photo, size=56)
+    assert not np.array_equal(edited.tokens(3), plain.tokens(3))
+    with pytest.raises(HookError, match="made under an edit"):
+        edited.tokens(4)
+
+
+def test_recomputing_is_not_disturbed_by_an_edit_around_it(model, photo):
+    plain = model.trace(photo, size=56)
+    wanted = plain.tokens(5)
+    with edit({"blocks.3.attn.z": lambda z: z * 0}):
+        assert np.array_equal(plain.tokens(5), wanted)
+        model.trace(photo, size=56)  # the edit itself is heard here
+
+
+def test_an_image_prepared_for_another_patch_side_is_refused(model, photo):
+    prepared = prepare(read_image(photo), size=224, patch=16)
+    with pytest.raises(ImageError, match="patches of 16 pixels"):
+        model.trace(prepared)

@@ -51,6 +51,8 @@ def percent(share: float) -> str:
     value = 100 * share
     if value == 0:
         return "0 %"
+    if value < 1e-4:
+        return "< 0.0001 %"
     decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4)) if value < 10 else 1
     return f"{value:.{decimals}f} %"
 

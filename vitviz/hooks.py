@@ -25,7 +25,7 @@ Names, with the shape of what flows there (`token` counts prefix tokens first, t
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -85,7 +85,8 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
 
     Args:
         changes: from hook point name (`*` as in `capture`) to a function of the tensor that flows there, which returns
-            a tensor of the same shape. Functions run in the order of the mapping.
+            a tensor of the same shape, a new one: changing it in place would change what others have captured.
+            Functions run in the order of the mapping.
 
     Raises:
         HookError: if a function changes the shape or returns no tensor; on leaving the block, if a name was never
@@ -95,6 +96,18 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
     with _listening(_edits, edits):
         yield
     edits.check()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let forward passes inside this `with` block run without the captures and edits of the blocks around it."""
+    with _set_to(_captures, ()), _set_to(_edits, ()):
+        yield
+
+
+def is_edited() -> bool:
+    """Whether an `edit` is in force here."""
+    return bool(_edits.get())
 
 
 class _Listener:
@@ -152,9 +165,13 @@ _captures: ContextVar[tuple[_Recorder, ...]] = ContextVar("vitviz_captures", def
 _edits: ContextVar[tuple[_Edits, ...]] = ContextVar("vitviz_edits", default=())
 
 
+def _listening(listeners: ContextVar, listener: _Listener) -> AbstractContextManager[None]:
+    return _set_to(listeners, (*listeners.get(), listener))
+
+
 @contextmanager
-def _listening(listeners: ContextVar, listener: _Listener) -> Iterator[None]:
-    token = listeners.set((*listeners.get(), listener))
+def _set_to(listeners: ContextVar, value: tuple[_Listener, ...]) -> Iterator[None]:
+    token = listeners.set(value)
     try:
         yield
     finally:

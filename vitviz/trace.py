@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .errors import ImageError
-from .hooks import capture
+from .errors import HookError, ImageError
+from .hooks import capture, is_edited, undisturbed
 from .images import Prepared, normalise, prepare, read_image
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Trace:
     _queries: tuple[Tensor, ...] = field(repr=False)  # one a layer, [head, token, channel]
     _keys: tuple[Tensor, ...] = field(repr=False)
     _recorded: Mapping[str, np.ndarray] = field(repr=False)
+    _edited: bool = field(repr=False)
 
     @property
     def config(self) -> ViTConfig:
@@ -144,13 +145,18 @@ class Trace:
         Taken from the record if it was recorded, computed again by one forward pass if it was not.
 
         Raises:
-            HookError: if there is no such hook point.
+            HookError: if there is no such hook point; or if it was not recorded and the trace was made under an `edit`,
+                so that a second pass would differ.
         """
-        if name not in self._recorded:
-            with torch.no_grad(), capture(name) as kept:
-                self.model(self._pixels()[None])
-            return _frozen(kept[name][0])
-        return self._recorded[name]
+        if name in self._recorded:
+            return self._recorded[name]
+        if self._edited:
+            raise HookError(
+                f"{name!r} was not recorded and this trace was made under an edit; trace with record={name!r}."
+            )
+        with undisturbed(), torch.no_grad(), capture(name) as kept:
+            self.model(self._pixels()[None])
+        return _frozen(kept[name][0])
 
     def token_index(self, token: int) -> int:
         """The token counted from 0, for one that may be counted from the end."""
@@ -215,6 +221,7 @@ def trace(
         _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
         _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
         _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()},
+        _edited=is_edited(),
     )
 
 
@@ -225,6 +232,11 @@ def default_size(config: ViTConfig) -> int:
 
 def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:
     if isinstance(image, Prepared):
+        if image.geometry.patch != model.config.patch:
+            raise ImageError(
+                f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
+                f"{model.config.patch}."
+            )
         return image
     size = default_size(model.config) if size is None else size
     return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)

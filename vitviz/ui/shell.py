@@ -1,5 +1,6 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -57,10 +58,15 @@ def enter(page: str) -> None:
 def show_notices() -> None:
     """Say what a link asked for in vain, and why an image was not taken; once."""
     if st.session_state.notices:
-        st.warning("  \n".join(st.session_state.notices))
+        st.warning("  \n".join(map(literally, st.session_state.notices)))
     if st.session_state.image_problem:
-        st.error(st.session_state.image_problem)
+        st.error(literally(st.session_state.image_problem))
     st.session_state.notices, st.session_state.image_problem = [], None
+
+
+def literally(text: str) -> str:
+    """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours."""
+    return re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", text)
 
 
 def current_view(trace: Trace) -> View:

@@ -3,6 +3,7 @@
 function percent(share) {
   const value = 100 * share;
   if (value === 0) return "0 %";
+  if (value < 1e-4) return "< 0.0001 %";
   const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
   return `${value.toFixed(decimals)} %`;
 }

@@ -56,9 +56,7 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
         keys = torch.from_numpy(np.array(trace.keys(layer)))
         keys -= keys.mean(dim=1, keepdim=True)
         queries, keys = queries.half(), keys.half()
-        scores = (
-            queries.float() @ keys.float().mT * trace.config.scale
-        )  # those that the browser finds, rounding and all
+        scores = queries.float() @ keys.float().mT * trace.config.scale  # as the browser finds them, rounding and all
         q.append(queries.numpy().tobytes())
         k.append(keys.numpy().tobytes())
         logsum.append(scores.logsumexp(dim=-1).numpy().tobytes())
