@@ -172,9 +172,9 @@ def pin() -> Iterator[Row]:
         for row, column in explorer.patches()[: PINS + 2]:
             explorer.settle()
             words = f"patch ({row + 1}, {column + 1}):"
-            explorer.page.evaluate(f"(words) => {{ window.pinned = ({PINNING})(words); }}", words)
+            explorer.page.evaluate(PINNING, words)
             explorer.page.mouse.click(*explorer.place(row, column))
-            waits.append(explorer.page.evaluate("() => window.pinned"))
+            waits.append(explorer.page.wait_for_function("() => window.pinned").json_value())
     waits = waits[2:]  # the first ones warm up server and browser
     total = np.array([wait["all"] for wait in waits])
     parts = [f"{name} {np.median([wait[name] for wait in waits]):.0f} ms" for name in ("text", "chart")]

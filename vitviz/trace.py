@@ -47,7 +47,7 @@ class Trace:
     _queries: tuple[Tensor, ...] = field(repr=False)  # one a layer, [head, token, channel]
     _keys: tuple[Tensor, ...] = field(repr=False)
     _recorded: Mapping[str, np.ndarray] = field(repr=False)
-    _edited: bool = field(repr=False)
+    _edited: bool = field(default=False, repr=False)
 
     @property
     def config(self) -> ViTConfig:
