@@ -124,7 +124,7 @@ def model(name: str) -> VisionTransformer:
     return zoo.load(name)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the image …")
+@st.cache_resource(max_entries=2, show_spinner="Reading the image …")  # up to 192 MB each
 def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
@@ -141,7 +141,7 @@ def trace(choice: Choice) -> Trace:
     return _trace(choice.key, choice)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Running the model …")
+@st.cache_resource(max_entries=6, show_spinner="Running the model …")  # up to 51 MB each
 def _trace(key: tuple, _choice: Choice) -> Trace:
     image = prepared(_choice)
     network = model(_choice.model)
@@ -178,7 +178,7 @@ def explorer_vectors(choice: Choice, view: View) -> Vectors:
     return _vectors(choice.key, layers, found)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Preparing the explorer …")
+@st.cache_resource(max_entries=8, show_spinner="Preparing the explorer …")  # up to 16 MB each
 def _vectors(key: tuple, layers: tuple[int, ...], _trace: Trace) -> Vectors:
     with _one_at_a_time:
         return vectors(_trace, layers)
