@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 
 import torch
 
@@ -36,22 +37,23 @@ def main() -> None:
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        rows.extend(run(name))
+        for row in run(name):
+            print(f"  {row.what}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
+            rows.append(row)
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads, load {load:.1f}")
     print("Medians; the middle half of the values in brackets. A report, not a test: the exit code is always 0.\n")
     print(as_table(rows))
 
 
-def run(name: str) -> list[Row]:
+def run(name: str) -> Iterator[Row]:
     """The rows of one benchmark; one that breaks becomes a row that says so, and the others still run."""
-    rows = []
     try:
-        rows.extend(BENCHMARKS[name]())
+        yield from BENCHMARKS[name]()
     except Exception as error:
         traceback.print_exc()
-        rows.append(Row(f"the rest of {name}", "NOT MEASURED", "", None, f"{type(error).__name__}: {error}"))
-    return rows
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        yield Row(f"the rest of {name}", "NOT MEASURED", "", None, f"{reason} (the traceback is above)")
 
 
 if __name__ == "__main__":

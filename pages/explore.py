@@ -15,6 +15,7 @@ from vitviz.ui.explorer import explorer
 from vitviz.view import View, token_words
 
 KEY = "explorer"
+CHART = {"displayModeBar": False}  # its buttons would cover the legend
 
 
 @st.fragment
@@ -25,12 +26,16 @@ def look(choice: state.Choice) -> None:
         trace = state.trace(choice)
         view = shell.current_view(trace)
         sent = state.explorer_vectors(choice, view)
+        all_live = len(sent.layers) == trace.layers
+        sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
     shell.write_address(link.view_parameters(view, trace))
+    appeared = view_at_first(view)
     explorer(
         trace,
         sent,
-        view if len(sent.layers) < trace.layers else view_at_first(view),
+        appeared.fitted(trace) if all_live else view,
+        sums=sums,
         picture=picture,
         image_name=choice.picked.name,
         on_view=shell.remember_view,
@@ -72,17 +77,20 @@ def panels_of_view(trace: Trace, view: View) -> None:
     brightest = figures.brightest(matrix)
     left, right = st.columns(2, gap="large")
     with left:
-        panel("Weights, sorted", f"{view.words(trace)}: {figures.half_of(weights)}")
         names = [token_words(trace, token) for token in range(trace.token_count)]
-        st.plotly_chart(figures.sorted_weights(weights, names, trace.prefix), key="sorted", alt="Weights, sorted")
+        reading = figures.half_of(weights, names, view.direction)
+        panel("Weights, sorted", f"{view.words(trace)}, {view.question()}: {reading}")
+        st.plotly_chart(
+            figures.sorted_weights(weights, names, trace.prefix), config=CHART, key="sorted", alt="Weights, sorted"
+        )
     with right:
         panel(
-            "The whole matrix of this head",
-            "Row: who looks; column: who is looked at; each row sums to 100 %. Red lines end the tokens before the "
-            f"patches. The brightest colour is {percent(brightest)} and more.",
+            f"The whole matrix: {view.head_words()}",
+            "Row: who looks; column: who is looked at; each row sums to 100 %. Above and left of the red lines are the "
+            f"tokens before the patches. Brightest: {percent(brightest)} and more (0.5 % of all weights).",
         )
         figure = figures.matrix(matrix, trace.prefix, brightest)
-        st.plotly_chart(figure, key="matrix", alt="Attention weights of this head, every query and key")
+        st.plotly_chart(figure, config=CHART, key="matrix", alt="Attention weights of this head, every query and key")
 
 
 def panels_of_model(trace: Trace, view: View, statistics: HeadStatistics) -> None:
@@ -93,13 +101,13 @@ def panels_of_model(trace: Trace, view: View, statistics: HeadStatistics) -> Non
     with left:
         panel(
             "How far heads look",
-            "Each dot is a head: low ones look nearby, high ones far. The first layers of a ViT usually have both, "
-            "the last look far (Dosovitskiy et al. 2021, figure 11). Dotted: looking at all patches alike.",
+            "Each dot is a head: low ones look nearby, high ones far. In the first ViTs the early layers had both and "
+            "the late ones looked far (Dosovitskiy et al. 2021, figure 11). Dotted: looking at all patches alike.",
         )
         figure = figures.by_layer(
             statistics.distance, "mean distance, px", view.layer, view.head, even_distance, "all alike"
         )
-        st.plotly_chart(figure, key="distance", alt="Mean attention distance of every head by layer")
+        st.plotly_chart(figure, config=CHART, key="distance", alt="Mean attention distance of every head by layer")
     with right:
         panel(
             "How widely heads spread",
@@ -107,7 +115,7 @@ def panels_of_model(trace: Trace, view: View, statistics: HeadStatistics) -> Non
             "at all of them alike.",
         )
         figure = figures.by_layer(statistics.entropy, "entropy, bit", view.layer, view.head, even_entropy, "all alike")
-        st.plotly_chart(figure, key="entropy", alt="Entropy of every head by layer")
+        st.plotly_chart(figure, config=CHART, key="entropy", alt="Entropy of every head by layer")
 
 
 def panel(title: str, reading: str) -> None:

@@ -11,7 +11,7 @@ st.title("See what a Vision Transformer sees", anchor=False)
 st.markdown(
     "A Vision Transformer cuts an image into patches and lets every patch look at every other. "
     "Here you point at a patch and see, at once, where each head of each layer of a real model looks from there. "
-    "Every number comes from the model, which runs on this machine and needs no network."
+    "Every number comes from the model, which runs on the machine that serves this page and needs no network."
 )
 left, right = st.columns([3, 2], gap="large")
 with left:
@@ -21,6 +21,8 @@ with right:
     st.subheader("Or with your own photo", anchor=False)
     accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
-    st.page_link("pages/explore.py", label=f"Explore {state.choice().picked.name}", icon=":material/visibility:")
+    st.page_link(
+        "pages/explore.py", label=f"Explore {shell.literally(state.choice().picked.name)}", icon=":material/visibility:"
+    )
 if chosen or accepted:
     st.switch_page("pages/explore.py")

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from vitviz.model import VisionTransformer
 from vitviz.ui import state
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -130,7 +131,7 @@ def test_an_upload_is_looked_at_and_is_not_in_the_link():
     assert not app.exception
     assert not app.error
     assert app.session_state.picked.name == "mine.png"
-    assert "image" not in query(app)
+    assert query(app)["image"] == "own"
     assert "a copied link opens without it" in texts(app)
 
 
@@ -206,10 +207,21 @@ def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
     assert app.error[0].value == "The weights of 'x' are missing."
 
 
-def test_visitors_who_look_at_the_same_thing_share_one_trace():
-    first, second = explore(image="astronaut"), explore(image="astronaut", layer="3")
-    assert state.trace.__module__ == "vitviz.ui.state"
-    assert not first.exception
-    assert not second.exception
-    choice = state.Choice(first.session_state.picked, "dinov2-small", 224, "crop")
-    assert state.trace(choice) is state.trace(choice)
+def test_visitors_who_look_at_the_same_thing_share_one_forward_pass(monkeypatch):
+    passes = []
+    forward = VisionTransformer.forward
+    monkeypatch.setattr(VisionTransformer, "forward", lambda *args: passes.append(1) or forward(*args))
+    state._trace.clear()
+    for layer in ("3", "5"):
+        assert not explore(image="astronaut", size="280", layer=layer).exception
+    assert len(passes) == 1
+
+
+@pytest.mark.parametrize("size", [224, 518])
+def test_size_and_fit_can_be_changed_to_and_fro_while_exploring(size):
+    app = explore(image="rocket", size=str(size), query="3-3")
+    for name, value in (("size", 280), ("size", 518), ("fit", "native"), ("size", 224), ("fit", "crop"), ("size", 280)):
+        app.selectbox(key=name).set_value(value).run()
+        assert not app.exception
+        assert "query" not in query(app), "a pin on one grid is another place on the next"
+        assert "class token, where it looks" in texts(app)

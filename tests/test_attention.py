@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vitviz import Trace, ViTConfig
-from vitviz.attention import head_statistics, patch_distances, row_entropy
+from vitviz.attention import head_statistics, log_sums, patch_distances, received_weights, row_entropy
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,12 @@ def test_statistics_stay_within_what_is_possible(trace):
     assert statistics.entropy.max() <= math.log2(257)
     assert np.ptp(statistics.distance) > 20
     assert np.ptp(statistics.entropy) > 2
+
+
+def test_a_column_needs_only_the_log_sums(trace):
+    sums = log_sums(trace)
+    assert sums.shape == (trace.layers, trace.heads, trace.token_count)
+    for layer, token in ((0, 0), (7, 100), (11, 256)):
+        assert received_weights(trace, layer, token, sums) == pytest.approx(
+            trace.attention(layer)[..., token], rel=1e-4, abs=1e-7
+        )

@@ -30,7 +30,7 @@ def test_the_share_of_a_given_largest_weight():
 
 @pytest.mark.parametrize(
     ("scale", "low", "high"),
-    [("share", "0", "14.2 %"), ("raw", "0", "100 %"), ("uniform", "1/32 × uniform", "32 × uniform")],
+    [("share", "0", "14.2 %"), ("raw", "0", "100 %"), ("uniform", "≤ 1/32 × uniform", "≥ 32 × uniform")],
 )
 def test_the_ends_of_a_scale_in_words(scale, low, high):
     weights = np.array([0.01, 0.1419, 0.05])

@@ -4,15 +4,14 @@ import copy
 import functools
 
 import pytest
+import timm
 import torch
+from timm.models import vision_transformer
 from torch import nn
 
 import vitviz
 from vitviz import ModelError
 from vitviz.images import Preprocessing
-
-timm = pytest.importorskip("timm")
-vision_transformer = pytest.importorskip("timm.models.vision_transformer")
 
 
 def timm_model(name, **options):

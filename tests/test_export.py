@@ -53,6 +53,7 @@ def test_metadata_by_hand(trace, small_trace):
         "layer": 11,
         "head": 3,
         "token": 120,
+        "counted_from": 0,
         "direction": "to",
         "scale": "raw",
     }
@@ -68,7 +69,7 @@ def test_the_caption_tells_the_truth(trace, view):
     text = caption(trace, view, about(trace, view))
     question = {"from": "where it looks", "to": "who looks at it"}[view.direction]
     assert text.startswith(f"{view.words(trace)}: {question}. ")
-    row, column, share = re.search(r"Strongest: patch \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
+    row, column, share = re.search(r"Strongest patch: \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
     assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
     assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
     high = {"share": f"0 to {share} %", "raw": "0 to 100 %", "uniform": "1/32 × uniform to 32 × uniform"}[view.scale]
@@ -169,5 +170,8 @@ def test_registers_have_names_in_captions(small_trace):
     assert text.startswith("Layer 2, head 3, register 2: where it looks.")
     weights = small_trace.attention(1, 2, 2)
     strongest = 3 + int(np.argmax(weights[3:]))
-    assert f"Strongest: {token_words(small_trace, strongest)}, {percent(weights[strongest])}." in text
+    assert (
+        f"Strongest patch: {token_words(small_trace, strongest).removeprefix('patch ')}, {percent(weights[strongest])}."
+        in text
+    )
     assert "48 × 32 px" in text

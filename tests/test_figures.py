@@ -18,7 +18,7 @@ def named(figure):
 
 def test_sorted_weights_by_hand():
     drawn = named(figures.sorted_weights(np.array([0.2, 0.05, 0.15, 0.6]), NAMES, prefix=2))
-    patches, prefix = drawn["patches"], drawn["class token or register"]
+    patches, prefix = drawn["patches"], drawn["tokens before the patches"]
     assert list(zip(patches.x, patches.y, patches.text, strict=True)) == [
         (1, pytest.approx(60), "patch (1, 2)"),
         (3, pytest.approx(15), "patch (1, 1)"),
@@ -122,11 +122,15 @@ def test_numbers_by_layer(head, chosen):
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ([0.5, 0.25, 0.25], "1 of 3 tokens hold half of it; the strongest has 50.0 %."),
-        ([0.25, 0.25, 0.25, 0.25], "2 of 4 tokens hold half of it; the strongest has 25.0 %."),
-        ([0.1, 0.2, 0.3, 0.4], "2 of 4 tokens hold half of it; the strongest has 40.0 %."),
-        ([0, 0.02, 0.01], "1 of 3 tokens hold half of it; the strongest has 2.00 %."),  # a column need not sum to 1
+        ([0.5, 0.25, 0.25], "1 of 3 tokens get half of it; the strongest, a, gets 50.0 %."),
+        ([0.25, 0.25, 0.25, 0.25], "2 of 4 tokens get half of it; the strongest, a, gets 25.0 %."),
+        ([0.1, 0.2, 0.3, 0.4], "2 of 4 tokens get half of it; the strongest, d, gets 40.0 %."),
     ],
 )
 def test_half_of(weights, words):
-    assert figures.half_of(np.array(weights)) == words
+    assert figures.half_of(np.array(weights), list("abcd"), "from") == words
+
+
+def test_half_of_a_column_speaks_of_what_is_received():
+    said = figures.half_of(np.array([0.0, 0.5, 0.25]), list("abc"), "to")
+    assert said == "1 of 3 tokens give half of what it receives, 0.75 × its even share; the strongest, b, gives 50.0 %."

@@ -593,7 +593,8 @@ TIMM_TABLE = [  # original, size, crop fraction, interpolation
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("original", "size", "crop_fraction", "interpolation"), TIMM_TABLE)
 def test_crop_is_timms_evaluation_transform(original, size, crop_fraction, interpolation):
-    timm_data = pytest.importorskip("timm.data")
+    from timm import data as timm_data
+
     asked = {"input_size": (3, size, size), "crop_pct": crop_fraction, "crop_mode": "center"}
     image = noise(*original)
     ours = Preprocessing(interpolation=interpolation, crop_fraction=crop_fraction)

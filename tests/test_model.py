@@ -58,7 +58,8 @@ def test_the_shipped_model_computes_what_timm_computes(model, twin, photo, heigh
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32), (64, 24)])
 def test_a_model_with_registers_and_classes_computes_what_timm_computes(small, height, width):
-    timm = pytest.importorskip("timm.models.vision_transformer")
+    from timm.models import vision_transformer as timm
+
     theirs = timm.VisionTransformer(
         img_size=SMALL.image_size,
         patch_size=8,

@@ -1,6 +1,7 @@
 """The explorer's payload, read as attention.js reads it: the weights on screen are the weights of the trace."""
 
 import base64
+import hashlib
 import io
 import json
 
@@ -176,6 +177,8 @@ def test_sections_are_aligned_in_order_and_whole(small_trace):
 def test_the_header_by_hand(small_trace):
     header = Explorer(packed(small_trace, View(1, None, 5, "to", "raw"), image_name="Grüße 猫 \"'</script>")).header
     del header["sections"], header["key"]
+    assert header.pop("picture_id") == hashlib.sha256(PICTURE).hexdigest()
+    assert header.pop("rows_of") == {"token": 5, "direction": "to"}
     colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
     assert colours == {scale: colour_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
     assert header == {

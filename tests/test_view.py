@@ -68,3 +68,39 @@ def test_the_strongest_patch_is_no_prefix_token(small_trace):
     weights = np.full(27, 0.01)
     weights[1], weights[3 + 8] = 0.5, 0.2
     assert strongest_patch(small_trace, weights) == 11
+
+
+GOOD = {"layer": 3, "head": None, "query": 7, "direction": "to", "scale": "raw"}
+
+
+def test_a_browsers_view_is_read():
+    assert View.read(GOOD) == View(3, None, 7, "to", "raw")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        5,
+        [1],
+        {},
+        {"layer": 3},
+        GOOD | {"more": 1},
+        GOOD | {"layer": "3"},
+        GOOD | {"layer": 1.5},
+        GOOD | {"layer": None},
+        GOOD | {"head": True},
+        GOOD | {"query": [1]},
+        GOOD | {"direction": "sideways"},
+        GOOD | {"scale": ["raw"]},
+    ],
+)
+def test_what_is_not_a_view_is_refused(data):
+    with pytest.raises(ValueError, match=r"\w"):
+        View.read(data)
+
+
+def test_a_pinned_patch_is_let_go_and_a_prefix_token_is_kept(trace):
+    assert View(3, 1, 7).let_go(trace) == View(3, 1)
+    assert View(3, 1, 0).let_go(trace) == View(3, 1, 0)
+    assert View(3, 1).let_go(trace) == View(3, 1)

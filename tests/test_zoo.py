@@ -105,7 +105,8 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
     ],
 )
 def test_an_unknown_name_gets_the_three_nearest(name, near):
-    timm = pytest.importorskip("timm")
+    import timm
+
     with pytest.raises(ModelError) as caught:
         vitviz.load(name)
     sentence = re.fullmatch(r"There is no model (.*); the nearest names are (.*)\.", str(caught.value))
@@ -142,7 +143,8 @@ for name in ("vit_tiny_patch16_224", "deit_tiny_patch16_224.fb_in1k", "vit_tiny_
 @pytest.fixture
 def download(monkeypatch):
     """Stands in for the network: what timm asked for, and what it gets."""
-    timm = pytest.importorskip("timm")
+    import timm
+
     create, download = timm.create_model, SimpleNamespace(asked=[], result=None)
 
     def create_or_pretend(name, pretrained=False, **options):
@@ -167,7 +169,8 @@ def test_a_failed_download_is_an_error_in_plain_words(download, error):
 
 
 def test_a_downloaded_model_is_converted(download):
-    timm = pytest.importorskip("timm")
+    import timm
+
     download.result = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=3).eval()
     ours = vitviz.load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")
     assert download.asked == ["vit_tiny_patch16_224.augreg_in21k_ft_in1k"]

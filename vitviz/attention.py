@@ -38,7 +38,36 @@ def head_statistics(trace: Trace) -> HeadStatistics:
         travelled = torch.einsum("hqk,qk->hq", among_patches, apart)
         distance.append((travelled / among_patches.sum(dim=-1)).mean(dim=-1))
         entropy.append(row_entropy(weights).mean(dim=-1))
-    return HeadStatistics(torch.stack(distance).numpy(), torch.stack(entropy).numpy())
+    statistics = HeadStatistics(torch.stack(distance).numpy(), torch.stack(entropy).numpy())
+    for array in (statistics.distance, statistics.entropy):
+        array.flags.writeable = False  # visitors share them
+    return statistics
+
+
+def log_sums(trace: Trace) -> np.ndarray:
+    """Log of the sum over all keys of exp(score), float32 [layer, head, query].
+
+    With them one column of a matrix of weights needs no other. Costs one layer's matrices at a time.
+    """
+    return np.stack([_scores(trace, layer).logsumexp(dim=-1).numpy() for layer in range(trace.layers)])
+
+
+def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> np.ndarray:
+    """The weight that every query gives to one token, float32 [head, query].
+
+    Args:
+        trace: what is looked at.
+        layer: which layer.
+        token: who is looked at.
+        sums: `log_sums(trace)`.
+    """
+    scores = trace.queries(layer) @ trace.keys(layer)[:, token, :, None] * trace.config.scale
+    return np.exp(scores[..., 0] - sums[layer])
+
+
+def _scores(trace: Trace, layer: int) -> torch.Tensor:
+    queries, keys = (torch.from_numpy(np.array(part)) for part in (trace.queries(layer), trace.keys(layer)))
+    return queries @ keys.mT * trace.config.scale
 
 
 def row_entropy(weights: torch.Tensor) -> torch.Tensor:

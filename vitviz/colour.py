@@ -43,7 +43,7 @@ def ends(weights: np.ndarray, scale: Scale) -> tuple[str, str]:
         return "0", "100 %"
     if scale == "share":
         return "0", percent(float(weights.max()))
-    return f"1/{2**UNIFORM_RANGE} × uniform", f"{2**UNIFORM_RANGE} × uniform"
+    return f"≤ 1/{2**UNIFORM_RANGE} × uniform", f"≥ {2**UNIFORM_RANGE} × uniform"
 
 
 def percent(share: float) -> str:

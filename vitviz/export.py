@@ -15,7 +15,7 @@ from .view import View, strongest_patch, token_words
 SCALE_WORDS = {
     "share": "share of the strongest patch",
     "raw": "weight, 0 to 1",
-    "uniform": "weight × tokens (1 = uniform), logarithmic",
+    "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
 
 
@@ -32,6 +32,7 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "layer": view.layer,
         "head": "mean" if view.head is None else view.head,
         "token": view.token(trace),
+        "counted_from": 0,
         "direction": view.direction,
         "scale": view.scale,
     }
@@ -41,13 +42,13 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
     weights = view.weights(trace)
     top = strongest_patch(trace, weights)
-    low, high = ends(weights[trace.prefix :], view.scale)
-    looks = "where it looks" if view.direction == "from" else "who looks at it"
+    low, high = (end.replace("×", "x") for end in ends(weights[trace.prefix :], view.scale))  # the font has no ×
     width, height = about["input"]
     return (
-        f"{view.words(trace)}: {looks}. Strongest: {token_words(trace, top)}, {percent(float(weights[top]))}. "
+        f"{view.words(trace)}: {view.question()}. "
+        f"Strongest patch: {token_words(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
         f"Colour: {SCALE_WORDS[view.scale]}, {low} to {high}. "
-        f"{about['model']}, {about['image']}, {width} × {height} px ({about['fit']}), counted from 1. vitviz."
+        f"{about['model']}, {about['image']}, {width} x {height} px ({about['fit']}), counted from 1. vitviz."
     )
 
 
@@ -94,7 +95,7 @@ def file_stem(view: View, about: dict) -> str:
     """A file name without its ending: `"cat-L12-H4-token137"`."""
     head = "mean" if view.head is None else f"H{view.head + 1}"
     name = "".join(c if c.isalnum() else "-" for c in about["image"].rsplit(".", 1)[0])[:40].strip("-") or "image"
-    return f"{name}-L{view.layer + 1}-{head}-token{about['token']}"
+    return f"{name}-L{view.layer + 1}-{head}-token{about['token']}{'-to' if view.direction == 'to' else ''}"
 
 
 def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, float, float, float]:

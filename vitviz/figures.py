@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from .colour import ATTENTION, KEY, NEUTRAL, colour_map, percent, plotly_scale
+from .view import Direction
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 
@@ -21,7 +22,7 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
     figure = go.Figure()
     for label, colour, size, chosen in (
         ("patches", ATTENTION, 5, order >= prefix),
-        ("class token or register", KEY, 9, order < prefix),
+        ("tokens before the patches", KEY, 9, order < prefix),
     ):
         if chosen.any():
             figure.add_scatter(
@@ -39,7 +40,10 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
         annotation_text="even",
         annotation_position="top left",
     )
-    figure.update_xaxes(title="rank of the token", type="log")
+    ticks = [10**power for power in range(len(str(len(order))))]
+    figure.update_xaxes(
+        title="rank of the token", type="log", tickvals=ticks, range=[-0.05, np.log10(len(order)) + 0.05]
+    )
     figure.update_yaxes(title="weight, %", rangemode="tozero")
     return _laid_out(figure)
 
@@ -84,10 +88,14 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
         for line in ("add_hline", "add_vline"):
             getattr(figure, line)(prefix - 0.5, line={"color": KEY, "width": 1})
     figure.update_xaxes(
-        title="key token", constrain="domain", constraintoward="right", range=[-0.5, tokens - 0.5], showgrid=False
+        title="key token, from 0",
+        constrain="domain",
+        constraintoward="right",
+        range=[-0.5, tokens - 0.5],
+        showgrid=False,
     )
     figure.update_yaxes(
-        title="query token", scaleanchor="x", constrain="domain", range=[tokens - 0.5, -0.5], showgrid=False
+        title="query token, from 0", scaleanchor="x", constrain="domain", range=[tokens - 0.5, -0.5], showgrid=False
     )
     return _laid_out(figure)
 
@@ -139,11 +147,21 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
     return _laid_out(figure)
 
 
-def half_of(weights: np.ndarray) -> str:
-    """How concentrated weights are, in words: `"9 of 257 tokens hold half of it"`."""
+def half_of(weights: np.ndarray, names: list[str], direction: Direction) -> str:
+    """How concentrated weights are, in words.
+
+    Such as `"9 of 257 tokens hold half of it; the strongest, patch (3, 8), has 14.2 %."`.
+    """
     running = np.cumsum(np.sort(weights)[::-1])
     count = int(np.searchsorted(running, running[-1] / 2) + 1)
-    return f"{count} of {len(weights)} tokens hold half of it; the strongest has {percent(float(weights.max()))}."
+    whole = "half of it" if direction == "from" else f"half of what it receives, {running[-1]:.2f} × its even share"
+    verb = "get" if direction == "from" else "give"
+    top = int(weights.argmax())
+    last = "gets" if direction == "from" else "gives"
+    return (
+        f"{count} of {len(weights)} tokens {verb} {whole}; the strongest, {names[top]}, {last} "
+        f"{percent(float(weights[top]))}."
+    )
 
 
 def _laid_out(figure: go.Figure) -> go.Figure:

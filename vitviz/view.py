@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,6 +33,22 @@ class View:
     direction: Direction = "from"
     scale: Scale = "share"
 
+    @classmethod
+    def read(cls, data: object) -> View:
+        """A view from what a browser sent, which may be anything.
+
+        Raises:
+            ValueError: if it is not a view.
+        """
+        if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
+            raise ValueError("not the parts of a view")
+        places = (data["layer"], *(data[name] for name in ("head", "query") if data[name] is not None))
+        if not all(type(place) is int for place in places):
+            raise ValueError("a place is not a whole number")
+        if data["direction"] not in DIRECTIONS or data["scale"] not in SCALES:
+            raise ValueError("no such direction or scale")
+        return cls(**data)
+
     def fitted(self, trace: Trace) -> View:
         """The same view with indices that this trace has: last layer, mean head, nothing pinned where it has not."""
         return replace(
@@ -41,6 +57,10 @@ class View:
             head=self.head if self.head is not None and 0 <= self.head < trace.heads else None,
             query=self.query if self.query is not None and 0 <= self.query < trace.token_count else None,
         )
+
+    def let_go(self, trace: Trace) -> View:
+        """The same view without a pinned patch: on another grid the same number would be another place."""
+        return self if self.query is None or self.query < trace.prefix else replace(self, query=None)
 
     def token(self, trace: Trace) -> int:
         """The token that is looked from (or at): the pinned one, else `home`."""
@@ -61,10 +81,18 @@ class View:
             return trace.attention(self.layer, query=token).mean(axis=0)
         return trace.attention(self.layer, self.head, token)
 
+    def question(self) -> str:
+        """What is asked about the token: `"where it looks"` or `"who looks at it"`."""
+        return "where it looks" if self.direction == "from" else "who looks at it"
+
     def words(self, trace: Trace) -> str:
         """Such as `"Layer 12, head 4, patch (7, 9)"`; everything is counted from 1."""
+        return f"{self.head_words()}, {token_words(trace, self.token(trace))}"
+
+    def head_words(self) -> str:
+        """Such as `"Layer 12, head 4"`; counted from 1."""
         head = "mean of the heads" if self.head is None else f"head {self.head + 1}"
-        return f"Layer {self.layer + 1}, {head}, {token_words(trace, self.token(trace))}"
+        return f"Layer {self.layer + 1}, {head}"
 
 
 def home(trace: Trace) -> int:

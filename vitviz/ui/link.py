@@ -15,6 +15,7 @@ from ..view import DIRECTIONS, SCALES, View
 from ..zoo import SHIPPED
 
 CHOICE = ("image", "model", "size", "fit")
+OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
 
 
@@ -29,7 +30,10 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
         "size": lambda text: int(_one_of([str(size) for size in sizes])(text)),
         "fit": _one_of(FITS),
     }
-    chosen, notices = _read(read, parameters)
+    own = parameters.get("image") == OWN
+    chosen, notices = _read(read, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    if own:
+        notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
     unknown = [name[:40] for name in parameters if name not in CHOICE + VIEW]
     if unknown:
         notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")

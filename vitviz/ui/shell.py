@@ -34,7 +34,7 @@ def run(page: st.Page) -> None:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Say what went wrong and what to do, where the library knows it; anything else goes to the log.
+    """Say what went wrong and what to do, where the library knows it; Streamlit logs anything else.
 
     Also a decorator, for fragments: Streamlit handles their exceptions before the page sees them.
     """
@@ -71,10 +71,14 @@ def literally(text: str) -> str:
 
 def current_view(trace: Trace) -> View:
     """What this visitor looks at: what they chose last, else what the link asks for, else the last layer."""
-    if "view" not in st.session_state:
-        st.session_state.view, st.session_state.notices = link.read_view(st.session_state.link, trace)
+    state = st.session_state
+    if "view" not in state:
+        state.view, state.notices = link.read_view(state.link, trace)
         show_notices()
-    return st.session_state.view.fitted(trace)
+    elif state.grid != trace.grid:
+        state.view = state.view.let_go(trace)
+    state.view, state.grid = state.view.fitted(trace), trace.grid
+    return state.view
 
 
 def remember_view(view: View) -> None:
@@ -85,8 +89,8 @@ def remember_view(view: View) -> None:
 def write_address(more: Mapping[str, str] | None = None) -> None:
     """Make the address bar a link to the current choice, and to `more`."""
     choice = state.choice()
-    image = {"image": choice.picked.name} if choice.picked.sample else {}  # a visitor's own photo stays theirs
-    parameters = {**image, "model": choice.model, "size": str(choice.size), "fit": choice.fit, **(more or {})}
+    image = choice.picked.name if choice.picked.sample else link.OWN
+    parameters = {"image": image, "model": choice.model, "size": str(choice.size), "fit": choice.fit, **(more or {})}
     if st.query_params.to_dict() != parameters:
         st.query_params.from_dict(parameters)
 

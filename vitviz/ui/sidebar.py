@@ -27,7 +27,13 @@ def sidebar() -> None:
         if st.toggle("Use the camera", key="camera_on"):
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
         image_words()
-        setting("model", "Model", list(zoo.SHIPPED), lambda name: zoo.SHIPPED[name].title)
+        setting(
+            "model",
+            "Model",
+            list(zoo.SHIPPED),
+            lambda name: zoo.SHIPPED[name].title,
+            zoo.SHIPPED[state.choice().model].summary,
+        )
         left, right = st.columns(2)
         with left:
             setting("size", "Input size", zoo.SHIPPED[state.choice().model].sizes, lambda size: f"{size} px")
@@ -36,10 +42,12 @@ def sidebar() -> None:
         token_words()
 
 
-def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str]) -> None:
+def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
     """A box to choose one of the session's settings."""
     st.session_state.setdefault(name, st.session_state.settings[name])
-    st.selectbox(label, options, key=name, format_func=words, on_change=state.keep_setting, args=(name,))
+    st.selectbox(
+        label, options, key=name, format_func=words, help=help, on_change=state.keep_setting, args=(name, options)
+    )
 
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
@@ -76,7 +84,7 @@ def image_words() -> None:
     for note in state.prepared(choice).notes:
         st.caption(note)
     if not choice.picked.sample:
-        st.caption("Your photo stays on this machine; a copied link opens without it.")
+        st.caption("Your photo is kept in the server's memory only; a copied link opens without it.")
 
 
 def token_words() -> None:

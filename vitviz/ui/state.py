@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import streamlit as st
 
 from .. import attention, zoo
@@ -84,12 +86,15 @@ def choice() -> Choice:
     return Choice(st.session_state.picked, **st.session_state.settings)
 
 
-def keep_setting(name: str) -> None:
-    """Take over what the widget of this setting says.
+def keep_setting(name: str, options: Sequence) -> None:
+    """Take over what the widget of this setting says, if it is one of its options.
 
     The settings are kept apart from the widgets, whose state Streamlit drops when a run is cut short by a page change.
     """
-    st.session_state.settings[name] = st.session_state[name]
+    if st.session_state[name] in options:
+        st.session_state.settings[name] = st.session_state[name]
+    else:  # only a tampered message says this
+        st.session_state[name] = st.session_state.settings[name]
 
 
 def pick_sample(name: str) -> None:
@@ -131,9 +136,14 @@ def _safe_image(digest: str, _data: bytes) -> SafeImage:
 
 def prepared(choice: Choice) -> Prepared:
     """The choice's image as the model sees it."""
-    entry = zoo.SHIPPED[choice.model]
-    image = _safe_image(choice.picked.digest, choice.picked.data)
-    return prepare(image, choice.size, entry.config.patch, choice.fit, entry.preprocessing)
+    return _prepared(choice.key, choice)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _prepared(key: tuple, _choice: Choice) -> Prepared:
+    entry = zoo.SHIPPED[_choice.model]
+    image = _safe_image(_choice.picked.digest, _choice.picked.data)
+    return prepare(image, _choice.size, entry.config.patch, _choice.fit, entry.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:
@@ -176,6 +186,17 @@ def explorer_vectors(choice: Choice, view: View) -> Vectors:
     found = trace(choice)
     layers = tuple(range(found.layers)) if fits_at_once(found) else (view.layer,)
     return _vectors(choice.key, layers, found)
+
+
+def log_sums(choice: Choice) -> np.ndarray:
+    """What columns of attention weights need, see `vitviz.attention.log_sums`."""
+    return _log_sums(choice.key, trace(choice))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Turning the question round …")
+def _log_sums(key: tuple, _trace: Trace) -> np.ndarray:
+    with _one_at_a_time:
+        return attention.log_sums(_trace)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Preparing the explorer …")  # up to 16 MB each

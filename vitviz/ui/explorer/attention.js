@@ -41,6 +41,7 @@ class AttentionData {
     this.prefix = header.prefix_names.length;
     this.tokens = this.prefix + header.grid[0] * header.grid[1];
     this.slot = new Map(header.held.map((layer, i) => [layer, i])); // layer -> its place in q, k and logsum
+    this.known = new Array(this.layers).fill(false);
     this.weights = Array.from({ length: this.layers }, () =>
       Array.from({ length: this.heads + 1 }, () => new Float32Array(this.tokens))); // [layer][head, and their mean]
   }
@@ -49,9 +50,14 @@ class AttentionData {
     return this.slot.has(layer);
   }
 
-  // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to").
-  attend(token, direction) {
-    for (let layer = 0; layer < this.layers; layer++) this.attendLayer(layer, token, direction);
+  // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
+  // not live show the pinned token, and nothing (`known` is false) until Python has sent the rows of that token.
+  attend(token, direction, pinned) {
+    const rowsFit = this.rows_of.token === pinned && this.rows_of.direction === direction;
+    for (let layer = 0; layer < this.layers; layer++) {
+      this.known[layer] = this.isLive(layer) || rowsFit;
+      if (this.known[layer]) this.attendLayer(layer, token, direction);
+    }
   }
 
   attendLayer(layer, token, direction) {

@@ -36,25 +36,34 @@ class Explorer {
 
   receive(bytes) {
     const header = readHeader(bytes);
-    if (this.data?.key === header.key) return;
+    const before = this.data;
+    if (before?.key === header.key) return;
     this.data = new AttentionData(bytes, header);
     this.painter = new Painter(this.data);
-    this.view = this.fitted(this.view ?? header.view); // another image keeps the visitor's own view
-    this.hovered = null;
-    this.buildStage();
-    this.buildOverview();
+    const sameGrid = !before || String(before.grid) === String(header.grid);
+    this.view = this.fitted(this.view ?? header.view, sameGrid); // another image keeps the visitor's own view
+    this.controlsDrawn = null;
+    if (before?.picture_id !== header.picture_id || !sameGrid) {
+      this.hovered = null;
+      this.buildStage();
+    }
+    const shape = ({ layers, heads, prefix_marks: marks }) => `${layers} ${heads} ${marks}`;
+    if (!before || shape(before) !== shape(header)) { // else the buttons stay, and with them the keyboard's focus
+      this.buildPrefix();
+      this.buildOverview();
+    }
     this.draw();
   }
 
-  // the same rules as vitviz.view.View.fitted
-  fitted(view) {
-    const { layers, heads, tokens } = this.data;
+  // the same rules as vitviz.view.View.fitted and let_go
+  fitted(view, sameGrid) {
+    const { layers, heads, tokens, prefix } = this.data;
     const within = (value, count) => value !== null && value >= 0 && value < count;
     return {
       ...view,
       layer: within(view.layer, layers) ? view.layer : layers - 1,
       head: within(view.head, heads) ? view.head : null,
-      query: within(view.query, tokens) ? view.query : null,
+      query: within(view.query, sameGrid ? tokens : prefix) ? view.query : null,
     };
   }
 
@@ -66,9 +75,13 @@ class Explorer {
     ref.photo.alt = data.image_name;
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
+  }
+
+  buildPrefix() {
+    const { ref, data } = this;
     ref.prefix.replaceChildren(...data.prefix_names.map((name, token) =>
-      element("button", { type: "button", textContent: data.prefix_marks[token], title: `Look from the ${name}` },
-        { token, "aria-label": `Look from the ${name}` })));
+      element("button", { type: "button", textContent: data.prefix_marks[token], title: `Pin the ${name}` },
+        { token, "aria-label": `Pin the ${name}` })));
   }
 
   buildOverview() {
@@ -105,26 +118,36 @@ class Explorer {
 
   draw() {
     performance.mark("vitviz-draw");
-    const { data, painter, ref, view, token } = this;
-    data.attend(token, view.direction);
-    const weights = data.weights[view.layer][this.headColumn];
+    const { data, painter, ref, view } = this;
+    data.attend(this.token, view.direction, view.query ?? data.home());
+    const weights = this.weights();
     painter.overlay(ref.heat, weights, view.scale);
     painter.overview(ref.overview, view.scale);
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
     performance.measure("vitviz-draw", "vitviz-draw");
+    performance.clearMarks("vitviz-draw");
+    this.drawn = (this.drawn ?? 0) + 1;
+    if (this.drawn % 1000 === 0) performance.clearMeasures("vitviz-draw"); // the page may stay open for hours
+  }
+
+  // what the framed head shows for the token under the pointer; null while Python has not sent it yet
+  weights() {
+    const { data, view } = this;
+    const known = data.isLive(view.layer) || (this.hovered === null && data.known[view.layer]);
+    return known ? data.weights[view.layer][this.headColumn] : null;
   }
 
   drawMarks(weights) {
     const { data, ref, root, view, token } = this;
-    const top = data.strongestPatch(weights);
+    const top = weights ? data.strongestPatch(weights) : -1;
     this.place(ref.query, token);
     this.place(ref.key, top);
     this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
     Object.assign(root.dataset, {
       query: token, layer: view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
-      direction: view.direction, scale: view.scale, topKey: top, topWeight: weights[top],
+      direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
     });
   }
 
@@ -140,20 +163,28 @@ class Explorer {
 
   drawWords(weights) {
     const { data, ref, view, token } = this;
-    const top = data.strongestPatch(weights);
     const head = view.head === null ? "mean of the heads" : `head ${view.head + 1}`;
+    const about = `Layer ${view.layer + 1}, ${head}, ${data.words(token)}`;
+    if (!weights) {
+      ref.status.textContent = `${about}: fetching this layer …`;
+      [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = ["", "", ""];
+      return;
+    }
+    const top = data.strongestPatch(weights);
     const strongest = view.direction === "from"
       ? `strongest on ${data.words(top)}, ${percent(weights[top])}`
       : `${data.words(top)} looks at it most, ${percent(weights[top])}`;
-    const waiting = data.isLive(view.layer) ? "" : " · fetching this layer …";
-    ref.status.textContent = `Layer ${view.layer + 1}, ${head}, ${data.words(token)}: ${strongest}${waiting}`;
+    const first = weights.indexOf(Math.max(...weights.subarray(0, data.prefix)));
+    const more = first >= 0 && first < data.prefix && weights[first] > weights[top]
+      ? ` (${data.prefix_marks[first]} has more: ${percent(weights[first])})` : "";
+    ref.status.textContent = `${about}: ${strongest}${more}`;
     [ref.low.textContent, ref.high.textContent] = this.ends(weights[top]);
     ref.facts.textContent = view.direction === "from" ? this.rowFacts(weights) : this.columnFacts(weights);
   }
 
   ends(largest) {
     const times = 2 ** this.data.uniform_range;
-    return { share: ["0", percent(largest)], raw: ["0", "100 %"], uniform: [`1/${times} ×`, `${times} ×`] }[this.view.scale];
+    return { share: ["0", percent(largest)], raw: ["0", "100 %"], uniform: [`≤ 1/${times} ×`, `≥ ${times} ×`] }[this.view.scale];
   }
 
   rowFacts(weights) {
@@ -208,7 +239,10 @@ class Explorer {
     on(ref.stage, "pointermove", (event) => this.hover(this.patchAt(event)));
     on(ref.stage, "pointerleave", () => this.hover(null));
     on(ref.stage, "pointercancel", () => this.hover(null));
-    on(ref.stage, "click", (event) => this.pin(this.patchAt(event)));
+    on(ref.stage, "click", (event) => {
+      const patch = this.patchAt(event);
+      this.pin(patch === this.view.query ? null : patch); // a second click lets go
+    });
     on(ref.prefix, "click", (event) => {
       const button = event.target.closest("button");
       if (button) this.pin(Number(button.dataset.token));
@@ -262,7 +296,9 @@ class Explorer {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input")) return;
+    const typed = event.key.length === 1 && event.getModifierState("AltGraph"); // how [ and ] are typed on many keyboards
+    if (!typed && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    if (event.target.matches("select, input")) return;
     const { data: { layers, heads }, view, headColumn } = this;
     const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
     const turn = (value, step, count) => (value + step + count) % count;

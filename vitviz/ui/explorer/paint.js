@@ -35,20 +35,26 @@ class Painter {
     }
   }
 
+  // no weights, no overlay
   overlay(canvas, weights, scale) {
     const [rows, columns] = this.data.grid;
     const image = pixelsOf(canvas, columns, rows);
-    this.map(weights, scale, image.packed, 0, columns);
+    if (weights) this.map(weights, scale, image.packed, 0, columns);
+    else image.packed.fill(0);
     image.put();
   }
 
   // all layers (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
   overview(canvas, scale) {
-    const { grid: [rows, columns], layers, heads, weights } = this.data;
+    const { grid: [rows, columns], layers, heads, weights, known } = this.data;
     const gap = Math.max(1, Math.round(Math.max(rows, columns) / 12));
     const stride = (heads + 1) * (columns + gap);
     const image = pixelsOf(canvas, stride, layers * (rows + gap));
     for (let layer = 0; layer < layers; layer++) {
+      if (!known[layer]) {
+        image.packed.fill(0, layer * (rows + gap) * stride, (layer + 1) * (rows + gap) * stride);
+        continue;
+      }
       for (let head = 0; head <= heads; head++) {
         const start = (layer * (rows + gap) + (gap >> 1)) * stride + head * (columns + gap) + (gap >> 1);
         this.map(weights[layer][head], scale, image.packed, start, stride);

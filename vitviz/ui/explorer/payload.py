@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ...attention import log_sums, received_weights
 from ...colour import UNIFORM_RANGE, colour_map
 from ...trace import Trace
 from ...view import SCALES, View
@@ -44,8 +45,8 @@ class Vectors:
 
 
 def fits_at_once(trace: Trace) -> bool:
-    """Whether the queries and keys of all layers can be sent at once."""
-    return 4 * trace.layers * trace.queries(0).size <= LARGEST
+    """Whether the queries, keys and log-sums of all layers can be sent at once."""
+    return trace.layers * (4 * trace.queries(0).size + 4 * trace.heads * trace.token_count) <= LARGEST
 
 
 def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
@@ -63,7 +64,9 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
     return Vectors(layers, b"".join(q), b"".join(k), b"".join(logsum))
 
 
-def payload(trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str) -> bytes:
+def payload(
+    trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str, sums: np.ndarray | None = None
+) -> bytes:
     """Everything that the explorer needs to show a trace.
 
     Args:
@@ -72,10 +75,13 @@ def payload(trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_na
         view: what is shown first, until the visitor chooses; and, if not all layers are sent, what the others show.
         picture: the photo as JPEG.
         image_name: what the picture shows, for those who cannot see it.
+        sums: `vitviz.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are not sent.
     """
-    rows = b"" if len(sent.layers) == trace.layers else pinned_rows(trace, view).tobytes()
+    rows = b"" if len(sent.layers) == trace.layers else pinned_rows(trace, view, sums).tobytes()
     header = {
         "view": asdict(view),
+        "rows_of": {"token": view.token(trace), "direction": view.direction},
+        "picture_id": hashlib.sha256(picture).hexdigest(),
         "image_name": image_name,
         "layers": trace.layers,
         "heads": trace.heads,
@@ -92,13 +98,14 @@ def payload(trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_na
     return _packed(header, {"q": sent.q, "k": sent.k, "logsum": sent.logsum, "rows": rows, "picture": picture})
 
 
-def pinned_rows(trace: Trace, view: View) -> np.ndarray:
+def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:
     """What all heads show for the view's token, float16 [layer, head, token]."""
-    token = view.token(trace)
+    token, layers = view.token(trace), range(trace.layers)
     if view.direction == "from":
-        rows = [trace.attention(layer, query=token) for layer in range(trace.layers)]
+        rows = [trace.attention(layer, query=token) for layer in layers]
     else:
-        rows = [trace.attention(layer)[..., token] for layer in range(trace.layers)]
+        sums = log_sums(trace) if sums is None else sums
+        rows = [received_weights(trace, layer, token, sums) for layer in layers]
     return np.stack(rows).astype(np.float16)
 
 
