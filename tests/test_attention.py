@@ -90,6 +90,5 @@ def test_a_column_needs_only_the_log_sums(trace):
     sums = log_sums(trace)
     assert sums.shape == (trace.layers, trace.heads, trace.token_count)
     for layer, token in ((0, 0), (7, 100), (11, 256)):
-        assert received_weights(trace, layer, token, sums) == pytest.approx(
-            trace.attention(layer)[..., token], rel=1e-4, abs=1e-7
-        )
+        wanted = trace.attention(layer)[..., token]
+        assert received_weights(trace, layer, token, sums) == pytest.approx(wanted, rel=1e-4, abs=1e-7)

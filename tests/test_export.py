@@ -72,9 +72,13 @@ def test_the_caption_tells_the_truth(trace, view):
     row, column, share = re.search(r"Strongest patch: \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
     assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
     assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
-    high = {"share": f"0 to {share} %", "raw": "0 to 100 %", "uniform": "1/32 × uniform to 32 × uniform"}[view.scale]
+    high = {
+        "share": f"0 to {share} %",
+        "raw": "0 to 100 %",
+        "uniform": "at most 1/32 x uniform to at least 32 x uniform",
+    }[view.scale]
     assert f"Colour: {SCALE_WORDS[view.scale]}, {high}. " in text
-    assert "DINOv2-S/14, cat.jpg, 224 × 224 px (crop), counted from 1." in text
+    assert "DINOv2-S/14, cat.jpg, 224 x 224 px (crop), counted from 1." in text
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -174,4 +178,4 @@ def test_registers_have_names_in_captions(small_trace):
         f"Strongest patch: {token_words(small_trace, strongest).removeprefix('patch ')}, {percent(weights[strongest])}."
         in text
     )
-    assert "48 × 32 px" in text
+    assert "48 x 32 px" in text

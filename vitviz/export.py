@@ -42,7 +42,7 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
     weights = view.weights(trace)
     top = strongest_patch(trace, weights)
-    low, high = (end.replace("×", "x") for end in ends(weights[trace.prefix :], view.scale))  # the font has no ×
+    low, high = (_in_font(end) for end in ends(weights[trace.prefix :], view.scale))
     width, height = about["input"]
     return (
         f"{view.words(trace)}: {view.question()}. "
@@ -89,6 +89,11 @@ def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
         buffer, weights=view.weights(trace), matrix=view.matrix(trace), metadata=np.array(json.dumps(about))
     )
     return buffer.getvalue()
+
+
+def _in_font(text: str) -> str:
+    """The same words without the signs that Pillow's own font lacks."""
+    return text.replace("×", "x").replace("≤", "at most").replace("≥", "at least")
 
 
 def file_stem(view: View, about: dict) -> str:

@@ -102,6 +102,7 @@ class ExplorerPage:
 
     def shows_what_the_library_says(self, trace: Trace, tolerance: float = 2e-3) -> None:
         """The status line's strongest patch and its weight are those of the trace."""
+        expect(self.root).not_to_have_attribute("data-top-key", "")
         view = self.shown
         weights = view.weights(trace)
         top = int(self.data("top-key"))

@@ -307,9 +307,8 @@ def drawn_cell(page: ExplorerPage, trace, layer: int, head: int) -> np.ndarray:
 
 
 def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
-    return colour_map(scale)[
-        np.round(255 * tone(weights[trace.prefix :], scale, trace.token_count)).astype(int)
-    ].astype(int)
+    tones = tone(weights[trace.prefix :], scale, trace.token_count)
+    return colour_map(scale)[np.round(255 * tones).astype(int)].astype(int)
 
 
 @pytest.mark.parametrize(("direction", "scale"), [("from", "share"), ("to", "share"), ("from", "uniform")])
@@ -345,8 +344,8 @@ def test_no_number_is_shown_before_it_is_known(explore, model):
     page.hover(trace, 500)
     expect(page.status).to_have_text("Layer 11, head 5, patch (14, 19): fetching this layer …")
     assert page.data("top-weight") == ""
-    assert not np.any(
-        page.page.locator("canvas.heat").evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, 37, 37).data)")
+    heat = page.page.locator("canvas.heat")
+    assert not any(heat.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, 37, 37).data)"))
     )
 
 

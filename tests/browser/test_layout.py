@@ -84,7 +84,7 @@ def test_a_photo_dropped_on_the_start_page_leads_to_the_explorer(app, new_page):
     )
     page.ready()
     expect(page.page.locator("[data-ref=photo]")).to_have_attribute("alt", "mine.jpg")
-    assert "image=" not in page.page.evaluate("location.href")
+    assert "image=own" in page.page.evaluate("location.href")
 
 
 def test_a_link_may_be_the_first_thing_a_server_is_asked(new_page):
