@@ -346,7 +346,6 @@ def test_no_number_is_shown_before_it_is_known(explore, model):
     assert page.data("top-weight") == ""
     heat = page.page.locator("canvas.heat")
     assert not any(heat.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, 37, 37).data)"))
-    )
 
 
 def test_the_keyboard_keeps_its_place_when_a_layer_is_fetched(explore):
