@@ -171,7 +171,7 @@ def pin() -> Iterator[Row]:
     with explorer_of(224) as explorer:
         for row, column in explorer.patches()[: PINS + 2]:
             explorer.settle()
-            words = f"patch ({row + 1}, {column + 1}):"
+            words = f"patch ({row + 1}, {column + 1}), where it looks:"
             explorer.page.evaluate(PINNING, words)
             explorer.page.mouse.click(*explorer.place(row, column))
             waits.append(explorer.page.wait_for_function("() => window.pinned").json_value())
