@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import ElementHandle, Page
+from playwright.sync_api import ElementHandle, Page, TimeoutError
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from scripts.app_server import launched_browser, running_app
@@ -75,7 +75,7 @@ def explorer_of(size: int) -> Iterator[Explorer]:
         page = browser.new_page(viewport=WINDOW)
         page.set_default_timeout(LOADED_WITHIN)
         page.on("websocket", lambda socket: socket.on("framesent", lambda message: sent.append(message)))
-        page.goto(f"{url}/explore?image=cat&size={size}&fit=crop")
+        page.goto(f"{url}/explore?image=cat&size={size}&fit=crop&layer=12&head=1")
         root = page.wait_for_selector("[data-testid=explorer][data-query]")
         for chart in ("sorted", "matrix", "distance", "entropy"):
             page.wait_for_selector(f".st-key-{chart} .js-plotly-plot .main-svg", state="attached")
@@ -171,10 +171,15 @@ def pin() -> Iterator[Row]:
     with explorer_of(224) as explorer:
         for row, column in explorer.patches()[: PINS + 2]:
             explorer.settle()
-            words = f"patch ({row + 1}, {column + 1}), where it looks:"
+            words = f"Layer 12, head 1, patch ({row + 1}, {column + 1})"
             explorer.page.evaluate(PINNING, words)
             explorer.page.mouse.click(*explorer.place(row, column))
-            waits.append(explorer.page.wait_for_function("() => window.pinned").json_value())
+            try:
+                waits.append(explorer.page.wait_for_function("() => window.pinned", timeout=30_000).json_value())
+            except TimeoutError as error:
+                raise RuntimeError(
+                    f"Half a minute after the click no panel says “{words}” over a new chart."
+                ) from error
     waits = waits[2:]  # the first ones warm up server and browser
     total = np.array([wait["all"] for wait in waits])
     parts = [f"{name} {np.median([wait[name] for wait in waits]):.0f} ms" for name in ("text", "chart")]

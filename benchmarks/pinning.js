@@ -1,7 +1,8 @@
 // Watches the panels below the explorer until they show another pin, looking once a frame, so that only the page's own
-// clock counts. `words` is what the text of the first panel has to say, such as "patch (6, 7):". The other panels are
-// about the whole head or model and stay as they are. Puts into `window.pinned` milliseconds from the click: when the
-// text had changed, when the points of the sorted chart had, and `all`, the frame after both; null until then.
+// clock counts. `words` is what the text of the first panel has to say, such as "Layer 12, head 1, patch (6, 7)". The
+// other panels are about the whole head or model and stay as they are. Puts into `window.pinned` milliseconds from the
+// click: when the text had changed, when the points of the sorted chart had, and `all`, the frame after both; null
+// until then.
 (words) => {
   const shown = {
     text: () => [...document.querySelectorAll("[data-testid=stMarkdownContainer]")]
