@@ -4,112 +4,76 @@ References:
     Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (ViT), https://arxiv.org/abs/2010.11929, section 3.1
     Touvron et al. 2021, "Going deeper with Image Transformers" (LayerScale), https://arxiv.org/abs/2103.17239
     Darcet et al. 2024, "Vision Transformers Need Registers", https://arxiv.org/abs/2309.16588
-    timm's `vision_transformer.py`, whose parameter names and numbers this file reproduces
+    Dehghani et al. 2023, "Scaling Vision Transformers to 22 Billion Parameters" (parallel blocks),
+    https://arxiv.org/abs/2302.05442, section 2.1
+    Ye et al. 2024, "Differential Transformer", https://arxiv.org/abs/2410.05258, section 2.1
+    timm's vision transformers, whose numbers this file reproduces and whose parameter names it mostly has
 
 Attention normally runs PyTorch's fused kernel, which never builds the matrix of weights. Queries and keys pass through
 hook points as they enter the softmax, so whoever keeps them can compute any weight later; a block takes the explicit
 path only while somebody listens to, or edits, its `scores` or `weights`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import get_args, get_type_hints
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .config import ViTConfig
 from .errors import ModelError
 from .hooks import HookPoint
 from .images import Preprocessing
+from .layers import LayerScale, make_mlp, make_norm, norm_if
+from .pooling import DistilledHead, make_pool
+from .positions import Grid, RelativeBias, RotaryPositions, Rotation, resampled, rotate
 from .trace import ImageSource, Trace, trace
-
-Positions = Literal["learned", "rotary", "learned+rotary", "relative", "none"]
-Mlp = Literal["plain", "gated"]
-Norm = Literal["layer", "rms"]
-NormPlace = Literal["pre", "post", "parallel"]
-Pooling = Literal["token", "mean", "attention"]
-
-
-@dataclass(frozen=True)
-class ViTConfig:
-    """The shape of a Vision Transformer. The defaults are ViT-S/16 without a classifier.
-
-    Values that name a kind other than the default's (`positions="rotary"`, `mlp="gated"`, ...) describe the rest of the
-    family; `VisionTransformer` raises `ModelError` for those it cannot compute yet.
-    """
-
-    image_size: tuple[int, int] = (224, 224)  # height and width, pixels, that the learned positions were trained for
-    patch: int = 16  # side of a patch, pixels
-    channels: int = 3  # colour channels of the input
-    width: int = 384  # D, channels of a token
-    depth: int = 12  # L, number of blocks
-    heads: int = 6  # attention heads of a block
-    head_width: int = 64  # channels of one head's queries, keys and values
-    mlp_width: int = 1536  # hidden channels of the MLP
-    classes: int = 0  # outputs of the classifier; 0: none, the model returns its pooled feature
-    class_token: bool = True  # whether a class token stands before the patches
-    registers: int = 0  # register tokens, between the class token and the patches
-    positions: Positions = "learned"  # how a token knows where its patch is
-    qkv_bias: bool = True  # whether queries, keys and values have a bias
-    qk_norm: bool = False  # whether queries and keys are normalised per head
-    mlp: Mlp = "plain"  # one projection up and one down, or a gated pair
-    activation: str = "gelu"  # of the MLP
-    norm: Norm = "layer"  # LayerNorm or RMSNorm
-    norm_eps: float = 1e-6  # added to the variance
-    norm_place: NormPlace = "pre"  # before each half of a block, after it, or both halves side by side
-    norm_first: bool = False  # whether the tokens are normalised once more before the first block (CLIP)
-    pooling: Pooling = "token"  # what becomes the model's feature
-
-    @property
-    def prefix(self) -> int:
-        """How many tokens stand before the patches."""
-        return int(self.class_token) + self.registers
-
-    @property
-    def prefix_names(self) -> tuple[str, ...]:
-        """The prefix tokens in order, in words: `"class token"`, `"register 1"`, ..."""
-        registers = tuple(f"register {i + 1}" for i in range(self.registers))
-        return ("class token", *registers) if self.class_token else registers
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches that the learned positions were trained for."""
-        return self.image_size[0] // self.patch, self.image_size[1] // self.patch
-
-    @property
-    def scale(self) -> float:
-        """What a product of query and key is multiplied with before the softmax, 1 / sqrt(head width)."""
-        return self.head_width**-0.5
 
 
 class VisionTransformer(nn.Module):
-    """A plain Vision Transformer with named hook points (see `vitviz.hooks`) and timm's parameter names.
+    """A plain Vision Transformer with named hook points (see `vitviz.hooks`).
 
     Args:
         config: its shape.
         name: what it is called on screen and in files.
         preprocessing: how pixels become its input.
+        labels: what its classes are called, one name a class; empty if that is not known.
+        stem: the convolutional network before the projection, for a configuration that has one.
 
     Raises:
-        ModelError: if the configuration names a part that this forward pass does not have.
+        ModelError: if the configuration contradicts itself or names a part that does not exist.
     """
 
-    def __init__(self, config: ViTConfig, name: str = "vit", preprocessing: Preprocessing | None = None):
+    def __init__(
+        self,
+        config: ViTConfig,
+        name: str = "vit",
+        preprocessing: Preprocessing | None = None,
+        labels: tuple[str, ...] = (),
+        stem: nn.Module | None = None,
+    ):
         super().__init__()
-        _check(config)
+        _check(config, labels, stem)
         self.config = config
         self.name = name
         self.preprocessing = preprocessing or Preprocessing()
+        self.labels = labels
         tokens = config.prefix + config.grid[0] * config.grid[1]
-        self.patch_embed = PatchEmbed(config)
+        self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
         self.reg_token = nn.Parameter(torch.zeros(1, config.registers, config.width)) if config.registers else None
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, config.width))  # prefix tokens first
+        # Those of the prefix tokens come first.
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, config.width)) if config.learned_positions else None
+        self.rope = RotaryPositions(config) if config.rotary else None
         self.embedded = HookPoint("embed.tokens")
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.depth))
-        self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.norm_pre = norm_if(config.norm_first, config, config.width)
+        kind = {"pre": Block, "post": PostNormBlock, "parallel": ParallelBlock}[config.block]
+        self.blocks = nn.ModuleList(kind(config, layer) for layer in range(config.depth))
+        self.norm = norm_if(config.final_norm, config, config.width)
         self.normed = HookPoint("norm")
-        self.head = nn.Linear(config.width, config.classes) if config.classes else nn.Identity()
+        self.attn_pool = make_pool(config)
+        self.fc_norm = norm_if(config.pooled_norm, config, config.width)
+        self.head = make_head(config)
         self.logits = HookPoint("logits")
         self.eval()
 
@@ -120,59 +84,75 @@ class VisionTransformer(nn.Module):
             pixels: normalised images [batch, channel, H, W]; both sides multiples of the patch side.
 
         Returns:
-            Logits [batch, class], or without a classifier the class token's feature [batch, D] after the final norm.
+            Logits [batch, class], or without a classifier the feature [batch, D].
 
         Raises:
             ModelError: if the input does not have this shape.
         """
-        config = self.config
-        sides = pixels.shape[2:]
-        if pixels.ndim != 4 or pixels.shape[1] != config.channels or any(s % config.patch or not s for s in sides):
-            raise ModelError(
-                f"The input has shape {tuple(pixels.shape)}; this model needs [batch, {config.channels}, H, W] "
-                f"with H and W multiples of {config.patch}."
-            )
-        rows, columns = pixels.shape[2] // config.patch, pixels.shape[3] // config.patch
+        grid = self.grid_of(pixels)
         x = self.patch_embed(pixels)  # batch patch width
         prefix = [token.expand(len(x), -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
         x = torch.cat([*prefix, x], dim=1)  # batch token width
-        x = self.embedded(x + self.positions(rows, columns))
-        for block in self.blocks:
-            x = block(x)
-        x = self.normed(self.norm(x))
-        return self.logits(self.head(x[:, 0]))
+        if self.pos_embed is not None:
+            x = x + self.positions(*grid)
+        x = self.norm_pre(self.embedded(x))
+        for block, rotation in zip(self.blocks, self.rotations(grid), strict=True):
+            x = block(x, grid, rotation)
+        return self.readout(self.normed(self.norm(x)))
+
+    def readout(self, x: Tensor) -> Tensor:
+        """From the tokens after the final norm [batch, token, D] to what the model returns."""
+        return self.logits(self.head(self.fc_norm(self.attn_pool(x))))
 
     def positions(self, rows: int, columns: int) -> Tensor:
-        """Positional embeddings for a grid of patches, [1, prefix + rows * columns, D].
+        """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none."""
+        config = self.config
+        if self.pos_embed is None:
+            return torch.zeros(1, config.prefix + rows * columns, config.width)
+        return resampled(self.pos_embed, config.grid, (rows, columns), config.prefix, config.resampling)
 
-        Those of the patches are resampled from the trained grid as timm does: bicubic, antialiased.
-        """
-        if (rows, columns) == self.config.grid:
-            return self.pos_embed
-        prefix, patches = self.pos_embed.split([self.config.prefix, self.pos_embed.shape[1] - self.config.prefix], 1)
-        patches = patches.unflatten(1, self.config.grid).permute(0, 3, 1, 2)  # 1 width row column
-        patches = F.interpolate(patches, size=(rows, columns), mode="bicubic", antialias=True)
-        return torch.cat([prefix, patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+    def rotations(self, grid: Grid) -> list[Rotation | None]:
+        """How each layer turns its queries and keys."""
+        rotations = [None] if self.rope is None else self.rope(grid)
+        return rotations if len(rotations) == self.config.depth else rotations * self.config.depth
+
+    def grid_of(self, pixels: Tensor) -> Grid:
+        """Rows and columns of patches of an input; a `ModelError` if it is not one."""
+        patch, channels, shape = self.config.patch, self.config.channels, tuple(pixels.shape)
+        if len(shape) != 4 or shape[1] != channels or any(side % patch or not side for side in shape[2:]):
+            raise ModelError(
+                f"The input has shape {shape}; this model needs [batch, {channels}, H, W] with H and W multiples of "
+                f"{patch}."
+            )
+        return shape[2] // patch, shape[3] // patch
 
     def trace(
-        self, image: ImageSource, *, size: int | None = None, fit: str = "crop", record: tuple[str, ...] = ()
+        self, image: ImageSource, *, size: int | None = None, fit: str | None = None, record: tuple[str, ...] = ()
     ) -> Trace:
         """Run the model on one image and keep what is needed to look inside; see `vitviz.trace.trace`."""
         return trace(self, image, size=size, fit=fit, record=record)
 
 
 class PatchEmbed(nn.Module):
-    """Cut the image into patches and project each of them to a token (ViT, equation 1: x_p E)."""
+    """Cut the image into patches and project each of them to a token (ViT, equation 1: x_p E).
 
-    def __init__(self, config: ViTConfig):
+    A hybrid's stem is a convolutional network, whose feature map is cut up instead (ViT, section 3.1, "Hybrid").
+    """
+
+    def __init__(self, config: ViTConfig, stem: nn.Module | None = None):
         super().__init__()
+        self.backbone = stem
         # A convolution whose stride is its kernel is the same linear map for each patch.
-        self.proj = nn.Conv2d(config.channels, config.width, kernel_size=config.patch, stride=config.patch)
+        self.proj = (
+            nn.Conv2d(config.channels, config.width, config.patch, config.patch) if stem is None else nn.Identity()
+        )
+        self.norm = norm_if(config.patch_norm, config, config.width)
         self.patches = HookPoint("embed.patches")
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Turn [batch, channel, H, W] into [batch, patch, width]."""
-        return self.patches(self.proj(pixels).flatten(2).transpose(1, 2))
+        pixels = pixels if self.backbone is None else self.backbone(pixels)
+        return self.patches(self.norm(self.proj(pixels).flatten(2).transpose(1, 2)))
 
 
 class Block(nn.Module):
@@ -182,22 +162,47 @@ class Block(nn.Module):
         super().__init__()
         name = f"blocks.{layer}"
         self.resid_pre = HookPoint(f"{name}.resid_pre")
-        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.attn = Attention(config, f"{name}.attn")
+        self.norm1 = make_norm(config, config.width)
+        self.attn = (DifferentialAttention if config.differential else Attention)(config, f"{name}.attn")
         self.ls1 = LayerScale(config)
         self.attn_out = HookPoint(f"{name}.attn.out")
         self.resid_mid = HookPoint(f"{name}.resid_mid")
-        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.mlp = PlainMlp(config)
+        self.norm2 = make_norm(config, config.width)
+        self.mlp = make_mlp(config)
         self.ls2 = LayerScale(config)
         self.mlp_out = HookPoint(f"{name}.mlp.out")
         self.resid_post = HookPoint(f"{name}.resid_post")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
         """Residual stream in, residual stream out: [batch, token, width]."""
         x = self.resid_pre(x)
-        x = self.resid_mid(x + self.attn_out(self.ls1(self.attn(self.norm1(x)))))
+        x = self.resid_mid(x + self.attn_out(self.ls1(self.attn(self.norm1(x), grid, rotation))))
         return self.resid_post(x + self.mlp_out(self.ls2(self.mlp(self.norm2(x)))))
+
+
+class PostNormBlock(Block):
+    """The same with each half normalised after it, before it is added (Liu et al. 2022, Swin V2, section 3.2)."""
+
+    def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
+        """Residual stream in, residual stream out: [batch, token, width]."""
+        x = self.resid_pre(x)
+        x = self.resid_mid(x + self.attn_out(self.ls1(self.norm1(self.attn(x, grid, rotation)))))
+        return self.resid_post(x + self.mlp_out(self.ls2(self.norm2(self.mlp(x)))))
+
+
+class ParallelBlock(Block):
+    """Attention and MLP side by side, on one norm of the same stream (Dehghani et al. 2023, section 2.1)."""
+
+    def __init__(self, config: ViTConfig, layer: int):
+        super().__init__(config, layer)
+        del self.norm2
+
+    def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
+        """Residual stream in, residual stream out: [batch, token, width]."""
+        x = self.resid_pre(x)
+        normed = self.norm1(x)
+        x = self.resid_mid(x + self.attn_out(self.ls1(self.attn(normed, grid, rotation))))
+        return self.resid_post(x + self.mlp_out(self.ls2(self.mlp(normed))))
 
 
 class Attention(nn.Module):
@@ -208,69 +213,111 @@ class Attention(nn.Module):
         self.heads = config.heads
         self.scale = config.scale
         width = config.heads * config.head_width
-        self.qkv = nn.Linear(config.width, 3 * width, bias=config.qkv_bias)
+        self.qkv = nn.Linear(config.width, 3 * width)
+        self.q_norm = norm_if(config.qk_norm, config, config.head_width)
+        self.k_norm = norm_if(config.qk_norm, config, config.head_width)
+        self.relative = RelativeBias(config) if config.relative_positions else None
+        self.head_norm = nn.Identity()
+        self.norm = norm_if(config.attention_norm, config, width)
         self.proj = nn.Linear(width, config.width)
         self.q, self.k, self.v = (HookPoint(f"{name}.{part}") for part in "qkv")
         self.scores = HookPoint(f"{name}.scores")
         self.weights = HookPoint(f"{name}.weights")
         self.z = HookPoint(f"{name}.z")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
         """[batch, token, width] to the same shape."""
-        q, k, v = self.q(self._project(x, 0)), self.k(self._project(x, 1)), self.v(self._project(x, 2))
+        q, k = self.q_norm(self._project(x, 0)), self.k_norm(self._project(x, 1))
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
+        q, k, v = self.q(q), self.k(k), self.v(self._project(x, 2))
         if self.scores.is_heard() or self.weights.is_heard():
-            scores = self.scores(q @ k.transpose(-1, -2) * self.scale)  # batch head query key
-            z = self.weights(scores.softmax(dim=-1)) @ v  # batch head query channel
+            z = self.weights(self.weigh(self.scores(self.score(q, k, self.bias(grid))))) @ v  # batch head query channel
         else:
-            z = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        return self.proj(self.z(z).transpose(1, 2).flatten(2))  # batch token (head channel) -> batch token width
+            z = self.attend(q, k, v, self.bias(grid))
+        z = self.head_norm(self.z(z)).transpose(1, 2).flatten(2)  # batch token (head channel)
+        return self.proj(self.norm(z))
+
+    def bias(self, grid: Grid) -> Tensor | None:
+        """What is added to the scores besides the products, [head, query, key]."""
+        return None if self.relative is None else self.relative(grid)
+
+    def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Scaled products of queries and keys [..., head, token, channel]: scores [..., head, query, key]."""
+        scores = q @ k.mT * self.scale
+        return scores if bias is None else scores + bias
+
+    def weigh(self, scores: Tensor) -> Tensor:
+        """From scores to weights, whose rows sum to 1: [..., head, query, key]."""
+        return scores.softmax(dim=-1)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        """The weighted sums of the values, without ever holding all weights: [batch, head, query, channel]."""
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=self.scale)
 
     def _project(self, x: Tensor, part: int) -> Tensor:
         # Three products, not one: then queries and keys own their memory, and keeping them does not keep the values.
-        weight = self.qkv.weight.chunk(3)[part]
-        bias = None if self.qkv.bias is None else self.qkv.bias.chunk(3)[part]
+        weight, bias = self.qkv.weight.chunk(3)[part], self.qkv.bias.chunk(3)[part]
         return F.linear(x, weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch head token channel
 
 
-class PlainMlp(nn.Module):
-    """Two linear maps with a GELU between them."""
+class DifferentialAttention(Attention):
+    """The difference of two softmaxes: what both find everywhere is noise and cancels (Ye et al. 2024, section 2.1).
 
-    def __init__(self, config: ViTConfig):
-        super().__init__()
-        self.fc1 = nn.Linear(config.width, config.mlp_width)
-        self.fc2 = nn.Linear(config.mlp_width, config.width)
+    A head's channels are two halves, each with its own scores. Weights may be negative and a row sums to 1 - lambda.
+    """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to the same shape."""
-        return self.fc2(F.gelu(self.fc1(x)))
+    def __init__(self, config: ViTConfig, name: str):
+        super().__init__(config, name)
+        self.lam = nn.Parameter(torch.zeros(()))  # the paper's lambda: how much of the second softmax is taken away
+        self.head_norm = nn.RMSNorm(config.head_width, eps=1e-5)
+
+    def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Scores of both halves, [..., head, 2, query, key]."""
+        return super().score(_halves(q), _halves(k), bias)
+
+    def weigh(self, scores: Tensor) -> Tensor:
+        """The effective weights, [..., head, query, key]; rows sum to 1 - lambda."""
+        first, second = scores.softmax(dim=-1).unbind(-3)
+        return first - self.lam * second
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        """The weighted sums of the values, without ever holding all weights: [batch, head, query, channel]."""
+        halves = zip(_halves(q).unbind(-3), _halves(k).unbind(-3), strict=True)
+        first, second = (super(DifferentialAttention, self).attend(q, k, v, bias) for q, k in halves)
+        return first - self.lam * second
 
 
-class LayerScale(nn.Module):
-    """A learned factor per channel on what a half block adds; ones for models that have none."""
-
-    def __init__(self, config: ViTConfig):
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(config.width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to the same shape."""
-        return x * self.gamma
+def _halves(x: Tensor) -> Tensor:
+    """[..., head, token, channel] as [..., head, 2, token, channel / 2]."""
+    return x.unflatten(-1, (2, -1)).transpose(-2, -3)
 
 
-def _check(config: ViTConfig) -> None:
+def make_head(config: ViTConfig) -> nn.Module:
+    """The classifier, or nothing."""
+    if config.pooling == "distilled":
+        return DistilledHead(config)
+    return nn.Linear(config.width, config.classes) if config.classes else nn.Identity()
+
+
+def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -> None:
     """Refuse what the forward pass above does not compute, by name."""
-    only = {
-        "positions": "learned",
-        "qk_norm": False,
-        "mlp": "plain",
-        "activation": "gelu",
-        "norm": "layer",
-        "norm_place": "pre",
-        "norm_first": False,
-        "pooling": "token",
-        "class_token": True,
+    for part, kind in get_type_hints(ViTConfig).items():
+        known, value = get_args(kind), getattr(config, part)
+        if known and isinstance(known[0], str) and value not in known:
+            raise ModelError(
+                f"This model has {part} = {value!r}; only {', '.join(map(repr, known))} can be represented."
+            )
+    contradictions = {
+        "token pooling without a class token": config.pooling == "token" and not config.class_token,
+        "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
+        "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
+        "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,
+        "differential attention with normalised queries and keys": config.differential and config.qk_norm,
+        "rotary positions on an odd number of channels": config.rotary is not None and config.head_width % 2 == 1,
+        "a stem that is not given, or one that is not expected": config.stem != (stem is not None),
+        f"{len(labels)} labels for {config.classes} classes": bool(labels) and len(labels) != config.classes,
     }
-    for part, known in only.items():
-        value = getattr(config, part)
-        if value != known:
-            raise ModelError(f"This model has {part} = {value!r}; only {known!r} can be represented exactly.")
+    for what, holds in contradictions.items():
+        if holds:
+            raise ModelError(f"This configuration has {what}; that cannot be represented.")

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from .config import POOL
 from .errors import HookError, ImageError
 from .hooks import capture, is_edited, undisturbed
 from .images import Prepared, normalise, prepare, read_image
 
 if TYPE_CHECKING:
-    from .model import VisionTransformer, ViTConfig
+    from .config import ViTConfig
+    from .model import VisionTransformer
 
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
@@ -46,6 +49,7 @@ class Trace:
     _input: Tensor | None = field(repr=False)  # kept only if it cannot be made again from the image
     _queries: tuple[Tensor, ...] = field(repr=False)  # one a layer, [head, token, channel]
     _keys: tuple[Tensor, ...] = field(repr=False)
+    _pool_keys: Tensor | None = field(repr=False)  # [head, token, channel] of what the attention pooling reads
     _recorded: Mapping[str, np.ndarray] = field(repr=False)
     _edited: bool = field(default=False, repr=False)
 
@@ -56,7 +60,7 @@ class Trace:
 
     @property
     def layers(self) -> int:
-        """How many layers the model has."""
+        """How many layers the model has; an attention pooling is not counted."""
         return len(self._queries)
 
     @property
@@ -77,7 +81,7 @@ class Trace:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that this trace holds, the model not counted."""
-        tensors = [*self._queries, *self._keys] + ([] if self._input is None else [self._input])
+        tensors = [t for t in (*self._queries, *self._keys, self._pool_keys, self._input) if t is not None]
         arrays = [self.output, *self._recorded.values()] + ([] if self.image is None else [self.image.pixels])
         return sum(t.untyped_storage().nbytes() for t in tensors) + sum(a.nbytes for a in arrays)
 
@@ -89,11 +93,15 @@ class Trace:
         """Keys of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
         return _frozen(self._keys[self._layer(layer)])
 
-    def attention(self, layer: int, head: int | None = None, query: int | None = None) -> np.ndarray:
+    def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
         """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
 
+        Relative positions are part of the scores. Of differential attention these are the effective weights: the
+        difference of two softmaxes, which may be negative; their rows sum to 1 - lambda.
+
         Args:
-            layer: which block.
+            layer: which block; or `"pool"` for the attention of a pooling, which has one query only, its own. Tokens
+                that the pooling does not read get weight 0.
             head: which head; None for all of them.
             query: the token that looks; None for all of them. With a query no matrix is built.
 
@@ -103,24 +111,55 @@ class Trace:
         Raises:
             IndexError: if an index is out of range.
         """
+        if layer == POOL:
+            weights = self._pool_attention()
+            query = None if query is None else _checked(query, 1, "query of the pooling")
+            weights = weights if query is None else weights[:, query]
+            return weights if head is None else weights[_checked(head, len(weights), "head")]
         layer = self._layer(layer)
         heads = slice(None) if head is None else slice(self.head_index(head), self.head_index(head) + 1)
-        q, k = self._queries[layer][heads], self._keys[layer][heads]
-        if query is not None:
-            q = q[:, self.token_index(query), None]
+        queries = slice(None) if query is None else slice(self.token_index(query), self.token_index(query) + 1)
+        attn = self.model.blocks[layer].attn
         with torch.no_grad():
-            weights = (q @ k.transpose(-1, -2)).mul_(self.config.scale).softmax(dim=-1).numpy()  # head query key
+            weights = attn.weigh(self._scores(layer, heads, queries, slice(None))).numpy()  # head query key
         if query is not None:
             weights = weights[:, 0]
         return weights if head is None else weights[0]
 
-    def heatmap(self, layer: int, head: int | None = None, query: int = 0) -> np.ndarray:
-        """The patch part of one attention row, as a map.
+    def scores(self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None) -> np.ndarray:
+        """What enters the softmax: q k^T / sqrt(d), plus the bias of relative positions.
 
         Args:
             layer: which block.
             head: which head; None for all of them.
-            query: the token that looks; 0 is the class token where there is one.
+            query: the token that looks; None for all of them.
+            key: the token that is looked at; None for all of them.
+
+        Returns:
+            float32 [head, query, key], or [head, 2, query, key] of differential attention, which has two softmaxes;
+            less the axes that were chosen.
+
+        Raises:
+            IndexError: if an index is out of range.
+        """
+        layer = self._layer(layer)
+        chosen = [
+            None if index is None else check(index)
+            for index, check in ((head, self.head_index), (query, self.token_index), (key, self.token_index))
+        ]
+        heads, queries, keys = (slice(None) if at is None else slice(at, at + 1) for at in chosen)
+        with torch.no_grad():
+            scores = self._scores(layer, heads, queries, keys).numpy()
+        places = [0, scores.ndim - 2, scores.ndim - 1]
+        return scores.squeeze(tuple(place for place, at in zip(places, chosen, strict=True) if at is not None))
+
+    def heatmap(self, layer: int | str, head: int | None = None, query: int = 0) -> np.ndarray:
+        """The patch part of one attention row, as a map.
+
+        Args:
+            layer: which block, or `"pool"`.
+            head: which head; None for all of them.
+            query: the token that looks; 0 is the class token where there is one (and the pooling's only query).
 
         Returns:
             float32 [rows, columns], or [head, rows, columns]. Sums to 1 less what goes to the prefix tokens.
@@ -169,6 +208,19 @@ class Trace:
     def _layer(self, layer: int) -> int:
         return _checked(layer, self.layers, "layer")
 
+    def _scores(self, layer: int, heads: slice, queries: slice, keys: slice) -> Tensor:
+        attn = self.model.blocks[layer].attn
+        q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]
+        bias = attn.bias(self.grid)
+        return attn.score(q, k, None if bias is None else bias[heads, queries, keys])
+
+    def _pool_attention(self) -> np.ndarray:
+        if self._pool_keys is None:
+            raise IndexError(f"this model pools by {self.config.pooling}: its pooling has no attention")
+        with torch.no_grad():
+            weights = self.model.attn_pool.score(self._pool_keys).softmax(dim=-1)  # head 1 key
+        return F.pad(weights, (self.token_count - weights.shape[-1], 0)).numpy()
+
     def _pixels(self) -> Tensor:
         if self._input is not None:
             return self._input
@@ -180,7 +232,7 @@ def trace(
     image: ImageSource,
     *,
     size: int | None = None,
-    fit: str = "crop",
+    fit: str | None = None,
     record: tuple[str, ...] = (),
 ) -> Trace:
     """Run a model on one image and keep what is needed to look inside.
@@ -208,7 +260,7 @@ def trace(
         pixels = _checked_tensor(image)
     else:
         pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
-    names = [f"blocks.*.attn.{part}" for part in "qk"]
+    names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
     with torch.no_grad(), capture(*names, *record) as kept:
         output = model(pixels[None])[0]
     layers = range(model.config.depth)
@@ -220,6 +272,7 @@ def trace(
         _input=pixels.clone() if prepared is None else None,
         _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
         _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
+        _pool_keys=kept.pop(f"{POOL}.k")[0].float().contiguous() if f"{POOL}.k" in kept else None,
         _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()},
         _edited=is_edited(),
     )
@@ -239,7 +292,7 @@ def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit
             )
         return image
     size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
+    return prepare(read_image(image), size, model.config.patch, fit or "crop", model.preprocessing)
 
 
 def _checked_tensor(image: Tensor) -> Tensor:

@@ -1,0 +1,144 @@
+"""Every plain Vision Transformer of timm computes the same here as there; whatever cannot is refused by name.
+
+All architectures are tried two layers deep, on a small grid that is not square and on a second one, with random weights
+in every part. Where timm lets the width be chosen it is small; `--all` (`make test-all`) keeps each at its own width.
+"""
+
+import contextlib
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+import vitviz
+from vitviz import ModelError
+
+PLAIN = [name for module in ("vision_transformer", "deit", "beit", "eva") for name in timm.list_models(module=module)]
+HYBRID = timm.list_models(module="vision_transformer_hybrid")
+NAFLEX = timm.list_models(module="naflexvit")
+GRIDS = ((3, 4), (5, 2))
+WITHIN = 1e-5  # relative to the largest number
+
+
+@pytest.fixture(scope="module")
+def tally():
+    """How many architectures were equal, printed at the end of the module."""
+    counted = {}
+    yield counted
+    for family, names in (("plain", PLAIN), ("hybrid", HYBRID), ("NaFlexViT", NAFLEX)):
+        done = len(counted.get(family, ()))
+        if done:
+            print(f"\n{family}: {done} of {len(names)} equal to timm, {len(names) - done} refused or not run")  # noqa: T201
+
+
+def small(name, full_width):
+    """Options for a small model of an architecture: two layers, a small grid and, if possible, a small width."""
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    embed = model.embeds if hasattr(model, "embeds") else model.patch_embed
+    patch = embed.patch_size[0]
+    options = {"depth": 2}
+    if name in PLAIN:
+        options["img_size"] = tuple(side * patch for side in GRIDS[0])
+    if not full_width:
+        options |= {"embed_dim": 96, "num_heads": 3}
+    kv_heads = [getattr(block.attn, "num_kv_heads", 0) for block in model.blocks if hasattr(block, "attn")]
+    if len(set(kv_heads)) > 1:  # grouped keys and values in some of the layers
+        options["num_kv_heads"] = (3, 1) if not full_width else (kv_heads[0], min(kv_heads))
+    return options
+
+
+def randomised(model):
+    """The model in evaluation mode with no weight left at a special value."""
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=random) / 10)
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False  # the explicit path, whose weights can be heard
+    return model.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def their_weights(model):
+    """What timm's own modules compute as attention, one entry a layer, [batch, head, query, key]."""
+    heard = []
+
+    def keep(module, inputs):
+        heard.append(inputs[0])
+
+    handles = [
+        module.register_forward_pre_hook(keep) for name, module in model.named_modules() if name.endswith("attn_drop")
+    ]
+    found = []
+    yield found
+    for handle in handles:
+        handle.remove()
+    per_layer = len(heard) // len(model.blocks)
+    for layer, block in enumerate(model.blocks):
+        weights = torch.cat(heard[layer * per_layer : (layer + 1) * per_layer], dim=1)
+        differential = next((part for part in block.modules() if hasattr(part, "lambda_init")), None)
+        if differential is not None:
+            first, second = weights.unflatten(1, (-1, 2)).unbind(2)
+            weights = first - differential._compute_lambda() * second
+        found.append(weights)
+
+
+def their_pooling(model, tokens):
+    """The attention of timm's pooling, from its own modules, [head, 1, key]."""
+    pool = model.attn_pool
+    q = pool.q_norm(pool.q(pool.latent).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2))
+    k = pool.k_norm(pool.kv(tokens).chunk(2, -1)[0].unflatten(-1, (pool.num_heads, -1)).transpose(1, 2))
+    return (q @ k.mT * pool.scale).softmax(-1)[0]
+
+
+def assert_close(ours, theirs):
+    ours, theirs = (torch.as_tensor(value) for value in (ours, theirs))
+    assert ours.shape == theirs.shape
+    assert torch.isfinite(theirs).all()
+    assert (ours - theirs).abs().max() <= WITHIN * theirs.abs().max()
+
+
+def assert_same(theirs, ours, pixels):
+    """Outputs and every layer's attention weights, for one image."""
+    pooled = []
+    handle = theirs.attn_pool.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0])) if getattr(
+        theirs, "attn_pool", None
+    ) else contextlib.nullcontext()
+    with handle, their_weights(theirs) as weights:
+        output = theirs(pixels[None])[0]
+    trace = ours.trace(pixels)
+    assert_close(trace.output, output)
+    assert_close(ours(pixels[None])[0], output)
+    assert (trace.layers, trace.heads) == (len(weights), weights[0].shape[1])
+    for layer, expected in enumerate(weights):
+        assert_close(trace.attention(layer), expected[0])
+        assert_close(trace.attention(layer, head=1, query=2), expected[0, 1, 2])
+    if pooled:
+        expected = their_pooling(theirs, pooled[0])
+        assert_close(trace.attention("pool")[..., -expected.shape[-1] :], expected)
+        assert not trace.attention("pool")[..., : -expected.shape[-1]].any()
+
+
+def check(name, full_width):
+    theirs = randomised(timm.create_model(name, **small(name, full_width)))
+    before = {key: value.clone() for key, value in theirs.state_dict().items()}
+    ours = vitviz.from_timm(theirs)
+    random = torch.Generator().manual_seed(1)
+    trained = ours.config.grid
+    assert trained == GRIDS[0] or name not in PLAIN
+    for rows, columns in (trained, GRIDS[1]):
+        pixels = torch.randn(3, rows * ours.config.patch, columns * ours.config.patch, generator=random)
+        if (rows, columns) != trained and hasattr(theirs, "set_input_size"):
+            theirs.set_input_size(tuple(pixels.shape[1:]))
+        assert_same(theirs, ours, pixels)
+        if (rows, columns) == trained:  # nothing about the original has changed
+            assert all(torch.equal(value, before[key]) for key, value in theirs.state_dict().items())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_model_computes_what_timm_computes(name, tally):
+    check(name, full_width=False)
+    tally.setdefault("plain", set()).add(name)

@@ -1,0 +1,96 @@
+"""A timm model -> our `VisionTransformer` with the same weights; or a refusal that names the part that differs.
+
+Differences that are only storage are removed here (`weights`), so that the forward pass does not know them; what is
+left is read into a `ViTConfig` (`shape`). timm itself is not imported: whoever has a timm model has imported it.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..config import ViTConfig
+from ..errors import ModelError
+from ..images import Preprocessing
+from ..model import VisionTransformer
+from .shape import config_of
+from .stem import stem_of
+from .weights import weights_of
+
+__all__ = ["build", "config_of", "from_timm", "listed", "name_of", "preprocessing_of"]
+
+
+def from_timm(model: nn.Module) -> VisionTransformer:
+    """Turn a timm model that is already in memory into ours. The original is left untouched; weights are copied.
+
+    Args:
+        model: a model of timm's `vision_transformer`, `vision_transformer_hybrid`, `deit`, `beit`, `eva` or `naflexvit`
+            modules, for example from a training run.
+
+    Returns:
+        A model that computes the same numbers, in evaluation mode, float32, on the CPU.
+
+    Raises:
+        ModelError: if the model has a part that cannot be represented exactly; the message names it.
+    """
+    config = config_of(model)
+    with torch.no_grad():
+        weights = {name: value.detach().cpu().float().clone() for name, value in weights_of(model, config).items()}
+    return build(
+        config,
+        weights,
+        name=name_of(model),
+        preprocessing=preprocessing_of(model),
+        stem=stem_of(model) if config.stem else None,
+    )
+
+
+def build(
+    config: ViTConfig,
+    weights: Mapping[str, Tensor],
+    *,
+    name: str,
+    preprocessing: Preprocessing,
+    labels: tuple[str, ...] = (),
+    stem: nn.Module | None = None,
+) -> VisionTransformer:
+    """Make a model of these weights, which it keeps without copying.
+
+    Raises:
+        ModelError: if a key is missing or left over, or a shape differs from the configuration's.
+    """
+    with torch.device("meta"):  # shapes only: the parameters are about to be replaced
+        model = VisionTransformer(config, name, preprocessing, labels, stem)
+    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    problems = (
+        [f"{key} is missing" for key in wanted if key not in found]
+        + [f"{key} is not expected" for key in found if key not in wanted]
+        + [f"{key} is {found[key]}, not {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
+    )
+    if problems:
+        raise ModelError(f"These are not the weights of {name!r}: {listed(problems)}.")
+    model.load_state_dict(weights, assign=True)
+    return model.requires_grad_(False)
+
+
+def listed(problems: list[str]) -> str:
+    """The first five of a list, and how many more there are."""
+    more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+    return "; ".join(problems[:5]) + more
+
+
+def name_of(model: nn.Module) -> str:
+    """What a timm model is called: its architecture."""
+    return _pretrained(model).get("architecture") or type(model).__name__
+
+
+def preprocessing_of(model: nn.Module) -> Preprocessing:
+    """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it says nothing."""
+    keys = {"mean": "mean", "std": "std", "interpolation": "interpolation", "crop_pct": "crop_fraction"}
+    said = _pretrained(model)
+    return Preprocessing(**{ours: said[theirs] for theirs, ours in keys.items() if said.get(theirs) is not None})
+
+
+def _pretrained(model: nn.Module) -> dict:
+    return dict(getattr(model, "pretrained_cfg", None) or {})

@@ -1,0 +1,141 @@
+"""How a token knows where its patch is: learned vectors, rotations, or a bias for every distance."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import Resampling, Rotary, ViTConfig
+
+Grid = tuple[int, int]  # rows and columns of patches
+Rotation = tuple[Tensor, Tensor]  # cosine and sine, [head or 1, token, channel]
+
+
+def resampled(positions: Tensor, trained: Grid, grid: Grid, prefix: int, how: Resampling) -> Tensor:
+    """Learned positions for another grid; those of prefix tokens, which have no place, stay as they are.
+
+    Args:
+        positions: [1, prefix + patches of the trained grid, D].
+        trained: the grid they were trained for.
+        grid: the grid that is wanted.
+        prefix: how many prefix tokens there are.
+        how: the interpolation.
+
+    Returns:
+        [1, prefix + rows * columns, D].
+    """
+    if grid == trained:
+        return positions
+    first, patches = positions.split([prefix, positions.shape[1] - prefix], dim=1)
+    patches = patches.unflatten(1, trained).permute(0, 3, 1, 2)  # 1 width row column
+    size = (max(grid), max(grid)) if how.square else grid
+    patches = F.interpolate(patches, size=size, mode=how.mode, antialias=how.antialias)[..., : grid[0], : grid[1]]
+    return torch.cat([first, patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+
+
+def coordinates(rotary: Rotary, grid: Grid) -> Tensor:
+    """Row and column of every patch as rotary positions count them, float32 [patch, 2]."""
+    rows, columns = (torch.arange(count, dtype=torch.float32) for count in grid)
+    if rotary.grid == "centred":
+        across = {"separate": grid, "min": (min(grid),) * 2, "max": (max(grid),) * 2}[rotary.divide_by]
+        rows, columns = (
+            2 * (x + 0.5 + rotary.offset) / side - 1 for x, side in zip((rows, columns), across, strict=True)
+        )
+    else:
+        rows, columns = rows + rotary.offset, columns + rotary.offset
+        if rotary.reference is not None:
+            rows, columns = rows / grid[0] * rotary.reference[0], columns / grid[1] * rotary.reference[1]
+    return torch.cartesian_prod(rows, columns)
+
+
+class RotaryPositions(nn.Module):
+    """The rotations of queries and keys; see `Rotary`.
+
+    Channels 2i and 2i + 1 of a head form pair i. Prefix tokens have no place and are not turned.
+    """
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.rotary = config.rotary
+        self.prefix = config.prefix
+        layers, heads = (config.depth, config.heads) if config.rotary.per_layer else (1, 1)
+        self.freqs = nn.Parameter(torch.zeros(layers, heads, 2, config.head_width // 2))  # radians per row, per column
+
+    def forward(self, grid: Grid) -> list[Rotation]:
+        """Cosines and sines for each layer (or once, if all layers share them)."""
+        angles = coordinates(self.rotary, grid) @ self.freqs  # layer head patch pair
+        angles = F.pad(angles, (0, 0, self.prefix, 0)).repeat_interleave(2, dim=-1)  # layer head token channel
+        return list(zip(angles.cos(), angles.sin(), strict=True))
+
+
+def rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """Turn each pair of channels of [batch, head, token, channel] by its angle."""
+    cosine, sine = rotation
+    turned = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
+    return x * cosine + turned * sine
+
+
+class RelativeBias(nn.Module):
+    """A learned number for each head and each distance between query and key, added to the score.
+
+    Bao et al. 2022, "BEiT", https://arxiv.org/abs/2106.08254, section 2.5 and appendix; as in Swin, with three more numbers for
+    the class token: as query, as key, and for itself.
+    """
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.trained = config.grid
+        self.table = nn.Parameter(torch.zeros(_distances(config.grid) + 3, config.heads))
+
+    def forward(self, grid: Grid) -> Tensor:
+        """The bias of every query and key, [head, token, token]."""
+        return self.for_grid(grid)[relative_index(grid)].permute(2, 0, 1)
+
+    def for_grid(self, grid: Grid) -> Tensor:
+        """The table for a grid, [(2 rows - 1) (2 columns - 1) + 3, head].
+
+        Another grid than the trained one is reached as BEiT's fine-tuning does: known distances are spread out
+        geometrically, dense near 0, and the values between them interpolated linearly.
+        """
+        if grid == self.trained:
+            return self.table
+        known = _distances(self.trained)
+        table = self.table[:known].reshape(2 * self.trained[0] - 1, 2 * self.trained[1] - 1, -1).numpy(force=True)
+        for axis in (0, 1):
+            wanted = np.arange(-(grid[axis] - 1), grid[axis])
+            places = _spread(table.shape[axis] // 2, grid[axis] - 1)
+            table = np.apply_along_axis(
+                lambda values, x, places: np.interp(x, places, values), axis, table, wanted, places
+            )
+        table = torch.from_numpy(table.astype(np.float32)).flatten(0, 1)
+        return torch.cat([table.to(self.table), self.table[known:]])
+
+
+def relative_index(grid: Grid) -> Tensor:
+    """Which row of the table belongs to each query and key, int64 [token, token]; the class token is token 0."""
+    rows, columns = grid
+    places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+    down, across = (places[:, None] - places[None]).unbind(-1)
+    index = (down + rows - 1) * (2 * columns - 1) + across + columns - 1
+    index = F.pad(index, (1, 0, 1, 0))
+    distances = _distances(grid)
+    index[0], index[:, 0], index[0, 0] = distances, distances + 1, distances + 2
+    return index
+
+
+def _distances(grid: Grid) -> int:
+    return (2 * grid[0] - 1) * (2 * grid[1] - 1)
+
+
+def _spread(steps: int, reach: int) -> np.ndarray:
+    """Places of the trained distances -steps to steps on a grid whose largest distance is `reach`.
+
+    The gap between neighbours grows by a factor q, found by bisection as BEiT's code does so that the outermost place
+    is about `reach`.
+    """
+    low, high = 1.01, 1.5
+    while high - low > 1e-6:
+        q = (low + high) / 2
+        low, high = (low, q) if (1 - q**steps) / (1 - q) > reach else (q, high)
+    outward = np.cumsum(q ** np.arange(steps))
+    return np.concatenate([-outward[::-1], [0.0], outward])
