@@ -36,16 +36,20 @@ def small(name, full_width):
     """Options for a small model of an architecture: two layers, a small grid and, if possible, a small width."""
     with torch.device("meta"):
         model = timm.create_model(name)
-    embed = model.embeds if hasattr(model, "embeds") else model.patch_embed
-    patch = embed.patch_size[0]
     options = {"depth": 2}
-    if name in PLAIN:
+    if name in NAFLEX:
+        options["pos_embed_grid_size"] = GRIDS[0]
+    else:
+        patch = model.patch_embed.feat_ratio()
         options["img_size"] = tuple(side * patch for side in GRIDS[0])
-    if not full_width:
+    if not full_width and name != "vit_base_mci_224":  # whose stem has the width of its tokens
         options |= {"embed_dim": 96, "num_heads": 3}
-    kv_heads = [getattr(block.attn, "num_kv_heads", 0) for block in model.blocks if hasattr(block, "attn")]
-    if len(set(kv_heads)) > 1:  # grouped keys and values in some of the layers
-        options["num_kv_heads"] = (3, 1) if not full_width else (kv_heads[0], min(kv_heads))
+    shared = [
+        block.attn.num_kv_heads for block in model.blocks if hasattr(getattr(block, "attn", None), "num_kv_heads")
+    ]
+    if shared:  # one entry a block: how many heads of keys and values there are
+        heads = options.get("num_heads", max(shared))
+        options["num_kv_heads"] = (heads, heads if len(set(shared)) == 1 else 1)
     return options
 
 
@@ -104,9 +108,11 @@ def assert_close(ours, theirs):
 def assert_same(theirs, ours, pixels):
     """Outputs and every layer's attention weights, for one image."""
     pooled = []
-    handle = theirs.attn_pool.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0])) if getattr(
-        theirs, "attn_pool", None
-    ) else contextlib.nullcontext()
+    handle = (
+        theirs.attn_pool.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
+        if getattr(theirs, "attn_pool", None)
+        else contextlib.nullcontext()
+    )
     with handle, their_weights(theirs) as weights:
         output = theirs(pixels[None])[0]
     trace = ours.trace(pixels)
@@ -128,7 +134,7 @@ def check(name, full_width):
     ours = vitviz.from_timm(theirs)
     random = torch.Generator().manual_seed(1)
     trained = ours.config.grid
-    assert trained == GRIDS[0] or name not in PLAIN
+    assert trained == GRIDS[0]
     for rows, columns in (trained, GRIDS[1]):
         pixels = torch.randn(3, rows * ours.config.patch, columns * ours.config.patch, generator=random)
         if (rows, columns) != trained and hasattr(theirs, "set_input_size"):
@@ -142,3 +148,15 @@ def check(name, full_width):
 def test_a_plain_model_computes_what_timm_computes(name, tally):
     check(name, full_width=False)
     tally.setdefault("plain", set()).add(name)
+
+
+@pytest.mark.parametrize("name", NAFLEX)
+def test_a_naflex_model_of_fixed_size_computes_what_timm_computes(name, tally):
+    check(name, full_width=False)
+    tally.setdefault("NaFlexViT", set()).add(name)
+
+
+@pytest.mark.parametrize("name", HYBRID)
+def test_a_hybrid_model_computes_what_timm_computes(name, tally):
+    check(name, full_width=False)
+    tally.setdefault("hybrid", set()).add(name)

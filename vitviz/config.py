@@ -34,7 +34,9 @@ class Resampling:
 
     mode: Literal["bicubic", "bilinear"] = "bicubic"
     antialias: bool = True
+    align_corners: bool = False  # whether the outermost places stay where they are
     square: bool = False  # whether to resample to a square of the longer side and cut (NaFlex, "aspect preserving")
+    always: bool = False  # whether to do so for the trained grid too, if that is not square (factorised NaFlex)
 
 
 @dataclass(frozen=True)

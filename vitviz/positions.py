@@ -24,12 +24,13 @@ def resampled(positions: Tensor, trained: Grid, grid: Grid, prefix: int, how: Re
     Returns:
         [1, prefix + rows * columns, D].
     """
-    if grid == trained:
+    if grid == trained and not how.always:
         return positions
     first, patches = positions.split([prefix, positions.shape[1] - prefix], dim=1)
     patches = patches.unflatten(1, trained).permute(0, 3, 1, 2)  # 1 width row column
     size = (max(grid), max(grid)) if how.square else grid
-    patches = F.interpolate(patches, size=size, mode=how.mode, antialias=how.antialias)[..., : grid[0], : grid[1]]
+    patches = F.interpolate(patches, size, mode=how.mode, antialias=how.antialias, align_corners=how.align_corners)
+    patches = patches[..., : grid[0], : grid[1]]
     return torch.cat([first, patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
 
 
@@ -38,9 +39,7 @@ def coordinates(rotary: Rotary, grid: Grid) -> Tensor:
     rows, columns = (torch.arange(count, dtype=torch.float32) for count in grid)
     if rotary.grid == "centred":
         across = {"separate": grid, "min": (min(grid),) * 2, "max": (max(grid),) * 2}[rotary.divide_by]
-        rows, columns = (
-            2 * (x + 0.5 + rotary.offset) / side - 1 for x, side in zip((rows, columns), across, strict=True)
-        )
+        rows, columns = (2 * (x + 0.5 + rotary.offset) / y - 1 for x, y in zip((rows, columns), across, strict=True))
     else:
         rows, columns = rows + rotary.offset, columns + rotary.offset
         if rotary.reference is not None:
@@ -78,8 +77,8 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
 class RelativeBias(nn.Module):
     """A learned number for each head and each distance between query and key, added to the score.
 
-    Bao et al. 2022, "BEiT", https://arxiv.org/abs/2106.08254, section 2.5 and appendix; as in Swin, with three more numbers for
-    the class token: as query, as key, and for itself.
+    Bao et al. 2022, "BEiT", https://arxiv.org/abs/2106.08254, appendix; as in Swin (Liu et al. 2021, equation 4), with
+    three more numbers for the class token: as query, as key, and for itself.
     """
 
     def __init__(self, config: ViTConfig):
@@ -103,12 +102,14 @@ class RelativeBias(nn.Module):
         table = self.table[:known].reshape(2 * self.trained[0] - 1, 2 * self.trained[1] - 1, -1).numpy(force=True)
         for axis in (0, 1):
             wanted = np.arange(-(grid[axis] - 1), grid[axis])
-            places = _spread(table.shape[axis] // 2, grid[axis] - 1)
-            table = np.apply_along_axis(
-                lambda values, x, places: np.interp(x, places, values), axis, table, wanted, places
-            )
+            known_at = _spread(table.shape[axis] // 2, grid[axis] - 1)
+            table = np.apply_along_axis(_interpolated, axis, table, wanted, known_at)
         table = torch.from_numpy(table.astype(np.float32)).flatten(0, 1)
         return torch.cat([table.to(self.table), self.table[known:]])
+
+
+def _interpolated(values: np.ndarray, wanted: np.ndarray, known_at: np.ndarray) -> np.ndarray:
+    return np.interp(wanted, known_at, values)
 
 
 def relative_index(grid: Grid) -> Tensor:

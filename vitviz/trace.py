@@ -126,7 +126,9 @@ class Trace:
             weights = weights[:, 0]
         return weights if head is None else weights[0]
 
-    def scores(self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None) -> np.ndarray:
+    def scores(
+        self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
+    ) -> np.ndarray:
         """What enters the softmax: q k^T / sqrt(d), plus the bias of relative positions.
 
         Args:

@@ -247,10 +247,15 @@ def _registers(tokens: nn.Module) -> int:
 
 
 def _resampling(embed: nn.Module) -> Resampling:
-    _holds("embeds.pos_embed_align_corners", not embed.pos_embed_align_corners)
     if embed.pos_embed_type == "factorized":  # rows and columns are interpolated apart, which is bilinear for their sum
-        return Resampling("bilinear", antialias=False, square=embed.pos_embed_ar_preserving)
-    return Resampling(embed.pos_embed_interp_mode, embed.pos_embed_antialias, embed.pos_embed_ar_preserving)
+        square = embed.pos_embed_ar_preserving
+        return Resampling("bilinear", antialias=False, square=square, always=square)
+    return Resampling(
+        mode=embed.pos_embed_interp_mode,
+        antialias=embed.pos_embed_antialias,
+        align_corners=embed.pos_embed_align_corners,
+        square=embed.pos_embed_ar_preserving,
+    )
 
 
 def _rotary(model: nn.Module) -> Rotary | None:
