@@ -9,6 +9,7 @@ import torch
 
 from vitviz import Trace, ViTConfig
 from vitviz.attention import head_statistics, log_sums, patch_distances, received_weights, row_entropy
+from vitviz.model import Attention
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,8 @@ def test_statistics_by_hand():
     config = ViTConfig(patch=16, head_width=1)
     q = torch.tensor([[[9.0], [1.0], [0.0]], [[9.0], [1.0], [1.0]]])  # head token channel
     k = torch.tensor([[[0.0], [0.0], [math.log(2)]], [[math.log(2)], [0.0], [0.0]]])
-    trace = Trace(SimpleNamespace(config=config), (1, 2), None, np.zeros(1), None, (q,), (k,), {})
+    model = SimpleNamespace(config=config, blocks=[SimpleNamespace(attn=Attention(config, "attn"))])
+    trace = Trace(model, (1, 2), None, np.zeros(1), None, (q,), (k,), None, {})
     # Head 0: left patch 1/4 1/4 1/2, right patch 1/3 1/3 1/3. Head 1: both patches 1/2 1/4 1/4.
     assert trace.attention(0, 0, 1) == pytest.approx([1 / 4, 1 / 4, 1 / 2])
     statistics = head_statistics(trace)

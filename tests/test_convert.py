@@ -13,6 +13,8 @@ import vitviz
 from vitviz import ModelError
 from vitviz.images import Preprocessing
 
+PARALLEL = vision_transformer.ParallelScalingBlock
+
 
 def timm_model(name, **options):
     """A random timm model whose parts all matter: no LayerScale of nearly 0, no bias of 0."""
@@ -68,14 +70,45 @@ def test_a_converted_model_computes_what_timm_computes(name, options, prefix, cl
         {"mlp_ratio": 3.0, "in_chans": 4, "depth": 1},
         {"norm_layer": functools.partial(nn.LayerNorm, eps=0.1)},
         {"drop_rate": 0.5, "drop_path_rate": 0.5, "attn_drop_rate": 0.5, "patch_drop_rate": 0.5},
+        {"qk_norm": True},
+        {"qk_norm": True, "norm_layer": "rmsnorm"},
+        {"scale_attn_norm": True, "scale_mlp_norm": True},
+        {"mlp_layer": timm.layers.SwiGLU},
+        {"mlp_layer": functools.partial(timm.layers.GluMlp, act_layer=nn.GELU, gate_last=True)},
+        {"act_layer": "silu"},
+        {"act_layer": "quick_gelu"},
+        {"act_layer": functools.partial(nn.GELU, approximate="tanh")},
+        {"norm_layer": "rmsnorm"},
+        {"block_fn": PARALLEL, "qkv_bias": False, "qk_norm": True},
+        {
+            "block_fn": functools.partial(vision_transformer.ParallelScalingBlock, fuse_out_proj=True),
+            "proj_bias": False,
+        },
+        {"block_fn": functools.partial(vision_transformer.ParallelThingsBlock, num_parallel=3), "init_values": 0.3},
+        {"block_fn": vision_transformer.ResPostBlock},
+        {"attn_layer": "diff", "scale_attn_norm": True},
+        {"pre_norm": True},
+        {"embed_norm_layer": "layernorm"},
+        {"pos_embed": "none"},
+        {"global_pool": "avg", "reg_tokens": 1, "pool_include_prefix": True},
+        {"global_pool": "avg", "class_token": False, "num_classes": 0},
+        {"global_pool": "map", "reg_tokens": 1},
+        {"global_pool": "map", "pool_include_prefix": True, "act_layer": "silu"},
+        {"fc_norm": True},
+        {"final_norm": False},
+        {"proj_bias": False},
     ],
 )
 def test_variants_of_the_same_architecture(options):
     theirs = tiny(**options)
+    random = torch.Generator().manual_seed(11)
+    for parameter in theirs.parameters():
+        parameter.data += torch.randn(parameter.shape, generator=random) / 10
     ours = vitviz.from_timm(theirs)
-    pixels = torch.randn(1, ours.config.channels, *ours.config.image_size, generator=torch.Generator().manual_seed(11))
+    pixels = torch.randn(1, ours.config.channels, *ours.config.image_size, generator=random)
     with torch.no_grad():
-        assert torch.allclose(ours(pixels), theirs(pixels), rtol=1e-4, atol=1e-5)
+        expected = theirs(pixels)
+        assert (ours(pixels) - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
 def test_the_shipped_architecture_is_found_out(twin, model):
@@ -130,51 +163,34 @@ def test_a_half_precision_model_becomes_float32():
 
 
 @pytest.mark.parametrize(
-    ("name", "part"),
+    ("name", "why"),
     [
-        ("vit_base_patch16_clip_224", "norm_pre is LayerNorm"),
-        ("vit_base_patch16_siglip_224", "global_pool is 'map'"),
-        ("vit_medium_patch16_gap_256", "global_pool is 'avg'"),
-        ("vit_giant_patch14_dinov2", "blocks.0.mlp is GluMlp"),
-        ("vit_base_patch16_rpn_224", "global_pool is 'avg'"),
-        ("vit_tiny_r_s16_p8_224", "patch_embed is HybridEmbed"),
+        ("resnet18", "ResNet is not one of timm's plain Vision Transformers"),
+        ("swin_tiny_patch4_window7_224", "its attention stays inside windows"),
+        ("swinv2_tiny_window8_256", "its attention stays inside windows"),
+        ("xcit_nano_12_p16_224", "its attention is between channels"),
+        ("cait_xxs24_224", "its class token joins only in blocks of another kind"),
         ("vit_relpos_small_patch16_224", "VisionTransformerRelPos is not"),
-        ("deit_tiny_distilled_patch16_224", "VisionTransformerDistilled is not"),
-        ("resnet18", "ResNet is not"),
-        ("eva02_tiny_patch14_224", "Eva is not"),
-        ("swin_tiny_patch4_window7_224", "SwinTransformer is not"),
     ],
 )
-def test_models_of_timm_that_differ_are_refused_by_name(name, part):
+def test_models_that_are_not_plain_are_refused_with_the_reason(name, why):
     with torch.device("meta"):  # shapes only
         theirs = timm.create_model(name)
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(ModelError, match=why):
         vitviz.from_timm(theirs)
-    assert str(caught.value).startswith(part)
 
 
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"qk_norm": True}, "blocks.0.attn.q_norm is LayerNorm"),
-        ({"scale_attn_norm": True}, "blocks.0.attn.norm is LayerNorm"),
-        ({"scale_mlp_norm": True}, "blocks.0.mlp.norm is LayerNorm"),
-        ({"mlp_layer": timm.layers.SwiGLU}, "blocks.0.mlp is SwiGLU"),
-        ({"act_layer": "silu"}, "blocks.0.mlp.act is SiLU"),
-        ({"act_layer": "quick_gelu"}, "blocks.0.mlp.act is QuickGELU"),
-        ({"act_layer": functools.partial(nn.GELU, approximate="tanh")}, "blocks.0.mlp.act"),
-        ({"norm_layer": "rmsnorm"}, "norm is RmsNorm"),
-        ({"block_fn": vision_transformer.ParallelScalingBlock}, "blocks.0 is ParallelScalingBlock"),
-        ({"block_fn": vision_transformer.ResPostBlock}, "blocks.0 is ResPostBlock"),
-        ({"pre_norm": True}, "norm_pre is LayerNorm"),
-        ({"embed_norm_layer": "layernorm"}, "patch_embed.norm is LayerNorm"),
         ({"patch_size": (8, 16)}, "patch_embed.patch_size"),
-        ({"pos_embed": "none"}, "pos_embed"),
-        ({"global_pool": "avg"}, "global_pool is 'avg'"),
-        ({"global_pool": "avg", "class_token": False}, "global_pool is 'avg'"),
-        ({"global_pool": "map"}, "global_pool is 'map'"),
-        ({"fc_norm": True}, "norm is Identity"),
-        ({"proj_bias": False}, "These are not the weights of 'VisionTransformer': blocks.0.attn.proj.bias is missing"),
+        ({"global_pool": "max"}, "global_pool is 'max'"),
+        ({"global_pool": "avgmax"}, "global_pool is 'avgmax'"),
+        ({"global_pool": ""}, "global_pool is ''"),
+        ({"global_pool": "prr"}, "global_pool is 'prr'"),
+        ({"act_layer": "relu"}, "blocks.0.mlp.act is ReLU"),
+        ({"attn_layer": "diff", "qk_norm": True}, "This configuration has differential attention with normalised"),
+        ({"mlp_layer": timm.layers.GatedMlp}, "blocks.0.mlp is GatedMlp"),
     ],
 )
 def test_an_option_that_is_not_computed_is_refused_by_name(options, part):
@@ -186,11 +202,20 @@ def test_an_option_that_is_not_computed_is_refused_by_name(options, part):
 @pytest.mark.parametrize(
     ("path", "value", "part"),
     [
-        ("blocks.1.norm2.eps", 0.1, "norm.eps"),
-        ("norm.eps", 0.1, "norm.eps"),
-        ("blocks.1.attn.num_heads", 6, "blocks.0.attn.num_heads"),
+        ("blocks.1.norm2.eps", 0.1, "The norms of this model differ"),
+        ("norm.eps", 0.1, "The norms of this model differ"),
+        ("blocks.1.norm1", nn.BatchNorm1d(17), "blocks.1.norm1 is BatchNorm1d"),
+        ("blocks.1.attn.num_heads", 6, "blocks.1.attn.scale"),
+        ("blocks.1.attn.scale", 0.5, "blocks.1.attn.scale"),
+        (
+            "blocks.1.attn.lora",
+            nn.Linear(24, 2),
+            "These are not the weights of 'VisionTransformer'",
+        ),
+        ("blocks.1.attn", nn.Identity(), "blocks.1.attn is Identity"),
+        ("patch_embed.proj", nn.Sequential(), "patch_embed.proj is Sequential"),
         ("blocks.1.attn.qkv", nn.Sequential(nn.Linear(24, 72)), "blocks.1.attn.qkv is Sequential"),
-        ("blocks.1.attn.gate", nn.Linear(24, 24), "blocks.0.attn.gate"),
+        ("blocks.1.attn.gate", nn.Linear(24, 24), "blocks.1.attn.gate"),
         ("head", nn.Sequential(nn.Linear(24, 5)), "head is Sequential"),
         ("blocks.1.mlp.fc1", nn.Linear(24, 50), "These are not the weights of 'VisionTransformer': blocks.1.mlp.fc1"),
     ],
@@ -206,10 +231,10 @@ def test_a_model_that_was_changed_by_hand_is_refused_by_name(path, value, part):
 
 @pytest.mark.parametrize("thing", [None, "vit_tiny_patch16_224", nn.Linear(2, 2)])
 def test_what_is_no_timm_model_is_refused(thing):
-    with pytest.raises(ModelError, match=f"{type(thing).__name__} is not timm's VisionTransformer"):
+    with pytest.raises(ModelError, match=f"{type(thing).__name__} is not one of timm's plain"):
         vitviz.from_timm(thing)
 
 
 def test_our_own_class_of_the_same_name_is_not_timms(small):
-    with pytest.raises(ModelError, match="VisionTransformer is not timm's"):
+    with pytest.raises(ModelError, match="VisionTransformer is not one of timm's plain"):
         vitviz.from_timm(small)

@@ -1,7 +1,6 @@
 """vitviz.model: the same numbers as timm, and a refusal of what it cannot compute."""
 
 import math
-import re
 from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
@@ -10,8 +9,10 @@ import torch
 
 import vitviz
 from vitviz import ModelError, VisionTransformer, ViTConfig, capture
+from vitviz.config import Rotary
 from vitviz.images import normalise, prepare, read_image
-from vitviz.model import Attention, PatchEmbed
+from vitviz.model import Attention, DifferentialAttention, PatchEmbed
+from vitviz.positions import RelativeBias, RotaryPositions, rotate
 
 from .conftest import SMALL
 
@@ -143,7 +144,7 @@ def test_only_who_listens_to_weights_pays_for_them(model, monkeypatch, names, fu
 
 def test_attention_by_hand():
     """Two tokens [1, 0] and [0, 1]: column t of a weight matrix is what token t gets."""
-    config = ViTConfig(width=2, heads=2, head_width=4, qkv_bias=False)
+    config = ViTConfig(width=2, heads=2, head_width=4)
     attention = Attention(config, "attn")
     ln3 = math.log(3)
     # Scores are q k / sqrt(4). Head 0: token 0 scores (0, ln 3), token 1 (0, 0). Head 1: both (ln 3, 0).
@@ -154,6 +155,7 @@ def test_attention_by_hand():
     attention.load_state_dict(
         {
             "qkv.weight": torch.tensor(q + k + v, dtype=torch.float32),
+            "qkv.bias": torch.zeros(24),
             "proj.weight": torch.tensor(proj, dtype=torch.float32),
             "proj.bias": torch.tensor([0.5, -0.5]),
         }
@@ -165,9 +167,9 @@ def test_attention_by_hand():
     tokens = torch.eye(2)[None]
     with torch.no_grad():
         with capture("attn.z") as fused:
-            assert torch.allclose(attention(tokens)[0], out)
+            assert torch.allclose(attention(tokens, (1, 2), None)[0], out)
         with capture("attn.weights", "attn.z") as explicit:
-            assert torch.allclose(attention(tokens)[0], out)
+            assert torch.allclose(attention(tokens, (1, 2), None)[0], out)
     assert torch.allclose(explicit["attn.weights"][0], weights)
     for kept in (fused, explicit):
         assert torch.allclose(kept["attn.z"][0], z)
@@ -205,37 +207,85 @@ def test_an_input_of_the_wrong_shape_is_refused(small, shape):
 
 
 @pytest.mark.parametrize(
-    ("part", "value"),
+    ("parts", "why"),
     [
-        ("positions", "rotary"),
-        ("positions", "learned+rotary"),
-        ("positions", "relative"),
-        ("positions", "none"),
-        ("qk_norm", True),
-        ("mlp", "gated"),
-        ("activation", "gelu_tanh"),
-        ("norm", "rms"),
-        ("norm_place", "post"),
-        ("norm_place", "parallel"),
-        ("norm_first", True),
-        ("pooling", "mean"),
-        ("pooling", "attention"),
-        ("class_token", False),
+        ({"mlp": "convolution"}, "mlp = 'convolution'; only 'plain', 'gated'"),
+        ({"activation": "relu"}, "activation = 'relu'"),
+        ({"norm": "batch"}, "norm = 'batch'"),
+        ({"block": "recurrent"}, "block = 'recurrent'"),
+        ({"pooling": "max"}, "pooling = 'max'"),
+        ({"class_token": False}, "token pooling without a class token"),
+        ({"pooling": "distilled"}, "distilled pooling without class and distillation token"),
+        ({"pooling": "attention"}, "attention pooling without heads"),
+        ({"relative_positions": True}, "relative positions without exactly a class token"),
+        ({"differential": True, "qk_norm": True}, "differential attention with normalised queries"),
+        ({"rotary": Rotary(), "head_width": 7}, "rotary positions on an odd number of channels"),
+        ({"stem": True}, "a stem that is not given"),
     ],
 )
-def test_a_part_that_is_not_computed_is_refused_by_name(part, value):
-    with pytest.raises(ModelError, match=re.escape(f"{part} = {value!r}")):
-        VisionTransformer(replace(SMALL, **{part: value}))
+def test_what_cannot_be_represented_is_refused_by_name(parts, why):
+    with pytest.raises(ModelError, match=why):
+        VisionTransformer(replace(SMALL, **parts))
 
 
-def test_a_model_without_bias_registers_or_classes():
-    config = replace(SMALL, qkv_bias=False, registers=0, classes=0)
+def test_labels_have_to_be_as_many_as_classes():
+    assert VisionTransformer(SMALL, labels=tuple("abcde")).labels == ("a", "b", "c", "d", "e")
+    with pytest.raises(ModelError, match="2 labels for 5 classes"):
+        VisionTransformer(SMALL, labels=("a", "b"))
+
+
+def test_a_model_without_registers_or_classes():
+    config = replace(SMALL, registers=0, classes=0)
     model = VisionTransformer(config)
     assert model.config is config
     assert not model.training
-    assert not {"blocks.0.attn.qkv.bias", "reg_token", "head.weight"} & set(model.state_dict())
+    assert not {"reg_token", "head.weight"} & set(model.state_dict())
     with torch.no_grad():
         assert model(torch.zeros(1, 3, 32, 48)).shape == (1, config.width)
+
+
+# --- Parts that some models have -------------------------------------------------------------------------------------
+
+
+def test_differential_attention_by_hand():
+    """One head whose halves score apart: first softmax (1/4, 3/4), second (1/2, 1/2), lambda 1/2."""
+    config = ViTConfig(width=2, heads=1, head_width=2, differential=True)
+    attention = DifferentialAttention(config, "attn")
+    attention.lam.data.fill_(0.5)
+    q = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])  # batch head token channel; one channel a half
+    k = torch.tensor([[[[0.0, 5.0], [math.log(3), 5.0]]]])
+    weights = torch.tensor([[0.0, 0.5], [0.0, 0.5]])  # (1/4, 3/4) - (1/2, 1/2) / 2
+    assert torch.allclose(attention.weigh(attention.score(q, k))[0, 0], weights)
+    v = torch.tensor([[[[7.0, 1.0], [2.0, 4.0]]]])
+    assert torch.allclose(attention.attend(q, k, v, None)[0, 0], weights @ v[0, 0])
+
+
+def test_rotation_by_hand_and_scores_depend_on_the_distance_only():
+    """A pair that turns by pi / 2 a row; far along, scores are those of equal distances."""
+    config = replace(SMALL, rotary=Rotary(), registers=0, heads=1, head_width=4)
+    rope = RotaryPositions(config)
+    rope.freqs.data[0, 0] = torch.tensor([[math.pi / 2, 0.0], [0.0, 0.3]])
+    (rotation,) = rope((2, 3))
+    vectors = torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(1, 1, 7, 4)
+    turned = rotate(vectors, rotation)[0, 0]
+    assert torch.equal(turned[0], vectors[0, 0, 0])  # the class token has no place
+    assert torch.allclose(turned[1], vectors[0, 0, 0])
+    assert torch.allclose(turned[6], torch.tensor([0.0, 1.0, math.cos(0.6), math.sin(0.6)]), atol=1e-6)
+    scores = turned[1:] @ turned[1:].T
+    assert torch.allclose(scores[0, 4], scores[1, 5])  # one row down and one column right, from two places
+
+
+def test_the_relative_bias_is_looked_up_by_distance():
+    bias = RelativeBias(replace(SMALL, image_size=(16, 24), registers=0, heads=1))
+    bias.table.data[:, 0] = torch.arange(len(bias.table))
+    assert bias.table.shape == (3 * 5 + 3, 1)
+    found = bias((2, 3))[0]
+    assert found[0, 1:].tolist() == [15.0] * 6  # the class token asks
+    assert found[1:, 0].tolist() == [16.0] * 6  # the class token is asked
+    assert found[0, 0] == 17
+    assert found[1, 1] == found[5, 5] == 7  # no distance: the middle of the table
+    assert found[1, 2] == found[4, 5] == 6  # the key is one column to the right
+    assert found[1, 4] == found[2, 5] == 2  # the key is one row below
 
 
 # --- The configuration -----------------------------------------------------------------------------------------------

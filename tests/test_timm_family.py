@@ -9,10 +9,8 @@ import contextlib
 import pytest
 import timm
 import torch
-from torch import nn
 
 import vitviz
-from vitviz import ModelError
 
 PLAIN = [name for module in ("vision_transformer", "deit", "beit", "eva") for name in timm.list_models(module=module)]
 HYBRID = timm.list_models(module="vision_transformer_hybrid")

@@ -35,7 +35,11 @@ def from_timm(model: nn.Module) -> VisionTransformer:
     """
     config = config_of(model)
     with torch.no_grad():
-        weights = {name: value.detach().cpu().float().clone() for name, value in weights_of(model, config).items()}
+        try:
+            found = weights_of(model, config)
+        except KeyError as error:
+            raise ModelError(f"This model has no {error.args[0]!r}, so it is not built as timm builds it.") from error
+        weights = {name: value.detach().cpu().float().clone() for name, value in found.items()}
     return build(
         config,
         weights,

@@ -140,10 +140,13 @@ def _read_block(name: str, block: nn.Module) -> _Block:
 def _read_halves(name: str, place: str, attn: nn.Module, mlp: nn.Module) -> _Block:
     kind = _kind(f"{name}.attn", attn, {attention: attention for attention in _ATTENTIONS})
     differential = kind == "DiffAttention"
+    _kind(f"{name}.attn.proj", attn.proj, {"Linear": ""})
     width = attn.proj.in_features // attn.num_heads
     channels = width // 2 if differential else width
     _holds(f"{name}.attn.scale", isclose(attn.scale, channels**-0.5))
     _holds(f"{name}.attn.gate", getattr(attn, "gate", None) is None)
+    if getattr(attn, "qkv", None) is not None:
+        _kind(f"{name}.attn.qkv", attn.qkv, {"Linear": ""})
     kind_of_mlp = _kind(f"{name}.mlp", mlp, _MLPS)
     if type(mlp).__name__ == "GluMlp":
         _holds(f"{name}.mlp.fc1", mlp.fc1.out_features == 2 * mlp.fc2.in_features)

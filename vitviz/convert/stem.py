@@ -8,7 +8,7 @@ from .shape import embed_of
 
 
 class Stem(nn.Module):
-    """timm's own network and the projection after it: an image [batch, channel, H, W] to [batch, width, row, column]."""
+    """timm's own network and the projection after it: [batch, channel, H, W] to [batch, width, row, column]."""
 
     def __init__(self, backbone: nn.Module, proj: nn.Module):
         super().__init__()

@@ -15,7 +15,7 @@ State = dict[str, Tensor]
 
 def weights_of(model: nn.Module, config: ViTConfig) -> State:
     """All weights, by the names of `VisionTransformer.state_dict()`."""
-    state = dict(model.state_dict())
+    state = {name: value.detach().cpu().float() for name, value in model.state_dict().items()}
     weights = _embedding(state, model, config)
     for layer, block in enumerate(model.blocks):
         found = _block(_under(state, f"blocks.{layer}."), block, config)
@@ -77,11 +77,7 @@ def _positions(tokens: State, config: ViTConfig) -> Tensor:
         positions = tokens.pop("pos_embed")
     positions = positions.reshape(1, -1, config.width)
     missing = config.prefix + config.grid[0] * config.grid[1] - positions.shape[1]
-    return (
-        torch.cat([torch.zeros(1, missing, config.width, device=positions.device), positions], dim=1)
-        if missing > 0
-        else positions
-    )
+    return torch.cat([torch.zeros(1, missing, config.width), positions], dim=1) if missing > 0 else positions
 
 
 def _norm(state: State, theirs: str, ours: str) -> State:
@@ -162,7 +158,7 @@ def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) 
 
 def _differential(state: State, attn: nn.Module) -> State:
     """Lambda as one number, and the factor 1 - lambda_init as part of the norm that precedes it."""
-    lam = attn._compute_lambda()
+    lam = attn._compute_lambda().cpu()
     for name in [name for name in state if name.startswith("lambda_")]:
         del state[name]
     return {"lam": lam, "head_norm.weight": state.pop("sub_norm.weight") * (1 - attn.lambda_init)}
@@ -279,6 +275,7 @@ def _frequencies(rope: nn.Module) -> Tensor:
     else:
         bands = 2 * torch.pi / rope.periods if kind == "RotaryEmbeddingDinoV3" else rope.bands
         frequencies = torch.block_diag(bands, bands)[None, None]  # half of the pairs for each axis
+    frequencies = frequencies.cpu()
     return frequencies.flip(2) if rope.grid_indexing == "xy" else frequencies  # "xy" has columns first
 
 
