@@ -138,7 +138,9 @@ def _renamed(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]
         renamed = _with_joined_attention(renamed)
     if layout is HUGGING_FACE_DINOV2 and "reg_token" in renamed:
         _fold_class_position(renamed)
-    if "head_dist.weight" in renamed:  # DeiT's second classifier: then the distillation token is not just a register
+    if (
+        layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= renamed.keys()
+    ):  # DeiT's second classifier: then the distillation token is not just a register
         renamed["dist_token"] = renamed.pop("reg_token")
     return renamed
 
@@ -155,9 +157,10 @@ def _with_joined_attention(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Put queries, keys and values into one matrix, as timm has them; what is incomplete is left as it is."""
     joined = {}
     for key, value in weights.items():
-        before, part, after = re.split(r"\.(query|key|value)\.", key) if ".attn." in key else (key, None, "")
+        found = re.fullmatch(r"(blocks\.\d+\.attn)\.(query|key|value)\.(weight|bias)", key)
+        before, part, after = found.groups() if found else ("", "", "")
         parts = [weights.get(f"{before}.{name}.{after}") for name in ("query", "key", "value")]
-        if part is None or any(other is None or other.shape != value.shape for other in parts):
+        if any(other is None or other.shape != value.shape for other in parts):
             joined[key] = value
         elif part == "query":
             joined[f"{before}.qkv.{after}"] = torch.cat(parts)

@@ -64,16 +64,14 @@ def load_checkpoint(path: str | Path, arch: str | None = None, classes: Classes 
     if without_head:
         weights = {key: value for key, value in weights.items() if not key.startswith(("head.", "head_dist."))}
     _refuse_foreign_head(weights, layout, checkpoint.name)
-    if layout not in (None, TIMM):
-        build = partial(_plain_vit, **_plain_options(weights, layout, checkpoint, arch))
-        config = {}
-    elif arch or checkpoint.arch or checkpoint.config.get("architecture"):
-        name = arch or _known(checkpoint.config.get("architecture")) or _known(checkpoint.arch) or ""
-        build, config = _architecture(name or str(checkpoint.arch), weights)
+    name = arch or _known(checkpoint.config.get("architecture")) or _known(checkpoint.arch)
+    config: dict[str, Any] = {}
+    if name and layout in (None, TIMM):
+        build, config = _architecture(name, weights)
     else:
-        _refuse_unknown_parts(weights, layout, checkpoint.name)
-        build = partial(_plain_vit, **_plain_options(weights, TIMM, checkpoint, arch))
-        config = {}
+        if layout in (None, TIMM):
+            _refuse_unknown_parts(weights, layout, checkpoint.name)
+        build = partial(_plain_vit, **_plain_options(weights, layout or TIMM, checkpoint, arch))
     model = from_timm(_filled(build, weights, checkpoint.name))
     model.name = checkpoint.name
     model.preprocessing = _preprocessing(checkpoint, layout, config)
