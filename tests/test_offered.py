@@ -73,5 +73,5 @@ def test_without_a_folder_nothing_is_on_offer(value, folder, monkeypatch):
     else:
         monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", value)
     assert zoo.checkpoints() == ()
-    with pytest.raises(ModelError, match="No checkpoint 'best.pth' is on offer here"):
+    with pytest.raises(ModelError, match=r"No checkpoint 'best\.pth' is on offer here"):
         zoo.load_offered("best.pth")

@@ -65,12 +65,21 @@ def weights_of(name: str, source: Source, progress: Progress | None = None) -> P
     found = source.on_disk()
     if found is not None:
         return found
-    if not (can_reach(source.url) if source.url else can_reach_hub()):
+    refuse_out_of_reach(name, source)
+    return _download_url(name, source.url, progress) if source.url else _download(name, source, progress)
+
+
+def refuse_out_of_reach(name: str, source: Source) -> None:
+    """Find out briefly whether a model's weights can be had at all.
+
+    Raises:
+        ModelError: if they are not on this disk and whoever has them does not answer.
+    """
+    if source.on_disk() is None and not (can_reach(source.url) if source.url else can_reach_hub()):
         raise ModelError(
             f"The weights of {name!r} are not on this disk and the hub cannot be reached; "
             f"shipped models: {', '.join(SHIPPED)}."
         )
-    return _download_url(name, source.url, progress) if source.url else _download(name, source, progress)
 
 
 def can_reach_hub(timeout: float = 2.0) -> bool:

@@ -138,9 +138,8 @@ def _renamed(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]
         renamed = _with_joined_attention(renamed)
     if layout is HUGGING_FACE_DINOV2 and "reg_token" in renamed:
         _fold_class_position(renamed)
-    if (
-        layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= renamed.keys()
-    ):  # DeiT's second classifier: then the distillation token is not just a register
+    # DeiT's distillation token is a register like any other, unless a second classifier reads it.
+    if layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= renamed.keys():
         renamed["dist_token"] = renamed.pop("reg_token")
     return renamed
 

@@ -8,13 +8,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from ..convert import config_of, from_timm
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import read_weights
 from .curated import CURATED, TimmEntry
-from .hub import Progress, Source, weights_of
+from .hub import Progress, Source, refuse_out_of_reach, weights_of
 from .labels import labels_of
 from .preprocessing import from_timm_config
 from .shipped import SHIPPED
@@ -137,6 +138,8 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
     Raises:
         ModelError: if there is no such model, it cannot be represented exactly, or its weights cannot be had.
     """
+    if name in CURATED:
+        refuse_out_of_reach(name, source_of(name))  # before seconds go into importing timm
     import timm
 
     pretrained = pretrained_config(name)
@@ -147,7 +150,7 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
     stored = {"file": str(path)} if safe else {"state_dict": read_weights(path)}
     try:
         model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={**stored, "custom_load": False})
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         raise ModelError(
             f"The weights of {name!r} on this disk are damaged; delete them from the cache and load it again."
         ) from error
