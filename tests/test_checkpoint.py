@@ -434,6 +434,18 @@ MISFITS = {
         lambda w: {**w, "pos_embed": torch.zeros(1, 16, 192)[:, :13]},
         "its 13 positions are not of a square grid",
     ),
+    "a layer far away": (
+        lambda w: {**w, "blocks.999999999.norm1.bias": torch.zeros(192)},
+        "cannot be told: layers are missing between its first and its last; pass",
+    ),
+    "a number as classifier": (
+        lambda w: {**w, "head.weight": torch.tensor(1.0)},
+        "'best', or a JSON file .*makes no sense",
+    ),
+    "a number as registers": (
+        lambda w: {**w, "reg_token": torch.tensor(1.0)},
+        "'best', or a JSON file .*makes no sense",
+    ),
     "student and teacher": (
         lambda w: {**prefixed(w, "student."), **prefixed(zeros(w), "teacher.")},
         "'best' holds several models, under 'student.', 'teacher.'; save the one that you want to see.",
@@ -497,7 +509,20 @@ def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
         ({"hidden_act": "mish"}, None, "config.json names the activation 'mish'; known are gelu"),
         (None, {"do_rescale": False}, "preprocessor_config.json does not scale pixels from 0 to 1"),
         (None, {"resample": 17}, "There is no interpolation '17'"),
-        ({"num_attention_heads": 5}, None, "No model can be built for 'run': "),
+        ({"num_attention_heads": 5}, None, "'run', or a JSON file beside it, makes no sense: "),
+        ({"num_attention_heads": 0}, None, "makes no sense"),
+        ({"layer_norm_eps": "small"}, None, "makes no sense: could not convert string to float"),
+        ({"image_size": ["a", "b"]}, None, "makes no sense"),
+        (None, {"rescale_factor": "1"}, "makes no sense"),
+        (None, {"image_mean": 3}, "makes no sense"),
+        (None, {"image_mean": []}, "preprocessing cannot be done here: mean and std must be three numbers each"),
+        (None, {"image_std": [1, 0, 1]}, "mean and std must be three numbers each"),
+        (None, {"image_std": [1, 1, float("nan")]}, "mean and std must be three numbers each"),
+        (
+            None,
+            {"size": [], "crop_size": "x", "do_center_crop": True, "resample": {}},
+            "no interpolation|makes no sense",
+        ),
     ],
 )
 def test_settings_that_cannot_be_followed(config, preprocessor, message, tmp_path):

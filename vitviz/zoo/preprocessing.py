@@ -1,5 +1,6 @@
 """How a model wants its pixels, as timm and Hugging Face write it down."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,8 +53,11 @@ def from_hugging_face(said: Mapping[str, Any]) -> Preprocessing:
     )
 
 
-def _preprocessing(**said: Any) -> Preprocessing:
+def _preprocessing(*, mean: tuple, std: tuple, **said: Any) -> Preprocessing:
+    colours = [value for value in (*mean, *std) if isinstance(value, float | int) and math.isfinite(value)]
+    if len(colours) != 6 or len(mean) != 3 or min(std) <= 0:
+        raise ModelError("The model's preprocessing cannot be done here: mean and std must be three numbers each.")
     try:
-        return Preprocessing(**said)
+        return Preprocessing(mean, std, **said)
     except (ImageError, TypeError) as error:
         raise ModelError(f"The model's preprocessing cannot be done here: {error}") from error

@@ -6,7 +6,8 @@ The model is first built in timm, and then converted as any other timm model is.
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,21 @@ def load_checkpoint(path: str | Path, arch: str | None = None, classes: Classes 
             architecture; the message says which.
     """
     checkpoint = read_checkpoint(path)
+    with _plain_refusals(checkpoint.name):
+        return _restored(checkpoint, arch, classes)
+
+
+@contextmanager
+def _plain_refusals(name: str) -> Iterator[None]:
+    """Turn what nonsense in a file or in the JSON beside it makes Python raise into one sentence."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
+
+
+def _restored(checkpoint: Checkpoint, arch: str | None, classes: Classes | None) -> VisionTransformer:
     layout, weights = recognise(checkpoint.weights, checkpoint.name)
     without_head = classes == 0 and not isinstance(classes, bool)
     if without_head:
@@ -150,7 +166,7 @@ def _plain_options(
         "patch_size": patch,
         "in_chans": channels,
         "embed_dim": width,
-        "depth": 1 + max(int(found[1]) for key in weights if (found := re.match(r"blocks\.(\d+)\.", key))),
+        "depth": _depth(weights, name),
         "num_heads": _heads(width, config, arch, name),
         "mlp_ratio": (len(hidden) + 0.5) / width,  # timm rounds down
         "gated": gated,
@@ -192,6 +208,13 @@ def _needed(weights: Mapping[str, Tensor], key: str, name: str) -> Tensor:
     if key not in weights or weights[key].ndim != {"patch_embed.proj.weight": 4, "pos_embed": 3}.get(key, 2):
         raise _ask(name, f"{key} is missing or not of a ViT's shape")
     return weights[key]
+
+
+def _depth(weights: Mapping[str, Tensor], name: str) -> int:
+    layers = {int(found[1]) for key in weights if (found := re.match(r"blocks\.(\d+)\.", key))}
+    if layers != set(range(len(layers))):
+        raise _ask(name, "layers are missing between its first and its last")
+    return len(layers)
 
 
 def _heads(width: int, config: Mapping[str, Any], arch: str | None, name: str) -> int:
@@ -260,11 +283,8 @@ def _filled(build: "Callable[[], nn.Module]", weights: Mapping[str, Tensor], nam
     Raises:
         ModelError: if a key is missing or left over, or a shape differs.
     """
-    try:
-        with torch.device("meta"):
-            wanted = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise ModelError(f"No model can be built for {name!r}: {str(error) or type(error).__name__}.") from error
+    with torch.device("meta"):  # shapes only
+        wanted = {key: tuple(value.shape) for key, value in build().state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     problems = (
         [f"{key} is missing" for key in wanted if key not in found]
