@@ -110,4 +110,6 @@ def forward(weights, pixels, model="vit", *, heads=3, eps=1e-12):
     x = norm(x, f"{at}layernorm")
     if "cls_classifier.weight" in weights:
         return (linear(x[:, 0], "cls_classifier") + linear(x[:, 1], "distillation_classifier")) / 2
-    return linear(x[:, 0], "classifier") if "classifier.weight" in weights else x[:, 0]
+    if "classifier.weight" not in weights:
+        return x[:, 0]
+    return linear(torch.cat([x[:, 0], x[:, 1:].mean(dim=1)], dim=1) if "dinov2" in model else x[:, 0], "classifier")

@@ -224,6 +224,7 @@ HUGGING_FACE = {
     "ViTModel": ("", {"classes": 0}),
     "DeiTForImageClassification": ("deit", {}),
     "Dinov2Model": ("", {"classes": 0}),
+    "Dinov2ForImageClassification": ("dinov2", {}),
     "Dinov2ForImageClassification without its classifier": ("dinov2", {"classes": 0}),
     "Dinov2WithRegisters": ("dinov2_with_registers", {"classes": 0, "registers": 4}),
 }
@@ -487,10 +488,9 @@ def test_a_wrong_architecture_is_refused(arch, message, original, tmp_path):
 
 
 def test_a_classifier_that_cannot_be_represented_is_refused_with_a_way_out(tmp_path):
-    path = saved(tmp_path / "model.safetensors", hugging_face.random_weights("dinov2"))
-    with pytest.raises(
-        ModelError, match=r"reads the class token and the mean of the patches .* load it with classes=0"
-    ):
+    weights = hugging_face.random_weights("dinov2_with_registers", registers=4)
+    path = saved(tmp_path / "model.safetensors", weights)
+    with pytest.raises(ModelError, match=r"reads the class token and a mean, .* load it with classes=0"):
         vitviz.load(path)
 
 

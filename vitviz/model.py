@@ -72,7 +72,7 @@ class VisionTransformer(nn.Module):
         self.norm = norm_if(config.final_norm, config, config.width)
         self.normed = HookPoint("norm")
         self.attn_pool = make_pool(config)
-        self.fc_norm = norm_if(config.pooled_norm, config, config.width)
+        self.fc_norm = norm_if(config.pooled_norm, config, config.feature_width)
         self.head = make_head(config)
         self.logits = HookPoint("logits")
         self.eval()
@@ -297,7 +297,7 @@ def make_head(config: ViTConfig) -> nn.Module:
     """The classifier, or nothing."""
     if config.pooling == "distilled":
         return DistilledHead(config)
-    return nn.Linear(config.width, config.classes) if config.classes else nn.Identity()
+    return nn.Linear(config.feature_width, config.classes) if config.classes else nn.Identity()
 
 
 def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -> None:
@@ -309,7 +309,7 @@ def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -
                 f"This model has {part} = {value!r}; only {', '.join(map(repr, known))} can be represented."
             )
     contradictions = {
-        "token pooling without a class token": config.pooling == "token" and not config.class_token,
+        "token pooling without a class token": "token" in config.pooling and not config.class_token,
         "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
         "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
         "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,

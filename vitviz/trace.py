@@ -244,7 +244,8 @@ def trace(
         image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
             tensor [3, H, W], which is used as it is.
         size: side of the model's input in pixels, a multiple of the patch side; 224 or the trained size if smaller.
-        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`).
+        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
+            as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
 
     Returns:
@@ -294,7 +295,7 @@ def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit
             )
         return image
     size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit or "crop", model.preprocessing)
+    return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
 
 
 def _checked_tensor(image: Tensor) -> Tensor:

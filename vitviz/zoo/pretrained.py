@@ -11,13 +11,12 @@ import torch
 from safetensors import SafetensorError
 
 from ..convert import config_of, from_timm
+from ..convert.labels import labels_of
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import read_weights
 from .curated import CURATED, TimmEntry
 from .hub import Progress, Source, refuse_out_of_reach, weights_of
-from .labels import labels_of
-from .preprocessing import from_timm_config
 from .shipped import SHIPPED
 
 if TYPE_CHECKING:
@@ -142,7 +141,6 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
         refuse_out_of_reach(name, source_of(name))  # before seconds go into importing timm
     import timm
 
-    pretrained = pretrained_config(name)
     config_of(_without_weights(name))  # refused before anything is downloaded
     path = weights_of(name, source_of(name), progress)
     # timm's own loader reads safetensors; whatever is a pickle is read by ours, which never runs one.
@@ -156,13 +154,13 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
         ) from error
     ours = from_timm(model)
     ours.name = name
-    ours.preprocessing = from_timm_config(pretrained)
-    ours.labels = labels_of(pretrained)
     return ours
 
 
 def _without_weights(name: str) -> "nn.Module":
     import timm
+
+    pretrained_config(name)  # or there is no such model
 
     with torch.device("meta"):  # shapes only
         return timm.create_model(name)

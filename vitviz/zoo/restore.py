@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..convert import from_timm
+from ..convert import build as build_model
+from ..convert import from_timm, mismatch
+from ..convert.labels import labels_of
+from ..convert.preprocessing import from_hugging_face, from_timm_config
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
 from .checkpoint import Checkpoint, read_checkpoint
-from .labels import Classes, labels_of, read_labels
+from .labels import Classes, read_labels
 from .layouts import HUGGING_FACE_DINOV2, TIMM, Layout, recognise
-from .preprocessing import from_hugging_face, from_timm_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +82,7 @@ def _restored(checkpoint: Checkpoint, arch: str | None, classes: Classes | None)
     without_head = classes == 0 and not isinstance(classes, bool)
     if without_head:
         weights = {key: value for key, value in weights.items() if not key.startswith(("head.", "head_dist."))}
-    _refuse_foreign_head(weights, layout, checkpoint.name)
+    wide_head = _wide_head(weights, layout, checkpoint.name)
     name = arch or _known(checkpoint.config.get("architecture")) or _known(checkpoint.arch)
     config: dict[str, Any] = {}
     if name and layout in (None, TIMM):
@@ -89,6 +92,8 @@ def _restored(checkpoint: Checkpoint, arch: str | None, classes: Classes | None)
             _refuse_unknown_parts(weights, layout, checkpoint.name)
         build = partial(_plain_vit, **_plain_options(weights, layout or TIMM, checkpoint, arch))
     model = from_timm(_filled(build, weights, checkpoint.name))
+    if wide_head:
+        model = _with_wide_head(model, wide_head)
     model.name = checkpoint.name
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
@@ -257,14 +262,25 @@ def _refuse_unknown_parts(weights: Mapping[str, Tensor], layout: Layout | None, 
         raise _ask(name, f"a plain ViT has no {', '.join(others[:5])}{more}")
 
 
-def _refuse_foreign_head(weights: Mapping[str, Tensor], layout: Layout | None, name: str) -> None:
-    head = weights.get("head.weight")
-    if layout is HUGGING_FACE_DINOV2 and head is not None:
+def _wide_head(weights: dict[str, Tensor], layout: Layout | None, name: str) -> dict[str, Tensor]:
+    """Take out the classifier of Hugging Face's Dinov2ForImageClassification, which no model of timm has.
+
+    It reads the class token and the mean of the patches side by side.
+    """
+    if layout is not HUGGING_FACE_DINOV2 or "head.weight" not in weights:
+        return {}
+    if "reg_token" in weights:
         raise ModelError(
-            f"The classifier of {name!r} reads the class token and the mean of the patches side by side "
-            "(Hugging Face's Dinov2ForImageClassification), which cannot be represented exactly; "
-            "load it with classes=0 to leave the classifier out."
+            f"The classifier of {name!r} reads the class token and a mean, and versions of its framework differ in "
+            "whether that includes the registers; load it with classes=0 to leave the classifier out."
         )
+    return {key: weights.pop(key) for key in ("head.weight", "head.bias") if key in weights}
+
+
+def _with_wide_head(model: VisionTransformer, head: Mapping[str, Tensor]) -> VisionTransformer:
+    config = replace(model.config, pooling="token+mean", classes=len(head["head.weight"]))
+    weights = model.state_dict() | {key: value.float() for key, value in head.items()}
+    return build_model(config, weights, name=model.name, preprocessing=model.preprocessing)
 
 
 def _ask(name: str, why: str) -> ModelError:
@@ -284,16 +300,9 @@ def _filled(build: "Callable[[], nn.Module]", weights: Mapping[str, Tensor], nam
         ModelError: if a key is missing or left over, or a shape differs.
     """
     with torch.device("meta"):  # shapes only
-        wanted = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in weights.items()}
-    problems = (
-        [f"{key} is missing" for key in wanted if key not in found]
-        + [f"{key} is not expected" for key in found if key not in wanted]
-        + [f"{key} is {found[key]}, not {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
-    )
-    if problems:
-        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise ModelError(f"The weights in {name!r} are not those of its architecture: {'; '.join(problems[:5])}{more}.")
+        problem = mismatch(build(), weights)
+    if problem:
+        raise ModelError(f"The weights in {name!r} are not those of its architecture: {problem}.")
     model = build()
     model.load_state_dict(weights)
     return model.eval()

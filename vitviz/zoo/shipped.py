@@ -103,6 +103,4 @@ def load_shipped(entry: ZooEntry) -> VisionTransformer:
     if not entry.path.is_file():
         raise ModelError(f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} is not there.")
     weights = {key: value.float() for key, value in load_file(entry.path).items()}
-    model = build(entry.config, weights, name=entry.name, preprocessing=entry.preprocessing)
-    model.labels = entry.labels
-    return model
+    return build(entry.config, weights, name=entry.name, preprocessing=entry.preprocessing, labels=entry.labels)
