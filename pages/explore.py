@@ -6,12 +6,14 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from vitviz import export, figures, zoo
+from vitviz import export, figures
 from vitviz.attention import HeadStatistics, patch_distances
 from vitviz.colour import percent
+from vitviz.predictions import predictions
 from vitviz.trace import Trace
-from vitviz.ui import link, shell, state
+from vitviz.ui import link, models, shell, state
 from vitviz.ui.explorer import explorer
+from vitviz.ui.prediction import prediction_bars
 from vitviz.view import View, token_words
 
 KEY = "explorer"
@@ -57,7 +59,7 @@ def view_at_first(view: View) -> View:
 
 def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
     """The overlay and the numbers, made when they are asked for."""
-    about = export.metadata(trace, view, choice.picked.name, zoo.SHIPPED[choice.model].title, choice.fit)
+    about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit)
     name = export.file_stem(view, about)
 
     def png() -> bytes:
@@ -123,5 +125,18 @@ def panel(title: str, reading: str) -> None:
     st.markdown(f"**{title}**  \n{reading}")
 
 
+def predict(choice: state.Choice) -> None:
+    """What the model says of the image, beside it; on a phone, where the sidebar is closed, above it."""
+    with st.empty():
+        trace = state.trace(choice)
+    if trace.model.tells_classes:
+        found = predictions(trace)
+        with st.sidebar:
+            st.markdown("**Prediction**")
+            prediction_bars(found, "sidebar")
+        prediction_bars(found, "phone")
+
+
 shell.enter("pages/explore.py")
+predict(state.choice())
 look(state.choice())

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from vitviz.ui import shell, sidebar, state
+from vitviz.ui.words import literally
 
 shell.enter("pages/start.py")
 shell.write_address()
@@ -22,7 +23,7 @@ with right:
     accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
     st.page_link(
-        "pages/explore.py", label=f"Explore {shell.literally(state.choice().picked.name)}", icon=":material/visibility:"
+        "pages/explore.py", label=f"Explore {literally(state.choice().picked.name)}", icon=":material/visibility:"
     )
 if chosen or accepted:
     st.switch_page("pages/explore.py")

@@ -38,6 +38,7 @@ class VisionTransformer(nn.Module):
         name: what it is called on screen and in files.
         preprocessing: how pixels become its input.
         labels: what its classes are called, one name a class; empty if that is not known.
+        embeds: whether its outputs are an embedding that it shares with texts (CLIP), and no classes.
         stem: the convolutional network before the projection, for a configuration that has one.
 
     Raises:
@@ -50,6 +51,7 @@ class VisionTransformer(nn.Module):
         name: str = "vit",
         preprocessing: Preprocessing | None = None,
         labels: tuple[str, ...] = (),
+        embeds: bool = False,
         stem: nn.Module | None = None,
     ):
         super().__init__()
@@ -58,6 +60,7 @@ class VisionTransformer(nn.Module):
         self.name = name
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = labels
+        self.embeds = embeds
         tokens = config.prefix + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
@@ -99,6 +102,11 @@ class VisionTransformer(nn.Module):
         for block, rotation in zip(self.blocks, self.rotations(grid), strict=True):
             x = block(x, grid, rotation)
         return self.readout(self.normed(self.norm(x)))
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether its outputs are scores of classes."""
+        return self.config.classes > 0 and not self.embeds
 
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""

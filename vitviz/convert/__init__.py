@@ -13,7 +13,7 @@ from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
-from .labels import labels_of
+from .labels import is_embedding, labels_of
 from .preprocessing import from_timm_config
 from .shape import config_of
 from .stem import stem_of
@@ -48,6 +48,7 @@ def from_timm(model: nn.Module) -> VisionTransformer:
         name=name_of(model),
         preprocessing=preprocessing_of(model),
         labels=labels_of_model(model),
+        embeds=is_embedding(_pretrained(model), model.num_classes),
         stem=stem_of(model) if config.stem else None,
     )
 
@@ -59,6 +60,7 @@ def build(
     name: str,
     preprocessing: Preprocessing,
     labels: tuple[str, ...] = (),
+    embeds: bool = False,
     stem: nn.Module | None = None,
 ) -> VisionTransformer:
     """Make a model of these weights, which it keeps without copying.
@@ -67,7 +69,7 @@ def build(
         ModelError: if a key is missing or left over, or a shape differs from the configuration's.
     """
     with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-        model = VisionTransformer(config, name, preprocessing, labels, stem)
+        model = VisionTransformer(config, name, preprocessing, labels, embeds, stem)
     problem = mismatch(model, weights)
     if problem:
         raise ModelError(f"These are not the weights of {name!r}: {problem}.")

@@ -5,6 +5,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+# What the head of an image model that was trained with captions gives out: embeddings, which are not classes.
+_EMBEDDING_WIDTHS = (512, 640, 768, 1024, 1280, 1536)
+
+
+def is_embedding(pretrained: Mapping[str, Any], outputs: int) -> bool:
+    """Whether the outputs of a timm model are an embedding, going by its pretrained configuration."""
+    own = pretrained.get("num_classes") == outputs
+    return own and outputs in _EMBEDDING_WIDTHS and not labels_of(pretrained)
+
 
 def labels_of(pretrained: Mapping[str, Any]) -> tuple[str, ...]:
     """The class names of a timm model, from its pretrained configuration; () if nobody knows them.

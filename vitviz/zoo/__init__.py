@@ -34,6 +34,7 @@ __all__ = [
     "is_on_disk",
     "load",
     "load_offered",
+    "loaded",
     "search",
     "shared",
 ]
@@ -107,6 +108,11 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
         ModelError: as `load`.
     """
     return _shelf.get(name, lambda: _load_shared(name, progress))
+
+
+def loaded() -> tuple[str, ...]:
+    """The shared models that are in memory, the least recently used first."""
+    return _shelf.names()
 
 
 def _load_shared(name: str, progress: Progress | None) -> VisionTransformer:

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from ..convert import config_of, from_timm
-from ..convert.labels import labels_of
+from ..convert.labels import is_embedding
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import read_weights
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 MODULES = ("vision_transformer", "deit", "beit", "eva", "vision_transformer_hybrid", "naflexvit")  # timm's plain ViTs
-
-# What the head of an image model that was trained with captions gives out: embeddings, which are not classes.
-_EMBEDDING_WIDTHS = (512, 640, 768, 1024, 1280, 1536)
 
 
 @lru_cache(maxsize=1)
@@ -70,7 +67,7 @@ def measured(name: str) -> TimmEntry:
     model = _without_weights(name)
     embed = getattr(model, "patch_embed", None) or getattr(model, "embeds", None)
     outputs = pretrained["num_classes"] or 0
-    is_embedding = outputs in _EMBEDDING_WIDTHS and not labels_of(pretrained)
+    embeds = is_embedding(pretrained, outputs)
     return TimmEntry(
         name=name,
         title=name,
@@ -79,8 +76,8 @@ def measured(name: str) -> TimmEntry:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         patch=int(embed.feat_ratio(as_scalar=True)),
         image_size=tuple(pretrained["input_size"][1:]),
-        classes=0 if is_embedding else outputs,
-        embedding=outputs if is_embedding else 0,
+        classes=0 if embeds else outputs,
+        embedding=outputs if embeds else 0,
         licence=pretrained.get("license") or "",
     )
 
