@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench screenshots clean
+.PHONY: help run test test-all lint format bench screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ run: $(VENV)/.installed ## install what is needed and start the app
 
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest $(ARGS)
+
+test-all: ARGS += --all
+test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)
 
 lint: $(VENV)/.installed-dev ## check style
 	$(BIN)/ruff check .

@@ -126,15 +126,11 @@ def panel(title: str, reading: str) -> None:
 
 
 def predict(choice: state.Choice) -> None:
-    """What the model says of the image, beside it; on a phone, where the sidebar is closed, above it."""
+    """What the model says of the image, if it has classes."""
     with st.empty():
         trace = state.trace(choice)
     if trace.model.tells_classes:
-        found = predictions(trace)
-        with st.sidebar:
-            st.markdown("**Prediction**")
-            prediction_bars(found, "sidebar")
-        prediction_bars(found, "phone")
+        prediction_bars(predictions(trace))
 
 
 shell.enter("pages/explore.py")

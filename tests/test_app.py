@@ -197,9 +197,8 @@ def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
     def broken(name):
         raise state.zoo.ModelError("The weights of 'x' are missing.")
 
-    state.model.clear()
     state._trace.clear()
-    monkeypatch.setattr(state.zoo, "load", broken)
+    monkeypatch.setattr(state.zoo, "shared", broken)
     app = start()
     assert not app.exception
     app = explore(image="flower", size="336")

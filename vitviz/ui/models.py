@@ -94,7 +94,7 @@ def facts(name: str) -> str:
         f"{height} px" if height == width else f"{height} × {width} px",
         _outputs(entry),
         entry.licence or "licence not known",
-        name,
+        *([name] if title(name) != name else []),
     )
     return " · ".join(parts)
 

@@ -38,12 +38,12 @@ def choose_image() -> None:
     """Samples, upload, camera and drawing pad."""
     model = state.choice().model
     choose_sample("sidebar_gallery", columns=3, titles=False)
-    upload("sidebar_upload", "Your own photo")
     left, right = st.columns(2)
     if left.toggle("Camera", key="camera_on"):
         st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
         drawing_pad()
+    upload("sidebar_upload", "Your own photo")
     image_words()
 
 
