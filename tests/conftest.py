@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 import vitviz
 from vitviz.zoo import SHIPPED, assets
 
+from .local_hub import cache, made, server  # noqa: F401 - fixtures
+
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also what is too large for every day")

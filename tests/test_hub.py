@@ -3,98 +3,20 @@
 import re
 import ssl
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from urllib.error import HTTPError, URLError
 
 import pytest
 import timm
 import torch
 from huggingface_hub import constants
-from safetensors.torch import save
 
 import vitviz
 from vitviz import ModelError, zoo
 from vitviz.zoo import hub
 from vitviz.zoo.pretrained import source_of
 
+from .local_hub import FILE, NAME, point_at
 from .test_zoo import in_a_new_process
-
-NAME = "test_vit.r160_in1k"  # 0.4 million parameters
-FILE = "/timm/test_vit.r160_in1k/resolve/main/model.safetensors"
-COMMIT = "0123456789012345678901234567890123456789"
-
-
-@pytest.fixture(scope="module")
-def original():
-    """A random model, as its maker has it."""
-    torch.manual_seed(0)
-    return timm.create_model("test_vit").eval().requires_grad_(False)
-
-
-@pytest.fixture
-def cache(monkeypatch, tmp_path):
-    """An empty cache, and a hub that may be asked: at a closed port, unless a test opens one."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    point_at(monkeypatch, "http://127.0.0.1:1")
-    return tmp_path
-
-
-def point_at(monkeypatch, url):
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-
-
-@pytest.fixture
-def server(cache, monkeypatch, original):
-    """A hub on this machine. `files` is what it has; `status` and `cut` are what goes wrong with a download."""
-    state = SimpleNamespace(files={FILE: save(original.state_dict())}, asked=[], status={}, cut=[])
-
-    class Hub(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self):
-            self.answer(with_body=False)
-
-        def do_GET(self):
-            self.answer(with_body=True)
-
-        def answer(self, with_body):
-            state.asked.append((self.command, self.path))
-            data = state.files.get(self.path)
-            status = state.status.get(self.command) or (404 if data is None and self.path != "/" else 200)
-            body = data if data is not None and status == 200 else b""
-            self.send_response(status)
-            if status == 404:
-                self.send_header("X-Error-Code", "EntryNotFound")
-            if status == 403:
-                self.send_header("X-Error-Code", "GatedRepo")
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("ETag", '"abc"')
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if with_body and state.cut and body:
-                self.wfile.write(body[: state.cut.pop()])
-                state.status["GET"] = 500  # so that the client does not mend it by itself
-                self.close_connection = True
-            elif with_body:
-                self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    point_at(monkeypatch, state.url)
-    yield state
-    server.shutdown()
-    server.server_close()
 
 
 def downloads(server):
@@ -104,12 +26,12 @@ def downloads(server):
 # --- From the hub ----------------------------------------------------------------------------------------------------
 
 
-def test_a_model_is_downloaded_once_with_progress(server, original):
+def test_a_model_is_downloaded_once_with_progress(server, made):
     told = []
     assert not zoo.is_on_disk(NAME)
     ours = vitviz.load(NAME, progress=lambda done, total: told.append((done, total)))
     pixels = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(ours(pixels), original(pixels), rtol=1e-4, atol=1e-5)
+    assert torch.allclose(ours(pixels), made(pixels), rtol=1e-4, atol=1e-5)
     size = len(server.files[FILE])
     assert told[0] == (0, size)
     assert told[-1] == (size, size)
@@ -137,31 +59,31 @@ def test_a_name_without_a_tag_means_the_default_weights(server):
     assert zoo.is_on_disk(NAME)
 
 
-def test_a_cached_model_needs_no_hub(server, monkeypatch, original):
+def test_a_cached_model_needs_no_hub(server, monkeypatch, made):
     vitviz.load(NAME)
     point_at(monkeypatch, "http://127.0.0.1:1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert vitviz.load(NAME).config.width == original.embed_dim
+    assert vitviz.load(NAME).config.width == made.embed_dim
 
 
-def test_a_pickle_on_the_hub_is_read_without_running_it(server, original, tmp_path):
-    torch.save(original.state_dict(), tmp_path / "weights")
+def test_a_pickle_on_the_hub_is_read_without_running_it(server, made, tmp_path):
+    torch.save(made.state_dict(), tmp_path / "weights")
     server.files = {FILE.replace("model.safetensors", "pytorch_model.bin"): (tmp_path / "weights").read_bytes()}
     pixels = torch.ones(1, 3, 160, 160)
-    assert torch.allclose(vitviz.load(NAME)(pixels), original(pixels), rtol=1e-4, atol=1e-5)
+    assert torch.allclose(vitviz.load(NAME)(pixels), made(pixels), rtol=1e-4, atol=1e-5)
     torch.save({"code": torch.nn.Linear(2, 2)}, tmp_path / "weights")
     source_of(NAME).on_disk().write_bytes((tmp_path / "weights").read_bytes())
     with pytest.raises(ModelError, match=r"torch\.nn\.modules\.linear\.Linear could only be read by running code"):
         vitviz.load(NAME)
 
 
-def test_a_broken_download_is_said_and_the_next_one_works(server, original):
+def test_a_broken_download_is_said_and_the_next_one_works(server, made):
     server.cut = [1000]
     with pytest.raises(ModelError, match=rf"The download of '{NAME}' broke off \(\w+\); load it again to retry\."):
         vitviz.load(NAME)
     assert not zoo.is_on_disk(NAME)
     server.status = {}
-    assert vitviz.load(NAME).config.width == original.embed_dim
+    assert vitviz.load(NAME).config.width == made.embed_dim
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -62,8 +62,14 @@ def _row(name: str) -> None:
         left.markdown(f"**{literally(models.title(name))}**  \n{literally(models.summary(name))}")
         left.caption(literally(models.facts(name)))
         words = "In use" if used else "Use" if on_disk else f"Download {models.size_of_download(name)}"
-        if right.button(words, key=f"use_{name}", disabled=used, width="stretch"):
+        right.button(words, key=f"use_{name}", disabled=used, width="stretch", on_click=_want, args=(name,))
+        if st.session_state.get("wanted_model") == name:
+            st.session_state.wanted_model = None
             _use(name)
+
+
+def _want(name: str) -> None:
+    st.session_state.wanted_model = name
 
 
 def _use(name: str) -> None:
