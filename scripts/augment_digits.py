@@ -1,4 +1,4 @@
-"""From 1258 blurry digits of 8 x 8 pixels to any number of pictures such as people draw, photograph or scan.
+"""From 1257 blurry digits of 8 x 8 pixels to any number of pictures such as people draw, photograph or scan.
 
 Half of the pictures keep the original's grey ink, made thinner, thicker or crisper. The other half are drawn again with
 a pen of random width along the digit's centre lines, because a pen's crisp and thin lines are what the drawing pad
@@ -84,17 +84,19 @@ def thinned(shapes: np.ndarray) -> np.ndarray:
 def augmented(fields: Fields, chosen: Tensor, random: torch.Generator, effort: float = 1) -> Tensor:
     """A new picture of each chosen digit, as it enters the model: float32 [picture, 3, 32, 32] from -1 to 1.
 
-    An effort of 0 leaves the digits where they are and black on white; 1 is what the model has to learn in the end.
+    An effort of 0 leaves the digits where and as they are, black on white; 1 is what the model has to learn in the
+    end. Half of the pictures get all of the effort, the others any part of it, so that plain digits are not forgotten.
     """
     draw = _Random(len(chosen), random)
+    effort = effort * draw.uniform(0, 2).clamp(max=1)
     places, scale = _places(draw, effort)
     ink, distance = (
         F.grid_sample(field[chosen], places, padding_mode=padding, align_corners=False)
         for field, padding in ((fields.ink, "zeros"), (fields.distance, "border"))
     )
     drawn = _drawn(distance * scale * (SIDE / FRAME), draw)
-    pen = draw.chance(0.6) & fields.has_lines[chosen].view(-1, 1, 1, 1)
-    return 2 * _coloured(torch.where(pen, drawn, _inked(ink, draw)), draw, effort) - 1
+    pen = draw.chance(0.5) & fields.has_lines[chosen].view(-1, 1, 1, 1)
+    return 2 * _coloured(torch.where(pen, drawn, _inked(ink, draw, effort)), draw, effort) - 1
 
 
 class _Random:
@@ -107,18 +109,18 @@ class _Random:
     def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
         return low + (high - low) * torch.rand(self.pictures, channels, 1, 1, generator=self.random)
 
-    def chance(self, share: float) -> Tensor:
+    def chance(self, share: float | Tensor) -> Tensor:
         return self.uniform(0, 1) < share
 
     def noise(self, channels: int, side: int) -> Tensor:
         return torch.randn(self.pictures, channels, side, side, generator=self.random)
 
 
-def _places(draw: _Random, effort: float) -> tuple[Tensor, Tensor]:
+def _places(draw: _Random, effort: Tensor) -> tuple[Tensor, Tensor]:
     """Where each pixel lies on the digit's field [picture, 32, 32, 2], and the digit's scale [picture, 1, 1, 1]."""
     scale = torch.where(draw.chance(0.5), draw.uniform(0.75, 1.15), draw.uniform(0.45, 0.9)) ** effort
     wide = draw.uniform(0.85, 1.2) ** effort  # a digit's proportions differ from hand to hand
-    angle, shear = (draw.uniform(-limit, limit) * effort for limit in (math.radians(15), 0.2))
+    angle, shear = (draw.uniform(-limit, limit) * effort for limit in (math.radians(12), 0.15))
     room = (1.1 - 0.8 * scale).clamp(min=0.1) * effort  # small digits may be anywhere, large ones nearly in the middle
     bends = F.interpolate(draw.noise(2, 4), size=(SIDE, SIDE), mode="bicubic") * draw.uniform(0, 0.05) * effort
     across = torch.linspace(-1, 1, SIDE + 1).unfold(0, 2, 1).mean(1)  # centres of pixels, the frame from -1 to 1
@@ -134,24 +136,24 @@ def _drawn(distance: Tensor, draw: _Random) -> Tensor:
     return ((draw.uniform(0.6, 2) - distance) / draw.uniform(0.7, 1.4) + 0.5).clamp(0, 1)
 
 
-def _inked(ink: Tensor, draw: _Random) -> Tensor:
-    """The original's ink: strokes thinner or thicker, and every second one crisper."""
+def _inked(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:
+    """The original's ink: strokes thinner or thicker, and many of them crisper."""
     thick, thin = F.max_pool2d(ink, 3, 1, 1), -F.max_pool2d(-ink, 3, 1, 1)
-    change = draw.uniform(-0.7, 0.7)
+    change = draw.uniform(-0.7, 0.7) * effort
     ink = torch.where(change > 0, ink.lerp(thick, change), ink.lerp(thin, -change)).clamp(0, 1)
     crisp = torch.sigmoid((ink - draw.uniform(0.25, 0.5)) * draw.uniform(math.log(5), math.log(40)).exp())
-    return torch.where(draw.chance(0.5), crisp, ink)
+    return torch.where(draw.chance(0.5 * effort), crisp, ink)
 
 
-def _coloured(ink: Tensor, draw: _Random, effort: float) -> Tensor:
+def _coloured(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:
     """Ink and paper of some colour, sometimes blurred, sometimes light on dark, with a little noise; from 0 to 1."""
-    ink = torch.where(draw.chance(0.2), F.avg_pool2d(ink, 3, 1, 1), ink)
+    ink = torch.where(draw.chance(0.2 * effort), F.avg_pool2d(ink, 3, 1, 1), ink)
     plain = draw.chance(1 - 0.6 * effort)
     dark = torch.where(plain, 0, draw.uniform(0, 0.4) + draw.uniform(-0.2, 0.2, channels=3))
     light = torch.where(plain, 1, draw.uniform(0.75, 1) + draw.uniform(-0.1, 0.1, channels=3))
     inverted = draw.chance(0.3 * effort)
     paper, pen = torch.where(inverted, dark, light), torch.where(inverted, light, dark)
-    noise = draw.noise(1, SIDE) * draw.uniform(0, 0.06) * draw.chance(0.5)
+    noise = draw.noise(1, SIDE) * draw.uniform(0, 0.06) * draw.chance(0.5 * effort)
     return (paper.lerp(pen, ink) + noise).clamp(0, 1)
 
 

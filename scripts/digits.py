@@ -15,7 +15,7 @@ from vitviz.convert import build
 from vitviz.images import Preprocessing, normalise, prepare, read_image
 from vitviz.zoo import assets
 
-CONFIG = ViTConfig(image_size=(32, 32), patch=4, width=64, depth=6, heads=4, head_width=16, mlp_width=256, classes=10)
+CONFIG = ViTConfig(image_size=(32, 32), patch=4, width=96, depth=6, heads=4, head_width=24, mlp_width=384, classes=10)
 PREPROCESSING = Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3, interpolation="bicubic")
 SIDE = CONFIG.image_size[0]  # pixels
 SEED = 0

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from scripts.digits import CONFIG, SEED, WEIGHTS, classify, confusion, load_split
-from scripts.pen import drawn_digits
+from scripts.pen import DIGITS, drawn_digits
 from vitviz import VisionTransformer
 
 _CARD = """\
@@ -28,9 +28,9 @@ Handwritten Digits", UCI Machine Learning Repository, https://doi.org/10.24432/C
 (`sklearn.datasets.load_digits`) |
 | licence | the data: CC BY 4.0; these weights: MIT, as the project |
 | split | {train} train, {validation} validation, {held_out} held out; stratified, seed {seed} |
-| augmentation | shift, rotation to 15 degrees, scale 0.45 to 1.15, proportions, shear, bending; strokes thinner and \
+| augmentation | shift, rotation to 12 degrees, scale 0.45 to 1.15, proportions, shear, bending; strokes thinner and \
 thicker, or drawn again with a pen of random width along the digit's centre lines; contrast, crispness, blur, \
-colour of ink and paper, inversion, noise; growing over the first {easy:.0%} of training |
+colour of ink and paper, inversion, noise; growing over the first {easy:.0f} % of training |
 | training | {recipe}; {minutes:.1f} minutes on {threads} CPU thread{plural}, torch {torch}; the same machine, \
 torch and threads give the same weights |
 | chosen on validation | epoch (least loss) and hyperparameters; validation accuracy {on_validation} |
@@ -43,9 +43,9 @@ Rows: the digit that was written. Columns: what the model sees in it.
 
 {confusion}
 
-Drawn with a pen on 280 x 280 pixels: {on_drawn}. These are {drawn} drawings by a program (`scripts/pen.py`), of many
-sizes and places, in two styles for each digit. The model was not trained on them, but the augmentation was designed
-with such drawings in mind.
+Drawn with a pen on 280 x 280 pixels: {on_drawn}. These are drawings by a program (`scripts/pen.py`), of
+many sizes and places, in two styles for each digit; the hardest is "{hardest}", {on_hardest}. The model was not trained
+on them, but the augmentation was designed with such drawings in mind.
 
 ## Limits
 
@@ -71,8 +71,10 @@ def card_of(
         easy: share of the training in which the augmentation grew.
     """
     split = load_split()
-    pictures, labels, _ = drawn_digits()
-    on_drawn = share(labels == classify(model, pictures))
+    pictures, labels, styles = drawn_digits()
+    drawn = labels == classify(model, pictures)
+    by_style = {style: drawn[np.array(styles) == style] for style in DIGITS}
+    hardest = min(by_style, key=lambda style: by_style[style].mean())
     right = {name: share(part.labels == answers[name]) for name, part in split.items()}
     sizes = {name: len(part.labels) for name, part in split.items()}
     return _CARD.format(
@@ -87,7 +89,7 @@ def card_of(
         validation=sizes["validation"],
         held_out=sizes["held-out"],
         seed=SEED,
-        easy=easy,
+        easy=100 * easy,
         recipe=recipe,
         minutes=minutes,
         threads=threads,
@@ -95,8 +97,9 @@ def card_of(
         torch=torch.__version__.partition("+")[0],
         on_validation=right["validation"],
         on_held_out=right["held-out"],
-        on_drawn=on_drawn,
-        drawn=len(labels),
+        on_drawn=share(drawn),
+        hardest=hardest,
+        on_hardest=share(by_style[hardest]),
         confusion=_table(confusion(split["held-out"].labels, answers["held-out"])),
     )
 
