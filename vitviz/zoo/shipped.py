@@ -84,6 +84,20 @@ SHIPPED = {
             parameters=22_056_192,
             licence="MIT AND Apache-2.0",
         ),
+        ZooEntry(
+            name="digits",
+            title="Digits",
+            summary="A tiny ViT with ten classes: draw a digit and see what it says, and where its heads look.",
+            weights="digits.safetensors",
+            config=ViTConfig(
+                image_size=(32, 32), patch=4, width=96, depth=6, heads=4, head_width=24, mlp_width=384, classes=10
+            ),
+            preprocessing=Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3),
+            sizes=(32,),
+            parameters=684_394,
+            licence="MIT",
+            labels=tuple("0123456789"),
+        ),
     )
 }
 
