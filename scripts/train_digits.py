@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import vitviz
 from scripts.augment_digits import Fields, augmented, fields_of
 from scripts.digits import (
     CARD,
@@ -26,7 +27,6 @@ from scripts.digits import (
     as_input,
     as_picture,
     classify,
-    load,
     load_split,
 )
 from scripts.digits_card import card_of
@@ -154,7 +154,7 @@ def main() -> None:
     trained = train(fields, labels, Validation(split["validation"]))
     save_file({name: value.half() for name, value in trained.state_dict().items()}, WEIGHTS)
     minutes = (time.monotonic() - started) / 60
-    model = load()  # what ships, rounded to float16
+    model = vitviz.load("digits")  # what ships, rounded to float16
     answers = {name: classify(model, [as_picture(image) for image in part.images]) for name, part in split.items()}
     recipe = (
         f"AdamW, {EPOCHS} epochs of batches of {BATCH}, learning rate {LEARNING_RATE:g} after {WARM_UP} epochs, "

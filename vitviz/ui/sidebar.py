@@ -23,8 +23,8 @@ FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
 def sidebar() -> None:
     """Draw the sidebar. Choices go to the session; `state.choice()` has them."""
     with st.sidebar:
-        choose_image()
         choose_model()
+        choose_image()
         about = models.about(state.choice().model)
         left, right = st.columns(2)
         with left:
@@ -37,7 +37,8 @@ def sidebar() -> None:
 def choose_image() -> None:
     """Samples, upload, camera and drawing pad."""
     model = state.choice().model
-    choose_sample("sidebar_gallery", columns=3, titles=False)
+    offered = len(state.samples_for(model))
+    choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3, titles=False)
     left, right = st.columns(2)
     if left.toggle("Camera", key="camera_on"):
         st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
@@ -54,8 +55,9 @@ def choose_model() -> None:
     options = ready if current in ready else [*ready, current]
     st.session_state.setdefault("model", current)
     summary = models.about(current).summary or None
-    st.selectbox("Model", options, key="model", format_func=models.title, help=summary, on_change=state.try_model)
-    st.button("More models", key="more_models", on_click=open_catalogue, width="stretch", icon=":material/apps:")
+    left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
+    left.selectbox("Model", options, key="model", format_func=models.title, help=summary, on_change=state.try_model)
+    right.button("", key="more_models", on_click=open_catalogue, help="More models", icon=":material/apps:")
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
