@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pathlib
 import pickle
 import re
 import zipfile
@@ -188,7 +189,15 @@ def test_an_architecture_by_name(name, options, tmp_path, built_by_timm):
     assert ours.preprocessing.mean == tuple(timm.get_pretrained_cfg(name).mean)
 
 
-@pytest.mark.parametrize("note", [{"arch": "test_vit"}, {"args": {"model": "test_vit"}}, {"args": "test_vit"}])
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"arch": "test_vit"},
+        {"args": {"model": "test_vit"}},
+        {"args": "test_vit"},
+        {"args": argparse.Namespace(model="test_vit", lr=0.1)},  # timm's own training script
+    ],
+)
 def test_an_architecture_that_the_file_names(note, tmp_path):
     import timm
 
@@ -616,8 +625,8 @@ MALFORMED = {
     "nothing in it": ("a.pth", as_zip({}), "'a.pth' holds no weights; its keys are none."),
     "arguments": (
         "a.pth",
-        as_zip({"model": {"a": torch.zeros(3)}, "args": argparse.Namespace(lr=1)}),
-        "holds more than weights: its argparse.Namespace could only be read by running code that the file chooses; "
+        as_zip({"model": {"a": torch.zeros(3)}, "args": pathlib.PurePosixPath("run7")}),
+        "holds more than weights: its pathlib.*PurePosixPath could only be read by running code that the file chooses; "
         r"save the weights alone, with safetensors or torch.save\(model.state_dict\(\), path\)\.",
     ),
     "a NumPy number": (

@@ -1,13 +1,15 @@
 """A checkpoint file as tensors by name, trusting nothing.
 
 A safetensors file holds nothing but numbers. A pickle is read by `torch.load(weights_only=True)`, which builds tensors
-and plain containers and never calls anything else; a file that wants more is refused with what it wanted.
+and plain containers and runs nothing that the file chooses; a file that wants more is refused with what it wanted.
 """
 
 import json
 import pickle
 import re
+import threading
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ _WRAPPERS = (
     *("net", "network", "teacher"),
 )
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
+_reading = threading.Lock()
 _ADVICE = "save the weights alone, with safetensors or torch.save(model.state_dict(), path)"
 
 
@@ -121,8 +124,11 @@ def _read_pickle(file: Path) -> object:
         zipped = zipfile.is_zipfile(file)
         if zipped:
             _refuse_compression(file)
-        # A memory map leaves on the disk what is not used, such as an optimiser's state.
-        return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+        # A memory map leaves on the disk what is not used, such as an optimiser's state. Training scripts, timm's among
+        # them, keep their arguments as a Namespace, which holds values and nothing that runs. PyTorch's list of classes
+        # that may be read is one for all threads.
+        with _reading, torch.serialization.safe_globals([Namespace]):
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except ModelError:
         raise
     except pickle.UnpicklingError as error:
@@ -152,6 +158,7 @@ def _wanted(message: str) -> str:
 def _architecture(said: Mapping) -> str:
     """The architecture that a training script noted beside the weights."""
     args = said.get("args")
+    args = vars(args) if isinstance(args, Namespace) else args
     notes = [said.get(key) for key in _ARCHITECTURE_KEYS]
     notes += (
         [args] if isinstance(args, str) else [args.get("model"), args.get("arch")] if isinstance(args, dict) else []
