@@ -58,7 +58,10 @@ def randomised(model):
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=random) / 10)
+            inputs = (
+                parameter[0].numel() if parameter.ndim > 1 else 100
+            )  # so that no layer's numbers grow with its width
+            parameter.add_(torch.randn(parameter.shape, generator=random) / max(100, inputs) ** 0.5)
     for module in model.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = False  # the explicit path, whose weights can be heard
