@@ -187,16 +187,16 @@ def test_the_pooling_comes_as_it_is(kind):
 @pytest.mark.parametrize(
     ("kind", "marks", "readout"),
     [
-        ("pooled", [], "No class token: the model's output is made from its own attention (pool)."),
-        ("pooled with prefix", ["CLS", "R1", "R2"], "The model's output is made from its own attention (pool)."),
+        ("pooled", [], "No class token: the model's output comes from its own attention (pool)."),
+        ("pooled with prefix", ["CLS", "R1", "R2"], "The model's output comes from its own attention (pool)."),
         ("differential", ["CLS"], ""),
-        ("mean", [], "No class token: the model's output is made from the mean of the patches."),
+        ("mean", [], "No class token: the model's output comes from the mean of the patches."),
         (
             "mean with registers",
             ["R1", "R2"],
-            "No class token: the model's output is made from the mean of the patches.",
+            "No class token: the model's output comes from the mean of the patches.",
         ),
-        ("distilled", ["CLS", "DIST"], "The model's output is made from the mean of class and distillation token."),
+        ("distilled", ["CLS", "DIST"], "The model's output comes from the mean of class and distillation token."),
     ],
 )
 def test_what_models_read_is_said(kind, marks, readout):

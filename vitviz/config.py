@@ -96,7 +96,7 @@ class ViTConfig:
 
     @property
     def pooling_words(self) -> str:
-        """What the model's output is made from, in words that finish a sentence."""
+        """What the model's output comes from, in words that finish a sentence."""
         return {
             "token": "the class token",
             "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",

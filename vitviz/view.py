@@ -138,10 +138,10 @@ def scales(trace: Trace) -> tuple[Scale, ...]:
 
 
 def readout_words(config: ViTConfig) -> str:
-    """What the model's output is made from, in one sentence; empty if that is the class token, as in ViT."""
+    """What the model's output comes from, in one sentence; empty if that is the class token, as in ViT."""
     if config.pooling == "token":
         return ""
-    output = f"he model's output is made from {config.pooling_words}."
+    output = f"he model's output comes from {config.pooling_words}."
     return f"T{output}" if config.class_token else f"No class token: t{output}"
 
 

@@ -98,7 +98,8 @@ function aboutWords(data) {
         + "every image. Its maps do not change with the patch that you point at." : "",
     data.signed
       ? "This model takes one attention away from another, so weights may be negative: red is positive, blue negative, "
-        + "and 0 the light middle. The strongest is the largest in size, whatever its sign." : "",
+        + "and 0 the light middle. The strongest is the largest in size, whatever its sign. Share of strongest: each map "
+        + "from minus to plus the size of its own strongest patch. Weight: all maps from −1 to 1." : "",
     data.prefix_marks.includes("DIST") ? "DIST is the distillation token, which learned from another model." : "",
   ].filter(Boolean).join(" ");
 }
