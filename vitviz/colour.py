@@ -12,6 +12,10 @@ from .view import Scale
 QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
 
+# Blue, grey, red for weights with a sign: the diverging map without its dark ends, where blue and red look alike, and
+# with a middle that has no colour, is as far from both, and is seen on white and on black.
+SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balance[7:10])
+
 UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
 
 
@@ -64,13 +68,9 @@ def percent(share: float) -> str:
 
 @cache
 def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
-    """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle.
-
-    The ends of the diverging map are so dark that blue and red look alike; where they tell a sign they are left out.
-    """
-    stops = diverging.balance if scale == "uniform" or signed else sequential.Magma
-    first, last = (0.18, 0.82) if signed else (0, 1)
-    colours = sample_colorscale(list(stops), np.linspace(first, last, 256).tolist())
+    """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle."""
+    stops = SIGNED_STOPS if signed else diverging.balance if scale == "uniform" else sequential.Magma
+    colours = sample_colorscale(list(stops), np.linspace(0, 1, 256).tolist())
     table = np.array([unlabel_rgb(colour) for colour in colours]).round().astype(np.uint8)
     table.flags.writeable = False
     return table
