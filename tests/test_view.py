@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from vitviz.view import View, home, readout_words, scales, strongest_patch, token_words
+from vitviz.view import View, home, places, readout_words, scales, strongest_patch, token_words
 
 from .kinds import POOLED, trace_of
 
@@ -162,6 +162,16 @@ def test_the_strongest_patch_is_the_largest_in_size(small_trace):
     weights = np.full(27, 0.1)
     weights[3 + 8] = -0.2
     assert strongest_patch(small_trace, weights) == 11
+
+
+def test_a_patch_is_let_go_where_its_number_is_another_token():
+    pooled, distilled, registers = (trace_of(kind) for kind in ("pooled", "distilled", "mean with registers"))
+    assert len({places(found) for found in (pooled, distilled, trace_of("relative"))}) == 3
+    assert places(distilled) == places(registers)
+    for query in (0, 1, 5):  # all of them patches of a model without prefix tokens
+        assert View(1, 0, query).let_go(distilled, prefix=places(pooled)[0]).query is None
+    assert View(1, 0, 1).let_go(distilled, prefix=2).query == 1
+    assert View(1, 0, 1).let_go(trace_of("relative"), prefix=2).query is None
 
 
 def test_scales_that_mean_something(small_trace):

@@ -63,9 +63,15 @@ class View:
             scale=view.scale if view.scale in scales(trace) else "share",
         )
 
-    def let_go(self, trace: Trace) -> View:
-        """The same view without a pinned patch: on another grid the same number would be another place."""
-        return self if self.query is None or self.query < trace.prefix else replace(self, query=None)
+    def let_go(self, trace: Trace, prefix: int | None = None) -> View:
+        """The same view without a pinned patch: on another grid the same number would be another place.
+
+        Args:
+            trace: what is looked at now.
+            prefix: how many tokens stood before the patches when the view was chosen; as many as now if None.
+        """
+        kept = trace.prefix if prefix is None else min(prefix, trace.prefix)
+        return self if self.query is None or self.query < kept else replace(self, query=None)
 
     def is_pool(self, trace: Trace) -> bool:
         """Whether this is the attention of the pooling, and not of a layer."""
@@ -143,6 +149,11 @@ def readout_words(config: ViTConfig) -> str:
         return ""
     output = f"he model's output comes from {config.pooling_words}."
     return f"T{output}" if config.class_token else f"No class token: t{output}"
+
+
+def places(trace: Trace) -> tuple[int, int, int]:
+    """Prefix tokens, rows and columns: a token's number means the same in two traces if these are the same."""
+    return trace.prefix, *trace.grid
 
 
 def home(trace: Trace) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
@@ -75,10 +76,13 @@ class Shown(ExplorerPage):
         self.trace = trace
         self.page.evaluate("window.receive", encoded(trace, view, layers))
 
-    def told(self) -> View:
-        """What Python heard of last."""
-        self.page.wait_for_function("window.told.length")
-        return View.read(self.page.evaluate("window.told.at(-1)"))
+    def has_told(self, view: View) -> None:
+        """Wait until this is what Python heard of last."""
+        self.page.wait_for_function(
+            "view => Object.entries(view).every(([part, value]) => window.told.at(-1)?.[part] === value)",
+            arg=asdict(view),
+        )
+        assert View.read(self.page.evaluate("window.told.at(-1)")) == view
 
     def tells_the_truth(self, tolerance: float = 5e-3) -> None:
         """Marks, status line, colour bar and the picture's colours are those of `Trace.attention`."""
@@ -161,7 +165,7 @@ def test_the_pooling_is_one_more_row(new_page, kind):
         page.hover(trace, trace.prefix + 9)
         page.tells_the_truth()
         expect(page.legend).to_contain_text("asks with its own query")
-    assert page.told() == View(3, None, None, "to", "uniform")
+    page.has_told(View(3, None, None, "to", "uniform"))
 
 
 def test_the_poolings_map_does_not_follow_the_pointer_and_all_others_do(new_page):
@@ -210,7 +214,7 @@ def test_the_keyboard_reaches_the_pooling_and_its_heads(new_page):
     expect(button).to_have_attribute("aria-pressed", "true")
     page.press("ArrowUp")
     expect(page.head(2, "mean")).to_be_focused()  # layers have no fourth head
-    assert page.told() == View(2, None)
+    page.has_told(View(2, None))
 
 
 def test_signed_weights_are_said_with_their_sign(new_page):
@@ -268,6 +272,17 @@ def test_another_model_takes_over_what_it_can(new_page):
     expect(page.overview.get_by_text("pool", exact=True)).to_have_count(0)
     page.receive(trace_of("relative"), View(0))
     assert page.shown == View(2, None, 0)
+    page.tells_the_truth()
+
+
+def test_a_patch_does_not_become_a_token_before_the_patches(new_page):
+    page = Shown(new_page(), trace_of("pooled"), View(1, 0, 0))
+    page.receive(trace_of("mean with registers"), View(0))
+    assert page.data("pinned") == ""
+    assert page.shown == View(1, 0, 2 + 2 * 6 + 3)
+    page.page.get_by_role("button", name="Pin the register 2").click()
+    page.receive(trace_of("distilled"), View(0))
+    assert page.shown == View(1, 0, 1)
     page.tells_the_truth()
 
 

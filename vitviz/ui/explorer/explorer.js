@@ -40,9 +40,10 @@ class Explorer {
     if (before?.key === header.key) return;
     this.data = new AttentionData(bytes, header);
     this.painter = new Painter(this.data);
-    const places = ({ grid, prefix_names: names }) => `${grid} ${names.length}`;
+    const places = ({ grid, prefix_names: names }) => `${grid} ${names.length}`; // as vitviz.view.places
     const sameGrid = !before || places(before) === places(header);
-    this.view = this.fitted(this.view ?? header.view, sameGrid); // another image keeps the visitor's own view
+    const pins = sameGrid ? this.data.tokens : Math.min(before.prefix, this.data.prefix); // tokens that are what they were
+    this.view = this.fitted(this.view ?? header.view, pins); // another image keeps the visitor's own view
     this.controlsDrawn = null;
     if (before?.picture_id !== header.picture_id || !sameGrid) {
       this.hovered = null;
@@ -58,15 +59,15 @@ class Explorer {
   }
 
   // the same rules as vitviz.view.View.fitted and let_go
-  fitted(view, sameGrid) {
-    const { layers, levels, tokens, prefix, colours } = this.data;
+  fitted(view, pins) {
+    const { layers, levels, colours } = this.data;
     const within = (value, count) => value !== null && value >= 0 && value < count;
     const layer = within(view.layer, levels) ? view.layer : layers - 1;
     return {
       ...view,
       layer,
       head: within(view.head, this.data.headsOf(layer)) ? view.head : null,
-      query: within(view.query, sameGrid ? tokens : prefix) ? view.query : null,
+      query: within(view.query, pins) ? view.query : null,
       scale: view.scale in colours ? view.scale : "share",
     };
   }
