@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench screenshots clean
+.PHONY: help run test test-all lint format bench screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ run: $(VENV)/.installed ## install what is needed and start the app
 
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest $(ARGS)
+
+test-all: ARGS += --all
+test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)
 
 lint: $(VENV)/.installed-dev ## check style
 	$(BIN)/ruff check .
@@ -29,6 +32,9 @@ bench: $(VENV)/.installed-dev ## print the speed table
 
 screenshots: $(VENV)/.installed-dev ## take the README's pictures again
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots
+
+digits: $(VENV)/.installed-dev ## train the digits classifier again
+	$(BIN)/python -m scripts.train_digits
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache build *.egg-info

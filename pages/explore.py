@@ -5,10 +5,12 @@ import io
 import streamlit as st
 from PIL import Image
 
-from vitviz import export, zoo
+from vitviz import export
+from vitviz.predictions import predictions
 from vitviz.trace import Trace
-from vitviz.ui import link, panels, shell, state
+from vitviz.ui import link, models, panels, shell, state
 from vitviz.ui.explorer import explorer
+from vitviz.ui.prediction import prediction_bars
 from vitviz.view import View
 
 KEY = "explorer"
@@ -53,7 +55,7 @@ def view_at_first(view: View) -> View:
 
 def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
     """The overlay and the numbers, made when they are asked for."""
-    about = export.metadata(trace, view, choice.picked.name, zoo.SHIPPED[choice.model].title, choice.fit)
+    about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit)
     name = export.file_stem(view, about)
 
     def png() -> bytes:
@@ -67,5 +69,14 @@ def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) ->
         st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
 
 
+def predict(choice: state.Choice) -> None:
+    """What the model says of the image, if it has classes."""
+    with st.empty():
+        trace = state.trace(choice)
+    if trace.model.tells_classes:
+        prediction_bars(predictions(trace))
+
+
 shell.enter("pages/explore.py")
+predict(state.choice())
 look(state.choice())

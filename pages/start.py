@@ -3,6 +3,14 @@
 import streamlit as st
 
 from vitviz.ui import shell, sidebar, state
+from vitviz.ui.words import literally
+
+
+def draw() -> None:
+    """Take the model that reads digits, and go where its pad is."""
+    state.use_model(state.DRAWS_ON)
+    st.session_state.draw_now = True
+
 
 shell.enter("pages/start.py")
 shell.write_address()
@@ -22,7 +30,10 @@ with right:
     accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
     st.page_link(
-        "pages/explore.py", label=f"Explore {shell.literally(state.choice().picked.name)}", icon=":material/visibility:"
+        "pages/explore.py", label=f"Explore {literally(state.choice().picked.name)}", icon=":material/visibility:"
     )
-if chosen or accepted:
+    st.subheader("Or draw a digit", anchor=False)
+    st.caption("A second model, which ships too, has ten classes and says which one it sees.")
+    st.button("Draw a digit", on_click=draw, icon=":material/draw:")
+if chosen or accepted or st.session_state.pop("draw_now", False):
     st.switch_page("pages/explore.py")

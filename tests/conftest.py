@@ -12,6 +12,13 @@ from safetensors.torch import load_file
 import vitviz
 from vitviz.zoo import SHIPPED, assets
 
+from .local_hub import cache, made, server  # noqa: F401 - fixtures
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also what is too large for every day")
+
+
 torch.set_num_threads(1)  # threads that wait for busy cores make tests slower, not faster
 
 

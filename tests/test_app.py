@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import vitviz
 from vitviz.model import VisionTransformer
+from vitviz.predictions import predictions
 from vitviz.ui import state
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -52,8 +54,44 @@ def test_every_page_opens_with_every_sample(page, name):
     assert app.session_state.picked.name == name
 
 
-def test_there_are_six_samples():
-    assert len(SAMPLES) == 6
+def test_each_model_is_offered_the_samples_it_is_made_for():
+    photographs, digits = (list(state.samples_for(model)) for model in ("dinov2-small", "digits"))
+    assert (len(photographs), len(digits)) == (6, 5)
+    assert photographs + digits == SAMPLES
+    assert all(name.startswith("digit-") for name in digits)
+
+
+@pytest.mark.parametrize("name", state.samples_for("digits"))
+def test_the_prediction_stands_on_the_page_and_is_the_librarys(name):
+    app = explore(model="digits", image=name)
+    assert not app.exception
+    found = predictions(vitviz.load("digits").trace(state.samples()[name]))
+    shown = "".join(element.proto.body for element in app.get("html"))
+    for one in found:
+        assert f'data-class="{one.label}" data-probability="{one.probability:.9f}"' in shown
+    assert found[0].label == name.removeprefix("digit-")
+
+
+def test_a_model_without_classes_predicts_nothing():
+    assert "prediction" not in "".join(element.proto.body for element in explore().get("html"))
+
+
+def test_changing_the_model_brings_its_own_size_and_samples():
+    app = explore(image="rocket", size="280")
+    app.selectbox(key="model").select("digits").run()
+    assert query(app) | {"layer": "", "head": ""} == {
+        "image": "digit-0",
+        "model": "digits",
+        "size": "32",
+        "fit": "crop",
+        "layer": "",
+        "head": "",
+        "direction": "from",
+        "scale": "share",
+    }
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert (query(app)["image"], query(app)["size"]) == ("cat", "224")
+    assert not app.exception
 
 
 @pytest.mark.parametrize(
@@ -197,9 +235,8 @@ def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
     def broken(name):
         raise state.zoo.ModelError("The weights of 'x' are missing.")
 
-    state.model.clear()
     state._trace.clear()
-    monkeypatch.setattr(state.zoo, "load", broken)
+    monkeypatch.setattr(state.zoo, "shared", broken)
     app = start()
     assert not app.exception
     app = explore(image="flower", size="336")

@@ -121,7 +121,9 @@ def test_name_and_preprocessing_are_carried_over():
     assert ours.name == "vit_tiny_patch16_224"
     assert ours.preprocessing == Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bicubic", 0.9)
     theirs.pretrained_cfg = {"mean": (0.1, 0.2, 0.3), "interpolation": "bilinear", "std": None}
-    assert vitviz.from_timm(theirs).preprocessing == Preprocessing(mean=(0.1, 0.2, 0.3), interpolation="bilinear")
+    assert vitviz.from_timm(theirs).preprocessing == Preprocessing(
+        mean=(0.1, 0.2, 0.3), interpolation="bilinear", crop_fraction=0.875
+    )
     homemade = vitviz.from_timm(tiny())
     assert (homemade.name, homemade.preprocessing) == ("VisionTransformer", Preprocessing())
 

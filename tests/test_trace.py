@@ -321,7 +321,7 @@ def test_memory_counts_what_was_recorded(small, noise):
     [
         ((518, 518), 14, 224),
         ((224, 224), 16, 224),
-        ((384, 384), 32, 224),
+        ((384, 384), 32, 384),
         ((96, 96), 16, 96),
         ((100, 100), 16, 96),  # the patches do not fill the image
         ((512, 512), 15, 225),

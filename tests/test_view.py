@@ -1,13 +1,16 @@
 """vitviz.view: a view is a row or a column of a trace's matrix, and says which."""
 
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from vitviz.config import Pooling
 from vitviz.view import View, home, places, readout_words, scales, strongest_patch, token_words
 
-from .kinds import POOLED, trace_of
+from .kinds import PLAIN, POOLED, trace_of
 
 # The small model: 3 layers, 3 heads, tokens CLS R1 R2 and 4 x 6 patches.
 
@@ -200,6 +203,11 @@ def test_where_the_output_comes_from(kind, words, sentence):
     config = trace_of(kind).config
     assert config.pooling_words == words
     assert readout_words(config) == sentence
+
+
+def test_every_pooling_has_words():
+    words = {replace(PLAIN, pooling=pooling).pooling_words for pooling in get_args(Pooling)}
+    assert len(words) == len(get_args(Pooling))
 
 
 def test_home_and_names_without_a_class_token():

@@ -6,17 +6,22 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import vitviz
 from vitviz import ModelError, zoo
 from vitviz.convert import build
-from vitviz.images import Preprocessing
+from vitviz.convert.labels import labels_of
+from vitviz.convert.preprocessing import from_timm_config
+from vitviz.images import Preprocessing, normalise, prepare, read_image
+from vitviz.zoo import shipped
+from vitviz.zoo.hub import Source
+from vitviz.zoo.pretrained import measured, pretrained_config, source_of
 
 from .conftest import SMALL
 
@@ -52,7 +57,17 @@ def test_every_entry_is_complete(entry):
     assert (zoo.assets() / "models" / entry.weights).is_file()
     assert entry.title
     assert entry.summary.endswith(".")
-    assert 224 in entry.sizes
+    assert entry.licence
+    assert entry.parameters == sum(value.numel() for value in load_file(entry.path).values())
+    assert (entry.patch, entry.image_size, entry.classes) == (
+        entry.config.patch,
+        entry.config.image_size,
+        entry.config.classes,
+    )
+    assert entry.download_bytes == entry.path.stat().st_size
+    assert len(entry.labels) == entry.classes
+    assert zoo.is_on_disk(entry.name)
+    assert vitviz.load(entry.name).labels == entry.labels
     assert all(size % entry.config.patch == 0 for size in entry.sizes)
     assert list(entry.sizes) == sorted(entry.sizes)
 
@@ -71,7 +86,7 @@ def test_the_shipped_model_knows_a_cat_from_a_rocket(model):
 
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(zoo, "assets", lambda: tmp_path)
+    monkeypatch.setattr(shipped, "assets", lambda: tmp_path)
     with pytest.raises(ModelError, match=r"weights of 'dinov2-small' are missing: assets/models/dinov2-small-patch14"):
         vitviz.load("dinov2-small")
 
@@ -118,71 +133,142 @@ def test_an_unknown_name_gets_the_three_nearest(name, near):
     assert near is None or near in nearest
 
 
-# --- Models of timm --------------------------------------------------------------------------------------------------
+# --- The catalogue ---------------------------------------------------------------------------------------------------
 
 
-def test_a_timm_name_without_network_is_an_error_in_plain_words(tmp_path):
-    code = """
-import vitviz
-for name in ("vit_tiny_patch16_224", "deit_tiny_patch16_224.fb_in1k", "vit_tiny_r_s16_p8_224", "resnet18"):
-    try:
-        vitviz.load(name)
-    except vitviz.ModelError as error:
-        print(error)
-"""
-    said = in_a_new_process(code, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path), TORCH_HOME=str(tmp_path)).splitlines()
-    assert [re.sub(" could not .*", "", line) for line in said] == [
-        "The weights of 'vit_tiny_patch16_224' are not on this disk and",
-        "The weights of 'deit_tiny_patch16_224.fb_in1k' are not on this disk and",
-        "patch_embed is HybridEmbed; only PatchEmbed can be represented exactly.",
-        "ResNet is not timm's VisionTransformer, so this model cannot be converted.",
-    ]
-    assert said[0].endswith("without a network there are: dinov2-small.")
+@pytest.mark.parametrize("name", zoo.CURATED)
+def test_what_is_said_of_a_curated_model_is_what_timm_says(name):
+    entry = zoo.CURATED[name]
+    assert entry.summary.endswith(".")
+    assert replace(measured(name), title=entry.title, summary=entry.summary) == entry
+    config = pretrained_config(name)
+    assert source_of(name) == Source(config["hf_hub_id"])
+    assert "hf_hub_filename" not in config
 
 
-@pytest.fixture
-def download(monkeypatch):
-    """Stands in for the network: what timm asked for, and what it gets."""
-    import timm
-
-    create, download = timm.create_model, SimpleNamespace(asked=[], result=None)
-
-    def create_or_pretend(name, pretrained=False, **options):
-        if not pretrained:
-            return create(name, **options)
-        download.asked.append(name)
-        if isinstance(download.result, Exception):
-            raise download.result
-        return download.result
-
-    monkeypatch.setattr(timm, "create_model", create_or_pretend)
-    return download
+def test_the_curated_titles_are_all_different():
+    titles = [entry.title for entry in (*zoo.SHIPPED.values(), *zoo.CURATED.values())]
+    assert len(set(titles)) == len(titles)
+    assert 14 <= len(zoo.CURATED) <= 20
 
 
-@pytest.mark.parametrize("error", [OSError("no route to host"), RuntimeError("no such weights"), TimeoutError()])
-def test_a_failed_download_is_an_error_in_plain_words(download, error):
-    download.result = error
-    with pytest.raises(ModelError, match="'vit_tiny_patch16_224' are not on this disk") as caught:
-        vitviz.load("vit_tiny_patch16_224")
-    assert download.asked == ["vit_tiny_patch16_224"]
-    assert caught.value.__cause__ is error
+def test_a_download_is_about_four_bytes_for_each_parameter():
+    assert zoo.CURATED["vit_tiny_patch16_224.augreg_in21k_ft_in1k"].download_bytes == 4 * 5_717_416
 
 
-def test_a_downloaded_model_is_converted(download):
-    import timm
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("vit_base_patch16_224.augreg_in21k", {"classes": 21843, "embedding": 0, "patch": 16, "licence": "apache-2.0"}),
+        ("vit_base_patch16_224.bamboo", {"classes": 115217, "embedding": 0, "licence": ""}),
+        ("vit_base_patch16_clip_224.laion2b", {"classes": 0, "embedding": 512, "image_size": (224, 224)}),
+        ("vit_base_patch16_sapiens2.fb", {"image_size": (1024, 768), "hub_id": "timm/vit_base_patch16_sapiens2.fb"}),
+        ("vit_small_r26_s32_224.augreg_in21k", {"patch": 32, "classes": 21843}),
+        ("naflexvit_base_patch16_siglip.v2_webli", {"patch": 16, "classes": 0}),
+        ("vit_huge_patch14_gap_224.in1k_ijepa", {"hub_id": "", "patch": 14}),
+        ("vit_tiny_patch16_224", {"parameters": 5_717_416, "title": "vit_tiny_patch16_224", "summary": ""}),
+    ],
+)
+def test_facts_of_any_pretrained_model_need_no_weights(name, expected):
+    found = zoo.facts(name)
+    assert {key: getattr(found, key) for key in expected} == expected
 
-    download.result = timm.create_model("vit_tiny_patch16_224", img_size=32, num_classes=3).eval()
-    ours = vitviz.load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")
-    assert download.asked == ["vit_tiny_patch16_224.augreg_in21k_ft_in1k"]
-    pixels = torch.ones(1, 3, 32, 32)
-    with torch.no_grad():
-        assert torch.allclose(ours(pixels), download.result(pixels), rtol=1e-4, atol=1e-5)
+
+def test_facts_of_a_curated_model_come_with_its_title():
+    assert zoo.facts("vit_small_patch8_224.dino") is zoo.CURATED["vit_small_patch8_224.dino"]
 
 
-def test_a_model_that_cannot_be_converted_is_not_downloaded(download):
-    with pytest.raises(ModelError, match="norm_pre is LayerNorm"):
-        vitviz.load("vit_base_patch16_clip_224.openai")
-    assert download.asked == []
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("dinov2 small", ("vit_small_patch14_dinov2.lvd142m", "vit_small_patch14_reg4_dinov2.lvd142m")),
+        ("SMALL  DINOv2 reg4", ("vit_small_patch14_reg4_dinov2.lvd142m",)),
+        ("perception ti/16", ("vit_pe_core_tiny_patch16_384.fb",)),
+        ("swin", ()),
+        ("resnet50", ()),
+        ("no such thing", ()),
+    ],
+)
+def test_search_finds_words_in_any_order(text, expected):
+    assert zoo.search(text) == expected
+
+
+def test_search_shows_curated_models_first_and_keeps_to_its_limit():
+    everything = zoo.search("", limit=10_000)
+    assert everything[: len(zoo.CURATED)] == tuple(zoo.CURATED)
+    assert len(set(everything)) == len(everything) > 300
+    assert zoo.search("", limit=3) == everything[:3]
+    assert zoo.search("naflexvit", limit=1) == ("naflexvit_base_patch16_gap.e300_s576_in1k",)
+
+
+def test_nobody_has_published_weights_of_some_architectures():
+    with pytest.raises(ModelError, match="Nobody has published weights of 'vit_base_patch16_18x2_224'"):
+        zoo.load("vit_base_patch16_18x2_224")
+
+
+# --- Class names and preprocessing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "index", "name"),
+    [
+        (1000, 281, "tabby"),
+        (1000, 134, "crane"),
+        (1000, 638, "maillot"),
+        (1000, 639, "maillot, tank suit"),
+        (11821, 2, "person"),
+        (21841, 6, "plant, flora, plant life"),
+        (21843, 0, "organism"),
+        (21842, 3, "tiger shark"),
+        (11221, 3, "animal"),
+    ],
+)
+def test_class_names_are_readable(count, index, name):
+    names = labels_of({"num_classes": count})
+    assert len(names) == count
+    assert names[index] == name
+
+
+@pytest.mark.parametrize("count", [0, 2, 512, 999, None])
+def test_other_counts_have_no_names(count):
+    assert labels_of({"num_classes": count}) == ()
+
+
+def test_names_in_the_configuration_win():
+    said = {"num_classes": 2, "label_names": ["n1", "n2"], "label_descriptions": {"n1": "tabby, tabby cat"}}
+    assert labels_of(said) == ("tabby", "n2")
+    assert labels_of({"num_classes": 1000, "label_names": [f"mine {i}" for i in range(1000)]})[7] == "mine 7"
+    assert labels_of({"num_classes": 3, "label_names": ["too", "few"]}) == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+        "vit_medium_patch16_gap_384.sw_in12k_ft_in1k",
+        "vit_small_patch16_lingbot.robbyant",
+        "vit_base_patch16_clip_224.openai",
+        "flexivit_small.300ep_in1k",
+    ],
+)
+def test_a_model_sees_what_timm_shows_it(name, photo):
+    """Mean, standard deviation, interpolation, crop and squash: timm's evaluation transform, pixel for pixel."""
+    from timm.data import create_transform, resolve_data_config
+
+    pretrained = pretrained_config(name)
+    transform = create_transform(**resolve_data_config(pretrained_cfg=pretrained))
+    ours = from_timm_config(pretrained)
+    size = pretrained["input_size"][1]
+    seen = prepare(read_image(photo), size, size, ours.fit, ours)
+    expected = transform(Image.open(photo).convert("RGB")).numpy()
+    assert np.allclose(normalise(seen.pixels, ours), expected, atol=1e-5)
+
+
+def test_a_border_is_a_pad():
+    assert from_timm_config({"crop_mode": "border"}).fit == "pad"
+    assert from_timm_config({"mean": (0, 0, 0)}).crop_fraction == 0.875  # timm's own default
+    with pytest.raises(ModelError, match=r"preprocessing cannot be done here: There is no fit 'spiral'"):
+        from_timm_config({"crop_mode": "spiral"})
 
 
 # --- Weights are checked ---------------------------------------------------------------------------------------------

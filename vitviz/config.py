@@ -9,7 +9,7 @@ Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
 Mlp = Literal["plain", "gated"]
 Norm = Literal["layer", "rms"]
 BlockKind = Literal["pre", "post", "parallel"]
-Pooling = Literal["token", "mean", "attention", "distilled"]
+Pooling = Literal["token", "mean", "token+mean", "attention", "distilled"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class ViTConfig:
         return {
             "token": "the class token",
             "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",
+            "token+mean": "the class token and the mean of the patches",
             "attention": "its own attention (pool)",
             "distilled": "the mean of class and distillation token",
         }[self.pooling]
@@ -108,6 +109,11 @@ class ViTConfig:
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches that the learned positions were trained for."""
         return self.image_size[0] // self.patch, self.image_size[1] // self.patch
+
+    @property
+    def feature_width(self) -> int:
+        """Channels of what the classifier reads."""
+        return self.width * (2 if self.pooling == "token+mean" else 1)
 
     @property
     def scale(self) -> float:

@@ -68,6 +68,7 @@ class Preprocessing:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"  # or bilinear, nearest, lanczos, box, hamming, as in Pillow
     crop_fraction: float = 1.0  # timm's crop_pct, 0.1 to 2: how much of the resized photo's shorter side a crop keeps
+    fit: str = "crop"  # how photos that are not square were made to fit when the model was trained, one of FITS
 
     def __post_init__(self) -> None:
         if self.interpolation.upper() not in Image.Resampling.__members__:
@@ -75,6 +76,8 @@ class Preprocessing:
             raise ImageError(f"There is no interpolation {self.interpolation!r}; choose one of {names}.")
         if not 0.1 <= self.crop_fraction <= 2:
             raise ImageError(f"A crop fraction of {self.crop_fraction} is not possible; give one from 0.1 to 2.")
+        if self.fit not in FITS:
+            raise ImageError(f"There is no fit {self.fit!r}; choose one of {', '.join(FITS)}.")
 
 
 IMAGENET = Preprocessing()
@@ -187,9 +190,11 @@ def prepare(
         fit: how a photo that is not square fits.
             "crop": the shorter side is resized to `size / crop_fraction` and the centre is cut out: timm's evaluation
             transform, pixel for pixel (with a black border if the crop fraction is above 1, as a few models of timm
-            have it). "squash": both sides are resized to `size`. "pad": the longer side is resized to `size` and the
-            rest filled with the mean colour, which is zero after normalisation (to half a grey level). "native": the
-            aspect ratio is kept, to whole patches, about as many as in a square of side `size`.
+            have it). "squash": both sides are resized to `size`; if that is how the model was trained
+            (`preprocessing.fit`), to `size / crop_fraction`, and the centre is cut out. "pad": the longer side is
+            resized to `size` and the rest filled with the mean colour, which is zero after normalisation (to half a
+            grey level). "native": the aspect ratio is kept, to whole patches, about as many as in a square of side
+            `size`.
         preprocessing: the model's mean colour, interpolation and crop fraction.
 
     Raises:
@@ -200,7 +205,7 @@ def prepare(
     if not all(isinstance(side, Integral) and side > 0 for side in (size, patch)) or size % patch:
         raise ImageError(f"A size of {size} does not hold whole patches of {patch} pixels; use a multiple of {patch}.")
     original = image.rgb.size
-    resized = _resized(original, size, patch, fit, preprocessing.crop_fraction)
+    resized = _resized(original, size, patch, fit, preprocessing)
     model = resized if fit == "native" else (size, size)
     (x, *across), (y, *down) = map(_placed, original, resized, model)
     canvas = Image.new("RGB", model, tuple(round(255 * value) for value in preprocessing.mean) if fit == "pad" else 0)
@@ -329,19 +334,21 @@ def _from_32_bits(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     return Image.fromarray(np.rint(numbers, out=numbers).astype(np.uint8)).convert("RGB"), (note,)
 
 
-def _resized(original: tuple[int, int], size: int, patch: int, fit: str, crop_fraction: float) -> tuple[int, int]:
+def _resized(
+    original: tuple[int, int], size: int, patch: int, fit: str, preprocessing: Preprocessing
+) -> tuple[int, int]:
     """Width and height that the whole photo is resized to."""
+    before_crop = max(1, math.floor(size / preprocessing.crop_fraction))  # as timm
     if fit == "squash":
-        return size, size
+        return (before_crop, before_crop) if preprocessing.fit == "squash" else (size, size)
     if fit == "pad":
         return tuple(max(1, round(side * size / max(original))) for side in original)
     width, height = original
     if fit == "native":
         patches, stretch = size / patch, math.sqrt(width / height)
         return tuple(max(1, round(count)) * patch for count in (patches * stretch, patches / stretch))
-    short = max(1, math.floor(size / crop_fraction))  # as timm; the longer side as torchvision's Resize
-    long = int(short * max(original) / min(original))
-    return (short, long) if width <= height else (long, short)
+    long = int(before_crop * max(original) / min(original))  # as torchvision's Resize
+    return (before_crop, long) if width <= height else (long, before_crop)
 
 
 def _placed(original: int, resized: int, room: int) -> tuple[int, tuple[float, float], tuple[int, int]]:

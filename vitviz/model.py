@@ -38,6 +38,7 @@ class VisionTransformer(nn.Module):
         name: what it is called on screen and in files.
         preprocessing: how pixels become its input.
         labels: what its classes are called, one name a class; empty if that is not known.
+        embeds: whether its outputs are an embedding that it shares with texts (CLIP), and no classes.
         stem: the convolutional network before the projection, for a configuration that has one.
 
     Raises:
@@ -50,6 +51,7 @@ class VisionTransformer(nn.Module):
         name: str = "vit",
         preprocessing: Preprocessing | None = None,
         labels: tuple[str, ...] = (),
+        embeds: bool = False,
         stem: nn.Module | None = None,
     ):
         super().__init__()
@@ -58,6 +60,7 @@ class VisionTransformer(nn.Module):
         self.name = name
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = labels
+        self.embeds = embeds
         tokens = config.prefix + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
@@ -72,7 +75,7 @@ class VisionTransformer(nn.Module):
         self.norm = norm_if(config.final_norm, config, config.width)
         self.normed = HookPoint("norm")
         self.attn_pool = make_pool(config)
-        self.fc_norm = norm_if(config.pooled_norm, config, config.width)
+        self.fc_norm = norm_if(config.pooled_norm, config, config.feature_width)
         self.head = make_head(config)
         self.logits = HookPoint("logits")
         self.eval()
@@ -99,6 +102,11 @@ class VisionTransformer(nn.Module):
         for block, rotation in zip(self.blocks, self.rotations(grid), strict=True):
             x = block(x, grid, rotation)
         return self.readout(self.normed(self.norm(x)))
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether its outputs are scores of classes."""
+        return self.config.classes > 0 and not self.embeds
 
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""
@@ -297,7 +305,7 @@ def make_head(config: ViTConfig) -> nn.Module:
     """The classifier, or nothing."""
     if config.pooling == "distilled":
         return DistilledHead(config)
-    return nn.Linear(config.width, config.classes) if config.classes else nn.Identity()
+    return nn.Linear(config.feature_width, config.classes) if config.classes else nn.Identity()
 
 
 def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -> None:
@@ -309,7 +317,7 @@ def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -
                 f"This model has {part} = {value!r}; only {', '.join(map(repr, known))} can be represented."
             )
     contradictions = {
-        "token pooling without a class token": config.pooling == "token" and not config.class_token,
+        "token pooling without a class token": "token" in config.pooling and not config.class_token,
         "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
         "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
         "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,

@@ -29,6 +29,18 @@ class MeanPool(nn.Module):
         return x[:, self.first :].mean(dim=1)
 
 
+class TokenAndMeanPool(nn.Module):
+    """The class token beside the mean of the patches is the feature (Oquab et al. 2024, DINOv2, appendix B.3)."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.first = config.prefix
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, 2 width]."""
+        return torch.cat([x[:, 0], x[:, self.first :].mean(dim=1)], dim=-1)
+
+
 class DistilledPool(nn.Module):
     """Class and distillation token, side by side for the two classifiers (Touvron et al. 2021, DeiT, section 4)."""
 
@@ -97,6 +109,7 @@ def make_pool(config: ViTConfig) -> nn.Module:
     pools = {
         "token": lambda _: TokenPool(),
         "mean": MeanPool,
+        "token+mean": TokenAndMeanPool,
         "attention": AttentionPool,
         "distilled": lambda _: DistilledPool(),
     }

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .config import ViTConfig
     from .model import VisionTransformer
 
+MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
+
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
 
@@ -253,8 +255,9 @@ def trace(
         model: the model.
         image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
             tensor [3, H, W], which is used as it is.
-        size: side of the model's input in pixels, a multiple of the patch side; 224 or the trained size if smaller.
-        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`).
+        size: side of the model's input in pixels, a multiple of the patch side; `default_size` if not given.
+        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
+            as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
 
     Returns:
@@ -291,8 +294,9 @@ def trace(
 
 
 def default_size(config: ViTConfig) -> int:
-    """The input side that is used when none is asked for: the trained one, but about 224 if that is larger."""
-    return min(config.grid[0], math.ceil(224 / config.patch)) * config.patch
+    """The input side if none is asked for: the trained one, or about 224 if that has over 1024 patches."""
+    rows, columns = config.grid
+    return config.patch * (rows if rows * columns <= MANY_PATCHES else min(rows, math.ceil(224 / config.patch)))
 
 
 def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:
@@ -304,7 +308,7 @@ def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit
             )
         return image
     size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit or "crop", model.preprocessing)
+    return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
 
 
 def _checked_tensor(image: Tensor) -> Tensor:

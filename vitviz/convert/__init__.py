@@ -13,11 +13,13 @@ from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
+from .labels import is_embedding, labels_of
+from .preprocessing import from_timm_config
 from .shape import config_of
 from .stem import stem_of
 from .weights import weights_of
 
-__all__ = ["build", "config_of", "from_timm", "listed", "name_of", "preprocessing_of"]
+__all__ = ["build", "config_of", "from_timm", "mismatch"]
 
 
 def from_timm(model: nn.Module) -> VisionTransformer:
@@ -45,6 +47,8 @@ def from_timm(model: nn.Module) -> VisionTransformer:
         weights,
         name=name_of(model),
         preprocessing=preprocessing_of(model),
+        labels=labels_of_model(model),
+        embeds=is_embedding(_pretrained(model), model.num_classes),
         stem=stem_of(model) if config.stem else None,
     )
 
@@ -56,6 +60,7 @@ def build(
     name: str,
     preprocessing: Preprocessing,
     labels: tuple[str, ...] = (),
+    embeds: bool = False,
     stem: nn.Module | None = None,
 ) -> VisionTransformer:
     """Make a model of these weights, which it keeps without copying.
@@ -64,7 +69,16 @@ def build(
         ModelError: if a key is missing or left over, or a shape differs from the configuration's.
     """
     with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-        model = VisionTransformer(config, name, preprocessing, labels, stem)
+        model = VisionTransformer(config, name, preprocessing, labels, embeds, stem)
+    problem = mismatch(model, weights)
+    if problem:
+        raise ModelError(f"These are not the weights of {name!r}: {problem}.")
+    model.load_state_dict(weights, assign=True)
+    return model.requires_grad_(False)
+
+
+def mismatch(model: nn.Module, weights: Mapping[str, Tensor]) -> str:
+    """Which weights are missing, left over or of another shape: the first five, and how many more; empty if none."""
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     problems = (
@@ -72,14 +86,6 @@ def build(
         + [f"{key} is not expected" for key in found if key not in wanted]
         + [f"{key} is {found[key]}, not {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
     )
-    if problems:
-        raise ModelError(f"These are not the weights of {name!r}: {listed(problems)}.")
-    model.load_state_dict(weights, assign=True)
-    return model.requires_grad_(False)
-
-
-def listed(problems: list[str]) -> str:
-    """The first five of a list, and how many more there are."""
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "; ".join(problems[:5]) + more
 
@@ -90,10 +96,15 @@ def name_of(model: nn.Module) -> str:
 
 
 def preprocessing_of(model: nn.Module) -> Preprocessing:
-    """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it says nothing."""
-    keys = {"mean": "mean", "std": "std", "interpolation": "interpolation", "crop_pct": "crop_fraction"}
-    said = _pretrained(model)
-    return Preprocessing(**{ours: said[theirs] for theirs, ours in keys.items() if said.get(theirs) is not None})
+    """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it has none."""
+    pretrained = _pretrained(model)
+    return from_timm_config(pretrained) if pretrained else Preprocessing()
+
+
+def labels_of_model(model: nn.Module) -> tuple[str, ...]:
+    """What a timm model's classes are called; () if its classifier is not the one of its pretrained configuration."""
+    pretrained = _pretrained(model)
+    return labels_of(pretrained) if pretrained.get("num_classes") == model.num_classes else ()
 
 
 def _pretrained(model: nn.Module) -> dict:

@@ -200,7 +200,7 @@ def _read_side_by_side(name: str, block: nn.Module) -> _Block:
 
 def _activation(name: str, module: nn.Module) -> str:
     kind = _kind(name, module, _ACTIVATIONS)
-    return "gelu_tanh" if kind == "gelu" and module.approximate == "tanh" else kind
+    return "gelu_tanh" if kind == "gelu" and getattr(module, "approximate", "none") == "tanh" else kind
 
 
 def _refuse_mixed(blocks: list[_Block]) -> None:

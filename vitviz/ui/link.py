@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..config import POOL
+from ..errors import ModelError
 from ..images import FITS
 from ..trace import Trace
 from ..view import DIRECTIONS, View, has_pool, scales
 from ..zoo import SHIPPED
+from . import models
 
 CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
@@ -24,17 +26,16 @@ VIEW = ("layer", "head", "query", "direction", "scale")
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
     """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
-    models = list(SHIPPED)
-    model = parameters.get("model") if parameters.get("model") in SHIPPED else models[0]
-    sizes = SHIPPED[model].sizes
+    chosen, notices = _read({"model": _model}, parameters)
+    sizes = models.about(chosen.get("model", next(iter(SHIPPED)))).sizes
     read = {
         "image": _one_of(list(samples)),
-        "model": _one_of(models),
         "size": lambda text: int(_one_of([str(size) for size in sizes])(text)),
         "fit": _one_of(FITS),
     }
     own = parameters.get("image") == OWN
-    chosen, notices = _read(read, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    others, more = _read(read, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
     unknown = [name[:40] for name in parameters if name not in CHOICE + VIEW]
@@ -77,6 +78,15 @@ def _read(read: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[
             except ValueError as error:
                 notices.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
     return values, notices
+
+
+def _model(text: str) -> str:
+    if not models.is_ready(text):  # a link causes no download
+        raise ValueError(_listed([*models.ready(), "a model of timm that is on this server's disk"]))
+    try:
+        return models.about(text).name
+    except ModelError as error:
+        raise ValueError(f"another model, because: {error}") from error
 
 
 def _one_of(allowed: tuple[str, ...] | list[str]) -> Callable[[str], str]:

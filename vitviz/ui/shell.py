@@ -1,6 +1,5 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -10,7 +9,9 @@ from ..errors import VitvizError
 from ..trace import Trace
 from ..view import View
 from . import link, state
+from .catalogue import catalogue_if_open
 from .sidebar import sidebar
+from .words import literally
 
 
 def run(page: st.Page) -> None:
@@ -28,6 +29,7 @@ def run(page: st.Page) -> None:
         with plain_errors():
             sidebar()
             page.run()
+            catalogue_if_open()
     finally:
         st.session_state.surrounded = False
 
@@ -56,17 +58,14 @@ def enter(page: str) -> None:
 
 
 def show_notices() -> None:
-    """Say what a link asked for in vain, and why an image was not taken; once."""
+    """Say what a link asked for in vain, and why an image or a model was not taken; once."""
     if st.session_state.notices:
         st.warning("  \n".join(map(literally, st.session_state.notices)))
     if st.session_state.image_problem:
         st.error(literally(st.session_state.image_problem))
-    st.session_state.notices, st.session_state.image_problem = [], None
-
-
-def literally(text: str) -> str:
-    """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours."""
-    return re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", text)
+    if st.session_state.model_problem:
+        st.error(literally(st.session_state.model_problem))
+    st.session_state.notices, st.session_state.image_problem, st.session_state.model_problem = [], None, None
 
 
 def current_view(trace: Trace) -> View:

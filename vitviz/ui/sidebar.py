@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from .. import zoo
 from ..images import FITS
-from . import state
+from . import models, state
+from .catalogue import open_catalogue
 from .gallery import gallery
+from .pad import drawing_pad
 
 FIT_WORDS = {
     "crop": "Crop",
@@ -22,24 +23,41 @@ FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
 def sidebar() -> None:
     """Draw the sidebar. Choices go to the session; `state.choice()` has them."""
     with st.sidebar:
-        choose_sample("sidebar_gallery", columns=3, titles=False)
-        upload("sidebar_upload", "Your own photo")
-        if st.toggle("Use the camera", key="camera_on"):
-            st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
-        image_words()
-        setting(
-            "model",
-            "Model",
-            list(zoo.SHIPPED),
-            lambda name: zoo.SHIPPED[name].title,
-            zoo.SHIPPED[state.choice().model].summary,
-        )
+        choose_model()
+        choose_image()
+        about = models.about(state.choice().model)
         left, right = st.columns(2)
         with left:
-            setting("size", "Input size", zoo.SHIPPED[state.choice().model].sizes, lambda size: f"{size} px")
+            setting("size", "Input size", about.sizes, lambda size: f"{size} px")
         with right:
             setting("fit", "Fit", FITS, FIT_WORDS.get)
-        token_words()
+        token_words(about)
+
+
+def choose_image() -> None:
+    """Samples, upload, camera and drawing pad."""
+    model = state.choice().model
+    offered = len(state.samples_for(model))
+    choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3, titles=False)
+    left, right = st.columns(2)
+    if left.toggle("Camera", key="camera_on"):
+        st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
+    if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
+        drawing_pad()
+    upload("sidebar_upload", "Your own photo")
+    image_words()
+
+
+def choose_model() -> None:
+    """The models that can be used at once, and a way to all others."""
+    current = state.choice().model
+    ready = models.ready()
+    options = ready if current in ready else [*ready, current]
+    st.session_state.setdefault("model", current)
+    summary = models.about(current).summary or None
+    left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
+    left.selectbox("Model", options, key="model", format_func=models.title, help=summary, on_change=state.try_model)
+    right.button("", key="more_models", on_click=open_catalogue, help="More models", icon=":material/apps:")
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
@@ -54,8 +72,8 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     """The gallery of samples. Returns whether one has just been chosen."""
     picked = st.session_state.picked
     name = gallery(
-        "Sample photographs",
-        state.samples(),
+        "Samples",
+        state.samples_for(state.choice().model),
         chosen=picked.name if picked.sample else None,
         on_choose=state.pick_sample,
         columns=columns,
@@ -84,14 +102,14 @@ def image_words() -> None:
     for note in state.prepared(choice).notes:
         st.caption(note)
     if not choice.picked.sample:
-        st.caption("Your photo is kept in the server's memory only; a copied link opens without it.")
+        what = "drawing" if choice.picked.name == state.DRAWN else "photo"
+        st.caption(f"Your {what} is kept in the server's memory only; a copied link opens without it.")
 
 
-def token_words() -> None:
+def token_words(about: models.About) -> None:
     """How many tokens follow from the choice."""
-    choice = state.choice()
-    rows, columns = state.prepared(choice).geometry.grid
-    names = zoo.SHIPPED[choice.model].config.prefix_names
+    rows, columns = state.prepared(state.choice()).geometry.grid
+    names = about.config.prefix_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
 

@@ -16,15 +16,18 @@ import numpy as np
 import streamlit as st
 
 from .. import attention, zoo
-from ..errors import ImageError
-from ..images import FITS, Prepared, SafeImage, prepare, read_image
+from ..errors import ImageError, ModelError
+from ..images import Prepared, SafeImage, prepare, read_image
 from ..model import VisionTransformer
 from ..picture import sharp_picture
 from ..trace import Trace, default_size
 from ..view import View
+from . import models
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 
 FIRST_SAMPLE = "cat"
+DRAWN = "drawing"  # what an image from the drawing pad is called
+DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 # A forward pass uses all cores; two at once would only slow each other down.
 _one_at_a_time = threading.Lock()
@@ -61,8 +64,15 @@ class Choice:
 
 @cache
 def samples() -> dict[str, bytes]:
-    """The photographs that ship, as files, by name."""
-    return {path.stem: path.read_bytes() for path in sorted((zoo.assets() / "images").glob("*.jpg"))}
+    """The images that ship, photographs and then digits, as files, by name."""
+    folder = zoo.assets() / "images"
+    files = (*sorted(folder.glob("*.jpg")), *sorted(folder.glob("digits/*.png")))
+    return {path.stem: path.read_bytes() for path in files}
+
+
+def samples_for(model: str) -> dict[str, bytes]:
+    """The samples that a model is made for."""
+    return {name: data for name, data in samples().items() if name.startswith("digit-") == (model == DRAWS_ON)}
 
 
 # ---------------------------------------------------------------- one visitor's choice
@@ -70,10 +80,14 @@ def samples() -> dict[str, bytes]:
 
 def begin(model: str | None = None, size: int | None = None, fit: str | None = None, image: str | None = None) -> None:
     """Fill in a new session's choices; those not given get their defaults."""
-    model = model or next(iter(zoo.SHIPPED))
-    size = size or default_size(zoo.SHIPPED[model].config)
-    st.session_state.settings = {"model": model, "size": size, "fit": fit or FITS[0]}
-    pick_sample(image or FIRST_SAMPLE)
+    about = models.about(model or next(iter(zoo.SHIPPED)))
+    st.session_state.settings = {
+        "model": about.name,
+        "size": size or default_size(about.config),
+        "fit": fit or about.preprocessing.fit,
+    }
+    st.session_state.model_problem = None
+    pick_sample(image or _first_sample(about.name))
 
 
 def has_begun() -> bool:
@@ -97,10 +111,39 @@ def keep_setting(name: str, options: Sequence) -> None:
         st.session_state[name] = st.session_state.settings[name]
 
 
+def use_model(name: str) -> None:
+    """Look through another model, with its own size, fit and samples.
+
+    Raises:
+        ModelError: if it cannot be loaded; then nothing has changed.
+    """
+    about = models.about(name)
+    st.session_state.settings = {"model": name, "size": default_size(about.config), "fit": about.preprocessing.fit}
+    for setting in st.session_state.settings:
+        st.session_state.pop(setting, None)  # the widgets begin anew
+    picked = st.session_state.picked
+    if picked.sample and picked.name not in samples_for(name):
+        pick_sample(_first_sample(name))
+
+
+def try_model() -> None:
+    """Use the model that its box says; or say why not, and stay with the old one."""
+    try:
+        use_model(st.session_state.model)
+    except ModelError as error:
+        st.session_state.model_problem = str(error)
+        st.session_state.pop("model")
+
+
 def pick_sample(name: str) -> None:
     """Look at one of the samples."""
     st.session_state.picked = Picked(name, samples()[name], sample=True)
     st.session_state.image_problem = None
+
+
+def pick_drawing(data: bytes) -> None:
+    """Look at what the visitor has drawn."""
+    pick_upload(DRAWN, data)
 
 
 def pick_upload(name: str, data: bytes) -> bool:
@@ -120,13 +163,27 @@ def pick_upload(name: str, data: bytes) -> bool:
     return True
 
 
+def _first_sample(model: str) -> str:
+    offered = samples_for(model)
+    return FIRST_SAMPLE if FIRST_SAMPLE in offered else next(iter(offered), FIRST_SAMPLE)
+
+
 # ---------------------------------------------------------------- shared by all visitors
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model …")
 def model(name: str) -> VisionTransformer:
-    """A shipped model."""
-    return zoo.load(name)
+    """The model that all visitors share. At most VITVIZ_MAX_MODELS stay in memory, and the traces of those only."""
+    found = zoo.shared(name)
+    if not _traced().issubset(zoo.loaded()):
+        _trace.clear()  # a trace keeps its model, and with it some hundred megabytes
+        _traced().clear()
+    return found
+
+
+@st.cache_resource
+def _traced() -> set[str]:
+    """The models of which there are traces."""
+    return set()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the image …")  # up to 192 MB each
@@ -141,9 +198,9 @@ def prepared(choice: Choice) -> Prepared:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
-    entry = zoo.SHIPPED[_choice.model]
+    about = models.about(_choice.model)
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return prepare(image, _choice.size, entry.config.patch, _choice.fit, entry.preprocessing)
+    return prepare(image, _choice.size, about.config.patch, _choice.fit, about.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:
@@ -155,6 +212,7 @@ def trace(choice: Choice) -> Trace:
 def _trace(key: tuple, _choice: Choice) -> Trace:
     image = prepared(_choice)
     network = model(_choice.model)
+    _traced().add(_choice.model)
     with _one_at_a_time:
         return network.trace(image)
 

@@ -1,0 +1,86 @@
+"""Drawing on the pad: what is drawn is the image, and what the page predicts is what the library says of it."""
+
+import base64
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+import vitviz
+from vitviz.colour import percent
+from vitviz.predictions import predictions
+
+# Strokes on a square of side 1.
+DIGITS = {
+    "7": [[(0.25, 0.25), (0.75, 0.25), (0.45, 0.8)]],
+    "1": [[(0.5, 0.15), (0.5, 0.85)]],
+    "4": [[(0.55, 0.15), (0.25, 0.6), (0.8, 0.6)], [(0.62, 0.4), (0.62, 0.88)]],
+    "0": [[(0.5 + 0.22 * np.sin(a), 0.5 - 0.33 * np.cos(a)) for a in np.linspace(0, 2 * np.pi, 25)]],
+}
+
+
+def draw(page: Page, strokes) -> None:
+    """Draw with the mouse; the pen is lifted after each stroke."""
+    page.locator("canvas.upper-canvas").scroll_into_view_if_needed()
+    box = page.locator("canvas.upper-canvas").bounding_box()
+    for stroke in strokes:
+        (x, y), *others = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in stroke]
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for x, y in others:
+            page.mouse.move(x, y, steps=8)
+        page.mouse.up()
+
+
+def drawn(page: Page) -> bytes:
+    """What is on the pad, as PNG."""
+    url = page.locator("canvas.dc-canvas.lower-canvas").evaluate("canvas => canvas.toDataURL()")
+    return base64.b64decode(url.partition("base64,")[2])
+
+
+def shown(page: Page) -> list[tuple[str, float]]:
+    """Classes and probabilities on the page."""
+    items = page.get_by_test_id("prediction").get_by_role("listitem")
+    return [(i.get_attribute("data-class"), float(i.get_attribute("data-probability"))) for i in items.all()]
+
+
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_drawn_digit_is_recognised_and_the_numbers_are_the_librarys(explore, digit):
+    page = explore("model=digits&image=digit-3")
+    draw(page.page, DIGITS[digit])
+    expect(page.page.locator("[data-ref=photo]")).to_have_attribute("alt", "drawing")
+    first = page.page.get_by_test_id("prediction").get_by_role("listitem").first
+    expect(first).to_have_attribute("data-class", digit)
+    page.at_rest()
+    trace = vitviz.load("digits").trace(drawn(page.page))
+    found = predictions(trace)
+    assert [label for label, _ in shown(page.page)] == [one.label for one in found]
+    assert [share for _, share in shown(page.page)] == pytest.approx([one.probability for one in found], abs=1e-6)
+    expect(first).to_contain_text(percent(found[0].probability))
+    page.shows_what_the_library_says(trace)
+
+
+def test_undo_and_clear(explore):
+    page = explore("model=digits&image=digit-3")
+    draw(page.page, DIGITS["4"])
+    expect(page.page.locator("[data-ref=photo]")).to_have_attribute("alt", "drawing")
+    first = page.page.get_by_test_id("prediction").get_by_role("listitem").first
+    expect(first).to_have_attribute("data-class", "4")
+    before = shown(page.page)
+    page.page.locator("canvas.upper-canvas").hover()
+    page.page.get_by_role("button", name="Undo").click()
+    expect(first).not_to_have_attribute("data-probability", f"{before[0][1]:.9f}")
+    page.page.get_by_role("button", name="Reset").click()
+    page.at_rest()
+    assert not page.page.get_by_test_id("stMain").get_by_test_id("stAlert").count()
+
+
+def test_the_pad_appears_with_the_model_that_reads_digits(explore):
+    page = explore("image=cat")
+    expect(page.page.locator("canvas.upper-canvas")).to_have_count(0)
+    expect(page.page.get_by_test_id("prediction")).to_have_count(0)
+    box = page.page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").first
+    box.locator("input").click()
+    page.page.get_by_role("option", name="Digits").click()
+    expect(page.page.locator("canvas.upper-canvas")).to_be_visible()
+    expect(page.page.get_by_test_id("prediction")).to_be_visible()

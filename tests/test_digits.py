@@ -1,0 +1,165 @@
+"""The shipped classifier `digits`: its data, its training, and whether its model card says what is so."""
+
+import hashlib
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vitviz
+from scripts import augment_digits, digits, digits_card, pen, train_digits
+from scripts.digits import CONFIG, SAMPLES, WEIGHTS, as_picture, classify, load_split
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return vitviz.load("digits")
+
+
+@pytest.fixture(scope="module")
+def card():
+    return digits.CARD.read_text()
+
+
+@pytest.fixture(scope="module")
+def answers(classifier):
+    """What the classifier sees in the held-out digits."""
+    return classify(classifier, [as_picture(image) for image in load_split()["held-out"].images])
+
+
+# --- The model -------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_small_and_worth_looking_at(classifier):
+    assert sum(parameter.numel() for parameter in classifier.parameters()) < 1_000_000
+    assert WEIGHTS.stat().st_size < 3_000_000
+    assert min(CONFIG.depth, CONFIG.heads) >= 4
+    assert CONFIG.class_token
+    trace = classifier.trace(SAMPLES / "digit-3.png", size=32)
+    assert (trace.layers, trace.heads, trace.grid, trace.prefix) == (CONFIG.depth, CONFIG.heads, (8, 8), 1)
+
+
+def test_its_heads_look_at_different_places(classifier):
+    trace = classifier.trace(SAMPLES / "digit-8.png", size=32)
+    maps = np.stack([trace.attention(layer=i, query=0) for i in range(trace.layers)]).reshape(-1, 65)
+    alike = np.corrcoef(maps)[np.triu_indices(len(maps), 1)]
+    assert np.median(alike) < 0.7
+    assert (maps.max(axis=1) > 3 / 65).mean() > 0.5  # most heads prefer some patches clearly
+
+
+def test_it_knows_held_out_digits(answers):
+    assert (answers == load_split()["held-out"].labels).mean() >= 0.98
+
+
+def test_the_card_states_what_is_measured_here(card, answers, classifier):
+    labels = load_split()["held-out"].labels
+    assert f"Held-out accuracy: {digits_card.share(answers == labels)}." in card
+    np.testing.assert_array_equal(digits_card.confusion_in(card), digits.confusion(labels, answers))
+    assert f"sha256 `{hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}`" in card
+    assert f"{sum(parameter.numel() for parameter in classifier.parameters()):,} parameters" in card
+
+
+# --- Drawings --------------------------------------------------------------------------------------------------------
+
+
+def test_it_knows_digits_drawn_with_a_pen(classifier, card):
+    pictures, labels, styles = pen.drawn_digits()
+    right = classify(classifier, pictures) == labels
+    assert right.mean() >= 0.95
+    stated = float(re.search(r"280 x 280 pixels: ([\d.]+) %", card)[1]) / 100
+    assert right.mean() == pytest.approx(stated, abs=0.01)  # versions of Pillow may draw a pixel differently
+    by_style = {style: right[np.array(styles) == style].mean() for style in pen.DIGITS}
+    assert min(by_style.values()) >= 0.75, by_style
+
+
+def test_it_knows_them_light_on_dark(classifier):
+    pictures, labels, _ = pen.drawn_digits(seed=1, each=5)
+    assert (classify(classifier, [255 - picture for picture in pictures]) == labels).mean() >= 0.9
+
+
+def test_drawings_stay_on_the_pad_and_depend_on_the_seed_only():
+    first, labels, _ = pen.drawn_digits(seed=3, each=2)
+    again, _, _ = pen.drawn_digits(seed=3, each=2)
+    assert sorted(set(labels)) == list(range(10))
+    for picture, same in zip(first, again, strict=True):
+        np.testing.assert_array_equal(picture, same)
+        assert picture.shape == (280, 280, 3)
+        assert all(edge.min() == 255 for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
+        assert picture.min() == 0
+
+
+def test_it_knows_the_sample_pictures(classifier):
+    paths = sorted(SAMPLES.glob("*.png"))
+    assert [path.stem for path in paths] == [f"digit-{digit}" for digit in train_digits.SAMPLE_DIGITS]
+    for path in paths:
+        with Image.open(path) as image:
+            assert classify(classifier, [np.array(image)]) == int(path.stem[-1])
+
+
+# --- The data --------------------------------------------------------------------------------------------------------
+
+
+def test_the_split_is_disjoint_stratified_and_always_the_same():
+    split = load_split()
+    numbers = np.concatenate([part.numbers for part in split.values()])
+    assert sorted(numbers) == list(range(1797))
+    for part, share in zip(split.values(), (0.7, 0.1, 0.2), strict=True):
+        everyone = np.bincount(np.concatenate([other.labels for other in split.values()]))
+        np.testing.assert_allclose(np.bincount(part.labels), share * everyone, atol=1.5)
+    load_split.cache_clear()
+    for part, again in zip(split.values(), load_split().values(), strict=True):
+        np.testing.assert_array_equal(part.numbers, again.numbers)
+
+
+def test_a_digit_becomes_dark_ink_on_white_paper():
+    image = load_split()["train"].images[0]
+    picture = as_picture(image)
+    assert (picture.shape, picture.dtype) == ((32, 32, 3), np.uint8)
+    assert picture[[0, -1]].min() > 240
+    shrunk = np.asarray(Image.fromarray(picture[..., 0]).resize((10, 10), Image.Resampling.BOX))[1:-1, 1:-1]
+    assert np.corrcoef(shrunk.ravel(), image.ravel())[0, 1] < -0.95
+
+
+def test_a_large_picture_shrinks_to_the_small_one():
+    image = load_split()["train"].images[0]
+    small = Image.fromarray(as_picture(image, 256)).resize((32, 32), Image.Resampling.BICUBIC)
+    assert np.abs(np.asarray(small, dtype=float) - as_picture(image)).max() < 16
+
+
+# --- Training --------------------------------------------------------------------------------------------------------
+
+
+def test_thinning_leaves_connected_lines_one_pixel_wide():
+    shapes = np.zeros((2, 20, 30), dtype=bool)
+    shapes[0, 5:12, 4:26] = True  # a bar
+    shapes[1, 3:17, 5:25] = True  # a ring
+    shapes[1, 8:12, 11:19] = False
+    bar, ring = augment_digits.thinned(shapes)
+    assert bar.any(axis=0).sum() > 12
+    assert bar.sum(axis=0).max() == 1
+    assert (augment_digits.ndimage.label(ring, np.ones((3, 3)))[1], augment_digits.ndimage.label(~ring)[1]) == (1, 2)
+
+
+@pytest.fixture(scope="module")
+def few():
+    """A few training digits: their fields and labels."""
+    part = load_split()["train"]
+    return augment_digits.fields_of(part.images[:64]), torch.from_numpy(part.labels[:64])
+
+
+def test_augmented_pictures_are_as_the_model_sees_pictures(few):
+    pixels = augment_digits.augmented(few[0], torch.arange(64), torch.Generator().manual_seed(0))
+    assert pixels.shape == (64, 3, 32, 32)
+    assert -1 <= pixels.min() <= pixels.max() <= 1
+    assert (pixels.flatten(1).std(1) > 0.05).all()  # the digit did not leave the picture
+
+
+def test_the_same_seed_gives_the_same_weights(few):
+    validation = train_digits.Validation(
+        digits.Part(*(values[:10] for values in vars(load_split()["validation"]).values()))
+    )
+    first, again, other = (train_digits.train(*few, validation, seed=seed, epochs=2).state_dict() for seed in (5, 5, 6))
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    assert not torch.equal(first["head.weight"], other["head.weight"])

@@ -1,0 +1,77 @@
+"""Checkpoints that a server offers: those in its folder, and nothing else whatever a visitor asks for."""
+
+import pytest
+import torch
+from timm.models.vision_transformer import VisionTransformer as TimmViT
+
+from vitviz import ModelError, zoo
+from vitviz.zoo.shelf import ModelShelf
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder on offer, and a secret beside it."""
+    model = TimmViT(img_size=32, patch_size=16, embed_dim=192, depth=1, num_heads=3, num_classes=2)
+    folder = tmp_path / "offered"
+    for name in ("best.pth", "run7/last.pth", ".hidden/a.pth", "run7/.b.pth", "../secret/key.pth"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(model.state_dict(), folder / name)
+    (folder / "notes.txt").write_text("not a checkpoint")
+    (folder / "empty.pth").mkdir()
+    (folder / "way_out.pth").symlink_to(tmp_path / "secret" / "key.pth")
+    (folder / "out").symlink_to(tmp_path / "secret", target_is_directory=True)
+    (folder / "inside.pth").symlink_to(folder / "best.pth")
+    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(folder))
+    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 2))
+    return folder
+
+
+def test_what_is_in_the_folder_is_on_offer(folder):
+    assert zoo.checkpoints() == ("best.pth", "inside.pth", "run7/last.pth")
+    assert zoo.load_offered("run7/last.pth").config.classes == 2
+    assert zoo.shared("best.pth") is zoo.shared("best.pth")
+    assert zoo.shared("best.pth").name == "best"
+
+
+def test_a_folder_that_is_itself_a_link(folder, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path / "link"))
+    assert zoo.checkpoints() == ("best.pth", "inside.pth", "run7/last.pth")
+
+
+ELSEWHERE = [
+    "../secret/key.pth",
+    "run7/../../secret/key.pth",
+    "run7/../best.pth",
+    "way_out.pth",
+    "out/key.pth",
+    "./best.pth",
+    ".hidden/a.pth",
+    "run7/.b.pth",
+    "notes.txt",
+    "empty.pth",
+    "best.pth\0",
+    "",
+    ".",
+    "/etc/passwd",
+]
+
+
+@pytest.mark.parametrize("name", [*ELSEWHERE, "{folder}/best.pth", "{folder}/../secret/key.pth"])
+def test_nothing_else_is(name, folder):
+    name = name.format(folder=folder)
+    with pytest.raises(ModelError, match=r"No checkpoint .* is on offer here; choose one of the list\."):
+        zoo.load_offered(name)
+    with pytest.raises(ModelError, match=r"There is no model .*; the nearest names are"):
+        zoo.shared(name)
+
+
+@pytest.mark.parametrize("value", [None, "", "no such folder"])
+def test_without_a_folder_nothing_is_on_offer(value, folder, monkeypatch):
+    if value is None:
+        monkeypatch.delenv("VITVIZ_CHECKPOINT_DIR")
+    else:
+        monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", value)
+    assert zoo.checkpoints() == ()
+    with pytest.raises(ModelError, match=r"No checkpoint 'best\.pth' is on offer here"):
+        zoo.load_offered("best.pth")

@@ -1,0 +1,115 @@
+"""What can be chosen as a model, and what the app has to know of a model before and after it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import zoo
+from ..config import ViTConfig
+from ..errors import ModelError
+from ..images import Preprocessing
+from ..trace import default_size
+
+USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
+LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
+
+
+@dataclass(frozen=True)
+class About:
+    """A model as the app knows it.
+
+    Attributes:
+        name: what the zoo calls it.
+        title: what people call it.
+        summary: one line on what it is.
+        config: its shape.
+        preprocessing: how pixels become its input.
+        sizes: input sides that are offered, pixels.
+    """
+
+    name: str
+    title: str
+    summary: str
+    config: ViTConfig
+    preprocessing: Preprocessing
+    sizes: tuple[int, ...]
+
+
+def about(name: str) -> About:
+    """What the app knows of a model. All but a shipped one is loaded for that.
+
+    Raises:
+        ModelError: if it cannot be loaded.
+    """
+    if name in zoo.SHIPPED:
+        entry = zoo.SHIPPED[name]
+        return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
+    model = zoo.shared(name)
+    return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config))
+
+
+def title(name: str) -> str:
+    """What people call a model; its name if nobody has given it another."""
+    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    return entry.title if entry else name
+
+
+def summary(name: str) -> str:
+    """One line on a model; empty if nobody has written one."""
+    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    return entry.summary if entry else "A checkpoint on this server." if name in zoo.checkpoints() else ""
+
+
+def ready() -> list[str]:
+    """The models that can be used at once: shipped ones, the server's checkpoints, and curated ones on this disk."""
+    return [*zoo.SHIPPED, *zoo.checkpoints(), *(name for name in zoo.CURATED if zoo.is_on_disk(name))]
+
+
+def is_ready(name: str) -> bool:
+    """Whether a model can be used without a download; False if there is no such model."""
+    try:
+        return name in zoo.checkpoints() or zoo.is_on_disk(name)
+    except ModelError:
+        return False
+
+
+def sizes(config: ViTConfig) -> tuple[int, ...]:
+    """Input sides that make sense for a model, in pixels: its own, and usual ones if it was made for photographs."""
+    usual = (
+        {round(side / config.patch) * config.patch for side in USUAL_SIDES} if config.image_size[0] >= 112 else set()
+    )
+    fitting = {side for side in usual if (side // config.patch) ** 2 <= LARGEST_GRID}
+    return tuple(sorted(fitting | {default_size(config)}))
+
+
+def facts(name: str) -> str:
+    """A model's numbers in words, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
+    if name in zoo.checkpoints():
+        return name
+    entry = zoo.SHIPPED.get(name) or zoo.facts(name)
+    height, width = entry.image_size
+    parts = (
+        f"{entry.parameters / 1e6:,.1f} M parameters",
+        f"patch {entry.patch}",
+        f"{height} px" if height == width else f"{height} × {width} px",
+        _outputs(entry),
+        entry.licence or "licence not known",
+        *([name] if title(name) != name else []),
+    )
+    return " · ".join(parts)
+
+
+def _outputs(entry: zoo.ZooEntry | zoo.TimmEntry) -> str:
+    if entry.embedding:
+        return f"embedding of {entry.embedding}"
+    return f"{entry.classes:,} classes" if entry.classes else "no classes"
+
+
+def size_of_download(name: str) -> str:
+    """About how much has to be downloaded, such as `"346 MB"`."""
+    return megabytes(zoo.facts(name).download_bytes)
+
+
+def megabytes(count: int) -> str:
+    """Bytes in words: `"88 MB"` or `"1.2 GB"`."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,42 @@
+"""What the model says of the image: the likeliest classes, as bars."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from ..colour import ATTENTION, percent
+from ..predictions import Prediction
+
+
+def prediction_bars(found: Sequence[Prediction]) -> None:
+    """Draw predictions side by side, the likeliest first; on a phone one below the other."""
+    rows = "".join(
+        f'<li data-class="{escape(one.label)}" data-probability="{one.probability:.9f}" title="{escape(one.label)}">'
+        f"<span>{escape(one.label)}</span><b>{percent(one.probability)}</b>"
+        f'<i style="--share: {100 * one.probability:.2f}%"></i></li>'
+        for one in found
+    )
+    title = '<span class="title" id="prediction">Prediction</span>'
+    bars = f'<ol data-testid="prediction" aria-labelledby="prediction">{rows}</ol>'
+    st.html(f'{_STYLE}<div class="prediction">{title}{bars}</div>')
+
+
+_STYLE = f"""<style>
+.prediction {{ display: flex; align-items: center; gap: 0.4rem 1.2rem; font-size: 0.875rem; }}
+.prediction .title {{ opacity: 0.7; }}
+.prediction ol {{ list-style: none; margin: 0 !important; padding: 0 !important; font-size: inherit; flex: 1;
+  display: grid; gap: 0.3rem 1rem; grid-template-columns: repeat(5, minmax(0, 1fr)); }}
+.prediction li {{ margin: 0 !important; padding: 0 !important; font-size: inherit;
+  display: grid; gap: 0.1rem 0.5rem; grid-template-columns: minmax(0, 1fr) auto; }}
+.prediction li:first-child {{ font-weight: 600; }}
+.prediction li span {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.prediction b {{ font-weight: inherit; font-variant-numeric: tabular-nums; }}
+.prediction i {{ grid-column: 1 / -1; height: 0.3rem; border-radius: 0.15rem;
+  background: linear-gradient({ATTENTION}, {ATTENTION}) 0 / var(--share) 100% no-repeat,
+    color-mix(in srgb, currentColor 12%, transparent); }}
+@media (max-width: 640px) {{
+  .prediction {{ flex-direction: column; align-items: stretch; }}
+  .prediction ol {{ grid-template-columns: 1fr; }}
+}}
+</style>"""

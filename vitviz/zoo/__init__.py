@@ -1,0 +1,131 @@
+"""What can be loaded, and from where.
+
+    load("dinov2-small")                            # shipped: read from disk, no network
+    load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm's: from the Hugging Face cache, or downloaded to it
+    load("run7/best.safetensors", classes="labels.txt")  # your own
+
+`SHIPPED` and `CURATED` are the catalogue; `search` finds the rest of timm's plain ViTs and `facts` describes them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import ModelError
+from ..model import VisionTransformer
+from .checkpoint import FOLDER_FILES, SUFFIXES
+from .curated import CURATED, TimmEntry
+from .hub import Progress, can_reach_hub
+from .offered import checkpoints, load_offered
+from .pretrained import facts, load_pretrained, search, source_of
+from .restore import load_checkpoint
+from .shelf import ModelShelf, max_models
+from .shipped import SHIPPED, ZooEntry, assets, load_shipped
+
+__all__ = [
+    "CURATED",
+    "SHIPPED",
+    "ModelShelf",
+    "TimmEntry",
+    "ZooEntry",
+    "assets",
+    "can_reach_hub",
+    "checkpoints",
+    "facts",
+    "is_on_disk",
+    "load",
+    "load_offered",
+    "loaded",
+    "search",
+    "shared",
+]
+
+
+def load(
+    name: str | Path,
+    *,
+    arch: str | None = None,
+    classes: str | Path | int | Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> VisionTransformer:
+    """Load a model: a shipped one, a pretrained one of timm, or your own checkpoint.
+
+    Args:
+        name: a shipped model, such as `"dinov2-small"`, which is read from disk and needs no network; the name of a
+            pretrained timm model, which is downloaded if it is not in the Hugging Face cache; or the path of a
+            checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or a folder with config.json and model.safetensors, as a
+            Hugging Face training run leaves behind). Its weights may be named as by timm, torchvision, or Hugging
+            Face's ViT, DeiT and DINOv2.
+        arch: of a checkpoint: timm's name of the architecture. Needed only where the file does not tell it.
+        classes: of a checkpoint: the class names, as a text file with one a line or as a sequence; or how many there
+            are; 0 leaves the classifier out.
+        progress: is called during a download with the bytes that are here and the bytes in all (0: not known).
+
+    Returns:
+        The model in evaluation mode, float32, on the CPU. A checkpoint's pixels are prepared as its
+        preprocessor_config.json says, else as the architecture's pretrained weights want them.
+
+    Raises:
+        ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, or
+            the model cannot be represented exactly.
+    """
+    if not isinstance(name, str | Path):
+        raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
+    if _is_path(name):
+        return load_checkpoint(name, arch, classes)
+    if arch is not None or classes is not None:
+        raise ModelError(
+            f"{name!r} is a model and not a file, so its architecture and classes are known; leave them out."
+        )
+    return load_model(name, progress)
+
+
+def load_model(name: str, progress: Progress | None = None) -> VisionTransformer:
+    """Load a shipped or pretrained model by name; never a path.
+
+    Raises:
+        ModelError: as `load`.
+    """
+    return load_shipped(SHIPPED[name]) if name in SHIPPED else load_pretrained(name, progress)
+
+
+def is_on_disk(name: str) -> bool:
+    """Whether a shipped or pretrained model can be loaded without a download.
+
+    Raises:
+        ModelError: if there is no such model.
+    """
+    return SHIPPED[name].path.is_file() if name in SHIPPED else source_of(name).on_disk() is not None
+
+
+def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
+    """The model that all visitors of the app share, loaded if it is not in memory.
+
+    Args:
+        name: of a shipped or pretrained model, or one of `checkpoints()`; never a path.
+        progress: see `load`.
+
+    Raises:
+        ModelError: as `load`.
+    """
+    return _shelf.get(name, lambda: _load_shared(name, progress))
+
+
+def loaded() -> tuple[str, ...]:
+    """The shared models that are in memory, the least recently used first."""
+    return _shelf.names()
+
+
+def _load_shared(name: str, progress: Progress | None) -> VisionTransformer:
+    return load_offered(name) if name in checkpoints() else load_model(name, progress)
+
+
+def _is_path(name: str | Path) -> bool:
+    if isinstance(name, Path):
+        return True
+    # A few of timm's tags end in ".pt", so that suffix alone does not make a path.
+    looks_like_one = name.endswith(tuple(set(SUFFIXES) - {".pt"})) or "/" in name or "\\" in name
+    there = name.endswith(".pt") and Path(name).is_file()
+    return looks_like_one or there or any((Path(name) / file).is_file() for file in FOLDER_FILES)
+
+
+_shelf = ModelShelf(max_models)

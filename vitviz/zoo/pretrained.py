@@ -1,0 +1,163 @@
+"""Pretrained models of timm: which there are, what is known of them without their weights, and how they are loaded.
+
+timm takes seconds to import, so nothing here imports it before it is needed.
+"""
+
+import difflib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+
+from ..convert import config_of, from_timm
+from ..convert.labels import is_embedding
+from ..errors import ModelError
+from ..model import VisionTransformer
+from .checkpoint import read_weights
+from .curated import CURATED, TimmEntry
+from .hub import Progress, Source, refuse_out_of_reach, weights_of
+from .shipped import SHIPPED
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MODULES = ("vision_transformer", "deit", "beit", "eva", "vision_transformer_hybrid", "naflexvit")  # timm's plain ViTs
+
+
+@lru_cache(maxsize=1)
+def tags() -> tuple[str, ...]:
+    """The names of all pretrained plain ViTs of timm, sorted."""
+    import timm
+
+    return tuple(sorted({tag for module in MODULES for tag in timm.list_models(module=module, pretrained=True)}))
+
+
+def search(text: str, limit: int = 20) -> tuple[str, ...]:
+    """Names of pretrained models that contain all words of a text, in any order and case; the curated ones first.
+
+    Args:
+        text: for example `"dinov2 small"`; an empty one finds everything.
+        limit: of how many names to return at most.
+    """
+    words = text.lower().split()
+
+    def found(tag: str) -> bool:
+        title = CURATED[tag].title.lower() if tag in CURATED else ""
+        return all(word in tag or word in title for word in words)
+
+    return tuple([tag for tag in (*CURATED, *(tag for tag in tags() if tag not in CURATED)) if found(tag)][:limit])
+
+
+@lru_cache(maxsize=512)
+def facts(name: str) -> TimmEntry:
+    """What is known of a pretrained model of timm without its weights.
+
+    Raises:
+        ModelError: if there is no such model.
+    """
+    if name in CURATED:
+        return CURATED[name]
+    return measured(name)
+
+
+def measured(name: str) -> TimmEntry:
+    """The facts of a pretrained model as timm has them, without title and summary; see `facts`."""
+    pretrained = pretrained_config(name)
+    model = _without_weights(name)
+    embed = getattr(model, "patch_embed", None) or getattr(model, "embeds", None)
+    outputs = pretrained["num_classes"] or 0
+    embeds = is_embedding(pretrained, outputs)
+    return TimmEntry(
+        name=name,
+        title=name,
+        summary="",
+        hub_id=source_of(name).repository,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        patch=int(embed.feat_ratio(as_scalar=True)),
+        image_size=tuple(pretrained["input_size"][1:]),
+        classes=0 if embeds else outputs,
+        embedding=outputs if embeds else 0,
+        licence=pretrained.get("license") or "",
+    )
+
+
+def source_of(name: str) -> Source:
+    """Where the weights of a pretrained model of timm are published.
+
+    Raises:
+        ModelError: if there is no such model.
+    """
+    if name in CURATED:  # without importing timm
+        return Source(CURATED[name].hub_id)
+    pretrained = pretrained_config(name)
+    repository, _, revision = (pretrained.get("hf_hub_id") or "").partition("@")
+    if not repository:
+        return Source("", url=pretrained["url"])
+    file = pretrained.get("hf_hub_filename") or "pytorch_model.bin"
+    safe = {"pytorch_model.bin": "model.safetensors", "open_clip_pytorch_model.bin": "open_clip_model.safetensors"}
+    return Source(repository, tuple(dict.fromkeys((safe.get(file, file), file))), revision or None)
+
+
+def pretrained_config(name: str) -> dict[str, Any]:
+    """The pretrained configuration that timm has of a model: of its default weights if the name has no tag.
+
+    Raises:
+        ModelError: if there is no such model (the message gives the three nearest), or none with weights.
+    """
+    import timm
+
+    architecture = name.partition(".")[0]
+    if name not in timm.list_pretrained() and (name != architecture or not timm.is_model(name)):
+        raise unknown(name)
+    pretrained = timm.get_pretrained_cfg(name)
+    if pretrained is None or not pretrained.has_weights:
+        raise ModelError(
+            f"Nobody has published weights of {name!r}; build it with timm, load your own, and use vitviz.from_timm."
+        )
+    return pretrained.to_dict()
+
+
+def unknown(name: str) -> ModelError:
+    """What is said of a name that nothing has."""
+    import timm
+
+    known = timm.list_pretrained()
+    architectures = {tag.partition(".")[0] for tag in known}
+    nearest = difflib.get_close_matches(name, [*SHIPPED, *architectures, *known], n=3, cutoff=0)
+    return ModelError(f"There is no model {name!r}; the nearest names are {', '.join(nearest)}.")
+
+
+def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransformer:
+    """Load a pretrained model of timm, downloaded if it is not on this disk.
+
+    Raises:
+        ModelError: if there is no such model, it cannot be represented exactly, or its weights cannot be had.
+    """
+    if name in CURATED:
+        refuse_out_of_reach(name, source_of(name))  # before seconds go into importing timm
+    import timm
+
+    config_of(_without_weights(name))  # refused before anything is downloaded
+    path = weights_of(name, source_of(name), progress)
+    # timm's own loader reads safetensors; whatever is a pickle is read by ours, which never runs one.
+    safe = path.suffix == ".safetensors"
+    stored = {"file": str(path)} if safe else {"state_dict": read_weights(path)}
+    try:
+        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={**stored, "custom_load": False})
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"The weights of {name!r} on this disk are damaged; delete them from the cache and load it again."
+        ) from error
+    ours = from_timm(model)
+    ours.name = name
+    return ours
+
+
+def _without_weights(name: str) -> "nn.Module":
+    import timm
+
+    pretrained_config(name)  # or there is no such model
+
+    with torch.device("meta"):  # shapes only
+        return timm.create_model(name)

