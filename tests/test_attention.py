@@ -11,6 +11,8 @@ from vitviz import Trace, ViTConfig
 from vitviz.attention import head_statistics, log_sums, patch_distances, received_weights, row_entropy
 from vitviz.model import Attention
 
+from .kinds import trace_of
+
 
 @pytest.mark.parametrize(
     ("grid", "patch", "expected"),
@@ -94,3 +96,39 @@ def test_a_column_needs_only_the_log_sums(trace):
     for layer, token in ((0, 0), (7, 100), (11, 256)):
         wanted = trace.attention(layer)[..., token]
         assert received_weights(trace, layer, token, sums) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["differential", "relative", "mean", "distilled"])
+def test_a_column_of_another_kind_of_attention_needs_only_the_log_sums(kind):
+    found = trace_of(kind)
+    sums = log_sums(found)
+    assert sums.shape == ((3, 3, 2, 25) if kind == "differential" else (3, 3, found.token_count))
+    for layer, token in ((0, 0), (1, 9), (2, found.token_count - 1)):
+        wanted = found.attention(layer)[..., token]
+        assert received_weights(found, layer, token, sums) == pytest.approx(wanted, rel=1e-4, abs=1e-6)
+
+
+def test_differential_attention_has_distances_by_size_and_no_entropy():
+    found = trace_of("differential")
+    statistics = head_statistics(found)
+    assert statistics.entropy is None
+    size = np.abs(found.attention(1, 2)[1:, 1:])
+    apart = patch_distances(found.grid, 8)
+    wanted = ((size * apart).sum(axis=1) / size.sum(axis=1)).mean()
+    assert statistics.distance[1, 2] == pytest.approx(wanted, rel=1e-5)
+    assert not statistics.distance.flags.writeable
+
+
+def test_a_pooling_is_not_among_the_statistics():
+    statistics = head_statistics(trace_of("pooled"))
+    assert statistics.distance.shape == statistics.entropy.shape == (3, 3)
+
+
+def test_what_rows_sum_to():
+    found = trace_of("differential")
+    for layer in range(3):
+        assert found.attention(layer).sum(axis=-1) == pytest.approx(found.row_sum(layer), abs=1e-5)
+        assert found.row_sum(layer) == found.row_sum(layer - 3) != 1
+    assert trace_of("pooled").row_sum("pool") == trace_of("pooled").row_sum(0) == 1
+    with pytest.raises(IndexError):
+        found.row_sum(3)

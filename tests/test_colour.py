@@ -87,3 +87,43 @@ def test_overlay_by_hand():
     expected = 0.35 * np.array([100, 200, 50]) + 0.65 * heat
     assert np.abs(np.asarray(overlay(picture, tones, "share")) - expected).max() <= 1
     assert picture.getpixel((4, 1)) == (100, 200, 50)  # the given picture is not drawn on
+
+
+# --- Weights with signs ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scale", "weights", "tones"),
+    [
+        ("raw", [-1, -0.5, 0, 0.5, 1], [0, 0.25, 0.5, 0.75, 1]),
+        ("share", [-0.2, -0.1, 0, 0.05], [0, 0.25, 0.5, 0.625]),  # the negative one is the largest in size
+        ("share", [0, 0], [0.5, 0.5]),
+    ],
+)
+def test_signed_tones_have_0_in_the_middle(scale, weights, tones):
+    assert tone(np.array(weights), scale, tokens=4, signed=True) == pytest.approx(np.array(tones))
+
+
+@pytest.mark.parametrize(("scale", "words"), [("share", ("−3.21 %", "3.21 %")), ("raw", ("−100 %", "100 %"))])
+def test_signed_ends_are_alike_in_size(scale, words):
+    assert ends(np.array([0.01, -0.0321]), scale, signed=True) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(-0.0321, "−3.21 %"), (-1, "−100.0 %"), (-0.000021, "−0.0021 %"), (1e-9, "< 0.0001 %"), (-1e-9, "> −0.0001 %")],
+)
+def test_negative_percent(share, words):
+    assert percent(share) == words
+
+
+@pytest.mark.parametrize("scale", ["share", "raw"])
+def test_signs_are_told_apart_by_colour(scale):
+    colours = colour_map(scale, signed=True).astype(int)
+    light = colours @ np.array([0.2126, 0.7152, 0.0722])
+    assert 120 <= np.argmax(light) <= 135
+    assert np.ptp(colours[[127, 128]], axis=1).max() < 15  # 0 has no colour
+    red, _, blue = colours.T
+    assert (blue - red)[:64].min() > 60
+    assert (red - blue)[192:].min() > 60
+    assert np.diff(light[:120:8]).min() > 0 > np.diff(light[136::8]).max()  # darker is more

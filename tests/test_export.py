@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from vitviz.colour import KEY, QUERY, colour_map, overlay, percent, tone
+from vitviz.colour import KEY, QUERY, colour_map, overlay, paint, percent, tone
 from vitviz.export import SCALE_WORDS, arrays_npz, caption, file_stem, metadata, overlay_png
 from vitviz.view import SCALES, View, token_words
+
+from .kinds import POOLED, trace_of
 
 VIEWS = [
     View(11, 3, 120),
@@ -179,3 +181,44 @@ def test_registers_have_names_in_captions(small_trace):
         in text
     )
     assert "48 x 32 px" in text
+
+
+# --- Other kinds of attention ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", POOLED)
+def test_a_pooling_is_taken_home_as_what_it_is(kind):
+    found, view = trace_of(kind), View(3, 1, 5, "to")
+    said = about(found, view)
+    assert (said["layer"], said["head"], said["token"], said["direction"]) == ("pool", 1, None, "from")
+    assert caption(found, view, said).startswith(
+        "Pooling, head 2: where it looks with its own query, whatever is pinned."
+    )
+    assert file_stem(view, said) == "cat-pool-H2"
+    assert file_stem(View(3, None), about(found, View(3, None))) == "cat-pool-mean"
+    with np.load(io.BytesIO(arrays_npz(found, view, said))) as arrays:
+        assert np.array_equal(arrays["matrix"], found.attention("pool", 1))
+        assert np.array_equal(arrays["weights"], found.attention("pool", 1)[0])
+    png = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))
+    assert not (png[:320] == ImageColor.getrgb(QUERY)).all(axis=2).any(), "no patch asks"
+    assert (png[:320] == ImageColor.getrgb(KEY)).all(axis=2).any()
+
+
+def test_signed_weights_are_taken_home_with_their_signs():
+    found = trace_of("differential")
+    views = [View(1, head, token) for head in range(3) for token in range(1, 25)]
+    view = min(views, key=lambda view: view.weights(found)[1:].min() + view.weights(found)[1:].max())
+    weights = view.weights(found)[1:]
+    strongest = weights[np.abs(weights).argmax()]
+    assert strongest < 0
+    text = caption(found, view, about(found, view))
+    size = percent(-float(strongest))
+    assert (
+        f"Strongest patch: {token_words(found, 1 + int(np.abs(weights).argmax())).removeprefix('patch ')}, -{size}."
+        in text
+    )
+    assert f"Colour: signed share of the strongest patch, 0 in the middle, -{size} to {size}." in text
+    assert f"Rows sum to 1 - lambda = {found.row_sum(1):.2f}." in text
+    pixels = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))[40:320:80, 40:480:80]
+    wanted = 0.65 * paint(tone(weights, "share", 25, signed=True), "share", signed=True).reshape(4, 6, 3)
+    assert np.abs(pixels - wanted).max() <= 1.5

@@ -134,3 +134,44 @@ def test_half_of(weights, words):
 def test_half_of_a_column_speaks_of_what_is_received():
     said = figures.half_of(np.array([0.0, 0.5, 0.25]), list("abc"), "to")
     assert said == "1 of 3 tokens give half of what it receives, 0.75 × its even share; the strongest, b, gives 50.0 %."
+
+
+# --- Weights with signs, and a pooling -------------------------------------------------------------------------------
+
+
+def test_sorted_weights_go_from_positive_to_negative():
+    drawn = named(figures.sorted_weights(np.array([0.2, -0.3, 0.15, -0.1]), NAMES, prefix=2, even=-0.0125))
+    assert list(drawn["patches"].y) == [pytest.approx(15), pytest.approx(-10)]
+    assert list(drawn["tokens before the patches"].y) == [pytest.approx(20), pytest.approx(-30)]
+    assert list(drawn["tokens before the patches"].x) == [1, 4]
+    (even,) = figures.sorted_weights(np.array([0.2, -0.25]), NAMES, 0, even=-0.0125).layout.shapes
+    assert even.y0 == pytest.approx(-1.25)
+
+
+@pytest.mark.parametrize("tokens", [20, 601])
+def test_a_signed_matrix_has_0_in_the_middle_of_its_colours(tokens):
+    weights = random_rows(tokens) - 0.5 * random_rows(tokens).T
+    drawn = figures.matrix(weights, 1, 0.1, signed=True).data
+    if tokens == 20:
+        (heatmap,) = drawn
+        assert np.allclose(heatmap.z, 100 * weights, rtol=1e-5)
+        assert (heatmap.zmin, heatmap.zmax) == (pytest.approx(-10), pytest.approx(10))
+    else:
+        picture, bar = drawn
+        shades = np.round(np.clip(weights / 0.2 + 0.5, 0, 1) * 255).astype(int)
+        assert np.array_equal(np.asarray(picture.z), colour_map("share", signed=True)[shades])
+        assert (bar.marker.cmin, bar.marker.cmax) == (pytest.approx(-10), pytest.approx(10))
+    assert figures.brightest(-np.eye(100)) == 1  # the size counts
+
+
+def test_nothing_is_marked_when_no_layer_is_chosen():
+    figure = figures.by_layer(np.ones((3, 2)), "bit", layer=3, head=1, even=1, even_name="all alike")
+    assert list(named(figure)) == ["heads", "mean of the layer"]
+
+
+def test_half_of_signed_weights():
+    said = figures.half_of(np.array([0.5, -0.75, 0.25]), list("abc"), "from", signed=True)
+    assert said == (
+        "1 of 3 tokens get half of all weight, counted without signs; it sums to 0 % with them; "
+        "the strongest, b, gets −75.0 %."
+    )

@@ -7,8 +7,10 @@ import pytest
 
 from vitviz.images import FITS
 from vitviz.ui.link import CHOICE, VIEW, read_choice, read_view, view_parameters
-from vitviz.view import DIRECTIONS, SCALES, View
+from vitviz.view import DIRECTIONS, SCALES, View, scales
 from vitviz.zoo import SHIPPED
+
+from .kinds import POOLED, trace_of
 
 SAMPLES = {"cat": b"", "rocket": b""}
 
@@ -157,3 +159,52 @@ def test_unknown_parameters_are_said(unknown, words):
     (notice,) = notices
     assert_plain(notice)
     assert notice.startswith(words)
+
+
+# --- Other kinds of attention ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [*POOLED, "mean", "mean with registers", "distilled", "differential"])
+def test_links_of_other_kinds_of_attention_reopen_the_same_view(kind):
+    found = trace_of(kind)
+    chosen = [view for view in views(found) if view.scale in scales(found)]
+    if kind in POOLED:
+        heads = [None, *range(found.config.pool_heads)]
+        chosen += [View(3, head, query, "to") for head in heads for query in (None, 0, 9)]
+    for view in chosen:
+        assert read_view(view_parameters(view, found), found) == (view, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "view", "layer", "query"),
+    [
+        ("pooled", View(3, 3), "pool", None),
+        ("pooled", View(2, 0, 0), "3", "1-1"),
+        ("mean with registers", View(2, 0, 1), "3", "reg2"),
+        ("distilled", View(2, 0, 0), "3", "cls"),
+        ("distilled", View(2, 0, 1), "3", "dist"),
+    ],
+)
+def test_marks_in_links(kind, view, layer, query):
+    parameters = view_parameters(view, trace_of(kind))
+    assert (parameters["layer"], parameters.get("query")) == (layer, query)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "view", "help_words"),
+    [
+        ("mean", {"layer": "pool"}, View(2), "1 to 3"),
+        ("pooled", {"layer": "4"}, View(2), "1 to 3 or pool"),
+        ("pooled", {"layer": "pool", "head": "5"}, View(3), "1 to 4 or mean"),
+        ("pooled", {"layer": "3", "head": "4"}, View(2), "1 to 3 or mean"),
+        ("pooled", {"query": "cls"}, View(2), "a patch from 1-1 to 4-6"),
+        ("mean with registers", {"query": "cls"}, View(2), "reg1, reg2 or a patch from 1-1 to 4-6"),
+        ("distilled", {"query": "reg1"}, View(2), "cls, dist or a patch from 1-1 to 4-6"),
+        ("differential", {"scale": "uniform"}, View(2), "share or raw"),
+    ],
+)
+def test_links_to_what_a_model_does_not_have(kind, parameters, view, help_words):
+    found, (notice,) = read_view(parameters, trace_of(kind))
+    assert found == view
+    assert_plain(notice)
+    assert notice.endswith(f"it can be {help_words}.")

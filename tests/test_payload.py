@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from vitviz.colour import colour_map
+from vitviz.positions import relative_index
 from vitviz.ui.explorer.payload import (
     LARGEST,
     as_jpeg,
@@ -21,6 +22,8 @@ from vitviz.ui.explorer.payload import (
 )
 from vitviz.view import View
 from vitviz.zoo import SHIPPED
+
+from .kinds import POOLED, trace_of
 
 PICTURE = as_jpeg(Image.linear_gradient("L").convert("RGB"))
 
@@ -39,9 +42,12 @@ class Explorer:
         self.buffer = data[self.start :]
         header = self.header
         self.tokens = len(header["prefix_names"]) + header["grid"][0] * header["grid"][1]
-        shape = (len(header["held"]), header["heads"], self.tokens)
-        self.q, self.k = (self.numbers(name, "<f2", (*shape, header["channels"])) for name in "qk")
-        self.logsum = self.numbers("logsum", "<f4", shape)
+        held, heads = len(header["held"]), header["heads"]
+        self.halves = 2 if header["row_sums"] else 1
+        vectors = (held, heads, self.tokens, self.halves, header["channels"] // self.halves)
+        self.q, self.k = (self.numbers(name, "<f2", vectors).swapaxes(2, 3) for name in "qk")  # layer head half token c
+        self.logsum = self.numbers("logsum", "<f4", (held, heads, self.halves, self.tokens))
+        self.bias = self.numbers("bias", "<f4", (held, heads, -1)) if self.section("bias") else None
         self.slot = {layer: i for i, layer in enumerate(header["held"])}
 
     def section(self, name):
@@ -59,15 +65,32 @@ class Explorer:
     def row(self, layer, query):
         """[head, key]: softmax over the keys of one query."""
         slot = self.slot[layer]
-        scores = np.einsum("hc,hkc->hk", self.q[slot][:, query] * np.float32(self.header["scale"]), self.k[slot])
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return weights / weights.sum(axis=1, keepdims=True)
+        scores = np.einsum("hsc,hskc->hsk", self.q[slot][:, :, query], self.k[slot]) * np.float32(self.header["scale"])
+        scores += self.biases(slot)[:, None, query]
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return self.difference(layer, weights / weights.sum(axis=-1, keepdims=True))
 
     def column(self, layer, key):
         """[head, query]: the weight that every query gives to one key."""
         slot = self.slot[layer]
-        scores = np.einsum("hc,hqc->hq", self.k[slot][:, key] * np.float32(self.header["scale"]), self.q[slot])
-        return np.exp(scores - self.logsum[slot])
+        scores = np.einsum("hsc,hsqc->hsq", self.k[slot][:, :, key], self.q[slot]) * np.float32(self.header["scale"])
+        scores += self.biases(slot)[:, None, :, key]
+        return self.difference(layer, np.exp(scores - self.logsum[slot]))
+
+    def biases(self, slot):
+        """[head, query, key]"""
+        if self.bias is None:
+            return np.zeros((1, self.tokens, self.tokens), np.float32)
+        return self.bias[slot][:, relative_index(tuple(self.header["grid"])).numpy()]
+
+    def difference(self, layer, weights):
+        """[head, half, token] to [head, token]"""
+        return (
+            weights[:, 0] if self.halves == 1 else weights[:, 0] - (1 - self.header["row_sums"][layer]) * weights[:, 1]
+        )
+
+    def pool(self):
+        return self.numbers("pool", "<f4", (self.header["pool_heads"], self.tokens))
 
 
 def largest_errors(explorer, trace, layer):
@@ -103,7 +126,7 @@ def test_centred_keys_are_worth_it(trace):
     """Without it, the largest error of a weight is several times larger."""
     centred = Explorer(packed(trace))
     plain = Explorer(packed(trace))
-    plain.k = np.stack([trace.keys(layer) for layer in range(12)]).astype(np.float16).astype(np.float32)
+    plain.k = np.stack([trace.keys(layer) for layer in range(12)]).astype(np.float16).astype(np.float32)[:, :, None]
     errors = [
         max(np.abs(explorer.row(layer, token) - trace.attention(layer, query=token)).max()
             for layer in range(12) for token in range(0, 257, 8))
@@ -111,8 +134,8 @@ def test_centred_keys_are_worth_it(trace):
     ]  # fmt: skip
     assert errors[1] > 2 * errors[0]
     for layer in range(12):
-        assert np.abs(centred.k[layer].mean(axis=1)).max() < 1e-2
-    assert np.abs(plain.k.mean(axis=2)).max() > 1
+        assert np.abs(centred.k[layer].mean(axis=2)).max() < 1e-2
+    assert np.abs(plain.k.mean(axis=3)).max() > 1
 
 
 def test_a_model_with_registers(small_trace):
@@ -120,6 +143,66 @@ def test_a_model_with_registers(small_trace):
     assert max(largest_errors(explorer, small_trace, 1)) < 5e-3
     assert explorer.header["prefix_names"] == ["class token", "register 1", "register 2"]
     assert explorer.header["prefix_marks"] == prefix_marks(small_trace) == ["CLS", "R1", "R2"]
+
+
+@pytest.mark.parametrize("grid", [(4, 6), (5, 3)])  # the trained one, and one for which the bias is interpolated
+@pytest.mark.parametrize("kind", ["pooled", "pooled with prefix", "differential", "relative", "mean", "distilled"])
+def test_all_weights_of_other_kinds_of_attention(kind, grid):
+    found = trace_of(kind, grid)
+    explorer = Explorer(packed(found))
+    for layer in range(3):
+        assert max(largest_errors(explorer, found, layer)) < 5e-3
+
+
+def test_signs_and_sums_of_differential_attention():
+    found = trace_of("differential")
+    explorer = Explorer(packed(found))
+    assert explorer.header["row_sums"] == pytest.approx([1 - float(block.attn.lam) for block in found.model.blocks])
+    for layer in range(3):
+        row = explorer.row(layer, 7)
+        assert row.min() < -1e-3
+        assert row.sum(axis=-1) == pytest.approx(np.full(3, explorer.header["row_sums"][layer]), abs=1e-5)
+    for layer in range(3):  # each half of the channels is centred, because each channel is
+        assert np.abs(explorer.k[layer].mean(axis=2)).max() < 1e-2
+
+
+def test_relative_positions_are_part_of_the_sums():
+    found = trace_of("relative")
+    explorer = Explorer(packed(found))
+    assert explorer.bias.shape == (3, 3, 7 * 11 + 3)
+    explorer.bias = None
+    assert min(largest_errors(explorer, found, 1)) > 0.05
+
+
+@pytest.mark.parametrize("kind", POOLED)
+def test_the_pooling_comes_as_it_is(kind):
+    found = trace_of(kind)
+    explorer = Explorer(packed(found))
+    assert explorer.header["pool_heads"] == found.config.pool_heads
+    assert np.array_equal(explorer.pool(), found.attention("pool")[:, 0])
+    read = explorer.pool().any(axis=0)
+    assert explorer.header["pool_reads"] == read.sum() == found.token_count - (2 + 1) * (kind == "pooled with prefix")
+
+
+@pytest.mark.parametrize(
+    ("kind", "marks", "readout"),
+    [
+        ("pooled", [], "No class token: the model's output comes from its own attention (pool)."),
+        ("pooled with prefix", ["CLS", "R1", "R2"], "The model's output comes from its own attention (pool)."),
+        ("differential", ["CLS"], ""),
+        ("mean", [], "No class token: the model's output comes from the mean of the patches."),
+        (
+            "mean with registers",
+            ["R1", "R2"],
+            "No class token: the model's output comes from the mean of the patches.",
+        ),
+        ("distilled", ["CLS", "DIST"], "The model's output comes from the mean of class and distillation token."),
+    ],
+)
+def test_what_models_read_is_said(kind, marks, readout):
+    header = Explorer(packed(trace_of(kind))).header
+    assert (header["prefix_marks"], header["readout"]) == (marks, readout)
+    assert list(header["colours"]) == (["share", "raw"] if kind == "differential" else ["share", "raw", "uniform"])
 
 
 # --- All at once, or one layer at a time -----------------------------------------------------------------------------
@@ -149,6 +232,35 @@ def test_layers_that_are_not_held_come_as_rows_of_the_pinned_token(small_trace, 
         assert np.abs(pinned_rows(small_trace, view)[layer] - exact).max() < 5e-4
 
 
+@pytest.mark.parametrize("view", [View(1, 2, 5), View(1, None, 7, "to"), View(0, 0, 0, "to")])
+@pytest.mark.parametrize("kind", ["differential", "relative", "distilled"])
+def test_rows_of_other_kinds_of_attention(kind, view):
+    found = trace_of(kind)
+    rows = Explorer(packed(found, view, layers=(1,))).rows()
+    for layer in range(3):
+        matrix = found.attention(layer)
+        exact = matrix[:, view.query] if view.direction == "from" else matrix[..., view.query]
+        assert np.abs(rows[layer] - exact).max() < 5e-4
+
+
+def test_while_the_pooling_is_looked_at_all_layers_come_as_rows():
+    found = trace_of("pooled")
+    explorer = Explorer(packed(found, View(3, 1, 5), layers=(3,)))
+    assert explorer.header["held"] == []
+    assert explorer.rows().shape == (3, 3, 24)
+    assert np.array_equal(explorer.pool(), found.attention("pool")[:, 0])
+
+
+def test_biases_and_second_sums_count_for_what_fits(monkeypatch):
+    for kind in ("relative", "differential", "mean"):
+        found = trace_of(kind)
+        sent = vectors(found, (0, 1, 2))
+        size = sum(map(len, (sent.q, sent.k, sent.logsum, sent.bias)))
+        for largest, fits in ((size, True), (size - 1, False)):
+            monkeypatch.setitem(fits_at_once.__globals__, "LARGEST", largest)
+            assert fits_at_once(found) == fits
+
+
 def test_vectors_keep_the_order_of_the_layers(small_trace):
     explorer = Explorer(packed(small_trace, layers=(2, 0)))
     assert explorer.header["held"] == [2, 0]
@@ -165,7 +277,7 @@ def test_sections_are_aligned_in_order_and_whole(small_trace):
         data = packed(small_trace, View(1, None, 3), layers=(1,), picture=picture)
         explorer = Explorer(data)
         assert explorer.start % 4 == 0
-        assert list(explorer.header["sections"]) == ["q", "k", "logsum", "rows", "picture"]
+        assert list(explorer.header["sections"]) == ["q", "k", "logsum", "bias", "rows", "pool", "picture"]
         end = 0
         for name, (start, length) in explorer.header["sections"].items():
             assert start == end, name
@@ -186,12 +298,16 @@ def test_the_header_by_hand(small_trace):
         "image_name": "Grüße 猫 \"'</script>",
         "layers": 3,
         "heads": 3,
+        "pool_heads": 0,
+        "pool_reads": 27,
         "grid": [4, 6],
         "channels": 8,
         "scale": pytest.approx(8**-0.5),
+        "row_sums": None,
         "class_token": True,
         "prefix_names": ["class token", "register 1", "register 2"],
         "prefix_marks": ["CLS", "R1", "R2"],
+        "readout": "",
         "held": [0, 1, 2],
         "uniform_range": 5,
     }
@@ -208,6 +324,8 @@ def test_the_key_stands_for_the_content(small, small_trace):
 
     same = small.trace(small_trace._input.clone())
     assert packed(same) == packed(small_trace)
+    for kind in ("pooled", "differential", "relative"):
+        assert packed(trace_of(kind)) == packed(trace_of(kind))
     keys = [
         key(),
         key(small.trace(small_trace._input + 0.1)),

@@ -1,11 +1,16 @@
 """vitviz.view: a view is a row or a column of a trace's matrix, and says which."""
 
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from vitviz.view import View, home, strongest_patch, token_words
+from vitviz.config import Pooling
+from vitviz.view import View, home, places, readout_words, scales, strongest_patch, token_words
+
+from .kinds import PLAIN, POOLED, trace_of
 
 # The small model: 3 layers, 3 heads, tokens CLS R1 R2 and 4 x 6 patches.
 
@@ -104,3 +109,110 @@ def test_a_pinned_patch_is_let_go_and_a_prefix_token_is_kept(trace):
     assert View(3, 1, 7).let_go(trace) == View(3, 1)
     assert View(3, 1, 0).let_go(trace) == View(3, 1, 0)
     assert View(3, 1).let_go(trace) == View(3, 1)
+
+
+# --- Pooling, signs, and models without a class token ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "view", "fitted"),
+    [
+        ("pooled", View(3, 3, 5, "to", "uniform"), View(3, 3, 5, "to", "uniform")),
+        ("pooled", View(2, 3), View(2, None)),  # a layer has only three heads
+        ("pooled", View(3, 4), View(3, None)),
+        ("pooled", View(4, 0), View(2, 0)),
+        ("pooled with prefix", View(3, 2), View(3, None)),
+        ("mean", View(3, 2), View(2, 2)),
+        ("differential", View(3, 2, None, "to", "uniform"), View(2, 2, None, "to", "share")),
+        ("differential", View(1, 2, None, "to", "raw"), View(1, 2, None, "to", "raw")),
+    ],
+)
+def test_a_view_is_fitted_to_other_kinds_of_attention(kind, view, fitted):
+    assert view.fitted(trace_of(kind)) == fitted
+
+
+@pytest.mark.parametrize("direction", ["from", "to"])
+@pytest.mark.parametrize("query", [None, 0, 9])
+@pytest.mark.parametrize("kind", POOLED)
+def test_the_pooling_shows_one_map_whatever_is_asked(kind, query, direction):
+    found = trace_of(kind)
+    heads = found.attention("pool")
+    for head, wanted in [*enumerate(heads), (None, heads.mean(axis=0))]:
+        view = View(3, head, query, direction)
+        assert view.is_pool(found)
+        assert view.facing(found) == "from"
+        assert view.matrix(found) == pytest.approx(wanted)
+        assert view.weights(found) == pytest.approx(wanted[0])
+        words = "Pooling, mean of the heads" if head is None else f"Pooling, head {head + 1}"
+        assert view.words(found) == view.head_words(found) == words
+        assert view.question(found) == "where it looks with its own query, whatever is pinned"
+    assert View(3, 0).reads(found) == np.count_nonzero(heads[0])
+    assert not View(2, 0).is_pool(found)
+    assert View(2, 0).reads(found) == found.token_count
+
+
+def test_weights_of_differential_attention_have_signs():
+    found = trace_of("differential")
+    for head in (1, None):
+        heads = found.attention(2)
+        matrix = heads.mean(axis=0) if head is None else heads[head]
+        assert matrix.min() < 0
+        assert View(2, head, 5).weights(found) == pytest.approx(matrix[5], abs=1e-6)
+        assert View(2, head, 5, "to").weights(found) == pytest.approx(matrix[:, 5], abs=1e-6)
+
+
+def test_the_strongest_patch_is_the_largest_in_size(small_trace):
+    weights = np.full(27, 0.1)
+    weights[3 + 8] = -0.2
+    assert strongest_patch(small_trace, weights) == 11
+
+
+def test_a_patch_is_let_go_where_its_number_is_another_token():
+    pooled, distilled, registers = (trace_of(kind) for kind in ("pooled", "distilled", "mean with registers"))
+    assert len({places(found) for found in (pooled, distilled, trace_of("relative"))}) == 3
+    assert places(distilled) == places(registers)
+    for query in (0, 1, 5):  # all of them patches of a model without prefix tokens
+        assert View(1, 0, query).let_go(distilled, prefix=places(pooled)[0]).query is None
+    assert View(1, 0, 1).let_go(distilled, prefix=2).query == 1
+    assert View(1, 0, 1).let_go(trace_of("relative"), prefix=2).query is None
+
+
+def test_scales_that_mean_something(small_trace):
+    assert scales(small_trace) == ("share", "raw", "uniform")
+    assert scales(trace_of("differential")) == ("share", "raw")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "sentence"),
+    [
+        ("differential", "the class token", ""),
+        (
+            "pooled",
+            "its own attention (pool)",
+            "No class token: the model's output comes from its own attention (pool).",
+        ),
+        ("mean", "the mean of the patches", "No class token: the model's output comes from the mean of the patches."),
+        (
+            "distilled",
+            "the mean of class and distillation token",
+            "The model's output comes from the mean of class and distillation token.",
+        ),
+    ],
+)
+def test_where_the_output_comes_from(kind, words, sentence):
+    config = trace_of(kind).config
+    assert config.pooling_words == words
+    assert readout_words(config) == sentence
+
+
+def test_every_pooling_has_words():
+    words = {replace(PLAIN, pooling=pooling).pooling_words for pooling in get_args(Pooling)}
+    assert len(words) == len(get_args(Pooling))
+
+
+def test_home_and_names_without_a_class_token():
+    found = trace_of("mean with registers")
+    assert home(found) == View(1).token(found) == 2 + 2 * 6 + 3
+    assert View(1).words(found) == "Layer 2, head 1, patch (3, 4)"
+    assert token_words(found, 1) == "register 2"
+    assert token_words(trace_of("distilled"), 1) == "distillation token"

@@ -10,15 +10,16 @@ from .trace import Trace
 
 @dataclass(frozen=True)
 class HeadStatistics:
-    """Two numbers for every head.
+    """Two numbers for every head of every layer; a pooling is not counted.
 
     Attributes:
         distance: mean attention distance, float32 [layer, head], pixels of the model's input.
         entropy: mean entropy of the rows, float32 [layer, head], bits; from 0 (one token) to log2(tokens) (all alike).
+            None for differential attention: weights that may be negative are no distribution and have no entropy.
     """
 
     distance: np.ndarray
-    entropy: np.ndarray
+    entropy: np.ndarray | None
 
 
 def head_statistics(trace: Trace) -> HeadStatistics:
@@ -26,7 +27,8 @@ def head_statistics(trace: Trace) -> HeadStatistics:
 
     The distance is that of ViT (Dosovitskiy et al. 2021, section 4.5 and appendix D.7, figure 11): how far apart query
     and key patch are, centre to centre, weighted with attention. What goes to prefix tokens, which have no place, is
-    left out and the rest is scaled to 1. The entropy is that of the whole row, prefix tokens included.
+    left out and the rest is scaled to 1. The entropy is that of the whole row, prefix tokens included. The weights of
+    differential attention may be negative; their distance is weighted with their size, whatever the sign.
 
     Works on one layer's matrices at a time: heads x tokens x tokens float32 numbers of memory.
     """
@@ -34,22 +36,28 @@ def head_statistics(trace: Trace) -> HeadStatistics:
     distance, entropy = [], []
     for layer in range(trace.layers):
         weights = torch.from_numpy(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
-        among_patches = weights[..., trace.prefix :]
+        among_patches = weights[..., trace.prefix :].abs()
         travelled = torch.einsum("hqk,qk->hq", among_patches, apart)
         distance.append((travelled / among_patches.sum(dim=-1)).mean(dim=-1))
-        entropy.append(row_entropy(weights).mean(dim=-1))
-    statistics = HeadStatistics(torch.stack(distance).numpy(), torch.stack(entropy).numpy())
-    for array in (statistics.distance, statistics.entropy):
-        array.flags.writeable = False  # visitors share them
-    return statistics
+        if not trace.config.differential:
+            entropy.append(row_entropy(weights).mean(dim=-1))
+    return HeadStatistics(_shared(distance), _shared(entropy) if entropy else None)
+
+
+def _shared(rows: list[torch.Tensor]) -> np.ndarray:
+    array = torch.stack(rows).numpy()
+    array.flags.writeable = False  # visitors share it
+    return array
 
 
 def log_sums(trace: Trace) -> np.ndarray:
     """Log of the sum over all keys of exp(score), float32 [layer, head, query].
 
-    With them one column of a matrix of weights needs no other. Costs one layer's matrices at a time.
+    Differential attention has two softmaxes, and so two sums: [layer, head, 2, query]. With them one column of a matrix
+    of weights needs no other. Costs one layer's matrices at a time.
     """
-    return np.stack([_scores(trace, layer).logsumexp(dim=-1).numpy() for layer in range(trace.layers)])
+    scores = (torch.from_numpy(trace.scores(layer)) for layer in range(trace.layers))
+    return np.stack([of_layer.logsumexp(dim=-1).numpy() for of_layer in scores])
 
 
 def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> np.ndarray:
@@ -61,13 +69,11 @@ def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> 
         token: who is looked at.
         sums: `log_sums(trace)`.
     """
-    scores = trace.queries(layer) @ trace.keys(layer)[:, token, :, None] * trace.config.scale
-    return np.exp(scores[..., 0] - sums[layer])
-
-
-def _scores(trace: Trace, layer: int) -> torch.Tensor:
-    queries, keys = (torch.from_numpy(np.array(part)) for part in (trace.queries(layer), trace.keys(layer)))
-    return queries @ keys.mT * trace.config.scale
+    weights = np.exp(trace.scores(layer, key=token) - sums[layer])
+    if not trace.config.differential:
+        return weights
+    first, second = weights[:, 0], weights[:, 1]
+    return first - (1 - trace.row_sum(layer)) * second
 
 
 def row_entropy(weights: torch.Tensor) -> torch.Tensor:

@@ -12,45 +12,54 @@ from .view import Scale
 QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
 
+# Blue, grey, red for weights with a sign: the diverging map without its dark ends, where blue and red look alike, and
+# with a middle that has no colour, is as far from both, and is seen on white and on black.
+SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balance[7:10])
+
 UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
 
 
-def tone(weights: np.ndarray, scale: Scale, tokens: int, largest: float | None = None) -> np.ndarray:
+def tone(
+    weights: np.ndarray, scale: Scale, tokens: int, largest: float | None = None, signed: bool = False
+) -> np.ndarray:
     """Where weights stand on a colour map.
 
     Args:
         weights: attention weights, any shape.
         scale: `"share"`: of the largest weight shown, 0 to 1; `"raw"`: the weight itself, 0 to 1;
             `"uniform"`: log2(weight x tokens) from -5 to 5, the middle is what a uniform row would give.
-        tokens: how many tokens a row has.
-        largest: what `"share"` divides by; the largest of `weights` if None.
+        tokens: how many tokens a row is spread over.
+        largest: what `"share"` divides by; the largest of `weights` in size if None.
+        signed: whether weights may be negative, as those of differential attention: then `"share"` and `"raw"` run from
+            -1 to 1 and 0 is the middle.
 
     Returns:
         float [shape of weights], 0 to 1.
     """
-    if scale == "raw":
-        return np.clip(weights, 0, 1)
+    if scale == "uniform":
+        with np.errstate(divide="ignore"):  # log2(0) is -inf, which clips to the bottom
+            return np.clip(np.log2(weights * tokens) / (2 * UNIFORM_RANGE) + 0.5, 0, 1)
     if scale == "share":
-        largest = float(weights.max()) if largest is None else largest
-        return np.clip(weights / largest, 0, 1) if largest > 0 else np.zeros_like(weights)
-    with np.errstate(divide="ignore"):  # log2(0) is -inf, which clips to the bottom
-        return np.clip(np.log2(weights * tokens) / (2 * UNIFORM_RANGE) + 0.5, 0, 1)
+        largest = float(np.abs(weights).max()) if largest is None else largest
+        weights = weights / largest if largest > 0 else np.zeros_like(weights)
+    return np.clip((weights + 1) / 2 if signed else weights, 0, 1)
 
 
-def ends(weights: np.ndarray, scale: Scale) -> tuple[str, str]:
-    """What the two ends of the colour bar mean, in words: `("0", "14.2 %")`."""
-    if scale == "raw":
-        return "0", "100 %"
-    if scale == "share":
-        return "0", percent(float(weights.max()))
-    return f"≤ 1/{2**UNIFORM_RANGE} × uniform", f"≥ {2**UNIFORM_RANGE} × uniform"
+def ends(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, str]:
+    """What the two ends of the colour bar mean, in words: `("0", "14.2 %")`, or `("−3.21 %", "3.21 %")`."""
+    if scale == "uniform":
+        return f"≤ 1/{2**UNIFORM_RANGE} × uniform", f"≥ {2**UNIFORM_RANGE} × uniform"
+    high = "100 %" if scale == "raw" else percent(float(np.abs(weights).max()))
+    return f"−{high}" if signed else "0", high
 
 
 def percent(share: float) -> str:
-    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`."""
+    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`."""
     value = 100 * share
     if value == 0:
         return "0 %"
+    if value < 0:
+        return f"−{percent(-share)}" if value <= -1e-4 else "> −0.0001 %"
     if value < 1e-4:
         return "< 0.0001 %"
     decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4)) if value < 10 else 1
@@ -58,16 +67,16 @@ def percent(share: float) -> str:
 
 
 @cache
-def colour_map(scale: Scale) -> np.ndarray:
+def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
     """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle."""
-    stops = diverging.balance if scale == "uniform" else sequential.Magma
+    stops = SIGNED_STOPS if signed else diverging.balance if scale == "uniform" else sequential.Magma
     colours = sample_colorscale(list(stops), np.linspace(0, 1, 256).tolist())
     table = np.array([unlabel_rgb(colour) for colour in colours]).round().astype(np.uint8)
     table.flags.writeable = False
     return table
 
 
-def plotly_scale(scale: Scale, stops: int = 17) -> list[list]:
+def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[list]:
     """The same colours for plotly charts.
 
     Written as rgb(...): Streamlit's chart theme takes some dark hexadecimal colours, such as Magma's first, #000004,
@@ -75,16 +84,19 @@ def plotly_scale(scale: Scale, stops: int = 17) -> list[list]:
     """
     places = np.linspace(0, 1, stops)
     return [
-        [float(at), "rgb({},{},{})".format(*colour)] for at, colour in zip(places, paint(places, scale), strict=True)
+        [float(at), "rgb({},{},{})".format(*colour)]
+        for at, colour in zip(places, paint(places, scale, signed), strict=True)
     ]
 
 
-def paint(tones: np.ndarray, scale: Scale) -> np.ndarray:
+def paint(tones: np.ndarray, scale: Scale, signed: bool = False) -> np.ndarray:
     """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]."""
-    return colour_map(scale)[np.round(tones * 255).astype(np.uint8)]
+    return colour_map(scale, signed)[np.round(tones * 255).astype(np.uint8)]
 
 
-def overlay(picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: float = 0.65) -> Image.Image:
+def overlay(
+    picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: float = 0.65, signed: bool = False
+) -> Image.Image:
     """Lay a map over a picture, each patch one flat colour.
 
     Args:
@@ -92,6 +104,7 @@ def overlay(picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: floa
         tones: [rows, columns], 0 to 1.
         scale: whose colours.
         opacity: 0 shows the picture alone, 1 the map alone.
+        signed: whether the tones are those of signed weights.
     """
-    heat = Image.fromarray(paint(tones, scale)).resize(picture.size, Image.Resampling.NEAREST)
+    heat = Image.fromarray(paint(tones, scale, signed)).resize(picture.size, Image.Resampling.NEAREST)
     return Image.blend(picture, heat, opacity)

@@ -95,6 +95,17 @@ class ViTConfig:
         return ("class token", *registers) if self.class_token else registers
 
     @property
+    def pooling_words(self) -> str:
+        """What the model's output comes from, in words that finish a sentence."""
+        return {
+            "token": "the class token",
+            "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",
+            "token+mean": "the class token and the mean of the patches",
+            "attention": "its own attention (pool)",
+            "distilled": "the mean of class and distillation token",
+        }[self.pooling]
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches that the learned positions were trained for."""
         return self.image_size[0] // self.patch, self.image_size[1] // self.patch

@@ -10,17 +10,24 @@ from PIL.PngImagePlugin import PngInfo
 
 from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
 from .trace import Trace
-from .view import View, strongest_patch, token_words
+from .view import Scale, View, strongest_patch, token_words
 
 SCALE_WORDS = {
     "share": "share of the strongest patch",
     "raw": "weight, 0 to 1",
     "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
+SIGNED_SCALE_WORDS: dict[Scale, str] = {
+    "share": "signed share of the strongest patch, 0 in the middle",
+    "raw": "signed weight, 0 in the middle",
+}
 
 
 def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
-    """What a picture or array shows: everything that is needed to make it again; indices count from 0."""
+    """What a picture or array shows: everything that is needed to make it again; indices count from 0.
+
+    The attention of a pooling has `"layer": "pool"` and no token, because it asks with its own query.
+    """
     rows, columns = trace.grid
     return {
         "image": image_name,
@@ -29,11 +36,11 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "fit": fit,
         "grid": [rows, columns],
         "prefix": list(trace.config.prefix_names),
-        "layer": view.layer,
+        "layer": view.place(trace),
         "head": "mean" if view.head is None else view.head,
-        "token": view.token(trace),
+        "token": None if view.is_pool(trace) else view.token(trace),
         "counted_from": 0,
-        "direction": view.direction,
+        "direction": view.facing(trace),
         "scale": view.scale,
     }
 
@@ -42,12 +49,17 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
     weights = view.weights(trace)
     top = strongest_patch(trace, weights)
-    low, high = (_in_font(end) for end in ends(weights[trace.prefix :], view.scale))
+    signed = trace.config.differential
+    low, high = ends(weights[trace.prefix :], view.scale, signed)
+    sums = "" if not signed or view.is_pool(trace) else f"Rows sum to 1 − λ = {trace.row_sum(view.layer):.2f}. "
     width, height = about["input"]
-    return (
-        f"{view.words(trace)}: {view.question()}. "
+    shown = (
+        f"{view.words(trace)}: {view.question(trace)}. "
         f"Strongest patch: {token_words(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
-        f"Colour: {SCALE_WORDS[view.scale]}, {low} to {high}. "
+        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. {sums}"
+    )
+    return (
+        f"{_in_font(shown)}"
         f"{about['model']}, {about['image']}, {width} x {height} px ({about['fit']}), counted from 1. vitviz."
     )
 
@@ -63,26 +75,28 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
     """
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
-    tones = tone(patches, view.scale, trace.token_count).reshape(trace.grid)
-    image = overlay(picture, tones, view.scale)
+    signed = trace.config.differential
+    tones = tone(patches, view.scale, view.reads(trace), signed=signed).reshape(trace.grid)
+    image = overlay(picture, tones, view.scale, signed=signed)
     draw = ImageDraw.Draw(image)
-    for token, colour in ((strongest_patch(trace, weights), KEY), (view.token(trace), QUERY)):
-        if token >= trace.prefix:
+    asked = None if view.is_pool(trace) else view.token(trace)
+    for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
+        if token is not None and token >= trace.prefix:
             draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
     text = caption(trace, view, about)
     info = PngInfo()
     info.add_itxt("vitviz", json.dumps(about))
     info.add_itxt("Description", text)
     buffer = io.BytesIO()
-    _captioned(image, text, colour_map(view.scale)).save(buffer, "PNG", pnginfo=info)
+    _captioned(image, text, colour_map(view.scale, signed)).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
 def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
     """The numbers as a NumPy archive.
 
-    Holds `weights` (what the view shows, float32 [token]), `matrix` (the head's weights, float32 [query, key]) and
-    `metadata` (JSON text). Tokens count from 0, prefix tokens first.
+    Holds `weights` (what the view shows, float32 [token]), `matrix` (the head's weights, float32 [query, key]; [1, key]
+    of a pooling) and `metadata` (JSON text). Tokens count from 0, prefix tokens first.
     """
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -93,14 +107,18 @@ def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
 
 def _in_font(text: str) -> str:
     """The same words without the signs that Pillow's own font lacks."""
-    return text.replace("×", "x").replace("≤", "at most").replace("≥", "at least")
+    for sign, words in {"×": "x", "≤": "at most", "≥": "at least", "−": "-", "λ": "lambda"}.items():
+        text = text.replace(sign, words)
+    return text
 
 
 def file_stem(view: View, about: dict) -> str:
-    """A file name without its ending: `"cat-L12-H4-token137"`."""
+    """A file name without its ending: `"cat-L12-H4-token137"`, `"cat-pool-H3"`."""
     head = "mean" if view.head is None else f"H{view.head + 1}"
     name = "".join(c if c.isalnum() else "-" for c in about["image"].rsplit(".", 1)[0])[:40].strip("-") or "image"
-    return f"{name}-L{view.layer + 1}-{head}-token{about['token']}{'-to' if view.direction == 'to' else ''}"
+    if about["token"] is None:
+        return f"{name}-{about['layer']}-{head}"
+    return f"{name}-L{about['layer'] + 1}-{head}-token{about['token']}{'-to' if about['direction'] == 'to' else ''}"
 
 
 def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -3,19 +3,20 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from .colour import ATTENTION, KEY, NEUTRAL, colour_map, percent, plotly_scale
+from .colour import ATTENTION, KEY, NEUTRAL, paint, percent, plotly_scale, tone
 from .view import Direction
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 
 
-def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Figure:
-    """The weights of one view from the strongest to the weakest, with what a uniform row would give.
+def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: float | None = None) -> go.Figure:
+    """The weights of one view from the largest to the smallest, with what a uniform row would give.
 
     Args:
         weights: [token].
         names: what each token is called.
         prefix: how many of the first tokens are not patches; they are marked.
+        even: what a uniform row would give to each token it reads; 1 / tokens if None.
     """
     order = np.argsort(-weights, kind="stable")
     rank = np.arange(1, len(order) + 1)
@@ -35,7 +36,7 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
                 hovertemplate="rank %{x}: %{text}<br>%{y:.3g} %<extra></extra>",
             )
     figure.add_hline(
-        y=100 / len(weights),
+        y=100 / len(weights) if even is None else 100 * even,
         line={"color": NEUTRAL, "dash": "dot"},
         annotation_text="even",
         annotation_position="top left",
@@ -48,37 +49,39 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int) -> go.Fig
     return _laid_out(figure)
 
 
-def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
+def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = False) -> go.Figure:
     """All weights of one head.
 
     Args:
         weights: [query, key].
         prefix: how many of the first tokens are not patches; a line divides them from the patches.
         brightest: the weight at which the colours end, see `brightest`.
+        signed: whether weights may be negative; then the colours begin at `-brightest`.
     """
-    tokens = len(weights)
+    tokens, dimmest = len(weights), -brightest if signed else 0
+    colours = plotly_scale("share", signed=signed)
     figure = go.Figure()
     if tokens <= HOVERABLE:
         figure.add_heatmap(
             z=(100 * weights).astype(np.float32),
-            zmin=0,
+            zmin=100 * dimmest,
             zmax=100 * brightest,
-            colorscale=plotly_scale("share"),
+            colorscale=colours,
             colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
     else:
-        tones = np.round(np.clip(weights / brightest, 0, 1) * 255).astype(np.uint8)
-        figure.add_image(z=colour_map("share")[tones], hoverinfo="skip")
+        tones = tone(weights, "share", tokens, brightest, signed)
+        figure.add_image(z=paint(tones, "share", signed), hoverinfo="skip")
         figure.add_scatter(  # an image has no colour bar of its own
             x=[None],
             y=[None],
             mode="markers",
             marker={
                 "color": [0],
-                "cmin": 0,
+                "cmin": 100 * dimmest,
                 "cmax": 100 * brightest,
-                "colorscale": plotly_scale("share"),
+                "colorscale": colours,
                 "showscale": True,
                 "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             },
@@ -101,8 +104,8 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float) -> go.Figure:
 
 
 def brightest(weights: np.ndarray) -> float:
-    """Where the colours of a matrix end: few weights are far larger, and would leave the rest black."""
-    return max(float(np.quantile(weights, 0.995)), 1 / len(weights))
+    """Where the colours of a matrix end: few weights are far larger (in size), and would leave the rest black."""
+    return max(float(np.quantile(np.abs(weights), 0.995)), 1 / len(weights))
 
 
 def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: float, even_name: str) -> go.Figure:
@@ -111,7 +114,7 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
     Args:
         values: [layer, head].
         unit: what the number is, for the axis.
-        layer: the chosen layer.
+        layer: the chosen layer; if it is none of these, nothing is marked.
         head: the chosen head, which is marked; None marks the whole layer.
         even: what even attention would give, drawn as a line.
         even_name: what that line is called.
@@ -124,6 +127,8 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
         ("heads", ~chosen, {"color": NEUTRAL, "size": 7, "opacity": 0.75}),
         ("shown above", chosen, {"color": ATTENTION, "size": 11}),
     ):
+        if not mask.any():  # what is shown above is not one of these layers, but the pooling
+            continue
         figure.add_scatter(
             x=x[mask] + 1,
             y=values.ravel()[mask],
@@ -147,16 +152,20 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
     return _laid_out(figure)
 
 
-def half_of(weights: np.ndarray, names: list[str], direction: Direction) -> str:
+def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed: bool = False) -> str:
     """How concentrated weights are, in words.
 
-    Such as `"9 of 257 tokens hold half of it; the strongest, patch (3, 8), has 14.2 %."`.
+    Such as `"9 of 257 tokens get half of it; the strongest, patch (3, 8), gets 14.2 %."`. Signed weights cancel in a
+    sum, so of them it is half of their size that is spoken of.
     """
-    running = np.cumsum(np.sort(weights)[::-1])
+    size = np.abs(weights)
+    running = np.cumsum(np.sort(size)[::-1])
     count = int(np.searchsorted(running, running[-1] / 2) + 1)
     whole = "half of it" if direction == "from" else f"half of what it receives, {running[-1]:.2f} × its even share"
+    if signed:
+        whole = f"half of all weight, counted without signs; it sums to {percent(float(weights.sum()))} with them"
     verb = "get" if direction == "from" else "give"
-    top = int(weights.argmax())
+    top = int(size.argmax())
     last = "gets" if direction == "from" else "gives"
     return (
         f"{count} of {len(weights)} tokens {verb} {whole}; the strongest, {names[top]}, {last} "

@@ -128,6 +128,16 @@ class Trace:
             weights = weights[:, 0]
         return weights if head is None else weights[0]
 
+    def row_sum(self, layer: int | str) -> float:
+        """What each row of a layer's weights sums to: 1, or 1 - lambda if its attention is differential.
+
+        Raises:
+            IndexError: if the layer is out of range.
+        """
+        if layer == POOL or not self.config.differential:
+            return 1.0
+        return 1 - float(self.model.blocks[self._layer(layer)].attn.lam)
+
     def scores(
         self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
     ) -> np.ndarray:

@@ -117,7 +117,7 @@ class ExplorerPage:
 
     def panels_show(self, trace: Trace, view: View) -> None:
         """The sorted row and the matrix hold exactly the numbers of the view."""
-        expect(self.panel("Weights, sorted")).to_contain_text(f"{view.words(trace)}, {view.question()}:")
+        expect(self.panel("Weights, sorted")).to_contain_text(f"{view.words(trace)}, {view.question(trace)}:")
         self.at_rest()
         drawn = np.sort(np.concatenate([part["y"] for part in self.chart("sorted")]))
         np.testing.assert_allclose(drawn, np.sort(100 * view.weights(trace)), rtol=1e-5, atol=1e-6)

@@ -1,18 +1,21 @@
 """Links: what is looked at, and how, as query parameters. A link reopens the same view.
 
-Layers and heads count from 1, as on screen; a patch is `row-column`, also from 1; `cls` and `reg1` are the class token
-and the first register. What a link says wrongly is left out and said in one sentence; the rest of it is used.
+Layers and heads count from 1, as on screen, and `pool` is the attention of a pooling; a patch is `row-column`, also
+from 1; `cls`, `dist` and `reg1` are the class token, the distillation token and the first register. What a link says
+wrongly is left out and said in one sentence; the rest of it is used.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from ..config import POOL
 from ..errors import ModelError
 from ..images import FITS
 from ..trace import Trace
-from ..view import DIRECTIONS, SCALES, View
+from ..view import DIRECTIONS, View, has_pool, scales
 from ..zoo import SHIPPED
 from . import models
 
@@ -43,21 +46,22 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
     """The view that a link asks for, and a notice for each part that could not be used."""
+    layer, notices = _read({"layer": lambda text: _layer(text, trace)}, parameters)
+    view = View(layer.get("layer", trace.layers - 1))
     read = {
-        "layer": lambda text: _counted(text, trace.layers),
-        "head": lambda text: None if text == "mean" else _counted(text, trace.heads, "mean"),
+        "head": lambda text: None if text == "mean" else _counted(text, view.heads(trace), "mean"),
         "query": lambda text: _token(text, trace),
         "direction": _one_of(DIRECTIONS),
-        "scale": _one_of(SCALES),
+        "scale": _one_of(scales(trace)),
     }
-    asked, notices = _read(read, parameters)
-    return View(**{"layer": trace.layers - 1, **asked}), notices
+    asked, more = _read(read, parameters)
+    return replace(view, **asked), notices + more
 
 
 def view_parameters(view: View, trace: Trace) -> dict[str, str]:
     """The query parameters that reopen a view."""
     parameters = {
-        "layer": str(view.layer + 1),
+        "layer": POOL if view.is_pool(trace) else str(view.layer + 1),
         "head": "mean" if view.head is None else str(view.head + 1),
         "direction": view.direction,
         "scale": view.scale,
@@ -94,6 +98,12 @@ def _one_of(allowed: tuple[str, ...] | list[str]) -> Callable[[str], str]:
     return understand
 
 
+def _layer(text: str, trace: Trace) -> int:
+    if not has_pool(trace):
+        return _counted(text, trace.layers)
+    return trace.layers if text == POOL else _counted(text, trace.layers, POOL)
+
+
 def _counted(text: str, count: int, otherwise: str = "") -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
         raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
@@ -110,8 +120,8 @@ def _token(text: str, trace: Trace) -> int:
 
 def _token_mark(token: int, trace: Trace) -> str:
     if token < trace.prefix:
-        registers = [f"reg{i + 1}" for i in range(trace.config.registers)]
-        return (["cls", *registers] if trace.config.class_token else registers)[token]
+        name = trace.config.prefix_names[token]
+        return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
     row, column = divmod(token - trace.prefix, trace.grid[1])
     return f"{row + 1}-{column + 1}"
 

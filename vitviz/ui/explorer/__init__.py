@@ -14,12 +14,14 @@ from .payload import Vectors, payload
 _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 # A component's script is one module; the parts are joined here, in the order in which they build on each other.
-_SCRIPT = "\n".join((_FOLDER / name).read_text("utf-8") for name in ("attention.js", "paint.js", "explorer.js"))
+_PARTS = ("attention.js", "paint.js", "words.js", "explorer.js")
+SCRIPT = "\n".join((_FOLDER / part).read_text("utf-8") for part in _PARTS)
+HTML, CSS = ((_FOLDER / f"explorer.{kind}").read_text("utf-8") for kind in ("html", "css"))
 _component = st.components.v2.component(
     "vitviz.explorer",
-    html=(_FOLDER / "explorer.html").read_text("utf-8"),
-    css=(_FOLDER / "explorer.css").read_text("utf-8"),
-    js=_SCRIPT,
+    html=HTML,
+    css=CSS,
+    js=SCRIPT,
 )
 
 

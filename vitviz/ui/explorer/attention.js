@@ -33,21 +33,71 @@ class AttentionData {
     const buffer = bytes.slice(header.start).buffer; // a copy begins at 0, so that the sections are aligned
     const section = (name) => header.sections[name];
     const numbers = (name) => halves(buffer, section(name)[0], section(name)[1] / 2);
+    const floats = (name) => new Float32Array(buffer, section(name)[0], section(name)[1] / 4);
     this.q = numbers("q"); // [held layer][head][token][channel]
     this.k = numbers("k");
-    this.logsum = new Float32Array(buffer, section("logsum")[0], section("logsum")[1] / 4); // [held layer][head][token]
+    this.logsum = floats("logsum"); // [held layer][head][softmax][token]
+    this.bias = floats("bias"); // [held layer][head][entry], of relative positions; empty if there are none
     this.rows = section("rows")[1] ? numbers("rows") : null; // [layer][head][token], of the pinned token only
     this.picture = new Blob([new Uint8Array(buffer, ...section("picture"))], { type: "image/jpeg" });
     this.prefix = header.prefix_names.length;
     this.tokens = this.prefix + header.grid[0] * header.grid[1];
     this.slot = new Map(header.held.map((layer, i) => [layer, i])); // layer -> its place in q, k and logsum
-    this.known = new Array(this.layers).fill(false);
-    this.weights = Array.from({ length: this.layers }, () =>
-      Array.from({ length: this.heads + 1 }, () => new Float32Array(this.tokens))); // [layer][head, and their mean]
+    this.signed = header.row_sums !== null; // differential attention: the difference of two softmaxes
+    this.softmaxes = this.signed ? 2 : 1; // each has its share of a head's channels
+    this.second = new Float32Array(this.tokens);
+    // the pooling, if it has attention, is one more level below the layers; means stand in the last column of all levels
+    this.levels = this.layers + (this.pool_heads ? 1 : 0);
+    this.mean = Math.max(this.heads, this.pool_heads);
+    this.known = new Array(this.levels).fill(false);
+    this.weights = range(this.levels).map((level) => { // [level][head, or the column of the mean]
+      const of = new Array(this.mean + 1);
+      for (const column of this.columnsOf(level)) of[column] = new Float32Array(this.tokens);
+      return of;
+    });
+    if (this.pool_heads) this.fillPool(floats("pool"));
   }
 
-  isLive(layer) {
-    return this.slot.has(layer);
+  isPool(level) {
+    return level === this.layers;
+  }
+
+  headsOf(level) {
+    return this.isPool(level) ? this.pool_heads : this.heads;
+  }
+
+  // where a level's heads and, last, their mean stand in the overview
+  columnsOf(level) {
+    return [...range(this.headsOf(level)), this.mean];
+  }
+
+  // how many tokens a row is spread over
+  reads(level) {
+    return this.isPool(level) ? this.pool_reads : this.tokens;
+  }
+
+  isLive(level) {
+    return this.slot.has(level) || this.isPool(level);
+  }
+
+  // the pooling asks with its own query: its weights stay as they came, whatever is pointed at
+  fillPool(weights) {
+    const of = this.weights[this.layers];
+    for (let head = 0; head < this.pool_heads; head++) {
+      of[head].set(weights.subarray(head * this.tokens, (head + 1) * this.tokens));
+    }
+    this.fillMean(this.layers);
+    this.known[this.layers] = true;
+  }
+
+  fillMean(level) {
+    const of = this.weights[level];
+    const heads = this.headsOf(level);
+    const mean = of[this.mean].fill(0);
+    for (let head = 0; head < heads; head++) {
+      const weights = of[head];
+      for (let i = 0; i < this.tokens; i++) mean[i] += weights[i] / heads;
+    }
   }
 
   // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
@@ -61,49 +111,82 @@ class AttentionData {
   }
 
   attendLayer(layer, token, direction) {
-    const mean = this.weights[layer][this.heads].fill(0);
     for (let head = 0; head < this.heads; head++) {
       const weights = this.weights[layer][head];
       if (!this.isLive(layer)) this.copyRow(layer, head, weights);
-      else if (direction === "from") this.row(this.slot.get(layer), head, token, weights);
-      else this.column(this.slot.get(layer), head, token, weights);
-      for (let i = 0; i < this.tokens; i++) mean[i] += weights[i] / this.heads;
+      else this.attendHead(layer, this.slot.get(layer) * this.heads + head, token, direction, weights);
     }
+    this.fillMean(layer);
+  }
+
+  // `at` is the place of the head among all that are held
+  attendHead(layer, at, token, direction, out) {
+    const look = direction === "from" ? this.row : this.column;
+    look.call(this, at, token, 0, out);
+    if (!this.signed) return;
+    const { second, tokens } = this;
+    const lambda = 1 - this.row_sums[layer];
+    look.call(this, at, token, 1, second);
+    for (let i = 0; i < tokens; i++) out[i] -= lambda * second[i];
   }
 
   // softmax over the keys of one query
-  row(slot, head, query, out) {
-    const { k, tokens, channels } = this;
-    const start = (slot * this.heads + head) * tokens;
-    const q = this.scaled(this.q, start + query);
+  row(at, query, half, out) {
+    const { tokens } = this;
+    this.products(this.q, this.k, at, query, half, out);
+    if (this.bias.length) this.addBias(at, query, "from", out);
     let largest = -Infinity;
-    for (let i = 0, at = start * channels; i < tokens; i++) {
-      let sum = 0;
-      for (let c = 0; c < channels; c++) sum += q[c] * k[at++];
-      out[i] = sum;
-      if (sum > largest) largest = sum;
-    }
+    for (let i = 0; i < tokens; i++) if (out[i] > largest) largest = out[i];
     let total = 0;
     for (let i = 0; i < tokens; i++) total += out[i] = Math.exp(out[i] - largest);
     for (let i = 0; i < tokens; i++) out[i] /= total;
   }
 
   // the weight that every query gives to one key; each query's own softmax sum comes with the payload
-  column(slot, head, key, out) {
-    const { q, logsum, tokens, channels } = this;
-    const start = (slot * this.heads + head) * tokens;
-    const k = this.scaled(this.k, start + key);
-    for (let i = 0, at = start * channels; i < tokens; i++) {
+  column(at, key, half, out) {
+    const { logsum, tokens } = this;
+    this.products(this.k, this.q, at, key, half, out);
+    if (this.bias.length) this.addBias(at, key, "to", out);
+    const start = (at * this.softmaxes + half) * tokens;
+    for (let i = 0; i < tokens; i++) out[i] = Math.exp(out[i] - logsum[start + i]);
+  }
+
+  // scaled products of one token's vector with those of all tokens, in one softmax's channels
+  products(one, all, at, token, half, out) {
+    const { tokens, channels, scale } = this;
+    const width = channels / this.softmaxes;
+    const first = at * tokens * channels + half * width;
+    const vector = one.slice(first + token * channels, first + token * channels + width);
+    for (let c = 0; c < width; c++) vector[c] *= scale;
+    for (let i = 0, start = first; i < tokens; i++, start += channels) {
       let sum = 0;
-      for (let c = 0; c < channels; c++) sum += k[c] * q[at++];
-      out[i] = Math.exp(sum - logsum[start + i]);
+      for (let c = 0; c < width; c++) sum += vector[c] * all[start + c];
+      out[i] = sum;
     }
   }
 
-  scaled(vectors, token) {
-    const vector = vectors.slice(token * this.channels, (token + 1) * this.channels);
-    for (let c = 0; c < this.channels; c++) vector[c] *= this.scale;
-    return vector;
+  // Relative positions: the table has a number for each distance from key to query, row by row, then three for the
+  // class token: as query, as key, and for itself (vitviz.positions.relative_index).
+  addBias(at, token, direction, out) {
+    const { bias, tokens, grid: [rows, columns] } = this;
+    const wide = 2 * columns - 1;
+    const distances = wide * (2 * rows - 1);
+    const start = at * (distances + 3);
+    const [asQuery, asKey, itself] = [0, 1, 2].map((i) => bias[start + distances + i]);
+    if (token === 0) {
+      const same = direction === "from" ? asQuery : asKey;
+      for (let i = 1; i < tokens; i++) out[i] += same;
+      out[0] += itself;
+      return;
+    }
+    out[0] += direction === "from" ? asKey : asQuery;
+    const [row, column] = this.place(token);
+    const step = direction === "from" ? -1 : 1; // other tokens further on are keys before the query, or queries after it
+    const nowhere = start + (rows - 1) * wide + columns - 1; // the distance of a patch to itself
+    for (let r = 0, i = 1; r < rows; r++) {
+      let entry = nowhere + step * ((r - row) * wide - column);
+      for (let c = 0; c < columns; c++, entry += step) out[i++] += bias[entry];
+    }
   }
 
   copyRow(layer, head, out) {
@@ -111,16 +194,9 @@ class AttentionData {
     out.set(this.rows.subarray(start, start + this.tokens));
   }
 
+  // where weights have signs, the strongest is the largest in size
   strongestPatch(weights) {
-    let best = this.prefix;
-    for (let i = best + 1; i < this.tokens; i++) if (weights[i] > weights[best]) best = i;
-    return best;
-  }
-
-  words(token) {
-    if (token < this.prefix) return this.prefix_names[token];
-    const [row, column] = this.place(token);
-    return `patch (${row + 1}, ${column + 1})`;
+    return strongest(weights, this.prefix, this.tokens);
   }
 
   place(token) {
@@ -133,6 +209,16 @@ class AttentionData {
     const [rows, columns] = this.grid;
     return this.class_token ? 0 : this.prefix + Math.floor(rows / 2) * columns + Math.floor(columns / 2);
   }
+}
+
+function strongest(weights, start, end) {
+  let best = start;
+  for (let i = start + 1; i < end; i++) if (Math.abs(weights[i]) > Math.abs(weights[best])) best = i;
+  return best;
+}
+
+function range(count) {
+  return Array.from({ length: count }, (_, i) => i);
 }
 
 function entropyBits(weights) {

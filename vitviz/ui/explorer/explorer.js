@@ -40,30 +40,35 @@ class Explorer {
     if (before?.key === header.key) return;
     this.data = new AttentionData(bytes, header);
     this.painter = new Painter(this.data);
-    const sameGrid = !before || String(before.grid) === String(header.grid);
-    this.view = this.fitted(this.view ?? header.view, sameGrid); // another image keeps the visitor's own view
+    const places = ({ grid, prefix_names: names }) => `${grid} ${names.length}`; // as vitviz.view.places
+    const sameGrid = !before || places(before) === places(header);
+    const pins = sameGrid ? this.data.tokens : Math.min(before.prefix, this.data.prefix); // tokens that are what they were
+    this.view = this.fitted(this.view ?? header.view, pins); // another image keeps the visitor's own view
     this.controlsDrawn = null;
     if (before?.picture_id !== header.picture_id || !sameGrid) {
       this.hovered = null;
       this.buildStage();
     }
-    const shape = ({ layers, heads, prefix_marks: marks }) => `${layers} ${heads} ${marks}`;
+    const shape = ({ layers, heads, pool_heads: pool, prefix_marks: marks }) => `${layers} ${heads} ${pool} ${marks}`;
     if (!before || shape(before) !== shape(header)) { // else the buttons stay, and with them the keyboard's focus
       this.buildPrefix();
       this.buildOverview();
     }
+    this.buildWords();
     this.draw();
   }
 
   // the same rules as vitviz.view.View.fitted and let_go
-  fitted(view, sameGrid) {
-    const { layers, heads, tokens, prefix } = this.data;
+  fitted(view, pins) {
+    const { layers, levels, colours } = this.data;
     const within = (value, count) => value !== null && value >= 0 && value < count;
+    const layer = within(view.layer, levels) ? view.layer : layers - 1;
     return {
       ...view,
-      layer: within(view.layer, layers) ? view.layer : layers - 1,
-      head: within(view.head, heads) ? view.head : null,
-      query: within(view.query, sameGrid ? tokens : prefix) ? view.query : null,
+      layer,
+      head: within(view.head, this.data.headsOf(layer)) ? view.head : null,
+      query: within(view.query, pins) ? view.query : null,
+      scale: view.scale in colours ? view.scale : "share",
     };
   }
 
@@ -85,17 +90,33 @@ class Explorer {
   }
 
   buildOverview() {
-    const { ref, data: { layers, heads } } = this;
-    this.root.style.setProperty("--layers", layers);
-    this.root.style.setProperty("--heads", heads + 1);
-    const headName = (head) => (head === heads ? "mean" : `${head + 1}`);
+    const { ref, root, data } = this;
+    const { levels, mean } = data;
+    root.style.setProperty("--layers", levels);
+    root.style.setProperty("--heads", mean + 1);
+    root.classList.toggle("has-pool", data.pool_heads > 0);
     ref.heads.replaceChildren(element("span", { textContent: "head" }),
-      ...range(heads + 1).map((head) => element("span", { textContent: headName(head) })));
-    ref.layers.replaceChildren(...range(layers).map((layer) => element("span", { textContent: `L${layer + 1}` })));
-    ref.buttons.replaceChildren(...range(layers).flatMap((layer) => range(heads + 1).map((head) => {
-      const name = head === heads ? `Layer ${layer + 1}, mean of the heads` : `Layer ${layer + 1}, head ${head + 1}`;
-      return element("button", { type: "button", title: name, tabIndex: -1 }, { layer, head, "aria-label": name });
+      ...range(mean + 1).map((head) => element("span", { textContent: head === mean ? "mean" : `${head + 1}` })));
+    ref.layers.replaceChildren(...range(levels).map((level) => element("span", { textContent: levelMark(data, level) })));
+    ref.buttons.replaceChildren(...range(levels).flatMap((level) => data.columnsOf(level).map((column) => {
+      const name = headWords(data, level, column === mean ? null : column);
+      const button = element("button", { type: "button", title: name, tabIndex: -1 },
+        { layer: level, head: column, "aria-label": name });
+      button.style.gridArea = `${level + 1} / ${column + 1}`; // a level may have fewer heads than there are columns
+      return button;
     })));
+  }
+
+  // what is said of the whole model, and which scales mean something for it
+  buildWords() {
+    const { ref, root, data } = this;
+    ref.note.textContent = noteWords(data);
+    ref.note.hidden = !ref.note.textContent;
+    ref.about.textContent = aboutWords(data);
+    ref.about.hidden = !ref.about.textContent;
+    for (const option of ref.scale.options) option.hidden = option.disabled = !(option.value in data.colours);
+    ref.scale.querySelector("[value=raw]").textContent = data.signed ? "weight, −1 to 1" : "weight, 0 to 1";
+    root.classList.toggle("signed", data.signed);
   }
 
   // ------------------------------------------------------------------ drawing
@@ -105,7 +126,7 @@ class Explorer {
   }
 
   get headColumn() {
-    return this.view.head ?? this.data.heads;
+    return this.view.head ?? this.data.mean;
   }
 
   // at most one drawing a frame, however fast the pointer is
@@ -121,7 +142,7 @@ class Explorer {
     const { data, painter, ref, view } = this;
     data.attend(this.token, view.direction, view.query ?? data.home());
     const weights = this.weights();
-    painter.overlay(ref.heat, weights, view.scale);
+    painter.overlay(ref.heat, weights, view.scale, data.reads(view.layer));
     painter.overview(ref.overview, view.scale);
     this.drawMarks(weights);
     this.drawWords(weights);
@@ -146,7 +167,7 @@ class Explorer {
     this.place(ref.key, top);
     this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
     Object.assign(root.dataset, {
-      query: token, layer: view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
+      query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
     });
   }
@@ -163,45 +184,9 @@ class Explorer {
 
   drawWords(weights) {
     const { data, ref, view, token } = this;
-    const head = view.head === null ? "mean of the heads" : `head ${view.head + 1}`;
-    const about = `Layer ${view.layer + 1}, ${head}, ${data.words(token)}`;
-    if (!weights) {
-      ref.status.textContent = `${about}: fetching this layer …`;
-      [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = ["", "", ""];
-      return;
-    }
-    const top = data.strongestPatch(weights);
-    const strongest = view.direction === "from"
-      ? `strongest on ${data.words(top)}, ${percent(weights[top])}`
-      : `${data.words(top)} looks at it most, ${percent(weights[top])}`;
-    const first = weights.indexOf(Math.max(...weights.subarray(0, data.prefix)));
-    const more = first >= 0 && first < data.prefix && weights[first] > weights[top]
-      ? ` (${data.prefix_marks[first]} has more: ${percent(weights[first])})` : "";
-    ref.status.textContent = `${about}: ${strongest}${more}`;
-    [ref.low.textContent, ref.high.textContent] = this.ends(weights[top]);
-    ref.facts.textContent = view.direction === "from" ? this.rowFacts(weights) : this.columnFacts(weights);
-  }
-
-  ends(largest) {
-    const times = 2 ** this.data.uniform_range;
-    return { share: ["0", percent(largest)], raw: ["0", "100 %"], uniform: [`≤ 1/${times} ×`, `≥ ${times} ×`] }[this.view.scale];
-  }
-
-  rowFacts(weights) {
-    const { prefix, tokens, prefix_marks: marks } = this.data;
-    const shares = marks.map((mark, token) => `${percent(weights[token])} to ${mark}`);
-    const toPrefix = shares.length > 2
-      ? [`${percent(sumOf(weights, 0, prefix))} to ${marks[0]} and the other ${prefix - 1} before the patches`]
-      : shares;
-    const entropy = `entropy ${entropyBits(weights).toFixed(1)} of ${Math.log2(tokens).toFixed(1)} bit`;
-    return [...toPrefix, entropy].join(" · ");
-  }
-
-  columnFacts(weights) {
-    const { prefix, tokens, prefix_marks: marks } = this.data;
-    const given = marks.slice(0, 2).map((mark, token) => `${mark} gives it ${percent(weights[token])}`);
-    const times = (sumOf(weights, 0, tokens)).toFixed(2);
-    return [...given.slice(0, prefix), `receives ${times} × its even share`].join(" · ");
+    ref.status.textContent = statusWords(data, view, token, weights);
+    const said = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
+    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = said;
   }
 
   drawControls() {
@@ -225,10 +210,9 @@ class Explorer {
       button.tabIndex = chosen ? 0 : -1; // one stop for the tab key; arrows move within
     }
     root.classList.toggle("pinned", view.query !== null);
+    root.classList.toggle("pooled", data.isPool(view.layer));
     // while the pointer moves, the words change too often to be read aloud
     ref.status.setAttribute("aria-live", this.hovered === null ? "polite" : "off");
-    ref.note.hidden = data.held.length === data.layers;
-    ref.note.textContent = "At this size the framed layer follows the pointer; the other layers show the pinned token.";
   }
 
   // ------------------------------------------------------------------ what the visitor does
@@ -285,7 +269,7 @@ class Explorer {
   }
 
   choose(layer, headColumn) {
-    this.change({ layer, head: headColumn === this.data.heads ? null : headColumn });
+    this.change({ layer, head: headColumn === this.data.mean ? null : headColumn });
   }
 
   change(changes, wait = 0) {
@@ -299,22 +283,25 @@ class Explorer {
     const typed = event.key.length === 1 && event.getModifierState("AltGraph"); // how [ and ] are typed on many keyboards
     if (!typed && (event.ctrlKey || event.metaKey || event.altKey)) return;
     if (event.target.matches("select, input")) return;
-    const { data: { layers, heads }, view, headColumn } = this;
+    const { data, view } = this;
     const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
     const turn = (value, step, count) => (value + step + count) % count;
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     const inOverview = event.target.parentElement === this.ref.buttons;
-    const chooseAnd = (layer, head) => {
-      this.view = { ...this.view, layer, head: head === heads ? null : head };
-      this.change({}, held);
-      if (inOverview) this.ref.buttons.children[layer * (heads + 1) + head].focus();
+    const choose = (layer, head) => {
+      this.change({ layer, head: head < data.headsOf(layer) ? head : null }, held);
+      const column = this.headColumn;
+      if (inOverview) this.ref.buttons.querySelector(`[data-layer="${layer}"][data-head="${column}"]`).focus();
     };
+    const heads = data.headsOf(view.layer);
+    const otherLayer = (by) => choose(turn(view.layer, by, data.levels), view.head ?? data.mean);
+    const otherHead = (by) => choose(view.layer, turn(view.head ?? heads, by, heads + 1));
     if (event.key === "Escape") this.ref.help.open ? (this.ref.help.open = false) : this.pin(null);
-    else if (event.key === "[") chooseAnd(turn(view.layer, -1, layers), headColumn);
-    else if (event.key === "]") chooseAnd(turn(view.layer, 1, layers), headColumn);
-    else if (event.key === ",") chooseAnd(view.layer, turn(headColumn, -1, heads + 1));
-    else if (event.key === ".") chooseAnd(view.layer, turn(headColumn, 1, heads + 1));
-    else if (step && inOverview) chooseAnd(turn(view.layer, step[0], layers), turn(headColumn, step[1], heads + 1));
+    else if (event.key === "[") otherLayer(-1);
+    else if (event.key === "]") otherLayer(1);
+    else if (event.key === ",") otherHead(-1);
+    else if (event.key === ".") otherHead(1);
+    else if (step && inOverview) step[0] ? otherLayer(step[0]) : otherHead(step[1]);
     else if (step && event.target.dataset.direction) this.otherDirection();
     else if (step && event.target === this.ref.stage) this.movePatch(step, held);
     else if ((event.key === "Enter" || event.key === " ") && event.target === this.ref.stage) this.pin(this.token);
@@ -352,8 +339,6 @@ class Explorer {
     setTimeout(() => { link.textContent = "Copy link"; }, 2000);
   }
 }
-
-const range = (count) => Array.from({ length: count }, (_, i) => i);
 
 function element(tag, properties, attributes = {}) {
   const node = Object.assign(document.createElement(tag), properties);

@@ -3,6 +3,7 @@
 function percent(share) {
   const value = 100 * share;
   if (value === 0) return "0 %";
+  if (value < 0) return value <= -1e-4 ? `−${percent(-share)}` : "> −0.0001 %";
   if (value < 1e-4) return "< 0.0001 %";
   const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
   return `${value.toFixed(decimals)} %`;
@@ -14,50 +15,54 @@ class Painter {
     this.tables = Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, packed(text)]));
   }
 
-  // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row
-  map(weights, scale, out, start, stride) {
-    const { prefix, tokens, grid: [rows, columns] } = this.data;
+  // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row; `reads`: how many tokens a
+  // row of weights is spread over
+  map(weights, scale, reads, out, start, stride) {
+    const { data } = this;
+    const { prefix, grid: [rows, columns] } = data;
     const table = this.tables[scale];
-    const range = this.data.uniform_range;
+    const span = 2 * data.uniform_range;
     let factor = 1;
     if (scale === "share") {
-      let largest = 0;
-      for (let i = prefix; i < tokens; i++) if (weights[i] > largest) largest = weights[i];
+      const largest = Math.abs(weights[data.strongestPatch(weights)]);
       factor = largest > 0 ? 1 / largest : 0;
     }
+    if (data.signed) factor /= 2; // from -1 to 1, with 0 in the middle
+    const zero = data.signed ? 0.5 : 0;
     for (let row = 0, i = prefix; row < rows; row++) {
       for (let column = 0, at = start + row * stride; column < columns; column++, i++) {
         const tone = scale === "uniform"
-          ? Math.log2(weights[i] * tokens) / (2 * range) + 0.5
-          : weights[i] * factor;
+          ? Math.log2(weights[i] * reads) / span + 0.5
+          : weights[i] * factor + zero;
         out[at++] = table[tone <= 0 ? 0 : tone >= 1 ? 255 : Math.round(tone * 255)];
       }
     }
   }
 
   // no weights, no overlay
-  overlay(canvas, weights, scale) {
+  overlay(canvas, weights, scale, reads) {
     const [rows, columns] = this.data.grid;
     const image = pixelsOf(canvas, columns, rows);
-    if (weights) this.map(weights, scale, image.packed, 0, columns);
+    if (weights) this.map(weights, scale, reads, image.packed, 0, columns);
     else image.packed.fill(0);
     image.put();
   }
 
-  // all layers (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
+  // all levels (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
   overview(canvas, scale) {
-    const { grid: [rows, columns], layers, heads, weights, known } = this.data;
+    const { data } = this;
+    const { grid: [rows, columns], levels, mean, weights, known } = data;
     const gap = Math.max(1, Math.round(Math.max(rows, columns) / 12));
-    const stride = (heads + 1) * (columns + gap);
-    const image = pixelsOf(canvas, stride, layers * (rows + gap));
-    for (let layer = 0; layer < layers; layer++) {
-      if (!known[layer]) {
-        image.packed.fill(0, layer * (rows + gap) * stride, (layer + 1) * (rows + gap) * stride);
+    const stride = (mean + 1) * (columns + gap);
+    const image = pixelsOf(canvas, stride, levels * (rows + gap));
+    for (let level = 0; level < levels; level++) {
+      if (!known[level]) {
+        image.packed.fill(0, level * (rows + gap) * stride, (level + 1) * (rows + gap) * stride);
         continue;
       }
-      for (let head = 0; head <= heads; head++) {
-        const start = (layer * (rows + gap) + (gap >> 1)) * stride + head * (columns + gap) + (gap >> 1);
-        this.map(weights[layer][head], scale, image.packed, start, stride);
+      for (const column of data.columnsOf(level)) {
+        const start = (level * (rows + gap) + (gap >> 1)) * stride + column * (columns + gap) + (gap >> 1);
+        this.map(weights[level][column], scale, data.reads(level), image.packed, start, stride);
       }
     }
     image.put();

@@ -1,9 +1,15 @@
 """What the explorer in the browser gets: one JSON header, then raw sections.
 
-    u32 header length | header | q float16 | k float16 | logsum float32 | rows float16 | JPEG
+    u32 header length | header | q float16 | k float16 | logsum float32 | bias float32
+    | rows float16 | pool float32 | JPEG
+
+What only some models have is empty for the others: `bias` (relative positions: a small table for each head, in which
+the browser finds the number for a query and a key) and `pool` (the weights of an attention pooling, ready made, for its
+query never changes). Differential attention has two log-sums for each query, one for each softmax.
 
 The softmax does not change when every key of a head is shifted by the same vector. Keys are therefore centred before
-they become float16, which makes the largest error of a weight some ten times smaller (9e-3 to 9e-4 at 224 px).
+they become float16, which makes the largest error of a weight some ten times smaller (9e-3 to 9e-4 at 224 px). A bias
+changes nothing about that; nor do two softmaxes, each of which has channels of its own.
 """
 
 from __future__ import annotations
@@ -20,8 +26,9 @@ from PIL import Image
 
 from ...attention import log_sums, received_weights
 from ...colour import UNIFORM_RANGE, colour_map
+from ...config import POOL
 from ...trace import Trace
-from ...view import SCALES, View
+from ...view import Scale, View, has_pool, readout_words, scales
 
 LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
 
@@ -34,34 +41,51 @@ class Vectors:
         layers: which layers, in order.
         q: their queries, float16 [layer, head, token, channel].
         k: their keys, centred, of the same shape.
-        logsum: float32 [layer, head, token]: log of the sum over the keys of exp(score) for each query, with the
-            vectors as sent; with it one column of weights needs no other.
+        logsum: float32 [layer, head, token], or [layer, head, 2, token] of differential attention: log of the sum over
+            the keys of exp(score) for each query, with the vectors as sent; with it one column of weights needs no
+            other.
+        bias: float32 [layer, head, entry]: the tables of relative positions for this grid, in the order of
+            `vitviz.positions.relative_index`; empty if the model has none.
     """
 
     layers: tuple[int, ...]
     q: bytes
     k: bytes
     logsum: bytes
+    bias: bytes
 
 
 def fits_at_once(trace: Trace) -> bool:
-    """Whether the queries, keys and log-sums of all layers can be sent at once."""
-    return trace.layers * (4 * trace.queries(0).size + 4 * trace.heads * trace.token_count) <= LARGEST
+    """Whether the queries, keys, log-sums and biases of all layers can be sent at once."""
+    config, (rows, columns) = trace.config, trace.grid
+    sums = trace.token_count * (2 if config.differential else 1)
+    distances = (2 * rows - 1) * (2 * columns - 1) + 3 if config.relative_positions else 0
+    return 4 * trace.layers * (trace.queries(0).size + trace.heads * (sums + distances)) <= LARGEST
 
 
 def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
-    """Queries, centred keys and log-sums of some layers."""
-    q, k, logsum = [], [], []
+    """Queries, centred keys, log-sums and biases of some layers; the pooling has none, and is left out."""
+    layers = tuple(layer for layer in layers if layer < trace.layers)
+    q, k, logsum, bias = [], [], [], []
     for layer in layers:
+        attn = trace.model.blocks[layer].attn
         queries = torch.from_numpy(np.array(trace.queries(layer)))
         keys = torch.from_numpy(np.array(trace.keys(layer)))
         keys -= keys.mean(dim=1, keepdim=True)
         queries, keys = queries.half(), keys.half()
-        scores = queries.float() @ keys.float().mT * trace.config.scale  # as the browser finds them, rounding and all
+        with torch.no_grad():  # the scores as the browser finds them, rounding and all
+            scores = attn.score(queries.float(), keys.float(), attn.bias(trace.grid))
         q.append(queries.numpy().tobytes())
         k.append(keys.numpy().tobytes())
         logsum.append(scores.logsumexp(dim=-1).numpy().tobytes())
-    return Vectors(layers, b"".join(q), b"".join(k), b"".join(logsum))
+        if trace.config.relative_positions:
+            bias.append(_bias_table(trace, layer).tobytes())
+    return Vectors(layers, b"".join(q), b"".join(k), b"".join(logsum), b"".join(bias))
+
+
+def _bias_table(trace: Trace, layer: int) -> np.ndarray:
+    """A number for each distance, float32 [head, entry]."""
+    return trace.model.blocks[layer].attn.relative.for_grid(trace.grid).numpy(force=True).T.astype(np.float32, "C")
 
 
 def payload(
@@ -78,6 +102,8 @@ def payload(
         sums: `vitviz.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are not sent.
     """
     rows = b"" if len(sent.layers) == trace.layers else pinned_rows(trace, view, sums).tobytes()
+    pool = trace.attention(POOL)[:, 0].tobytes() if has_pool(trace) else b""
+    config, signed = trace.config, trace.config.differential
     header = {
         "view": asdict(view),
         "rows_of": {"token": view.token(trace), "direction": view.direction},
@@ -85,17 +111,26 @@ def payload(
         "image_name": image_name,
         "layers": trace.layers,
         "heads": trace.heads,
+        "pool_heads": config.pool_heads if has_pool(trace) else 0,
+        "pool_reads": View(trace.layers).reads(trace),
         "grid": trace.grid,
-        "channels": trace.config.head_width,
-        "scale": trace.config.scale,
-        "class_token": trace.config.class_token,
-        "prefix_names": trace.config.prefix_names,
+        "channels": config.head_width,
+        "scale": config.scale,
+        "row_sums": [trace.row_sum(layer) for layer in range(trace.layers)] if signed else None,
+        "class_token": config.class_token,
+        "prefix_names": config.prefix_names,
         "prefix_marks": prefix_marks(trace),
+        "readout": readout_words(config),
         "held": sent.layers,
         "uniform_range": UNIFORM_RANGE,
-        "colours": {scale: base64.b64encode(colour_map(scale).tobytes()).decode() for scale in SCALES},
+        "colours": {scale: _colours(scale, signed) for scale in scales(trace)},
     }
-    return _packed(header, {"q": sent.q, "k": sent.k, "logsum": sent.logsum, "rows": rows, "picture": picture})
+    vectors_sent = {"q": sent.q, "k": sent.k, "logsum": sent.logsum, "bias": sent.bias}
+    return _packed(header, vectors_sent | {"rows": rows, "pool": pool, "picture": picture})
+
+
+def _colours(scale: Scale, signed: bool) -> str:
+    return base64.b64encode(colour_map(scale, signed).tobytes()).decode()
 
 
 def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:
@@ -110,9 +145,9 @@ def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.
 
 
 def prefix_marks(trace: Trace) -> list[str]:
-    """Short names of the prefix tokens: CLS, R1, R2, ..."""
-    marks = [f"R{i + 1}" for i in range(trace.config.registers)]
-    return ["CLS", *marks] if trace.config.class_token else marks
+    """Short names of the prefix tokens: CLS, DIST, R1, R2, ..."""
+    short = {"class token": "CLS", "distillation token": "DIST"}
+    return [short.get(name) or name.replace("register ", "R") for name in trace.config.prefix_names]
 
 
 def as_jpeg(picture: Image.Image) -> bytes:

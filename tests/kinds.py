@@ -1,0 +1,36 @@
+"""Small random models whose attention is of a kind that the shipped one does not have, and traces of noise."""
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+import vitviz
+
+PLAIN = vitviz.ViTConfig(
+    image_size=(32, 48), patch=8, width=24, depth=3, heads=3, head_width=8, mlp_width=48, classes=5
+)
+POOL = {"pooling": "attention", "pool_mlp_width": 48}
+CONFIGS = {
+    "pooled": replace(PLAIN, class_token=False, pool_heads=4, **POOL),  # more heads than the blocks have
+    "pooled with prefix": replace(PLAIN, registers=2, pool_heads=2, **POOL),  # fewer; prefix tokens are not read
+    "pooled of all": replace(PLAIN, registers=1, pool_heads=3, pool_prefix=True, **POOL),
+    "differential": replace(PLAIN, differential=True),
+    "relative": replace(PLAIN, relative_positions=True),
+    "mean": replace(PLAIN, class_token=False, pooling="mean"),
+    "mean with registers": replace(PLAIN, class_token=False, registers=2, pooling="mean"),
+    "distilled": replace(PLAIN, registers=1, pooling="distilled"),
+}
+POOLED = [kind for kind, config in CONFIGS.items() if config.pooling == "attention"]
+
+
+@cache
+def trace_of(kind: str, grid: tuple[int, int] = (4, 6)) -> vitviz.Trace:
+    """What a model of this kind makes of noise."""
+    random = torch.Generator().manual_seed(3)
+    model = vitviz.VisionTransformer(CONFIGS[kind], kind)
+    for name, parameter in model.named_parameters():
+        parameter.data = torch.randn(parameter.shape, generator=random) / 2
+        if name.endswith(".attn.lam"):
+            parameter.data = torch.tensor(0.57) + 0.1 * parameter.data
+    return model.requires_grad_(False).trace(torch.randn(3, 8 * grid[0], 8 * grid[1], generator=random))

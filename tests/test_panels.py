@@ -1,0 +1,51 @@
+"""vitviz.ui.panels: the charts below the explorer, for every kind of attention."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from .kinds import CONFIGS, trace_of
+
+
+def page(kind, layer, head, direction):
+    from tests.kinds import trace_of
+    from vitviz.attention import head_statistics
+    from vitviz.ui import panels
+    from vitviz.view import View
+
+    trace = trace_of(kind)
+    panels.of_view(trace, View(layer, head, None, direction))
+    panels.of_model(trace, View(layer, head), head_statistics(trace))
+
+
+def run(kind, layer, head=1, direction="from"):
+    app = AppTest.from_function(page, args=(kind, layer, head, direction)).run(timeout=60)
+    assert not app.exception
+    return [block.value for block in app.markdown], len(app.get("plotly_chart"))
+
+
+@pytest.mark.parametrize("direction", ["from", "to"])
+@pytest.mark.parametrize("head", [1, None])
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_every_kind_has_its_panels(kind, head, direction):
+    said, charts = run(kind, 1, head, direction)
+    assert len(said) == 4
+    assert charts == (3 if kind == "differential" else 4)
+    assert ("red lines" in said[1]) == bool(trace_of(kind).prefix)
+
+
+@pytest.mark.parametrize("direction", ["from", "to"])
+def test_a_pooling_has_one_row_and_no_matrix(direction):
+    said, charts = run("pooled", 3, 3, direction)
+    assert charts == 3
+    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, where it looks with its own query")
+    assert " tokens get half of it; " in said[0]
+    assert said[1].startswith("**No matrix: Pooling, head 4**")
+
+
+def test_signed_weights_are_explained():
+    said, _ = run("differential", 1)
+    assert "counted without signs" in said[0]
+    assert "each row sums to 1 − λ = " in said[1]
+    assert "Red is positive, blue negative" in said[1]
+    assert "whatever their sign" in said[2]
+    assert "entropy, which only weights that are all positive have" in said[3]

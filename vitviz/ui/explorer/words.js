@@ -1,0 +1,105 @@
+// What is said: names, the status line, the legend, and what is particular about a model. Everything counts from 1.
+
+const times = (data) => 2 ** data.uniform_range;
+
+function tokenWords(data, token) {
+  if (token < data.prefix) return data.prefix_names[token];
+  const [row, column] = data.place(token);
+  return `patch (${row + 1}, ${column + 1})`;
+}
+
+function levelMark(data, level) {
+  return data.isPool(level) ? "pool" : `L${level + 1}`;
+}
+
+function headWords(data, level, head) {
+  const place = data.isPool(level) ? "Pooling" : `Layer ${level + 1}`;
+  return `${place}, ${head === null ? "mean of the heads" : `head ${head + 1}`}`;
+}
+
+// ------------------------------------------------------------------ the status line
+
+function statusWords(data, view, token, weights) {
+  const head = headWords(data, view.layer, view.head);
+  const about = data.isPool(view.layer) ? head : `${head}, ${tokenWords(data, token)}`;
+  return weights ? `${about}: ${strongestWords(data, view, weights)}` : `${about}: fetching this layer …`;
+}
+
+function strongestWords(data, view, weights) {
+  const top = data.strongestPatch(weights);
+  const [patch, share] = [tokenWords(data, top), percent(weights[top])];
+  const said = view.direction === "from" || data.isPool(view.layer) ? `strongest on ${patch}, ${share}`
+    : data.signed ? `strongest from ${patch}, ${share}`
+    : `${patch} looks at it most, ${share}`;
+  const first = strongest(weights, 0, data.prefix);
+  const isMore = data.prefix > 0 && Math.abs(weights[first]) > Math.abs(weights[top]);
+  return isMore ? `${said} (${data.prefix_marks[first]} has more: ${percent(weights[first])})` : said;
+}
+
+// ------------------------------------------------------------------ the legend
+
+// the two ends of the colour bar
+function endWords(data, scale, weights) {
+  if (scale === "uniform") return [`≤ 1/${times(data)} ×`, `≥ ${times(data)} ×`];
+  const high = scale === "raw" ? "100 %" : percent(Math.abs(weights[data.strongestPatch(weights)]));
+  return [data.signed ? `−${high}` : "0", high];
+}
+
+function factWords(data, view, weights) {
+  const facts = data.isPool(view.layer) ? poolFacts : view.direction === "from" ? rowFacts : columnFacts;
+  return facts(data, view, weights).join(" · ");
+}
+
+function rowFacts(data, view, weights) {
+  return [...prefixFacts(data, weights), data.signed ? rowSumFact(data, view.layer) : entropyFact(weights, data.tokens)];
+}
+
+function columnFacts(data, view, weights) {
+  const given = data.prefix_marks.slice(0, 2).map((mark, token) => `${mark} gives it ${percent(weights[token])}`);
+  const received = sumOf(weights, 0, data.tokens);
+  return data.signed
+    ? [...given, `receives ${percent(received)} in all`, rowSumFact(data, view.layer)]
+    : [...given, `receives ${received.toFixed(2)} × its even share`];
+}
+
+function poolFacts(data, view, weights) {
+  const read = data.pool_reads === data.tokens ? prefixFacts(data, weights) : ["reads the patches only"];
+  return ["asks with its own query, whatever is pinned", ...(data.prefix ? read : []), entropyFact(weights, data.pool_reads)];
+}
+
+function prefixFacts(data, weights) {
+  const { prefix, prefix_marks: marks } = data;
+  if (prefix <= 2) return marks.map((mark, token) => `${percent(weights[token])} to ${mark}`);
+  return [`${percent(sumOf(weights, 0, prefix))} to ${marks[0]} and the other ${prefix - 1} before the patches`];
+}
+
+// weights that may be negative are no distribution and have no entropy
+function rowSumFact(data, layer) {
+  return `rows sum to 1 − λ = ${data.row_sums[layer].toFixed(2).replace("-", "−")}`;
+}
+
+function entropyFact(weights, tokens) {
+  return `entropy ${entropyBits(weights).toFixed(1)} of ${Math.log2(tokens).toFixed(1)} bit`;
+}
+
+// ------------------------------------------------------------------ the model
+
+// below the small maps
+function noteWords(data) {
+  const oneLayer = "At this size the framed layer follows the pointer; the other layers show the pinned token.";
+  return [data.readout, data.held.length < data.layers ? oneLayer : ""].filter(Boolean).join(" ");
+}
+
+// in the help
+function aboutWords(data) {
+  return [
+    data.pool_heads
+      ? "Pool, the lowest row, is how this model reads its output from the tokens: with one learned query, the same for "
+        + "every image. Its maps do not change with the patch that you point at." : "",
+    data.signed
+      ? "This model takes one attention away from another, so weights may be negative: red is positive, blue negative, "
+        + "and 0 the light middle. The strongest is the largest in size, whatever its sign. Share of strongest: each map "
+        + "from minus to plus the size of its own strongest patch. Weight: all maps from −1 to 1." : "",
+    data.prefix_marks.includes("DIST") ? "DIST is the distillation token, which learned from another model." : "",
+  ].filter(Boolean).join(" ");
+}
