@@ -7,7 +7,7 @@ import streamlit as st
 
 from ..errors import VitvizError
 from ..trace import Trace
-from ..view import View
+from ..view import View, places
 from . import link, state
 from .catalogue import catalogue_if_open
 from .sidebar import sidebar
@@ -74,9 +74,9 @@ def current_view(trace: Trace) -> View:
     if "view" not in state:
         state.view, state.notices = link.read_view(state.link, trace)
         show_notices()
-    elif state.grid != trace.grid:
-        state.view = state.view.let_go(trace)
-    state.view, state.grid = state.view.fitted(trace), trace.grid
+    elif state.places != places(trace):  # the same number would be another token
+        state.view = state.view.let_go(trace, state.places[0])
+    state.view, state.places = state.view.fitted(trace), places(trace)
     return state.view
 
 

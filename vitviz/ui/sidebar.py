@@ -57,7 +57,7 @@ def choose_model() -> None:
     summary = models.about(current).summary or None
     left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
     left.selectbox("Model", options, key="model", format_func=models.title, help=summary, on_change=state.try_model)
-    right.button("", key="more_models", on_click=open_catalogue, help="More models", icon=":material/apps:")
+    right.button(":material/apps:", key="more_models", on_click=open_catalogue, help="More models")
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
