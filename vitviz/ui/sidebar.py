@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ..images import FITS
+from ..view import readout_words
 from . import models, state
 from .catalogue import open_catalogue
 from .gallery import gallery
@@ -107,11 +108,13 @@ def image_words() -> None:
 
 
 def token_words(about: models.About) -> None:
-    """How many tokens follow from the choice."""
+    """How many tokens follow from the choice, and which of them the model's output comes from."""
     rows, columns = state.prepared(state.choice()).geometry.grid
     names = about.config.prefix_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
+    if readout_words(about.config):
+        st.caption(readout_words(about.config))
 
 
 def _take_photo() -> None:
