@@ -8,10 +8,13 @@ from scripts.app_server import launched_browser, running_app
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
 VIEW = "explore?image=cat&layer=10&head=3&query=6-6"
+DIGIT = "explore?model=digits&image=digit-4&layer=6&head=2"
+LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 PICTURES = {
-    "explore-light.png": ({"width": 1366, "height": 768}, "light"),
-    "explore-dark.png": ({"width": 1366, "height": 768}, "dark"),
-    "explore-phone.png": ({"width": 390, "height": 844}, "light"),
+    "explore-light.png": (VIEW, "patch (6, 6)", LAPTOP, "light"),
+    "explore-dark.png": (VIEW, "patch (6, 6)", LAPTOP, "dark"),
+    "explore-phone.png": (VIEW, "patch (6, 6)", PHONE, "light"),
+    "digits-light.png": (DIGIT, "Layer 6, head 2", LAPTOP, "light"),
 }
 
 
@@ -19,10 +22,10 @@ def main() -> None:
     """Open one view in each size and theme, and save what a visitor sees."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with running_app() as url, launched_browser() as browser:
-        for name, (viewport, theme) in PICTURES.items():
+        for name, (view, words, viewport, theme) in PICTURES.items():
             page = browser.new_page(viewport=viewport, color_scheme=theme)
-            page.goto(f"{url}/{VIEW}")
-            expect(page.get_by_test_id("explorer-status")).to_contain_text("patch (6, 6)", timeout=60_000)
+            page.goto(f"{url}/{view}")
+            expect(page.get_by_test_id("explorer-status")).to_contain_text(words, timeout=60_000)
             expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=60_000)
             page.screenshot(path=FOLDER / name)
             page.close()

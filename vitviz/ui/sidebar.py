@@ -18,6 +18,7 @@ FIT_WORDS = {
     "pad": "Pad",
     "native": "Native",
 }
+MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
 
 
@@ -53,12 +54,25 @@ def choose_model() -> None:
     """The models that can be used at once, and a way to all others."""
     current = state.choice().model
     ready = models.ready()
-    options = ready if current in ready else [*ready, current]
+    options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
-    summary = models.about(current).summary or None
-    left, right = st.columns([5, 1], vertical_alignment="bottom", gap="small")
-    left.selectbox("Model", options, key="model", format_func=models.title, help=summary, on_change=state.try_model)
-    right.button(":material/apps:", key="more_models", on_click=open_catalogue, help="More models")
+    words = {MORE: "More models …"}
+    st.selectbox(
+        "Model",
+        options,
+        key="model",
+        format_func=lambda name: words.get(name) or models.title(name),
+        help=models.about(current).summary or None,
+        on_change=_take_model,
+    )
+
+
+def _take_model() -> None:
+    if st.session_state.model == MORE:
+        st.session_state.pop("model")
+        open_catalogue()
+    else:
+        state.try_model()
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
