@@ -11,13 +11,14 @@ from vitviz.trace import Trace
 from vitviz.ui import link, models, panels, shell, state
 from vitviz.ui.explorer import explorer
 from vitviz.ui.prediction import prediction_bars
+from vitviz.ui.words import plain_errors
 from vitviz.view import View
 
 KEY = "explorer"
 
 
 @st.fragment
-@shell.plain_errors()
+@plain_errors()
 def look(choice: state.Choice) -> None:
     """The explorer and what belongs to its view; a pin runs only this again."""
     with st.empty():  # spinners come and go here, and move nothing below
@@ -74,7 +75,7 @@ def predict(choice: state.Choice) -> None:
     with st.empty():
         trace = state.trace(choice)
     if trace.model.tells_classes:
-        prediction_bars(predictions(trace))
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
 
 
 shell.enter("pages/explore.py")

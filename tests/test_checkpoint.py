@@ -696,3 +696,35 @@ def test_what_is_read_is_not_kept_open_by_gradients(original, tmp_path):
     torch.save({key: torch.nn.Parameter(value) for key, value in original.state_dict().items()}, tmp_path / "a.pth")
     weights = read_checkpoint(tmp_path / "a.pth").weights
     assert not any(value.requires_grad for value in weights.values())
+
+
+@pytest.mark.parametrize(
+    ("problem", "meaning"),
+    [
+        ("multi_label_classification", "independent"),
+        ("regression", "values"),
+        ("single_label_classification", "classes"),
+        (None, "classes"),
+        (7, "classes"),
+    ],
+)
+def test_what_the_outputs_of_a_training_run_mean(problem, meaning, tmp_path):
+    saved(tmp_path / "model.safetensors", hugging_face.random_weights())
+    (tmp_path / "config.json").write_text(json.dumps({"problem_type": problem, "num_attention_heads": 3}))
+    ours = vitviz.load(tmp_path)
+    assert ours.meaning == meaning
+    assert ours.tells_classes == (meaning != "values")
+
+
+def test_class_names_make_an_embedding_a_classifier(tmp_path):
+    theirs = timm.create_model("vit_base_patch32_clip_quickgelu_224", depth=1, num_classes=512)
+    names = [f"thing {i}" for i in range(512)]
+    path = saved(tmp_path / "best.pth", theirs.state_dict())
+    with pytest.raises(ModelError):
+        vitviz.load(path, arch="vit_base_patch32_clip_quickgelu_224", classes=names)  # another depth
+    whole = timm.create_model("vit_base_patch32_clip_quickgelu_224", num_classes=512)
+    path = saved(tmp_path / "whole.pth", whole.state_dict())
+    assert not vitviz.load(path, arch="vit_base_patch32_clip_quickgelu_224").tells_classes
+    named = vitviz.load(path, arch="vit_base_patch32_clip_quickgelu_224", classes=names)
+    assert named.tells_classes
+    assert named.labels[511] == "thing 511"

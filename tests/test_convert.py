@@ -128,6 +128,20 @@ def test_name_and_preprocessing_are_carried_over():
     assert (homemade.name, homemade.preprocessing) == ("VisionTransformer", Preprocessing())
 
 
+def test_what_training_puts_around_a_model_is_taken_off():
+    theirs = tiny()
+    pixels = torch.ones(1, 3, 32, 32)
+    for wrapped in (torch.compile(theirs), nn.DataParallel(theirs), torch.compile(nn.DataParallel(theirs))):
+        assert torch.allclose(vitviz.from_timm(wrapped)(pixels), theirs(pixels), atol=1e-5)
+
+
+def test_a_model_in_memory_has_only_the_class_names_that_it_spells_out():
+    theirs = timm.create_model("vit_tiny_patch16_224", img_size=32)
+    assert vitviz.from_timm(theirs).labels == (), "nobody knows what it was trained for"
+    theirs.pretrained_cfg |= {"label_names": [f"n{i}" for i in range(1000)]}
+    assert vitviz.from_timm(theirs).labels[999] == "n999"
+
+
 # --- The original is left alone --------------------------------------------------------------------------------------
 
 

@@ -75,3 +75,20 @@ def test_without_a_folder_nothing_is_on_offer(value, folder, monkeypatch):
     assert zoo.checkpoints() == ()
     with pytest.raises(ModelError, match=r"No checkpoint 'best\.pth' is on offer here"):
         zoo.load_offered("best.pth")
+
+
+def test_what_a_training_run_leaves_beside_its_weights_is_not_on_offer(folder):
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state_0.pth", "training_args.bin", "pytorch_model.bin"):
+        (folder / "run7" / name).write_bytes(b"x")
+    assert zoo.checkpoints() == ("best.pth", "inside.pth", "run7/last.pth", "run7/pytorch_model.bin")
+
+
+def test_a_file_that_has_changed_is_read_again(folder):
+    before = zoo.shared("best.pth")
+    assert zoo.shared("best.pth") is before
+    assert zoo.is_loaded(before)
+    weights = {key: value + 1 for key, value in torch.load(folder / "best.pth", weights_only=True).items()}
+    torch.save({"state_dict": weights}, folder / "best.pth")  # another size, so that a coarse clock is no excuse
+    after = zoo.shared("best.pth")
+    assert torch.allclose(after.head.bias, before.head.bias + 1)
+    assert zoo.loaded() == ("best.pth", "best.pth")

@@ -1,5 +1,8 @@
 """Choosing a model in the app: what is here, what needs a download, what a server offers, and what goes wrong."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
@@ -154,3 +157,72 @@ def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
 )
 def test_sizes_that_make_sense(image_size, patch, expected):
     assert models.sizes(vitviz.ViTConfig(image_size=image_size, patch=patch)) == expected
+
+
+def shares(app):
+    """What the bars show."""
+    return [element.proto.body for element in app.get("html") if "data-probability" in element.proto.body]
+
+
+def test_a_checkpoint_that_was_written_again_shows_its_new_numbers(offered):
+    before = shares(explore(model="best.pth"))
+    weights = torch.load(offered / "best.pth", weights_only=True)
+    weights["head.bias"] += torch.tensor([3.0, 0.0])
+    torch.save({"state_dict": weights}, offered / "best.pth")
+    after = shares(explore(model="best.pth"))
+    assert before != after
+
+
+def test_a_checkpoint_that_is_gone_leaves_the_visitor_with_a_model(offered):
+    app = explore(model="best.pth")
+    (offered / "best.pth").unlink()
+    app.run()
+    assert not app.exception
+    assert "best.pth is no longer here" in app.error[0].value.replace("\\", "")
+    assert query(app)["model"] == "dinov2-small"
+    assert not app.run().error, "said once"
+
+
+def test_no_trace_of_a_dropped_model_stays(offered, monkeypatch):
+    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 1))
+    explore(model="best.pth")
+    model = weakref.ref(zoo.shared("best.pth"))
+    explore(image="cat")
+    gc.collect()
+    assert model() is None
+
+
+def test_a_download_that_is_too_large_for_this_server(monkeypatch):
+    monkeypatch.setenv("VITVIZ_MAX_DOWNLOAD_GB", "0.1")
+    app = explore()
+    open_catalogue(app)
+    assert app.button(key="use_vit_small_patch14_dinov2.lvd142m").label == "Download 88 MB"
+    large = app.button(key="use_vit_base_patch14_dinov2.lvd142m")
+    assert (large.label, large.disabled) == ("346 MB: too large here", True)
+    monkeypatch.setenv("VITVIZ_MAX_DOWNLOAD_GB", "much")
+    open_catalogue(app)
+    assert not app.exception
+    assert "set it to a number of gigabytes" in app.error[0].value.replace("\\", "")
+
+
+def test_a_pinned_patch_is_let_go_when_its_number_becomes_a_register(offered):
+    torch.manual_seed(0)
+    for registers in (0, 4):
+        model = TimmViT(
+            img_size=64, patch_size=16, embed_dim=192, depth=2, num_heads=3, num_classes=2, reg_tokens=registers
+        )
+        torch.save(model.state_dict(), offered / f"reg{registers}.pth")
+    app = explore(model="reg0.pth", query="1-3", layer="1", head="1")
+    assert query(app)["query"] == "1-3"
+    app.selectbox(key="model").select("reg4.pth").run()
+    assert "query" not in query(app)
+    assert "class token" in texts(app)
+
+
+def test_weights_that_are_not_numbers_are_said(offered):
+    weights = torch.load(offered / "best.pth", weights_only=True)
+    weights["head.bias"] += float("nan")
+    torch.save(weights, offered / "nan.pth")
+    app = explore(model="nan.pth")
+    assert not app.exception
+    assert "returns numbers that are not finite" in app.error[0].value

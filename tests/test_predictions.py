@@ -13,9 +13,9 @@ from vitviz.predictions import Prediction, predictions
 from .conftest import SMALL
 
 
-def said(logits, labels=(), **more):
+def said(logits, labels=(), meaning="classes"):
     """A trace whose model gave these logits."""
-    model = SimpleNamespace(name="m", labels=labels, tells_classes=True, **more)
+    model = SimpleNamespace(name="m", labels=labels, tells_classes=True, meaning=meaning)
     return SimpleNamespace(model=model, output=np.array(logits, dtype=np.float32))
 
 
@@ -40,9 +40,23 @@ def test_the_numbers_are_torchs(small, small_trace):
     assert sum(one.probability for one in predictions(small_trace)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("config", "embeds"), [(replace(SMALL, classes=0), False), (SMALL, True)])
-def test_a_model_without_classes_predicts_none(config, embeds):
-    model = VisionTransformer(config, "mute", embeds=embeds)
+@pytest.mark.parametrize(
+    ("config", "meaning"), [(replace(SMALL, classes=0), "classes"), (SMALL, "embedding"), (SMALL, "values")]
+)
+def test_a_model_without_classes_predicts_none(config, meaning):
+    model = VisionTransformer(config, "mute", meaning=meaning)
     assert not model.tells_classes
     with pytest.raises(ModelError, match="'mute' has no classes to predict"):
         predictions(model.trace(torch.zeros(3, 32, 48)))
+
+
+def test_classes_that_are_questions_of_their_own():
+    found = predictions(said([0.0, np.log(3), -1e4], meaning="independent"))
+    assert [(one.index, one.probability) for one in found] == [(1, pytest.approx(0.75)), (0, 0.5), (2, 0.0)]
+    assert predictions(said([np.log(4)]))[0].probability == pytest.approx(0.8), "a single class is yes or no"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_no_prediction(value):
+    with pytest.raises(ModelError, match="'m' returns numbers that are not finite"):
+        predictions(said([0.0, value]))

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 import vitviz
 from vitviz import ModelError, zoo
 from vitviz.convert import build
-from vitviz.convert.labels import labels_of
+from vitviz.convert.labels import imagenet_labels, labels_of
 from vitviz.convert.preprocessing import from_timm_config
 from vitviz.images import Preprocessing, normalise, prepare, read_image
 from vitviz.zoo import shipped
@@ -213,7 +213,7 @@ def test_nobody_has_published_weights_of_some_architectures():
     ("count", "index", "name"),
     [
         (1000, 281, "tabby"),
-        (1000, 134, "crane"),
+        (1000, 134, "crane: large long-necked wading bird of marshes and plains in many parts of the world"),  # not 517
         (1000, 638, "maillot"),
         (1000, 639, "maillot, tank suit"),
         (11821, 2, "person"),
@@ -313,3 +313,26 @@ def test_wrong_weights_are_refused_by_name(changes, message):
 def test_weights_of_another_model_are_refused():
     with pytest.raises(ModelError, match=r"blocks\.2\..* is not expected.* and 9 more\."):
         build(replace(SMALL, depth=2), weights(), name="mine", preprocessing=Preprocessing())
+
+
+@pytest.mark.parametrize("count", [1000, 11221, 11821, 21841, 21843])
+def test_no_two_classes_have_the_same_name(count):
+    assert len(set(imagenet_labels(count))) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "without"),
+    [
+        ("siglip 2", "vit_base_patch16_siglip_224.v2_webli", ".webli"),
+        ("dino 8", "vit_small_patch8_224.dino", "patch16"),
+    ],
+)
+def test_a_number_is_found_where_it_stands_alone(text, first, without):
+    found = zoo.search(text)
+    assert found[0] == first
+    assert not any(without in name for name in found)
+
+
+def test_a_name_that_no_file_can_have_is_unknown():
+    with pytest.raises(ModelError, match="There is no model"):
+        vitviz.load("a" * 300)

@@ -9,6 +9,7 @@ Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
 Mlp = Literal["plain", "gated"]
 Norm = Literal["layer", "rms"]
 BlockKind = Literal["pre", "post", "parallel"]
+Meaning = Literal["classes", "independent", "embedding", "values"]  # what a model's outputs are
 Pooling = Literal["token", "mean", "token+mean", "attention", "distilled"]
 
 
@@ -101,7 +102,7 @@ class ViTConfig:
             "token": "the class token",
             "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",
             "token+mean": "the class token and the mean of the patches",
-            "attention": "its own attention (pool)",
+            "attention": "what its own attention finds (see the row “pool”)",
             "distilled": "the mean of class and distillation token",
         }[self.pooling]
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ViTConfig
+from .config import Meaning, ViTConfig
 from .errors import ModelError
 from .hooks import HookPoint
 from .images import Preprocessing
@@ -38,7 +38,8 @@ class VisionTransformer(nn.Module):
         name: what it is called on screen and in files.
         preprocessing: how pixels become its input.
         labels: what its classes are called, one name a class; empty if that is not known.
-        embeds: whether its outputs are an embedding that it shares with texts (CLIP), and no classes.
+        meaning: what its outputs are: scores of classes of which one is right, or of classes each on its own; an
+            embedding that it shares with texts (CLIP); or values of something else.
         stem: the convolutional network before the projection, for a configuration that has one.
 
     Raises:
@@ -51,7 +52,7 @@ class VisionTransformer(nn.Module):
         name: str = "vit",
         preprocessing: Preprocessing | None = None,
         labels: tuple[str, ...] = (),
-        embeds: bool = False,
+        meaning: Meaning = "classes",
         stem: nn.Module | None = None,
     ):
         super().__init__()
@@ -60,7 +61,7 @@ class VisionTransformer(nn.Module):
         self.name = name
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = labels
-        self.embeds = embeds
+        self.meaning = meaning
         tokens = config.prefix + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
@@ -106,7 +107,7 @@ class VisionTransformer(nn.Module):
     @property
     def tells_classes(self) -> bool:
         """Whether its outputs are scores of classes."""
-        return self.config.classes > 0 and not self.embeds
+        return self.config.classes > 0 and self.meaning in ("classes", "independent")
 
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""
@@ -246,9 +247,9 @@ class Attention(nn.Module):
         z = self.head_norm(self.z(z)).transpose(1, 2).flatten(2)  # batch token (head channel)
         return self.proj(self.norm(z))
 
-    def bias(self, grid: Grid) -> Tensor | None:
+    def bias(self, grid: Grid, queries: slice = slice(None), keys: slice = slice(None)) -> Tensor | None:
         """What is added to the scores besides the products, [head, query, key]."""
-        return None if self.relative is None else self.relative(grid)
+        return None if self.relative is None else self.relative(grid, queries, keys)
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Scaled products of queries and keys [..., head, token, channel]: scores [..., head, query, key]."""

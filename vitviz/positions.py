@@ -1,5 +1,7 @@
 """How a token knows where its patch is: learned vectors, rotations, or a bias for every distance."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -86,9 +88,9 @@ class RelativeBias(nn.Module):
         self.trained = config.grid
         self.table = nn.Parameter(torch.zeros(_distances(config.grid) + 3, config.heads))
 
-    def forward(self, grid: Grid) -> Tensor:
-        """The bias of every query and key, [head, token, token]."""
-        return self.for_grid(grid)[relative_index(grid)].permute(2, 0, 1)
+    def forward(self, grid: Grid, queries: slice = slice(None), keys: slice = slice(None)) -> Tensor:
+        """The bias of queries and keys, of all of them if not said otherwise: [head, query, key]."""
+        return self.for_grid(grid)[relative_index(grid)[queries, keys]].permute(2, 0, 1)
 
     def for_grid(self, grid: Grid) -> Tensor:
         """The table for a grid, [(2 rows - 1) (2 columns - 1) + 3, head].
@@ -99,21 +101,18 @@ class RelativeBias(nn.Module):
         if grid == self.trained:
             return self.table
         known = _distances(self.trained)
-        table = self.table[:known].reshape(2 * self.trained[0] - 1, 2 * self.trained[1] - 1, -1).numpy(force=True)
-        for axis in (0, 1):
-            wanted = np.arange(-(grid[axis] - 1), grid[axis])
-            known_at = _spread(table.shape[axis] // 2, grid[axis] - 1)
-            table = np.apply_along_axis(_interpolated, axis, table, wanted, known_at)
-        table = torch.from_numpy(table.astype(np.float32)).flatten(0, 1)
-        return torch.cat([table.to(self.table), self.table[known:]])
+        down, across = (_interpolation(old, new) for old, new in zip(self.trained, grid, strict=True))
+        table = self.table[:known].unflatten(0, (down.shape[1], across.shape[1]))  # row column head
+        table = torch.einsum("ir,jc,rch->ijh", down.to(table), across.to(table), table).flatten(0, 1)
+        return torch.cat([table, self.table[known:]])
 
 
-def _interpolated(values: np.ndarray, wanted: np.ndarray, known_at: np.ndarray) -> np.ndarray:
-    return np.interp(wanted, known_at, values)
-
-
+@lru_cache(maxsize=64)
 def relative_index(grid: Grid) -> Tensor:
-    """Which row of the table belongs to each query and key, int64 [token, token]; the class token is token 0."""
+    """Which row of the table belongs to each query and key, int64 [token, token]; the class token is token 0.
+
+    Shared by all who ask for the same grid: not to be changed.
+    """
     rows, columns = grid
     places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
     down, across = (places[:, None] - places[None]).unbind(-1)
@@ -122,6 +121,14 @@ def relative_index(grid: Grid) -> Tensor:
     distances = _distances(grid)
     index[0], index[:, 0], index[0, 0] = distances, distances + 1, distances + 2
     return index
+
+
+@lru_cache(maxsize=64)
+def _interpolation(trained: int, wanted: int) -> Tensor:
+    """The matrix that interpolates along one side of a table: [2 wanted - 1, 2 trained - 1]."""
+    known_at = _spread(trained - 1, wanted - 1)
+    distances = np.arange(1 - wanted, wanted)
+    return torch.from_numpy(np.stack([np.interp(distances, known_at, one) for one in np.eye(len(known_at))], axis=1))
 
 
 def _distances(grid: Grid) -> int:

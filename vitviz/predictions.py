@@ -17,7 +17,7 @@ class Prediction:
     Attributes:
         index: which output of the model, from 0.
         label: what the class is called; `"class 281"` if nobody knows.
-        probability: from 0 to 1; those of all classes sum to 1.
+        probability: from 0 to 1; those of all classes sum to 1, unless each class is a question of its own.
     """
 
     index: int
@@ -26,20 +26,36 @@ class Prediction:
 
 
 def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
-    """The most likely classes, the most likely first: the softmax of the logits.
+    """The most likely classes, the most likely first.
+
+    That is the softmax of the logits; or the sigmoid of each of them, where every class is a question of its own or
+    there is only one.
 
     Args:
         trace: what a model with classes made of an image.
         count: how many classes to give at most.
 
     Raises:
-        ModelError: if the model has no classes.
+        ModelError: if the model has no classes, or its output is not finite.
     """
     model = trace.model
     if not model.tells_classes:
         raise ModelError(f"{model.name!r} has no classes to predict; choose a model with a classifier.")
     logits = trace.output.astype(np.float64)
-    likely = np.exp(logits - logits.max())
-    likely /= likely.sum()
+    if not np.isfinite(logits).all():
+        raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
+    likely = _each(logits) if model.meaning == "independent" or len(logits) == 1 else _one_of_all(logits)
     best = np.argsort(-likely, kind="stable")[:count]
     return tuple(Prediction(int(i), model.labels[i] if model.labels else f"class {i}", float(likely[i])) for i in best)
+
+
+def _one_of_all(logits: np.ndarray) -> np.ndarray:
+    """Softmax."""
+    likely = np.exp(logits - logits.max())
+    return likely / likely.sum()
+
+
+def _each(logits: np.ndarray) -> np.ndarray:
+    """Sigmoid, without overflow."""
+    small = np.exp(-np.abs(logits))
+    return np.where(logits >= 0, 1, small) / (1 + small)

@@ -108,7 +108,8 @@ class Trace:
             query: the token that looks; None for all of them. With a query no matrix is built.
 
         Returns:
-            float32 [head, query, key], less the axes that were chosen. Every row is between 0 and 1 and sums to 1.
+            float32 [head, query, key], less the axes that were chosen. But for differential attention, weights are
+            between 0 and 1 and every row sums to 1.
 
         Raises:
             IndexError: if an index is out of range.
@@ -225,8 +226,8 @@ class Trace:
     def _scores(self, layer: int, heads: slice, queries: slice, keys: slice) -> Tensor:
         attn = self.model.blocks[layer].attn
         q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]
-        bias = attn.bias(self.grid)
-        return attn.score(q, k, None if bias is None else bias[heads, queries, keys])
+        bias = attn.bias(self.grid, queries, keys)
+        return attn.score(q, k, None if bias is None else bias[heads])
 
     def _pool_attention(self) -> np.ndarray:
         if self._pool_keys is None:

@@ -63,14 +63,17 @@ def test_a_drawn_digit_is_recognised_and_the_numbers_are_the_librarys(explore, d
 def test_undo_and_clear(explore):
     page = explore("model=digits&image=digit-3")
     draw(page.page, DIGITS["4"])
-    expect(page.page.locator("[data-ref=photo]")).to_have_attribute("alt", "drawing")
+    photo = page.page.locator("[data-ref=photo]")
+    expect(photo).to_have_attribute("alt", "drawing")
     first = page.page.get_by_test_id("prediction").get_by_role("listitem").first
     expect(first).to_have_attribute("data-class", "4")
+    expect(page.page.get_by_test_id("stSidebar")).to_contain_text(f"4, {percent(shown(page.page)[0][1])}")
     before = shown(page.page)
     page.page.locator("canvas.upper-canvas").hover()
     page.page.get_by_role("button", name="Undo").click()
     expect(first).not_to_have_attribute("data-probability", f"{before[0][1]:.9f}")
     page.page.get_by_role("button", name="Reset").click()
+    expect(photo).not_to_have_attribute("alt", "drawing")  # an empty pad and a drawing would contradict each other
     page.at_rest()
     assert not page.page.get_by_test_id("stMain").get_by_test_id("stAlert").count()
 

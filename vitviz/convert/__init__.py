@@ -9,11 +9,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..config import ViTConfig
+from ..config import Meaning, ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
-from .labels import is_embedding, labels_of
+from .labels import is_embedding, own_labels
 from .preprocessing import from_timm_config
 from .shape import config_of
 from .stem import stem_of
@@ -35,6 +35,7 @@ def from_timm(model: nn.Module) -> VisionTransformer:
     Raises:
         ModelError: if the model has a part that cannot be represented exactly; the message names it.
     """
+    model = _unwrapped(model)
     config = config_of(model)
     with torch.no_grad():
         try:
@@ -47,10 +48,19 @@ def from_timm(model: nn.Module) -> VisionTransformer:
         weights,
         name=name_of(model),
         preprocessing=preprocessing_of(model),
-        labels=labels_of_model(model),
-        embeds=is_embedding(_pretrained(model), model.num_classes),
+        labels=own_labels(_pretrained(model), model.num_classes),
+        meaning="embedding" if is_embedding(_pretrained(model), model.num_classes) else "classes",
         stem=stem_of(model) if config.stem else None,
     )
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside what torch.compile and data-parallel training put around it."""
+    for name in ("_orig_mod", "module"):
+        inner = getattr(model, name, None)
+        if isinstance(inner, nn.Module) and type(model).__module__.startswith("torch."):
+            return _unwrapped(inner)
+    return model
 
 
 def build(
@@ -60,7 +70,7 @@ def build(
     name: str,
     preprocessing: Preprocessing,
     labels: tuple[str, ...] = (),
-    embeds: bool = False,
+    meaning: Meaning = "classes",
     stem: nn.Module | None = None,
 ) -> VisionTransformer:
     """Make a model of these weights, which it keeps without copying.
@@ -69,7 +79,7 @@ def build(
         ModelError: if a key is missing or left over, or a shape differs from the configuration's.
     """
     with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-        model = VisionTransformer(config, name, preprocessing, labels, embeds, stem)
+        model = VisionTransformer(config, name, preprocessing, labels, meaning, stem)
     problem = mismatch(model, weights)
     if problem:
         raise ModelError(f"These are not the weights of {name!r}: {problem}.")
@@ -99,12 +109,6 @@ def preprocessing_of(model: nn.Module) -> Preprocessing:
     """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it has none."""
     pretrained = _pretrained(model)
     return from_timm_config(pretrained) if pretrained else Preprocessing()
-
-
-def labels_of_model(model: nn.Module) -> tuple[str, ...]:
-    """What a timm model's classes are called; () if its classifier is not the one of its pretrained configuration."""
-    pretrained = _pretrained(model)
-    return labels_of(pretrained) if pretrained.get("num_classes") == model.num_classes else ()
 
 
 def _pretrained(model: nn.Module) -> dict:

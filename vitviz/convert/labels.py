@@ -15,6 +15,11 @@ def is_embedding(pretrained: Mapping[str, Any], outputs: int) -> bool:
     return own and outputs in _EMBEDDING_WIDTHS and not labels_of(pretrained)
 
 
+def own_labels(pretrained: Mapping[str, Any], outputs: int) -> tuple[str, ...]:
+    """The class names that a pretrained configuration spells out for this many outputs; () if it does not."""
+    return labels_of(pretrained) if pretrained.get("label_names") and pretrained.get("num_classes") == outputs else ()
+
+
 def labels_of(pretrained: Mapping[str, Any]) -> tuple[str, ...]:
     """The class names of a timm model, from its pretrained configuration; () if nobody knows them.
 
@@ -38,7 +43,11 @@ def imagenet_labels(count: int) -> tuple[str, ...]:
     info = ImageNetInfo(subset)
     if info.num_classes() != count:
         return ()
-    return readable([info.index_to_description(i) for i in range(count)])
+    names = readable([info.index_to_description(i) for i in range(count)])
+    same = Counter(names)  # the crane that flies and the one that lifts
+    return tuple(
+        name if same[name] == 1 else info.index_to_description(i, detailed=True) for i, name in enumerate(names)
+    )
 
 
 def readable(descriptions: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from .. import zoo
 from ..errors import ModelError
 from ..model import VisionTransformer
 from . import models, state
-from .words import literally
+from .words import literally, plain_errors
 
 FOUND_AT_MOST = 10
 
@@ -37,35 +37,47 @@ def catalogue_if_open() -> None:
 
 @st.dialog("Models", width="large", on_dismiss=close_catalogue)
 def _catalogue() -> None:
-    text = st.text_input(
-        "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
-    )
-    if text:
-        with st.spinner("Searching …"):
-            names = zoo.search(text, FOUND_AT_MOST)
-            for name in names:
-                zoo.facts(name)
-        st.caption(
-            f"The first {len(names)}; more words find fewer." if len(names) == FOUND_AT_MOST else f"{len(names)} found."
+    with plain_errors():
+        text = st.text_input(
+            "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
         )
-    else:
-        names = (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED)
-    for name in names:
-        _row(name)
+        for name in _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED):
+            _row(name)
+
+
+def _found(text: str) -> tuple[str, ...]:
+    with st.spinner("Searching …"):
+        names = zoo.search(text, limit=1000)
+        for name in names[:FOUND_AT_MOST]:
+            zoo.facts(name)  # made while the spinner turns, and kept
+    shown = f"; these are the first {FOUND_AT_MOST}, more words find fewer" if len(names) > FOUND_AT_MOST else ""
+    st.caption(f"{len(names)} found{shown}.")
+    return names[:FOUND_AT_MOST]
 
 
 def _row(name: str) -> None:
     """One model: what it is, and a button to use or to download it."""
-    on_disk, used = models.is_ready(name), name == state.choice().model
+    used = name == state.choice().model
     with st.container(border=True):
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(f"**{literally(models.title(name))}**  \n{literally(models.summary(name))}")
-        left.caption(literally(models.facts(name)))
-        words = "In use" if used else "Use" if on_disk else f"Download {models.size_of_download(name)}"
-        right.button(words, key=f"use_{name}", disabled=used, width="stretch", on_click=_want, args=(name,))
+        if models.facts(name):
+            left.caption(literally(models.facts(name)))
+        words, possible = ("In use", False) if used else _offer(name)
+        right.button(words, key=f"use_{name}", disabled=not possible, width="stretch", on_click=_want, args=(name,))
         if st.session_state.get("wanted_model") == name:
             st.session_state.wanted_model = None
-            _use(name)
+            if possible:
+                _use(name)
+
+
+def _offer(name: str) -> tuple[str, bool]:
+    """What can be done with a model, in words, and whether it is allowed here."""
+    if models.is_ready(name):
+        return "Use", True
+    size = zoo.facts(name).download_bytes
+    allowed = size <= models.largest_download()
+    return f"Download {models.megabytes(size)}" if allowed else f"{models.megabytes(size)}: too large here", allowed
 
 
 def _want(name: str) -> None:
@@ -86,7 +98,7 @@ def _use(name: str) -> None:
 
 def _fetched(name: str) -> VisionTransformer:
     """The model, while a bar shows how much of it is here."""
-    here, bar = [0, 0], st.progress(0.0, text="Loading …")
+    here, bar = [0, 0], st.empty()
 
     def progress(done: int, total: int) -> None:
         here[:] = done, total
@@ -94,9 +106,8 @@ def _fetched(name: str) -> VisionTransformer:
     job = _downloads.submit(zoo.shared, name, progress)
     while not job.done():
         done, total = here
-        if total:
-            words = f"{models.megabytes(done)} of {models.megabytes(total)}"
-            bar.progress(min(1.0, done / total), text=words)
+        words = f"{models.megabytes(done)} of {models.megabytes(total)}" if total else "Loading …"
+        bar.progress(min(1.0, done / total) if total else 0.0, text=words)  # also lets a click elsewhere end this wait
         time.sleep(0.1)
     bar.empty()
     return job.result()

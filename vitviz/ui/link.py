@@ -82,7 +82,7 @@ def _read(read: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[
 
 def _model(text: str) -> str:
     if not models.is_ready(text):  # a link causes no download
-        raise ValueError(_listed([*models.ready(), "a model of timm that is on this server's disk"]))
+        raise ValueError(_listed([*SHIPPED, "another one that is on this server's disk"]))
     try:
         return models.about(text).name
     except ModelError as error:

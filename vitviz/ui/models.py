@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .. import zoo
 from ..config import ViTConfig
@@ -36,11 +38,16 @@ class About:
 
 
 def about(name: str) -> About:
-    """What the app knows of a model. All but a shipped one is loaded for that.
+    """What the app knows of a model. All but a shipped one is loaded for that, once.
 
     Raises:
         ModelError: if it cannot be loaded.
     """
+    return _about(name, zoo.version(name))
+
+
+@lru_cache(maxsize=64)
+def _about(name: str, version: str) -> About:
     if name in zoo.SHIPPED:
         entry = zoo.SHIPPED[name]
         return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
@@ -57,7 +64,7 @@ def title(name: str) -> str:
 def summary(name: str) -> str:
     """One line on a model; empty if nobody has written one."""
     entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
-    return entry.summary if entry else "A checkpoint on this server." if name in zoo.checkpoints() else ""
+    return entry.summary if entry else "A checkpoint on this server." if zoo.is_offered(name) else ""
 
 
 def ready() -> list[str]:
@@ -68,7 +75,7 @@ def ready() -> list[str]:
 def is_ready(name: str) -> bool:
     """Whether a model can be used without a download; False if there is no such model."""
     try:
-        return name in zoo.checkpoints() or zoo.is_on_disk(name)
+        return zoo.is_offered(name) or zoo.is_on_disk(name)
     except ModelError:
         return False
 
@@ -84,8 +91,8 @@ def sizes(config: ViTConfig) -> tuple[int, ...]:
 
 def facts(name: str) -> str:
     """A model's numbers in words, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
-    if name in zoo.checkpoints():
-        return name
+    if zoo.is_offered(name):
+        return ""
     entry = zoo.SHIPPED.get(name) or zoo.facts(name)
     height, width = entry.image_size
     parts = (
@@ -105,9 +112,17 @@ def _outputs(entry: zoo.ZooEntry | zoo.TimmEntry) -> str:
     return f"{entry.classes:,} classes" if entry.classes else "no classes"
 
 
-def size_of_download(name: str) -> str:
-    """About how much has to be downloaded, such as `"346 MB"`."""
-    return megabytes(zoo.facts(name).download_bytes)
+def largest_download() -> float:
+    """How many bytes a visitor may have downloaded at most: VITVIZ_MAX_DOWNLOAD_GB, or 2 gigabytes; 0 forbids all.
+
+    Raises:
+        ModelError: if it is not a number.
+    """
+    said = os.environ.get("VITVIZ_MAX_DOWNLOAD_GB", "2")
+    try:
+        return 1e9 * float(said)
+    except ValueError as error:
+        raise ModelError(f"VITVIZ_MAX_DOWNLOAD_GB is {said!r}; set it to a number of gigabytes.") from error
 
 
 def megabytes(count: int) -> str:

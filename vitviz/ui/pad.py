@@ -6,7 +6,10 @@ import logging
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
+from ..colour import percent
+from ..predictions import predictions
 from . import state
+from .words import literally
 
 SIDE = 240  # pixels; what the sidebar has room for
 PEN = 18
@@ -17,7 +20,6 @@ _log = logging.getLogger(__name__)
 
 def drawing_pad() -> None:
     """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
-    st.caption("Undo and clear appear here.")
     st_canvas(
         stroke_width=PEN,
         stroke_color="#000000",
@@ -28,13 +30,23 @@ def drawing_pad() -> None:
         key=KEY,
         on_change=_look_at_it,
     )
+    st.caption(_verdict() or "Draw here. Undo and clear appear above the square.")
+
+
+def _verdict() -> str:
+    """The likeliest class, for those whose sidebar hides the page."""
+    choice = state.choice()
+    if not state.is_drawn() or not state.trace(choice).model.tells_classes:
+        return ""
+    best = predictions(state.trace(choice), count=1)[0]
+    return f"**{literally(best.label)}**, {percent(best.probability)}"
 
 
 def _look_at_it() -> None:
-    """Take what is drawn for the image; an empty pad changes nothing."""
+    """Take what is drawn for the image."""
     try:
         drawing = st.session_state[KEY]["drawing"]
-        if drawing["raw"]["objects"]:
-            state.pick_drawing(base64.b64decode(drawing["data"].partition("base64,")[2], validate=True))
+        picture = base64.b64decode(drawing["data"].partition("base64,")[2], validate=True)
+        state.pick_drawing(picture if drawing["raw"]["objects"] else None)
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # the pad's script sends pictures; this is none
         _log.warning("Left out what a browser sent as a drawing: %s.", error)

@@ -9,15 +9,21 @@ from ..colour import ATTENTION, percent
 from ..predictions import Prediction
 
 
-def prediction_bars(found: Sequence[Prediction]) -> None:
-    """Draw predictions side by side, the likeliest first; on a phone one below the other."""
+def prediction_bars(found: Sequence[Prediction], *, one_of_all: bool) -> None:
+    """Draw predictions side by side, the likeliest first; on a phone one below the other.
+
+    Args:
+        found: the likeliest classes.
+        one_of_all: whether one class is right, so that the shares of all sum to 100 %; else each stands alone.
+    """
     rows = "".join(
         f'<li data-class="{escape(one.label)}" data-probability="{one.probability:.9f}" title="{escape(one.label)}">'
         f"<span>{escape(one.label)}</span><b>{percent(one.probability)}</b>"
         f'<i style="--share: {100 * one.probability:.2f}%"></i></li>'
         for one in found
     )
-    title = '<span class="title" id="prediction">Prediction</span>'
+    words = "Prediction" if one_of_all else "Prediction, each class on its own"
+    title = f'<span class="title" id="prediction">{words}</span>'
     bars = f'<ol data-testid="prediction" aria-labelledby="prediction">{rows}</ol>'
     st.html(f'{_STYLE}<div class="prediction">{title}{bars}</div>')
 

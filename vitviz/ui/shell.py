@@ -1,17 +1,15 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import streamlit as st
 
-from ..errors import VitvizError
 from ..trace import Trace
 from ..view import View, places
 from . import link, state
 from .catalogue import catalogue_if_open
 from .sidebar import sidebar
-from .words import literally
+from .words import literally, plain_errors
 
 
 def run(page: st.Page) -> None:
@@ -23,27 +21,16 @@ def run(page: st.Page) -> None:
         st.session_state.link = parameters  # the view in it can be read once there is a trace
         st.session_state.notices = notices
     st.html(_ROOM)
+    state.keep_to_a_model_that_is_here()
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
             sidebar()
             page.run()
-            catalogue_if_open()
+        catalogue_if_open()
     finally:
         st.session_state.surrounded = False
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Say what went wrong and what to do, where the library knows it; Streamlit logs anything else.
-
-    Also a decorator, for fragments: Streamlit handles their exceptions before the page sees them.
-    """
-    try:
-        yield
-    except VitvizError as error:
-        st.error(str(error))
 
 
 def enter(page: str) -> None:

@@ -117,7 +117,7 @@ def image_words() -> None:
     for note in state.prepared(choice).notes:
         st.caption(note)
     if not choice.picked.sample:
-        what = "drawing" if choice.picked.name == state.DRAWN else "photo"
+        what = "drawing" if state.is_drawn() else "photo"
         st.caption(f"Your {what} is kept in the server's memory only; a copied link opens without it.")
 
 

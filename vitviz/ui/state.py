@@ -57,9 +57,9 @@ class Choice:
     fit: str
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What identifies the trace of this choice."""
-        return self.picked.digest, self.model, self.size, self.fit
+    def key(self) -> tuple[str, str, str, int, str]:
+        """What identifies the trace of this choice; another one when a checkpoint's file has changed."""
+        return self.picked.digest, self.model, zoo.version(self.model), self.size, self.fit
 
 
 @cache
@@ -126,6 +126,16 @@ def use_model(name: str) -> None:
         pick_sample(_first_sample(name))
 
 
+def keep_to_a_model_that_is_here() -> None:
+    """Go back to the first model if the visitor's is gone, for example because its file was removed."""
+    name = choice().model
+    try:
+        models.about(name)
+    except ModelError as error:
+        use_model(next(iter(zoo.SHIPPED)))
+        st.session_state.model_problem = f"{name} is no longer here: {error}"
+
+
 def try_model() -> None:
     """Use the model that its box says; or say why not, and stay with the old one."""
     try:
@@ -141,9 +151,18 @@ def pick_sample(name: str) -> None:
     st.session_state.image_problem = None
 
 
-def pick_drawing(data: bytes) -> None:
-    """Look at what the visitor has drawn."""
-    pick_upload(DRAWN, data)
+def pick_drawing(data: bytes | None) -> None:
+    """Look at what the visitor has drawn; when all of it is wiped off, at a sample again."""
+    if data is not None:
+        pick_upload(DRAWN, data)
+    elif is_drawn():
+        pick_sample(_first_sample(choice().model))
+
+
+def is_drawn() -> bool:
+    """Whether the image is from the drawing pad."""
+    picked = st.session_state.picked
+    return picked.name == DRAWN and not picked.sample
 
 
 def pick_upload(name: str, data: bytes) -> bool:
@@ -173,17 +192,11 @@ def _first_sample(model: str) -> str:
 
 def model(name: str) -> VisionTransformer:
     """The model that all visitors share. At most VITVIZ_MAX_MODELS stay in memory, and the traces of those only."""
+    before = zoo.loaded()
     found = zoo.shared(name)
-    if not _traced().issubset(zoo.loaded()):
+    if not set(before).issubset(zoo.loaded()):
         _trace.clear()  # a trace keeps its model, and with it some hundred megabytes
-        _traced().clear()
     return found
-
-
-@st.cache_resource
-def _traced() -> set[str]:
-    """The models of which there are traces."""
-    return set()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the image …")  # up to 192 MB each
@@ -205,14 +218,16 @@ def _prepared(key: tuple, _choice: Choice) -> Prepared:
 
 def trace(choice: Choice) -> Trace:
     """The choice's forward pass."""
-    return _trace(choice.key, choice)
+    found = _trace(choice.key, choice)
+    if not zoo.is_loaded(found.model):  # dropped while this trace was made
+        _trace.clear()
+    return found
 
 
 @st.cache_resource(max_entries=6, show_spinner="Running the model …")  # up to 51 MB each
 def _trace(key: tuple, _choice: Choice) -> Trace:
     image = prepared(_choice)
     network = model(_choice.model)
-    _traced().add(_choice.model)
     with _one_at_a_time:
         return network.trace(image)
 

@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
@@ -15,7 +16,7 @@ from ..model import VisionTransformer
 from .checkpoint import FOLDER_FILES, SUFFIXES
 from .curated import CURATED, TimmEntry
 from .hub import Progress, can_reach_hub
-from .offered import checkpoints, load_offered
+from .offered import checkpoints, is_offered, load_offered, version
 from .pretrained import facts, load_pretrained, search, source_of
 from .restore import load_checkpoint
 from .shelf import ModelShelf, max_models
@@ -31,12 +32,15 @@ __all__ = [
     "can_reach_hub",
     "checkpoints",
     "facts",
+    "is_loaded",
+    "is_offered",
     "is_on_disk",
     "load",
     "load_offered",
     "loaded",
     "search",
     "shared",
+    "version",
 ]
 
 
@@ -98,7 +102,7 @@ def is_on_disk(name: str) -> bool:
 
 
 def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
-    """The model that all visitors of the app share, loaded if it is not in memory.
+    """The model that all visitors of the app share, loaded if it is not in memory or its file has changed.
 
     Args:
         name: of a shipped or pretrained model, or one of `checkpoints()`; never a path.
@@ -107,16 +111,19 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     Raises:
         ModelError: as `load`.
     """
-    return _shelf.get(name, lambda: _load_shared(name, progress))
+    changed = version(name)
+    load = partial(load_offered, name) if changed else partial(load_model, name, progress)
+    return _shelf.get(f"{name}@{changed}" if changed else name, load)
 
 
 def loaded() -> tuple[str, ...]:
     """The shared models that are in memory, the least recently used first."""
-    return _shelf.names()
+    return tuple(key.partition("@")[0] for key in _shelf.names())
 
 
-def _load_shared(name: str, progress: Progress | None) -> VisionTransformer:
-    return load_offered(name) if name in checkpoints() else load_model(name, progress)
+def is_loaded(model: VisionTransformer) -> bool:
+    """Whether this very model is one of the shared ones in memory."""
+    return _shelf.holds(model)
 
 
 def _is_path(name: str | Path) -> bool:
@@ -124,8 +131,14 @@ def _is_path(name: str | Path) -> bool:
         return True
     # A few of timm's tags end in ".pt", so that suffix alone does not make a path.
     looks_like_one = name.endswith(tuple(set(SUFFIXES) - {".pt"})) or "/" in name or "\\" in name
-    there = name.endswith(".pt") and Path(name).is_file()
-    return looks_like_one or there or any((Path(name) / file).is_file() for file in FOLDER_FILES)
+    return looks_like_one or _is_file(name, ".pt") or any(_is_file(f"{name}/{file}") for file in FOLDER_FILES)
+
+
+def _is_file(path: str, suffix: str = "") -> bool:
+    try:
+        return path.endswith(suffix) and Path(path).is_file()
+    except OSError:  # such as that of a name that no file system can hold
+        return False
 
 
 _shelf = ModelShelf(max_models)

@@ -11,16 +11,31 @@ from .restore import load_checkpoint
 VARIABLE = "VITVIZ_CHECKPOINT_DIR"
 
 
+# What training runs leave beside their weights, under suffixes that weights have too.
+_NO_WEIGHTS = ("optimizer", "scheduler", "rng_state", "training_args", "scaler", "trainer_state")
+
+
 def checkpoints() -> tuple[str, ...]:
     """The checkpoints on offer, as paths relative to the folder with `/` between their parts; () if it is not set.
 
-    Hidden files are left out, and so is whatever a symbolic link leads out of the folder to.
+    Hidden files are left out, the state of optimisers and the like, and whatever a symbolic link leads to outside the
+    folder. The whole folder is read each time; `is_offered` looks at one file.
     """
-    folder = os.environ.get(VARIABLE)
-    if not folder:
+    root = _root()
+    if root is None:
         return ()
-    root = Path(folder).resolve()
-    return tuple(sorted(name for path in root.rglob("*") if (name := _offered_name(path, root))))
+    return tuple(sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if _is_offered(path, root)))
+
+
+def is_offered(name: str) -> bool:
+    """Whether this is one of `checkpoints()`."""
+    root = _root()
+    try:
+        return (
+            root is not None and (root / name).relative_to(root).as_posix() == name and _is_offered(root / name, root)
+        )
+    except (OSError, ValueError):  # no file can have such a name
+        return False
 
 
 def load_offered(name: str) -> VisionTransformer:
@@ -29,14 +44,27 @@ def load_offered(name: str) -> VisionTransformer:
     Raises:
         ModelError: if it is not one of them, or cannot be loaded.
     """
-    if name not in checkpoints():
+    if not is_offered(name):
         raise ModelError(f"No checkpoint {name!r} is on offer here; choose one of the list.")
-    return load_checkpoint(Path(os.environ[VARIABLE]).resolve() / name)
+    return load_checkpoint(_root() / name)
 
 
-def _offered_name(path: Path, root: Path) -> str:
-    relative = path.relative_to(root)
-    hidden = any(part.startswith(".") for part in relative.parts)
-    if hidden or path.suffix not in SUFFIXES or not path.is_file() or not path.resolve().is_relative_to(root):
+def version(name: str) -> str:
+    """What changes when the file of an offered checkpoint does; "" for all other names."""
+    if not is_offered(name):
         return ""
-    return relative.as_posix()
+    found = (_root() / name).stat()
+    return f"{found.st_mtime_ns}-{found.st_size}"
+
+
+def _root() -> Path | None:
+    folder = os.environ.get(VARIABLE)
+    return Path(folder).resolve() if folder else None
+
+
+def _is_offered(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts
+    if path.suffix not in SUFFIXES or any(part.startswith(".") for part in parts):
+        return False
+    is_weights = not path.name.startswith(_NO_WEIGHTS)
+    return is_weights and path.is_file() and path.resolve().is_relative_to(root)

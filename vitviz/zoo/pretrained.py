@@ -4,6 +4,7 @@ timm takes seconds to import, so nothing here imports it before it is needed.
 """
 
 import difflib
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from ..convert import config_of, from_timm
-from ..convert.labels import is_embedding
+from ..convert.labels import is_embedding, labels_of
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import read_weights
@@ -42,9 +43,12 @@ def search(text: str, limit: int = 20) -> tuple[str, ...]:
     """
     words = text.lower().split()
 
+    # A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
+    patterns = [rf"(?<!\d){word}(?!\d)" if word.isdecimal() else re.escape(word) for word in words]
+
     def found(tag: str) -> bool:
-        title = CURATED[tag].title.lower() if tag in CURATED else ""
-        return all(word in tag or word in title for word in words)
+        text = f"{tag} {CURATED[tag].title.lower()}" if tag in CURATED else tag
+        return all(re.search(pattern, text) for pattern in patterns)
 
     return tuple([tag for tag in (*CURATED, *(tag for tag in tags() if tag not in CURATED)) if found(tag)][:limit])
 
@@ -151,6 +155,7 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
         ) from error
     ours = from_timm(model)
     ours.name = name
+    ours.labels = labels_of(pretrained_config(name))
     return ours
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..config import Meaning
 from ..convert import build as build_model
 from ..convert import from_timm, mismatch
 from ..convert.labels import labels_of
@@ -24,7 +25,7 @@ from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
 from .checkpoint import Checkpoint, read_checkpoint
-from .labels import Classes, read_labels
+from .class_names import Classes, read_labels
 from .layouts import HUGGING_FACE_DINOV2, TIMM, Layout, recognise
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _PLAIN_KEYS = re.compile(
     r"(cls_token|reg_token|dist_token|pos_embed|patch_embed\.proj\.(weight|bias)|(norm|fc_norm|head|head_dist)\.(weight|bias)"
     r"|blocks\.\d+\.((norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(weight|bias)|ls[12]\.gamma))"
 )
+# What the outputs are, in the words of a Hugging Face training run.
+_MEANINGS: dict[str, Meaning] = {"multi_label_classification": "independent", "regression": "values"}
 _ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_new": "gelu_tanh",
@@ -98,6 +101,10 @@ def _restored(checkpoint: Checkpoint, arch: str | None, classes: Classes | None)
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
     model.labels = read_labels(classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
+    # Names make classes of what the architecture alone would take for an embedding.
+    meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
+    if meaning:
+        model.meaning = meaning
     return model
 
 
@@ -279,7 +286,7 @@ def _wide_head(weights: dict[str, Tensor], layout: Layout | None, name: str) -> 
 
 def _with_wide_head(model: VisionTransformer, head: Mapping[str, Tensor]) -> VisionTransformer:
     config = replace(model.config, pooling="token+mean", classes=len(head["head.weight"]))
-    weights = model.state_dict() | {key: value.float() for key, value in head.items()}
+    weights = model.state_dict() | {key: value.float().clone() for key, value in head.items()}
     return build_model(config, weights, name=model.name, preprocessing=model.preprocessing)
 
 

@@ -64,6 +64,12 @@ class ModelShelf:
         with self._lock:
             return tuple(name for name, model in self._models.items() if model.done())
 
+    def holds(self, model: VisionTransformer) -> bool:
+        """Whether this very model is here."""
+        with self._lock:
+            kept = [found for found in self._models.values() if found.done() and not found.cancelled()]
+        return any(found.exception() is None and found.result() is model for found in kept)
+
     def _load(
         self, name: str, model: "Future[VisionTransformer]", load: Callable[[], VisionTransformer], limit: int
     ) -> None:
