@@ -31,9 +31,8 @@ def is_offered(name: str) -> bool:
     """Whether this is one of `checkpoints()`."""
     root = _root()
     try:
-        return (
-            root is not None and (root / name).relative_to(root).as_posix() == name and _is_offered(root / name, root)
-        )
+        path = None if root is None else root / name
+        return path is not None and path.relative_to(root).as_posix() == name and _is_offered(path, root)
     except (OSError, ValueError):  # no file can have such a name
         return False
 
