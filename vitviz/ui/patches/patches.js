@@ -74,6 +74,7 @@ class Picker {
   newOverlay() {
     const { ref, root, data: { overlay, grid: [rows, columns] } } = this;
     ref.legend.hidden = ref.mapLabel.hidden = !overlay;
+    root.classList.toggle("mapped", Boolean(overlay));
     root.classList.toggle("signed", Boolean(overlay?.signed));
     if (!overlay) return;
     const table = bytes(overlay.colours);
@@ -190,7 +191,8 @@ class Picker {
     ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) => Object.assign(
       document.createElement("span"), { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
     const what = inPairs ? `the ${data.choosing}` : "a patch";
-    say(ref.hint, `Point to look closer. Click or tap to choose ${what}; with keys: arrows, then Enter.`);
+    say(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to choose ${what}.`
+      : `Point to look closer, click to choose ${what}; or arrow keys, then Enter.`);
     ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
   }
 
