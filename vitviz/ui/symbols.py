@@ -213,7 +213,7 @@ def _in_katex(symbol: Symbol) -> str:
 
 _TOOLTIP = """
 .vv-symbol {
-  position: relative; cursor: help; text-decoration: none; border-bottom: 1px dotted currentColor; border-radius: 2px;
+  position: relative; cursor: help; white-space: nowrap; text-decoration: none; border-bottom: 1px dotted currentColor;
 }
 .vv-symbol sub { bottom: -0.2em; font-size: 0.72em; line-height: 0; }
 .vv-symbol:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
@@ -225,6 +225,13 @@ _TOOLTIP = """
   white-space: normal; text-align: left; opacity: 0; visibility: hidden; transition: opacity 0.12s;
 }
 .vv-symbol:is(:hover, :focus-visible)::after { opacity: 1; visibility: visible; }
+@supports (position-try-fallbacks: flip-block) { /* where it is seen whole, also at the edge of the window */
+  .vv-symbol { anchor-name: --vv; anchor-scope: --vv; }
+  .vv-symbol::after {
+    position: fixed; position-anchor: --vv; inset: auto; margin: 6px 0; position-area: top span-right;
+    position-try-fallbacks: flip-inline, flip-block, flip-block flip-inline, top, bottom;
+  }
+}
 .vv-glossary { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1rem; margin: 0; }
 .vv-glossary dd { margin: 0; }
 @media (prefers-reduced-motion: reduce) { .vv-symbol::after { transition: none; } }
