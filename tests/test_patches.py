@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,9 @@ def test_its_colours_are_those_of_queries_and_keys():
     assert f"--key: {KEY};" in patches.CSS
 
 
-def test_its_files_are_in_the_package():
-    listed = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
-    assert '"vitviz.ui.patches" = ["*.js", "*.css", "*.html"]' in listed
+def test_a_wheel_carries_all_packages_and_the_pickers_files():
+    root = Path(__file__).parents[1]
+    setuptools = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    folders = {str(file.parent.relative_to(root)).replace("/", ".") for file in (root / "vitviz").rglob("__init__.py")}
+    assert folders | {"vitviz.assets"} == set(setuptools["packages"])
+    assert setuptools["package-data"]["vitviz.ui.patches"] == ["*.js", "*.css", "*.html"]
