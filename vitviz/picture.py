@@ -4,6 +4,8 @@ from PIL import Image
 
 from .images import Prepared, SafeImage
 
+_GREY = (128, 128, 128)  # between the pages of both themes
+
 
 def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> Image.Image:
     """The part of a photo that the model sees, with the original's detail.
@@ -23,3 +25,28 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
     photo = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
     picture.paste(photo, (left, top))
     return picture
+
+
+def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720) -> Image.Image:
+    """The whole photo, with what resizing and cropping removed greyed out.
+
+    A line of white and one of black surround what the model sees; they lie on the grey part and cover nothing of it.
+
+    Args:
+        image: the original.
+        prepared: what `prepare` made of it.
+        longest: the longer side of the result in pixels, unless the original is smaller.
+
+    Returns:
+        RGB, with the aspect ratio of the original.
+    """
+    factor = min(1.0, longest / max(image.rgb.size))
+    photo = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
+    left, top, right, bottom = (round(edge * factor) for edge in prepared.geometry.source)
+    seen = photo.crop((left, top, right, bottom))
+    result = Image.blend(photo, Image.new("RGB", photo.size, _GREY), 0.65)
+    line = max(1, round(max(photo.size) / 400))
+    for colour, far in (("black", 2 * line), ("white", line)):
+        result.paste(colour, (left - far, top - far, right + far, bottom + far))
+    result.paste(seen, (left, top))
+    return result

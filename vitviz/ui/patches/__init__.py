@@ -1,0 +1,66 @@
+"""The patch picker: the picture as patches, one of which is looked at closely and chosen."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from .payload import Overlay, Patch, Role, payload, read_choice
+
+__all__ = ["Overlay", "Patch", "Role", "patch_picker"]
+
+_log = logging.getLogger(__name__)
+_FOLDER = Path(__file__).parent
+HTML, CSS, SCRIPT = ((_FOLDER / f"patches.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_component = st.components.v2.component("vitviz.patches", html=HTML, css=CSS, js=SCRIPT)
+
+
+def patch_picker(
+    picture: bytes,
+    picture_name: str,
+    grid: tuple[int, int],
+    chosen: Patch | None,
+    *,
+    on_choose: Callable[[int, int], None],
+    second: Patch | None = None,
+    choosing: Role = "query",
+    on_key: Callable[[int, int], None] | None = None,
+    overlay: Overlay | None = None,
+    exploded: bool = False,
+    key: str,
+) -> None:
+    """Draw the picture that the model sees with its patches. Pointing looks closer; a click chooses.
+
+    Which patches are chosen is the page's to keep: a callback hears of each choice, and the next run passes it back.
+
+    Args:
+        picture: JPEG or PNG, exactly what the patches cover; a PNG of the model's own pixels shows those in the lens.
+        picture_name: what it shows, for those who cannot see it.
+        grid: rows and columns of patches.
+        chosen: (row, column) from 0 of the patch with the blue frame: the query; None if there is none.
+        on_choose: called with row and column, before the page runs again, when the visitor chooses that patch.
+        second: the patch with the red frame: the key.
+        choosing: which of the two a click sets.
+        on_key: like `on_choose`, for the key; needed for `choosing="key"`.
+        overlay: a map to lay over the picture.
+        exploded: whether the patches are pulled apart. The visitor's own switch for it holds until this changes.
+        key: identity of this picker in the session.
+
+    Raises:
+        ValueError: if a patch is not in the grid, the overlay has another shape, or nobody listens for keys.
+    """
+    if choosing == "key" and on_key is None:
+        raise ValueError("A picker that chooses keys needs on_key.")
+    data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded)
+    listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
+
+    def tell() -> None:
+        try:
+            role, row, column = read_choice(st.session_state[key].chosen, grid, tuple(listeners))
+        except ValueError as error:  # the picker's script sends only its patches; this message is somebody else's
+            _log.warning("Left out what a browser sent as a patch: %s.", error)
+        else:
+            listeners[role](row, column)
+
+    _component(data=data, key=key, on_chosen_change=tell)

@@ -1,0 +1,149 @@
+"""What the patch picker in the browser gets, and what it may answer."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from ...colour import colour_map, ends, percent, tone
+from ...view import Scale
+
+Role = Literal["query", "key"]
+Patch = tuple[int, int]  # row and column, from 0
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """A map over the picture, one number a patch, with all that makes it readable.
+
+    Attributes:
+        values: float32 [rows, columns].
+        caption: one line that says which layer, head, query and normalisation this is.
+        scale: how numbers become colours, as in `vitviz.colour.tone`.
+        signed: whether values may be negative; then 0 is the middle of the colours.
+        tokens: how many tokens a row of weights is spread over; only the scale "uniform" asks.
+        largest: what the scale "share" divides by; the largest of `values` in size if None.
+        say: how a value is written in the status line and at the ends of the colour bar.
+        opacity: 0 shows the picture alone, 1 the map alone.
+
+    Raises:
+        ValueError: if `values` are not finite numbers, or negative where that cannot be drawn.
+    """
+
+    values: np.ndarray
+    caption: str
+    scale: Scale = "share"
+    signed: bool = False
+    tokens: int = 1
+    largest: float | None = None
+    say: Callable[[float], str] = percent
+    opacity: float = 0.65
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.values).all():
+            raise ValueError("Only finite numbers have a colour.")
+        if not self.signed and (self.values < 0).any():
+            raise ValueError("A map of numbers with signs would hide them: pass signed=True.")
+
+    def tones(self) -> np.ndarray:
+        """Where the values stand in the table of colours, uint8 [rows, columns]; rounded as `vitviz.colour.paint`."""
+        tones = tone(self.values, self.scale, self.tokens, self.largest, self.signed)
+        return np.round(tones * 255).astype(np.uint8)
+
+    def ends(self) -> tuple[str, str]:
+        """What the two ends of the colour bar mean, in words."""
+        if self.scale == "uniform":
+            return ends(self.values, self.scale, self.signed)
+        of_share = float(np.abs(self.values).max()) if self.largest is None else self.largest
+        high = of_share if self.scale == "share" else 1.0
+        return self.say(-high) if self.signed else "0", self.say(high)
+
+    def payload(self) -> dict:
+        """The map as the browser draws it."""
+        low, high = self.ends()
+        return {
+            "tones": _text(self.tones().tobytes()),
+            "colours": _text(colour_map(self.scale, self.signed).tobytes()),
+            "words": [self.say(float(value)) for value in self.values.flat],
+            "low": low,
+            "high": high,
+            "caption": self.caption,
+            "signed": self.signed,
+            "opacity": self.opacity,
+        }
+
+
+def payload(
+    picture: bytes,
+    picture_name: str,
+    grid: tuple[int, int],
+    chosen: Patch | None,
+    second: Patch | None = None,
+    choosing: Role = "query",
+    overlay: Overlay | None = None,
+    exploded: bool = False,
+) -> dict:
+    """Everything that the picker shows; see `patch_picker` for the arguments. Equal arguments give equal payloads.
+
+    Raises:
+        ValueError: if a patch is not in the grid, or the overlay or the role does not fit.
+    """
+    if choosing not in get_args(Role):
+        raise ValueError(f"One chooses {' or '.join(get_args(Role))}, not {choosing!r}.")
+    if overlay is not None and overlay.values.shape != tuple(grid):
+        raise ValueError(f"A map of shape {overlay.values.shape} does not fit a grid of {tuple(grid)}.")
+    return {
+        "picture": _data_url(picture),
+        "picture_name": picture_name,
+        "grid": [int(count) for count in grid],
+        "chosen": _within(chosen, grid),
+        "second": _within(second, grid),
+        "choosing": choosing,
+        "overlay": overlay and overlay.payload(),
+        "exploded": bool(exploded),
+    }
+
+
+def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) -> tuple[Role, int, int]:
+    """What a browser says was chosen: role, row and column.
+
+    Raises:
+        ValueError: if it is not a patch of this grid, or not in one of these roles. Anybody can send a message.
+    """
+    if not isinstance(message, dict) or set(message) != {"role", "row", "column"}:
+        raise ValueError("not a choice of a patch")
+    role, patch = message["role"], (message["row"], message["column"])
+    if not isinstance(role, str) or role not in roles:
+        raise ValueError("nothing of this role is chosen here")
+    row, column = (_whole(value) for value in patch)
+    if not (0 <= row < grid[0] and 0 <= column < grid[1]):
+        raise ValueError(f"no such patch in a grid of {grid[0]} x {grid[1]}")
+    return role, row, column
+
+
+def _whole(value: object) -> int:
+    """A whole number from JSON, where some browsers write 3 as 3.0; `True` is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError("a row or column that is no whole number")
+    return int(value)
+
+
+def _within(patch: Patch | None, grid: tuple[int, int]) -> list[int] | None:
+    if patch is None:
+        return None
+    if not all(0 <= at < count for at, count in zip(patch, grid, strict=True)):
+        raise ValueError(f"There is no patch {tuple(patch)} in a grid of {tuple(grid)}.")
+    return [int(at) for at in patch]
+
+
+def _data_url(picture: bytes) -> str:
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{_text(picture)}"
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
