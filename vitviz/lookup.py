@@ -50,7 +50,7 @@ def vectors(words: Sequence[str], n: int = PIECE) -> tuple[tuple[str, ...], np.n
 
 
 def similarities(query: str, keys: Sequence[str], n: int = PIECE) -> np.ndarray:
-    """Dot products of the query's vector with each key's, float64 [key]: 1 if they are the same word, 0 if no piece is."""
+    """Dot products of the query's vector with each key's, float64 [key]: 1 for the same word, 0 if no piece is."""
     _, (asking, *asked) = vectors([query, *keys], n)
     return np.array([key @ asking for key in asked])
 

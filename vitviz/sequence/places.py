@@ -14,7 +14,7 @@ from ..trace import checked_index
 def positions(model: VisionTransformer, grid: Grid) -> np.ndarray:
     """W_pos for a grid of patches, float32 [token, D], prefix tokens first.
 
-    For another grid than the trained one it is resampled, as the model does. Zeros if the model has no learned positions.
+    For another grid than the trained one it is resampled, as the model does. Zeros if the model has none.
     """
     return numbers(model.positions(*grid)[0])
 

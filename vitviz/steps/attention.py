@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, softmax, tempered, turned
+from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax, tempered, turned
 from ..checks import Check
 from ..model import ViTConfig
 from ..sequence.places import rotary_angles
@@ -127,7 +127,7 @@ def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
     q = q_before if angles is None else turned(q_before, angles[query])
     k = k_before if angles is None else turned(k_before, angles)
     bias = attn.bias(trace.grid)
-    bias = None if bias is None else bias[head, query].detach().numpy()
+    bias = None if bias is None else numbers(bias[head, query])
     scores = scored(config, q, k, bias)
     shares = softmax(scores)
     lam = float(attn.lam) if config.differential else None

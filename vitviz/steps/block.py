@@ -162,7 +162,7 @@ def _all_heads(heard: Recording, one: HeadSteps) -> np.ndarray:
     config, attn = heard.trace.config, heard.block.attn
     q, k, v = (heard[f"attn.{part}"].astype(np.float64) for part in "qkv")
     bias = attn.bias(heard.trace.grid)
-    bias = None if bias is None else bias[:, one.query].detach().numpy()
+    bias = None if bias is None else numbers(bias[:, one.query])
     weights = effective(softmax(scored(config, q[:, one.query], k, bias)).weights, one.lam)  # head key
     heads = (weights[:, None] @ v)[:, 0]
     heads[one.head] = one.z

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..trace import Trace, checked_index
 
-PARTS = ("resid_pre", "attn.q", "attn.k", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")
+PARTS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,4 +44,7 @@ def listen(trace: Trace, layer: int) -> Recording:
         HookError: if the trace was made under an `edit` and has not recorded the layer's parts.
     """
     layer = checked_index(layer, trace.layers, "layer")
-    return Recording(trace, layer, trace.activations(*(f"blocks.{layer}.{part}" for part in PARTS)))
+    name = f"blocks.{layer}"
+    kept = trace.activations(*(f"{name}.{part}" for part in PARTS))
+    kept |= {f"{name}.attn.q": trace.queries(layer), f"{name}.attn.k": trace.keys(layer)}  # which every trace keeps
+    return Recording(trace, layer, kept)
