@@ -1,6 +1,7 @@
 """One head and its block: a 2 x 2 case on paper, and every number by hand against what models of all kinds computed."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from vitviz import arithmetic
 from vitviz.checks import worst
 from vitviz.layers import ACTIVATIONS
 from vitviz.positions import rotate
-from vitviz.steps import block_by_hand, block_steps, head_steps, listen, what_if_temperature
+from vitviz.steps import block_by_hand, block_steps, head_steps, listen, readout_by_hand, what_if_temperature
 
 from .explained import ALL, explained
 
@@ -192,6 +193,34 @@ def test_the_ingredients_make_the_result(kind):
     if config.norm == "layer" and head.norm is not None:
         centred = F.layer_norm(torch.tensor(head.x), (config.width,), eps=config.norm_eps).numpy()
         assert head.entered == pytest.approx(centred * head.norm.gain + head.norm.shift, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_output_by_hand(kind):
+    trace, config = explained(kind), explained(kind).config
+    end = readout_by_hand(trace)
+    pool = {"pool_k", "pool_v", "pool_weights", "pool_z", "pool_out"} if config.pooling == "attention" else set()
+    assert set(end.checks) == {"tokens", "output"} | pool
+    for name, check in end.checks.items():
+        assert check.holds, (name, check.error)
+    assert end.tokens.shape == (trace.token_count, config.width)
+    assert end.output.shape == trace.output.shape
+    assert (end.norm is not None) == config.final_norm
+    assert (end.pooled_norm is not None) == config.pooled_norm
+    assert len(end.heads) == (2 if config.pooling == "distilled" else 1 if config.classes else 0)
+    if config.pooling in ("token", "distilled"):
+        assert end.pooled.reshape(-1, config.width)[0] == pytest.approx(end.tokens[0])
+    if end.pool is not None:
+        assert end.pool.result == pytest.approx(end.pool.projected + end.pool.mlp.result)
+        assert end.pool.softmax.weights.sum(axis=1) == pytest.approx(1)
+
+
+def test_the_feature_of_a_model_without_classes():
+    trace = explained("distilled")
+    bare = vitviz.VisionTransformer(replace(trace.config, classes=0), "bare").requires_grad_(False)
+    found = readout_by_hand(bare.trace(torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(0))))
+    assert found.output == pytest.approx(found.tokens[:2].mean(axis=0))
+    assert found.checks["output"].holds
 
 
 def test_all_kinds_are_there():

@@ -7,41 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from ..arithmetic import Linear, Normed, activated, after, normed, normed_if, numbers, softmax
+from ..arithmetic import Linear, Normed, after, normed, normed_if, numbers, softmax
 from ..checks import Check
 from ..config import ViTConfig
 from ..trace import Trace
 from .attention import HeadSteps, effective, head_steps, scored
+from .mlp import MlpSteps, mlp_steps
 from .recording import Recording, listen
-
-
-@dataclass(frozen=True, eq=False)
-class MlpSteps:
-    """The MLP for one token: up, activation, down. Numbers by hand are float64, weights float32.
-
-    Attributes:
-        norm: the norm before it; None if it has none of its own (post-norm and parallel blocks).
-        entered: what it reads, [D].
-        up: the map to the hidden channels, weight [D, hidden].
-        gate: in a gated MLP the map whose result goes through the activation, weight [D, hidden]; or None.
-        risen: what `up` made, [hidden].
-        gating: what `gate` made, [hidden]; or None.
-        hidden: the activation of `risen`; or of `gating`, times `risen`; [hidden].
-        hidden_norm: the norm of the hidden channels, where the model has one.
-        down: the map back, weight [hidden, D].
-        result: what it made, [D].
-    """
-
-    norm: Normed | None
-    entered: np.ndarray
-    up: Linear
-    gate: Linear | None
-    risen: np.ndarray
-    gating: np.ndarray | None
-    hidden: np.ndarray
-    hidden_norm: Normed | None
-    down: Linear
-    result: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,24 +142,7 @@ def _all_heads(heard: Recording, one: HeadSteps) -> np.ndarray:
 
 
 def _mlp(config: ViTConfig, block: nn.Module, resid_mid: np.ndarray, entered_attention: np.ndarray) -> MlpSteps:
+    if config.block == "parallel":
+        return mlp_steps(block.mlp, config.activation, entered_attention)
     norm = normed(resid_mid, block.norm2) if config.block == "pre" else None
-    entered = entered_attention if config.block == "parallel" else after(norm, resid_mid)
-    gated = config.mlp == "gated"
-    up = Linear.of(block.mlp.fc1_x if gated else block.mlp.fc1)
-    gate = Linear.of(block.mlp.fc1_g) if gated else None
-    risen, gating = up(entered), gate(entered) if gated else None
-    hidden = activated(gating, config.activation) * risen if gated else activated(risen, config.activation)
-    hidden_norm = normed_if(hidden, block.mlp.norm)
-    down = Linear.of(block.mlp.fc2)
-    return MlpSteps(
-        norm=norm,
-        entered=entered,
-        up=up,
-        gate=gate,
-        risen=risen,
-        gating=gating,
-        hidden=hidden,
-        hidden_norm=hidden_norm,
-        down=down,
-        result=down(after(hidden_norm, hidden)),
-    )
+    return mlp_steps(block.mlp, config.activation, resid_mid, norm)
