@@ -116,9 +116,9 @@ class Trace:
         """
         if layer == POOL:
             weights = self._pool_attention()
-            query = None if query is None else _checked(query, 1, "query of the pooling")
+            query = None if query is None else checked_index(query, 1, "query of the pooling")
             weights = weights if query is None else weights[:, query]
-            return weights if head is None else weights[_checked(head, len(weights), "head")]
+            return weights if head is None else weights[checked_index(head, len(weights), "head")]
         layer = self._layer(layer)
         heads = slice(None) if head is None else slice(self.head_index(head), self.head_index(head) + 1)
         queries = slice(None) if query is None else slice(self.token_index(query), self.token_index(query) + 1)
@@ -202,26 +202,37 @@ class Trace:
             HookError: if there is no such hook point; or if it was not recorded and the trace was made under an `edit`,
                 so that a second pass would differ.
         """
-        if name in self._recorded:
-            return self._recorded[name]
-        if self._edited:
+        return self.activations(name)[name]
+
+    def activations(self, *names: str) -> dict[str, np.ndarray]:
+        """The same for several hook points, with one forward pass for all that were not recorded; read-only."""
+        missing = [name for name in names if name not in self._recorded]
+        if missing and self._edited:
             raise HookError(
-                f"{name!r} was not recorded and this trace was made under an edit; trace with record={name!r}."
+                f"{missing[0]!r} was not recorded and this trace was made under an edit; trace with "
+                f"record={missing[0]!r}."
             )
-        with undisturbed(), torch.no_grad(), capture(name) as kept:
-            self.model(self._pixels()[None])
-        return _frozen(kept[name][0])
+        found = {name: self._recorded[name] for name in names if name in self._recorded}
+        if missing:
+            with undisturbed(), torch.no_grad(), capture(*missing) as kept:
+                self.model(self._pixels()[None])
+            found |= {name: _frozen(kept[name][0]) for name in missing}
+        return found
+
+    def pixels(self) -> np.ndarray:
+        """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""
+        return _frozen(self._pixels())
 
     def token_index(self, token: int) -> int:
         """The token counted from 0, for one that may be counted from the end."""
-        return _checked(token, self.token_count, "token")
+        return checked_index(token, self.token_count, "token")
 
     def head_index(self, head: int) -> int:
         """The head counted from 0, for one that may be counted from the end."""
-        return _checked(head, self.heads, "head")
+        return checked_index(head, self.heads, "head")
 
     def _layer(self, layer: int) -> int:
-        return _checked(layer, self.layers, "layer")
+        return checked_index(layer, self.layers, "layer")
 
     def _scores(self, layer: int, heads: slice, queries: slice, keys: slice) -> Tensor:
         attn = self.model.blocks[layer].attn
@@ -323,7 +334,8 @@ def _checked_tensor(image: Tensor) -> Tensor:
     return image.detach().cpu().float()
 
 
-def _checked(value: int, count: int, what: str) -> int:
+def checked_index(value: int, count: int, what: str) -> int:
+    """An index counted from 0, for one that may be counted from the end; an `IndexError` if it is out of range."""
     position = as_index(value)
     if not -count <= position < count:
         raise IndexError(f"{what} {position} is out of range: there are {count}, 0 to {count - 1} (or -{count} to -1)")

@@ -1,0 +1,56 @@
+"""What both pages of explanations are made of: the visitor's patch, sections, and sums that anybody can redo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from ...checks import Check
+from ...trace import Trace
+from .. import symbols
+from ..strips import number
+
+Patch = tuple[int, int]  # row and column, from 0
+
+
+def chosen_patch(trace: Trace) -> Patch:
+    """The patch that the pages follow: the visitor's, as long as this grid has it; else the one in the middle."""
+    rows, columns = trace.grid
+    row, column = st.session_state.setdefault("patch", (rows // 2, columns // 2))
+    if not (row < rows and column < columns):
+        st.session_state.patch = rows // 2, columns // 2
+    return st.session_state.patch
+
+
+def choose_patch(row: int, column: int) -> None:
+    """Follow this patch from here on."""
+    st.session_state.patch = row, column
+
+
+def patch_number(trace: Trace, patch: Patch) -> int:
+    """Which patch this is, counted row by row from 0."""
+    return patch[0] * trace.grid[1] + patch[1]
+
+
+def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:
+    """A step of the story: its title and its text, in which `{N}` is a symbol and `{N=}` one with its value."""
+    st.subheader(title, anchor=False)
+    say(text, values)
+
+
+def say(text: str, values: Mapping[str, int | float | str] | None = None) -> None:
+    """Text with symbols, see `vitviz.ui.symbols.html`."""
+    st.markdown(symbols.html(text, values), unsafe_allow_html=True)
+
+
+def by_hand(check: Check) -> None:
+    """A number that was computed from what is shown, beside the model's: both, and whether they agree."""
+    if isinstance(check.by_hand, float | int):
+        words = f"by hand **{number(check.by_hand)}**, model **{number(check.model)}**"
+    else:
+        words = f"{check.by_hand.size} numbers by hand and in the model"
+    agree = f"equal to {check.error:.0e}" if check.holds else f"they differ by {check.error:.0e}"
+    colour = "green" if check.holds else "red"
+    with st.container(key=f"check_{check.what}"):
+        st.markdown(f":{colour}-badge[{'✓' if check.holds else '✗'}] {check.what}: {words} ({agree})")
