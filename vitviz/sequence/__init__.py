@@ -3,7 +3,7 @@
 X = [w_CLS; x_1 W_LP; ...; x_N W_LP] + W_pos (ViT, https://arxiv.org/abs/2010.11929, equation 1). Sums are plain numpy.
 """
 
-from .embedding import Embedded, embedded, sequence
+from .embedding import Embedded, embedded, prefix_tokens, sequence
 from .patches import flattened, index_of, patch_matrix, patch_pixels, place_of
 from .places import (
     all_position_similarities,
@@ -39,6 +39,7 @@ __all__ = [
     "place_of",
     "position_similarity",
     "positions",
+    "prefix_tokens",
     "principal_filters",
     "project",
     "projection",

@@ -204,6 +204,11 @@ def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
 
+def photo(choice: Choice) -> SafeImage:
+    """The choice's image as it was given."""
+    return _safe_image(choice.picked.digest, choice.picked.data)
+
+
 def prepared(choice: Choice) -> Prepared:
     """The choice's image as the model sees it."""
     return _prepared(choice.key, choice)

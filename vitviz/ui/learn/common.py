@@ -50,7 +50,7 @@ def by_hand(check: Check) -> None:
         words = f"by hand **{number(check.by_hand)}**, model **{number(check.model)}**"
     else:
         words = f"{check.by_hand.size} numbers by hand and in the model"
-    agree = f"equal to {check.error:.0e}" if check.holds else f"they differ by {check.error:.0e}"
+    agree = f"{'agree' if check.holds else 'differ'}, relative difference {check.error:.0e}"
     colour = "green" if check.holds else "red"
     with st.container(key=f"check_{check.what}"):
         st.markdown(f":{colour}-badge[{'✓' if check.holds else '✗'}] {check.what}: {words} ({agree})")

@@ -1,0 +1,67 @@
+"""Image to sequence: one scrolling story from the photo to the rows of numbers that enter the first block."""
+
+import numpy as np
+import streamlit as st
+
+from vitviz import sequence
+from vitviz.trace import Trace
+from vitviz.ui import shell, state, symbols
+from vitviz.ui.learn import records
+from vitviz.ui.learn import sequence as story
+from vitviz.ui.learn.common import choose_patch, chosen_patch, patch_number
+from vitviz.ui.patches import Overlay, patch_picker
+from vitviz.ui.strips import number
+
+PATCHES, SIMILAR = "patches", "similar positions"
+
+
+def picture(choice: state.Choice, trace: Trace) -> None:
+    """The picture that stays beside the text."""
+    patch = chosen_patch(trace)
+    kinds = [PATCHES, SIMILAR] if trace.config.learned_positions or trace.config.rotary else [PATCHES]
+    shown = st.segmented_control("On the picture", kinds, default=PATCHES, key="on_picture", width="stretch")
+    patch_picker(
+        state.picture(choice),
+        choice.picked.name,
+        trace.grid,
+        patch,
+        on_choose=choose_patch,
+        overlay=similar_positions(trace, patch) if shown == SIMILAR else None,
+        key="sequence_picture",
+    )
+
+
+def similar_positions(trace: Trace, patch: tuple[int, int]) -> Overlay:
+    """How alike the chosen place is to all others."""
+    index = patch_number(trace, patch)
+    if trace.config.learned_positions:
+        similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + index)[trace.prefix :]
+        words = "Cosine of the chosen patch's learned position with all others"
+    else:
+        similar = sequence.rotary_similarity(trace.model, trace.grid, index).ravel()
+        words = "Mean cosine of the difference of rotary angles"
+    values = np.asarray(similar, dtype=np.float32).reshape(trace.grid)
+    return Overlay(values, words, signed=True, largest=1.0, say=number)
+
+
+shell.enter("pages/sequence.py")
+shell.write_address()
+choice = state.choice()
+with st.empty():
+    trace = records.embedded_trace(choice)
+st.html(symbols.style())
+st.html(story.STAYS)
+st.title("From image to sequence", anchor=False)
+left, right = st.columns([2, 3], gap="large")
+with left, st.container(key="story_picture"):
+    picture(choice, trace)
+with right:
+    story.the_input(choice, trace)
+    story.splitting(trace)
+    story.flattening(trace)
+    story.projecting(choice, trace)
+    story.tokens_before(trace)
+    story.positions(choice, trace)
+    story.shuffling(choice, trace)
+    story.the_sequence(trace)
+    story.what_if(trace)

@@ -1,0 +1,74 @@
+"""What the page "Image to sequence" computes once for all visitors who look at the same thing."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from ... import sequence
+from ...model import VisionTransformer
+from ...trace import Trace
+from .. import state
+from .pictures import filter_picture, position_mosaic, sheet
+
+COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
+
+
+def embedded_trace(choice: state.Choice) -> Trace:
+    """The choice's forward pass, with all that the sequence is made of."""
+    return _embedded_trace(choice.key, choice)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Running the model …")
+def _embedded_trace(key: tuple, _choice: state.Choice) -> Trace:
+    model = state.model(_choice.model)
+    names = ("embed.*", "blocks.0.resid_pre")
+    return model.trace(state.prepared(_choice), record=names)
+
+
+def filter_sheet(choice: state.Choice) -> Image.Image:
+    """All filters of the projection as small pictures."""
+    return _filter_sheet(choice.key[1:3], state.model(choice.model))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _filter_sheet(key: tuple, _model: VisionTransformer) -> Image.Image:
+    filters = sequence.filters(_model)
+    return sheet(filter_picture(filters), per_row=32, side=16)
+
+
+def component_sheet(choice: state.Choice) -> tuple[Image.Image, np.ndarray]:
+    """The principal components of the filters, and the share of the variance of each."""
+    return _component_sheet(choice.key[1:3], state.model(choice.model))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _component_sheet(key: tuple, _model: VisionTransformer) -> tuple[Image.Image, np.ndarray]:
+    components, shares = sequence.principal_filters(_model, COMPONENTS)
+    return sheet(filter_picture(components), per_row=14, side=36), shares
+
+
+def all_positions(choice: state.Choice) -> Image.Image:
+    """How alike all learned positions are."""
+    return _all_positions(choice.key, embedded_trace(choice))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _all_positions(key: tuple, _trace: Trace) -> Image.Image:
+    return position_mosaic(sequence.all_position_similarities(_trace.model, _trace.grid))
+
+
+def shuffled(choice: state.Choice, seed: int) -> sequence.Shuffled:
+    """Real forward passes of the image with its patches shuffled."""
+    return _shuffled(choice.key, seed, embedded_trace(choice), _still(choice.key, embedded_trace(choice)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Running the model on the shuffled patches …")
+def _shuffled(key: tuple, seed: int, _trace: Trace, _still: sequence.Features) -> sequence.Shuffled:
+    return sequence.shuffled(_trace, seed, _still)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _still(key: tuple, _trace: Trace) -> sequence.Features:
+    return sequence.features(_trace)
