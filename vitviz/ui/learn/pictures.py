@@ -53,7 +53,7 @@ def position_mosaic(similarities: np.ndarray) -> Image.Image:
     """All maps of similar positions, [patch, rows, columns], each at the place of its own patch."""
     rows, columns = similarities.shape[1:]
     gap = 1
-    whole = np.ones((rows * (rows + gap), columns * (columns + gap)))  # a light line between the maps
+    whole = np.zeros((rows * (rows + gap), columns * (columns + gap)))  # a grey line between the maps
     for patch, similarity in enumerate(similarities):
         top, left = (patch // columns) * (rows + gap), (patch % columns) * (columns + gap)
         whole[top : top + rows, left : left + columns] = similarity

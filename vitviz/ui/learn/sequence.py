@@ -220,11 +220,11 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     left, right = st.columns(2)
     left.image(Image.fromarray(result.pixels), caption="The image in this order.", width="stretch")
     with right:
-        st.metric("Cosine to the unshuffled image's feature, with positions", number(result.with_positions))
-        st.metric("The same, with all positions taken away", number(result.without_positions))
+        st.metric("Cosine, with positions", number(result.with_positions))
+        st.metric("Cosine, without any positions", number(result.without_positions))
         st.caption(
-            "From real forward passes. Without positions a Transformer sees a set, and a set has no order: the cosine "
-            "is 1."
+            "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
+            "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
         )
 
 
