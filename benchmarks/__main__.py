@@ -22,6 +22,7 @@ BENCHMARKS = {
     "row": library.one_row,
     "hover": browser.hover,
     "pin": browser.pin,
+    "draw": browser.draw,
     "start": library.cold_start,
 }
 
