@@ -2,7 +2,8 @@
 
 Half of the pictures keep the original's grey ink, made thinner, thicker or crisper. The other half are drawn again with
 a pen of random width along the digit's centre lines, because a pen's crisp and thin lines are what the drawing pad
-shows. All are then moved, turned, scaled, sheared and bent, and get paper and ink of some colour.
+shows. Drawings by a program (`scripts/practice.py`) go the same way. All are then moved, turned, scaled, sheared and
+bent, and get paper and ink of some colour.
 """
 
 import math
@@ -38,6 +39,10 @@ class Fields:
     ink: Tensor
     distance: Tensor
     has_lines: Tensor
+
+    def __add__(self, others: "Fields") -> "Fields":
+        """These digits and then the others."""
+        return Fields(*(torch.cat(both) for both in zip(vars(self).values(), vars(others).values(), strict=True)))
 
 
 def fields_of(images: np.ndarray) -> Fields:
@@ -94,7 +99,7 @@ def augmented(fields: Fields, chosen: Tensor, random: torch.Generator, effort: f
         F.grid_sample(field[chosen], places, padding_mode=padding, align_corners=False)
         for field, padding in ((fields.ink, "zeros"), (fields.distance, "border"))
     )
-    drawn = _drawn(distance * scale * (SIDE / FRAME), draw)
+    drawn = _drawn(distance * scale * (SIDE / FRAME), scale, draw)
     pen = draw.chance(0.5) & fields.has_lines[chosen].view(-1, 1, 1, 1)
     return 2 * _coloured(torch.where(pen, drawn, _inked(ink, draw, effort)), draw, effort) - 1
 
@@ -118,8 +123,8 @@ class _Random:
 
 def _places(draw: _Random, effort: Tensor) -> tuple[Tensor, Tensor]:
     """Where each pixel lies on the digit's field [picture, 32, 32, 2], and the digit's scale [picture, 1, 1, 1]."""
-    scale = torch.where(draw.chance(0.5), draw.uniform(0.75, 1.15), draw.uniform(0.45, 0.9)) ** effort
-    wide = draw.uniform(0.85, 1.2) ** effort  # a digit's proportions differ from hand to hand
+    scale = torch.where(draw.chance(0.5), draw.uniform(0.75, 1.2), draw.uniform(0.38, 0.9)) ** effort
+    wide = draw.uniform(math.log(0.7), math.log(1.35)).exp() ** effort  # proportions differ from hand to hand
     angle, shear = (draw.uniform(-limit, limit) * effort for limit in (math.radians(12), 0.15))
     room = (1.1 - 0.8 * scale).clamp(min=0.1) * effort  # small digits may be anywhere, large ones nearly in the middle
     bends = F.interpolate(draw.noise(2, 4), size=(SIDE, SIDE), mode="bicubic") * draw.uniform(0, 0.05) * effort
@@ -131,9 +136,13 @@ def _places(draw: _Random, effort: Tensor) -> tuple[Tensor, Tensor]:
     return (places * (FRAME * ZOOM / FIELD)).permute(0, 2, 3, 1), scale
 
 
-def _drawn(distance: Tensor, draw: _Random) -> Tensor:
-    """Ink of a round pen along the centre lines; distances are in the picture's pixels."""
-    return ((draw.uniform(0.6, 2) - distance) / draw.uniform(0.7, 1.4) + 0.5).clamp(0, 1)
+def _drawn(distance: Tensor, scale: Tensor, draw: _Random) -> Tensor:
+    """Ink of a round pen along the centre lines; distances are in the picture's pixels.
+
+    The thickest pens do not draw the smallest digits: the rings of an 8 would close.
+    """
+    radius = 0.6 + draw.uniform(0, 1.4) * (0.2 + scale).clamp(max=1)
+    return ((radius - distance) / draw.uniform(0.7, 1.4) + 0.5).clamp(0, 1)
 
 
 def _inked(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:

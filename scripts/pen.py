@@ -1,6 +1,7 @@
 """Digits as somebody draws them on the app's pad: a few strokes with a round pen, black on 280 x 280 white pixels.
 
-Nobody's handwriting, and never trained on: they tell whether the classifier knows drawings it was not made of.
+Nobody's handwriting, and shapes that are not trained on: they tell whether the classifier knows drawings it was not
+made of. Those that it was made of are in `scripts/practice.py`.
 """
 
 import math
@@ -9,6 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CANVAS = 280  # pixels
+HEIGHTS = (0.35, 0.8)  # least and greatest height of a digit, in heights of the pad
+SMALL = (0.35, 0.45)
 Stroke = list[tuple[float, float]]  # points from (0, 0) at the top left to (1, 1)
 
 
@@ -24,6 +27,7 @@ DIGITS: dict[str, tuple[float, list[Stroke]]] = {
     "0 narrow": (0.55, [_arc(0.5, 0.5, 0.5, 0.5, -70, 300)]),
     "1 plain": (0.1, [[(0.5, 0), (0.5, 1)]]),
     "1 with a serif": (0.4, [[(0, 0.3), (0.8, 0), (0.8, 1)]]),
+    "1 with a flag and a foot": (0.42, [[(0, 0.25), (0.5, 0), (0.5, 1)], [(0.05, 1), (1, 1)]]),
     "2 with a corner": (0.65, [[*_arc(0.5, 0.28, 0.45, 0.28, -160, 30), (0, 1), (1, 1)]]),
     "2 with a swing": (0.7, [[*_arc(0.5, 0.27, 0.42, 0.27, 190, 400), (0.3, 0.8), (0.05, 0.97), (0.5, 0.93), (1, 1)]]),
     "3 round": (0.6, [[*_arc(0.45, 0.25, 0.48, 0.25, -150, 90), *_arc(0.45, 0.74, 0.55, 0.26, -90, 150)]]),
@@ -35,6 +39,9 @@ DIGITS: dict[str, tuple[float, list[Stroke]]] = {
     "6 curved": (0.6, [[(0.8, 0), (0.35, 0.25), (0.05, 0.6), *_arc(0.5, 0.72, 0.47, 0.28, 180, -185)]]),
     "6 steep": (0.55, [[(0.5, 0), (0.2, 0.35), *_arc(0.5, 0.7, 0.45, 0.3, 190, -170)]]),
     "7 plain": (0.65, [[(0, 0), (1, 0), (0.4, 1)]]),
+    "7 upright": (0.73, [[(0, 0), (1, 0), (0.625, 1)]]),
+    "7 upright and narrow": (0.5, [[(0, 0), (1, 0), (0.7, 1)]]),
+    "7 curved": (0.65, [[(0, 0.03), (1, 0), (0.86, 0.22), (0.74, 0.46), (0.66, 0.72), (0.62, 1)]]),
     "7 with a bar": (0.65, [[(0, 0), (1, 0), (0.4, 1)], [(0.25, 0.5), (0.95, 0.5)]]),
     "8 of two rings": (0.55, [_arc(0.5, 0.24, 0.42, 0.24, 90, 450), _arc(0.5, 0.74, 0.5, 0.26, -90, 270)]),
     "8 in one stroke": (
@@ -46,21 +53,22 @@ DIGITS: dict[str, tuple[float, list[Stroke]]] = {
 }
 
 
-def draw(style: str, random: np.random.Generator) -> np.ndarray:
+def draw(style: str, random: np.random.Generator, heights: tuple[float, float] = HEIGHTS) -> np.ndarray:
     """Draw a digit in one of the styles of `DIGITS`, somewhere on the pad: uint8 [280, 280, 3].
 
-    Size (45 to 80 % of the height), proportions, slant, turn, place, pen (16 to 24 pixels) and a shaky hand are random.
+    Size (between two shares of the pad's height), proportions, slant, turn, place, pen (16 to 24 pixels) and a shaky
+    hand are random.
     """
     aspect, strokes = DIGITS[style]
     pen = random.uniform(16, 24)
-    height = CANVAS * random.uniform(0.45, 0.8)
+    height = CANVAS * random.uniform(*heights)
     turn, slant = np.radians(random.uniform(-8, 8)), random.uniform(-0.15, 0.25)
     shape = [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]] @ np.array([[1, -slant], [0, 1]])
     size = height * np.array([aspect * random.uniform(0.85, 1.2), 1])
     wave, phase = random.uniform(0, 0.02, 2), random.uniform(0, 2 * math.pi, 2)
     lines = []
-    for stroke in strokes:
-        points = np.array(stroke) - 0.5
+    for path in strokes:
+        points = np.array(path) - 0.5
         points += random.normal(0, 0.01, 2) + wave * np.sin(5 * points[:, ::-1] + phase)
         lines.append(points * size @ shape.T)
     low, high = (edge(np.concatenate(lines), axis=0) for edge in (np.min, np.max))
@@ -68,18 +76,21 @@ def draw(style: str, random: np.random.Generator) -> np.ndarray:
     place = random.uniform(pen - low * fitting, CANVAS - pen - high * fitting)
     pad = Image.new("RGB", (CANVAS, CANVAS), "white")
     for line in lines:
-        _stroke(ImageDraw.Draw(pad), line * fitting + place, pen)
+        stroke(ImageDraw.Draw(pad), line * fitting + place, pen)
     return np.array(pad)
 
 
-def drawn_digits(seed: int = 0, each: int = 20) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
+def drawn_digits(
+    seed: int = 0, each: int = 40, heights: tuple[float, float] = HEIGHTS
+) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
     """Pictures of every style, `each` times, with their labels [picture] and styles. The same seed draws the same."""
     random = np.random.default_rng(seed)
     styles = [style for style in DIGITS for _ in range(each)]
-    return [draw(style, random) for style in styles], np.array([int(style[0]) for style in styles]), styles
+    return [draw(style, random, heights) for style in styles], np.array([int(style[0]) for style in styles]), styles
 
 
-def _stroke(canvas: ImageDraw.ImageDraw, points: np.ndarray, pen: float) -> None:
+def stroke(canvas: ImageDraw.ImageDraw, points: np.ndarray, pen: float) -> None:
+    """Draw along points [n, 2], in pixels."""
     canvas.line([tuple(point) for point in points], fill="black", width=round(pen))
     for x, y in points:  # a round pen leaves no notches where a line turns or ends
         canvas.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill="black")

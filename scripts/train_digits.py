@@ -30,10 +30,13 @@ from scripts.digits import (
     load_split,
 )
 from scripts.digits_card import card_of
+from scripts.practice import practice
 from vitviz import VisionTransformer
 
 THREADS = 1
-EPOCHS = 130
+EPOCHS = 88
+DRAWINGS = 400  # of each digit, by a program
+DRAWN = 0.5  # drawings in an epoch, for each digit of the data set
 BATCH = 32
 LEARNING_RATE = 1e-3
 WARM_UP = 2  # epochs until the learning rate is full
@@ -44,24 +47,27 @@ AVERAGE = 0.998  # how much of the running mean of the weights a step keeps
 SAMPLE_DIGITS = (0, 3, 4, 7, 8)
 SAMPLE_SIDE = 256  # pixels
 
+Lesson = tuple[Fields, Tensor]  # digits and their labels
+
 
 class Validation:
-    """The validation digits as they are, and augmented in ways that stay the same."""
+    """The validation digits as they are, and augmented in ways that stay the same; and drawings that are, too."""
 
-    def __init__(self, part: Part):
-        self.labels = torch.from_numpy(part.labels)
+    def __init__(self, part: Part, drawings: Lesson):
+        self.labels, self.drawn = torch.from_numpy(part.labels), drawings[1]
         self.plain = as_input([as_picture(image) for image in part.images])
         random = torch.Generator().manual_seed(0)
         self.augmented = augmented(fields_of(part.images), torch.arange(len(part.labels)), random)
+        self.drawings = augmented(drawings[0], torch.arange(len(self.drawn)), random)
 
     @torch.no_grad()
-    def __call__(self, model: VisionTransformer) -> tuple[float, float, float]:
-        """Mean loss of both kinds, accuracy of the plain ones, accuracy of the augmented ones."""
+    def __call__(self, model: VisionTransformer) -> tuple[float, list[float]]:
+        """Mean loss of the three kinds; accuracy of the plain ones, of the augmented ones, of the drawings."""
         model.eval()
-        answers = [model(self.plain), model(self.augmented)]
-        loss = sum(F.cross_entropy(logits, self.labels) for logits in answers) / 2
-        plain, varied = ((logits.argmax(1) == self.labels).float().mean() for logits in answers)
-        return loss.item(), plain.item(), varied.item()
+        kinds = [(self.plain, self.labels), (self.augmented, self.labels), (self.drawings, self.drawn)]
+        answers = [(model(pixels), labels) for pixels, labels in kinds]
+        loss = sum(F.cross_entropy(logits, labels).item() for logits, labels in answers) / len(kinds)
+        return loss, [(logits.argmax(1) == labels).float().mean().item() for logits, labels in answers]
 
 
 def new_model(seed: int) -> VisionTransformer:
@@ -91,20 +97,27 @@ def _waves(rows: int, columns: int, width: int) -> Tensor:
 
 
 def train(
-    fields: Fields, labels: Tensor, validation: Validation, *, seed: int = SEED, epochs: int = EPOCHS
+    digits: Lesson, drawings: Lesson, validation: Validation, *, seed: int = SEED, epochs: int = EPOCHS
 ) -> VisionTransformer:
-    """Train a new model and return the running mean of its weights from the epoch with the least validation loss."""
+    """Train a new model and return the running mean of its weights from the epoch with the least validation loss.
+
+    An epoch takes all digits of the data set, and some drawings.
+    """
+    fields, labels = digits[0] + drawings[0], torch.cat([digits[1], drawings[1]])
+    real, drawn = len(digits[1]), len(drawings[1])
+    some = min(drawn, round(DRAWN * real))
     random = torch.Generator().manual_seed(seed)
     model = new_model(seed)
     average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(_groups(model), lr=LEARNING_RATE, betas=(0.9, 0.98))
-    steps = len(labels) // BATCH
+    steps = (real + some) // BATCH
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps, epochs))
     best, least = copy.deepcopy(average), math.inf
     for epoch in range(1, epochs + 1):
         effort = min(1, epoch / (EASY * epochs))
         started, total = time.monotonic(), 0.0
-        for chosen in torch.randperm(len(labels), generator=random)[: steps * BATCH].split(BATCH):
+        lesson = torch.cat([torch.arange(real), real + torch.randperm(drawn, generator=random)[:some]])
+        for chosen in lesson[torch.randperm(real + some, generator=random)][: steps * BATCH].split(BATCH):
             pixels = augmented(fields, chosen, random, effort)
             loss = F.cross_entropy(model(pixels), labels[chosen], label_smoothing=SMOOTHING)
             optimiser.zero_grad()
@@ -114,12 +127,12 @@ def train(
             schedule.step()
             total += loss.item()
             _follow(average, model, schedule.last_epoch)
-        missed, plain, varied = validation(average)
+        missed, (plain, varied, pen) = validation(average)
         if missed < least:
             best, least = copy.deepcopy(average), missed
         print(
             f"epoch {epoch:3}/{epochs}  loss {total / steps:.3f}  validation loss {missed:.3f}  "
-            f"accuracy {plain:.1%}, augmented {varied:.1%}  {time.monotonic() - started:.1f} s",
+            f"accuracy {plain:.1%}, augmented {varied:.1%}, drawings {pen:.1%}  {time.monotonic() - started:.1f} s",
             flush=True,
         )
     return best
@@ -150,8 +163,9 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     started, split = time.monotonic(), load_split()
-    fields, labels = fields_of(split["train"].images), torch.from_numpy(split["train"].labels)
-    trained = train(fields, labels, Validation(split["validation"]))
+    digits = fields_of(split["train"].images), torch.from_numpy(split["train"].labels)
+    validation = Validation(split["validation"], practice(20, seed=SEED + 1))
+    trained = train(digits, practice(DRAWINGS, seed=SEED), validation)
     save_file({name: value.half() for name, value in trained.state_dict().items()}, WEIGHTS)
     minutes = (time.monotonic() - started) / 60
     model = vitviz.load("digits")  # what ships, rounded to float16
@@ -161,7 +175,8 @@ def main() -> None:
         f"then half a cosine to zero, weight decay {WEIGHT_DECAY:g}, label smoothing {SMOOTHING:g}, "
         "running mean of the weights"
     )
-    card = card_of(model, answers, minutes, recipe=recipe, threads=THREADS, easy=EASY)
+    drawings = DRAWINGS * CONFIG.classes
+    card = card_of(model, answers, minutes, recipe=recipe, threads=THREADS, easy=EASY, drawings=drawings, drawn=DRAWN)
     CARD.write_text(card)
     save_samples(model, split["held-out"])
     print(card)

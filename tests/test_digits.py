@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import vitviz
-from scripts import augment_digits, digits, digits_card, pen, train_digits
+from scripts import augment_digits, digits, digits_card, pen, practice, train_digits
 from scripts.digits import CONFIG, SAMPLES, WEIGHTS, as_picture, classify, load_split
 
 
@@ -67,16 +67,66 @@ def test_the_card_states_what_is_measured_here(card, answers, classifier):
 def test_it_knows_digits_drawn_with_a_pen(classifier, card):
     pictures, labels, styles = pen.drawn_digits()
     right = classify(classifier, pictures) == labels
-    assert right.mean() >= 0.95
+    assert right.mean() >= 0.97
     stated = float(re.search(r"280 x 280 pixels: ([\d.]+) %", card)[1]) / 100
     assert right.mean() == pytest.approx(stated, abs=0.01)  # versions of Pillow may draw a pixel differently
     by_style = {style: right[np.array(styles) == style].mean() for style in pen.DIGITS}
-    assert min(by_style.values()) >= 0.75, by_style
+    hardest = by_style.pop("1 with a flag and a foot")  # short of the others, as the card says
+    assert hardest >= 0.9
+    assert min(by_style.values()) >= 0.95, by_style
 
 
 def test_it_knows_them_light_on_dark(classifier):
-    pictures, labels, _ = pen.drawn_digits(seed=1, each=5)
-    assert (classify(classifier, [255 - picture for picture in pictures]) == labels).mean() >= 0.9
+    pictures, labels, styles = pen.drawn_digits(seed=1, each=20)
+    right = classify(classifier, [255 - picture for picture in pictures]) == labels
+    assert right.mean() >= 0.97
+    by_style = {style: right[np.array(styles) == style].mean() for style in pen.DIGITS}
+    assert min(by_style.values()) >= 0.9, by_style
+
+
+def test_it_knows_small_ones_anywhere_on_the_pad(classifier):
+    pictures, labels, styles = pen.drawn_digits(seed=2, each=20, heights=pen.SMALL)
+    right = classify(classifier, pictures) == labels
+    assert right.mean() >= 0.97
+    by_style = {style: right[np.array(styles) == style].mean() for style in pen.DIGITS}
+    assert min(by_style.values()) >= 0.8, by_style
+
+
+@pytest.mark.parametrize(
+    ("digit", "strokes"),
+    [
+        (7, [[(0.3, 0.25), (0.7, 0.25), (0.55, 0.8)]]),
+        (7, [[(0.28, 0.25), (0.7, 0.25), (0.63, 0.4), (0.56, 0.58), (0.53, 0.8)]]),
+        (1, [[(0.38, 0.35), (0.52, 0.2), (0.52, 0.8)], [(0.36, 0.8), (0.68, 0.8)]]),
+        (4, [[(0.5, 0.2), (0.28, 0.6), (0.72, 0.6)], [(0.6, 0.4), (0.6, 0.82)]]),
+    ],
+)
+@pytest.mark.parametrize(("scale", "place"), [(1, (0, 0)), (0.7, (-0.15, -0.12)), (0.7, (0.15, 0.12))])
+def test_it_knows_a_steep_seven_from_a_one(classifier, digit, strokes, scale, place):
+    pad = Image.new("RGB", (240, 240), "white")
+    for stroke in strokes:
+        pen.stroke(ImageDraw.Draw(pad), ((np.array(stroke) - 0.5) * scale + 0.5 + place) * 240, 18)
+    assert classify(classifier, [np.array(pad)]) == digit
+
+
+def test_what_it_practised_is_not_what_it_is_checked_with():
+    practised = [
+        [[point for curve in stroke for point in curve] for stroke in strokes]
+        for *_, strokes in practice.STYLES.values()
+    ]
+    assert [style for style, (_, strokes) in pen.DIGITS.items() if strokes in practised] == ["1 plain"]
+    assert {style[0] for style in practice.STYLES} == {style[0] for style in pen.DIGITS} == set("0123456789")
+
+
+def test_practice_drawings_depend_on_the_seed_only_and_have_paper_around():
+    first, labels = practice.practice(3, seed=5)
+    again, _ = practice.practice(3, seed=5)
+    other, _ = practice.practice(3, seed=6)
+    assert labels.bincount().tolist() == [3] * 10
+    assert torch.equal(first.distance, again.distance)
+    assert not torch.equal(first.distance, other.distance)
+    assert (first.distance.flatten(1).min(1).values < 0.2).all()
+    assert max(first.ink[..., edge, :].max() for edge in (0, -1)) == 0
 
 
 def test_drawings_stay_on_the_pad_and_depend_on_the_seed_only():
@@ -157,9 +207,12 @@ def test_augmented_pictures_are_as_the_model_sees_pictures(few):
 
 
 def test_the_same_seed_gives_the_same_weights(few):
+    drawings = practice.practice(3, seed=1)
     validation = train_digits.Validation(
-        digits.Part(*(values[:10] for values in vars(load_split()["validation"]).values()))
+        digits.Part(*(values[:10] for values in vars(load_split()["validation"]).values())), drawings
     )
-    first, again, other = (train_digits.train(*few, validation, seed=seed, epochs=2).state_dict() for seed in (5, 5, 6))
+    first, again, other = (
+        train_digits.train(few, drawings, validation, seed=seed, epochs=2).state_dict() for seed in (5, 5, 6)
+    )
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert not torch.equal(first["head.weight"], other["head.weight"])
