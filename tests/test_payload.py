@@ -187,8 +187,16 @@ def test_the_pooling_comes_as_it_is(kind):
 @pytest.mark.parametrize(
     ("kind", "marks", "readout"),
     [
-        ("pooled", [], "No class token: the model's output comes from its own attention (pool)."),
-        ("pooled with prefix", ["CLS", "R1", "R2"], "The model's output comes from its own attention (pool)."),
+        (
+            "pooled",
+            [],
+            "No class token: the model's output comes from what its own attention finds (see the row “pool”).",
+        ),
+        (
+            "pooled with prefix",
+            ["CLS", "R1", "R2"],
+            "The model's output comes from what its own attention finds (see the row “pool”).",
+        ),
         ("differential", ["CLS"], ""),
         ("mean", [], "No class token: the model's output comes from the mean of the patches."),
         (

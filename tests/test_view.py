@@ -188,8 +188,8 @@ def test_scales_that_mean_something(small_trace):
         ("differential", "the class token", ""),
         (
             "pooled",
-            "its own attention (pool)",
-            "No class token: the model's output comes from its own attention (pool).",
+            "what its own attention finds (see the row “pool”)",
+            "No class token: the model's output comes from what its own attention finds (see the row “pool”).",
         ),
         ("mean", "the mean of the patches", "No class token: the model's output comes from the mean of the patches."),
         (
