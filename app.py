@@ -12,6 +12,7 @@ run(
         [
             st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
             st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
+            st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
         ]
     )
 )
