@@ -33,7 +33,8 @@ def attend(choice: state.Choice) -> None:
     with beside, st.container(key="follow"):
         follow(seen)
     with story, st.container(key="story"):
-        lookup.idea()
+        with st.container(key="idea"):
+            lookup.idea()
         lookup.on_the_image(seen)
         attention.queries_keys_values(seen)
         attention.scores(seen)

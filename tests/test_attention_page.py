@@ -1,6 +1,7 @@
 """The page "Attention", without a browser: it opens for every kind of model, and every sum on it is the model's."""
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,27 +10,30 @@ import streamlit as st
 import timm
 import torch
 from streamlit.testing.v1 import AppTest
+from timm.models import VisionTransformer
 
+from vitviz.config import Rotary
+from vitviz.ui import state
 from vitviz.ui.learn import lookup
-from vitviz.view import token_words
 
-from .test_app import APP, texts
+from . import kinds
+from .test_app import APP, picture, texts
 
-TINY = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "depth": 2, "num_heads": 3}
-# name of a timm architecture, what is changed about it, and words that the page has to have and must not have
-KINDS = {
-    "mean": (
-        "vit_tiny_patch16_224",
-        {"class_token": False, "global_pool": "avg", "num_classes": 3},
-        "mean of the patch",
+KINDS = {  # and words that the page has to say of them
+    "with registers": (replace(kinds.PLAIN, registers=2), "register 2"),
+    "pooled": (kinds.CONFIGS["pooled"], "query is learned"),
+    "pooled of all": (kinds.CONFIGS["pooled of all"], "query is learned"),
+    "differential": (kinds.CONFIGS["differential"], "differential attention"),
+    "relative": (kinds.CONFIGS["relative"], "places is added"),
+    "mean with registers": (kinds.CONFIGS["mean with registers"], "the mean of the patches"),
+    "distilled": (kinds.CONFIGS["distilled"], "distillation token"),
+    "rotary": (
+        replace(kinds.PLAIN, learned_positions=False, rotary=Rotary("centred"), qk_norm=True),
+        "Positions are **rotary**",
     ),
-    "registers": ("vit_small_patch14_reg4_dinov2", {"num_classes": 0}, "register 4"),
-    "rotary": ("eva02_tiny_patch14_224", {"num_classes": 2}, "Positions are **rotary**"),
-    "attention pooling": ("vit_base_patch16_siglip_224", {"num_classes": 0}, "one more attention"),
-    "differential": ("vit_dlittle_patch16_reg1_gap_256", {"num_classes": 2}, "differential attention"),
-    "post-norm": ("vit_small_patch16_36x1_224", {"num_classes": 2}, "second norm"),
-    "parallel": ("vit_small_patch16_18x2_224", {"num_classes": 2}, "second norm"),
-    "relative": ("beit_base_patch16_224", {"num_classes": 2}, "A learned bias for the distance"),
+    "gated, RMS": (replace(kinds.PLAIN, mlp="gated", mlp_norm=True, activation="silu", norm="rms"), "SiLU"),
+    "post-norm": (replace(kinds.PLAIN, block="post", attention_norm=True), "normalises after attention"),
+    "parallel": (replace(kinds.PLAIN, block="parallel", pooling="token+mean"), "beside attention"),
 }
 
 
@@ -151,31 +155,58 @@ def test_a_dictionary_reads_names_and_codes_of_colours():
 
 
 @pytest.fixture(params=KINDS)
-def checkpoint(request, tmp_path, monkeypatch):
-    """A random model of another kind, as a checkpoint that the server offers."""
-    name, changes, _ = KINDS[request.param]
-    torch.manual_seed(0)
-    model = timm.create_model(name, **changes)
-    for parameter in model.parameters():
-        if parameter.ndim == 1:  # what begins at 0 or 1 would hide a mistake
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    torch.save({"state_dict": model.state_dict(), "args": argparse.Namespace(model=name)}, tmp_path / "best.pth")
-    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
-    return request.param
+def other(request, monkeypatch):
+    """A small random model of another kind, whatever the sidebar says."""
+    config, words = KINDS[request.param]
+    monkeypatch.setitem(kinds.CONFIGS, request.param, config)
+    trace = kinds.trace_of(request.param)
+    monkeypatch.setattr(state, "trace", lambda _: trace)
+    monkeypatch.setattr(state, "picture", lambda _: picture())
+    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
+    return config, words
 
 
-def test_models_of_other_kinds(checkpoint):
-    app = attention(model="best.pth")
-    assert not app.warning, [warning.value for warning in app.warning]
+def test_models_of_other_kinds(other):
+    """The page speaks of all that they have, and of nothing that they do not have."""
+    config, words = other
+    app = attention()
     said = fine(app)
-    trace = app.session_state.places
-    assert KINDS[checkpoint][2] in said.replace("\\", ""), trace
-    if checkpoint != "registers":
-        assert "register 2" not in said
-    if checkpoint in ("mean", "attention pooling"):
-        assert "class token" not in texts(app)
-    if checkpoint != "differential":
-        assert "λ" not in said
-    if checkpoint not in ("rotary",):
-        assert "rotary" not in said
-    assert token_words is not None
+    assert words in said
+    assert ("class token" in said) == config.class_token
+    assert ("register 1" in said) == (config.registers > 0)
+    assert ("λ" in said) == config.differential
+    assert ("rotary" in said) == (config.rotary is not None)
+    assert ("LayerNorm" in said) == (config.norm == "layer" and config.block != "post")
+    assert ("It is gated" in said) == (config.mlp == "gated")
+    assert ("A learned bias" in said) == config.relative_positions
+    assert ("one more attention" in said) == (config.pooling == "attention")
+    app.select_slider(key="what_if_temperature").set_value(0.0).run()
+    fine(app)
+    app.selectbox(key="attention_layer").select(0).run()
+    app.selectbox(key="attention_head").select(1).run()
+    fine(app)
+
+
+@pytest.mark.parametrize("name", ["vit_small_patch16_224", "eva02_tiny_patch14_224"])
+def test_a_checkpoint_without_a_class_token_and_one_with_rotary_positions(name, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    if name.startswith("vit"):
+        model = VisionTransformer(
+            img_size=64,
+            patch_size=16,
+            embed_dim=96,
+            depth=1,
+            num_heads=2,
+            class_token=False,
+            global_pool="avg",
+            num_classes=2,
+        )
+        saved = model.state_dict()
+    else:
+        saved = {"model": timm.create_model(name).state_dict(), "args": argparse.Namespace(model=name)}
+    torch.save(saved, tmp_path / "best.pth")
+    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
+    app = attention(model="best.pth")
+    said = fine(app)
+    assert app.session_state.settings["model"] == "best.pth"
+    assert ("class token" in said) == ("rotary" in said) == name.startswith("eva")

@@ -46,7 +46,8 @@ def queries_keys_values(look: Look) -> None:
         "a key {k} and a value {v} of {d=} numbers.",
     )
     x = r"\hat{x}" if steps.norm is not None else "x"
-    st.latex(symbols.formula(rf"@q = {x}\,@W_Q + b_Q \quad @k = {x}\,@W_K + b_K \quad @v = {x}\,@W_V + b_V"))
+    lines = (rf"@{part} &= {x}\,@W_{part.upper()} + b_{part.upper()}" for part in "qkv")
+    st.latex(symbols.formula(rf"\begin{{aligned}}{r' \\ '.join(lines)}\end{{aligned}}"))
     who = look.name(look.query)
     rows = [("{X}", steps.x[look.query], f"{who} as it enters")]
     if steps.norm is not None:

@@ -43,6 +43,13 @@ STYLE = f"""<style>
 .vv-parts i {{ min-width: 2px; }}
 .vv-key {{ display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 0.2rem; margin-right: 0.35rem; }}
 .vv-legend {{ display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font-size: 0.85rem; }}
+@media (max-width: 640px) {{
+  .vv-bar {{ width: 2.2rem; margin-right: 0.4rem; }}
+  .vv-table {{ font-size: 0.82rem; }}
+  .vv-table th, .vv-table td {{ padding-right: 0.5rem; }}
+  .vv-strips {{ grid-template-columns: 1fr; gap: 0.1rem; }}
+  .vv-strips > :nth-child(even) {{ margin-bottom: 0.4rem; }}
+}}
 </style>"""
 
 
@@ -100,15 +107,16 @@ def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: 
     """The photo with shapes (SVG, in pixels of what the model sees) on it."""
     width, height = size
     encoded = base64.b64encode(picture).decode()
-    kind = f"data:image/{'png' if picture.startswith(b'\x89PNG') else 'jpeg'};base64,"
+    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     drawn = (  # as a picture of its own: Streamlit takes SVG out of HTML
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'preserveAspectRatio="none">{"".join(shapes)}</svg>'
     )
+    marks = base64.b64encode(drawn.encode()).decode()
     return (
         f'<figure class="vv-photo" style="aspect-ratio:{width}/{height}"><img alt="{html.escape(alt)}" '
-        f'style="height:100%" src="{kind}{encoded}"><img alt="" src="data:image/svg+xml;base64,{base64.b64encode(drawn.encode()).decode()}">'
-        "</figure>"
+        f'style="height:100%" src="data:image/{kind};base64,{encoded}"><img alt="" '
+        f'src="data:image/svg+xml;base64,{marks}"></figure>'
     )
 
 

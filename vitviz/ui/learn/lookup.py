@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ from ..strips import number
 from ..words import literally, plain_errors
 from . import drawing
 from .common import section
-from .look import Look
+
+if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
+    from .look import Look
 
 MOST = 12  # words in the dictionary; the table of more would be a page of its own
 FRUITS = {
@@ -71,7 +74,7 @@ def idea() -> None:
         "A dictionary stores **values** under **keys**. An ordinary one answers only if the **query** equals a key, "
         "letter by letter. A *soft* one always answers: it compares the query with every key, turns the similarities "
         "into shares that sum to 1, and returns the mix of all values. Try it: the query below has a spelling mistake. "
-        "Every cell of the table is yours to change.",
+        "Every cell of the table, the keys and their values (a colour and a number), is yours to change.",
     )
     _dictionary()
 
@@ -79,16 +82,16 @@ def idea() -> None:
 @st.fragment
 @plain_errors()
 def _dictionary() -> None:
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([2, 3], gap="medium")
     with right:
         edited = st.data_editor(
             pd.DataFrame(FRUITS),
             num_rows="dynamic",
             hide_index=True,
             column_config={
-                "key": st.column_config.TextColumn("key", max_chars=30),
-                "colour": st.column_config.TextColumn("value: colour", help="A name such as gold, or #ffd700."),
-                "number": st.column_config.NumberColumn("value: number"),
+                "key": st.column_config.TextColumn("key", max_chars=30, width="small"),
+                "colour": st.column_config.TextColumn("colour", help="A name such as gold, or #ffd700.", width="small"),
+                "number": st.column_config.NumberColumn("number", width="small"),
             },
             key="dictionary",
         )
@@ -120,9 +123,8 @@ def _dictionary() -> None:
     st.html(drawing.table(("key", "query · key", "share (softmax)", "value"), rows, total))
     best = int(np.argmax(shares))
     if similar.any():
-        st.markdown(
-            f"Most of the answer comes from **{literally(found.keys[best])}** ({percent(float(shares[best]))})."
-        )
+        share = percent(float(shares[best]))
+        st.markdown(f"Most of the answer comes from **{literally(found.keys[best])}** ({share}).")
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(

@@ -19,8 +19,8 @@ def weighted_sum(look: Look) -> None:
     steps = look.steps
     look.section(
         "5 · What comes back: a weighted sum of values",
-        f"Every token hands over its value {{v}}, as much of it as its weight says. The sum is what head {look.head + 1} "
-        f"has found for {look.name(look.query)}: {{d=}} numbers.",
+        f"Every token hands over its value {{v}}, as much of it as its weight says. The sum is what head "
+        f"{look.head + 1} has found for {look.name(look.query)}: {{d=}} numbers.",
     )
     st.latex(symbols.formula(r"z = \sum_j @A_j\, @v_j"))
     order = np.argsort(-np.abs(steps.weights), kind="stable")
@@ -38,7 +38,7 @@ def weighted_sum(look: Look) -> None:
             ("all others", steps.contributions[rest].sum(axis=0), f"from the other {len(rest)} tokens together")
         )
     rows.append(("sum z", steps.z, f"output of head {look.head + 1}"))
-    st.html(drawing.strips(rows, together=True))
+    st.html(drawing.strips(rows))
     firsts = " + ".join(number(float(values[0])) for _, values, _ in rows[:-1]).replace("+ −", "− ")
     look.say(f"The first number of each, summed: {firsts} = **{number(float(steps.z[0]))}**.")
     common.by_hand(steps.checks["z"])

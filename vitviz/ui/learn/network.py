@@ -23,7 +23,7 @@ def mlp(look: Look) -> None:
     reads = {
         "pre": "a second norm, then a small network that works on each token **alone**",
         "post": "a small network that works on each token **alone**, then a norm",
-        "parallel": "beside attention, and reading the same normalised tokens, a small network that works on each token "
+        "parallel": "beside attention, and reading the same tokens as it, a small network that works on each token "
         "**alone**",
     }[config.block]
     gate = (

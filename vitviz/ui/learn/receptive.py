@@ -12,6 +12,8 @@ from ..words import plain_errors
 from . import charts, common, drawing
 from .look import Look
 
+CHART = {"displayModeBar": False}
+
 
 def all_at_once(look: Look) -> None:
     """Distances of attention on the image, layer by layer."""
@@ -40,8 +42,8 @@ def _through_the_layers(look: Look) -> None:
     x, y = drawing.centre(look.patch, side)
     stroke = max(look.size) / 200
     fields = (
-        (charts.CONVOLUTIONS, "3 × 3 convolutions on pixels", depth.on_pixels),
-        (charts.ON_PATCHES, "3 × 3 convolutions on patches", depth.on_patches),
+        (charts.CONVOLUTIONS, "3 × 3 on pixels", depth.on_pixels),
+        (charts.ON_PATCHES, "3 × 3 on patches", depth.on_patches),
         (charts.RESNET, "ResNet-50", depth.resnet50),
     )
     shapes = [
@@ -52,7 +54,7 @@ def _through_the_layers(look: Look) -> None:
     ]
     shapes += [_square(x, y, field.side, colour, 1.4 * stroke, look.size) for colour, _, field in fields]
     shapes.append(drawing.frame(look.patch, side, QUERY, 1.5 * stroke))
-    picture, words = st.columns([1, 1], gap="medium", vertical_alignment="center")
+    picture, words = st.columns([5, 6], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"Layer {layer + 1}: how far heads look from {look.name(look.query)}, and what convolutions can see"
         st.html(drawing.on_photo(state.picture(look.choice), look.size, shapes, alt))
@@ -61,17 +63,17 @@ def _through_the_layers(look: Look) -> None:
         span = f"{reached.min():.1f} to {reached.max():.1f} px" if len(reached) > 1 else f"{reached[0]:.1f} px"
         rows = [(_key(ATTENTION, "50%") + f"attention, {heads}", span)]
         rows += [
-            (_key(colour) + f"{name}<br><small>{field.layer}</small>", _seen(field)) for colour, name, field in fields
+            (f"{_key(colour)}{name}<br><small>{field.layer}</small>", _seen(field)) for colour, name, field in fields
         ]
         st.html(drawing.table((f"layer {layer + 1} of {layers}", "looks, or can see"), rows))
         st.caption(
-            f"The image has {look.size[0]} × {look.size[1]} pixels; squares that are larger end at its edge. A receptive "
+            f"The image has {look.size[0]} × {look.size[1]} pixels; larger squares end at its edge. A receptive "
             "field is what a network could use at most, an attention distance what this one does use."
         )
     figure = charts.reach(distance, layer, depths, max(look.size))
-    st.plotly_chart(figure, config={"displayModeBar": False}, key="reach", alt="Attention distance and reach by layer")
+    st.plotly_chart(figure, config=CHART, key="reach", alt="Attention distance and reach by layer")
     st.caption(
-        "Dots: mean attention distance of each head. Lines: how far a convolutional network of the same depth can reach "
+        "Dots: mean attention distance of each head. Lines: how far convolutions of the same depth can reach "
         "from the centre of its receptive field, half its side. The axis ends at the image's longer side."
     )
 
