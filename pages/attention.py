@@ -19,6 +19,7 @@ STYLE = """<style>
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
 .st-key-story h3 { padding-top: 1.6rem; }
+.st-key-story .st-key-idea h3 { padding-top: 0; }
 </style>"""
 
 

@@ -46,8 +46,8 @@ def queries_keys_values(look: Look) -> None:
         "a key {k} and a value {v} of {d=} numbers.",
     )
     x = r"\hat{x}" if steps.norm is not None else "x"
-    lines = (rf"@{part} &= {x}\,@W_{part.upper()} + b_{part.upper()}" for part in "qkv")
-    st.latex(symbols.formula(rf"\begin{{aligned}}{r' \\ '.join(lines)}\end{{aligned}}"))
+    lines = r" \\ ".join(rf"@{part} &= {x}\,@W_{part.upper()} + b_{part.upper()}" for part in "qkv")
+    st.latex(symbols.formula(rf"\begin{{aligned}}{lines}\end{{aligned}}"))
     who = look.name(look.query)
     rows = [("{X}", steps.x[look.query], f"{who} as it enters")]
     if steps.norm is not None:
