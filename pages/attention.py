@@ -10,7 +10,7 @@ from vitviz.ui.words import plain_errors
 
 STYLE = """<style>
 @media (min-width: 900px) {
-  [data-testid="stColumn"]:has(> div > .st-key-follow), [data-testid="stColumn"]:has(> .st-key-follow) {
+  [data-testid="stColumn"]:has(.st-key-follow) {
     position: sticky; top: 3.6rem; align-self: flex-start; max-height: calc(100vh - 4rem); overflow-y: auto;
   }
 }

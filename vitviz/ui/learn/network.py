@@ -92,9 +92,9 @@ def output(look: Look) -> None:
         if config.pooling in ("token", "distilled", "token+mean")
         else ""
     )
-    last = f"the classifier turns into {config.classes} outputs" if config.classes else "is the model's image feature"
+    becomes = f"what the classifier turns into {config.classes} outputs" if config.classes else "the image feature"
     count = f"{steps.feature.shape[-1]} numbers"
-    look.say(f"**The output.** {first}{words} ({count}) is what {last}.{attended}".replace("is what is", "is"))
+    look.say(f"**The output.** {first}{words} ({count}) is {becomes} that the model returns.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
         st.html(drawing.maps(maps))

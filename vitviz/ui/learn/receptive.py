@@ -60,7 +60,8 @@ def _through_the_layers(look: Look) -> None:
         st.html(drawing.on_photo(state.picture(look.choice), look.size, shapes, alt))
     with words:
         heads = f"{len(reached)} heads" if len(reached) > 1 else "1 head"
-        span = f"{reached.min():.1f} to {reached.max():.1f} px" if len(reached) > 1 else f"{reached[0]:.1f} px"
+        low, high = np.nanmin(reached), np.nanmax(reached)
+        span = f"{low:.1f} to {high:.1f} px away" if len(reached) > 1 else f"{low:.1f} px away"
         rows = [(_key(ATTENTION, "50%") + f"attention, {heads}", span)]
         rows += [
             (f"{_key(colour)}{name}<br><small>{field.layer}</small>", _seen(field)) for colour, name, field in fields
@@ -90,7 +91,7 @@ def _square(x: float, y: float, side: int, colour: str, stroke: float, size: tup
 
 
 def _seen(field: ReceptiveField) -> str:
-    return f"{field.side} × {field.side} px"
+    return f"up to {field.reach:g} px away<br><small>{field.side} × {field.side} px</small>"
 
 
 def _key(colour: str, radius: str = "0.2rem") -> str:
