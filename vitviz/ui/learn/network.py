@@ -92,9 +92,10 @@ def output(look: Look) -> None:
         if config.pooling in ("token", "distilled", "token+mean")
         else ""
     )
-    becomes = f"what the classifier turns into {config.classes} outputs" if config.classes else "the image feature"
+    head = "the classifier" if trace.model.tells_classes else "the last map"
+    becomes = f"what {head} turns into {config.classes} outputs" if config.classes else "what the model returns"
     count = f"{steps.feature.shape[-1]} numbers"
-    look.say(f"**The output.** {first}{words} ({count}) is {becomes} that the model returns.{attended}")
+    look.say(f"**The output.** {first}{words} ({count}) is {becomes}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
         st.html(drawing.maps(maps))
