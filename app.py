@@ -13,6 +13,7 @@ run(
             st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
             st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
             st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
+            st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
         ]
     )
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import streamlit as st
 
 from ...checks import Check
@@ -46,10 +47,10 @@ def say(text: str, values: Mapping[str, int | float | str] | None = None) -> Non
 
 def by_hand(check: Check) -> None:
     """A number that was computed from what is shown, beside the model's: both, and whether they agree."""
-    if isinstance(check.by_hand, float | int):
-        words = f"by hand **{number(check.by_hand)}**, model **{number(check.model)}**"
-    else:
-        words = f"{check.by_hand.size} numbers by hand and in the model"
+    ours, models = np.ravel(check.by_hand), np.ravel(check.model)
+    words = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"
+    if len(ours) > 1:
+        words = f"{len(ours):,} numbers, the first {words}"
     agree = f"{'agree' if check.holds else 'differ'}, relative difference {check.error:.0e}"
     colour = "green" if check.holds else "red"
     with st.container(key=f"check_{check.what}"):

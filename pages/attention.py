@@ -1,0 +1,73 @@
+"""Attention: one head by hand, from the sequence to what the model returns."""
+
+import numpy as np
+import streamlit as st
+
+from vitviz.ui import shell, state, symbols
+from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, receptive
+from vitviz.ui.patches import Overlay, patch_picker
+from vitviz.ui.words import plain_errors
+
+STYLE = """<style>
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(.st-key-follow) {
+    position: sticky; top: 3.6rem; align-self: flex-start; max-height: calc(100vh - 4rem); overflow-y: auto;
+  }
+}
+@media (max-width: 899px) {
+  [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
+  [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
+}
+.st-key-story h3 { padding-top: 1.6rem; }
+.st-key-story .st-key-idea h3 { padding-top: 0; }
+</style>"""
+
+
+@st.fragment
+@plain_errors()
+def attend(choice: state.Choice) -> None:
+    """The whole story; choosing a patch, a layer or a head runs only this again."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        seen = look.current(choice)
+    look.write_address(seen)
+    beside, story = st.columns([0.34, 0.66], gap="large")
+    with beside, st.container(key="follow"):
+        follow(seen)
+    with story, st.container(key="story"):
+        with st.container(key="idea"):
+            lookup.idea()
+        lookup.on_the_image(seen)
+        attention.queries_keys_values(seen)
+        attention.scores(seen)
+        attention.shares(seen)
+        mixing.weighted_sum(seen)
+        mixing.all_heads(seen)
+        mixing.residual(seen)
+        network.mlp(seen)
+        network.stream(seen)
+        network.output(seen)
+        receptive.all_at_once(seen)
+
+
+def follow(seen: look.Look) -> None:
+    """The image beside the text: which layer, head and patch the page is about."""
+    look.choose(seen)
+    weights = seen.steps.weights[seen.trace.prefix :].reshape(seen.trace.grid).astype(np.float32)
+    patch_picker(
+        state.picture(seen.choice),
+        seen.choice.picked.name,
+        seen.trace.grid,
+        seen.patch,
+        on_choose=look.follow,
+        second=seen.key_patch,
+        overlay=Overlay(weights, f"Attention weights of {seen.name(seen.query)}, {seen.where}", signed=seen.signed),
+        key="attention_picker",
+    )
+
+
+shell.enter("pages/attention.py")
+st.html(symbols.style())
+st.html(drawing.STYLE)
+st.html(STYLE)
+st.title("Attention", anchor=False)
+attend(state.choice())

@@ -1,0 +1,61 @@
+"""The page "Attention" in a browser: patches are chosen, the dictionary answers, the picture stays beside the text."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .test_layout import PHONE
+
+IMAGE = "patch-picker-image"
+
+
+@pytest.fixture
+def attention(app, new_page):
+    """Open the page, and wait until its last section is there."""
+
+    def open_page(parameters: str = "", **options) -> Page:
+        page = new_page(**options)
+        page.goto(f"{app}/attention?{parameters}")
+        expect(page.get_by_text("7 · Sees all of the image at once")).to_be_visible()
+        expect(page.get_by_test_id(IMAGE)).to_have_count(2)
+        return page
+
+    return open_page
+
+
+def click_patch(page: Page, picker: int, row: int, column: int, rows: int = 16) -> None:
+    image = page.get_by_test_id(IMAGE).nth(picker)
+    image.scroll_into_view_if_needed()
+    box = image.bounding_box()
+    image.click(position={"x": (column + 0.5) * box["width"] / rows, "y": (row + 0.5) * box["height"] / rows})
+
+
+def test_a_click_chooses_the_query_and_another_the_key(attention):
+    page = attention("layer=6&head=2")
+    click_patch(page, 0, 4, 5)
+    expect(page.get_by_text("the query of patch (5, 6) times the key of")).to_be_visible()
+    click_patch(page, 1, 10, 12)
+    expect(page.get_by_text("the query of patch (5, 6) times the key of patch (11, 13)")).to_be_visible()
+    assert "query=5-6" in page.url
+    assert "✗" not in page.inner_text("body")
+
+
+def test_the_dictionary_answers_another_query(attention):
+    page = attention("model=digits")
+    expect(page.get_by_text("Most of the answer comes from strawberry")).to_be_visible()
+    page.get_by_label("Query").fill("bluebery")
+    page.get_by_label("Query").press("Enter")
+    expect(page.get_by_text("Most of the answer comes from blueberry")).to_be_visible()
+
+
+def test_the_picture_stays_beside_the_text(attention):
+    page = attention()
+    page.get_by_text("4 · Softmax").evaluate("title => title.scrollIntoView()")
+    expect(page.get_by_test_id(IMAGE).first).to_be_in_viewport(ratio=0.9)
+
+
+@pytest.mark.parametrize("parameters", ["", "model=digits"])
+def test_nothing_is_wider_than_a_phone(parameters, attention):
+    page = attention(parameters, viewport=PHONE)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

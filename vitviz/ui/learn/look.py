@@ -1,0 +1,146 @@
+"""What the page "Attention" looks at: one layer, one head, a patch that asks and one that answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from ...steps import BlockSteps, HeadSteps, block_steps
+from ...trace import Trace
+from ...view import strongest_patch, token_words
+from .. import link, shell, state
+from . import cached, common
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look: whose numbers the sections show.
+
+    Attributes:
+        choice: image and model.
+        trace: their forward pass.
+        layer, head: which, from 0.
+        patch: the one that asks, and
+        key_patch: the one that answers; row and column, from 0.
+        block: all that the layer does for the patch, by hand.
+    """
+
+    choice: state.Choice
+    trace: Trace
+    layer: int
+    head: int
+    patch: common.Patch
+    key_patch: common.Patch
+    block: BlockSteps
+
+    @property
+    def steps(self) -> HeadSteps:
+        """What the head does for the patch, by hand."""
+        return self.block.head
+
+    @property
+    def query(self) -> int:
+        """The token that asks."""
+        return self.trace.prefix + common.patch_number(self.trace, self.patch)
+
+    @property
+    def key(self) -> int:
+        """The token that answers."""
+        return self.trace.prefix + common.patch_number(self.trace, self.key_patch)
+
+    @property
+    def signed(self) -> bool:
+        """Whether weights may be negative."""
+        return self.trace.config.differential
+
+    @property
+    def where(self) -> str:
+        """Such as `"layer 12, head 4"`, from 1."""
+        return f"layer {self.layer + 1}, head {self.head + 1}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what the model sees, pixels."""
+        rows, columns = self.trace.grid
+        return columns * self.trace.config.patch, rows * self.trace.config.patch
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The letters of this model and image."""
+        config, (width, height) = self.trace.config, self.size
+        return {
+            "H": height,
+            "W": width,
+            "C": config.channels,
+            "P": config.patch,
+            "N": self.trace.grid[0] * self.trace.grid[1],
+            "D": config.width,
+            "L": self.trace.layers,
+            "d": config.head_width,
+        }
+
+    def name(self, token: int) -> str:
+        """What a token is called."""
+        return token_words(self.trace, token)
+
+    def say(self, text: str) -> None:
+        """Text with this look's symbols."""
+        common.say(text, self.values)
+
+    def section(self, title: str, text: str) -> None:
+        """A step of the story with this look's symbols."""
+        common.section(title, text, self.values)
+
+
+def current(choice: state.Choice) -> Look:
+    """What this visitor looks at: layer and head as in the explorer, the patch as on all pages of explanations."""
+    trace = state.trace(choice)
+    view = shell.current_view(trace)
+    if "patch" not in st.session_state and view.query is not None and view.query >= trace.prefix:
+        common.choose_patch(*divmod(view.query - trace.prefix, trace.grid[1]))
+    patch = common.chosen_patch(trace)
+    layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
+    query = trace.prefix + common.patch_number(trace, patch)
+    key_patch = st.session_state.get("key_patch")
+    if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
+        strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
+        key_patch = divmod(strongest, trace.grid[1])
+    key = trace.prefix + common.patch_number(trace, key_patch)
+    block = block_steps(cached.recording(choice, layer), head, query, key)
+    return Look(choice, trace, layer, head, patch, key_patch, block)
+
+
+def write_address(look: Look) -> None:
+    """Make the address bar a link to this layer and head of this patch."""
+    view = replace(st.session_state.view, layer=look.layer, head=look.head, query=look.query)
+    shell.write_address(link.view_parameters(view, look.trace))
+
+
+def choose(look: Look) -> None:
+    """The boxes that choose layer and head, from 1."""
+    with st.container(horizontal=True):
+        for name, count, chosen in (("layer", look.trace.layers, look.layer), ("head", look.trace.heads, look.head)):
+            key = f"attention_{name}"
+            st.selectbox(
+                name.capitalize(),
+                range(count),
+                index=chosen,
+                format_func=lambda place, count=count: f"{place + 1} of {count}",
+                key=key,
+                on_change=lambda name=name, key=key: shell.remember_view(
+                    replace(st.session_state.view, **{name: st.session_state[key]})
+                ),
+            )
+
+
+def follow(row: int, column: int) -> None:
+    """Follow another patch; the explorer pins it too."""
+    common.choose_patch(row, column)
+    prefix, _, columns = st.session_state.places
+    shell.remember_view(replace(st.session_state.view, query=prefix + row * columns + column))
+
+
+def answer(row: int, column: int) -> None:
+    """Look at the key of another patch."""
+    st.session_state.key_patch = row, column
