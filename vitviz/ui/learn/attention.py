@@ -64,8 +64,9 @@ def queries_keys_values(look: Look) -> None:
     st.html(drawing.strips(rows))
     if steps.q_norm is None:
         total = float(np.dot(steps.entered[look.query], steps.w_q.weight[:, 0].astype(np.float64)))
+        when = "before it is turned" if turned else "for example"
         look.say(
-            f"The first number of {{q}}, for example, is a sum of {values['D']} products, "
+            f"The first number of {{q}}, {when}, is a sum of {values['D']} products, "
             f"{number(total)}, plus the bias {number(float(steps.w_q.bias[0]))}: "
             f"**{number(float(steps.q_before[0]))}**."
         )

@@ -83,7 +83,8 @@ def all_heads(look: Look) -> None:
     if block.attention_post_norm is not None:
         after += " Then the norm that stands after attention in this model follows."
     if not np.all(block.attention_scale == 1):
-        after += f" At last every dimension is multiplied by a learned factor of its own (LayerScale, {_range(block)})."
+        factors = _range(block.attention_scale)
+        after += f" At last every dimension is multiplied by a learned factor of its own (LayerScale, {factors})."
     look.say(f"{joined}{between} {mixes} ({inner} × {values['D']}) and brings it back to {{D=}} numbers.{after}")
     st.html(
         drawing.strips(
@@ -121,5 +122,6 @@ def residual(look: Look) -> None:
     common.by_hand(block.checks["resid_mid"])
 
 
-def _range(block) -> str:
-    return f"{number(float(block.attention_scale.min()), 3)} to {number(float(block.attention_scale.max()), 3)}"
+def _range(factors: np.ndarray) -> str:
+    low, high = (f"{float(end):.3g}".replace("-", "−") for end in (factors.min(), factors.max()))
+    return f"{low} to {high}"

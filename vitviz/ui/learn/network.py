@@ -94,16 +94,18 @@ def output(look: Look) -> None:
     )
     head = "the classifier" if trace.model.tells_classes else "the last map"
     becomes = f"what {head} turns into {config.classes} outputs" if config.classes else "what the model returns"
+    normed = "is normalised and " if config.pooled_norm else ""
     count = f"{steps.feature.shape[-1]} numbers"
-    look.say(f"**The output.** {first}{words} ({count}) is {becomes}.{attended}")
+    look.say(f"**The output.** {first}{words} ({count}) {normed}is {becomes}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
         st.html(drawing.maps(maps))
         st.caption("Where the pooling's heads look; each map's colours end at its own largest weight.")
     feature = np.asarray(steps.feature).reshape(-1)
     st.html(drawing.strips([("feature", feature, "what the output is made of")]))
-    for check in steps.checks.values():
-        common.by_hand(check)
+    for what, check in steps.checks.items():
+        if config.final_norm or what != "tokens":  # without a norm these are what the last block made
+            common.by_hand(check)
     if trace.model.tells_classes:
         prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
 
