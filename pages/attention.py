@@ -5,22 +5,9 @@ import streamlit as st
 
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, receptive
+from vitviz.ui.learn.common import BESIDE
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.words import plain_errors
-
-STYLE = """<style>
-@media (min-width: 900px) {
-  [data-testid="stColumn"]:has(.st-key-follow) {
-    position: sticky; top: 3.6rem; align-self: flex-start; max-height: calc(100vh - 4rem); overflow-y: auto;
-  }
-}
-@media (max-width: 899px) {
-  [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
-  [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
-}
-.st-key-story h3 { padding-top: 1.6rem; }
-.st-key-story .st-key-idea h3 { padding-top: 0; }
-</style>"""
 
 
 @st.fragment
@@ -68,6 +55,6 @@ def follow(seen: look.Look) -> None:
 shell.enter("pages/attention.py")
 st.html(symbols.style())
 st.html(drawing.STYLE)
-st.html(STYLE)
+st.html(BESIDE)
 st.title("Attention", anchor=False)
 attend(state.choice())

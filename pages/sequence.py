@@ -8,9 +8,10 @@ from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import records
 from vitviz.ui.learn import sequence as story
-from vitviz.ui.learn.common import choose_patch, chosen_patch, patch_number
+from vitviz.ui.learn.common import BESIDE, choose_patch, chosen_patch, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.strips import number
+from vitviz.ui.words import plain_errors
 
 PATCHES, SIMILAR = "patches", "similar positions"
 
@@ -44,24 +45,30 @@ def similar_positions(trace: Trace, patch: tuple[int, int]) -> Overlay:
     return Overlay(values, words, signed=True, largest=1.0, say=number)
 
 
+@st.fragment
+@plain_errors()
+def tell(choice: state.Choice) -> None:
+    """The whole story; choosing a patch runs only this again."""
+    with st.empty():  # a spinner comes and goes here, and moves nothing below
+        trace = records.embedded_trace(choice)
+    beside, text = st.columns([0.34, 0.66], gap="large")
+    with beside, st.container(key="follow"):
+        picture(choice, trace)
+    with text, st.container(key="story"):
+        story.the_input(choice, trace)
+        story.splitting(trace)
+        story.flattening(trace)
+        story.projecting(choice, trace)
+        story.tokens_before(trace)
+        story.positions(choice, trace)
+        story.shuffling(choice, trace)
+        story.the_sequence(trace)
+        story.what_if(trace)
+
+
 shell.enter("pages/sequence.py")
 shell.write_address()
-choice = state.choice()
-with st.empty():
-    trace = records.embedded_trace(choice)
 st.html(symbols.style())
-st.html(story.STAYS)
+st.html(BESIDE)
 st.title("From image to sequence", anchor=False)
-left, right = st.columns([2, 3], gap="large")
-with left, st.container(key="story_picture"):
-    picture(choice, trace)
-with right:
-    story.the_input(choice, trace)
-    story.splitting(trace)
-    story.flattening(trace)
-    story.projecting(choice, trace)
-    story.tokens_before(trace)
-    story.positions(choice, trace)
-    story.shuffling(choice, trace)
-    story.the_sequence(trace)
-    story.what_if(trace)
+tell(state.choice())

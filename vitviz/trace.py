@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import index as as_index
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -218,6 +218,10 @@ class Trace:
                 self.model(self._pixels()[None])
             found |= {name: _frozen(kept[name][0]) for name in missing}
         return found
+
+    def with_recorded(self, activations: Mapping[str, np.ndarray]) -> Trace:
+        """The same trace, which has these activations (of `activations`) at hand and does not compute them again."""
+        return replace(self, _recorded={**self._recorded, **activations})
 
     def pixels(self) -> np.ndarray:
         """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""

@@ -12,6 +12,21 @@ from ...trace import Trace
 from .. import symbols
 from ..strips import number
 
+# The picture (container "follow") stays beside the text ("story") while that scrolls; on a phone it stands above it.
+BESIDE = """<style>
+@media (min-width: 900px) {
+  [data-testid="stColumn"]:has(.st-key-follow) {
+    position: sticky; top: 3.6rem; align-self: flex-start; max-height: calc(100vh - 4rem); overflow-y: auto;
+  }
+}
+@media (max-width: 899px) {
+  [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
+  [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
+}
+.st-key-story h3 { padding-top: 1.6rem; }
+.st-key-story .st-key-idea h3 { padding-top: 0; }
+</style>"""
+
 Patch = tuple[int, int]  # row and column, from 0
 
 

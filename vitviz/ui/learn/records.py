@@ -17,14 +17,13 @@ COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
 
 def embedded_trace(choice: state.Choice) -> Trace:
     """The choice's forward pass, with all that the sequence is made of."""
-    return _embedded_trace(choice.key, choice)
+    found = state.trace(choice)
+    return found.with_recorded(_embedding(choice.key, found))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Running the model …")
-def _embedded_trace(key: tuple, _choice: state.Choice) -> Trace:
-    model = state.model(_choice.model)
-    names = ("embed.*", "blocks.0.resid_pre")
-    return model.trace(state.prepared(_choice), record=names)
+@st.cache_resource(max_entries=4, show_spinner="Listening to the embedding …")  # arrays only: no model is kept
+def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
+    return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
 
 
 def filter_sheet(choice: state.Choice) -> Image.Image:

@@ -14,16 +14,10 @@ from ...view import token_words
 from .. import state, symbols
 from ..strips import number, numbers, strip_html
 from . import records
-from .common import by_hand, chosen_patch, patch_number, say, section
+from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section
 from .pictures import SIDE, channel_picture, enlarged, filter_picture, signed_picture
 
 PATCH_SIDES = (8, 14, 16, 32)
-# On a wide screen the picture stays while the text scrolls.
-STAYS = """<style>
-@media (min-width: 640px) {
-  [data-testid="stColumn"]:has(.st-key-story_picture) { position: sticky; top: 4rem; align-self: flex-start; }
-}
-</style>"""
 
 
 def values_of(trace: Trace) -> dict[str, int]:
@@ -246,15 +240,22 @@ def the_sequence(trace: Trace) -> None:
         "The row between the black lines is the chosen one.",
         width="stretch",
     )
-    chosen = st.slider("Row of X", 1, trace.token_count, token + 1, key=f"row_of_x_{token}") - 1
-    if chosen >= trace.prefix and chosen != token:
-        st.session_state.patch = divmod(chosen - trace.prefix, trace.grid[1])
-        st.rerun()
+    key = f"row_of_x_{token}"
+    chosen = (
+        st.slider("Row of X", 1, trace.token_count, token + 1, key=key, on_change=_follow_row, args=(key, trace)) - 1
+    )
     row = sequence.embedded(trace, chosen)
     st.markdown(f"Row {chosen + 1}, {token_words(trace, chosen)}: {numbers(row.row)}")
     for check in row.checks.values():
         by_hand(check)
     by_hand(whole)
+
+
+def _follow_row(key: str, trace: Trace) -> None:
+    """Follow the patch of the chosen row; the rows of tokens before the patches have none."""
+    patch = st.session_state[key] - 1 - trace.prefix
+    if patch >= 0:
+        choose_patch(*divmod(patch, trace.grid[1]))
 
 
 def _formula(trace: Trace) -> str:
