@@ -22,6 +22,12 @@ Names, with the shape of what flows there (`token` counts prefix tokens first, t
 | `blocks.{i}.resid_post`     | batch token width         | what leaves the block                                |
 | `norm`                      | batch token width         | after the final norm                                 |
 | `logits`                    | batch class (or width)    | what the model returns                               |
+
+The scores of differential attention have two halves, batch head 2 query key; its weights are the effective ones, which
+may be negative and whose rows sum to 1 - lambda.
+
+Models that pool by attention have `pool.k`, `pool.v`, `pool.scores`, `pool.weights`, `pool.z` and `pool.out` too,
+shaped as a block's with a single query, the pooling's own; `pool.out` is batch width.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -17,6 +17,7 @@ def attention(app, new_page):
         page.goto(f"{app}/attention?{parameters}")
         expect(page.get_by_text("7 · Sees all of the image at once")).to_be_visible()
         expect(page.get_by_test_id(IMAGE)).to_have_count(2)
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         return page
 
     return open_page
@@ -35,15 +36,15 @@ def test_a_click_chooses_the_query_and_another_the_key(attention):
     expect(page.get_by_text("the query of patch (5, 6) times the key of")).to_be_visible()
     click_patch(page, 1, 10, 12)
     expect(page.get_by_text("the query of patch (5, 6) times the key of patch (11, 13)")).to_be_visible()
-    assert "query=5-6" in page.url
+    page.wait_for_function("location.href.includes('query=5-6')")
     assert "✗" not in page.inner_text("body")
 
 
 def test_the_dictionary_answers_another_query(attention):
     page = attention("model=digits")
     expect(page.get_by_text("Most of the answer comes from strawberry")).to_be_visible()
-    page.get_by_label("Query").fill("bluebery")
-    page.get_by_label("Query").press("Enter")
+    page.get_by_role("textbox", name="Query").fill("bluebery")
+    page.get_by_role("textbox", name="Query").press("Enter")
     expect(page.get_by_text("Most of the answer comes from blueberry")).to_be_visible()
 
 

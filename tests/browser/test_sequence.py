@@ -1,0 +1,66 @@
+"""The page "Image to sequence" in a browser: the patch is chosen with mouse and keys, and the numbers follow it."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import vitviz
+from vitviz import sequence
+from vitviz.ui import state
+from vitviz.ui.strips import number
+
+from .test_attention import IMAGE, click_patch
+from .test_layout import PHONE
+
+
+@pytest.fixture
+def story(app, new_page):
+    """Open the page, and wait until its last section is there."""
+
+    def open_page(parameters: str = "", **options) -> Page:
+        page = new_page(**options)
+        page.goto(f"{app}/sequence?{parameters}")
+        expect(page.get_by_text("What if patches were larger or smaller?")).to_be_visible()
+        expect(page.get_by_test_id(IMAGE)).to_have_count(1)
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        return page
+
+    return open_page
+
+
+def test_a_click_and_the_keys_choose_the_patch_that_the_sums_are_about(story):
+    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
+    page = story("image=cat")
+    click_patch(page, 0, 4, 5)
+    expect(page.get_by_text("in row 5, column 6.")).to_be_visible()
+    made = sequence.project(trace, 4 * 16 + 5, 0)
+    expect(page.get_by_text(f"plus the bias {number(made.bias)} = {number(made.total)}")).to_be_visible()
+    image = page.get_by_test_id(IMAGE)
+    image.focus()
+    for key in ("ArrowRight", "ArrowDown", "Enter"):
+        image.press(key)
+    expect(page.get_by_text("in row 6, column 7.")).to_be_visible()
+    made = sequence.project(trace, 5 * 16 + 6, 0)
+    expect(page.get_by_text(f"plus the bias {number(made.bias)} = {number(made.total)}")).to_be_visible()
+    assert "✗" not in page.inner_text("body")
+
+
+def test_the_same_patch_is_followed_on_both_pages(story):
+    page = story("image=cat")
+    click_patch(page, 0, 2, 3)
+    expect(page.get_by_text("in row 3, column 4.")).to_be_visible()
+    page.get_by_role("link", name="Attention").click()
+    expect(page.get_by_text("the query of patch (3, 4) times the key of")).to_be_visible()
+
+
+def test_similar_positions_lie_over_the_picture(story):
+    page = story("image=cat")
+    page.get_by_role("radio", name="similar positions").click()
+    expect(page.get_by_text("Cosine of the chosen patch's learned position with all others")).to_be_visible()
+
+
+@pytest.mark.parametrize("parameters", ["", "model=digits"])
+def test_nothing_is_wider_than_a_phone(parameters, story):
+    page = story(parameters, viewport=PHONE)
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
