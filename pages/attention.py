@@ -5,8 +5,8 @@ import streamlit as st
 
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, receptive
-from vitviz.ui.learn.common import BESIDE
-from vitviz.ui.patches import Overlay, patch_picker
+from vitviz.ui.learn.common import BESIDE, beside_the_text
+from vitviz.ui.patches import Overlay
 from vitviz.ui.words import plain_errors
 
 
@@ -17,10 +17,10 @@ def attend(choice: state.Choice) -> None:
     with st.empty():  # spinners come and go here, and move nothing below
         seen = look.current(choice)
     look.write_address(seen)
-    beside, story = st.columns([0.34, 0.66], gap="large")
-    with beside, st.container(key="follow"):
+    beside, story = beside_the_text()
+    with beside:
         follow(seen)
-    with story, st.container(key="story"):
+    with story:
         with st.container(key="idea"):
             lookup.idea()
         lookup.on_the_image(seen)
@@ -40,14 +40,9 @@ def follow(seen: look.Look) -> None:
     """The image beside the text: which layer, head and patch the page is about."""
     look.choose(seen)
     weights = seen.steps.weights[seen.trace.prefix :].reshape(seen.trace.grid).astype(np.float32)
-    patch_picker(
-        state.picture(seen.choice),
-        seen.choice.picked.name,
-        seen.trace.grid,
-        seen.patch,
-        on_choose=look.follow,
-        second=seen.key_patch,
-        overlay=Overlay(weights, f"Attention weights of {seen.name(seen.query)}, {seen.where}", signed=seen.signed),
+    look.picker(
+        seen,
+        Overlay(weights, f"Attention weights of {seen.name(seen.query)}, {seen.where}", signed=seen.signed),
         key="attention_picker",
     )
 

@@ -8,7 +8,7 @@ from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import records
 from vitviz.ui.learn import sequence as story
-from vitviz.ui.learn.common import BESIDE, choose_patch, chosen_patch, patch_number
+from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.strips import number
 from vitviz.ui.words import plain_errors
@@ -51,10 +51,10 @@ def tell(choice: state.Choice) -> None:
     """The whole story; choosing a patch runs only this again."""
     with st.empty():  # a spinner comes and goes here, and moves nothing below
         trace = records.embedded_trace(choice)
-    beside, text = st.columns([0.34, 0.66], gap="large")
-    with beside, st.container(key="follow"):
+    beside, text = beside_the_text()
+    with beside:
         picture(choice, trace)
-    with text, st.container(key="story"):
+    with text:
         story.the_input(choice, trace)
         story.splitting(trace)
         story.flattening(trace)

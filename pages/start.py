@@ -5,13 +5,6 @@ import streamlit as st
 from vitviz.ui import shell, sidebar, state
 from vitviz.ui.words import literally
 
-
-def draw() -> None:
-    """Take the model that reads digits, and go where its pad is."""
-    state.use_model(state.DRAWS_ON)
-    st.session_state.draw_now = True
-
-
 shell.enter("pages/start.py")
 shell.write_address()
 
@@ -34,6 +27,6 @@ with right:
     )
     st.subheader("Or draw a digit", anchor=False)
     st.caption("A second model, which ships too, has ten classes and says which one it sees.")
-    st.button("Draw a digit", on_click=draw, icon=":material/draw:")
-if chosen or accepted or st.session_state.pop("draw_now", False):
+    drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
+if chosen or accepted or drawn:
     st.switch_page("pages/explore.py")

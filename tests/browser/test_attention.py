@@ -1,33 +1,15 @@
 """The page "Attention" in a browser: patches are chosen, the dictionary answers, the picture stays beside the text."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
 from .test_layout import PHONE
-
-IMAGE = "patch-picker-image"
 
 
 @pytest.fixture
 def attention(app, new_page):
-    """Open the page, and wait until its last section is there."""
-
-    def open_page(parameters: str = "", **options) -> Page:
-        page = new_page(**options)
-        page.goto(f"{app}/attention?{parameters}")
-        expect(page.get_by_text("7 · Sees all of the image at once")).to_be_visible()
-        expect(page.get_by_test_id(IMAGE)).to_have_count(2)
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        return page
-
-    return open_page
-
-
-def click_patch(page: Page, picker: int, row: int, column: int, rows: int = 16) -> None:
-    image = page.get_by_test_id(IMAGE).nth(picker)
-    image.scroll_into_view_if_needed()
-    box = image.bounding_box()
-    image.click(position={"x": (column + 0.5) * box["width"] / rows, "y": (row + 0.5) * box["height"] / rows})
+    return opener(app, new_page, "attention", "7 · Sees all of the image at once", 2)
 
 
 def test_a_click_chooses_the_query_and_another_the_key(attention):
@@ -56,7 +38,4 @@ def test_the_picture_stays_beside_the_text(attention):
 
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, attention):
-    page = attention(parameters, viewport=PHONE)
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_nothing_sticks_out(attention(parameters, viewport=PHONE))

@@ -87,3 +87,11 @@ def test_the_pad_appears_with_the_model_that_reads_digits(explore):
     page.page.get_by_role("option", name="Digits").click()
     expect(page.page.locator("canvas.upper-canvas")).to_be_visible()
     expect(page.page.get_by_test_id("prediction")).to_be_visible()
+
+
+def test_the_button_on_the_first_page_leads_to_the_pad(app, new_page):
+    page = new_page()
+    page.goto(app)
+    page.get_by_role("button", name="Draw a digit").click()
+    page.wait_for_url("**/explore?*model=digits*")
+    expect(page.locator("canvas.upper-canvas")).to_be_visible()

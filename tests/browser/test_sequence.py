@@ -1,30 +1,20 @@
 """The page "Image to sequence" in a browser: the patch is chosen with mouse and keys, and the numbers follow it."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 import vitviz
 from vitviz import sequence
 from vitviz.ui import state
 from vitviz.ui.strips import number
 
-from .test_attention import IMAGE, click_patch
+from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
 from .test_layout import PHONE
 
 
 @pytest.fixture
 def story(app, new_page):
-    """Open the page, and wait until its last section is there."""
-
-    def open_page(parameters: str = "", **options) -> Page:
-        page = new_page(**options)
-        page.goto(f"{app}/sequence?{parameters}")
-        expect(page.get_by_text("What if patches were larger or smaller?")).to_be_visible()
-        expect(page.get_by_test_id(IMAGE)).to_have_count(1)
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        return page
-
-    return open_page
+    return opener(app, new_page, "sequence", "What if patches were larger or smaller?", 1)
 
 
 def test_a_click_and_the_keys_choose_the_patch_that_the_sums_are_about(story):
@@ -60,7 +50,4 @@ def test_similar_positions_lie_over_the_picture(story):
 
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, story):
-    page = story(parameters, viewport=PHONE)
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_nothing_sticks_out(story(parameters, viewport=PHONE))

@@ -9,7 +9,6 @@ import streamlit as st
 
 from .. import zoo
 from ..errors import ModelError
-from ..model import VisionTransformer
 from . import models, state
 from .words import literally, plain_errors
 
@@ -87,7 +86,7 @@ def _want(name: str) -> None:
 def _use(name: str) -> None:
     """Take a model, downloaded if need be, and go back to the page; or say why not."""
     try:
-        _fetched(name)
+        _fetch(name)
         state.use_model(name)
     except ModelError as error:
         st.error(literally(str(error)))
@@ -96,8 +95,8 @@ def _use(name: str) -> None:
         st.rerun()
 
 
-def _fetched(name: str) -> VisionTransformer:
-    """The model, while a bar shows how much of it is here."""
+def _fetch(name: str) -> None:
+    """Bring a model here, while a bar shows how much of it is here."""
     here, bar = [0, 0], st.empty()
 
     def progress(done: int, total: int) -> None:
@@ -110,4 +109,4 @@ def _fetched(name: str) -> VisionTransformer:
         bar.progress(min(1.0, done / total) if total else 0.0, text=words)  # also lets a click elsewhere end this wait
         time.sleep(0.1)
     bar.empty()
-    return job.result()
+    job.result()

@@ -72,7 +72,7 @@ def _take_model() -> None:
         st.session_state.pop("model")
         open_catalogue()
     else:
-        state.try_model()
+        state.try_model(st.session_state.model)
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:

@@ -136,13 +136,13 @@ def keep_to_a_model_that_is_here() -> None:
         st.session_state.model_problem = f"{name} is no longer here: {error}"
 
 
-def try_model() -> None:
-    """Use the model that its box says; or say why not, and stay with the old one."""
+def try_model(name: str) -> None:
+    """Use this model; or say why not, and stay with the old one."""
     try:
-        use_model(st.session_state.model)
+        use_model(name)
     except ModelError as error:
         st.session_state.model_problem = str(error)
-        st.session_state.pop("model")
+        st.session_state.pop("model", None)  # its box says the old one again
 
 
 def pick_sample(name: str) -> None:
@@ -184,7 +184,7 @@ def pick_upload(name: str, data: bytes) -> bool:
 
 def _first_sample(model: str) -> str:
     offered = samples_for(model)
-    return FIRST_SAMPLE if FIRST_SAMPLE in offered else next(iter(offered), FIRST_SAMPLE)
+    return FIRST_SAMPLE if FIRST_SAMPLE in offered else next(iter(offered))
 
 
 # ---------------------------------------------------------------- shared by all visitors

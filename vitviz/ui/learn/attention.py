@@ -9,8 +9,9 @@ import streamlit as st
 
 from ... import figures
 from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, percent
-from .. import state, symbols
-from ..patches import Overlay, patch_picker
+from .. import symbols
+from ..panels import CHART
+from ..patches import Overlay
 from ..strips import number
 from ..words import plain_errors
 from . import charts, common, drawing
@@ -18,7 +19,6 @@ from . import look as looks
 from .look import Look
 
 TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0, math.inf)
-CHART = {"displayModeBar": False}
 HALVES = ("first half", "second half")
 NORMS = {
     "layer": "LayerNorm: every token is brought to mean 0 and spread 1, then each dimension gets a learned gain and "
@@ -107,16 +107,9 @@ def scores(look: Look) -> None:
         chosen = st.segmented_control("Scores of the", HALVES, default=HALVES[0], key="half", required=True)
         half = HALVES.index(chosen or HALVES[0])
         shown = steps.scores[half]
-    patch_picker(
-        state.picture(look.choice),
-        look.choice.picked.name,
-        look.trace.grid,
-        look.patch,
-        on_choose=looks.follow,
-        second=look.key_patch,
-        choosing="key",
-        on_key=looks.answer,
-        overlay=Overlay(
+    looks.picker(
+        look,
+        Overlay(
             shown[look.trace.prefix :].reshape(look.trace.grid).astype(np.float32),
             f"Scores of {look.name(look.query)}, {look.where}{f', {HALVES[half]}' if signed else ''}, before the "
             "softmax",
@@ -124,6 +117,7 @@ def scores(look: Look) -> None:
             say=lambda value: number(value, 2),
         ),
         key="score_picker",
+        choosing="key",
     )
     before = [f"{look.name(token)} {number(float(shown[token]))}" for token in range(look.trace.prefix)]
     if before:

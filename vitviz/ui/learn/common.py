@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ...checks import Check
 from ...trace import Trace
@@ -47,6 +48,28 @@ def choose_patch(row: int, column: int) -> None:
 def patch_number(trace: Trace, patch: Patch) -> int:
     """Which patch this is, counted row by row from 0."""
     return patch[0] * trace.grid[1] + patch[1]
+
+
+def beside_the_text() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Where the picture that stays goes, and where the text goes; `BESIDE` is their style."""
+    left, right = st.columns([0.34, 0.66], gap="large")
+    return left.container(key="follow"), right.container(key="story")
+
+
+def values_of(trace: Trace) -> dict[str, int]:
+    """The numbers behind the symbols, for the model and image at hand."""
+    config = trace.config
+    rows, columns = trace.grid
+    return {
+        "H": rows * config.patch,
+        "W": columns * config.patch,
+        "C": config.channels,
+        "P": config.patch,
+        "N": rows * columns,
+        "D": config.width,
+        "L": config.depth,
+        "d": config.head_width,
+    }
 
 
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:

@@ -10,6 +10,7 @@ from ...steps import BlockSteps, HeadSteps, block_steps
 from ...trace import Trace
 from ...view import strongest_patch, token_words
 from .. import link, shell, state
+from ..patches import Overlay, patch_picker
 from . import cached, common
 
 
@@ -68,17 +69,7 @@ class Look:
     @property
     def values(self) -> dict[str, int]:
         """The letters of this model and image."""
-        config, (width, height) = self.trace.config, self.size
-        return {
-            "H": height,
-            "W": width,
-            "C": config.channels,
-            "P": config.patch,
-            "N": self.trace.grid[0] * self.trace.grid[1],
-            "D": config.width,
-            "L": self.trace.layers,
-            "d": config.head_width,
-        }
+        return common.values_of(self.trace)
 
     def name(self, token: int) -> str:
         """What a token is called."""
@@ -144,3 +135,19 @@ def follow(row: int, column: int) -> None:
 def answer(row: int, column: int) -> None:
     """Look at the key of another patch."""
     st.session_state.key_patch = row, column
+
+
+def picker(look: Look, overlay: Overlay, key: str, choosing: str = "query") -> None:
+    """The picture with the query's and the key's patch in frames; a click chooses one of the two."""
+    patch_picker(
+        state.picture(look.choice),
+        look.choice.picked.name,
+        look.trace.grid,
+        look.patch,
+        on_choose=follow,
+        second=look.key_patch,
+        choosing=choosing,
+        on_key=answer,
+        overlay=overlay,
+        key=key,
+    )

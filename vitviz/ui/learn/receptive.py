@@ -8,11 +8,10 @@ import streamlit as st
 from ...colour import ATTENTION, QUERY
 from ...receptive import ReceptiveField, at_depth
 from .. import state
+from ..panels import CHART
 from ..words import plain_errors
 from . import charts, common, drawing
 from .look import Look
-
-CHART = {"displayModeBar": False}
 
 
 def all_at_once(look: Look) -> None:

@@ -14,26 +14,10 @@ from ...view import token_words
 from .. import state, symbols
 from ..strips import number, numbers, strip_html
 from . import records
-from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section
+from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section, values_of
 from .pictures import SIDE, channel_picture, enlarged, filter_picture, signed_picture
 
 PATCH_SIDES = (8, 14, 16, 32)
-
-
-def values_of(trace: Trace) -> dict[str, int]:
-    """The numbers behind the symbols, for the model and image at hand."""
-    config = trace.config
-    rows, columns = trace.grid
-    return {
-        "H": rows * config.patch,
-        "W": columns * config.patch,
-        "C": config.channels,
-        "P": config.patch,
-        "N": rows * columns,
-        "D": config.width,
-        "L": config.depth,
-        "d": config.head_width,
-    }
 
 
 def the_input(choice: state.Choice, trace: Trace) -> None:
