@@ -5,7 +5,7 @@ import streamlit as st
 
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, receptive
-from vitviz.ui.learn.common import BESIDE, beside_the_text
+from vitviz.ui.learn.common import BESIDE, beside_the_text, part
 from vitviz.ui.patches import Overlay
 from vitviz.ui.words import plain_errors
 
@@ -21,19 +21,25 @@ def attend(choice: state.Choice) -> None:
     with beside:
         follow(seen)
     with story:
-        with st.container(key="idea"):
+        with part("idea"):
             lookup.idea()
-        lookup.on_the_image(seen)
-        attention.queries_keys_values(seen)
-        attention.scores(seen)
-        attention.shares(seen)
-        mixing.weighted_sum(seen)
-        mixing.all_heads(seen)
-        mixing.residual(seen)
-        network.mlp(seen)
-        network.stream(seen)
-        network.output(seen)
-        receptive.all_at_once(seen)
+            lookup.on_the_image(seen)
+        with part("qkv"):
+            attention.queries_keys_values(seen)
+        with part("scores"):
+            attention.scores(seen)
+        with part("softmax"):
+            attention.shares(seen)
+        with part("values"):
+            mixing.weighted_sum(seen)
+            mixing.all_heads(seen)
+            mixing.residual(seen)
+        with part("network"):
+            network.mlp(seen)
+            network.stream(seen)
+            network.output(seen)
+        with part("reach"):
+            receptive.all_at_once(seen)
 
 
 def follow(seen: look.Look) -> None:

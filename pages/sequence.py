@@ -8,7 +8,7 @@ from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import records
 from vitviz.ui.learn import sequence as story
-from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, patch_number
+from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.strips import number
 from vitviz.ui.words import plain_errors
@@ -55,15 +55,22 @@ def tell(choice: state.Choice) -> None:
     with beside:
         picture(choice, trace)
     with text:
-        story.the_input(choice, trace)
-        story.splitting(trace)
-        story.flattening(trace)
-        story.projecting(choice, trace)
-        story.tokens_before(trace)
-        story.positions(choice, trace)
-        story.shuffling(choice, trace)
-        story.the_sequence(trace)
-        story.what_if(trace)
+        with part("input"):
+            story.the_input(choice, trace)
+        with part("splitting"):
+            story.splitting(trace)
+        with part("flattening"):
+            story.flattening(trace)
+        with part("projection"):
+            story.projecting(choice, trace)
+        with part("positions"):
+            story.tokens_before(trace)
+            story.positions(choice, trace)
+            story.shuffling(choice, trace)
+        with part("sequence"):
+            story.the_sequence(trace)
+        with part("what_if"):
+            story.what_if(trace)
 
 
 shell.enter("pages/sequence.py")

@@ -25,7 +25,7 @@ BESIDE = """<style>
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
 .st-key-story h3 { padding-top: 1.6rem; }
-.st-key-story .st-key-idea h3 { padding-top: 0; }
+.st-key-story > :first-child h3 { padding-top: 0; }
 </style>"""
 
 Patch = tuple[int, int]  # row and column, from 0
@@ -54,6 +54,11 @@ def beside_the_text() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Where the picture that stays goes, and where the text goes; `BESIDE` is their style."""
     left, right = st.columns([0.34, 0.66], gap="large")
     return left.container(key="follow"), right.container(key="story")
+
+
+def part(name: str) -> DeltaGenerator:
+    """A part of the story, which style sheets and the tour find by its name."""
+    return st.container(key=f"part_{name}")
 
 
 def values_of(trace: Trace) -> dict[str, int]:
