@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vitviz.ui import shell, sidebar, state
+from vitviz.ui import shell, sidebar, state, tour
 from vitviz.ui.words import literally
 
 shell.enter("pages/start.py")
@@ -14,6 +14,7 @@ st.markdown(
     "Here you point at a patch and see, at once, where each head of each layer of a real model looks from there. "
     "Every number comes from the model, which runs on the machine that serves this page and needs no network."
 )
+tour.offer("start_tour", type="primary")
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("Begin with a sample", anchor=False)

@@ -22,6 +22,7 @@ from . import models
 CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
+TOUR = "tour"
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
@@ -38,10 +39,16 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
-    unknown = [name[:40] for name in parameters if name not in CHOICE + VIEW]
+    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR)]
     if unknown:
         notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")
     return chosen, notices
+
+
+def read_tour(parameters: Mapping[str, str], count: int) -> tuple[int | None, list[str]]:
+    """The stop of the tour that a link opens, from 0, and a notice if there is no such stop."""
+    stop, notices = _read({TOUR: lambda text: _counted(text, count)}, parameters)
+    return stop.get(TOUR), notices
 
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:

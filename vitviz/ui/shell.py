@@ -6,7 +6,7 @@ import streamlit as st
 
 from ..trace import Trace
 from ..view import View, places
-from . import link, state
+from . import link, state, tour
 from .catalogue import catalogue_if_open
 from .sidebar import sidebar
 from .words import literally, plain_errors
@@ -19,14 +19,18 @@ def run(page: st.Page) -> None:
         chosen, notices = link.read_choice(parameters, state.samples())
         state.begin(**chosen)
         st.session_state.link = parameters  # the view in it can be read once there is a trace
-        st.session_state.notices = notices
+        stop, wrong = link.read_tour(parameters, tour.count())
+        tour.begin_at(stop)
+        st.session_state.notices = notices + wrong
     st.html(_ROOM)
     state.keep_to_a_model_that_is_here()
+    tour.turn_to_its_page(page.url_path)
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
             sidebar()
+            tour.tour(page.url_path)
             page.run()
         catalogue_if_open()
     finally:
@@ -76,7 +80,14 @@ def write_address(more: Mapping[str, str] | None = None) -> None:
     """Make the address bar a link to the current choice, and to `more`."""
     choice = state.choice()
     image = choice.picked.name if choice.picked.sample else link.OWN
-    parameters = {"image": image, "model": choice.model, "size": str(choice.size), "fit": choice.fit, **(more or {})}
+    parameters = {
+        "image": image,
+        "model": choice.model,
+        "size": str(choice.size),
+        "fit": choice.fit,
+        **tour.parameters(),
+        **(more or {}),
+    }
     if st.query_params.to_dict() != parameters:
         st.query_params.from_dict(parameters)
 

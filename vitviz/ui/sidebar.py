@@ -7,7 +7,7 @@ import streamlit as st
 
 from ..images import FITS
 from ..view import readout_words
-from . import models, state
+from . import models, state, tour
 from .catalogue import open_catalogue
 from .gallery import gallery
 from .pad import drawing_pad
@@ -34,6 +34,7 @@ def sidebar() -> None:
         with right:
             setting("fit", "Fit", FITS, FIT_WORDS.get)
         token_words(about)
+        tour.offer("sidebar_tour", width="stretch")
 
 
 def choose_image() -> None:

@@ -1,0 +1,220 @@
+// The tour's card and ring. Stops follow each other at once; Python hears of each, because pages and the address follow.
+// Streamlit calls the default export again after each rerun; one Tour lives as long as its place in the page.
+
+const tours = new WeakMap();
+const LOOK_EVERY = 120; // milliseconds between two looks at the page, which changes without telling anybody
+const SETTLES_IN = 2500; // a page that appears moves for so long
+const ANSWER_IN = 4000; // a page that has not followed by then will not
+const HEADER = 64; // pixels at the top that Streamlit's header covers
+const CORNERS = ["bottom-right", "bottom-left", "top-right"];
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (!tours.has(parentElement)) tours.set(parentElement, new Tour(parentElement));
+  const tour = tours.get(parentElement);
+  tour.tell = setTriggerValue;
+  tour.update(data);
+  return () => {
+    tour.end();
+    tours.delete(parentElement);
+  };
+}
+
+class Tour {
+  constructor(root) {
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    this.tried = new Set(JSON.parse(sessionStorage.getItem("vitviz-tour-tried") ?? "[]"));
+    this.listening = new AbortController();
+    this.listen();
+    this.ref.ring.showPopover();
+    this.ref.card.showPopover(); // after the ring, so that it lies over it
+    this.looking = setInterval(() => this.look(), LOOK_EVERY);
+  }
+
+  end() {
+    this.listening.abort();
+    clearInterval(this.looking);
+  }
+
+  listen() {
+    const { ref } = this;
+    const on = (node, event, act, more) => node.addEventListener(event, act, { signal: this.listening.signal, ...more });
+    on(ref.back, "click", () => this.go(this.at - 1));
+    on(ref.next, "click", () => (this.at + 1 < this.stops.length || !this.here ? this.go(this.here ? this.at + 1 : this.at) : this.leave()));
+    on(ref.leave, "click", () => this.leave());
+    on(ref.card, "keydown", (event) => { if (event.key === "Escape") this.leave(); });
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerdown", "pointermove"]) {
+      on(document, kind, (event) => {
+        if (event.composedPath().includes(ref.card)) return;
+        this.acted = true;
+        if (kind !== "pointermove") this.settled = true; // whoever moves the page by hand wants it where they move it
+      }, { capture: true, passive: true });
+    }
+    on(document, "scroll", () => this.schedule(), { capture: true, passive: true });
+    on(window, "resize", () => this.schedule());
+  }
+
+  update(data) {
+    const asked = this.asked && performance.now() - this.asked.when < ANSWER_IN ? this.asked.stop : null;
+    const moved = data.page !== this.page;
+    [this.page, this.stops] = [data.page, data.stops];
+    if (asked === null || data.at === asked) {
+      this.asked = null;
+      if (this.at !== data.at || moved) this.show(data.at);
+    } else if (moved) this.show(this.at);
+    this.draw();
+  }
+
+  get stop() {
+    return this.stops[this.at];
+  }
+
+  get here() {
+    return this.stop.page === this.page;
+  }
+
+  go(stop) {
+    this.asked = { stop, when: performance.now() };
+    this.show(stop);
+    this.draw();
+    this.tell("go", stop);
+  }
+
+  leave() {
+    this.tell("leave", true);
+  }
+
+  show(stop) {
+    this.at = stop;
+    this.before = undefined; // what the watched element showed when the visitor came
+    this.acted = this.settled = this.calm = false;
+    this.came = this.goal = undefined;
+  }
+
+  // ------------------------------------------------------------------ what the card says
+
+  draw() {
+    const { at, here, ref, stop, stops } = this;
+    const done = !stop.hint || this.tried.has(at);
+    const turning = !here && this.asked; // on the way to the stop's page
+    ref.count.textContent = `${at + 1} of ${stops.length}`;
+    ref.progress.setAttribute("aria-valuenow", at + 1);
+    ref.progress.setAttribute("aria-valuemax", stops.length);
+    ref.progress.style.setProperty("--done", `${100 * (at + 1) / stops.length}%`);
+    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+    say(ref.title, stop.title);
+    say(ref.text, here || turning ? stop.text : "This stop is on another page.");
+    say(ref.hint, stop.hint ?? "");
+    ref.hint.hidden = done || !here;
+    ref.back.disabled = at === 0;
+    say(ref.next, !here && !turning ? "Go there" : at + 1 < stops.length ? "Next" : "Finish");
+    Object.assign(ref.card.dataset, { at, here, tried: this.tried.has(at) });
+    this.drawRing();
+  }
+
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.drawRing();
+    });
+  }
+
+  drawRing() {
+    const { ref, stop } = this;
+    const target = this.here ? find(stop.target ?? stop.part) : null;
+    const box = target && visible(target);
+    ref.ring.style.visibility = box ? "visible" : "hidden";
+    if (box) {
+      const out = 6; // around it, but never out of the window
+      const [left, top] = [Math.max(2, box.left - out), Math.max(2, box.top - out)];
+      Object.assign(ref.ring.style, {
+        left: `${left}px`, top: `${top}px`,
+        width: `${Math.min(innerWidth - 2, box.right + out) - left}px`,
+        height: `${Math.min(innerHeight - 2, box.bottom + out) - top}px`,
+      });
+    }
+    this.chooseCorner(box);
+  }
+
+  // where the card covers least of what it speaks about
+  chooseCorner(box) {
+    const { card } = this.ref;
+    const { width, height } = card.getBoundingClientRect();
+    const covered = (corner) => {
+      const narrow = innerWidth <= 640;
+      const left = narrow ? 10 : corner.endsWith("right") ? innerWidth - 16 - width : 16;
+      const top = corner.startsWith("bottom") ? innerHeight - 16 - height : 67;
+      const across = Math.min(box.right, left + width) - Math.max(box.left, left);
+      const down = Math.min(box.bottom, top + height) - Math.max(box.top, top);
+      return Math.max(0, across) * Math.max(0, down);
+    };
+    const best = box ? CORNERS.reduce((one, other) => (covered(other) < covered(one) ? other : one)) : CORNERS[0];
+    if (card.dataset.corner !== best) card.dataset.corner = best;
+  }
+
+  // ------------------------------------------------------------------ what happens on the page
+
+  look() {
+    if (!this.here) return;
+    this.scroll();
+    this.notice();
+    this.drawRing();
+  }
+
+  // to the part, and as long as the page still moves, again; to the target if that is somewhere else
+  scroll() {
+    const part = find(this.stop.part);
+    if (!part || this.settled) return;
+    this.came ??= performance.now();
+    this.goal ??= part;
+    if (this.goal.isConnected && this.goal !== part) this.goal.scrollIntoView({ block: "center", behavior: "instant" });
+    else {
+      const { top } = part.getBoundingClientRect();
+      if (Math.abs(top - HEADER) > 4) part.closest("[data-testid=stMain]").scrollBy({ top: top - HEADER, behavior: "instant" });
+      const target = this.stop.target && find(this.stop.target);
+      this.goal = target && !visible(target) ? target : part;
+    }
+    if (performance.now() - this.came > SETTLES_IN) this.settled = true;
+  }
+
+  // a hint is done when what it speaks of shows something else than when the visitor came, and they did something
+  notice() {
+    const { at, stop } = this;
+    if (!stop.hint || this.tried.has(at)) return;
+    const watched = find(stop.watch);
+    if (!watched) return;
+    this.calm ||= document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning";
+    const now = shown(watched, stop.attributes);
+    if (this.before === undefined || !this.acted || !this.calm) this.before = now;
+    else if (now !== this.before) {
+      this.tried.add(at);
+      sessionStorage.setItem("vitviz-tour-tried", JSON.stringify([...this.tried]));
+      this.draw();
+    }
+  }
+}
+
+// `host >>> inner` is `inner` within the shadow of a component that is somewhere in `host`
+function find(selector) {
+  const [host, inner] = selector.split(" >>> ");
+  const node = document.querySelector(host);
+  if (!node || !inner) return node;
+  for (const { shadowRoot } of node.querySelectorAll("*")) {
+    const found = shadowRoot?.querySelector(inner);
+    if (found) return found;
+  }
+  return null;
+}
+
+// the part of an element that is within the window, below the header; null if nothing is
+function visible(node) {
+  const { left, right, top, bottom, width, height } = node.getBoundingClientRect();
+  const seen = width > 0 && height > 0 && right > 0 && left < innerWidth && bottom > HEADER && top < innerHeight;
+  return seen ? { left, right, top: Math.max(top, HEADER), bottom } : null;
+}
+
+// what an element says: its data, or its words and the state of what can be set in it
+function shown(node, attributes) {
+  if (attributes.length) return attributes.map((name) => node.dataset[name]).join();
+  const set = [...node.querySelectorAll("input, [role=slider], [role=radio], [aria-pressed]")];
+  return [node.textContent, ...set.map((one) => [one.checked, one.value, one.ariaValueNow, one.ariaChecked, one.ariaPressed])].join();
+}
