@@ -50,7 +50,7 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
         return f"{token_words(trace, token)}: {kind} {told}, weight {percent(float(weights[token]))}"
 
     return posed(
-        f"To which of these tokens does {token_words(trace, query)} give most attention in layer {layer + 1}, "
+        f"To which of these tokens does {_the(trace, query)} give most attention in layer {layer + 1}, "
         f"head {head + 1}?",
         Option(
             token_words(trace, top),
@@ -116,10 +116,11 @@ def _ratio(trace: Trace, layer: int, head: int, query: int) -> Question | None:
         (2**difference, f"This is 2 to the power of {told}; exp takes e, about 2.718, in place of 2"),
         (1 + difference, "This adds the difference of the scores to 1; but a weight grows with exp of its score"),
     ]
-    first, second = (token_words(trace, token) for token in pair)
+    first, second = (_the(trace, token) for token in pair)
     return posed(
-        f"In this row {first} has the score {decimal(high)}, and {second} the score {decimal(low)}. About how many "
-        "times as large is the attention weight of the first as that of the second?",
+        f"In layer {layer + 1}, head {head + 1} the query of {_the(trace, query)} has the score {decimal(high)} with "
+        f"the key of {first}, and {decimal(low)} with the key of {second}. About how many times as large is the first "
+        "attention weight as the second?",
         Option(
             f"{about(math.exp(difference))} times",
             f"Both weights are exp of the score, divided by the same sum. So one divided by the other is {so}.{real}",
@@ -176,7 +177,7 @@ def _row_sum(trace: Trace, layer: int) -> Question | None:
             (float(trace.heads), f"Each of the {trace.heads} heads has a row of its own; in it {so}."),
             (1 / tokens, f"{decimal(1 / tokens)} is the mean of the {tokens} weights; {so}."),
         ]
-        asked = f"What do the {tokens:,} attention weights of this row sum to?"
+        asked = f"What do the {tokens:,} attention weights of a row in layer {layer + 1} sum to?"
     return posed(
         asked,
         Option(decimal(right), f"{start}: {so}.", right=True),
@@ -224,6 +225,11 @@ def _count(trace: Trace, layer: int) -> Question | None:
 def about(value: float) -> str:
     """A positive number with at least two digits that matter: `"4.5"`, `"0.22"`, `"120"`."""
     return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
+
+
+def _the(trace: Trace, token: int) -> str:
+    words = token_words(trace, token)
+    return f"the {words}" if words.endswith("token") else words
 
 
 def _capital(words: str) -> str:

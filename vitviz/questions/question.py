@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -102,5 +102,5 @@ def decimal(value: float) -> str:
     return f"{value:.2f}".replace("-", "−").removeprefix("−" * (round(value, 2) == 0))
 
 
-def _scatter(words: str) -> int:
-    return zlib.crc32(words.encode())  # unlike `hash`, the same in every process
+def _scatter(words: str) -> bytes:
+    return hashlib.sha256(words.encode()).digest()  # unlike `hash`, the same in every process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import streamlit as st
@@ -40,7 +41,7 @@ def _ask(place: int, question: Question, choice: state.Choice) -> bool:
         question.words,
         range(len(question.options)),
         index=None,
-        format_func=lambda index: literally(question.options[index].words),
+        format_func=lambda index: _shown(question.options[index].words),
         key=f"question_{place}_{_identity(question, choice)}",
         label_visibility="collapsed",
     )
@@ -48,12 +49,17 @@ def _ask(place: int, question: Question, choice: state.Choice) -> bool:
         return False
     option = question.options[chosen]
     if option.right:
-        st.success(f"**Right.** {literally(option.explanation)}")
+        st.success(f"**Right.** {_shown(option.explanation)}")
     else:
-        st.warning(f"**Not this one.** {literally(option.explanation)}")
+        st.warning(f"**Not this one.** {_shown(option.explanation)}")
     return option.right
 
 
 def _identity(question: Question, choice: state.Choice) -> int:
     """What is another number for another question, and for another image: then there is no answer yet."""
     return zlib.crc32(repr((choice.key, question.text, [option.words for option in question.options])).encode())
+
+
+def _shown(text: str) -> str:
+    """Words as they are, in which no line ends within a product or before a %."""
+    return literally(re.sub(r" (?=[×%])|(?<=×) ", "\u00a0", text))
