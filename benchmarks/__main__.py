@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, library
+from . import browser, explanations, library
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "hover": browser.hover,
     "pin": browser.pin,
     "draw": browser.draw,
+    "explain": explanations.explain,
     "start": library.cold_start,
 }
 
