@@ -54,7 +54,7 @@ def _head(run: Run) -> str:
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
-        else "Made from an own image, which no link carries."
+        else "Made from the visitor's own image, which no link carries."
     )
     return (
         f"<header><h1>{html.escape(_title(run))}</h1>"
@@ -100,7 +100,7 @@ def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -
         f"6 · By hand and by the model, {run.where}",
         paper.table(("what", "how many", "by hand, first", "model, first", "difference"), rows, name="checks"),
         '<p class="note">The difference is the largest among these numbers, relative to the largest in size. '
-        f"The chosen key is that of {run.name(run.block.head.key)}.</p>",
+        f"The chosen key: {run.name(run.block.head.key)}.</p>",
     )
 
 
@@ -112,8 +112,8 @@ def _output(run: Run) -> str:
         return paper.section(
             "7 · What the model says",
             paper.table(
-                ("class", "probability"),
-                [(html.escape(one.label), percent(one.probability)) for one in found],
+                ("class", "probability", ""),
+                [(html.escape(one.label), percent(one.probability), paper.bar(one.probability)) for one in found],
                 kind="names",
                 name="classes",
             ),

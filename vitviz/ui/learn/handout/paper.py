@@ -37,25 +37,28 @@ section > * + * {{ margin-top: 1.2mm; }}
 .letters {{ display: grid; grid-template-columns: repeat(9, 1fr); margin: 1.5mm 0 3mm; padding: 1mm 0;
   border: solid #d9d6e0; border-width: 0.3mm 0; text-align: center; font-size: 10pt; }}
 .letters small {{ display: block; }}
-.page {{ display: grid; grid-template-columns: 52mm minmax(0, 1fr); gap: 3.5mm 6mm; }}
-.column {{ display: grid; gap: 3.5mm; align-content: start; }}
+.page {{ display: grid; grid-template-columns: 54mm minmax(0, 1fr); gap: 3mm 6mm; }}
+.column {{ display: grid; grid-template-columns: minmax(0, 1fr); gap: 3mm; align-content: start; }}
 .ends {{ grid-column: 1 / -1; display: grid; grid-template-columns: 1.75fr 1fr; gap: 6mm; }}
-.photo {{ position: relative; margin: 0 auto; width: min(100%, calc(var(--tall, 52mm) * var(--shape)));
+.photo {{ position: relative; margin: 0 auto; width: min(100%, calc(var(--tall, 44mm) * var(--shape)));
   aspect-ratio: var(--shape); }}
 .photo img {{ height: 100%; }}
 .photo svg {{ position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }}
 .photo path, .photo rect {{ fill: none; vector-effect: non-scaling-stroke; }}
-.photo path {{ stroke: #fff; stroke-width: 0.5px; opacity: 0.5; }}
+.photo path {{ stroke: #000; stroke-width: 1px; opacity: 0.2; }}
+.photo path + path {{ stroke: #fff; stroke-width: 0.5px; opacity: 0.5; }}
 .photo .halo {{ stroke: #fff; stroke-width: 4px; }}
 .query {{ stroke: {QUERY}; stroke-width: 2px; }}
 .key {{ stroke: {KEY}; stroke-width: 2px; }}
 .scale {{ display: flex; align-items: center; gap: 1.5mm; margin-top: 1mm; font-variant-numeric: tabular-nums; }}
 .scale i {{ flex: 1; height: 2mm; border-radius: 0.5mm; }}
 .patch {{ display: grid; grid-template-columns: 21mm minmax(0, 1fr); gap: 3mm; align-items: start; }}
-.patch img {{ border: 0.5mm solid {QUERY}; }}
+.patch > :first-child img {{ border: 0.5mm solid {QUERY}; }}
+.beside {{ display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 5mm; align-items: start; }}
+.beside > div > * + *, .patch > div > * + *, figcaption {{ margin-top: 1.2mm; }}
 .strip {{ height: 3mm; border-radius: 0.5mm; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: 0.25mm 2mm 0.25mm 0; text-align: left; border-bottom: 0.2mm solid #e3e0ea; line-height: 1.2; }}
+th, td {{ padding: 0.2mm 2mm 0.2mm 0; text-align: left; border-bottom: 0.2mm solid #e3e0ea; line-height: 1.16; }}
 thead th {{ font-weight: 400; color: #55505f; font-size: 7.2pt; }}
 tbody th {{ font-weight: 400; }}
 .sum {{ width: auto; }}
@@ -64,14 +67,14 @@ td.number {{ text-align: right; white-space: nowrap; }}
 th.number {{ text-align: right; }}
 .bar {{ display: block; height: 1.8mm; min-width: 14mm; border-radius: 0.4mm;
   background: linear-gradient({ATTENTION}, {ATTENTION}) 0 / var(--share) 100% no-repeat, #e9e6ef; }}
-.names th {{ max-width: 0; width: 70%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.names th {{ max-width: 0; width: 45%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
 @media print {{ .vv-symbol {{ border: 0; }} .vv-symbol::after {{ display: none; }} }}
 @media screen {{ body {{ padding: 8mm 5mm; box-sizing: content-box; }} }}
 @media screen and (max-width: 640px) {{
   body {{ padding: 5mm 4mm; box-sizing: border-box; font-size: 11pt; }}
   small, figcaption, .note, code, thead th {{ font-size: 9pt; }}
   h2 {{ font-size: 12pt; }}
-  .page, .ends {{ grid-template-columns: minmax(0, 1fr); }}
+  .page, .ends, .beside {{ grid-template-columns: minmax(0, 1fr); }}
   .photo {{ --tall: 110mm; }}
   .letters {{ grid-template-columns: repeat(3, 1fr); gap: 2mm; }}
   .who {{ flex-wrap: wrap; }} .who span {{ flex: 1 1 60mm; }}
@@ -124,7 +127,7 @@ def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tup
     return (
         f'<div class="photo" style="--shape:{columns / rows:.5f}"><img alt="{html.escape(alt)}" '
         f'src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}"><svg viewBox="0 0 {columns} {rows}" '
-        f'preserveAspectRatio="none" aria-hidden="true"><path d="{lines}"/>{framed}</svg></div>'
+        f'preserveAspectRatio="none" aria-hidden="true"><path d="{lines}"/><path d="{lines}"/>{framed}</svg></div>'
     )
 
 

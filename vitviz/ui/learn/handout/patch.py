@@ -37,12 +37,12 @@ def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> 
     lines = [(html(words), number(value)) for words, value in _sum(run, made, row)]
     return paper.section(
         "3 · Its token, the first number by hand",
-        paper.table((), lines, kind="sum", name="sum"),
-        paper.say(
-            f"Row {run.token + 1} of {{X}}, by hand {numbers(check.by_hand, 4)}, model {numbers(check.model, 4)}"
-        ),
+        f'<div class="beside">{paper.table((), lines, kind="sum", name="sum")}<div>',
+        paper.say(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.by_hand, 3)}"),
+        paper.say(f"The model's: {numbers(check.model, 3)}"),
         paper.vector(check.by_hand, "The row of X"),
-        paper.say(_places(run)),
+        "</div></div>",
+        *(paper.say(words) for words in _places(run)),
     )
 
 
@@ -63,15 +63,14 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
     yield "= number of the row of {X}", float(row.row[FIRST])
 
 
-def _places(run: Run) -> str:
-    """How this model knows where a patch is, if not by what was added."""
-    config, said = run.trace.config, []
+def _places(run: Run) -> Iterator[str]:
+    """What else there is to say of how this model knows where a patch is."""
+    config = run.trace.config
     if config.norm_first:
-        said.append("All tokens are normalised before the first layer.")
+        yield "All tokens are normalised before the first layer."
     if config.rotary is not None:
-        said.append("Rotary positions: {q} and {k} are turned by angles that say where the patch is.")
+        yield "Rotary positions: {q} and {k} are turned by angles that say where the patch is."
     if config.relative_positions:
-        said.append("Relative positions: a learned number for the distance of two patches is added to each score.")
+        yield "Relative positions: a learned number for the distance of two patches is added to each score."
     if not (config.learned_positions or config.rotary or config.relative_positions):
-        said.append("This model is told nothing about where a patch is.")
-    return " ".join(said)
+        yield "This model is told nothing about where a patch is."
