@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, questions, receptive
+from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, questions, receptive, summary
 from vitviz.ui.learn.common import BESIDE, beside_the_text, part
 from vitviz.ui.patches import Overlay
 from vitviz.ui.words import plain_errors
@@ -42,6 +42,8 @@ def attend(choice: state.Choice) -> None:
             receptive.all_at_once(seen)
         with part("questions"):
             questions.about_attention(seen)
+        with part("summary"):
+            summary.take_home(choice)
 
 
 def follow(seen: look.Look) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from vitviz import sequence
 from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import questions, records
+from vitviz.ui.learn import questions, records, summary
 from vitviz.ui.learn import sequence as story
 from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
@@ -73,6 +73,8 @@ def tell(choice: state.Choice) -> None:
             story.what_if(trace)
         with part("questions"):
             questions.about_sequence(choice, trace)
+        with part("summary"):
+            summary.take_home(choice)
 
 
 shell.enter("pages/sequence.py")

@@ -115,10 +115,15 @@ def _in_font(text: str) -> str:
 def file_stem(view: View, about: dict) -> str:
     """A file name without its ending: `"cat-L12-H4-token137"`, `"cat-pool-H3"`."""
     head = "mean" if view.head is None else f"H{view.head + 1}"
-    name = "".join(c if c.isalnum() else "-" for c in about["image"].rsplit(".", 1)[0])[:40].strip("-") or "image"
+    name = safe_name(about["image"].rsplit(".", 1)[0])
     if about["token"] is None:
         return f"{name}-{about['layer']}-{head}"
     return f"{name}-L{about['layer'] + 1}-{head}-token{about['token']}{'-to' if about['direction'] == 'to' else ''}"
+
+
+def safe_name(text: str, otherwise: str = "image") -> str:
+    """Other people's words as a part of a file name: letters, digits and hyphens, at most 40."""
+    return "".join(c if c.isalnum() else "-" for c in text)[:40].strip("-") or otherwise
 
 
 def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, float, float, float]:

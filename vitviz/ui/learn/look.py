@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -84,28 +85,53 @@ class Look:
         common.section(title, text, self.values)
 
 
+class Place(NamedTuple):
+    """Where a visitor looks; counted from 0."""
+
+    layer: int
+    head: int
+    patch: common.Patch
+    key_patch: common.Patch
+
+
 def current(choice: state.Choice) -> Look:
-    """What this visitor looks at: layer and head as in the explorer, the patch as on all pages of explanations."""
-    trace = state.trace(choice)
+    """What this visitor looks at, with its numbers."""
+    return at(choice, place(state.trace(choice)))
+
+
+def place(trace: Trace) -> Place:
+    """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
     view = shell.current_view(trace)
     if "patch" not in st.session_state and view.query is not None and view.query >= trace.prefix:
         common.choose_patch(*divmod(view.query - trace.prefix, trace.grid[1]))
     patch = common.chosen_patch(trace)
     layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
-    query = trace.prefix + common.patch_number(trace, patch)
     key_patch = st.session_state.get("key_patch")
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
+        query = trace.prefix + common.patch_number(trace, patch)
         strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
         key_patch = divmod(strongest, trace.grid[1])
-    key = trace.prefix + common.patch_number(trace, key_patch)
-    block = block_steps(cached.recording(choice, layer), head, query, key)
-    return Look(choice, trace, layer, head, patch, key_patch, block)
+    return Place(layer, head, patch, key_patch)
+
+
+def at(choice: state.Choice, place: Place) -> Look:
+    """The numbers of a place; asks nothing of the visitor's session."""
+    trace = state.trace(choice)
+    query, key = (trace.prefix + common.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
+    block = block_steps(cached.recording(choice, place.layer), place.head, query, key)
+    return Look(choice, trace, *place, block)
+
+
+def link_to(trace: Trace, place: Place) -> dict[str, str]:
+    """The query parameters that lead to this layer and head of this patch."""
+    query = trace.prefix + common.patch_number(trace, place.patch)
+    view = replace(st.session_state.view, layer=place.layer, head=place.head, query=query)
+    return link.view_parameters(view, trace)
 
 
 def write_address(look: Look) -> None:
     """Make the address bar a link to this layer and head of this patch."""
-    view = replace(st.session_state.view, layer=look.layer, head=look.head, query=look.query)
-    shell.write_address(link.view_parameters(view, look.trace))
+    shell.write_address(link_to(look.trace, Place(look.layer, look.head, look.patch, look.key_patch)))
 
 
 def choose(look: Look) -> None:

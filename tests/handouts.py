@@ -1,0 +1,78 @@
+"""Handouts, as tests make and read them."""
+
+from collections import defaultdict
+from html.parser import HTMLParser
+
+import numpy as np
+from PIL import Image
+
+from vitviz.steps import block_by_hand, readout_by_hand
+from vitviz.ui.explorer.payload import as_jpeg
+from vitviz.ui.learn.handout import Run, handout
+
+VOID = {"meta", "img", "path", "rect", "br"}
+
+
+def run_of(trace, **changes) -> Run:
+    """The second layer's last head, from the last patch to the first token."""
+    rows, columns = trace.grid
+    pixels = np.random.default_rng(0).integers(0, 255, (8 * rows, 8 * columns, 3), dtype=np.uint8)
+    named = {"image": "noise.png", "model": "a model", "fit": "crop", "address": "image=noise&model=a"} | changes
+    return Run(
+        picture=as_jpeg(Image.fromarray(pixels)),
+        trace=trace,
+        block=block_by_hand(trace, 1, trace.heads - 1, trace.token_count - 1, 0),
+        output=readout_by_hand(trace).checks["output"],
+        **named,
+    )
+
+
+def made(trace, **changes) -> "Read":
+    return Read(handout(run_of(trace, **changes)))
+
+
+def as_number(text: str) -> float:
+    return float(text.replace("−", "-").replace(",", "").replace(" %", "e-2"))
+
+
+class Read(HTMLParser):
+    """A handout, read back: its words, the symbols in them, its tables, its tags and their attributes."""
+
+    def __init__(self, document: str):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.symbols = [], set(), [], set()
+        self.tables, self.table, self.words, self.style = defaultdict(list), None, [], ""
+        self.feed(document)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+        self.text = " ".join("".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        named = dict(attrs)
+        self.table = named.get("data-table", self.table)
+        self.symbols |= {named["data-symbol"]} if "data-symbol" in named else set()
+        if tag == "tr":
+            self.tables[self.table].append([])
+        if tag in ("td", "th"):
+            self.tables[self.table][-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag == "section":
+            self.words.append(" ")
+
+    def handle_data(self, data):
+        if "style" in self.open:
+            self.style += data
+            return
+        self.words.append(data)
+        if "td" in self.open or "th" in self.open:
+            self.tables[self.table][-1][-1] += data
