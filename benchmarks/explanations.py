@@ -46,14 +46,14 @@ INTERACTIONS = {  # page, what is done, and the element that answers
     "temperature of the dictionary": (
         "attention",
         press(".st-key-dictionary_temperature input"),
-        ".st-key-part_idea table",
+        ".st-key-part_idea",
     ),
     "temperature of the softmax": (
         "attention",
         press(".st-key-what_if_temperature input"),
         ".st-key-part_softmax",
     ),
-    "move through the layers": ("attention", press(".st-key-part_reach input"), ".st-key-part_reach table"),
+    "move through the layers": ("attention", press(".st-key-part_reach input"), ".st-key-part_reach"),
 }
 
 

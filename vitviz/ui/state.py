@@ -237,15 +237,15 @@ def _trace(key: tuple, _choice: Choice) -> Trace:
         return network.trace(image)
 
 
-def picture(choice: Choice) -> bytes:
-    """The photo as people see it, JPEG."""
-    return _picture(choice.key, choice)
+def picture(choice: Choice, longest: int = 960) -> bytes:
+    """The photo as people see it, JPEG, its longer side as many pixels."""
+    return _picture(choice.key, longest, choice)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _picture(key: tuple, _choice: Choice) -> bytes:
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return as_jpeg(sharp_picture(image, prepared(_choice)))
+    return as_jpeg(sharp_picture(image, prepared(_choice), longest))
 
 
 def statistics(choice: Choice) -> attention.HeadStatistics:

@@ -175,10 +175,11 @@ def shares(look: Look) -> None:
                     + [("patches", patches, ATTENTION)]
                 )
             )
-    with st.expander("All weights, sorted"):
+    all_weights = st.expander("All weights, sorted", key="all_weights", on_change="rerun")
+    if all_weights.open:  # a chart in a closed one would cost as much as in an open one
         names = [look.name(token) for token in range(look.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
-        st.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
+        all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
     common.by_hand(steps.checks["weights"])
     _temperature(look)
 

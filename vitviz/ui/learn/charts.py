@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map
 from ...receptive import SameDepth
 
 CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
+THIRDS = ((0.71, 1.0), (0.355, 0.645), (0.0, 0.29))  # of a chart's height, from the top
 
 
 def product(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Figure:
@@ -21,24 +21,36 @@ def product(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Figure:
         halves: whether the channels are two halves with a product each; a line divides them.
     """
     negative, positive = ("rgb({},{},{})".format(*colour_map("share", True)[at]) for at in (40, 215))
-    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06)
     channel = np.arange(1, len(q) + 1)
-    for row, (name, values) in enumerate((("q", q), ("k", k), ("q × k", q * k)), start=1):
-        figure.add_bar(
+    drawn = (("q", q, QUERY, ""), ("k", k, KEY, "2"), ("q × k", q * k, ATTENTION, "3"))
+    bars = [
+        go.Bar(
             x=channel,
             y=values,
-            marker={"color": np.where(values < 0, negative, positive), "line": {"width": 0}},
+            yaxis=f"y{axis}",
+            marker_color=np.where(values < 0, negative, positive),
+            marker_line_width=0,
             hovertemplate=f"dimension %{{x}}<br>{name} = %{{y:.4f}}<extra></extra>",
             showlegend=False,
-            row=row,
-            col=1,
         )
-        colour = {"q": QUERY, "k": KEY}.get(name, ATTENTION)
-        figure.update_yaxes(title={"text": f"<b>{name}</b>", "font": {"color": colour}}, row=row, col=1, nticks=4)
-    if halves:
-        figure.add_vline(len(q) / 2 + 0.5, line={"color": NEUTRAL, "dash": "dot"})
-    figure.update_xaxes(title="dimension", row=3, col=1)
-    return figure.update_layout(height=360, margin={"l": 10, "r": 10, "t": 10, "b": 10}, bargap=0.15)
+        for name, values, _, axis in drawn
+    ]
+    axes = {
+        f"yaxis{axis}": {"title": {"text": f"<b>{name}</b>", "font": {"color": colour}}, "nticks": 4, "domain": domain}
+        for (name, _, colour, axis), domain in zip(drawn, THIRDS, strict=True)
+    }
+    middle = {"type": "line", "x0": len(q) / 2 + 0.5, "x1": len(q) / 2 + 0.5, "yref": "paper", "y0": 0, "y1": 1}
+    return go.Figure(  # made at once: step by step it would take as long as all other sums of the page
+        bars,
+        {
+            **axes,
+            "xaxis": {"title": "dimension", "anchor": "y3"},
+            "shapes": [middle | {"line": {"color": NEUTRAL, "dash": "dot"}}] if halves else [],
+            "height": 360,
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+            "bargap": 0.15,
+        },
+    )
 
 
 def reach(distance: np.ndarray, layer: int, depths: list[SameDepth], side: int) -> go.Figure:

@@ -14,6 +14,8 @@ from ...colour import ATTENTION, NEUTRAL, paint, percent, tone
 from .. import symbols
 from ..strips import number, strip
 
+PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun
+
 STYLE = f"""<style>
 .vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
   align-items: center; font-size: 0.9rem; margin: 0; }}

@@ -156,7 +156,7 @@ def on_the_image(look: Look) -> None:
     picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"{look.choice.picked.name}: {look.name(look.query)} and the patches that it attends to most"
-        st.html(drawing.on_photo(state.picture(look.choice), look.size, shapes, alt))
+        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
     with words:
         look.say(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"

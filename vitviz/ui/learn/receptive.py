@@ -56,7 +56,7 @@ def _through_the_layers(look: Look) -> None:
     picture, words = st.columns([5, 6], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"Layer {layer + 1}: how far heads look from {look.name(look.query)}, and what convolutions can see"
-        st.html(drawing.on_photo(state.picture(look.choice), look.size, shapes, alt))
+        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
     with words:
         heads = f"{len(reached)} heads" if len(reached) > 1 else "1 head"
         low, high = np.nanmin(reached), np.nanmax(reached)
