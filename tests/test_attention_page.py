@@ -102,6 +102,14 @@ def test_what_if_temperatures(temperature):
         assert "0.389 %" in caption  # one of 257
 
 
+def test_the_drawer_of_all_weights_is_drawn_when_it_is_opened():
+    app = attention()
+    assert len(app.main.get("plotly_chart")) == 2
+    app.session_state["all_weights"] = True
+    fine(app.run())
+    assert len(app.main.get("plotly_chart")) == 3
+
+
 def test_the_slider_moves_through_the_layers():
     app = attention()
     app.slider(key="reach_layer_12").set_value(12).run()
@@ -157,7 +165,7 @@ def other(request, monkeypatch):
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
     monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _: picture())
+    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
     monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
     return config, words
 

@@ -357,7 +357,7 @@ def test_another_patch_or_head_asks_anew_about_attention():
 def test_a_differential_model_is_asked_on_the_page(monkeypatch):
     trace = kinds.trace_of("differential")
     monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _: picture())
+    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
     monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", "differential")))
     app = page("attention")
     question = about_attention(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
