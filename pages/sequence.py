@@ -6,7 +6,7 @@ import streamlit as st
 from vitviz import sequence
 from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import records
+from vitviz.ui.learn import records, rows
 from vitviz.ui.learn import sequence as story
 from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
@@ -68,7 +68,7 @@ def tell(choice: state.Choice) -> None:
             story.positions(choice, trace)
             story.shuffling(choice, trace)
         with part("sequence"):
-            story.the_sequence(trace)
+            rows.the_sequence(choice, trace)
         with part("what_if"):
             story.what_if(trace)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from ... import sequence
+from ...checks import Check
 from ...model import VisionTransformer
 from ...trace import Trace
 from .. import state
+from ..matrix import Drawn, drawn
 from .pictures import filter_picture, position_mosaic, sheet
 
 COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
@@ -24,6 +28,24 @@ def embedded_trace(choice: state.Choice) -> Trace:
 @st.cache_resource(max_entries=4, show_spinner="Listening to the embedding …")  # arrays only: no model is kept
 def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
     return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
+
+
+class Whole(NamedTuple):
+    """The sequence X: by hand beside the model's, and as a picture."""
+
+    check: Check
+    drawn: Drawn
+
+
+def whole_sequence(choice: state.Choice) -> Whole:
+    """All rows of the sequence."""
+    return _whole_sequence(choice.key, embedded_trace(choice))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
+    check = sequence.sequence(_trace)
+    return Whole(check, drawn(np.asarray(check.by_hand)))
 
 
 def filter_sheet(choice: state.Choice) -> Image.Image:

@@ -10,11 +10,10 @@ from ... import sequence
 from ...checks import Check
 from ...picture import original_with_crop
 from ...trace import Trace
-from ...view import token_words
 from .. import state, symbols
 from ..strips import number, numbers, strip_html
 from . import records
-from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section, values_of
+from .common import by_hand, chosen_patch, patch_number, say, section, values_of
 from .pictures import SIDE, channel_picture, enlarged, filter_picture, signed_picture
 
 PATCH_SIDES = (8, 14, 16, 32)
@@ -204,62 +203,6 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
             "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
             "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
         )
-
-
-def the_sequence(trace: Trace) -> None:
-    """6: the matrix that enters the first block."""
-    patch = patch_number(trace, chosen_patch(trace))
-    token = trace.prefix + patch
-    section(
-        "6 · The sequence",
-        f"{trace.token_count} tokens of {{=D}} numbers: {{X}} is what enters the first block. Each row is a token; "
-        "choose one, and its patch is framed in the picture.",
-        values_of(trace),
-    )
-    st.latex(symbols.formula(_formula(trace), values_of(trace)))
-    whole = sequence.sequence(trace)
-    st.image(
-        _matrix(whole.by_hand, token),
-        caption="X: rows are tokens, columns numbers; blue negative, red positive. "
-        "The row between the black lines is the chosen one.",
-        width="stretch",
-    )
-    key = f"row_of_x_{token}"
-    chosen = (
-        st.slider("Row of X", 1, trace.token_count, token + 1, key=key, on_change=_follow_row, args=(key, trace)) - 1
-    )
-    row = sequence.embedded(trace, chosen)
-    st.markdown(f"Row {chosen + 1}, {token_words(trace, chosen)}: {numbers(row.row)}")
-    for check in row.checks.values():
-        by_hand(check)
-    by_hand(whole)
-
-
-def _follow_row(key: str, trace: Trace) -> None:
-    """Follow the patch of the chosen row; the rows of tokens before the patches have none."""
-    patch = st.session_state[key] - 1 - trace.prefix
-    if patch >= 0:
-        choose_patch(*divmod(patch, trace.grid[1]))
-
-
-def _formula(trace: Trace) -> str:
-    rows = [r"@x_1 @W_LP".replace("@x", "x"), r"\vdots", r"x_{@=N} @W_LP"]
-    front = ["@w_CLS"] if trace.config.class_token else []
-    front += [r"\text{registers}"] if trace.config.registers else []
-    body = r" \\ ".join([*front, *rows])
-    position = " + @W_pos" if trace.config.learned_positions else ""
-    return rf"@X = \begin{{bmatrix}} {body} \end{{bmatrix}}{position}"
-
-
-def _matrix(matrix: np.ndarray, token: int) -> Image.Image:
-    """The matrix as a picture, in which two black lines surround a row."""
-    largest = float(np.quantile(np.abs(matrix), 0.995))
-    image = signed_picture(np.clip(matrix, -largest, largest), 2 * matrix.shape[1], largest).convert("RGB")
-    pixels = np.array(image)
-    for row in (2 * token - 1, 2 * token + 2):
-        if 0 <= row < len(pixels):
-            pixels[row] = 0
-    return Image.fromarray(pixels)
 
 
 def what_if(trace: Trace) -> None:
