@@ -14,7 +14,7 @@ from ..matrix import sequence_matrix
 from ..strips import numbers
 from ..sums import redone
 from . import records
-from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section, values_of
+from .common import by_hand, choose_patch, chosen_patch, norm_in_words, patch_number, say, section, values_of
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
@@ -37,7 +37,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         records.whole_sequence(choice).drawn,
         config.prefix_names,
         trace.grid,
-        state.picture(choice),
+        records.small_picture(choice),
         choice.picked.name,
         token,
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
@@ -87,7 +87,7 @@ def _bracket(rows: list[str]) -> str:
 def _formula(trace: Trace, token: int) -> str:
     """X in symbols; the chosen row has a box."""
     rows = [r"\vdots" if one is None else _boxed(_origin(trace, one), one == token) for one in _listed(trace, token)]
-    return rf"@X = {_bracket(rows)}{' + @W_pos' if trace.config.learned_positions else ''}"
+    return rf"\small @X = {_bracket(rows)}{' + @W_pos' if trace.config.learned_positions else ''}"
 
 
 def _live_formula(trace: Trace, token: int, dimension: int) -> str:
@@ -119,17 +119,13 @@ def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     sums = [rf"\underbrace{{{origin}}}_{{{_tex(parts[0])}}}"]
     if trace.config.learned_positions:
         sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
-    say(f"The columns beside it are number {dimension + 1} of these rows. For {token_words(trace, row.token)}:")
+    chosen = "" if trace.config.stem else ", as chosen in section 4"
+    say(
+        f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_words(trace, row.token)}:"
+    )
     st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:
-        x, mean, std = total, float(row.norm.mean), float(row.norm.std)
-        gain, shift = float(row.norm.gain[dimension]), float(row.norm.shift[dimension])
-        (x, mean, std, gain, shift), enters = redone(
-            [float(row.row[dimension]), mean, std, gain, shift],
-            float(row.enters[dimension]),
-            lambda p: (p[0] - p[1]) / p[2] * p[3] + p[4] if p[2] else float("inf"),
-        )
-        say(f"The norm before the first block makes ({x} − {mean}) / {std} × {gain} + {shift} = **{enters}** of it.")
+        say(f"A norm follows before the first block: {norm_in_words(row.norm, dimension)}.")
 
 
 def _origin(trace: Trace, token: int, bias: bool = False) -> str:

@@ -14,7 +14,8 @@ __all__ = ["Drawn", "drawn", "sequence_matrix"]
 _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 HTML, CSS, SCRIPT = ((_FOLDER / f"matrix.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = st.components.v2.component("vitviz.matrix", html=HTML, css=CSS + symbols.rules(), js=SCRIPT)
+CSS += symbols.rules()  # of the letters on the axes
+_component = st.components.v2.component("vitviz.matrix", html=HTML, css=CSS, js=SCRIPT)
 
 
 def sequence_matrix(
