@@ -136,3 +136,19 @@ def test_another_patch_size_runs_only_its_own_part(story):
     expect(sizes.get_by_text("7 rows of 7 patches")).to_be_visible()
     expect(sizes.locator("tr", has=page.locator(".vv-what-if"))).to_contain_text("3,072")
     expect(page.get_by_text("16 rows of 16 patches. The chosen one")).to_be_visible()
+
+
+def test_a_matrix_that_scrolls_shows_the_row_of_the_patch(story):
+    page = story("image=cat&size=518")
+    scroll, frame = page.locator("[data-ref=scroll]"), page.locator("[data-testid=sequence-matrix] .row.chosen")
+
+    def inside() -> bool:
+        box, row = scroll.bounding_box(), frame.bounding_box()
+        return box["y"] <= row["y"] <= box["y"] + box["height"]
+
+    assert scroll.evaluate("node => node.scrollHeight > 1.5 * node.clientHeight")
+    assert inside()
+    for column in (0, 36):
+        page.get_by_test_id(PICTURE).click(position=patch_at(page, column, column, 37))
+        expect(page.get_by_text(f"in row {column + 1}, column {column + 1}.")).to_be_visible()
+        assert inside()

@@ -40,8 +40,3 @@ def redone(
 def product(parts: Sequence[float]) -> float:
     """What the parts make when they are multiplied, for `redone`."""
     return prod(parts)
-
-
-def signed(text: str) -> str:
-    """A number that is added, with its sign: `"+ 0.1000"`, `"− 0.1000"`."""
-    return f"− {text[1:]}" if text.startswith("−") else f"+ {text}"

@@ -22,6 +22,7 @@ class Matrix {
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.hovered = null; // rows, from 0
     this.focused = null; // where the arrow keys are; null until one is used
+    this.sought = null; // a row that the scrolled matrix is to show
     this.told = null; // { row, at }: a choice that Python has not answered yet
     this.listening = new AbortController();
     this.listen();
@@ -55,6 +56,7 @@ class Matrix {
   takeOver(row) {
     if (this.told && this.told.row !== row && performance.now() - this.told.at < ANSWER_IN) return;
     this.told = null;
+    if (row !== this.chosen) this.sought = row;
     this.chosen = row;
   }
 
@@ -85,6 +87,7 @@ class Matrix {
     Object.assign(root.dataset, { row, chosen, patch: patch ?? "" });
     this.drawStrip();
     this.drawWords(patch);
+    this.reveal();
   }
 
   frameRow(frame, row) {
@@ -124,7 +127,8 @@ class Matrix {
   listen() {
     const { ref } = this;
     const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
-    for (const [node, rowAt] of [[ref.matrix, (event) => this.rowAt(event)], [ref.photo, (event) => this.rowOfPatchAt(event)]]) {
+    const places = [[ref.matrix, (event) => this.rowAt(event)], [ref.photo, (event) => this.sought = this.rowOfPatchAt(event)]];
+    for (const [node, rowAt] of places) {
       on(node, "pointermove", (event) => this.hover(rowAt(event)));
       on(node, "pointerdown", (event) => this.hover(rowAt(event)));
       on(node, "pointerleave", () => this.hover(null));
@@ -186,12 +190,17 @@ class Matrix {
   }
 
   move(row) {
-    this.focused = row;
+    this.focused = this.sought = row;
     this.hovered = null;
     this.schedule();
-    const { ref: { matrix, scroll }, data: { rows } } = this;
-    const middle = (row + 0.5) / rows * matrix.clientHeight;
-    const room = scroll.clientHeight;
+  }
+
+  // many rows do not fit: then the matrix is scrolled to one that was found elsewhere than in it
+  reveal() {
+    const { data: { rows }, ref: { matrix, scroll }, sought } = this;
+    this.sought = null;
+    if (sought === null) return;
+    const [middle, room] = [(sought + 0.5) / rows * matrix.clientHeight, scroll.clientHeight];
     if (middle < scroll.scrollTop + 10 || middle > scroll.scrollTop + room - 10) scroll.scrollTop = middle - room / 2;
   }
 }
