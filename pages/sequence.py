@@ -6,7 +6,7 @@ import streamlit as st
 from vitviz import sequence
 from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import questions, records, summary
+from vitviz.ui.learn import cutting, drawing, pictures, projecting, questions, records, rows, summary
 from vitviz.ui.learn import sequence as story
 from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
 from vitviz.ui.patches import Overlay, patch_picker
@@ -58,19 +58,19 @@ def tell(choice: state.Choice) -> None:
         with part("input"):
             story.the_input(choice, trace)
         with part("splitting"):
-            story.splitting(trace)
+            cutting.splitting(choice, trace)
         with part("flattening"):
             story.flattening(trace)
         with part("projection"):
-            story.projecting(choice, trace)
+            projecting.projecting(choice, trace)
         with part("positions"):
             story.tokens_before(trace)
             story.positions(choice, trace)
             story.shuffling(choice, trace)
         with part("sequence"):
-            story.the_sequence(trace)
+            rows.the_sequence(choice, trace)
         with part("what_if"):
-            story.what_if(trace)
+            cutting.what_if(choice)
         with part("questions"):
             questions.about_sequence(choice, trace)
         with part("summary"):
@@ -80,6 +80,7 @@ def tell(choice: state.Choice) -> None:
 shell.enter("pages/sequence.py")
 shell.write_address()
 st.html(symbols.style())
+st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
 st.html(BESIDE)
 st.title("From image to sequence", anchor=False)
 tell(state.choice())

@@ -10,6 +10,7 @@ import vitviz
 from vitviz import sequence, zoo
 from vitviz.ui import models, state
 from vitviz.ui.strips import number
+from vitviz.ui.sums import product, redone
 
 from .test_app import APP, AppTest, texts
 
@@ -23,6 +24,10 @@ def story(**parameters: str) -> AppTest:
 def words(app: AppTest) -> str:
     """All text, without the markup of symbols."""
     return re.sub(r"<[^>]+>", "", texts(app)).replace("\\", "")
+
+
+def formulas(app: AppTest) -> str:
+    return "\n".join(formula.value for formula in app.latex)
 
 
 def assert_all_hold(app: AppTest) -> None:
@@ -54,7 +59,9 @@ def test_a_number_of_the_token_is_the_librarys(dimension):
     assert_all_hold(app)
     trace = vitviz.load("dinov2-small").trace(state.samples()["coffee"], size=224, record=("embed.*",))
     made = sequence.project(trace, 2 * 16 + 3, dimension - 1)
-    assert f"plus the bias {number(made.bias)} = **{number(made.total)}**" in words(app)
+    (red, green, blue, bias), total = redone([*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total)
+    assert f"red {red} + green {green} + blue {blue} + bias {bias} = **{total}**" in words(app)
+    assert total == number(made.total)
     recorded = trace.activation("embed.patches")[2 * 16 + 3, dimension - 1]
     assert f"model **{number(recorded)}**" in words(app)
 
@@ -63,6 +70,12 @@ def test_where_each_pixel_went():
     app = story(image="cat")
     app.slider(key="vector_index").set_value(3 * (14 * 2 + 5) + 2).run()
     assert "is the green of the pixel in row 3, column 6 of the patch" in words(app)
+    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
+    made = sequence.project(trace, 8 * 16 + 8, 0)
+    (pixel, weight), result = redone(
+        [float(made.pixels[2, 5, 1]), float(made.filter[2, 5, 1])], float(made.products[2, 5, 1]), product
+    )
+    assert f"Number {3 * (14 * 2 + 5) + 2} of the vector: {pixel} × {weight} = **{result}**" in words(app)
     assert_all_hold(app)
 
 
@@ -77,13 +90,66 @@ def test_shuffling_moves_the_feature_only_because_of_positions():
     assert_all_hold(app)
 
 
-def test_all_positions_and_a_row_of_the_sequence():
+def test_all_positions():
     app = story(image="cat")
     app.toggle(key="all_positions").set_value(True).run()
-    app.slider[-1].set_value(1).run()
-    assert "Row 1, class token" in words(app)
-    app.slider[-1].set_value(20).run()
-    assert app.session_state.patch == (1, 2)
+    assert_all_hold(app)
+
+
+def test_a_row_without_a_patch_is_shown_until_another_patch_is_chosen():
+    app = story(image="cat")
+    assert "Row 138, patch (9, 9): [" in words(app)
+    app.session_state.row_without_patch = (8, 8), 0
+    app.run()
+    assert app.session_state.patch == (8, 8), "the page keeps its patch"
+    assert "Row 1, class token: [" in words(app)
+    assert r"\boxed{\textcolor{#8a6500}{\mathbf{w}_{\mathrm{CLS}}}}" in formulas(app)
+    assert_all_hold(app)
+    app.session_state.patch = (1, 2)
+    app.run()
+    assert "Row 20, patch (2, 3): [" in words(app)
+    assert_all_hold(app)
+
+
+def test_the_formula_has_the_numbers_of_the_chosen_row():
+    app = story(image="cat")
+    app.session_state.patch = (2, 4)
+    app.slider(key="dimension").set_value(7).run()
+    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
+    row = sequence.embedded(trace, 37)
+    (projected, position), total = redone([float(row.vector[6]), float(row.position[6])], float(row.row[6]))
+    drawn = formulas(app)
+    assert f"+ b}}_{{{projected}}} + ".replace("−", "-") in drawn
+    assert f"}}}}}}_{{{position}}} = {total}".replace("−", "-") in drawn
+    assert r"\boxed{x_{37}\," in drawn
+    assert rf"\boxed{{{total}}}".replace("−", "-") in drawn
+
+
+def test_other_patch_sizes_are_arithmetic():
+    app = story(image="cat")
+    assert app.get("button_group")[-1].value == 14
+    before = words(app)
+    app.session_state.what_if_patch = 32
+    app.run()
+    said = words(app)
+    assert "Arithmetic only" in said
+    assert "P = 32: 7 rows of 7 patches, so N = 49 (× 0.191)" in said
+    assert "3,072 numbers (× 5.22)" in said
+    assert "(49 + 1)² = 2,500 attention weights (× 0.0379)" in said
+    assert "Left over" not in said
+    for title in ("4 · Linear", "6 · The"):
+        assert (title in said) == (title in before)
+
+
+def test_pixels_that_would_be_left_over_are_said():
+    app = story(model="digits", image="digit-4")
+    app.session_state.what_if_patch = 14
+    app.run()
+    assert "4 rows and 4 columns of pixels that fill no patch" in words(app)
+    app.session_state.what_if_patch = 4
+    app.run()
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert app.session_state.what_if_patch == 14, "4 is offered only by the model that has it"
     assert_all_hold(app)
 
 
@@ -103,6 +169,8 @@ KINDS = {
     "norm before the first block": "vit_base_patch16_clip_224",
     "relative": "beit_base_patch16_224",
     "distilled": "deit_tiny_distilled_patch16_224",
+    "norm after the projection": "aimv2_large_patch14_224",
+    "hybrid": "vit_small_r26_s32_224",
 }
 
 
@@ -124,3 +192,15 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     assert ("rotary positions" in said) == (config.rotary is not None)
     assert ("relative positions" in said) == config.relative_positions
     assert f"{config.prefix + config.grid[0] * config.grid[1]} tokens of" in said
+    drawn = formulas(app)
+    assert (r"\mathrm{CLS}" in drawn) == config.class_token
+    assert (r"\mathrm{LP}" in drawn) == ("WLP" in said) == (not config.stem)
+    assert (r"\mathrm{norm}(x_" in drawn) == config.patch_norm
+    assert (r"\mathrm{pos}" in drawn) == config.learned_positions
+    assert all(name in drawn for name in config.prefix_names[config.class_token :])
+    assert ("A norm follows before the first block" in said) == config.norm_first
+    assert (
+        bool(re.search(r"\+ b[})]", drawn))
+        == ("+ bias" in said)
+        == bool(not config.stem and sequence.projection(model)[1].any())
+    )

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 import vitviz
 from vitviz import sequence
 from vitviz.ui import state
-from vitviz.ui.strips import number
+from vitviz.ui.sums import redone
 
 from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
 from .test_layout import PHONE
@@ -17,20 +17,26 @@ def story(app, new_page):
     return opener(app, new_page, "sequence", "What if patches were larger or smaller?", 1)
 
 
+def summed(made: sequence.Projected) -> str:
+    parts, total = redone([*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total)
+    named = zip(("red", "green", "blue", "bias"), parts, strict=True)
+    return f"{' + '.join(f'{name} {part}' for name, part in named)} = {total}"
+
+
 def test_a_click_and_the_keys_choose_the_patch_that_the_sums_are_about(story):
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
     page = story("image=cat")
     click_patch(page, 0, 4, 5)
     expect(page.get_by_text("in row 5, column 6.")).to_be_visible()
     made = sequence.project(trace, 4 * 16 + 5, 0)
-    expect(page.get_by_text(f"plus the bias {number(made.bias)} = {number(made.total)}")).to_be_visible()
+    expect(page.get_by_text(summed(made))).to_be_visible()
     image = page.get_by_test_id(IMAGE)
     image.focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         image.press(key)
     expect(page.get_by_text("in row 6, column 7.")).to_be_visible()
     made = sequence.project(trace, 5 * 16 + 6, 0)
-    expect(page.get_by_text(f"plus the bias {number(made.bias)} = {number(made.total)}")).to_be_visible()
+    expect(page.get_by_text(summed(made))).to_be_visible()
     assert "✗" not in page.inner_text("body")
 
 

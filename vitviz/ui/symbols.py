@@ -162,12 +162,17 @@ def formula(tex: str, values: Mapping[str, Value] | None = None) -> str:
 
 def style() -> str:
     """The style sheet for `html` and `latex`, to be put into a page once with `st.html`."""
-    rules = [
+    return f"<style>{rules()}</style>"
+
+
+def rules() -> str:
+    """The same style sheet for a component, whose inside is closed to that of the page."""
+    colours = [
         f'.vv-symbol[data-symbol="{name}"], {_in_katex(symbol)} {{ color: light-dark({symbol.light}, {symbol.dark}) '
         "!important }"
         for name, symbol in SYMBOLS.items()
     ]
-    return f"<style>{_TOOLTIP}{' '.join(rules)}</style>"
+    return f"{_TOOLTIP}{' '.join(colours)}"
 
 
 def glossary() -> str:

@@ -8,10 +8,12 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ...arithmetic import Normed
 from ...checks import Check
 from ...trace import Trace
 from .. import symbols
 from ..strips import number
+from ..sums import redone
 
 # The picture (container "follow") stays beside the text ("story") while that scrolls; on a phone it stands above it.
 BESIDE = """<style>
@@ -75,6 +77,17 @@ def values_of(trace: Trace) -> dict[str, int]:
         "L": config.depth,
         "d": config.head_width,
     }
+
+
+def norm_in_words(norm: Normed, channel: int) -> str:
+    """What a norm makes of one number: `"(0.1 − 0.2) / 0.5 × 1.5 + 0.1 = **−0.2**"`, in digits that come out."""
+    parts = [norm.x[channel], norm.mean, norm.std, norm.gain[channel], norm.shift[channel]]
+    (x, mean, std, gain, shift), result = redone(
+        [float(part) for part in parts],
+        float(norm.result[channel]),
+        lambda p: (p[0] - p[1]) / (p[2] or 1) * p[3] + p[4],  # a deviation that rounds to 0 needs more decimals
+    )
+    return f"({x} − ({mean})) / {std} × {gain} + {shift} = **{result}**"
 
 
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from ... import sequence
+from ...checks import Check
+from ...colour import percent
 from ...model import VisionTransformer
+from ...picture import sharp_picture
 from ...trace import Trace
 from .. import state
-from .pictures import filter_picture, position_mosaic, sheet
+from ..explorer.payload import as_jpeg
+from ..matrix import Drawn, drawn
+from .pictures import filter_picture, gallery_html, position_mosaic
 
 COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
+SMALL = 480  # pixels, the longer side of a photo that is drawn small
 
 
 def embedded_trace(choice: state.Choice) -> Trace:
@@ -26,26 +34,58 @@ def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
     return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
 
 
-def filter_sheet(choice: state.Choice) -> Image.Image:
-    """All filters of the projection as small pictures."""
-    return _filter_sheet(choice.key[1:3], state.model(choice.model))
+class Whole(NamedTuple):
+    """The sequence X: by hand beside the model's, and as a picture."""
+
+    check: Check
+    drawn: Drawn
+
+
+def whole_sequence(choice: state.Choice) -> Whole:
+    """All rows of the sequence."""
+    return _whole_sequence(choice.key, embedded_trace(choice))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _filter_sheet(key: tuple, _model: VisionTransformer) -> Image.Image:
-    filters = sequence.filters(_model)
-    return sheet(filter_picture(filters), per_row=32, side=16)
+def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
+    check = sequence.sequence(_trace)
+    return Whole(check, drawn(np.asarray(check.by_hand)))
 
 
-def component_sheet(choice: state.Choice) -> tuple[Image.Image, np.ndarray]:
-    """The principal components of the filters, and the share of the variance of each."""
-    return _component_sheet(choice.key[1:3], state.model(choice.model))
+def filter_gallery(choice: state.Choice) -> str:
+    """All filters of the projection as small pictures, HTML."""
+    return _filter_gallery(choice.key[1:3], state.model(choice.model))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _component_sheet(key: tuple, _model: VisionTransformer) -> tuple[Image.Image, np.ndarray]:
+def _filter_gallery(key: tuple, _model: VisionTransformer) -> str:
+    pictures = filter_picture(sequence.filters(_model))
+    names = [f"filter {i + 1}" for i in range(len(pictures))]
+    return gallery_html(pictures, names, "all filters", side="2.4rem")
+
+
+def component_gallery(choice: state.Choice) -> tuple[str, float]:
+    """The principal components of the filters as pictures, HTML; and their share of the variance, together."""
+    return _component_gallery(choice.key[1:3], state.model(choice.model))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, float]:
     components, shares = sequence.principal_filters(_model, COMPONENTS)
-    return sheet(filter_picture(components), per_row=14, side=36), shares
+    names = [f"component {i + 1}" for i in range(len(components))]
+    captions = [percent(float(share)) for share in shares]
+    pictures = filter_picture(components)
+    return gallery_html(pictures, names, "principal components", captions=captions, side="5rem"), float(shares.sum())
+
+
+def small_picture(choice: state.Choice) -> bytes:
+    """The photo as people see it, JPEG, for where it is drawn small."""
+    return _small_picture(choice.key, choice)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _small_picture(key: tuple, _choice: state.Choice) -> bytes:
+    return as_jpeg(sharp_picture(state.photo(_choice), state.prepared(_choice), SMALL))
 
 
 def all_positions(choice: state.Choice) -> Image.Image:

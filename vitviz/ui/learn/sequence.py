@@ -10,14 +10,11 @@ from ... import sequence
 from ...checks import Check
 from ...picture import original_with_crop
 from ...trace import Trace
-from ...view import token_words
-from .. import state, symbols
+from .. import state
 from ..strips import number, numbers, strip_html
 from . import records
-from .common import by_hand, choose_patch, chosen_patch, patch_number, say, section, values_of
-from .pictures import SIDE, channel_picture, enlarged, filter_picture, signed_picture
-
-PATCH_SIDES = (8, 14, 16, 32)
+from .common import by_hand, chosen_patch, patch_number, say, section, values_of
+from .pictures import CHANNELS, channel_picture, enlarged, figures_html, framed, pointer_html
 
 
 def the_input(choice: state.Choice, trace: Trace) -> None:
@@ -48,23 +45,6 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
         by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
 
 
-def splitting(trace: Trace) -> None:
-    """2: patches."""
-    rows, columns = trace.grid
-    section(
-        "2 · Splitting",
-        "The image is cut into squares of {P} × {P} = {=P} × {=P} pixels. Point at the picture to see one, click to "
-        "choose the one that this page follows. With the keyboard: arrows move, Enter chooses.",
-        values_of(trace),
-    )
-    st.latex(symbols.formula(r"@N = \frac{@H\,@W}{@P^2} = \frac{@=H \cdot @=W}{@=P^2} = @=N", values_of(trace)))
-    row, column = chosen_patch(trace)
-    st.markdown(
-        f"{rows} rows of {columns} patches. The chosen one is number {patch_number(trace, (row, column)) + 1}, "
-        f"in row {row + 1}, column {column + 1}."
-    )
-
-
 def flattening(trace: Trace) -> None:
     """3: a patch as one vector."""
     patch = patch_number(trace, chosen_patch(trace))
@@ -76,63 +56,23 @@ def flattening(trace: Trace) -> None:
         "the channels of a pixel together: one vector of 1 × {P}²{C} = 1 × " + f"{side * side * channels}.",
         values_of(trace),
     )
-    shown = st.columns(1 + channels)
-    shown[0].image(enlarged(Image.fromarray(raw), SIDE // 2), caption="pixels")
-    for channel, name in enumerate(("red", "green", "blue")[:channels]):
-        shown[1 + channel].image(channel_picture(raw, channel), caption=name)
     vector = sequence.flattened(pixels)
-    st.html(strip_html(vector, "patch as one vector, normalised"))
-    st.markdown(f"Its first numbers: {numbers(vector)}")
+    drawn = st.container()  # what the slider marks stands above it
     index = st.slider("Which number of the vector?", 1, len(vector), 1, key="vector_index") - 1
     row, column, channel = sequence.place_of(index, side, channels)
+    with drawn:
+        shown = [(framed(enlarged(Image.fromarray(raw)), row, column, side), "pixels")]
+        for at, name in enumerate(CHANNELS[:channels]):
+            picture = channel_picture(raw, at)
+            shown.append((framed(picture, row, column, side) if at == channel else picture, name))
+        st.html(figures_html(shown))
+        st.html(pointer_html(index, len(vector), f"number {index + 1}: {CHANNELS[channel]}"))
+        st.html(strip_html(vector, "patch as one vector, normalised"))
+        st.markdown(f"Its first numbers: {numbers(vector)}")
     st.markdown(
-        f"Number {index + 1} is the {('red', 'green', 'blue')[channel]} of the pixel in row {row + 1}, column "
-        f"{column + 1} of the patch: **{number(vector[index])}**."
+        f"Number {index + 1} is the {CHANNELS[channel]} of the pixel in row {row + 1}, column {column + 1} of the "
+        f"patch (with a frame): **{number(vector[index])}**."
     )
-
-
-def projecting(choice: state.Choice, trace: Trace) -> None:
-    """4: the linear projection."""
-    if trace.config.stem:
-        section(
-            "4 · A network in place of the projection",
-            "This model is a hybrid: a convolutional network looks at the image first, and a token is one place of its "
-            "result. There is no single matrix from the pixels of a patch to the {D} = {=D} numbers of its token.",
-            values_of(trace),
-        )
-        return
-    size = trace.config.patch**2 * trace.config.channels
-    section(
-        "4 · Linear projection",
-        "The vector is multiplied with a learned matrix {W_LP} of " + f"{size} × " + "{=D} numbers. Each of its {D} "
-        "columns is a filter: as large as a patch, and drawn as one here. A token's number says how much of that "
-        "filter is in the patch.",
-        values_of(trace),
-    )
-    sheet, shares = records.component_sheet(choice)
-    left, right = st.columns(2)
-    left.image(records.filter_sheet(choice), caption=f"All {trace.config.width} filters; grey is 0.")
-    right.image(
-        sheet,
-        caption=f"Their {len(shares)} principal components, which hold {100 * shares.sum():.0f} % of their variance "
-        "(as in figure 7 of the ViT paper).",
-    )
-    dimension = st.slider("Which number of the token?", 1, trace.config.width, 1, key="dimension") - 1
-    made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
-    _product(made)
-    st.markdown(f"Sum of all products {number(made.sum)}, plus the bias {number(made.bias)} = **{number(made.total)}**")
-    for check in made.checks.values():
-        by_hand(check)
-
-
-def _product(made: sequence.Projected) -> None:
-    """Patch times filter, number by number, summed over the channels so that it can be drawn."""
-    one, times, two, equals, three = st.columns([4, 1, 4, 1, 4], vertical_alignment="center")
-    one.image(signed_picture(made.pixels.mean(axis=-1), SIDE // 2), caption="patch, mean of the channels")
-    times.markdown("### ×")
-    two.image(enlarged(Image.fromarray(filter_picture(made.filter[None])[0]), SIDE // 2), caption="filter")
-    equals.markdown("### =")
-    three.image(signed_picture(made.products.sum(axis=-1), SIDE // 2), caption="products, summed over channels")
 
 
 def tokens_before(trace: Trace) -> None:
@@ -204,80 +144,3 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
             "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
             "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
         )
-
-
-def the_sequence(trace: Trace) -> None:
-    """6: the matrix that enters the first block."""
-    patch = patch_number(trace, chosen_patch(trace))
-    token = trace.prefix + patch
-    section(
-        "6 · The sequence",
-        f"{trace.token_count} tokens of {{=D}} numbers: {{X}} is what enters the first block. Each row is a token; "
-        "choose one, and its patch is framed in the picture.",
-        values_of(trace),
-    )
-    st.latex(symbols.formula(_formula(trace), values_of(trace)))
-    whole = sequence.sequence(trace)
-    st.image(
-        _matrix(whole.by_hand, token),
-        caption="X: rows are tokens, columns numbers; blue negative, red positive. "
-        "The row between the black lines is the chosen one.",
-        width="stretch",
-    )
-    key = f"row_of_x_{token}"
-    chosen = (
-        st.slider("Row of X", 1, trace.token_count, token + 1, key=key, on_change=_follow_row, args=(key, trace)) - 1
-    )
-    row = sequence.embedded(trace, chosen)
-    st.markdown(f"Row {chosen + 1}, {token_words(trace, chosen)}: {numbers(row.row)}")
-    for check in row.checks.values():
-        by_hand(check)
-    by_hand(whole)
-
-
-def _follow_row(key: str, trace: Trace) -> None:
-    """Follow the patch of the chosen row; the rows of tokens before the patches have none."""
-    patch = st.session_state[key] - 1 - trace.prefix
-    if patch >= 0:
-        choose_patch(*divmod(patch, trace.grid[1]))
-
-
-def _formula(trace: Trace) -> str:
-    rows = [r"@x_1 @W_LP".replace("@x", "x"), r"\vdots", r"x_{@=N} @W_LP"]
-    front = ["@w_CLS"] if trace.config.class_token else []
-    front += [r"\text{registers}"] if trace.config.registers else []
-    body = r" \\ ".join([*front, *rows])
-    position = " + @W_pos" if trace.config.learned_positions else ""
-    return rf"@X = \begin{{bmatrix}} {body} \end{{bmatrix}}{position}"
-
-
-def _matrix(matrix: np.ndarray, token: int) -> Image.Image:
-    """The matrix as a picture, in which two black lines surround a row."""
-    largest = float(np.quantile(np.abs(matrix), 0.995))
-    image = signed_picture(np.clip(matrix, -largest, largest), 2 * matrix.shape[1], largest).convert("RGB")
-    pixels = np.array(image)
-    for row in (2 * token - 1, 2 * token + 2):
-        if 0 <= row < len(pixels):
-            pixels[row] = 0
-    return Image.fromarray(pixels)
-
-
-def what_if(trace: Trace) -> None:
-    """Arithmetic for other patch sizes."""
-    st.subheader("What if patches were larger or smaller?", anchor=False)
-    st.caption("Arithmetic only: a model with another patch size would be another model.")
-    height, width = (side * trace.config.patch for side in trace.grid)
-    more = {"channels": trace.config.channels, "token_width": trace.config.width, "prefix": trace.prefix}
-    now = sequence.what_if(height, width, trace.config.patch, **more)
-    sides = sorted({*PATCH_SIDES, trace.config.patch})
-    sizes = [sequence.what_if(height, width, side, **more) for side in sides if side <= min(height, width)]
-    st.table(
-        {
-            "P": [f"{size.patch} (this model)" if size.patch == now.patch else str(size.patch) for size in sizes],
-            "grid": [f"{size.grid[0]} × {size.grid[1]}" for size in sizes],
-            "N": [f"{size.patches:,}" for size in sizes],
-            "numbers of a patch": [f"{size.vector:,}" for size in sizes],
-            "attention weights of a head": [f"{size.attention_weights:,}" for size in sizes],
-            "cost": [f"× {size.cost(now):.3g}" for size in sizes],
-        }
-    )

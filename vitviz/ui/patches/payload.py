@@ -97,7 +97,7 @@ def payload(
     if overlay is not None and overlay.values.shape != tuple(grid):
         raise ValueError(f"A map of shape {overlay.values.shape} does not fit a grid of {tuple(grid)}.")
     return {
-        "picture": _data_url(picture),
+        "picture": data_url(picture),
         "picture_name": picture_name,
         "grid": [int(count) for count in grid],
         "chosen": _within(chosen, grid),
@@ -119,14 +119,18 @@ def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) 
     role, patch = message["role"], (message["row"], message["column"])
     if not isinstance(role, str) or role not in roles:
         raise ValueError("nothing of this role is chosen here")
-    row, column = (_whole(value) for value in patch)
+    row, column = (whole_number(value) for value in patch)
     if not (0 <= row < grid[0] and 0 <= column < grid[1]):
         raise ValueError(f"no such patch in a grid of {grid[0]} x {grid[1]}")
     return role, row, column
 
 
-def _whole(value: object) -> int:
-    """A whole number from JSON, where some browsers write 3 as 3.0; `True` is none."""
+def whole_number(value: object) -> int:
+    """A whole number from JSON, where some browsers write 3 as 3.0; `True` is none.
+
+    Raises:
+        ValueError: if it is anything else.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise ValueError("a row or column that is no whole number")
     return int(value)
@@ -140,7 +144,8 @@ def _within(patch: Patch | None, grid: tuple[int, int]) -> list[int] | None:
     return [int(at) for at in patch]
 
 
-def _data_url(picture: bytes) -> str:
+def data_url(picture: bytes) -> str:
+    """A JPEG or PNG as an address."""
     kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     return f"data:image/{kind};base64,{_text(picture)}"
 

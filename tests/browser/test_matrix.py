@@ -1,0 +1,154 @@
+"""The sequence as a matrix in a browser: rows light up their patches, and the page follows the chosen one."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import vitviz
+from vitviz import sequence
+from vitviz.ui import state
+from vitviz.ui.strips import numbers
+from vitviz.ui.sums import redone
+
+from .explanations import assert_nothing_sticks_out, opener
+from .test_layout import PHONE
+
+MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
+
+
+@pytest.fixture
+def story(app, new_page):
+    return opener(app, new_page, "sequence", "What if patches were larger or smaller?", 1)
+
+
+@pytest.fixture(scope="module")
+def trace():
+    return vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
+
+
+def row_at(page: Page, row: int, rows: int = 257) -> dict[str, float]:
+    """Where a row is in the matrix."""
+    matrix = page.get_by_test_id(ROWS)
+    matrix.scroll_into_view_if_needed()
+    return {"x": 40, "y": (row + 0.5) * matrix.bounding_box()["height"] / rows}
+
+
+def patch_at(page: Page, row: int, column: int, side: int = 16) -> dict[str, float]:
+    """Where a patch is in the small picture."""
+    picture = page.get_by_test_id(PICTURE)
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    return {"x": (column + 0.5) * box["width"] / side, "y": (row + 0.5) * box["height"] / side}
+
+
+def assert_at(page: Page, row: int, chosen: int, patch: str, status: str) -> None:
+    matrix = page.get_by_test_id(MATRIX)
+    expect(matrix).to_have_attribute("data-row", str(row))
+    expect(matrix).to_have_attribute("data-chosen", str(chosen))
+    expect(matrix).to_have_attribute("data-patch", patch)
+    expect(page.get_by_test_id(STATUS)).to_have_text(status)
+
+
+def test_a_row_lights_up_its_patch_and_asks_nobody(story):
+    sent = []
+    page = story("image=cat")
+    page.on("request", lambda request: sent.append(request.url))
+    page.evaluate(
+        """() => { window.sent = 0; const send = WebSocket.prototype.send;
+        WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); }; }"""
+    )
+    page.get_by_test_id(ROWS).hover(position=row_at(page, 37))
+    assert_at(page, 37, 137, "2,4", "Row 38 of 257: patch (3, 5), number 37")
+    lit, picture = page.locator(".box.lit").bounding_box(), page.get_by_test_id(PICTURE).bounding_box()
+    assert (lit["x"] - picture["x"]) / picture["width"] == pytest.approx(4 / 16, abs=0.005)
+    assert (lit["y"] - picture["y"]) / picture["height"] == pytest.approx(2 / 16, abs=0.005)
+    page.get_by_test_id(ROWS).hover(position=row_at(page, 0))
+    assert_at(page, 0, 137, "", "Row 1 of 257: class token, from no patch")
+    page.get_by_test_id(PICTURE).hover(position=patch_at(page, 15, 15))
+    assert_at(page, 256, 137, "15,15", "Row 257 of 257: patch (16, 16), number 256")
+    page.mouse.move(2, 2)
+    assert_at(page, 137, 137, "8,8", "Row 138 of 257: patch (9, 9), number 137")
+    assert page.evaluate("window.sent") == 0
+    assert not sent
+
+
+def test_a_click_makes_the_page_follow_and_its_numbers_are_the_librarys(story, trace):
+    page = story("image=cat")
+    page.get_by_test_id(ROWS).click(position=row_at(page, 37))
+    expect(page.get_by_text("in row 3, column 5.")).to_be_visible()
+    row = sequence.embedded(trace, 37)
+    expect(page.get_by_text(f"Row 38, patch (3, 5): {numbers(row.row)}")).to_be_visible()
+    parts, total = redone([float(row.vector[0]), float(row.position[0])], float(row.row[0]))
+    formula = page.locator(".st-key-part_sequence [data-testid=stMarkdownContainer] .katex annotation").last
+    for text in (*parts, total):
+        expect(formula).to_contain_text(text.replace("−", "-"))
+    assert "✗" not in page.inner_text("body")
+    page.get_by_test_id(ROWS).click(position=row_at(page, 0))
+    expect(page.get_by_text(f"Row 1, class token: {numbers(sequence.embedded(trace, 0).row)}")).to_be_visible()
+    expect(page.get_by_text("in row 3, column 5.")).to_be_visible()
+    page.get_by_test_id(PICTURE).click(position=patch_at(page, 7, 1))
+    expect(page.get_by_text("in row 8, column 2.")).to_be_visible()
+    expect(page.get_by_text(f"Row 115, patch (8, 2): {numbers(sequence.embedded(trace, 114).row)}")).to_be_visible()
+
+
+def test_the_keys_move_along_the_rows_and_choose_one(story):
+    page = story("image=cat")
+    rows = page.get_by_test_id(ROWS)
+    rows.focus()
+    rows.press("ArrowDown")
+    rows.press("ArrowDown")
+    rows.press("ArrowUp")
+    assert_at(page, 138, 137, "8,9", "Row 139 of 257: patch (9, 10), number 138")
+    rows.press("Home")
+    rows.press("ArrowUp")
+    assert_at(page, 0, 137, "", "Row 1 of 257: class token, from no patch")
+    rows.press("End")
+    rows.press("Enter")
+    expect(page.get_by_text("in row 16, column 16.")).to_be_visible()
+    assert_at(page, 256, 256, "15,15", "Row 257 of 257: patch (16, 16), number 256")
+
+
+def test_the_axes_say_what_they_count_and_what_that_means(story):
+    page = story("model=digits&image=digit-4")
+    matrix = page.get_by_test_id(MATRIX)
+    expect(matrix.locator(".across")).to_have_text("D = 96 numbers")
+    expect(matrix.locator(".down")).to_have_text("N + 1 = 65 tokens")
+    symbol = matrix.locator(".across .vv-symbol")
+    read = "node => getComputedStyle(node, '::after').visibility"
+    assert symbol.evaluate(read) == "hidden"
+    symbol.hover()
+    page.wait_for_timeout(250)
+    assert symbol.evaluate(read) == "visible"
+
+
+def test_a_finger_chooses_and_a_phone_stacks(story):
+    page = story("image=cat", viewport=PHONE, is_mobile=True, has_touch=True)
+    page.get_by_test_id(ROWS).tap(position=row_at(page, 37))
+    expect(page.get_by_text("in row 3, column 5.")).to_be_visible()
+    picture, rows = (page.get_by_test_id(part).bounding_box() for part in (PICTURE, ROWS))
+    assert rows["y"] > picture["y"] + picture["height"]
+    assert_nothing_sticks_out(page)
+
+
+def test_another_patch_size_runs_only_its_own_part(story):
+    page = story("image=cat")
+    sizes = page.locator(".st-key-part_what_if")
+    sizes.get_by_role("radio", name="32").click()
+    expect(sizes.get_by_text("7 rows of 7 patches")).to_be_visible()
+    expect(sizes.locator("tr", has=page.locator(".vv-what-if"))).to_contain_text("3,072")
+    expect(page.get_by_text("16 rows of 16 patches. The chosen one")).to_be_visible()
+
+
+def test_a_matrix_that_scrolls_shows_the_row_of_the_patch(story):
+    page = story("image=cat&size=518")
+    scroll, frame = page.locator("[data-ref=scroll]"), page.locator("[data-testid=sequence-matrix] .row.chosen")
+
+    def inside() -> bool:
+        box, row = scroll.bounding_box(), frame.bounding_box()
+        return box["y"] <= row["y"] <= box["y"] + box["height"]
+
+    assert scroll.evaluate("node => node.scrollHeight > 1.5 * node.clientHeight")
+    assert inside()
+    for column in (0, 36):
+        page.get_by_test_id(PICTURE).click(position=patch_at(page, column, column, 37))
+        expect(page.get_by_text(f"in row {column + 1}, column {column + 1}.")).to_be_visible()
+        assert inside()

@@ -1,0 +1,162 @@
+"""The matrix's payload, and what it takes from a browser."""
+
+import base64
+import io
+import json
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from vitviz.colour import QUERY, paint, tone
+from vitviz.ui import matrix
+from vitviz.ui.matrix import drawn, sequence_matrix
+from vitviz.ui.matrix.payload import payload, read_choice
+from vitviz.ui.symbols import SYMBOLS
+
+GRID = (2, 3)
+NUMBERS = np.linspace(-1, 2, 7 * 200).reshape(7, 200)
+
+
+def photo() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def sent(chosen: int = 3, prefix: tuple[str, ...] = ("class token",), numbers: np.ndarray = NUMBERS) -> dict:
+    return payload(drawn(numbers), prefix, GRID, photo(), "a <b>cat</b>", chosen)
+
+
+def opened(address: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
+
+
+def test_each_number_is_one_pixel_in_the_librarys_colours():
+    picture = drawn(NUMBERS)
+    shown = opened(sent()["matrix"])
+    assert shown.shape == (7, 200, 3)
+    assert (shown == paint(tone(NUMBERS, "share", 1, picture.largest, signed=True), "share", signed=True)).all()
+    assert opened(sent()["bar"]).shape == (1, 256, 3)
+
+
+def test_the_scale_says_its_ends_and_how_many_numbers_exceed_it():
+    picture, data = drawn(NUMBERS), sent()
+    assert picture.larger == (np.abs(NUMBERS) > picture.largest).sum() == 7
+    assert (data["low"], data["high"]) == (f"−{picture.largest:.4f}", f"{picture.largest:.4f}")
+    assert data["larger"].startswith("7 of 1,400 numbers")
+    assert sent(numbers=np.ones((7, 2)))["larger"] == "no number is larger than that in size"
+
+
+def test_only_matrices_of_finite_numbers_are_drawn():
+    with pytest.raises(ValueError, match="rows and columns"):
+        drawn(np.zeros(3))
+    with pytest.raises(ValueError, match="finite"):
+        drawn(np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [((), " = 6 tokens"), (("class token",), " + 1 = 7 tokens"), (("class token", "register 1"), " + 2 = 8 tokens")],
+)
+def test_the_axes_count_what_the_model_has(prefix, words):
+    data = sent(0, prefix, np.zeros((6 + len(prefix), 4)))
+    assert data["down"] == {"symbol": "N", "meaning": f"N: {SYMBOLS['N'].meaning}", "words": words}
+    assert data["across"]["words"] == " = 4 numbers"
+    assert data["prefix"] == list(prefix)
+
+
+def test_equal_pages_send_equal_payloads_that_are_json():
+    assert json.dumps(sent()) == json.dumps(sent(np.int64(3), numbers=NUMBERS.copy()))
+
+
+def test_rows_that_are_not_there_are_refused():
+    for row in (-1, 7):
+        with pytest.raises(ValueError, match="no row"):
+            sent(row)
+    with pytest.raises(ValueError, match="not one for each"):
+        sent(prefix=())
+
+
+def test_a_choice_is_read():
+    assert read_choice({"row": 0}, 7) == 0
+    assert read_choice({"row": 6.0}, 7) == 6
+
+
+HOSTILE = [
+    None,
+    "row",
+    3,
+    [3],
+    {},
+    {"row": 3, "column": 1},
+    {"Row": 3},
+    *({"row": row} for row in (-1, 7, 0.5, True, "0", "<script>", None, [], {}, 1e400, float("nan"), 10**40)),
+]
+
+
+@pytest.mark.parametrize("message", HOSTILE, ids=repr)
+def test_anything_else_is_refused(message):
+    with pytest.raises(ValueError, match=r"^(not a choice|no such row|a row or column)"):
+        read_choice(message, 7)
+
+
+class Sent(dict):
+    """What a component's state looks like in the session."""
+
+    __getattr__ = dict.get
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    """Draw a matrix and let a browser answer; returns what the page hears."""
+
+    def answered(message) -> list:
+        heard, arguments = [], {}
+        monkeypatch.setattr(matrix, "_component", lambda **given: arguments.update(given))
+        monkeypatch.setattr(matrix.st, "session_state", {"m": Sent(chosen=message)})
+        sequence_matrix(drawn(NUMBERS), ("class token",), GRID, photo(), "cat", 0, on_choose=heard.append, key="m")
+        arguments["on_chosen_change"]()
+        return heard
+
+    return answered
+
+
+def test_the_page_hears_of_a_choice(answer):
+    assert answer({"row": 5}) == [5]
+
+
+@pytest.mark.parametrize("message", HOSTILE, ids=repr)
+def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, message, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert answer(message) == []
+    assert "Left out what a browser sent as a row" in caplog.text
+    assert "<script>" not in caplog.text
+
+
+def test_it_appears_in_a_page():
+    def page():
+        import io
+
+        import numpy as np
+        from PIL import Image
+
+        from vitviz.ui.matrix import drawn, sequence_matrix
+
+        buffer = io.BytesIO()
+        Image.new("RGB", (30, 20)).save(buffer, "JPEG")
+        matrix = drawn(np.arange(24.0).reshape(6, 4))
+        sequence_matrix(matrix, (), (2, 3), buffer.getvalue(), "cat", 0, on_choose=print, key="m")
+
+    assert not AppTest.from_function(page).run(timeout=60).exception
+
+
+def test_its_colours_are_those_of_the_other_pictures_and_of_the_formulas():
+    assert f"--chosen: {QUERY};" in matrix.CSS
+    assert SYMBOLS["D"].dark in matrix.CSS
+
+
+def test_words_are_set_as_text_only():
+    assert "innerHTML" not in matrix.SCRIPT

@@ -1,0 +1,220 @@
+// The sequence as a matrix: what is shown, and what the visitor does. Python hears of a chosen row, never of hovering.
+// Streamlit calls the default export again after each rerun; one Matrix lives as long as its place in the page.
+
+const matrices = new WeakMap();
+const ANSWER_IN = 2500; // a page that has not taken over a choice by then has refused it
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector("[data-testid=sequence-matrix]");
+  if (!matrices.has(parentElement)) matrices.set(parentElement, new Matrix(root));
+  const matrix = matrices.get(parentElement);
+  matrix.tell = (choice) => setTriggerValue("chosen", choice);
+  matrix.receive(data);
+  return () => {
+    matrix.close();
+    matrices.delete(parentElement);
+  };
+}
+
+class Matrix {
+  constructor(root) {
+    this.root = root;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    this.hovered = null; // rows, from 0
+    this.focused = null; // where the arrow keys are; null until one is used
+    this.sought = null; // a row that the scrolled matrix is to show
+    this.told = null; // { row, at }: a choice that Python has not answered yet
+    this.listening = new AbortController();
+    this.listen();
+  }
+
+  close() {
+    this.listening.abort();
+    cancelAnimationFrame(this.frame);
+  }
+
+  // ------------------------------------------------------------------ data from Python
+
+  receive(data) {
+    const { data: before, ref, root } = this;
+    this.data = data;
+    if (before?.matrix !== data.matrix) ref.numbers.src = data.matrix;
+    if (before?.picture !== data.picture) ref.picture.src = data.picture;
+    if (before?.rows !== data.rows || `${before?.grid}` !== `${data.grid}`) this.hovered = this.focused = this.told = null;
+    const [down, across] = data.grid;
+    for (const [name, value] of Object.entries({ rows: data.rows, down, across })) root.style.setProperty(`--${name}`, value);
+    for (const name of ["low", "high", "larger"]) ref[name].textContent = data[name];
+    ref.bar.src = data.bar;
+    ref.picture.alt = data.picture_name;
+    ref.matrix.setAttribute("aria-label", `${data.rows} rows of ${data.columns} numbers`);
+    for (const axis of ["across", "down"]) if (!same(before?.[axis], data[axis])) ref[axis].replaceChildren(...named(data[axis]));
+    this.takeOver(data.chosen);
+    this.schedule();
+  }
+
+  // While a choice is on its way, answers to earlier ones do not put an older frame back.
+  takeOver(row) {
+    if (this.told && this.told.row !== row && performance.now() - this.told.at < ANSWER_IN) return;
+    this.told = null;
+    if (row !== this.chosen) this.sought = row;
+    this.chosen = row;
+  }
+
+  // ------------------------------------------------------------------ drawing
+
+  // the row that the visitor is at: under the pointer, else under the arrow keys, else chosen
+  get row() {
+    return this.hovered ?? this.focused ?? this.chosen;
+  }
+
+  // at most one drawing a frame, however fast the pointer is
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { chosen, focused, hovered, ref, root, row } = this;
+    this.frameRow(ref.chosen, chosen);
+    this.frameRow(ref.hover, hovered);
+    this.frameRow(ref.focus, hovered === null ? focused : null);
+    const patch = this.patchOf(row);
+    this.framePatch(ref.source, this.patchOf(chosen));
+    this.framePatch(ref.lit, patch ?? [0, 0]);
+    root.classList.toggle("nowhere", !patch);
+    Object.assign(root.dataset, { row, chosen, patch: patch ?? "" });
+    this.drawStrip();
+    this.drawWords(patch);
+    this.reveal();
+  }
+
+  frameRow(frame, row) {
+    frame.hidden = row === null;
+    frame.style.setProperty("--at", row ?? 0);
+  }
+
+  framePatch(frame, patch) {
+    frame.hidden = !patch;
+    if (!patch) return;
+    frame.style.setProperty("--line", patch[0]);
+    frame.style.setProperty("--column", patch[1]);
+  }
+
+  // the row alone, with all its numbers
+  drawStrip() {
+    const { data: { columns }, ref: { numbers, strip }, row } = this;
+    if (!numbers.complete || !numbers.naturalWidth) return;
+    Object.assign(strip, { width: columns, height: 1 });
+    strip.getContext("2d").drawImage(numbers, 0, row, columns, 1, 0, 0, columns, 1);
+  }
+
+  drawWords(patch) {
+    const { data: { prefix, rows }, hovered, ref, row } = this;
+    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+    // while the pointer moves, the words change too often to be read aloud
+    ref.status.setAttribute("aria-live", hovered === null ? "polite" : "off");
+    const from = patch ? `patch (${patch[0] + 1}, ${patch[1] + 1}), number ${row - prefix.length + 1}`
+      : `${prefix[row]}, from no patch`;
+    say(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
+    say(ref.hint, matchMedia("(pointer: coarse)").matches ? "Tap a row or a patch to follow it."
+      : "Point at a row or a patch, click to follow it; or arrow keys, Home, End, then Enter.");
+  }
+
+  // ------------------------------------------------------------------ what the visitor does
+
+  listen() {
+    const { ref } = this;
+    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
+    const places = [[ref.matrix, (event) => this.rowAt(event)], [ref.photo, (event) => this.sought = this.rowOfPatchAt(event)]];
+    for (const [node, rowAt] of places) {
+      on(node, "pointermove", (event) => this.hover(rowAt(event)));
+      on(node, "pointerdown", (event) => this.hover(rowAt(event)));
+      on(node, "pointerleave", () => this.hover(null));
+      on(node, "pointercancel", () => this.hover(null));
+      on(node, "click", (event) => {
+        this.focused = null;
+        this.choose(rowAt(event));
+      });
+    }
+    on(ref.matrix, "keydown", (event) => this.key(event));
+    on(ref.matrix, "blur", () => {
+      this.focused = null;
+      this.schedule();
+    });
+    on(ref.numbers, "load", () => this.schedule());
+  }
+
+  rowAt(event) {
+    const box = this.ref.matrix.getBoundingClientRect();
+    return placed(event.clientY - box.top, box.height, this.data.rows);
+  }
+
+  rowOfPatchAt(event) {
+    const { grid: [down, across], prefix } = this.data;
+    const box = this.ref.photo.getBoundingClientRect();
+    const line = placed(event.clientY - box.top, box.height, down);
+    return prefix.length + line * across + placed(event.clientX - box.left, box.width, across);
+  }
+
+  patchOf(row) {
+    const { grid: [, across], prefix } = this.data;
+    const patch = row - prefix.length;
+    return patch < 0 ? null : [Math.floor(patch / across), patch % across];
+  }
+
+  hover(row) {
+    if (row === this.hovered) return;
+    this.hovered = row;
+    this.schedule();
+  }
+
+  choose(row) {
+    this.schedule();
+    if (row === this.chosen) return;
+    this.chosen = row;
+    this.told = { row, at: performance.now() };
+    this.tell({ row });
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const { data: { rows }, row } = this;
+    const to = { ArrowUp: row - 1, ArrowLeft: row - 1, ArrowDown: row + 1, ArrowRight: row + 1, Home: 0, End: rows - 1 }[event.key];
+    if (to !== undefined) this.move(clamp(to, rows));
+    else if (event.key === "Enter" || event.key === " ") this.choose(row);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  move(row) {
+    this.focused = this.sought = row;
+    this.hovered = null;
+    this.schedule();
+  }
+
+  // many rows do not fit: then the matrix is scrolled to one that was found elsewhere than in it
+  reveal() {
+    const { data: { rows }, ref: { matrix, scroll }, sought } = this;
+    this.sought = null;
+    if (sought === null) return;
+    const [middle, room] = [(sought + 0.5) / rows * matrix.clientHeight, scroll.clientHeight];
+    if (middle < scroll.scrollTop + 10 || middle > scroll.scrollTop + room - 10) scroll.scrollTop = middle - room / 2;
+  }
+}
+
+const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
+
+const placed = (offset, length, count) => clamp(Math.floor(offset / length * count), count);
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+// a symbol of the formulas, with its colour and its meaning, and what it counts
+function named({ symbol, meaning, words }) {
+  const letter = Object.assign(document.createElement("abbr"), { className: "vv-symbol", tabIndex: 0, textContent: symbol });
+  Object.assign(letter.dataset, { symbol, meaning });
+  letter.setAttribute("aria-description", meaning);
+  return [letter, words];
+}

@@ -1,0 +1,42 @@
+"""Sums on screen that come out when somebody does them again with the digits that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from .strips import number
+
+SHOWN = 4  # decimals of a result
+FINEST = 12  # decimals of what it is made of; double precision has hardly more
+
+
+def redone(
+    parts: Sequence[float], result: float, way: Callable[[Sequence[float]], float] = sum, decimals: int = SHOWN
+) -> tuple[list[str], str]:
+    """Write the parts of a sum with as few decimals as it takes for the result to come out of them.
+
+    Rounded one by one, 0.12344 + 0.23454 would stand there as 0.1234 + 0.2345 = 0.3580, and a careful reader would
+    find a mistake.
+
+    Args:
+        parts: what the result is made of.
+        result: the real result.
+        way: how it is made of them; `sum` or, for instance, `product`.
+        decimals: of the result, and at least of the parts.
+
+    Returns:
+        The parts and the result as they stand on screen.
+    """
+    shown = number(result, decimals)
+    for finer in range(decimals, FINEST):
+        if number(way([round(part, finer) for part in parts]), decimals) == shown:
+            break
+    else:
+        finer = FINEST
+    return [number(part, finer) for part in parts], shown
+
+
+def product(parts: Sequence[float]) -> float:
+    """What the parts make when they are multiplied, for `redone`."""
+    return prod(parts)
