@@ -17,7 +17,7 @@ from ..images import FITS
 from ..trace import Trace
 from ..view import DIRECTIONS, View, has_pool, scales
 from ..zoo import SHIPPED
-from . import models
+from . import models, state
 
 CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
@@ -63,6 +63,12 @@ def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[s
     }
     asked, more = _read(read, parameters)
     return replace(view, **asked), notices + more
+
+
+def choice_parameters(choice: state.Choice) -> dict[str, str]:
+    """The query parameters that reopen a choice; a visitor's own image is not part of them."""
+    image = choice.picked.name if choice.picked.sample else OWN
+    return {"image": image, "model": choice.model, "size": str(choice.size), "fit": choice.fit}
 
 
 def view_parameters(view: View, trace: Trace) -> dict[str, str]:

@@ -78,16 +78,7 @@ def remember_view(view: View) -> None:
 
 def write_address(more: Mapping[str, str] | None = None) -> None:
     """Make the address bar a link to the current choice, and to `more`."""
-    choice = state.choice()
-    image = choice.picked.name if choice.picked.sample else link.OWN
-    parameters = {
-        "image": image,
-        "model": choice.model,
-        "size": str(choice.size),
-        "fit": choice.fit,
-        **tour.parameters(),
-        **(more or {}),
-    }
+    parameters = link.choice_parameters(state.choice()) | tour.parameters() | dict(more or {})
     if st.query_params.to_dict() != parameters:
         st.query_params.from_dict(parameters)
 

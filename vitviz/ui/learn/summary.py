@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from ...export import safe_name
-from .. import models, state
+from .. import link, models, state
 from . import cached, look, records
 from .handout import Run, handout
 
@@ -42,10 +42,7 @@ def file_name(choice: state.Choice, place: look.Place) -> str:
 
 
 def _address(choice: state.Choice, view: dict[str, str]) -> str:
-    if not choice.picked.sample:
-        return ""
-    settings = {"image": choice.picked.name, "model": choice.model, "size": choice.size, "fit": choice.fit}
-    return urlencode(settings | view)
+    return urlencode(link.choice_parameters(choice) | view) if choice.picked.sample else ""
 
 
 def _run(choice: state.Choice, place: look.Place, address: str) -> Run:

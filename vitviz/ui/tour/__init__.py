@@ -84,14 +84,14 @@ def tour(shown: str) -> None:
         shown: the page that is open, as its address names it.
     """
     if at() is None:
+        if st.session_state.pop("tour_ends", False):
+            st.query_params.pop(TOUR, None)
+            st.rerun()  # all of the page: the tour is offered again
         return
     st.html(_ROOM)
     with st.container(key="tour"):
         data = {"at": at(), "page": shown, "stops": [asdict(stop) for stop in _stops()]}
         card = _component(data=data, key=KEY, on_go_change=_go, on_leave_change=_leave)
-    if card.leave:
-        st.query_params.pop(TOUR, None)
-        st.rerun()
     if card.go is not None:
         turn_to_its_page(shown)
         st.query_params[TOUR] = str(at() + 1)
@@ -118,6 +118,7 @@ def _go() -> None:
 def _leave() -> None:
     last = at() == count() - 1
     st.session_state.tour_left = 0 if last else at()
+    st.session_state.tour_ends = True
     begin_at(None)
 
 

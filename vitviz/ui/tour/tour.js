@@ -39,7 +39,7 @@ class Tour {
     const { ref } = this;
     const on = (node, event, act, more) => node.addEventListener(event, act, { signal: this.listening.signal, ...more });
     on(ref.back, "click", () => this.go(this.at - 1));
-    on(ref.next, "click", () => (this.at + 1 < this.stops.length || !this.here ? this.go(this.here ? this.at + 1 : this.at) : this.leave()));
+    on(ref.next, "click", () => this.goOn());
     on(ref.leave, "click", () => this.leave());
     on(ref.card, "keydown", (event) => { if (event.key === "Escape") this.leave(); });
     for (const kind of ["wheel", "touchmove", "keydown", "pointerdown", "pointermove"]) {
@@ -77,6 +77,12 @@ class Tour {
     this.show(stop);
     this.draw();
     this.tell("go", stop);
+  }
+
+  goOn() {
+    if (!this.here) this.go(this.at); // the way back to the stop's page
+    else if (this.at + 1 < this.stops.length) this.go(this.at + 1);
+    else this.leave();
   }
 
   leave() {
