@@ -187,6 +187,7 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     app = story(model=kind, image="cat")
     assert_all_hold(app)
     config, said = model.config, words(app)
+    assert ("one vector of" in said) == (not config.stem)
     assert ("wCLS" in said) == config.class_token
     assert ("Wpos" in said) == config.learned_positions
     assert ("rotary positions" in said) == (config.rotary is not None)

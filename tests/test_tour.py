@@ -52,7 +52,7 @@ def test_a_link_to_a_stop_fits_every_model(kind):
             ["class token", "8 × 8 pixels", "192 numbers", "24 learned filters", "All 3 heads"],
             ["turned by angles"],
         ),
-        ("hybrid", ["convolutional network"], ["filters"]),
+        ("hybrid", ["convolutional network"], ["filters", "one vector", "slider"]),
         ("rotary", ["turned by angles"], ["learned vector"]),
         ("relative", ["learned number for how"], []),
         ("without positions", ["told nothing about places"], ["learned vector", "turned"]),

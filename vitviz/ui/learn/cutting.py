@@ -9,9 +9,8 @@ from ...sequence import Sizes
 from ...trace import Trace
 from .. import state, symbols
 from ..words import plain_errors
-from . import records
 from .common import Patch, chosen_patch, patch_number, say, section, values_of
-from .drawing import frame, on_photo, table
+from .drawing import PHOTO, frame, on_photo, table
 
 PATCH_SIDES = (8, 14, 16, 32)
 
@@ -43,10 +42,15 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
     """2: patches."""
     rows, columns = trace.grid
     values, patch = values_of(trace), chosen_patch(trace)
+    cut = (
+        "Each square of {P} × {P} = {=P} × {=P} pixels will have one token"
+        if trace.config.stem
+        else "The image is cut into squares of {P} × {P} = {=P} × {=P} pixels"
+    )
     section(
         "2 · Splitting",
-        "The image is cut into squares of {P} × {P} = {=P} × {=P} pixels. Point at the picture to see one, click to "
-        "choose the one that this page follows. With the keyboard: arrows move, Enter chooses.",
+        f"{cut}. Point at the picture to see one, click to choose the one that this page follows. With the keyboard: "
+        "arrows move, Enter chooses.",
         values,
     )
     left, right = st.columns(2, vertical_alignment="center")
@@ -84,7 +88,7 @@ def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
         '<div class="vv-plan">'
         f'<div class="vv-measure vv-across" style="{_ink("W")}">{symbols.html("{W=}", values)}</div>'
         f'<div class="vv-measure vv-down" style="{_ink("H")}">{symbols.html("{H=}", values)}</div>'
-        f'<div class="vv-cut">{on_photo(records.small_picture(choice), (sizes.width, sizes.height), marks, name)}'
+        f'<div class="vv-cut">{on_photo(state.picture(choice, PHOTO), (sizes.width, sizes.height), marks, name)}'
         f'<div class="vv-beside" style="{edge}"><i style="flex:{across:.3f}"></i>'
         f'<span class="vv-side">{symbols.html("{P=}", values)}</span><i style="flex:{100 - across:.3f}"></i></div>'
         "</div></div>"
@@ -131,7 +135,7 @@ def what_if(choice: state.Choice) -> None:
     then = _sizes(trace, chosen)
     left, right = st.columns([0.4, 0.6], vertical_alignment="center")
     name = f"{choice.picked.name}, cut into {then.grid[0]} rows of {then.grid[1]} squares"
-    left.html(on_photo(records.small_picture(choice), (then.width, then.height), [_lines(then)], name))
+    left.html(on_photo(state.picture(choice, PHOTO), (then.width, then.height), [_lines(then)], name))
     with right:
         _compared(then, now)
     st.html(table(_head(now), [_row(_sizes(trace, side), now, then) for side in sides]))

@@ -12,15 +12,13 @@ from ... import sequence
 from ...checks import Check
 from ...colour import percent
 from ...model import VisionTransformer
-from ...picture import sharp_picture
+from ...picture import original_with_crop
 from ...trace import Trace
 from .. import state
-from ..explorer.payload import as_jpeg
 from ..matrix import Drawn, drawn
 from .pictures import filter_picture, gallery_html, position_mosaic
 
 COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
-SMALL = 480  # pixels, the longer side of a photo that is drawn small
 
 
 def embedded_trace(choice: state.Choice) -> Trace:
@@ -78,14 +76,14 @@ def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, floa
     return gallery_html(pictures, names, "principal components", captions=captions, side="5rem"), float(shares.sum())
 
 
-def small_picture(choice: state.Choice) -> bytes:
-    """The photo as people see it, JPEG, for where it is drawn small."""
-    return _small_picture(choice.key, choice)
+def cut_photo(choice: state.Choice) -> Image.Image:
+    """The whole photo, with what the fit removed in grey."""
+    return _cut_photo(choice.key, choice)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _small_picture(key: tuple, _choice: state.Choice) -> bytes:
-    return as_jpeg(sharp_picture(state.photo(_choice), state.prepared(_choice), SMALL))
+def _cut_photo(key: tuple, _choice: state.Choice) -> Image.Image:
+    return original_with_crop(state.photo(_choice), state.prepared(_choice))
 
 
 def all_positions(choice: state.Choice) -> Image.Image:

@@ -15,6 +15,7 @@ from ..strips import numbers
 from ..sums import redone
 from . import records
 from .common import by_hand, choose_patch, chosen_patch, norm_in_words, patch_number, say, section, values_of
+from .drawing import PHOTO
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
@@ -37,7 +38,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         records.whole_sequence(choice).drawn,
         config.prefix_names,
         trace.grid,
-        records.small_picture(choice),
+        state.picture(choice, PHOTO),
         choice.picked.name,
         token,
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),

@@ -8,7 +8,6 @@ from PIL import Image
 
 from ... import sequence
 from ...checks import Check
-from ...picture import original_with_crop
 from ...trace import Trace
 from .. import state
 from ..strips import number, numbers, strip_html
@@ -26,7 +25,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
         values_of(trace),
     )
     left, right = st.columns(2)
-    left.image(original_with_crop(state.photo(choice), trace.image), caption="The photo. Grey: removed by the fit.")
+    left.image(records.cut_photo(choice), caption="The photo. Grey: removed by the fit.")
     preprocessing = trace.model.preprocessing
     right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")
     pixels = trace.pixels()
@@ -47,6 +46,13 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
 
 def flattening(trace: Trace) -> None:
     """3: a patch as one vector."""
+    if trace.config.stem:
+        section(
+            "3 · No flattening",
+            "In most Vision Transformers the pixels of a patch become one vector now. Here a convolutional network "
+            "reads the image as a whole first, and what it sees of neighbouring squares overlaps.",
+        )
+        return
     patch = patch_number(trace, chosen_patch(trace))
     raw, pixels = sequence.patch_pixels(trace, patch)
     side, channels = trace.config.patch, trace.config.channels

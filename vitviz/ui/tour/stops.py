@@ -59,16 +59,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             PICTURE,
             ("row", "column"),
         ),
-        Stop(
-            "sequence",
-            "A patch is a row of numbers",
-            f"Pixel by pixel, channel by channel, your patch becomes one vector of "
-            f"{config.patch**2 * config.channels} numbers.",
-            ".st-key-part_flattening",
-            hint="Move the slider: which pixel does the number come from?",
-            watch=".st-key-vector_index",
-        ),
-        _projection(config),
+        *_token(config),
         _positions(config),
         Stop(
             "sequence",
@@ -194,22 +185,43 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
     )
 
 
-def _projection(config: ViTConfig) -> Stop:
+def _token(config: ViTConfig) -> tuple[Stop, Stop]:
+    """From pixels to a token, in two stops."""
     if config.stem:
-        return Stop(
+        return (
+            Stop(
+                "sequence",
+                "A network looks first",
+                "In this model a convolutional network reads the image as a whole, before there are tokens.",
+                ".st-key-part_flattening",
+            ),
+            Stop(
+                "sequence",
+                "From pixels to a token",
+                f"Each place of its result becomes a token of {config.width} numbers. No single matrix does that.",
+                ".st-key-part_projection",
+            ),
+        )
+    return (
+        Stop(
+            "sequence",
+            "A patch is a row of numbers",
+            f"Pixel by pixel, channel by channel, your patch becomes one vector of "
+            f"{config.patch**2 * config.channels} numbers.",
+            ".st-key-part_flattening",
+            hint="Move the slider: which pixel does the number come from?",
+            watch=".st-key-vector_index",
+        ),
+        Stop(
             "sequence",
             "From pixels to a token",
-            f"In this model a convolutional network makes the {config.width} numbers of a token, not one matrix.",
+            f"{config.width} learned filters, each as large as a patch. How much of each is in yours gives the "
+            f"{config.width} numbers of its token.",
             ".st-key-part_projection",
-        )
-    return Stop(
-        "sequence",
-        "From pixels to a token",
-        f"{config.width} learned filters, each as large as a patch. How much of each is in yours gives the "
-        f"{config.width} numbers of its token.",
-        ".st-key-part_projection",
-        hint="Move the slider: another number comes from another filter.",
-        watch=".st-key-dimension",
+            ".st-key-dimension",
+            "Move the slider: another number comes from another filter.",
+            ".st-key-dimension",
+        ),
     )
 
 
