@@ -4,7 +4,8 @@ import numpy as np
 import streamlit as st
 
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import attention, drawing, look, lookup, mixing, network, questions, receptive, summary
+from vitviz.ui.learn import drawing, questions, summary
+from vitviz.ui.learn.attention import look, lookup, mixing, network, receptive, scores
 from vitviz.ui.learn.common import BESIDE, beside_the_text, part
 from vitviz.ui.patches import Overlay
 from vitviz.ui.words import plain_errors
@@ -25,11 +26,11 @@ def attend(choice: state.Choice) -> None:
             lookup.idea()
             lookup.on_the_image(seen)
         with part("qkv"):
-            attention.queries_keys_values(seen)
+            scores.queries_keys_values(seen)
         with part("scores"):
-            attention.scores(seen)
+            scores.scores(seen)
         with part("softmax"):
-            attention.shares(seen)
+            scores.shares(seen)
         with part("values"):
             mixing.weighted_sum(seen)
             mixing.all_heads(seen)

@@ -6,9 +6,9 @@ import streamlit as st
 from vitviz import sequence
 from vitviz.trace import Trace
 from vitviz.ui import shell, state, symbols
-from vitviz.ui.learn import cutting, drawing, pictures, projecting, questions, records, rows, summary
-from vitviz.ui.learn import sequence as story
+from vitviz.ui.learn import drawing, pictures, questions, summary
 from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
+from vitviz.ui.learn.sequence import cached, cutting, pixels, places, projecting, rows
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.strips import number
 from vitviz.ui.words import plain_errors
@@ -50,23 +50,23 @@ def similar_positions(trace: Trace, patch: tuple[int, int]) -> Overlay:
 def tell(choice: state.Choice) -> None:
     """The whole story; choosing a patch runs only this again."""
     with st.empty():  # a spinner comes and goes here, and moves nothing below
-        trace = records.embedded_trace(choice)
+        trace = cached.embedded_trace(choice)
     beside, text = beside_the_text()
     with beside:
         picture(choice, trace)
     with text:
         with part("input"):
-            story.the_input(choice, trace)
+            pixels.the_input(choice, trace)
         with part("splitting"):
             cutting.splitting(choice, trace)
         with part("flattening"):
-            story.flattening(trace)
+            pixels.flattening(trace)
         with part("projection"):
             projecting.projecting(choice, trace)
         with part("positions"):
-            story.tokens_before(trace)
-            story.positions(choice, trace)
-            story.shuffling(choice, trace)
+            places.tokens_before(trace)
+            places.positions(choice, trace)
+            places.shuffling(choice, trace)
         with part("sequence"):
             rows.the_sequence(choice, trace)
         with part("what_if"):

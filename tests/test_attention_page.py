@@ -14,7 +14,7 @@ from timm.models import VisionTransformer
 
 from vitviz.config import Rotary
 from vitviz.ui import state
-from vitviz.ui.learn import lookup
+from vitviz.ui.learn.attention import lookup
 
 from . import kinds
 from .test_app import APP, picture, query, texts

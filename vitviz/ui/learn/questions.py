@@ -12,8 +12,8 @@ from ...questions import Question
 from ...trace import Trace
 from .. import state
 from ..words import literally, plain_errors
+from .attention.look import Look
 from .common import chosen_patch, patch_number, say, section
-from .look import Look
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:

@@ -8,8 +8,9 @@ import streamlit as st
 
 from ...export import safe_name
 from .. import link, models, state
-from . import cached, look, records
+from .attention import cached, look
 from .handout import Run, handout
+from .sequence.cached import embedded_trace
 
 
 def take_home(choice: state.Choice) -> None:
@@ -52,7 +53,7 @@ def _run(choice: state.Choice, place: look.Place, address: str) -> Run:
         fit=choice.fit,
         address=address,
         picture=state.picture(choice),
-        trace=records.embedded_trace(choice),
+        trace=embedded_trace(choice),
         block=look.at(choice, place).block,
         output=cached.readout(choice).checks["output"],
     )

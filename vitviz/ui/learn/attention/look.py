@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from ...steps import BlockSteps, HeadSteps, block_steps
-from ...trace import Trace
-from ...view import strongest_patch, token_words
-from .. import link, shell, state
-from ..patches import Overlay, patch_picker
-from . import cached, common
+from ....steps import BlockSteps, HeadSteps, block_steps
+from ....trace import Trace
+from ....view import strongest_patch, token_words
+from ... import link, shell, state
+from ...patches import Overlay, patch_picker
+from .. import common
+from . import cached
 
 
 @dataclass(frozen=True, eq=False)

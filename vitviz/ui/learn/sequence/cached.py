@@ -8,15 +8,15 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ... import sequence
-from ...checks import Check
-from ...colour import percent
-from ...model import VisionTransformer
-from ...picture import original_with_crop
-from ...trace import Trace
-from .. import state
-from ..matrix import Drawn, drawn
-from .pictures import filter_picture, gallery_html, position_mosaic
+from .... import sequence
+from ....checks import Check
+from ....colour import percent
+from ....model import VisionTransformer
+from ....picture import original_with_crop
+from ....trace import Trace
+from ... import state
+from ...matrix import Drawn, drawn
+from ..pictures import filter_picture, gallery_html, position_mosaic
 
 COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
 

@@ -6,16 +6,16 @@ from functools import partial
 
 import streamlit as st
 
-from ... import sequence
-from ...trace import Trace
-from ...view import token_words
-from .. import state, symbols
-from ..matrix import sequence_matrix
-from ..strips import numbers
-from ..sums import redone
-from . import records
-from .common import by_hand, choose_patch, chosen_patch, norm_in_words, patch_number, say, section, values_of
-from .drawing import PHOTO
+from .... import sequence
+from ....trace import Trace
+from ....view import token_words
+from ... import state, symbols
+from ...matrix import sequence_matrix
+from ...strips import numbers
+from ...sums import redone
+from ..common import by_hand, choose_patch, chosen_patch, norm_in_words, patch_number, say, section, values_of
+from ..drawing import PHOTO
+from . import cached
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
@@ -35,7 +35,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     say(_sizes(trace), values_of(trace))
     _one_number(trace, row, dimension)
     sequence_matrix(
-        records.whole_sequence(choice).drawn,
+        cached.whole_sequence(choice).drawn,
         config.prefix_names,
         trace.grid,
         state.picture(choice, PHOTO),
@@ -47,7 +47,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     st.markdown(f"Row {token + 1}, {token_words(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
         by_hand(check)
-    by_hand(records.whole_sequence(choice).check)
+    by_hand(cached.whole_sequence(choice).check)
 
 
 def chosen_row(trace: Trace) -> int:

@@ -7,14 +7,15 @@ import math
 import numpy as np
 import streamlit as st
 
-from ... import figures
-from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, percent
-from .. import symbols
-from ..panels import CHART
-from ..patches import Overlay
-from ..strips import number
-from ..words import plain_errors
-from . import charts, common, drawing
+from .... import figures
+from ....colour import ATTENTION, KEY, NEUTRAL, QUERY, percent
+from ... import symbols
+from ...panels import CHART
+from ...patches import Overlay
+from ...strips import number
+from ...words import plain_errors
+from .. import common, drawing
+from . import charts
 from . import look as looks
 from .look import Look
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...colour import ATTENTION, QUERY
-from ...receptive import ReceptiveField, at_depth
-from .. import state
-from ..panels import CHART
-from ..words import plain_errors
-from . import charts, common, drawing
+from ....colour import ATTENTION, QUERY
+from ....receptive import ReceptiveField, at_depth
+from ... import state
+from ...panels import CHART
+from ...words import plain_errors
+from .. import common, drawing
+from . import charts
 from .look import Look
 
 

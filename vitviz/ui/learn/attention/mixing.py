@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...colour import percent
-from .. import symbols
-from ..strips import number
-from . import common, drawing
+from ....colour import percent
+from ... import symbols
+from ...strips import number
+from .. import common, drawing
 from .look import Look
 
 STRONGEST = 3

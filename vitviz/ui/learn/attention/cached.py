@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from ...steps import ReadoutSteps, Recording, readout_by_hand
-from ...steps.recording import PARTS
-from ...trace import Trace
-from .. import state
+from ....steps import ReadoutSteps, Recording, readout_by_hand
+from ....steps.recording import PARTS
+from ....trace import Trace
+from ... import state
 
 AT_ONCE = 40_000_000  # bytes of all layers' stages; 33 million for the shipped model at 224 px
 FIRST_CHANNELS = 64  # of the residual stream: all channels of all layers of a large model would be too many to keep

@@ -8,16 +8,16 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ... import sequence
-from ...colour import ATTENTION
-from ...trace import Trace
-from .. import state
-from ..strips import number
-from ..sums import product, redone
-from . import records
-from .common import by_hand, chosen_patch, norm_in_words, patch_number, say, section, values_of
-from .drawing import data_url
-from .pictures import CHANNELS, filter_picture, framed, signed_picture
+from .... import sequence
+from ....colour import ATTENTION
+from ....trace import Trace
+from ... import state
+from ...strips import number
+from ...sums import product, redone
+from ..common import by_hand, chosen_patch, norm_in_words, patch_number, say, section, values_of
+from ..drawing import data_url
+from ..pictures import CHANNELS, filter_picture, framed, signed_picture
+from . import cached
 
 
 def projecting(choice: state.Choice, trace: Trace) -> None:
@@ -38,9 +38,9 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         "that filter is in the patch.",
         values_of(trace),
     )
-    st.html(records.filter_gallery(choice))
+    st.html(cached.filter_gallery(choice))
     st.caption(f"All {trace.config.width} filters. Grey is 0, the largest number of each has the full colour.")
-    components, share = records.component_gallery(choice)
+    components, share = cached.component_gallery(choice)
     st.html(components)
     st.caption(
         "The principal components of the filters, the pictures that they are mostly made of, and the share of the "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ... import sequence
-from ...sequence import Sizes
-from ...trace import Trace
-from .. import state, symbols
-from ..words import plain_errors
-from .common import Patch, chosen_patch, patch_number, say, section, values_of
-from .drawing import PHOTO, frame, on_photo, table
+from .... import sequence
+from ....sequence import Sizes
+from ....trace import Trace
+from ... import state, symbols
+from ...words import plain_errors
+from ..common import Patch, chosen_patch, patch_number, say, section, values_of
+from ..drawing import PHOTO, frame, on_photo, table
 
 PATCH_SIDES = (8, 14, 16, 32)
 

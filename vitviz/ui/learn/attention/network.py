@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...colour import percent
-from ...predictions import predictions
-from .. import symbols
-from ..prediction import prediction_bars
-from ..strips import number
-from . import cached, common, drawing
+from ....colour import percent
+from ....predictions import predictions
+from ... import symbols
+from ...prediction import prediction_bars
+from ...strips import number
+from .. import common, drawing
+from . import cached
 from .look import Look
 
 ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "silu": "SiLU"}

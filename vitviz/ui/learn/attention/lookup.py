@@ -11,13 +11,13 @@ import pandas as pd
 import streamlit as st
 from PIL import ImageColor
 
-from ... import lookup
-from ...colour import KEY, QUERY, VALUE, percent
-from .. import state
-from ..strips import number
-from ..words import literally, plain_errors
-from . import drawing
-from .common import section
+from .... import lookup
+from ....colour import KEY, QUERY, VALUE, percent
+from ... import state
+from ...strips import number
+from ...words import literally, plain_errors
+from .. import drawing
+from ..common import section
 
 if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
     from .look import Look

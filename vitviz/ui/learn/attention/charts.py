@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map
-from ...receptive import SameDepth
+from ....colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map
+from ....receptive import SameDepth
 
 CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
 THIRDS = ((0.71, 1.0), (0.355, 0.645), (0.0, 0.29))  # of a chart's height, from the top

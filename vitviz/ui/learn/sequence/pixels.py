@@ -1,0 +1,80 @@
+"""The first sections: what the model sees of the photo, and a patch of it as one vector."""
+
+from __future__ import annotations
+
+import streamlit as st
+from PIL import Image
+
+from .... import sequence
+from ....checks import Check
+from ....trace import Trace
+from ... import state
+from ...strips import number, numbers, strip_html
+from ..common import by_hand, chosen_patch, patch_number, section, values_of
+from ..pictures import CHANNELS, channel_picture, enlarged, figures_html, framed, pointer_html
+from . import cached
+
+
+def the_input(choice: state.Choice, trace: Trace) -> None:
+    """1: what the model sees of the photo."""
+    section(
+        "1 · The input",
+        "Transformers work on sequences: of words, of measurements in time, or of patches of an image. This model "
+        "takes images of {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
+        values_of(trace),
+    )
+    left, right = st.columns(2)
+    left.image(cached.cut_photo(choice), caption="The photo. Grey: removed by the fit.")
+    preprocessing = trace.model.preprocessing
+    right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")
+    pixels = trace.pixels()
+    right.table(
+        {
+            "channel": ["red", "green", "blue"],
+            "mean": [number(255 * mean, 1) for mean in preprocessing.mean],
+            "deviation": [number(255 * std, 1) for std in preprocessing.std],
+            "becomes": [f"{number(p.min(), 2)} to {number(p.max(), 2)}" for p in pixels],
+        }
+    )
+    raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
+    mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
+    right.markdown(f"Red of the first pixel: ({raw} − {number(mean, 1)}) / {number(std, 1)}")
+    with right:
+        by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
+
+
+def flattening(trace: Trace) -> None:
+    """3: a patch as one vector."""
+    if trace.config.stem:
+        section(
+            "3 · No flattening",
+            "In most Vision Transformers the pixels of a patch become one vector now. Here a convolutional network "
+            "reads the image as a whole first, and what it sees of neighbouring squares overlaps.",
+        )
+        return
+    patch = patch_number(trace, chosen_patch(trace))
+    raw, pixels = sequence.patch_pixels(trace, patch)
+    side, channels = trace.config.patch, trace.config.channels
+    section(
+        "3 · Flattening",
+        "The chosen patch is {P} × {P} × {C} numbers. They are written one after the other, row by row, "
+        "the channels of a pixel together: one vector of 1 × {P}²{C} = 1 × " + f"{side * side * channels}.",
+        values_of(trace),
+    )
+    vector = sequence.flattened(pixels)
+    drawn = st.container()  # what the slider marks stands above it
+    index = st.slider("Which number of the vector?", 1, len(vector), 1, key="vector_index") - 1
+    row, column, channel = sequence.place_of(index, side, channels)
+    with drawn:
+        shown = [(framed(enlarged(Image.fromarray(raw)), row, column, side), "pixels")]
+        for at, name in enumerate(CHANNELS[:channels]):
+            picture = channel_picture(raw, at)
+            shown.append((framed(picture, row, column, side) if at == channel else picture, name))
+        st.html(figures_html(shown))
+        st.html(pointer_html(index, len(vector), f"number {index + 1}: {CHANNELS[channel]}"))
+        st.html(strip_html(vector, "patch as one vector, normalised"))
+        st.markdown(f"Its first numbers: {numbers(vector)}")
+    st.markdown(
+        f"Number {index + 1} is the {CHANNELS[channel]} of the pixel in row {row + 1}, column {column + 1} of the "
+        f"patch (with a frame): **{number(vector[index])}**."
+    )
