@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from vitviz.ui import shell, state, symbols
+from vitviz.ui import models, shell, state, symbols
 from vitviz.ui.learn import drawing, questions, summary
 from vitviz.ui.learn.attention import look, lookup, mixing, network, receptive, scores
-from vitviz.ui.learn.common import BESIDE, beside_the_text, part
+from vitviz.ui.learn.common import BESIDE, beside_the_text, part, title
 from vitviz.ui.patches import Overlay
 from vitviz.ui.words import plain_errors
 
@@ -62,5 +62,5 @@ shell.enter("pages/attention.py")
 st.html(symbols.style())
 st.html(drawing.STYLE)
 st.html(BESIDE)
-st.title("Attention", anchor=False)
+title("Attention", models.about(state.choice().model).config)
 attend(state.choice())

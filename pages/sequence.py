@@ -5,44 +5,53 @@ import streamlit as st
 
 from vitviz import sequence
 from vitviz.trace import Trace
-from vitviz.ui import shell, state, symbols
+from vitviz.ui import models, shell, state, symbols
 from vitviz.ui.learn import drawing, pictures, questions, summary
-from vitviz.ui.learn.common import BESIDE, beside_the_text, choose_patch, chosen_patch, part, patch_number
+from vitviz.ui.learn.common import BESIDE, Patch, beside_the_text, part, patch_number, title
+from vitviz.ui.learn.following import choose_patch, chosen_patch, write_address
 from vitviz.ui.learn.sequence import cached, cutting, pixels, places, projecting, rows
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.strips import number
 from vitviz.ui.words import plain_errors
 
-PATCHES, SIMILAR = "patches", "similar positions"
+PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 
 
 def picture(choice: state.Choice, trace: Trace) -> None:
     """The picture that stays beside the text."""
-    patch = chosen_patch(trace)
-    kinds = [PATCHES, SIMILAR] if trace.config.learned_positions or trace.config.rotary else [PATCHES]
-    shown = st.segmented_control("On the picture", kinds, default=PATCHES, key="on_picture", width="stretch")
+    patch, config = chosen_patch(trace), trace.config
+    kinds = [PATCHES, *[POSITIONS] * config.learned_positions, *[TURNS] * (config.rotary is not None)]
+    if st.session_state.get("on_picture") not in kinds:
+        st.session_state.on_picture = PATCHES
+    shown = st.segmented_control("On the picture", kinds, key="on_picture", width="stretch", required=True)
+    overlays = {POSITIONS: similar_positions, TURNS: similar_turns}
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
         patch,
         on_choose=choose_patch,
-        overlay=similar_positions(trace, patch) if shown == SIMILAR else None,
+        overlay=overlays[shown](trace, patch) if shown in overlays else None,
         key="sequence_picture",
     )
 
 
-def similar_positions(trace: Trace, patch: tuple[int, int]) -> Overlay:
-    """How alike the chosen place is to all others."""
-    index = patch_number(trace, patch)
-    if trace.config.learned_positions:
-        similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + index)[trace.prefix :]
-        words = "Cosine of the chosen patch's learned position with all others"
-    else:
-        similar = sequence.rotary_similarity(trace.model, trace.grid, index).ravel()
-        words = "Mean cosine of the difference of rotary angles"
-    values = np.asarray(similar, dtype=np.float32).reshape(trace.grid)
-    return Overlay(values, words, signed=True, largest=1.0, say=number)
+def similar_positions(trace: Trace, patch: Patch) -> Overlay:
+    """How alike the learned position of the chosen place is to all others."""
+    similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + patch_number(trace, patch))
+    return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
+
+
+def similar_turns(trace: Trace, patch: Patch) -> Overlay:
+    """How alike the rotary angles of the chosen place are to all others."""
+    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
+    where = " (layer 1, head 1)" if trace.config.rotary.per_layer else ""
+    return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
+
+
+def similarity(values: np.ndarray, words: str) -> Overlay:
+    """A map of cosines with the chosen patch."""
+    return Overlay(values.astype(np.float32), f"{words} with all others", signed=True, largest=1.0, say=number)
 
 
 @st.fragment
@@ -51,6 +60,7 @@ def tell(choice: state.Choice) -> None:
     """The whole story; choosing a patch runs only this again."""
     with st.empty():  # a spinner comes and goes here, and moves nothing below
         trace = cached.embedded_trace(choice)
+    write_address(trace)
     beside, text = beside_the_text()
     with beside:
         picture(choice, trace)
@@ -78,9 +88,8 @@ def tell(choice: state.Choice) -> None:
 
 
 shell.enter("pages/sequence.py")
-shell.write_address()
 st.html(symbols.style())
 st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
 st.html(BESIDE)
-st.title("From image to sequence", anchor=False)
+title("From image to sequence", models.about(state.choice().model).config)
 tell(state.choice())

@@ -1,6 +1,8 @@
 """The page "Attention", without a browser: it opens for every kind of model, and every sum on it is the model's."""
 
 import argparse
+import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +15,11 @@ from streamlit.testing.v1 import AppTest
 from timm.models import VisionTransformer
 
 from vitviz.config import Rotary
-from vitviz.ui import state
+from vitviz.ui import models, state
 from vitviz.ui.learn.attention import lookup
 
 from . import kinds
+from .printed_sums import comes_out, printed_sums
 from .test_app import APP, picture, query, texts
 
 KINDS = {  # and words that the page has to say of them
@@ -52,7 +55,23 @@ def fine(app: AppTest) -> str:
     assert "✗" not in said
     assert "7 · Sees all of the image at once" in [title.value for title in app.subheader]
     assert "nan" not in texts(app).split()
+    sums = printed_sums(re.sub(r"<[^>]+>", "", texts(app.main)).replace("\\", ""))
+    assert len(sums) >= 3  # score, weighted sum, residual
+    assert [one for one in sums if not comes_out(*one)] == []
+    assert_softmax_comes_out(said)
     return said
+
+
+def assert_softmax_comes_out(said: str) -> None:
+    """Every exp of the softmax table, from the score beside it and the maximum above it."""
+    largest = re.search(r"exp\(s − \(?(−?[\d.]+)\)?\)", said)
+    if not largest:
+        return  # differential attention shows two softmaxes instead
+    rows = re.findall(r"<tr><td>[^<]*</td><td>(−?[\d.]+)</td><td>([\d.]+)</td>", said[largest.end() :])
+    assert rows
+    for score, shown in rows:
+        made = math.exp(float(score.replace("−", "-")) - float(largest[1].replace("−", "-")))
+        assert f"{made:.4f}" == shown
 
 
 @pytest.mark.parametrize("parameters", [{}, {"model": "digits"}, {"image": "rocket", "size": "280"}])
@@ -167,6 +186,8 @@ def other(request, monkeypatch):
     monkeypatch.setattr(state, "trace", lambda _: trace)
     monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
     monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
+    about = models.about
+    monkeypatch.setattr(models, "about", lambda name: replace(about(name), config=config))
     return config, words
 
 

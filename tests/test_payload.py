@@ -190,12 +190,13 @@ def test_the_pooling_comes_as_it_is(kind):
         (
             "pooled",
             [],
-            "No class token: the model's output comes from what its own attention finds (see the row “pool”).",
+            "No class token: the model's output comes from what one more attention finds, whose query is learned "
+            "(see the row “pool”).",
         ),
         (
             "pooled with prefix",
             ["CLS", "R1", "R2"],
-            "The model's output comes from what its own attention finds (see the row “pool”).",
+            "The model's output comes from what one more attention finds, whose query is learned (see the row “pool”).",
         ),
         ("differential", ["CLS"], ""),
         ("mean", [], "No class token: the model's output comes from the mean of the patches."),

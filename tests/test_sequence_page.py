@@ -12,6 +12,7 @@ from vitviz.ui import models, state
 from vitviz.ui.strips import number
 from vitviz.ui.sums import product, redone
 
+from .printed_sums import comes_out, printed_sums
 from .test_app import APP, AppTest, texts
 
 
@@ -35,6 +36,9 @@ def assert_all_hold(app: AppTest) -> None:
     assert not app.error
     assert words(app).count("✓") >= 3
     assert "✗" not in words(app)
+    sums = printed_sums(words(app))
+    assert sums
+    assert [one for one in sums if not comes_out(*one)] == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from vitviz.colour import ATTENTION, KEY, QUERY, VALUE
 from vitviz.ui import symbols
-from vitviz.ui.symbols import SYMBOLS, formula, glossary, html, latex, style
+from vitviz.ui.symbols import SYMBOLS, formula, glossary, html, style
 
 LIGHT = ("#ffffff", "#f5f3fa")  # Streamlit's own and the app's second one
 DARK = ("#0e1117", "#121016", "#1c1924")
@@ -84,7 +84,7 @@ def test_a_value_that_is_missing_is_named():
     with pytest.raises(KeyError, match="no value for the symbol N"):
         formula("@=N")
     with pytest.raises(KeyError, match="no symbol 'Z'"):
-        latex("Z")
+        html("{Z}")
 
 
 def test_text_and_values_are_escaped():
@@ -98,10 +98,10 @@ def test_text_and_values_are_escaped():
 
 def test_formulas():
     n = SYMBOLS["N"].light
-    assert latex("N") == rf"\textcolor{{{n}}}{{N}}"
-    assert latex("W_LP") == rf"\textcolor{{{SYMBOLS['W_LP'].light}}}{{\mathbf{{W}}_{{\mathrm{{LP}}}}}}"
-    assert formula(r"@=N = \frac{@N}{2}", {"N": 256}) == rf"\textcolor{{{n}}}{{256}} = \frac{{{latex('N')}}}{{2}}"
-    assert formula("@W_LP + @W") == f"{latex('W_LP')} + {latex('W')}"
+    assert formula("@N") == rf"\textcolor{{{n}}}{{N}}"
+    assert formula("@W_LP") == rf"\textcolor{{{SYMBOLS['W_LP'].light}}}{{\mathbf{{W}}_{{\mathrm{{LP}}}}}}"
+    assert formula(r"@=N = \frac{@N}{2}", {"N": 256}) == rf"\textcolor{{{n}}}{{256}} = \frac{{{formula('@N')}}}{{2}}"
+    assert formula("@W_LP + @W") == f"{formula('@W_LP')} + {formula('@W')}"
     assert formula("a@b") == "a@b", "no symbol"
 
 

@@ -188,8 +188,9 @@ def test_scales_that_mean_something(small_trace):
         ("differential", "the class token", ""),
         (
             "pooled",
-            "what its own attention finds (see the row “pool”)",
-            "No class token: the model's output comes from what its own attention finds (see the row “pool”).",
+            "what one more attention finds, whose query is learned",
+            "No class token: the model's output comes from what one more attention finds, whose query is learned "
+            "(see the row “pool”).",
         ),
         ("mean", "the mean of the patches", "No class token: the model's output comes from the mean of the patches."),
         (

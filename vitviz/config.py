@@ -102,7 +102,7 @@ class ViTConfig:
             "token": "the class token",
             "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",
             "token+mean": "the class token and the mean of the patches",
-            "attention": "what its own attention finds (see the row “pool”)",
+            "attention": "what one more attention finds, whose query is learned",
             "distilled": "the mean of class and distillation token",
         }[self.pooling]
 

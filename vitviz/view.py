@@ -147,7 +147,8 @@ def readout_words(config: ViTConfig) -> str:
     """What the model's output comes from, in one sentence; empty if that is the class token, as in ViT."""
     if config.pooling == "token":
         return ""
-    output = f"he model's output comes from {config.pooling_words}."
+    where = " (see the row “pool”)" if config.pooling == "attention" else ""
+    output = f"he model's output comes from {config.pooling_words}{where}."
     return f"T{output}" if config.class_token else f"No class token: t{output}"
 
 

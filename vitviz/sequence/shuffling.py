@@ -66,9 +66,9 @@ def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuf
 
     The feature is what the classifier reads (or would read): the class token after the final norm, or what the model
     pools. Patches are shuffled right after their projection, before positions are added, which is the same as
-    shuffling them in the image. Learned positions (those of prefix tokens too) are taken away from the sequence, the
-    rotations of queries and keys are turned back, relative positions are taken away from the scores. Nothing on the
-    model changes.
+    shuffling them in the image (but for a hybrid, whose network has already looked beyond each patch). Learned
+    positions (those of prefix tokens too) are taken away from the sequence, the rotations of queries and keys are
+    turned back, relative positions are taken away from the scores. Nothing on the model changes.
 
     Args:
         trace: which image and model. An edit that it was made under plays no role here.

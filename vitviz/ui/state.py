@@ -30,7 +30,7 @@ DRAWN = "drawing"  # what an image from the drawing pad is called
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 # A forward pass uses all cores; two at once would only slow each other down.
-_one_at_a_time = threading.Lock()
+one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def trace(choice: Choice) -> Trace:
 def _trace(key: tuple, _choice: Choice) -> Trace:
     image = prepared(_choice)
     network = model(_choice.model)
-    with _one_at_a_time:
+    with one_at_a_time:
         return network.trace(image)
 
 
@@ -255,7 +255,7 @@ def statistics(choice: Choice) -> attention.HeadStatistics:
 
 @st.cache_resource(max_entries=32, show_spinner="Measuring all heads …")
 def _statistics(key: tuple, _trace: Trace) -> attention.HeadStatistics:
-    with _one_at_a_time:
+    with one_at_a_time:
         return attention.head_statistics(_trace)
 
 
@@ -273,11 +273,11 @@ def log_sums(choice: Choice) -> np.ndarray:
 
 @st.cache_resource(max_entries=16, show_spinner="Turning the question round …")
 def _log_sums(key: tuple, _trace: Trace) -> np.ndarray:
-    with _one_at_a_time:
+    with one_at_a_time:
         return attention.log_sums(_trace)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Preparing the explorer …")  # up to 16 MB each
 def _vectors(key: tuple, layers: tuple[int, ...], _trace: Trace) -> Vectors:
-    with _one_at_a_time:
+    with one_at_a_time:
         return vectors(_trace, layers)

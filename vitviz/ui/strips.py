@@ -1,14 +1,13 @@
 """Vectors on screen: as a strip of colours, and as their first numbers."""
 
-import base64
 import html as markup
-import io
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
 from ..colour import paint, tone
+from .inline import data_url
 
 
 def strip(
@@ -67,14 +66,12 @@ def strip_html(
     largest = float(np.abs(vector).max()) if largest is None else largest
     say = say or number
     low, high = say(-largest) if signed else "0", say(largest)
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
     colours = "blue negative, red positive" if signed else "dark is 0"
     words = markup.escape(f"{name}: {len(vector)} numbers", quote=True)
     scale = markup.escape(f"{low} to {high}, {colours}", quote=True)
     return (
-        f'<figure style="margin:0"><img alt="{words}, {scale}" src="data:image/png;base64,'
-        f'{base64.b64encode(buffer.getvalue()).decode()}" style="display:block;width:100%;'
+        f'<figure style="margin:0"><img alt="{words}, {scale}" src="{data_url(image)}" '
+        f'style="display:block;width:100%;'
         f'height:calc({image.height} * {height});image-rendering:pixelated;border-radius:3px">'
         f'<figcaption style="font-size:0.8rem;opacity:0.75">{words} · {scale}</figcaption></figure>'
     )

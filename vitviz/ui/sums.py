@@ -28,13 +28,32 @@ def redone(
     Returns:
         The parts and the result as they stand on screen.
     """
-    shown = number(result, decimals)
+    finer = enough_decimals([(parts, result)], way, decimals)
+    return [number(part, finer) for part in parts], number(result, decimals)
+
+
+def enough_decimals(
+    cases: Sequence[tuple[Sequence[float], float]], way: Callable[[Sequence[float]], float], decimals: int = SHOWN
+) -> int:
+    """With how many decimals all parts have to stand there for all results to come out; see `redone`."""
     for finer in range(decimals, FINEST):
-        if number(way([round(part, finer) for part in parts]), decimals) == shown:
-            break
-    else:
-        finer = FINEST
-    return [number(part, finer) for part in parts], shown
+        if all(
+            number(way([round(part, finer) for part in parts]), decimals) == number(result, decimals)
+            for parts, result in cases
+        ):
+            return finer
+    return FINEST
+
+
+def spelled_out(parts: Sequence[float], result: float) -> str:
+    """A sum in words that come out: `"0.1234 − 0.0210 = **0.1024**"`."""
+    written, shown = redone(parts, result)
+    return f"{' + '.join(written).replace('+ −', '− ')} = **{shown}**"
+
+
+def bracketed(written: str) -> str:
+    """A number behind a sign: in brackets if it has one of its own."""
+    return f"({written})" if written.startswith("−") else written
 
 
 def product(parts: Sequence[float]) -> float:

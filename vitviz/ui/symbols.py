@@ -10,7 +10,7 @@ two, and the page's colour scheme chooses.
 
 import html as markup
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Value = int | float | str
@@ -137,15 +137,6 @@ def html(text: str, values: Mapping[str, Value] | None = None) -> str:
     return _IN_TEXT.sub(drawn, markup.escape(text, quote=False))
 
 
-def latex(symbol: str) -> str:
-    r"""A symbol in its colour for `st.latex`: `\textcolor{#c2188f}{N}`; `style()` adapts it to dark pages.
-
-    Raises:
-        KeyError: if there is no such symbol.
-    """
-    return _coloured(_known(symbol), _known(symbol).tex)
-
-
 def formula(tex: str, values: Mapping[str, Value] | None = None) -> str:
     """A formula in which `@N` is a symbol in its colour and `@=N` its value in the same colour.
 
@@ -161,7 +152,7 @@ def formula(tex: str, values: Mapping[str, Value] | None = None) -> str:
 
 
 def style() -> str:
-    """The style sheet for `html` and `latex`, to be put into a page once with `st.html`."""
+    """The style sheet for `html` and `formula`, to be put into a page once with `st.html`."""
     return f"<style>{rules()}</style>"
 
 
@@ -175,9 +166,17 @@ def rules() -> str:
     return f"{_TOOLTIP}{' '.join(colours)}"
 
 
-def glossary() -> str:
-    """All symbols with what they mean, as an HTML list."""
-    items = (f"<dt>{_marked(symbol, symbol.html)}</dt><dd>{symbol.meaning}</dd>" for symbol in SYMBOLS.values())
+def glossary(names: Iterable[str] = SYMBOLS) -> str:
+    """Symbols with what they mean, as an HTML list.
+
+    Args:
+        names: which symbols; all if not given.
+
+    Raises:
+        KeyError: if there is no such symbol.
+    """
+    chosen = map(_known, names)
+    items = (f"<dt>{_marked(symbol, symbol.html)}</dt><dd>{symbol.meaning}</dd>" for symbol in chosen)
     return f'<dl class="vv-glossary">{"".join(items)}</dl>'
 
 

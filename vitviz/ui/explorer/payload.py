@@ -14,7 +14,6 @@ changes nothing about that; nor do two softmaxes, each of which has channels of 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import json
@@ -29,6 +28,7 @@ from ...colour import UNIFORM_RANGE, colour_map
 from ...config import POOL
 from ...trace import Trace
 from ...view import Scale, View, has_pool, readout_words, scales
+from ..inline import text
 
 LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
 
@@ -130,7 +130,7 @@ def payload(
 
 
 def _colours(scale: Scale, signed: bool) -> str:
-    return base64.b64encode(colour_map(scale, signed).tobytes()).decode()
+    return text(colour_map(scale, signed).tobytes())
 
 
 def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:

@@ -1,12 +1,13 @@
 """A gallery of thumbnails to choose one from."""
 
-import base64
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
 from PIL import Image, ImageOps
+
+from ..inline import data_url
 
 _FOLDER = Path(__file__).parent
 _html, _css, _js = ((_FOLDER / f"gallery.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
@@ -52,4 +53,4 @@ def gallery(
 def _thumbnail(data: bytes, side: int = 240) -> str:
     buffer = io.BytesIO()
     ImageOps.fit(Image.open(io.BytesIO(data)).convert("RGB"), (side, side)).save(buffer, "JPEG", quality=82)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url(buffer.getvalue())

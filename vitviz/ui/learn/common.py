@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ...arithmetic import Normed
 from ...checks import Check
+from ...config import ViTConfig
 from ...trace import Trace
 from .. import symbols
 from ..strips import number
@@ -33,20 +34,6 @@ BESIDE = """<style>
 Patch = tuple[int, int]  # row and column, from 0
 
 
-def chosen_patch(trace: Trace) -> Patch:
-    """The patch that the pages follow: the visitor's, as long as this grid has it; else the one in the middle."""
-    rows, columns = trace.grid
-    row, column = st.session_state.setdefault("patch", (rows // 2, columns // 2))
-    if not (row < rows and column < columns):
-        st.session_state.patch = rows // 2, columns // 2
-    return st.session_state.patch
-
-
-def choose_patch(row: int, column: int) -> None:
-    """Follow this patch from here on."""
-    st.session_state.patch = row, column
-
-
 def patch_number(trace: Trace, patch: Patch) -> int:
     """Which patch this is, counted row by row from 0."""
     return patch[0] * trace.grid[1] + patch[1]
@@ -56,6 +43,15 @@ def beside_the_text() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Where the picture that stays goes, and where the text goes; `BESIDE` is their style."""
     left, right = st.columns([0.34, 0.66], gap="large")
     return left.container(key="follow"), right.container(key="story")
+
+
+def title(words: str, config: ViTConfig) -> None:
+    """The page's title, and beside it what all letters of this model mean."""
+    has = {"w_CLS": config.class_token, "W_pos": config.learned_positions, "W_LP": not config.stem}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(words, anchor=False)
+        with st.popover("Letters", icon=":material/function:"):
+            st.html(symbols.glossary([name for name in symbols.SYMBOLS if has.get(name, True)]))
 
 
 def part(name: str) -> DeltaGenerator:

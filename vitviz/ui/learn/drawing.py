@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,6 +10,7 @@ from PIL import Image
 
 from ...colour import ATTENTION, NEUTRAL, paint, percent, tone
 from .. import symbols
+from ..inline import data_url
 from ..strips import number, strip
 
 PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun
@@ -108,17 +107,14 @@ def maps(
 def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
     """The photo with shapes (SVG, in pixels of what the model sees) on it."""
     width, height = size
-    encoded = base64.b64encode(picture).decode()
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
     drawn = (  # as a picture of its own: Streamlit takes SVG out of HTML
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'preserveAspectRatio="none">{"".join(shapes)}</svg>'
     )
-    marks = base64.b64encode(drawn.encode()).decode()
     return (
         f'<figure class="vv-photo" style="aspect-ratio:{width}/{height}"><img alt="{html.escape(alt)}" '
-        f'style="height:100%" src="data:image/{kind};base64,{encoded}"><img alt="" '
-        f'src="data:image/svg+xml;base64,{marks}"></figure>'
+        f'style="height:100%" src="{data_url(picture)}"><img alt="" '
+        f'src="{data_url(drawn.encode())}"></figure>'
     )
 
 
@@ -165,10 +161,3 @@ def parts(shares: Sequence[tuple[str, float, str]]) -> str:
         for name, share, colour in shares
     )
     return f'<div class="vv-parts">{bars}</div><div class="vv-legend">{legend}</div>'
-
-
-def data_url(image: Image.Image) -> str:
-    """A picture as an address."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ..inline import data_url
 from ..strips import strip
-from .drawing import data_url
 
 SIDE = 240  # pixels of an enlarged patch
 CHANNELS = ("red", "green", "blue")

@@ -13,7 +13,8 @@ from ...trace import Trace
 from .. import state
 from ..words import literally, plain_errors
 from .attention.look import Look
-from .common import chosen_patch, patch_number, say, section
+from .common import patch_number, say, section
+from .following import chosen_patch
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from PIL import Image
 
-from ..patches.payload import data_url, whole_number
+from ..inline import data_url, png
+from ..patches.payload import whole_number
 from ..strips import number, strip
 from ..symbols import SYMBOLS
 
@@ -46,7 +45,7 @@ def drawn(matrix: np.ndarray) -> Drawn:
     sizes = np.abs(matrix)
     largest = float(np.quantile(sizes, FULL_COLOUR))
     image = strip(matrix.ravel(), largest=largest, per_row=matrix.shape[1])
-    return Drawn(_png(image), *matrix.shape, largest, int((sizes > largest).sum()))
+    return Drawn(png(image.convert("RGB")), *matrix.shape, largest, int((sizes > largest).sum()))
 
 
 def payload(
@@ -107,10 +106,4 @@ def _axis(symbol: str, words: str) -> dict[str, str]:
 @cache
 def _bar() -> bytes:
     """All colours, from the most negative to the most positive."""
-    return _png(strip(np.linspace(-1, 1, 256)))
-
-
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "PNG")
-    return buffer.getvalue()
+    return png(strip(np.linspace(-1, 1, 256)).convert("RGB"))

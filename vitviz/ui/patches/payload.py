@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,6 +10,7 @@ import numpy as np
 
 from ...colour import colour_map, ends, percent, tone
 from ...view import Scale
+from ..inline import data_url, text
 
 Role = Literal["query", "key"]
 Patch = tuple[int, int]  # row and column, from 0
@@ -27,6 +27,7 @@ class Overlay:
         signed: whether values may be negative; then 0 is the middle of the colours.
         tokens: how many tokens a row of weights is spread over; only the scale "uniform" asks.
         largest: what the scale "share" divides by; the largest of `values` in size if None.
+        lowest: where the colours of the scale "share" begin, for values far from 0 that differ little.
         say: how a value is written in the status line and at the ends of the colour bar.
         opacity: 0 shows the picture alone, 1 the map alone.
 
@@ -40,34 +41,45 @@ class Overlay:
     signed: bool = False
     tokens: int = 1
     largest: float | None = None
+    lowest: float = 0.0
     say: Callable[[float], str] = percent
     opacity: float = 0.65
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
             raise ValueError("Only finite numbers have a colour.")
-        if not self.signed and (self.values < 0).any():
+        if not self.signed and (self.values < min(self.lowest, 0.0)).any():
             raise ValueError("A map of numbers with signs would hide them: pass signed=True.")
+        if self.lowest and (self.signed or self.scale != "share" or (self.values < self.lowest).any()):
+            raise ValueError("Colours can begin elsewhere than at 0 only on the scale “share”, below all values.")
 
     def tones(self) -> np.ndarray:
         """Where the values stand in the table of colours, uint8 [rows, columns]; rounded as `vitviz.colour.paint`."""
-        tones = tone(self.values, self.scale, self.tokens, self.largest, self.signed)
+        largest = None if self.largest is None else self.largest - self.lowest
+        tones = tone(self.values - self.lowest, self.scale, self.tokens, largest, self.signed)
         return np.round(tones * 255).astype(np.uint8)
 
     def ends(self) -> tuple[str, str]:
         """What the two ends of the colour bar mean, in words."""
         if self.scale == "uniform":
             return ends(self.values, self.scale, self.signed)
-        of_share = float(np.abs(self.values).max()) if self.largest is None else self.largest
+        of_share = self._largest()
         high = of_share if self.scale == "share" else 1.0
+        if self.lowest:
+            return self.say(self.lowest), self.say(high)
         return self.say(-high) if self.signed else "0", self.say(high)
+
+    def _largest(self) -> float:
+        if self.largest is not None:
+            return self.largest
+        return float(self.values.max()) if self.lowest else float(np.abs(self.values).max())
 
     def payload(self) -> dict:
         """The map as the browser draws it."""
         low, high = self.ends()
         return {
-            "tones": _text(self.tones().tobytes()),
-            "colours": _text(colour_map(self.scale, self.signed).tobytes()),
+            "tones": text(self.tones().tobytes()),
+            "colours": text(colour_map(self.scale, self.signed).tobytes()),
             "words": [self.say(float(value)) for value in self.values.flat],
             "low": low,
             "high": high,
@@ -142,13 +154,3 @@ def _within(patch: Patch | None, grid: tuple[int, int]) -> list[int] | None:
     if not all(0 <= at < count for at, count in zip(patch, grid, strict=True)):
         raise ValueError(f"There is no patch {tuple(patch)} in a grid of {tuple(grid)}.")
     return [int(at) for at in patch]
-
-
-def data_url(picture: bytes) -> str:
-    """A JPEG or PNG as an address."""
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{_text(picture)}"
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()

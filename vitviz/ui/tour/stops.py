@@ -255,5 +255,5 @@ def _depth(config: ViTConfig) -> str:
 
 
 def _end(config: ViTConfig) -> str:
-    words = "one more attention, whose query is learned" if config.pooling == "attention" else config.pooling_words
-    return f"At the end {'the classes come' if config.classes else 'the feature of the image comes'} from {words}."
+    what = "the classes come" if config.classes else "the feature of the image comes"
+    return f"At the end {what} from {config.pooling_words}."

@@ -43,7 +43,8 @@ def recording(choice: state.Choice, layer: int) -> Recording:
 
 @st.cache_resource(max_entries=4, show_spinner="Listening to the layers …")
 def _heard(key: tuple, layers: tuple[int, ...], _trace: Trace) -> dict[str, np.ndarray]:
-    return _trace.activations(*(f"blocks.{layer}.{part}" for layer in layers for part in PARTS))
+    with state.one_at_a_time:
+        return _trace.activations(*(f"blocks.{layer}.{part}" for layer in layers for part in PARTS))
 
 
 def _fit_at_once(trace: Trace) -> bool:
@@ -60,7 +61,8 @@ def readout(choice: state.Choice) -> ReadoutSteps:
 
 @st.cache_resource(max_entries=8, show_spinner="Following the last steps …")
 def _readout(key: tuple, _trace: Trace) -> ReadoutSteps:
-    return replace(readout_by_hand(_trace), norm=None, pool=None, pooled_norm=None, heads=())
+    with state.one_at_a_time:
+        return replace(readout_by_hand(_trace), norm=None, pool=None, pooled_norm=None, heads=())
 
 
 def stream(choice: state.Choice) -> Stream:
@@ -73,7 +75,8 @@ def stream(choice: state.Choice) -> Stream:
 @st.cache_resource(max_entries=8, show_spinner="Following the residual stream …")  # about 1 MB each at 224 px
 def _stream(key: tuple, _trace: Trace, _heard: Mapping[str, np.ndarray] | None) -> Stream:
     names = ["blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(_trace.layers))]
-    heard = _heard or _trace.activations(*names)
+    with state.one_at_a_time:
+        heard = _heard or _trace.activations(*names)
     return Stream(
         np.stack([heard[name][:, :FIRST_CHANNELS] for name in names]),
         np.stack([np.linalg.norm(heard[name], axis=-1) for name in names]),

@@ -12,7 +12,7 @@ from ....trace import Trace
 from ....view import strongest_patch, token_words
 from ... import link, shell, state
 from ...patches import Overlay, patch_picker
-from .. import common
+from .. import common, following
 from . import cached
 
 
@@ -103,9 +103,7 @@ def current(choice: state.Choice) -> Look:
 def place(trace: Trace) -> Place:
     """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
     view = shell.current_view(trace)
-    if "patch" not in st.session_state and view.query is not None and view.query >= trace.prefix:
-        common.choose_patch(*divmod(view.query - trace.prefix, trace.grid[1]))
-    patch = common.chosen_patch(trace)
+    patch = following.chosen_patch(trace)
     layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
     key_patch = st.session_state.get("key_patch")
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
@@ -152,13 +150,6 @@ def choose(look: Look) -> None:
             )
 
 
-def follow(row: int, column: int) -> None:
-    """Follow another patch; the explorer pins it too."""
-    common.choose_patch(row, column)
-    prefix, _, columns = st.session_state.places
-    shell.remember_view(replace(st.session_state.view, query=prefix + row * columns + column))
-
-
 def answer(row: int, column: int) -> None:
     """Look at the key of another patch."""
     st.session_state.key_patch = row, column
@@ -171,7 +162,7 @@ def picker(look: Look, overlay: Overlay, key: str, choosing: str = "query") -> N
         look.choice.picked.name,
         look.trace.grid,
         look.patch,
-        on_choose=follow,
+        on_choose=following.choose_patch,
         second=look.key_patch,
         choosing=choosing,
         on_key=answer,

@@ -15,6 +15,7 @@ from .... import lookup
 from ....colour import KEY, QUERY, VALUE, percent
 from ... import state
 from ...strips import number
+from ...sums import redone
 from ...words import literally, plain_errors
 from .. import drawing
 from ..common import section
@@ -131,6 +132,22 @@ def _dictionary() -> None:
         f"Words become vectors: a number for each piece of {lookup.PIECE} letters (< and > mark start and end), scaled "
         "to length 1. Similarity is the dot product of two such vectors."
     )
+    if similar.any():
+        _product(query, found.keys[best], float(similar[best]))
+
+
+def _product(query: str, key: str, similarity: float) -> None:
+    """The vectors of two words, multiplied piece by piece."""
+    pieces, (asking, answering) = lookup.vectors([query, key])
+    products = asking * answering
+    factors, shown = redone([float(part) for part in products], similarity, decimals=3)
+    rows = [
+        (html.escape(word), *(number(part, 3) if part else "" for part in vector))
+        for word, vector in ((query.strip(), asking), (key, answering))
+    ]
+    rows.append(("product", *(part if both else "" for part, both in zip(factors, products, strict=True))))
+    st.html(drawing.table(("", *(f"<b>{html.escape(piece)}</b>" for piece in pieces)), rows))
+    st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this piece.")
 
 
 def on_the_image(look: Look) -> None:
@@ -163,6 +180,10 @@ def on_the_image(look: Look) -> None:
             f"* {{q}} **asks**: what is {look.name(look.query)} (blue) looking for?\n"
             "* {k} **answers**: every token says what it has to offer.\n"
             "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {look.where} the three patches with the most to say to it (red) are {', '.join(told)}. "
+            f"In {look.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
             "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
         )
+
+
+def _most(count: int) -> str:
+    return f"these {count} patches have the most" if count > 1 else "this patch has the most"

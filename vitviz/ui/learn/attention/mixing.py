@@ -7,7 +7,7 @@ import streamlit as st
 
 from ....colour import percent
 from ... import symbols
-from ...strips import number
+from ...sums import spelled_out
 from .. import common, drawing
 from .look import Look
 
@@ -39,8 +39,8 @@ def weighted_sum(look: Look) -> None:
         )
     rows.append(("sum z", steps.z, f"output of head {look.head + 1}"))
     st.html(drawing.strips(rows))
-    firsts = " + ".join(number(float(values[0])) for _, values, _ in rows[:-1]).replace("+ −", "− ")
-    look.say(f"The first number of each, summed: {firsts} = **{number(float(steps.z[0]))}**.")
+    firsts = [float(values[0]) for _, values, _ in rows[:-1]]
+    look.say(f"The first number of each, summed: {spelled_out(firsts, float(steps.z[0]))}.")
     common.by_hand(steps.checks["z"])
 
 
@@ -117,8 +117,7 @@ def residual(look: Look) -> None:
         )
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
-    sign = "−" if added < 0 else "+"
-    look.say(f"First number: {number(before)} {sign} {number(abs(added))} = **{number(float(block.resid_mid[0]))}**.")
+    look.say(f"First number: {spelled_out([before, added], float(block.resid_mid[0]))}.")
     common.by_hand(block.checks["resid_mid"])
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from ....colour import percent
 from ....predictions import predictions
 from ... import symbols
+from ...inline import data_url
 from ...prediction import prediction_bars
 from ...strips import number
 from .. import common, drawing
@@ -76,7 +77,7 @@ def stream(look: Look) -> None:
     image = drawing.heat(channels, signed=True, largest=end)
     st.html(
         f'<div class="vv-maps" style="--side:100%"><figure><img alt="Residual stream of {look.name(look.query)}" '
-        f'src="{drawing.data_url(image)}" style="height:{min(len(channels), 26) * 0.75 + 1:.2f}rem">'
+        f'src="{data_url(image)}" style="height:{min(len(channels), 26) * 0.75 + 1:.2f}rem">'
         f"<small>{words}</small></figure></div>"
     )
 
@@ -85,9 +86,6 @@ def output(look: Look) -> None:
     """What becomes of the tokens at the end."""
     trace, config, steps = look.trace, look.trace.config, cached.readout(look.choice)
     first = "After the last block a final norm is applied, and then " if config.final_norm else "After the last block "
-    words = config.pooling_words
-    if config.pooling == "attention":
-        words = "what one more attention finds, whose query is learned and the same for every image"
     attended = (
         " Through attention it could collect from every patch, layer by layer."
         if config.pooling in ("token", "distilled", "token+mean")
@@ -97,13 +95,21 @@ def output(look: Look) -> None:
     becomes = f"what {head} turns into {config.classes} outputs" if config.classes else "what the model returns"
     normed = "is normalised and " if config.pooled_norm else ""
     count = f"{steps.feature.shape[-1]} numbers"
-    look.say(f"**The output.** {first}{words} ({count}) {normed}is {becomes}.{attended}")
+    if config.pooling == "distilled" and config.classes:
+        told = (
+            f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
+            f"of what they say is the {config.classes} outputs"
+        )
+    else:
+        told = f"{config.pooling_words} ({count}) {normed}is {becomes}"
+    look.say(f"**The output.** {first}{told}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
         st.html(drawing.maps(maps))
         st.caption("Where the pooling's heads look; each map's colours end at its own largest weight.")
-    feature = np.asarray(steps.feature).reshape(-1)
-    st.html(drawing.strips([("feature", feature, "what the output is made of")]))
+    features = np.atleast_2d(steps.feature)
+    names = [f"of the {name}" for name in config.prefix_names] if len(features) > 1 else ["what the output is made of"]
+    st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
         if config.final_norm or what != "tokens":  # without a norm these are what the last block made
             common.by_hand(check)

@@ -37,7 +37,7 @@ def _through_the_layers(look: Look) -> None:
     depths = [at_depth(layer, layers, side) for layer in range(layers)]
     layer = 0
     if layers > 1:
-        layer = st.slider("Layer", 1, layers, 1, key=f"reach_layer_{layers}") - 1
+        layer = st.slider("Layer", 1, layers, look.layer + 1, key=f"reach_layer_{layers}") - 1
     depth, reached = depths[layer], distance[layer]
     x, y = drawing.centre(look.patch, side)
     stroke = max(look.size) / 200
@@ -75,7 +75,7 @@ def _through_the_layers(look: Look) -> None:
     st.plotly_chart(figure, config=CHART, key="reach", alt="Attention distance and reach by layer")
     st.caption(
         "Dots: mean attention distance of each head. Lines: how far convolutions of the same depth can reach "
-        "from the centre of its receptive field, half its side. The axis ends at the image's longer side."
+        "from the centre of its receptive field, half its side."
     )
 
 

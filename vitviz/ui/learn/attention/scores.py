@@ -8,11 +8,12 @@ import numpy as np
 import streamlit as st
 
 from .... import figures
-from ....colour import ATTENTION, KEY, NEUTRAL, QUERY, percent
+from ....colour import ATTENTION, NEUTRAL, percent
 from ... import symbols
 from ...panels import CHART
 from ...patches import Overlay
 from ...strips import number
+from ...sums import bracketed, enough_decimals, redone, spelled_out
 from ...words import plain_errors
 from .. import common, drawing
 from . import charts
@@ -47,7 +48,11 @@ def queries_keys_values(look: Look) -> None:
         "a key {k} and a value {v} of {d=} numbers.",
     )
     x = r"\hat{x}" if steps.norm is not None else "x"
-    lines = r" \\ ".join(rf"@{part} &= {x}\,@W_{part.upper()} + b_{part.upper()}" for part in "qkv")
+    maps = zip("qkv", (steps.w_q, steps.w_k, steps.w_v), strict=True)
+    lines = r" \\ ".join(
+        rf"@{part} &= {x}\,@W_{part.upper()}" + (f" + b_{part.upper()}" if made.bias.any() else "")
+        for part, made in maps
+    )
     st.latex(symbols.formula(rf"\begin{{aligned}}{lines}\end{{aligned}}"))
     who = look.name(look.query)
     rows = [("{X}", steps.x[look.query], f"{who} as it enters")]
@@ -64,12 +69,13 @@ def queries_keys_values(look: Look) -> None:
     ]
     st.html(drawing.strips(rows))
     if steps.q_norm is None:
+        biases = [float(steps.w_q.bias[0])] if steps.w_q.bias.any() else []
         total = float(np.dot(steps.entered[look.query], steps.w_q.weight[:, 0].astype(np.float64)))
         when = "before it is turned" if turned else "for example"
         look.say(
-            f"The first number of {{q}}, {when}, is a sum of {values['D']} products, "
-            f"{number(total)}, plus the bias {number(float(steps.w_q.bias[0]))}: "
-            f"**{number(float(steps.q_before[0]))}**."
+            f"The first number of {{q}}, {when}, is the sum of {values['D']} products"
+            f"{' and the bias' if steps.w_q.bias.any() else ''}: "
+            f"{spelled_out([total, *biases], float(steps.q_before[0]))}."
         )
     else:
         look.say("This model then normalises every query and every key once more, so that none is long only by chance.")
@@ -110,12 +116,10 @@ def scores(look: Look) -> None:
         shown = steps.scores[half]
     looks.picker(
         look,
-        Overlay(
+        _map_of(
             shown[look.trace.prefix :].reshape(look.trace.grid).astype(np.float32),
             f"Scores of {look.name(look.query)}, {look.where}{f', {HALVES[half]}' if signed else ''}, before the "
             "softmax",
-            signed=True,
-            say=lambda value: number(value, 2),
         ),
         key="score_picker",
         choosing="key",
@@ -132,15 +136,28 @@ def scores(look: Look) -> None:
     products, found = np.atleast_1d(steps.product), np.atleast_1d(steps.score)
     for place, (total, score) in enumerate(zip(products, found, strict=True)):
         label = f"{HALVES[place].capitalize()}: the" if signed else "The"
-        added = "" if steps.bias is None else f" + {number(float(np.atleast_1d(steps.bias[..., look.key])[0]))} (bias)"
-        look.say(
-            f"{label} {channels} products sum to {number(float(total))}; "
-            f"{number(float(total))} / √{channels}{added} = **{number(float(score))}**."
+        bias = [] if steps.bias is None else [float(np.atleast_1d(steps.bias[..., look.key])[0])]
+        (summed, *added), result = redone(
+            [float(total), *bias], float(score), lambda parts: parts[0] / math.sqrt(channels) + sum(parts[1:])
         )
+        added = f" + {bracketed(added[0])} (bias)" if added else ""
+        look.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
     common.by_hand(steps.checks["score"])
     common.by_hand(steps.checks["scores"])
     if config.relative_positions:
         st.caption("The bias depends only on how the two places lie to each other, not on what is there.")
+
+
+def _map_of(scores: np.ndarray, caption: str) -> Overlay:
+    """Scores on a scale around 0; or, if all have one sign, from the lowest to the highest: they may differ little."""
+
+    def say(value: float) -> str:
+        return number(value, 2)
+
+    lowest, highest = float(scores.min()), float(scores.max())
+    if lowest < 0 < highest or lowest in (0, highest):
+        return Overlay(scores, caption, signed=True, say=say)
+    return Overlay(scores, f"{caption}; from the lowest to the highest", lowest=lowest, largest=highest, say=say)
 
 
 def shares(look: Look) -> None:
@@ -169,10 +186,10 @@ def shares(look: Look) -> None:
             told = ", ".join(f"{name} {percent(float(share))}" for name, share in named)
             look.say(f"Not all goes to patches: {told}; all patches together {percent(patches)}.")
         else:
-            colours = (KEY, QUERY, *[NEUTRAL] * prefix)
+            tints = [f"color-mix(in srgb, {NEUTRAL} {100 - 60 * place // prefix}%, #fff)" for place in range(prefix)]
             st.html(
                 drawing.parts(
-                    [(name, float(share), colour) for (name, share), colour in zip(named, colours, strict=False)]
+                    [(name, float(share), tint) for (name, share), tint in zip(named, tints, strict=True)]
                     + [("patches", patches, ATTENTION)]
                 )
             )
@@ -227,13 +244,15 @@ def _strongest(look: Look, count: int = 5) -> None:
         total = ("sum", percent(first.sum()), percent(second.sum()), number(steps.row_sum))
     else:
         exponentials, largest = steps.softmax.exponentials, float(steps.softmax.largest)
-        head = ("token", "score s", f"exp(s − {number(largest, 2)})", "weight")
+        cases = [([float(steps.scores[t]), largest], float(exponentials[t])) for t in shown]
+        decimals = enough_decimals(cases, lambda parts: math.exp(parts[0] - parts[1]))
+        head = ("token", "score s", f"exp(s − {bracketed(number(largest, decimals))})", "weight")
         rows = [
             (
                 look.name(int(t)),
-                number(float(steps.scores[t])),
+                number(float(steps.scores[t]), decimals),
                 number(float(exponentials[t])),
-                drawing.bar(float(steps.weights[t]), percent(float(steps.weights[t]))),
+                drawing.bar(float(steps.weights[t] / steps.weights[order[0]]), percent(float(steps.weights[t]))),
             )
             for t in shown
         ]
@@ -244,7 +263,10 @@ def _strongest(look: Look, count: int = 5) -> None:
         rows.append((f"the other {len(rest)}", *rest_row[1:]))
     st.html(drawing.table(head, rows, total))
     if not look.signed:
-        st.caption("The largest score is taken away first. That changes no share, and keeps exp small.")
+        st.caption(
+            "The largest score is taken away first. That changes no share, and keeps exp small. Bars: the largest "
+            "weight is full."
+        )
 
 
 def _degrees(angles: np.ndarray) -> str:

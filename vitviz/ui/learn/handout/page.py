@@ -119,7 +119,7 @@ def _output(run: Run) -> str:
             ),
             *([paper.say("Each class stands on its own.")] if alone else []),
         )
-    words = trace.config.pooling_words.partition(" (")[0]  # what is in brackets speaks of another page
+    words = trace.config.pooling_words
     return paper.section(
         "7 · What the model returns",
         paper.say(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 
@@ -11,8 +10,8 @@ from PIL import Image
 
 from ....colour import ATTENTION, KEY, QUERY, colour_map
 from ... import symbols
+from ...inline import data_url
 from ...strips import number, strip
-from ..drawing import data_url
 from ..pictures import enlarged
 
 # A4 less its margins is 190 x 277 mm; what stands on the page stays below 250 mm, so that US Letter has room for it.
@@ -126,7 +125,7 @@ def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tup
     )
     return (
         f'<div class="photo" style="--shape:{columns / rows:.5f}"><img alt="{html.escape(alt)}" '
-        f'src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}"><svg viewBox="0 0 {columns} {rows}" '
+        f'src="{data_url(picture)}"><svg viewBox="0 0 {columns} {rows}" '
         f'preserveAspectRatio="none" aria-hidden="true"><path d="{lines}"/><path d="{lines}"/>{framed}</svg></div>'
     )
 

@@ -29,7 +29,8 @@ def embedded_trace(choice: state.Choice) -> Trace:
 
 @st.cache_resource(max_entries=4, show_spinner="Listening to the embedding …")  # arrays only: no model is kept
 def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
-    return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
+    with state.one_at_a_time:
+        return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
 
 
 class Whole(NamedTuple):
@@ -103,9 +104,11 @@ def shuffled(choice: state.Choice, seed: int) -> sequence.Shuffled:
 
 @st.cache_resource(max_entries=8, show_spinner="Running the model on the shuffled patches …")
 def _shuffled(key: tuple, seed: int, _trace: Trace, _still: sequence.Features) -> sequence.Shuffled:
-    return sequence.shuffled(_trace, seed, _still)
+    with state.one_at_a_time:
+        return sequence.shuffled(_trace, seed, _still)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _still(key: tuple, _trace: Trace) -> sequence.Features:
-    return sequence.features(_trace)
+    with state.one_at_a_time:
+        return sequence.features(_trace)

@@ -9,8 +9,9 @@ from ....sequence import Sizes
 from ....trace import Trace
 from ... import state, symbols
 from ...words import plain_errors
-from ..common import Patch, chosen_patch, patch_number, say, section, values_of
+from ..common import Patch, patch_number, say, section, values_of
 from ..drawing import PHOTO, frame, on_photo, table
+from ..following import chosen_patch
 
 PATCH_SIDES = (8, 14, 16, 32)
 
@@ -143,8 +144,8 @@ def what_if(choice: state.Choice) -> None:
 
 def _sizes(trace: Trace, side: int) -> Sizes:
     values = values_of(trace)
-    more = {"channels": trace.config.channels, "token_width": trace.config.width, "prefix": trace.prefix}
-    return sequence.what_if(values["H"], values["W"], side, **more)
+    width = None if trace.config.stem else trace.config.width
+    return sequence.what_if(values["H"], values["W"], side, trace.config.channels, width, trace.prefix)
 
 
 def _compared(then: Sizes, now: Sizes) -> None:
@@ -156,7 +157,8 @@ def _compared(then: Sizes, now: Sizes) -> None:
 
     say(
         f"{{P=}}: {then.grid[0]} rows of {then.grid[1]} patches, so {{N=}}{instead(then.patches, now.patches)}. "
-        f"A patch is a vector of {{P}}²{{C}} = {then.vector:,} numbers{instead(then.vector, now.vector)}. "
+        f"A patch is a vector of {{P}}²{{C}} = {then.vector:,} numbers{instead(then.vector, now.vector)}"
+        f"{_projected(then, then == now)}. "
         f"A head has {_tokens(then)}² = {then.attention_weights:,} attention weights"
         f"{instead(then.attention_weights, now.attention_weights)}: that is what attention costs.",
         values,
@@ -167,6 +169,12 @@ def _compared(then: Sizes, now: Sizes) -> None:
     if rows or columns:
         left = " and ".join(f"{count} {what}" for count, what in ((rows, "rows"), (columns, "columns")) if count)
         st.markdown(f"Left over, and dark in the picture: {left} of pixels that fill no patch.")
+
+
+def _projected(sizes: Sizes, is_model: bool) -> str:
+    if sizes.projection_weights is None:
+        return ""
+    return f", and {{W_LP}} {'has' if is_model else 'would have'} {sizes.projection_weights:,}"
 
 
 def _tokens(sizes: Sizes) -> str:

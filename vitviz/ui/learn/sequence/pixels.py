@@ -10,7 +10,9 @@ from ....checks import Check
 from ....trace import Trace
 from ... import state
 from ...strips import number, numbers, strip_html
-from ..common import by_hand, chosen_patch, patch_number, section, values_of
+from ...sums import redone
+from ..common import by_hand, patch_number, section, values_of
+from ..following import chosen_patch
 from ..pictures import CHANNELS, channel_picture, enlarged, figures_html, framed, pointer_html
 from . import cached
 
@@ -38,7 +40,8 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
-    right.markdown(f"Red of the first pixel: ({raw} − {number(mean, 1)}) / {number(std, 1)}")
+    (shown_mean, shown_std), result = redone([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
+    right.markdown(f"Red of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
         by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
 

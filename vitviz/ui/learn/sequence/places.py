@@ -10,7 +10,8 @@ from .... import sequence
 from ....trace import Trace
 from ... import state
 from ...strips import number, strip_html
-from ..common import chosen_patch, patch_number, say, section, values_of
+from ..common import patch_number, say, section, values_of
+from ..following import chosen_patch
 from . import cached
 
 
@@ -23,17 +24,16 @@ def tokens_before(trace: Trace) -> None:
             "This model puts no token in front of the patches: its output comes from " + f"{config.pooling_words}.",
         )
         return
-    names = config.prefix_names
-    which = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-    symbol = " ({w_CLS})" if config.class_token else ""
+    names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_names]
+    which = _listed(names)
     section(
         "5 · Tokens in front, and positions",
-        f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}{symbol}. They were trained "
+        f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}. They were trained "
         "with the model and are the same for every image; what becomes of them in the blocks depends on the image. The "
         f"model's output comes from {config.pooling_words}.",
         values_of(trace),
     )
-    for name, vector in list(zip(names, sequence.prefix_tokens(trace.model), strict=True))[:5]:
+    for name, vector in list(zip(config.prefix_names, sequence.prefix_tokens(trace.model), strict=True))[:5]:
         st.html(strip_html(vector, name, height="1rem"))
 
 
@@ -41,9 +41,12 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     """5: how a token knows its place."""
     config = trace.config
     if config.learned_positions:
+        placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
+        without = [name for name, has in zip(config.prefix_names, placed, strict=True) if not has]
+        none = f" Those of {_listed(without)} are zeros: no place on the image is theirs." if without else ""
         say(
             f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
-            "numbers. Neighbours have similar ones. Switch the picture beside this to *similar positions* to see which "
+            f"numbers.{none} Neighbours have similar ones. Switch the picture to *similar positions* to see which "
             "places resemble the chosen one.",
             values_of(trace),
         )
@@ -54,10 +57,11 @@ def positions(choice: state.Choice, trace: Trace) -> None:
                 "from −1 (blue) to 1 (red), as in figure 7 of the ViT paper.",
             )
     if config.rotary is not None:
+        own = config.rotary.per_layer
         say(
             "Queries and keys are turned by angles that grow with row and column (rotary positions): two patches then "
-            "score by how far apart they are. Switch the picture beside this to *similar positions* to see how alike "
-            "the turns are."
+            f"score by how far apart they are. Switch the picture to *similar turns* to see how alike the turns are."
+            f"{' Each head of each layer has angles of its own; shown are those of layer 1, head 1.' * own}"
         )
         angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, chosen_patch(trace))]
         st.html(strip_html(np.sin(angles), "sine of the chosen patch's angles, one a pair of channels", largest=1.0))
@@ -75,7 +79,12 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     seed = st.number_input("Which order?", 1, 1000, 1, key="shuffle_seed")
     result = cached.shuffled(choice, seed)
     left, right = st.columns(2)
-    left.image(Image.fromarray(result.pixels), caption="The image in this order.", width="stretch")
+    order = (
+        "The order, drawn with the image. What is shuffled is what the network in front made of each square."
+        if trace.config.stem
+        else "The image in this order."
+    )
+    left.image(Image.fromarray(result.pixels), caption=order, width="stretch")
     with right:
         st.metric("Cosine, with positions", number(result.with_positions))
         st.metric("Cosine, without any positions", number(result.without_positions))
@@ -83,3 +92,7 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
             "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
             "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
         )
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

@@ -12,10 +12,11 @@ from .... import sequence
 from ....colour import ATTENTION
 from ....trace import Trace
 from ... import state
+from ...inline import data_url
 from ...strips import number
 from ...sums import product, redone
-from ..common import by_hand, chosen_patch, norm_in_words, patch_number, say, section, values_of
-from ..drawing import data_url
+from ..common import by_hand, norm_in_words, patch_number, say, section, values_of
+from ..following import chosen_patch
 from ..pictures import CHANNELS, filter_picture, framed, signed_picture
 from . import cached
 

@@ -13,8 +13,9 @@ from ... import state, symbols
 from ...matrix import sequence_matrix
 from ...strips import numbers
 from ...sums import redone
-from ..common import by_hand, choose_patch, chosen_patch, norm_in_words, patch_number, say, section, values_of
+from ..common import by_hand, norm_in_words, patch_number, say, section, values_of
 from ..drawing import PHOTO
+from ..following import choose_patch, chosen_patch
 from . import cached
 
 
