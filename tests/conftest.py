@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 import vitviz
 from vitviz.zoo import SHIPPED, assets
 
+from .checkpoints import original  # noqa: F401 - a fixture
 from .local_hub import cache, made, server  # noqa: F401 - fixtures
 
 

@@ -1,0 +1,343 @@
+"""Checkpoints that do not fit, or are not what they seem: refused in a sentence, and nothing in a file is ever run."""
+
+import json
+import os
+import pathlib
+import pickle
+import re
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from timm.models.vision_transformer import VisionTransformer as TimmViT
+
+import vitviz
+from vitviz import ModelError
+from vitviz.zoo.checkpoint import read_checkpoint
+
+from . import hugging_face
+from .checkpoints import SHAPE, prefixed, saved, trainer_folder, zeros
+
+# --- What does not fit -----------------------------------------------------------------------------------------------
+
+
+def without(weights, *keys):
+    return {key: value for key, value in weights.items() if key not in keys}
+
+
+MISFITS = {
+    "missing": (
+        lambda w: without(w, "norm.bias", "blocks.1.attn.proj.bias"),
+        "not those of its architecture: blocks.1.attn.proj.bias is missing; norm.bias is missing.",
+    ),
+    "missing, many": (
+        lambda w: {key: w[key] for key in w if not key.startswith("blocks.0.") or "mlp.fc" in key},
+        r"blocks.0.norm1.weight is missing; blocks.0.norm1.bias is missing; .* and 3 more\.",
+    ),
+    "a shape": (
+        lambda w: {**w, "norm.bias": torch.zeros(3)},
+        r"The weights in 'best' are not those of its architecture: norm.bias is \(3,\), not \(192,\)\.",
+    ),
+    "gated": (
+        lambda w: {**w, "blocks.0.mlp.fc2.weight": torch.zeros(192, 384)},
+        "cannot be told: its MLPs are gated, and no key tells with which activation; pass timm",
+    ),
+    "other parts": (
+        lambda w: {**w, "norm_pre.weight": torch.zeros(192), "decoder.x": torch.zeros(1)},
+        "cannot be told: a plain ViT has no decoder.x, norm_pre.weight; pass timm's name",
+    ),
+    "no ViT": (
+        lambda w: {"conv1.weight": torch.zeros(3), "fc.bias": torch.zeros(3)},
+        "cannot be told: a plain ViT has no conv1.weight, fc.bias; pass",
+    ),
+    "no patches": (
+        lambda w: {**w, "patch_embed.proj.weight": torch.zeros(192, 768)},
+        "patch_embed.proj.weight is missing or not of a ViT's shape",
+    ),
+    "no positions": (lambda w: without(w, "pos_embed"), "pos_embed is missing or not of a ViT's shape"),
+    "no square": (
+        lambda w: {**w, "pos_embed": torch.zeros(1, 16, 192)[:, :13]},
+        "its 13 positions are not of a square grid",
+    ),
+    "a layer far away": (
+        lambda w: {**w, "blocks.999999999.norm1.bias": torch.zeros(192)},
+        "cannot be told: layers are missing between its first and its last; pass",
+    ),
+    "a number as classifier": (
+        lambda w: {**w, "head.weight": torch.tensor(1.0)},
+        "'best', or a JSON file .*makes no sense",
+    ),
+    "a number as registers": (
+        lambda w: {**w, "reg_token": torch.tensor(1.0)},
+        "'best', or a JSON file .*makes no sense",
+    ),
+    "student and teacher": (
+        lambda w: {**prefixed(w, "student."), **prefixed(zeros(w), "teacher.")},
+        "'best' holds several models, under 'student.', 'teacher.'; save the one that you want to see.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
+def test_weights_that_do_not_fit_are_refused_by_name(change, message, original, tmp_path):
+    path = saved(tmp_path / "best.safetensors", change(original.state_dict()))
+    with pytest.raises(ModelError, match=message):
+        vitviz.load(path)
+
+
+def test_an_unusual_width_needs_a_name(tmp_path):
+    path = saved(tmp_path / "best.safetensors", TimmViT(**{**SHAPE, "embed_dim": 96}).state_dict())
+    with pytest.raises(
+        ModelError, match="no key tells how many heads it has, and at a width of 96 there is no usual number"
+    ):
+        vitviz.load(path)
+
+
+@pytest.mark.parametrize(
+    ("arch", "message"),
+    [
+        (
+            "vit_tiny_patch16_225",
+            "timm has no architecture 'vit_tiny_patch16_225'; the nearest names are vit_tiny_patch16",
+        ),
+        ("vit_small_patch16_224", r"cls_token is \(1, 1, 192\), not \(1, 1, 384\)|blocks.2.norm1.weight is missing"),
+        ("local-dir:/etc", "timm has no architecture"),
+        ("hf-hub:timm/vit", "timm has no architecture"),
+    ],
+)
+def test_a_wrong_architecture_is_refused(arch, message, original, tmp_path):
+    path = saved(tmp_path / "best.safetensors", original.state_dict())
+    with pytest.raises(ModelError, match=message):
+        vitviz.load(path, arch=arch)
+
+
+def test_a_classifier_that_cannot_be_represented_is_refused_with_a_way_out(tmp_path):
+    weights = hugging_face.random_weights("dinov2_with_registers", registers=4)
+    path = saved(tmp_path / "model.safetensors", weights)
+    with pytest.raises(ModelError, match=r"reads the class token and a mean, .* load it with classes=0"):
+        vitviz.load(path)
+
+
+def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
+    weights = hugging_face.random_weights()
+    del weights["vit.encoder.layer.1.attention.attention.key.weight"]
+    with pytest.raises(
+        ModelError, match=r"blocks\.1\.attn\.qkv\.weight is missing; blocks\.1\.attn\.query\.weight is not exp"
+    ):
+        vitviz.load(saved(tmp_path / "best.safetensors", weights))
+
+
+@pytest.mark.parametrize(
+    ("config", "preprocessor", "message"),
+    [
+        ({"hidden_act": "mish"}, None, "config.json names the activation 'mish'; known are gelu"),
+        (None, {"do_rescale": False}, "preprocessor_config.json does not scale pixels from 0 to 1"),
+        (None, {"resample": 17}, "There is no interpolation '17'"),
+        ({"num_attention_heads": 5}, None, "'run', or a JSON file beside it, makes no sense: "),
+        ({"num_attention_heads": 0}, None, "makes no sense"),
+        ({"layer_norm_eps": "small"}, None, "makes no sense: could not convert string to float"),
+        ({"image_size": ["a", "b"]}, None, "makes no sense"),
+        (None, {"rescale_factor": "1"}, "makes no sense"),
+        (None, {"image_mean": 3}, "makes no sense"),
+        (None, {"image_mean": []}, "preprocessing cannot be done here: mean and std must be three numbers each"),
+        (None, {"image_std": [1, 0, 1]}, "mean and std must be three numbers each"),
+        (None, {"image_std": [1, 1, float("nan")]}, "mean and std must be three numbers each"),
+        (
+            None,
+            {"size": [], "crop_size": "x", "do_center_crop": True, "resample": {}},
+            "no interpolation|makes no sense",
+        ),
+    ],
+)
+def test_settings_that_cannot_be_followed(config, preprocessor, message, tmp_path):
+    folder = trainer_folder(tmp_path / "run", hugging_face.random_weights(), config, preprocessor)
+    with pytest.raises(ModelError, match=message):
+        vitviz.load(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
+def test_broken_json(text, tmp_path):
+    folder = trainer_folder(tmp_path / "run", hugging_face.random_weights())
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ModelError, match=r"config.json beside the weights is not (valid JSON|a JSON object)"):
+        vitviz.load(folder)
+
+
+def test_a_config_beside_other_files_is_not_theirs(original, tmp_path):
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 6}')
+    ours = vitviz.load(saved(tmp_path / "best.safetensors", original.state_dict()))
+    assert ours.config.heads == 3
+
+
+# --- Files that are not what they seem -------------------------------------------------------------------------------
+
+
+class Bomb:
+    """Whoever unpickles this creates a file."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def as_zip(thing):
+    return lambda path: torch.save(thing, path)
+
+
+def compressed(path):
+    torch.save({"a": torch.zeros(9)}, path.with_suffix(".stored"))
+    with (
+        zipfile.ZipFile(path.with_suffix(".stored")) as stored,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for record in stored.infolist():
+            packed.writestr(record.filename, stored.read(record))
+
+
+def cut(path):
+    torch.save({"a": torch.zeros(999)}, path)
+    path.write_bytes(path.read_bytes()[:700])
+
+
+MALFORMED = {
+    "nothing there": ("no.pth", lambda path: None, r"There is no file .*no\.pth'; check its path\."),
+    "empty": ("a.pth", lambda path: path.touch(), "'a.pth' is empty; save or copy it again."),
+    "a folder": (
+        "a.pth",
+        lambda path: path.mkdir(),
+        "is a folder without model.safetensors or pytorch_model.bin; give",
+    ),
+    "noise": (
+        "a.pth",
+        lambda path: path.write_bytes(b"noise" * 99),
+        "'a.pth' is damaged or no PyTorch file; save the weights",
+    ),
+    "cut": ("a.pth", cut, "'a.pth' is damaged or no PyTorch file"),
+    "an image": ("a.bin", lambda path: path.write_bytes(b"\xff\xd8\xff" * 99), "'a.bin' is damaged or no PyTorch file"),
+    "noise as safetensors": (
+        "a.safetensors",
+        lambda path: path.write_bytes(b"\xff" * 99),
+        "is not a whole safetensors file",
+    ),
+    "a pickle as safetensors": ("a.safetensors", as_zip({"a": torch.zeros(9)}), "is not a whole safetensors file"),
+    "a header without data": (
+        "a.safetensors",
+        lambda path: path.write_bytes(
+            (header := b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}')
+            and len(header).to_bytes(8, "little") + header
+        ),
+        "is not a whole safetensors file",
+    ),
+    "a list": ("a.pth", as_zip([1, 2]), "'a.pth' holds a list and no weights by name; save the weights alone"),
+    "a tensor": ("a.pth", as_zip(torch.zeros(3)), "'a.pth' holds a Tensor and no weights by name"),
+    "no weights": (
+        "a.pth",
+        as_zip({"epoch": 3, "optimizer": {}}),
+        "'a.pth' holds no weights; its keys are 'epoch', 'optimizer'.",
+    ),
+    "nothing in it": ("a.pth", as_zip({}), "'a.pth' holds no weights; its keys are none."),
+    "arguments": (
+        "a.pth",
+        as_zip({"model": {"a": torch.zeros(3)}, "args": pathlib.PurePosixPath("run7")}),
+        "holds more than weights: its pathlib.*PurePosixPath could only be read by running code that the file chooses; "
+        r"save the weights alone, with safetensors or torch.save\(model.state_dict\(\), path\)\.",
+    ),
+    "a NumPy number": (
+        "a.pth",
+        as_zip({"best": np.float64(1)}),
+        r"holds more than weights: its numpy.*scalar could only be",
+    ),
+    "a whole model": (
+        "a.pth",
+        as_zip(torch.nn.Linear(2, 2)),
+        "its torch.nn.modules.linear.Linear could only be read by",
+    ),
+    "a script": (
+        "a.pt",
+        lambda path: torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path),
+        "is a TorchScript archive",
+    ),
+    "compressed": ("a.pth", compressed, "'a.pth' is compressed, which PyTorch's files are not"),
+    "larger than its file": (
+        "a.pth",
+        as_zip({"a": torch.zeros(1).expand(10**12)}),
+        "a in 'a.pth' is not a plain tensor",
+    ),
+    "sparse": (
+        "a.pth",
+        as_zip({"a": torch.eye(3).to_sparse()}),
+        "a in 'a.pth' is not a plain tensor that is stored whole",
+    ),
+    "without data": ("a.pth", as_zip({"a": torch.zeros(3, device="meta")}), "a in 'a.pth' is not a plain tensor"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("file", "write", "message"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_file_is_refused_with_the_reason(file, write, message, tmp_path):
+    write(tmp_path / file)
+    with pytest.raises(ModelError, match=message):
+        vitviz.load(tmp_path / file)
+
+
+BOMBS = {
+    "zip": torch.save,
+    "old format": lambda thing, path: torch.save(thing, path, _use_new_zipfile_serialization=False),
+    "bare pickle": lambda thing, path: path.write_bytes(pickle.dumps(thing)),
+    "old bare pickle": lambda thing, path: path.write_bytes(pickle.dumps(thing, protocol=2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("name", ["a.pth", "a.pt", "a.ckpt", "a.bin", "a.tar", "a.safetensors"])
+@pytest.mark.parametrize("save", BOMBS.values(), ids=BOMBS)
+def test_a_pickle_is_never_run(save, name, tmp_path, original):
+    marker = tmp_path / "marker"
+    save({"state_dict": original.state_dict(), "extra": Bomb(marker)}, tmp_path / name)
+    with pytest.raises(ModelError) as caught:
+        vitviz.load(tmp_path / name)
+    assert not marker.exists()
+    assert re.search("damaged|not a whole safetensors|holds more than weights", str(caught.value))
+
+
+def test_the_bomb_would_have_gone_off(tmp_path):
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "marker")))
+    assert (tmp_path / "marker").exists()
+
+
+def test_what_is_read_is_not_kept_open_by_gradients(original, tmp_path):
+    torch.save({key: torch.nn.Parameter(value) for key, value in original.state_dict().items()}, tmp_path / "a.pth")
+    weights = read_checkpoint(tmp_path / "a.pth").weights
+    assert not any(value.requires_grad for value in weights.values())
+
+
+@pytest.mark.parametrize(
+    ("problem", "meaning"),
+    [
+        ("multi_label_classification", "independent"),
+        ("regression", "values"),
+        ("single_label_classification", "classes"),
+        (None, "classes"),
+        (7, "classes"),
+    ],
+)
+def test_what_the_outputs_of_a_training_run_mean(problem, meaning, tmp_path):
+    saved(tmp_path / "model.safetensors", hugging_face.random_weights())
+    (tmp_path / "config.json").write_text(json.dumps({"problem_type": problem, "num_attention_heads": 3}))
+    ours = vitviz.load(tmp_path)
+    assert ours.meaning == meaning
+    assert ours.tells_classes == (meaning != "values")
+
+
+def test_class_names_make_an_embedding_a_classifier(tmp_path):
+    import timm
+
+    arch = "vit_base_patch32_clip_quickgelu_224"
+    path = saved(tmp_path / "best.pth", timm.create_model(arch, num_classes=512).state_dict())
+    assert not vitviz.load(path, arch=arch).tells_classes, "512 numbers, as CLIP's embedding has"
+    named = vitviz.load(path, arch=arch, classes=[f"thing {i}" for i in range(512)])
+    assert named.tells_classes
+    assert named.labels[511] == "thing 511"
