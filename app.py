@@ -14,6 +14,7 @@ run(
             st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
             st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
             st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
-        ]
+        ],
+        position="top",
     )
 )

@@ -20,7 +20,7 @@ from ..sums import redone
 BESIDE = """<style>
 @media (min-width: 900px) {
   [data-testid="stColumn"]:has(.st-key-follow) {
-    position: sticky; top: 3.6rem; align-self: flex-start; max-height: calc(100vh - 4rem); overflow-y: auto;
+    position: sticky; top: 4.2rem; align-self: flex-start; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   }
 }
 @media (max-width: 899px) {
