@@ -10,6 +10,7 @@ trace.attention(layer=11, head=3, query=0)  # where the class token looks, float
 from .convert import from_timm
 from .errors import HookError, ImageError, ModelError, VitvizError
 from .hooks import capture, edit
+from .lens import lens, patch_lens
 from .model import VisionTransformer, ViTConfig
 from .trace import Trace
 from .zoo import load
@@ -25,5 +26,7 @@ __all__ = [
     "capture",
     "edit",
     "from_timm",
+    "lens",
     "load",
+    "patch_lens",
 ]
