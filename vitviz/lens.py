@@ -146,13 +146,15 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Cosine of each of many vectors [..., out] with one [out], float32; 0 where a vector is zero.
 
     Raises:
-        ModelError: if the target is not such a vector.
+        ModelError: if the target is not such a vector, or numbers are not finite.
     """
     if target.shape != outputs.shape[-1:]:
         raise ModelError(
             f"A target of shape {list(target.shape)} cannot be compared with outputs of {outputs.shape[-1]} numbers; "
             "take an output of the same model."
         )
+    if not (np.isfinite(outputs).all() and np.isfinite(target).all()):
+        raise ModelError("The model returns numbers that are not finite; check its weights.")
     outputs, target = outputs.astype(np.float64), target.astype(np.float64)
     lengths = np.linalg.norm(outputs, axis=-1) * np.linalg.norm(target)
     products = outputs @ target
