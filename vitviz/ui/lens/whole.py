@@ -46,12 +46,14 @@ def _settling(look: Look) -> str:
     lens, tops = look.lens, look.lens.tops()
     name, settled = class_name(lens.model, int(tops[-1])), lens.settled()
     others = len(set(tops.tolist()) - {int(tops[-1])})
-    before = f" Before that, {others} other {'class leads' if others == 1 else 'classes lead'}." if others else ""
-    where = "It leads at every depth" if settled == 0 else f"It leads for good from {depth_words(settled)[6:]} on"
-    return (
-        f"The model’s answer is “{literally(name)}”. {where}.{before} Dotted curves lead somewhere, but are not among "
-        + (f"the last layer’s {TOP} likeliest.")
+    where = f"is the likeliest from layer {settled} on" if settled else "is the likeliest at every depth"
+    before = f", after {others} other {'class' if others == 1 else 'classes'}" if others else ""
+    dotted = (
+        f" Dotted: classes that lead at some depth and are not among the {TOP} likeliest at the end."
+        if len(lens.leading(TOP)) > min(TOP, lens.outputs.shape[1])
+        else ""
     )
+    return f"The model’s answer, “{literally(name)}”, {where}{before}.{dotted}"
 
 
 def _class_curves(look: Look) -> list[Curve]:
