@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.colour import percent
-from vitviz.lens import depth_words
+from vitviz.logit_lens import depth_words
 from vitviz.ui import state
 from vitviz.ui.strips import number
 

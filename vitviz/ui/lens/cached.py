@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...lens import Lens, Target, depths, lens, patch_lens
+from ...logit_lens import Lens, Target, depths, lens, patch_lens
 from ...trace import Trace
 from .. import state
 
@@ -22,7 +22,7 @@ def by_patch(choice: state.Choice, name: tuple, target: Target) -> np.ndarray:
     Args:
         choice: image and model.
         name: what identifies the target.
-        target: see `vitviz.lens.patch_lens`.
+        target: see `vitviz.patch_lens`.
     """
     return _maps(choice.key, name, _recorded(choice), target)
 

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
-from ...lens import depth_words
+from ...logit_lens import depth_words
 
 # The first is the followed one's. All are readable on white and on black.
 COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#12a594", "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", NEUTRAL)

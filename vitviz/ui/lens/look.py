@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ...lens import Lens, depth_words
+from ...logit_lens import Lens, depth_words
 from ...trace import Trace
 from .. import state
 from . import cached, target
@@ -70,7 +70,7 @@ def readers(trace: Trace) -> str:
 
 
 def alone(trace: Trace) -> str:
-    """What it means to read a patch alone, as a sentence; see `vitviz.lens.patch_lens`."""
+    """What it means to read a patch alone, as a sentence; see `vitviz.patch_lens`."""
     return {
         "token": "Each patch is put in the place of the class token.",
         "mean": "The mean is taken of that one patch only.",

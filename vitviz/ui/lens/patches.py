@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ...colour import colour_map
-from ...lens import depth_words
+from ...logit_lens import depth_words
 from .. import panels, state
 from ..learn import common, drawing
 from ..patches import Overlay, patch_picker

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ...colour import percent
 from ...errors import ImageError
-from ...lens import Lens, Target
+from ...logit_lens import Lens, Target
 from ...predictions import class_name
 from .. import state
 from ..strips import number

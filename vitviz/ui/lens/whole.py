@@ -7,7 +7,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from ...lens import depth_words
+from ...logit_lens import depth_words
 from ...predictions import class_name
 from .. import panels
 from ..learn import common, drawing

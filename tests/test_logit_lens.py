@@ -1,6 +1,5 @@
-"""vitviz.lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
+"""vitviz.logit_lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 import vitviz
-from vitviz.lens import AT_ONCE, Lens, cosines, depth_words, depths
+from vitviz.logit_lens import AT_ONCE, Lens, cosines, depth_words, depths
 from vitviz.predictions import probabilities
 
 from . import kinds
@@ -138,7 +137,7 @@ def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch)
 def test_many_classes_are_read_in_batches(small_trace, monkeypatch):
     at_once = vitviz.patch_lens(small_trace, 1)
     assert 5 * small_trace.output.size < AT_ONCE
-    monkeypatch.setattr(sys.modules["vitviz.lens"], "AT_ONCE", 5 * small_trace.output.size)
+    monkeypatch.setattr("vitviz.logit_lens.AT_ONCE", 5 * small_trace.output.size)
     assert vitviz.patch_lens(small_trace, 1) == pytest.approx(at_once, abs=1e-6)
 
 
