@@ -312,3 +312,12 @@ def test_the_configuration_is_frozen_and_knows_its_grid_and_scale():
     assert config.scale == 0.25
     with pytest.raises(FrozenInstanceError):
         config.depth = 3
+
+
+def test_a_pass_can_begin_at_any_block(small, small_trace):
+    for layer in range(small_trace.layers + 1):
+        point = f"blocks.{layer}.resid_pre" if layer < small_trace.layers else f"blocks.{layer - 1}.resid_post"
+        entering = torch.from_numpy(small_trace.activation(point).copy())[None]
+        with torch.no_grad():
+            output = small.finish(entering.expand(2, -1, -1), small_trace.grid, layer)
+        np.testing.assert_allclose(output[1].numpy(), small_trace.output, rtol=1e-5, atol=1e-6)

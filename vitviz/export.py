@@ -83,12 +83,23 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
         if token is not None and token >= trace.prefix:
             draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
-    text = caption(trace, view, about)
+    return captioned_png(image, caption(trace, view, about), about, colour_map(view.scale, signed))
+
+
+def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None) -> bytes:
+    """A picture with its caption burnt in, as a file.
+
+    Args:
+        image: RGB.
+        text: the caption, also written into the file as `Description`.
+        about: what it shows, also written into the file as JSON under the key `vitviz`.
+        colours: of the colour bar above the caption, uint8 [n, 3]; no bar if None.
+    """
     info = PngInfo()
     info.add_itxt("vitviz", json.dumps(about))
     info.add_itxt("Description", text)
     buffer = io.BytesIO()
-    _captioned(image, text, colour_map(view.scale, signed)).save(buffer, "PNG", pnginfo=info)
+    _captioned(image, _in_font(text), colours).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
@@ -133,16 +144,18 @@ def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, 
     return column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1
 
 
-def _captioned(image: Image.Image, text: str, colours: np.ndarray) -> Image.Image:
-    """Put the colour bar and the caption on white below a picture; a narrow picture gets room for the words."""
+def _captioned(image: Image.Image, text: str, colours: np.ndarray | None) -> Image.Image:
+    """Put colour bar and caption on white below a picture; a narrow picture gets room for the words."""
     width, margin, size = max(image.width, 480), 14, 17
     font = ImageFont.load_default(size)
     lines = textwrap.wrap(text, max(20, int((width - 2 * margin) / font.getlength("n"))))
-    bar = Image.fromarray(np.repeat(colours[None], 10, axis=0)).resize((width - 2 * margin, 10))
-    page = Image.new("RGB", (width, image.height + 3 * margin + 10 + len(lines) * (size + 6)), "white")
+    top = image.height + margin + (0 if colours is None else 10 + margin)
+    page = Image.new("RGB", (width, top + margin + len(lines) * (size + 6)), "white")
     page.paste(image, ((width - image.width) // 2, 0))
-    page.paste(bar, (margin, image.height + margin))
+    if colours is not None:
+        bar = Image.fromarray(np.repeat(colours[None], 10, axis=0)).resize((width - 2 * margin, 10))
+        page.paste(bar, (margin, image.height + margin))
     draw = ImageDraw.Draw(page)
     for i, line in enumerate(lines):
-        draw.text((margin, image.height + 2 * margin + 10 + i * (size + 6)), line, fill="#1d1a26", font=font)
+        draw.text((margin, top + i * (size + 6)), line, fill="#1d1a26", font=font)
     return page

@@ -178,6 +178,16 @@ def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
         return safe
 
 
+def check_size(size: int, patch: int) -> None:
+    """Refuse a side of an input, in pixels, that does not hold whole patches of this side.
+
+    Raises:
+        ImageError: if `size` is not a positive multiple of `patch`.
+    """
+    if not all(isinstance(side, Integral) and side > 0 for side in (size, patch)) or size % patch:
+        raise ImageError(f"A size of {size} does not hold whole patches of {patch} pixels; use a multiple of {patch}.")
+
+
 def prepare(
     image: SafeImage, size: int, patch: int, fit: str = "crop", preprocessing: Preprocessing = IMAGENET
 ) -> Prepared:
@@ -202,8 +212,7 @@ def prepare(
     """
     if fit not in FITS:
         raise ImageError(f"There is no fit {fit!r}; choose one of {', '.join(FITS)}.")
-    if not all(isinstance(side, Integral) and side > 0 for side in (size, patch)) or size % patch:
-        raise ImageError(f"A size of {size} does not hold whole patches of {patch} pixels; use a multiple of {patch}.")
+    check_size(size, patch)
     original = image.rgb.size
     resized = _resized(original, size, patch, fit, preprocessing)
     model = resized if fit == "native" else (size, size)

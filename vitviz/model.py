@@ -93,14 +93,34 @@ class VisionTransformer(nn.Module):
         Raises:
             ModelError: if the input does not have this shape.
         """
+        return self.finish(self.embed(pixels), self.grid_of(pixels))
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """From normalised images [batch, channel, H, W] to what enters the first block, [batch, token, D].
+
+        Raises:
+            ModelError: if the input does not have this shape.
+        """
         grid = self.grid_of(pixels)
         x = self.patch_embed(pixels)  # batch patch width
         prefix = [token.expand(len(x), -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
         x = torch.cat([*prefix, x], dim=1)  # batch token width
         if self.pos_embed is not None:
             x = x + self.positions(*grid)
-        x = self.norm_pre(self.embedded(x))
-        for block, rotation in zip(self.blocks, self.rotations(grid), strict=True):
+        return self.norm_pre(self.embedded(x))
+
+    def finish(self, x: Tensor, grid: Grid, layer: int = 0) -> Tensor:
+        """From what enters a block to what the model returns; passes that differ only above it share what is below.
+
+        Args:
+            x: what enters the block, [batch, token, D].
+            grid: rows and columns of patches.
+            layer: which block, from 0; the number of blocks for what leaves the last one.
+
+        Returns:
+            As `forward`.
+        """
+        for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
             x = block(x, grid, rotation)
         return self.readout(self.normed(self.norm(x)))
 

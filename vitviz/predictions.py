@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .errors import ModelError
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .model import VisionTransformer
 
 
 @dataclass(frozen=True)
@@ -38,21 +42,34 @@ def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
     Raises:
         ModelError: if the model has no classes, or its output is not finite.
     """
-    model = trace.model
+    likely = probabilities(trace.model, trace.output)
+    best = np.argsort(-likely, kind="stable")[:count]
+    return tuple(Prediction(int(i), class_name(trace.model, int(i)), float(likely[i])) for i in best)
+
+
+def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
+    """From what a model returned, float [..., class], to probabilities, float64 of the same shape.
+
+    Raises:
+        ModelError: as `predictions`.
+    """
     if not model.tells_classes:
         raise ModelError(f"{model.name!r} has no classes to predict; choose a model with a classifier.")
-    logits = trace.output.astype(np.float64)
+    logits = logits.astype(np.float64)
     if not np.isfinite(logits).all():
         raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
-    likely = _each(logits) if model.meaning == "independent" or len(logits) == 1 else _one_of_all(logits)
-    best = np.argsort(-likely, kind="stable")[:count]
-    return tuple(Prediction(int(i), model.labels[i] if model.labels else f"class {i}", float(likely[i])) for i in best)
+    return _each(logits) if model.meaning == "independent" or logits.shape[-1] == 1 else _one_of_all(logits)
+
+
+def class_name(model: VisionTransformer, index: int) -> str:
+    """What an output is called; `"class 281"` if nobody knows."""
+    return model.labels[index] if model.labels else f"class {index}"
 
 
 def _one_of_all(logits: np.ndarray) -> np.ndarray:
-    """Softmax."""
-    likely = np.exp(logits - logits.max())
-    return likely / likely.sum()
+    """Softmax over the last axis."""
+    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return likely / likely.sum(axis=-1, keepdims=True)
 
 
 def _each(logits: np.ndarray) -> np.ndarray:

@@ -1,0 +1,55 @@
+"""The page "Lens" in a browser: layers and patches are chosen, and the map says the library's numbers."""
+
+import pytest
+from playwright.sync_api import expect
+
+import vitviz
+from vitviz.colour import percent
+from vitviz.ui import state
+from vitviz.ui.strips import number
+
+from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
+from .test_layout import PHONE
+
+
+@pytest.fixture
+def lens(app, new_page):
+    return opener(app, new_page, "lens", "through the layers", 1)
+
+
+def status(page, row, column, value):
+    """What the map says while one points at a patch."""
+    page.get_by_test_id(IMAGE).scroll_into_view_if_needed()
+    expect(page.get_by_test_id("patch-picker-status")).to_contain_text(f"row {row}, column {column}: {value}")
+
+
+def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(lens):
+    maps = vitviz.patch_lens(vitviz.load("digits").trace(state.samples()["digit-4"]), 4)
+    page = lens("model=digits&image=digit-4")
+    click_patch(page, 0, 2, 5, rows=8)
+    status(page, 3, 6, percent(float(maps[-1, 2, 5])))
+    expect(page.get_by_text("Patch (3, 6) through the layers")).to_be_visible()
+    page.get_by_role("slider").press("ArrowLeft")
+    status(page, 3, 6, percent(float(maps[-2, 2, 5])))
+    expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 5")
+    box = page.get_by_test_id(IMAGE).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 16, box["y"] + box["height"] / 16)
+    status(page, 1, 1, percent(float(maps[-2, 0, 0])))
+    expect(page.locator(".vv-maps .chosen")).to_contain_text("after layer 5")
+
+
+def test_another_image_is_the_target_of_a_model_without_classes(lens):
+    model = vitviz.load("dinov2-small")
+    rocket = model.trace(state.samples()["rocket"]).output
+    maps = vitviz.patch_lens(model.trace(state.samples()["cat"]), rocket)
+    page = lens("image=cat")
+    page.get_by_role("combobox", name="Compared with").click()
+    page.get_by_role("option", name="rocket").click()
+    expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("the output for “rocket”")
+    click_patch(page, 0, 9, 3)
+    status(page, 10, 4, number(float(maps[-1, 9, 3]), 3))
+
+
+@pytest.mark.parametrize("parameters", ["", "model=digits"])
+def test_nothing_is_wider_than_a_phone(parameters, lens):
+    assert_nothing_sticks_out(lens(parameters, viewport=PHONE))

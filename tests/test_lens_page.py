@@ -1,0 +1,167 @@
+"""The page "Lens", without a browser: it opens for every kind of model, and its numbers are the library's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import vitviz
+from vitviz.colour import percent
+from vitviz.logit_lens import depth_words
+from vitviz.ui import state
+from vitviz.ui.strips import number
+
+from . import kinds
+from .test_app import APP, picture, query, texts
+
+OWN, UPLOAD = "", "\0"
+KINDS = {  # and words that the page has to say of them
+    **dict.fromkeys(kinds.POOLED, "is given this patch and nothing else"),
+    "differential": "in the place of the class token",
+    "relative": "in the place of the class token",
+    "mean": "The mean is taken of that one patch",
+    "mean with registers": "The mean is taken of that one patch",
+    "distilled": "both the class and the distillation token",
+    "token and mean": "and the mean is taken of it alone",
+    "no norm": "with the class token and the classifier",
+    "one class": "with its final norm, the class token and the classifier",
+    "headless": "the class token. The **logit lens**",
+    "embedding": "the last map",
+}
+
+
+def lens_page(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params.update(parameters)
+    return app.switch_page("pages/lens.py").run()
+
+
+def fine(app: AppTest) -> str:
+    """What the page says, if all is well on it."""
+    assert not app.exception
+    assert not app.error
+    assert [title.value for title in app.subheader] == ["1 · The image as a whole", "2 · Patch by patch"]
+    assert len(app.get("plotly_chart")) == 2
+    said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
+    assert "This is an approximation." in said
+    assert "nan" not in said.split()
+    return said
+
+
+def test_the_numbers_of_a_classifier_are_the_librarys():
+    app = lens_page(model="digits", image="digit-4")
+    said = fine(app)
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    found = vitviz.lens(trace)
+    likely = found.probabilities()
+    for depth, top in enumerate(found.tops()):
+        words = depth_words(depth)
+        row = f"{f'<b>{words}</b>' if depth == trace.layers else words}</td><td>{top}</td>"
+        assert f"{row}<td>" in said
+        assert f"{percent(float(likely[depth, top]))}</td></tr>" in said
+    assert f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on, after 3 other classes." in said
+    for at, values in enumerate(vitviz.patch_lens(trace, 4)):
+        words = f"{percent(float(values.min()))} to {percent(float(values.max()))}"
+        assert f'alt="{depth_words(at)}: {words}"' in said
+    assert query(app) == {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
+
+
+def test_another_class_layer_scale_and_patch():
+    app = lens_page(model="digits", image="digit-4")
+    maps = vitviz.patch_lens(vitviz.load("digits").trace(state.samples()["digit-4"]), 9)
+    app.selectbox(key="lens_class_digits").set_value(9).run()
+    app.select_slider(key="lens_depth_6").set_value(2).run()
+    app.session_state["patch"] = (1, 6)
+    said = fine(app.run())
+    here, last = (percent(float(maps[depth, 1, 6])) for depth in (2, 6))
+    assert (
+        f"**Patch (2, 7) through the layers**  \nProbability of “9”: {here} after layer 2, {last} at the end." in said
+    )
+    assert "<b>after layer 2</b>" in said
+    assert "<span>0</span><i style" in said
+    assert f"<span>{percent(float(maps.max()))}</span>" in said
+    app.toggle(key="lens_shared_scale").set_value(False).run()
+    said = fine(app)
+    assert "<i style" not in said.split("vv-maps")[-2]
+    assert f"0 to {percent(float(maps[0].max()))}" in said
+    app.selectbox(key="model").select("dinov2-small").run()
+    fine(app)
+
+
+def test_a_model_without_classes_is_compared_with_images(photo):
+    app = lens_page(image="cat")
+    said = fine(app)
+    model = vitviz.load("dinov2-small")
+    found = vitviz.lens(model.trace(photo))
+    for value in found.similarities():
+        assert f"{number(float(value), 3)}</td>" in said
+    assert "classifier" not in said
+    app.selectbox(key="lens_image_dinov2-small").set_value("rocket").run()
+    said = fine(app)
+    for value in found.similarities(model.trace(state.samples()["rocket"]).output):
+        assert f"{number(float(value), 3)}</td>" in said
+    assert "the output for “rocket”" in said
+    app.selectbox(key="lens_image_dinov2-small").set_value(UPLOAD).run()
+    assert "this image’s own final output" in fine(app)
+    app.file_uploader(key="lens_upload").upload("mine.png", picture(), "image/png").run()
+    said = fine(app)
+    mine = found.similarities(model.trace(picture()).output)
+    assert f"{number(float(mine[-1]), 3)}</td>" in said
+    assert "mine.png" in said.replace("\\", "")
+    assert app.session_state.picked.name == "cat"
+
+
+def test_an_image_that_cannot_be_compared_with_is_refused_in_a_sentence():
+    app = lens_page()
+    app.selectbox(key="lens_image_dinov2-small").set_value(UPLOAD).run()
+    app.file_uploader(key="lens_upload").upload("<b>*evil*.png", b"no", "image/png").run()
+    assert not app.exception
+    assert "not an image" in app.error[0].value
+    assert r"\<b\>\*evil\*" in app.error[0].value
+    assert "this image’s own final output" in texts(app)
+
+
+@pytest.fixture(params=KINDS)
+def other(request, monkeypatch):
+    """A small random model of another kind, whatever the sidebar says."""
+    more = {
+        "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
+        "no norm": replace(kinds.PLAIN, final_norm=False),
+        "one class": replace(kinds.PLAIN, classes=1),
+        "headless": replace(kinds.PLAIN, classes=0),
+        "embedding": kinds.PLAIN,
+    }
+    monkeypatch.setattr(kinds, "CONFIGS", kinds.CONFIGS | more)
+    trace = kinds.trace_of(request.param)
+    if request.param == "embedding":
+        monkeypatch.setattr(trace.model, "meaning", "embedding")
+    monkeypatch.setattr(state, "trace", lambda _: trace)
+    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
+    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("lens", request.param)))
+    return trace, KINDS[request.param]
+
+
+def test_models_of_other_kinds(other):
+    """The page speaks of all that they have, and of nothing that they do not have."""
+    trace, words = other
+    app = lens_page()
+    said = fine(app)
+    assert words in said
+    assert ("class token" in said) == (trace.config.pooling in ("token", "token+mean"))
+    assert ("the classifier" in said) == ("probability" in said) == trace.model.tells_classes
+    assert ("its final norm" in said) == trace.config.final_norm
+    assert "register" not in said
+    for depth in (0, 1):
+        app.select_slider(key="lens_depth_3").set_value(depth).run()
+        assert f"<b>{depth_words(depth)}</b>" in fine(app)
+
+
+def test_a_model_whose_numbers_are_not_finite_is_said_in_one_sentence(monkeypatch):
+    trace = kinds.trace_of("mean")
+    broken = {"blocks.1.resid_post": np.full((24, 24), np.nan, np.float32)}
+    monkeypatch.setattr(state, "trace", lambda _: trace.with_recorded(broken))
+    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("lens", "nan")))
+    app = lens_page()
+    assert not app.exception
+    assert "not finite" in app.error[0].value

@@ -1,0 +1,34 @@
+"""The public names: all are there, and none costs anything before it is used."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vitviz
+
+
+def test_every_public_name_is_what_its_module_defines():
+    assert sorted(vitviz._HOMES) == sorted(vitviz.__all__)
+    for name in vitviz.__all__:
+        assert getattr(vitviz, name).__module__.startswith(f"vitviz.{vitviz._HOMES[name]}"), name
+    assert set(vitviz.__all__) <= set(dir(vitviz))
+
+
+def test_no_public_name_is_that_of_a_module():
+    """Else it would depend on what was imported before which of the two one gets."""
+    modules = {path.stem for path in Path(vitviz.__file__).parent.iterdir()}
+    assert not modules & set(vitviz.__all__)
+
+
+def test_modules_are_there_without_importing_them_by_name():
+    assert vitviz.view.token_words
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = vitviz.nonsense
+
+
+def test_importing_vitviz_does_not_import_pytorch():
+    code = "import sys, vitviz, vitviz.__main__; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(vitviz.__file__).parents[1], check=False)
+    assert done.returncode == 0

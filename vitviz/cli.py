@@ -1,0 +1,131 @@
+"""The command `vitviz`: `vitviz attention cat.jpg -m dinov2-small -o out`.
+
+What takes time to import is imported by the command that needs it, so that `vitviz --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+
+class Format(StrEnum):
+    """What can be written."""
+
+    png = "png"
+    npz = "npz"
+    html = "html"
+
+
+class Fit(StrEnum):
+    """How an image that is not square fits; those of `vitviz.images`."""
+
+    crop = "crop"
+    squash = "squash"
+    pad = "pad"
+    native = "native"
+
+
+class Scale(StrEnum):
+    """How attention weights become colours; those of `vitviz.view`."""
+
+    share = "share"
+    raw = "raw"
+    uniform = "uniform"
+
+
+class OneLine(TyperGroup):
+    """Commands whose wrong use is answered by one plain line, and exit code 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command that the arguments name."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        try:
+            sys.exit(super().main(*args, standalone_mode=False, **extra) or 0)
+        except typer.Abort:
+            sys.exit(130)
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # not a wrong use
+                raise
+            typer.echo(f"vitviz: {' '.join(error.format_message().split())}", err=True)
+            sys.exit(2)
+
+
+app = typer.Typer(
+    cls=OneLine,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)]
+Model = Annotated[
+    str, typer.Option("-m", "--model", help="A shipped model, a pretrained one of timm, or the path of a checkpoint.")
+]
+Arch = Annotated[
+    str | None, typer.Option(help="timm's name of a checkpoint's architecture, where its file does not tell.")
+]
+Out = Annotated[
+    Path, typer.Option("-o", "--out", help="Folder to write to; with --format html also a file ending in .html.")
+]
+Formats = Annotated[
+    list[Format], typer.Option("--format", help="Picture, numbers, or one report of all images; may be repeated.")
+]
+Size = Annotated[int | None, typer.Option(help="Side of the model's input in pixels; by default the model's own.")]
+FitOption = Annotated[
+    Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line, for machines.")]
+
+DEFAULT_MODEL = "dinov2-small"
+
+
+@app.callback()
+def vitviz(context: typer.Context) -> None:
+    """Look inside a Vision Transformer.
+
+    Layers, heads, rows and columns count from 1, as in the app. Exit code: 0 if all went well, 1 if some images could
+    not be used, 2 for wrong input.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def attention(
+    images: Images,
+    model: Model = DEFAULT_MODEL,
+    out: Out = Path(),
+    layer: Annotated[str | None, typer.Option(help="From 1, or pool; the last one by default.")] = None,
+    head: Annotated[str, typer.Option(help="From 1, or mean.")] = "mean",
+    query: Annotated[
+        str | None, typer.Option(help="Which token looks: cls, reg1, or row-column of a patch, as 7-9.")
+    ] = None,
+    to: Annotated[bool, typer.Option("--to", help="Turn the question round: who looks at that token?")] = False,
+    scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.share,
+    size: Size = None,
+    fit: FitOption = None,
+    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    arch: Arch = None,
+    as_json: Json = False,
+) -> None:
+    """Where a token of each image looks."""
+    from .command.attention import Attention
+
+    question = Attention(layer, head, query, "to" if to else "from", scale.value)
+    _run("attention", question, images, model, arch, out, formats, size, fit, as_json)
+
+
+def _run(command: str, question, images, model, arch, out, formats, size, fit, as_json: bool) -> None:
+    from .command.run import Task, run
+
+    kinds = tuple(dict.fromkeys(kind.value for kind in formats))
+    task = Task(command, images, model, arch, out, kinds, size, fit and fit.value, as_json)
+    raise typer.Exit(run(task, question))

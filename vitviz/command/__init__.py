@@ -1,0 +1,1 @@
+"""What the command `vitviz` does: read files, look inside a model, write pictures, numbers and reports."""

@@ -1,0 +1,62 @@
+"""`vitviz attention`: where a token looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import export
+from ..colour import percent
+from ..errors import VitvizError
+from ..model import VisionTransformer
+from ..view import Direction, Scale, View, scales, strongest_patch
+from .asked import head_of, layer_of, token_of
+from .found import Found, Seen
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What is asked of every image; as typed.
+
+    Attributes:
+        layer: from 1, or `"pool"`; None for the last one.
+        head: from 1, or `"mean"`.
+        query: the token that looks; None for the class token, or without one the patch in the middle.
+        direction: see `vitviz.view.View`.
+        scale: see `vitviz.view.View`.
+    """
+
+    layer: str | None
+    head: str
+    query: str | None
+    direction: Direction
+    scale: Scale
+
+    def check(self, model: VisionTransformer) -> None:
+        """Refuse in a sentence what this model does not have, whatever the image."""
+        head_of(self.head, layer_of(self.layer, model.config), model.config)
+
+    def of(self, seen: Seen) -> Found:
+        """The attention map of one image.
+
+        Raises:
+            VitvizError: if this image does not have the token, or the weights not the scale.
+        """
+        trace = seen.trace
+        layer = layer_of(self.layer, trace.config)
+        view = View(
+            layer, head_of(self.head, layer, trace.config), token_of(self.query, trace), self.direction, self.scale
+        )
+        if self.scale not in scales(trace):
+            raise VitvizError(f"Weights that may be negative have no scale {self.scale!r}; choose share or raw.")
+        about = export.metadata(trace, view, seen.path.name, trace.model.name, seen.fit)
+        weights = view.weights(trace)
+        strongest = strongest_patch(trace, weights)
+        row, column = divmod(strongest - trace.prefix, trace.grid[1])
+        return Found(
+            stem=export.file_stem(view, about),
+            facts=about | {"strongest": {"patch": [row, column], "weight": float(weights[strongest])}},
+            caption=f"{view.words(trace)}: {view.question(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
+            f"{percent(float(weights[strongest]))}.",
+            png=lambda: export.overlay_png(trace, view, seen.picture, about),
+            npz=lambda: export.arrays_npz(trace, view, about),
+        )

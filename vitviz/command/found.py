@@ -1,0 +1,70 @@
+"""What a command finds in one image, ready to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from ..images import SafeImage, prepare, read_image
+from ..model import VisionTransformer
+from ..picture import sharp_picture
+from ..trace import Trace, default_size
+
+LONGEST = 960  # pixels of the longer side of a picture
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An image, and what a model made of it.
+
+    Attributes:
+        path: where it was read from.
+        image: as it was given.
+        trace: the forward pass.
+        fit: how the image was made to fit.
+    """
+
+    path: Path
+    image: SafeImage
+    trace: Trace
+    fit: str
+
+    @property
+    def picture(self) -> Image.Image:
+        """What the model sees, with the original's detail."""
+        return sharp_picture(self.image, self.trace.image, LONGEST)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a command found in one image.
+
+    Attributes:
+        stem: file name without its ending.
+        facts: what it is, in words and numbers that JSON can hold.
+        caption: the same in a sentence.
+        png: makes the picture.
+        npz: makes the numbers.
+    """
+
+    stem: str
+    facts: dict
+    caption: str
+    png: Callable[[], bytes] = field(repr=False)
+    npz: Callable[[], bytes] = field(repr=False)
+
+
+def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None) -> Seen:
+    """Read an image and run the model on it.
+
+    Raises:
+        ImageError: if the image, the size or the fit cannot be used.
+    """
+    image = read_image(path)
+    size = default_size(model.config) if size is None else size
+    fit = fit or model.preprocessing.fit
+    prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
+    return Seen(path, image, model.trace(prepared), fit)

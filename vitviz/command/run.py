@@ -1,0 +1,146 @@
+"""Many images, one after the other: a bad one is reported and the rest finish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import typer
+
+from ..errors import VitvizError
+from ..images import check_size
+from ..model import VisionTransformer
+from ..zoo import load
+from .found import Found, Seen, see
+from .report import Report
+from .talk import Talk, complain
+
+Format = Literal["png", "npz", "html"]
+FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
+
+
+class Question(Protocol):
+    """What a command asks of every image."""
+
+    def check(self, model: VisionTransformer) -> None:
+        """Raise a `VitvizError` if this model cannot be asked."""
+
+    def of(self, seen: Seen) -> Found:
+        """The answer for one image. Raises a `VitvizError` if there is none."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all commands have in common.
+
+    Attributes:
+        command: its name.
+        images: the files to read.
+        model: what `vitviz.load` calls it.
+        arch: of a checkpoint, see `vitviz.load`.
+        out: the folder to write to; or for a report alone its file, which ends in .html.
+        formats: what to write.
+        size: see `vitviz.trace.trace`.
+        fit: see `vitviz.trace.trace`.
+        as_json: whether to print JSON for machines.
+    """
+
+    command: str
+    images: Sequence[Path]
+    model: str
+    arch: str | None
+    out: Path
+    formats: Sequence[Format]
+    size: int | None
+    fit: str | None
+    as_json: bool
+
+    @property
+    def report(self) -> Path:
+        """Where the report goes."""
+        return self.out if self._is_file else self.out / f"vitviz-{self.command}.html"
+
+    @property
+    def folder(self) -> Path:
+        """Where everything else goes."""
+        return self.out.parent if self._is_file else self.out
+
+    @property
+    def _is_file(self) -> bool:
+        return self.out.suffix == ".html" and list(self.formats) == ["html"]
+
+
+def run(task: Task, question: Question) -> int:
+    """Ask every image, write the answers, and say what was written.
+
+    Returns:
+        The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all.
+    """
+    try:
+        model = load(task.model, arch=task.arch)
+        if task.size is not None:
+            check_size(task.size, model.config.patch)
+        question.check(model)
+        task.folder.mkdir(parents=True, exist_ok=True)
+        with _maybe_report(task, model) as report, Talk(task.as_json, len(task.images)) as talk:
+            failed = sum(not ok for ok in talk.follow(task.images, _answers(task, model, question, report, talk)))
+    except VitvizError as error:
+        complain(str(error))
+        return BAD_INPUT
+    except OSError as error:
+        complain(f"{error.filename or task.out}: {error.strerror or error}")
+        return BAD_INPUT
+    if "html" in task.formats and not task.as_json:
+        typer.echo(task.report)
+    return FINE if not failed else BAD_INPUT if failed == len(task.images) else SOME_FAILED
+
+
+def _answers(
+    task: Task, model: VisionTransformer, question: Question, report: Report | None, talk: Talk
+) -> Callable[[Path], bool]:
+    taken: set[str] = set()
+
+    def answer(path: Path) -> bool:
+        try:
+            found = question.of(see(model, path, task.size, task.fit))
+            files = list(_written(task, found, taken))
+        except (VitvizError, OSError) as error:
+            problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
+            talk.problem(path, problem)
+            if report:
+                report.add_problem(str(path), problem)
+            return False
+        if report:
+            report.add(str(path), found)
+            files.append(task.report)
+        talk.answer(path, found, files)
+        return True
+
+    return answer
+
+
+def _written(task: Task, found: Found, taken: set[str]) -> Iterator[Path]:
+    """Write what is asked for, under a name that no other image of this run has."""
+    stem, count = found.stem, 1
+    while stem in taken:
+        count += 1
+        stem = f"{found.stem}-{count}"
+    taken.add(stem)
+    for kind in task.formats:
+        if kind != "html":
+            path = task.folder / f"{stem}.{kind}"
+            path.write_bytes(getattr(found, kind)())
+            yield path
+
+
+@contextmanager
+def _maybe_report(task: Task, model: VisionTransformer) -> Iterator[Report | None]:
+    if "html" not in task.formats:
+        yield None
+        return
+    count = f"{len(task.images)} image{'s' * (len(task.images) != 1)}"
+    with Report(task.report, f"vitviz {task.command}", f"{model.name}, {count}.") as report:
+        yield report

@@ -1,0 +1,195 @@
+"""What the model would say if it stopped after a layer: the logit lens, for the whole image and patch by patch.
+
+The residual stream after every block, and as it enters the first, is read as the model reads what leaves the last one:
+by its final norm, its pooling and its head.
+
+    nostalgebraist 2020, "interpreting GPT: the logit lens",
+    https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens
+    Belrose et al. 2023, "Eliciting Latent Predictions from Transformers with the Tuned Lens",
+    https://arxiv.org/abs/2303.08112, section 2
+
+It is an approximation. The head was trained to read the last layer; blocks may turn and shift the stream on the way
+there, so what a layer "says" in its middle may be a matter of the reading (Belrose et al. 2023, section 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import index as as_index
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import ModelError
+from .hooks import undisturbed
+from .model import VisionTransformer
+from .predictions import probabilities
+from .trace import Trace, checked_index
+
+AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
+
+Target = int | np.ndarray  # a class, or what another output is compared with
+
+
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """What a model would return if it stopped before its first block, and after each of them.
+
+    Attributes:
+        model: whose norm, pooling and head read the stream; shared, never changed.
+        outputs: float32 [1 + layer, out]: logits, or without a classifier features. Row 0 is what enters the first
+            block, row i what leaves the i-th; the last one is the model's own output, to the bit.
+    """
+
+    model: VisionTransformer
+    outputs: np.ndarray
+
+    def probabilities(self) -> np.ndarray:
+        """Probability of every class at every depth, float64 [1 + layer, class].
+
+        Raises:
+            ModelError: if the model has no classes, or its output is not finite.
+        """
+        return probabilities(self.model, self.outputs)
+
+    def similarities(self, target: np.ndarray | None = None) -> np.ndarray:
+        """Cosine of the output at every depth with a target, float32 [1 + layer], from -1 to 1.
+
+        Args:
+            target: such as another image's `Trace.output`, [out]; this image's own final output if None.
+
+        Raises:
+            ModelError: if the target does not have the output's shape.
+        """
+        return cosines(self.outputs, self.outputs[-1] if target is None else target)
+
+    def leading(self, count: int = 5) -> tuple[int, ...]:
+        """The `count` likeliest classes of the last layer, and then those that are the likeliest at any other depth.
+
+        The latter come in the order in which they lead. Raises as `probabilities`.
+        """
+        likely = self.probabilities()
+        last = np.argsort(-likely[-1], kind="stable")[:count]
+        return tuple(dict.fromkeys([*map(int, last), *map(int, self.tops())]))
+
+    def tops(self) -> np.ndarray:
+        """The likeliest class at every depth, int [1 + layer]. Raises as `probabilities`."""
+        return self.probabilities().argmax(axis=1)
+
+    def settled(self) -> int:
+        """The first depth from which on the likeliest class is that of the last layer. Raises as `probabilities`."""
+        tops = self.tops()
+        differs = np.flatnonzero(tops != tops[-1])
+        return int(differs[-1]) + 1 if len(differs) else 0
+
+
+def lens(trace: Trace) -> Lens:
+    """Read the residual stream at every depth as the model reads the last one.
+
+    One depth at a time, in the shape of a forward pass, so that the last row is the model's own output to the bit. If
+    the trace does not have the stream recorded (`depths` names it), the model runs once more.
+
+    Args:
+        trace: what is looked at. Edits that were made by an `edit` above the last block are not made again.
+
+    Raises:
+        HookError: if the trace was made under an `edit` and the stream was not recorded.
+    """
+    with undisturbed(), torch.no_grad():
+        read = [_read(trace.model, stream[None])[0] for stream in _streams(trace)]
+    return Lens(trace.model, _frozen(torch.stack(read)))
+
+
+def patch_lens(trace: Trace, target: Target) -> np.ndarray:
+    """What the head would say of each patch alone, at every depth.
+
+    Each patch token is put in the place of what the head reads: a sequence is read in which every token is that one. So
+    where the model reads the class token, the patch stands in its place; a mean is the patch itself; of class token and
+    mean, and of class and distillation token, it is both; an attention pooling has nothing else to look at, and takes
+    the patch's value with weight 1.
+
+    Args:
+        trace: what is looked at.
+        target: a class, from 0, may be negative; or a vector like the model's output, such as another image's
+            `Trace.output`.
+
+    Returns:
+        float32 [1 + layer, row, column]: the class's probability, 0 to 1; or the cosine with the vector, -1 to 1.
+
+    Raises:
+        ModelError: if a class is asked for and the model has none, or a vector of another shape.
+        IndexError: if there is no such class.
+        HookError: as `lens`.
+    """
+    score = _scorer(trace.model, target)
+    batch = max(1, AT_ONCE // max(1, trace.output.size))
+    with undisturbed(), torch.no_grad():
+        maps = [
+            np.concatenate([score(_read_alone(trace.model, some)) for some in stream[trace.prefix :].split(batch)])
+            for stream in _streams(trace)
+        ]
+    return np.stack(maps).reshape(len(maps), *trace.grid).astype(np.float32)
+
+
+def depths(trace: Trace) -> tuple[str, ...]:
+    """The hook points that are read, from the bottom: what enters the first block, and what leaves each."""
+    return "blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(trace.layers))
+
+
+def depth_words(depth: int) -> str:
+    """What a depth is called on screen: `"before layer 1"`, `"after layer 12"`."""
+    return f"after layer {depth}" if depth else "before layer 1"
+
+
+def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Cosine of each of many vectors [..., out] with one [out], float32; 0 where a vector is zero.
+
+    Raises:
+        ModelError: if the target is not such a vector, or numbers are not finite.
+    """
+    if target.shape != outputs.shape[-1:]:
+        raise ModelError(
+            f"A target of shape {list(target.shape)} cannot be compared with outputs of {outputs.shape[-1]} numbers; "
+            "take an output of the same model."
+        )
+    if not (np.isfinite(outputs).all() and np.isfinite(target).all()):
+        raise ModelError("The model returns numbers that are not finite; check its weights.")
+    outputs, target = outputs.astype(np.float64), target.astype(np.float64)
+    lengths = np.linalg.norm(outputs, axis=-1) * np.linalg.norm(target)
+    products = outputs @ target
+    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).clip(-1, 1).astype(np.float32)
+
+
+def _streams(trace: Trace) -> list[Tensor]:
+    """The residual stream at every depth, [token, D] each."""
+    names = depths(trace)
+    found = trace.activations(*names)
+    return [torch.from_numpy(found[name].copy()) for name in names]
+
+
+def _read(model: VisionTransformer, x: Tensor) -> Tensor:
+    """From the stream [batch, token, D] to what the model makes of it, [batch, out]."""
+    return model.readout(model.norm(x))
+
+
+def _read_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
+    """What the model makes of each token [patch, D] alone: of a sequence that is that token again and again."""
+    alone = model.norm(patches)[:, None].expand(-1, model.config.prefix + 1, -1)
+    return model.readout(alone).numpy()
+
+
+def _scorer(model: VisionTransformer, target: Target):
+    """What turns outputs [batch, out] into the numbers of the map, [batch]."""
+    if isinstance(target, np.ndarray) and target.ndim:
+        return lambda outputs: cosines(outputs, target)
+    wanted = as_index(target)
+    if model.tells_classes:
+        wanted = checked_index(wanted, model.config.classes, "class")
+    return lambda outputs: probabilities(model, outputs)[:, wanted]
+
+
+def _frozen(tensor: Tensor) -> np.ndarray:
+    array = tensor.numpy()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,48 @@
+"""What the page "Lens" shares between visitors. Nothing here keeps a model or its weights in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ...logit_lens import Lens, Target, depths, lens, patch_lens
+from ...trace import Trace
+from .. import state
+
+
+def whole(choice: state.Choice) -> Lens:
+    """What the model would return after each layer."""
+    trace = _recorded(choice)
+    return Lens(trace.model, _outputs(choice.key, trace))
+
+
+def by_patch(choice: state.Choice, name: tuple, target: Target) -> np.ndarray:
+    """What it would say of the target, read from each patch alone, float32 [1 + layer, row, column].
+
+    Args:
+        choice: image and model.
+        name: what identifies the target.
+        target: see `vitviz.patch_lens`.
+    """
+    return _maps(choice.key, name, _recorded(choice), target)
+
+
+def _recorded(choice: state.Choice) -> Trace:
+    """The trace with its residual stream at hand."""
+    trace = state.trace(choice)
+    return trace.with_recorded(_stream(choice.key, trace))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Listening to the layers …")  # 5 MB each at 224 px, 27 MB at 518 px
+def _stream(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
+    return _trace.activations(*depths(_trace))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
+    return lens(_trace).outputs
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading every patch …")
+def _maps(key: tuple, name: tuple, _trace: Trace, _target: Target) -> np.ndarray:
+    return patch_lens(_trace, _target)

@@ -1,0 +1,85 @@
+"""What the page "Lens" looks at, and how it speaks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ...logit_lens import Lens, depth_words
+from ...trace import Trace
+from .. import state
+from . import cached, target
+from .target import Goal
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look: whose numbers the sections show.
+
+    Attributes:
+        choice: image and model.
+        trace: their forward pass.
+        lens: what the model would return after each layer.
+        goal: what is followed.
+        depth: 0 before the first layer, else how many layers are passed.
+    """
+
+    choice: state.Choice
+    trace: Trace
+    lens: Lens
+    goal: Goal
+    depth: int
+
+
+def current(choice: state.Choice) -> Look:
+    """What this visitor looks at; draws the box that chooses the target."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        trace = state.trace(choice)
+        lens = cached.whole(choice)
+    goal = target.choose(choice, lens)
+    return Look(choice, trace, lens, goal, st.session_state.get(_depth_key(trace), trace.layers))
+
+
+def choose_depth(look: Look) -> None:
+    """The slider that chooses the depth; `current` has its answer."""
+    st.select_slider(
+        "Layer",
+        range(1 + look.trace.layers),
+        value=look.trace.layers,
+        format_func=depth_words,
+        key=_depth_key(look.trace),
+        width=340,
+    )
+
+
+def _depth_key(trace: Trace) -> str:
+    return f"lens_depth_{trace.layers}"
+
+
+def readers(trace: Trace) -> str:
+    """What reads the stream at the end, such as `"its final norm, the class token and the classifier"`."""
+    config = trace.config
+    pooled = {
+        "distilled": "class and distillation token",
+        "attention": "its attention pooling",
+    }.get(config.pooling, config.pooling_words)
+    norm = ["its final norm"] if config.final_norm else []
+    head = ["the classifier" if trace.model.tells_classes else "the last map"] if config.classes else []
+    return listed([*norm, pooled, *head])
+
+
+def alone(trace: Trace) -> str:
+    """What it means to read a patch alone, as a sentence; see `vitviz.patch_lens`."""
+    return {
+        "token": "Each patch is put in the place of the class token.",
+        "mean": "The mean is taken of that one patch only.",
+        "token+mean": "Each patch is put in the place of the class token, and the mean is taken of it alone.",
+        "distilled": "Each patch is put in the place of both the class and the distillation token.",
+        "attention": "The attention pooling is given this patch and nothing else to look at.",
+    }[trace.config.pooling]
+
+
+def listed(words: list[str]) -> str:
+    """`"a, b and c"`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,107 @@
+"""What the lens is asked about: a class; or, of a model without classes, likeness to an output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from ...colour import percent
+from ...errors import ImageError
+from ...logit_lens import Lens, Target
+from ...predictions import class_name
+from .. import state
+from ..strips import number
+from ..words import literally
+
+PREDICTED = -1  # stands for the class that the model predicts, whichever that is
+OWN, UPLOAD = "", "\0"  # no sample is called so
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """A target with what belongs to it.
+
+    Attributes:
+        key: what identifies it.
+        target: a class, or a vector like the model's output.
+        name: what it is called, other people's words included: `"4"`, `"rocket"`.
+        curve: its value for the whole image, [1 + layer].
+        signed: whether values may be negative: cosines, and not probabilities.
+    """
+
+    key: tuple
+    target: Target
+    name: str
+    curve: np.ndarray
+    signed: bool
+
+    @property
+    def what(self) -> str:
+        """What its values are, for captions."""
+        return f"Cosine with {self.name}" if self.signed else f"Probability of “{self.name}”"
+
+    def say(self, value: float) -> str:
+        """A value in words."""
+        return number(value, 3) if self.signed else percent(value)
+
+
+def choose(choice: state.Choice, lens: Lens) -> Goal:
+    """The box that chooses the target, and what it says."""
+    return choose_class(choice, lens) if lens.model.tells_classes else choose_image(choice, lens)
+
+
+def choose_class(choice: state.Choice, lens: Lens) -> Goal:
+    """One of the model's classes; the predicted one unless the visitor asks for another."""
+    model, likely = lens.model, lens.probabilities()
+    first = int(likely[-1].argmax())
+
+    def name(index: int) -> str:
+        return f"{class_name(model, first)} (predicted)" if index == PREDICTED else class_name(model, index)
+
+    chosen = st.selectbox(
+        "Class that is followed",
+        [PREDICTED, *range(likely.shape[1])],
+        key=f"lens_class_{choice.model}",
+        format_func=name,
+        width=340,
+    )
+    index = first if chosen == PREDICTED else chosen
+    return Goal(("class", index), index, class_name(model, index), likely[:, index], signed=False)
+
+
+def choose_image(choice: state.Choice, lens: Lens) -> Goal:
+    """An image whose output is compared with: this one, a sample, or the visitor's own."""
+    samples = state.samples_for(choice.model)
+    words = {OWN: "this image itself", UPLOAD: "an image of your own …"}
+    chosen = st.selectbox(
+        "Compared with what the model makes of",
+        [OWN, *samples, UPLOAD],
+        key=f"lens_image_{choice.model}",
+        format_func=lambda name: words.get(name) or name,
+        width=340,
+    )
+    if chosen == UPLOAD:
+        return _uploaded(choice, lens)
+    return _like(choice, lens, None if chosen == OWN else state.Picked(chosen, samples[chosen], sample=True))
+
+
+def _uploaded(choice: state.Choice, lens: Lens) -> Goal:
+    file = st.file_uploader("Image to compare with", key="lens_upload", width=340)
+    if file is not None:
+        try:
+            return _like(choice, lens, state.Picked(file.name, file.getvalue(), sample=False))
+        except ImageError as error:
+            st.error(literally(f"{file.name}: {error}"))
+    return _like(choice, lens, None)
+
+
+def _like(choice: state.Choice, lens: Lens, picked: state.Picked | None) -> Goal:
+    """Likeness to what the model makes of an image, of this one if None."""
+    if picked is None:
+        output, key, name = lens.outputs[-1], ("own",), "this image’s own final output"
+    else:
+        other = replace(choice, picked=picked)
+        output, key, name = state.trace(other).output, other.key, f"the output for “{picked.name}”"
+    return Goal(("like", *key), output, name, lens.similarities(output), signed=True)
