@@ -15,3 +15,7 @@ class ModelError(VitvizError):
 
 class HookError(VitvizError):
     """A hook point was asked for that the forward pass never reached."""
+
+
+class EditError(VitvizError):
+    """An edit of a forward pass that this model cannot have, or a text that names none."""

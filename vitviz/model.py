@@ -14,6 +14,7 @@ hook points as they enter the softmax, so whoever keeps them can compute any wei
 path only while somebody listens to, or edits, its `scores` or `weights`.
 """
 
+from collections.abc import Sequence
 from typing import get_args, get_type_hints
 
 import torch
@@ -24,6 +25,7 @@ from .config import Meaning, ViTConfig
 from .errors import ModelError
 from .hooks import HookPoint
 from .images import Preprocessing
+from .interventions.edits import Edit
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
 from .positions import Grid, RelativeBias, RotaryPositions, Rotation, resampled, rotate
@@ -156,10 +158,16 @@ class VisionTransformer(nn.Module):
         return shape[2] // patch, shape[3] // patch
 
     def trace(
-        self, image: ImageSource, *, size: int | None = None, fit: str | None = None, record: tuple[str, ...] = ()
+        self,
+        image: ImageSource,
+        *,
+        size: int | None = None,
+        fit: str | None = None,
+        record: tuple[str, ...] = (),
+        edits: Sequence[Edit] = (),
     ) -> Trace:
         """Run the model on one image and keep what is needed to look inside; see `vitviz.trace.trace`."""
-        return trace(self, image, size=size, fit=fit, record=record)
+        return trace(self, image, size=size, fit=fit, record=record, edits=edits)
 
 
 class PatchEmbed(nn.Module):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from operator import index as as_index
 from pathlib import Path
@@ -17,8 +18,10 @@ from torch import Tensor
 
 from .config import POOL
 from .errors import HookError, ImageError
-from .hooks import capture, is_edited, undisturbed
+from .hooks import capture, edit, is_edited, undisturbed
 from .images import Prepared, normalise, prepare, read_image
+from .interventions.applying import Applied, apply
+from .interventions.edits import Edit, Patched
 
 if TYPE_CHECKING:
     from .config import ViTConfig
@@ -42,6 +45,7 @@ class Trace:
         grid: rows and columns of patches.
         image: the pixels that the model saw and where they come from; None if a tensor was given.
         output: logits [class], or without a classifier the feature [D].
+        edits: what was changed in this pass (`vitviz.interventions`); all that the trace tells is of the edited pass.
     """
 
     model: VisionTransformer
@@ -53,7 +57,8 @@ class Trace:
     _keys: tuple[Tensor, ...] = field(repr=False)
     _pool_keys: Tensor | None = field(repr=False)  # [head, token, channel] of what the attention pooling reads
     _recorded: Mapping[str, np.ndarray] = field(repr=False)
-    _edited: bool = field(default=False, repr=False)
+    _edited: bool = field(default=False, repr=False)  # under an `edit` that nobody can repeat
+    edits: tuple[Edit, ...] = ()
 
     @property
     def config(self) -> ViTConfig:
@@ -85,6 +90,7 @@ class Trace:
         """Bytes of memory that this trace holds, the model not counted."""
         tensors = [t for t in (*self._queries, *self._keys, self._pool_keys, self._input) if t is not None]
         arrays = [self.output, *self._recorded.values()] + ([] if self.image is None else [self.image.pixels])
+        arrays += [edit.values for edit in self.edits if isinstance(edit, Patched)]
         return sum(t.untyped_storage().nbytes() for t in tensors) + sum(a.nbytes for a in arrays)
 
     def queries(self, layer: int) -> np.ndarray:
@@ -98,8 +104,9 @@ class Trace:
     def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
         """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
 
-        Relative positions are part of the scores. Of differential attention these are the effective weights: the
-        difference of two softmaxes, which may be negative; their rows sum to 1 - lambda.
+        Relative positions are part of the scores, and so is what the trace's edits make of them. Of differential
+        attention these are the effective weights: the difference of two softmaxes, which may be negative; their rows
+        sum to 1 - lambda.
 
         Args:
             layer: which block; or `"pool"` for the attention of a pooling, which has one query only, its own. Tokens
@@ -142,7 +149,7 @@ class Trace:
     def scores(
         self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
     ) -> np.ndarray:
-        """What enters the softmax: q k^T / sqrt(d), plus the bias of relative positions.
+        """What enters the softmax: q k^T / sqrt(d), plus the bias of relative positions; -inf of patches that are off.
 
         Args:
             layer: which block.
@@ -214,7 +221,7 @@ class Trace:
             )
         found = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
-            with undisturbed(), torch.no_grad(), capture(*missing) as kept:
+            with undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
                 self.model(self._pixels()[None])
             found |= {name: _frozen(kept[name][0]) for name in missing}
         return found
@@ -235,6 +242,10 @@ class Trace:
         """The head counted from 0, for one that may be counted from the end."""
         return checked_index(head, self.heads, "head")
 
+    @property
+    def _applied(self) -> Applied:
+        return apply(self.edits, self.config, self.grid)
+
     def _layer(self, layer: int) -> int:
         return checked_index(layer, self.layers, "layer")
 
@@ -242,13 +253,15 @@ class Trace:
         attn = self.model.blocks[layer].attn
         q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]
         bias = attn.bias(self.grid, queries, keys)
-        return attn.score(q, k, None if bias is None else bias[heads])
+        scores = attn.score(q, k, None if bias is None else bias[heads])
+        return self._applied.scores(scores, layer, heads, keys)
 
     def _pool_attention(self) -> np.ndarray:
         if self._pool_keys is None:
             raise IndexError(f"this model pools by {self.config.pooling}: its pooling has no attention")
         with torch.no_grad():
-            weights = self.model.attn_pool.score(self._pool_keys).softmax(dim=-1)  # head 1 key
+            scores = self._applied.pool_scores(self.model.attn_pool.score(self._pool_keys))
+            weights = scores.softmax(dim=-1)  # head 1 key
         return F.pad(weights, (self.token_count - weights.shape[-1], 0)).numpy()
 
     def _pixels(self) -> Tensor:
@@ -264,6 +277,7 @@ def trace(
     size: int | None = None,
     fit: str | None = None,
     record: tuple[str, ...] = (),
+    edits: Sequence[Edit] = (),
 ) -> Trace:
     """Run a model on one image and keep what is needed to look inside.
 
@@ -275,6 +289,7 @@ def trace(
         fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
             as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
+        edits: what to change in this pass, such as `[HeadOff(2, 1)]`; see `vitviz.interventions`.
 
     Returns:
         The record of this forward pass.
@@ -283,6 +298,7 @@ def trace(
         ImageError: if the image, the size or the fit cannot be used.
         ModelError: if a tensor does not have the model's shape.
         HookError: if `record` names a hook point that does not exist.
+        EditError: if an edit is of something that the model has not.
     """
     if isinstance(record, str):
         record = (record,)
@@ -291,13 +307,15 @@ def trace(
         pixels = _checked_tensor(image)
     else:
         pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
+    grid = model.grid_of(pixels[None])
+    applied = apply(edits, model.config, grid)
     names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
-    with torch.no_grad(), capture(*names, *record) as kept:
+    with torch.no_grad(), _under(applied), capture(*names, *record) as kept:
         output = model(pixels[None])[0]
     layers = range(model.config.depth)
     return Trace(
         model=model,
-        grid=(pixels.shape[1] // model.config.patch, pixels.shape[2] // model.config.patch),
+        grid=grid,
         image=prepared,
         output=_frozen(output.clone()),
         _input=pixels.clone() if prepared is None else None,
@@ -306,6 +324,7 @@ def trace(
         _pool_keys=kept.pop(f"{POOL}.k")[0].float().contiguous() if f"{POOL}.k" in kept else None,
         _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()},
         _edited=is_edited(),
+        edits=applied.edits,
     )
 
 
@@ -325,6 +344,11 @@ def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit
         return image
     size = default_size(model.config) if size is None else size
     return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
+
+
+def _under(applied: Applied) -> AbstractContextManager[None]:
+    """The edits in force; without any, nothing is."""
+    return edit(applied.hooks()) if applied.edits else nullcontext()
 
 
 def _checked_tensor(image: Tensor) -> Tensor:

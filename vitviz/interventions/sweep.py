@@ -1,0 +1,169 @@
+"""What each part of a model does for one image: the output without it, compared with the output with it.
+
+Passes that switch off one part each run as one batch, which begins at the part's layer: what is below is the same for
+all and is taken from one recorded pass. Each function is also there as a generator of the batches' results, for those
+who want to show progress or stop in between; nothing is in force while it waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import POOL
+from ..errors import EditError
+from ..hooks import edit, undisturbed
+from .applying import left_out_of_the_mean, without
+from .edits import How, HowPatch
+
+if TYPE_CHECKING:
+    from ..model import VisionTransformer
+    from ..trace import Trace
+    from .effects import Score
+
+PARTS = ("attention", "mlp")
+AT_ONCE = 8  # patches switched off in one batch
+Progress = Callable[[float], object]
+
+
+def sweep_heads(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", progress: Progress | None = None
+) -> np.ndarray:
+    """The effect of switching off each head alone.
+
+    Args:
+        model: the model.
+        trace: what it made of an image, without edits.
+        score: what is measured.
+        how: what stands in for the head's z: zeros, or its mean over the tokens.
+        progress: called with the share that is done, after each layer.
+
+    Returns:
+        Score without the head less score with it, float32 [layer, head].
+
+    Raises:
+        EditError: if the trace was made under edits.
+    """
+    return np.stack(_collected(each_head(model, trace, score, how=how), trace.layers, progress))
+
+
+def sweep_layers(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", progress: Progress | None = None
+) -> np.ndarray:
+    """The effect of switching off attention or MLP of each layer alone; see `sweep_heads`.
+
+    Returns:
+        Score without it less score with it, float32 [layer, 2]: attention, MLP.
+    """
+    return np.stack(_collected(each_layer(model, trace, score, how=how), trace.layers, progress))
+
+
+def sweep_patches(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys", progress: Progress | None = None
+) -> np.ndarray:
+    """The effect of switching off each patch alone, as `PatchOff` does; see `sweep_heads`.
+
+    Returns:
+        Score without it less score with it, float32 [row, column].
+
+    Raises:
+        EditError: if the trace was made under edits, or has only one patch, which would leave none.
+    """
+    patches = trace.token_count - trace.prefix
+    found = _collected(each_patch(model, trace, score, how=how), -(-patches // AT_ONCE), progress)
+    return np.concatenate(found).reshape(trace.grid)
+
+
+def each_head(model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero") -> Iterator[np.ndarray]:
+    """The rows of `sweep_heads`, one layer after the other."""
+    off = torch.eye(trace.heads, dtype=torch.bool)[..., None, None]  # batch head 1 1: sample i has no head i
+
+    def ablate(z: Tensor) -> Tensor:
+        return torch.where(off, without(z, how), z)
+
+    for layer, x in _entering(trace):
+        with undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
+            outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
+        yield _effects(trace, score, outputs)
+
+
+def each_layer(model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero") -> Iterator[np.ndarray]:
+    """The rows of `sweep_layers`, one layer after the other."""
+
+    def ablate(sample: int) -> Callable[[Tensor], Tensor]:
+        off = torch.arange(len(PARTS))[:, None, None] == sample
+        return lambda added: torch.where(off, without(added, how), added)
+
+    for layer, x in _entering(trace):
+        changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
+        with undisturbed(), torch.no_grad(), edit(changes):
+            outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
+        yield _effects(trace, score, outputs)
+
+
+def each_patch(model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys") -> Iterator[np.ndarray]:
+    """The results of `sweep_patches`, some patches after the other."""
+    _check(trace)
+    patches = trace.token_count - trace.prefix
+    if patches == 1:
+        raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
+    pixels = torch.tensor(trace.pixels())[None]
+    for some in torch.arange(patches).split(AT_ONCE):
+        off = some[:, None] == torch.arange(patches)  # batch patch
+        changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
+        with undisturbed(), torch.no_grad(), edit(changes):
+            outputs = model(pixels.expand(len(some), -1, -1, -1))
+        yield _effects(trace, score, outputs)
+
+
+def _hidden(model: VisionTransformer, trace: Trace, off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
+    """As `Applied.hooks` has it, with other patches [batch, patch] for each sample."""
+    config = model.config
+    hidden = torch.cat([torch.zeros(len(off), trace.prefix, dtype=torch.bool), off], dim=1)
+    read = hidden[:, 0 if config.pool_prefix else config.prefix :]
+
+    def hide(scores: Tensor, hidden: Tensor = hidden) -> Tensor:
+        return scores.masked_fill(hidden.view(len(hidden), *[1] * (scores.ndim - 2), -1), -torch.inf)
+
+    changes: dict[str, Callable[[Tensor], Tensor]] = {"blocks.*.attn.scores": hide}
+    if config.pooling == "attention":
+        changes[f"{POOL}.scores"] = lambda scores: hide(scores, read)
+    elif "mean" in config.pooling:
+        changes["norm"] = lambda x: left_out_of_the_mean(x, hidden, config)
+    return changes
+
+
+def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
+    return {"embed.patches": lambda x: torch.where(off[..., None], x.mean(dim=1, keepdim=True), x)}
+
+
+def _entering(trace: Trace) -> Iterator[tuple[int, Tensor]]:
+    """What enters each layer, [1, token, D]; from one pass, if it was not recorded."""
+    _check(trace)
+    names = [f"blocks.{layer}.resid_pre" for layer in range(trace.layers)]
+    entering = trace.activations(*names)
+    for layer, name in enumerate(names):
+        yield layer, torch.tensor(entering[name])[None]
+
+
+def _check(trace: Trace) -> None:
+    if trace.edits:
+        raise EditError("Effects are measured from a pass without edits; trace the image again without them.")
+
+
+def _effects(trace: Trace, score: Score, outputs: Tensor) -> np.ndarray:
+    before = score.of(torch.tensor(trace.output)[None])
+    return (score.of(outputs) - before).numpy()
+
+
+def _collected(results: Iterator[np.ndarray], count: int, progress: Progress | None) -> list[np.ndarray]:
+    found = []
+    for result in results:
+        found.append(result)
+        if progress is not None:
+            progress(len(found) / count)
+    return found
