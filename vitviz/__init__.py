@@ -7,6 +7,7 @@ trace = model.trace("cat.jpg")
 trace.attention(layer=11, head=3, query=0)  # where the class token looks, float32 [key]
 """
 
+from . import tokens
 from .convert import from_timm
 from .errors import HookError, ImageError, ModelError, VitvizError
 from .hooks import capture, edit
@@ -26,4 +27,5 @@ __all__ = [
     "edit",
     "from_timm",
     "load",
+    "tokens",
 ]
