@@ -14,6 +14,8 @@ run(
             st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
             st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
             st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
+            st.Page("pages/tokens.py", title="Tokens", icon=":material/scatter_plot:"),
+            st.Page("pages/lens.py", title="Lens", icon=":material/layers:"),
         ],
         position="top",
     )

@@ -10,7 +10,8 @@ import streamlit as st
 from ...colour import colour_map
 from ...logit_lens import depth_words
 from .. import panels, state
-from ..learn import common, drawing
+from ..inline import data_url
+from ..learn import common, drawing, following
 from ..patches import Overlay, patch_picker
 from ..words import literally
 from . import cached
@@ -46,8 +47,8 @@ def large_map(look: Look, maps: np.ndarray, shared: bool) -> None:
         state.picture(look.choice),
         look.choice.picked.name,
         look.trace.grid,
-        common.chosen_patch(look.trace),
-        on_choose=common.choose_patch,
+        following.chosen_patch(look.trace),
+        on_choose=following.choose_patch,
         overlay=Overlay(
             maps[look.depth],
             f"{look.goal.what}, read from each patch alone, {depth_words(look.depth)}; colours end at {scale}",
@@ -69,7 +70,7 @@ def small_maps(look: Look, maps: np.ndarray, shared: bool) -> str:
     figures = []
     for depth, values in enumerate(maps):
         range_words = f"{say(float(values.min()))} to {say(float(values.max()))}"
-        image = drawing.data_url(drawing.heat(values, signed=look.goal.signed, largest=largest))
+        image = data_url(drawing.heat(values, signed=look.goal.signed, largest=largest))
         figures.append(
             f'<figure{" class=chosen" if depth == look.depth else ""}><img alt="{names[depth]}: {range_words}" '
             f'src="{image}">{names[depth]}<br><small>{range_words}</small></figure>'
@@ -85,7 +86,7 @@ def small_maps(look: Look, maps: np.ndarray, shared: bool) -> str:
 
 def chosen_patch(look: Look, maps: np.ndarray) -> None:
     """The chosen patch through all layers, beside the whole image."""
-    row, column = common.chosen_patch(look.trace)
+    row, column = following.chosen_patch(look.trace)
     name, values = f"patch ({row + 1}, {column + 1})", maps[:, row, column]
     said = [look.goal.say(float(value)) for value in values]
     here = f"{said[look.depth]} {depth_words(look.depth)}, " if look.depth < look.trace.layers else ""
