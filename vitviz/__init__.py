@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import tokens
     from .config import ViTConfig
     from .convert import from_timm
     from .errors import HookError, ImageError, ModelError, VitvizError
@@ -36,7 +35,6 @@ __all__ = [
     "lens",
     "load",
     "patch_lens",
-    "tokens",
 ]
 
 # Where each name is defined. Importing PyTorch takes seconds, so that nothing is imported before it is used.
