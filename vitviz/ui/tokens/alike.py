@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ...tokens import directions
+from ..learn import following
 from ..learn.common import section
 from ..similarity import similarity_picker
 from . import cached, look
@@ -32,6 +33,6 @@ def alike(seen: look.Look) -> None:
         directions(cached.layer_tokens(seen.choice, seen.layer), centred),
         seen.trace.config.prefix_names,
         f"Cosine similarity {seen.where}{mean}",
-        on_choose=look.follow,
+        on_choose=following.choose_patch,
         key="similarity",
     )

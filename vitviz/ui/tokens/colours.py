@@ -10,7 +10,7 @@ from PIL import Image
 from ...colour import percent
 from ...tokens import PcaOfLayers
 from ..gallery import gallery
-from ..learn import drawing
+from ..learn import drawing, following
 from ..learn.common import section
 from ..patches import patch_picker
 from ..strips import number
@@ -50,7 +50,9 @@ def large(seen: look.Look, found: PcaOfLayers) -> None:
         photo = Image.open(io.BytesIO(seen.picture())).convert("RGB").resize(picture.size)
         picture = Image.blend(picture, photo, beneath / 100)
     name = f"{seen.name}, principal components {seen.where} as colours"
-    patch_picker(cached.as_png(picture), name, seen.trace.grid, seen.patch, on_choose=look.follow, key="pca_picker")
+    patch_picker(
+        cached.as_png(picture), name, seen.trace.grid, seen.patch, on_choose=following.choose_patch, key="pca_picker"
+    )
 
 
 def explained(seen: look.Look, found: PcaOfLayers) -> None:

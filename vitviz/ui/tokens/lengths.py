@@ -11,7 +11,7 @@ from ...tokens.figures import Line, over_layers
 from ...tokens.norms import TIMES
 from ...view import token_words
 from .. import panels
-from ..learn import drawing
+from ..learn import drawing, following
 from ..learn.common import section
 from ..patches import Overlay, patch_picker
 from ..strips import number
@@ -52,7 +52,9 @@ def large(seen: look.Look, found: tokens.Outliers) -> None:
         say=lambda value: number(value, 2),
     )
     picture, grid = seen.picture(), seen.trace.grid
-    patch_picker(picture, seen.name, grid, seen.patch, on_choose=look.follow, overlay=overlay, key="norm_picker")
+    patch_picker(
+        picture, seen.name, grid, seen.patch, on_choose=following.choose_patch, overlay=overlay, key="norm_picker"
+    )
 
 
 def outliers(seen: look.Look, found: tokens.Outliers) -> None:

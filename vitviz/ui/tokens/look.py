@@ -85,6 +85,3 @@ def layer_box(seen: Look) -> None:
         on_change=lambda: choose_layer(st.session_state.tokens_layer),
         width=200,
     )
-
-
-follow = attention_look.follow

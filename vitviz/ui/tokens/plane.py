@@ -6,6 +6,7 @@ import streamlit as st
 
 from ...tokens import METHODS
 from ...tokens.projection import Method, perplexity
+from ..learn import following
 from ..learn.common import section
 from ..scatter import scatter
 from . import cached, look
@@ -31,7 +32,7 @@ def plane(seen: look.Look) -> None:
         cached.plane(seen.choice, seen.layer, method),
         cached.pca(seen.choice, False, False, False).colours(seen.layer),
         f"Tokens of the patches {seen.where}: {how(seen, method)}. Borders have the colours of the components.",
-        on_choose=look.follow,
+        on_choose=following.choose_patch,
         key="scatter",
     )
 
