@@ -11,6 +11,7 @@ from vitviz.trace import Trace
 from vitviz.ui import link, models, panels, shell, state
 from vitviz.ui.explorer import explorer
 from vitviz.ui.prediction import prediction_bars
+from vitviz.ui.tokens import badge
 from vitviz.ui.words import plain_errors
 from vitviz.view import View
 
@@ -29,6 +30,7 @@ def look(choice: state.Choice) -> None:
         sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
     shell.write_address(link.view_parameters(view, trace))
+    warned = st.empty()
     appeared = view_at_first(view)
     explorer(
         trace,
@@ -40,6 +42,8 @@ def look(choice: state.Choice) -> None:
         on_view=shell.remember_view,
         key=KEY,
     )
+    with warned.container():
+        badge.warning(choice, trace, view)
     downloads(choice, trace, view, picture)
     panels.of_view(trace, view)
     with st.empty():

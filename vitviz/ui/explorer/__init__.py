@@ -14,8 +14,9 @@ from .payload import Vectors, payload
 _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 # A component's script is one module; the parts are joined here, in the order in which they build on each other.
-_PARTS = ("attention.js", "paint.js", "words.js", "explorer.js")
-SCRIPT = "\n".join((_FOLDER / part).read_text("utf-8") for part in _PARTS)
+_PARTS = ("binary.js", "attention.js", "paint.js", "words.js", "explorer.js")
+BINARY, *_OTHERS = ((_FOLDER / part).read_text("utf-8") for part in _PARTS)
+SCRIPT = "\n".join((BINARY, *_OTHERS))
 HTML, CSS = ((_FOLDER / f"explorer.{kind}").read_text("utf-8") for kind in ("html", "css"))
 _component = st.components.v2.component(
     "vitviz.explorer",

@@ -126,7 +126,7 @@ def payload(
         "colours": {scale: _colours(scale, signed) for scale in scales(trace)},
     }
     vectors_sent = {"q": sent.q, "k": sent.k, "logsum": sent.logsum, "bias": sent.bias}
-    return _packed(header, vectors_sent | {"rows": rows, "pool": pool, "picture": picture})
+    return packed(header, vectors_sent | {"rows": rows, "pool": pool, "picture": picture})
 
 
 def _colours(scale: Scale, signed: bool) -> str:
@@ -157,7 +157,8 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _packed(header: dict, sections: dict[str, bytes]) -> bytes:
+def packed(header: dict, sections: dict[str, bytes]) -> bytes:
+    """A header and raw sections as binary.js reads them; `key` in the header is the same for the same contents."""
     digest = hashlib.sha256(json.dumps(header).encode())
     for section in sections.values():
         digest.update(section)

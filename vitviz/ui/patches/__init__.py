@@ -1,18 +1,20 @@
 """The patch picker: the picture as patches, one of which is looked at closely and chosen."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import streamlit as st
 
 from .payload import Overlay, Patch, Role, payload, read_choice
 
-__all__ = ["Overlay", "Patch", "Role", "patch_picker"]
+__all__ = ["Overlay", "Patch", "Role", "patch_picker", "teller"]
 
 _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-HTML, CSS, SCRIPT = ((_FOLDER / f"patches.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+HTML, CSS = ((_FOLDER / f"patches.{kind}").read_text("utf-8") for kind in ("html", "css"))
+PICKER = (_FOLDER / "picker.js").read_text("utf-8")  # what other components build on
+SCRIPT = f"{PICKER}\n{(_FOLDER / 'patches.js').read_text('utf-8')}"
 _component = st.components.v2.component("vitviz.patches", html=HTML, css=CSS, js=SCRIPT)
 
 
@@ -54,6 +56,17 @@ def patch_picker(
         raise ValueError("A picker that chooses keys needs on_key.")
     data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded)
     listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
+    _component(data=data, key=key, on_chosen_change=teller(key, grid, listeners))
+
+
+def teller(key: str, grid: tuple[int, int], listeners: Mapping[Role, Callable[[int, int], None]]) -> Callable[[], None]:
+    """What a picker, or a component that is built on it, calls when a patch was chosen in the browser.
+
+    Args:
+        key: identity of the component in the session.
+        grid: rows and columns of patches.
+        listeners: who hears of row and column, for each role that can be chosen.
+    """
 
     def tell() -> None:
         try:
@@ -63,4 +76,4 @@ def patch_picker(
         else:
             listeners[role](row, column)
 
-    _component(data=data, key=key, on_chosen_change=tell)
+    return tell

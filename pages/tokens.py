@@ -1,0 +1,38 @@
+"""Tokens: what is alike in the space of the tokens, what stands out there, and what can be read from it."""
+
+import streamlit as st
+
+from vitviz.ui import shell, state, symbols
+from vitviz.ui.learn import drawing
+from vitviz.ui.tokens import alike, colours, lengths, look, places, plane
+from vitviz.ui.words import plain_errors
+
+SECTIONS = {
+    "Colours": colours.components,
+    "Similarity": alike.alike,
+    "Norms": lengths.lengths,
+    "Points": plane.plane,
+    "Places": places.places,
+}
+
+
+@st.fragment
+@plain_errors()
+def explore(choice: state.Choice) -> None:
+    """One section at a time; choosing a layer, a patch or a section runs only this again."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        seen = look.current(choice)
+    look.write_address(seen)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        look.layer_box(seen)
+        chosen = st.segmented_control(
+            "What to look at", list(SECTIONS), default="Colours", required=True, key="tokens_section"
+        )
+    SECTIONS[chosen](seen)
+
+
+shell.enter("pages/tokens.py")
+st.html(symbols.style())
+st.html(drawing.STYLE)
+st.title("Tokens", anchor=False)
+explore(state.choice())

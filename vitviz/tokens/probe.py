@@ -1,0 +1,117 @@
+"""What a token still knows of its place: how well a linear probe reads row and column from it.
+
+Alain and Bengio 2017, "Understanding intermediate layers using linear classifier probes"; for the places of patches,
+Darcet et al. 2024, section 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..trace import Trace
+from .norms import stream
+
+PENALTY = 1e-2  # of the mean variance of a token's numbers, added to the variance of each
+MOST = 400  # patches of an image that take part; more say nothing new
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Patches of one image, at every stage, and where they are.
+
+    Attributes:
+        stages: float32 [1 + layer, patch, D], see `vitviz.tokens.stream`.
+        places: rows and columns, -1 at one edge of the picture and 1 at the other, float64 [patch, 2].
+    """
+
+    stages: np.ndarray
+    places: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PositionProbe:
+    """How well places are read on images that the probe has not seen.
+
+    Attributes:
+        r2: of row and column, float64 [1 + layer, 2]. 1 is read exactly; 0 is no better than always saying the middle,
+            and less is worse than that; NaN where all patches have the same row (or column).
+        images: how many images there were; each was left out once.
+        patches: how many patches of all of them.
+        penalty: of the ridge regression.
+    """
+
+    r2: np.ndarray
+    images: int
+    patches: int
+    penalty: float
+
+
+def places_of(trace: Trace, most: int = MOST) -> Places:
+    """The patches of one image, or `most` of them, drawn evenly."""
+    rows, columns = trace.grid
+    chosen = np.random.default_rng(0).permutation(rows * columns)[:most]
+    at = np.stack(np.divmod(chosen, columns), axis=1)  # patch axis
+    places = 2 * at / np.maximum([rows - 1, columns - 1], 1) - 1
+    return Places(stream(trace)[:, trace.prefix + chosen], places)
+
+
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge regression in closed form, W = (X'X + a I)^-1 X'Y of centred X and Y; the intercept is not penalised.
+
+    Args:
+        x: [sample, D].
+        y: [sample, target].
+        penalty: a, as a share of the mean of the diagonal of X'X, so that the scale of x does not matter.
+
+    Returns:
+        Weights [D, target] and intercept [target], float64: y is about x @ weights + intercept.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+    x, y = x - x_mean, y - y_mean
+    products = x.T @ x
+    added = penalty * float(np.trace(products)) / len(products) or 1.0
+    weights = np.linalg.solve(products + added * np.eye(len(products)), x.T @ y)
+    return weights, y_mean - x_mean @ weights
+
+
+def position_probe(
+    images: Sequence[Places], penalty: float = PENALTY, tell: Callable[[int], None] = lambda done: None
+) -> PositionProbe:
+    """Read row and column from the tokens of every stage by a ridge regression; each image is left out once.
+
+    R^2 = 1 - sum of squared errors / sum of squared distances from the mean, over the patches of all images, each read
+    by the probe that was fitted on the others.
+
+    Args:
+        images: the patches of at least two images, of the same model.
+        penalty: as in `ridge`.
+        tell: called after each stage with how many are done.
+
+    Raises:
+        ValueError: if there are fewer than two images.
+    """
+    if len(images) < 2:
+        raise ValueError("A probe is fitted on some images and tried on another: it needs two at least.")
+    r2 = []
+    for stage in range(len(images[0].stages)):
+        r2.append(_left_out([image.stages[stage] for image in images], [image.places for image in images], penalty))
+        tell(stage + 1)
+    return PositionProbe(np.stack(r2), len(images), sum(len(image.places) for image in images), penalty)
+
+
+def _left_out(tokens: list[np.ndarray], places: list[np.ndarray], penalty: float) -> np.ndarray:
+    errors = []
+    for held in range(len(tokens)):
+        others = [image for image in range(len(tokens)) if image != held]
+        weights, intercept = ridge(
+            *(np.concatenate([of[image] for image in others]) for of in (tokens, places)), penalty
+        )
+        errors.append(tokens[held] @ weights + intercept - places[held])
+    everywhere = np.concatenate(places)
+    total = ((everywhere - everywhere.mean(axis=0)) ** 2).sum(axis=0)
+    squared = (np.concatenate(errors) ** 2).sum(axis=0)
+    return np.where(total > 0, 1 - squared / np.where(total > 0, total, 1), np.nan)

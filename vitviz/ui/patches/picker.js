@@ -1,0 +1,310 @@
+// The patch grid: what is shown, and what the visitor does. Python hears of a chosen patch, never of hovering.
+// This is the part that other components build on; patches.js is the one that shows nothing else.
+
+const GAP = 0.16; // how much of a patch's place is empty when the patches are pulled apart
+const APART_IN = 220; // milliseconds
+const ANSWER_IN = 2500; // a page that has not taken over a choice by then has refused it
+
+// Streamlit calls a component again after each rerun; one picker lives as long as its place in the page.
+function mounted(pickers, Kind, { data, parentElement, setTriggerValue }) {
+  if (!pickers.has(parentElement)) pickers.set(parentElement, new Kind(parentElement.querySelector(".patches")));
+  const picker = pickers.get(parentElement);
+  picker.tell = (choice) => setTriggerValue("chosen", choice);
+  picker.receive(data);
+  return () => {
+    picker.close();
+    pickers.delete(parentElement);
+  };
+}
+
+class Picker {
+  constructor(root) {
+    this.root = root;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    this.photo = new Image();
+    this.marks = { query: null, key: null }; // the patches that are framed, [row, column] or null
+    this.told = {}; // role -> { patch, at }: choices that Python has not answered yet
+    this.hovered = null;
+    this.focused = null; // where the arrow keys are; null until one is used
+    this.gap = 0;
+    this.listening = new AbortController();
+    this.listen();
+  }
+
+  close() {
+    this.listening.abort();
+    this.resized.disconnect();
+    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.moving);
+    this.photo.onload = null;
+  }
+
+  // ------------------------------------------------------------------ data from Python
+
+  receive(data) {
+    const before = this.data;
+    this.data = data;
+    if (`${before?.grid}` !== `${data.grid}`) this.newGrid();
+    if (before?.picture !== data.picture) this.photo.src = data.picture; // drawn when it is decoded
+    if (JSON.stringify(before?.overlay) !== JSON.stringify(data.overlay)) this.newOverlay();
+    if (before?.exploded !== data.exploded) this.explode(data.exploded, !before);
+    this.takeOver("query", data.chosen);
+    this.takeOver("key", data.second);
+    this.schedule();
+  }
+
+  newGrid() {
+    const [rows, columns] = this.data.grid;
+    this.root.style.setProperty("--rows", rows);
+    this.root.style.setProperty("--columns", columns);
+    this.root.classList.toggle("dense", Math.max(rows, columns) > 24);
+    this.told = {};
+    this.hovered = this.focused = null;
+  }
+
+  // While a choice is on its way, answers to earlier ones do not put an older frame back.
+  takeOver(role, patch) {
+    const told = this.told[role];
+    if (told && !same(told.patch, patch) && performance.now() - told.at < ANSWER_IN) return;
+    delete this.told[role];
+    this.marks[role] = patch;
+  }
+
+  newOverlay() {
+    const { ref, root, data: { overlay, grid: [rows, columns] } } = this;
+    ref.legend.hidden = ref.mapLabel.hidden = !overlay;
+    root.classList.toggle("mapped", Boolean(overlay));
+    root.classList.toggle("signed", Boolean(overlay?.signed));
+    if (!overlay) return;
+    const table = bytes(overlay.colours);
+    colour(ref.heat, bytes(overlay.tones), table, columns, rows);
+    colour(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1);
+    for (const part of ["low", "high", "caption"]) ref[part].textContent = overlay[part];
+  }
+
+  // ------------------------------------------------------------------ drawing
+
+  // the patch that the visitor is at: under the pointer, else under the arrow keys, else chosen
+  get pointed() {
+    return this.hovered ?? this.focused ?? this.marks[this.data.choosing] ?? this.marks.query;
+  }
+
+  // at most one drawing a frame, however fast the pointer is
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  draw() {
+    this.drawPicture();
+    this.drawMarks();
+    this.drawLens();
+    this.drawWords();
+  }
+
+  drawPicture() {
+    const { data, gap, photo, ref } = this;
+    const { clientWidth: width, clientHeight: height } = ref.stage;
+    const overlay = data.overlay && ref.map.checked ? data.overlay : null;
+    const sharp = window.devicePixelRatio || 1;
+    const size = [Math.round(width * sharp), Math.round(height * sharp)];
+    const state = JSON.stringify([size, gap, ref.map.checked, photo.complete]);
+    // the strings are those of the last payload and are compared as such: only the frames move while one points
+    if (state === this.painted?.state && data.picture === this.painted.picture && data.overlay === this.painted.overlay) return;
+    if (!photo.naturalWidth || !width) return;
+    this.painted = { state, picture: data.picture, overlay: data.overlay };
+    [ref.picture.width, ref.picture.height] = size;
+    const context = ref.picture.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    for (const [from, to] of this.pieces(size)) {
+      context.globalAlpha = 1;
+      context.imageSmoothingEnabled = true;
+      context.drawImage(photo, ...scaled(from, photo.naturalWidth, photo.naturalHeight), ...to);
+      if (!overlay) continue;
+      context.globalAlpha = overlay.opacity;
+      context.imageSmoothingEnabled = false;
+      context.drawImage(ref.heat, ...scaled(from, ref.heat.width, ref.heat.height), ...to);
+    }
+  }
+
+  // what is drawn where: the whole picture at once, or each patch in the middle of its place, on whole pixels
+  pieces([width, height]) {
+    const { data: { grid: [rows, columns] }, gap } = this;
+    if (!gap) return [[[0, 0, 1, 1], [0, 0, width, height]]];
+    const pieces = [];
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const [left, right] = [column + gap / 2, column + 1 - gap / 2].map((at) => Math.round(at * width / columns));
+        const [top, bottom] = [row + gap / 2, row + 1 - gap / 2].map((at) => Math.round(at * height / rows));
+        pieces.push([[column / columns, row / rows, 1 / columns, 1 / rows], [left, top, right - left, bottom - top]]);
+      }
+    }
+    return pieces;
+  }
+
+  drawMarks() {
+    const { data, focused, hovered, marks, ref, root } = this;
+    this.place(ref.chosen, marks.query);
+    this.place(ref.second, marks.key);
+    this.place(ref.hover, hovered);
+    this.place(ref.focus, hovered ? null : focused);
+    root.style.setProperty("--gap", this.gap);
+    root.classList.toggle("exploded", this.gap > 0);
+    Object.assign(root.dataset, {
+      row: marks.query?.[0] ?? "", column: marks.query?.[1] ?? "", second: marks.key ?? "", hover: hovered ?? "",
+      focus: focused ?? "", choosing: data.choosing, exploded: ref.apart.checked,
+    });
+  }
+
+  place(box, patch) {
+    box.hidden = !patch;
+    if (patch) box.style.transform = `translate(${patch[1] * 100}%, ${patch[0] * 100}%)`;
+  }
+
+  // the patch pixel by pixel, without the colours over it
+  drawLens() {
+    const { data: { grid: [rows, columns] }, photo, pointed, ref: { lens } } = this;
+    lens.style.visibility = pointed ? "visible" : "hidden";
+    if (!pointed || !photo.naturalWidth) return;
+    const [width, height] = [photo.naturalWidth / columns, photo.naturalHeight / rows];
+    Object.assign(lens, { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) });
+    const context = lens.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(photo, pointed[1] * width, pointed[0] * height, width, height, 0, 0, lens.width, lens.height);
+  }
+
+  drawWords() {
+    const { data, hovered, marks, pointed, ref } = this;
+    const [rows, columns] = data.grid;
+    const number = ([row, column]) => row * columns + column + 1;
+    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+    // while the pointer moves, the words change too often to be read aloud
+    ref.status.setAttribute("aria-live", hovered ? "off" : "polite");
+    say(ref.status, pointed
+      ? `Patch ${number(pointed)} of ${rows * columns}, row ${pointed[0] + 1}, column ${pointed[1] + 1}${this.about(pointed)}` : "");
+    const inPairs = data.choosing === "key" || marks.key;
+    const names = { query: inPairs ? "query" : "chosen", key: "key" };
+    ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) => Object.assign(
+      document.createElement("span"), { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
+    const what = inPairs ? `the ${data.choosing}` : "a patch";
+    say(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to choose ${what}.`
+      : `Point to look closer, click to choose ${what}; or arrow keys, then Enter.`);
+    ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
+  }
+
+  // what the status line says of a patch after its name
+  about([row, column]) {
+    const { overlay, grid: [, columns] } = this.data;
+    return overlay ? `: ${overlay.words[row * columns + column]}` : "";
+  }
+
+  // ------------------------------------------------------------------ what the visitor does
+
+  listen() {
+    const { ref } = this;
+    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
+    on(ref.stage, "pointermove", (event) => this.hover(this.patchAt(event)));
+    on(ref.stage, "pointerdown", (event) => this.hover(this.patchAt(event)));
+    on(ref.stage, "pointerleave", () => this.hover(null));
+    on(ref.stage, "pointercancel", () => this.hover(null));
+    on(ref.stage, "click", (event) => {
+      this.focused = null;
+      this.choose(this.patchAt(event));
+    });
+    on(ref.stage, "keydown", (event) => this.key(event));
+    on(ref.stage, "blur", () => {
+      this.focused = null;
+      this.schedule();
+    });
+    on(ref.apart, "change", () => this.explode(ref.apart.checked));
+    on(ref.map, "change", () => this.schedule());
+    this.photo.onload = () => {
+      this.painted = null;
+      this.schedule();
+    };
+    this.resized = new ResizeObserver(() => this.schedule());
+    this.resized.observe(ref.stage);
+  }
+
+  patchAt(event) {
+    const [rows, columns] = this.data.grid;
+    const box = this.ref.stage.getBoundingClientRect();
+    const at = (offset, length, count) => clamp(Math.floor(offset / length * count), count);
+    return [at(event.clientY - box.top, box.height, rows), at(event.clientX - box.left, box.width, columns)];
+  }
+
+  hover(patch) {
+    if (same(patch, this.hovered)) return;
+    this.hovered = patch;
+    this.schedule();
+  }
+
+  choose(patch) {
+    const role = this.data.choosing;
+    this.schedule();
+    if (same(patch, this.marks[role])) return;
+    this.marks[role] = patch;
+    this.told[role] = { patch, at: performance.now() };
+    this.tell({ role, row: patch[0], column: patch[1] });
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (step) this.move(step);
+    else if (event.key === "Enter" || event.key === " ") this.choose(this.pointed ?? this.middle());
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // the first arrow goes on from the patch under the pointer or the chosen one
+  move(step) {
+    const from = this.pointed;
+    const to = (at, axis) => clamp(at + step[axis], this.data.grid[axis]);
+    this.focused = from ? from.map(to) : this.middle();
+    this.hovered = null;
+    this.schedule();
+  }
+
+  middle() {
+    return this.data.grid.map((count) => Math.floor(count / 2));
+  }
+
+  // the patches slide apart, or jump for those who want nothing to move
+  explode(apart, appearing = false) {
+    const atOnce = appearing || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.ref.apart.checked = apart;
+    cancelAnimationFrame(this.moving);
+    const [from, to, start] = [this.gap, apart ? GAP : 0, performance.now()];
+    const slide = (now) => {
+      const done = atOnce ? 1 : Math.min(1, Math.max(0, now - start) / APART_IN);
+      this.gap = from + (to - from) * done * (2 - done);
+      this.draw();
+      if (done < 1) this.moving = requestAnimationFrame(slide);
+    };
+    if (atOnce) slide(start);
+    else this.moving = requestAnimationFrame(slide);
+  }
+}
+
+const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
+
+const same = (one, other) => `${one}` === `${other}`;
+
+// parts of a whole to pixels
+const scaled = ([left, top, width, height], across, down) => [left * across, top * down, width * across, height * down];
+
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+// one colour of the table, 256 x RGB, for each pixel
+function colour(canvas, tones, table, width, height) {
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  image.data.fill(255);
+  tones.forEach((tone, i) => image.data.set(table.subarray(3 * tone, 3 * tone + 3), 4 * i));
+  context.putImageData(image, 0, 0);
+}

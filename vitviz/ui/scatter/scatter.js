@@ -1,0 +1,257 @@
+// The tokens as points beside the picture whose patches they are: pointing at one shows the other, and a line drawn
+// around points lights up their patches. The part before this one is the patch picker's picker.js.
+
+const scatters = new WeakMap();
+const NEAR = 24; // pixels within which a point is pointed at
+const EDGE = 14; // pixels around the points
+
+export default function (component) {
+  return mounted(scatters, Scatter, component);
+}
+
+class Scatter extends Picker {
+  constructor(root) {
+    super(root);
+    root.dataset.testid = "scatter";
+    root.setAttribute("aria-label", "Tokens as points");
+    this.selected = new Set(); // patches, counted row by row
+    this.lasso = null; // corners of the line that is being drawn
+    this.build();
+    this.listenToPoints();
+  }
+
+  build() {
+    const { ref, root } = this;
+    const make = (tag, about, data = {}) => {
+      const node = Object.assign(document.createElement(tag), about);
+      Object.assign(node.dataset, data);
+      return node;
+    };
+    ref.points = make("canvas", { tabIndex: 0, className: "points" }, { testid: "scatter-points" });
+    ref.points.setAttribute("role", "application");
+    ref.points.setAttribute("aria-roledescription", "scatter plot");
+    ref.axes = make("p", { className: "axes" });
+    ref.selection = make("span", {}, { testid: "scatter-selection" });
+    ref.selection.setAttribute("role", "status");
+    ref.clear = make("button", { type: "button", textContent: "Clear" });
+    ref.images = make("input", { type: "checkbox", checked: true });
+    const label = make("label", {});
+    label.append(ref.images, " Points as pictures");
+    const below = make("div", { className: "below" });
+    below.append(ref.selection, ref.clear, label);
+    const plot = make("div", { className: "plot" });
+    plot.append(ref.points, ref.axes, below);
+    root.querySelector(".board").after(plot);
+    root.classList.add("scatter");
+    ref.mapLabel.hidden = true;
+  }
+
+  receive(data) {
+    if (`${this.data?.grid}` !== `${data.grid}` || this.data?.picture !== data.picture) this.selected.clear();
+    this.colours = bytes(data.colours); // red, green and blue of each patch
+    super.receive(data);
+    this.ref.axes.textContent = data.axes;
+    this.ref.points.setAttribute("aria-label", `${data.axes}. Arrow keys go to the next point, space selects it, Enter chooses it.`);
+  }
+
+  number([row, column]) {
+    return row * this.data.grid[1] + column;
+  }
+
+  patch(number) {
+    return [Math.floor(number / this.data.grid[1]), number % this.data.grid[1]];
+  }
+
+  // ------------------------------------------------------------------ drawing
+
+  draw() {
+    super.draw();
+    this.drawPoints();
+    const { ref, root, selected } = this;
+    ref.clear.disabled = !selected.size;
+    const words = selected.size
+      ? `${selected.size} of ${this.data.points.length} patches are lit up.` : "Draw a line around points to light up their patches.";
+    if (ref.selection.textContent !== words) ref.selection.textContent = words;
+    root.dataset.selected = [...selected].sort((a, b) => a - b).join(" ");
+  }
+
+  drawPicture() {
+    const before = this.painted;
+    super.drawPicture();
+    if (this.painted && this.painted !== before && this.selected.size) this.dim();
+  }
+
+  // what is not selected lies in the dark
+  dim() {
+    const { data: { grid: [rows, columns] }, ref: { picture }, selected } = this;
+    const context = picture.getContext("2d");
+    Object.assign(context, { globalAlpha: 0.72, fillStyle: "#000" });
+    const [at, down] = [(i) => Math.round(i * picture.width / columns), (i) => Math.round(i * picture.height / rows)];
+    for (let i = 0; i < rows * columns; i++) {
+      const [row, column] = this.patch(i);
+      if (!selected.has(i)) context.fillRect(at(column), down(row), at(column + 1) - at(column), down(row + 1) - down(row));
+    }
+    context.globalAlpha = 1;
+  }
+
+  // where a point is on the canvas, in its pixels
+  spot([x, y]) {
+    const { clientWidth: width, clientHeight: height } = this.ref.points;
+    return [EDGE + x * (width - 2 * EDGE), height - EDGE - y * (height - 2 * EDGE)];
+  }
+
+  drawPoints() {
+    const { colours, data: { points }, lasso, marks, photo, pointed, ref, selected } = this;
+    const canvas = ref.points;
+    const sharp = window.devicePixelRatio || 1;
+    const { clientWidth: width, clientHeight: height } = canvas;
+    if (!width || !photo.naturalWidth) return;
+    Object.assign(canvas, { width: width * sharp, height: height * sharp });
+    const context = canvas.getContext("2d");
+    context.scale(sharp, sharp);
+    const side = ref.images.checked ? (points.length > 500 ? 9 : 16) : 6;
+    const one = (i, larger = 1) => this.drawPoint(context, i, side * larger, `rgb(${colours.subarray(3 * i, 3 * i + 3).join(" ")})`);
+    points.forEach((_, i) => {
+      context.globalAlpha = selected.size && !selected.has(i) ? 0.18 : 1;
+      one(i);
+    });
+    context.globalAlpha = 1;
+    const mark = (patch, ink) => {
+      if (!patch) return;
+      one(this.number(patch), 1.6);
+      this.drawFrame(context, this.number(patch), side * 1.6, ink);
+    };
+    mark(marks.query, "#2f81f7");
+    if (pointed && !same(pointed, marks.query)) mark(pointed, getComputedStyle(canvas).color);
+    if (lasso) this.drawLasso(context);
+  }
+
+  drawPoint(context, i, side, ink) {
+    const { data: { grid: [rows, columns], points }, photo, ref } = this;
+    const [x, y] = this.spot(points[i]);
+    context.fillStyle = ink;
+    context.fillRect(x - side / 2, y - side / 2, side, side);
+    if (!ref.images.checked) return;
+    const [row, column] = this.patch(i);
+    const [width, height, inner] = [photo.naturalWidth / columns, photo.naturalHeight / rows, side - 3];
+    context.drawImage(photo, column * width, row * height, width, height, x - inner / 2, y - inner / 2, inner, inner);
+  }
+
+  drawFrame(context, i, side, ink) {
+    const [x, y] = this.spot(this.data.points[i]);
+    for (const [colour, wide] of [["#fff", 5], [ink, 3]]) {
+      Object.assign(context, { strokeStyle: colour, lineWidth: wide });
+      context.strokeRect(x - side / 2 - 1, y - side / 2 - 1, side + 2, side + 2);
+    }
+  }
+
+  drawLasso(context) {
+    Object.assign(context, { strokeStyle: getComputedStyle(this.ref.points).color, lineWidth: 1.5 });
+    context.setLineDash([5, 4]);
+    context.beginPath();
+    this.lasso.forEach(([x, y]) => context.lineTo(x, y));
+    context.closePath();
+    context.stroke();
+  }
+
+  // ------------------------------------------------------------------ what the visitor does
+
+  listenToPoints() {
+    const { ref } = this;
+    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
+    const at = (event) => {
+      const box = ref.points.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    on(ref.points, "pointerdown", (event) => {
+      if (event.button !== 0) return;
+      ref.points.setPointerCapture(event.pointerId);
+      this.lasso = [at(event)];
+    });
+    on(ref.points, "pointermove", (event) => {
+      if (this.lasso) this.lasso.push(at(event));
+      this.hover(this.nearest(at(event)));
+      if (this.lasso) this.schedule();
+    });
+    on(ref.points, "pointerup", () => this.endLasso());
+    on(ref.points, "pointercancel", () => this.endLasso(false));
+    on(ref.points, "pointerleave", () => this.hover(null));
+    on(ref.points, "keydown", (event) => this.keyAtPoints(event));
+    on(ref.points, "blur", () => {
+      this.focused = null;
+      this.schedule();
+    });
+    on(ref.clear, "click", () => this.select([]));
+    on(ref.images, "change", () => this.schedule());
+    this.resized.observe(ref.points);
+  }
+
+  nearest([x, y]) {
+    let [best, distance] = [null, NEAR];
+    this.data.points.forEach((point, i) => {
+      const [px, py] = this.spot(point);
+      const away = Math.hypot(px - x, py - y);
+      if (away < distance) [best, distance] = [i, away];
+    });
+    return best === null ? null : this.patch(best);
+  }
+
+  // a line that encloses nothing is a click
+  endLasso(done = true) {
+    const line = this.lasso;
+    this.lasso = null;
+    this.schedule();
+    if (!line || !done) return;
+    const [xs, ys] = [0, 1].map((axis) => line.map((corner) => corner[axis]));
+    if (Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) < 6) {
+      const patch = this.nearest(line[0]);
+      if (patch) this.choose(patch);
+      else this.select([]);
+    } else this.select(this.data.points.flatMap((point, i) => inside(this.spot(point), line) ? [i] : []));
+  }
+
+  select(numbers) {
+    this.selected = new Set(numbers);
+    this.painted = null;
+    this.schedule();
+  }
+
+  keyAtPoints(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const here = this.pointed ?? this.middle();
+    if (step) [this.focused, this.hovered] = [this.next(here, step), null];
+    else if (event.key === "Enter") this.choose(here);
+    else if (event.key === "Escape") this.select([]);
+    else if (event.key === " ") {
+      const numbers = new Set(this.selected);
+      if (!numbers.delete(this.number(here))) numbers.add(this.number(here));
+      this.select(numbers);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.schedule();
+  }
+
+  // the nearest point that lies more in this direction than to its sides
+  next(patch, [right, down]) {
+    const [x, y] = this.spot(this.data.points[this.number(patch)]);
+    let [best, distance] = [patch, Infinity];
+    this.data.points.forEach((point, i) => {
+      const [dx, dy] = this.spot(point).map((at, axis) => at - [x, y][axis]);
+      const [ahead, aside] = right ? [dx * right, Math.abs(dy)] : [dy * down, Math.abs(dx)];
+      if (ahead > 0.5 && ahead >= aside && ahead + aside < distance) [best, distance] = [this.patch(i), ahead + aside];
+    });
+    return best;
+  }
+}
+
+// whether a point is inside a closed line: a ray from it crosses the line an odd number of times
+function inside([x, y], line) {
+  let odd = false;
+  line.forEach(([x1, y1], i) => {
+    const [x2, y2] = line[(i + 1) % line.length];
+    if ((y1 > y) !== (y2 > y) && x < (x2 - x1) * (y - y1) / (y2 - y1) + x1) odd = !odd;
+  });
+  return odd;
+}

@@ -1,0 +1,51 @@
+"""The tokens as points on a plane."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ...tokens import METHODS
+from ...tokens.projection import Method, perplexity
+from ..learn.common import section
+from ..scatter import scatter
+from . import cached, look
+
+WORDS = {"pca": "PCA", "tsne": "t-SNE"}
+
+
+def plane(seen: look.Look) -> None:
+    """The section."""
+    section(
+        "Tokens as points",
+        "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
+        "patches light up on the picture.",
+    )
+    method = st.segmented_control(
+        "Laid out by", METHODS, default="pca", required=True, format_func=WORDS.get, key="plane_method"
+    )
+    scatter(
+        seen.picture(),
+        seen.name,
+        seen.trace.grid,
+        seen.patch,
+        cached.plane(seen.choice, seen.layer, method),
+        cached.pca(seen.choice, False, False, False).colours(seen.layer),
+        f"Tokens of the patches {seen.where}: {how(seen, method)}. Borders have the colours of the components.",
+        on_choose=look.follow,
+        key="scatter",
+    )
+
+
+def how(seen: look.Look, method: Method) -> str:
+    """What the plane shows, in words."""
+    if method == "pca":
+        first, second, _ = cached.pca(seen.choice, False, False, False).explained[seen.layer]
+        return (
+            f"across, the first principal component ({first:.1%} of the variance), and up, the second ({second:.1%}), "
+            "each stretched to the room there is"
+        )
+    rows, columns = seen.trace.grid
+    return (
+        f"t-SNE of scikit-learn, perplexity {perplexity(rows * columns):g}, started from the components; neighbours "
+        "stay together, distances between groups mean little"
+    )
