@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import tokens
     from .config import ViTConfig
     from .convert import from_timm
     from .errors import HookError, ImageError, ModelError, VitvizError
@@ -35,9 +36,10 @@ __all__ = [
     "lens",
     "load",
     "patch_lens",
+    "tokens",
 ]
 
-# Where each name is defined. Importing PyTorch takes seconds, so that nothing is imported before it is used.
+# Where each name is defined that is not a module itself. PyTorch takes seconds to import: that waits until it is used.
 _HOMES = {
     "HookError": "errors",
     "ImageError": "errors",

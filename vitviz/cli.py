@@ -65,7 +65,7 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)]
+Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)]
 Model = Annotated[
     str, typer.Option("-m", "--model", help="A shipped model, a pretrained one of timm, or the path of a checkpoint.")
 ]
@@ -121,6 +121,58 @@ def attention(
 
     question = Attention(layer, head, query, "to" if to else "from", scale.value)
     _run("attention", question, images, model, arch, out, formats, size, fit, as_json)
+
+
+@app.command()
+def tokens(
+    images: Images,
+    model: Model = DEFAULT_MODEL,
+    out: Out = Path(),
+    layer: Annotated[str | None, typer.Option(help="From 1; the last one by default.")] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Only of the foreground, told apart by the first component.")
+    ] = False,
+    size: Size = None,
+    fit: FitOption = None,
+    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    arch: Arch = None,
+    as_json: Json = False,
+) -> None:
+    """The tokens of each image: their principal components as colours, and the numbers (with --format npz)."""
+    from .command.tokens import Tokens
+
+    _run("tokens", Tokens(layer, foreground), images, model, arch, out, formats, size, fit, as_json)
+
+
+@app.command()
+def explain(
+    images: Images,
+    model: Model = DEFAULT_MODEL,
+    out: Out = Path(),
+    method: Annotated[
+        str,
+        typer.Option(help="attention, rollout, gradient_attention, legrad, integrated_gradients or occlusion."),
+    ] = "gradient_attention",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A class, by its name or its number from 0; the likeliest by default."),
+    ] = None,
+    minus: Annotated[str | None, typer.Option(help="A class that the target is compared with.")] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="An image: explain what makes the others like it; for models without classes."),
+    ] = None,
+    size: Size = None,
+    fit: FitOption = None,
+    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    arch: Arch = None,
+    as_json: Json = False,
+) -> None:
+    """Which patches of each image mattered for what the model made of it."""
+    from .command.explain import Explain
+
+    question = Explain(method, target, minus, like, size, fit and fit.value)
+    _run("explain", question, images, model, arch, out, formats, size, fit, as_json)
 
 
 def _run(command: str, question, images, model, arch, out, formats, size, fit, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from .errors import ModelError
 from .hooks import undisturbed
 from .model import VisionTransformer
 from .predictions import probabilities
+from .tokens import stream
 from .trace import Trace, checked_index
 
 AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
@@ -97,7 +98,7 @@ def lens(trace: Trace) -> Lens:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
     with undisturbed(), torch.no_grad():
-        read = [_read(trace.model, stream[None])[0] for stream in _streams(trace)]
+        read = [_read(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(read)))
 
 
@@ -126,8 +127,8 @@ def patch_lens(trace: Trace, target: Target) -> np.ndarray:
     batch = max(1, AT_ONCE // max(1, trace.output.size))
     with undisturbed(), torch.no_grad():
         maps = [
-            np.concatenate([score(_read_alone(trace.model, some)) for some in stream[trace.prefix :].split(batch)])
-            for stream in _streams(trace)
+            np.concatenate([score(_read_alone(trace.model, some)) for some in stage[trace.prefix :].split(batch)])
+            for stage in torch.from_numpy(stream(trace))
         ]
     return np.stack(maps).reshape(len(maps), *trace.grid).astype(np.float32)
 
@@ -159,13 +160,6 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(outputs, axis=-1) * np.linalg.norm(target)
     products = outputs @ target
     return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).clip(-1, 1).astype(np.float32)
-
-
-def _streams(trace: Trace) -> list[Tensor]:
-    """The residual stream at every depth, [token, D] each."""
-    names = depths(trace)
-    found = trace.activations(*names)
-    return [torch.from_numpy(found[name].copy()) for name in names]
 
 
 def _read(model: VisionTransformer, x: Tensor) -> Tensor:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from ..export import safe_name
 from ..images import SafeImage, prepare, read_image
 from ..model import VisionTransformer
 from ..picture import sharp_picture
@@ -31,6 +35,17 @@ class Seen:
     image: SafeImage
     trace: Trace
     fit: str
+
+    @property
+    def stem(self) -> str:
+        """The image's name as the beginning of a file name."""
+        return safe_name(self.path.stem)
+
+    @property
+    def words(self) -> str:
+        """Model, image and size, for the end of a caption."""
+        width, height = base_facts(self)["input"]
+        return f"{self.trace.model.name}, {self.path.name}, {width} x {height} px ({self.fit}), counted from 1. vitviz."
 
     @property
     def picture(self) -> Image.Image:
@@ -68,3 +83,24 @@ def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None)
     fit = fit or model.preprocessing.fit
     prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
     return Seen(path, image, model.trace(prepared), fit)
+
+
+def base_facts(seen: Seen) -> dict:
+    """What every picture and array says of where it comes from; indices count from 0."""
+    rows, columns = seen.trace.grid
+    return {
+        "image": seen.path.name,
+        "model": seen.trace.model.name,
+        "input": [columns * seen.trace.config.patch, rows * seen.trace.config.patch],
+        "fit": seen.fit,
+        "grid": [rows, columns],
+        "prefix": list(seen.trace.config.prefix_names),
+        "counted_from": 0,
+    }
+
+
+def as_npz(about: dict, **arrays: np.ndarray) -> bytes:
+    """Arrays as a NumPy archive, and what they are as `metadata` (JSON text)."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, metadata=np.array(json.dumps(about)), **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,267 @@
+"""The command `vitviz`: what it writes is the library's, one bad file stops nothing, and wrong input is one line."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import vitviz
+from vitviz.cli import app
+from vitviz.zoo import assets
+
+IMAGES = assets() / "images"
+CAT, ROCKET = str(IMAGES / "cat.jpg"), str(IMAGES / "rocket.jpg")
+FOUR, EIGHT = str(IMAGES / "digits" / "digit-4.png"), str(IMAGES / "digits" / "digit-8.png")
+COMMANDS = ("attention", "tokens", "explain")
+
+
+@pytest.fixture
+def vit(tmp_path):
+    """Run the command with a folder of its own to write to."""
+
+    def run(*arguments: str):
+        found = CliRunner().invoke(app, [*arguments, *([] if "-o" in arguments else ["-o", str(tmp_path / "out")])])
+        assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+        return found
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The names of the files that were written, with what is in them."""
+    return lambda: {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir())}
+
+
+def only_line(result) -> str:
+    """What was complained of, which is one plain line."""
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("vitviz: ")
+    return line.removeprefix("vitviz: ")
+
+
+def objects(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_attention_is_the_librarys(vit, written, model):
+    asked = ["--layer", "3", "--head", "2", "--query", "4-9", "--size", "280", "--fit", "squash"]
+    result = vit("attention", ROCKET, *asked, "--format", "png", "--format", "npz", "--json")
+    assert result.exit_code == 0
+    trace = model.trace(ROCKET, size=280, fit="squash")
+    weights = trace.attention(2, 1, 1 + 3 * 20 + 8)
+    files = written()
+    assert list(files) == ["rocket-L3-H2-token69.npz", "rocket-L3-H2-token69.png"]
+    arrays = np.load(io.BytesIO(files["rocket-L3-H2-token69.npz"]))
+    assert np.array_equal(arrays["weights"], weights)
+    (said,) = objects(result)
+    assert said | json.loads(str(arrays["metadata"])) | {"image": ROCKET} == said
+    row, column = divmod(int(weights[1:].argmax()), 20)
+    assert said["strongest"] == {"patch": [row, column], "weight": pytest.approx(float(weights[1:].max()))}
+    assert [Path(file).name for file in said["files"]] == ["rocket-L3-H2-token69.png", "rocket-L3-H2-token69.npz"]
+    png = Image.open(io.BytesIO(files["rocket-L3-H2-token69.png"]))
+    assert "Layer 3, head 2, patch (4, 9): where it looks" in png.info["Description"]
+
+
+def test_attention_by_default(vit, written):
+    result = vit("attention", CAT)
+    assert (result.exit_code, list(written())) == (0, ["cat-L12-mean-token0.png"])
+    assert result.stdout.splitlines() == [str(Path(result.stdout.strip()))]
+    assert result.stderr == "", "no bar where nobody watches"
+    turned = vit("attention", CAT, "--to", "--query", "cls", "--head", "6", "--scale", "uniform", "--json")
+    assert {"direction": "to", "scale": "uniform", "head": 5, "token": 0}.items() <= objects(turned)[0].items()
+
+
+def test_tokens_are_the_librarys(vit, written, trace):
+    from vitviz.tokens import pca_of_layers
+
+    result = vit("tokens", CAT, "--layer", "7", "--format", "npz", "--format", "png", "--json")
+    assert result.exit_code == 0
+    files = written()
+    arrays = np.load(io.BytesIO(files["cat-tokens-L7.npz"]))
+    found = pca_of_layers(trace.tokens(6)[None, 1:])
+    assert arrays["tokens"] == pytest.approx(trace.tokens(6), abs=1e-5)
+    assert arrays["scores"].reshape(256, 3) == pytest.approx(found.scores[0], abs=1e-2)
+    assert arrays["colours"].shape == (16, 16, 3)
+    assert objects(result)[0]["explained"] == pytest.approx(list(found.explained[0]), abs=1e-4)
+    picture = Image.open(io.BytesIO(files["cat-tokens-L7.png"]))
+    assert "Layer 7: the patch tokens' first three principal components as red" in picture.info["Description"]
+    corner, colour = np.array(picture)[:60, :60].mean(axis=(0, 1)), arrays["colours"][0, 0]
+    assert np.abs(corner - colour).max() < 0.3 * 255
+    vit("tokens", CAT, "--foreground", "--format", "npz")
+    arrays = np.load(io.BytesIO(written()["cat-tokens-L12.npz"]))
+    assert 0 < np.isnan(arrays["scores"]).any(axis=-1).sum() < 256
+    assert not arrays["colours"][np.isnan(arrays["scores"]).any(axis=-1)].any(), "background is black"
+
+
+@pytest.mark.parametrize("method", ["attention", "rollout", "gradient_attention", "legrad", "integrated_gradients"])
+def test_explanations_are_the_librarys(vit, written, method):
+    from vitviz.attribution import ClassTarget, explain
+
+    takes_target = method not in ("attention", "rollout")
+    asked = ["--target", "8"] if takes_target else []
+    result = vit("explain", FOUR, "-m", "digits", "--method", method, *asked, "--format", "npz", "--json")
+    assert result.exit_code == 0
+    expected = explain(vitviz.load("digits"), FOUR, method=method, target=ClassTarget(8, "8") if takes_target else None)
+    stem = f"digit-4-{method}{'-8' if takes_target else ''}"
+    found = np.load(io.BytesIO(written()[f"{stem}.npz"]))["map"]
+    assert found == pytest.approx(expected.map, abs=1e-5)
+    (said,) = objects(result)
+    assert (said["method"], said["target"]) == (method, expected.target or None)
+    assert said["value"] == (pytest.approx(expected.value, abs=1e-4) if takes_target else None)
+    row, column = said["strongest"]["patch"]
+    assert abs(found[row, column]) == np.abs(found).max()
+
+
+def test_what_is_explained(vit, written):
+    assert "“4”" in report(vit, written, "explain", FOUR, "-m", "digits")
+    assert "“4 minus 9”" in report(vit, written, "explain", FOUR, "-m", "digits", "--target", "4", "--minus", "9")
+    assert "“likeness to rocket.jpg”" in report(vit, written, "explain", CAT, "--like", ROCKET)
+    assert "this image&#x27;s own feature" in report(vit, written, "explain", CAT)
+
+
+def report(vit, written, command, *arguments) -> str:
+    result = vit(command, *arguments, "--format", "html")
+    assert result.exit_code == 0, result.stderr
+    return written()[f"vitviz-{command}.html"].decode()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_report_holds_all_its_pictures_and_asks_nobody(command, vit, written, tmp_path):
+    hostile = tmp_path / "<b>a&b.png"
+    hostile.write_bytes(Path(FOUR).read_bytes())
+    said = report(vit, written, command, FOUR, str(hostile), "-m", "digits")
+    assert list(written()) == [f"vitviz-{command}.html"]
+    assert said.count("<section>") == said.count('src="data:image/png;base64,') == 2
+    assert set(re.findall(r'(?:src|href|url)\s*[=(]\s*"?([a-z]+):', said)) == {"data"}
+    assert "http" not in re.sub(r'http-equiv|"data:[^"]*"', "", said)
+    assert "&lt;b&gt;a&amp;b.png" in said
+    assert "<b>" not in said
+    assert said.endswith("</body></html>\n")
+
+
+def test_a_report_alone_may_have_its_own_name(vit, tmp_path):
+    place = tmp_path / "new" / "mine.html"
+    result = vit("attention", FOUR, "-m", "digits", "--format", "html", "-o", str(place))
+    assert result.stdout == f"{place}\n"
+    assert list(place.parent.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_one_bad_file_is_reported_and_the_rest_finish(command, vit, written, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(Path(FOUR).read_bytes()[:200])
+    files = [FOUR, str(bad), str(tmp_path / "none.png"), str(tmp_path), EIGHT]
+    result = vit(command, *files, "-m", "digits", "--format", "png", "--format", "html", "--json")
+    assert result.exit_code == 1
+    assert [one["ok"] for one in objects(result)] == [True, False, False, False, True]
+    assert [one["image"] for one in objects(result)] == files
+    complaints = result.stderr.splitlines()
+    assert [line.split(": ")[1] for line in complaints] == files[1:4]
+    for one, line in zip(objects(result)[1:4], complaints, strict=True):
+        assert line.endswith(one["error"])
+    names = list(written())
+    assert len(names) == 3
+    assert names[0].startswith("digit-4-")
+    assert names[1].startswith("digit-8-")
+    said = written()[names[2]].decode()
+    assert said.count('<section class="problem">') == 3
+    assert said.count("<img") == 2
+
+
+def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
+    other = tmp_path / "digit-4.png"
+    other.write_bytes(Path(EIGHT).read_bytes())
+    assert vit("attention", FOUR, str(other), "-m", "digits").exit_code == 0
+    first, second = written().items()
+    assert (first[0], second[0]) == ("digit-4-L6-mean-token0-2.png", "digit-4-L6-mean-token0.png")
+    assert first[1] != second[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["attention", CAT, "-m", "digitz"], "There is no model 'digitz'; the nearest names are digits"),
+        (["attention", CAT, "-m", "no/such/file.pth"], "no/such/file.pth"),
+        (["attention", CAT, "--layer", "13"], "There is no layer '13'; it can be 1 to 12."),
+        (["attention", CAT, "--layer", "pool"], "There is no layer 'pool'"),
+        (["attention", CAT, "--head", "0"], "There is no head '0'; it can be 1 to 6 or mean."),
+        (["attention", CAT, "--query", "17-1"], f"{CAT}: There is no token '17-1'; it can be cls or 1-1 to 16-16."),
+        (["attention", CAT, "--size", "225"], "A size of 225 does not hold whole patches of 14 pixels"),
+        (["attention", CAT, "--fit", "stretch"], "stretch"),
+        (["attention", CAT, "--format", "gif"], "gif"),
+        (["attention"], "Missing argument 'IMAGE"),
+        (["attention", "none.png"], "none.png: There is no file 'none.png'"),
+        (["attention", CAT, "-o", f"{CAT}/out"], "Not a directory"),
+        (["tokens", CAT, "--layer", "last"], "There is no layer 'last'"),
+        (["explain", CAT, "--method", "magic"], "There is no method 'magic'; choose one of attention, rollout"),
+        (["explain", CAT, "--target", "4"], "'dinov2-small' has no classes"),
+        (["explain", FOUR, "-m", "digits", "--target", "ten"], "There is no class 'ten'; give a name or a number"),
+        (["explain", FOUR, "-m", "digits", "--target", "4", "--like", CAT], "either --target or --like"),
+        (["explain", FOUR, "-m", "digits", "--minus", "4"], "--minus needs a --target"),
+        (["explain", FOUR, "-m", "digits", "--method", "rollout", "--target", "4"], "it takes no target"),
+        (["explain", CAT, "--like", "none.png"], "There is no file 'none.png'"),
+        (["paint", CAT], "No such command 'paint'"),
+        (["attention", CAT, "--colour"], "No such option"),
+    ],
+)
+def test_wrong_input_is_one_plain_line(arguments, said, vit):
+    assert said in only_line(vit(*arguments))
+
+
+def test_help_names_the_commands():
+    for arguments in ([], ["--help"]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0
+        assert all(command in result.stdout for command in COMMANDS)
+
+
+def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
+    from vitviz.command.talk import Talk
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    seen = []
+
+    def answer(path):
+        talk.problem(path, "is damaged.")
+        seen.append(capsys.readouterr())
+        return False
+
+    with Talk(False, 2) as talk:
+        assert list(talk.follow([Path("a.png"), Path("b.png")], answer)) == [False, False]
+    assert not any("damaged" in said for one in seen for said in one)
+    assert any("vitviz" in one.err for one in seen), "the bar"
+    assert capsys.readouterr().err.endswith("vitviz: a.png: is damaged.\nvitviz: b.png: is damaged.\n")
+
+
+WITHOUT_NETWORK = """
+import runpy, socket, sys
+def refused(*_): raise AssertionError("a network was asked for")
+socket.socket.connect = socket.getaddrinfo = refused
+sys.argv = ["vitviz", *sys.argv[1:]]
+runpy.run_module("vitviz", run_name="__main__")
+"""
+
+
+def test_as_a_program_without_a_network(tmp_path):
+    arguments = ["attention", CAT, ROCKET, "-m", "dinov2-small", "-o", str(tmp_path), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NETWORK, *arguments],
+        cwd=Path(vitviz.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["image"] for line in done.stdout.splitlines()] == [CAT, ROCKET]
+    assert len(list(tmp_path.iterdir())) == 2

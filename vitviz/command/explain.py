@@ -1,0 +1,117 @@
+"""`vitviz explain`: which patches mattered for what the model made of an image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import export
+from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
+from ..colour import colour_map, overlay, tone
+from ..errors import ModelError, VitvizError
+from ..model import VisionTransformer
+from ..predictions import class_name
+from .asked import class_of
+from .found import Found, Seen, as_npz, base_facts, see
+
+EXPLAIN_NO_TARGET = {"attention", "rollout"}  # methods that do not ask what the model said
+
+
+@dataclass(eq=False)
+class Explain:
+    """What is asked of every image; as typed.
+
+    Attributes:
+        method: one of `vitviz.attribution.METHODS`.
+        target: a class, by its name or its number from 0; None for the likeliest, or the image's own feature.
+        minus: a class that it is compared with; None for none.
+        like: an image whose feature is the target instead.
+        size: of the model's input, for that image.
+        fit: of that image.
+    """
+
+    method: str
+    target: str | None
+    minus: str | None
+    like: Path | None
+    size: int | None
+    fit: str | None
+    _aim: Target | None = field(default=None, init=False)
+
+    def check(self, model: VisionTransformer) -> None:
+        """Refuse in a sentence what this model cannot be asked, whatever the image; get the target ready."""
+        if self.method not in METHODS:
+            raise VitvizError(f"There is no method {self.method!r}; choose one of {', '.join(METHODS)}.")
+        asked = [self.target, self.like]
+        if self.method in EXPLAIN_NO_TARGET and asked != [None, None]:
+            raise VitvizError(f"{self.method} shows what the model mixes, whatever it says: it takes no target.")
+        if None not in asked:
+            raise VitvizError("Give either --target or --like, not both.")
+        if self.minus is not None and self.target is None:
+            raise VitvizError("--minus needs a --target that it is taken from.")
+        if self.like is not None:
+            seen = see(model, self.like, self.size, self.fit)
+            self._aim = SimilarityTarget.of([seen.trace], f"likeness to {self.like.name}")
+        elif self.target is not None:
+            self._aim = _of_classes(model, self.target, self.minus)
+
+    def of(self, seen: Seen) -> Found:
+        """The explanation of one image.
+
+        Raises:
+            VitvizError: if there is none.
+        """
+        found = explain(seen.trace.model, seen.trace, method=self.method, target=self._aim)
+        row, column = divmod(int(np.abs(found.map).argmax()), seen.trace.grid[1])
+        about = base_facts(seen) | {
+            "method": found.method,
+            "target": found.target or None,
+            "value": None if math.isnan(found.value) else found.value,
+            "signed": found.signed,
+            "parameters": {name: _plain(value) for name, value in found.parameters.items()},
+        }
+        strongest = {"patch": [row, column], "value": float(found.map[row, column])}
+        stem = "-".join(filter(None, [seen.stem, found.method, found.target and export.safe_name(found.target)]))
+        return Found(
+            stem=stem,
+            facts=about | {"strongest": strongest, "seconds": found.seconds},
+            caption=_words(found, row, column),
+            png=lambda: _picture(seen, found, about, f"{_words(found, row, column)} {seen.words}"),
+            npz=lambda: as_npz(about, map=found.map),
+        )
+
+
+def _of_classes(model: VisionTransformer, target: str, minus: str | None) -> Target:
+    if not model.tells_classes:
+        raise ModelError(f"{model.name!r} has no classes; give an image to be like with --like.")
+    first, *others = (
+        class_of(text, model.labels, model.config.classes) for text in (target, minus) if text is not None
+    )
+    names = [class_name(model, index) for index in (first, *others)]
+    return DifferenceTarget(first, others[0], tuple(names)) if others else ClassTarget(first, names[0])
+
+
+def _words(found: Attribution, row: int, column: int) -> str:
+    """Such as `"Legrad for “4” (7.31). Strongest patch: (3, 5), 0.0123. Colour: 0 to 0.0123."`."""
+    largest = f"{float(np.abs(found.map).max()):.3g}"
+    value = "" if math.isnan(found.value) else f" ({found.value:.3g})"
+    aim = f" for “{found.target}”{value}" if found.target else ""
+    low = f"-{largest} (blue)" if found.signed else "0"
+    return (
+        f"{found.method.replace('_', ' ').capitalize()}{aim}. Strongest patch: ({row + 1}, {column + 1}), "
+        f"{float(found.map[row, column]):.3g}. Colour: {low} to {largest}."
+    )
+
+
+def _picture(seen: Seen, found: Attribution, about: dict, caption: str) -> bytes:
+    tones = tone(found.map, "share", 1, signed=found.signed)
+    image = overlay(seen.picture, tones, "share", signed=found.signed)
+    return export.captioned_png(image, caption, about, colour_map("share", found.signed))
+
+
+def _plain(value: object) -> object:
+    """A parameter as JSON can hold it."""
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,62 @@
+"""`vitviz tokens`: the token space of a layer as colours, and the tokens themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from .. import export, tokens
+from ..colour import percent
+from ..errors import VitvizError
+from ..model import VisionTransformer
+from .asked import layer_of
+from .found import Found, Seen, as_npz, base_facts
+
+OPACITY = 0.75  # of the colours over the picture
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What is asked of every image; as typed.
+
+    Attributes:
+        layer: from 1; None for the last one.
+        foreground: whether the components are those of the foreground alone.
+    """
+
+    layer: str | None
+    foreground: bool
+
+    def check(self, model: VisionTransformer) -> None:
+        """Refuse in a sentence what this model does not have, whatever the image."""
+        if layer_of(self.layer, model.config) == model.config.depth:
+            raise VitvizError(f"The pooling hands on no tokens; choose a layer from 1 to {model.config.depth}.")
+
+    def of(self, seen: Seen) -> Found:
+        """The tokens that leave the layer."""
+        trace = seen.trace
+        layer = layer_of(self.layer, trace.config)
+        stream = trace.tokens(layer)
+        found = tokens.pca_of_layers(stream[None, trace.prefix :], grid=trace.grid if self.foreground else None)
+        shares = [float(share) for share in found.explained[0]]
+        about = base_facts(seen) | {"layer": layer, "foreground_only": self.foreground, "explained": shares}
+        split = " of the foreground" if self.foreground else ""
+        words = (
+            f"Layer {layer + 1}: the patch tokens' first three principal components{split} as red, green and blue, "
+            f"with {', '.join(map(percent, shares))} of the variance."
+        )
+        colours = found.colours(0).reshape(*trace.grid, 3)
+        return Found(
+            stem=f"{seen.stem}-tokens-L{layer + 1}",
+            facts=about,
+            caption=words,
+            png=lambda: export.captioned_png(_laid_over(seen.picture, colours), f"{words} {seen.words}", about),
+            npz=lambda: as_npz(about, tokens=stream, scores=found.scores[0].reshape(*trace.grid, -1), colours=colours),
+        )
+
+
+def _laid_over(picture: Image.Image, colours: np.ndarray) -> Image.Image:
+    flat = Image.fromarray(colours).resize(picture.size, Image.Resampling.NEAREST)
+    return Image.blend(picture, flat, OPACITY)
