@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explanations, library
+from . import browser, explanations, library, sweeping
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "pin": browser.pin,
     "draw": browser.draw,
     "explain": explanations.explain,
+    "sweep": sweeping.sweep,
     "start": library.cold_start,
 }
 

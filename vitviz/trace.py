@@ -230,6 +230,16 @@ class Trace:
         """The same trace, which has these activations (of `activations`) at hand and does not compute them again."""
         return replace(self, _recorded={**self._recorded, **activations})
 
+    def again(self, *, edits: Sequence[Edit] = (), record: tuple[str, ...] = ()) -> Trace:
+        """The same image once more through the same model, under these edits instead of this trace's own.
+
+        Raises:
+            HookError: if `record` names a hook point that does not exist.
+            EditError: if an edit is of something that the model has not.
+        """
+        image = self._input if self.image is None else self.image
+        return trace(self.model, image, record=record, edits=edits)
+
     def pixels(self) -> np.ndarray:
         """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""
         return _frozen(self._pixels())

@@ -30,6 +30,7 @@ def patch_picker(
     on_key: Callable[[int, int], None] | None = None,
     overlay: Overlay | None = None,
     exploded: bool = False,
+    switching: bool = False,
     key: str,
 ) -> None:
     """Draw the picture that the model sees with its patches. Pointing looks closer; a click chooses.
@@ -47,6 +48,8 @@ def patch_picker(
         on_key: like `on_choose`, for the key; needed for `choosing="key"`.
         overlay: a map to lay over the picture.
         exploded: whether the patches are pulled apart. The visitor's own switch for it holds until this changes.
+        switching: whether every click is told and frames nothing, the second on a patch like the first; the page shows
+            in the picture what clicks have done.
         key: identity of this picker in the session.
 
     Raises:
@@ -54,7 +57,7 @@ def patch_picker(
     """
     if choosing == "key" and on_key is None:
         raise ValueError("A picker that chooses keys needs on_key.")
-    data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded)
+    data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded, switching)
     listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
     _component(data=data, key=key, on_chosen_change=teller(key, grid, listeners))
 

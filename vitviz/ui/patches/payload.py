@@ -98,6 +98,7 @@ def payload(
     choosing: Role = "query",
     overlay: Overlay | None = None,
     exploded: bool = False,
+    switching: bool = False,
 ) -> dict:
     """Everything that the picker shows; see `patch_picker` for the arguments. Equal arguments give equal payloads.
 
@@ -117,6 +118,7 @@ def payload(
         "choosing": choosing,
         "overlay": overlay and overlay.payload(),
         "exploded": bool(exploded),
+        "switching": bool(switching),
     }
 
 

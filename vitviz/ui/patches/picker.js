@@ -188,9 +188,9 @@ class Picker {
     const names = { query: inPairs ? "query" : "chosen", key: "key" };
     ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) => Object.assign(
       document.createElement("span"), { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
-    const what = inPairs ? `the ${data.choosing}` : "a patch";
-    say(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to choose ${what}.`
-      : `Point to look closer, click to choose ${what}; or arrow keys, then Enter.`);
+    const what = data.switching ? "switch a patch" : inPairs ? `choose the ${data.choosing}` : "choose a patch";
+    say(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to ${what}.`
+      : `Point to look closer, click to ${what}; or arrow keys, then Enter.`);
     ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
   }
 
@@ -244,6 +244,7 @@ class Picker {
   choose(patch) {
     const role = this.data.choosing;
     this.schedule();
+    if (this.data.switching) return this.tell({ role, row: patch[0], column: patch[1] });
     if (same(patch, this.marks[role])) return;
     this.marks[role] = patch;
     this.told[role] = { patch, at: performance.now() };

@@ -1,0 +1,62 @@
+"""Intervene: switch parts of the model off, and see what changes."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from vitviz.interventions import Copied, Edit
+from vitviz.trace import Trace
+from vitviz.ui import link, shell, state
+from vitviz.ui.intervene import cached, chosen, controls, maps, output, picture, sweeps
+from vitviz.ui.intervene.pair import STYLE, Pair
+from vitviz.ui.learn import drawing
+from vitviz.ui.words import plain_errors
+
+
+@st.fragment
+@plain_errors()
+def intervene(choice: state.Choice) -> None:
+    """The board, what has been done, and what follows from it; a click runs only this again."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        trace = state.trace(choice)
+    view, edits = shell.current_view(trace), chosen.current(choice, trace)
+    shell.write_address(link.view_parameters(view, trace) | chosen.parameters(trace))
+    second = replace(choice, picked=chosen.second())
+    left, right = st.columns([0.36, 0.64], gap="large")
+    with left:
+        picture.the_picture(choice, trace, edits, view)
+    with right:
+        controls.the_board(trace, edits, view)
+        controls.the_list(trace, edits)
+        applied = what_can_be_done(trace, edits, second)
+    pair = before_and_after(choice, applied, second)
+    output.output(pair)
+    maps.attention(pair, state.picture(choice, maps.SIDE))
+    maps.tokens(pair)
+    sweeps.sweeps(choice, trace)
+
+
+def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
+    """The edits, without copies from an image that has other patches."""
+    if st.session_state.get("tool") != "copy" and not chosen.copies(edits):
+        return edits
+    controls.second_image(trace, second)
+    if controls.same_grid(trace, second):
+        return edits
+    return tuple(edit for edit in edits if not isinstance(edit, Copied))
+
+
+def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice) -> Pair:
+    """The two passes."""
+    view = st.session_state.view
+    layer = min(view.layer, state.trace(choice).layers - 1)
+    with st.empty():
+        after = cached.after(choice, edits, second, layer)
+        return Pair(cached.before(choice, layer), after, edits, view)
+
+
+shell.enter("pages/intervene.py")
+st.html(drawing.STYLE + STYLE)
+st.title("Intervene", anchor=False)
+st.markdown("Switch heads, layers or patches off, and see what the model says without them. All counts from 1.")
+intervene(state.choice())

@@ -1,0 +1,141 @@
+// The board of layers and heads: buttons that say what has been done to each part. Python decides what a click does.
+// Streamlit calls the default export again after each rerun; one Board lives as long as its place in the page.
+
+const boards = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (!boards.has(parentElement)) boards.set(parentElement, new Board(parentElement.querySelector("[data-testid=board]")));
+  const board = boards.get(parentElement);
+  board.tell = (clicks) => setTriggerValue("clicks", clicks);
+  board.receive(data);
+  return () => {
+    board.listening.abort();
+    boards.delete(parentElement);
+  };
+}
+
+class Board {
+  constructor(root) {
+    this.root = root;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    this.waiting = []; // clicks that Python has not answered; told again with each further one, so that none is lost
+    this.number = 0;
+    this.at = [0, 1]; // row and place of the button that Tab reaches
+    this.listening = new AbortController();
+    const on = (event, act) => this.ref.cells.addEventListener(event, act, { signal: this.listening.signal });
+    on("click", (event) => this.click(event.target.closest("button")));
+    on("keydown", (event) => this.key(event));
+    on("focusin", (event) => this.reach(event.target));
+    on("pointerover", (event) => this.say(event.target.closest("button")));
+  }
+
+  // ------------------------------------------------------------------ data from Python
+
+  receive(data) {
+    const before = this.data;
+    this.data = data;
+    if (before?.layers !== data.layers || before?.heads !== data.heads) this.build();
+    this.number = Math.max(this.number, data.heard);
+    this.waiting = this.waiting.filter((click) => click.number > data.heard);
+    this.mark();
+  }
+
+  build() {
+    const { data: { layers, heads }, ref } = this;
+    ref.cells.style.setProperty("--heads", heads);
+    const columns = [...Array(heads).keys(), "attention", "mlp"];
+    const title = { all: "head", attention: "attention", mlp: "MLP" };
+    const row = (cells) => {
+      const line = Object.assign(document.createElement("div"), { className: "row" });
+      line.setAttribute("role", "row");
+      line.append(...cells);
+      return line;
+    };
+    const head = row(["all", ...columns].map((column) => {
+      const cell = Object.assign(document.createElement("span"), { textContent: title[column] ?? column + 1 });
+      cell.setAttribute("role", "columnheader");
+      return cell;
+    }));
+    this.buttons = Array.from({ length: layers }, (_, layer) => ["all", ...columns].map((column) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", tabIndex: -1 });
+      Object.assign(button.dataset, { layer, column });
+      return button;
+    }));
+    ref.cells.replaceChildren(head, ...this.buttons.map((line) => row(line.map((button) => {
+      const cell = document.createElement("div");
+      cell.setAttribute("role", "gridcell");
+      cell.style.display = "contents";
+      cell.append(button);
+      return cell;
+    }))));
+    this.waiting = [];
+    this.at = [0, 1];
+  }
+
+  mark() {
+    const { data } = this;
+    const key = (layer, column) => `${layer}/${column}`;
+    const cells = new Map(data.cells.map((cell) => [key(cell.layer, cell.column), cell]));
+    const waiting = new Set(this.waiting.map((click) => key(click.layer, click.column)));
+    for (const button of this.buttons.flat()) {
+      const { layer, column } = button.dataset;
+      const cell = cells.get(key(layer, column));
+      const looked = data.looked_at && key(...data.looked_at) === key(layer, column);
+      const kind = column === "all" ? "name" : isNaN(column) ? "part" : "head";
+      button.className = [kind, cell?.kind, looked && "looked", waiting.has(key(layer, column)) && "waiting"]
+        .filter(Boolean).join(" ");
+      button.textContent = column === "all" ? `L${Number(layer) + 1}` : cell?.sign ?? "·";
+      button.dataset.state = cell?.kind ?? "on";
+      const part = { all: "all heads", attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
+      const state = column === "all" ? "" : `: ${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
+      button.setAttribute("aria-label", `Layer ${Number(layer) + 1}, ${part}${state}`);
+      if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
+    }
+    this.reach(this.button);
+    if (this.root.contains(document.activeElement) || this.spoken) this.say(this.spoken);
+  }
+
+  // ------------------------------------------------------------------ what the visitor does
+
+  get button() {
+    return this.buttons[this.at[0]][this.at[1]];
+  }
+
+  // the one button that Tab reaches
+  reach(button) {
+    if (button?.tagName !== "BUTTON") return;
+    for (const other of this.buttons.flat()) other.tabIndex = other === button ? 0 : -1;
+    const row = this.buttons.findIndex((line) => line.includes(button));
+    this.at = [row, this.buttons[row].indexOf(button)];
+    if (button.matches(":focus")) this.say(button);
+  }
+
+  say(button) {
+    if (!button) return;
+    this.spoken = button;
+    const words = button.getAttribute("aria-label");
+    if (this.ref.status.textContent !== words) this.ref.status.textContent = words;
+  }
+
+  click(button) {
+    if (!button) return;
+    const { layer, column } = button.dataset;
+    this.number += 1;
+    this.waiting.push({ number: this.number, layer: Number(layer), column: isNaN(column) ? column : Number(column) });
+    this.say(button);
+    this.mark();
+    this.tell(this.waiting.slice(-100));
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const end = { Home: 0, End: this.data.heads + 2 }[event.key];
+    if (step) this.at = this.at.map((at, i) => Math.min(Math.max(at + step[i], 0), (i ? this.data.heads + 3 : this.data.layers) - 1));
+    else if (end !== undefined) this.at = [this.at[0], end];
+    else return;
+    this.button.focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+}

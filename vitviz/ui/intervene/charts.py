@@ -1,0 +1,43 @@
+"""Charts of the page "Intervene": arrays in, plotly figure out."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ...colour import plotly_scale
+
+
+def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
+    """Effects of heads [layer, head] or of the halves of blocks [layer, 2] as a heat map.
+
+    Args:
+        found: the effects.
+        what: `"heads"` or `"layers"`.
+        signed: whether they may be negative; then 0 is the middle of the colours.
+    """
+    layers, columns = found.shape
+    names = ["attention", "MLP"] if what == "layers" else [str(head + 1) for head in range(columns)]
+    part = "%{x}" if what == "layers" else "head %{x}"
+    largest = float(np.abs(found).max()) or 1.0
+    heat = go.Heatmap(
+        z=found,
+        x=names,
+        y=[str(layer + 1) for layer in range(layers)],
+        zmin=-largest if signed else 0,
+        zmax=largest,
+        colorscale=plotly_scale("share", signed=signed),
+        colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".2g"},
+        hovertemplate=f"layer %{{y}}, {part}<br>%{{z:.4g}}<extra></extra>",
+        xgap=1,
+        ygap=1,
+    )
+    return go.Figure(
+        [heat],
+        {
+            "height": 90 + 24 * layers,
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+            "xaxis": {"title": "" if what == "layers" else "head", "type": "category", "showgrid": False},
+            "yaxis": {"title": "layer", "type": "category", "autorange": "reversed", "showgrid": False},
+        },
+    )

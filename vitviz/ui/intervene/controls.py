@@ -1,0 +1,126 @@
+"""The board, the list of what has been done, and the image to copy from."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ...interventions import Copied, Edit, HeadOff, LayerOff, Temperature
+from ...interventions.notation import in_words, to_text
+from ...trace import Trace
+from ...view import View
+from .. import state
+from ..board import Cell, Place, board
+from ..gallery import gallery
+from ..words import literally
+from . import chosen
+
+LISTED = 24  # edits that can be undone with a button each; more buttons would make the page slow
+TOOL_WORDS = {
+    "zero": "A click sets what the part returns to zero.",
+    "mean": "A click replaces what the part returns by its mean over all tokens.",
+    "temperature": "A click divides a head's scores by this number before the softmax: below 1 it looks more sharply, "
+    "above 1 more evenly.",
+    "copy": "A click gives the part what it found in the second image, token by token.",
+}
+
+
+def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
+    """The tool, and the board on which it is used."""
+    tool = st.segmented_control(
+        "A click on the board",
+        list(chosen.TOOLS),
+        default="zero",
+        format_func=chosen.TOOLS.get,
+        key="tool",
+        required=True,
+    )
+    if tool == "temperature":
+        st.select_slider(
+            "Temperature",
+            chosen.TEMPERATURES,
+            value=chosen.FIRST_TEMPERATURE,
+            format_func="{:g}".format,
+            key="temperature",
+            on_change=chosen.retune,
+            args=(trace,),
+            help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
+        )
+    st.caption(TOOL_WORDS[tool])
+    looked_at = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
+    board(
+        trace.layers,
+        trace.heads,
+        _cells(edits),
+        looked_at=looked_at,
+        on_click=lambda layer, column: chosen.switch(trace, layer, column),
+        key="board",
+    )
+    st.caption("· on   **0** off, zero   **x̄** off, mean   **T 0.5** temperature   **copy** from the second image")
+
+
+def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
+    cells: dict[Place, Cell] = {}
+    for edit in edits:
+        match edit:
+            case HeadOff(layer, head, how) | LayerOff(layer, head, how):
+                words = "off, zero" if how == "zero" else "off, the mean over the tokens"
+                cells[layer, head] = Cell(how, "0" if how == "zero" else "x̄", words)
+            case Copied(layer, head, part):
+                place = layer, part if head is None else head
+                cells[place] = Cell("copy", "copy", "copied from the second image")
+            case Temperature(layer, head, value):
+                drawn = Cell("temperature", f"T {value:g}"[:6], f"temperature {value:g}")
+                cells.setdefault((layer, head), drawn)  # a link may switch the same head off, which counts for more
+    return cells
+
+
+def the_list(trace: Trace, edits: tuple[Edit, ...]) -> None:
+    """What has been done, in words; each can be undone."""
+    if st.session_state.get("edit_problem"):
+        st.warning(literally(st.session_state.pop("edit_problem")))
+    st.markdown(f"**What is changed** ({len(edits)})" if edits else "**Nothing is changed yet.**")
+    if not edits:
+        return
+    with st.container(key="edits", horizontal=True, gap="small"):
+        for edit in edits[: -LISTED - 1 : -1]:
+            st.button(
+                in_words(edit, trace.config, trace.grid),
+                icon=":material/undo:",
+                key=f"undo_{to_text([edit], trace.config)}",
+                help="Undo this",
+                on_click=chosen.undo,
+                args=(edit,),
+            )
+        if len(edits) > 1:
+            st.button("Undo all", icon=":material/delete_sweep:", key="undo_all", on_click=chosen.undo_all)
+    if len(edits) > LISTED:
+        st.caption(f"… and {len(edits) - LISTED} earlier ones, which appear here when later ones are undone.")
+
+
+def second_image(trace: Trace, second: state.Choice) -> None:
+    """Choosing the image to copy from."""
+    picked, offered = second.picked, state.samples_for(second.model)
+    st.markdown(f"**Second image**, to copy from: {literally(picked.name)}")
+    gallery(
+        "Second image",
+        offered,
+        chosen=picked.name if picked.sample else None,
+        on_choose=chosen.pick_second,
+        columns=6,
+        titles=False,
+        key="second_gallery",
+    )
+    st.file_uploader("Or your own", key="second_upload", on_change=chosen.take_second)
+    if not picked.sample:
+        st.caption("Your photo is kept in the server's memory only; a copied link opens without it.")
+
+
+def same_grid(trace: Trace, second: state.Choice) -> bool:
+    """Whether the second image has as many patches, so that its tokens can stand in for this one's; else say it."""
+    rows, columns = state.prepared(second).geometry.grid
+    if (rows, columns) != trace.grid:
+        st.warning(
+            f"The second image has {rows} × {columns} patches and this one {trace.grid[0]} × {trace.grid[1]}, so "
+            "nothing can be copied. Choose another fit than “Native”, or another image."
+        )
+    return (rows, columns) == trace.grid

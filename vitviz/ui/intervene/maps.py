@@ -1,0 +1,122 @@
+"""Where a head looks and how the tokens lie, before and after, each pair on one scale."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from ...colour import overlay, paint, percent, tone
+from ...interventions import HeadOff, principal
+from ...trace import Trace
+from ...view import View, has_pool, strongest_patch, token_words
+from .. import shell
+from ..explorer.payload import as_jpeg
+from ..inline import data_url
+from ..strips import number
+from .pair import Pair
+from .picture import with_patches_off
+
+SIDE = 420  # pixels of the longer side of a map, which comes with every rerun
+
+
+def choose(trace: Trace, view: View) -> None:
+    """The boxes that say which layer, head and token are shown."""
+    layers = [*range(trace.layers), *([trace.layers] if has_pool(trace) else [])]
+    heads = [None, *range(view.heads(trace))]
+    tokens = [*range(trace.prefix), *([] if view.query is None or view.query < trace.prefix else [view.query])]
+    tokens = tokens or [view.token(trace)]
+    pool = view.is_pool(trace)
+    with st.container(horizontal=True):
+        _box(
+            "Layer",
+            "layer",
+            layers,
+            view.layer,
+            lambda at: "pooling" if at == trace.layers else f"{at + 1} of {trace.layers}",
+        )
+        _box("Head", "head", heads, view.head, lambda at: "mean" if at is None else f"{at + 1} of {len(heads) - 1}")
+        if not pool and len(tokens) > 1:
+            _box("Looks from", "query", tokens, view.token(trace), lambda token: token_words(trace, token))
+
+
+def _box(label: str, name: str, options: Sequence, value: int | None, words: Callable[..., str]) -> None:
+    key = f"intervene_{name}"
+    st.session_state[key] = value
+
+    def take() -> None:
+        shell.remember_view(replace(st.session_state.view, **{name: st.session_state[key]}))
+
+    st.selectbox(label, options, format_func=words, key=key, on_change=take, width=200)
+
+
+def attention(pair: Pair, picture: bytes) -> None:
+    """Where the chosen head looks, before and after, on one scale."""
+    view, before = pair.view, pair.before
+    st.subheader("Where a head looks", anchor=False)
+    choose(before, view)
+    signed = before.config.differential and not view.is_pool(before)
+    rows = [view.weights(trace) for trace in (before, pair.after)]
+    largest = max(float(np.abs(row[before.prefix :]).max()) for row in rows)
+    figures = []
+    for name, trace, row in zip(("before", "after"), (before, pair.after), rows, strict=True):
+        top = strongest_patch(trace, row)
+        away = f", {percent(float(row[: trace.prefix].sum()))} to the tokens before the patches" if trace.prefix else ""
+        tones = tone(row[trace.prefix :], "share", len(row), largest, signed).reshape(trace.grid)
+        shown = with_patches_off(picture, trace, trace.edits)
+        image = overlay(Image.open(io.BytesIO(shown)).convert("RGB"), tones, "share", signed=signed)
+        figures.append(
+            f'<figure data-map="{name}" data-top="{top}" data-weight="{float(row[top]):.9f}">'
+            f'<img alt="Attention {name}, {html.escape(view.words(trace))}" src="{data_url(as_jpeg(image))}">'
+            f"<b>{name.capitalize()}</b>: strongest on {token_words(trace, top)}, {percent(float(row[top]))}{away}"
+            "</figure>"
+        )
+    low = f"−{percent(largest)}" if signed else "0"
+    st.html(f'<div class="vv-pair">{"".join(figures)}</div>{_scale(low, percent(largest), signed)}')
+    moved = 0.5 * float(np.abs(rows[0] - rows[1]).sum())
+    thrown = (
+        " What this head finds is thrown away; its weights are computed all the same."
+        if any(isinstance(edit, HeadOff) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
+        else ""
+    )
+    st.caption(
+        f"{view.words(before)}: where it looks; weights, both maps on the same scale. {percent(moved)} of the weight "
+        f"has moved (half the sum of the differences).{thrown}"
+    )
+
+
+def tokens(pair: Pair) -> None:
+    """The patches' tokens as colours, in components that were fitted before."""
+    st.subheader("How the tokens lie", anchor=False)
+    prefix, grid, layer = pair.before.prefix, pair.before.grid, pair.layer
+    one, other = (trace.tokens(layer)[prefix:] for trace in (pair.before, pair.after))
+    found = principal.fit(one)
+    sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    alike = (one * other).sum(axis=1) / np.where(sizes > 0, sizes, 1)
+    figures = []
+    for name, rows in (("before", one), ("after", other)):
+        image = Image.fromarray(found.colours(rows).reshape(*grid, 3))
+        figures.append(
+            f'<figure><img class="pixels" style="aspect-ratio:{grid[1]}/{grid[0]}" alt="Tokens of the patches after '
+            f'layer {layer + 1}, {name}, as colours" src="{data_url(image)}">'
+            f"<b>{name.capitalize()}</b></figure>"
+        )
+    st.html(f'<div class="vv-pair" style="max-width:44rem">{"".join(figures)}</div>')
+    shares = ", ".join(percent(float(share)) for share in found.shares)
+    lowest = int(alike.argmin())
+    st.caption(
+        f"Patch tokens after layer {layer + 1}: red, green and blue are their first three principal components, fitted "
+        f"before and used for both ({shares} of the variance; the colours end at the 1st and 99th percentile). Mean "
+        f"cosine of a patch's token with itself before: {number(float(alike.mean()))}; least alike is "
+        f"{token_words(pair.before, prefix + lowest)}, {number(float(alike[lowest]))}."
+    )
+
+
+def _scale(low: str, high: str, signed: bool) -> str:
+    bar = Image.fromarray(paint(np.linspace(0, 1, 256), "share", signed)[None])
+    return f'<div class="vv-scale"><span>{low}</span><img alt="" src="{data_url(bar)}"><span>{high}</span></div>'

@@ -1,0 +1,41 @@
+"""One image before and after, and what shows both beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...interventions import Edit
+from ...trace import Trace
+from ...view import View
+
+STYLE = """<style>
+.vv-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.8rem 1.2rem; max-width: 62rem; }
+.vv-pair figure { margin: 0; font-size: 0.85rem; line-height: 1.4; }
+.vv-pair img { display: block; width: 100%; border-radius: 4px; }
+.vv-pair .pixels { image-rendering: pixelated; }
+.vv-pair b { font-variant-numeric: tabular-nums; }
+.vv-scale { display: flex; align-items: center; gap: 0.5rem; font-size: 0.8rem; opacity: 0.85; margin-top: 0.4rem; }
+.vv-scale img { width: 9rem; height: 0.7rem; border-radius: 0.2rem; }
+.vv-result { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+</style>"""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One image before and after.
+
+    Attributes:
+        before, after: the two passes.
+        edits: what differs between them.
+        view: which layer, head and token are shown.
+    """
+
+    before: Trace
+    after: Trace
+    edits: tuple[Edit, ...]
+    view: View
+
+    @property
+    def layer(self) -> int:
+        """The layer whose tokens are shown: the last one, if the pooling is looked at."""
+        return min(self.view.layer, self.before.layers - 1)

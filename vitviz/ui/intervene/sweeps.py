@@ -1,0 +1,193 @@
+"""Sweeps: what each head, layer or patch does for this image, one switched off at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from ...interventions import Score, class_score, distance
+from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
+from ...predictions import predictions
+from ...trace import Trace
+from .. import state
+from ..panels import CHART
+from ..patches import Overlay, patch_picker
+from ..words import literally
+from . import cached, charts, chosen
+
+EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
+HOW = {"zero": "zero", "mean": "mean over the tokens", "keys": "hidden from all tokens"}
+HOW_PATCH = {"keys": HOW["keys"], "mean": "mean of the patches"}
+NAMES = {"attention": "attention", "mlp": "MLP"}
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What is asked for.
+
+    Attributes:
+        trace: the pass without edits.
+        what: `"heads"`, `"layers"` or `"patches"`.
+        how: what stands in for what is off.
+        score: what is measured.
+    """
+
+    trace: Trace
+    what: str
+    how: str
+    score: Score
+
+    @property
+    def passes(self) -> int:
+        """How many parts are switched off, each in a pass of its own."""
+        patches = self.trace.token_count - self.trace.prefix
+        return {"heads": self.trace.layers * self.trace.heads, "layers": 2 * self.trace.layers, "patches": patches}[
+            self.what
+        ]
+
+    @property
+    def batches(self) -> int:
+        """In how many steps that is done."""
+        return -(-self.passes // AT_ONCE) if self.what == "patches" else self.trace.layers
+
+    def run(self) -> Iterator[np.ndarray]:
+        """The results, step by step."""
+        return EACH[self.what](self.trace.model, self.trace, self.score, how=self.how)
+
+    def whole(self, found: list[np.ndarray]) -> np.ndarray:
+        """All results: [layer, head], [layer, 2] or [row, column]."""
+        return np.concatenate(found).reshape(self.trace.grid) if self.what == "patches" else np.stack(found)
+
+    def name(self, place: tuple[int, int]) -> str:
+        """What stands at a place of the results, such as `"layer 3, head 2"`."""
+        first, second = (at + 1 for at in place)
+        if self.what == "patches":
+            return f"patch ({first}, {second})"
+        return f"layer {first}, {f'head {second}' if self.what == 'heads' else NAMES[PARTS[place[1]]]}"
+
+    @property
+    def title(self) -> str:
+        """What the numbers are."""
+        how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
+        return f"Change of the {self.score.words} without each of the {self.what} alone (off: {how})"
+
+    def csv(self, effects: np.ndarray) -> str:
+        """The results as a table with a head."""
+        first, second = {"heads": ("layer", "head"), "layers": ("layer", "part"), "patches": ("row", "column")}[
+            self.what
+        ]
+        buffer = io.StringIO()
+        write = csv.writer(buffer, lineterminator="\n").writerow
+        write((first, second, "off", "effect", "score"))
+        for (i, j), effect in np.ndenumerate(effects):
+            write((i + 1, PARTS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.words))
+        return buffer.getvalue()
+
+
+def sweeps(choice: state.Choice, trace: Trace) -> None:
+    """Choosing a sweep, running it, and what it found."""
+    st.subheader("Sweep: what does each part do?", anchor=False)
+    st.markdown(
+        "Every head, layer or patch is switched off alone, from the model without your changes, and the change of one "
+        "number is measured."
+    )
+    asked = _ask(trace)
+    key = (choice.key, asked.what, asked.how, asked.score.words)
+    box = cached.swept(key)
+    if "effects" not in box:
+        _run(asked, box)
+    if "effects" in box:
+        _show(choice, asked, box["effects"])
+
+
+def _ask(trace: Trace) -> Sweep:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        what = st.segmented_control(
+            "Switch off each of the", list(EACH), default="heads", key="sweep_what", required=True
+        )
+        hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
+        how = st.selectbox(
+            "Off means", list(hows), format_func=hows.get, key=f"sweep_how_{what == 'patches'}", width=220
+        )
+        if not trace.model.tells_classes:
+            return Sweep(trace, what, how, distance(trace))
+        ranked = predictions(trace, trace.config.classes)
+        names = {one.index: one.label for one in ranked}
+        index = st.selectbox("Class", list(names), format_func=names.get, key="sweep_class", width=220)
+        quantity = st.selectbox("Measured", ["probability", "logit"], key="sweep_quantity", width=150)
+    return Sweep(trace, what, how, class_score(trace.model, index, quantity))
+
+
+def _run(asked: Sweep, box: dict[str, np.ndarray]) -> None:
+    """Run it when the visitor asks for it. Whatever they click meanwhile ends it: Streamlit stops at the next step."""
+    if st.session_state.pop("sweep_stopped", False):
+        st.caption("Stopped; what was found so far is not kept.")
+    place = st.empty()
+    if not place.button(f"Run the sweep: {asked.passes} passes", key="sweep_run", icon=":material/play_arrow:"):
+        return
+    with place.container():
+        bar = st.progress(0.0, f"0 of {asked.passes} passes …")
+        st.button("Stop", key="sweep_stop", icon=":material/stop:", on_click=_stop)
+    found, steps = [], asked.run()
+    for step in range(1, asked.batches + 1):
+        with state.one_at_a_time:  # others have their turn between two steps
+            found.append(next(steps))
+        bar.progress(step / asked.batches, f"{round(asked.passes * step / asked.batches)} of {asked.passes} passes …")
+    box["effects"] = asked.whole(found)
+    place.empty()
+
+
+def _stop() -> None:
+    st.session_state.sweep_stopped = True
+
+
+def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
+    st.markdown(f"**{literally(asked.title)}**  \n{literally(_strongest(asked, effects))}")
+    if asked.what == "patches":
+        _on_the_picture(choice, asked, effects)
+    else:
+        figure = charts.effects(effects, asked.what, asked.score.signed)
+        st.plotly_chart(figure, config=CHART, key="sweep_chart", alt=asked.title)
+    st.download_button(
+        "Numbers (CSV)",
+        asked.csv(effects),
+        f"vitviz-sweep-{asked.what}-{asked.how}.csv",
+        "text/csv",
+        key="sweep_csv",
+        on_click="ignore",
+    )
+
+
+def _strongest(asked: Sweep, effects: np.ndarray) -> str:
+    order = np.argsort(-np.abs(effects), axis=None)[:3]
+    named = []
+    for at in order:
+        place = np.unravel_index(at, effects.shape)
+        named.append(f"{asked.name(tuple(map(int, place)))} ({_say(float(effects[place]), asked.score.signed)})")
+    return f"It changes most without {', '.join(named)}."
+
+
+def _say(effect: float, signed: bool = True) -> str:
+    digits = f"{effect:+.3g}" if signed else f"{effect:.3g}"
+    return digits.replace("-", "−")
+
+
+def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
+    signed = asked.score.signed
+    values = effects if signed else np.maximum(effects, 0)  # rounding may leave a hair below 0
+    words = f"{asked.title}; click a patch to switch it off above"
+    patch_picker(
+        state.picture(choice, 640),
+        choice.picked.name,
+        asked.trace.grid,
+        None,
+        on_choose=lambda row, column: chosen.switch_patch(asked.trace, asked.how, row, column),
+        overlay=Overlay(values, words, signed=signed, say=lambda effect: _say(effect, signed)),
+        switching=True,
+        key="sweep_picture",
+    )
