@@ -1,0 +1,146 @@
+"""Which explanation to believe: what is left of the target when patches go in the order of each map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
+from ...attribution.progress import Progress
+from ...trace import Trace
+from .. import state
+from ..panels import CHART
+from ..words import literally
+from . import areas, charts, store, wanted
+from .aims import Aim, OfClass, target_of
+from .board import asks
+from .maps import Ask, known
+from .methods import METHODS, baseline_words
+from .working import Work, stop_button
+
+ORDERS = 5  # random ones, of which the mean is drawn
+RANDOM = "random"  # stands for them where a method's name would stand
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What is compared: all maps of one target that are there.
+
+    Attributes:
+        choice: image and model.
+        aim: what is measured while patches go and come.
+        baseline: what stands for missing patches.
+        asks: the maps.
+    """
+
+    choice: state.Choice
+    aim: Aim
+    baseline: str
+    asks: tuple[Ask, ...]
+
+    @property
+    def key(self) -> tuple:
+        """What a visitor asks for; the curves of maps that are computed later belong to it, too."""
+        return "contest", self.choice.key, self.aim.key, self.baseline
+
+    def keys(self) -> dict[str, tuple]:
+        """What identifies the curves of each map, and of random orders, among all visitors."""
+        return {RANDOM: (*self.key, RANDOM)} | {ask.method: (*self.key, ask.key) for ask in self.asks}
+
+    def known(self) -> dict[str, Curves]:
+        """The curves that were computed for anybody."""
+        found = {name: store.shared().get(key) for name, key in self.keys().items()}
+        return {name: result for name, result in found.items() if result is not None}
+
+
+def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+    """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
+    st.subheader("Which one to believe", anchor=False)
+    st.markdown(
+        "Take patches away, the most important first, and see how fast the target falls (deletion: low is good); or "
+        "begin with nothing and put them back, the most important first, and see how fast it rises (insertion: high "
+        "is good). A map that does no better than a random order has not found what the model uses. "
+        "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
+    )
+    baseline = wanted.current(choice).baseline
+    _choose_baseline(baseline)
+    pending = []
+    for place, aim in enumerate(aims):
+        maps = tuple(ask for ask in asks(choice, trace, aim) if known(ask) is not None)
+        with st.container(key=f"explain_contest_{place}"):
+            pending += _contest(Contest(choice, aim, baseline, maps), place)
+    return pending
+
+
+def _choose_baseline(chosen: str) -> None:
+    st.session_state.explain_baseline = chosen
+    st.segmented_control(
+        "Missing patches are replaced by the",
+        BASELINES,
+        key="explain_baseline",
+        format_func=baseline_words,
+        required=True,
+        on_change=lambda: wanted.change(baseline=st.session_state.explain_baseline or chosen),
+    )
+
+
+def _contest(contest: Contest, place: int) -> list[Work]:
+    target = target_of(contest.aim, contest.choice)
+    found = contest.known()
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
+    missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
+    if missing and contest.key not in wanted.asked():
+        words = "Compare the maps" if len(found) < 2 else "Compare the others, too"
+        st.button(words, key=f"explain_compare_{place}", on_click=wanted.ask, args=(contest.key,))
+    pending = []
+    if missing and contest.key in wanted.asked():
+        here = st.empty()
+        stop_button(f"explain_stop_comparing_{place}")
+        done = f"{len(found) + 1} of {len(contest.keys())}"
+        pending = [Work(here, f"{title(missing[0])} ({done})", partial(_measure, contest, missing[0]))]
+    if found:
+        draw(found, _measured(contest.aim), place)
+    return pending
+
+
+def _measure(contest: Contest, name: str, progress: Progress) -> Any:
+    """Compute the curves of one map, or of random orders, and keep them for all."""
+    trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
+    how = {"baseline": contest.baseline, "progress": progress}
+    if name == RANDOM:
+        found = random_curves(trace.model, trace, target, seeds=ORDERS, **how)
+    else:
+        ask = next(ask for ask in contest.asks if ask.method == name)
+        found = curves(trace.model, trace, known(ask).map, target, **how)
+    store.shared().put(contest.keys()[name], found)
+
+
+def _measured(aim: Aim) -> str:
+    """What the curves show, for the axis."""
+    if isinstance(aim, OfClass):
+        return "probability" if aim.minus is None else "difference of scores"
+    return "cosine"
+
+
+def draw(found: Mapping[str, Curves], value: str, place: int) -> None:
+    """Both charts, and the areas below their curves."""
+    names = [name for name in (*METHODS, RANDOM) if name in found]
+    for column, kind in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
+        lines = {title(name): (found[name].fraction, getattr(found[name], kind)) for name in names}
+        with column:
+            st.plotly_chart(
+                charts.curves(lines, charts.AXES[kind], value, title(RANDOM)),
+                config=CHART,
+                key=f"explain_{kind}_{place}",
+                alt=f"{kind.capitalize()} curves: {value} against {charts.AXES[kind]}, for {', '.join(lines)}",
+            )
+    st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM)))
+
+
+def title(name: str) -> str:
+    """What an order of the patches is called."""
+    return f"Random (mean of {ORDERS})" if name == RANDOM else METHODS[name].title
