@@ -32,4 +32,8 @@ def explained(choice: state.Choice) -> None:
 shell.enter("pages/explain.py")
 st.html(drawing.STYLE)
 st.title("Explain", anchor=False)
+st.markdown(
+    "Which patches made the model say what it says? Each method answers in its own way, and they often disagree. "
+    "Choose what is to be explained, compare the maps, and find out below which of them to believe."
+)
 explained(state.choice())

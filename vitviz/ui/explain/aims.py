@@ -29,12 +29,23 @@ class OfClass:
         """What identifies it among all visitors."""
         return "class", self.index, self.minus
 
+    @property
+    def unit(self) -> str:
+        """What its value is."""
+        return "score" if self.minus is None else "difference of scores"
+
+    @property
+    def measured(self) -> str:
+        """What its value is while patches go and come, see `vitviz.attribution.faithfulness`."""
+        return "probability" if self.minus is None else self.unit
+
 
 @dataclass(frozen=True)
 class Alike:
     """Similarity to another image, or to the mean of several images of a concept."""
 
     images: tuple[state.Picked, ...]
+    unit = measured = "cosine"
 
     @property
     def key(self) -> tuple:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -16,7 +15,7 @@ from .. import state
 from ..words import literally
 from . import picture, wanted
 from .aims import Aim, target_of
-from .maps import Ask, ask_for, compute, known
+from .maps import Ask, ask_for, compute, known, task
 from .methods import METHODS, Parameter, fitted, three_digits
 from .working import Work, stop_button
 
@@ -44,8 +43,7 @@ def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
     """Which target the row is about, and what it is for this image."""
     target = target_of(aim, choice)
     value = three_digits(value_of(target, trace))
-    what = "score" if trace.model.tells_classes else "cosine"
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {what} of this image: {value}")
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
@@ -82,7 +80,7 @@ def cell(ask: Ask, place: int) -> list[Work]:
     elif found is None:
         here = st.empty()
         stop_button(f"explain_stop_{name}")
-        return [Work(here, METHODS[ask.method].title, partial(compute, ask))]
+        return [Work(ask.key, here, METHODS[ask.method].title, task(ask))]
     if found is not None:
         st.html(picture.figure(found))
         st.button(

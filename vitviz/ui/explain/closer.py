@@ -15,8 +15,8 @@ from . import wanted
 from .aims import Aim
 from .board import asks
 from .maps import known
-from .methods import METHODS, parameter_words, seconds
-from .picture import target_words
+from .methods import METHODS, seconds
+from .picture import about_words
 
 PATCH = "explain_patch"
 
@@ -38,7 +38,6 @@ def _dialog(title: str):
 
 def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     told = METHODS[found.method]
-    about = [told.unit, target_words(found), parameter_words(found.method, found.parameters)]
     st.markdown(f"{told.what(trace.config)} {told.paper}")
     patch_picker(
         state.picture(choice),
@@ -46,7 +45,7 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
         trace.grid,
         _patch(trace.grid),
         on_choose=_choose,
-        overlay=Overlay(found.map, ", ".join(filter(None, about)), signed=found.signed, say=told.say),
+        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
         key=f"explain_closer_{found.method}",
     )
     st.caption(f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}")

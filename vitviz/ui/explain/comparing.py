@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import streamlit as st
 
 from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
-from ...attribution.progress import Progress
 from ...trace import Trace
 from .. import state
 from ..panels import CHART
+from ..strips import number
 from ..words import literally
 from . import areas, charts, store, wanted
-from .aims import Aim, OfClass, target_of
+from .aims import Aim, target_of
 from .board import asks
+from .jobs import Task
 from .maps import Ask, known
 from .methods import METHODS, baseline_words
 from .working import Work, stop_button
@@ -100,30 +99,24 @@ def _contest(contest: Contest, place: int) -> list[Work]:
     if missing and contest.key in wanted.asked():
         here = st.empty()
         stop_button(f"explain_stop_comparing_{place}")
-        done = f"{len(found) + 1} of {len(contest.keys())}"
-        pending = [Work(here, f"{title(missing[0])} ({done})", partial(_measure, contest, missing[0]))]
+        words = f"{title(missing[0])} ({len(found) + 1} of {len(contest.keys())})"
+        pending = [Work(contest.keys()[missing[0]], here, words, _task(contest, missing[0]))]
     if found:
-        draw(found, _measured(contest.aim), place)
+        draw(found, contest.aim.measured, place)
+        st.caption(what_is_left(next(iter(found.values())), contest))
     return pending
 
 
-def _measure(contest: Contest, name: str, progress: Progress) -> Any:
-    """Compute the curves of one map, or of random orders, and keep them for all."""
+def _task(contest: Contest, name: str) -> Task:
+    """What computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    how = {"baseline": contest.baseline, "progress": progress}
+    kept, key, how = store.shared(), contest.keys()[name], {"baseline": contest.baseline}
     if name == RANDOM:
-        found = random_curves(trace.model, trace, target, seeds=ORDERS, **how)
-    else:
-        ask = next(ask for ask in contest.asks if ask.method == name)
-        found = curves(trace.model, trace, known(ask).map, target, **how)
-    store.shared().put(contest.keys()[name], found)
-
-
-def _measured(aim: Aim) -> str:
-    """What the curves show, for the axis."""
-    if isinstance(aim, OfClass):
-        return "probability" if aim.minus is None else "difference of scores"
-    return "cosine"
+        return lambda progress: kept.put(
+            key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
+        )
+    found = next(known(ask) for ask in contest.asks if ask.method == name)
+    return lambda progress: kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
 
 
 def draw(found: Mapping[str, Curves], value: str, place: int) -> None:
@@ -139,6 +132,19 @@ def draw(found: Mapping[str, Curves], value: str, place: int) -> None:
                 alt=f"{kind.capitalize()} curves: {value} against {charts.AXES[kind]}, for {', '.join(lines)}",
             )
     st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM)))
+
+
+def what_is_left(found: Curves, contest: Contest) -> str:
+    """What the target is with all patches and with none, where all curves begin and end."""
+    whole, none = float(found.deletion[0]), float(found.deletion[-1])
+    words = (
+        f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
+        f"{baseline_words(contest.baseline)}, it is {number(none)}."
+    )
+    if whole > 0 and none > whole / 2:
+        other = next(kind for kind in BASELINES if kind != contest.baseline)
+        words += f" That is most of it, so these curves say little: try the {baseline_words(other)}."
+    return words
 
 
 def title(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,17 +46,27 @@ def known(ask: Ask) -> Attribution | None:
     return store.shared().get(ask.key)
 
 
-def compute(ask: Ask, progress: Progress | None = None) -> Attribution:
-    """Compute a map, and keep it for all.
-
-    No lock is held meanwhile, as there is during the forward pass of a trace: others would wait for it up to a minute,
-    and could not stop what they wait for.
+def compute(ask: Ask) -> Attribution:
+    """Compute a quick map, and keep it for all.
 
     Raises:
         VitvizError: if the method or the target does not fit the model.
     """
+    return task(ask)(None)
+
+
+def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
+    """What computes a map, and keeps it for all. It may run in any thread: it asks nothing of the page.
+
+    No lock is held meanwhile, as there is during the forward pass of a trace: others would wait for it up to a minute.
+    """
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
-    found = explain(trace.model, trace, method=ask.method, target=target, progress=progress, **dict(ask.parameters))
-    store.shared().put(ask.key, found)
-    return found
+    kept = store.shared()
+
+    def run(progress: Progress | None) -> Attribution:
+        found = explain(trace.model, trace, method=ask.method, target=target, progress=progress, **dict(ask.parameters))
+        kept.put(ask.key, found)
+        return found
+
+    return run

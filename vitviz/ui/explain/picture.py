@@ -19,6 +19,8 @@ _RULES = """
   display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.2rem 1rem;
 }
 [class*="st-key-explain_row"] [data-testid="stColumn"] { width: auto; min-width: 0; }
+[class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }
+[class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
 .vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .vv-map .photo { display: block; background-size: 100% 100%; border-radius: 6px; overflow: hidden; }
 .vv-map .photo img { display: block; width: 100%; height: 100%; opacity: 0.65; image-rendering: pixelated; }
@@ -43,9 +45,7 @@ def figure(found: Attribution) -> str:
     rows, columns = found.map.shape
     low, high = ends(found)
     title = METHODS[found.method].title
-    about = [METHODS[found.method].unit, target_words(found)]
-    if found.parameters:
-        about.append(parameter_words(found.method, found.parameters))
+    about = about_words(found)
     alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
     notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(found.seconds)}"))
     return (
@@ -63,6 +63,8 @@ def ends(found: Attribution) -> tuple[str, str]:
     return say(-largest) if found.signed else "0", say(largest)
 
 
-def target_words(found: Attribution) -> str:
-    """What a map explains."""
-    return f"explains: {found.target}" if found.target else "explains no target"
+def about_words(found: Attribution) -> list[str]:
+    """What a map's numbers are, what it explains, and what was chosen about the method."""
+    target = f"explains: {found.target}" if found.target else "explains no target"
+    chosen = parameter_words(found.method, found.parameters)
+    return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]

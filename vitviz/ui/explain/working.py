@@ -1,22 +1,22 @@
-"""Slow work, with a progress bar and a way to stop it.
+"""Slow work on the page: a progress bar, and a way to stop it.
 
-The page is not a fragment, because Streamlit lets a click in a fragment wait until the run is over: here each click
-ends the run, and with it what is being computed. What was done by then is kept; what is still asked for begins anew.
+The page is no fragment, because Streamlit lets a click in a fragment wait until the run is over: here each click ends
+the run that watches, and is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ...attribution.progress import Progress
 from ...errors import VitvizError
 from ..words import literally
-from . import wanted
+from . import jobs, wanted
+
+GLANCE = 0.2  # seconds between two looks at how far it is
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,16 @@ class Work:
     """Something that takes long and was asked for.
 
     Attributes:
+        key: what identifies its result among all visitors.
         place: where the page says how far it is.
         words: what it is.
-        do: what computes it, and keeps the result.
+        task: what computes the result, and keeps it.
     """
 
+    key: tuple
     place: DeltaGenerator
     words: str
-    do: Callable[[Progress], Any]
+    task: jobs.Task
 
 
 def stop_button(key: str) -> None:
@@ -40,15 +42,17 @@ def stop_button(key: str) -> None:
 
 
 def work(pending: Sequence[Work]) -> None:
-    """Do the first piece of work, and then draw the page with it."""
+    """Wait for the first piece of work, and then draw the page with it."""
     if not pending:
         return
     first = pending[0]
+    job = jobs.shared().join(first.key, first.task)
     bar = first.place.progress(0.0, first.words)
-    try:
-        first.do(lambda done, total: bar.progress(done / total, f"{first.words}: {done:,} of {total:,}"))
-    except VitvizError as error:  # it will not go better the next time
-        wanted.stop()
-        first.place.error(literally(str(error)))
-    else:
+    while not job.watch(GLANCE):
+        bar.progress(job.done / job.total, f"{first.words}: {job.done:,} of {job.total:,}")  # a click ends the run here
+    if job.error is None or isinstance(job.error, jobs.AbandonedError):
         st.rerun()
+    wanted.stop()  # it will not go better the next time
+    if not isinstance(job.error, VitvizError):
+        raise job.error
+    first.place.error(literally(str(job.error)))
