@@ -17,7 +17,7 @@ from . import picture, wanted
 from .aims import Aim, target_of
 from .maps import Ask, ask_for, compute, known, task
 from .methods import METHODS, Parameter, fitted, three_digits
-from .working import Work, stop_button
+from .working import Work, begin_or_stop, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
@@ -74,13 +74,10 @@ def cell(ask: Ask, place: int) -> list[Work]:
     found, name = known(ask), f"{ask.method}_{place}"
     if found is None and METHODS[ask.method].quick:
         found = _computed(ask)
-    elif found is None and ask.key not in wanted.asked():
-        st.button("Compute", key=f"explain_compute_{name}", width="stretch", on_click=wanted.ask, args=(ask.key,))
-        st.caption("Takes longer than the others.")
     elif found is None:
-        here = st.empty()
-        stop_button(f"explain_stop_{name}")
-        return [Work(ask.key, here, METHODS[ask.method].title, task(ask))]
+        if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
+            return [waiting(ask.key, METHODS[ask.method].title, task(ask))]
+        st.caption("Takes longer than the others.")
     if found is not None:
         st.html(picture.figure(found))
         st.button(

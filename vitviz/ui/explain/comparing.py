@@ -19,7 +19,7 @@ from .board import asks
 from .jobs import Task
 from .maps import Ask, known
 from .methods import METHODS, baseline_words
-from .working import Work, stop_button
+from .working import Work, begin_or_stop, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
 RANDOM = "random"  # stands for them where a method's name would stand
@@ -92,15 +92,11 @@ def _contest(contest: Contest, place: int) -> list[Work]:
     found = contest.known()
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
     missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
-    if missing and contest.key not in wanted.asked():
-        words = "Compare the maps" if len(found) < 2 else "Compare the others, too"
-        st.button(words, key=f"explain_compare_{place}", on_click=wanted.ask, args=(contest.key,))
     pending = []
-    if missing and contest.key in wanted.asked():
-        here = st.empty()
-        stop_button(f"explain_stop_comparing_{place}")
+    label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
+    if missing and begin_or_stop(contest.key, label, f"explain_compare_{place}"):
         words = f"{title(missing[0])} ({len(found) + 1} of {len(contest.keys())})"
-        pending = [Work(contest.keys()[missing[0]], here, words, _task(contest, missing[0]))]
+        pending = [waiting(contest.keys()[missing[0]], words, _task(contest, missing[0]))]
     if found:
         draw(found, contest.aim.measured, place)
         st.caption(what_is_left(next(iter(found.values())), contest))

@@ -29,12 +29,12 @@ class Job:
 
     Attributes:
         done: how much is done, and
-        total: how much there is.
+        total: how much there is; 0 before the first report.
         error: what went wrong; None if nothing did.
     """
 
     def __init__(self, task: Task, patience: float):
-        self.done, self.total, self.error = 0, 1, None
+        self.done, self.total, self.error = 0, 0, None
         self._task, self._patience, self._ended = task, patience, threading.Event()
         self.watch()
 
@@ -51,7 +51,7 @@ class Job:
     def run(self) -> None:
         """Do the work."""
         try:
-            self._report(0, 1)
+            self._report(0, 0)
             self._task(self._report)
         except Exception as error:  # it belongs to those who wait
             self.error = error

@@ -25,20 +25,46 @@ class Work:
 
     Attributes:
         key: what identifies its result among all visitors.
-        place: where the page says how far it is.
+        bar: the progress bar that waits for it.
         words: what it is.
         task: what computes the result, and keeps it.
     """
 
     key: tuple
-    place: DeltaGenerator
+    bar: DeltaGenerator
     words: str
     task: jobs.Task
 
 
-def stop_button(key: str) -> None:
-    """Stops all that is being computed for this visitor."""
-    st.button("Stop", icon=":material/stop_circle:", key=key, on_click=wanted.stop)
+def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> bool:
+    """A button that asks for work, and stops it once it was asked for.
+
+    It is one button, because one that is gone would stay visible until the run is over, and with it the work.
+
+    Args:
+        key: what identifies what is asked for.
+        label: of the button before.
+        name: of the button in the session.
+        width: of the button.
+
+    Returns:
+        Whether the work was asked for.
+    """
+    asked = key in wanted.asked()
+    icon = ":material/stop_circle:" if asked else None
+    st.button(
+        "Stop" if asked else label,
+        icon=icon,
+        key=name,
+        width=width,
+        on_click=wanted.stop if asked else lambda: wanted.ask(key),
+    )
+    return asked
+
+
+def waiting(key: tuple, words: str, task: jobs.Task) -> Work:
+    """A piece of work with its progress bar."""
+    return Work(key, st.progress(0.0, words), words, task)
 
 
 def work(pending: Sequence[Work]) -> None:
@@ -47,12 +73,12 @@ def work(pending: Sequence[Work]) -> None:
         return
     first = pending[0]
     job = jobs.shared().join(first.key, first.task)
-    bar = first.place.progress(0.0, first.words)
     while not job.watch(GLANCE):
-        bar.progress(job.done / job.total, f"{first.words}: {job.done:,} of {job.total:,}")  # a click ends the run here
+        how_far = f": {job.done:,} of {job.total:,}" if job.total else ""
+        first.bar.progress(job.done / (job.total or 1), first.words + how_far)  # a click ends the run here
     if job.error is None or isinstance(job.error, jobs.AbandonedError):
         st.rerun()
     wanted.stop()  # it will not go better the next time
     if not isinstance(job.error, VitvizError):
         raise job.error
-    first.place.error(literally(str(job.error)))
+    first.bar.error(literally(str(job.error)))
