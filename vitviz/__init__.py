@@ -7,6 +7,7 @@ trace = model.trace("cat.jpg")
 trace.attention(layer=11, head=3, query=0)  # where the class token looks, float32 [key]
 """
 
+from .attribution import explain
 from .convert import from_timm
 from .errors import HookError, ImageError, ModelError, VitvizError
 from .hooks import capture, edit
@@ -24,6 +25,7 @@ __all__ = [
     "VitvizError",
     "capture",
     "edit",
+    "explain",
     "from_timm",
     "load",
 ]
