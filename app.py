@@ -15,6 +15,7 @@ run(
             st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
             st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
             st.Page("pages/tokens.py", title="Tokens", icon=":material/scatter_plot:"),
+            st.Page("pages/explain.py", title="Explain", icon=":material/lightbulb:"),
             st.Page("pages/intervene.py", title="Intervene", icon=":material/tune:"),
             st.Page("pages/lens.py", title="Lens", icon=":material/layers:"),
         ],

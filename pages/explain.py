@@ -1,0 +1,39 @@
+"""Explain: which patches made the model say what it says, by six methods that can be compared."""
+
+import streamlit as st
+
+from vitviz.ui import shell, state
+from vitviz.ui.explain import picture, wanted
+from vitviz.ui.explain.board import board
+from vitviz.ui.explain.choosing import choose_targets
+from vitviz.ui.explain.closer import enlarge
+from vitviz.ui.explain.comparing import compare
+from vitviz.ui.explain.working import work
+from vitviz.ui.learn import drawing
+from vitviz.ui.words import plain_errors
+
+
+@plain_errors()
+def explained(choice: state.Choice) -> None:
+    """All maps, and which of them to believe."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        trace = state.trace(choice)
+    wanted.current(choice)
+    shell.write_address()
+    st.html(picture.style(state.picture(choice, picture.PHOTO)))
+    choose_targets(choice, trace)
+    aims = wanted.aims(choice)
+    pending = board(choice, trace, aims)
+    pending += compare(choice, trace, aims)
+    enlarge(choice, trace, aims)
+    work(pending)
+
+
+shell.enter("pages/explain.py")
+st.html(drawing.STYLE)
+st.title("Explain", anchor=False)
+st.markdown(
+    "Which patches made the model say what it says? Each method answers in its own way, and they often disagree. "
+    "Choose what is to be explained, compare the maps, and find out below which of them to believe."
+)
+explained(state.choice())

@@ -1,0 +1,109 @@
+"""The page "Explain" in a browser: targets are chosen, maps compared, a map enlarged, slow work stopped."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import vitviz
+from vitviz.attribution import DifferenceTarget, explain
+from vitviz.attribution.faithfulness import curves, random_curves
+from vitviz.ui import state
+from vitviz.ui.strips import number
+
+from .explanations import IMAGE, assert_nothing_sticks_out
+from .test_layout import PHONE
+
+QUICK = {
+    "attention": "Attention",
+    "rollout": "Rollout",
+    "gradient_attention": "Gradient × attention",
+    "legrad": "LeGrad",
+}
+
+
+@pytest.fixture
+def explained(app, new_page):
+    def open_page(parameters: str = "", **options) -> Page:
+        page = new_page(**options)
+        page.goto(f"{app}/explain?{parameters}")
+        expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
+        until_idle(page)
+        return page
+
+    return open_page
+
+
+def until_idle(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(f"^{label}|{label}$")).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
+    page = explained("model=digits&image=digit-4")
+    choose(page, "minus, if you like", "9")
+    expect(page.get_by_text("explains: 4 minus 9", exact=True)).to_have_count(2)
+    page.get_by_role("button", name="Compare the maps").click()
+    areas = page.get_by_test_id("areas").get_by_role("row")
+    expect(areas).to_have_count(1 + len(QUICK) + 1)
+    trace, target = vitviz.load("digits").trace(state.samples()["digit-4"]), DifferenceTarget(4, 9)
+    for place, (method, title) in enumerate(QUICK.items()):
+        found = explain(trace.model, trace, method=method, target=target).map
+        expected = curves(trace.model, trace, found, target)
+        row = areas.nth(1 + place)
+        expect(row).to_contain_text(title)
+        expect(row).to_contain_text(number(expected.area_deletion))
+        expect(row).to_contain_text(number(expected.area_insertion))
+    expect(areas.last).to_contain_text(number(random_curves(trace.model, trace, target, seeds=5).area_deletion))
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
+    page = explained("image=cat")
+    expect(page.get_by_text("explains: similarity to astronaut", exact=True)).to_have_count(2)
+    choose(page, "Target 2, beside it: similarity to", "coffee")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("explanation")).to_have_count(2 * len(QUICK))
+    expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)
+    tops = [page.locator(f".st-key-explain_row_{row}").bounding_box()["y"] for row in (0, 1)]
+    assert tops[0] < tops[1]
+
+
+def test_a_map_can_be_enlarged_and_says_its_values(explained):
+    page = explained("model=digits&image=digit-4")
+    page.get_by_role("button", name="Enlarge").nth(3).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Bousselham et al. 2024")).to_be_visible()
+    found = explain(
+        vitviz.load("digits"), state.samples()["digit-4"], method="legrad", target=vitviz.attribution.ClassTarget(4)
+    ).map
+    image = dialog.get_by_test_id(IMAGE)
+    box = image.bounding_box()
+    image.hover(position={"x": 2.5 * box["width"] / 8, "y": 3.5 * box["height"] / 8})
+    expect(dialog.get_by_test_id("patch-picker-status")).to_contain_text(f"row 4, column 3: {found[3, 2]:.3g}")
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    until_idle(page)
+    page.get_by_role("button", name="Enlarge").nth(0).click()
+    expect(page.get_by_role("dialog").get_by_text("Caron et al. 2021")).to_be_visible()
+
+
+def test_slow_work_can_be_stopped_and_clicks_are_answered_meanwhile(explained):
+    page = explained("image=rocket&size=518")
+    page.get_by_role("button", name="Compute").last.click()  # minutes: 1,369 patches are covered one by one
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.get_by_text("mean colour", exact=True).last.click()
+    expect(page.get_by_role("radio", name="mean colour")).to_be_checked()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.get_by_role("button", name="Compute")).to_have_count(2)
+    expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
+
+
+@pytest.mark.parametrize("parameters", ["image=cat", "model=digits"])
+def test_nothing_is_wider_than_a_phone(parameters, explained):
+    assert_nothing_sticks_out(explained(parameters, viewport=PHONE))

@@ -1,0 +1,323 @@
+"""The page "Explain", without a browser: each target kind, all methods, and numbers that are the library's."""
+
+import html
+import re
+import threading
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import vitviz
+from vitviz.attribution import METHODS, ClassTarget, DifferenceTarget, SimilarityTarget, explain
+from vitviz.attribution.faithfulness import Curves, curves, random_curves
+from vitviz.ui import state
+from vitviz.ui.explain import areas, jobs, maps, store, wanted, working
+from vitviz.ui.explain.methods import METHODS as TOLD
+from vitviz.ui.strips import number
+
+from . import kinds
+from .test_app import APP, picture, texts
+
+QUICK = ["attention", "rollout", "gradient_attention", "legrad"]
+SLOW = ["integrated_gradients", "occlusion"]
+FIGURE = re.compile(r'data-testid="explanation" data-method="(\w+)" data-low="([^"]*)" data-high="([^"]*)"')
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known():
+    store.shared.clear()
+
+
+def page(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=240)
+    app.query_params.update(parameters)
+    return app.switch_page("pages/explain.py").run()
+
+
+def digits(image: str = "digit-4") -> AppTest:
+    return page(model="digits", image=image)
+
+
+def digit_trace(image: str = "digit-4") -> vitviz.Trace:
+    return vitviz.load("digits").trace(state.samples()[image])
+
+
+def bodies(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.main.get("html"))
+
+
+def shown(app: AppTest) -> list[tuple[str, str, str]]:
+    """Method and both ends of the scale of each map, row by row."""
+    assert not app.exception
+    return FIGURE.findall(bodies(app))
+
+
+def expected(trace, method, target, **parameters) -> tuple[str, str, str]:
+    found = explain(trace.model, trace, method=method, target=target, **parameters)
+    end = TOLD[method].say(float(np.abs(found.map).max()))
+    return method, f"−{end}" if found.signed else "0", end
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return app.button(key=key).click().run()
+
+
+def test_every_method_of_the_library_is_told_of():
+    assert list(TOLD) == list(METHODS)
+
+
+def test_quick_maps_are_there_at_once_and_are_the_librarys():
+    app, trace = digits(), digit_trace()
+    assert shown(app) == [expected(trace, method, ClassTarget(4)) for method in QUICK]
+    assert not app.error
+    assert f"score, for this image: {trace.output[4]:.3g}" in texts(app.main)
+    for words in ("explains no target", "explains: 4"):
+        assert bodies(app).count(f"<small>{words}</small>") == 2
+        assert len(re.findall(f'<img alt="[^"]*{words}', bodies(app))) == 2
+
+
+@pytest.mark.parametrize("method", SLOW)
+def test_slow_maps_are_computed_when_asked_for(method):
+    app, trace = digits(), digit_trace()
+    press(app, f"explain_compute_{method}_0")
+    assert expected(trace, method, ClassTarget(4)) in shown(app)
+    assert len(shown(app)) == 5
+
+
+def test_why_this_class_and_not_that_beside_another_target():
+    app, trace = digits(), digit_trace()
+    app.selectbox(key="explain_minus_0").select(9).run()
+    app.selectbox(key="explain_class_1").select(7).run()
+    targets = DifferenceTarget(4, 9), ClassTarget(7)
+    assert shown(app) == [expected(trace, method, target) for target in targets for method in QUICK]
+    assert f"4 minus 9** · difference of scores, for this image: {trace.output[4] - trace.output[9]:.3g}" in texts(app)
+    app.selectbox(key="explain_class_1").set_value(None).run()
+    assert len(shown(app)) == 4
+
+
+def test_a_class_less_itself_is_no_target():
+    app = digits()
+    app.selectbox(key="explain_minus_0").select(9).run()
+    app.selectbox(key="explain_class_0").select(9).run()
+    assert "Target 1: 9**" in texts(app)
+    assert app.selectbox(key="explain_minus_0").value is None
+
+
+def test_the_likeliest_class_follows_the_image_until_another_is_chosen():
+    app = digits("digit-4")
+    for name, expected_class in (("digit-7", 7), ("digit-0", 0)):
+        app.session_state.picked = state.Picked(name, state.samples()[name], sample=True)
+        assert app.run().selectbox(key="explain_class_0").value == expected_class
+    app.selectbox(key="explain_class_0").select(3).run()
+    app.session_state.picked = state.Picked("digit-4", state.samples()["digit-4"], sample=True)
+    assert app.run().selectbox(key="explain_class_0").value == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("attention", {"layer": 1, "head": 2}),
+        ("rollout", {"head_fusion": "max", "discard_ratio": 0.9}),
+        ("integrated_gradients", {"steps": 8, "baseline": "mean"}),
+        ("occlusion", {"window": 2, "baseline": "blur"}),
+    ],
+)
+def test_parameters_are_the_librarys(method, parameters):
+    app, trace = digits(), digit_trace()
+    for name, value in parameters.items():
+        app.selectbox(key=f"explain_{method}_{name}").select(value).run()
+    if method in SLOW:
+        press(app, f"explain_compute_{method}_0")
+    assert expected(trace, method, ClassTarget(4), **parameters) in shown(app)
+
+
+def test_without_classes_images_are_compared():
+    app = page(image="cat")
+    model, samples = vitviz.load("dinov2-small"), state.samples()
+    trace, astronaut, coffee = (model.trace(samples[name]) for name in ("cat", "astronaut", "coffee"))
+    other = SimilarityTarget.of([astronaut], "")
+    assert shown(app) == [expected(trace, method, other) for method in QUICK]
+    assert "similarity to astronaut** · cosine, for this image" in texts(app)
+    digests = [state.Picked(name, samples[name], sample=True).digest for name in ("astronaut", "coffee")]
+    app.multiselect(key="explain_images_0").set_value(digests).run()
+    both = SimilarityTarget.of([astronaut, coffee], "")
+    assert "similarity to the mean of 2 images: astronaut, coffee" in texts(app).replace("\\", "")
+    assert expected(trace, "gradient_attention", both) in shown(app)
+
+
+def test_ones_own_photo_can_be_compared_with_and_a_broken_one_is_refused():
+    app = page(image="cat")
+    app.file_uploader(key="explain_uploads").upload("mine.png", picture(), "image/png").run()
+    mine = state.Picked("mine.png", picture(), sample=False).digest
+    app.multiselect(key="explain_images_1").select(mine).run()
+    assert len(shown(app)) == 8
+    assert r"similarity to mine.png" in texts(app)
+    app.file_uploader(key="explain_uploads").upload("evil.png", b"no", "image/png").run()
+    assert not app.exception
+    assert "evil.png" in app.error[0].value
+
+
+def test_an_image_is_not_compared_with_itself():
+    app = page(image="cat")
+    app.session_state.picked = state.Picked("astronaut", state.samples()["astronaut"], sample=True)
+    app.run()
+    assert "similarity to cat" in texts(app)
+    assert len(shown(app)) == 4
+
+
+def rows(app: AppTest) -> dict[str, list[str]]:
+    found = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td></tr>", bodies(app))
+    return {name: [html.unescape(re.sub("<[^>]*>", "", cell)) for cell in cells] for name, *cells in found}
+
+
+@pytest.mark.parametrize("baseline", ["blur", "mean"])
+def test_the_comparison_is_the_librarys(baseline):
+    app, trace = digits(), digit_trace()
+    if baseline != "blur":
+        app.segmented_control(key="explain_baseline").set_value(baseline).run()
+    assert not rows(app)
+    press(app, "explain_compare_0")
+    table, target = rows(app), ClassTarget(4)
+    assert len(app.main.get("plotly_chart")) == 2
+    orders = {
+        TOLD[method].title: curves(
+            trace.model,
+            trace,
+            explain(trace.model, trace, method=method, target=target).map,
+            target,
+            baseline=baseline,
+        )
+        for method in QUICK
+    } | {"Random (mean of 5)": random_curves(trace.model, trace, target, baseline=baseline, seeds=5)}
+    assert list(table) == list(orders)
+    for name, found in orders.items():
+        assert table[name][0].split()[0] == number(found.area_deletion)
+        assert table[name][1].split()[0] == number(found.area_insertion)
+    first = next(iter(orders.values()))
+    assert f"With all patches the probability is {number(float(first.deletion[0]))}" in texts(app)
+    assert f"it is {number(float(first.deletion[-1]))}" in texts(app)
+
+
+def test_a_map_that_comes_later_joins_the_comparison():
+    app = digits()
+    press(app, "explain_compare_0")
+    press(app, "explain_compute_occlusion_0")
+    assert TOLD["occlusion"].title in rows(app)
+
+
+def area(deletion: float, insertion: float) -> Curves:
+    return Curves(*[np.zeros(2, np.float32)] * 3, deletion, insertion)
+
+
+def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():
+    found = {"good": area(0.2, 0.8), "poor": area(0.5, 0.4), "chance": area(0.4, 0.5)}
+    cells = re.findall(r"<td>(.*?)</td>", areas.table(found, "chance"))
+    worse = " <small>no better than random</small>"
+    assert cells[1:3] == ["<b>0.2000</b> best", "<b>0.8000</b> best"]
+    assert cells[4:6] == [f"0.5000{worse}", f"0.4000{worse}"]
+    assert cells[7:9] == ["0.4000", "0.5000"]
+    assert "best" not in areas.table({"good": area(0.5, 0.4), "chance": area(0.4, 0.5)}, "chance")
+
+
+@pytest.mark.parametrize("what", ["compute_occlusion", "compare"])
+def test_stop_takes_back_what_was_asked_for(what, monkeypatch):
+    monkeypatch.setattr(working.jobs.Job, "watch", lambda *_: pytest.fail("nothing is to be waited for"))
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    press(app, f"explain_{what}_0")
+    assert app.button(key=f"explain_{what}_0").label == "Stop"
+    press(app, f"explain_{what}_0")
+    assert app.button(key=f"explain_{what}_0").label.startswith("Comp")
+    assert len(shown(app)) == 4
+    assert not rows(app)
+
+
+def test_visitors_who_ask_the_same_share_the_maps(monkeypatch):
+    before = shown(press(digits(), "explain_compute_occlusion_0"))
+    monkeypatch.setattr(maps, "explain", lambda *_, **__: pytest.fail("computed again"))
+    assert shown(digits()) == before
+
+
+def test_a_map_can_be_enlarged():
+    app = press(digits(), "explain_enlarge_legrad_0")
+    assert not app.exception
+    assert app.session_state[wanted.KEY].enlarged == (0, "legrad")
+    assert "Sum of all patches" in texts(app)
+    app.selectbox(key="explain_class_0").select(2).run()
+    assert app.session_state[wanted.KEY].enlarged is None
+
+
+def test_another_model_has_other_targets():
+    app = digits()
+    app.selectbox(key="explain_class_1").select(7).run()
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert len(shown(app)) == 4
+    assert "similarity to" in texts(app)
+
+
+KINDS = {  # and words that the page has to say of them
+    "pooled": "the pooling looks with its learned query",
+    "differential": "differential attention has negative weights",
+    "mean with registers": "all patches look, on average,",
+    "distilled": "class and distillation token look",
+    "relative": "the class token looks",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_models_of_other_kinds(kind, monkeypatch):
+    trace = kinds.trace_of(kind)
+    monkeypatch.setattr(state, "trace", lambda _: trace)
+    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
+    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", kind)))
+    app = page()
+    assert len(shown(app)) == (3 if kind == "differential" else 4)
+    assert not app.error
+    said = texts(app.main).replace("\\", "")
+    assert KINDS[kind] in said
+    assert ("class token" in said) == (kind in ("differential", "relative"))
+    press(app, "explain_compute_occlusion_0")
+    press(app, "explain_compare_0")
+    assert not app.exception
+    assert not app.error
+    assert ("no better than" in bodies(app)) or ("best" in bodies(app))
+
+
+def test_who_asks_for_the_same_work_waits_for_the_same_job():
+    every, begin = jobs.Jobs(), threading.Event()
+    first = every.join(("a",), lambda report: begin.wait())
+    assert every.join(("a",), lambda report: pytest.fail("begun twice")) is first
+    assert every.join(("b",), lambda report: None) is not first
+    begin.set()
+    assert first.watch(60)
+    assert first.error is None
+
+
+def test_work_that_nobody_watches_ends():
+    every, left = jobs.Jobs(patience=0), threading.Event()
+
+    def task(report):
+        left.wait()
+        report(1, 2)
+
+    job = every.join(("a",), task)
+    left.set()
+    assert job._ended.wait(60)
+    assert isinstance(job.error, jobs.AbandonedError)
+    assert job.done == 0
+
+
+def test_an_error_belongs_to_those_who_wait():
+    job = jobs.Jobs().join(("a",), lambda report: 1 / 0)
+    assert job.watch(60)
+    assert isinstance(job.error, ZeroDivisionError)
+
+
+def test_what_is_asked_for_least_is_forgotten_first():
+    kept = store.Store(most=2)
+    for name in "ab":
+        kept.put((name,), name)
+    assert kept.get(("a",)) == "a"
+    kept.put(("c",), "c")
+    assert [kept.get((name,)) for name in "abc"] == ["a", None, "c"]

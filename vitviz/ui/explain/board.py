@@ -1,0 +1,100 @@
+"""The maps of all methods on one layout: a row for each target, a column for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from ...attribution import Attribution
+from ...attribution.targets import value_of
+from ...errors import VitvizError
+from ...trace import Trace
+from .. import state
+from ..words import literally
+from . import picture, wanted
+from .aims import Aim, target_of
+from .maps import Ask, ask_for, compute, known, task
+from .methods import METHODS, Parameter, fitted, three_digits
+from .working import Work, begin_or_stop, waiting
+
+
+def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
+    """What is asked about an aim: one map of each method."""
+    parameters = wanted.current(choice).parameters
+    return [ask_for(choice, method, fitted(method, parameters[method], trace), aim) for method in METHODS]
+
+
+def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+    """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
+    pending = []
+    for place, aim in enumerate(aims):
+        with st.container(key=f"explain_row_{place}"):
+            heading(place, choice, trace, aim)
+            for ask, column in zip(asks(choice, trace, aim), st.columns(len(METHODS)), strict=True):
+                with column:
+                    about(ask.method, trace, place)
+                    pending += cell(ask, place)
+    return pending
+
+
+def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
+    """Which target the row is about, and what it is for this image."""
+    target = target_of(aim, choice)
+    value = three_digits(value_of(target, trace))
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+
+
+def about(method: str, trace: Trace, place: int) -> None:
+    """The method's name, behind which is what it computes and what can be chosen about it."""
+    told = METHODS[method]
+    with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
+        st.markdown(f"{told.what(trace.config)}  \n{told.paper}")
+        if place == 0:  # the same for all targets
+            parameters = fitted(method, st.session_state[wanted.KEY].parameters[method], trace)
+            for parameter in told.parameters:
+                _choose(method, parameter, parameters, trace)
+
+
+def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Trace) -> None:
+    key = f"explain_{method}_{parameter.name}"
+    st.session_state[key] = chosen[parameter.name]
+    st.selectbox(
+        parameter.label,
+        parameter.options(trace, chosen),
+        key=key,
+        format_func=parameter.words,
+        on_change=lambda: wanted.set_parameter(method, parameter.name, st.session_state[key]),
+    )
+
+
+def cell(ask: Ask, place: int) -> list[Work]:
+    """One map; or a button that asks for it; or how far it is, and then the work that is left."""
+    found, name = known(ask), f"{ask.method}_{place}"
+    if found is None and METHODS[ask.method].quick:
+        found = _computed(ask)
+    elif found is None:
+        if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
+            return [waiting(ask.key, METHODS[ask.method].title, task(ask))]
+        st.caption("Takes longer than the others.")
+    if found is not None:
+        st.html(picture.figure(found))
+        st.button(
+            "Enlarge",
+            icon=":material/zoom_in:",
+            type="tertiary",
+            key=f"explain_enlarge_{name}",
+            on_click=lambda: wanted.change(enlarged=(place, ask.method)),
+        )
+    return []
+
+
+def _computed(ask: Ask) -> Attribution | None:
+    """A quick map; why there is none, if the method does not fit the model."""
+    try:
+        with st.spinner("Explaining …"):
+            return compute(ask)
+    except VitvizError as error:
+        st.caption(literally(str(error)))
+        return None

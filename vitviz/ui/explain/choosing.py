@@ -1,0 +1,119 @@
+"""Choosing what is explained: classes, or images to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from ...errors import ImageError
+from ...predictions import predictions
+from ...trace import Trace
+from .. import state
+from ..sidebar import FORMATS
+from ..words import literally
+from . import wanted
+from .aims import MOST_IMAGES, Alike, OfClass, class_name
+
+TITLES = ("Target 1", "Target 2, beside it")
+UPLOADS = "explain_uploads"
+
+
+def choose_targets(choice: state.Choice, trace: Trace) -> None:
+    """The boxes that say what is explained, for both rows."""
+    if trace.model.tells_classes:
+        choose_classes(choice, trace)
+    else:
+        choose_images(choice)
+
+
+def choose_classes(choice: state.Choice, trace: Trace) -> None:
+    """A class, the likeliest first, and optionally another one that it is compared with."""
+    likely = {one.index: f"{one.label} ({one.probability:.1%})" for one in predictions(trace, count=5)}
+    classes = [one.index for one in predictions(trace, count=len(trace.output))]
+    chosen = [*wanted.aims(choice), None][:2]
+
+    def words(index: int) -> str:
+        return likely.get(index) or class_name(trace.model, index)
+
+    for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
+        with column.container(horizontal=True):
+            index, minus = (aim.index, aim.minus) if isinstance(aim, OfClass) else (None, None)
+            _box(f"explain_class_{place}", TITLES[place], classes, index, words, place)
+            others = [other for other in classes if other != index]
+            if index is not None and others:
+                _box(f"explain_minus_{place}", "minus, if you like", others, minus, words, place)
+
+
+def _box(key: str, label: str, options: list[int], chosen: int | None, words: Callable[[int], str], place: int) -> None:
+    st.session_state[key] = chosen
+    st.selectbox(
+        label,
+        options,
+        index=None,
+        key=key,
+        format_func=words,
+        placeholder="nothing",
+        on_change=_take_class,
+        args=(place,),
+    )
+
+
+def _take_class(place: int) -> None:
+    index, minus = (st.session_state.get(f"explain_{part}_{place}") for part in ("class", "minus"))
+    wanted.set_aim(place, None if index is None else OfClass(index, None if minus == index else minus))
+
+
+def choose_images(choice: state.Choice) -> None:
+    """Images that this one is compared with: one, or several that show what they have in common."""
+    offered = _offered(choice)
+    by_digest = {picked.digest: picked for picked in offered}
+    chosen = [*wanted.aims(choice), None][:2]
+    for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
+        key = f"explain_images_{place}"
+        digests = [picked.digest for picked in aim.images] if isinstance(aim, Alike) else []
+        st.session_state[key] = [digest for digest in digests if digest in by_digest]
+        column.multiselect(
+            f"{TITLES[place]}: similarity to",
+            list(by_digest),
+            key=key,
+            format_func=lambda digest: by_digest[digest].name,
+            max_selections=MOST_IMAGES,
+            placeholder="nothing" if place else "an image, or several",
+            help="Choose one image to ask why the two are alike; choose several of a kind, and it is their mean.",
+            on_change=_take_images,
+            args=(place, by_digest),
+        )
+    with st.popover("Compare with your own photos", icon=":material/add_photo_alternate:"):
+        st.file_uploader("Your own photos", key=UPLOADS, accept_multiple_files=True, help=FORMATS)
+        st.caption("They are kept in the server's memory only, and appear in the boxes above.")
+
+
+def _take_images(place: int, offered: dict[str, state.Picked]) -> None:
+    images = tuple(offered[digest] for digest in st.session_state[f"explain_images_{place}"])
+    wanted.set_aim(place, Alike(images) if images else None)
+
+
+def _offered(choice: state.Choice) -> list[state.Picked]:
+    """All images that this one can be compared with: samples, uploads, and those that are chosen already."""
+    samples = [state.Picked(name, data, sample=True) for name, data in state.samples_for(choice.model).items()]
+    chosen = [picked for aim in wanted.aims(choice) if isinstance(aim, Alike) for picked in aim.images]
+    uploads = [state.Picked(file.name, file.getvalue(), sample=False) for file in st.session_state.get(UPLOADS) or ()]
+    found, own = {}, choice.picked.digest
+    for picked in (*samples, *chosen, *uploads):
+        digest = picked.digest
+        if digest not in found and digest != own and _is_usable(picked, choice):
+            found[digest] = picked
+    return list(found.values())
+
+
+def _is_usable(picked: state.Picked, choice: state.Choice) -> bool:
+    """Whether an image can be used; if it cannot, why not is said."""
+    if picked.sample:
+        return True
+    try:
+        state.prepared(state.Choice(picked, choice.model, choice.size, choice.fit))
+    except ImageError as error:
+        st.error(literally(f"{picked.name}: {error}"))
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""One map, large: pointing at a patch says its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ...attribution import Attribution
+from ...trace import Trace
+from .. import state
+from ..patches import Overlay, patch_picker
+from ..words import literally
+from . import wanted
+from .aims import Aim
+from .board import asks
+from .maps import known
+from .methods import METHODS, seconds
+from .picture import about_words
+
+PATCH = "explain_patch"
+
+
+def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
+    """Show the map that the visitor chose, if it is still there."""
+    chosen = wanted.current(choice).enlarged
+    if chosen is None or chosen[0] >= len(aims):
+        return
+    ask = next(ask for ask in asks(choice, trace, aims[chosen[0]]) if ask.method == chosen[1])
+    found = known(ask)
+    if found is not None:
+        _dialog(METHODS[found.method].title)(_closer)(choice, trace, found)
+
+
+def _dialog(title: str):
+    return st.dialog(title, width="medium", on_dismiss=lambda: wanted.change(enlarged=None))
+
+
+def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
+    told = METHODS[found.method]
+    st.markdown(f"{told.what(trace.config)} {told.paper}")
+    patch_picker(
+        state.picture(choice),
+        choice.picked.name,
+        trace.grid,
+        _patch(trace.grid),
+        on_choose=_choose,
+        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
+        key=f"explain_closer_{found.method}",
+    )
+    st.caption(f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}")
+    if found.target:
+        st.caption(literally(f"{found.target}, for this image: {told.say(found.value)}"))
+
+
+def _patch(grid: tuple[int, int]) -> tuple[int, int] | None:
+    """The patch that was chosen, if this grid has it."""
+    chosen = st.session_state.get(PATCH)
+    return chosen if chosen and chosen[0] < grid[0] and chosen[1] < grid[1] else None
+
+
+def _choose(row: int, column: int) -> None:
+    st.session_state[PATCH] = row, column

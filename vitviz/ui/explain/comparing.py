@@ -1,0 +1,148 @@
+"""Which explanation to believe: what is left of the target when patches go in the order of each map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
+from ...trace import Trace
+from .. import state
+from ..panels import CHART
+from ..strips import number
+from ..words import literally
+from . import areas, charts, store, wanted
+from .aims import Aim, target_of
+from .board import asks
+from .jobs import Task
+from .maps import Ask, known
+from .methods import METHODS, baseline_words
+from .working import Work, begin_or_stop, waiting
+
+ORDERS = 5  # random ones, of which the mean is drawn
+RANDOM = "random"  # stands for them where a method's name would stand
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What is compared: all maps of one target that are there.
+
+    Attributes:
+        choice: image and model.
+        aim: what is measured while patches go and come.
+        baseline: what stands for missing patches.
+        asks: the maps.
+    """
+
+    choice: state.Choice
+    aim: Aim
+    baseline: str
+    asks: tuple[Ask, ...]
+
+    @property
+    def key(self) -> tuple:
+        """What a visitor asks for; the curves of maps that are computed later belong to it, too."""
+        return "contest", self.choice.key, self.aim.key, self.baseline
+
+    def keys(self) -> dict[str, tuple]:
+        """What identifies the curves of each map, and of random orders, among all visitors."""
+        return {RANDOM: (*self.key, RANDOM)} | {ask.method: (*self.key, ask.key) for ask in self.asks}
+
+    def known(self) -> dict[str, Curves]:
+        """The curves that were computed for anybody."""
+        found = {name: store.shared().get(key) for name, key in self.keys().items()}
+        return {name: result for name, result in found.items() if result is not None}
+
+
+def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+    """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
+    st.subheader("Which one to believe", anchor=False)
+    st.markdown(
+        "Take patches away, the most important first, and see how fast the target falls (deletion: low is good); or "
+        "begin with nothing and put them back, the most important first, and see how fast it rises (insertion: high "
+        "is good). A map that does no better than a random order has not found what the model uses. "
+        "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
+    )
+    baseline = wanted.current(choice).baseline
+    _choose_baseline(baseline)
+    pending = []
+    for place, aim in enumerate(aims):
+        maps = tuple(ask for ask in asks(choice, trace, aim) if known(ask) is not None)
+        with st.container(key=f"explain_contest_{place}"):
+            pending += _contest(Contest(choice, aim, baseline, maps), place)
+    return pending
+
+
+def _choose_baseline(chosen: str) -> None:
+    st.session_state.explain_baseline = chosen
+    st.segmented_control(
+        "Missing patches are replaced by the",
+        BASELINES,
+        key="explain_baseline",
+        format_func=baseline_words,
+        required=True,
+        on_change=lambda: wanted.change(baseline=st.session_state.explain_baseline or chosen),
+    )
+
+
+def _contest(contest: Contest, place: int) -> list[Work]:
+    target = target_of(contest.aim, contest.choice)
+    found = contest.known()
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
+    missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
+    pending = []
+    label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
+    if missing and begin_or_stop(contest.key, label, f"explain_compare_{place}"):
+        words = f"{title(missing[0])} ({len(found) + 1} of {len(contest.keys())})"
+        pending = [waiting(contest.keys()[missing[0]], words, _task(contest, missing[0]))]
+    if found:
+        draw(found, contest.aim.measured, place)
+        st.caption(what_is_left(next(iter(found.values())), contest))
+    return pending
+
+
+def _task(contest: Contest, name: str) -> Task:
+    """What computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
+    trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
+    kept, key, how = store.shared(), contest.keys()[name], {"baseline": contest.baseline}
+    if name == RANDOM:
+        return lambda progress: kept.put(
+            key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
+        )
+    found = next(known(ask) for ask in contest.asks if ask.method == name)
+    return lambda progress: kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
+
+
+def draw(found: Mapping[str, Curves], value: str, place: int) -> None:
+    """Both charts, and the areas below their curves."""
+    names = [name for name in (*METHODS, RANDOM) if name in found]
+    for column, kind in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
+        lines = {title(name): (found[name].fraction, getattr(found[name], kind)) for name in names}
+        with column:
+            st.plotly_chart(
+                charts.curves(lines, charts.AXES[kind], value, title(RANDOM)),
+                config=CHART,
+                key=f"explain_{kind}_{place}",
+                alt=f"{kind.capitalize()} curves: {value} against {charts.AXES[kind]}, for {', '.join(lines)}",
+            )
+    st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM)))
+
+
+def what_is_left(found: Curves, contest: Contest) -> str:
+    """What the target is with all patches and with none, where all curves begin and end."""
+    whole, none = float(found.deletion[0]), float(found.deletion[-1])
+    words = (
+        f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
+        f"{baseline_words(contest.baseline)}, it is {number(none)}."
+    )
+    if whole > 0 and none > whole / 2:
+        other = next(kind for kind in BASELINES if kind != contest.baseline)
+        words += f" That is most of it, so these curves say little: try the {baseline_words(other)}."
+    return words
+
+
+def title(name: str) -> str:
+    """What an order of the patches is called."""
+    return f"Random (mean of {ORDERS})" if name == RANDOM else METHODS[name].title

@@ -1,0 +1,70 @@
+"""A map over the photo with its scale, as HTML. The photo comes once, with the style, however many maps lie over it."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+
+from ...attribution import Attribution
+from ...colour import plotly_scale
+from ..learn.drawing import data_url, heat
+from ..patches.payload import data_url as photo_url
+from .methods import METHODS, parameter_words, seconds
+
+PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
+
+_RULES = """
+[class*="st-key-explain_row"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.2rem 1rem;
+}
+[class*="st-key-explain_row"] [data-testid="stColumn"] { width: auto; min-width: 0; }
+[class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }
+[class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
+.vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.vv-map .photo { display: block; background-size: 100% 100%; border-radius: 6px; overflow: hidden; }
+.vv-map .photo img { display: block; width: 100%; height: 100%; opacity: 0.65; image-rendering: pixelated; }
+.vv-map .scale { display: grid; grid-template-columns: auto 1fr auto; gap: 0.4rem; align-items: center; }
+.vv-map .scale { margin: 0.4rem 0 0.2rem; }
+.vv-map .scale i { height: 0.5rem; border-radius: 0.25rem; }
+.vv-map small { display: block; font-size: 0.75rem; opacity: 0.75; }
+"""
+
+
+def style(photo: bytes) -> str:
+    """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike."""
+    scales = "".join(
+        f".vv-map .{name} {{ background: linear-gradient(to right, {', '.join(colour for _, colour in stops)}); }}"
+        for name, stops in (("plain", plotly_scale("share")), ("signed", plotly_scale("share", signed=True)))
+    )
+    return f'<style>{_RULES}{scales} .vv-map .photo {{ background-image: url("{photo_url(photo)}"); }}</style>'
+
+
+def figure(found: Attribution) -> str:
+    """A map over the photo, its scale, and what it is."""
+    rows, columns = found.map.shape
+    low, high = ends(found)
+    title = METHODS[found.method].title
+    about = about_words(found)
+    alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
+    notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(found.seconds)}"))
+    return (
+        f'<figure class="vv-map" data-testid="explanation" data-method="{found.method}" data-low="{low}" '
+        f'data-high="{high}"><span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
+        f'src="{data_url(heat(found.map, signed=found.signed))}"></span>'
+        f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
+        f"<span>{high}</span></span>{notes}</figure>"
+    )
+
+
+def ends(found: Attribution) -> tuple[str, str]:
+    """What the two ends of the scale mean, in words."""
+    say, largest = METHODS[found.method].say, float(np.abs(found.map).max())
+    return say(-largest) if found.signed else "0", say(largest)
+
+
+def about_words(found: Attribution) -> list[str]:
+    """What a map's numbers are, what it explains, and what was chosen about the method."""
+    target = f"explains: {found.target}" if found.target else "explains no target"
+    chosen = parameter_words(found.method, found.parameters)
+    return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]
