@@ -8,8 +8,8 @@ import numpy as np
 
 from ...attribution import Attribution
 from ...colour import plotly_scale
-from ..learn.drawing import data_url, heat
-from ..patches.payload import data_url as photo_url
+from ..inline import data_url
+from ..learn.drawing import heat
 from .methods import METHODS, parameter_words, seconds
 
 PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
@@ -37,7 +37,7 @@ def style(photo: bytes) -> str:
         f".vv-map .{name} {{ background: linear-gradient(to right, {', '.join(colour for _, colour in stops)}); }}"
         for name, stops in (("plain", plotly_scale("share")), ("signed", plotly_scale("share", signed=True)))
     )
-    return f'<style>{_RULES}{scales} .vv-map .photo {{ background-image: url("{photo_url(photo)}"); }}</style>'
+    return f'<style>{_RULES}{scales} .vv-map .photo {{ background-image: url("{data_url(photo)}"); }}</style>'
 
 
 def figure(found: Attribution) -> str:
