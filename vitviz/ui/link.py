@@ -23,6 +23,7 @@ CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
 TOUR = "tour"
+EDITS, SECOND = "edits", "second"  # of the page "Intervene", which reads them itself
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
@@ -39,7 +40,7 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
-    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR)]
+    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR, EDITS, SECOND)]
     if unknown:
         notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")
     return chosen, notices

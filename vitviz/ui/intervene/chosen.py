@@ -13,11 +13,11 @@ from ...interventions.notation import MOST, from_text, to_text
 from ...trace import Trace
 from .. import shell, state
 from ..board import Column
+from ..link import EDITS, SECOND
 
 TOOLS = {"zero": "Off: zero", "mean": "Off: mean", "temperature": "Temperature", "copy": "Copy"}
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)
 FIRST_TEMPERATURE = 0.5
-EDITS, SECOND = "edits", "second"  # in links
 
 
 def current(choice: state.Choice, trace: Trace) -> tuple[Edit, ...]:
