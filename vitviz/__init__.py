@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import tokens
+    from .attribution import explain
     from .config import ViTConfig
     from .convert import from_timm
     from .errors import HookError, ImageError, ModelError, VitvizError
@@ -32,6 +33,7 @@ __all__ = [
     "VitvizError",
     "capture",
     "edit",
+    "explain",
     "from_timm",
     "lens",
     "load",
@@ -50,6 +52,7 @@ _HOMES = {
     "VitvizError": "errors",
     "capture": "hooks",
     "edit": "hooks",
+    "explain": "attribution",
     "from_timm": "convert",
     "lens": "logit_lens",
     "load": "zoo",

@@ -81,6 +81,11 @@ class Trace:
         return self.prefix + self.grid[0] * self.grid[1]
 
     @property
+    def edited(self) -> bool:
+        """Whether it was made under an `edit`, so that a second pass would differ."""
+        return self._edited
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that this trace holds, the model not counted."""
         tensors = [t for t in (*self._queries, *self._keys, self._pool_keys, self._input) if t is not None]

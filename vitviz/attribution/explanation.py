@@ -1,0 +1,154 @@
+"""One function for all methods, and what it returns."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import Parameter, signature
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import HookError, ModelError, VitvizError
+from ..hooks import is_edited
+from ..model import VisionTransformer
+from ..trace import ImageSource, Trace
+from .gradient_attention import gradient_attention
+from .integrated_gradients import integrated_gradients
+from .last_attention import last_attention
+from .layerwise import stream_names
+from .legrad import legrad
+from .occlusion import occlusion
+from .parameters import one_of
+from .progress import Progress
+from .rollout import rollout
+from .targets import Target, checked_target, value_of
+
+_COMPUTE: dict[str, Callable[..., Tensor]] = {
+    "attention": last_attention,
+    "rollout": rollout,
+    "gradient_attention": gradient_attention,
+    "legrad": legrad,
+    "integrated_gradients": integrated_gradients,
+    "occlusion": occlusion,
+}
+METHODS: tuple[str, ...] = tuple(_COMPUTE)
+_READ_THE_TRACE = {"attention", "rollout"}  # and run no model
+_BY_LAYER = {"gradient_attention", "legrad"}
+_SIGNED = {"integrated_gradients", "occlusion"}
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """Which patches mattered.
+
+    Attributes:
+        map: one number a patch, float32 [rows, columns], read-only.
+        method: one of `METHODS`.
+        target: what is explained, in words; `""` for methods that explain no target (attention, rollout).
+        parameters: all parameters of the method that were in force, defaults included.
+        seconds: how long it took, the forward pass included if no trace was given.
+        signed: whether the map may be negative.
+        value: what the target is for this image: a logit, a difference of logits, a cosine; not a number (NaN) for
+            methods that explain no target.
+    """
+
+    map: np.ndarray
+    method: str
+    target: str
+    parameters: dict[str, object]
+    seconds: float
+    signed: bool
+    value: float
+
+
+def explain(
+    model: VisionTransformer,
+    image: ImageSource | Trace,
+    *,
+    method: str = "gradient_attention",
+    target: Target | None = None,
+    progress: Progress | None = None,
+    size: int | None = None,
+    fit: str | None = None,
+    **parameters: object,
+) -> Attribution:
+    """Say which patches of an image mattered for what a model made of it.
+
+    The model is not changed and may be shared between threads. The methods, each with its source and parameters, are
+    `last_attention`, `rollout`, `gradient_attention`, `legrad`, `integrated_gradients` and `occlusion` in the files of
+    those names.
+
+    Args:
+        model: the model.
+        image: what `model.trace` accepts, or a trace of this model, whose pixels are then used as they are.
+        method: one of `METHODS`.
+        target: what is explained; the likeliest class if it is not given. For models without classes it is then how
+            much of the image's own feature there is, which is 1 (not the cosine with it: that is at its maximum, so it
+            has no gradient).
+        progress: called by the slow methods (integrated gradients, occlusion) with how much is done and how much there
+            is; what it raises stops them.
+        size: as in `model.trace`.
+        fit: as in `model.trace`.
+        **parameters: those of the method.
+
+    Raises:
+        ImageError: if the image, the size or the fit cannot be used.
+        ModelError: if the model cannot be explained by this method, or does not have this target.
+        IndexError: if a class, a layer or a head is out of range.
+        HookError: if the trace was made under an `edit`, or one is in force, and the method runs the model again.
+        VitvizError: if there is no such method or parameter, or a parameter is not possible.
+    """
+    start = time.perf_counter()
+    compute = _COMPUTE[one_of(method, METHODS, "method")]
+    in_force = _in_force(method, parameters)
+    with torch.inference_mode(False), torch.enable_grad():
+        trace = _traced(model, image, size, fit, method)
+        explained = checked_target(target, trace) if "target" in signature(compute).parameters else None
+        value = float("nan") if explained is None else value_of(explained, trace)
+        given = {"trace": trace, "target": explained, "progress": progress}
+        found = compute(**{name: given[name] for name in signature(compute).parameters if name in given}, **in_force)
+    return Attribution(
+        map=_finished(found, model),
+        method=method,
+        target="" if explained is None else explained.words,
+        parameters=in_force,
+        seconds=time.perf_counter() - start,
+        signed=method in _SIGNED or (method == "attention" and model.config.differential),
+        value=value,
+    )
+
+
+def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
+    """The parameters of a method with what was given in place of their defaults; refuse what it does not have."""
+    own = signature(_COMPUTE[method]).parameters.values()
+    defaults = {one.name: one.default for one in own if one.kind is Parameter.KEYWORD_ONLY}
+    unknown = [name for name in given if name not in defaults]
+    if unknown:
+        has = f"has {', '.join(defaults)}" if defaults else "has none"
+        raise VitvizError(f"{method} has no parameter {unknown[0]!r}; it {has}.")
+    return defaults | given
+
+
+def _traced(
+    model: VisionTransformer, image: ImageSource | Trace, size: int | None, fit: str | None, method: str
+) -> Trace:
+    """A trace that the method can work on; refuse what was made under an edit, which a second pass would not have."""
+    if not isinstance(image, Trace):
+        if is_edited() and method not in _READ_THE_TRACE:
+            raise HookError(f"{method} runs the model again and again, without edits; leave the edit first.")
+        record = stream_names(model.config.depth) if method in _BY_LAYER else ()
+        return model.trace(image, size=size, fit=fit, record=record)
+    if image.model is not model:
+        raise ModelError(f"This trace is of {image.model.name!r}; give the same model, or trace the image again.")
+    if image.edited and method not in _READ_THE_TRACE:
+        raise HookError(f"This trace was made under an edit, without which {method} runs the model; trace it again.")
+    return image
+
+
+def _finished(found: Tensor, model: VisionTransformer) -> np.ndarray:
+    found = found.detach().numpy().astype(np.float32, copy=True)
+    if not np.isfinite(found).all():
+        raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
+    found.flags.writeable = False
+    return found
