@@ -65,7 +65,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
     expect(page.get_by_text("explains: similarity to astronaut", exact=True)).to_have_count(2)
-    choose(page, "Target 2, beside it: similarity to", "coffee")
+    choose(page, "Target 2, if you like: similarity to", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(2 * len(QUICK))
     expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from ...colour import percent
 from ...errors import ImageError
 from ...predictions import predictions
 from ...trace import Trace
@@ -15,7 +16,7 @@ from ..words import literally
 from . import wanted
 from .aims import MOST_IMAGES, Alike, OfClass, class_name
 
-TITLES = ("Target 1", "Target 2, beside it")
+TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"
 
 
@@ -29,7 +30,7 @@ def choose_targets(choice: state.Choice, trace: Trace) -> None:
 
 def choose_classes(choice: state.Choice, trace: Trace) -> None:
     """A class, the likeliest first, and optionally another one that it is compared with."""
-    likely = {one.index: f"{one.label} ({one.probability:.1%})" for one in predictions(trace, count=5)}
+    likely = {one.index: f"{one.label} ({percent(one.probability)})" for one in predictions(trace, count=5)}
     classes = [one.index for one in predictions(trace, count=len(trace.output))]
     chosen = [*wanted.aims(choice), None][:2]
 

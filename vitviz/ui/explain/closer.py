@@ -18,8 +18,6 @@ from .maps import known
 from .methods import METHODS, seconds
 from .picture import about_words
 
-PATCH = "explain_patch"
-
 
 def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
     """Show the map that the visitor chose, if it is still there."""
@@ -43,8 +41,8 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
         state.picture(choice),
         choice.picked.name,
         trace.grid,
-        _patch(trace.grid),
-        on_choose=_choose,
+        _patch(choice, trace.grid),
+        on_choose=lambda row, column: wanted.change(patch=(row, column)),
         overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
         key=f"explain_closer_{found.method}",
     )
@@ -53,11 +51,7 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
         st.caption(literally(f"{found.target}, for this image: {told.say(found.value)}"))
 
 
-def _patch(grid: tuple[int, int]) -> tuple[int, int] | None:
+def _patch(choice: state.Choice, grid: tuple[int, int]) -> tuple[int, int] | None:
     """The patch that was chosen, if this grid has it."""
-    chosen = st.session_state.get(PATCH)
+    chosen = wanted.current(choice).patch
     return chosen if chosen and chosen[0] < grid[0] and chosen[1] < grid[1] else None
-
-
-def _choose(row: int, column: int) -> None:
-    st.session_state[PATCH] = row, column

@@ -26,6 +26,7 @@ class Wanted:
         parameters: of each method, by its name.
         baseline: what removed patches become when the methods are compared.
         asked: what slow work was asked for, by the keys of its results.
+        patch: row and column, from 0, of the patch whose value is looked at in a large map; None if there is none.
         enlarged: the map that is shown large: which aim, and which method; None if none is.
     """
 
@@ -34,6 +35,7 @@ class Wanted:
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=all_defaults)
     baseline: str = "blur"
     asked: frozenset[tuple] = frozenset()
+    patch: tuple[int, int] | None = None
     enlarged: tuple[int, str] | None = None
 
 
