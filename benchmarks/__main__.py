@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explanations, library
+from . import browser, explaining, explanations, library
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -24,6 +24,8 @@ BENCHMARKS = {
     "pin": browser.pin,
     "draw": browser.draw,
     "explain": explanations.explain,
+    "cost": explaining.cost,
+    "faithful": explaining.faithfulness,
     "start": library.cold_start,
 }
 
