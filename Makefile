@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all lint format bench screenshots digits clean
@@ -13,8 +14,8 @@ help: ## list the targets
 run: $(VENV)/.installed ## install what is needed and start the app
 	$(BIN)/streamlit run app.py $(ARGS)
 
-test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest)
-	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest $(ARGS)
+test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
+	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-all: ARGS += --all
 test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explanations, library, sweeping
+from . import browser, explaining, explanations, library, sweeping
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -23,8 +23,10 @@ BENCHMARKS = {
     "hover": browser.hover,
     "pin": browser.pin,
     "draw": browser.draw,
-    "explain": explanations.explain,
+    "pages": explanations.explain,
     "sweep": sweeping.sweep,
+    "cost": explaining.cost,
+    "faithful": explaining.faithfulness,
     "start": library.cold_start,
 }
 
