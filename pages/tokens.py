@@ -25,9 +25,7 @@ def explore(choice: state.Choice) -> None:
     look.write_address(seen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         look.layer_box(seen)
-        chosen = st.segmented_control(
-            "What to look at", list(SECTIONS), default="Colours", required=True, key="tokens_section"
-        )
+        chosen = st.pills("What to look at", list(SECTIONS), default="Colours", required=True, key="tokens_section")
     SECTIONS[chosen](seen)
 
 

@@ -8,12 +8,12 @@ tokens.similarity(stages[12], 40)                   # cosine of token 40 with al
 tokens.outliers(trace, layer=11).tokens             # those that the model may use as registers
 """
 
+from .cosine import directions, similarity
 from .drawn import attention_share, received
-from .norms import Outliers, norms, outliers, outliers_in, stream
+from .lengths import Outliers, norms, outliers, outliers_in, stream
 from .pca import Components, PcaOfLayers, colours, pca_of_layers, principal
-from .probe import Places, PositionProbe, places_of, position_probe, ridge
+from .probe import Places, PositionProbe, places_of, position_probe, probed, read_places, ridge
 from .projection import METHODS, project
-from .similarity import directions, similarity
 
 __all__ = [
     "METHODS",
@@ -32,7 +32,9 @@ __all__ = [
     "places_of",
     "position_probe",
     "principal",
+    "probed",
     "project",
+    "read_places",
     "received",
     "ridge",
     "similarity",

@@ -74,7 +74,8 @@ def over_layers(
             "dtick": 1 if count <= 17 else 4,
             "range": [first - 0.5, first + count - 0.5],
         },
-        yaxis={"title": {"text": title}, "type": "log" if log else "linear"}
+        yaxis={"title": {"text": title}}
+        | (_logarithmic(lines) if log else {})
         | ({} if limit is None else {"range": [0, limit]}),
         shapes=[
             {
@@ -89,3 +90,11 @@ def over_layers(
         ],
     )
     return go.Figure(data, layout)
+
+
+def _logarithmic(lines: Sequence[Line]) -> dict:
+    """A logarithmic axis with ticks at 1, 2, 5, 10, ..., written out: plotly leaves out the powers of ten."""
+    values = np.concatenate([line.values for line in lines])
+    low, high = (int(np.floor(np.log10(end))) for end in (values[values > 0].min(initial=1.0), values.max(initial=1.0)))
+    ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
+    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}

@@ -6,13 +6,13 @@ Darcet et al. 2024, section 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..trace import Trace
-from .norms import stream
+from .lengths import stream
 
 PENALTY = 1e-2  # of the mean variance of a token's numbers, added to the variance of each
 MOST = 400  # patches of an image that take part; more say nothing new
@@ -64,7 +64,8 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.nd
     Args:
         x: [sample, D].
         y: [sample, target].
-        penalty: a, as a share of the mean of the diagonal of X'X, so that the scale of x does not matter.
+        penalty: a, as a share of the mean of the diagonal of X'X, so that the scale of x does not matter; 0 only if
+            the columns of x are independent.
 
     Returns:
         Weights [D, target] and intercept [target], float64: y is about x @ weights + intercept.
@@ -73,45 +74,63 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.nd
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     x, y = x - x_mean, y - y_mean
     products = x.T @ x
-    added = penalty * float(np.trace(products)) / len(products) or 1.0
+    added = penalty * (float(np.trace(products)) / len(products) or 1.0)
     weights = np.linalg.solve(products + added * np.eye(len(products)), x.T @ y)
     return weights, y_mean - x_mean @ weights
 
 
-def position_probe(
-    images: Sequence[Places], penalty: float = PENALTY, tell: Callable[[int], None] = lambda done: None
-) -> PositionProbe:
-    """Read row and column from the tokens of every stage by a ridge regression; each image is left out once.
+def position_probe(images: Sequence[Places], penalty: float = PENALTY) -> PositionProbe:
+    """Read row and column from the tokens of every stage, see `read_places`.
+
+    Raises:
+        ValueError: if there are fewer than two images.
+    """
+    r2 = [read_places(images, stage, penalty) for stage in range(len(images[0].stages))] if images else []
+    return probed(images, r2, penalty)
+
+
+def probed(images: Sequence[Places], r2: Sequence[np.ndarray], penalty: float = PENALTY) -> PositionProbe:
+    """What `read_places` found at every stage of these images, put together.
+
+    Raises:
+        ValueError: if there are fewer than two images.
+    """
+    _check(images)
+    return PositionProbe(np.stack(r2), len(images), sum(len(image.places) for image in images), penalty)
+
+
+def read_places(images: Sequence[Places], stage: int, penalty: float = PENALTY) -> np.ndarray:
+    """How well a ridge regression reads row and column from the tokens of a stage; each image is left out once.
 
     R^2 = 1 - sum of squared errors / sum of squared distances from the mean, over the patches of all images, each read
     by the probe that was fitted on the others.
 
     Args:
         images: the patches of at least two images, of the same model.
+        stage: 0 for what enters the first block, then the layers from 1.
         penalty: as in `ridge`.
-        tell: called after each stage with how many are done.
+
+    Returns:
+        R^2 of row and column, float64 [2], as in `PositionProbe`.
 
     Raises:
         ValueError: if there are fewer than two images.
     """
-    if len(images) < 2:
-        raise ValueError("A probe is fitted on some images and tried on another: it needs two at least.")
-    r2 = []
-    for stage in range(len(images[0].stages)):
-        r2.append(_left_out([image.stages[stage] for image in images], [image.places for image in images], penalty))
-        tell(stage + 1)
-    return PositionProbe(np.stack(r2), len(images), sum(len(image.places) for image in images), penalty)
-
-
-def _left_out(tokens: list[np.ndarray], places: list[np.ndarray], penalty: float) -> np.ndarray:
+    _check(images)
     errors = []
-    for held in range(len(tokens)):
-        others = [image for image in range(len(tokens)) if image != held]
-        weights, intercept = ridge(
-            *(np.concatenate([of[image] for image in others]) for of in (tokens, places)), penalty
+    for held in images:
+        others = [image for image in images if image is not held]
+        tokens, places = (
+            np.concatenate(parts) for parts in zip(*((o.stages[stage], o.places) for o in others), strict=True)
         )
-        errors.append(tokens[held] @ weights + intercept - places[held])
-    everywhere = np.concatenate(places)
+        weights, intercept = ridge(tokens, places, penalty)
+        errors.append(held.stages[stage] @ weights + intercept - held.places)
+    everywhere = np.concatenate([image.places for image in images])
     total = ((everywhere - everywhere.mean(axis=0)) ** 2).sum(axis=0)
     squared = (np.concatenate(errors) ** 2).sum(axis=0)
     return np.where(total > 0, 1 - squared / np.where(total > 0, total, 1), np.nan)
+
+
+def _check(images: Sequence[Places]) -> None:
+    if len(images) < 2:
+        raise ValueError("A probe is fitted on some images and tried on another: it needs two at least.")

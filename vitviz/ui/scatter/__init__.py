@@ -68,7 +68,7 @@ def payload(
     if points.shape != (count, 2) or colours.shape != (count, 3):
         raise ValueError(f"{count} patches need as many points and colours, not {points.shape} and {colours.shape}.")
     low, span = points.min(axis=0), np.ptp(points, axis=0)
-    places = np.where(span > 0, (points - low) / np.where(span > 0, span, 1), 0.5)
+    places = np.where(span > 0, (points.astype(float) - low) / np.where(span > 0, span, 1), 0.5)
     return picker_payload(picture, picture_name, grid, chosen) | {
         "points": places.round(4).tolist(),
         "colours": base64.b64encode(np.ascontiguousarray(colours, np.uint8).tobytes()).decode(),

@@ -15,6 +15,7 @@ from .. import state
 
 AT_ONCE = 40_000_000  # bytes of the stream of all layers; 27 million for the shipped model at 518 px
 THUMBNAIL = 240  # pixels
+ONE_AT_A_TIME = state._one_at_a_time  # a forward pass uses all cores; two at once would only slow each other down
 
 
 def layer_tokens(choice: state.Choice, layer: int) -> np.ndarray:
@@ -71,17 +72,23 @@ def _fits(trace: Trace) -> bool:
 
 def _whole_stream(choice: state.Choice) -> np.ndarray:
     found = state.trace(choice)
-    return _stream(choice.key, found) if _fits(found) else tokens.stream(found)
+    return _stream(choice.key, found) if _fits(found) else _listened(found)
+
+
+def _listened(trace: Trace) -> np.ndarray:
+    with ONE_AT_A_TIME:
+        return tokens.stream(trace)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Following the tokens …")  # up to 40 MB each
 def _stream(key: tuple, _trace: Trace) -> np.ndarray:
-    return tokens.stream(_trace)
+    return _listened(_trace)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Following the tokens …")
 def _layer(key: tuple, layer: int, _trace: Trace) -> np.ndarray:
-    return _trace.tokens(layer)
+    with ONE_AT_A_TIME:
+        return _trace.tokens(layer)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -91,7 +98,8 @@ def _norms(key: tuple, _choice: state.Choice) -> np.ndarray:
 
 @st.cache_resource(max_entries=32, show_spinner="Adding up the attention of all heads …")
 def _received(key: tuple, _trace: Trace) -> np.ndarray:
-    return np.stack([tokens.received(_trace, layer).mean(axis=0) for layer in range(_trace.layers)])
+    with ONE_AT_A_TIME:
+        return np.stack([tokens.received(_trace, layer).mean(axis=0) for layer in range(_trace.layers)])
 
 
 @st.cache_resource(max_entries=24, show_spinner="Finding the components …")
@@ -109,4 +117,6 @@ def _thumbnails(key: tuple, grid: tuple[int, int], _found: tokens.PcaOfLayers) -
 
 @st.cache_resource(max_entries=48, show_spinner="Laying out the tokens …")
 def _plane(key: tuple, layer: int, method: Method, _choice: state.Choice) -> np.ndarray:
-    return tokens.project(layer_tokens(_choice, layer)[state.trace(_choice).prefix :], method)
+    points = layer_tokens(_choice, layer)[state.trace(_choice).prefix :]
+    with ONE_AT_A_TIME:
+        return tokens.project(points, method)

@@ -8,7 +8,7 @@ import streamlit as st
 from ... import tokens
 from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE, percent
 from ...tokens.figures import Line, over_layers
-from ...tokens.norms import TIMES
+from ...tokens.lengths import TIMES
 from ...view import token_words
 from .. import panels
 from ..learn import drawing, following
@@ -117,17 +117,19 @@ def attention_drawn(seen: look.Look, found: tokens.Outliers) -> None:
     what = f"the {len(chosen)} outliers" if len(chosen) > 1 else "the outlier" if found.tokens else "the longest token"
     even = len(chosen) / seen.trace.token_count
     signs = " Weights count by their size, whatever their sign." if seen.trace.config.differential else ""
-    before = f" Dashed: all tokens before the patches together ({prefix})." if prefix else ""
+    names = seen.trace.config.prefix_names
+    before = names[0] if prefix == 1 else f"{prefix} tokens before the patches together"
+    dashed = f" Dashed: the {before}." if prefix else ""
     panels.panel(
         f"Attention that goes to {what}",
         f"Mean of all heads and queries of each layer, for {what} {seen.where}; even attention would give "
-        f"{percent(even)}.{before}{signs}",
+        f"{percent(even)}.{dashed}{signs}",
     )
     lines = [
         Line(what, 100 * shares[:, chosen].sum(axis=1), KEY),
         Line("even", np.full(len(shares), 100 * even), NEUTRAL, "dot"),
     ]
     if prefix:
-        lines.append(Line("tokens before the patches", 100 * shares[:, :prefix].sum(axis=1), QUERY, "dash"))
+        lines.append(Line(before, 100 * shares[:, :prefix].sum(axis=1), QUERY, "dash"))
     figure = over_layers(lines, "share of attention, %", first=1, shown=seen.layer + 1, unit=" %")
     st.plotly_chart(figure, config=panels.CHART, key="drawn", alt=f"Share of attention that goes to {what}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitAPIException
 
 from ... import tokens, zoo
 from ...colour import KEY, QUERY
 from ...images import prepare, read_image
 from ...tokens.figures import Line, over_layers
+from ...trace import Trace
 from .. import panels, state
 from ..learn.common import section
 from ..words import literally
-from . import look
+from . import cached, look
 
 MOST = 32  # results that are kept; each is a few hundred numbers
 
@@ -33,33 +37,65 @@ def places(seen: look.Look) -> None:
         f"tried on it. Your own image takes no part."
     )
     room = st.empty()
-    if key not in _results():
-        if not room.button("Measure", key="probe", type="primary"):
-            return
-        found = measure(seen, samples, room)
-        if len(_results()) >= MOST:
-            _results().pop(next(iter(_results())), None)
-        _results()[key] = found
-        room.empty()
-    draw(seen, _results()[key])
+    if key in _results():
+        draw(seen, _results()[key])
+    elif "probe_work" in st.session_state and st.session_state.probe_work.key == key:
+        go_on(st.session_state.probe_work, seen, samples, room)
+    else:
+        room.button("Measure", key="probe", type="primary", on_click=_begin, args=(key,))
 
 
-def measure(seen: look.Look, samples: dict[str, bytes], room: DeltaGenerator) -> tokens.PositionProbe:
-    """Run the samples through the model and fit the probes; a click on Stop ends this run, and nothing is kept."""
+@dataclass
+class Work:
+    """A measurement that is going on.
+
+    Attributes:
+        key: of what.
+        images: patches of the images that the model has run on.
+        r2: of the stages that have been probed.
+    """
+
+    key: tuple
+    images: list[tokens.Places] = field(default_factory=list)
+    r2: list[np.ndarray] = field(default_factory=list)
+
+
+def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], room: DeltaGenerator) -> None:
+    """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
+    done, steps = len(work.images) + len(work.r2), len(samples) + seen.trace.layers + 1
+    is_running = len(work.images) < len(samples)
+    name = list(samples)[len(work.images)] if is_running else f"layer {len(work.r2)}"
     with room.container(horizontal=True, vertical_alignment="center"):
-        progress = st.progress(0.0, "Running the model …")
-        st.button("Stop", key="probe_stop")
-    model, choice, patches = seen.trace.model, seen.choice, []
-    steps = len(samples) + seen.trace.layers + 1
-    for done, (name, data) in enumerate(samples.items()):
-        progress.progress(done / steps, f"Running the model on {name} …")
-        image = prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing)
-        patches.append(tokens.places_of(model.trace(image)))
+        st.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
+        st.button("Stop", key="probe_stop", on_click=_stop)
+    with cached.ONE_AT_A_TIME:
+        if is_running:
+            work.images.append(tokens.places_of(_trace(seen, samples[name])))
+        else:
+            work.r2.append(tokens.read_places(work.images, len(work.r2)))
+    if done + 1 == steps:
+        while len(_results()) >= MOST:
+            _results().pop(next(iter(_results())), None)
+        _results()[work.key] = tokens.probed(work.images, work.r2)
+        _stop()
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:  # this run was not of the fragment alone
+        st.rerun()
 
-    def tell(stage: int) -> None:
-        progress.progress((len(samples) + stage) / steps, f"Fitting the probes of layer {stage - 1} …")
 
-    return tokens.position_probe(patches, tell=tell)
+def _trace(seen: look.Look, data: bytes) -> Trace:
+    """A sample's forward pass; not kept, and so without the cache of what visitors look at."""
+    model, choice = seen.trace.model, seen.choice
+    return model.trace(prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing))
+
+
+def _begin(key: tuple) -> None:
+    st.session_state.probe_work = Work(key)
+
+
+def _stop() -> None:
+    del st.session_state.probe_work  # what was found so far is not kept
 
 
 def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:

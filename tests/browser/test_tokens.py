@@ -1,0 +1,226 @@
+"""The page "Tokens" in a browser: what follows the pointer is the library's, and asks nobody."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+import vitviz
+from vitviz import tokens
+from vitviz.ui import state
+
+from .explanations import IMAGE, assert_nothing_sticks_out, click_patch
+from .test_layout import PHONE
+
+HEADINGS = {
+    "Colours": "Principal components as colours",
+    "Similarity": "Which patches are alike?",
+    "Norms": "Norms, and tokens that stand out",
+    "Points": "Tokens as points",
+    "Places": "What tokens know of their place",
+}
+COUNT_MESSAGES = """() => { window.sent = 0; const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); }; }"""
+
+
+@pytest.fixture
+def page_of(app, new_page):
+    def open_page(section: str, parameters: str = "", **options) -> Page:
+        page = new_page(**options)
+        page.goto(f"{app}/tokens?{parameters}")
+        page.get_by_role("radio", name=section, exact=True).click()
+        expect(page.get_by_role("heading", name=HEADINGS[section])).to_be_visible()
+        settled(page)
+        return page
+
+    return open_page
+
+
+def settled(page: Page) -> None:
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+@pytest.fixture(scope="module")
+def cat():
+    return vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
+
+
+def point_at(page: Page, row: int, column: int, side: int = 16) -> None:
+    image = page.get_by_test_id(IMAGE)
+    image.scroll_into_view_if_needed()
+    box = image.bounding_box()
+    image.hover(position={"x": (column + 0.5) * box["width"] / side, "y": (row + 0.5) * box["height"] / side})
+
+
+def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None:
+    """The component compares this patch, with the library's numbers."""
+    source = trace.prefix + row * trace.grid[1] + column
+    root = page.get_by_test_id("similarity")
+    expect(root).to_have_attribute("data-source", str(source))
+    expected = tokens.similarity(trace.tokens(layer), source)
+    found = float(root.get_attribute("data-top-similarity"))
+    others = np.delete(np.arange(trace.prefix, trace.token_count), source - trace.prefix)
+    assert found == pytest.approx(expected[others].max(), abs=1e-3)
+    assert expected[int(root.get_attribute("data-top"))] == pytest.approx(expected[others].max(), abs=1e-3)
+    assert float(root.get_attribute("data-mean")) == pytest.approx(expected[trace.prefix :].mean(), abs=1e-3)
+    words = page.get_by_test_id("similarity-facts").inner_text()
+    for name, value in zip(trace.config.prefix_names, expected, strict=False):
+        assert float(re.search(rf"{name} (−?[\d.]+)", words)[1].replace("−", "-")) == pytest.approx(value, abs=2e-3)
+
+
+def shown_colours(page: Page) -> np.ndarray:
+    """The colours that lie over the photo, [row, column, RGB]."""
+    pixels = page.locator("[data-testid=similarity] canvas[data-ref=heat]").evaluate(
+        "node => [node.width, node.height, ...node.getContext('2d').getImageData(0, 0, node.width, node.height).data]"
+    )
+    return np.array(pixels[2:]).reshape(pixels[1], pixels[0], 4)[..., :3]
+
+
+def test_similarity_follows_the_pointer_and_asks_nobody(page_of, cat):
+    page = page_of("Similarity", "image=cat&layer=9")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(COUNT_MESSAGES)
+    for patch in ((2, 3), (9, 9), (15, 0)):
+        point_at(page, *patch)
+        assert_similar(page, cat, 8, *patch)
+    values = tokens.similarity(cat.tokens(8), cat.prefix + 15 * 16)[cat.prefix :].reshape(cat.grid)
+    expected = vitviz.colour.paint((values + 1) / 2, "share", signed=True).astype(int)
+    assert np.abs(shown_colours(page) - expected).max() <= 8, "at most one step of the colour table"
+    assert page.evaluate("window.sent") == 0
+    assert not asked
+
+
+def test_a_click_pins_and_the_pin_can_be_kept_while_others_are_read(page_of, cat):
+    page = page_of("Similarity", "image=cat&layer=9")
+    click_patch(page, 0, 4, 5)
+    page.wait_for_function("location.href.includes('query=5-6')")
+    settled(page)
+    page.get_by_text("Keep to the chosen patch").click()
+    point_at(page, 10, 11)
+    expect(page.get_by_test_id("similarity")).to_have_attribute("data-hover", "10,11")
+    assert_similar(page, cat, 8, 4, 5)
+    value = tokens.similarity(cat.tokens(8), cat.prefix + 69)[cat.prefix + 171]
+    said = page.get_by_test_id("patch-picker-status").inner_text()
+    assert float(said.rpartition(": ")[2].replace("−", "-")) == pytest.approx(value, abs=2e-3)
+
+
+def test_the_keys_move_the_similarity(page_of, cat):
+    page = page_of("Similarity", "image=cat&layer=9&query=5-6")
+    image = page.get_by_test_id(IMAGE)
+    image.focus()
+    image.press("ArrowRight")
+    assert_similar(page, cat, 8, 4, 6)
+    image.press("Enter")
+    page.wait_for_function("location.href.includes('query=5-7')")
+
+
+def test_another_layer_brings_its_own_tokens(page_of, cat):
+    page = page_of("Similarity", "image=cat&layer=9&query=5-6")
+    assert_similar(page, cat, 8, 4, 5)
+    page.get_by_text("Tokens after layer").locator("xpath=ancestor::*[@data-testid='stSelectbox']").click()
+    page.get_by_role("option", name="3 of 12", exact=True).click()
+    expect(page.get_by_text("Cosine similarity after layer 3")).to_be_visible()
+    assert_similar(page, cat, 2, 4, 5)
+
+
+def spots(page: Page) -> list[tuple[float, float]]:
+    """Where the points of digits' 64 patches are on the screen."""
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    points = tokens.project(trace.tokens(5)[trace.prefix :])
+    places = (points - points.min(axis=0)) / np.ptp(points, axis=0)
+    canvas = page.get_by_test_id("scatter-points")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    edge = 14
+    wide, tall = box["width"] - 2 * edge, box["height"] - 2 * edge
+    at = [box["x"] + edge, box["y"] + edge] + np.stack([places[:, 0], 1 - places[:, 1]], axis=1) * [wide, tall]
+    return at.tolist()
+
+
+def test_a_line_around_points_lights_up_their_patches(page_of):
+    page = page_of("Points", "model=digits&image=digit-4")
+    page.evaluate(COUNT_MESSAGES)
+    at = np.array(spots(page))
+    left = at[:, 0] < np.median(at[:, 0])
+    border = float(np.median(at[:, 0]))
+    box = page.get_by_test_id("scatter-points").bounding_box()
+    corners = [(box["x"] + 1, box["y"] + 1), (border, box["y"] + 1), (border, box["y"] + box["height"] - 1)]
+    corners.append((box["x"] + 1, box["y"] + box["height"] - 1))
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner, steps=4)
+    page.mouse.up()
+    root = page.get_by_test_id("scatter")
+    expected = " ".join(str(patch) for patch in np.flatnonzero(left))
+    expect(root).to_have_attribute("data-selected", expected)
+    expect(page.get_by_test_id("scatter-selection")).to_have_text(f"{left.sum()} of 64 patches are lit up.")
+    pixels = page.locator("[data-testid=scatter] canvas[data-ref=picture]").evaluate(
+        """node => { const at = (i) => node.getContext('2d').getImageData((i % 8 + 0.5) * node.width / 8,
+        (Math.floor(i / 8) + 0.1) * node.height / 8, 1, 1).data[0]; return [...Array(64).keys()].map(at); }"""
+    )
+    paper = np.array(pixels)[[0, 7, 56, 63]]  # the corners are white paper, and darker where they are not lit up
+    assert ((paper > 200) == left[[0, 7, 56, 63]]).all()
+    assert page.evaluate("window.sent") == 0
+    page.get_by_role("button", name="Clear").click()
+    expect(root).to_have_attribute("data-selected", "")
+
+
+def test_a_point_shows_its_patch_and_a_click_chooses_it(page_of):
+    page = page_of("Points", "model=digits&image=digit-4")
+    at = spots(page)
+    gaps = [min(np.hypot(*np.subtract(one, two)) for j, two in enumerate(at) if j != i) for i, one in enumerate(at)]
+    alone = int(np.argmax(gaps))
+    page.mouse.move(*at[alone])
+    row, column = divmod(alone, 8)
+    expect(page.get_by_test_id("scatter")).to_have_attribute("data-hover", f"{row},{column}")
+    expect(page.get_by_test_id("patch-picker-status")).to_contain_text(f"row {row + 1}, column {column + 1}")
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function(f"location.href.includes('query={row + 1}-{column + 1}')")
+
+
+def test_points_by_keys(page_of):
+    page = page_of("Points", "model=digits&image=digit-4&query=5-5")
+    canvas, root = page.get_by_test_id("scatter-points"), page.get_by_test_id("scatter")
+    canvas.focus()
+    canvas.press("ArrowLeft")
+    expect(root).not_to_have_attribute("data-focus", "")
+    row, column = map(int, root.get_attribute("data-focus").split(","))
+    at = spots(page)
+    assert at[8 * row + column][0] < at[36][0]
+    canvas.press(" ")
+    expect(root).to_have_attribute("data-selected", str(8 * row + column))
+    canvas.press("Escape")
+    expect(root).to_have_attribute("data-selected", "")
+    canvas.press("Enter")
+    page.wait_for_function(f"location.href.includes('query={row + 1}-{column + 1}')")
+
+
+@pytest.mark.parametrize("section", ["Colours", "Similarity", "Norms", "Points", "Places"])
+def test_nothing_is_wider_than_a_phone(section, page_of):
+    assert_nothing_sticks_out(page_of(section, "model=digits", viewport=PHONE, is_mobile=True, has_touch=True))
+
+
+def test_a_thumbnail_chooses_its_layer(page_of):
+    page = page_of("Colours", "model=digits")
+    page.get_by_role("button", name="Layer 2", exact=True).click()
+    page.wait_for_function("location.href.includes('layer=2')")
+    expect(page.get_by_text("variance after layer 2")).to_be_visible()
+
+
+def test_a_probe_can_be_stopped(page_of):
+    page = page_of("Places", "image=cat&size=280")
+    page.get_by_role("button", name="Measure").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Measure")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_a_probe_is_measured_step_by_step(page_of):
+    page = page_of("Places", "model=digits&layer=3")
+    page.get_by_role("button", name="Measure").click()
+    expect(page.get_by_text("Place, read from the token")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
