@@ -15,7 +15,6 @@ from .. import state
 
 AT_ONCE = 40_000_000  # bytes of the stream of all layers; 27 million for the shipped model at 518 px
 THUMBNAIL = 240  # pixels
-ONE_AT_A_TIME = state._one_at_a_time  # a forward pass uses all cores; two at once would only slow each other down
 
 
 def layer_tokens(choice: state.Choice, layer: int) -> np.ndarray:
@@ -76,7 +75,7 @@ def _whole_stream(choice: state.Choice) -> np.ndarray:
 
 
 def _listened(trace: Trace) -> np.ndarray:
-    with ONE_AT_A_TIME:
+    with state.one_at_a_time:
         return tokens.stream(trace)
 
 
@@ -87,7 +86,7 @@ def _stream(key: tuple, _trace: Trace) -> np.ndarray:
 
 @st.cache_resource(max_entries=4, show_spinner="Following the tokens …")
 def _layer(key: tuple, layer: int, _trace: Trace) -> np.ndarray:
-    with ONE_AT_A_TIME:
+    with state.one_at_a_time:
         return _trace.tokens(layer)
 
 
@@ -98,7 +97,7 @@ def _norms(key: tuple, _choice: state.Choice) -> np.ndarray:
 
 @st.cache_resource(max_entries=32, show_spinner="Adding up the attention of all heads …")
 def _received(key: tuple, _trace: Trace) -> np.ndarray:
-    with ONE_AT_A_TIME:
+    with state.one_at_a_time:
         return np.stack([tokens.received(_trace, layer).mean(axis=0) for layer in range(_trace.layers)])
 
 
@@ -118,5 +117,5 @@ def _thumbnails(key: tuple, grid: tuple[int, int], _found: tokens.PcaOfLayers) -
 @st.cache_resource(max_entries=48, show_spinner="Laying out the tokens …")
 def _plane(key: tuple, layer: int, method: Method, _choice: state.Choice) -> np.ndarray:
     points = layer_tokens(_choice, layer)[state.trace(_choice).prefix :]
-    with ONE_AT_A_TIME:
+    with state.one_at_a_time:
         return tokens.project(points, method)

@@ -17,7 +17,7 @@ from ...trace import Trace
 from .. import panels, state
 from ..learn.common import section
 from ..words import literally
-from . import cached, look
+from . import look
 
 MOST = 32  # results that are kept; each is a few hundred numbers
 
@@ -68,7 +68,7 @@ def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], room: DeltaGen
     with room.container(horizontal=True, vertical_alignment="center"):
         st.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
         st.button("Stop", key="probe_stop", on_click=_stop)
-    with cached.ONE_AT_A_TIME:
+    with state.one_at_a_time:
         if is_running:
             work.images.append(tokens.places_of(_trace(seen, samples[name])))
         else:
