@@ -46,6 +46,8 @@ def thumbnails(choice: state.Choice, together: bool, foreground: bool, swap: boo
 
 def plane(choice: state.Choice, layer: int, method: Method) -> np.ndarray:
     """The patches that leave a layer as points on a plane, float32 [patch, 2]."""
+    if method == "pca":  # is at hand
+        return pca(choice, together=False, foreground=False, swap=False).scores[layer, :, :2]
     return _plane(choice.key, layer, method, choice)
 
 

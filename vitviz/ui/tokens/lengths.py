@@ -78,15 +78,16 @@ def outliers(seen: look.Look, found: tokens.Outliers) -> None:
         return
     names = [token_words(seen.trace, token) for token in found.tokens[:NAMED]]
     more = f" and {len(found.tokens) - NAMED} more" if len(found.tokens) > NAMED else ""
+    stand = "stands" if len(found.tokens) == 1 else "stand"
     st.markdown(
-        f"**{len(found.tokens)} of {found.norms.size} patches stand out {seen.where}**, up to {ratio}: "
+        f"**{len(found.tokens)} of {found.norms.size} patches {stand} out {seen.where}**, up to {ratio}: "
         f"{', '.join(names)}{more}."
     )
     side, (rows, columns) = seen.trace.config.patch, seen.trace.grid
     frames = [
         drawing.frame(divmod(token - seen.trace.prefix, columns), side, colour, side * stroke)
         for token in found.tokens
-        for colour, stroke in (("#fff", 0.3), (KEY, 0.16))
+        for colour, stroke in (("#fff", 0.22), (KEY, 0.12))
     ]
     alt = f"{seen.name}, with a red frame around each outlier {seen.where}"
     st.html(drawing.on_photo(seen.picture(), (columns * side, rows * side), frames, alt))

@@ -36,13 +36,13 @@ def places(seen: look.Look) -> None:
         f"{seen.choice.size} px, fit “{fit}”: each is left out once, the probe is fitted on the others and "
         f"tried on it. Your own image takes no part."
     )
-    room = st.empty()
+    bar, button = st.empty(), st.empty()
     if key in _results():
         draw(seen, _results()[key])
     elif "probe_work" in st.session_state and st.session_state.probe_work.key == key:
-        go_on(st.session_state.probe_work, seen, samples, room)
+        go_on(st.session_state.probe_work, seen, samples, bar, button)
     else:
-        room.button("Measure", key="probe", type="primary", on_click=_begin, args=(key,))
+        button.button("Measure", key="probe", type="primary", on_click=_begin, args=(key,))
 
 
 @dataclass
@@ -60,14 +60,13 @@ class Work:
     r2: list[np.ndarray] = field(default_factory=list)
 
 
-def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], room: DeltaGenerator) -> None:
+def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], bar: DeltaGenerator, button: DeltaGenerator) -> None:
     """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
     done, steps = len(work.images) + len(work.r2), len(samples) + seen.trace.layers + 1
     is_running = len(work.images) < len(samples)
     name = list(samples)[len(work.images)] if is_running else f"layer {len(work.r2)}"
-    with room.container(horizontal=True, vertical_alignment="center"):
-        st.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
-        st.button("Stop", key="probe_stop", on_click=_stop)
+    bar.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
+    button.button("Stop", key="probe_stop", on_click=_stop)
     with state.one_at_a_time:
         if is_running:
             work.images.append(tokens.places_of(_trace(seen, samples[name])))
