@@ -25,20 +25,23 @@ def intervene(choice: state.Choice) -> None:
     left, right = st.columns([0.36, 0.64], gap="large")
     with left:
         picture.the_picture(choice, trace, edits, view)
+        controls.the_list(trace, edits)
     with right:
         controls.the_board(trace, edits, view)
-        controls.the_list(trace, edits)
         applied = what_can_be_done(trace, edits, second)
-    pair = before_and_after(choice, applied, second)
-    output.output(pair)
-    maps.attention(pair, state.picture(choice, maps.SIDE))
-    maps.tokens(pair)
+        pair = before_and_after(choice, applied, second)
+        output.output(pair)
+    left, right = st.columns(2, gap="large")
+    with left:
+        maps.attention(pair, state.picture(choice, maps.SIDE))
+    with right:
+        maps.tokens(pair)
     sweeps.sweeps(choice, trace)
 
 
 def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
     """The edits, without copies from an image that has other patches."""
-    if st.session_state.get("tool") != "copy" and not chosen.copies(edits):
+    if st.session_state.get("intervene_tool") != "copy" and not chosen.copies(edits):
         return edits
     controls.second_image(trace, second)
     if controls.same_grid(trace, second):
@@ -48,7 +51,7 @@ def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice
 
 def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice) -> Pair:
     """The two passes."""
-    view = st.session_state.view
+    view = replace(st.session_state.view, direction="from")
     layer = min(view.layer, state.trace(choice).layers - 1)
     with st.empty():
         after = cached.after(choice, edits, second, layer)

@@ -204,7 +204,7 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
         if not isinstance(edit, Edit):
             raise EditError(f"{edit!r} is no edit.")
         if edit.target in seen:
-            raise EditError(f"There are two edits of the same {edit.target[0]}: {edit!r} is one of them.")
+            raise EditError(f"There are two edits of the same {edit.target[0]}; one would undo the other.")
         seen.add(edit.target)
         if isinstance(edit, PatchOff):
             _within(edit.token, config.prefix, tokens, "a patch is a token")

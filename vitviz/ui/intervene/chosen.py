@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import streamlit as st
 
 from ...errors import EditError, ImageError
-from ...interventions import Copied, Edit, HeadOff, LayerOff, PatchOff, Temperature, checked
-from ...interventions.notation import MOST, from_text, to_text
+from ...interventions import Copied, Edit, PatchOff, Temperature, checked
+from ...interventions.notation import from_text, to_text
+from ...interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
 from ...trace import Trace
 from .. import shell, state
-from ..board import Column
+from ..board.payload import COLUMNS, Column
 from ..link import EDITS, SECOND
 
-TOOLS = {"zero": "Off: zero", "mean": "Off: mean", "temperature": "Temperature", "copy": "Copy"}
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)
 FIRST_TEMPERATURE = 0.5
 
@@ -47,7 +47,7 @@ def _begin(trace: Trace) -> None:
         session.notices.append(f"The link's edits were left out: {error}")
     name = session.link.get(SECOND)
     if name in state.samples_for(state.choice().model):
-        session.second = state.Picked(name, state.samples()[name], sample=True)
+        session.intervene_second = state.Picked(name, state.samples()[name], sample=True)
     elif name is not None:
         session.notices.append("The link's second image is not a sample of this server; this is another one.")
     shell.show_notices()
@@ -75,32 +75,33 @@ def copies(edits: Iterable[Edit]) -> list[Copied]:
 
 def switch(trace: Trace, layer: int, column: Column) -> None:
     """Do to a part of the model what the chosen tool does; or undo it, if that has been done."""
-    tool = st.session_state.get("tool") or "zero"
-    heads = range(trace.heads) if column == "all" else [] if isinstance(column, str) else [column]
-    if tool == "temperature" and not heads:
-        st.session_state.edit_problem = "Only heads have a temperature."
+    tool = st.session_state.get("intervene_tool") or TOOLS[0]
+    value = st.session_state.get("intervene_temperature", FIRST_TEMPERATURE)
+    if column in COLUMNS:
+        _take(trace, lambda edits: switched(edits, [part_edit(tool, layer, column)]))
         return
-    wanted = [_head_edit(tool, layer, head) for head in heads] or [_part_edit(tool, layer, column)]
-    if len(heads) == 1:
+    heads = range(trace.heads) if column == "all" else [column]
+    _take(trace, lambda edits: switched(edits, [head_edit(tool, layer, head, value) for head in heads]))
+    if column != "all":
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
-    _toggle(trace, wanted)
 
 
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
-    _toggle(trace, [PatchOff(trace.prefix + row * trace.grid[1] + column, how)])
+    token = trace.prefix + row * trace.grid[1] + column
+    _take(trace, lambda edits: switched(edits, [PatchOff(token, how)]))
 
 
 def retune(trace: Trace) -> None:
     """Give the head that is looked at the temperature that has just been set, if it has one already."""
-    view, value = st.session_state.view, st.session_state.temperature
-    if any(isinstance(edit, Temperature) and edit.target[1:] == (view.layer, view.head) for edit in _edits()):
-        _replace(trace, [Temperature(view.layer, view.head, value)])
+    view, value = st.session_state.view, st.session_state.intervene_temperature
+    if any(edit.target == ("temperature", view.layer, view.head) for edit in st.session_state.edits):
+        _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
 
 
 def undo(edit: Edit) -> None:
     """Take one edit back."""
-    st.session_state.edits = tuple(other for other in _edits() if other != edit)
+    st.session_state.edits = tuple(other for other in st.session_state.edits if other != edit)
 
 
 def undo_all() -> None:
@@ -108,42 +109,14 @@ def undo_all() -> None:
     st.session_state.edits = ()
 
 
-def _edits() -> tuple[Edit, ...]:
-    return st.session_state.edits
-
-
-def _toggle(trace: Trace, wanted: list[Edit]) -> None:
-    if set(wanted) <= set(_edits()):
-        st.session_state.edits = tuple(edit for edit in _edits() if edit not in wanted)
-    else:
-        _replace(trace, wanted)
-
-
-def _replace(trace: Trace, wanted: list[Edit]) -> None:
-    """Make these edits instead of any others at the same places."""
-    places = {_place(edit) for edit in wanted}
-    edits = (*(edit for edit in _edits() if _place(edit) not in places), *wanted)
+def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) -> None:
+    """Have other edits from here on; or say why that cannot be, and keep those of before."""
     try:
-        if len(edits) > MOST:
-            raise EditError(f"A link holds at most {MOST} edits; undo some of them first.")
-        st.session_state.edits = checked(edits, trace.config, trace.grid)
+        edits = checked(change(st.session_state.edits), trace.config, trace.grid)
+        to_text(edits, trace.config)  # a link has to hold them
+        st.session_state.edits = edits
     except EditError as error:
         st.session_state.edit_problem = str(error)
-
-
-def _place(edit: Edit) -> tuple:
-    """Where on the board or the picture it is: one thing at a time is done to a head."""
-    return ("head", *edit.target[1:]) if isinstance(edit, Temperature) else edit.target
-
-
-def _head_edit(tool: str, layer: int, head: int) -> Edit:
-    if tool == "temperature":
-        return Temperature(layer, head, st.session_state.get("temperature", FIRST_TEMPERATURE))
-    return Copied(layer, head) if tool == "copy" else HeadOff(layer, head, tool)
-
-
-def _part_edit(tool: str, layer: int, part: str) -> Edit:
-    return Copied(layer, None, part) if tool == "copy" else LayerOff(layer, part, tool)
 
 
 # ---------------------------------------------------------------- the image to copy from
@@ -153,20 +126,22 @@ def second() -> state.Picked:
     """The second image: what was chosen, or the first sample that is not looked at already."""
     choice, session = state.choice(), st.session_state
     offered = state.samples_for(choice.model)
-    if "second" in session and (not session.second.sample or session.second.name in offered):
-        return session.second
+    if "intervene_second" in session and (
+        not session.intervene_second.sample or session.intervene_second.name in offered
+    ):
+        return session.intervene_second
     name = next((name for name in offered if name != choice.picked.name), next(iter(offered)))
     return state.Picked(name, state.samples()[name], sample=True)
 
 
 def pick_second(name: str) -> None:
     """Copy from one of the samples."""
-    st.session_state.second = state.Picked(name, state.samples()[name], sample=True)
+    st.session_state.intervene_second = state.Picked(name, state.samples()[name], sample=True)
 
 
 def take_second() -> None:
     """Copy from an image of the visitor's own. One that cannot be used is said, and changes nothing."""
-    file = st.session_state.second_upload
+    file = st.session_state.intervene_upload
     if file is None:
         return
     picked = state.Picked(file.name, file.getvalue(), sample=False)
@@ -175,4 +150,4 @@ def take_second() -> None:
     except ImageError as error:
         st.session_state.edit_problem = f"{file.name}: {error}"
     else:
-        st.session_state.second = picked
+        st.session_state.intervene_second = picked

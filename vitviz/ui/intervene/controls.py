@@ -15,6 +15,7 @@ from ..words import literally
 from . import chosen
 
 LISTED = 24  # edits that can be undone with a button each; more buttons would make the page slow
+TOOLS = {"zero": "Off: zero", "mean": "Off: mean", "temperature": "Temperature", "copy": "Copy"}
 TOOL_WORDS = {
     "zero": "A click sets what the part returns to zero.",
     "mean": "A click replaces what the part returns by its mean over all tokens.",
@@ -28,10 +29,10 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The tool, and the board on which it is used."""
     tool = st.segmented_control(
         "A click on the board",
-        list(chosen.TOOLS),
+        list(TOOLS),
         default="zero",
-        format_func=chosen.TOOLS.get,
-        key="tool",
+        format_func=TOOLS.get,
+        key="intervene_tool",
         required=True,
     )
     if tool == "temperature":
@@ -40,7 +41,7 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
             chosen.TEMPERATURES,
             value=chosen.FIRST_TEMPERATURE,
             format_func="{:g}".format,
-            key="temperature",
+            key="intervene_temperature",
             on_change=chosen.retune,
             args=(trace,),
             help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
@@ -55,7 +56,6 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
         on_click=lambda layer, column: chosen.switch(trace, layer, column),
         key="board",
     )
-    st.caption("· on   **0** off, zero   **x̄** off, mean   **T 0.5** temperature   **copy** from the second image")
 
 
 def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
@@ -81,13 +81,14 @@ def the_list(trace: Trace, edits: tuple[Edit, ...]) -> None:
     st.markdown(f"**What is changed** ({len(edits)})" if edits else "**Nothing is changed yet.**")
     if not edits:
         return
-    with st.container(key="edits", horizontal=True, gap="small"):
+    st.caption("Click one to undo it.")
+    with st.container(key="edits", gap=None):
         for edit in edits[: -LISTED - 1 : -1]:
             st.button(
                 in_words(edit, trace.config, trace.grid),
                 icon=":material/undo:",
                 key=f"undo_{to_text([edit], trace.config)}",
-                help="Undo this",
+                type="tertiary",
                 on_click=chosen.undo,
                 args=(edit,),
             )
@@ -108,9 +109,9 @@ def second_image(trace: Trace, second: state.Choice) -> None:
         on_choose=chosen.pick_second,
         columns=6,
         titles=False,
-        key="second_gallery",
+        key="intervene_gallery",
     )
-    st.file_uploader("Or your own", key="second_upload", on_change=chosen.take_second)
+    st.file_uploader("Or your own", key="intervene_upload", on_change=chosen.take_second)
     if not picked.sample:
         st.caption("Your photo is kept in the server's memory only; a copied link opens without it.")
 

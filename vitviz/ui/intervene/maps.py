@@ -52,7 +52,7 @@ def _box(label: str, name: str, options: Sequence, value: int | None, words: Cal
     def take() -> None:
         shell.remember_view(replace(st.session_state.view, **{name: st.session_state[key]}))
 
-    st.selectbox(label, options, format_func=words, key=key, on_change=take, width=200)
+    st.selectbox(label, options, format_func=words, key=key, on_change=take, width=150)
 
 
 def attention(pair: Pair, picture: bytes) -> None:
@@ -106,7 +106,7 @@ def tokens(pair: Pair) -> None:
             f'layer {layer + 1}, {name}, as colours" src="{data_url(image)}">'
             f"<b>{name.capitalize()}</b></figure>"
         )
-    st.html(f'<div class="vv-pair" style="max-width:44rem">{"".join(figures)}</div>')
+    st.html(f'<div class="vv-pair">{"".join(figures)}</div>')
     shares = ", ".join(percent(float(share)) for share in found.shares)
     lowest = int(alike.argmin())
     st.caption(

@@ -31,7 +31,7 @@ def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], vie
         list(SWITCHES),
         default="keys",
         format_func=SWITCHES.get,
-        key="patch_tool",
+        key="intervene_patch_tool",
         required=True,
     )
     pools = (

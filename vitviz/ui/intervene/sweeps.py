@@ -35,12 +35,14 @@ class Sweep:
         what: `"heads"`, `"layers"` or `"patches"`.
         how: what stands in for what is off.
         score: what is measured.
+        target: the class and the quantity of it that the score is of; empty without classes.
     """
 
     trace: Trace
     what: str
     how: str
     score: Score
+    target: tuple = ()
 
     @property
     def passes(self) -> int:
@@ -74,7 +76,8 @@ class Sweep:
     def title(self) -> str:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
-        return f"Change of the {self.score.words} without each of the {self.what} alone (off: {how})"
+        words = self.score.words
+        return f"{words[0].upper()}{words[1:]}: its change without each of the {self.what} alone (off: {how})"
 
     def csv(self, effects: np.ndarray) -> str:
         """The results as a table with a head."""
@@ -96,31 +99,28 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
         "Every head, layer or patch is switched off alone, from the model without your changes, and the change of one "
         "number is measured."
     )
-    asked = _ask(trace)
-    key = (choice.key, asked.what, asked.how, asked.score.words)
-    box = cached.swept(key)
+    asked = _ask(choice, trace)
+    box = cached.swept((choice.key, asked.what, asked.how, asked.target))
     if "effects" not in box:
         _run(asked, box)
     if "effects" in box:
         _show(choice, asked, box["effects"])
 
 
-def _ask(trace: Trace) -> Sweep:
+def _ask(choice: state.Choice, trace: Trace) -> Sweep:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        what = st.segmented_control(
-            "Switch off each of the", list(EACH), default="heads", key="sweep_what", required=True
-        )
+        what = st.segmented_control("Switch off each of", list(EACH), default="heads", key="sweep_what", required=True)
         hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
-        how = st.selectbox(
-            "Off means", list(hows), format_func=hows.get, key=f"sweep_how_{what == 'patches'}", width=220
-        )
+        key = "sweep_how_patch" if what == "patches" else "sweep_how"
+        how = st.selectbox("Off means", list(hows), format_func=hows.get, key=key, width=220)
         if not trace.model.tells_classes:
             return Sweep(trace, what, how, distance(trace))
         ranked = predictions(trace, trace.config.classes)
         names = {one.index: one.label for one in ranked}
-        index = st.selectbox("Class", list(names), format_func=names.get, key="sweep_class", width=220)
+        key = f"sweep_class_{choice.picked.digest[:8]}"  # the likeliest at first, for each image
+        index = st.selectbox("Class", list(names), format_func=names.get, key=key, width=220)
         quantity = st.selectbox("Measured", ["probability", "logit"], key="sweep_quantity", width=150)
-    return Sweep(trace, what, how, class_score(trace.model, index, quantity))
+    return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 
 def _run(asked: Sweep, box: dict[str, np.ndarray]) -> None:
@@ -128,11 +128,13 @@ def _run(asked: Sweep, box: dict[str, np.ndarray]) -> None:
     if st.session_state.pop("sweep_stopped", False):
         st.caption("Stopped; what was found so far is not kept.")
     place = st.empty()
-    if not place.button(f"Run the sweep: {asked.passes} passes", key="sweep_run", icon=":material/play_arrow:"):
+    if not st.session_state.pop("sweep_asked", False):
+        words = f"Run the sweep: {asked.passes} passes"
+        place.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_remember, args=("asked",))
         return
     with place.container():
         bar = st.progress(0.0, f"0 of {asked.passes} passes …")
-        st.button("Stop", key="sweep_stop", icon=":material/stop:", on_click=_stop)
+        st.button("Stop", key="sweep_stop", icon=":material/stop:", on_click=_remember, args=("stopped",))
     found, steps = [], asked.run()
     for step in range(1, asked.batches + 1):
         with state.one_at_a_time:  # others have their turn between two steps
@@ -142,17 +144,19 @@ def _run(asked: Sweep, box: dict[str, np.ndarray]) -> None:
     place.empty()
 
 
-def _stop() -> None:
-    st.session_state.sweep_stopped = True
+def _remember(what: str) -> None:
+    st.session_state[f"sweep_{what}"] = True
 
 
 def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
+    """What was found, largest first, and where."""
     st.markdown(f"**{literally(asked.title)}**  \n{literally(_strongest(asked, effects))}")
     if asked.what == "patches":
         _on_the_picture(choice, asked, effects)
     else:
         figure = charts.effects(effects, asked.what, asked.score.signed)
-        st.plotly_chart(figure, config=CHART, key="sweep_chart", alt=asked.title)
+        narrow, _ = st.columns([0.62, 0.38])  # cells that are not much wider than high
+        narrow.plotly_chart(figure, config=CHART, key="sweep_chart", alt=asked.title)
     st.download_button(
         "Numbers (CSV)",
         asked.csv(effects),

@@ -1,0 +1,295 @@
+"""The page "Intervene", without a browser: what it says is what the library computes, for every kind of model."""
+
+import base64
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import vitviz
+from vitviz.interventions import Copied, HeadOff, LayerOff, PatchOff, Temperature, class_score, sweep_heads, taken_from
+from vitviz.predictions import predictions
+from vitviz.ui import state
+
+from . import kinds
+from .test_app import APP, picture, query, texts
+from .test_attention_page import KINDS
+
+DIGIT = {"model": "digits", "image": "digit-4"}
+ALL = "h3.2z,h3.3m,l5a,l6fm,p12k,p20m,t3.1x0.5,c1.1,c2f"
+
+
+def intervene(**parameters: str) -> AppTest:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params.update(parameters)
+    return app.switch_page("pages/intervene.py").run()
+
+
+def html(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.main.get("html"))
+
+
+def fine(app: AppTest) -> str:
+    assert not app.exception
+    assert not app.error
+    said = texts(app.main) + html(app)
+    assert "nan" not in re.findall(r"\w+", said)
+    return said
+
+
+@pytest.fixture(scope="module")
+def digit():
+    return vitviz.load("digits").trace(state.samples()["digit-4"])
+
+
+@pytest.mark.parametrize("parameters", [{}, DIGIT, {"image": "rocket", "size": "280", "fit": "native"}])
+def test_the_page_opens_with_nothing_changed(parameters):
+    app = intervene(**parameters)
+    said = fine(app)
+    assert "Nothing is changed yet." in said
+    assert "0 % of the weight has moved" in said
+    assert "edits" not in query(app)
+    if "model" not in parameters:
+        assert 'data-cosine="1.000000000"' in said
+
+
+def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
+    app = intervene(**DIGIT, edits=ALL, second="digit-7")
+    said = fine(app)
+    assert query(app)["edits"] == ALL
+    assert query(app)["second"] == "digit-7"
+    wishes = [Copied(0, 0), Copied(1, None, "mlp")]
+    other = digit.model.trace(state.samples()["digit-7"]).activations(*(one.hook for one in wishes))
+    edits = [
+        HeadOff(2, 1),
+        HeadOff(2, 2, "mean"),
+        LayerOff(4),
+        LayerOff(5, "mlp", "mean"),
+        PatchOff(12),
+        PatchOff(20, "mean"),
+        Temperature(2, 0, 0.5),
+        *taken_from(wishes, other),
+    ]
+    edited = digit.again(edits=edits)
+    wanted = {one.label: one.probability for one in predictions(edited, 10)}
+    shown = {
+        label: (float(before), float(after))
+        for label, before, after in re.findall(r'data-class="(\d)" data-before="([\d.]+)" data-after="([\d.]+)"', said)
+    }
+    assert len(shown) >= 5
+    for one in predictions(digit):
+        before, after = shown[one.label]
+        assert before == pytest.approx(one.probability, abs=1e-5)
+        assert after == pytest.approx(wanted[one.label], abs=1e-5)
+    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="([\d.]+)"', said))
+    assert float(maps["before"]) == pytest.approx(digit.attention(5, 0, 0)[1:].max(), abs=1e-5)
+    assert float(maps["after"]) == pytest.approx(edited.attention(5, 0, 0)[1:].max(), abs=1e-5)
+    assert "What is changed** (9)" in said
+
+
+def test_edits_are_undone_one_by_one_and_all_at_once():
+    app = intervene(**DIGIT, edits="h3.2z,l5a,p12k")
+    labels = [button.label for button in app.main.button]
+    assert "Layer 3, head 2: off (its output is zero)" in labels
+    app.button(key="undo_l5a").click().run()
+    assert query(app)["edits"] == "h3.2z,p12k"
+    app.button(key="undo_all").click().run()
+    assert "edits" not in query(app)
+    assert "Nothing is changed yet." in fine(app)
+
+
+@pytest.mark.parametrize(
+    "text", ["h7.1z", "h1.1z,h1.1m", "x", "p65k", "l1a,,", "<b>", ",".join(f"p{i}k" for i in range(1, 65))]
+)
+def test_edits_that_cannot_be_are_left_out_with_a_sentence(text):
+    app = intervene(**DIGIT, edits=text)
+    assert not app.exception
+    assert not app.error
+    said = " ".join(one.value for one in app.warning).replace("\\", "")
+    assert "The link's edits were left out:" in said
+    assert "edits" not in query(app)
+
+
+def test_a_second_image_that_is_no_sample_is_said():
+    app = intervene(**DIGIT, edits="c1.1", second="own")
+    assert "The link's second image is not a sample" in " ".join(one.value for one in app.warning)
+    fine(app)
+    assert query(app)["second"] == "digit-0"
+
+
+def test_edits_do_not_follow_to_another_model_and_patches_not_to_another_grid():
+    app = intervene(image="cat", edits="h3.2z,p12k")
+    app.selectbox(key="size").set_value(280).run()
+    assert query(app)["edits"] == "h3.2z"
+    assert "is not switched off here" in " ".join(one.value for one in app.warning)
+    app.selectbox(key="model").select("digits").run()
+    assert "edits" not in query(app)
+    fine(app)
+
+
+@pytest.mark.parametrize("tool", ["zero", "mean", "temperature", "copy"])
+def test_every_tool_is_explained(tool):
+    app = intervene(**DIGIT)
+    app.segmented_control(key="intervene_tool").set_value(tool).run()
+    said = fine(app)
+    assert "A click " in said
+    assert ("Second image" in said) == (tool == "copy")
+    assert bool(app.select_slider) == (tool == "temperature")
+
+
+def test_what_cannot_be_done_is_said_once():
+    app = intervene(**DIGIT)
+    app.session_state["edit_problem"] = "Only *heads* have a temperature."
+    assert r"Only \*heads\* have a temperature." in [one.value for one in app.run().main.warning]
+    assert not app.run().main.warning
+
+
+def test_many_edits_are_listed_in_part():
+    app = intervene(**DIGIT, edits=",".join(f"p{i}k" for i in range(1, 64)))
+    assert "and 39 earlier ones" in texts(app.main)
+    assert len(app.session_state.edits) == 63
+    fine(app)
+
+
+def test_the_temperature_of_the_head_that_was_clicked_last_can_be_changed(digit):
+    app = intervene(**DIGIT, layer="3", head="2", edits="t3.2x0.5")
+    app.segmented_control(key="intervene_tool").set_value("temperature").run()
+    app.select_slider(key="intervene_temperature").set_value(5.0).run()
+    assert query(app)["edits"] == "t3.2x5"
+    assert "it looks more evenly" in " ".join(button.label for button in app.main.button)
+    app.selectbox(key="intervene_head").select(0).run()
+    app.select_slider(key="intervene_temperature").set_value(0.1).run()
+    assert query(app)["edits"] == "t3.2x5", "the head that is looked at has none"
+
+
+def test_layer_head_and_token_can_be_chosen():
+    app = intervene(**DIGIT, edits="h3.2z", query="2-2")
+    app.selectbox(key="intervene_layer").select(2).run()
+    app.selectbox(key="intervene_head").select(1).run()
+    said = fine(app)
+    assert "Layer 3, head 2, patch (2, 2): where it looks" in said
+    assert "What this head finds is thrown away" in said
+    assert "Patch tokens after layer 3" in said
+    app.selectbox(key="intervene_query").select(0).run()
+    assert "Layer 3, head 2, class token: where it looks" in fine(app)
+    app.selectbox(key="intervene_head").select(None).run()
+    assert "mean of the heads" in fine(app)
+
+
+def test_a_view_from_the_other_side_is_shown_from_this_one():
+    assert "class token: where it looks" in fine(intervene(**DIGIT, direction="to"))
+
+
+def test_copies_need_an_image_of_the_same_grid():
+    app = intervene(image="cat", fit="native", edits="h1.2z,c1.1", second="astronaut")
+    assert "so nothing can be copied" in " ".join(one.value for one in app.warning)
+    fine(app)
+    assert query(app)["edits"] == "h1.2z,c1.1"
+
+
+def test_a_second_image_of_the_visitors_own():
+    app = intervene(image="cat", edits="c1.1")
+    app.file_uploader(key="intervene_upload").upload("evil.png", b"no", "image/png").run()
+    assert "not an image" in " ".join(one.value for one in app.main.warning)
+    app.file_uploader(key="intervene_upload").upload("my_photo.png", picture(), "image/png").run()
+    said = fine(app)
+    assert r"my\_photo.png" in said
+    assert query(app)["second"] == "own"
+
+
+# --- Sweeps ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "count"),
+    [("heads", 24), ("layers", 12), ("patches", 64)],
+)
+def test_a_sweep_runs_when_it_is_asked_for(what, count):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    app.segmented_control(key="sweep_what").set_value(what).run()
+    assert app.button(key="sweep_run").label == f"Run the sweep: {count} passes"
+    assert not app.main.get("download_button")
+    app.button(key="sweep_run").click().run()
+    said = fine(app)
+    assert "Probability of 4: its change without each of" in said.replace("\\", "")
+    assert "It changes most without" in said
+    assert "sweep_run" not in [button.key for button in app.main.button], "it need not be run again"
+    assert len(app.main.get("plotly_chart")) == (what != "patches")
+    assert len(app.main.get("download_button")) == 1
+    app.selectbox(key="sweep_how_patch" if what == "patches" else "sweep_how").select("mean").run()
+    assert app.button(key="sweep_run")
+
+
+def test_the_numbers_of_a_sweep_are_the_librarys(digit):
+    app = intervene(**DIGIT)
+    app.selectbox(key="sweep_quantity").select("logit").run()
+    app.button(key="sweep_run").click().run()
+    shown = json.loads(app.main.get("plotly_chart")[0].proto.spec)["data"][0]["z"]
+    wanted = sweep_heads(digit.model, digit, class_score(digit.model, 4, "logit"))
+    found = np.frombuffer(base64.b64decode(shown["bdata"]), shown["dtype"]).reshape(6, 4)
+    assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_stopped_sweep_says_so():
+    app = intervene(**DIGIT)
+    app.session_state["sweep_stopped"] = True
+    assert "Stopped; what was found so far is not kept." in texts(app.run().main)
+    assert "Stopped" not in texts(app.run().main)
+
+
+# --- Other kinds -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def other(request, monkeypatch):
+    """A small random model of another kind, whatever the sidebar says."""
+    config, _ = KINDS[request.param]
+    monkeypatch.setitem(kinds.CONFIGS, request.param, config)
+    trace = kinds.trace_of(request.param)
+    monkeypatch.setattr(state, "trace", lambda _: trace)
+    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
+    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
+    return trace
+
+
+def test_models_of_other_kinds(other):
+    app = intervene(edits="h2.2z,l1f,p3k,p4k,t1.1x0.5,p5m")
+    said = fine(app)
+    config = other.config
+    assert ("class token" in said) == config.class_token
+    named = said + "".join(option for box in app.main.selectbox for option in box.options)
+    assert ("register 1" in named) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("pooling does not read it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
+    for what in ("heads", "layers", "patches"):
+        app.segmented_control(key="sweep_what").set_value(what).run()
+        app.button(key="sweep_run").click().run()
+        fine(app)
+    if config.pooling == "attention":
+        app.selectbox(key="intervene_layer").select(other.layers).run()
+        assert "Pooling" in fine(app)
+    app.selectbox(key="intervene_layer").select(0).run()
+    app.selectbox(key="intervene_head").select(1).run()
+    fine(app)
+
+
+def test_the_csv_is_a_table_of_the_effects(digit):
+    intervene(**DIGIT)
+    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
+
+    effects = np.arange(24, dtype=np.float32).reshape(6, 4) / 7
+    rows = list(csv.DictReader(io.StringIO(Sweep(digit, "heads", "zero", class_score(digit.model, 4)).csv(effects))))
+    assert len(rows) == 24
+    assert rows[5] | {"effect": ""} == {
+        "layer": "2",
+        "head": "2",
+        "off": "zero",
+        "effect": "",
+        "score": "probability of 4",
+    }
+    assert float(rows[5]["effect"]) == pytest.approx(5 / 7, abs=1e-6)
