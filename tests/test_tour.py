@@ -59,7 +59,7 @@ def test_a_link_to_a_stop_fits_every_model(kind):
         ("differential", ["some are negative"], ["sum to 1"]),
         ("mean", ["the mean of the patches"], ["class token"]),
         ("pooled", ["one more attention"], ["class token", "“pool”"]),
-        ("one head, one layer", ["one such block"], ["another head", "All 1", "Move through the layers"]),
+        ("one head, one layer", ["one such block"], ["another head", "All 1", "Move through the layers,"]),
     ],
 )
 def test_the_words_follow_the_model(kind, speaks_of, never_of):

@@ -238,5 +238,11 @@ _TOOLTIP = """
 }
 .vv-glossary { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1rem; margin: 0; }
 .vv-glossary dd { margin: 0; }
+.vv-letters { position: relative; }
+.vv-letters summary { padding: 0.35rem 0.8rem; border: 1px solid color-mix(in srgb, currentColor 25%, transparent);
+  border-radius: 0.5rem; cursor: pointer; }
+.vv-letters dl { position: absolute; z-index: 30; right: 0; top: calc(100% + 6px); width: min(30rem, 88vw);
+  max-height: 70vh; overflow-y: auto; padding: 0.8rem 1rem; border-radius: 0.6rem;
+  background: light-dark(#ffffff, #1c1924); box-shadow: 0 6px 24px #0005; }
 @media (prefers-reduced-motion: reduce) { .vv-symbol::after { transition: none; } }
 """

@@ -50,8 +50,9 @@ def title(words: str, config: ViTConfig) -> None:
     has = {"w_CLS": config.class_token, "W_pos": config.learned_positions, "W_LP": not config.stem}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(words, anchor=False)
-        with st.popover("Letters", icon=":material/function:"):
-            st.html(symbols.glossary([name for name in symbols.SYMBOLS if has.get(name, True)]))
+        # a part of the page itself, because what Streamlit lays over pages does not know their colour scheme
+        known = symbols.glossary([name for name in symbols.SYMBOLS if has.get(name, True)])
+        st.html(f'<details class="vv-letters"><summary>Letters</summary>{known}</details>', width="content")
 
 
 def part(name: str) -> DeltaGenerator:

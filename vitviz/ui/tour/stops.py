@@ -55,7 +55,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             "one of them, on both pages.",
             ".st-key-part_splitting",
             PICTURE,
-            "Choose a patch on the picture: click it, or use arrow keys and Enter.",
+            "Choose a patch on the picture: click or tap it, or use arrow keys and Enter.",
             PICTURE,
             ("row", "column"),
         ),
@@ -67,7 +67,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             f"Now all tokens are rows of one matrix of {config.width} columns. From here on the model sees only this.",
             ".st-key-part_sequence",
             MATRIX,
-            "Point at a row, or move with arrow keys: its patch lights up.",
+            "Point at a row, tap one, or move with arrow keys: its patch lights up.",
             MATRIX,
             ("row",),
         ),
@@ -87,7 +87,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             ".st-key-part_idea",
             ".st-key-dictionary_query",
             "Type another word with a mistake and press Enter, or change the temperature.",
-            ".st-key-part_idea table",
+            ".st-key-part_idea .vv-table",
         ),
         Stop(
             "attention",
@@ -140,7 +140,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             "A convolution sees its neighbourhood; a head may look anywhere, from the first layer on. The circles are "
             "how far these heads do look.",
             ".st-key-part_reach",
-            hint="Move through the layers." if config.depth > 1 else None,
+            hint="Move through the layers, from the first to the last." if config.depth > 1 else None,
             watch=".st-key-part_reach" if config.depth > 1 else None,
         ),
         Stop(
@@ -180,7 +180,7 @@ def stops(config: ViTConfig) -> tuple[Stop, ...]:
             "Drop in a photo, take one, or draw, and choose another model. The address bar is always a link to what "
             "you see.",
             ".st-key-explorer",
-            "[data-testid=stSidebarContent]",
+            "[data-testid=stSidebarContent], [data-testid=stExpandSidebarButton]",
         ),
     )
 
@@ -209,8 +209,9 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
             f"Pixel by pixel, channel by channel, your patch becomes one vector of "
             f"{config.patch**2 * config.channels} numbers.",
             ".st-key-part_flattening",
-            hint="Move the slider: which pixel does the number come from?",
-            watch=".st-key-vector_index",
+            ".st-key-vector_index",
+            "Move the slider: which pixel does the number come from?",
+            ".st-key-vector_index",
         ),
         Stop(
             "sequence",

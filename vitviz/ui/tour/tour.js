@@ -6,7 +6,7 @@ const LOOK_EVERY = 120; // milliseconds between two looks at the page, which cha
 const SETTLES_IN = 2500; // a page that appears moves for so long
 const ANSWER_IN = 4000; // a page that has not followed by then will not
 const HEADER = 64; // pixels at the top that Streamlit's header covers
-const CORNERS = ["bottom-right", "bottom-left", "top-right"];
+const CORNERS = ["bottom-left", "bottom-right", "top-right"]; // the first of those that cover the target least
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!tours.has(parentElement)) tours.set(parentElement, new Tour(parentElement));
@@ -27,6 +27,7 @@ class Tour {
     this.listen();
     this.ref.ring.showPopover();
     this.ref.card.showPopover(); // after the ring, so that it lies over it
+    if (document.activeElement === document.body) this.ref.next.focus({ preventScroll: true });
     this.looking = setInterval(() => this.look(), LOOK_EVERY);
   }
 
@@ -172,12 +173,15 @@ class Tour {
     if (!part || this.settled) return;
     this.came ??= performance.now();
     this.goal ??= part;
-    if (this.goal.isConnected && this.goal !== part) this.goal.scrollIntoView({ block: "center", behavior: "instant" });
+    if (this.goal.isConnected && this.goal !== part) {
+      const block = this.goal.getBoundingClientRect().height < innerHeight - HEADER ? "center" : "start";
+      this.goal.scrollIntoView({ block, behavior: "instant" });
+    }
     else {
       const { top } = part.getBoundingClientRect();
       if (Math.abs(top - HEADER) > 4) part.closest("[data-testid=stMain]").scrollBy({ top: top - HEADER, behavior: "instant" });
       const target = this.stop.target && find(this.stop.target);
-      this.goal = target && !visible(target) ? target : part;
+      this.goal = target && seenShare(target) < 0.6 ? target : part;
     }
     if (performance.now() - this.came > SETTLES_IN) this.settled = true;
   }
@@ -202,8 +206,12 @@ class Tour {
 // `host >>> inner` is `inner` within the shadow of a component that is somewhere in `host`
 function find(selector) {
   const [host, inner] = selector.split(" >>> ");
+  if (!inner) { // the first that is seen: on a phone some things are put away
+    const nodes = [...document.querySelectorAll(host)];
+    return nodes.find((node) => node.getBoundingClientRect().right > 0) ?? nodes[0] ?? null;
+  }
   const node = document.querySelector(host);
-  if (!node || !inner) return node;
+  if (!node) return null;
   for (const { shadowRoot } of node.querySelectorAll("*")) {
     const found = shadowRoot?.querySelector(inner);
     if (found) return found;
@@ -214,8 +222,16 @@ function find(selector) {
 // the part of an element that is within the window, below the header; null if nothing is
 function visible(node) {
   const { left, right, top, bottom, width, height } = node.getBoundingClientRect();
-  const seen = width > 0 && height > 0 && right > 0 && left < innerWidth && bottom > HEADER && top < innerHeight;
-  return seen ? { left, right, top: Math.max(top, HEADER), bottom } : null;
+  const upper = node.closest("[data-testid=stHeader]") ? 0 : HEADER;
+  const seen = width > 0 && height > 0 && right > 0 && left < innerWidth && bottom > upper && top < innerHeight;
+  return seen ? { left, right, top: Math.max(top, upper), bottom } : null;
+}
+
+// how much of an element is within the window, from 0 to 1; of a tall one, how much of the window it fills
+function seenShare(node) {
+  const box = visible(node);
+  const { height } = node.getBoundingClientRect();
+  return box ? (Math.min(box.bottom, innerHeight) - box.top) / Math.min(height, innerHeight - HEADER) : 0;
 }
 
 // what an element says: its data, or its words and the state of what can be set in it

@@ -129,7 +129,7 @@ def scores(look: Look) -> None:
         look.say(f"Tokens without a place on the image have a score too: {', '.join(before)}.")
     look.say(
         f"**Dimension by dimension:** the query of {look.name(look.query)} times the key of {look.name(look.key)}. "
-        "Red is positive, blue negative."
+        "In the bars red is positive, blue negative."
     )
     figure = charts.product(steps.q, steps.k[look.key], signed)
     st.plotly_chart(figure, config=CHART, key="product", alt="Query, key and their product, dimension by dimension")

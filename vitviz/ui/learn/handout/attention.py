@@ -55,7 +55,7 @@ def strongest(run: Run) -> str:
     if not signed:  # a bar has no side for negative ones
         head.append("")
         for row, t in zip(rows, shown, strict=False):
-            row.append(paper.bar(float(steps.weights[t])))
+            row.append(paper.bar(float(steps.weights[t] / steps.weights[order[0]])))
     width = run.trace.config.head_width // len(scores)
     bias = ", plus a bias for the distance" if steps.bias is not None else ""
     softmax = (

@@ -124,8 +124,8 @@ def what_if(choice: state.Choice) -> None:
     st.subheader("What if patches were larger or smaller?", anchor=False)
     st.caption("Arithmetic only: a model with another patch size would be another model, and none is run here.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
-    if st.session_state.get("what_if_patch") not in sides:
-        st.session_state.what_if_patch = now.patch
+    if st.session_state.get("what_if_patch") not in sides or st.session_state.get("what_if_of") != now.patch:
+        st.session_state.what_if_patch = st.session_state.what_if_of = now.patch
     chosen = st.segmented_control(
         "Side of a patch, in pixels",
         sides,
