@@ -30,7 +30,7 @@ def cost() -> Iterator[Row]:
     def explaining(method: str) -> Callable[[], object]:
         return lambda: vitviz.explain(model, image, method=method, target=other)
 
-    *times, passes = interleaved(*map(explaining, LIMITS), forward, rounds=40, warm_up=5)
+    *times, passes = interleaved(*map(explaining, LIMITS), forward, rounds=24, warm_up=3)
     for (method, limit), of_method in zip(LIMITS.items(), times, strict=True):
         yield ratio_row(
             f"explain by {method}, 224 px, against a forward pass", of_method, passes, (method, "pass"), limit
