@@ -24,6 +24,7 @@ from . import cached, charts, chosen
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
 HOW = {"zero": "zero", "mean": "mean over the tokens", "keys": "hidden from all tokens"}
 HOW_PATCH = {"keys": HOW["keys"], "mean": "mean of the patches"}
+ALONE = {"heads": "each head", "layers": "attention or MLP of each layer", "patches": "each patch"}
 NAMES = {"attention": "attention", "mlp": "MLP"}
 
 
@@ -78,7 +79,7 @@ class Sweep:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
         words = self.score.words
-        return f"{words[0].upper()}{words[1:]}: its change without each of the {self.what} alone (off: {how})"
+        return f"{words[0].upper()}{words[1:]}: its change without {ALONE[self.what]} alone (off: {how})"
 
     def csv(self, effects: np.ndarray) -> str:
         """The results as a table with a head."""
