@@ -30,7 +30,7 @@ from vitviz.interventions import (
     sweep_patches,
     taken_from,
 )
-from vitviz.interventions.sweep import each_head
+from vitviz.interventions.sweep import each_head, each_layer, each_patch, entering
 from vitviz.interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
 
 from . import kinds
@@ -449,6 +449,22 @@ def test_a_sweep_is_not_disturbed_and_disturbs_nobody_while_it_waits(small_trace
     waiting = each_head(small_trace.model, small_trace, score)
     next(waiting)
     assert hooks._edits.get() == ()
+
+
+def test_a_sweep_can_go_on_where_it_stopped(small_trace, monkeypatch):
+    score = class_score(small_trace.model, 1, "logit")
+    recorded = small_trace.with_recorded(small_trace.activations(*entering(small_trace)))
+    for each, count in ((each_head, 3), (each_layer, 3), (each_patch, 3)):
+        wanted = list(each(small_trace.model, small_trace, score))
+        assert len(wanted) == count
+        found = [next(each(small_trace.model, recorded, score, begin=step)) for step in range(count)]
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(found, wanted, strict=True))
+
+    def unexpected(*_):
+        raise AssertionError("a whole pass for what was recorded")
+
+    monkeypatch.setattr(vitviz.VisionTransformer, "forward", unexpected)
+    next(each_head(small_trace.model, recorded, score, begin=1))
 
 
 def test_sweeps_begin_without_edits(small_trace):

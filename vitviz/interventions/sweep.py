@@ -2,7 +2,7 @@
 
 Passes that switch off one part each run as one batch, which begins at the part's layer: what is below is the same for
 all and is taken from one recorded pass. Each function is also there as a generator of the batches' results, for those
-who want to show progress or stop in between; nothing is in force while it waits.
+who want to show progress, or to stop and go on later; nothing is in force while it waits.
 """
 
 from __future__ import annotations
@@ -78,41 +78,47 @@ def sweep_patches(
     return np.concatenate(found).reshape(trace.grid)
 
 
-def each_head(model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero") -> Iterator[np.ndarray]:
-    """The rows of `sweep_heads`, one layer after the other."""
+def each_head(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", begin: int = 0
+) -> Iterator[np.ndarray]:
+    """The rows of `sweep_heads`, one layer after the other, beginning at any."""
     off = torch.eye(trace.heads, dtype=torch.bool)[..., None, None]  # batch head 1 1: sample i has no head i
 
     def ablate(z: Tensor) -> Tensor:
         return torch.where(off, without(z, how), z)
 
-    for layer, x in _entering(trace):
+    for layer, x in _entering(trace, begin):
         with undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
             outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
 
-def each_layer(model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero") -> Iterator[np.ndarray]:
-    """The rows of `sweep_layers`, one layer after the other."""
+def each_layer(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", begin: int = 0
+) -> Iterator[np.ndarray]:
+    """The rows of `sweep_layers`, one layer after the other, beginning at any."""
 
     def ablate(sample: int) -> Callable[[Tensor], Tensor]:
         off = torch.arange(len(PARTS))[:, None, None] == sample
         return lambda added: torch.where(off, without(added, how), added)
 
-    for layer, x in _entering(trace):
+    for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with undisturbed(), torch.no_grad(), edit(changes):
             outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
 
-def each_patch(model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys") -> Iterator[np.ndarray]:
-    """The results of `sweep_patches`, some patches after the other."""
+def each_patch(
+    model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys", begin: int = 0
+) -> Iterator[np.ndarray]:
+    """The results of `sweep_patches`, `AT_ONCE` patches after the other, beginning at any batch."""
     _check(trace)
     patches = trace.token_count - trace.prefix
     if patches == 1:
         raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
     pixels = torch.tensor(trace.pixels())[None]
-    for some in torch.arange(patches).split(AT_ONCE):
+    for some in torch.arange(patches).split(AT_ONCE)[begin:]:
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
         with undisturbed(), torch.no_grad(), edit(changes):
@@ -141,13 +147,18 @@ def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
     return {"embed.patches": lambda x: torch.where(off[..., None], x.mean(dim=1, keepdim=True), x)}
 
 
-def _entering(trace: Trace) -> Iterator[tuple[int, Tensor]]:
+def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
+    """The hook points that sweeps of heads and layers begin at; a trace that has recorded them spares them a pass."""
+    return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, trace.layers))
+
+
+def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
     """What enters each layer, [1, token, D]; from one pass, if it was not recorded."""
     _check(trace)
-    names = [f"blocks.{layer}.resid_pre" for layer in range(trace.layers)]
-    entering = trace.activations(*names)
-    for layer, name in enumerate(names):
-        yield layer, torch.tensor(entering[name])[None]
+    names = entering(trace, begin)
+    found = trace.activations(*names)
+    for layer, name in enumerate(names, begin):
+        yield layer, torch.tensor(found[name])[None]
 
 
 def _check(trace: Trace) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ...interventions import Copied, Edit, taken_from
 from ...interventions.notation import to_text
+from ...interventions.sweep import entering
 from ...trace import Trace
 from .. import state
 
@@ -19,6 +20,12 @@ def before(choice: state.Choice, layer: int) -> Trace:
     """The pass without edits, with the tokens of at least this layer at hand."""
     found = state.trace(choice)
     return found.with_recorded(_tokens(choice.key, _names(found, layer), found))
+
+
+def for_sweeps(choice: state.Choice) -> Trace:
+    """The pass without edits, with what enters each layer at hand."""
+    found = state.trace(choice)
+    return found.with_recorded(_tokens(choice.key, entering(found), found))
 
 
 def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, layer: int) -> Trace:

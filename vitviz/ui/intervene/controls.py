@@ -93,7 +93,9 @@ def the_list(trace: Trace, edits: tuple[Edit, ...]) -> None:
                 args=(edit,),
             )
         if len(edits) > 1:
-            st.button("Undo all", icon=":material/delete_sweep:", key="undo_all", on_click=chosen.undo_all)
+            st.button(
+                "Undo all", icon=":material/delete_sweep:", key="undo_all", type="tertiary", on_click=chosen.undo_all
+            )
     if len(edits) > LISTED:
         st.caption(f"… and {len(edits) - LISTED} earlier ones, which appear here when later ones are undone.")
 

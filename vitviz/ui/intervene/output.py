@@ -43,11 +43,16 @@ def _classes(pair: Pair) -> None:
                 f"{'+' if change > 0 else ''}{number(change, 2)}",
             )
         )
-    st.html(drawing.table(("class", "before", "after", "change, percentage points"), rows))
+    st.html(drawing.table(("class", "before", "after", "change"), rows))
     first, second = (ones[best[0]].label for ones, best in zip(found, top, strict=True))
     same = "The likeliest class is still" if first == second else f"Before it was {first}; now the likeliest class is"
     kinds = "" if pair.before.model.meaning == "classes" else " Each class is a question of its own."
-    st.caption(literally(f"{same} {second}. Shown are the five likeliest before and after.{kinds}"))
+    st.caption(
+        literally(
+            f"{same} {second}. Shown are the five likeliest before and after; the change is in "
+            f"percentage points.{kinds}"
+        )
+    )
 
 
 def _feature(pair: Pair) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from ...interventions import Score, class_score, distance
 from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
@@ -23,6 +24,7 @@ from . import cached, charts, chosen
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
 HOW = {"zero": "zero", "mean": "mean over the tokens", "keys": "hidden from all tokens"}
 HOW_PATCH = {"keys": HOW["keys"], "mean": "mean of the patches"}
+ALONE = {"heads": "each head", "layers": "attention or MLP of each layer", "patches": "each patch"}
 NAMES = {"attention": "attention", "mlp": "MLP"}
 
 
@@ -57,9 +59,9 @@ class Sweep:
         """In how many steps that is done."""
         return -(-self.passes // AT_ONCE) if self.what == "patches" else self.trace.layers
 
-    def run(self) -> Iterator[np.ndarray]:
-        """The results, step by step."""
-        return EACH[self.what](self.trace.model, self.trace, self.score, how=self.how)
+    def run(self, begin: int) -> Iterator[np.ndarray]:
+        """The results, step by step, beginning at any."""
+        return EACH[self.what](self.trace.model, self.trace, self.score, how=self.how, begin=begin)
 
     def whole(self, found: list[np.ndarray]) -> np.ndarray:
         """All results: [layer, head], [layer, 2] or [row, column]."""
@@ -77,7 +79,7 @@ class Sweep:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
         words = self.score.words
-        return f"{words[0].upper()}{words[1:]}: its change without each of the {self.what} alone (off: {how})"
+        return f"{words[0].upper()}{words[1:]}: its change without {ALONE[self.what]} alone (off: {how})"
 
     def csv(self, effects: np.ndarray) -> str:
         """The results as a table with a head."""
@@ -100,11 +102,12 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
         "number is measured."
     )
     asked = _ask(choice, trace)
-    box = cached.swept((choice.key, asked.what, asked.how, asked.target))
-    if "effects" not in box:
-        _run(asked, box)
-    if "effects" in box:
-        _show(choice, asked, box["effects"])
+    key = (choice.key, asked.what, asked.how, asked.target)
+    found = cached.swept(key).get("effects")
+    if found is None:
+        _run_when_asked(asked, key, choice)
+    else:
+        _show(choice, asked, found)
 
 
 def _ask(choice: state.Choice, trace: Trace) -> Sweep:
@@ -123,29 +126,56 @@ def _ask(choice: state.Choice, trace: Trace) -> Sweep:
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 
-def _run(asked: Sweep, box: dict[str, np.ndarray]) -> None:
-    """Run it when the visitor asks for it. Whatever they click meanwhile ends it: Streamlit stops at the next step."""
+@dataclass
+class Work:
+    """A sweep that is going on.
+
+    Attributes:
+        key: which one.
+        found: the results of the steps that are done.
+    """
+
+    key: tuple
+    found: list[np.ndarray] = field(default_factory=list)
+
+
+def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
+    """A button that begins the sweep, or the sweep that is going on with a button that stops it."""
+    bar, button = st.empty(), st.empty()
     if st.session_state.pop("sweep_stopped", False):
         st.caption("Stopped; what was found so far is not kept.")
-    place = st.empty()
-    if not st.session_state.pop("sweep_asked", False):
+    work = st.session_state.get("sweep_work")
+    if work is None or work.key != key:
         words = f"Run the sweep: {asked.passes} passes"
-        place.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_remember, args=("asked",))
+        button.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
         return
-    with place.container():
-        bar = st.progress(0.0, f"0 of {asked.passes} passes …")
-        st.button("Stop", key="sweep_stop", icon=":material/stop:", on_click=_remember, args=("stopped",))
-    found, steps = [], asked.run()
-    for step in range(1, asked.batches + 1):
-        with state.one_at_a_time:  # others have their turn between two steps
-            found.append(next(steps))
-        bar.progress(step / asked.batches, f"{round(asked.passes * step / asked.batches)} of {asked.passes} passes …")
-    box["effects"] = asked.whole(found)
-    place.empty()
+    done = len(work.found)
+    bar.progress(done / asked.batches, f"{round(asked.passes * done / asked.batches)} of {asked.passes} passes …")
+    button.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
+    _go_on(replace(asked, trace=cached.for_sweeps(choice)), work)
 
 
-def _remember(what: str) -> None:
-    st.session_state[f"sweep_{what}"] = True
+def _go_on(asked: Sweep, work: Work) -> None:
+    """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
+    steps = asked.run(begin=len(work.found))
+    with state.one_at_a_time:
+        work.found.append(next(steps))
+    if len(work.found) == asked.batches:
+        cached.swept(work.key)["effects"] = asked.whole(work.found)
+        del st.session_state.sweep_work
+    try:
+        st.rerun(scope="fragment")
+    except StreamlitAPIException:  # this run was not of the fragment alone
+        st.rerun()
+
+
+def _begin(key: tuple) -> None:
+    st.session_state.sweep_work = Work(key)
+
+
+def _stop() -> None:
+    st.session_state.pop("sweep_work", None)
+    st.session_state.sweep_stopped = True
 
 
 def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:

@@ -1,0 +1,127 @@
+"""The board alone in a plain page: clicks, keys, what it says of each part, and that it fits a phone."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from vitviz.ui.board import CSS, HTML, SCRIPT
+from vitviz.ui.board.payload import Cell, payload
+
+from .test_patches import THEMES
+
+START = """async ([script, first]) => {
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const { default: run } = await import(url);
+  window.told = [];
+  window.receive = (data) => run({
+    data,
+    parentElement: document.querySelector("main"),
+    setTriggerValue: (name, value) => window.told.push([name, structuredClone(value)]),
+  });
+  window.receive(first);
+}"""
+OFF = Cell("zero", "0", "off, zero")
+WARM = Cell("temperature", "T 0.5", "temperature 0.5")
+
+
+class Board:
+    """The component in a page of its own."""
+
+    def __init__(self, page: Page, layers=3, heads=4, edited=None, theme="light", width="640px", **options):
+        self.page, self.size = page, (layers, heads)
+        page.set_content(
+            '<meta name="viewport" content="width=device-width">'
+            f"<style>body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+            f" main {{ max-width: {width} }} {CSS}</style><main>{HTML}</main>"
+        )
+        page.evaluate(START, [SCRIPT, self.data(edited, **options)])
+
+    def data(self, edited=None, looked_at=None, heard=0) -> dict:
+        return payload(*self.size, edited or {}, looked_at, heard)
+
+    def receive(self, *args, **options) -> None:
+        self.page.evaluate("window.receive", self.data(*args, **options))
+
+    def cell(self, layer: int, column):
+        return self.page.locator(f"button[data-layer='{layer}'][data-column='{column}']")
+
+    @property
+    def told(self) -> list:
+        return [[(c["number"], c["layer"], c["column"]) for c in clicks] for _, clicks in self.page.evaluate("told")]
+
+
+def test_each_part_says_what_has_been_done_to_it(new_page):
+    board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, looked_at=(2, 3))
+    expect(board.cell(0, 1)).to_have_text("0")
+    expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: off, zero")
+    expect(board.cell(0, 1)).to_have_attribute("aria-pressed", "true")
+    expect(board.cell(2, 3)).to_have_text("T 0.5")
+    expect(board.cell(2, 3)).to_have_attribute("aria-label", "Layer 3, head 4: temperature 0.5; shown below")
+    expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: off, zero")
+    expect(board.cell(1, "attention")).to_have_attribute("aria-label", "Layer 2, attention: on")
+    expect(board.cell(0, "all")).to_have_attribute("aria-label", "Layer 1, all heads")
+    expect(board.page.locator("[data-state=on][aria-pressed=true]")).to_have_count(0)
+    board.receive({})
+    expect(board.page.locator("button[aria-pressed=true]")).to_have_count(0)
+    expect(board.cell(0, 1)).to_have_text("·")
+
+
+def test_every_click_is_told_until_it_is_heard(new_page):
+    board = Board(new_page(), heard=7)
+    board.cell(0, 1).click()
+    board.cell(2, "attention").click()
+    board.cell(1, "all").click()
+    assert board.told == [
+        [(8, 0, 1)],
+        [(8, 0, 1), (9, 2, "attention")],
+        [(8, 0, 1), (9, 2, "attention"), (10, 1, "all")],
+    ]
+    expect(board.page.locator("button.waiting")).to_have_count(3)
+    board.receive({(0, 1): OFF}, heard=8)
+    expect(board.page.locator("button.waiting")).to_have_count(2)
+    board.cell(0, 1).click()
+    assert board.told[-1] == [(9, 2, "attention"), (10, 1, "all"), (11, 0, 1)]
+    board.receive({(2, "attention"): OFF}, heard=11)
+    expect(board.page.locator("button.waiting")).to_have_count(0)
+
+
+def test_the_keyboard_reaches_every_part(new_page):
+    board = Board(new_page(), edited={(1, 2): OFF})
+    page = board.page
+    page.keyboard.press("Tab")
+    expect(board.cell(0, 0)).to_be_focused()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(board.cell(1, 2)).to_be_focused()
+    expect(page.get_by_test_id("board-status")).to_have_text("Layer 2, head 3: off, zero")
+    page.keyboard.press("Enter")
+    page.keyboard.press("End")
+    expect(board.cell(1, "mlp")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.keyboard.press("Home")
+    expect(board.cell(1, "all")).to_be_focused()
+    assert board.told[-1] == [(1, 1, 2), (2, 1, "mlp")]
+    board.receive({}, heard=2)
+    expect(board.cell(1, "all")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("button:focus")).to_have_count(0), "one stop for the whole board"
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(12, 6), (24, 16)])
+def test_a_board_never_sticks_out_of_a_phone(new_page, layers, heads):
+    page = new_page(viewport={"width": 390, "height": 844})
+    board = Board(page, layers, heads, {(0, 0): WARM}, width="358px")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if heads == 6:
+        edge = board.cell(0, "mlp").bounding_box()
+        assert edge["x"] + edge["width"] <= 390, "a small model needs no scrolling"
+    assert page.evaluate("[...document.querySelectorAll('button')].every(b => b.scrollWidth <= b.clientWidth + 1)")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_states_differ_in_shape_and_sign(new_page, theme):
+    kinds = ("zero", "mean", "temperature", "copy")
+    board = Board(new_page(), edited={(0, i): Cell(kind, kind[:1], kind) for i, kind in enumerate(kinds)}, theme=theme)
+    read = "b => ['borderStyle', 'borderRadius', 'backgroundImage', 'fontWeight'].map((n) => getComputedStyle(b)[n])"
+    shapes = [str(board.cell(0, i).evaluate(read)) for i in range(4)] + [str(board.cell(1, 0).evaluate(read))]
+    assert len(set(shapes)) == 5
