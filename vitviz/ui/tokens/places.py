@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from ... import tokens, zoo
@@ -36,13 +35,12 @@ def places(seen: look.Look) -> None:
         f"{seen.choice.size} px, fit “{fit}”: each is left out once, the probe is fitted on the others and "
         f"tried on it. Your own image takes no part."
     )
-    bar, button = st.empty(), st.empty()
     if key in _results():
         draw(seen, _results()[key])
     elif "probe_work" in st.session_state and st.session_state.probe_work.key == key:
-        go_on(st.session_state.probe_work, seen, samples, bar, button)
+        go_on(st.session_state.probe_work, seen, samples)
     else:
-        button.button("Measure", key="probe", type="primary", on_click=_begin, args=(key,))
+        st.button("Measure", key="probe", on_click=_begin, args=(key,))
 
 
 @dataclass
@@ -60,16 +58,16 @@ class Work:
     r2: list[np.ndarray] = field(default_factory=list)
 
 
-def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], bar: DeltaGenerator, button: DeltaGenerator) -> None:
+def go_on(work: Work, seen: look.Look, samples: dict[str, bytes]) -> None:
     """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
     done, steps = len(work.images) + len(work.r2), len(samples) + seen.trace.layers + 1
     is_running = len(work.images) < len(samples)
     name = list(samples)[len(work.images)] if is_running else f"layer {len(work.r2)}"
-    bar.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
-    button.button("Stop", key="probe_stop", on_click=_stop)
+    st.button("Stop", key="probe", on_click=_stop)  # takes the place of the one that began it
+    st.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
     with state.one_at_a_time:
         if is_running:
-            work.images.append(tokens.places_of(_trace(seen, samples[name])))
+            work.images.append(tokens.places_of(_traced(seen, samples[name])))
         else:
             work.r2.append(tokens.read_places(work.images, len(work.r2)))
     if done + 1 == steps:
@@ -83,10 +81,11 @@ def go_on(work: Work, seen: look.Look, samples: dict[str, bytes], bar: DeltaGene
         st.rerun()
 
 
-def _trace(seen: look.Look, data: bytes) -> Trace:
+def _traced(seen: look.Look, data: bytes) -> Trace:
     """A sample's forward pass; not kept, and so without the cache of what visitors look at."""
     model, choice = seen.trace.model, seen.choice
-    return model.trace(prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing))
+    image = prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing)
+    return model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post"))
 
 
 def _begin(key: tuple) -> None:
@@ -94,7 +93,7 @@ def _begin(key: tuple) -> None:
 
 
 def _stop() -> None:
-    del st.session_state.probe_work  # what was found so far is not kept
+    st.session_state.pop("probe_work", None)  # what was found so far is not kept
 
 
 def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
