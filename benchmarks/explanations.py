@@ -29,11 +29,11 @@ def click_patch(picker: str) -> Callable[[Page, int], None]:
     return act
 
 
-def press(selector: str) -> Callable[[Page, int], None]:
+def press(selector: str, keys: tuple[str, str] = ("ArrowRight", "ArrowLeft")) -> Callable[[Page, int], None]:
     """What moves a slider by one step, to and fro."""
 
     def act(page: Page, turn: int) -> None:
-        page.locator(selector).press("ArrowRight" if turn % 2 == 0 else "ArrowLeft")
+        page.locator(selector).press(keys[turn % 2])
 
     return act
 
@@ -53,7 +53,7 @@ INTERACTIONS = {  # page, what is done, and the element that answers
         press(".st-key-what_if_temperature input"),
         ".st-key-part_softmax",
     ),
-    "move through the layers": ("attention", press(".st-key-part_reach input"), ".st-key-part_reach"),
+    "move through the layers": ("attention", press(".st-key-part_reach input", ("ArrowLeft", "ArrowRight")), ".st-key-part_reach"),
 }
 
 
