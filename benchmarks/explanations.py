@@ -53,7 +53,11 @@ INTERACTIONS = {  # page, what is done, and the element that answers
         press(".st-key-what_if_temperature input"),
         ".st-key-part_softmax",
     ),
-    "move through the layers": ("attention", press(".st-key-part_reach input", ("ArrowLeft", "ArrowRight")), ".st-key-part_reach"),
+    "move through the layers": (
+        "attention",
+        press(".st-key-part_reach input", ("ArrowLeft", "ArrowRight")),
+        ".st-key-part_reach",
+    ),
 }
 
 
