@@ -24,7 +24,6 @@ from vitviz.interventions import (
     class_score,
     distance,
     edit_hooks,
-    principal,
     sweep_heads,
     sweep_layers,
     sweep_patches,
@@ -531,30 +530,3 @@ def test_eight_threads_with_different_edits_see_what_they_would_see_alone(model)
         sys.setswitchinterval(patience)
     assert {name: (id(value), value.requires_grad) for name, value in model.named_parameters()} == parameters
     assert all(parameter.grad is None for parameter in model.parameters())
-
-
-# --- Tokens as colours -----------------------------------------------------------------------------------------------
-
-
-def test_principal_components_are_those_of_the_covariance():
-    random = np.random.default_rng(0)
-    tokens = random.normal(size=(50, 6)) * [9, 5, 3, 1, 1, 1] + 4
-    found = principal.fit(tokens)
-    values, vectors = np.linalg.eigh(np.cov(tokens.T))
-    for i in range(3):
-        direction = vectors[:, -1 - i]
-        assert abs(found.directions[i] @ direction) == pytest.approx(1)
-        assert found.directions[i][np.abs(found.directions[i]).argmax()] > 0
-        assert found.shares[i] == pytest.approx(values[-1 - i] / values.sum())
-    colours = found.colours(tokens)
-    assert colours.shape == (50, 3)
-    assert colours.min() == 0
-    assert colours.max() == 255
-    assert np.array_equal(found.colours(tokens[:5]), colours[:5]), "the colours are those of what was fitted"
-
-
-@pytest.mark.parametrize("tokens", [np.ones((5, 4)), np.eye(2), np.zeros((1, 3))])
-def test_tokens_that_hardly_differ_have_colours_too(tokens):
-    found = principal.fit(tokens)
-    assert np.isfinite(found.shares).all()
-    assert found.colours(tokens).shape == (len(tokens), 3)

@@ -12,7 +12,8 @@ import streamlit as st
 from PIL import Image
 
 from ...colour import overlay, paint, percent, tone
-from ...interventions import HeadOff, principal
+from ...interventions import HeadOff
+from ...tokens.pca import ENDS, colours, principal
 from ...trace import Trace
 from ...view import View, has_pool, strongest_patch, token_words
 from .. import shell
@@ -95,19 +96,20 @@ def tokens(pair: Pair) -> None:
     st.subheader("How the tokens lie", anchor=False)
     prefix, grid, layer = pair.before.prefix, pair.before.grid, pair.layer
     one, other = (trace.tokens(layer)[prefix:] for trace in (pair.before, pair.after))
-    found = principal.fit(one)
+    found = principal(one)
+    low, high = np.percentile(found.scores(one), ENDS, axis=0)
     sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     alike = (one * other).sum(axis=1) / np.where(sizes > 0, sizes, 1)
     figures = []
     for name, rows in (("before", one), ("after", other)):
-        image = Image.fromarray(found.colours(rows).reshape(*grid, 3))
+        image = Image.fromarray(colours(found.scores(rows), low, high).reshape(*grid, 3))
         figures.append(
             f'<figure><img class="pixels" style="aspect-ratio:{grid[1]}/{grid[0]}" alt="Tokens of the patches after '
             f'layer {layer + 1}, {name}, as colours" src="{data_url(image)}">'
             f"<b>{name.capitalize()}</b></figure>"
         )
     st.html(f'<div class="vv-pair">{"".join(figures)}</div>')
-    shares = ", ".join(percent(float(share)) for share in found.shares)
+    shares = ", ".join(percent(float(share)) for share in found.explained)
     lowest = int(alike.argmin())
     st.caption(
         f"Patch tokens after layer {layer + 1}: red, green and blue are their first three principal components, fitted "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from .. import patches
+from ..inline import text
 from ..patches import Patch, teller
 from ..patches.payload import payload as picker_payload
 
@@ -71,6 +71,6 @@ def payload(
     places = np.where(span > 0, (points.astype(float) - low) / np.where(span > 0, span, 1), 0.5)
     return picker_payload(picture, picture_name, grid, chosen) | {
         "points": places.round(4).tolist(),
-        "colours": base64.b64encode(np.ascontiguousarray(colours, np.uint8).tobytes()).decode(),
+        "colours": text(np.ascontiguousarray(colours, np.uint8).tobytes()),
         "axes": axes,
     }
