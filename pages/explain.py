@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vitviz.ui import shell, state
-from vitviz.ui.explain import picture, wanted
+from vitviz.ui.explain import address, picture, wanted
 from vitviz.ui.explain.board import board
 from vitviz.ui.explain.choosing import choose_targets
 from vitviz.ui.explain.closer import enlarge
@@ -18,8 +18,8 @@ def explained(choice: state.Choice) -> None:
     """All maps, and which of them to believe."""
     with st.empty():  # spinners come and go here, and move nothing below
         trace = state.trace(choice)
-    wanted.current(choice)
-    shell.write_address()
+    address.begin(choice, trace)
+    shell.write_address(address.parameters(choice))
     st.html(picture.style(state.picture(choice, picture.PHOTO)))
     choose_targets(choice, trace)
     aims = wanted.aims(choice)

@@ -15,7 +15,7 @@ def read(choice: state.Choice) -> None:
     """The whole page; choosing a target, a layer or a patch runs only this again."""
     intro(choice)
     seen = look.current(choice)
-    shell.write_address()
+    look.write_address(seen)
     with part("whole"):
         whole.after_each_layer(seen)
     with part("patches"):

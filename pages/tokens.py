@@ -1,9 +1,12 @@
 """Tokens: what is alike in the space of the tokens, what stands out there, and what can be read from it."""
 
+from functools import partial
+
 import streamlit as st
 
-from vitviz.ui import shell, state, symbols
+from vitviz.ui import link, shell, state, symbols
 from vitviz.ui.learn import drawing
+from vitviz.ui.remembered import remembered
 from vitviz.ui.tokens import alike, colours, lengths, look, places, plane
 from vitviz.ui.words import plain_errors
 
@@ -22,10 +25,12 @@ def explore(choice: state.Choice) -> None:
     """One section at a time; choosing a layer, a patch or a section runs only this again."""
     with st.empty():  # spinners come and go here, and move nothing below
         seen = look.current(choice)
-    look.write_address(seen)
+    section = shell.take_from_link({link.SECTION: link.one_of(list(SECTIONS))}).get(link.SECTION, "Colours")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         look.layer_box(seen)
-        chosen = st.pills("What to look at", list(SECTIONS), default="Colours", required=True, key="tokens_section")
+        draw = partial(st.pills, "What to look at", list(SECTIONS), required=True)
+        chosen = remembered(draw, "tokens_section", section)
+    shell.write_address({**look.link_to(seen), link.SECTION: chosen})
     SECTIONS[chosen](seen)
 
 

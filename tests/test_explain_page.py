@@ -17,7 +17,7 @@ from vitviz.ui.explain.methods import METHODS as TOLD
 from vitviz.ui.strips import number
 
 from . import kinds
-from .test_app import APP, picture, texts
+from .test_app import APP, picture, query, texts
 
 QUICK = ["attention", "rollout", "gradient_attention", "legrad"]
 SLOW = ["integrated_gradients", "occlusion"]
@@ -130,6 +130,57 @@ def test_parameters_are_the_librarys(method, parameters):
     if method in SLOW:
         press(app, f"explain_compute_{method}_0")
     assert expected(trace, method, ClassTarget(4), **parameters) in shown(app)
+
+
+LINKS = [
+    {"model": "digits", "target": "7", "target2": "4-9", "baseline": "mean"},
+    {
+        "model": "digits",
+        "methods": "attention.layer.2,attention.head.3,rollout.head_fusion.max,rollout.discard_ratio.0.3",
+    },
+    {"model": "dinov2-small", "image": "cat", "target": "rocket,flower", "target2": "coffee"},
+]
+
+
+@pytest.mark.parametrize("parameters", LINKS)
+def test_a_link_reopens_targets_and_parameters(parameters):
+    app = page(**{"image": "digit-4", **parameters})
+    assert not app.warning
+    assert parameters.items() <= query(app).items()
+    again = page(**query(app))
+    assert query(again) == query(app)
+    assert shown(again) == shown(app)
+
+
+def test_what_is_chosen_is_in_the_address():
+    app = digits()
+    assert not {"target", "target2", "methods", "baseline"} & set(query(app))
+    app.selectbox(key="explain_class_0").select(7).run()
+    app.selectbox(key="explain_minus_0").select(1).run()
+    app.selectbox(key="explain_attention_layer").select(0).run()
+    assert (query(app)["target"], query(app)["methods"]) == ("7-1", "attention.layer.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("target", text) for text in ("10", "3-3", "-1", "3-", "cat", "1-2-3", "")),
+        *(("methods", text) for text in ("rollout", "legrad.x.1", "rollout.discard_ratio.2", "no.layer.1", "<b>")),
+        ("baseline", "black"),
+    ],
+)
+def test_nonsense_in_a_link_is_said_and_left_out(name, text):
+    app = page(model="digits", image="digit-4", **{name: text})
+    assert len(shown(app)) == 4
+    assert app.warning[0].value.startswith(f"The link's {name}")
+    assert name not in query(app)
+
+
+def test_a_model_without_classes_finds_no_class_in_a_link():
+    app = page(image="cat", target="3", target2="cat,own")
+    assert len(shown(app)) == 4
+    assert "The link's target “3”" in app.warning[0].value
+    assert "The link's target2 “cat,own”" in app.warning[0].value
 
 
 def test_without_classes_images_are_compared():

@@ -89,6 +89,33 @@ def test_another_class_layer_scale_and_patch():
     fine(app)
 
 
+@pytest.mark.parametrize(
+    ("image", "model", "box", "lens", "chosen"),
+    [
+        ("digit-4", "digits", "lens_class_digits", "9", 9),
+        ("cat", "dinov2-small", "lens_image_dinov2-small", *["rocket"] * 2),
+    ],
+)
+def test_a_link_holds_target_and_layer_and_both_are_remembered(image, model, box, lens, chosen):
+    app = lens_page(model=model, image=image, lens=lens, depth="2")
+    fine(app)
+    assert {"lens": lens, "depth": "2"}.items() <= query(app).items()
+    app.switch_page("pages/explain.py").run()
+    app.switch_page("pages/lens.py").run()
+    fine(app)
+    assert app.selectbox(key=box).value == chosen
+    assert app.select_slider[0].value == 2
+    app.select_slider[0].set_value(0).run()
+    assert query(app)["depth"] == "0"
+
+
+def test_nonsense_in_a_link_is_said_and_left_out():
+    app = lens_page(model="digits", image="digit-4", lens="10", depth="7")
+    fine(app)
+    assert "The link's lens “10”" in app.warning[0].value
+    assert "The link's depth “7” was left out" in app.warning[0].value
+
+
 def test_a_model_without_classes_is_compared_with_images(photo):
     app = lens_page(image="cat")
     said = fine(app)

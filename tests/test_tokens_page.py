@@ -22,8 +22,7 @@ SECTIONS = ("Colours", "Similarity", "Norms", "Points", "Places")
 
 def page(section: str = "Colours", **parameters: str) -> AppTest:
     app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    app.session_state["tokens_section"] = section
+    app.query_params.update({"section": section, **parameters})
     return app.switch_page("pages/tokens.py").run()
 
 
@@ -60,6 +59,17 @@ def test_another_section_is_shown_when_it_is_chosen():
     app = page()
     app.button_group(key="tokens_section").set_value("Norms").run()
     assert "No outlier after layer 12" in fine(app)
+
+
+def test_a_link_holds_the_section_and_it_is_remembered():
+    app = page(section="Norms")
+    assert "No outlier after layer 12" in fine(app)
+    assert query(app)["section"] == "Norms"
+    app.button_group(key="tokens_section").set_value("Points").run()
+    app.switch_page("pages/lens.py").run()
+    app.switch_page("pages/tokens.py").run()
+    assert app.button_group(key="tokens_section").value == "Points"
+    assert "The link's section “Nothing”" in page(section="Nothing").warning[0].value
 
 
 @pytest.mark.parametrize("together", [False, True])

@@ -8,7 +8,7 @@ wrongly is left out and said in one sentence; the rest of it is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..config import POOL
@@ -23,46 +23,50 @@ CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
 TOUR = "tour"
-EDITS, SECOND = "edits", "second"  # of the page "Intervene", which reads them itself
+SECTION = "section"  # of the page "Tokens"
+TARGETS, METHODS, BASELINE = ("target", "target2"), "methods", "baseline"  # of "Explain"
+EDITS, SECOND = "edits", "second"  # of "Intervene"
+LENS, DEPTH = "lens", "depth"  # of "Lens"
+OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  # each page reads its own
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
     """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
-    chosen, notices = _read({"model": _model}, parameters)
+    chosen, notices = read({"model": _model}, parameters)
     sizes = models.about(chosen.get("model", next(iter(SHIPPED)))).sizes
-    read = {
-        "image": _one_of(list(samples)),
-        "size": lambda text: int(_one_of([str(size) for size in sizes])(text)),
-        "fit": _one_of(FITS),
+    understand = {
+        "image": one_of(list(samples)),
+        "size": lambda text: int(one_of([str(size) for size in sizes])(text)),
+        "fit": one_of(FITS),
     }
     own = parameters.get("image") == OWN
-    others, more = _read(read, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
-    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR, EDITS, SECOND)]
+    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR, *OF_PAGES)]
     if unknown:
-        notices.append(f"The link's {_listed(unknown)} is not something this page knows and was left out.")
+        notices.append(f"The link's {listed(unknown)} is not something this page knows and was left out.")
     return chosen, notices
 
 
 def read_tour(parameters: Mapping[str, str], count: int) -> tuple[int | None, list[str]]:
     """The stop of the tour that a link opens, from 0, and a notice if there is no such stop."""
-    stop, notices = _read({TOUR: lambda text: _counted(text, count)}, parameters)
+    stop, notices = read({TOUR: lambda text: counted(text, count)}, parameters)
     return stop.get(TOUR), notices
 
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
     """The view that a link asks for, and a notice for each part that could not be used."""
-    layer, notices = _read({"layer": lambda text: _layer(text, trace)}, parameters)
+    layer, notices = read({"layer": lambda text: _layer(text, trace)}, parameters)
     view = View(layer.get("layer", trace.layers - 1))
-    read = {
-        "head": lambda text: None if text == "mean" else _counted(text, view.heads(trace), "mean"),
+    understand = {
+        "head": lambda text: None if text == "mean" else counted(text, view.heads(trace), "mean"),
         "query": lambda text: _token(text, trace),
-        "direction": _one_of(DIRECTIONS),
-        "scale": _one_of(scales(trace)),
+        "direction": one_of(DIRECTIONS),
+        "scale": one_of(scales(trace)),
     }
-    asked, more = _read(read, parameters)
+    asked, more = read(understand, parameters)
     return replace(view, **asked), notices + more
 
 
@@ -83,12 +87,18 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
     return parameters if view.query is None else {**parameters, "query": _token_mark(view.query, trace)}
 
 
-def _read(read: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
+def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
+    """What parameters mean, and a notice for each that means nothing.
+
+    Args:
+        understand: what makes a value of each text, by name; a `ValueError` says what the text can be.
+        parameters: texts by name.
+    """
     values, notices = {}, []
-    for name, understand in read.items():
+    for name, value_of in understand.items():
         if name in parameters:
             try:
-                values[name] = understand(parameters[name])
+                values[name] = value_of(parameters[name])
             except ValueError as error:
                 notices.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
     return values, notices
@@ -96,17 +106,19 @@ def _read(read: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[
 
 def _model(text: str) -> str:
     if not models.is_ready(text):  # a link causes no download
-        raise ValueError(_listed([*SHIPPED, "another one that is on this server's disk"]))
+        raise ValueError(listed([*SHIPPED, "another one that is on this server's disk"]))
     try:
         return models.about(text).name
     except ModelError as error:
         raise ValueError(f"another model, because: {error}") from error
 
 
-def _one_of(allowed: tuple[str, ...] | list[str]) -> Callable[[str], str]:
+def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
+    """What understands one of these words."""
+
     def understand(text: str) -> str:
         if text not in allowed:
-            raise ValueError(_listed(allowed))
+            raise ValueError(listed(allowed))
         return text
 
     return understand
@@ -114,11 +126,12 @@ def _one_of(allowed: tuple[str, ...] | list[str]) -> Callable[[str], str]:
 
 def _layer(text: str, trace: Trace) -> int:
     if not has_pool(trace):
-        return _counted(text, trace.layers)
-    return trace.layers if text == POOL else _counted(text, trace.layers, POOL)
+        return counted(text, trace.layers)
+    return trace.layers if text == POOL else counted(text, trace.layers, POOL)
 
 
-def _counted(text: str, count: int, otherwise: str = "") -> int:
+def counted(text: str, count: int, otherwise: str = "") -> int:
+    """What a number from 1 to `count` counts, from 0; `otherwise` is another word that is allowed where it is read."""
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
         raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
     return int(text) - 1
@@ -128,7 +141,7 @@ def _token(text: str, trace: Trace) -> int:
     marks = {_token_mark(token, trace): token for token in range(trace.token_count)}
     if text not in marks:
         rows, columns = trace.grid
-        raise ValueError(_listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
+        raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
     return marks[text]
 
 
@@ -140,5 +153,6 @@ def _token_mark(token: int, trace: Trace) -> str:
     return f"{row + 1}-{column + 1}"
 
 
-def _listed(words: tuple[str, ...] | list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
+    """`"a, b or c"`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

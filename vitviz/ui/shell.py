@@ -1,6 +1,6 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -57,6 +57,15 @@ def show_notices() -> None:
     if st.session_state.model_problem:
         st.error(literally(st.session_state.model_problem))
     st.session_state.notices, st.session_state.image_problem, st.session_state.model_problem = [], None, None
+
+
+def take_from_link(understand: Mapping[str, Callable]) -> dict:
+    """What the link asks for under these names, see `link.read`; only once, for then the visitor's choices count."""
+    link_ = st.session_state.link
+    found, wrong = link.read(understand, {name: link_.pop(name) for name in understand if name in link_})
+    st.session_state.notices += wrong
+    show_notices()
+    return found
 
 
 def current_view(trace: Trace) -> View:

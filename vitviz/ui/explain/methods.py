@@ -26,6 +26,7 @@ class Parameter:
         default: what it is until somebody chooses.
         options: what it can be, for a model and an image and what else is chosen.
         words: an option in words.
+        mark: an option in a link.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Parameter:
     default: Any
     options: Callable[[Trace, Chosen], Sequence]
     words: Callable[[Any], str] = str
+    mark: Callable[[Any], str] = str
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,14 @@ def _head_words(head: int | None) -> str:
     return "mean of the heads" if head is None else f"head {head + 1}"
 
 
+def _layer_mark(layer: int) -> str:
+    return "last" if layer == LAST else str(layer + 1)
+
+
+def _head_mark(head: int | None) -> str:
+    return "mean" if head is None else str(head + 1)
+
+
 def baseline_words(baseline: str) -> str:
     """What stands for an image without content."""
     return {"blur": "blurred image", "mean": "mean colour"}[baseline]
@@ -204,8 +214,8 @@ METHODS = {
         "share of attention",
         targeted=False,
         parameters=(
-            Parameter("layer", "Layer", LAST, _layers, _layer_words),
-            Parameter("head", "Head", None, _heads, _head_words),
+            Parameter("layer", "Layer", LAST, _layers, _layer_words, _layer_mark),
+            Parameter("head", "Head", None, _heads, _head_words, _head_mark),
         ),
         say=percent,
     ),

@@ -40,8 +40,8 @@ class Wanted:
 
 
 def current(choice: state.Choice) -> Wanted:
-    """What this visitor wants; what is chosen for one model's classes means nothing for another's."""
-    wanted = st.session_state.setdefault(KEY, Wanted(choice.model))
+    """What this visitor wants, see `address.begin`; a class of one model means nothing for another."""
+    wanted = st.session_state[KEY]
     if wanted.model != choice.model:
         wanted = Wanted(choice.model, parameters=wanted.parameters, baseline=wanted.baseline)
         st.session_state[KEY] = wanted

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from ...logit_lens import Lens, depth_words
 from ...trace import Trace
-from .. import state
+from .. import link, shell, state
+from ..remembered import answer, remembered
 from . import cached, target
 from .target import Goal
 
@@ -37,20 +40,26 @@ def current(choice: state.Choice) -> Look:
     with st.empty():  # spinners come and go here, and move nothing below
         trace = state.trace(choice)
         lens = cached.whole(choice)
-    goal = target.choose(choice, lens)
-    return Look(choice, trace, lens, goal, st.session_state.get(_depth_key(trace), trace.layers))
+    asked = shell.take_from_link({link.LENS: target.reader(choice, lens), link.DEPTH: _depth_reader(trace)})
+    goal = target.choose(choice, lens, asked.get(link.LENS))
+    return Look(choice, trace, lens, goal, answer(_depth_key(trace), asked.get(link.DEPTH, trace.layers)))
+
+
+def write_address(look: Look) -> None:
+    """Make the address bar a link to this target and layer; the predicted class and the last layer need no words."""
+    depth = {link.DEPTH: str(look.depth)} if look.depth < look.trace.layers else {}
+    shell.write_address({**({link.LENS: look.goal.mark} if look.goal.mark else {}), **depth})
 
 
 def choose_depth(look: Look) -> None:
     """The slider that chooses the depth; `current` has its answer."""
-    st.select_slider(
-        "Layer",
-        range(1 + look.trace.layers),
-        value=look.trace.layers,
-        format_func=depth_words,
-        key=_depth_key(look.trace),
-        width=340,
-    )
+    depths = range(1 + look.trace.layers)
+    draw = partial(st.select_slider, "Layer", depths, format_func=depth_words, width=340)
+    remembered(draw, _depth_key(look.trace), look.depth)
+
+
+def _depth_reader(trace: Trace) -> Callable[[str], int]:
+    return lambda text: 0 if text == "0" else 1 + link.counted(text, trace.layers, "0")
 
 
 def _depth_key(trace: Trace) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -11,7 +13,8 @@ from ...colour import percent
 from ...errors import ImageError
 from ...logit_lens import Lens, Target
 from ...predictions import class_name
-from .. import state
+from .. import link, state
+from ..remembered import remembered
 from ..strips import number
 from ..words import literally
 
@@ -28,6 +31,7 @@ class Goal:
         target: a class, or a vector like the model's output.
         name: what it is called, other people's words included: `"4"`, `"rocket"`.
         curve: its value for the whole image, [1 + layer].
+        mark: what stands for it in a link; empty for what is followed unless somebody chooses.
         signed: whether values may be negative: cosines, and not probabilities.
     """
 
@@ -35,6 +39,7 @@ class Goal:
     target: Target
     name: str
     curve: np.ndarray
+    mark: str
     signed: bool
 
     @property
@@ -47,41 +52,55 @@ class Goal:
         return number(value, 3) if self.signed else percent(value)
 
 
-def choose(choice: state.Choice, lens: Lens) -> Goal:
-    """The box that chooses the target, and what it says."""
-    return choose_class(choice, lens) if lens.model.tells_classes else choose_image(choice, lens)
+def reader(choice: state.Choice, lens: Lens) -> Callable[[str], int | str]:
+    """What understands a target in a link: the number of a class, or the name of a sample."""
+    if not lens.model.tells_classes:
+        return link.one_of(list(state.samples_for(choice.model)))
+    classes = [str(index) for index in range(lens.probabilities().shape[1])]
+
+    def read(text: str) -> int:
+        if text not in classes:
+            raise ValueError(f"a class from 0 to {classes[-1]}")
+        return int(text)
+
+    return read
 
 
-def choose_class(choice: state.Choice, lens: Lens) -> Goal:
+def choose(choice: state.Choice, lens: Lens, asked: int | str | None) -> Goal:
+    """The box that chooses the target, and what it says; `asked` is what a link asks for."""
+    if lens.model.tells_classes:
+        return choose_class(choice, lens, PREDICTED if asked is None else asked)
+    return choose_image(choice, lens, OWN if asked is None else asked)
+
+
+def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
     """One of the model's classes; the predicted one unless the visitor asks for another."""
     model, likely = lens.model, lens.probabilities()
-    first = int(likely[-1].argmax())
+    predicted = int(likely[-1].argmax())
 
     def name(index: int) -> str:
-        return f"{class_name(model, first)} (predicted)" if index == PREDICTED else class_name(model, index)
+        return f"{class_name(model, predicted)} (predicted)" if index == PREDICTED else class_name(model, index)
 
-    chosen = st.selectbox(
-        "Class that is followed",
-        [PREDICTED, *range(likely.shape[1])],
-        key=f"lens_class_{choice.model}",
-        format_func=name,
-        width=340,
-    )
-    index = first if chosen == PREDICTED else chosen
-    return Goal(("class", index), index, class_name(model, index), likely[:, index], signed=False)
+    classes = [PREDICTED, *range(likely.shape[1])]
+    draw = partial(st.selectbox, "Class that is followed", classes, format_func=name, width=340)
+    chosen = remembered(draw, f"lens_class_{choice.model}", first)
+    index = predicted if chosen == PREDICTED else chosen
+    mark = "" if chosen == PREDICTED else str(index)
+    return Goal(("class", index), index, class_name(model, index), likely[:, index], mark, signed=False)
 
 
-def choose_image(choice: state.Choice, lens: Lens) -> Goal:
+def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
     """An image whose output is compared with: this one, a sample, or the visitor's own."""
     samples = state.samples_for(choice.model)
     words = {OWN: "this image itself", UPLOAD: "an image of your own …"}
-    chosen = st.selectbox(
+    draw = partial(
+        st.selectbox,
         "Compared with what the model makes of",
         [OWN, *samples, UPLOAD],
-        key=f"lens_image_{choice.model}",
         format_func=lambda name: words.get(name) or name,
         width=340,
     )
+    chosen = remembered(draw, f"lens_image_{choice.model}", first)
     if chosen == UPLOAD:
         return _uploaded(choice, lens)
     return _like(choice, lens, None if chosen == OWN else state.Picked(chosen, samples[chosen], sample=True))
@@ -100,8 +119,9 @@ def _uploaded(choice: state.Choice, lens: Lens) -> Goal:
 def _like(choice: state.Choice, lens: Lens, picked: state.Picked | None) -> Goal:
     """Likeness to what the model makes of an image, of this one if None."""
     if picked is None:
-        output, key, name = lens.outputs[-1], ("own",), "this image’s own final output"
+        output, key, name, mark = lens.outputs[-1], ("own",), "this image’s own final output", ""
     else:
         other = replace(choice, picked=picked)
         output, key, name = state.trace(other).output, other.key, f"the output for “{picked.name}”"
-    return Goal(("like", *key), output, name, lens.similarities(output), signed=True)
+        mark = picked.name if picked.sample else ""  # no link carries somebody's own photo
+    return Goal(("like", *key), output, name, lens.similarities(output), mark, signed=True)

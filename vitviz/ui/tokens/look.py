@@ -64,9 +64,9 @@ def current(choice: state.Choice) -> Look:
     return Look(choice, found, attention_look.place(found))
 
 
-def write_address(seen: Look) -> None:
-    """Make the address bar a link to this layer and patch."""
-    shell.write_address(attention_look.link_to(seen.trace, seen.place))
+def link_to(seen: Look) -> dict[str, str]:
+    """The query parameters that reopen this layer and patch."""
+    return attention_look.link_to(seen.trace, seen.place)
 
 
 def choose_layer(layer: int) -> None:
