@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from vitviz.marks import one_of
 from vitviz.ui import link, shell, state, symbols
 from vitviz.ui.learn import drawing
 from vitviz.ui.remembered import remembered
@@ -25,7 +26,7 @@ def explore(choice: state.Choice) -> None:
     """One section at a time; choosing a layer, a patch or a section runs only this again."""
     with st.empty():  # spinners come and go here, and move nothing below
         seen = look.current(choice)
-    section = shell.take_from_link({link.SECTION: link.one_of(list(SECTIONS))}).get(link.SECTION, "Colours")
+    section = shell.take_from_link({link.SECTION: one_of(SECTIONS)}).get(link.SECTION, "Colours")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         look.layer_box(seen)
         draw = partial(st.pills, "What to look at", list(SECTIONS), required=True)

@@ -1,15 +1,14 @@
-"""What people type, understood: layers, heads and tokens, counted from 1 as on screen and in links."""
+"""What people type, understood: layers, heads and tokens as in links, and classes by name or number."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from ..config import POOL, ViTConfig
+from .. import marks
+from ..config import ViTConfig
 from ..errors import VitvizError
 from ..trace import Trace
-
-MEAN = "mean"
-MARKS = {"class token": "cls", "distillation token": "dist"}
 
 
 def layer_of(text: str | None, config: ViTConfig) -> int:
@@ -18,11 +17,7 @@ def layer_of(text: str | None, config: ViTConfig) -> int:
     Raises:
         VitvizError: if the model does not have it.
     """
-    if text is None:
-        return config.depth - 1
-    if text == POOL and config.pooling == "attention":
-        return config.depth
-    return _counted(text, config.depth, "layer", POOL if config.pooling == "attention" else "")
+    return config.depth - 1 if text is None else _understood("layer", text, marks.layer_of, config)
 
 
 def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
@@ -31,8 +26,7 @@ def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
     Raises:
         VitvizError: if the layer does not have it.
     """
-    heads = config.heads if layer < config.depth else config.pool_heads
-    return None if text == MEAN else _counted(text, heads, "head", MEAN)
+    return _understood("head", text, marks.head_of, layer, config)
 
 
 def token_of(text: str | None, trace: Trace) -> int | None:
@@ -41,17 +35,7 @@ def token_of(text: str | None, trace: Trace) -> int | None:
     Raises:
         VitvizError: if this image, as this model sees it, does not have it.
     """
-    if text is None:
-        return None
-    names = [MARKS.get(name) or name.replace("register ", "reg") for name in trace.config.prefix_names]
-    if text in names:
-        return names.index(text)
-    rows, columns = trace.grid
-    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
-    row, column = map(int, found.groups()) if found else (0, 0)
-    if not (1 <= row <= rows and 1 <= column <= columns):
-        raise VitvizError(f"There is no token {text!r}; it can be {_listed([*names, f'1-1 to {rows}-{columns}'])}.")
-    return trace.prefix + (row - 1) * columns + column - 1
+    return None if text is None else _understood("token", text, marks.token_of, trace)
 
 
 def class_of(text: str, labels: tuple[str, ...], count: int) -> int:
@@ -62,7 +46,8 @@ def class_of(text: str, labels: tuple[str, ...], count: int) -> int:
     """
     named = [index for index, label in enumerate(labels) if label.casefold() == text.casefold()]
     if len(named) > 1:
-        raise VitvizError(f"{len(named)} classes are called {text!r}; give one's number: {_listed(map(str, named))}.")
+        numbers = marks.listed(map(str, named))
+        raise VitvizError(f"{len(named)} classes are called {text!r}; give one's number: {numbers}.")
     if named:
         return named[0]
     if re.fullmatch(r"[0-9]{1,7}", text) and int(text) < count:
@@ -70,14 +55,8 @@ def class_of(text: str, labels: tuple[str, ...], count: int) -> int:
     raise VitvizError(f"There is no class {text!r}; give a name or a number from 0 to {count - 1}.")
 
 
-def _counted(text: str, count: int, what: str, otherwise: str) -> int:
-    if re.fullmatch(r"[0-9]{1,6}", text) and 1 <= int(text) <= count:
-        return int(text) - 1
-    raise VitvizError(
-        f"There is no {what} {text!r}; it can be {_listed([f'1 to {count}', *filter(None, [otherwise])])}."
-    )
-
-
-def _listed(words) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
+def _understood(what: str, text: str, understand: Callable, *known: object) -> int | None:
+    try:
+        return understand(text, *known)
+    except ValueError as error:
+        raise VitvizError(f"There is no {what} {text!r}; it can be {error}.") from error

@@ -1,21 +1,20 @@
 """Links: what is looked at, and how, as query parameters. A link reopens the same view.
 
-Layers and heads count from 1, as on screen, and `pool` is the attention of a pooling; a patch is `row-column`, also
-from 1; `cls`, `dist` and `reg1` are the class token, the distillation token and the first register. What a link says
-wrongly is left out and said in one sentence; the rest of it is used.
+Layers, heads and tokens are written as `vitviz.marks` says. What a link says wrongly is left out and said in one
+sentence; the rest of it is used.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..config import POOL
 from ..errors import ModelError
 from ..images import FITS
+from ..marks import MEAN, counted, head_of, layer_of, listed, one_of, token_mark, token_of
 from ..trace import Trace
-from ..view import DIRECTIONS, View, has_pool, scales
+from ..view import DIRECTIONS, View, scales
 from ..zoo import SHIPPED
 from . import models, state
 
@@ -35,8 +34,8 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = read({"model": _model}, parameters)
     sizes = models.about(chosen.get("model", next(iter(SHIPPED)))).sizes
     understand = {
-        "image": one_of(list(samples)),
-        "size": lambda text: int(one_of([str(size) for size in sizes])(text)),
+        "image": one_of(samples),
+        "size": lambda text: int(one_of(map(str, sizes))(text)),
         "fit": one_of(FITS),
     }
     own = parameters.get("image") == OWN
@@ -58,11 +57,11 @@ def read_tour(parameters: Mapping[str, str], count: int) -> tuple[int | None, li
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
     """The view that a link asks for, and a notice for each part that could not be used."""
-    layer, notices = read({"layer": lambda text: _layer(text, trace)}, parameters)
+    layer, notices = read({"layer": lambda text: layer_of(text, trace.config)}, parameters)
     view = View(layer.get("layer", trace.layers - 1))
     understand = {
-        "head": lambda text: None if text == "mean" else counted(text, view.heads(trace), "mean"),
-        "query": lambda text: _token(text, trace),
+        "head": lambda text: head_of(text, view.layer, trace.config),
+        "query": lambda text: token_of(text, trace),
         "direction": one_of(DIRECTIONS),
         "scale": one_of(scales(trace)),
     }
@@ -80,11 +79,11 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
     """The query parameters that reopen a view."""
     parameters = {
         "layer": POOL if view.is_pool(trace) else str(view.layer + 1),
-        "head": "mean" if view.head is None else str(view.head + 1),
+        "head": MEAN if view.head is None else str(view.head + 1),
         "direction": view.direction,
         "scale": view.scale,
     }
-    return parameters if view.query is None else {**parameters, "query": _token_mark(view.query, trace)}
+    return parameters if view.query is None else {**parameters, "query": token_mark(view.query, trace)}
 
 
 def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
@@ -111,48 +110,3 @@ def _model(text: str) -> str:
         return models.about(text).name
     except ModelError as error:
         raise ValueError(f"another model, because: {error}") from error
-
-
-def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
-    """What understands one of these words."""
-
-    def understand(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(listed(allowed))
-        return text
-
-    return understand
-
-
-def _layer(text: str, trace: Trace) -> int:
-    if not has_pool(trace):
-        return counted(text, trace.layers)
-    return trace.layers if text == POOL else counted(text, trace.layers, POOL)
-
-
-def counted(text: str, count: int, otherwise: str = "") -> int:
-    """What a number from 1 to `count` counts, from 0; `otherwise` is another word that is allowed where it is read."""
-    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
-        raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
-    return int(text) - 1
-
-
-def _token(text: str, trace: Trace) -> int:
-    marks = {_token_mark(token, trace): token for token in range(trace.token_count)}
-    if text not in marks:
-        rows, columns = trace.grid
-        raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
-    return marks[text]
-
-
-def _token_mark(token: int, trace: Trace) -> str:
-    if token < trace.prefix:
-        name = trace.config.prefix_names[token]
-        return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
-    row, column = divmod(token - trace.prefix, trace.grid[1])
-    return f"{row + 1}-{column + 1}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """`"a, b or c"`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...attribution.faithfulness import BASELINES
+from ...marks import one_of
 from ...trace import Trace
 from .. import link, shell, state
 from . import wanted
@@ -22,7 +23,7 @@ def begin(choice: state.Choice, trace: Trace) -> None:
     if wanted.KEY in st.session_state:
         return
     read_aim = _class_reader(len(trace.output)) if trace.model.tells_classes else _images_reader(choice)
-    understand = {link.METHODS: _parameter_reader(trace), link.BASELINE: link.one_of(BASELINES)}
+    understand = {link.METHODS: _parameter_reader(trace), link.BASELINE: one_of(BASELINES)}
     asked = shell.take_from_link({**dict.fromkeys(link.TARGETS, read_aim), **understand})
     st.session_state[wanted.KEY] = Wanted(
         choice.model,

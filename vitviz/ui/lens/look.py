@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from ...logit_lens import Lens, depth_words
+from ...marks import counted, listed
 from ...trace import Trace
 from .. import link, shell, state
 from ..remembered import answer, remembered
@@ -59,7 +60,7 @@ def choose_depth(look: Look) -> None:
 
 
 def _depth_reader(trace: Trace) -> Callable[[str], int]:
-    return lambda text: 0 if text == "0" else 1 + link.counted(text, trace.layers, "0")
+    return lambda text: 0 if text == "0" else 1 + counted(text, trace.layers, "0")
 
 
 def _depth_key(trace: Trace) -> str:
@@ -75,7 +76,7 @@ def readers(trace: Trace) -> str:
     }.get(config.pooling, config.pooling_words)
     norm = ["its final norm"] if config.final_norm else []
     head = ["the classifier" if trace.model.tells_classes else "the last map"] if config.classes else []
-    return listed([*norm, pooled, *head])
+    return listed([*norm, pooled, *head], "and")
 
 
 def alone(trace: Trace) -> str:
@@ -87,8 +88,3 @@ def alone(trace: Trace) -> str:
         "distilled": "Each patch is put in the place of both the class and the distillation token.",
         "attention": "The attention pooling is given this patch and nothing else to look at.",
     }[trace.config.pooling]
-
-
-def listed(words: list[str]) -> str:
-    """`"a, b and c"`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -12,8 +12,9 @@ import streamlit as st
 from ...colour import percent
 from ...errors import ImageError
 from ...logit_lens import Lens, Target
+from ...marks import one_of
 from ...predictions import class_name
-from .. import link, state
+from .. import state
 from ..remembered import remembered
 from ..strips import number
 from ..words import literally
@@ -55,7 +56,7 @@ class Goal:
 def reader(choice: state.Choice, lens: Lens) -> Callable[[str], int | str]:
     """What understands a target in a link: the number of a class, or the name of a sample."""
     if not lens.model.tells_classes:
-        return link.one_of(list(state.samples_for(choice.model)))
+        return one_of(state.samples_for(choice.model))
     classes = [str(index) for index in range(lens.probabilities().shape[1])]
 
     def read(text: str) -> int:

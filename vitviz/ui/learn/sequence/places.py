@@ -7,6 +7,7 @@ import streamlit as st
 from PIL import Image
 
 from .... import sequence
+from ....marks import listed
 from ....trace import Trace
 from ... import state
 from ...strips import number, strip_html
@@ -25,7 +26,7 @@ def tokens_before(trace: Trace) -> None:
         )
         return
     names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_names]
-    which = _listed(names)
+    which = listed(names, "and")
     section(
         "5 · Tokens in front, and positions",
         f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}. They were trained "
@@ -43,7 +44,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     if config.learned_positions:
         placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
         without = [name for name, has in zip(config.prefix_names, placed, strict=True) if not has]
-        none = f" Those of {_listed(without)} are zeros: no place on the image is theirs." if without else ""
+        none = f" Those of {listed(without, 'and')} are zeros: no place on the image is theirs." if without else ""
         say(
             f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
             f"numbers.{none} Neighbours have similar ones. Switch the picture to *similar positions* to see which "
@@ -92,7 +93,3 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
             "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
             "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
         )
-
-
-def _listed(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

@@ -1,0 +1,75 @@
+"""Layers, heads and tokens as they are written in links and on the command line: counted from 1, as on screen.
+
+`pool` is the attention of a pooling, `mean` the mean of a layer's heads; a patch is `row-column`; `cls`, `dist` and
+`reg1` are the class token, the distillation token and the first register. What cannot be understood raises a
+`ValueError` with what it could have been, to be put behind "it can be".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from .config import POOL, ViTConfig
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+MEAN = "mean"
+
+
+def layer_of(text: str, config: ViTConfig) -> int:
+    """A layer from 0, as `vitviz.view.View` counts it: the pooling comes after the last."""
+    if config.pooling != "attention":
+        return counted(text, config.depth)
+    return config.depth if text == POOL else counted(text, config.depth, POOL)
+
+
+def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
+    """A head of a layer from 0; None for the mean of them."""
+    heads = config.heads if layer < config.depth else config.pool_heads
+    return None if text == MEAN else counted(text, heads, MEAN)
+
+
+def token_of(text: str, trace: Trace) -> int:
+    """A token as the model counts it, the ones before the patches first."""
+    marks = {token_mark(token, trace): token for token in range(trace.token_count)}
+    if text not in marks:
+        rows, columns = trace.grid
+        raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
+    return marks[text]
+
+
+def token_mark(token: int, trace: Trace) -> str:
+    """What `token_of` understands."""
+    if token < trace.prefix:
+        name = trace.config.prefix_names[token]
+        return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
+    row, column = divmod(token - trace.prefix, trace.grid[1])
+    return f"{row + 1}-{column + 1}"
+
+
+def counted(text: str, count: int, otherwise: str = "") -> int:
+    """What a number from 1 to `count` counts, from 0; `otherwise` is a word that the caller understands."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
+        raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
+    return int(text) - 1
+
+
+def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
+    """What understands one of these words."""
+    words = list(allowed)
+
+    def understand(text: str) -> str:
+        if text not in words:
+            raise ValueError(listed(words))
+        return text
+
+    return understand
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """`"a, b or c"`."""
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end
