@@ -3,14 +3,13 @@
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import vitviz
-from vitviz import HookError, edit, hooks
+from vitviz import HookError, edit
 from vitviz.attention import log_sums, received_weights
 from vitviz.errors import EditError
 from vitviz.interventions import (
@@ -21,42 +20,18 @@ from vitviz.interventions import (
     PatchOff,
     Temperature,
     checked,
-    class_score,
-    distance,
     edit_hooks,
-    sweep_heads,
-    sweep_layers,
-    sweep_patches,
     taken_from,
 )
-from vitviz.interventions.sweep import each_head, each_layer, each_patch, entering
 from vitviz.interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
 
 from . import kinds
-from .explained import explained
-
-KINDS = [*kinds.CONFIGS, "post-norm", "parallel", "attention norm", "token and mean", "rotary", "registers", "stem"]
-MORE = {
-    "post-norm": replace(kinds.PLAIN, block="post"),
-    "parallel": replace(kinds.PLAIN, block="parallel"),
-    "attention norm": replace(kinds.PLAIN, attention_norm=True),
-    "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
-}
+from .edited import KINDS, again, trace_of_kind
 
 
 @pytest.fixture(params=KINDS)
 def seen(request, monkeypatch):
-    """A trace of each kind of model."""
-    kind = request.param
-    if kind in ("rotary", "registers", "stem"):
-        return explained({"rotary": "rotary and registers"}.get(kind, kind))
-    if kind in MORE:
-        monkeypatch.setitem(kinds.CONFIGS, kind, MORE[kind])
-    return kinds.trace_of(kind)
-
-
-def again(trace, *edits, **options):
-    return trace.model.trace(trace._pixels(), edits=edits, **options)
+    return trace_of_kind(request.param, monkeypatch)
 
 
 def alike(a, b, tolerance=1e-4):
@@ -386,109 +361,6 @@ def test_what_a_model_has_not_is_refused_in_one_sentence(make, message):
 
 def test_numbers_of_numpy_are_numbers():
     assert checked([HeadOff(np.int64(1), np.int64(2))], kinds.PLAIN, (4, 6)) == (HeadOff(1, 2),)
-
-
-# --- Sweeps ----------------------------------------------------------------------------------------------------------
-
-
-def score_of(seen):
-    return class_score(seen.model, 3) if seen.model.tells_classes else distance(seen)
-
-
-@pytest.mark.parametrize("how", ["zero", "mean"])
-def test_sweeps_of_heads_and_layers_are_single_ablations(seen, how):
-    score, told = score_of(seen), []
-    heads = sweep_heads(seen.model, seen, score, how=how, progress=told.append)
-    layers = sweep_layers(seen.model, seen, score, how=how)
-    assert heads.shape == (seen.layers, seen.heads)
-    assert layers.shape == (seen.layers, 2)
-    assert heads.dtype == layers.dtype == np.float32
-    assert told == pytest.approx(np.arange(1, seen.layers + 1) / seen.layers)
-
-    def effect(off):
-        outputs = [torch.tensor(one.output)[None] for one in (again(seen, off), seen)]
-        return float(score.of(outputs[0]) - score.of(outputs[1]))
-
-    for layer in range(seen.layers):
-        for head in range(0, seen.heads, 2):
-            assert heads[layer, head] == pytest.approx(effect(HeadOff(layer, head, how)), abs=1e-5)
-        for column, part in enumerate(("attention", "mlp")):
-            assert layers[layer, column] == pytest.approx(effect(LayerOff(layer, part, how)), abs=1e-5)
-
-
-@pytest.mark.parametrize("how", ["keys", "mean"])
-def test_sweeps_of_patches_are_single_ablations(seen, how):
-    score = score_of(seen)
-    found = sweep_patches(seen.model, seen, score, how=how)
-    assert found.shape == seen.grid
-    before = float(score.of(torch.tensor(seen.output)[None]))
-    for patch in (0, 5, 11):
-        off = again(seen, PatchOff(seen.prefix + patch, how))
-        effect = float(score.of(torch.tensor(off.output)[None])) - before
-        assert found.flat[patch] == pytest.approx(effect, abs=1e-5)
-
-
-def test_a_sweep_does_not_run_the_layers_below_again(monkeypatch):
-    seen = explained("digits")
-    runs = [0] * seen.layers
-    for layer, block in enumerate(seen.model.blocks):
-        forward = block.forward
-        monkeypatch.setattr(block, "forward", lambda *a, f=forward, i=layer: runs.__setitem__(i, runs[i] + 1) or f(*a))
-    sweep_heads(seen.model, seen, class_score(seen.model, 3))
-    assert runs == [layer + 2 for layer in range(seen.layers)]
-
-
-def test_a_sweep_is_not_disturbed_and_disturbs_nobody_while_it_waits(small_trace):
-    score = class_score(small_trace.model, 1, "logit")
-    wanted = sweep_heads(small_trace.model, small_trace, score)
-    with edit({"blocks.0.attn.z": torch.zeros_like}):
-        rows = list(each_head(small_trace.model, small_trace, score))
-        small_trace.model.trace(small_trace._pixels())
-    assert np.array_equal(np.stack(rows), wanted)
-    waiting = each_head(small_trace.model, small_trace, score)
-    next(waiting)
-    assert hooks._edits.get() == ()
-
-
-def test_a_sweep_can_go_on_where_it_stopped(small_trace, monkeypatch):
-    score = class_score(small_trace.model, 1, "logit")
-    recorded = small_trace.with_recorded(small_trace.activations(*entering(small_trace)))
-    for each, count in ((each_head, 3), (each_layer, 3), (each_patch, 3)):
-        wanted = list(each(small_trace.model, small_trace, score))
-        assert len(wanted) == count
-        found = [next(each(small_trace.model, recorded, score, begin=step)) for step in range(count)]
-        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(found, wanted, strict=True))
-
-    def unexpected(*_):
-        raise AssertionError("a whole pass for what was recorded")
-
-    monkeypatch.setattr(vitviz.VisionTransformer, "forward", unexpected)
-    next(each_head(small_trace.model, recorded, score, begin=1))
-
-
-def test_sweeps_begin_without_edits(small_trace):
-    edited = again(small_trace, HeadOff(0, 0))
-    for sweep in (sweep_heads, sweep_layers, sweep_patches):
-        with pytest.raises(EditError, match="without edits"):
-            sweep(edited.model, edited, distance(edited))
-
-
-def test_scores(small_trace, trace):
-    model = small_trace.model
-    outputs = torch.tensor([[0.0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])
-    assert class_score(model, 1, "logit").of(outputs).tolist() == [1, 3]
-    shares = np.exp(outputs.numpy()) / np.exp(outputs.numpy()).sum(axis=1, keepdims=True)
-    assert class_score(model, 1).of(outputs).numpy() == pytest.approx(shares[:, 1])
-    turned = distance(small_trace).of(
-        torch.tensor(np.stack([small_trace.output, 3 * small_trace.output, -small_trace.output]))
-    )
-    assert turned.numpy() == pytest.approx([0, 0, 2], abs=1e-6)
-    with pytest.raises(EditError, match="has no class 5"):
-        class_score(model, 5)
-    with pytest.raises(EditError, match="has no class 0"):
-        class_score(trace.model, 0)
-    with pytest.raises(EditError, match="not a 'loss'"):
-        class_score(model, 0, "loss")
 
 
 # --- Threads ---------------------------------------------------------------------------------------------------------

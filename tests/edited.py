@@ -1,0 +1,31 @@
+"""The kinds of models that interventions are tried on, and passes of them under edits."""
+
+from dataclasses import replace
+
+import vitviz
+
+from . import kinds
+from .explained import explained
+
+EXPLAINED = {"rotary": "rotary and registers", "registers": "registers", "stem": "stem"}
+MORE = {
+    "post-norm": replace(kinds.PLAIN, block="post"),
+    "parallel": replace(kinds.PLAIN, block="parallel"),
+    "attention norm": replace(kinds.PLAIN, attention_norm=True),
+    "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
+}
+KINDS = [*kinds.CONFIGS, *MORE, *EXPLAINED]
+
+
+def trace_of_kind(kind: str, monkeypatch) -> vitviz.Trace:
+    """A trace of one of `KINDS`."""
+    if kind in EXPLAINED:
+        return explained(EXPLAINED[kind])
+    if kind in MORE:
+        monkeypatch.setitem(kinds.CONFIGS, kind, MORE[kind])
+    return kinds.trace_of(kind)
+
+
+def again(trace: vitviz.Trace, *edits, **options) -> vitviz.Trace:
+    """The same image, under edits."""
+    return trace.model.trace(trace._pixels(), edits=edits, **options)
