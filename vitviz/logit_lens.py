@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arithmetic import unit
 from .errors import ModelError
 from .hooks import undisturbed
 from .model import VisionTransformer
@@ -156,10 +157,7 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
         )
     if not (np.isfinite(outputs).all() and np.isfinite(target).all()):
         raise ModelError("The model returns numbers that are not finite; check its weights.")
-    outputs, target = outputs.astype(np.float64), target.astype(np.float64)
-    lengths = np.linalg.norm(outputs, axis=-1) * np.linalg.norm(target)
-    products = outputs @ target
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0).clip(-1, 1).astype(np.float32)
+    return (unit(outputs) @ unit(target)).clip(-1, 1).astype(np.float32)
 
 
 def _read(model: VisionTransformer, x: Tensor) -> Tensor:
