@@ -33,8 +33,9 @@ def intro(choice: state.Choice) -> None:
     st.caption(
         "This is an approximation. Only the last layer was trained to be read like this. An earlier one may already "
         "hold the answer in a form that cannot be read so, and what seems an early guess may come from the reading "
-        "alone. Only the numbers of the last layer are the model’s own. (nostalgebraist 2020; Belrose et al. 2023, "
-        "section 2.)"
+        "alone. Only the numbers of the last layer are the model’s own. ([nostalgebraist 2020]("
+        "https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens); [Belrose et al. 2023, "
+        "section 2](https://arxiv.org/abs/2303.08112).)"
     )
 
 

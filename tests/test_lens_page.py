@@ -60,10 +60,7 @@ def test_the_numbers_of_a_classifier_are_the_librarys():
         row = f"{f'<b>{words}</b>' if depth == trace.layers else words}</td><td>{top}</td>"
         assert f"{row}<td>" in said
         assert f"{percent(float(likely[depth, top]))}</td></tr>" in said
-    assert f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on, after 3 other classes." in said
-    for at, values in enumerate(vitviz.patch_lens(trace, 4)):
-        words = f"{percent(float(values.min()))} to {percent(float(values.max()))}"
-        assert f'alt="{depth_words(at)}: {words}"' in said
+    assert f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on; before that" in said
     assert query(app) == {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
 
 
@@ -81,10 +78,11 @@ def test_another_class_layer_scale_and_patch():
     assert "<b>after layer 2</b>" in said
     assert "<span>0</span><i style" in said
     assert f"<span>{percent(float(maps.max()))}</span>" in said
-    app.toggle(key="lens_shared_scale").set_value(False).run()
-    said = fine(app)
-    assert "<i style" not in said.split("vv-maps")[-2]
-    assert f"0 to {percent(float(maps[0].max()))}" in said
+    followed = vitviz.lens(vitviz.load("digits").trace(state.samples()["digit-4"])).probabilities()[:, 9]
+    assert "<th>of “9”</th>" in said
+    assert all(f"<td>{percent(float(share))}</td></tr>" in said for share in followed)
+    app.toggle(key="lens_shared_False").set_value(False).run()
+    assert "<span>its largest</span>" in fine(app)
     app.selectbox(key="model").select("dinov2-small").run()
     fine(app)
 

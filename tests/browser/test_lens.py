@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 import vitviz
 from vitviz.colour import percent
+from vitviz.logit_lens import depth_words
 from vitviz.ui import state
 from vitviz.ui.strips import number
 
@@ -29,13 +30,18 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     click_patch(page, 0, 2, 5, rows=8)
     status(page, 3, 6, percent(float(maps[-1, 2, 5])))
     expect(page.get_by_text("Patch (3, 6) through the layers")).to_be_visible()
-    page.get_by_role("slider").press("ArrowLeft")
+    page.get_by_role("slider", name="Layer").press("ArrowLeft")
     status(page, 3, 6, percent(float(maps[-2, 2, 5])))
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 5")
     box = page.get_by_test_id(IMAGE).bounding_box()
     page.mouse.move(box["x"] + box["width"] / 16, box["y"] + box["height"] / 16)
     status(page, 1, 1, percent(float(maps[-2, 0, 0])))
-    expect(page.locator(".vv-maps .chosen")).to_contain_text("after layer 5")
+    for depth, values in enumerate(maps):
+        name = f"{depth_words(depth).capitalize()}: {percent(float(values.min()))} to {percent(float(values.max()))}"
+        button = page.get_by_role("button", name=name, exact=True)
+        expect(button).to_have_attribute("aria-pressed", str(depth == len(maps) - 2).lower())
+    page.get_by_role("button", name="After layer 2").click()
+    expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 2")
 
 
 def test_another_image_is_the_target_of_a_model_without_classes(lens):

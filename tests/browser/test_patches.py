@@ -261,7 +261,10 @@ def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
     picker.point(3, 4)
     expect(picker.status).to_have_text(f"Patch 23 of 24, row 4, column 5: {percent(float(values[3, 4]))}")
     assert (picker.pixels("lens")[..., :3] == colours(*GRID)[3, 4]).all(), "the lens shows the picture, not the map"
-    picker.page.get_by_role("checkbox", name="Colours").uncheck()
+    slider = picker.page.get_by_role("slider", name="Colours")
+    slider.fill("100")
+    assert near(picker.centres()[..., :3], wanted.astype(float)), "the very colours of the legend"
+    slider.fill("0")
     assert near(picker.centres()[..., :3], colours(*GRID))
 
 

@@ -209,6 +209,8 @@ def test_a_thumbnail_chooses_its_layer(page_of):
     page.get_by_role("button", name="Layer 2", exact=True).click()
     page.wait_for_function("location.href.includes('layer=2')")
     expect(page.get_by_text("variance after layer 2")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Tokens after layer")).to_have_value(re.compile("2 of 6"))
+    expect(page.get_by_role("button", name="Layer 2", exact=True)).to_be_focused()
 
 
 def test_a_probe_can_be_stopped(page_of):

@@ -22,6 +22,8 @@ def gallery(
     on_choose: Callable[[str], None],
     columns: int,
     titles: bool,
+    notes: Mapping[str, str] | None = None,
+    whole: bool = False,
     key: str,
 ) -> str | None:
     """Draw thumbnails, one of which can be chosen.
@@ -33,13 +35,23 @@ def gallery(
         on_choose: called with a name when the visitor clicks its thumbnail.
         columns: thumbnails in a row.
         titles: whether names stand below the thumbnails; else they are tooltips.
+        notes: what stands below the titles, by name.
+        whole: whether all of an image is shown, whatever its shape; else its middle, as a square.
         key: identity of this gallery in the session.
 
     Returns:
         The name that was clicked just now; None in all later runs.
     """
-    items = [{"name": name, "title": name.capitalize(), "image": _thumbnail(data)} for name, data in images.items()]
-    data = {"label": label, "columns": columns, "titles": titles, "chosen": chosen, "items": items}
+    items = [
+        {
+            "name": name,
+            "title": name.capitalize(),
+            "note": (notes or {}).get(name, ""),
+            "image": data_url(data) if whole else _thumbnail(data),
+        }
+        for name, data in images.items()
+    ]
+    data = {"label": label, "columns": columns, "titles": titles, "whole": whole, "chosen": chosen, "items": items}
 
     def tell() -> None:
         name = st.session_state[key].chosen

@@ -12,7 +12,7 @@ from ...colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 from ...logit_lens import depth_words
 
 # The first is the followed one's. All are readable on white and on black.
-COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#12a594", "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", NEUTRAL)
+COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", "#12a594", NEUTRAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +71,12 @@ def curves(drawn: Sequence[Curve], unit: str, depth: int, *, signed: bool, heigh
         {
             "height": height + 10 * len(drawn),
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
-            "xaxis": {"title": "layers passed", "tickvals": x[::step], "range": [-0.3, count - 0.7]},
-            "yaxis": {"title": unit, "range": [1.05 * lowest, 1.04]},
+            "xaxis": {
+                "title": "after layer (0: before 1)",
+                "tickvals": x[::step],
+                "range": [-0.3, count - 0.7],
+            },
+            "yaxis": {"title": unit, "range": [lowest - 0.04, 1.04]},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "showlegend": len(drawn) > 1,
             "shapes": [mark | {"line": {"color": NEUTRAL, "dash": "dot"}}],

@@ -46,6 +46,11 @@ def current(choice: state.Choice) -> Look:
     return Look(choice, trace, lens, goal, answer(_depth_key(trace), asked.get(link.DEPTH, trace.layers)))
 
 
+def go_to_depth(look: Look, depth: int) -> None:
+    """Look at another depth; a callback."""
+    st.session_state[_depth_key(look.trace)] = depth
+
+
 def write_address(look: Look) -> None:
     """Make the address bar a link to this target and layer; the predicted class and the last layer need no words."""
     depth = {link.DEPTH: str(look.depth)} if look.depth < look.trace.layers else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -10,13 +11,15 @@ import streamlit as st
 from ...colour import colour_map
 from ...logit_lens import depth_words
 from .. import panels, state
-from ..inline import data_url
+from ..gallery import gallery
+from ..inline import png
 from ..learn import common, drawing, following
 from ..patches import Overlay, patch_picker
+from ..remembered import remembered
 from ..words import literally
 from . import cached
 from .charts import Curve, curves
-from .look import Look, alone, choose_depth
+from .look import Look, alone, choose_depth, go_to_depth
 
 STYLE = """<style>
 .vv-scale { display: flex; align-items: center; gap: 0.6rem; font-size: 0.85rem; margin-bottom: 0.7rem; }
@@ -31,12 +34,14 @@ def patch_by_patch(look: Look) -> None:
         maps = cached.by_patch(look.choice, look.goal.key, look.goal.target)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         choose_depth(look)
-        shared = st.toggle("One scale for all layers", value=True, key="lens_shared_scale")
+        toggle = partial(st.toggle, "One scale for all layers")
+        together = not look.goal.signed  # cosines of earlier layers do not come near those of the last
+        shared = remembered(toggle, f"lens_shared_{look.goal.signed}", together)
     left, right = st.columns([0.42, 0.58], gap="large")
     with left:
         large_map(look, maps, shared)
     with right:
-        st.html(STYLE + small_maps(look, maps, shared))
+        small_maps(look, maps, shared)
         chosen_patch(look, maps)
 
 
@@ -60,28 +65,37 @@ def large_map(look: Look, maps: np.ndarray, shared: bool) -> None:
     )
 
 
-def small_maps(look: Look, maps: np.ndarray, shared: bool) -> str:
-    """Every depth, on one scale or each on its own, as HTML."""
-    names = [depth_words(depth) for depth in range(len(maps))]
-    if not shared:
-        drawn = list(zip(names, maps, strict=True))
-        return drawing.maps(drawn, signed=look.goal.signed, chosen=look.depth, say=look.goal.say)
-    largest, say = _largest(maps), look.goal.say
-    figures = []
-    for depth, values in enumerate(maps):
-        range_words = f"{say(float(values.min()))} to {say(float(values.max()))}"
-        image = data_url(drawing.heat(values, signed=look.goal.signed, largest=largest))
-        figures.append(
-            f'<figure{" class=chosen" if depth == look.depth else ""}><img alt="{names[depth]}: {range_words}" '
-            f'src="{image}">{names[depth]}<br><small>{range_words}</small></figure>'
-        )
-    low = say(-largest) if look.goal.signed else "0"
+def small_maps(look: Look, maps: np.ndarray, shared: bool) -> None:
+    """Every depth, on one scale or each on its own; a click chooses it."""
+    names, say = [depth_words(depth) for depth in range(len(maps))], look.goal.say
+    largest = _largest(maps) if shared else None
+    st.html(STYLE + scale(look, largest))
+    gallery(
+        "Maps of all layers",
+        {
+            name: png(drawing.heat(values, signed=look.goal.signed, largest=largest))
+            for name, values in zip(names, maps, strict=True)
+        },
+        chosen=names[look.depth],
+        on_choose=lambda name: go_to_depth(look, names.index(name)),
+        columns=4,
+        titles=True,
+        notes={
+            name: f"{say(float(values.min()))} to {say(float(values.max()))}"
+            for name, values in zip(names, maps, strict=True)
+        },
+        whole=True,
+        key="lens_maps",
+    )
+
+
+def scale(look: Look, largest: float | None) -> str:
+    """What the colours of the small maps mean, as HTML; each map has its own scale if there is no largest value."""
+    end = "its largest" if largest is None else look.goal.say(largest)
+    low = f"−{end.removeprefix('its ')}" if look.goal.signed else "0"
     stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_map("share", look.goal.signed)[::15])
     bar = f'<i style="background:linear-gradient(to right, {stops})"></i>'
-    return (
-        f'<div class="vv-scale"><span>{html.escape(low)}</span>{bar}<span>{html.escape(say(largest))}</span></div>'
-        f'<div class="vv-maps" style="--side:6.2rem">{"".join(figures)}</div>'
-    )
+    return f'<div class="vv-scale"><span>{html.escape(low)}</span>{bar}<span>{html.escape(end)}</span></div>'
 
 
 def chosen_patch(look: Look, maps: np.ndarray) -> None:

@@ -92,16 +92,17 @@ def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
 
 def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
     """An image whose output is compared with: this one, a sample, or the visitor's own."""
-    samples = state.samples_for(choice.model)
+    samples = {name: data for name, data in state.samples_for(choice.model).items() if data != choice.picked.data}
+    options = [OWN, *samples, UPLOAD]
     words = {OWN: "this image itself", UPLOAD: "an image of your own …"}
     draw = partial(
         st.selectbox,
         "Compared with what the model makes of",
-        [OWN, *samples, UPLOAD],
+        options,
         format_func=lambda name: words.get(name) or name,
         width=340,
     )
-    chosen = remembered(draw, f"lens_image_{choice.model}", first)
+    chosen = remembered(draw, f"lens_image_{choice.model}", first if first in options else OWN, options)
     if chosen == UPLOAD:
         return _uploaded(choice, lens)
     return _like(choice, lens, None if chosen == OWN else state.Picked(chosen, samples[chosen], sample=True))

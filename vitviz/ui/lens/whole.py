@@ -47,7 +47,7 @@ def _settling(look: Look) -> str:
     name, settled = class_name(lens.model, int(tops[-1])), lens.settled()
     others = len(set(tops.tolist()) - {int(tops[-1])})
     where = f"is the likeliest from layer {settled} on" if settled else "is the likeliest at every depth"
-    before = f", after {others} other {'class' if others == 1 else 'classes'}" if others else ""
+    before = f"; before that, {others} other {'class is' if others == 1 else 'classes are'}" if others else ""
     dotted = (
         f" Dotted: classes that lead at some depth and are not among the {TOP} likeliest at the end."
         if len(lens.leading(TOP)) > min(TOP, lens.outputs.shape[1])
@@ -78,15 +78,18 @@ def _curve(look: Look, name: str | None = None, values: np.ndarray | None = None
 
 def _class_table(look: Look) -> str:
     likely, tops = look.lens.probabilities(), look.lens.tops()
+    other = int(tops[-1]) != look.goal.target
     rows = [
         [
             _marked(look, depth),
             html.escape(class_name(look.lens.model, int(top))),
             drawing.bar(float(likely[depth, top]), look.goal.say(float(likely[depth, top]))),
+            *([look.goal.say(float(look.goal.curve[depth]))] if other else []),
         ]
         for depth, top in enumerate(tops)
     ]
-    return drawing.table(["read", "likeliest class", "probability"], rows)
+    followed = [f"of “{html.escape(look.goal.name)}”"] if other else []
+    return drawing.table(["read", "likeliest class", "probability", *followed], rows)
 
 
 def _likeness_table(look: Look) -> str:

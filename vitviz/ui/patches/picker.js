@@ -46,6 +46,7 @@ class Picker {
     this.data = data;
     if (`${before?.grid}` !== `${data.grid}`) this.newGrid();
     if (before?.picture !== data.picture) this.photo.src = data.picture; // drawn when it is decoded
+    if (before?.overlay?.opacity !== data.overlay?.opacity) this.ref.map.value = 100 * (data.overlay?.opacity ?? 0);
     if (JSON.stringify(before?.overlay) !== JSON.stringify(data.overlay)) this.newOverlay();
     if (before?.exploded !== data.exploded) this.explode(data.exploded, !before);
     this.takeOver("query", data.chosen);
@@ -107,10 +108,10 @@ class Picker {
   drawPicture() {
     const { data, gap, photo, ref } = this;
     const { clientWidth: width, clientHeight: height } = ref.stage;
-    const overlay = data.overlay && ref.map.checked ? data.overlay : null;
+    const overlay = data.overlay && ref.map.valueAsNumber ? data.overlay : null;
     const sharp = window.devicePixelRatio || 1;
     const size = [Math.round(width * sharp), Math.round(height * sharp)];
-    const state = JSON.stringify([size, gap, ref.map.checked, photo.complete]);
+    const state = JSON.stringify([size, gap, ref.map.value, photo.complete]);
     // the strings are those of the last payload and are compared as such: only the frames move while one points
     if (state === this.painted?.state && data.picture === this.painted.picture && data.overlay === this.painted.overlay) return;
     if (!photo.naturalWidth || !width) return;
@@ -123,7 +124,7 @@ class Picker {
       context.imageSmoothingEnabled = true;
       context.drawImage(photo, ...scaled(from, photo.naturalWidth, photo.naturalHeight), ...to);
       if (!overlay) continue;
-      context.globalAlpha = overlay.opacity;
+      context.globalAlpha = ref.map.valueAsNumber / 100;
       context.imageSmoothingEnabled = false;
       context.drawImage(ref.heat, ...scaled(from, ref.heat.width, ref.heat.height), ...to);
     }
@@ -166,7 +167,8 @@ class Picker {
   // the patch pixel by pixel, without the colours over it
   drawLens() {
     const { data: { grid: [rows, columns] }, photo, pointed, ref: { lens } } = this;
-    lens.style.visibility = pointed ? "visible" : "hidden";
+    lens.classList.toggle("nothing", !pointed);
+    if (!pointed) lens.width = lens.height = 1; // empty
     if (!pointed || !photo.naturalWidth) return;
     const [width, height] = [photo.naturalWidth / columns, photo.naturalHeight / rows];
     Object.assign(lens, { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) });
@@ -219,7 +221,7 @@ class Picker {
       this.schedule();
     });
     on(ref.apart, "change", () => this.explode(ref.apart.checked));
-    on(ref.map, "change", () => this.schedule());
+    on(ref.map, "input", () => this.schedule());
     this.photo.onload = () => {
       this.painted = null;
       this.schedule();

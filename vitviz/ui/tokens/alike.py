@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from ...tokens import directions
 from ..learn import following
 from ..learn.common import section
+from ..remembered import remembered
 from ..similarity import similarity_picker
 from . import cached, look
 
@@ -18,12 +21,13 @@ def alike(seen: look.Look) -> None:
         "Point at a patch: the colours are the cosine similarity of its token with every other, from −1 (opposite) "
         "over 0 (nothing in common) to 1 (the same direction).",
     )
-    centred = st.toggle(
+    draw = partial(
+        st.toggle,
         "Without the mean token",
-        key="similarity_centred",
         help="All tokens of a layer share a direction, which makes all of them alike. Without their mean, the "
         "similarity says in which way a token differs from the rest.",
     )
+    centred = remembered(draw, "similarity_centred", False)
     mean = ", the mean of all tokens taken away first" if centred else ""
     similarity_picker(
         seen.picture(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import streamlit as st
 from PIL import Image
@@ -13,6 +14,7 @@ from ..gallery import gallery
 from ..learn import drawing, following
 from ..learn.common import section
 from ..patches import patch_picker
+from ..remembered import remembered
 from ..strips import number
 from . import cached, look
 
@@ -28,17 +30,18 @@ def components(seen: look.Look) -> None:
         "become red, green and blue: patches of one colour are alike to the model.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fitted = st.segmented_control("Fitted", (EACH, ALL), default=EACH, required=True, key="pca_fitted")
-        foreground = st.toggle("Foreground only", key="pca_foreground")
-        swap = foreground and st.toggle("Take the other side", key="pca_swap")
+        fits = partial(st.segmented_control, "Components fitted", (EACH, ALL), required=True)
+        fitted = remembered(fits, "pca_fitted", EACH)
+        foreground = remembered(partial(st.toggle, "Foreground only"), "pca_foreground", False)
+        swap = foreground and remembered(partial(st.toggle, "Take the other side"), "pca_swap", False)
     options = (fitted == ALL, foreground, swap)
     found = cached.pca(seen.choice, *options)
-    with st.container(horizontal=True):
-        with st.container(width=460):
-            large(seen, found)
-        with st.container(width="stretch"):
-            explained(seen, found)
-            every_layer(seen, cached.thumbnails(seen.choice, *options))
+    left, right = st.columns([0.46, 0.54], gap="large")
+    with left:
+        large(seen, found)
+    with right:
+        explained(seen, found)
+        every_layer(seen, cached.thumbnails(seen.choice, *options))
     st.caption(how(found, foreground))
 
 
@@ -69,7 +72,7 @@ def explained(seen: look.Look, found: PcaOfLayers) -> None:
         )
     ]
     total = ["together", percent(float(shares.sum())), ""]
-    head = ["component", f"variance {seen.where}", "colour from none to full"]
+    head = ["component", f"variance {seen.where}", "colour runs from"]
     st.html(drawing.table(head, rows, total))
 
 
@@ -83,6 +86,7 @@ def every_layer(seen: look.Look, small: list[bytes]) -> None:
         on_choose=lambda name: look.choose_layer(names.index(name)),
         columns=6,
         titles=True,
+        whole=True,
         key="pca_strip",
     )
 
@@ -99,7 +103,7 @@ def how(found: PcaOfLayers, foreground: bool) -> str:
     split = (
         " The foreground is one side of 0 on the first component, the side that has fewer patches of the picture's "
         "edge; which side shows the object nobody can know from the tokens. The colours are the components of the "
-        "foreground alone (DINOv2, Oquab et al. 2024, figure 1)."
+        "foreground alone ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
         if foreground
         else ""
     )

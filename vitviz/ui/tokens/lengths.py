@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -14,6 +16,7 @@ from .. import panels
 from ..learn import drawing, following
 from ..learn.common import section
 from ..patches import Overlay, patch_picker
+from ..remembered import remembered
 from ..strips import number
 from . import cached, look
 
@@ -26,10 +29,11 @@ def lengths(seen: look.Look) -> None:
     section(
         "Norms, and tokens that stand out",
         "The norm is the length of a token. Large models turn a few patches that say little into registers: tokens "
-        "some ten times as long as the others, which draw much attention and hold notes on the whole image (Darcet et "
-        "al. 2024). Small models often have none.",
+        "some ten times as long as the others, which draw much attention and hold notes on the whole image ([Darcet et "
+        "al. 2024](https://arxiv.org/abs/2309.16588)). Small models often have none.",
     )
-    times = st.slider("An outlier is longer than … × the median", 1.2, 10.0, TIMES, 0.1, key="outlier_times", width=360)
+    words = "An outlier is longer than … × the median"
+    times = remembered(partial(st.slider, words, 1.2, 10.0, step=0.1, width=360), "outlier_times", TIMES)
     measured = cached.norms(seen.choice)
     found = tokens.outliers_in(measured[1 + seen.layer], seen.trace.prefix, times)
     with st.container(horizontal=True, gap="large"):

@@ -76,10 +76,10 @@ def choose_layer(layer: int) -> None:
 
 def layer_box(seen: Look) -> None:
     """The box that chooses the layer, from 1."""
+    st.session_state.tokens_layer = seen.layer  # which may have been chosen elsewhere
     st.selectbox(
         "Tokens after layer",
         range(seen.trace.layers),
-        index=seen.layer,
         format_func=lambda layer: f"{layer + 1} of {seen.trace.layers}",
         key="tokens_layer",
         on_change=lambda: choose_layer(st.session_state.tokens_layer),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
+from ...colour import percent
 from ...tokens import METHODS
 from ...tokens.projection import Method, perplexity
 from ..learn import following
 from ..learn.common import section
+from ..remembered import remembered
 from ..scatter import scatter
 from . import cached, look
 
@@ -21,9 +25,8 @@ def plane(seen: look.Look) -> None:
         "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
         "patches light up on the picture.",
     )
-    method = st.segmented_control(
-        "Laid out by", METHODS, default="pca", required=True, format_func=WORDS.get, key="plane_method"
-    )
+    draw = partial(st.segmented_control, "Laid out by", METHODS, required=True, format_func=WORDS.get)
+    method = remembered(draw, "plane_method", "pca")
     scatter(
         seen.picture(),
         seen.name,
@@ -40,10 +43,11 @@ def plane(seen: look.Look) -> None:
 def how(seen: look.Look, method: Method) -> str:
     """What the plane shows, in words."""
     if method == "pca":
-        first, second, _ = cached.pca(seen.choice, False, False, False).explained[seen.layer]
+        shares = cached.pca(seen.choice, False, False, False).explained[seen.layer]
+        first, second = (percent(float(share)) for share in shares[:2])
         return (
-            f"across, the first principal component ({first:.1%} of the variance), and up, the second ({second:.1%}), "
-            "each stretched to the room there is"
+            f"across, the first principal component ({first} of the variance), and up, the second ({second}), each "
+            "stretched to the room there is"
         )
     rows, columns = seen.trace.grid
     return (
