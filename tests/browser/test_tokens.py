@@ -204,6 +204,14 @@ def test_nothing_is_wider_than_a_phone(section, page_of):
     assert_nothing_sticks_out(page_of(section, "model=digits", viewport=PHONE, is_mobile=True, has_touch=True))
 
 
+def test_a_small_laptop_shows_everything(page_of):
+    page = page_of("Colours", "image=cat", viewport={"width": 1024, "height": 700})
+    assert_nothing_sticks_out(page)
+    gallery = page.get_by_role("group", name="Principal components after every layer")
+    expect(gallery.get_by_role("button")).to_have_count(12)
+    assert gallery.evaluate("node => node.scrollWidth <= node.clientWidth")
+
+
 def test_a_thumbnail_chooses_its_layer(page_of):
     page = page_of("Colours", "model=digits")
     page.get_by_role("button", name="Layer 2", exact=True).click()

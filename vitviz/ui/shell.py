@@ -95,6 +95,7 @@ def write_address(more: Mapping[str, str] | None = None) -> None:
 # Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen.
 _ROOM = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
+[data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""
