@@ -153,6 +153,13 @@ def test_targets_that_are_none(target, error, digits, four):
         explain(digits, four, target=target)
 
 
+@pytest.mark.parametrize("method", ["attention", "rollout"])
+def test_a_target_that_is_not_used_has_to_be_one(method, digits, four):
+    assert explain(digits, four, method=method, target=ClassTarget(3)).target == ""
+    with pytest.raises(ModelError, match="has to be a"):
+        explain(digits, four, method=method, target="junk")
+
+
 def test_a_class_of_a_model_without_classes(model, trace):
     with pytest.raises(ModelError, match="has no classes"):
         explain(model, trace, target=ClassTarget(0))

@@ -335,6 +335,14 @@ def test_one_thing_at_a_time_is_done_to_a_part():
         (lambda: [HeadOff(0, 3)], "a head is from 0 to 2, not 3"),
         (lambda: [HeadOff(-1, 0)], "from 0 to 2, not -1"),
         (lambda: [LayerOff("1")], "not '1'"),
+        (lambda: [HeadOff(0, None)], "a whole number, not None"),
+        (lambda: [HeadOff(0, [1])], r"a whole number, not \[1\]"),
+        (lambda: [HeadOff(True, 0)], "a whole number, not True"),
+        (lambda: [PatchOff(True)], "a whole number, not True"),
+        (lambda: [Temperature(0, None, 2.0)], "a whole number, not None"),
+        (lambda: [Temperature(0, 0, "a")], "not 'a'"),
+        (lambda: [Temperature(0, 0, None)], "not None"),
+        (lambda: [Temperature(0, 0, 10**400)], "from 0.01 to 100"),
         (lambda: [PatchOff(0)], "a patch is a token from 1 to 24, not 0"),
         (lambda: [PatchOff(25)], "not 25"),
         (lambda: [Temperature(0, 9, 2)], "a head is from 0 to 2"),
@@ -357,6 +365,13 @@ def test_what_a_model_has_not_is_refused_in_one_sentence(make, message):
     seen = kinds.trace_of("relative")
     with pytest.raises(EditError, match=message):
         again(seen, *make())
+
+
+@pytest.mark.parametrize("edits", [None, HeadOff(0, 0), 3])
+def test_edits_come_in_a_list(edits):
+    seen = kinds.trace_of("relative")
+    with pytest.raises(EditError, match="Edits come in a list"):
+        seen.model.trace(seen._pixels(), edits=edits)
 
 
 def test_numbers_of_numpy_are_numbers():

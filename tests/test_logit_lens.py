@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import vitviz
+from vitviz.attribution import DifferenceTarget, SimilarityTarget
 from vitviz.logit_lens import AT_ONCE, Lens, cosines, depth_words, depths
 from vitviz.predictions import probabilities
 
@@ -177,8 +178,23 @@ def test_what_cannot_be_asked(trace, small_trace):
         vitviz.lens(trace).leading()
     with pytest.raises(vitviz.ModelError, match="cannot be compared"):
         vitviz.patch_lens(trace, small_trace.output)
-    with pytest.raises(TypeError):
-        vitviz.patch_lens(small_trace, 1.5)
+    for nothing in (1.5, "a", None, True, [1.0]):
+        with pytest.raises(vitviz.ModelError, match="is asked about a class, an output or a"):
+            vitviz.patch_lens(small_trace, nothing)
+    with pytest.raises(vitviz.ModelError, match="The target has numbers that are not finite"):
+        vitviz.lens(trace).similarities(np.full(trace.output.shape, np.nan))
+
+
+def test_whatever_can_be_explained_can_be_asked(trace, small_trace):
+    difference = vitviz.patch_lens(small_trace, DifferenceTarget(1, 0))
+    with torch.no_grad():
+        alone = small_trace.model.norm(torch.tensor(small_trace.tokens(2)))[-1:].expand(small_trace.token_count, -1)
+        logits = small_trace.model.readout(alone[None])[0]
+    assert difference[-1, -1, -1] == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
+    likeness = vitviz.patch_lens(trace, SimilarityTarget(trace.output, "this image"))
+    assert likeness == pytest.approx(vitviz.patch_lens(trace, trace.output), abs=1e-5)
+    with pytest.raises(vitviz.ModelError, match="no classes"):
+        vitviz.patch_lens(trace, DifferenceTarget(1, 0))
 
 
 def test_words():

@@ -110,6 +110,26 @@ def test_sweeps_begin_without_edits(small_trace):
             sweep(edited.model, edited, distance(edited))
 
 
+def test_a_pass_under_a_raw_edit_is_no_beginning(small_trace):
+    with edit({"blocks.0.attn.out": torch.zeros_like}):
+        edited = small_trace.model.trace(small_trace._pixels(), record=entering(small_trace))
+    for sweep in (sweep_heads, sweep_layers, sweep_patches):
+        with pytest.raises(EditError, match="without edits"):
+            sweep(edited.model, edited, distance(edited))
+
+
+def test_what_cannot_be_swept_is_refused(small_trace, trace):
+    score = distance(small_trace)
+    for sweep, how in ((sweep_heads, "keys"), (sweep_layers, "off"), (sweep_patches, "zero")):
+        with pytest.raises(EditError, match=f"not '{how}'"):
+            sweep(small_trace.model, small_trace, score, how=how)
+        with pytest.raises(EditError, match="give the same model"):
+            sweep(trace.model, small_trace, score)
+    for index in ("a", 1.0, True, None):
+        with pytest.raises(EditError, match="has no class"):
+            class_score(small_trace.model, index)
+
+
 def test_scores(small_trace, trace):
     model = small_trace.model
     outputs = torch.tensor([[0.0, 1, 2, 3, 4], [4, 3, 2, 1, 0]])

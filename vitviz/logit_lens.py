@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .arithmetic import unit
+from .attribution.targets import Target
 from .errors import ModelError
 from .hooks import undisturbed
 from .model import VisionTransformer
@@ -31,7 +32,7 @@ from .trace import Trace, checked_index
 
 AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
 
-Target = int | np.ndarray  # a class, or what another output is compared with
+Asked = int | np.ndarray | Target  # a class, what another output is compared with, or whatever `explain` can explain
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def lens(trace: Trace) -> Lens:
     return Lens(trace.model, _frozen(torch.stack(read)))
 
 
-def patch_lens(trace: Trace, target: Target) -> np.ndarray:
+def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
     """What the head would say of each patch alone, at every depth.
 
     Each patch token is put in the place of what the head reads: a sequence is read in which every token is that one. So
@@ -114,17 +115,19 @@ def patch_lens(trace: Trace, target: Target) -> np.ndarray:
     Args:
         trace: what is looked at.
         target: a class, from 0, may be negative; or a vector like the model's output, such as another image's
-            `Trace.output`.
+            `Trace.output`; or a target of `vitviz.attribution`, such as one class minus another, or the similarity to
+            the mean of several images.
 
     Returns:
-        float32 [1 + layer, row, column]: the class's probability, 0 to 1; or the cosine with the vector, -1 to 1.
+        float32 [1 + layer, row, column]: the class's probability, 0 to 1; the cosine with the vector, -1 to 1; or what
+        the target says of an output.
 
     Raises:
         ModelError: if a class is asked for and the model has none, or a vector of another shape.
         IndexError: if there is no such class.
         HookError: as `lens`.
     """
-    score = _scorer(trace.model, target)
+    score = _scorer(trace, target)
     batch = max(1, AT_ONCE // max(1, trace.output.size))
     with undisturbed(), torch.no_grad():
         maps = [
@@ -150,12 +153,15 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
     Raises:
         ModelError: if the target is not such a vector, or numbers are not finite.
     """
+    target = np.asarray(target)
     if target.shape != outputs.shape[-1:]:
         raise ModelError(
             f"A target of shape {list(target.shape)} cannot be compared with outputs of {outputs.shape[-1]} numbers; "
             "take an output of the same model."
         )
-    if not (np.isfinite(outputs).all() and np.isfinite(target).all()):
+    if not np.isfinite(target).all():
+        raise ModelError("The target has numbers that are not finite; take an output of the same model.")
+    if not np.isfinite(outputs).all():
         raise ModelError("The model returns numbers that are not finite; check its weights.")
     return (unit(outputs) @ unit(target)).clip(-1, 1).astype(np.float32)
 
@@ -171,10 +177,16 @@ def _read_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
     return model.readout(alone).numpy()
 
 
-def _scorer(model: VisionTransformer, target: Target):
+def _scorer(trace: Trace, target: Asked):
     """What turns outputs [batch, out] into the numbers of the map, [batch]."""
+    model = trace.model
+    if isinstance(target, Target):
+        target.check(trace)
+        return lambda outputs: target(torch.tensor(outputs)).numpy()
     if isinstance(target, np.ndarray) and target.ndim:
         return lambda outputs: cosines(outputs, target)
+    if isinstance(target, bool) or not hasattr(target, "__index__"):
+        raise ModelError(f"A lens is asked about a class, an output or a vitviz.attribution.Target, not {target!r}.")
     wanted = as_index(target)
     if model.tells_classes:
         wanted = checked_index(wanted, model.config.classes, "class")

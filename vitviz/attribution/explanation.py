@@ -85,7 +85,7 @@ def explain(
         method: one of `METHODS`.
         target: what is explained; the likeliest class if it is not given. For models without classes it is then how
             much of the image's own feature there is, which is 1 (not the cosine with it: that is at its maximum, so it
-            has no gradient).
+            has no gradient). Attention and rollout explain none; one that is given is checked and not used.
         progress: called by the slow methods (integrated gradients, occlusion) with how much is done and how much there
             is; what it raises stops them.
         size: as in `model.trace`.
@@ -104,7 +104,9 @@ def explain(
     in_force = _in_force(method, parameters)
     with torch.inference_mode(False), torch.enable_grad():
         trace = _traced(model, image, size, fit, method)
-        explained = checked_target(target, trace) if "target" in signature(compute).parameters else None
+        targeted = "target" in signature(compute).parameters
+        explained = checked_target(target, trace) if targeted or target is not None else None
+        explained = explained if targeted else None
         value = float("nan") if explained is None else value_of(explained, trace)
         given = {"trace": trace, "target": explained, "progress": progress}
         found = compute(**{name: given[name] for name in signature(compute).parameters if name in given}, **in_force)

@@ -142,7 +142,7 @@ def _order(attribution_map: np.ndarray, trace: Trace) -> np.ndarray:
     if values.shape != trace.grid:
         raise ModelError(f"The map has shape {list(values.shape)}; this image has {list(trace.grid)} patches.")
     if not np.issubdtype(values.dtype, np.number) or not np.isfinite(values).all():
-        raise VitvizError("The map has values that are not finite numbers, so its patches have no order.")
+        raise VitvizError("The map has to hold finite numbers; without them its patches have no order.")
     return np.argsort(-values.astype(np.float64), axis=None, kind="stable")
 
 

@@ -39,7 +39,8 @@ class HeadOff:
     how: How = "zero"
 
     def __post_init__(self) -> None:
-        _one_of(self.how, How)
+        _whole(self, "layer", "head")
+        one_of(self.how, How)
 
     @property
     def target(self) -> tuple:
@@ -65,8 +66,9 @@ class LayerOff:
     how: How = "zero"
 
     def __post_init__(self) -> None:
-        _one_of(self.part, Part)
-        _one_of(self.how, How)
+        _whole(self, "layer")
+        one_of(self.part, Part)
+        one_of(self.how, How)
 
     @property
     def target(self) -> tuple:
@@ -89,7 +91,8 @@ class PatchOff:
     how: HowPatch = "keys"
 
     def __post_init__(self) -> None:
-        _one_of(self.how, HowPatch)
+        _whole(self, "token")
+        one_of(self.how, HowPatch)
 
     @property
     def target(self) -> tuple:
@@ -112,8 +115,12 @@ class Temperature:
     value: float
 
     def __post_init__(self) -> None:
-        value = round(float(self.value), 6)
-        if not (math.isfinite(value) and COLDEST <= value <= HOTTEST):
+        _whole(self, "layer", "head")
+        try:
+            value = round(float(self.value), 6)
+        except (TypeError, ValueError, OverflowError):
+            value = math.nan
+        if not COLDEST <= value <= HOTTEST:
             raise EditError(f"A temperature is a number from {COLDEST:g} to {HOTTEST:g}, not {self.value!r}.")
         object.__setattr__(self, "value", value)
 
@@ -138,7 +145,8 @@ class Copied:
     part: Part = "attention"
 
     def __post_init__(self) -> None:
-        _one_of(self.part, Part)
+        _whole(self, "layer", *([] if self.head is None else ["head"]))
+        one_of(self.part, Part)
         if self.head is not None and self.part != "attention":
             raise EditError("Only attention has heads to copy.")
 
@@ -174,7 +182,9 @@ class Patched:
     digest: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        Copied(self.layer, self.head, self.part)  # the same rules
+        copied = Copied(self.layer, self.head, self.part)  # the same rules
+        object.__setattr__(self, "layer", copied.layer)
+        object.__setattr__(self, "head", copied.head)
         values = np.array(self.values, dtype=np.float32)  # a copy: the caller's may change
         if values.ndim != 2 or not np.isfinite(values).all():
             raise EditError("Patched values have to be finite numbers [token, channel].")
@@ -197,6 +207,8 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
     Raises:
         EditError: if it has not, if two edits are about the same thing, or if no patch would be left to look at.
     """
+    if not isinstance(edits, Iterable):
+        raise EditError(f"Edits come in a list, such as edits=[HeadOff(2, 1)], and not as {edits!r}.")
     edits = tuple(edits)
     tokens = config.prefix + grid[0] * grid[1]
     seen = set()
@@ -249,15 +261,21 @@ def _place(edit: Copied | Patched) -> tuple:
     return ("part", edit.layer, edit.part) if edit.head is None else ("head", edit.layer, edit.head)
 
 
-def _one_of(value: str, kinds: object) -> None:
+def one_of(value: str, kinds: object) -> None:
+    """Refuse in a sentence what is none of the words of a `Literal`."""
     if value not in get_args(kinds):
         raise EditError(f"It can be {' or '.join(map(repr, get_args(kinds)))}, not {value!r}.")
 
 
-def _within(value: object, first: int, end: int, what: str) -> None:
-    try:
-        fits = first <= index(value) < end
-    except TypeError:
-        fits = False
-    if not fits:
+def _whole(edit: Edit, *names: str) -> None:
+    """Make whole numbers of these fields, whichever kind of number they are; `True` is none."""
+    for name in names:
+        value = getattr(edit, name)
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise EditError(f"A {name} is chosen by a whole number, not {value!r}.")
+        object.__setattr__(edit, name, index(value))
+
+
+def _within(value: int, first: int, end: int, what: str) -> None:
+    if not first <= value < end:
         raise EditError(f"In this model {what} from {first} to {end - 1}, not {value!r}.")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,8 +41,9 @@ def class_score(model: VisionTransformer, index: int, quantity: Quantity = "prob
     Raises:
         EditError: if the model has no such class, or there is no such quantity.
     """
-    if not model.tells_classes or not 0 <= index < model.config.classes:
-        raise EditError(f"{model.name!r} has no class {index}; it has {model.config.classes or 'none'}.")
+    known = isinstance(index, int | np.integer) and not isinstance(index, bool)
+    if not model.tells_classes or not known or not 0 <= index < model.config.classes:
+        raise EditError(f"{model.name!r} has no class {index!r}; it has {model.config.classes or 'none'}.")
     if quantity not in get_args(Quantity):
         raise EditError(f"A class has a {' or a '.join(get_args(Quantity))}, not a {quantity!r}.")
     name = model.labels[index] if model.labels else f"class {index}"

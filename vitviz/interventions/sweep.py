@@ -18,7 +18,7 @@ from ..config import POOL
 from ..errors import EditError
 from ..hooks import edit, undisturbed
 from .applying import left_out_of_the_mean, without
-from .edits import How, HowPatch
+from .edits import How, HowPatch, one_of
 
 if TYPE_CHECKING:
     from ..model import VisionTransformer
@@ -46,7 +46,7 @@ def sweep_heads(
         Score without the head less score with it, float32 [layer, head].
 
     Raises:
-        EditError: if the trace was made under edits.
+        EditError: if the trace was made under edits or by another model, or there is no such `how`.
     """
     return np.stack(_collected(each_head(model, trace, score, how=how), trace.layers, progress))
 
@@ -71,7 +71,7 @@ def sweep_patches(
         Score without it less score with it, float32 [row, column].
 
     Raises:
-        EditError: if the trace was made under edits, or has only one patch, which would leave none.
+        EditError: as `sweep_heads`, or if the trace has only one patch, which would leave none.
     """
     patches = trace.token_count - trace.prefix
     found = _collected(each_patch(model, trace, score, how=how), -(-patches // AT_ONCE), progress)
@@ -87,7 +87,8 @@ def each_head(
     def ablate(z: Tensor) -> Tensor:
         return torch.where(off, without(z, how), z)
 
-    for layer, x in _entering(trace, begin):
+    one_of(how, How)
+    for layer, x in _entering(model, trace, begin):
         with undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
             outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
@@ -102,7 +103,8 @@ def each_layer(
         off = torch.arange(len(PARTS))[:, None, None] == sample
         return lambda added: torch.where(off, without(added, how), added)
 
-    for layer, x in _entering(trace, begin):
+    one_of(how, How)
+    for layer, x in _entering(model, trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with undisturbed(), torch.no_grad(), edit(changes):
             outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
@@ -113,7 +115,8 @@ def each_patch(
     model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The results of `sweep_patches`, `AT_ONCE` patches after the other, beginning at any batch."""
-    _check(trace)
+    one_of(how, HowPatch)
+    _check(model, trace)
     patches = trace.token_count - trace.prefix
     if patches == 1:
         raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
@@ -152,17 +155,19 @@ def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
     return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, trace.layers))
 
 
-def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
+def _entering(model: VisionTransformer, trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
     """What enters each layer, [1, token, D]; from one pass, if it was not recorded."""
-    _check(trace)
+    _check(model, trace)
     names = entering(trace, begin)
     found = trace.activations(*names)
     for layer, name in enumerate(names, begin):
         yield layer, torch.tensor(found[name])[None]
 
 
-def _check(trace: Trace) -> None:
-    if trace.edits:
+def _check(model: VisionTransformer, trace: Trace) -> None:
+    if trace.model is not model:
+        raise EditError(f"This trace is of {trace.model.name!r}; give the same model, or trace the image again.")
+    if trace.edits or trace.edited:
         raise EditError("Effects are measured from a pass without edits; trace the image again without them.")
 
 

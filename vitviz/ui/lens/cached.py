@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ...logit_lens import Lens, Target, depths, lens, patch_lens
+from ...logit_lens import Asked, Lens, depths, lens, patch_lens
 from ...trace import Trace
 from .. import state
 
@@ -16,7 +16,7 @@ def whole(choice: state.Choice) -> Lens:
     return Lens(trace.model, _outputs(choice.key, trace))
 
 
-def by_patch(choice: state.Choice, name: tuple, target: Target) -> np.ndarray:
+def by_patch(choice: state.Choice, name: tuple, target: Asked) -> np.ndarray:
     """What it would say of the target, read from each patch alone, float32 [1 + layer, row, column].
 
     Args:
@@ -44,5 +44,5 @@ def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading every patch …")
-def _maps(key: tuple, name: tuple, _trace: Trace, _target: Target) -> np.ndarray:
+def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked) -> np.ndarray:
     return patch_lens(_trace, _target)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from ...colour import percent
 from ...errors import ImageError
-from ...logit_lens import Lens, Target
+from ...logit_lens import Asked, Lens
 from ...marks import one_of
 from ...predictions import class_name
 from .. import state
@@ -37,7 +37,7 @@ class Goal:
     """
 
     key: tuple
-    target: Target
+    target: Asked
     name: str
     curve: np.ndarray
     mark: str
