@@ -29,16 +29,42 @@ LOADED_WITHIN = 120_000  # milliseconds; the first visitor waits for the model a
 
 
 @dataclass(frozen=True)
-class Explorer:
-    """The explorer in a page, loaded and quiet.
+class Place:
+    """A component that draws something for the patch under the pointer.
 
     Attributes:
+        path: the page's path and parameters.
+        root: the component's test id.
+        image: that of its picture.
+        shows: the data attribute that tells which token is drawn.
+        ready: what else has to be there before anything is measured, as selectors.
+    """
+
+    path: str
+    root: str
+    image: str
+    shows: str
+    ready: tuple[str, ...] = ()
+
+
+CHARTS = tuple(f".st-key-{chart} .js-plotly-plot .main-svg" for chart in ("sorted", "matrix", "distance", "entropy"))
+EXPLORER = Place("explore?image=cat&layer=12&head=1", "explorer", "explorer-image", "query", CHARTS)
+SIMILARITY = Place("tokens?image=cat&layer=12&section=Similarity", "similarity", "patch-picker-image", "source")
+
+
+@dataclass(frozen=True)
+class Hovered:
+    """Such a component in a page, loaded and quiet.
+
+    Attributes:
+        place: which one.
         page: the page.
-        root: the explorer's root element.
+        root: its root element.
         side: patches in a row and in a column.
         sent: the websocket messages that the page has sent; the list goes on growing.
     """
 
+    place: Place
     page: Page
     root: ElementHandle
     side: int
@@ -50,17 +76,19 @@ class Explorer:
         random.Random(0).shuffle(places)
         return places
 
-    def place(self, row: int, column: int) -> tuple[float, float]:
+    def middle(self, row: int, column: int) -> tuple[float, float]:
         """Where the middle of a patch is in the window."""
-        box = self.page.get_by_test_id("explorer-image").bounding_box()
+        box = self.page.get_by_test_id(self.place.image).bounding_box()
         return box["x"] + (column + 0.5) / self.side * box["width"], box["y"] + (row + 0.5) / self.side * box["height"]
 
     def point(self, row: int, column: int) -> None:
-        """Move the pointer to a patch and wait until the explorer has drawn what is seen from it."""
-        self.page.mouse.move(*self.place(row, column))
+        """Move the pointer to a patch and wait until what belongs to it is drawn."""
+        self.page.mouse.move(*self.middle(row, column))
         token = CONFIG.prefix + row * self.side + column
         self.page.wait_for_function(
-            "([root, token]) => root.dataset.query === token", arg=[self.root, str(token)], polling="raf"
+            "([root, shows, token]) => root.dataset[shows] === token",
+            arg=[self.root, self.place.shows, str(token)],
+            polling="raf",
         )
 
     def settle(self) -> None:
@@ -70,20 +98,21 @@ class Explorer:
 
 
 @contextmanager
-def explorer_of(size: int) -> Iterator[Explorer]:
-    """A new app, and a browser that shows the cat in the explorer, the model's input being `size` pixels."""
+def opened(place: Place, size: int) -> Iterator[Hovered]:
+    """A new app, and a browser that shows the cat at such a place, the model's input being `size` pixels."""
     sent = []
     with running_app() as url, launched_browser() as browser:
         page = browser.new_page(viewport=WINDOW)
         page.set_default_timeout(LOADED_WITHIN)
         page.on("websocket", lambda socket: socket.on("framesent", lambda message: sent.append(message)))
-        page.goto(f"{url}/explore?image=cat&size={size}&fit=crop&layer=12&head=1")
-        root = page.wait_for_selector("[data-testid=explorer][data-query]")
-        for chart in ("sorted", "matrix", "distance", "entropy"):
-            page.wait_for_selector(f".st-key-{chart} .js-plotly-plot .main-svg", state="attached")
-        explorer = Explorer(page, root, size // CONFIG.patch, sent)
-        explorer.settle()
-        yield explorer
+        page.goto(f"{url}/{place.path}&size={size}&fit=crop")
+        root = page.wait_for_selector(f"[data-testid={place.root}][data-{place.shows}]")
+        for selector in place.ready:
+            page.wait_for_selector(selector, state="attached")
+        found = Hovered(place, page, root, size // CONFIG.patch, sent)
+        found.settle()
+        page.get_by_test_id(place.image).scroll_into_view_if_needed()
+        yield found
 
 
 @dataclass(frozen=True)
@@ -91,7 +120,7 @@ class Hovers:
     """What 200 pointer moves cost.
 
     Attributes:
-        scripting: the explorer's own measure of each drawing, `vitviz-draw`, milliseconds.
+        scripting: the component's own measure of each drawing, `vitviz-draw`, milliseconds.
         latency: from the pointer's event to the end of the frame that shows it, milliseconds.
         messages: what the page sent meanwhile.
     """
@@ -103,7 +132,7 @@ class Hovers:
     def __str__(self) -> str:
         low, high = np.percentile(self.scripting, (25, 75))
         return (
-            f"the explorer's performance.measure('vitviz-draw') of {len(self.scripting)} drawings, middle half "
+            f"the component's performance.measure('vitviz-draw') of {len(self.scripting)} drawings, middle half "
             f"{low:.1f} to {high:.1f} ms, longest {self.scripting.max():.1f} ms; from the pointer's event to the "
             f"end of its frame on the main thread (script, style, layout, paint) median {np.median(self.latency):.1f}, "
             f"p95 {np.percentile(self.latency, 95):.1f} ms"
@@ -112,7 +141,7 @@ class Hovers:
 
 def hover() -> Iterator[Row]:
     """Point at 200 patches one after the other, all layers live (224 px) and one layer live (518 px)."""
-    hovers = hovers_at(224)
+    explorer = hovers = hovers_at(EXPLORER, 224)
     median, p95 = np.percentile(hovers.scripting, (50, 95))
     yield Row(
         "hover, 224 px: compute and paint overlay and 72 thumbnails",
@@ -131,7 +160,16 @@ def hover() -> Iterator[Row]:
         "(pings and pongs of the protocol itself are none); they were: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none"),
     )
-    hovers = hovers_at(518)
+    hovers = hovers_at(SIMILARITY, 224)
+    ratio = np.median(hovers.latency) / np.median(explorer.latency)
+    yield Row(
+        "similarity under the pointer, 224 px, against the explorer's hover",
+        f"{ratio:.2f} ×",
+        "≤ 1.00 ×",
+        bool(ratio <= 1),
+        f"medians from the pointer's event to its frame's end; {hovers}; {len(hovers.messages)} websocket messages",
+    )
+    hovers = hovers_at(EXPLORER, 518)
     median, p95 = np.percentile(hovers.scripting, (50, 95))
     yield Row(
         "hover, 518 px: the framed layer follows, the others show the pin",
@@ -142,24 +180,24 @@ def hover() -> Iterator[Row]:
     )
 
 
-def hovers_at(size: int) -> Hovers:
+def hovers_at(place: Place, size: int) -> Hovers:
     """Move the pointer to 200 different patches, each time waiting until its picture is drawn."""
-    with explorer_of(size) as explorer:
-        patches = explorer.patches()
-        for place in patches[-20:]:  # the browser compiles what it sees often
-            explorer.point(*place)
-        explorer.settle()
-        latency = explorer.root.evaluate_handle(HOVERING)
-        already = len(explorer.sent)
-        for place in patches[:MOVES]:
-            explorer.point(*place)
-        explorer.settle()
-        scripting = explorer.page.evaluate(
+    with opened(place, size) as hovered:
+        patches = hovered.patches()
+        for patch in patches[-20:]:  # the browser compiles what it sees often
+            hovered.point(*patch)
+        hovered.settle()
+        latency = hovered.root.evaluate_handle(HOVERING, f"data-{place.shows}")
+        already = len(hovered.sent)
+        for patch in patches[:MOVES]:
+            hovered.point(*patch)
+        hovered.settle()
+        scripting = hovered.page.evaluate(
             "() => performance.getEntriesByName('vitviz-draw', 'measure').map((entry) => entry.duration)"
         )
         if len(scripting) < MOVES:
-            raise RuntimeError(f"The explorer measured {len(scripting)} drawings while pointing at {MOVES} patches.")
-        return Hovers(np.array(scripting), np.array(latency.json_value()), explorer.sent[already:])
+            raise RuntimeError(f"The component measured {len(scripting)} drawings while pointing at {MOVES} patches.")
+        return Hovers(np.array(scripting), np.array(latency.json_value()), hovered.sent[already:])
 
 
 def kind_of(message: bytes | str) -> str:
@@ -170,12 +208,12 @@ def kind_of(message: bytes | str) -> str:
 def pin() -> Iterator[Row]:
     """Click on patches and wait for the panels below."""
     waits = []
-    with explorer_of(224) as explorer:
+    with opened(EXPLORER, 224) as explorer:
         for row, column in explorer.patches()[: PINS + 2]:
             explorer.settle()
             words = f"Layer 12, head 1, patch ({row + 1}, {column + 1})"
             explorer.page.evaluate(PINNING, words)
-            explorer.page.mouse.click(*explorer.place(row, column))
+            explorer.page.mouse.click(*explorer.middle(row, column))
             try:
                 waits.append(explorer.page.wait_for_function("() => window.pinned", timeout=30_000).json_value())
             except TimeoutError as error:
