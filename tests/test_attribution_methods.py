@@ -239,11 +239,12 @@ def test_integrated_gradients_are_complete(kind, baseline):
     assert found.map.sum() == pytest.approx(value_of(target, trace) - start, rel=0.01)
 
 
-def test_integrated_gradients_of_the_shipped_model_are_complete(model, photo, flower):
-    trace = model.trace(photo, size=98)
+@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), (224, "blur")])
+def test_integrated_gradients_of_the_shipped_model_are_complete(size, baseline, model, photo, flower):
+    trace = model.trace(photo, size=size)
     with torch.no_grad():
-        start = float(flower(model(baseline_pixels(trace, "mean")[None]))[0])
-    found = explain(model, trace, method="integrated_gradients", baseline="mean", target=flower)
+        start = float(flower(model(baseline_pixels(trace, baseline)[None]))[0])
+    found = explain(model, trace, method="integrated_gradients", baseline=baseline, target=flower)
     assert found.map.sum() == pytest.approx(found.value - start, rel=0.01)
 
 
