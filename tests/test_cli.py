@@ -201,6 +201,7 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
         (["attention", CAT, "--format", "gif"], "gif"),
         (["attention"], "Missing argument 'IMAGE"),
         (["attention", "none.png"], "none.png: There is no file 'none.png'"),
+        (["attention", "/dev/null"], "/dev/null: '/dev/null' is not a regular file; choose an image file."),
         (["attention", CAT, "-o", f"{CAT}/out"], "Not a directory"),
         (["tokens", CAT, "--layer", "last"], "There is no layer 'last'"),
         (["explain", CAT, "--method", "magic"], "There is no method 'magic'; choose one of attention, rollout"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..errors import ImageError
 from ..export import safe_name
 from ..images import SafeImage, prepare, read_image
 from ..model import VisionTransformer
@@ -78,6 +80,8 @@ def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None)
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # these never raise
+        raise ImageError(f"{str(path)!r} is not a regular file; choose an image file.")
     image = read_image(path)
     size = default_size(model.config) if size is None else size
     fit = fit or model.preprocessing.fit
