@@ -219,6 +219,17 @@ def test_wrong_input_is_one_plain_line(arguments, said, vit):
     assert said in only_line(vit(*arguments))
 
 
+def test_only_models_that_can_be_loaded_are_near(vit):
+    from vitviz.zoo.pretrained import tags
+
+    known = {*vitviz.zoo.SHIPPED, *tags(), *(tag.partition(".")[0] for tag in tags())}
+    for name in ("nope", "resnet51", "swin"):
+        said = only_line(vit("attention", CAT, "-m", name))
+        near = said.removeprefix(f"There is no model {name!r}; the nearest names are ").removesuffix(".").split(", ")
+        assert len(near) == 3
+        assert set(near) <= known
+
+
 def test_help_names_the_commands():
     for arguments in ([], ["--help"]):
         result = CliRunner().invoke(app, arguments)
