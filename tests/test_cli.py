@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -228,6 +229,29 @@ def test_only_models_that_can_be_loaded_are_near(vit):
         near = said.removeprefix(f"There is no model {name!r}; the nearest names are ").removesuffix(".").split(", ")
         assert len(near) == 3
         assert set(near) <= known
+
+
+@pytest.mark.parametrize(
+    "wrong", [["-m", "digitz"], ["--method", "magic"], ["--target", "ten"], ["--fit", "stretch"], ["--layer", "9"]]
+)
+def test_machines_are_told_why_there_is_no_answer(wrong, vit):
+    for command in ("explain", "attention"):
+        result = vit(command, FOUR, "-m", "digits", *wrong, "--json")
+        assert result.exit_code == 2
+        (line,), (said,) = result.stderr.splitlines(), objects(result)
+        assert line == f"vitviz: {said['error']}"
+        assert set(said) == {"error"}
+
+
+def test_nothing_is_said_to_a_reader_who_is_gone(tmp_path):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as gone:
+        command = [sys.executable, "-m", "vitviz", "tokens", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
+        done = subprocess.run(
+            command, cwd=Path(vitviz.__file__).parents[1], stdout=gone, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_help_names_the_commands():

@@ -6,6 +6,7 @@ What takes time to import is imported by the command that needs it, so that `vit
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,18 +43,21 @@ class Scale(StrEnum):
 class OneLine(TyperGroup):
     """Commands whose wrong use is answered by one plain line, and exit code 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command that the arguments name."""
+        args = sys.argv[1:] if args is None else list(args)
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return super().main(args, standalone_mode=False, **extra)
         try:
-            sys.exit(super().main(*args, standalone_mode=False, **extra) or 0)
+            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
         except typer.Abort:
             sys.exit(130)
         except Exception as error:
             if not hasattr(error, "format_message"):  # not a wrong use
                 raise
-            typer.echo(f"vitviz: {' '.join(error.format_message().split())}", err=True)
+            from .command.talk import refuse
+
+            refuse(error.format_message(), as_json="--json" in args)
             sys.exit(2)
 
 

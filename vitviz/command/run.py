@@ -16,7 +16,7 @@ from ..model import VisionTransformer
 from ..zoo import load
 from .found import Found, Seen, see
 from .report import Report
-from .talk import Talk, complain
+from .talk import Talk, refuse
 
 Format = Literal["png", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
@@ -87,11 +87,13 @@ def run(task: Task, question: Question) -> int:
         task.folder.mkdir(parents=True, exist_ok=True)
         with _maybe_report(task, model) as report, Talk(task.as_json, len(task.images)) as talk:
             failed = sum(not ok for ok in talk.follow(task.images, _answers(task, model, question, report, talk)))
+    except BrokenPipeError:  # the reader is gone, so Typer ends without a word
+        raise
     except VitvizError as error:
-        complain(str(error))
+        refuse(str(error), task.as_json)
         return BAD_INPUT
     except OSError as error:
-        complain(f"{error.filename or task.out}: {error.strerror or error}")
+        refuse(f"{error.filename or task.out}: {error.strerror or error}", task.as_json)
         return BAD_INPUT
     if "html" in task.formats and not task.as_json:
         typer.echo(task.report)
