@@ -155,6 +155,23 @@ def test_a_report_alone_may_have_its_own_name(vit, tmp_path):
     result = vit("attention", FOUR, "-m", "digits", "--format", "html", "-o", str(place))
     assert result.stdout == f"{place}\n"
     assert list(place.parent.iterdir()) == [place]
+    place.unlink()
+    assert vit("tokens", FOUR, "-m", "digits", "-o", str(place)).stdout == f"{place}\n", "its name says the format"
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_report_is_no_folder_and_a_folder_no_report(vit, tmp_path):
+    for formats in (["png"], ["npz"], ["png", "html"]):
+        asked = [part for one in formats for part in ("--format", one)]
+        said = only_line(vit("tokens", FOUR, "-m", "digits", *asked, "-o", str(tmp_path / "x.html")))
+        assert "x.html' is the name of a report; add --format html and no other format" in said
+        assert list(tmp_path.iterdir()) == []
+    folder = tmp_path / "d.html"
+    folder.mkdir()
+    said = only_line(vit("tokens", FOUR, "-m", "digits", "--format", "html", "-o", str(folder)))
+    assert said == f"{folder}: Is a folder; give the report another name"
+    assert vit("tokens", FOUR, "-m", "digits", "-o", str(folder)).exit_code == 0
+    assert [path.suffix for path in folder.iterdir()] == [".png"], "no half report is left"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

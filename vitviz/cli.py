@@ -77,10 +77,15 @@ Arch = Annotated[
     str | None, typer.Option(help="timm's name of a checkpoint's architecture, where its file does not tell.")
 ]
 Out = Annotated[
-    Path, typer.Option("-o", "--out", help="Folder to write to; with --format html also a file ending in .html.")
+    Path, typer.Option("-o", "--out", help="Folder to write to, or the report's file, which ends in .html.")
 ]
 Formats = Annotated[
-    list[Format], typer.Option("--format", help="Picture, numbers, or one report of all images; may be repeated.")
+    list[Format] | None,
+    typer.Option(
+        "--format",
+        help="Picture (png, the default), numbers, or one report of all images; may be repeated.",
+        show_default=False,
+    ),
 ]
 Size = Annotated[int | None, typer.Option(help="Side of the model's input in pixels; by default the model's own.")]
 FitOption = Annotated[
@@ -116,7 +121,7 @@ def attention(
     scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.share,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
@@ -138,7 +143,7 @@ def tokens(
     ] = False,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
@@ -168,7 +173,7 @@ def explain(
     ] = None,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
@@ -182,6 +187,7 @@ def explain(
 def _run(command: str, question, images, model, arch, out, formats, size, fit, as_json: bool) -> None:
     from .command.run import Task, run
 
-    kinds = tuple(dict.fromkeys(kind.value for kind in formats))
+    usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
+    kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
     task = Task(command, images, model, arch, out, kinds, size, fit and fit.value, as_json)
     raise typer.Exit(run(task, question))

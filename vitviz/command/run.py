@@ -80,6 +80,7 @@ def run(task: Task, question: Question) -> int:
         The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all.
     """
     try:
+        _check_out(task)
         model = load(task.model, arch=task.arch)
         if task.size is not None:
             check_size(task.size, model.config.patch)
@@ -98,6 +99,14 @@ def run(task: Task, question: Question) -> int:
     if "html" in task.formats and not task.as_json:
         typer.echo(task.report)
     return FINE if not failed else BAD_INPUT if failed == len(task.images) else SOME_FAILED
+
+
+def _check_out(task: Task) -> None:
+    """Refuse the name of a report where more than a report is asked for."""
+    if task.out.suffix == ".html" and list(task.formats) != ["html"] and not task.out.is_dir():
+        raise VitvizError(
+            f"{str(task.out)!r} is the name of a report; add --format html and no other format, or give a folder."
+        )
 
 
 def _answers(
