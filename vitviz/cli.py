@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .command import DEFAULT_MODEL
+
 
 class Format(StrEnum):
     """What can be written."""
@@ -93,8 +95,6 @@ FitOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line, for machines.")]
 
-DEFAULT_MODEL = "dinov2-small"
-
 
 @app.callback()
 def vitviz(context: typer.Context) -> None:
@@ -168,9 +168,28 @@ def explain(
     ] = None,
     minus: Annotated[str | None, typer.Option(help="A class that the target is compared with.")] = None,
     like: Annotated[
-        Path | None,
-        typer.Option(help="An image: explain what makes the others like it; for models without classes."),
+        list[Path] | None,
+        typer.Option(
+            help="An image: explain what makes the others like it; for models without classes. "
+            "May be repeated: then their mean.",
+            show_default=False,
+        ),
     ] = None,
+    layer: Annotated[str | None, typer.Option(help="Of attention: from 1, or pool; the last by default.")] = None,
+    head: Annotated[str | None, typer.Option(help="Of attention: from 1, or mean, the default.")] = None,
+    head_fusion: Annotated[str | None, typer.Option(help="Of rollout: mean (the default), max or min.")] = None,
+    discard_ratio: Annotated[
+        float | None, typer.Option(help="Of rollout: the share of weights left out, the smallest ones; 0 by default.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Of integrated gradients: how many; 32 by default.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Of integrated gradients and occlusion: what stands for nothing, blur or mean; "
+            "by default blur for the first, mean for the second."
+        ),
+    ] = None,
+    window: Annotated[int | None, typer.Option(help="Of occlusion: the cover's side in patches; by default 1.")] = None,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -180,7 +199,16 @@ def explain(
     """Which patches of each image mattered for what the model made of it."""
     from .command.explain import Explain
 
-    question = Explain(method, target, minus, like, size, fit and fit.value)
+    parameters = {
+        "layer": layer,
+        "head": head,
+        "head_fusion": head_fusion,
+        "discard_ratio": discard_ratio,
+        "steps": steps,
+        "baseline": baseline,
+        "window": window,
+    }
+    question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
     _run("explain", question, images, model, arch, out, formats, size, fit, as_json)
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
@@ -101,6 +102,11 @@ def base_facts(seen: Seen) -> dict:
         "prefix": list(seen.trace.config.prefix_names),
         "counted_from": 0,
     }
+
+
+def short(text: str) -> str:
+    """A text as a part of a file name: if it is long, its beginning and a checksum, so that no two are the same."""
+    return safe_name(text) if len(text) <= 40 else f"{safe_name(text[:31])}-{crc32(text.encode()):08x}"
 
 
 def as_npz(about: dict, **arrays: np.ndarray) -> bytes:
