@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -60,15 +61,16 @@ def test_attention_is_the_librarys(vit, written, model):
     trace = model.trace(ROCKET, size=280, fit="squash")
     weights = trace.attention(2, 1, 1 + 3 * 20 + 8)
     files = written()
-    assert list(files) == ["rocket-L3-H2-token69.npz", "rocket-L3-H2-token69.png"]
-    arrays = np.load(io.BytesIO(files["rocket-L3-H2-token69.npz"]))
+    stem = "rocket-L3-H2-token69-280px-squash"
+    assert list(files) == [f"{stem}.npz", f"{stem}.png"]
+    arrays = np.load(io.BytesIO(files[f"{stem}.npz"]))
     assert np.array_equal(arrays["weights"], weights)
     (said,) = objects(result)
     assert said | json.loads(str(arrays["metadata"])) | {"image": ROCKET} == said
     row, column = divmod(int(weights[1:].argmax()), 20)
     assert said["strongest"] == {"patch": [row, column], "weight": pytest.approx(float(weights[1:].max()))}
-    assert [Path(file).name for file in said["files"]] == ["rocket-L3-H2-token69.png", "rocket-L3-H2-token69.npz"]
-    png = Image.open(io.BytesIO(files["rocket-L3-H2-token69.png"]))
+    assert [Path(file).name for file in said["files"]] == [f"{stem}.png", f"{stem}.npz"]
+    png = Image.open(io.BytesIO(files[f"{stem}.png"]))
     assert "Layer 3, head 2, patch (4, 9): where it looks" in png.info["Description"]
 
 
@@ -98,7 +100,7 @@ def test_tokens_are_the_librarys(vit, written, trace):
     corner, colour = np.array(picture)[:60, :60].mean(axis=(0, 1)), arrays["colours"][0, 0]
     assert np.abs(corner - colour).max() < 0.3 * 255
     vit("tokens", CAT, "--foreground", "--format", "npz")
-    arrays = np.load(io.BytesIO(written()["cat-tokens-L12.npz"]))
+    arrays = np.load(io.BytesIO(written()["cat-tokens-L12-foreground.npz"]))
     assert 0 < np.isnan(arrays["scores"]).any(axis=-1).sum() < 256
     assert not arrays["colours"][np.isnan(arrays["scores"]).any(axis=-1)].any(), "background is black"
 
@@ -112,7 +114,7 @@ def test_explanations_are_the_librarys(vit, written, method):
     result = vit("explain", FOUR, "-m", "digits", "--method", method, *asked, "--format", "npz", "--json")
     assert result.exit_code == 0
     expected = explain(vitviz.load("digits"), FOUR, method=method, target=ClassTarget(8, "8") if takes_target else None)
-    stem = f"digit-4-{method}{'-8' if takes_target else ''}"
+    stem = f"digit-4-{method}{'-8' if takes_target else ''}-digits"
     found = np.load(io.BytesIO(written()[f"{stem}.npz"]))["map"]
     assert found == pytest.approx(expected.map, abs=1e-5)
     (said,) = objects(result)
@@ -129,10 +131,69 @@ def test_what_is_explained(vit, written):
     assert "this image&#x27;s own feature" in report(vit, written, "explain", CAT)
 
 
+@pytest.mark.parametrize(
+    ("method", "typed", "parameters", "mark"),
+    [
+        ("attention", ["--layer", "3", "--head", "2"], {"layer": 2, "head": 1}, "L3-H2"),
+        ("attention", ["--head", "1"], {"head": 0}, "H1"),
+        ("rollout", ["--head-fusion", "max"], {"head_fusion": "max"}, "head-fusion-max"),
+        ("rollout", ["--discard-ratio", "0.5"], {"discard_ratio": 0.5}, "discard-ratio-0.5"),
+        ("integrated_gradients", ["--steps", "8"], {"steps": 8}, "4-steps-8"),
+        ("integrated_gradients", ["--baseline", "mean"], {"baseline": "mean"}, "4-baseline-mean"),
+        ("occlusion", ["--window", "2"], {"window": 2}, "4-window-2"),
+        ("occlusion", ["--baseline", "blur"], {"baseline": "blur"}, "4-baseline-blur"),
+        ("attention", ["--layer", "6", "--head", "mean"], {}, ""),
+        ("occlusion", ["--window", "1", "--baseline", "mean"], {}, "4"),
+    ],
+)
+def test_parameters_are_the_librarys(vit, written, method, typed, parameters, mark):
+    from vitviz.attribution import explain
+
+    result = vit("explain", FOUR, "-m", "digits", "--method", method, *typed, "--format", "npz", "--json")
+    assert result.exit_code == 0, result.stderr
+    expected = explain(vitviz.load("digits"), FOUR, method=method, **parameters)
+    found = np.load(io.BytesIO(written()["-".join(filter(None, ["digit-4", method, mark, "digits"])) + ".npz"]))
+    assert found["map"] == pytest.approx(expected.map, abs=1e-5)
+    assert objects(result)[0]["parameters"] == expected.parameters
+
+
+def test_likeness_to_several_is_to_their_mean(vit, written, model):
+    from vitviz.attribution import SimilarityTarget, explain
+
+    coffee = str(IMAGES / "coffee.jpg")
+    likes = ["--like", ROCKET, "--like", coffee]
+    result = vit("explain", CAT, *likes, "--method", "legrad", "--format", "npz", "--json")
+    target = SimilarityTarget.of([model.trace(ROCKET), model.trace(coffee)], "")
+    (name,) = written()
+    found = np.load(io.BytesIO(written()[name]))["map"]
+    assert found == pytest.approx(explain(model, CAT, method="legrad", target=target).map, abs=1e-4)
+    assert objects(result)[0]["target"] == "likeness to rocket.jpg and coffee.jpg"
+
+
+QUESTIONS = {
+    "attention": [[], ["--scale", "raw"], ["--to"], ["--layer", "2"], ["--head", "2"], ["--query", "2-2"]],
+    "tokens": [[], ["--foreground"], ["--layer", "2"]],
+    "explain": [[], ["--method", "rollout"], ["--target", "1"], ["--target", "1", "--minus", "2"], ["--like", EIGHT]],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_question_overwrites_the_answer_to_another(command, vit, written):
+    alike = [["--size", "16"], ["--fit", "pad"]]
+    asked = [["-m", "digits", *question] for question in (*QUESTIONS[command], *alike)]
+    asked += [["--size", "98"], ["--size", "98", "--fit", "pad"]]
+    for count, question in enumerate(asked, start=1):
+        result = vit(command, FOUR, *question, "--format", "png", "--format", "html")
+        assert result.exit_code == 0, result.stderr
+        assert len(written()) == 2 * count, question
+    vit(command, FOUR, "-m", "digits", "--size", "32")
+    assert len(written()) == 2 * count, "the default, typed"
+
+
 def report(vit, written, command, *arguments) -> str:
     result = vit(command, *arguments, "--format", "html")
     assert result.exit_code == 0, result.stderr
-    return written()[f"vitviz-{command}.html"].decode()
+    return written()[Path(result.stdout.strip()).name].decode()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -140,7 +201,7 @@ def test_a_report_holds_all_its_pictures_and_asks_nobody(command, vit, written, 
     hostile = tmp_path / "<b>a&b.png"
     hostile.write_bytes(Path(FOUR).read_bytes())
     said = report(vit, written, command, FOUR, str(hostile), "-m", "digits")
-    assert list(written()) == [f"vitviz-{command}.html"]
+    assert list(written()) == [f"vitviz-{command}-digits.html"]
     assert said.count("<section>") == said.count('src="data:image/png;base64,') == 2
     assert set(re.findall(r'(?:src|href|url)\s*[=(]\s*"?([a-z]+):', said)) == {"data"}
     assert "http" not in re.sub(r'http-equiv|"data:[^"]*"', "", said)
@@ -154,6 +215,23 @@ def test_a_report_alone_may_have_its_own_name(vit, tmp_path):
     result = vit("attention", FOUR, "-m", "digits", "--format", "html", "-o", str(place))
     assert result.stdout == f"{place}\n"
     assert list(place.parent.iterdir()) == [place]
+    place.unlink()
+    assert vit("tokens", FOUR, "-m", "digits", "-o", str(place)).stdout == f"{place}\n", "its name says the format"
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_a_report_is_no_folder_and_a_folder_no_report(vit, tmp_path):
+    for formats in (["png"], ["npz"], ["png", "html"]):
+        asked = [part for one in formats for part in ("--format", one)]
+        said = only_line(vit("tokens", FOUR, "-m", "digits", *asked, "-o", str(tmp_path / "x.html")))
+        assert "x.html' is the name of a report; add --format html and no other format" in said
+        assert list(tmp_path.iterdir()) == []
+    folder = tmp_path / "d.html"
+    folder.mkdir()
+    said = only_line(vit("tokens", FOUR, "-m", "digits", "--format", "html", "-o", str(folder)))
+    assert said == f"{folder}: Is a folder; give the report another name"
+    assert vit("tokens", FOUR, "-m", "digits", "-o", str(folder)).exit_code == 0
+    assert [path.suffix for path in folder.iterdir()] == [".png"], "no half report is left"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -183,7 +261,7 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
     other.write_bytes(Path(EIGHT).read_bytes())
     assert vit("attention", FOUR, str(other), "-m", "digits").exit_code == 0
     first, second = written().items()
-    assert (first[0], second[0]) == ("digit-4-L6-mean-token0-2.png", "digit-4-L6-mean-token0.png")
+    assert (first[0], second[0]) == ("digit-4-L6-mean-token0-digits-2.png", "digit-4-L6-mean-token0-digits.png")
     assert first[1] != second[1]
 
 
@@ -201,6 +279,7 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
         (["attention", CAT, "--format", "gif"], "gif"),
         (["attention"], "Missing argument 'IMAGE"),
         (["attention", "none.png"], "none.png: There is no file 'none.png'"),
+        (["attention", "/dev/null"], "/dev/null: '/dev/null' is not a regular file; choose an image file."),
         (["attention", CAT, "-o", f"{CAT}/out"], "Not a directory"),
         (["tokens", CAT, "--layer", "last"], "There is no layer 'last'"),
         (["explain", CAT, "--method", "magic"], "There is no method 'magic'; choose one of attention, rollout"),
@@ -209,6 +288,18 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
         (["explain", FOUR, "-m", "digits", "--target", "4", "--like", CAT], "either --target or --like"),
         (["explain", FOUR, "-m", "digits", "--minus", "4"], "--minus needs a --target"),
         (["explain", FOUR, "-m", "digits", "--method", "rollout", "--target", "4"], "it takes no target"),
+        (["explain", FOUR, "-m", "digits", "--steps", "4"], "gradient_attention has no --steps; it has no parameters."),
+        (
+            ["explain", FOUR, "-m", "digits", "--method", "rollout", "--window", "2"],
+            "it has --head-fusion and --discard",
+        ),
+        (["explain", FOUR, "-m", "digits", "--method", "rollout", "--discard-ratio", "1"], "from 0 to below 1"),
+        (["explain", FOUR, "-m", "digits", "--method", "rollout", "--head-fusion", "sum"], "There is no head fusion"),
+        (["explain", FOUR, "-m", "digits", "--method", "attention", "--layer", "7"], "There is no layer '7'"),
+        (["explain", FOUR, "-m", "digits", "--method", "attention", "--head", "9"], "There is no head '9'"),
+        (["explain", FOUR, "-m", "digits", "--method", "occlusion", "--window", "9"], "a whole number from 1 to 8"),
+        (["explain", FOUR, "-m", "digits", "--method", "occlusion", "--baseline", "red"], "There is no baseline 'red'"),
+        (["explain", FOUR, "-m", "digits", "--method", "integrated_gradients", "--steps", "0"], "number of steps"),
         (["explain", CAT, "--like", "none.png"], "There is no file 'none.png'"),
         (["paint", CAT], "No such command 'paint'"),
         (["attention", CAT, "--colour"], "No such option"),
@@ -216,6 +307,40 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
 )
 def test_wrong_input_is_one_plain_line(arguments, said, vit):
     assert said in only_line(vit(*arguments))
+
+
+def test_only_models_that_can_be_loaded_are_near(vit):
+    from vitviz.zoo.pretrained import tags
+
+    known = {*vitviz.zoo.SHIPPED, *tags(), *(tag.partition(".")[0] for tag in tags())}
+    for name in ("nope", "resnet51", "swin"):
+        said = only_line(vit("attention", CAT, "-m", name))
+        near = said.removeprefix(f"There is no model {name!r}; the nearest names are ").removesuffix(".").split(", ")
+        assert len(near) == 3
+        assert set(near) <= known
+
+
+@pytest.mark.parametrize(
+    "wrong", [["-m", "digitz"], ["--method", "magic"], ["--target", "ten"], ["--fit", "stretch"], ["--layer", "9"]]
+)
+def test_machines_are_told_why_there_is_no_answer(wrong, vit):
+    for command in ("explain", "attention"):
+        result = vit(command, FOUR, "-m", "digits", *wrong, "--json")
+        assert result.exit_code == 2
+        (line,), (said,) = result.stderr.splitlines(), objects(result)
+        assert line == f"vitviz: {said['error']}"
+        assert set(said) == {"error"}
+
+
+def test_nothing_is_said_to_a_reader_who_is_gone(tmp_path):
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as gone:
+        command = [sys.executable, "-m", "vitviz", "tokens", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
+        done = subprocess.run(
+            command, cwd=Path(vitviz.__file__).parents[1], stdout=gone, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_help_names_the_commands():

@@ -6,12 +6,15 @@ What takes time to import is imported by the command that needs it, so that `vit
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from .command import DEFAULT_MODEL
 
 
 class Format(StrEnum):
@@ -42,18 +45,21 @@ class Scale(StrEnum):
 class OneLine(TyperGroup):
     """Commands whose wrong use is answered by one plain line, and exit code 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command that the arguments name."""
+        args = sys.argv[1:] if args is None else list(args)
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return super().main(args, standalone_mode=False, **extra)
         try:
-            sys.exit(super().main(*args, standalone_mode=False, **extra) or 0)
+            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
         except typer.Abort:
             sys.exit(130)
         except Exception as error:
             if not hasattr(error, "format_message"):  # not a wrong use
                 raise
-            typer.echo(f"vitviz: {' '.join(error.format_message().split())}", err=True)
+            from .command.talk import refuse
+
+            refuse(error.format_message(), as_json="--json" in args)
             sys.exit(2)
 
 
@@ -73,18 +79,21 @@ Arch = Annotated[
     str | None, typer.Option(help="timm's name of a checkpoint's architecture, where its file does not tell.")
 ]
 Out = Annotated[
-    Path, typer.Option("-o", "--out", help="Folder to write to; with --format html also a file ending in .html.")
+    Path, typer.Option("-o", "--out", help="Folder to write to, or the report's file, which ends in .html.")
 ]
 Formats = Annotated[
-    list[Format], typer.Option("--format", help="Picture, numbers, or one report of all images; may be repeated.")
+    list[Format] | None,
+    typer.Option(
+        "--format",
+        help="Picture (png, the default), numbers, or one report of all images; may be repeated.",
+        show_default=False,
+    ),
 ]
 Size = Annotated[int | None, typer.Option(help="Side of the model's input in pixels; by default the model's own.")]
 FitOption = Annotated[
     Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line, for machines.")]
-
-DEFAULT_MODEL = "dinov2-small"
 
 
 @app.callback()
@@ -112,7 +121,7 @@ def attention(
     scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.share,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
@@ -134,7 +143,7 @@ def tokens(
     ] = False,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
@@ -159,25 +168,54 @@ def explain(
     ] = None,
     minus: Annotated[str | None, typer.Option(help="A class that the target is compared with.")] = None,
     like: Annotated[
-        Path | None,
-        typer.Option(help="An image: explain what makes the others like it; for models without classes."),
+        list[Path] | None,
+        typer.Option(
+            help="An image: explain what makes the others like it; for models without classes. "
+            "May be repeated: then their mean.",
+            show_default=False,
+        ),
     ] = None,
+    layer: Annotated[str | None, typer.Option(help="Of attention: from 1, or pool; the last by default.")] = None,
+    head: Annotated[str | None, typer.Option(help="Of attention: from 1, or mean, the default.")] = None,
+    head_fusion: Annotated[str | None, typer.Option(help="Of rollout: mean (the default), max or min.")] = None,
+    discard_ratio: Annotated[
+        float | None, typer.Option(help="Of rollout: the share of weights left out, the smallest ones; 0 by default.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Of integrated gradients: how many; 32 by default.")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Of integrated gradients and occlusion: what stands for nothing, blur or mean; "
+            "by default blur for the first, mean for the second."
+        ),
+    ] = None,
+    window: Annotated[int | None, typer.Option(help="Of occlusion: the cover's side in patches; by default 1.")] = None,
     size: Size = None,
     fit: FitOption = None,
-    formats: Formats = [Format.png],  # noqa: B006 - Typer copies it
+    formats: Formats = None,
     arch: Arch = None,
     as_json: Json = False,
 ) -> None:
     """Which patches of each image mattered for what the model made of it."""
     from .command.explain import Explain
 
-    question = Explain(method, target, minus, like, size, fit and fit.value)
+    parameters = {
+        "layer": layer,
+        "head": head,
+        "head_fusion": head_fusion,
+        "discard_ratio": discard_ratio,
+        "steps": steps,
+        "baseline": baseline,
+        "window": window,
+    }
+    question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
     _run("explain", question, images, model, arch, out, formats, size, fit, as_json)
 
 
 def _run(command: str, question, images, model, arch, out, formats, size, fit, as_json: bool) -> None:
     from .command.run import Task, run
 
-    kinds = tuple(dict.fromkeys(kind.value for kind in formats))
+    usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
+    kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
     task = Task(command, images, model, arch, out, kinds, size, fit and fit.value, as_json)
     raise typer.Exit(run(task, question))

@@ -31,6 +31,17 @@ class Attention:
     direction: Direction
     scale: Scale
 
+    @property
+    def marks(self) -> list[str]:
+        """What differs from the default, for the name of a report."""
+        layer = f"L{self.layer}" if self.layer else ""
+        head = f"H{self.head}" if self.head != "mean" else ""
+        return [layer, head, self.query or "", self.direction if self.direction != "from" else "", *self._scale]
+
+    @property
+    def _scale(self) -> list[str]:
+        return [self.scale] if self.scale != "share" else []
+
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model does not have, whatever the image."""
         head_of(self.head, layer_of(self.layer, model.config), model.config)
@@ -53,7 +64,7 @@ class Attention:
         strongest = strongest_patch(trace, weights)
         row, column = divmod(strongest - trace.prefix, trace.grid[1])
         return Found(
-            stem=export.file_stem(view, about),
+            stem="-".join([export.file_stem(view, about), *self._scale]),
             facts=about | {"strongest": {"patch": [row, column], "weight": float(weights[strongest])}},
             caption=f"{view.words(trace)}: {view.question(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
             f"{percent(float(weights[strongest]))}.",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
+from ..errors import ImageError
 from ..export import safe_name
 from ..images import SafeImage, prepare, read_image
 from ..model import VisionTransformer
@@ -78,6 +81,8 @@ def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None)
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # these never raise
+        raise ImageError(f"{str(path)!r} is not a regular file; choose an image file.")
     image = read_image(path)
     size = default_size(model.config) if size is None else size
     fit = fit or model.preprocessing.fit
@@ -97,6 +102,11 @@ def base_facts(seen: Seen) -> dict:
         "prefix": list(seen.trace.config.prefix_names),
         "counted_from": 0,
     }
+
+
+def short(text: str) -> str:
+    """A text as a part of a file name: if it is long, its beginning and a checksum, so that no two are the same."""
+    return safe_name(text) if len(text) <= 40 else f"{safe_name(text[:31])}-{crc32(text.encode()):08x}"
 
 
 def as_npz(about: dict, **arrays: np.ndarray) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from errno import EISDIR
 from html import escape
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +46,13 @@ class Report:
 
     def __enter__(self) -> Self:
         """Begin the file."""
-        self._file = self._growing.open("w", encoding="utf-8")
+        if self.path.is_dir():
+            raise IsADirectoryError(EISDIR, "Is a folder; give the report another name", str(self.path))
+        try:
+            self._file = self._growing.open("w", encoding="utf-8")
+        except OSError as error:
+            error.filename = str(self.path)  # the only name that people know
+            raise
         self._file.write(self._head)
         return self
 

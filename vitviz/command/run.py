@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,12 @@ import typer
 from ..errors import VitvizError
 from ..images import check_size
 from ..model import VisionTransformer
+from ..trace import default_size
 from ..zoo import load
-from .found import Found, Seen, see
+from . import DEFAULT_MODEL
+from .found import Found, Seen, see, short
 from .report import Report
-from .talk import Talk, complain
+from .talk import Talk, refuse
 
 Format = Literal["png", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
@@ -24,6 +26,10 @@ FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
 
 class Question(Protocol):
     """What a command asks of every image."""
+
+    @property
+    def marks(self) -> list[str]:
+        """What differs from the default, for the name of a report; empty ones do not count."""
 
     def check(self, model: VisionTransformer) -> None:
         """Raise a `VitvizError` if this model cannot be asked."""
@@ -58,10 +64,18 @@ class Task:
     fit: str | None
     as_json: bool
 
-    @property
-    def report(self) -> Path:
+    def marks(self, model: VisionTransformer) -> list[str]:
+        """What differs from the default whatever is asked, for names of files: another question writes another file."""
+        return [
+            short(self.model) if self.model != DEFAULT_MODEL else "",
+            short(self.arch) if self.arch else "",
+            f"{self.size}px" if self.size not in (None, default_size(model.config)) else "",
+            self.fit if self.fit and self.fit != model.preprocessing.fit else "",
+        ]
+
+    def report(self, marks: Iterable[str]) -> Path:
         """Where the report goes."""
-        return self.out if self._is_file else self.out / f"vitviz-{self.command}.html"
+        return self.out if self._is_file else self.out / f"{_joined('vitviz', self.command, *marks)}.html"
 
     @property
     def folder(self) -> Path:
@@ -80,33 +94,45 @@ def run(task: Task, question: Question) -> int:
         The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all.
     """
     try:
+        _check_out(task)
         model = load(task.model, arch=task.arch)
         if task.size is not None:
             check_size(task.size, model.config.patch)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
-        with _maybe_report(task, model) as report, Talk(task.as_json, len(task.images)) as talk:
+        with _maybe_report(task, model, question) as report, Talk(task.as_json, len(task.images)) as talk:
             failed = sum(not ok for ok in talk.follow(task.images, _answers(task, model, question, report, talk)))
+    except BrokenPipeError:  # the reader is gone, so Typer ends without a word
+        raise
     except VitvizError as error:
-        complain(str(error))
+        refuse(str(error), task.as_json)
         return BAD_INPUT
     except OSError as error:
-        complain(f"{error.filename or task.out}: {error.strerror or error}")
+        refuse(f"{error.filename or task.out}: {error.strerror or error}", task.as_json)
         return BAD_INPUT
-    if "html" in task.formats and not task.as_json:
-        typer.echo(task.report)
+    if report and not task.as_json:
+        typer.echo(report.path)
     return FINE if not failed else BAD_INPUT if failed == len(task.images) else SOME_FAILED
+
+
+def _check_out(task: Task) -> None:
+    """Refuse the name of a report where more than a report is asked for."""
+    if task.out.suffix == ".html" and list(task.formats) != ["html"] and not task.out.is_dir():
+        raise VitvizError(
+            f"{str(task.out)!r} is the name of a report; add --format html and no other format, or give a folder."
+        )
 
 
 def _answers(
     task: Task, model: VisionTransformer, question: Question, report: Report | None, talk: Talk
 ) -> Callable[[Path], bool]:
     taken: set[str] = set()
+    marks = task.marks(model)
 
     def answer(path: Path) -> bool:
         try:
             found = question.of(see(model, path, task.size, task.fit))
-            files = list(_written(task, found, taken))
+            files = list(_written(task, found, _joined(found.stem, *marks), taken))
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             talk.problem(path, problem)
@@ -115,19 +141,19 @@ def _answers(
             return False
         if report:
             report.add(str(path), found)
-            files.append(task.report)
+            files.append(report.path)
         talk.answer(path, found, files)
         return True
 
     return answer
 
 
-def _written(task: Task, found: Found, taken: set[str]) -> Iterator[Path]:
+def _written(task: Task, found: Found, name: str, taken: set[str]) -> Iterator[Path]:
     """Write what is asked for, under a name that no other image of this run has."""
-    stem, count = found.stem, 1
+    stem, count = name, 1
     while stem in taken:
         count += 1
-        stem = f"{found.stem}-{count}"
+        stem = f"{name}-{count}"
     taken.add(stem)
     for kind in task.formats:
         if kind != "html":
@@ -137,10 +163,15 @@ def _written(task: Task, found: Found, taken: set[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def _maybe_report(task: Task, model: VisionTransformer) -> Iterator[Report | None]:
+def _maybe_report(task: Task, model: VisionTransformer, question: Question) -> Iterator[Report | None]:
     if "html" not in task.formats:
         yield None
         return
     count = f"{len(task.images)} image{'s' * (len(task.images) != 1)}"
-    with Report(task.report, f"vitviz {task.command}", f"{model.name}, {count}.") as report:
+    path = task.report([*map(short, filter(None, question.marks)), *task.marks(model)])
+    with Report(path, f"vitviz {task.command}", f"{model.name}, {count}.") as report:
         yield report
+
+
+def _joined(*parts: str) -> str:
+    return "-".join(filter(None, parts))

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from .found import Found
+if TYPE_CHECKING:  # importing it takes time, which a complaint does not have
+    from .found import Found
 
 
 @dataclass
@@ -65,9 +67,12 @@ class Talk:
             typer.echo(line, err=err)
 
 
-def complain(problem: str) -> None:
-    """One plain line for people, where errors go."""
-    typer.echo(f"vitviz: {' '.join(problem.split())}", err=True)
+def refuse(problem: str, as_json: bool) -> None:
+    """Why there is no answer for any image: one plain line for people, where errors go, and an object for machines."""
+    problem = " ".join(problem.split())
+    typer.echo(f"vitviz: {problem}", err=True)
+    if as_json:
+        typer.echo(json.dumps({"error": problem}, ensure_ascii=False))
 
 
 def _named(facts: dict) -> dict:

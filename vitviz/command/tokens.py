@@ -29,6 +29,15 @@ class Tokens:
     layer: str | None
     foreground: bool
 
+    @property
+    def marks(self) -> list[str]:
+        """What differs from the default, for the name of a report."""
+        return [f"L{self.layer}" if self.layer else "", *self._foreground]
+
+    @property
+    def _foreground(self) -> list[str]:
+        return ["foreground"] if self.foreground else []
+
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model does not have, whatever the image."""
         if layer_of(self.layer, model.config) == model.config.depth:
@@ -49,7 +58,7 @@ class Tokens:
         )
         colours = found.colours(0).reshape(*trace.grid, 3)
         return Found(
-            stem=f"{seen.stem}-tokens-L{layer + 1}",
+            stem="-".join([f"{seen.stem}-tokens-L{layer + 1}", *self._foreground]),
             facts=about,
             caption=words,
             png=lambda: export.captioned_png(_laid_over(seen.picture, colours), f"{words} {seen.words}", about),

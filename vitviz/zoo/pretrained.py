@@ -123,12 +123,9 @@ def pretrained_config(name: str) -> dict[str, Any]:
 
 
 def unknown(name: str) -> ModelError:
-    """What is said of a name that nothing has."""
-    import timm
-
-    known = timm.list_pretrained()
-    architectures = {tag.partition(".")[0] for tag in known}
-    nearest = difflib.get_close_matches(name, [*SHIPPED, *architectures, *known], n=3, cutoff=0)
+    """What is said of a name that nothing has; only models that can be loaded here are near."""
+    architectures = sorted({tag.partition(".")[0] for tag in tags()})
+    nearest = difflib.get_close_matches(name, [*SHIPPED, *architectures, *tags()], n=3, cutoff=0)
     return ModelError(f"There is no model {name!r}; the nearest names are {', '.join(nearest)}.")
 
 
