@@ -21,19 +21,45 @@ FIRST_TEMPERATURE = 0.5
 
 
 def current(choice: state.Choice, trace: Trace) -> tuple[Edit, ...]:
-    """The visitor's edits, without those that belonged to another model or grid."""
+    """The visitor's edits of this model and grid; those of others are kept until the visitor returns to them."""
     session, made_for = st.session_state, (choice.model, trace.grid)
     if "edits" not in session:
         _begin(trace)
+        session.patches_of = choice.picked.digest
     elif session.edits_for != made_for:
-        same_model = session.edits_for[0] == choice.model
-        kept = tuple(edit for edit in session.edits if same_model and not isinstance(edit, PatchOff))
-        if len(kept) < len(session.edits):
-            session.notices.append("What was switched off in another model or grid is not switched off here.")
-        session.edits = kept
+        before = session.edits
+        _put_away()
+        session.edits = _kept(made_for, trace)
+        if any(edit not in session.edits for edit in before):
+            session.notices.append(
+                "What you changed in the other model or grid is not changed here; it comes back when you return to it."
+            )
         shell.show_notices()
     session.edits_for = made_for
     return session.edits
+
+
+def _put_away() -> None:
+    """Keep the edits by what they belong to: patches to a grid of a model, everything else to a model."""
+    session = st.session_state
+    kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
+    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, PatchOff))
+    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, PatchOff))
+
+
+def _kept(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
+    kept = st.session_state.edits_kept
+    try:
+        return checked((*kept.get(made_for[0], ()), *kept.get(made_for, ())), trace.config, trace.grid)
+    except EditError:  # a checkpoint of the same name has another shape now
+        return ()
+
+
+def stays_off(choice: state.Choice) -> bool:
+    """Whether patches are off that were switched off in another image."""
+    session = st.session_state
+    patches = any(isinstance(edit, PatchOff) for edit in session.edits)
+    return patches and session.patches_of != choice.picked.digest
 
 
 def _begin(trace: Trace) -> None:
@@ -89,6 +115,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
     token = trace.prefix + row * trace.grid[1] + column
+    st.session_state.patches_of = st.session_state.picked.digest
     _take(trace, lambda edits: switched(edits, [PatchOff(token, how)]))
 
 
@@ -99,14 +126,9 @@ def retune(trace: Trace) -> None:
         _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
 
 
-def undo(edit: Edit) -> None:
-    """Take one edit back."""
-    st.session_state.edits = tuple(other for other in st.session_state.edits if other != edit)
-
-
-def undo_all() -> None:
-    """Take all edits back."""
-    st.session_state.edits = ()
+def undo(edits: Iterable[Edit]) -> None:
+    """Take edits back."""
+    st.session_state.edits = tuple(edit for edit in st.session_state.edits if edit not in edits)
 
 
 def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) -> None:

@@ -16,9 +16,6 @@ STYLE = """<style>
 .vv-pair b { font-variant-numeric: tabular-nums; }
 .vv-scale { display: flex; align-items: center; gap: 0.5rem; font-size: 0.8rem; opacity: 0.85; margin-top: 0.4rem; }
 .vv-scale img { width: 9rem; height: 0.7rem; border-radius: 0.2rem; }
-.st-key-edits button { justify-content: flex-start; min-height: 1.7rem; padding: 0.1rem 0; text-align: left; }
-.st-key-edits button > div { justify-content: flex-start; }
-.vv-result { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
 </style>"""
 
 
