@@ -12,7 +12,18 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.interventions import Copied, HeadOff, LayerOff, PatchOff, Temperature, class_score, sweep_heads, taken_from
+from vitviz.interventions import (
+    Copied,
+    HeadOff,
+    LayerOff,
+    PatchOff,
+    Temperature,
+    class_score,
+    sweep_heads,
+    sweep_layers,
+    sweep_patches,
+    taken_from,
+)
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
@@ -264,7 +275,7 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
     assert not app.main.get("download_button")
     app.button(key="sweep_run").click().run()
     said = fine(app)
-    assert "Probability of 4: its change without" in said.replace("\\", "")
+    assert "How far the probability of 4 changes when " in said.replace("\\", "")
     assert "It changes most without" in said
     assert "sweep_run" not in [button.key for button in app.main.button], "it need not be run again"
     assert len(app.main.get("plotly_chart")) == (what != "patches")
@@ -274,6 +285,7 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
 
 
 def test_the_numbers_of_a_sweep_are_the_librarys(digit):
+    st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.selectbox(key="sweep_quantity").select("logit").run()
     app.button(key="sweep_run").click().run()
@@ -283,7 +295,42 @@ def test_the_numbers_of_a_sweep_are_the_librarys(digit):
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.parametrize("what", ["heads", "layers", "patches"])
+def test_another_class_needs_no_other_sweep(digit, what):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    app.segmented_control(key="sweep_what").set_value(what).run()
+    app.button(key="sweep_run").click().run()
+    app.selectbox(key="sweep_quantity").select("logit").run()
+    (box,) = [box for box in app.selectbox if (box.key or "").startswith("sweep_class")]
+    box.select(7).run()
+    assert "How far the logit of 7 changes" in fine(app)
+    score = class_score(digit.model, 7, "logit")
+    sweep = {"heads": sweep_heads, "layers": sweep_layers, "patches": sweep_patches}[what]
+    wanted = sweep(digit.model, digit, score)
+    largest = np.abs(wanted).max()
+    assert f"({wanted.flat[np.abs(wanted).argmax()]:+#.3g})".replace("-", "−") in fine(app).replace("\\", "")
+    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
+
+    asked = Sweep(digit, what, "keys" if what == "patches" else "zero", score, (7, "logit"))
+    assert asked.effects(list(asked.run(0))) == pytest.approx(wanted, abs=1e-5 * largest)
+
+
+def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
+    intervene(**DIGIT)
+    from vitviz.ui.intervene import sweeps
+
+    score = class_score(digit.model, 4)
+    asked = sweeps.Sweep(digit, "heads", "zero", score, (4, "probability"))
+    kept = asked.effects(list(asked.run(0)))
+    monkeypatch.setattr(sweeps, "MOST_KEPT", 100)
+    assert next(asked.run(0)).shape == (4,)
+    assert asked.key == ("heads", "zero", (4, "probability"))
+    assert asked.effects(list(asked.run(0))) == pytest.approx(kept, abs=1e-6)
+
+
 def test_a_stopped_sweep_says_so():
+    st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.session_state["sweep_stopped"] = True
     assert "Stopped; what was found so far is not kept." in texts(app.run().main)

@@ -73,6 +73,8 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page.locator(".st-key-sweep_what").get_by_text("patches").click()
     wait(page)
     page.get_by_role("button", name="Run the sweep: 256 passes").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped; what was found so far is not kept.")).to_be_visible()
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
@@ -80,6 +82,13 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page.get_by_role("button", name="Run the sweep: 72 passes").click()
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
+    cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
+    cell.scroll_into_view_if_needed()
+    for edits in ("edits=h2.2z$", "scale=share$"):
+        box = cell.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(page).to_have_url(re.compile(edits))
+        wait(page)
 
 
 @pytest.mark.parametrize("parameters", ["image=cat", DIGIT])

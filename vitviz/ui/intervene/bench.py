@@ -29,6 +29,7 @@ STYLE = f"""<style>
 .st-key-intervene_patch_tool [role="radiogroup"] {{ flex-wrap: wrap; }}
 .st-key-edits button {{ justify-content: flex-start; min-height: 1.7rem; padding: 0.1rem 0; text-align: left; }}
 .st-key-edits button > div {{ justify-content: flex-start; }}
+.st-key-sweep_what button {{ min-height: 2.5rem; }} /* as high as the boxes beside it */
 @container (min-width: 37rem) {{
   .st-key-bench_narrow, .st-key-bench_wide {{ display: grid; gap: 1rem 1.5rem; align-items: start; }}
   {_AREAS}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...errors import EditError, ImageError
-from ...interventions import Copied, Edit, PatchOff, Temperature, checked
+from ...interventions import Copied, Edit, HeadOff, PatchOff, Temperature, checked
 from ...interventions.notation import from_text, to_text
 from ...interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
 from ...trace import Trace
@@ -110,6 +110,12 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     _take(trace, lambda edits: switched(edits, [head_edit(tool, layer, head, value) for head in heads]))
     if column != "all":
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
+
+
+def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
+    """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
+    edit = part_edit(how, layer, part) if isinstance(part, str) else HeadOff(layer, part, how)
+    _take(trace, lambda edits: switched(edits, [edit]))
 
 
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
