@@ -35,7 +35,7 @@ def intervene(choice: state.Choice) -> None:
         pair = before_and_after(choice, applied, second)
     with places["answer"]:
         output.output(pair)
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([0.6, 0.4], gap="large")
     with left:
         maps.attention(pair, state.picture(choice, maps.SIDE))
     with right:

@@ -100,7 +100,10 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
         before, after = shown.get(one.label, (one.probability, wanted[one.label]))
         assert before == pytest.approx(one.probability, abs=1e-5)
         assert after == pytest.approx(wanted[one.label], abs=1e-5)
-    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="([\d.]+)"', said))
+    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="(-?[\d.]+)"', said))
+    change = (edited.attention(5, 0, 0) - digit.attention(5, 0, 0))[1:]
+    assert float(maps["difference"]) == pytest.approx(change[np.abs(change).argmax()], abs=1e-5)
+    assert said.count("to the class token") == 3
     assert float(maps["before"]) == pytest.approx(digit.attention(5, 0, 0)[1:].max(), abs=1e-5)
     assert float(maps["after"]) == pytest.approx(edited.attention(5, 0, 0)[1:].max(), abs=1e-5)
     assert "What is changed** (9)" in said
@@ -308,7 +311,7 @@ def test_another_class_needs_no_other_sweep(digit, what):
     score = class_score(digit.model, 7, "logit")
     sweep = {"heads": sweep_heads, "layers": sweep_layers, "patches": sweep_patches}[what]
     wanted = sweep(digit.model, digit, score)
-    largest = np.abs(wanted).max()
+    largest = float(np.abs(wanted).max())
     assert f"({wanted.flat[np.abs(wanted).argmax()]:+#.3g})".replace("-", "−") in fine(app).replace("\\", "")
     from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
 
@@ -359,6 +362,8 @@ def test_models_of_other_kinds(other):
     assert ("class token" in said) == config.class_token
     named = said + "".join(option for box in app.main.selectbox for option in box.options)
     assert ("register 1" in named) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("tokens before the patches" in said) is False
+    assert ("to the " in html(app) or "register" in html(app)) == (other.prefix > 0)
     assert ("pooling does not read it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
     for what in ("heads", "layers", "patches"):
         app.segmented_control(key="sweep_what").set_value(what).run()
