@@ -37,7 +37,7 @@ STYLE = f"""<style>
     grid-template: "picture board" auto "changes answer" auto / minmax(0, 15rem) minmax(0, 1fr);
   }}
   .st-key-bench_wide {{
-    grid-template: "picture board" auto "answer board" auto "changes board" 1fr / minmax(0, 18rem) minmax(0, 1fr);
+    grid-template: "picture board" auto "answer board" auto "changes board" 1fr / minmax(0, 15rem) minmax(0, 1fr);
   }}
 }}
 @container (min-width: 54rem) {{

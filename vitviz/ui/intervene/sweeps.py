@@ -99,7 +99,8 @@ class Sweep:
     def title(self) -> str:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
-        turned = "feature turns away from the original (1 − cosine)"
+        what = "output" if self.trace.config.classes else "feature"
+        turned = f"{what} turns away from the original (1 − cosine)"
         changed = f"{self.score.words} changes" if self.target else turned
         return f"How far the {changed} when {ONE[self.what]} is off ({how})"
 
@@ -255,10 +256,12 @@ def _on_a_board(asked: Sweep, effects: np.ndarray) -> None:
 
 def _switch_clicked(asked: Sweep, key: str) -> None:
     """Switch what was clicked in the chart, which tells what is selected; a second click on a cell selects nothing."""
-    told = {tuple(point["customdata"]) for point in st.session_state[key].selection.points}
+    clicked = [list(point.get("customdata", ())) for point in st.session_state[key].selection.points]
+    columns = asked.trace.heads if asked.what == "heads" else len(PARTS)
+    told = {cell for cell in np.ndindex(asked.trace.layers, columns) if list(cell) in clicked}
     before = st.session_state.get(f"{key}_told", set())
     st.session_state[f"{key}_told"] = told
-    for layer, column in told - before or before - told:
+    for layer, column in told - before or before - told or told:  # alike, if the chart has forgotten in between
         chosen.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else PARTS[column])
 
 
