@@ -29,6 +29,8 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
     with st.container(height=HEIGHT, border=False, key="edits", gap=None):
         if st.session_state.get("edit_problem"):
             st.warning(literally(st.session_state.pop("edit_problem")))
+        if st.session_state.pop("edits_away", False):
+            st.caption("What you changed in the other model or grid comes back when you return to it.")
         if chosen.stays_off(choice):
             st.caption("Patches switched off stay off in this image.")
         if edits:

@@ -54,6 +54,8 @@ def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
         [heat, clicked],
         {
             "height": 90 + 24 * layers,
+            "hovermode": "closest",
+            "hoverdistance": -1,  # the nearest middle, which is that of the cell, however wide
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "xaxis": {"title": "" if what == "layers" else "head", "type": "category", "showgrid": False},
             "yaxis": {"title": "layer", "type": "category", "autorange": "reversed", "showgrid": False},

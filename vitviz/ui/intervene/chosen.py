@@ -31,10 +31,7 @@ def current(choice: state.Choice, trace: Trace) -> tuple[Edit, ...]:
         _put_away()
         session.edits = _kept(made_for, trace)
         if any(edit not in session.edits for edit in before):
-            session.notices.append(
-                "What you changed in the other model or grid is not changed here; it comes back when you return to it."
-            )
-        shell.show_notices()
+            session.edits_away = True
     session.edits_for = made_for
     return session.edits
 
