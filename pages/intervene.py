@@ -7,7 +7,7 @@ import streamlit as st
 from vitviz.interventions import Copied, Edit
 from vitviz.trace import Trace
 from vitviz.ui import link, shell, state
-from vitviz.ui.intervene import cached, chosen, controls, maps, output, picture, sweeps
+from vitviz.ui.intervene import bench, cached, changes, chosen, controls, maps, output, picture, sweeps
 from vitviz.ui.intervene.pair import STYLE, Pair
 from vitviz.ui.learn import drawing
 from vitviz.ui.words import plain_errors
@@ -17,21 +17,25 @@ from vitviz.ui.words import plain_errors
 @plain_errors()
 def intervene(choice: state.Choice) -> None:
     """The board, what has been done, and what follows from it; a click runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    spinners = st.empty()  # they come and go here, and move nothing below
+    with spinners:
         trace = state.trace(choice)
     view, edits = shell.current_view(trace), chosen.current(choice, trace)
     shell.write_address(link.view_parameters(view, trace) | chosen.parameters(trace))
     second = replace(choice, picked=chosen.second())
-    left, right = st.columns([0.36, 0.64], gap="large")
-    with left:
+    places = bench.bench(trace.heads)
+    with places["picture"]:
         picture.the_picture(choice, trace, edits, view)
-        controls.the_list(trace, edits)
-    with right:
+    with places["board"]:
         controls.the_board(trace, edits, view)
         applied = what_can_be_done(trace, edits, second)
+    with places["changes"]:
+        changes.changes(choice, trace, edits)
+    with spinners:
         pair = before_and_after(choice, applied, second)
+    with places["answer"]:
         output.output(pair)
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([0.6, 0.4], gap="large")
     with left:
         maps.attention(pair, state.picture(choice, maps.SIDE))
     with right:
@@ -53,13 +57,13 @@ def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: stat
     """The two passes."""
     view = replace(st.session_state.view, direction="from")
     layer = min(view.layer, state.trace(choice).layers - 1)
-    with st.empty():
-        after = cached.after(choice, edits, second, layer)
-        return Pair(cached.before(choice, layer), after, edits, view)
+    after = cached.after(choice, edits, second, layer)
+    return Pair(cached.before(choice, layer), after, edits, view)
 
 
 shell.enter("pages/intervene.py")
-st.html(drawing.STYLE + STYLE)
-st.title("Intervene", anchor=False)
-st.markdown("Switch heads, layers or patches off, and see what the model says without them. All counts from 1.")
+st.html(drawing.STYLE + STYLE + bench.STYLE + output.STYLE + sweeps.STYLE)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.title("Intervene", anchor=False, width="content")
+    st.markdown("Switch heads, layers or patches off, and see what changes. They are numbered from 1.", width="content")
 intervene(state.choice())

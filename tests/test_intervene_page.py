@@ -12,7 +12,18 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.interventions import Copied, HeadOff, LayerOff, PatchOff, Temperature, class_score, sweep_heads, taken_from
+from vitviz.interventions import (
+    Copied,
+    HeadOff,
+    LayerOff,
+    PatchOff,
+    Temperature,
+    class_score,
+    sweep_heads,
+    sweep_layers,
+    sweep_patches,
+    taken_from,
+)
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
@@ -81,12 +92,18 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
         label: (float(before), float(after))
         for label, before, after in re.findall(r'data-class="(\d)" data-before="([\d.]+)" data-after="([\d.]+)"', said)
     }
-    assert len(shown) >= 5
-    for one in predictions(digit):
-        before, after = shown[one.label]
+    assert len(shown) == 5
+    had = {one.label: one.probability for one in predictions(digit, 10)}
+    larger = {label: max(had[label], wanted[label]) for label in had}
+    assert set(shown) == set(sorted(larger, key=larger.get)[-5:])
+    for one in predictions(digit, 10):
+        before, after = shown.get(one.label, (one.probability, wanted[one.label]))
         assert before == pytest.approx(one.probability, abs=1e-5)
         assert after == pytest.approx(wanted[one.label], abs=1e-5)
-    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="([\d.]+)"', said))
+    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="(-?[\d.]+)"', said))
+    change = (edited.attention(5, 0, 0) - digit.attention(5, 0, 0))[1:]
+    assert float(maps["difference"]) == pytest.approx(change[np.abs(change).argmax()], abs=1e-5)
+    assert said.count("to the class token") == 3
     assert float(maps["before"]) == pytest.approx(digit.attention(5, 0, 0)[1:].max(), abs=1e-5)
     assert float(maps["after"]) == pytest.approx(edited.attention(5, 0, 0)[1:].max(), abs=1e-5)
     assert "What is changed** (9)" in said
@@ -95,7 +112,7 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
 def test_edits_are_undone_one_by_one_and_all_at_once():
     app = intervene(**DIGIT, edits="h3.2z,l5a,p12k")
     labels = [button.label for button in app.main.button]
-    assert "Layer 3, head 2: off (its output is zero)" in labels
+    assert "Layer 3, head 2: off (zero)" in labels
     app.button(key="undo_l5a").click().run()
     assert query(app)["edits"] == "h3.2z,p12k"
     app.button(key="undo_all").click().run()
@@ -122,14 +139,32 @@ def test_a_second_image_that_is_no_sample_is_said():
     assert query(app)["second"] == "digit-0"
 
 
-def test_edits_do_not_follow_to_another_model_and_patches_not_to_another_grid():
+def test_edits_are_kept_for_the_return_to_their_model_and_grid():
     app = intervene(image="cat", edits="h3.2z,p12k")
     app.selectbox(key="size").set_value(280).run()
     assert query(app)["edits"] == "h3.2z"
-    assert "is not switched off here" in " ".join(one.value for one in app.warning)
+    assert "comes back when you return to it" in fine(app)
     app.selectbox(key="model").select("digits").run()
     assert "edits" not in query(app)
     fine(app)
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert query(app)["edits"] == "h3.2z,p12k", "the model's own size is 224 again"
+    fine(app)
+    app.selectbox(key="size").set_value(280).run()
+    app.button(key="undo_all").click().run()
+    app.selectbox(key="size").set_value(224).run()
+    assert query(app)["edits"] == "p12k", "what has been undone does not come back"
+
+
+def test_patches_that_stay_off_in_another_image_are_said():
+    app = intervene(**DIGIT, edits="h3.2z,p12k")
+    said = "Patches switched off stay off in this image."
+    assert said not in texts(app.main)
+    app.session_state["picked"] = state.Picked("digit-7", state.samples()["digit-7"], sample=True)
+    assert said in texts(app.run().main)
+    assert query(app)["edits"] == "h3.2z,p12k"
+    app.button(key="undo_p12k").click().run()
+    assert said not in texts(app.main)
 
 
 @pytest.mark.parametrize("tool", ["zero", "mean", "temperature", "copy"])
@@ -149,11 +184,37 @@ def test_what_cannot_be_done_is_said_once():
     assert not app.run().main.warning
 
 
-def test_many_edits_are_listed_in_part():
+def test_many_edits_are_listed_in_parts_and_all_can_be_undone():
     app = intervene(**DIGIT, edits=",".join(f"p{i}k" for i in range(1, 64)))
-    assert "and 39 earlier ones" in texts(app.main)
-    assert len(app.session_state.edits) == 63
+    assert len(undo_labels(app)) == 24
+    assert app.button(key="edits_more").label == "… 39 earlier ones"
+    app.button(key="edits_more").click().run()
+    assert len(undo_labels(app)) == 63
+    app.button(key="undo_p1k").click().run()
+    app.button(key="undo_last").click().run()
+    assert query(app)["edits"] == ",".join(f"p{i}k" for i in range(2, 63))
     fine(app)
+
+
+def test_all_heads_of_a_layer_that_are_edited_alike_are_one_line():
+    app = intervene(**DIGIT, edits="h1.1z,h1.2z,h1.3z,h2.1m,h1.4z,t4.1x2,t4.2x2,t4.3x2,t4.4x2,h2.2z,h2.3z,h2.4z,c6.1")
+    assert undo_labels(app) == [
+        "Layer 6, head 1: copied from the second image",
+        "Layer 2, head 4: off (zero)",
+        "Layer 2, head 3: off (zero)",
+        "Layer 2, head 2: off (zero)",
+        "Layer 4, all heads: temperature 2 (they look more evenly)",
+        "Layer 1, all heads: off (zero)",
+        "Layer 2, head 1: off (mean over the tokens)",
+    ]
+    app.button(key="undo_h1.1z,h1.2z,h1.3z,h1.4z").click().run()
+    assert query(app)["edits"].startswith("h2.1m,t4.1x2")
+    app.button(key="undo_last").click().run()
+    assert query(app)["edits"].endswith("h2.4z")
+
+
+def undo_labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.main.button if re.match(r"undo_.*\d", button.key)]
 
 
 def test_the_temperature_of_the_head_that_was_clicked_last_can_be_changed(digit):
@@ -217,7 +278,7 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
     assert not app.main.get("download_button")
     app.button(key="sweep_run").click().run()
     said = fine(app)
-    assert "Probability of 4: its change without" in said.replace("\\", "")
+    assert "How far the probability of 4 changes when " in said.replace("\\", "")
     assert "It changes most without" in said
     assert "sweep_run" not in [button.key for button in app.main.button], "it need not be run again"
     assert len(app.main.get("plotly_chart")) == (what != "patches")
@@ -227,6 +288,7 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
 
 
 def test_the_numbers_of_a_sweep_are_the_librarys(digit):
+    st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.selectbox(key="sweep_quantity").select("logit").run()
     app.button(key="sweep_run").click().run()
@@ -236,7 +298,42 @@ def test_the_numbers_of_a_sweep_are_the_librarys(digit):
     assert found == pytest.approx(wanted, abs=1e-4)
 
 
+@pytest.mark.parametrize("what", ["heads", "layers", "patches"])
+def test_another_class_needs_no_other_sweep(digit, what):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    app.segmented_control(key="sweep_what").set_value(what).run()
+    app.button(key="sweep_run").click().run()
+    app.selectbox(key="sweep_quantity").select("logit").run()
+    (box,) = [box for box in app.selectbox if (box.key or "").startswith("sweep_class")]
+    box.select(7).run()
+    assert "How far the logit of 7 changes" in fine(app)
+    score = class_score(digit.model, 7, "logit")
+    sweep = {"heads": sweep_heads, "layers": sweep_layers, "patches": sweep_patches}[what]
+    wanted = sweep(digit.model, digit, score)
+    largest = float(np.abs(wanted).max())
+    assert f"({wanted.flat[np.abs(wanted).argmax()]:+#.3g})".replace("-", "−") in fine(app).replace("\\", "")
+    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
+
+    asked = Sweep(digit, what, "keys" if what == "patches" else "zero", score, (7, "logit"))
+    assert asked.effects(list(asked.run(0))) == pytest.approx(wanted, abs=1e-5 * largest)
+
+
+def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
+    intervene(**DIGIT)
+    from vitviz.ui.intervene import sweeps
+
+    score = class_score(digit.model, 4)
+    asked = sweeps.Sweep(digit, "heads", "zero", score, (4, "probability"))
+    kept = asked.effects(list(asked.run(0)))
+    monkeypatch.setattr(sweeps, "MOST_KEPT", 100)
+    assert next(asked.run(0)).shape == (4,)
+    assert asked.key == ("heads", "zero", (4, "probability"))
+    assert asked.effects(list(asked.run(0))) == pytest.approx(kept, abs=1e-6)
+
+
 def test_a_stopped_sweep_says_so():
+    st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.session_state["sweep_stopped"] = True
     assert "Stopped; what was found so far is not kept." in texts(app.run().main)
@@ -265,6 +362,8 @@ def test_models_of_other_kinds(other):
     assert ("class token" in said) == config.class_token
     named = said + "".join(option for box in app.main.selectbox for option in box.options)
     assert ("register 1" in named) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("tokens before the patches" in said) is False
+    assert ("to the " in html(app) or "register" in html(app)) == (other.prefix > 0)
     assert ("pooling does not read it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
     for what in ("heads", "layers", "patches"):
         app.segmented_control(key="sweep_what").set_value(what).run()

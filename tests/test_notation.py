@@ -91,10 +91,10 @@ def test_numbers_do_not_fit_into_a_link():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("h3.2z", "Layer 3, head 2: off (its output is zero)"),
-        ("h3.2m", "Layer 3, head 2: off (its output is its mean over the tokens)"),
-        ("l1f", "Layer 1, MLP: off (it adds nothing)"),
-        ("p8k", "Patch (2, 2): off (no token can look at it)"),
+        ("h3.2z", "Layer 3, head 2: off (zero)"),
+        ("h3.2m", "Layer 3, head 2: off (mean over the tokens)"),
+        ("l1f", "Layer 1, MLP: off (zero)"),
+        ("p8k", "Patch (2, 2): off (hidden)"),
         ("t1.2x0.5", "Layer 1, head 2: temperature 0.5 (it looks more sharply)"),
         ("c1a", "Layer 1, attention: copied from the second image"),
         ("c1.2", "Layer 1, head 2: copied from the second image"),

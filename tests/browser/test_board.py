@@ -107,6 +107,19 @@ def test_the_keyboard_reaches_every_part(new_page):
     expect(page.locator("button:focus")).to_have_count(0), "one stop for the whole board"
 
 
+def test_the_keyboard_begins_at_the_part_that_is_framed(new_page):
+    board = Board(new_page(), looked_at=(2, 3))
+    board.page.keyboard.press("Tab")
+    expect(board.cell(2, 3)).to_be_focused()
+    board.receive({}, looked_at=(0, 1))
+    expect(board.cell(2, 3)).to_be_focused(), "a visitor who is there is not led away"
+    board.page.keyboard.press("Tab")
+    expect(board.page.locator("button:focus")).to_have_count(0)
+    board.receive({}, looked_at=(1, "mlp"))
+    board.page.keyboard.press("Shift+Tab")
+    expect(board.cell(1, "mlp")).to_be_focused()
+
+
 @pytest.mark.parametrize(("layers", "heads"), [(12, 6), (24, 16)])
 def test_a_board_never_sticks_out_of_a_phone(new_page, layers, heads):
     page = new_page(viewport={"width": 390, "height": 844})

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
@@ -9,7 +10,7 @@ from vitviz.interventions import HeadOff, PatchOff
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
-from .explanations import assert_nothing_sticks_out, click_patch, expect_number, opener
+from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, expect_number, opener
 from .test_layout import PHONE
 
 LAST = "Sweep: what does each part do?"
@@ -33,18 +34,19 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
     digit = vitviz.load("digits").trace(state.samples()["digit-4"])
     part(page, 5, 1).click()
     expect(part(page, 5, 1)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("Layer 6, head 2: off (its output is zero)")).to_be_visible()
+    expect(page.get_by_text("Layer 6, head 2: off (zero)")).to_be_visible()
     after = predictions(digit.again(edits=[HeadOff(5, 1)]), 10)
-    for one in predictions(digit):
+    had = {one.label: one for one in predictions(digit, 10)}
+    for other in sorted(after, key=lambda other: max(other.probability, had[other.label].probability))[-5:]:
+        one, wanted = had[other.label], other.probability
         shown = page.locator(f"[data-class='{one.label}']")
-        wanted = next(other.probability for other in after if other.label == one.label)
         assert abs(wanted - one.probability) > 1e-6
         expect_number(shown, "after", wanted)
         expect_number(shown, "before", one.probability)
     expect(page).to_have_url(re.compile("edits=h6.2z"))
 
     click_patch(page, 0, 3, 4, rows=8)
-    expect(page.get_by_text("Patch (4, 5): off (no token can look at it)")).to_be_visible()
+    expect(page.get_by_text("Patch (4, 5): off (hidden)")).to_be_visible()
     after = {one.label: one for one in predictions(digit.again(edits=[HeadOff(5, 1), PatchOff(29)]), 10)}
     expect_number(page.locator("[data-class='4']"), "after", after["4"].probability)
     click_patch(page, 0, 3, 4, rows=8)
@@ -71,6 +73,8 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page.locator(".st-key-sweep_what").get_by_text("patches").click()
     wait(page)
     page.get_by_role("button", name="Run the sweep: 256 passes").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped; what was found so far is not kept.")).to_be_visible()
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
@@ -78,8 +82,51 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page.get_by_role("button", name="Run the sweep: 72 passes").click()
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
+    cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
+    cell.scroll_into_view_if_needed()
+    for edits in ("edits=h2.2z$", "scale=share$"):
+        box = cell.bounding_box()
+        page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark
+        expect(page).to_have_url(re.compile(edits))
+        wait(page)
+
+
+@pytest.mark.parametrize("parameters", ["image=cat", DIGIT])
+def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
+    page = opened(app, new_page, f"{parameters}&edits=h1.1z")
+    answer = page.locator(".st-key-bench_answer").locator("[data-testid=cosine], tr:nth-child(3)")
+    for shown in (page.get_by_test_id("board"), page.get_by_test_id(IMAGE), answer, page.locator(".st-key-edits")):
+        box = shown.bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= 768
+
+
+def test_nothing_moves_when_edits_are_made(app, new_page):
+    page = opened(app, new_page, DIGIT)
+    maps = page.get_by_text("Where a head looks")
+    before = part(page, 0, 0).bounding_box(), maps.bounding_box()
+    for layer in range(6):
+        part(page, layer, "all").click()
+    for layer in range(6):
+        part(page, layer, "mlp").click()
+    expect(page.get_by_text("What is changed (30)")).to_be_visible()
+    wait(page)
+    assert (part(page, 0, 0).bounding_box(), maps.bounding_box()) == before
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_no_tool_is_cut_away(app, new_page, width):
+    page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
+    for key, last in (("intervene_patch_tool", "Look from"), ("intervene_tool", "Copy")):
+        tools = page.locator(f".st-key-{key}")
+        button = tools.get_by_text(last).bounding_box()
+        room = page.locator(".st-key-bench_picture, .st-key-bench_board").filter(has=tools).bounding_box()
+        assert button["x"] + button["width"] <= room["x"] + room["width"]
+    assert_nothing_sticks_out(page)
 
 
 def test_nothing_sticks_out_of_a_phone(app, new_page):
     page = opened(app, new_page, f"{DIGIT}&edits=h1.1z,c2.2,p3k", viewport=PHONE, is_mobile=True, has_touch=True)
+    board, listed = (page.locator(f".st-key-bench_{place}").bounding_box() for place in ("board", "changes"))
+    assert listed["y"] >= board["y"] + board["height"], "a longer list does not move the board"
     assert_nothing_sticks_out(page)

@@ -5,7 +5,7 @@
 | `h3.2z`, `h3.2m`| layer 3, head 2: off, its z zero or the mean                                  |
 | `l5a`, `l5am`   | layer 5: attention off, zero or the mean                                      |
 | `l5f`, `l5fm`   | layer 5: MLP (feed-forward) off, zero or the mean                             |
-| `p12k`, `p12m`  | patch 12, row by row: hidden from the keys, or the mean of the patches        |
+| `p12k`, `p12m`  | patch 12, row by row: hidden, or the mean of the patches                      |
 | `t3.2x0.5`      | layer 3, head 2: scores divided by 0.5                                        |
 | `c3.2`, `c5a`, `c5f` | layer 3, head 2; attention or MLP of layer 5: copied from the second image |
 
@@ -78,17 +78,15 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
 
 
 def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
-    """An edit in words, such as `"Layer 3, head 2: off (its output is zero)"`."""
+    """An edit in words, such as `"Layer 3, head 2: off (zero)"`."""
     match edit:
         case HeadOff(layer, head, how):
-            stays = "zero" if how == "zero" else "its mean over the tokens"
-            return f"Layer {layer + 1}, head {head + 1}: off (its output is {stays})"
+            return f"Layer {layer + 1}, head {head + 1}: off ({_instead(how)})"
         case LayerOff(layer, part, how):
-            adds = "adds nothing" if how == "zero" else "adds its mean over the tokens"
-            return f"Layer {layer + 1}, {_name(part)}: off (it {adds})"
+            return f"Layer {layer + 1}, {_name(part)}: off ({_instead(how)})"
         case PatchOff(token, how):
             row, column = divmod(token - config.prefix, grid[1])
-            lost = "no token can look at it" if how == "keys" else "its embedding is the mean of the patches"
+            lost = "hidden" if how == "keys" else "mean of the patches"
             return f"Patch ({row + 1}, {column + 1}): off ({lost})"
         case Temperature(layer, head, value):
             looks = "more sharply" if value < 1 else "more evenly" if value > 1 else "as before"
@@ -97,6 +95,10 @@ def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
             what = _name(part) if head is None else f"head {head + 1}"
             return f"Layer {layer + 1}, {what}: copied from the second image"
     raise EditError(f"{edit!r} is no edit.")
+
+
+def _instead(how: str) -> str:
+    return "zero" if how == "zero" else "mean over the tokens"
 
 
 def _name(part: str) -> str:

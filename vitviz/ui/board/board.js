@@ -35,6 +35,7 @@ class Board {
     const before = this.data;
     this.data = data;
     if (before?.layers !== data.layers || before?.heads !== data.heads) this.build();
+    if (String(before?.looked_at) !== String(data.looked_at) && !this.hasFocus) this.at = this.framed;
     this.number = Math.max(this.number, data.heard);
     this.waiting = this.waiting.filter((click) => click.number > data.heard);
     this.mark();
@@ -69,7 +70,7 @@ class Board {
       return cell;
     }))));
     this.waiting = [];
-    this.at = [0, 1];
+    this.at = this.framed;
   }
 
   mark() {
@@ -92,10 +93,20 @@ class Board {
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
     }
     this.reach(this.button);
-    if (this.root.contains(document.activeElement) || this.spoken) this.say(this.spoken);
+    if (this.hasFocus || this.spoken) this.say(this.spoken);
   }
 
   // ------------------------------------------------------------------ what the visitor does
+
+  get hasFocus() {
+    return this.root.contains(this.root.getRootNode().activeElement);
+  }
+
+  // where Tab begins: at the part that is framed, so that only one looks chosen
+  get framed() {
+    const [layer, column] = this.data.looked_at ?? [0, 0];
+    return [layer, typeof column === "number" ? column + 1 : this.data.heads + 1 + ["attention", "mlp"].indexOf(column)];
+  }
 
   get button() {
     return this.buttons[this.at[0]][this.at[1]];

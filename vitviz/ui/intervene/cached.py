@@ -72,7 +72,7 @@ def _names(trace: Trace, layer: int) -> tuple[str, ...]:
     return tuple(f"blocks.{i}.resid_post" for i in (range(trace.layers) if fit else [layer]))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def swept(key: tuple) -> dict[str, np.ndarray]:
+@st.cache_resource(max_entries=12, show_spinner=False)  # up to 16 MB each
+def swept(key: tuple) -> dict[str, list[np.ndarray]]:
     """Where the result of a sweep is put when it is complete, and found by the next who asks for it."""
     return {}

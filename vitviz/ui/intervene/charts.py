@@ -27,15 +27,35 @@ def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
         zmin=-largest if signed else 0,
         zmax=largest,
         colorscale=plotly_scale("share", signed=signed),
-        colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".2g"},
-        hovertemplate=f"layer %{{y}}, {part}<br>%{{z:.4g}}<extra></extra>",
+        colorbar={
+            "thickness": 10,
+            "outlinewidth": 0,
+            "exponentformat": "e",
+            "title": {"text": "change" if signed else "1 − cosine", "side": "top"},
+        },
+        hoverinfo="skip",
         xgap=1,
         ygap=1,
     )
+    places = list(np.ndindex(found.shape))
+    clicked = go.Scatter(  # heat maps cannot be clicked in Streamlit: squares that are not seen lie on the cells
+        x=[names[column] for _, column in places],
+        y=[str(layer + 1) for layer, _ in places],
+        mode="markers",
+        marker={"symbol": "square", "size": 22, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=places,
+        text=[f"{found[place]:.4g}" for place in places],
+        hovertemplate=f"layer %{{y}}, {part}<br>%{{text}}<extra></extra>",
+        showlegend=False,
+    )
     return go.Figure(
-        [heat],
+        [heat, clicked],
         {
             "height": 90 + 24 * layers,
+            "hovermode": "closest",
+            "hoverdistance": -1,  # the nearest middle, which is that of the cell, however wide
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "xaxis": {"title": "" if what == "layers" else "head", "type": "category", "showgrid": False},
             "yaxis": {"title": "layer", "type": "category", "autorange": "reversed", "showgrid": False},

@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...errors import EditError, ImageError
-from ...interventions import Copied, Edit, PatchOff, Temperature, checked
+from ...interventions import Copied, Edit, HeadOff, PatchOff, Temperature, checked
 from ...interventions.notation import from_text, to_text
 from ...interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
 from ...trace import Trace
@@ -21,19 +21,42 @@ FIRST_TEMPERATURE = 0.5
 
 
 def current(choice: state.Choice, trace: Trace) -> tuple[Edit, ...]:
-    """The visitor's edits, without those that belonged to another model or grid."""
+    """The visitor's edits of this model and grid; those of others are kept until the visitor returns to them."""
     session, made_for = st.session_state, (choice.model, trace.grid)
     if "edits" not in session:
         _begin(trace)
+        session.patches_of = choice.picked.digest
     elif session.edits_for != made_for:
-        same_model = session.edits_for[0] == choice.model
-        kept = tuple(edit for edit in session.edits if same_model and not isinstance(edit, PatchOff))
-        if len(kept) < len(session.edits):
-            session.notices.append("What was switched off in another model or grid is not switched off here.")
-        session.edits = kept
-        shell.show_notices()
+        before = session.edits
+        _put_away()
+        session.edits = _kept(made_for, trace)
+        if any(edit not in session.edits for edit in before):
+            session.edits_away = True
     session.edits_for = made_for
     return session.edits
+
+
+def _put_away() -> None:
+    """Keep the edits by what they belong to: patches to a grid of a model, everything else to a model."""
+    session = st.session_state
+    kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
+    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, PatchOff))
+    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, PatchOff))
+
+
+def _kept(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
+    kept = st.session_state.edits_kept
+    try:
+        return checked((*kept.get(made_for[0], ()), *kept.get(made_for, ())), trace.config, trace.grid)
+    except EditError:  # a checkpoint of the same name has another shape now
+        return ()
+
+
+def stays_off(choice: state.Choice) -> bool:
+    """Whether patches are off that were switched off in another image."""
+    session = st.session_state
+    patches = any(isinstance(edit, PatchOff) for edit in session.edits)
+    return patches and session.patches_of != choice.picked.digest
 
 
 def _begin(trace: Trace) -> None:
@@ -86,9 +109,16 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
 
 
+def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
+    """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
+    edit = part_edit(how, layer, part) if isinstance(part, str) else HeadOff(layer, part, how)
+    _take(trace, lambda edits: switched(edits, [edit]))
+
+
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
     token = trace.prefix + row * trace.grid[1] + column
+    st.session_state.patches_of = st.session_state.picked.digest
     _take(trace, lambda edits: switched(edits, [PatchOff(token, how)]))
 
 
@@ -99,14 +129,9 @@ def retune(trace: Trace) -> None:
         _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
 
 
-def undo(edit: Edit) -> None:
-    """Take one edit back."""
-    st.session_state.edits = tuple(other for other in st.session_state.edits if other != edit)
-
-
-def undo_all() -> None:
-    """Take all edits back."""
-    st.session_state.edits = ()
+def undo(edits: Iterable[Edit]) -> None:
+    """Take edits back."""
+    st.session_state.edits = tuple(edit for edit in st.session_state.edits if edit not in edits)
 
 
 def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) -> None:

@@ -1,11 +1,10 @@
-"""The board, the list of what has been done, and the image to copy from."""
+"""The board, and the image to copy from."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from ...interventions import Copied, Edit, HeadOff, LayerOff, Temperature
-from ...interventions.notation import in_words, to_text
 from ...trace import Trace
 from ...view import View
 from .. import state
@@ -14,11 +13,10 @@ from ..gallery import gallery
 from ..words import literally
 from . import chosen
 
-LISTED = 24  # edits that can be undone with a button each; more buttons would make the page slow
-TOOLS = {"zero": "Off: zero", "mean": "Off: mean", "temperature": "Temperature", "copy": "Copy"}
+TOOLS = {"zero": "Zero", "mean": "Mean", "temperature": "Temperature", "copy": "Copy"}
 TOOL_WORDS = {
-    "zero": "A click sets what the part returns to zero.",
-    "mean": "A click replaces what the part returns by its mean over all tokens.",
+    "zero": "A click switches a part off: what it returns becomes zero.",
+    "mean": "A click switches a part off: what it returns becomes its mean over the tokens.",
     "temperature": "A click divides a head's scores by this number before the softmax: below 1 it looks more sharply, "
     "above 1 more evenly.",
     "copy": "A click gives the part what it found in the second image, token by token.",
@@ -63,7 +61,7 @@ def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
     for edit in edits:
         match edit:
             case HeadOff(layer, head, how) | LayerOff(layer, head, how):
-                words = "off, zero" if how == "zero" else "off, the mean over the tokens"
+                words = "off, zero" if how == "zero" else "off, mean over the tokens"
                 cells[layer, head] = Cell(how, "0" if how == "zero" else "x̄", words)
             case Copied(layer, head, part):
                 place = layer, part if head is None else head
@@ -72,32 +70,6 @@ def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
                 drawn = Cell("temperature", f"T {value:g}"[:6], f"temperature {value:g}")
                 cells.setdefault((layer, head), drawn)  # a link may switch the same head off, which counts for more
     return cells
-
-
-def the_list(trace: Trace, edits: tuple[Edit, ...]) -> None:
-    """What has been done, in words; each can be undone."""
-    if st.session_state.get("edit_problem"):
-        st.warning(literally(st.session_state.pop("edit_problem")))
-    st.markdown(f"**What is changed** ({len(edits)})" if edits else "**Nothing is changed yet.**")
-    if not edits:
-        return
-    st.caption("Click one to undo it.")
-    with st.container(key="edits", gap=None):
-        for edit in edits[: -LISTED - 1 : -1]:
-            st.button(
-                in_words(edit, trace.config, trace.grid),
-                icon=":material/undo:",
-                key=f"undo_{to_text([edit], trace.config)}",
-                type="tertiary",
-                on_click=chosen.undo,
-                args=(edit,),
-            )
-        if len(edits) > 1:
-            st.button(
-                "Undo all", icon=":material/delete_sweep:", key="undo_all", type="tertiary", on_click=chosen.undo_all
-            )
-    if len(edits) > LISTED:
-        st.caption(f"… and {len(edits) - LISTED} earlier ones, which appear here when later ones are undone.")
 
 
 def second_image(trace: Trace, second: state.Choice) -> None:

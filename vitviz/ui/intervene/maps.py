@@ -62,33 +62,60 @@ def attention(pair: Pair, picture: bytes) -> None:
     st.subheader("Where a head looks", anchor=False)
     choose(before, view)
     signed = before.config.differential and not view.is_pool(before)
-    rows = [view.weights(trace) for trace in (before, pair.after)]
-    largest = max(float(np.abs(row[before.prefix :]).max()) for row in rows)
-    figures = []
-    for name, trace, row in zip(("before", "after"), (before, pair.after), rows, strict=True):
-        top = strongest_patch(trace, row)
-        away = f", {percent(float(row[: trace.prefix].sum()))} to the tokens before the patches" if trace.prefix else ""
-        tones = tone(row[trace.prefix :], "share", len(row), largest, signed).reshape(trace.grid)
-        shown = with_patches_off(picture, trace, trace.edits)
-        image = overlay(Image.open(io.BytesIO(shown)).convert("RGB"), tones, "share", signed=signed)
-        figures.append(
-            f'<figure data-map="{name}" data-top="{top}" data-weight="{float(row[top]):.9f}">'
-            f'<img alt="Attention {name}, {html.escape(view.words(trace))}" src="{data_url(as_jpeg(image))}">'
-            f"<b>{name.capitalize()}</b>: strongest on {token_words(trace, top)}, {percent(float(row[top]))}{away}"
-            "</figure>"
-        )
-    low = f"−{percent(largest)}" if signed else "0"
-    st.html(f'<div class="vv-pair">{"".join(figures)}</div>{_scale(low, percent(largest), signed)}')
-    moved = 0.5 * float(np.abs(rows[0] - rows[1]).sum())
+    one, other = (view.weights(trace) for trace in (before, pair.after))
+    largest = max(float(np.abs(row[before.prefix :]).max()) for row in (one, other))
+    shown = with_patches_off(picture, pair.after, pair.edits)
+    figures = [
+        _map("before", before, one, picture, largest, signed, view),
+        _map("after", before, other, shown, largest, signed, view),
+        _map("after − before", before, other - one, picture, None, True, view),
+    ]
+    st.html(f'<div class="vv-pair vv-three">{"".join(figures)}</div>')
+    moved = 0.5 * float(np.abs(other - one).sum())
     thrown = (
         " What this head finds is thrown away; its weights are computed all the same."
         if any(isinstance(edit, HeadOff) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
         else ""
     )
     st.caption(
-        f"{view.words(before)}: where it looks; weights, both maps on the same scale. {percent(moved)} of the weight "
-        f"has moved (half the sum of the differences).{thrown}"
+        f"{view.words(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
+        f"weight has moved (half the sum of the differences).{thrown}"
     )
+
+
+def _map(
+    name: str, trace: Trace, row: np.ndarray, picture: bytes, largest: float | None, signed: bool, view: View
+) -> str:
+    """Weights, or their changes, on the picture; with their scale, and what the colours cannot say."""
+    patches = row[trace.prefix :]
+    largest = float(np.abs(patches).max()) if largest is None else largest
+    tones = tone(patches, "share", len(row), largest, signed).reshape(trace.grid)
+    image = overlay(Image.open(io.BytesIO(picture)).convert("RGB"), tones, "share", signed=signed)
+    top, change = strongest_patch(trace, row), name.startswith("after ")
+    say = signed_percent if change else percent
+    away = f"; {say(float(row[: trace.prefix].sum()))} to {prefix_words(trace)}" if trace.prefix else ""
+    low, high = (percent(-largest) if signed else "0", percent(largest))
+    return (
+        f'<figure data-map="{"difference" if change else name}" data-top="{top}" data-weight="{float(row[top]):.9f}">'
+        f'<img alt="Attention {name}, {html.escape(view.words(trace))}" src="{data_url(as_jpeg(image))}">'
+        f"{_scale(low, high, signed)}<b>{name.capitalize()}</b>: {'changes most' if change else 'strongest'} on "
+        f"{token_words(trace, top)}, {say(float(row[top]))}{away}</figure>"
+    )
+
+
+def signed_percent(share: float) -> str:
+    """A change of a share in words, with its sign: `"+1.20 %"`."""
+    return f"{'+' if share > 0 else ''}{percent(share)}"
+
+
+def prefix_words(trace: Trace) -> str:
+    """The tokens before the patches, by name: `"the class token and 4 registers"`."""
+    names = trace.config.prefix_names
+    registers = [name for name in names if name.startswith("register")]
+    parts = [f"the {name}" for name in names if name not in registers]
+    if registers:
+        parts.append(f"{len(registers)} registers" if len(registers) > 1 else registers[0])
+    return " and ".join(parts)
 
 
 def tokens(pair: Pair) -> None:

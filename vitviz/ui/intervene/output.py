@@ -15,6 +15,16 @@ from ..words import literally
 from .pair import Pair
 
 ALL_CLASSES = 10**6
+SHOWN = 5  # classes; always as many, so that nothing below moves
+STYLE = """<style>
+.vv-answer .vv-bar { display: block; width: auto; margin: 0.15rem 0 0.2rem; }
+.vv-answer td:first-child { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; }
+.vv-answer th, .vv-answer td { padding: 0.2rem 0.7rem 0.2rem 0; }
+.vv-answer td:nth-child(2), .vv-answer td:nth-child(3) { width: 32%; }
+.vv-answer td:last-child { padding-right: 0; text-align: right; }
+.vv-answer th:last-child { text-align: right; }
+.vv-result { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+</style>"""
 
 
 def output(pair: Pair) -> None:
@@ -28,29 +38,31 @@ def output(pair: Pair) -> None:
 
 def _classes(pair: Pair) -> None:
     found = [{one.index: one for one in predictions(trace, ALL_CLASSES)} for trace in (pair.before, pair.after)]
-    top = [list(ones)[:5] for ones in found]
-    shown = list(dict.fromkeys([*top[0], *top[1]]))
+    top = [max(ones.values(), key=lambda one: one.probability).label for ones in found]
+    larger = {index: max(ones[index].probability for ones in found) for index in found[0]}
+    shown = sorted(sorted(larger, key=larger.get)[-SHOWN:], key=lambda index: -found[0][index].probability)
     rows = []
     for index in shown:
         one, other = (ones[index] for ones in found)
         change = 100 * (other.probability - one.probability)
+        name = html.escape(one.label)
         rows.append(
             (
-                f'<span data-class="{html.escape(one.label)}" data-before="{one.probability:.9f}" '
-                f'data-after="{other.probability:.9f}">{html.escape(one.label)}</span>',
+                f'<span title="{name}" data-class="{name}" data-before="{one.probability:.9f}" '
+                f'data-after="{other.probability:.9f}">{name}</span>',
                 drawing.bar(one.probability, percent(one.probability)),
                 drawing.bar(other.probability, percent(other.probability)),
                 f"{'+' if change > 0 else ''}{number(change, 2)}",
             )
         )
-    st.html(drawing.table(("class", "before", "after", "change"), rows))
-    first, second = (ones[best[0]].label for ones, best in zip(found, top, strict=True))
+    st.html(f'<div class="vv-answer">{drawing.table(("class", "before", "after", "change"), rows)}</div>')
+    first, second = top
     same = "The likeliest class is still" if first == second else f"Before it was {first}; now the likeliest class is"
     kinds = "" if pair.before.model.meaning == "classes" else " Each class is a question of its own."
     st.caption(
         literally(
-            f"{same} {second}. Shown are the five likeliest before and after; the change is in "
-            f"percentage points.{kinds}"
+            f"{same} {second}. The change is in percentage points; shown are the classes that are likeliest before or "
+            f"after.{kinds}"
         )
     )
 

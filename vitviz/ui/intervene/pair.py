@@ -11,14 +11,13 @@ from ...view import View
 STYLE = """<style>
 .vv-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.8rem; max-width: 44rem; }
 .vv-pair figure { margin: 0; font-size: 0.85rem; line-height: 1.4; }
+.vv-pair.vv-three { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); max-width: none; }
 .vv-pair img { display: block; width: 100%; border-radius: 4px; }
 .vv-pair .pixels { image-rendering: pixelated; }
 .vv-pair b { font-variant-numeric: tabular-nums; }
-.vv-scale { display: flex; align-items: center; gap: 0.5rem; font-size: 0.8rem; opacity: 0.85; margin-top: 0.4rem; }
-.vv-scale img { width: 9rem; height: 0.7rem; border-radius: 0.2rem; }
-.st-key-edits button { justify-content: flex-start; min-height: 1.7rem; padding: 0.1rem 0; text-align: left; }
-.st-key-edits button > div { justify-content: flex-start; }
-.vv-result { font-size: 1.15rem; font-variant-numeric: tabular-nums; }
+.vv-scale { display: flex; align-items: center; gap: 0.4rem; font-size: 0.75rem; margin: 0.3rem 0 0.1rem; }
+.vv-scale span { opacity: 0.85; white-space: nowrap; }
+.vv-pair .vv-scale img { flex: 1; width: 0; min-width: 2rem; height: 0.6rem; border-radius: 0.2rem; }
 </style>"""
 
 

@@ -16,11 +16,11 @@ from ..explorer.payload import as_jpeg
 from ..patches import patch_picker
 from . import chosen
 
-SWITCHES = {"keys": "Off: hidden", "mean": "Off: mean", "ask": "Look from here"}
+SWITCHES = {"keys": "Hide", "mean": "Mean", "ask": "Look from"}
 SWITCH_WORDS = {
-    "keys": "A click takes a patch away: no token of any layer can look at it{}.",
-    "mean": "A click replaces a patch's embedding by the mean of all patches; its position stays.",
-    "ask": "A click chooses the patch whose attention is shown below.",
+    "keys": "A click hides a patch: no token of any layer can look at it{}.",
+    "mean": "A click gives a patch the mean of the patches as its embedding; its position stays.",
+    "ask": "A click chooses the patch from which a head looks below.",
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
+import torch
 from streamlit.errors import StreamlitAPIException
 
 from ...interventions import Score, class_score, distance
@@ -16,16 +17,22 @@ from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_p
 from ...predictions import predictions
 from ...trace import Trace
 from .. import state
+from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
 from ..words import literally
 from . import cached, charts, chosen
 
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
-HOW = {"zero": "zero", "mean": "mean over the tokens", "keys": "hidden from all tokens"}
-HOW_PATCH = {"keys": HOW["keys"], "mean": "mean of the patches"}
-ALONE = {"heads": "each head", "layers": "attention or MLP of each layer", "patches": "each patch"}
+HOW = {"zero": "zero", "mean": "mean over the tokens"}
+HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
+ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
+OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
+LARGEST = 8  # effects that are listed
+MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
 NAMES = {"attention": "attention", "mlp": "MLP"}
+# Streamlit takes what is no longer there away when a run ends, and the runs of a sweep end only with the sweep.
+STYLE = "<style>:has(> .st-key-sweep_stop) > .st-key-sweep_run { display: none; }</style>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +66,27 @@ class Sweep:
         """In how many steps that is done."""
         return -(-self.passes // AT_ONCE) if self.what == "patches" else self.trace.layers
 
-    def run(self, begin: int) -> Iterator[np.ndarray]:
-        """The results, step by step, beginning at any."""
-        return EACH[self.what](self.trace.model, self.trace, self.score, how=self.how, begin=begin)
+    @property
+    def key(self) -> tuple:
+        """What the passes depend on: not on the score, if the whole outputs are kept."""
+        return self.what, self.how, None if self._keeps_outputs else self.target
 
-    def whole(self, found: list[np.ndarray]) -> np.ndarray:
-        """All results: [layer, head], [layer, 2] or [row, column]."""
-        return np.concatenate(found).reshape(self.trace.grid) if self.what == "patches" else np.stack(found)
+    def run(self, begin: int) -> Iterator[np.ndarray]:
+        """The results, step by step, beginning at any: changes of the output, or of the score."""
+        score = OUTPUTS if self._keeps_outputs else self.score
+        return EACH[self.what](self.trace.model, self.trace, score, how=self.how, begin=begin)
+
+    def effects(self, found: list[np.ndarray]) -> np.ndarray:
+        """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column]."""
+        changes = np.concatenate(found)
+        if self._keeps_outputs:
+            before = torch.tensor(self.trace.output)[None]
+            changes = (self.score.of(before + torch.tensor(changes)) - self.score.of(before)).numpy()
+        return changes.reshape(self.trace.grid if self.what == "patches" else (self.trace.layers, -1))
+
+    @property
+    def _keeps_outputs(self) -> bool:
+        return self.passes * self.trace.output.size <= MOST_KEPT
 
     def name(self, place: tuple[int, int]) -> str:
         """What stands at a place of the results, such as `"layer 3, head 2"`."""
@@ -78,8 +99,10 @@ class Sweep:
     def title(self) -> str:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
-        words = self.score.words
-        return f"{words[0].upper()}{words[1:]}: its change without {ALONE[self.what]} alone (off: {how})"
+        what = "output" if self.trace.config.classes else "feature"
+        turned = f"{what} turns away from the original (1 − cosine)"
+        changed = f"{self.score.words} changes" if self.target else turned
+        return f"How far the {changed} when {ONE[self.what]} is off ({how})"
 
     def csv(self, effects: np.ndarray) -> str:
         """The results as a table with a head."""
@@ -102,16 +125,16 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
         "number is measured."
     )
     asked = _ask(choice, trace)
-    key = (choice.key, asked.what, asked.how, asked.target)
-    found = cached.swept(key).get("effects")
+    key = (choice.key, *asked.key)
+    found = cached.swept(key).get("found")
     if found is None:
         _run_when_asked(asked, key, choice)
     else:
-        _show(choice, asked, found)
+        _show(choice, asked, asked.effects(found))
 
 
 def _ask(choice: state.Choice, trace: Trace) -> Sweep:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         what = st.segmented_control("Switch off each of", list(EACH), default="heads", key="sweep_what", required=True)
         hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
         key = "sweep_how_patch" if what == "patches" else "sweep_how"
@@ -141,17 +164,17 @@ class Work:
 
 def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
     """A button that begins the sweep, or the sweep that is going on with a button that stops it."""
-    bar, button = st.empty(), st.empty()
-    if st.session_state.pop("sweep_stopped", False):
-        st.caption("Stopped; what was found so far is not kept.")
-    work = st.session_state.get("sweep_work")
-    if work is None or work.key != key:
-        words = f"Run the sweep: {asked.passes} passes"
-        button.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
-        return
-    done = len(work.found)
-    bar.progress(done / asked.batches, f"{round(asked.passes * done / asked.batches)} of {asked.passes} passes …")
-    button.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
+    with st.container():
+        work = st.session_state.get("sweep_work")
+        if work is None or work.key != key:
+            words = f"Run the sweep: {asked.passes} passes"
+            st.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
+            if st.session_state.pop("sweep_stopped", False):
+                st.caption("Stopped; what was found so far is not kept.")
+            return
+        done = len(work.found)
+        st.progress(done / asked.batches, f"{round(asked.passes * done / asked.batches)} of {asked.passes} passes …")
+        st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
     _go_on(replace(asked, trace=cached.for_sweeps(choice)), work)
 
 
@@ -161,7 +184,7 @@ def _go_on(asked: Sweep, work: Work) -> None:
     with state.one_at_a_time:
         work.found.append(next(steps))
     if len(work.found) == asked.batches:
-        cached.swept(work.key)["effects"] = asked.whole(work.found)
+        cached.swept(work.key)["found"] = work.found
         del st.session_state.sweep_work
     try:
         st.rerun(scope="fragment")
@@ -184,9 +207,7 @@ def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
     if asked.what == "patches":
         _on_the_picture(choice, asked, effects)
     else:
-        figure = charts.effects(effects, asked.what, asked.score.signed)
-        narrow, _ = st.columns([0.62, 0.38])  # cells that are not much wider than high
-        narrow.plotly_chart(figure, config=CHART, key="sweep_chart", alt=asked.title)
+        _on_a_board(asked, effects)
     st.download_button(
         "Numbers (CSV)",
         asked.csv(effects),
@@ -198,17 +219,50 @@ def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
 
 
 def _strongest(asked: Sweep, effects: np.ndarray) -> str:
-    order = np.argsort(-np.abs(effects), axis=None)[:3]
-    named = []
-    for at in order:
-        place = np.unravel_index(at, effects.shape)
-        named.append(f"{asked.name(tuple(map(int, place)))} ({_say(float(effects[place]), asked.score.signed)})")
+    named = [f"{name} ({effect})" for name, effect in _ordered(asked, effects, 3)]
     return f"It changes most without {', '.join(named)}."
 
 
+def _ordered(asked: Sweep, effects: np.ndarray, count: int) -> list[tuple[str, str]]:
+    """The parts with the largest effects, and these, in words."""
+    order = np.argsort(-np.abs(effects), axis=None)[:count]
+    places = [tuple(map(int, np.unravel_index(at, effects.shape))) for at in order]
+    return [(asked.name(place), _say(float(effects[place]), asked.score.signed)) for place in places]
+
+
 def _say(effect: float, signed: bool = True) -> str:
-    digits = f"{effect:+.3g}" if signed else f"{effect:.3g}"
+    digits = f"{effect:+#.3g}" if signed else f"{effect:#.3g}"
     return digits.replace("-", "−")
+
+
+def _on_a_board(asked: Sweep, effects: np.ndarray) -> None:
+    """The effects of heads or of the halves of blocks, each of which a click switches; and the largest in order."""
+    left, right = st.columns([0.62, 0.38], gap="large")  # cells that are not much wider than high
+    key = f"sweep_chart_{asked.what}"
+    with left:
+        st.plotly_chart(
+            charts.effects(effects, asked.what, asked.score.signed),
+            config=CHART,
+            key=key,
+            alt=asked.title,
+            on_select=lambda: _switch_clicked(asked, key),
+            selection_mode="points",
+        )
+        st.caption("Click a cell to switch that part off above, or on again; by keyboard, use the board.")
+    with right:
+        rows = _ordered(asked, effects, LARGEST)
+        st.html(drawing.table(("without", "1 − cosine" if not asked.score.signed else "change"), rows))
+
+
+def _switch_clicked(asked: Sweep, key: str) -> None:
+    """Switch what was clicked in the chart, which tells what is selected; a second click on a cell selects nothing."""
+    clicked = [list(point.get("customdata", ())) for point in st.session_state[key].selection.points]
+    columns = asked.trace.heads if asked.what == "heads" else len(PARTS)
+    told = {cell for cell in np.ndindex(asked.trace.layers, columns) if list(cell) in clicked}
+    before = st.session_state.get(f"{key}_told", set())
+    st.session_state[f"{key}_told"] = told
+    for layer, column in told - before or before - told or told:  # alike, if the chart has forgotten in between
+        chosen.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else PARTS[column])
 
 
 def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
