@@ -1,5 +1,7 @@
 """Explain: which patches made the model say what it says, by six methods that can be compared."""
 
+from functools import partial
+
 import streamlit as st
 
 from vitviz.ui import shell, state
@@ -10,6 +12,7 @@ from vitviz.ui.explain.closer import enlarge
 from vitviz.ui.explain.comparing import compare
 from vitviz.ui.explain.working import work
 from vitviz.ui.learn import drawing
+from vitviz.ui.remembered import remembered
 from vitviz.ui.words import plain_errors
 
 
@@ -20,12 +23,15 @@ def explained(choice: state.Choice) -> None:
         trace = state.trace(choice)
     address.begin(choice, trace)
     shell.write_address(address.parameters(choice))
-    st.html(picture.style(state.picture(choice, picture.PHOTO)))
     choose_targets(choice, trace)
+    beneath = remembered(
+        partial(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240), "explain_photo", 35
+    )
+    st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
     aims = wanted.aims(choice)
     pending = board(choice, trace, aims)
-    pending += compare(choice, trace, aims)
     enlarge(choice, trace, aims)
+    pending += compare(choice, trace, aims)
     work(pending)
 
 

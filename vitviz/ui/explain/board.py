@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from ...attribution import Attribution
@@ -12,11 +14,12 @@ from ...attribution.targets import value_of
 from ...errors import VitvizError
 from ...trace import Trace
 from .. import state
+from ..remembered import remembered
 from ..words import literally
 from . import picture, wanted
 from .aims import Aim, target_of
 from .maps import Ask, ask_for, compute, known, task
-from .methods import METHODS, Parameter, fitted, three_digits
+from .methods import METHODS, Parameter, fitted, passes, three_digits
 from .working import Work, begin_or_stop, waiting
 
 
@@ -28,15 +31,37 @@ def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
 
 def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
     """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
-    pending = []
+    pending, together = [], one_scale(aims)
+    rows = [asks(choice, trace, aim) for aim in aims]
     for place, aim in enumerate(aims):
         with st.container(key=f"explain_row_{place}"):
             heading(place, choice, trace, aim)
-            for ask, column in zip(asks(choice, trace, aim), st.columns(len(METHODS)), strict=True):
+            for at, (ask, column) in enumerate(zip(rows[place], st.columns(len(METHODS)), strict=True)):
                 with column:
                     about(ask.method, trace, place)
-                    pending += cell(ask, place)
+                    if place and ask.aim is None:
+                        st.caption("As above: it explains no target.")
+                        continue
+                    pending += cell(ask, place, largest([row[at] for row in rows]) if together else None)
     return pending
+
+
+def one_scale(aims: Sequence[Aim]) -> bool:
+    """Whether maps of two targets have the same scale; they can, where their targets have the same unit."""
+    if len(aims) < 2 or len({aim.unit for aim in aims}) > 1:
+        return False
+    return remembered(partial(st.toggle, "One scale for both targets"), "explain_one_scale", True)
+
+
+def largest(asked: Sequence[Ask]) -> float:
+    """The largest number of the maps that are there, or are there at once; 0 if there is none."""
+    found = []
+    for ask in asked:
+        try:
+            found.append(known(ask) or (compute(ask) if METHODS[ask.method].quick else None))
+        except VitvizError:  # which is said where the map would stand
+            found.append(None)
+    return max((float(np.abs(one.map).max()) for one in found if one is not None), default=0.0)
 
 
 def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
@@ -69,17 +94,23 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
     )
 
 
-def cell(ask: Ask, place: int) -> list[Work]:
-    """One map; or a button that asks for it; or how far it is, and then the work that is left."""
+def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
+    """One map; or a button that asks for it; or how far it is, and then the work that is left.
+
+    Args:
+        ask: which map.
+        place: in which row it stands.
+        largest: where its colours end; at its own largest number if None.
+    """
     found, name = known(ask), f"{ask.method}_{place}"
     if found is None and METHODS[ask.method].quick:
         found = _computed(ask)
     elif found is None:
         if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
             return [waiting(ask.key, METHODS[ask.method].title, task(ask))]
-        st.caption("Takes longer than the others.")
+        st.caption(passes(ask.method, dict(ask.parameters), state.trace(ask.choice)))
     if found is not None:
-        st.html(picture.figure(found))
+        st.html(picture.figure(found, largest))
         st.button(
             "Enlarge",
             icon=":material/zoom_in:",

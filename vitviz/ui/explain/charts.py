@@ -20,7 +20,9 @@ STYLES = (  # colour, dash and marker: no line is known by its colour alone
 )
 
 
-def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, random: str) -> go.Figure:
+def curves(
+    lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, random: str, ends: tuple[float, float]
+) -> go.Figure:
     """What is left of a target, against the share of patches.
 
     Args:
@@ -28,7 +30,9 @@ def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, r
         x: what the fractions are.
         y: what the values are.
         random: the name of the order that the others have to beat; it is grey and dotted.
+        ends: the smallest and the largest value on the scale.
     """
+    room = 0.04 * (ends[1] - ends[0] or 1.0)
     styles = iter(STYLES)
     drawn = []
     for name, (fraction, value) in lines.items():
@@ -48,7 +52,7 @@ def curves(lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, r
         drawn,
         {
             "xaxis": {"title": x, "tickformat": ".0%", "range": [-0.02, 1.02]},
-            "yaxis": {"title": y},
+            "yaxis": {"title": y, "range": [ends[0] - room, ends[1] + room]},
             "height": 380,
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "legend": {"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},

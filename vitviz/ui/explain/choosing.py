@@ -14,7 +14,7 @@ from .. import state
 from ..sidebar import FORMATS
 from ..words import literally
 from . import wanted
-from .aims import MOST_IMAGES, Alike, OfClass, class_name
+from .aims import MOST_IMAGES, Aim, Alike, OfClass, class_name
 
 TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"
@@ -72,7 +72,8 @@ def choose_images(choice: state.Choice) -> None:
     chosen = [*wanted.aims(choice), None][:2]
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"
-        digests = [picked.digest for picked in aim.images] if isinstance(aim, Alike) else []
+        asked = wanted.current(choice).aims[place] is not None
+        digests = [picked.digest for picked in aim.images] if asked and isinstance(aim, Alike) else []
         st.session_state[key] = [digest for digest in digests if digest in by_digest]
         column.multiselect(
             f"{TITLES[place]}: similarity to",
@@ -80,7 +81,7 @@ def choose_images(choice: state.Choice) -> None:
             key=key,
             format_func=lambda digest: by_digest[digest].name,
             max_selections=MOST_IMAGES,
-            placeholder="nothing" if place else "an image, or several",
+            placeholder=_until_then(aim),
             help="Choose one image to ask why the two are alike; choose several of a kind, and it is their mean.",
             on_change=_take_images,
             args=(place, by_digest),
@@ -88,6 +89,11 @@ def choose_images(choice: state.Choice) -> None:
     with st.popover("Compare with your own photos", icon=":material/add_photo_alternate:"):
         st.file_uploader("Your own photos", key=UPLOADS, accept_multiple_files=True, help=FORMATS)
         st.caption("They are kept in the server's memory only, and appear in the boxes above.")
+
+
+def _until_then(aim: Aim | None) -> str:
+    """What is explained while nobody has chosen an image."""
+    return f"{aim.images[0].name}, until you choose" if isinstance(aim, Alike) else "nothing"
 
 
 def _take_images(place: int, offered: dict[str, state.Picked]) -> None:

@@ -27,15 +27,15 @@ def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
     ask = next(ask for ask in asks(choice, trace, aims[chosen[0]]) if ask.method == chosen[1])
     found = known(ask)
     if found is not None:
-        _dialog(METHODS[found.method].title)(_closer)(choice, trace, found)
-
-
-def _dialog(title: str):
-    return st.dialog(title, width="medium", on_dismiss=lambda: wanted.change(enlarged=None))
+        with st.container(border=True, key="explain_closer"):
+            _closer(choice, trace, found)
 
 
 def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     told = METHODS[found.method]
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.subheader(told.title, anchor=False)
+        st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: wanted.change(enlarged=None))
     st.markdown(f"{told.what(trace.config)} {told.paper}")
     patch_picker(
         state.picture(choice),
@@ -46,9 +46,9 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
         overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
         key=f"explain_closer_{found.method}",
     )
-    st.caption(f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}")
-    if found.target:
-        st.caption(literally(f"{found.target}, for this image: {told.say(found.value)}"))
+    words = f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}"
+    of_target = f" · {found.target}, for this image: {told.say(found.value)}" if found.target else ""
+    st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
 
 
 def _patch(choice: state.Choice, grid: tuple[int, int]) -> tuple[int, int] | None:

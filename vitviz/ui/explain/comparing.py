@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
@@ -22,6 +23,7 @@ from .methods import METHODS, baseline_words
 from .working import Work, begin_or_stop, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
+TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}
 RANDOM = "random"  # stands for them where a method's name would stand
 
 
@@ -91,6 +93,8 @@ def _contest(contest: Contest, place: int) -> list[Work]:
     target = target_of(contest.aim, contest.choice)
     found = contest.known()
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
+    bounds = _bounds(contest)
+    st.caption(what_is_left(bounds, contest))
     missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
     pending = []
     label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
@@ -98,9 +102,25 @@ def _contest(contest: Contest, place: int) -> list[Work]:
         words = f"{title(missing[0])} ({len(found) + 1} of {len(contest.keys())})"
         pending = [waiting(contest.keys()[missing[0]], words, _task(contest, missing[0]))]
     if found:
-        draw(found, contest.aim.measured, place)
-        st.caption(what_is_left(next(iter(found.values())), contest))
+        draw(found, contest.aim.measured, place, tells=not says_little(bounds))
     return pending
+
+
+def _bounds(contest: Contest) -> Curves:
+    """Where all curves begin and end: with all patches, and with none."""
+    key, trace = (*contest.key, "bounds"), state.trace(contest.choice)
+    found = store.shared().get(key)
+    if found is None:
+        order, target = np.zeros(trace.grid), target_of(contest.aim, contest.choice)
+        found = curves(trace.model, trace, order, target, baseline=contest.baseline, steps=1)
+        store.shared().put(key, found)
+    return found
+
+
+def says_little(bounds: Curves) -> bool:
+    """Whether most of the target is left when no patch is."""
+    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
+    return whole > 0 and none > whole / 2
 
 
 def _task(contest: Contest, name: str) -> Task:
@@ -115,31 +135,34 @@ def _task(contest: Contest, name: str) -> Task:
     return lambda progress: kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
 
 
-def draw(found: Mapping[str, Curves], value: str, place: int) -> None:
-    """Both charts, and the areas below their curves."""
+def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> None:
+    """Both charts on one scale, and the areas below their curves; no order is called best if they tell little."""
     names = [name for name in (*METHODS, RANDOM) if name in found]
+    drawn = np.concatenate([values for one in found.values() for values in (one.deletion, one.insertion)])
+    ends = float(drawn.min()), float(drawn.max())
     for column, kind in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
         lines = {title(name): (found[name].fraction, getattr(found[name], kind)) for name in names}
         with column:
+            st.markdown(TITLES[kind])
             st.plotly_chart(
-                charts.curves(lines, charts.AXES[kind], value, title(RANDOM)),
+                charts.curves(lines, charts.AXES[kind], value, title(RANDOM), ends),
                 config=CHART,
                 key=f"explain_{kind}_{place}",
                 alt=f"{kind.capitalize()} curves: {value} against {charts.AXES[kind]}, for {', '.join(lines)}",
             )
-    st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM)))
+    st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM), tells))
 
 
-def what_is_left(found: Curves, contest: Contest) -> str:
+def what_is_left(bounds: Curves, contest: Contest) -> str:
     """What the target is with all patches and with none, where all curves begin and end."""
-    whole, none = float(found.deletion[0]), float(found.deletion[-1])
+    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
     words = (
         f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
         f"{baseline_words(contest.baseline)}, it is {number(none)}."
     )
-    if whole > 0 and none > whole / 2:
+    if says_little(bounds):
         other = next(kind for kind in BASELINES if kind != contest.baseline)
-        words += f" That is most of it, so these curves say little: try the {baseline_words(other)}."
+        words += f" That is most of it, so curves would say little: try the {baseline_words(other)}."
     return words
 
 

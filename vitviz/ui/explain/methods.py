@@ -89,6 +89,14 @@ def fitted(method: str, chosen: Chosen, trace: Trace) -> dict[str, Any]:
     return found
 
 
+def passes(method: str, parameters: Chosen, trace: Trace) -> str:
+    """How long a slow method takes, in passes of the model."""
+    if method == "occlusion":
+        rows, columns = (count - parameters["window"] + 1 for count in trace.grid)
+        return f"Takes {rows * columns:,} passes of the model."
+    return f"Takes {parameters['steps']} passes of the model and back, or more."
+
+
 def parameter_words(method: str, parameters: Chosen) -> str:
     """The parameters of a method in words, such as `"mean of the heads, 0 % discarded"`."""
     return ", ".join(one.words(parameters[one.name]) for one in METHODS[method].parameters)
@@ -188,7 +196,7 @@ def _baseline(label: str, default: str, before: str) -> Parameter:
 
 
 _FUSION = Parameter(
-    "head_fusion", "Of all heads", "mean", lambda *_: ("mean", "max", "min"), lambda fusion: f"{fusion} of the heads"
+    "head_fusion", "Heads", "mean", lambda *_: ("mean", "max", "min"), lambda fusion: f"{fusion} of the heads"
 )
 _DISCARD = Parameter(
     "discard_ratio",
@@ -232,16 +240,16 @@ METHODS = {
         "Gradient × attention",
         _gradient_attention,
         _paper("Chefer et al. 2021, section 3.1", "2103.15679"),
-        "relevance",
+        "relevance, without unit",
     ),
-    "legrad": Method("LeGrad", _legrad, _paper("Bousselham et al. 2024, section 3", "2404.03214"), "relevance, scaled"),
+    "legrad": Method("LeGrad", _legrad, _paper("Bousselham et al. 2024, section 3", "2404.03214"), "relevance, 0 to 1"),
     "integrated_gradients": Method(
         "Integrated gradients",
         _integrated_gradients,
         _paper("Sundararajan et al. 2017, equation 1", "1703.01365"),
         "part of the target",
         quick=False,
-        parameters=(_STEPS, _baseline("Begins at", "blur", "from")),
+        parameters=(_STEPS, _baseline("Start", "blur", "from")),
     ),
     "occlusion": Method(
         "Occlusion",
@@ -249,6 +257,6 @@ METHODS = {
         _paper("Zeiler & Fergus 2014, section 4.2", "1311.2901"),
         "drop of the target",
         quick=False,
-        parameters=(_WINDOW, _baseline("Covered with", "mean", "by")),
+        parameters=(_WINDOW, _baseline("Cover", "mean", "by")),
     ),
 }

@@ -23,7 +23,7 @@ _RULES = """
 [class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
 .vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .vv-map .photo { display: block; background-size: 100% 100%; border-radius: 6px; overflow: hidden; }
-.vv-map .photo img { display: block; width: 100%; height: 100%; opacity: 0.65; image-rendering: pixelated; }
+.vv-map .photo img { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
 .vv-map .scale { display: grid; grid-template-columns: auto 1fr auto; gap: 0.4rem; align-items: center; }
 .vv-map .scale { margin: 0.4rem 0 0.2rem; }
 .vv-map .scale i { height: 0.5rem; border-radius: 0.25rem; }
@@ -31,19 +31,22 @@ _RULES = """
 """
 
 
-def style(photo: bytes) -> str:
-    """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike."""
+def style(photo: bytes, opacity: float) -> str:
+    """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike; 1 hides the photo."""
     scales = "".join(
         f".vv-map .{name} {{ background: linear-gradient(to right, {', '.join(colour for _, colour in stops)}); }}"
         for name, stops in (("plain", plotly_scale("share")), ("signed", plotly_scale("share", signed=True)))
     )
-    return f'<style>{_RULES}{scales} .vv-map .photo {{ background-image: url("{data_url(photo)}"); }}</style>'
+    over = (
+        f'.vv-map .photo {{ background-image: url("{data_url(photo)}"); }} .vv-map .photo img {{ opacity: {opacity}; }}'
+    )
+    return f"<style>{_RULES}{scales} {over}</style>"
 
 
-def figure(found: Attribution) -> str:
-    """A map over the photo, its scale, and what it is."""
+def figure(found: Attribution, largest: float | None = None) -> str:
+    """A map over the photo, its scale, and what it is; colours end at its own largest number if no other is given."""
     rows, columns = found.map.shape
-    low, high = ends(found)
+    low, high = ends(found, largest)
     title = METHODS[found.method].title
     about = about_words(found)
     alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
@@ -51,15 +54,15 @@ def figure(found: Attribution) -> str:
     return (
         f'<figure class="vv-map" data-testid="explanation" data-method="{found.method}" data-low="{low}" '
         f'data-high="{high}"><span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
-        f'src="{data_url(heat(found.map, signed=found.signed))}"></span>'
+        f'src="{data_url(heat(found.map, signed=found.signed, largest=largest))}"></span>'
         f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
         f"<span>{high}</span></span>{notes}</figure>"
     )
 
 
-def ends(found: Attribution) -> tuple[str, str]:
+def ends(found: Attribution, largest: float | None = None) -> tuple[str, str]:
     """What the two ends of the scale mean, in words."""
-    say, largest = METHODS[found.method].say, float(np.abs(found.map).max())
+    say, largest = METHODS[found.method].say, float(np.abs(found.map).max()) if largest is None else largest
     return say(-largest) if found.signed else "0", say(largest)
 
 

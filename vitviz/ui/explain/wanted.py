@@ -33,7 +33,7 @@ class Wanted:
     model: str
     aims: tuple[Aim | None, Aim | None] = (None, None)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=all_defaults)
-    baseline: str = "blur"
+    baseline: str = "mean"  # a blurred photo often still says what it shows
     asked: frozenset[tuple] = frozenset()
     patch: tuple[int, int] | None = None
     enlarged: tuple[int, str] | None = None
