@@ -58,7 +58,7 @@ def test_each_part_says_what_has_been_done_to_it(new_page):
     expect(board.cell(2, 3)).to_have_attribute("aria-label", "Layer 3, head 4: temperature 0.5; shown below")
     expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: off, zero")
     expect(board.cell(1, "attention")).to_have_attribute("aria-label", "Layer 2, attention: on")
-    expect(board.cell(0, "all")).to_have_attribute("aria-label", "Layer 1, all heads")
+    expect(board.cell(0, "all")).to_have_attribute("aria-label", "Layer 1, all of it")
     expect(board.page.locator("[data-state=on][aria-pressed=true]")).to_have_count(0)
     board.receive({})
     expect(board.page.locator("button[aria-pressed=true]")).to_have_count(0)

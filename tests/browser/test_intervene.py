@@ -65,7 +65,9 @@ def test_quick_clicks_are_all_heard(app, new_page):
     expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(5)
     expect(page.get_by_text("What is changed (5)")).to_be_visible()
     part(page, 0, "all").click()
-    expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(1)
+    expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(7), "attention and MLP, too"
+    part(page, 0, "all").click()
+    expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(5)
 
 
 def test_a_sweep_can_be_run_and_stopped(app, new_page):
@@ -107,8 +109,8 @@ def test_nothing_moves_when_edits_are_made(app, new_page):
     before = part(page, 0, 0).bounding_box(), maps.bounding_box()
     for layer in range(6):
         part(page, layer, "all").click()
-    for layer in range(6):
-        part(page, layer, "mlp").click()
+        for head in range(3):
+            part(page, layer, head).click()
     expect(page.get_by_text("What is changed (30)")).to_be_visible()
     wait(page)
     assert (part(page, 0, 0).bounding_box(), maps.bounding_box()) == before

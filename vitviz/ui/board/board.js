@@ -87,7 +87,7 @@ class Board {
         .filter(Boolean).join(" ");
       button.textContent = column === "all" ? `L${Number(layer) + 1}` : cell?.sign ?? "·";
       button.dataset.state = cell?.kind ?? "on";
-      const part = { all: "all heads", attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
+      const part = { all: "all of it", attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
       const state = column === "all" ? "" : `: ${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
       button.setAttribute("aria-label", `Layer ${Number(layer) + 1}, ${part}${state}`);
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Column = int | Literal["attention", "mlp", "all"]  # a head, a half of the block, or all heads of the layer
+Column = int | Literal["attention", "mlp", "all"]  # a head, a half of the block, or all of the layer
 Place = tuple[int, Column]  # layer from 0, and column
 COLUMNS: tuple[str, ...] = ("attention", "mlp")
 MOST_CLICKS = 100  # that a browser may have waiting

@@ -93,7 +93,14 @@ def _words(trace: Trace, line: tuple[Edit, ...]) -> str:
     words = in_words(line[0], trace.config, trace.grid)
     if len(line) == 1:
         return words
-    return words.replace(f"head {line[0].head + 1}", "all heads", 1).replace("it looks", "they look")
+    words = words.replace(f"head {line[0].head + 1}", "all heads", 1).replace("it looks", "they look")
+    return f"{words}; the projection’s bias is still added" if _leaves_a_bias(trace, line[0]) else words
+
+
+def _leaves_a_bias(trace: Trace, off: Edit) -> bool:
+    """Whether all heads of the layer together are not all of its attention: zeros are projected to the bias."""
+    zero = isinstance(off, HeadOff) and off.how == "zero"
+    return zero and trace.model.blocks[off.layer].attn.proj.bias is not None
 
 
 def _button(words: str, edits: Iterable[Edit], key: str, *, icon: str | None) -> None:

@@ -103,8 +103,13 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     if column in COLUMNS:
         _take(trace, lambda edits: switched(edits, [part_edit(tool, layer, column)]))
         return
-    heads = range(trace.heads) if column == "all" else [column]
-    _take(trace, lambda edits: switched(edits, [head_edit(tool, layer, head, value) for head in heads]))
+    if column != "all":
+        wanted = [head_edit(tool, layer, column, value)]
+    elif tool == "temperature":
+        wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
+    else:
+        wanted = [part_edit(tool, layer, part) for part in COLUMNS]
+    _take(trace, lambda edits: switched(edits, wanted))
     if column != "all":
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
 
