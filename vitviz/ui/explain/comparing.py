@@ -162,7 +162,7 @@ def what_is_left(bounds: Curves, contest: Contest) -> str:
     )
     if says_little(bounds):
         other = next(kind for kind in BASELINES if kind != contest.baseline)
-        words += f" That is most of it, so curves would say little: try the {baseline_words(other)}."
+        words += f" It does not fall by half, so curves would say little: try the {baseline_words(other)}."
     return words
 
 
