@@ -1,47 +1,18 @@
 """Every page, without a browser: what a visitor reads, and that nothing they do ends in an exception."""
 
 import io
-from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.model import VisionTransformer
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
-APP = str(Path(__file__).parents[1] / "app.py")
+from .pages import explore, picture, query, start, texts
+
 SAMPLES = list(state.samples())
-
-
-def start(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.run()
-
-
-def explore(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page("pages/explore.py").run()
-
-
-def texts(app: AppTest) -> str:
-    return "\n".join(element.value for kind in (app.markdown, app.caption, app.warning, app.error) for element in kind)
-
-
-def query(app: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in app.query_params.items()}
-
-
-def picture(side: int = 64, kind: str = "PNG") -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 from timm.models import VisionTransformer
 
 from vitviz.config import Rotary
-from vitviz.ui import models, state
+from vitviz.ui import models
 from vitviz.ui.learn.attention import lookup
 
 from . import kinds
+from .pages import opened, query, show_instead, texts
 from .printed_sums import comes_out, printed_sums
-from .test_app import APP, picture, query, texts
 
 KINDS = {  # and words that the page has to say of them
     "with registers": (replace(kinds.PLAIN, registers=2), "register 2"),
@@ -41,9 +41,7 @@ KINDS = {  # and words that the page has to say of them
 
 
 def attention(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page("pages/attention.py").run()
+    return opened("attention", **parameters)
 
 
 def fine(app: AppTest) -> str:
@@ -183,9 +181,7 @@ def other(request, monkeypatch):
     config, words = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
-    monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
-    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
+    show_instead(monkeypatch, trace, request.param)
     about = models.about
     monkeypatch.setattr(models, "about", lambda name: replace(about(name), config=config))
     return config, words

@@ -273,7 +273,10 @@ def test_images_of_one_name_do_not_overwrite_each_other(vit, written, tmp_path):
         (["attention", CAT, "--layer", "13"], "There is no layer '13'; it can be 1 to 12."),
         (["attention", CAT, "--layer", "pool"], "There is no layer 'pool'"),
         (["attention", CAT, "--head", "0"], "There is no head '0'; it can be 1 to 6 or mean."),
-        (["attention", CAT, "--query", "17-1"], f"{CAT}: There is no token '17-1'; it can be cls or a patch"),
+        (
+            ["attention", CAT, "--query", "17-1"],
+            f"{CAT}: There is no token '17-1'; it can be cls or a patch from 1-1 to 16-16.",
+        ),
         (["attention", CAT, "--size", "225"], "A size of 225 does not hold whole patches of 14 pixels"),
         (["attention", CAT, "--fit", "stretch"], "stretch"),
         (["attention", CAT, "--format", "gif"], "gif"),

@@ -28,7 +28,7 @@ from vitviz.predictions import predictions
 from vitviz.ui import state
 
 from . import kinds
-from .test_app import APP, picture, query, texts
+from .pages import opened, picture, query, show_instead, texts
 from .test_attention_page import KINDS
 
 DIGIT = {"model": "digits", "image": "digit-4"}
@@ -36,9 +36,7 @@ ALL = "h3.2z,h3.3m,l5a,l6fm,p12k,p20m,t3.1x0.5,c1.1,c2f"
 
 
 def intervene(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page("pages/intervene.py").run()
+    return opened("intervene", **parameters)
 
 
 def html(app: AppTest) -> str:
@@ -349,9 +347,7 @@ def other(request, monkeypatch):
     config, _ = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
-    monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
-    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", request.param)))
+    show_instead(monkeypatch, trace, request.param)
     return trace
 
 

@@ -13,7 +13,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from . import kinds
-from .test_app import APP, picture, query, texts
+from .pages import opened, picture, query, show_instead, texts
 
 OWN, UPLOAD = "", "\0"
 KINDS = {  # and words that the page has to say of them
@@ -32,9 +32,7 @@ KINDS = {  # and words that the page has to say of them
 
 
 def lens_page(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page("pages/lens.py").run()
+    return opened("lens", **parameters)
 
 
 def fine(app: AppTest) -> str:
@@ -60,7 +58,10 @@ def test_the_numbers_of_a_classifier_are_the_librarys():
         row = f"{f'<b>{words}</b>' if depth == trace.layers else words}</td><td>{top}</td>"
         assert f"{row}<td>" in said
         assert f"{percent(float(likely[depth, top]))}</td></tr>" in said
-    assert f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on; before that" in said
+    assert (
+        f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on; before that, 3 other classes are."
+        in said
+    )
     assert query(app) == {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
 
 
@@ -161,9 +162,7 @@ def other(request, monkeypatch):
     trace = kinds.trace_of(request.param)
     if request.param == "embedding":
         monkeypatch.setattr(trace.model, "meaning", "embedding")
-    monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
-    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("lens", request.param)))
+    show_instead(monkeypatch, trace, request.param)
     return trace, KINDS[request.param]
 
 

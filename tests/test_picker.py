@@ -14,7 +14,7 @@ from vitviz.ui import models, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .local_hub import NAME
-from .test_app import explore, query, start, texts
+from .pages import explore, query, start, texts
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from vitviz.ui import state
 
 from . import kinds
 from .explained import ALL, explained
-from .test_app import APP, picture
+from .pages import opened, show_instead
 
 TRACES = {f"explained: {kind}": (explained, kind) for kind in ALL} | {
     f"kinds: {kind}": (kinds.trace_of, kind) for kind in kinds.CONFIGS
@@ -191,7 +191,7 @@ def test_the_token_with_the_largest_weight(any_trace):
     for patch in some_patches(any_trace):
         query = any_trace.prefix + patch
         strongest = about_attention(any_trace, layer, head, query)[0]
-        weights = any_trace.attention(layer, head)[query]
+        weights = any_trace.attention(layer, head, query)
         names = [vitviz.view.token_words(any_trace, token) for token in range(any_trace.token_count)]
         asked = {option.answer: float(weights[names.index(option.answer)]) for option in strongest.options}
         assert max(asked, key=asked.get) == strongest.right.answer
@@ -263,12 +263,6 @@ def test_one_head_is_not_forgotten():
 # ---------------------------------------------------------------- on the pages
 
 
-def page(name: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page(f"pages/{name}.py").run()
-
-
 def asked(app: AppTest) -> list:
     assert not app.exception
     assert not app.error
@@ -302,7 +296,7 @@ def questions_on(app: AppTest) -> tuple:
 @pytest.mark.parametrize("model", ["dinov2-small", "digits"])
 @pytest.mark.parametrize("name", ["sequence", "attention"])
 def test_every_answer_is_explained_on_the_page(name, model):
-    app = page(name, model=model)
+    app = opened(name, model=model)
     questions = questions_on(app)
     assert [radio.proto.label for radio in asked(app)] == [question.words for question in questions]
     assert [radio.value for radio in asked(app)] == [None] * 3
@@ -320,7 +314,7 @@ def test_every_answer_is_explained_on_the_page(name, model):
 
 
 def test_another_patch_begins_anew_with_what_is_asked_about_it():
-    app = page("sequence", image="cat")
+    app = opened("sequence", image="cat")
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
     app.session_state.patch = (0, 0)
@@ -334,7 +328,7 @@ def test_another_patch_begins_anew_with_what_is_asked_about_it():
 
 
 def test_another_image_begins_anew():
-    app = page("sequence", image="cat")
+    app = opened("sequence", image="cat")
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
     app.session_state.picked = state.Picked("rocket", state.samples()["rocket"], sample=True)
@@ -343,7 +337,7 @@ def test_another_image_begins_anew():
 
 
 def test_another_patch_or_head_asks_anew_about_attention():
-    app = page("attention", image="cat", layer="3", head="2", query="4-5")
+    app = opened("attention", image="cat", layer="3", head="2", query="4-5")
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
     assert counted(app) == "**3 of 3 right**"
@@ -356,10 +350,8 @@ def test_another_patch_or_head_asks_anew_about_attention():
 
 def test_a_differential_model_is_asked_on_the_page(monkeypatch):
     trace = kinds.trace_of("differential")
-    monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
-    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", "differential")))
-    app = page("attention")
+    show_instead(monkeypatch, trace, "differential")
+    app = opened("attention")
     question = about_attention(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
     assert asked(app)[1].proto.label == question.words
     choose(app, 1, question, option_of(question, "1.00"))

@@ -5,6 +5,7 @@ import re
 import pytest
 import timm
 import torch
+from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz import sequence, zoo
@@ -12,14 +13,12 @@ from vitviz.ui import models, state
 from vitviz.ui.strips import number
 from vitviz.ui.sums import product, redone
 
+from .pages import opened, texts
 from .printed_sums import comes_out, printed_sums
-from .test_app import APP, AppTest, texts
 
 
 def story(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page("pages/sequence.py").run()
+    return opened("sequence", **parameters)
 
 
 def words(app: AppTest) -> str:

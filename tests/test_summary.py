@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz import sequence
@@ -17,7 +16,7 @@ from vitviz.ui.learn.handout import handout
 from . import kinds
 from .explained import ALL, explained
 from .handouts import Read, as_number, made, run_of
-from .test_app import APP, picture
+from .pages import opened, picture
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"{N}' .png"
 
@@ -141,12 +140,6 @@ def taken(monkeypatch):
         "streamlit.download_button", lambda label, data, name, kind, **_: offered.append((name, kind, data))
     )
     return offered
-
-
-def opened(page: str, **parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.switch_page(f"pages/{page}.py").run()
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,14 @@ from vitviz.ui.strips import number
 from vitviz.ui.tokens import cached
 
 from . import kinds
-from .test_app import APP, explore, picture, query, texts
+from .pages import explore, opened, picture, query, show_instead, texts
 from .test_tokens import planted
 
 SECTIONS = ("Colours", "Similarity", "Norms", "Points", "Places")
 
 
 def page(section: str = "Colours", **parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update({"section": section, **parameters})
-    return app.switch_page("pages/tokens.py").run()
+    return opened("tokens", section=section, **parameters)
 
 
 def fine(app: AppTest) -> str:
@@ -211,9 +209,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
     monkeypatch.setitem(kinds.CONFIGS, kind, KINDS[kind])
     trace = kinds.trace_of(kind)
     config = trace.config
-    monkeypatch.setattr(state, "trace", lambda _: trace)
-    monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
-    monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", kind)))
+    show_instead(monkeypatch, trace, kind)
     said = fine(page(section))
     if section == "Norms":
         assert ("class token" in said) == (config.prefix == 1)

@@ -12,7 +12,7 @@ from vitviz.ui.tour.stops import stops
 from vitviz.zoo import SHIPPED
 
 from . import kinds
-from .test_app import APP, query, start
+from .pages import query, start
 
 CONFIGS = {
     **kinds.CONFIGS,
@@ -96,16 +96,10 @@ def test_a_message_is_read():
 # --- In the app ------------------------------------------------------------------------------------------------------
 
 
-def opened(**parameters: str) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params.update(parameters)
-    return app.run()
-
-
 @pytest.mark.parametrize("model", SHIPPED)
 @pytest.mark.parametrize("stop", [1, 9, COUNT])
 def test_a_link_opens_the_tour_at_its_page(model, stop):
-    app = opened(model=model, tour=str(stop))
+    app = start(model=model, tour=str(stop))
     assert not app.exception
     assert not app.warning
     assert query(app)["tour"] == str(stop)
@@ -116,7 +110,7 @@ def test_a_link_opens_the_tour_at_its_page(model, stop):
 
 
 def test_nonsense_is_said_and_opens_no_tour():
-    app = opened(tour="99")
+    app = start(tour="99")
     assert "tour" in app.warning[0].value
     assert not taking(app)
     assert "tour" not in query(app)
@@ -144,7 +138,7 @@ def test_it_goes_on_where_it_was_left():
 
 
 def test_the_stop_stays_in_the_address_of_every_page():
-    app = opened(tour="4")
+    app = start(tour="4")
     app.switch_page("pages/explore.py").run()
     assert query(app)["tour"] == "4"
     assert taking(app), "whoever looks at another page has not left the tour"

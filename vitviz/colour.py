@@ -76,6 +76,11 @@ def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
     return table
 
 
+def css_gradient(scale: Scale, signed: bool = False) -> str:
+    """The same colours from left to right, as a background in CSS."""
+    return f"linear-gradient(to right, {', '.join(colour for _, colour in plotly_scale(scale, signed=signed))})"
+
+
 def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[list]:
     """The same colours for plotly charts.
 

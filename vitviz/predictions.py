@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .errors import ModelError
-from .trace import Trace
 
 if TYPE_CHECKING:
     from .model import VisionTransformer
+    from .trace import Trace
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ class Attention:
         """Refuse in a sentence what this model does not have, whatever the image."""
         head_of(self.head, layer_of(self.layer, model.config), model.config)
 
+    def records(self, model: VisionTransformer) -> tuple[str, ...]:
+        """Nothing: queries and keys are always there."""
+        return ()
+
     def of(self, seen: Seen) -> Found:
         """The attention map of one image.
 

@@ -74,6 +74,10 @@ class Explain:
         elif self.target is not None:
             self._aim = _of_classes(model, self.target, self.minus)
 
+    def records(self, model: VisionTransformer) -> tuple[str, ...]:
+        """Nothing: each method makes the passes that it needs."""
+        return ()
+
     def of(self, seen: Seen) -> Found:
         """The explanation of one image.
 

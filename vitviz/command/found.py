@@ -75,8 +75,8 @@ class Found:
     npz: Callable[[], bytes] = field(repr=False)
 
 
-def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None) -> Seen:
-    """Read an image and run the model on it.
+def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None, record: tuple[str, ...] = ()) -> Seen:
+    """Read an image and run the model on it, recording what flows through these hook points.
 
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
@@ -87,7 +87,7 @@ def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None)
     size = default_size(model.config) if size is None else size
     fit = fit or model.preprocessing.fit
     prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
-    return Seen(path, image, model.trace(prepared), fit)
+    return Seen(path, image, model.trace(prepared, record=record), fit)
 
 
 def base_facts(seen: Seen) -> dict:

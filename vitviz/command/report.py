@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from errno import EISDIR
 from html import escape
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..inline import data_url
 from .found import Found
 
 _HEAD = """<!doctype html>
@@ -67,11 +67,10 @@ class Report:
 
     def add(self, name: str, found: Found) -> None:
         """One image: its picture, in words, and all facts to fold out."""
-        picture = base64.b64encode(found.png()).decode()
         facts = escape(json.dumps(found.facts, indent=1, ensure_ascii=False))
         self._file.write(
             f"<section><h2>{escape(name)}</h2>"
-            f'<img alt="{escape(found.caption)}" src="data:image/png;base64,{picture}"><p>{escape(found.caption)}</p>'
+            f'<img alt="{escape(found.caption)}" src="{data_url(found.png())}"><p>{escape(found.caption)}</p>'
             f"<details><summary>All settings</summary><pre>{facts}</pre></details></section>\n"
         )
 

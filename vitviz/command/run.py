@@ -34,6 +34,9 @@ class Question(Protocol):
     def check(self, model: VisionTransformer) -> None:
         """Raise a `VitvizError` if this model cannot be asked."""
 
+    def records(self, model: VisionTransformer) -> tuple[str, ...]:
+        """The hook points that the answer reads, so that one pass is enough."""
+
     def of(self, seen: Seen) -> Found:
         """The answer for one image. Raises a `VitvizError` if there is none."""
 
@@ -131,7 +134,7 @@ def _answers(
 
     def answer(path: Path) -> bool:
         try:
-            found = question.of(see(model, path, task.size, task.fit))
+            found = question.of(see(model, path, task.size, task.fit, question.records(model)))
             files = list(_written(task, found, _joined(found.stem, *marks), taken))
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."

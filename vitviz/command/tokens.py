@@ -43,6 +43,10 @@ class Tokens:
         if layer_of(self.layer, model.config) == model.config.depth:
             raise VitvizError(f"The pooling hands on no tokens; choose a layer from 1 to {model.config.depth}.")
 
+    def records(self, model: VisionTransformer) -> tuple[str, ...]:
+        """What leaves the layer."""
+        return (f"blocks.{layer_of(self.layer, model.config)}.resid_post",)
+
     def of(self, seen: Seen) -> Found:
         """The tokens that leave the layer."""
         trace = seen.trace

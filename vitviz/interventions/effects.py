@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import EditError
+from ..predictions import class_name
 
 if TYPE_CHECKING:
     from ..model import VisionTransformer
@@ -46,7 +47,7 @@ def class_score(model: VisionTransformer, index: int, quantity: Quantity = "prob
         raise EditError(f"{model.name!r} has no class {index!r}; it has {model.config.classes or 'none'}.")
     if quantity not in get_args(Quantity):
         raise EditError(f"A class has a {' or a '.join(get_args(Quantity))}, not a {quantity!r}.")
-    name = model.labels[index] if model.labels else f"class {index}"
+    name = class_name(model, index)
     if quantity == "logit":
         return Score(f"logit of {name}", lambda outputs: outputs[:, index])
     each = model.meaning == "independent" or model.config.classes == 1

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ..colour import paint, tone
-from .inline import data_url
+from ..inline import data_url
 
 
 def strip(

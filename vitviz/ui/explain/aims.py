@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ...attribution import ClassTarget, DifferenceTarget, SimilarityTarget, Target
-from ...model import VisionTransformer
-from ...predictions import predictions
+from ...predictions import class_name, predictions
 from .. import state
 
 MOST_IMAGES = 8  # of a concept; each of them is one forward pass
@@ -75,11 +74,6 @@ def target_of(aim: Aim, choice: state.Choice) -> Target:
 @st.cache_resource(max_entries=64, show_spinner="Looking at the other images …")
 def _similarity(keys: tuple, words: str, _others: tuple[state.Choice, ...]) -> SimilarityTarget:
     return SimilarityTarget.of([state.trace(other) for other in _others], words)
-
-
-def class_name(model: VisionTransformer, index: int) -> str:
-    """What a class is called."""
-    return model.labels[index] if model.labels else f"class {index}"
 
 
 def alike_words(aim: Alike) -> str:

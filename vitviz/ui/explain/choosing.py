@@ -8,13 +8,13 @@ import streamlit as st
 
 from ...colour import percent
 from ...errors import ImageError
-from ...predictions import predictions
+from ...predictions import class_name, predictions
 from ...trace import Trace
 from .. import state
 from ..sidebar import FORMATS
 from ..words import literally
 from . import wanted
-from .aims import MOST_IMAGES, Aim, Alike, OfClass, class_name
+from .aims import MOST_IMAGES, Aim, Alike, OfClass
 
 TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"

@@ -7,8 +7,8 @@ import html
 import numpy as np
 
 from ...attribution import Attribution
-from ...colour import plotly_scale
-from ..inline import data_url
+from ...colour import css_gradient
+from ...inline import data_url
 from ..learn.drawing import heat
 from .methods import METHODS, parameter_words, seconds
 
@@ -34,8 +34,8 @@ _RULES = """
 def style(photo: bytes, opacity: float) -> str:
     """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike; 1 hides the photo."""
     scales = "".join(
-        f".vv-map .{name} {{ background: linear-gradient(to right, {', '.join(colour for _, colour in stops)}); }}"
-        for name, stops in (("plain", plotly_scale("share")), ("signed", plotly_scale("share", signed=True)))
+        f".vv-map .{name} {{ background: {css_gradient('share', signed)}; }}"
+        for name, signed in (("plain", False), ("signed", True))
     )
     over = (
         f'.vv-map .photo {{ background-image: url("{data_url(photo)}"); }} .vv-map .photo img {{ opacity: {opacity}; }}'

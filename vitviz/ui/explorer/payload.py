@@ -26,9 +26,9 @@ from PIL import Image
 from ...attention import log_sums, received_weights
 from ...colour import UNIFORM_RANGE, colour_map
 from ...config import POOL
+from ...inline import text
 from ...trace import Trace
 from ...view import Scale, View, has_pool, readout_words, scales
-from ..inline import text
 
 LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
 

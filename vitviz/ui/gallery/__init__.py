@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image, ImageOps
 
-from ..inline import data_url
+from ...inline import data_url
 
 _FOLDER = Path(__file__).parent
 _html, _css, _js = ((_FOLDER / f"gallery.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))

@@ -14,7 +14,7 @@ from ...interventions.switching import TOOLS, head_edit, part_edit, replaced, sw
 from ...trace import Trace
 from .. import shell, state
 from ..board.payload import COLUMNS, Column
-from ..link import EDITS, SECOND
+from ..link import EDITS, OWN, SECOND
 
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)
 FIRST_TEMPERATURE = 0.5
@@ -84,7 +84,7 @@ def parameters(trace: Trace) -> dict[str, str]:
     found = {EDITS: to_text(edits, trace.config)}
     if copies(edits):
         picked = second()
-        found[SECOND] = picked.name if picked.sample else "own"
+        found[SECOND] = picked.name if picked.sample else OWN
     return found
 
 

@@ -12,6 +12,7 @@ from ..board import Cell, Place, board
 from ..gallery import gallery
 from ..words import literally
 from . import chosen
+from .tools import tool_box
 
 TOOLS = {"zero": "Zero", "mean": "Mean", "temperature": "Temperature", "copy": "Copy"}
 TOOL_WORDS = {
@@ -25,14 +26,7 @@ TOOL_WORDS = {
 
 def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The tool, and the board on which it is used."""
-    tool = st.segmented_control(
-        "A click on the board",
-        list(TOOLS),
-        default="zero",
-        format_func=TOOLS.get,
-        key="intervene_tool",
-        required=True,
-    )
+    tool = tool_box("A click on the board", TOOLS, "intervene_tool")
     if tool == "temperature":
         st.select_slider(
             "Temperature",

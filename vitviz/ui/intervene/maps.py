@@ -12,13 +12,13 @@ import streamlit as st
 from PIL import Image
 
 from ...colour import overlay, paint, percent, tone
+from ...inline import data_url
 from ...interventions import HeadOff
 from ...tokens.pca import ENDS, colours, principal
 from ...trace import Trace
 from ...view import View, has_pool, strongest_patch, token_words
 from .. import shell
 from ..explorer.payload import as_jpeg
-from ..inline import data_url
 from ..strips import number
 from .pair import Pair
 from .picture import with_patches_off

@@ -15,6 +15,7 @@ from .. import shell, state
 from ..explorer.payload import as_jpeg
 from ..patches import patch_picker
 from . import chosen
+from .tools import tool_box
 
 SWITCHES = {"keys": "Hide", "mean": "Mean", "ask": "Look from"}
 SWITCH_WORDS = {
@@ -26,14 +27,7 @@ SWITCH_WORDS = {
 
 def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The picture, whose patches can be switched off."""
-    switch = st.segmented_control(
-        "A click on the picture",
-        list(SWITCHES),
-        default="keys",
-        format_func=SWITCHES.get,
-        key="intervene_patch_tool",
-        required=True,
-    )
+    switch = tool_box("A click on the picture", SWITCHES, "intervene_patch_tool")
     pools = (
         " and the model's pooling does not read it"
         if trace.config.pooling in ("mean", "token+mean", "attention")

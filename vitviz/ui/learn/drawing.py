@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ...colour import ATTENTION, NEUTRAL, paint, percent, tone
+from ...inline import data_url
 from .. import symbols
-from ..inline import data_url
 from ..strips import number, strip
 
 PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun

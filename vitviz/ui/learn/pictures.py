@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..inline import data_url
+from ...inline import data_url
 from ..strips import strip
 
 SIDE = 240  # pixels of an enlarged patch

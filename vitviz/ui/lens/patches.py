@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ...colour import colour_map
+from ...colour import css_gradient
+from ...inline import png
 from ...logit_lens import depth_words
 from .. import panels, state
 from ..gallery import gallery
-from ..inline import png
 from ..learn import common, drawing, following
 from ..patches import Overlay, patch_picker
 from ..remembered import remembered
@@ -91,10 +91,9 @@ def small_maps(look: Look, maps: np.ndarray, shared: bool) -> None:
 
 def scale(look: Look, largest: float | None) -> str:
     """What the colours of the small maps mean, as HTML; each map has its own scale if there is no largest value."""
-    end = "its largest" if largest is None else look.goal.say(largest)
-    low = f"−{end.removeprefix('its ')}" if look.goal.signed else "0"
-    stops = ", ".join("rgb({},{},{})".format(*colour) for colour in colour_map("share", look.goal.signed)[::15])
-    bar = f'<i style="background:linear-gradient(to right, {stops})"></i>'
+    end, opposite = ("its largest", "−largest") if largest is None else map(look.goal.say, (largest, -largest))
+    low = opposite if look.goal.signed else "0"
+    bar = f'<i style="background:{css_gradient("share", look.goal.signed)}"></i>'
     return f'<div class="vv-scale"><span>{html.escape(low)}</span>{bar}<span>{html.escape(end)}</span></div>'
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ..inline import data_url, png
+from ...inline import data_url, png
 from ..patches.payload import whole_number
 from ..strips import number, strip
 from ..symbols import SYMBOLS

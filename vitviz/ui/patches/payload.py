@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from ...colour import colour_map, ends, percent, tone
+from ...inline import data_url, text
 from ...view import Scale
-from ..inline import data_url, text
 
 Role = Literal["query", "key"]
 Patch = tuple[int, int]  # row and column, from 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from ...inline import text
 from .. import patches
-from ..inline import text
 from ..patches import Patch, teller
 from ..patches.payload import payload as picker_payload
 

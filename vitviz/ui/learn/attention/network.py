@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 
 from ....colour import percent
+from ....inline import data_url
 from ....predictions import predictions
 from ... import symbols
-from ...inline import data_url
 from ...prediction import prediction_bars
 from ...strips import number
 from .. import common, drawing

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ....colour import ATTENTION, KEY, QUERY, colour_map
+from ....colour import ATTENTION, KEY, QUERY, css_gradient
+from ....inline import data_url
 from ... import symbols
-from ...inline import data_url
 from ...strips import number, strip
 from ..pictures import enlarged
 
@@ -145,9 +145,8 @@ def vector(numbers: np.ndarray, alt: str) -> str:
 
 def scale(low: str, high: str, signed: bool) -> str:
     """The colours of a map, from end to end, with what the ends mean."""
-    colours = ",".join("rgb({},{},{})".format(*colour) for colour in colour_map("share", signed)[::15])
     return (
-        f'<div class="scale"><span>{html.escape(low)}</span><i style="background:linear-gradient(to right,{colours})">'
+        f'<div class="scale"><span>{html.escape(low)}</span><i style="background:{css_gradient("share", signed)}">'
         f"</i><span>{html.escape(high)}</span></div>"
     )
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from .... import sequence
 from ....colour import ATTENTION
+from ....inline import data_url
 from ....trace import Trace
 from ... import state
-from ...inline import data_url
 from ...strips import number
 from ...sums import product, redone
 from ..common import by_hand, norm_in_words, patch_number, say, section, values_of
