@@ -1,0 +1,23 @@
+"""From the bytes of an image to the pixels a model sees, and from each patch back to the original pixels.
+
+prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # what the model sees, uint8 [224, 224, 3]
+prepared.geometry.patch_box(row=0, col=3)                      # where that patch lies on the original photo
+"""
+
+from .geometry import Geometry, Prepared
+from .preprocessing import FITS, IMAGENET, Preprocessing, check_size, normalise, prepare
+from .reading import FORMATS, SafeImage, read_image
+
+__all__ = [
+    "FITS",
+    "FORMATS",
+    "IMAGENET",
+    "Geometry",
+    "Prepared",
+    "Preprocessing",
+    "SafeImage",
+    "check_size",
+    "normalise",
+    "prepare",
+    "read_image",
+]

@@ -1,0 +1,85 @@
+"""Where a model's pixels and patches lie on the original image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+PixelBox = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the model's pixels and patches lie on the original image. Boxes are (left, top, right, bottom)."""
+
+    original: tuple[int, int]  # width and height of the upright original, in pixels
+    model: tuple[int, int]  # width and height of the model's input, in pixels
+    patch: int  # side of a patch, in model pixels
+    source: Box  # the rectangle of the original that `content` shows, in original pixels
+    content: PixelBox  # where the photo is, in model pixels: everywhere, unless there is padding
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many rows and columns of patches there are."""
+        return self.model[1] // self.patch, self.model[0] // self.patch
+
+    @property
+    def padded(self) -> bool:
+        """Whether some of the model's pixels do not show the photo."""
+        return self.content != (0, 0, *self.model)
+
+    def patch_box(self, row: int, col: int) -> Box | None:
+        """Where a patch lies on the original, clipped to what shows the photo; None if no pixel of it does.
+
+        Rows count from 0 at the top, columns from 0 at the left; negative ones from the other end.
+
+        Raises:
+            IndexError: if there is no such patch.
+        """
+        across, down = self._span(col, axis=0), self._span(row, axis=1)
+        return box(across, down) if across and down else None
+
+    def is_padding(self, row: int, col: int) -> bool:
+        """Whether no pixel of this patch shows the photo; rows and columns as in `patch_box`."""
+        return self.patch_box(row, col) is None
+
+    def padding_mask(self) -> np.ndarray:
+        """Which patches are nothing but padding, bool [rows, cols]."""
+        rows, cols = self.grid
+        return np.array([[self.is_padding(row, col) for col in range(cols)] for row in range(rows)])
+
+    def _span(self, index: int, axis: int) -> tuple[float, float] | None:
+        """Where a column (axis 0) or row (axis 1) of patches starts and ends on the original; None if it is padding."""
+        count, name = self.model[axis] // self.patch, ("column", "row")[axis]
+        if not -count <= index < count:
+            raise IndexError(f"There is no patch {name} {index}; {name}s go from {-count} to {count - 1}.")
+        content_start, content_end = self.content[axis::2]
+        source_start, source_end = self.source[axis::2]
+        start = max(index % count * self.patch, content_start)
+        end = min((index % count + 1) * self.patch, content_end)
+        scale = (source_end - source_start) / (content_end - content_start)
+        edges = (source_start + (edge - content_start) * scale for edge in (start, end))
+        return tuple(min(edge, float(self.original[axis])) for edge in edges) if start < end else None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a model sees of an image, before normalisation."""
+
+    pixels: np.ndarray  # uint8 [H, W, 3], read-only
+    geometry: Geometry  # the way back to the original pixels
+    notes: tuple[str, ...] = ()  # those of the SafeImage
+
+    def picture(self) -> Image.Image:
+        """Return the pixels as people should see them: padding is hatched, so that nobody takes it for photo."""
+        y, x, _ = np.indices(self.pixels.shape)
+        hatch = np.where((x + y) % 8 < 4, np.uint8(240), np.uint8(176))
+        left, top, right, bottom = self.geometry.content
+        hatch[top:bottom, left:right] = self.pixels[top:bottom, left:right]
+        return Image.fromarray(hatch)
+
+
+def box(across: tuple[float, float], down: tuple[float, float]) -> Box:
+    """Join two spans, (left, right) and (top, bottom), to a box."""
+    return across[0], down[0], across[1], down[1]
