@@ -107,7 +107,7 @@ def built_by_timm(monkeypatch):
 
     def keep(model):
         built.append(model)
-        return SimpleNamespace(config=SimpleNamespace(classes=model.num_classes))
+        return SimpleNamespace(config=SimpleNamespace(classes=model.num_classes, learned_positions=False))
 
     monkeypatch.setattr(restore, "from_timm", keep)
     return built

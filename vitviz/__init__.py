@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .attribution import explain
     from .config import ViTConfig
     from .convert import from_timm
-    from .errors import EditError, HookError, ImageError, ModelError, VitvizError
+    from .errors import EditError, HookError, ImageError, ModelError, VitvizError, VitvizWarning
     from .hooks import capture, edit
     from .logit_lens import lens, patch_lens
     from .model import VisionTransformer
@@ -32,6 +32,7 @@ __all__ = [
     "ViTConfig",
     "VisionTransformer",
     "VitvizError",
+    "VitvizWarning",
     "capture",
     "edit",
     "explain",
@@ -52,6 +53,7 @@ _HOMES = {
     "ViTConfig": "config",
     "VisionTransformer": "model",
     "VitvizError": "errors",
+    "VitvizWarning": "errors",
     "capture": "hooks",
     "edit": "hooks",
     "explain": "attribution",

@@ -19,3 +19,7 @@ class HookError(VitvizError):
 
 class EditError(VitvizError):
     """An edit of a forward pass that this model cannot have, or a text that names none."""
+
+
+class VitvizWarning(UserWarning):
+    """What was assumed where a caller or a file left something open: one plain sentence, saying what to do."""

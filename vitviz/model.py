@@ -64,6 +64,7 @@ class VisionTransformer(nn.Module):
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = labels
         self.meaning = meaning
+        self.notes: tuple[str, ...] = ()  # plain sentences on what was assumed when it was loaded
         tokens = config.prefix + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None

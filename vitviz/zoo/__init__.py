@@ -7,17 +7,19 @@
 `SHIPPED` and `CURATED` are the catalogue; `search` finds the rest of timm's plain ViTs and `facts` describes them.
 """
 
-from collections.abc import Sequence
+import warnings
 from functools import partial
 from pathlib import Path
 
-from ..errors import ModelError
+from ..errors import ModelError, VitvizWarning
 from ..model import VisionTransformer
 from .checkpoint import FOLDER_FILES, SUFFIXES
+from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
-from .pretrained import facts, load_pretrained, search, source_of
+from .pretrained import facts, is_tag, load_pretrained, search, source_of
+from .repository import load_repository, repository_of
 from .restore import load_checkpoint
 from .shelf import ModelShelf, max_models
 from .shipped import SHIPPED, ZooEntry, assets, load_shipped
@@ -48,7 +50,9 @@ def load(
     name: str | Path,
     *,
     arch: str | None = None,
-    classes: str | Path | int | Sequence[str] | None = None,
+    classes: Classes | None = None,
+    heads: int | None = None,
+    prefix: str | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a model: a shipped one, a pretrained one of timm, or your own checkpoint.
@@ -57,16 +61,21 @@ def load(
         name: a shipped model, such as `"dinov2-small"`, which is read from disk and needs no network; the name of a
             pretrained timm model, which is downloaded if it is not in the Hugging Face cache; or the path of a
             checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or a folder with config.json and model.safetensors, as a
-            Hugging Face training run leaves behind). Its weights may be named as by timm, torchvision, or Hugging
-            Face's ViT, DeiT and DINOv2.
+            Hugging Face training run leaves behind); or a repository on the Hugging Face hub, such as
+            `"facebook/dinov2-small"`. Weights may be named as by timm, torchvision, or Hugging Face's ViT, DeiT and
+            DINOv2.
         arch: of a checkpoint: timm's name of the architecture. Needed only where the file does not tell it.
         classes: of a checkpoint: the class names, as a text file with one a line or as a sequence; or how many there
             are; 0 leaves the classifier out.
+        heads: of a checkpoint: how many attention heads a block has. Needed only where nothing tells it: no weight
+            does.
+        prefix: of a checkpoint that holds several models: what the keys of the wanted one begin with.
         progress: is called during a download with the bytes that are here and the bytes in all (0: not known).
 
     Returns:
         The model in evaluation mode, float32, on the CPU. A checkpoint's pixels are prepared as its
-        preprocessor_config.json says, else as the architecture's pretrained weights want them.
+        preprocessor_config.json says, else as the architecture's pretrained weights want them. What was assumed is in
+        `notes`, and each note is given as a `VitvizWarning`.
 
     Raises:
         ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, or
@@ -74,9 +83,29 @@ def load(
     """
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
+    model = _load(name, arch, classes, heads, prefix, progress)
+    for note in model.notes:
+        warnings.warn(note, VitvizWarning, stacklevel=2)
+    return model
+
+
+def _load(
+    name: str | Path,
+    arch: str | None,
+    classes: Classes | None,
+    heads: int | None,
+    prefix: str | None,
+    progress: Progress | None,
+) -> VisionTransformer:
     if _is_path(name):
-        return load_checkpoint(name, arch, classes)
-    if arch is not None or classes is not None:
+        repository = None if isinstance(name, Path) or Path(name).exists() else repository_of(name)
+        if repository is None:
+            return load_checkpoint(name, arch, classes, heads=heads, prefix=prefix)
+        owner, _, model = repository.name.partition("/")
+        if owner != "timm" or repository.revision or not is_tag(model):
+            return load_repository(repository, arch, classes, heads=heads, prefix=prefix, progress=progress)
+        name = model
+    if any(option is not None for option in (arch, classes, heads, prefix)):
         raise ModelError(
             f"{name!r} is a model and not a file, so its architecture and classes are known; leave them out."
         )

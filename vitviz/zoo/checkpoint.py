@@ -20,28 +20,32 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ModelError
+from .plain_values import STAND_INS
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")  # what a folder that a training run left behind holds
+# What the folder of a training run holds: the weights in one file, or an index of the files that they are split into.
+WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
+INDEX_FILES = tuple(f"{file}.index.json" for file in WHOLE_FILES)
+FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
 
-# Where training scripts keep the weights, in order of preference: averaged ones first, as timm does.
-_WRAPPERS = (
-    *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model", "module"),
-    *("net", "network", "teacher"),
-)
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
+_CLASS_KEYS = ("class_to_idx", "classes", "class_names", "labels")
+_MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
+_MAX_ENTRIES = 1_000_000
 _reading = threading.Lock()
 _ADVICE = "save the weights alone, with safetensors or torch.save(model.state_dict(), path)"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file, and the JSON files beside it, say.
+    """A file of weights, with what it and the JSON files beside it say.
 
     Attributes:
         name: of the file or its folder, for people.
-        weights: tensors by key, as in the file.
+        weights: tensors by key; where a file has mappings in mappings, their keys are joined with dots.
         arch: the architecture that the file names, or "".
+        args: the arguments of the training script that the file names, or {}.
+        classes: the class names that the file gives, in whatever form, or None.
         config: its `config.json`, or {}.
         preprocessor: its `preprocessor_config.json`, or {}.
     """
@@ -49,6 +53,8 @@ class Checkpoint:
     name: str
     weights: dict[str, Tensor] = field(repr=False)
     arch: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    classes: Any = None
     config: Mapping[str, Any] = field(default_factory=dict)
     preprocessor: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,27 +68,40 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     file = checkpoint_file(Path(path))
     # Files of these names describe whatever stands in their folder, so they are only asked about the file they go with.
     described = file.name in FOLDER_FILES
-    found, said = _read(file)
+    if file.name in INDEX_FILES:
+        found, said = _read_shards(file), {}
+    else:
+        found, said = _read(file)
+    args = said.get("args")
+    args = vars(args) if isinstance(args, Namespace) else args
     return Checkpoint(
         name=file.parent.resolve().name if described else file.stem,
-        weights=_unwrapped(found, file.name),
-        arch=said,
+        weights=tensors_in(found, file.name),
+        arch=_architecture(said, args),
+        args=args if isinstance(args, dict) else {},
+        classes=next((said[key] for key in _CLASS_KEYS if said.get(key)), None),
         config=_json(file.with_name("config.json")) if described else {},
         preprocessor=_json(file.with_name("preprocessor_config.json")) if described else {},
     )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, out of whatever a training script wrapped them in.
+    """The tensors of a file, by the keys of the innermost mapping that holds them all.
 
     Raises:
         ModelError: as `read_checkpoint`.
     """
-    return _unwrapped(_read(path)[0], path.name)
+    weights = tensors_in(_read(path)[0], path.name)
+    while len(outer := {key.partition(".")[0] for key in weights}) == 1:
+        weights = {key.partition(".")[2]: value for key, value in weights.items()}
+        if "" in weights:
+            raise ModelError(f"{path.name!r} holds one tensor, {outer.pop()!r}, and no weights of a model.")
+    check_whole(weights, path.name)
+    return weights
 
 
 def checkpoint_file(path: Path) -> Path:
-    """The file that a path means: itself, or the weights in a folder.
+    """The file that a path means: itself, the weights in a folder, or the index of which it is one part.
 
     Raises:
         ModelError: if there is none, or it is empty.
@@ -90,29 +109,72 @@ def checkpoint_file(path: Path) -> Path:
     if path.is_dir():
         file = next((path / name for name in FOLDER_FILES if (path / name).is_file()), None)
         if file is None:
-            raise ModelError(f"{str(path)!r} is a folder without {' or '.join(FOLDER_FILES)}; give a file in it.")
+            raise _no_weights_in(path)
         path = file
     if not path.is_file():
         raise ModelError(f"There is no file {str(path)!r}; check its path.")
     if not path.stat().st_size:
         raise ModelError(f"{path.name!r} is empty; save or copy it again.")
-    return path
+    part = re.fullmatch(r"(.+)-\d{5}-of-\d{5}(\.\w+)", path.name)
+    index = path.with_name(f"{part[1]}{part[2]}.index.json") if part else path
+    return index if index.name in INDEX_FILES and index.is_file() else path
 
 
-def _read(file: Path) -> tuple[Mapping, str]:
-    """What a file holds, and the architecture that it names, or ""."""
+def _no_weights_in(folder: Path) -> ModelError:
+    if (folder / "adapter_config.json").is_file():
+        return adapter_error(folder.name)
+    if (folder / ".metadata").is_file():
+        return ModelError(
+            f"{str(folder)!r} is a checkpoint of torch.distributed; turn it into one file with "
+            "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'weights.pth') and load that."
+        )
+    return ModelError(f"{str(folder)!r} is a folder without {' or '.join(WHOLE_FILES)}; give a file in it.")
+
+
+def adapter_error(name: str) -> ModelError:
+    """The refusal of an adapter (LoRA and its like), which is a change to a model and not a model."""
+    return ModelError(
+        f"{name!r} holds an adapter such as LoRA and not a whole model; merge it into its model first, with "
+        "model = PeftModel.from_pretrained(base, folder).merge_and_unload(), and load what "
+        "model.save_pretrained('merged') writes."
+    )
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    """The tensors of all files that an index names."""
+    said = _json(index).get("weight_map")
+    files = set(said.values()) if isinstance(said, dict) else set()
+    if not files or not all(isinstance(file, str) and file == Path(file).name for file in files):
+        raise ModelError(f"{index.name!r} does not name the files beside it that hold the weights; save it again.")
+    weights: dict[str, Tensor] = {}
+    for file in sorted(files):
+        path = index.with_name(file)
+        if not path.is_file():
+            raise ModelError(f"{index.name!r} names {file!r}, which is not there; copy the whole folder again.")
+        weights |= tensors_in(_read(path)[0], file)
+    missing = said.keys() - weights.keys()
+    if missing:
+        raise ModelError(
+            f"{index.name!r} promises {len(missing)} weights that its files do not hold, such as {min(missing)!r}; "
+            "copy the whole folder again."
+        )
+    return weights
+
+
+def _read(file: Path) -> tuple[Mapping, Mapping]:
+    """The tensors of a file, perhaps among other things, and what it says about them."""
     if file.suffix == ".safetensors":
         return _read_safetensors(file)
     found = _read_pickle(file)
     if not isinstance(found, Mapping):
         raise ModelError(f"{file.name!r} holds a {type(found).__name__} and no weights by name; {_ADVICE}.")
-    return found, _architecture(found)
+    return found, found
 
 
-def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], str]:
+def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(file, "pt") as stored:
-            return {key: stored.get_tensor(key) for key in stored.keys()}, _architecture(stored.metadata() or {})  # noqa: SIM118
+            return {key: stored.get_tensor(key) for key in stored.keys()}, stored.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{file.name!r} is not a whole safetensors file: it is damaged or something else; save or copy it again."
@@ -124,10 +186,9 @@ def _read_pickle(file: Path) -> object:
         zipped = zipfile.is_zipfile(file)
         if zipped:
             _refuse_compression(file)
-        # A memory map leaves on the disk what is not used, such as an optimiser's state. Training scripts, timm's among
-        # them, keep their arguments as a Namespace, which holds values and nothing that runs. PyTorch's list of classes
-        # that may be read is one for all threads.
-        with _reading, torch.serialization.safe_globals([Namespace]):
+        # A memory map leaves on the disk what is not used, such as an optimiser's state. PyTorch's list of classes that
+        # may be read is one for all threads.
+        with _reading, torch.serialization.safe_globals(STAND_INS):
             return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
     except ModelError:
         raise
@@ -155,10 +216,8 @@ def _wanted(message: str) -> str:
     return "is damaged or no PyTorch file"
 
 
-def _architecture(said: Mapping) -> str:
+def _architecture(said: Mapping, args: object) -> str:
     """The architecture that a training script noted beside the weights."""
-    args = said.get("args")
-    args = vars(args) if isinstance(args, Namespace) else args
     notes = [said.get(key) for key in _ARCHITECTURE_KEYS]
     notes += (
         [args] if isinstance(args, str) else [args.get("model"), args.get("arch")] if isinstance(args, dict) else []
@@ -166,26 +225,50 @@ def _architecture(said: Mapping) -> str:
     return next((note for note in notes if isinstance(note, str)), "")
 
 
-def _unwrapped(found: Mapping, file: str) -> dict[str, Tensor]:
-    """The tensors by name, from the innermost wrapper.
+def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
+    """All tensors of mappings in mappings, by their keys joined with dots.
+
+    Args:
+        found: what a file holds; containers of other kinds, such as lists, are passed over.
+        file: what to call it in messages.
 
     Raises:
-        ModelError: if there are none, or one claims to be larger than the file that it came from could be.
+        ModelError: if there are none, two have the same name, or the mappings are nested deeply or in themselves.
     """
-    while True:
-        inner = next((found[name] for name in _WRAPPERS if isinstance(found.get(name), Mapping)), None)
-        if inner is None:
-            break
-        found = inner
-    weights = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    weights: dict[str, Tensor] = {}
+    seen = 0  # mappings that are shared count as often as they are reached, which is what walking them costs
+
+    def collect(found: Mapping, before: str, outer: tuple[Mapping, ...]) -> None:
+        nonlocal seen
+        seen += len(found)
+        if len(outer) > _MAX_DEPTH or seen > _MAX_ENTRIES or any(found is one for one in outer):
+            raise ModelError(f"{file!r} has mappings that are nested without an end; {_ADVICE}.")
+        for key, value in found.items():
+            name = f"{before}{key}"
+            if isinstance(value, Mapping):
+                collect(value, f"{name}.", (*outer, found))
+            elif isinstance(value, Tensor):
+                if name in weights:
+                    raise ModelError(f"{file!r} holds two tensors called {name!r}; {_ADVICE}.")
+                weights[name] = value.detach()
+
+    collect(found, "", ())
     if not weights:
         keys = ", ".join(map(repr, list(found)[:5])) or "none"
         raise ModelError(f"{file!r} holds no weights; its keys are {keys}.")
+    return weights
+
+
+def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
+    """Refuse tensors that are not plain numbers stored whole: sparse, quantised, or larger than their file.
+
+    Raises:
+        ModelError: naming the first of them.
+    """
     for key, value in weights.items():
         whole = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
         if not whole or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{key} in {file!r} is not a plain tensor that is stored whole; {_ADVICE}.")
-    return {key: value.detach() for key, value in weights.items()}
 
 
 def _json(file: Path) -> dict[str, Any]:

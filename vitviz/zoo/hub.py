@@ -50,6 +50,17 @@ class Source:
         found = (try_to_load_from_cache(self.repository, file, revision=self.revision) for file in self.files)
         return next((Path(path) for path in found if isinstance(path, str)), None)
 
+    def is_known_missing(self) -> bool:
+        """Whether the cache says that the repository has none of the files."""
+        from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
+
+        found = [try_to_load_from_cache(self.repository, file, revision=self.revision) for file in self.files]
+        return all(path is _CACHED_NO_EXIST for path in found)
+
+
+class _NothingThereError(ModelError):
+    """The repository has none of the files."""
+
 
 def weights_of(name: str, source: Source, progress: Progress | None = None) -> Path:
     """The file with a model's weights, downloaded if it is not on this disk.
@@ -67,6 +78,21 @@ def weights_of(name: str, source: Source, progress: Progress | None = None) -> P
         return found
     refuse_out_of_reach(name, source)
     return _download_url(name, source.url, progress) if source.url else _download(name, source, progress)
+
+
+def optional_file(name: str, source: Source) -> Path | None:
+    """A file that describes a model, downloaded if it is not on this disk; None if there is none or it is out of reach.
+
+    Raises:
+        ModelError: if the download breaks off.
+    """
+    found = source.on_disk()
+    if found is not None or source.is_known_missing() or not can_reach_hub():
+        return found
+    try:
+        return _download(name, source, None)
+    except _NothingThereError:
+        return None
 
 
 def refuse_out_of_reach(name: str, source: Source) -> None:
@@ -135,7 +161,7 @@ def _download(name: str, source: Source, progress: Progress | None) -> Path:
                     f"https://huggingface.co/{source.repository} and set HF_TOKEN to a token of your account."
                 ) from error
             raise _broken_off(name, error) from error
-    raise ModelError(
+    raise _NothingThereError(
         f"The hub has no weights of {name!r}: {source.repository} holds none of {', '.join(source.files)}."
     )
 

@@ -1,23 +1,24 @@
 """How training frameworks name the weights of a ViT, and the way from there to timm's names.
 
 Sources: Hugging Face transformers' `modeling_vit.py`, `modeling_deit.py`, `modeling_dinov2.py` and
-`modeling_dinov2_with_registers.py`; torchvision's `vision_transformer.py`. Renaming is all that differs, except that
-Hugging Face keeps queries, keys and values apart, and that DINOv2's registers enter after the positions.
+`modeling_dinov2_with_registers.py`, of versions 4 and 5; torchvision's `vision_transformer.py`; the published files of
+DINOv2. Renaming is all that differs, except that Hugging Face keeps queries, keys and values apart, and that DINOv2's
+registers enter after the positions.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..config import Resampling
 from ..errors import ModelError
 from ..images import Preprocessing
 
 _HALF = (0.5, 0.5, 0.5)
 _OUTER = r"(?P<outer>(?:.*?\.)??)"
-_HUGGING_FACE_MODELS = r"(?:vit|deit|dinov2|dinov2_with_registers)\."
 
 
 @dataclass(frozen=True)
@@ -26,60 +27,89 @@ class Layout:
 
     Attributes:
         name: for people.
-        signature: matches the key that only this layout has; its group `outer` is what wrappers put before all keys.
+        signature: matches keys that only this layout has; its group `outer` is what stands before all keys.
         renames: regular expressions of keys, and timm's names for them; "" for what no forward pass uses.
+        names: the attributes that hold the ViT in the framework's own classifiers.
+        classifiers: the attributes that hold their linear maps, beside the ViT.
         norm_eps: that of its layer norms, unless a config.json says otherwise.
+        resampling: how its framework brings positions to another grid; None if as timm does.
         preprocessing: what its models expect, unless a preprocessor_config.json says otherwise.
     """
 
     name: str
     signature: str
     renames: Mapping[str, str]
+    names: tuple[str, ...] = ()
+    classifiers: tuple[str, ...] = ()
     norm_eps: float = 1e-6
+    resampling: Resampling | None = None
     preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009 - it is frozen
 
 
-_HUGGING_FACE_EMBEDDINGS = {
+_HUGGING_FACE_CLASSIFIERS = ("classifier", "cls_classifier", "distillation_classifier")
+_HUGGING_FACE = {
     r"embeddings\.cls_token": "cls_token",
     r"embeddings\.position_embeddings": "pos_embed",
     r"embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
     r"embeddings\.mask_token": "",  # stands in for hidden patches while training
-    r"encoder\.layer\.(\d+)\.attention\.attention\.(query|key|value)\.": r"blocks.\1.attn.\2.",
-    r"encoder\.layer\.(\d+)\.attention\.output\.dense\.": r"blocks.\1.attn.proj.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.attention\.(query|key|value)\.": r"blocks.\1.attn.\2.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.q_proj\.": r"blocks.\1.attn.query.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.k_proj\.": r"blocks.\1.attn.key.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.v_proj\.": r"blocks.\1.attn.value.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.(?:output\.dense|o_proj)\.": r"blocks.\1.attn.proj.",
+    r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(fc[12])\.": r"blocks.\1.mlp.\2.",
     r"layernorm\.": "norm.",
-    r"classifier\.": "head.",
+    r"pooler\.dense\.": "",  # follows the class token; neither the tokens nor a classifier see it
+    r"(?:cls_)?classifier\.": "head.",
+    r"distillation_classifier\.": "head_dist.",
 }
 
-TIMM = Layout("timm", _OUTER + r"patch_embed\.proj\.weight", {r"mask_token$": ""})  # and that of many papers' own code
+# That of many papers' own code too.
+TIMM = Layout(
+    "timm", _OUTER + r"(?:patch_embed\.(?:proj\.weight|backbone\..*)|embeds\.proj\.weight)", {r"mask_token$": ""}
+)
+DINOV2 = Layout(
+    "DINOv2",  # as published, where that is not timm's
+    _OUTER + r"(?:register_tokens|blocks\.0\.mlp\.w12\.weight)",
+    {
+        r"mask_token$": "",
+        r"register_tokens$": "reg_token",
+        r"blocks\.(\d+)\.mlp\.w12\.": r"blocks.\1.mlp.fc1.",
+        r"blocks\.(\d+)\.mlp\.w3\.": r"blocks.\1.mlp.fc2.",
+    },
+)
 HUGGING_FACE_VIT = Layout(
     "Hugging Face ViT",
-    _OUTER + rf"(?:{_HUGGING_FACE_MODELS})?encoder\.layer\.0\.layernorm_before\.weight",
+    _OUTER + r"(?:encoder\.layer|layers)\.0\.layernorm_before\.weight",
     {
         r"embeddings\.distillation_token": "reg_token",
         r"encoder\.layer\.(\d+)\.intermediate\.dense\.": r"blocks.\1.mlp.fc1.",
         r"encoder\.layer\.(\d+)\.output\.dense\.": r"blocks.\1.mlp.fc2.",
-        r"encoder\.layer\.(\d+)\.layernorm_before\.": r"blocks.\1.norm1.",
-        r"encoder\.layer\.(\d+)\.layernorm_after\.": r"blocks.\1.norm2.",
-        r"pooler\.dense\.": "",  # follows the class token; neither the tokens nor a classifier see it
-        r"cls_classifier\.": "head.",
-        r"distillation_classifier\.": "head_dist.",
-        **_HUGGING_FACE_EMBEDDINGS,
+        r"(?:encoder\.layer|layers)\.(\d+)\.layernorm_before\.": r"blocks.\1.norm1.",
+        r"(?:encoder\.layer|layers)\.(\d+)\.layernorm_after\.": r"blocks.\1.norm2.",
+        **_HUGGING_FACE,
     },
+    ("vit", "deit"),
+    _HUGGING_FACE_CLASSIFIERS,
     norm_eps=1e-12,
+    resampling=Resampling(antialias=False),
     preprocessing=Preprocessing(_HALF, _HALF, "bilinear", fit="squash"),
 )
 HUGGING_FACE_DINOV2 = Layout(
     "Hugging Face DINOv2",
-    _OUTER + rf"(?:{_HUGGING_FACE_MODELS})?encoder\.layer\.0\.layer_scale1\.lambda1",
+    _OUTER + r"(?:encoder\.layer|layers)\.0\.layer_scale1\.lambda1",
     {
         r"embeddings\.register_tokens": "reg_token",
-        r"encoder\.layer\.(\d+)\.(norm[12])\.": r"blocks.\1.\2.",
-        r"encoder\.layer\.(\d+)\.layer_scale([12])\.lambda1": r"blocks.\1.ls\2.gamma",
-        r"encoder\.layer\.(\d+)\.mlp\.(fc[12])\.": r"blocks.\1.mlp.\2.",
-        r"encoder\.layer\.(\d+)\.mlp\.weights_in\.": r"blocks.\1.mlp.fc1.",
-        r"encoder\.layer\.(\d+)\.mlp\.weights_out\.": r"blocks.\1.mlp.fc2.",
-        **_HUGGING_FACE_EMBEDDINGS,
+        r"(?:encoder\.layer|layers)\.(\d+)\.(norm[12])\.": r"blocks.\1.\2.",
+        r"(?:encoder\.layer|layers)\.(\d+)\.layer_scale([12])\.lambda1": r"blocks.\1.ls\2.gamma",
+        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.weights_in\.": r"blocks.\1.mlp.fc1.",
+        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(?:weights_out|down_proj)\.": r"blocks.\1.mlp.fc2.",
+        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(gate|up)_proj\.": r"blocks.\1.mlp.\2.",
+        **_HUGGING_FACE,
     },
+    ("dinov2", "dinov2_with_registers"),
+    _HUGGING_FACE_CLASSIFIERS,
+    resampling=Resampling(antialias=False),
     preprocessing=Preprocessing(crop_fraction=224 / 256),
 )
 TORCHVISION = Layout(
@@ -95,74 +125,70 @@ TORCHVISION = Layout(
         r"encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:0|linear_1)\.": r"blocks.\1.mlp.fc1.",
         r"encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:3|linear_2)\.": r"blocks.\1.mlp.fc2.",
         r"encoder\.ln\.": "norm.",
-        r"heads\.(?:head\.|0\.)?": "head.",
+        r"heads\.(?:head\.)?": "head.",
     },
+    # Its models take one size only; its `interpolate_embeddings` makes weights for another.
+    resampling=Resampling(antialias=False, align_corners=True),
     preprocessing=Preprocessing(interpolation="bilinear", crop_fraction=224 / 256),
 )
-LAYOUTS = (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2, TORCHVISION, TIMM)
+LAYOUTS = (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2, TORCHVISION, TIMM, DINOV2)  # the last that matches is meant
 
 
-def recognise(weights: Mapping[str, Tensor], file: str) -> tuple[Layout | None, dict[str, Tensor]]:
-    """Find out how weights are named, and give them timm's names.
+def renamed(weights: Mapping[str, Tensor], layout: Layout, file: str) -> dict[str, Tensor]:
+    """Give the weights of a ViT timm's names.
 
     Args:
-        weights: tensors by key, as in the file.
+        weights: tensors by the layout's keys, without what wrappers put before them.
+        layout: how they are named.
         file: what to call it in messages.
 
     Returns:
-        The layout, None if the keys are of no known one; and the weights. Keys that a known layout does not have keep
-        their names, so that whoever checks them can say so.
+        The weights. Keys that the layout does not have keep their names, so that whoever checks them can say so.
 
     Raises:
-        ModelError: if the file holds several models.
+        ModelError: if two keys become one.
     """
-    weights = {key.replace("_orig_mod.", ""): value for key, value in weights.items()}  # torch.compile's
-    for layout in LAYOUTS:
-        found = {match["outer"] for match in (re.fullmatch(layout.signature, key) for key in weights) if match}
-        if len(found) > 1:
-            prefixes = ", ".join(repr(prefix) for prefix in sorted(found))
-            raise ModelError(f"{file!r} holds several models, under {prefixes}; save the one that you want to see.")
-        if found:
-            outer = found.pop()
-            return layout, _renamed({key.removeprefix(outer): value for key, value in weights.items()}, layout)
-    return None, _without_common(weights, ("module.", "model."))
-
-
-def _renamed(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
-    renamed = {}
+    found: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
     for key, value in weights.items():
-        name = _timm_name(re.sub(f"^{_HUGGING_FACE_MODELS}", "", key), layout.renames)
+        name = _timm_name(key, layout.renames)
+        if name in origin:
+            raise ModelError(
+                f"{origin[name]!r} and {key!r} in {file!r} are both {name!r} in a ViT; save the weights of the ViT "
+                "alone, with torch.save(vit.state_dict(), path)."
+            )
         if name:
-            renamed[name] = value
+            found[name], origin[name] = value, key
     if layout in (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2):
-        renamed = _with_joined_attention(renamed)
-    if layout is HUGGING_FACE_DINOV2 and "reg_token" in renamed:
-        _fold_class_position(renamed)
+        found = _joined(found, "attn", ("query", "key", "value"), "qkv")
+        found = _joined(found, "mlp", ("gate", "up"), "fc1")
+    if layout in (HUGGING_FACE_DINOV2, DINOV2) and {"reg_token", "cls_token", "pos_embed"} <= found.keys():
+        _fold_class_position(found)
     # DeiT's distillation token is a register like any other, unless a second classifier reads it.
-    if layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= renamed.keys():
-        renamed["dist_token"] = renamed.pop("reg_token")
-    return renamed
+    if layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= found.keys():
+        found["dist_token"] = found.pop("reg_token")
+    return found
 
 
 def _timm_name(key: str, renames: Mapping[str, str]) -> str:
     for pattern, name in renames.items():
-        renamed, count = re.subn(f"^{pattern}", name, key)
+        new, count = re.subn(f"^{pattern}", name, key)
         if count:
-            return renamed if name else ""
+            return new if name else ""
     return key
 
 
-def _with_joined_attention(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put queries, keys and values into one matrix, as timm has them; what is incomplete is left as it is."""
+def _joined(weights: dict[str, Tensor], part: str, names: tuple[str, ...], joint: str) -> dict[str, Tensor]:
+    """Put matrices that timm has in one into one, in this order; what is incomplete is left as it is."""
     joined = {}
     for key, value in weights.items():
-        found = re.fullmatch(r"(blocks\.\d+\.attn)\.(query|key|value)\.(weight|bias)", key)
-        before, part, after = found.groups() if found else ("", "", "")
-        parts = [weights.get(f"{before}.{name}.{after}") for name in ("query", "key", "value")]
+        found = re.fullmatch(rf"(blocks\.\d+\.{part})\.({'|'.join(names)})\.(weight|bias)", key)
+        before, name, after = found.groups() if found else ("", "", "")
+        parts = [weights.get(f"{before}.{name}.{after}") for name in names]
         if any(other is None or other.shape != value.shape for other in parts):
             joined[key] = value
-        elif part == "query":
-            joined[f"{before}.qkv.{after}"] = torch.cat(parts)
+        elif name == names[0]:
+            joined[f"{before}.{joint}.{after}"] = torch.cat(parts)
     return joined
 
 
@@ -171,10 +197,3 @@ def _fold_class_position(weights: dict[str, Tensor]) -> None:
     positions = weights["pos_embed"]
     weights["cls_token"] = weights["cls_token"] + positions[:, :1]
     weights["pos_embed"] = positions[:, 1:]
-
-
-def _without_common(weights: Mapping[str, Tensor], prefixes: Iterable[str]) -> dict[str, Tensor]:
-    for prefix in prefixes:
-        if all(key.startswith(prefix) for key in weights):
-            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-    return dict(weights)

@@ -34,6 +34,13 @@ def tags() -> tuple[str, ...]:
     return tuple(sorted({tag for module in MODULES for tag in timm.list_models(module=module, pretrained=True)}))
 
 
+def is_tag(name: str) -> bool:
+    """Whether timm has pretrained weights of this name, with or without a tag."""
+    import timm
+
+    return timm.is_model_pretrained(name)
+
+
 def search(text: str, limit: int = 20) -> tuple[str, ...]:
     """Names of pretrained models that contain all words of a text, in any order and case; the curated ones first.
 

@@ -1,0 +1,198 @@
+"""A timm architecture by name, built so that the weights at hand fit: what the file says, then what its keys tell."""
+
+import difflib
+import inspect
+import math
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..convert import mismatch
+from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_MAX_DEPTH = 256  # blocks; building more takes long, and no model has them
+# Arguments of a training script or a config.json that change how a model is loaded or trained, not what it computes.
+_NOT_ARCHITECTURE = ("device", "dtype", "weight_init", "fix_init", "strict_img_size", "head_init_scale")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A timm architecture with the options that make weights fit.
+
+    Attributes:
+        build: makes the model, with random weights.
+        pretrained_cfg: timm's configuration of its pretrained weights.
+    """
+
+    build: "Callable[[], nn.Module]"
+    pretrained_cfg: Mapping[str, Any]
+
+
+def is_known(name: object) -> bool:
+    """Whether this is the name of a timm architecture, with or without the tag of pretrained weights."""
+    import timm
+
+    return isinstance(name, str) and timm.is_model(name.partition(".")[0])
+
+
+def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> Architecture:
+    """The architecture of this name, with options.
+
+    Args:
+        name: timm's name.
+        weights: tensors by timm's names; what they tell wins.
+        said: what the file says about how the model was made, see `options_of`.
+
+    Raises:
+        ModelError: if timm has no such architecture, or it does not take what the file says.
+    """
+    import timm
+
+    if not is_known(name):
+        nearest = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0)
+        raise ModelError(f"timm has no architecture {name!r}; the nearest names are {', '.join(nearest)}.")
+    try:
+        with torch.device("meta"):  # shapes only
+            model = timm.create_model(name, **said)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, ArithmeticError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"The architecture {name!r} cannot be built as the file says ({said}): {reason}.") from error
+    taken = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
+    options = {**said, **{key: value for key, value in _told(model, weights, said).items() if key in taken}}
+    return Architecture(partial(timm.create_model, name, **options), dict(model.pretrained_cfg))
+
+
+def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with which a model was made, from what timm writes beside its weights.
+
+    Args:
+        config: `config.json` as timm's `save_for_hf` writes it: `model_args`, and `global_pool`.
+        args: the arguments of timm's train.py: `gp`, `in_chans`, `model_kwargs`.
+
+    Raises:
+        ModelError: if an option is none that a plain ViT of timm has.
+    """
+    said = {**_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
+    pool = args.get("gp") or config.get("global_pool")
+    if isinstance(pool, str):
+        said.setdefault("global_pool", pool)
+    said = {key: value for key, value in said.items() if key not in _NOT_ARCHITECTURE and not key.endswith("_rate")}
+    unknown = [key for key in said if key not in _options()]
+    if unknown or not isinstance(said.get("depth", 1), int) or said.get("depth", 1) > _MAX_DEPTH:
+        raise ModelError(
+            f"The model was made with {unknown[0] if unknown else 'depth'!r}, which cannot be followed here."
+        )
+    if isinstance(said.get("img_size"), list):
+        said["img_size"] = tuple(said["img_size"])
+    return said
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return {str(key): inner for key, inner in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _options() -> set[str]:
+    """The names of all options that shape a plain ViT of timm."""
+    from timm.models.beit import Beit
+    from timm.models.eva import Eva
+    from timm.models.naflexvit import NaFlexVit
+    from timm.models.vision_transformer import VisionTransformer
+
+    kinds = (VisionTransformer, Beit, Eva, NaFlexVit)
+    return {"use_naflex"} | {name for kind in kinds for name in inspect.signature(kind).parameters}
+
+
+def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that the weights tell, where the model as it is built differs from them."""
+    own = model.state_dict()
+    told: dict[str, Any] = {"num_classes": 0}
+    name = model.pretrained_cfg.get("classifier") or "head"
+    head = weights.get(f"{name if isinstance(name, str) else name[0]}.weight")
+    if head is not None:
+        told["num_classes"] = len(head)
+    embed = weights.get("patch_embed.proj.weight")
+    if embed is not None and embed.ndim == 4 and embed.shape != own.get("patch_embed.proj.weight", embed).shape:
+        told |= {"in_chans": embed.shape[1], "patch_size": embed.shape[2]}
+    size = _image_size(model, weights, told.get("patch_size"), said)
+    if size:
+        told["img_size"] = size
+    scaled = {"blocks.0.ls1.gamma", "blocks.0.gamma_1"}
+    if bool(scaled & own.keys()) != bool(scaled & weights.keys()):
+        told["init_values"] = 1e-5 if scaled & weights.keys() else None
+    if "fc_norm.weight" in weights and "fc_norm.weight" not in own:
+        told["global_pool"] = "avg"
+    if "fc_norm.weight" in own and "norm.weight" in weights and "fc_norm.weight" not in weights:
+        told |= {"fc_norm": False, "use_fc_norm": False} if "global_pool" in said else {}
+    for option, key in {
+        "class_token": "cls_token",
+        "qk_norm": "blocks.0.attn.q_norm.weight",
+        "pre_norm": "norm_pre.weight",
+    }.items():
+        if (key in weights) != (key in own):
+            told[option] = key in weights
+    if "blocks.0.attn.qkv.weight" in weights and "blocks.0.attn.q_bias" not in {*own, *weights}:
+        key = "blocks.0.attn.qkv.bias"
+        if (key in weights) != (key in own):
+            told["qkv_bias"] = key in weights
+    registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
+    if registers != (own["reg_token"].shape[1] if "reg_token" in own else 0):
+        told |= {"reg_tokens": registers, "num_reg_tokens": registers}
+    depth = len({found[1] for key in weights if (found := re.match(r"blocks\.(\d+)\.", key))})
+    if 0 < depth <= _MAX_DEPTH and depth != len(model.blocks):
+        told["depth"] = depth
+    hidden = weights.get("blocks.0.mlp.fc1.weight")
+    if hidden is not None and hidden.ndim == 2 and hidden.shape != own.get("blocks.0.mlp.fc1.weight", hidden).shape:
+        told["mlp_ratio"] = (len(hidden) + 0.5) / hidden.shape[1]  # timm rounds down
+    return told
+
+
+def _image_size(
+    model: "nn.Module", weights: Mapping[str, Tensor], patch: int | None, said: Mapping[str, Any]
+) -> tuple[int, int] | None:
+    """Height and width of the input that the positions in the weights are for; None if they are the model's own."""
+    own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
+    if own is None or found is None or found.ndim != 3 or own.ndim != 3:
+        return None
+    rows, columns = model.patch_embed.grid_size
+    if own.shape[1] == found.shape[1] and patch is None:
+        return None
+    prefix = own.shape[1] - rows * columns
+    patch = patch or model.patch_embed.patch_size[0]
+    size = said.get("img_size")
+    if (
+        size
+        and prefix + math.prod(side // patch for side in ((size, size) if isinstance(size, int) else size))
+        == found.shape[1]
+    ):
+        return None
+    side = math.isqrt(max(0, found.shape[1] - prefix))
+    return (side * patch, side * patch) if side else None
+
+
+def in_timms_names(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights as timm's own reader of published checkpoints renames them for this model; unchanged if it cannot.
+
+    Args:
+        model: on the meta device.
+        weights: tensors by the names of a paper's own code.
+    """
+    rename = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if rename is None:
+        return weights
+    options = {"adapt_layer_scale": True} if "adapt_layer_scale" in inspect.signature(rename).parameters else {}
+    try:
+        found = rename(dict(weights), model, **options)
+    except (KeyError, RuntimeError, ValueError, AttributeError, TypeError, IndexError):
+        return weights
+    # It also resizes, which would be another model than the file's.
+    is_resized = any(key in weights and value.numel() != weights[key].numel() for key, value in found.items())
+    return weights if is_resized or mismatch(model, found) else found
