@@ -122,9 +122,7 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
     embed = weights.get("patch_embed.proj.weight")
     if embed is not None and embed.ndim == 4 and embed.shape != own.get("patch_embed.proj.weight", embed).shape:
         told |= {"in_chans": embed.shape[1], "patch_size": embed.shape[2]}
-    size = _image_size(model, weights, told.get("patch_size"), said)
-    if size:
-        told["img_size"] = size
+    told |= _positions(model, weights, told.get("patch_size"), said)
     scaled = {"blocks.0.ls1.gamma", "blocks.0.gamma_1"}
     if bool(scaled & own.keys()) != bool(scaled & weights.keys()):
         told["init_values"] = 1e-5 if scaled & weights.keys() else None
@@ -155,27 +153,34 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
     return told
 
 
-def _image_size(
+def _positions(
     model: "nn.Module", weights: Mapping[str, Tensor], patch: int | None, said: Mapping[str, Any]
-) -> tuple[int, int] | None:
-    """Height and width of the input that the positions in the weights are for; None if they are the model's own."""
+) -> dict[str, Any]:
+    """Options for the input size that the positions in the weights are for, if that is not the model's own."""
     own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
+    rows, columns = model.patch_embed.grid_size if hasattr(model, "patch_embed") else (0, 0)
+    table = next((value for key, value in weights.items() if key.endswith("relative_position_bias_table")), None)
+    if own is None and table is not None and table.ndim == 2:  # BEiT's has (2 rows - 1) (2 columns - 1) + 3 numbers
+        side = (math.isqrt(max(0, len(table) - 3)) + 1) // 2
+        is_other = (2 * rows - 1) * (2 * columns - 1) + 3 != len(table)
+        return {"img_size": (side * model.patch_embed.patch_size[0],) * 2} if side and is_other else {}
     if own is None or found is None or found.ndim != 3 or own.ndim != 3:
-        return None
-    rows, columns = model.patch_embed.grid_size
-    if own.shape[1] == found.shape[1] and patch is None:
-        return None
-    prefix = own.shape[1] - rows * columns
+        return {}
     patch = patch or model.patch_embed.patch_size[0]
-    size = said.get("img_size")
-    if (
-        size
-        and prefix + math.prod(side // patch for side in ((size, size) if isinstance(size, int) else size))
-        == found.shape[1]
-    ):
-        return None
-    side = math.isqrt(max(0, found.shape[1] - prefix))
-    return (side * patch, side * patch) if side else None
+    size = said.get("img_size", (rows * model.patch_embed.patch_size[0], columns * model.patch_embed.patch_size[0]))
+    size = (size, size) if isinstance(size, int) else size
+    registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
+    prefix = ("cls_token" in weights) + ("dist_token" in weights) + registers
+    with_prefix = own.shape[1] > rows * columns
+    for places in (with_prefix, not with_prefix):
+        patches = found.shape[1] - (prefix if places else 0)
+        side = math.isqrt(max(0, patches))
+        options = {} if places == with_prefix else {"no_embed_class": not places}
+        if math.prod(length // patch for length in size) == patches:
+            return options
+        if side and side * side == patches:
+            return options | {"img_size": (side * patch, side * patch)}
+    return {}
 
 
 def in_timms_names(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

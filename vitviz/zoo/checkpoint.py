@@ -143,11 +143,11 @@ def adapter_error(name: str) -> ModelError:
 def _read_shards(index: Path) -> dict[str, Tensor]:
     """The tensors of all files that an index names."""
     said = _json(index).get("weight_map")
-    files = set(said.values()) if isinstance(said, dict) else set()
+    files = list(said.values()) if isinstance(said, dict) else []
     if not files or not all(isinstance(file, str) and file == Path(file).name for file in files):
         raise ModelError(f"{index.name!r} does not name the files beside it that hold the weights; save it again.")
     weights: dict[str, Tensor] = {}
-    for file in sorted(files):
+    for file in sorted({*files}):
         path = index.with_name(file)
         if not path.is_file():
             raise ModelError(f"{index.name!r} names {file!r}, which is not there; copy the whole folder again.")

@@ -63,6 +63,8 @@ def load_checkpoint(
         ModelError: if the file cannot be read, its architecture cannot be told, or its keys are not those of the
             architecture; the message says which.
     """
+    if heads is not None and (not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1):
+        raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
     with _plain_refusals(checkpoint.name), torch.inference_mode(False), torch.no_grad():

@@ -1,0 +1,363 @@
+"""What training scripts and papers write: timm's own files, published layouts, shards, adapters, values of NumPy."""
+
+import argparse
+import collections
+import datetime
+import json
+import pathlib
+import types
+import warnings
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from timm.models import save_for_hf
+from timm.models.vision_transformer import VisionTransformer as TimmViT
+
+import vitviz
+from vitviz import ModelError, VitvizWarning
+
+from . import hugging_face
+from .checkpoints import SHAPE, close, pixels, randomised, saved, trainer_folder
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    """What is assumed is tested where it is the topic."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VitvizWarning)
+        yield
+
+
+# --- timm's own files ------------------------------------------------------------------------------------------------
+
+OPTIONS = {
+    "heads": {"num_heads": 4},
+    "pooling": {"global_pool": "avg"},
+    "pooling without its norm": {"global_pool": "avg", "fc_norm": False},
+    "not square": {"img_size": (64, 256)},
+    "square": {"img_size": 96},
+    "activation": {"act_layer": "quick_gelu"},
+    "LayerScale": {"init_values": 0.1},
+    "registers": {"reg_tokens": 3, "no_embed_class": True},
+    "no class token": {"class_token": False, "global_pool": "avg"},
+    "normed queries and keys": {"qk_norm": True},
+    "a norm before": {"pre_norm": True},
+    "patch and depth": {"patch_size": 8, "depth": 2, "mlp_ratio": 4.0, "img_size": 64},
+    "grey": {"in_chans": 1},
+    "no bias": {"qkv_bias": False},
+}
+
+
+def images_for(model):
+    """Random input of the size that a timm model was made for."""
+    random = torch.Generator().manual_seed(2)
+    return torch.randn(2, model.patch_embed.proj.in_channels, *model.patch_embed.img_size, generator=random)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_folder_of_timm_says_how_the_model_was_made(options, tmp_path):
+    theirs = randomised(timm.create_model("test_vit", num_classes=3, **options))
+    save_for_hf(theirs, tmp_path / "run", model_args=options, safe_serialization=True)
+    ours = vitviz.load(tmp_path / "run")
+    assert ours.config.grid == theirs.patch_embed.grid_size
+    assert close(ours(images_for(theirs)), theirs(images_for(theirs)))
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_file_of_timms_training_script_does_too(options, tmp_path):
+    theirs = randomised(timm.create_model("test_vit", num_classes=3, **options))
+    options = dict(options)
+    args = argparse.Namespace(
+        model="test_vit", gp=options.pop("global_pool", None), num_classes=3, model_kwargs=options
+    )
+    file = {"state_dict": theirs.state_dict(), "arch": "test_vit", "args": args, "epoch": 3, "metric": np.float64(71.2)}
+    torch.save(file, tmp_path / "last.pth.tar")
+    ours = vitviz.load(tmp_path / "last.pth.tar")
+    assert close(ours(images_for(theirs)), theirs(images_for(theirs)))
+
+
+TOLD_BY_KEYS = ("square", "LayerScale", "registers", "patch and depth", "grey", "no bias", "a norm before")
+
+
+@pytest.mark.parametrize("name", TOLD_BY_KEYS)
+def test_options_that_the_weights_tell_need_not_be_written_down(name, tmp_path):
+    theirs = randomised(timm.create_model("test_vit", num_classes=3, **OPTIONS[name]))
+    ours = vitviz.load(saved(tmp_path / "a.pth", {"state_dict": theirs.state_dict(), "arch": "test_vit"}))
+    assert close(ours(images_for(theirs)), theirs(images_for(theirs)))
+
+
+def test_the_training_script_says_how_pixels_are_prepared(tmp_path):
+    weights = timm.create_model("test_vit", num_classes=3).state_dict()
+    args = argparse.Namespace(
+        model="test_vit", mean=[0.5, 0.4, 0.3], std=[0.2] * 3, crop_pct=0.8, interpolation="bilinear"
+    )
+    found = vitviz.load(saved(tmp_path / "a.pth", {"state_dict": weights, "args": args})).preprocessing
+    assert (found.mean, found.std, found.interpolation) == ((0.5, 0.4, 0.3), (0.2,) * 3, "bilinear")
+    assert found.crop_fraction == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"depth": 10**9},
+        {"num_heads": 7},
+        {"num_heads": "many"},
+        {"checkpoint_path": "/etc/passwd"},
+        {"pretrained_cfg_overlay": {"file": "/etc/passwd"}},
+        {"act_layer": "no such"},
+        {"img_size": [1, 2, 3]},
+        {"global_pool": "avgmax"},
+    ],
+)
+def test_options_that_cannot_be_followed_are_refused(options, tmp_path):
+    folder = tmp_path / "run"
+    save_for_hf(timm.create_model("test_vit", num_classes=3), folder, safe_serialization=True)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "model_args": options}))
+    with pytest.raises(ModelError):
+        vitviz.load(folder)
+
+
+# --- Published layouts -----------------------------------------------------------------------------------------------
+
+
+def test_deit_iii(tmp_path):
+    theirs = randomised(timm.create_model("deit3_small_patch16_224", num_classes=3, img_size=32, depth=2))
+    weights = {
+        key.replace("ls1.gamma", "gamma_1").replace("ls2.gamma", "gamma_2"): value
+        for key, value in theirs.state_dict().items()
+    }
+    path = saved(tmp_path / "deit3.pth", {"model": weights})
+    for options in ({"arch": "deit3_small_patch16_224"}, {}):
+        assert close(vitviz.load(path, **options)(pixels(32)), theirs(pixels(32)))
+
+
+@pytest.mark.parametrize("arch", ["beit_base_patch16_224", "beitv2_base_patch16_224"])
+def test_beit(arch, tmp_path):
+    theirs = randomised(timm.create_model(arch, num_classes=3, img_size=64, depth=2))
+    extra = {f"blocks.{i}.attn.relative_position_index": torch.zeros(17, 17, dtype=torch.int64) for i in range(2)}
+    extra |= {"mask_token": torch.zeros(1, 1, 768), "lm_head.weight": torch.zeros(9, 768)}
+    path = saved(tmp_path / "beit.pth", {"model": {**theirs.state_dict(), **extra}})
+    assert close(vitviz.load(path, arch=arch)(pixels()), theirs(pixels()))
+    with pytest.raises(ModelError, match="arch="):
+        vitviz.load(path)
+
+
+@pytest.mark.parametrize("gated", [False, True], ids=["MLP", "SwiGLU"])
+@pytest.mark.parametrize("registers", [0, 4])
+def test_dinov2_as_published(gated, registers, tmp_path):
+    from timm.layers import SwiGLUPacked
+
+    shape = {**SHAPE, "num_classes": 0, "init_values": 0.1}
+    shape |= {"reg_tokens": registers, "no_embed_class": bool(registers)}
+    shape |= {"mlp_layer": SwiGLUPacked, "act_layer": torch.nn.SiLU} if gated else {}
+    theirs = randomised(TimmViT(**shape))
+    weights = dict(theirs.state_dict())
+    if registers:
+        weights["register_tokens"] = weights.pop("reg_token")
+        place = torch.randn(1, 1, 192, generator=torch.Generator().manual_seed(4))
+        weights["cls_token"] = weights["cls_token"] - place
+        weights["pos_embed"] = torch.cat([place, weights["pos_embed"]], dim=1)
+    if gated:
+        weights = {key.replace("mlp.fc1", "mlp.w12").replace("mlp.fc2", "mlp.w3"): weights[key] for key in weights}
+    weights["mask_token"] = torch.zeros(1, 192)
+    assert close(vitviz.load(saved(tmp_path / "a.pth", weights))(pixels()), theirs(pixels()))
+
+
+# --- Hugging Face ----------------------------------------------------------------------------------------------------
+
+
+def of_version_5(weights):
+    """The names that transformers 5 has in memory."""
+    names = {
+        "encoder.layer.": "layers.",
+        "attention.attention.query": "attention.q_proj",
+        "attention.attention.key": "attention.k_proj",
+        "attention.attention.value": "attention.v_proj",
+        "attention.output.dense": "attention.o_proj",
+        "intermediate.dense": "mlp.fc1",
+        "output.dense": "mlp.fc2",
+    }
+    renamed = {}
+    for key, value in weights.items():
+        if "mlp.weights_in" in key:
+            renamed |= {
+                key.replace("mlp.weights_in", f"mlp.{name}_proj"): part
+                for name, part in zip(("gate", "up"), value.chunk(2), strict=True)
+            }
+            continue
+        new = key.replace("mlp.weights_out", "mlp.down_proj")
+        for old, now in names.items():
+            if not (old == "encoder.layer." and "dinov2" in key):  # which keeps its encoder
+                new = new.replace(old, now)
+        renamed[new] = value
+    return renamed
+
+
+VERSION_5 = {
+    "ViT": ("vit", {}),
+    "DeiT": ("deit", {}),
+    "DINOv2": ("dinov2", {}),
+    "DINOv2 with registers": ("dinov2_with_registers", {"classes": 0, "registers": 4}),
+}
+
+
+@pytest.mark.parametrize(("model", "options"), VERSION_5.values(), ids=VERSION_5)
+def test_names_of_transformers_5(model, options, tmp_path):
+    weights = hugging_face.random_weights(model, **options)
+    new = of_version_5(weights)
+    assert new.keys() != weights.keys()
+    expected = hugging_face.forward(weights, pixels(), model, eps=1e-6 if "dinov2" in model else 1e-12)
+    lightning = {"state_dict": {f"model.{key}": value for key, value in new.items()}, "epoch": 2}
+    for file in (new, lightning):
+        assert close(vitviz.load(saved(tmp_path / "best.pth", file))(pixels()), expected)
+
+
+@pytest.mark.parametrize("grid", [(2, 2), (6, 3), (4, 8)])
+@pytest.mark.parametrize(
+    ("model", "registers", "antialias"),
+    [("vit", 0, False), ("dinov2", 0, False), ("dinov2_with_registers", 4, True)],
+)
+def test_positions_at_another_size_are_resampled_as_there(model, registers, antialias, grid, tmp_path):
+    """Bicubic and without antialiasing in `interpolate_pos_encoding`, but for DINOv2 with registers."""
+    weights = hugging_face.random_weights(model, classes=0, registers=registers)
+    ours = vitviz.load(saved(tmp_path / "model.safetensors", weights))
+    key = f"{model}.embeddings.position_embeddings"
+    first, rest = weights[key].split([1, 16], dim=1)
+    square = rest.unflatten(1, (4, 4)).permute(0, 3, 1, 2)
+    rest = F.interpolate(square, grid, mode="bicubic", align_corners=False, antialias=antialias).flatten(2).mT
+    weights[key] = torch.cat([first, rest], dim=1)
+    image = torch.randn(2, 3, grid[0] * 16, grid[1] * 16, generator=torch.Generator().manual_seed(2))
+    expected = hugging_face.forward(weights, image, model, eps=1e-12 if model == "vit" else 1e-6)
+    assert close(ours(image), expected)
+
+
+# --- Shards and adapters ---------------------------------------------------------------------------------------------
+
+
+def in_shards(folder, weights, write=save_file, file="model.safetensors"):
+    """Write weights as `save_pretrained` does when they are too large for one file."""
+    folder.mkdir()
+    stem, suffix = file.split(".")
+    names = {f"{stem}-0000{i + 1}-of-00002.{suffix}": sorted(weights)[i::2] for i in range(2)}
+    for name, keys in names.items():
+        write({key: weights[key].contiguous() for key in keys}, folder / name)
+    index = {"metadata": {}, "weight_map": {key: name for name, keys in names.items() for key in keys}}
+    (folder / f"{file}.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text(json.dumps({"model_type": "vit", "num_attention_heads": 3, "image_size": 64}))
+    return folder
+
+
+@pytest.mark.parametrize(("write", "file"), [(save_file, "model.safetensors"), (torch.save, "pytorch_model.bin")])
+def test_weights_in_several_files(write, file, tmp_path):
+    weights = hugging_face.random_weights()
+    folder = in_shards(tmp_path / "checkpoint-500", weights, write, file)
+    for path in (folder, next(folder.glob("*-00002-of-*")), folder / f"{file}.index.json"):
+        ours = vitviz.load(path)
+        assert ours.name == "checkpoint-500"
+        assert close(ours(pixels()), hugging_face.forward(weights, pixels()))
+
+
+def missing_shard(folder, index):
+    next(folder.glob("*-00002-of-*")).unlink()
+
+
+def missing_weight(folder, index):
+    index["weight_map"]["vit.more"] = next(iter(index["weight_map"].values()))
+
+
+def outside(folder, index):
+    (folder.parent / "secret.safetensors").write_bytes(next(folder.glob("*-00001-of-*")).read_bytes())
+    index["weight_map"] = dict.fromkeys(index["weight_map"], "../secret.safetensors")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [missing_shard, missing_weight, outside, lambda f, i: i.clear(), lambda f, i: i.update(weight_map={"a": ["b"]})],
+)
+def test_an_index_that_cannot_be_followed_is_refused(spoil, tmp_path):
+    folder = in_shards(tmp_path / "run", hugging_face.random_weights())
+    path = folder / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    spoil(folder, index)
+    path.write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=r"index\.json"):
+        vitviz.load(folder)
+
+
+def test_an_adapter_is_no_model_and_the_message_says_what_makes_it_one(original, tmp_path):
+    run = tmp_path / "lora"
+    run.mkdir()
+    key = "base_model.model.vit.layers.0.attention.q_proj.lora_{}.weight"
+    save_file(
+        {key.format("A"): torch.zeros(4, 192), key.format("B"): torch.zeros(192, 4)}, run / "adapter_model.safetensors"
+    )
+    (run / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    unmerged = {**original.state_dict(), "blocks.0.attn.qkv.lora_A.default.weight": torch.zeros(4, 192)}
+    for path in (run, run / "adapter_model.safetensors", saved(tmp_path / "unmerged.pth", unmerged)):
+        with pytest.raises(ModelError, match="merge_and_unload"):
+            vitviz.load(path)
+
+
+def test_a_checkpoint_of_many_processes_says_how_to_join_it(tmp_path):
+    from torch.distributed.checkpoint.format_utils import dcp_to_torch_save, torch_save_to_dcp
+
+    theirs = randomised(TimmViT(**SHAPE))
+    torch.save(theirs.state_dict(), tmp_path / "whole.pth")
+    torch_save_to_dcp(tmp_path / "whole.pth", tmp_path / "parts")
+    with pytest.raises(ModelError, match="dcp_to_torch_save"):
+        vitviz.load(tmp_path / "parts")
+    dcp_to_torch_save(tmp_path / "parts", tmp_path / "joined.pth")
+    assert close(vitviz.load(tmp_path / "joined.pth")(pixels()), theirs(pixels()))
+
+
+# --- Values beside the weights ---------------------------------------------------------------------------------------
+
+VALUES = {
+    "float64": np.float64(0.93),
+    "float32": np.float32(0.93),
+    "int64": np.int64(3),
+    "bool": np.bool_(True),
+    "an array": np.arange(4.0),
+    "text": np.array(["a", "b"]),
+    "a path": pathlib.Path("runs/7"),
+    "a Windows path": pathlib.PureWindowsPath("runs/7"),
+    "a date": datetime.datetime(2026, 1, 2, 3),
+    "a duration": datetime.timedelta(1),
+    "a history": collections.defaultdict(list, {"loss": [1.0]}),
+    "a queue": collections.deque([1, 2], maxlen=3),
+    "a counter": collections.Counter("aab"),
+    "settings": types.SimpleNamespace(lr=0.1, path=pathlib.Path("a")),
+    "a random state": np.random.RandomState(0).get_state(),
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "old format"])
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values_beside_the_weights_are_no_obstacle(value, zipped, original, tmp_path):
+    file = {"state_dict": original.state_dict(), "extra": value, "best": {"nested": [value]}}
+    torch.save(file, tmp_path / "best.pth", _use_new_zipfile_serialization=zipped)
+    assert close(vitviz.load(tmp_path / "best.pth")(pixels()), original(pixels()))
+
+
+def test_a_folder_with_positions_of_another_grid(tmp_path):
+    weights = hugging_face.random_weights(grid=4)
+    config = {"model_type": "vit", "num_attention_heads": 3, "image_size": [32, 128], "patch_size": 16}
+    ours = vitviz.load(trainer_folder(tmp_path / "run", weights, config))
+    assert ours.config.grid == (2, 8)
+
+
+def test_mappings_that_contain_themselves_end(tmp_path):
+    loop = {"a": torch.zeros(3)}
+    loop["again"] = {"model": loop}
+    wide = {"leaf": 1}
+    for _ in range(11):
+        wide = {str(i): wide for i in range(8)}
+    for thing in (loop, {"state_dict": wide}):
+        torch.save(thing, tmp_path / "a.pth")
+        with pytest.raises(ModelError):
+            vitviz.load(tmp_path / "a.pth")
