@@ -1,5 +1,6 @@
 """A hub on this machine with one small model, for tests of downloads."""
 
+import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -65,7 +66,9 @@ def server(cache, monkeypatch, made):
             if status == 403:
                 self.send_header("X-Error-Code", "GatedRepo")
             self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("ETag", '"abc"')
+            self.send_header(
+                "ETag", f'"{hashlib.sha256(data or b"").hexdigest()}"'
+            )  # by which the cache tells files apart
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if with_body and state.cut and body:

@@ -69,7 +69,7 @@ def load_repository(
     except ModelError as error:
         if repository.is_explicit:
             raise
-        raise ModelError(f"{error} There is no file {repository.name!r} either.") from error
+        raise ModelError(f"{str(error).rstrip('.')}; nor is there a file of that name.") from error
     return load_checkpoint(path, arch, classes, heads=heads, prefix=prefix, name=repository.name.partition("/")[2])
 
 
