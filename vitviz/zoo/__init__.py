@@ -7,13 +7,13 @@
 `SHIPPED` and `CURATED` are the catalogue; `search` finds the rest of timm's plain ViTs and `facts` describes them.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import FOLDER_FILES, SUFFIXES
+from .class_names import Classes, taken
 from .curated import CURATED, TimmEntry
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
@@ -48,7 +48,7 @@ def load(
     name: str | Path,
     *,
     arch: str | None = None,
-    classes: str | Path | int | Sequence[str] | None = None,
+    classes: Classes | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a model: a shipped one, a pretrained one of timm, or your own checkpoint.
@@ -60,8 +60,9 @@ def load(
             Hugging Face training run leaves behind). Its weights may be named as by timm, torchvision, or Hugging
             Face's ViT, DeiT and DINOv2.
         arch: of a checkpoint: timm's name of the architecture. Needed only where the file does not tell it.
-        classes: of a checkpoint: the class names, as a text file with one a line or as a sequence; or how many there
-            are; 0 leaves the classifier out.
+        classes: of a checkpoint: the class names, as a text file with one a line, as names in order (a list, an array)
+            or as a dictionary from number to name or from name to number; or how many there are; 0 leaves the
+            classifier out.
         progress: is called during a download with the bytes that are here and the bytes in all (0: not known).
 
     Returns:
@@ -75,7 +76,7 @@ def load(
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
     if _is_path(name):
-        return load_checkpoint(name, arch, classes)
+        return load_checkpoint(name, arch, taken(classes))
     if arch is not None or classes is not None:
         raise ModelError(
             f"{name!r} is a model and not a file, so its architecture and classes are known; leave them out."
