@@ -19,7 +19,7 @@ from torch import Tensor
 from .config import POOL
 from .errors import HookError, ImageError
 from .hooks import capture, edit, is_edited, undisturbed
-from .images import Prepared, normalise, prepare, read_image
+from .images import Prepared, Size, normalise, prepare, read_image
 from .interventions.applying import Applied, apply
 from .interventions.edits import Edit, Patched
 
@@ -289,7 +289,7 @@ def trace(
     model: VisionTransformer,
     image: ImageSource,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     fit: str | None = None,
     record: tuple[str, ...] = (),
     edits: Sequence[Edit] = (),
@@ -300,7 +300,8 @@ def trace(
         model: the model.
         image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
             tensor [3, H, W], which is used as it is.
-        size: side of the model's input in pixels, a multiple of the patch side; `default_size` if not given.
+        size: side of the model's input in pixels, or its (height, width), multiples of the patch side; `default_size`
+            if not given.
         fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
             as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
@@ -343,18 +344,31 @@ def trace(
     )
 
 
-def default_size(config: ViTConfig) -> int:
-    """The input side if none is asked for: the trained one, or about 224 if that has over 1024 patches."""
+def default_size(config: ViTConfig) -> Size:
+    """The input size if none is asked for: the trained one, or about 224 pixels square if that has over 1024 patches.
+
+    Returns:
+        The side of a square, or (height, width) of a model that was not trained on squares; pixels.
+    """
     rows, columns = config.grid
-    return config.patch * (rows if rows * columns <= MANY_PATCHES else min(rows, math.ceil(224 / config.patch)))
+    if rows * columns > MANY_PATCHES:
+        usual = math.ceil(224 / config.patch)
+        shrink = min(1.0, usual / math.sqrt(rows * columns))
+        rows, columns = (max(1, round(side * shrink)) for side in (rows, columns))
+    return config.patch * rows if rows == columns else (config.patch * rows, config.patch * columns)
 
 
-def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:
+def _prepare(model: VisionTransformer, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
     if isinstance(image, Prepared):
         if image.geometry.patch != model.config.patch:
             raise ImageError(
                 f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
                 f"{model.config.patch}."
+            )
+        if image.pixels.shape[-1] != model.config.channels:
+            raise ImageError(
+                f"The image was prepared with {image.pixels.shape[-1]} channels, and this model has "
+                f"{model.config.channels}; prepare it with this model's preprocessing."
             )
         return image
     size = default_size(model.config) if size is None else size

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited
+from ..images import Size
 from ..model import VisionTransformer
 from ..trace import ImageSource, Trace
 from .gradient_attention import gradient_attention
@@ -69,7 +70,7 @@ def explain(
     method: str = "gradient_attention",
     target: Target | None = None,
     progress: Progress | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     fit: str | None = None,
     **parameters: object,
 ) -> Attribution:
@@ -133,7 +134,7 @@ def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
 
 
 def _traced(
-    model: VisionTransformer, image: ImageSource | Trace, size: int | None, fit: str | None, method: str
+    model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: str
 ) -> Trace:
     """A trace that the method can work on; refuse what was made under an edit, which a second pass would not have."""
     if not isinstance(image, Trace):
