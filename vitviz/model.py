@@ -155,7 +155,7 @@ class VisionTransformer(nn.Module):
         """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none."""
         config = self.config
         if self.pos_embed is None:
-            return torch.zeros(1, config.prefix + rows * columns, config.width)
+            return torch.zeros(1, config.prefix + rows * columns, config.width, dtype=torch.float32)
         return resampled(self.pos_embed, config.grid, (rows, columns), config.prefix, config.resampling)
 
     def rotations(self, grid: Grid) -> list[Rotation | None]:

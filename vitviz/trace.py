@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from operator import index as as_index
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from PIL import Image
 from torch import Tensor
 
 from .config import POOL
-from .errors import HookError, ImageError
+from .errors import HookError, ImageError, ModelError
 from .hooks import capture, edit, is_edited, undisturbed
 from .images import Prepared, Size, normalise, prepare, read_image
 from .interventions.applying import Applied, apply
 from .interventions.edits import Edit, Patched
+from .precision import plain_arithmetic
 
 if TYPE_CHECKING:
     from .config import ViTConfig
@@ -106,6 +108,7 @@ class Trace:
         """Keys of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
         return _frozen(self._keys[self._layer(layer)])
 
+    @plain_arithmetic()
     def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
         """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
 
@@ -151,6 +154,7 @@ class Trace:
             return 1.0
         return 1 - float(self.model.blocks[self._layer(layer)].attn.lam)
 
+    @plain_arithmetic()
     def scores(
         self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
     ) -> np.ndarray:
@@ -226,7 +230,8 @@ class Trace:
             )
         found = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
-            with undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
+            check_numbers(self.model)
+            with plain_arithmetic(), undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
                 self.model(self._pixels()[None])
             found |= {name: _frozen(kept[name][0]) for name in missing}
         return found
@@ -285,6 +290,7 @@ class Trace:
         return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
 
 
+@plain_arithmetic()
 def trace(
     model: VisionTransformer,
     image: ImageSource,
@@ -312,12 +318,13 @@ def trace(
 
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
-        ModelError: if a tensor does not have the model's shape.
+        ModelError: if a tensor does not have the model's shape, or the model is not float32 on the CPU.
         HookError: if `record` names a hook point that does not exist.
         EditError: if an edit is of something that the model has not.
     """
     if isinstance(record, str):
         record = (record,)
+    check_numbers(model)
     prepared = None if isinstance(image, Tensor) else _prepare(model, image, size, fit)
     if prepared is None:
         pixels = _checked_tensor(image)
@@ -334,7 +341,7 @@ def trace(
         grid=grid,
         image=prepared,
         output=_frozen(output.clone()),
-        _input=pixels.clone() if prepared is None else None,
+        _input=pixels if prepared is None else None,
         _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
         _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
         _pool_keys=kept.pop(f"{POOL}.k")[0].float().contiguous() if f"{POOL}.k" in kept else None,
@@ -375,12 +382,37 @@ def _prepare(model: VisionTransformer, image: ImageSource, size: Size | None, fi
     return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
 
 
+def check_numbers(model: VisionTransformer) -> None:
+    """Refuse a model that was moved to another precision or device.
+
+    Attention, sums and explanations are computed from its weights and activations in float32 on the CPU, and have to be
+    those of its forward pass: in 16 bits they would differ from it in the third digit.
+
+    Raises:
+        ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says what to call.
+    """
+    for tensor in chain(model.parameters(), model.buffers()):
+        kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type
+        if tensor.is_floating_point() and (kind, device) != ("float32", "cpu"):
+            if device == "meta":
+                raise ModelError(f"{model.name!r} is on the meta device and has no weights; load it again.")
+            call = ".".join(["cpu()"] * (device != "cpu") + ["float()"] * (kind != "float32"))
+            raise ModelError(
+                f"{model.name!r} is {kind} on {device}, and everything here is computed in float32 on the CPU; call "
+                f"model.{call} first."
+            )
+        if tensor.is_inference():
+            raise ModelError(f"{model.name!r} was changed inside torch.inference_mode(); load it again outside of it.")
+
+
 def _under(applied: Applied) -> AbstractContextManager[None]:
     """The edits in force; without any, nothing is."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
 
 
 def _checked_tensor(image: Tensor) -> Tensor:
+    if image.is_meta or image.layout is not torch.strided:
+        raise ImageError("The tensor holds no plain numbers (it is on the meta device, or sparse); give a dense one.")
     if image.ndim != 3 or not image.is_floating_point():
         raise ImageError(
             f"A tensor has to be a normalised float image [channels, height, width]; this one is "
@@ -388,7 +420,7 @@ def _checked_tensor(image: Tensor) -> Tensor:
         )
     if not torch.isfinite(image).all():
         raise ImageError("The tensor has values that are not finite; normalise the image first.")
-    return image.detach().cpu().float()
+    return image.detach().cpu().float().clone()  # the trace's own, and an ordinary tensor if it was of inference_mode
 
 
 def checked_index(value: int, count: int, what: str) -> int:

@@ -13,7 +13,8 @@ from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited
 from ..images import Size
 from ..model import VisionTransformer
-from ..trace import ImageSource, Trace
+from ..precision import plain_arithmetic
+from ..trace import ImageSource, Trace, check_numbers
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention
@@ -103,7 +104,8 @@ def explain(
     start = time.perf_counter()
     compute = _COMPUTE[one_of(method, METHODS, "method")]
     in_force = _in_force(method, parameters)
-    with torch.inference_mode(False), torch.enable_grad():
+    check_numbers(model)
+    with plain_arithmetic(), torch.enable_grad():
         trace = _traced(model, image, size, fit, method)
         targeted = "target" in signature(compute).parameters
         explained = checked_target(target, trace) if targeted or target is not None else None
