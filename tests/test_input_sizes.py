@@ -15,7 +15,7 @@ from vitviz import ImageError
 from vitviz.convert.preprocessing import from_hugging_face, from_timm_config
 from vitviz.errors import ModelError
 from vitviz.images import Geometry, Preprocessing, normalise, prepare
-from vitviz.trace import default_size
+from vitviz.inputs import default_size
 
 from .pictures import assert_one_sentence, noise, safe
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from vitviz import HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
+from vitviz.inputs import default_size
 from vitviz.model import VisionTransformer
-from vitviz.trace import default_size
 
 
 @pytest.fixture(scope="module")

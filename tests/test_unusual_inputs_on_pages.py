@@ -12,6 +12,7 @@ import vitviz
 from vitviz import ModelError, zoo
 from vitviz.cli import app as command
 from vitviz.command import run as run_command
+from vitviz.inputs import default_size
 from vitviz.marks import size_mark, size_of
 from vitviz.ui import link, models, state
 
@@ -57,9 +58,9 @@ def test_the_trained_size_is_the_default_and_can_be_linked_to(kind):
     rows, columns = model.config.grid
     assert f"{rows} × {columns} = {rows * columns} patches" in texts(app)
     said = query(app)["size"]
-    assert said == size_mark(vitviz.trace.default_size(model.config))
+    assert said == size_mark(default_size(model.config))
     chosen, notices = link.read_choice({"model": kind, "size": said}, state.samples())
-    assert chosen["size"] == vitviz.trace.default_size(model.config)
+    assert chosen["size"] == default_size(model.config)
     assert not notices
 
 

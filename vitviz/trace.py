@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from operator import index as as_index
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from .config import POOL
-from .errors import HookError, ImageError, ModelError
+from .errors import HookError
 from .hooks import capture, edit, is_edited, undisturbed
-from .images import Prepared, Size, normalise, prepare, read_image
+from .images import Prepared, Size, normalise
+from .inputs import ImageSource, checked_tensor, prepared_for
 from .interventions.applying import Applied, apply
 from .interventions.edits import Edit, Patched
-from .precision import plain_arithmetic
+from .precision import check_numbers, plain_arithmetic
 
 if TYPE_CHECKING:
     from .config import ViTConfig
     from .model import VisionTransformer
-
-MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
-
-ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -325,9 +318,9 @@ def trace(
     if isinstance(record, str):
         record = (record,)
     check_numbers(model)
-    prepared = None if isinstance(image, Tensor) else _prepare(model, image, size, fit)
+    prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
     if prepared is None:
-        pixels = _checked_tensor(image)
+        pixels = checked_tensor(image)
     else:
         pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
     grid = model.grid_of(pixels[None])
@@ -351,76 +344,9 @@ def trace(
     )
 
 
-def default_size(config: ViTConfig) -> Size:
-    """The input size if none is asked for: the trained one, or about 224 pixels square if that has over 1024 patches.
-
-    Returns:
-        The side of a square, or (height, width) of a model that was not trained on squares; pixels.
-    """
-    rows, columns = config.grid
-    if rows * columns > MANY_PATCHES:
-        usual = math.ceil(224 / config.patch)
-        shrink = min(1.0, usual / math.sqrt(rows * columns))
-        rows, columns = (max(1, round(side * shrink)) for side in (rows, columns))
-    return config.patch * rows if rows == columns else (config.patch * rows, config.patch * columns)
-
-
-def _prepare(model: VisionTransformer, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
-    if isinstance(image, Prepared):
-        if image.geometry.patch != model.config.patch:
-            raise ImageError(
-                f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
-                f"{model.config.patch}."
-            )
-        if image.pixels.shape[-1] != model.config.channels:
-            raise ImageError(
-                f"The image was prepared with {image.pixels.shape[-1]} channels, and this model has "
-                f"{model.config.channels}; prepare it with this model's preprocessing."
-            )
-        return image
-    size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
-
-
-def check_numbers(model: VisionTransformer) -> None:
-    """Refuse a model that was moved to another precision or device.
-
-    Attention, sums and explanations are computed from its weights and activations in float32 on the CPU, and have to be
-    those of its forward pass: in 16 bits they would differ from it in the third digit.
-
-    Raises:
-        ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says what to call.
-    """
-    for tensor in chain(model.parameters(), model.buffers()):
-        kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type
-        if tensor.is_floating_point() and (kind, device) != ("float32", "cpu"):
-            if device == "meta":
-                raise ModelError(f"{model.name!r} is on the meta device and has no weights; load it again.")
-            call = ".".join(["cpu()"] * (device != "cpu") + ["float()"] * (kind != "float32"))
-            raise ModelError(
-                f"{model.name!r} is {kind} on {device}, and everything here is computed in float32 on the CPU; call "
-                f"model.{call} first."
-            )
-        if tensor.is_inference():
-            raise ModelError(f"{model.name!r} was changed inside torch.inference_mode(); load it again outside of it.")
-
-
 def _under(applied: Applied) -> AbstractContextManager[None]:
     """The edits in force; without any, nothing is."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
-
-
-def _checked_tensor(image: Tensor) -> Tensor:
-    if image.is_meta or image.layout is not torch.strided:
-        raise ImageError("The tensor holds no plain numbers (it is on the meta device, or sparse); give a dense one.")
-    if image.ndim != 3 or not image.is_floating_point():
-        raise ImageError(
-            f"A tensor has to be a normalised float image [channels, height, width]; this one is "
-            f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}."
-        )
-    if not torch.isfinite(image).all():
-        raise ImageError("The tensor has values that are not finite; normalise the image first.")
-    return image.detach().cpu().float().clone()  # the trace's own, and an ordinary tensor if it was of inference_mode
 
 
 def checked_index(value: int, count: int, what: str) -> int:

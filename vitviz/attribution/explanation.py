@@ -13,8 +13,8 @@ from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited
 from ..images import Size
 from ..model import VisionTransformer
-from ..precision import plain_arithmetic
-from ..trace import ImageSource, Trace, check_numbers
+from ..precision import check_numbers, plain_arithmetic
+from ..trace import ImageSource, Trace
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention

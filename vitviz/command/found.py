@@ -16,9 +16,10 @@ from PIL import Image
 from ..errors import ImageError
 from ..export import safe_name
 from ..images import SafeImage, Size, prepare, read_image
+from ..inputs import default_size
 from ..model import VisionTransformer
 from ..picture import sharp_picture
-from ..trace import Trace, default_size
+from ..trace import Trace
 
 LONGEST = 960  # pixels of the longer side of a picture
 

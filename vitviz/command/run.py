@@ -12,9 +12,9 @@ import typer
 
 from ..errors import VitvizError
 from ..images import Size, check_size
+from ..inputs import default_size
 from ..marks import size_mark
 from ..model import VisionTransformer
-from ..trace import default_size
 from ..zoo import load
 from . import DEFAULT_MODEL
 from .found import Found, Seen, see, short

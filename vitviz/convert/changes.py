@@ -84,7 +84,7 @@ def as_built(model: object) -> nn.Module:
 def _unwrapped(module: object) -> object:
     inner = _inside(module)
     if inner is not None:
-        for kind in _HOOKS:
+        for kind in ("_forward_hooks", "_forward_pre_hooks"):
             if getattr(module, kind, None):
                 raise ModelError(
                     f"{type(module).__name__} around this model has {_HOOKS[kind]}; give the model inside."

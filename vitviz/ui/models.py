@@ -11,7 +11,7 @@ from .. import zoo
 from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing, Size
-from ..trace import default_size
+from ..inputs import default_size
 
 USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
 LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow

@@ -18,9 +18,10 @@ import streamlit as st
 from .. import attention, zoo
 from ..errors import ImageError, ModelError
 from ..images import Prepared, SafeImage, Size, prepare, read_image
+from ..inputs import default_size
 from ..model import VisionTransformer
 from ..picture import sharp_picture
-from ..trace import Trace, default_size
+from ..trace import Trace
 from ..view import View
 from . import models
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..model import VisionTransformer
+from ..precision import plain_arithmetic
 from .checkpoint import FOLDER_FILES, SUFFIXES
 from .class_names import Classes, taken
 from .curated import CURATED, TimmEntry
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 
+@plain_arithmetic()
 def load(
     name: str | Path,
     *,
@@ -84,6 +86,7 @@ def load(
     return load_model(name, progress)
 
 
+@plain_arithmetic()
 def load_model(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Load a shipped or pretrained model by name; never a path.
 
