@@ -255,7 +255,7 @@ def test_a_run_of_the_trainer(tmp_path):
         ours = vitviz.load(path)
         assert close(ours(pixels()), hugging_face.forward(weights, pixels(), heads=4, eps=0.1))
         assert (ours.name, ours.labels, ours.config.heads) == ("checkpoint-500", ("cat", "dog"), 4)
-        assert ours.preprocessing == Preprocessing((0.4,) * 3, (0.2,) * 3, "bicubic", 1.0, "squash")
+        assert ours.preprocessing == Preprocessing((0.4,) * 3, (0.2,) * 3, "bicubic", 1.0, "squash", "floor")
     assert vitviz.load(folder, classes=["Katze", "Hund"]).labels == ("Katze", "Hund")
 
 
@@ -270,12 +270,15 @@ def test_names_that_a_program_made_up_are_not_shown(tmp_path):
         ({}, Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash")),
         (
             {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}},
-            Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 224 / 256, "crop"),
+            Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 224 / 256, "crop", "floor"),
         ),
-        ({"size": 224, "do_normalize": False}, Preprocessing((0.0,) * 3, (1.0,) * 3, "bilinear", 1.0, "squash")),
+        (
+            {"size": 224, "do_normalize": False},
+            Preprocessing((0.0,) * 3, (1.0,) * 3, "bilinear", 1.0, "squash", "floor"),
+        ),
         (
             {"resample": 1, "image_std": [0.1, 0.2, 0.3]},
-            Preprocessing((0.5,) * 3, (0.1, 0.2, 0.3), "lanczos", 1, "squash"),
+            Preprocessing((0.5,) * 3, (0.1, 0.2, 0.3), "lanczos", 1, "squash", "floor"),
         ),
     ],
 )

@@ -223,17 +223,13 @@ def test_an_option_that_is_not_computed_is_refused_by_name(options, part):
         ("blocks.1.norm1", nn.BatchNorm1d(17), "blocks.1.norm1 is BatchNorm1d"),
         ("blocks.1.attn.num_heads", 6, "blocks.1.attn.scale"),
         ("blocks.1.attn.scale", 0.5, "blocks.1.attn.scale"),
-        (
-            "blocks.1.attn.lora",
-            nn.Linear(24, 2),
-            "These are not the weights of 'VisionTransformer'",
-        ),
+        ("blocks.1.attn.lora", nn.Linear(24, 2), "blocks.1.attn.lora is a part that timm's Attention does not have"),
         ("blocks.1.attn", nn.Identity(), "blocks.1.attn is Identity"),
         ("patch_embed.proj", nn.Sequential(), "patch_embed.proj is Sequential"),
         ("blocks.1.attn.qkv", nn.Sequential(nn.Linear(24, 72)), "blocks.1.attn.qkv is Sequential"),
         ("blocks.1.attn.gate", nn.Linear(24, 24), "blocks.1.attn.gate"),
-        ("head", nn.Sequential(nn.Linear(24, 5)), "head is Sequential"),
-        ("blocks.1.mlp.fc1", nn.Linear(24, 50), "These are not the weights of 'VisionTransformer': blocks.1.mlp.fc1"),
+        ("head", nn.Sequential(nn.Linear(24, 5), nn.Linear(5, 5)), "head is a Sequential of Linear, Linear"),
+        ("blocks.1.mlp.fc1", nn.Linear(24, 50), "'VisionTransformer' is not as timm builds it: blocks.1.mlp.fc1"),
     ],
 )
 def test_a_model_that_was_changed_by_hand_is_refused_by_name(path, value, part):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from vitviz import HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
+from vitviz.inputs import default_size
 from vitviz.model import VisionTransformer
-from vitviz.trace import default_size
 
 
 @pytest.fixture(scope="module")
@@ -325,7 +325,10 @@ def test_memory_counts_what_was_recorded(small, noise):
         ((96, 96), 16, 96),
         ((100, 100), 16, 96),  # the patches do not fill the image
         ((512, 512), 15, 225),
-        ((32, 48), 8, 32),
+        ((32, 48), 8, (32, 48)),
+        ((96, 192), 16, (96, 192)),
+        ((100, 200), 16, (96, 192)),
+        ((512, 1024), 16, (160, 320)),  # 10 x 20 patches: about as many as in 224 x 224
     ],
 )
 def test_default_size(image_size, patch, expected):

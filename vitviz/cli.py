@@ -63,6 +63,15 @@ class OneLine(TyperGroup):
             sys.exit(2)
 
 
+def _size(text: str) -> int | tuple[int, int]:
+    from .marks import size_of
+
+    try:
+        return size_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a size: it can be {error}.") from error
+
+
 app = typer.Typer(
     cls=OneLine,
     add_completion=False,
@@ -89,7 +98,14 @@ Formats = Annotated[
         show_default=False,
     ),
 ]
-Size = Annotated[int | None, typer.Option(help="Side of the model's input in pixels; by default the model's own.")]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        parser=_size,
+        metavar="SIZE",
+        help="Side of the model's input in pixels, or height x width, as 96x192; by default the model's own.",
+    ),
+]
 FitOption = Annotated[
     Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
 ]

@@ -26,6 +26,7 @@ from .attribution.targets import Target
 from .errors import ModelError
 from .hooks import undisturbed
 from .model import VisionTransformer
+from .precision import plain_arithmetic
 from .predictions import probabilities
 from .tokens import stream
 from .trace import Trace, checked_index
@@ -99,7 +100,7 @@ def lens(trace: Trace) -> Lens:
     Raises:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
-    with undisturbed(), torch.no_grad():
+    with plain_arithmetic(), undisturbed(), torch.no_grad():
         read = [_read(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(read)))
 
@@ -129,7 +130,7 @@ def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
     """
     score = _scorer(trace, target)
     batch = max(1, AT_ONCE // max(1, trace.output.size))
-    with undisturbed(), torch.no_grad():
+    with plain_arithmetic(), undisturbed(), torch.no_grad():
         maps = [
             np.concatenate([score(_read_alone(trace.model, some)) for some in stage[trace.prefix :].split(batch)])
             for stage in torch.from_numpy(stream(trace))

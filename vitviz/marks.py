@@ -1,7 +1,8 @@
-"""Layers, heads and tokens as they are written in links and on the command line: counted from 1, as on screen.
+"""Layers, heads, tokens and sizes as they are written in links and on the command line: counted from 1, as on screen.
 
 `pool` is the attention of a pooling, `mean` the mean of a layer's heads; a patch is `row-column`; `cls`, `dist` and
-`reg1` are the class token, the distillation token and the first register. What cannot be understood raises a
+`reg1` are the class token, the distillation token and the first register; `224` is a square of so many pixels, `96x192`
+an input that is 96 high and 192 wide. What cannot be understood raises a
 `ValueError` with what it could have been, to be put behind "it can be".
 """
 
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from .config import POOL, ViTConfig
 
 if TYPE_CHECKING:
+    from .images import Size
     from .trace import Trace
 
 MEAN = "mean"
@@ -48,6 +50,19 @@ def token_mark(token: int, trace: Trace) -> str:
         return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
     row, column = divmod(token - trace.prefix, trace.grid[1])
     return f"{row + 1}-{column + 1}"
+
+
+def size_of(text: str) -> Size:
+    """An input size in pixels: the side of a square, or (height, width)."""
+    if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
+        raise ValueError("a number of pixels, such as 224, or height x width, such as 96x192")
+    height, _, width = text.partition("x")
+    return int(height) if width in ("", height) else (int(height), int(width))
+
+
+def size_mark(size: Size) -> str:
+    """What `size_of` understands."""
+    return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
 
 
 def counted(text: str, count: int, otherwise: str = "") -> int:

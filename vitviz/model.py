@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Meaning, ViTConfig
-from .errors import ModelError
+from .errors import ImageError, ModelError
 from .hooks import HookPoint
-from .images import Preprocessing
+from .images import Preprocessing, Size
 from .interventions.edits import Edit
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
@@ -128,6 +128,22 @@ class VisionTransformer(nn.Module):
         return self.readout(self.normed(self.norm(x)))
 
     @property
+    def preprocessing(self) -> Preprocessing:
+        """How pixels become its input; what it is set to is adapted to the model's number of channels.
+
+        Raises:
+            ModelError: on setting it, if it is for another number of channels.
+        """
+        return self._preprocessing
+
+    @preprocessing.setter
+    def preprocessing(self, preprocessing: Preprocessing) -> None:
+        try:
+            self._preprocessing = preprocessing.for_channels(self.config.channels)
+        except ImageError as error:
+            raise ModelError(str(error)) from error
+
+    @property
     def tells_classes(self) -> bool:
         """Whether its outputs are scores of classes."""
         return self.config.classes > 0 and self.meaning in ("classes", "independent")
@@ -140,7 +156,7 @@ class VisionTransformer(nn.Module):
         """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none."""
         config = self.config
         if self.pos_embed is None:
-            return torch.zeros(1, config.prefix + rows * columns, config.width)
+            return torch.zeros(1, config.prefix + rows * columns, config.width, dtype=torch.float32)
         return resampled(self.pos_embed, config.grid, (rows, columns), config.prefix, config.resampling)
 
     def rotations(self, grid: Grid) -> list[Rotation | None]:
@@ -162,7 +178,7 @@ class VisionTransformer(nn.Module):
         self,
         image: ImageSource,
         *,
-        size: int | None = None,
+        size: Size | None = None,
         fit: str | None = None,
         record: tuple[str, ...] = (),
         edits: Sequence[Edit] = (),

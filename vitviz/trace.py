@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from operator import index as as_index
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from .config import POOL
-from .errors import HookError, ImageError
+from .errors import HookError
 from .hooks import capture, edit, is_edited, undisturbed
-from .images import Prepared, normalise, prepare, read_image
+from .images import Prepared, Size, normalise
+from .inputs import ImageSource, checked_tensor, prepared_for
 from .interventions.applying import Applied, apply
 from .interventions.edits import Edit, Patched
+from .precision import check_numbers, plain_arithmetic
 
 if TYPE_CHECKING:
     from .config import ViTConfig
     from .model import VisionTransformer
-
-MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
-
-ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +101,7 @@ class Trace:
         """Keys of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
         return _frozen(self._keys[self._layer(layer)])
 
+    @plain_arithmetic()
     def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
         """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
 
@@ -151,6 +147,7 @@ class Trace:
             return 1.0
         return 1 - float(self.model.blocks[self._layer(layer)].attn.lam)
 
+    @plain_arithmetic()
     def scores(
         self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
     ) -> np.ndarray:
@@ -226,7 +223,8 @@ class Trace:
             )
         found = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
-            with undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
+            check_numbers(self.model)
+            with plain_arithmetic(), undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
                 self.model(self._pixels()[None])
             found |= {name: _frozen(kept[name][0]) for name in missing}
         return found
@@ -285,11 +283,12 @@ class Trace:
         return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
 
 
+@plain_arithmetic()
 def trace(
     model: VisionTransformer,
     image: ImageSource,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     fit: str | None = None,
     record: tuple[str, ...] = (),
     edits: Sequence[Edit] = (),
@@ -300,7 +299,8 @@ def trace(
         model: the model.
         image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
             tensor [3, H, W], which is used as it is.
-        size: side of the model's input in pixels, a multiple of the patch side; `default_size` if not given.
+        size: side of the model's input in pixels, or its (height, width), multiples of the patch side; `default_size`
+            if not given.
         fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
             as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
@@ -311,15 +311,16 @@ def trace(
 
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
-        ModelError: if a tensor does not have the model's shape.
+        ModelError: if a tensor does not have the model's shape, or the model is not float32 on the CPU.
         HookError: if `record` names a hook point that does not exist.
         EditError: if an edit is of something that the model has not.
     """
     if isinstance(record, str):
         record = (record,)
-    prepared = None if isinstance(image, Tensor) else _prepare(model, image, size, fit)
+    check_numbers(model)
+    prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
     if prepared is None:
-        pixels = _checked_tensor(image)
+        pixels = checked_tensor(image)
     else:
         pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
     grid = model.grid_of(pixels[None])
@@ -333,7 +334,7 @@ def trace(
         grid=grid,
         image=prepared,
         output=_frozen(output.clone()),
-        _input=pixels.clone() if prepared is None else None,
+        _input=pixels if prepared is None else None,
         _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
         _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
         _pool_keys=kept.pop(f"{POOL}.k")[0].float().contiguous() if f"{POOL}.k" in kept else None,
@@ -343,38 +344,9 @@ def trace(
     )
 
 
-def default_size(config: ViTConfig) -> int:
-    """The input side if none is asked for: the trained one, or about 224 if that has over 1024 patches."""
-    rows, columns = config.grid
-    return config.patch * (rows if rows * columns <= MANY_PATCHES else min(rows, math.ceil(224 / config.patch)))
-
-
-def _prepare(model: VisionTransformer, image: ImageSource, size: int | None, fit: str) -> Prepared:
-    if isinstance(image, Prepared):
-        if image.geometry.patch != model.config.patch:
-            raise ImageError(
-                f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
-                f"{model.config.patch}."
-            )
-        return image
-    size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
-
-
 def _under(applied: Applied) -> AbstractContextManager[None]:
     """The edits in force; without any, nothing is."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
-
-
-def _checked_tensor(image: Tensor) -> Tensor:
-    if image.ndim != 3 or not image.is_floating_point():
-        raise ImageError(
-            f"A tensor has to be a normalised float image [channels, height, width]; this one is "
-            f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}."
-        )
-    if not torch.isfinite(image).all():
-        raise ImageError("The tensor has values that are not finite; normalise the image first.")
-    return image.detach().cpu().float()
 
 
 def checked_index(value: int, count: int, what: str) -> int:

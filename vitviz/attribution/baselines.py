@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..hooks import undisturbed
+from ..precision import plain_arithmetic
 from ..trace import Trace
 from .parameters import one_of
 from .progress import Progress, silent
@@ -35,7 +36,7 @@ def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:
 def _blurred(pixels: Tensor, sigma: float) -> Tensor:
     """Blur along columns, then along rows; at the edges the image is mirrored."""
     radius = min(int(3 * sigma + 0.5), min(pixels.shape[1:]) - 1)
-    kernel = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * sigma**2))
+    kernel = torch.exp(-torch.arange(-radius, radius + 1, dtype=torch.float32).square() / (2 * sigma**2))
     kernel = kernel / kernel.sum()
     padded = F.pad(pixels[:, None], (radius,) * 4, mode="reflect")  # the channels are a batch
     return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]
@@ -61,7 +62,7 @@ def masked_values(
     values = []
     for part in hidden.split(max(1, TOKENS_AT_ONCE // trace.token_count)):
         of_pixels = part.repeat_interleave(patch, dim=1).repeat_interleave(patch, dim=2)[:, None]
-        with undisturbed(), torch.no_grad():
+        with plain_arithmetic(), undisturbed(), torch.no_grad():
             values.append(target(trace.model(torch.where(of_pixels, baseline, image))))
         report(sum(map(len, values)), len(hidden))
     return torch.cat(values)

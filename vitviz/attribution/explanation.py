@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited
+from ..images import Size
 from ..model import VisionTransformer
+from ..precision import check_numbers, plain_arithmetic
 from ..trace import ImageSource, Trace
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
@@ -69,7 +71,7 @@ def explain(
     method: str = "gradient_attention",
     target: Target | None = None,
     progress: Progress | None = None,
-    size: int | None = None,
+    size: Size | None = None,
     fit: str | None = None,
     **parameters: object,
 ) -> Attribution:
@@ -102,7 +104,8 @@ def explain(
     start = time.perf_counter()
     compute = _COMPUTE[one_of(method, METHODS, "method")]
     in_force = _in_force(method, parameters)
-    with torch.inference_mode(False), torch.enable_grad():
+    check_numbers(model)
+    with plain_arithmetic(), torch.enable_grad():
         trace = _traced(model, image, size, fit, method)
         targeted = "target" in signature(compute).parameters
         explained = checked_target(target, trace) if targeted or target is not None else None
@@ -133,7 +136,7 @@ def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
 
 
 def _traced(
-    model: VisionTransformer, image: ImageSource | Trace, size: int | None, fit: str | None, method: str
+    model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: str
 ) -> Trace:
     """A trace that the method can work on; refuse what was made under an edit, which a second pass would not have."""
     if not isinstance(image, Trace):

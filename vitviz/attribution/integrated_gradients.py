@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..hooks import capture, undisturbed
+from ..precision import plain_arithmetic
 from ..trace import Trace
 from .baselines import baseline_pixels
 from .parameters import whole
@@ -101,7 +102,9 @@ class _Way:
         """What the patches get on some pieces of the way."""
         spans = list(spans)
         self._climb(sorted({end for span in spans for end in span} - self.heights.keys()))
-        places = torch.tensor([(a + b) / 2 + (b - a) / 2 * node for a, b in spans for node in _NODES])
+        places = torch.tensor(
+            [(a + b) / 2 + (b - a) / 2 * node for a, b in spans for node in _NODES], dtype=torch.float32
+        )
         maps, planned = [], self.done + len(places)
         for some in places.split(self.at_once):
             maps.append(self._gradients(some))
@@ -130,12 +133,12 @@ class _Way:
 
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
-        with undisturbed():
+        with plain_arithmetic(), undisturbed():
             return self.target(model.finish(model.norm_pre(tokens), self.trace.grid))
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
     """The patches' embeddings with positions and prefix tokens, [1, token, D]: of the patches a shifted copy."""
-    with undisturbed(), torch.no_grad(), capture("embed.tokens") as kept:
+    with plain_arithmetic(), undisturbed(), torch.no_grad(), capture("embed.tokens") as kept:
         trace.model.embed(pixels[None])
     return kept["embed.tokens"]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..config import POOL
 from ..hooks import capture, undisturbed
+from ..precision import plain_arithmetic
 from ..trace import Trace
 from .targets import Target
 
@@ -29,7 +30,7 @@ def streams(trace: Trace) -> list[Tensor]:
 def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
     """What leaves a block, [1, token, D], and its weights, [1, head, query, key], in the graph that begins at x."""
     model, name = trace.model, f"blocks.{layer}.attn.weights"
-    with undisturbed(), capture(name) as kept:
+    with plain_arithmetic(), undisturbed(), capture(name) as kept:
         y = model.blocks[layer](x, trace.grid, model.rotations(trace.grid)[layer])
     return y, kept[name]
 
@@ -37,7 +38,7 @@ def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
 def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Tensor | None]:
     """The target of what leaves a block, and the weights of the pooling, [1, head, 1, key], if it has any."""
     pools = trace.config.pooling == "attention"
-    with undisturbed(), capture(*[f"{POOL}.weights"] * pools) as kept:
+    with plain_arithmetic(), undisturbed(), capture(*[f"{POOL}.weights"] * pools) as kept:
         output = trace.model.finish(x, trace.grid, layer=trace.layers)
     return target(output).sum(), kept.get(f"{POOL}.weights")
 

@@ -13,6 +13,7 @@ from .. import export
 from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
 from ..colour import colour_map, overlay, tone
 from ..errors import ModelError, VitvizError
+from ..images import Size
 from ..marks import listed
 from ..model import VisionTransformer
 from ..predictions import class_name
@@ -42,7 +43,7 @@ class Explain:
     minus: str | None
     like: tuple[Path, ...]
     parameters: dict[str, Any]
-    size: int | None
+    size: Size | None
     fit: str | None
     _aim: Target | None = field(default=None, init=False)
     _given: dict[str, Any] = field(default_factory=dict, init=False)

@@ -15,10 +15,11 @@ from PIL import Image
 
 from ..errors import ImageError
 from ..export import safe_name
-from ..images import SafeImage, prepare, read_image
+from ..images import SafeImage, Size, prepare, read_image
+from ..inputs import default_size
 from ..model import VisionTransformer
 from ..picture import sharp_picture
-from ..trace import Trace, default_size
+from ..trace import Trace
 
 LONGEST = 960  # pixels of the longer side of a picture
 
@@ -75,7 +76,7 @@ class Found:
     npz: Callable[[], bytes] = field(repr=False)
 
 
-def see(model: VisionTransformer, path: Path, size: int | None, fit: str | None, record: tuple[str, ...] = ()) -> Seen:
+def see(model: VisionTransformer, path: Path, size: Size | None, fit: str | None, record: tuple[str, ...] = ()) -> Seen:
     """Read an image and run the model on it, recording what flows through these hook points.
 
     Raises:

@@ -11,9 +11,10 @@ from typing import Literal, Protocol
 import typer
 
 from ..errors import VitvizError
-from ..images import check_size
+from ..images import Size, check_size
+from ..inputs import default_size
+from ..marks import size_mark
 from ..model import VisionTransformer
-from ..trace import default_size
 from ..zoo import load
 from . import DEFAULT_MODEL
 from .found import Found, Seen, see, short
@@ -63,7 +64,7 @@ class Task:
     arch: str | None
     out: Path
     formats: Sequence[Format]
-    size: int | None
+    size: Size | None
     fit: str | None
     as_json: bool
 
@@ -72,7 +73,7 @@ class Task:
         return [
             short(self.model) if self.model != DEFAULT_MODEL else "",
             short(self.arch) if self.arch else "",
-            f"{self.size}px" if self.size not in (None, default_size(model.config)) else "",
+            f"{size_mark(self.size)}px" if self.size not in (None, default_size(model.config)) else "",
             self.fit if self.fit and self.fit != model.preprocessing.fit else "",
         ]
 

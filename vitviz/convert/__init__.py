@@ -13,9 +13,11 @@ from ..config import Meaning, ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model import VisionTransformer
+from ..precision import plain_arithmetic
+from .changes import as_built, refuse_changed_code, refuse_other_parts
 from .labels import is_embedding, own_labels
 from .preprocessing import from_timm_config
-from .shape import config_of
+from .shape import config_of, refuse_other_models
 from .stem import stem_of
 from .weights import weights_of
 
@@ -35,32 +37,28 @@ def from_timm(model: nn.Module) -> VisionTransformer:
     Raises:
         ModelError: if the model has a part that cannot be represented exactly; the message names it.
     """
-    model = _unwrapped(model)
-    config = config_of(model)
-    with torch.no_grad():
+    with plain_arithmetic(), torch.no_grad():
+        model = as_built(model)
+        refuse_other_models(model)
+        refuse_changed_code(model)
         try:
+            config = config_of(model)
+            refuse_other_parts(model)
             found = weights_of(model, config)
-        except KeyError as error:
-            raise ModelError(f"This model has no {error.args[0]!r}, so it is not built as timm builds it.") from error
+        except (KeyError, AttributeError) as error:
+            part = error.args[0] if isinstance(error, KeyError) else error.name
+            raise ModelError(f"This model has no {part!r}, so it is not built as timm builds it.") from error
         weights = {name: value.detach().cpu().float().clone() for name, value in found.items()}
-    return build(
-        config,
-        weights,
-        name=name_of(model),
-        preprocessing=preprocessing_of(model),
-        labels=own_labels(_pretrained(model), model.num_classes),
-        meaning="embedding" if is_embedding(_pretrained(model), model.num_classes) else "classes",
-        stem=stem_of(model) if config.stem else None,
-    )
-
-
-def _unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside what torch.compile and data-parallel training put around it."""
-    for name in ("_orig_mod", "module"):
-        inner = getattr(model, name, None)
-        if isinstance(inner, nn.Module) and type(model).__module__.startswith("torch."):
-            return _unwrapped(inner)
-    return model
+        return build(
+            config,
+            weights,
+            name=name_of(model),
+            preprocessing=preprocessing_of(model),
+            labels=own_labels(_pretrained(model), config.classes),
+            meaning="embedding" if is_embedding(_pretrained(model), config.classes) else "classes",
+            stem=stem_of(model) if config.stem else None,
+            refusal=f"{name_of(model)!r} is not as timm builds it",
+        )
 
 
 def build(
@@ -72,19 +70,23 @@ def build(
     labels: tuple[str, ...] = (),
     meaning: Meaning = "classes",
     stem: nn.Module | None = None,
+    refusal: str = "",
 ) -> VisionTransformer:
-    """Make a model of these weights, which it keeps without copying.
+    """Make a model of these weights, which it keeps without copying (unless they were made in `inference_mode`).
 
     Raises:
         ModelError: if a key is missing or left over, or a shape differs from the configuration's.
     """
-    with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-        model = VisionTransformer(config, name, preprocessing, labels, meaning, stem)
-    problem = mismatch(model, weights)
-    if problem:
-        raise ModelError(f"These are not the weights of {name!r}: {problem}.")
-    model.load_state_dict(weights, assign=True)
-    return model.requires_grad_(False)
+    with torch.inference_mode(False), torch.no_grad():
+        with torch.device("meta"):  # shapes only: the parameters are about to be replaced
+            model = VisionTransformer(config, name, preprocessing, labels, meaning, stem)
+        problem = mismatch(model, weights)
+        if problem:
+            raise ModelError(f"{refusal or f'These are not the weights of {name!r}'}: {problem}.")
+        # Gradients cannot flow past tensors of inference_mode, later and elsewhere; their copies are ordinary ones.
+        kept = {key: value.clone() if value.is_inference() else value for key, value in weights.items()}
+        model.load_state_dict(kept, assign=True)
+        return model.requires_grad_(False)
 
 
 def mismatch(model: nn.Module, weights: Mapping[str, Tensor]) -> str:

@@ -38,25 +38,53 @@ def from_hugging_face(said: Mapping[str, Any]) -> Preprocessing:
     if not said.get("do_rescale", True) or abs(said.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-3:
         raise ModelError("preprocessor_config.json does not scale pixels from 0 to 1, which cannot be done here.")
     normalised = said.get("do_normalize", True)
-    size, crop = said.get("size") or {}, said.get("crop_size") or {}
-    short = size.get("shortest_edge") if isinstance(size, Mapping) else None
-    cut = said.get("do_center_crop", False)
-    side = crop.get("height", short) if isinstance(crop, Mapping) else crop
-    whole = short or (size.get("height", side) if isinstance(size, Mapping) else size)
+    size, crop = _sides(said.get("size")), _sides(said.get("crop_size"))
+    keeps_ratio = isinstance(said.get("size"), Mapping) and "shortest_edge" in said["size"]
+    fraction = 1.0
+    if said.get("do_center_crop", False) and size:
+        crop = crop or size
+        fractions = {round(cut / side, 9) for cut, side in zip(crop, size, strict=True)}
+        if len(fractions) > 1 and not keeps_ratio:
+            raise ModelError("preprocessor_config.json cuts out another aspect ratio, which cannot be done here.")
+        fraction = min(crop) / min(size)
     resample = said.get("resample", 2)
     return _preprocessing(
-        mean=tuple(said.get("image_mean", (0.5,) * 3)) if normalised else (0.0,) * 3,
-        std=tuple(said.get("image_std", (0.5,) * 3)) if normalised else (1.0,) * 3,
+        mean=_means(said.get("image_mean", (0.5,) * 3)) if normalised else (0.0,) * 3,
+        std=_each(said.get("image_std", (0.5,) * 3)) if normalised else (1.0,) * 3,
         interpolation=_RESAMPLE[resample] if resample in range(6) else str(resample),
-        crop_fraction=side / whole if cut and side and whole else 1.0,
-        fit="crop" if short else "squash",
+        crop_fraction=fraction,
+        fit="crop" if keeps_ratio else "squash",
+        centre="floor",
     )
+
+
+def _each(said: Any) -> tuple:
+    """One value for each channel; transformers lets a single number hold for all."""
+    return (said,) * 3 if isinstance(said, int | float) else tuple(said)
+
+
+def _means(said: Any) -> tuple:
+    values = _each(said)
+    if any(isinstance(value, int | float) and abs(value) > 1 for value in values):
+        raise ModelError(f"preprocessor_config.json has the mean {said}, which makes no sense for pixels from 0 to 1.")
+    return values
+
+
+def _sides(size: Any) -> tuple[float, float] | None:
+    """Height and width, of a number, a pair or one of transformers' dictionaries; the shortest edge twice."""
+    if isinstance(size, Mapping):
+        size = size.get("shortest_edge") or (size.get("height"), size.get("width", size.get("height")))
+    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)
+    return sides if len(sides) == 2 and all(isinstance(side, int | float) and side > 0 for side in sides) else None
 
 
 def _preprocessing(*, mean: tuple, std: tuple, **said: Any) -> Preprocessing:
     colours = [value for value in (*mean, *std) if isinstance(value, float | int) and math.isfinite(value)]
-    if len(colours) != 6 or len(mean) != 3 or min(std) <= 0:
-        raise ModelError("The model's preprocessing cannot be done here: mean and std must be three numbers each.")
+    if not mean or len(mean) != len(std) or len(colours) != 2 * len(mean) or min(std) <= 0:
+        raise ModelError(
+            "The model's preprocessing cannot be done here: mean and std must be three numbers each, or one for each "
+            "channel."
+        )
     try:
         return Preprocessing(mean, std, **said)
     except (ImageError, TypeError) as error:

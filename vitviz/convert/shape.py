@@ -8,6 +8,7 @@ from torch import nn
 
 from ..config import Resampling, Rotary, ViTConfig
 from ..errors import ModelError
+from .changes import class_of, kind_of
 
 # What each kind of module computes, by the name of its class; a class that is not here computes something else.
 _NORMS = {"LayerNorm": "layer", "LayerNormFp32": "layer", "RmsNorm": "rms", "RMSNorm": "rms"}
@@ -56,25 +57,26 @@ def config_of(model: nn.Module) -> ViTConfig:
     Raises:
         ModelError: if it has a part that the forward pass of `VisionTransformer` does not compute.
     """
-    _refuse_other_models(model)
+    refuse_other_models(model)
     embed = embed_of(model)
     tokens = embed if is_naflex(model) else model
     blocks = [_read_block(f"blocks.{i}", block) for i, block in enumerate(model.blocks)]
     _refuse_mixed(blocks)
     norm, eps = _norm_of(model)
-    hybrid = type(embed).__name__ == "HybridEmbed"
+    _holds("num_prefix_tokens", model.num_prefix_tokens == (tokens.cls_token is not None) + _registers(tokens))
+    hybrid = kind_of(embed) == "HybridEmbed"
     patch = _patch_of(embed, hybrid)
     shape = asdict(blocks[0])
     shape["relative_positions"] = shape["relative_positions"] or getattr(model, "rel_pos_bias", None) is not None
     return ViTConfig(
         image_size=_image_size(embed, patch, hybrid),
         patch=patch,
-        channels=model.in_chans,
+        channels=_channels(model, patch),
         stem=hybrid,
         width=model.embed_dim,
         depth=len(blocks),
         **shape,
-        classes=model.num_classes,
+        classes=_classes(model),
         class_token=tokens.cls_token is not None,
         registers=_registers(tokens),
         learned_positions=any(getattr(tokens, name, None) is not None for name in ("pos_embed", "pos_embed_y")),
@@ -92,7 +94,7 @@ def config_of(model: nn.Module) -> ViTConfig:
 
 def is_naflex(model: nn.Module) -> bool:
     """Whether this is timm's NaFlexVit, whose embedding holds tokens and positions."""
-    return type(model).__name__ == "NaFlexVit"
+    return kind_of(model) == "NaFlexVit"
 
 
 def embed_of(model: nn.Module) -> nn.Module:
@@ -100,9 +102,10 @@ def embed_of(model: nn.Module) -> nn.Module:
     return model.embeds if is_naflex(model) else model.patch_embed
 
 
-def _refuse_other_models(model: nn.Module) -> None:
-    name = type(model).__name__
-    if name in _MODELS and type(model).__module__.startswith("timm."):
+def refuse_other_models(model: nn.Module) -> None:
+    """Raise a `ModelError` if a model is not of one of timm's classes that can be represented."""
+    name = kind_of(model)
+    if name in _MODELS and class_of(model).__module__.startswith("timm."):
         return
     reason = next((f": {why}" for start, why in _NOT_PLAIN.items() if name.startswith(start)), "")
     raise ModelError(
@@ -112,7 +115,7 @@ def _refuse_other_models(model: nn.Module) -> None:
 
 def _kind(name: str, module: nn.Module | None, kinds: Mapping[str, str]) -> str:
     """What a module computes; refuses it by name if that is not known."""
-    found = type(module).__name__
+    found = kind_of(module)
     if found not in kinds:
         raise ModelError(f"{name} is {found}; only {', '.join(kinds)} can be represented exactly.")
     return kinds[found]
@@ -123,17 +126,37 @@ def _holds(name: str, condition: bool) -> None:
         raise ModelError(f"{name} of this model differs from what can be represented exactly.")
 
 
+def _channels(model: nn.Module, patch: int) -> int:
+    """Channels of the input, by the weights that read it; timm's note of it is not always kept up to date."""
+    proj = embed_of(model).proj
+    if kind_of(embed_of(model)) == "HybridEmbed":
+        return model.in_chans
+    return proj.in_channels if kind_of(proj) == "Conv2d" else proj.in_features // patch**2
+
+
+def _classes(model: nn.Module) -> int:
+    """Outputs of the classifier, by its layer; timm's note of it is not always kept up to date."""
+    heads = ("head", "head_dist") if kind_of(model) == "VisionTransformerDistilled" else ("head",)
+    for name in heads:
+        _kind(name, getattr(model, name, None), {"Linear": "", "Identity": ""})
+    outputs = {getattr(getattr(model, name), "out_features", 0) for name in heads}
+    _holds("head_dist", len(outputs) == 1)
+    return outputs.pop()
+
+
 def _is_there(module: nn.Module | None) -> bool:
-    return module is not None and type(module) is not nn.Identity
+    return module is not None and kind_of(module) != "Identity"
 
 
 def _read_block(name: str, block: nn.Module) -> _Block:
-    kind = type(block).__name__
+    kind = kind_of(block)
     place = _kind(name, block, _BLOCKS)
     if place == "parallel":
         return _read_parallel(name, block, differential=kind == "DiffParallelScalingBlock")
     if kind == "ParallelThingsBlock":
         return _read_side_by_side(name, block)
+    for norm in ("norm1", "norm2"):
+        _kind(f"{name}.{norm}", getattr(block, norm), _NORMS)
     return _read_halves(name, place, block.attn, block.mlp)
 
 
@@ -148,7 +171,7 @@ def _read_halves(name: str, place: str, attn: nn.Module, mlp: nn.Module) -> _Blo
     if getattr(attn, "qkv", None) is not None:
         _kind(f"{name}.attn.qkv", attn.qkv, {"Linear": ""})
     kind_of_mlp = _kind(f"{name}.mlp", mlp, _MLPS)
-    if type(mlp).__name__ == "GluMlp":
+    if kind_of(mlp) == "GluMlp":
         _holds(f"{name}.mlp.fc1", mlp.fc1.out_features == 2 * mlp.fc2.in_features)
     return _Block(
         block=place,
@@ -193,7 +216,8 @@ def _read_side_by_side(name: str, block: nn.Module) -> _Block:
     one = next(iter(halves))
     _holds(f"{name}.attns", len(halves) == 1 and not one.qk_norm and not one.attention_norm and not one.differential)
     _holds(f"{name}.ffns", one.mlp == "plain" and not one.mlp_norm)
-    for part in (*block.attns, *block.ffns):
+    for part, middle in (*((part, "attn") for part in block.attns), *((part, "mlp") for part in block.ffns)):
+        _holds(f"{name}.{middle}s", [*part._modules] == ["norm", middle, "ls", "drop_path"])
         _kind(f"{name}.norm", part.norm, {"LayerNorm": "layer"})
     return _Block(**{**asdict(one), "heads": count * one.heads, "mlp_width": count * one.mlp_width})
 
@@ -222,8 +246,11 @@ def _norm_of(model: nn.Module) -> tuple[str, float]:
             found[name] = (_kind(name, module, _NORMS), module.eps)
     kinds = set(found.values())
     if len(kinds) > 1:
+        usual = max(kinds, key=list(found.values()).count)
+        name, (kind, eps) = next((name, value) for name, value in found.items() if value != usual)
         raise ModelError(
-            f"The norms of this model differ ({', '.join(map(str, sorted(kinds)))}); they have to be alike."
+            f"The norms of this model differ: {name} is {kind} with epsilon {eps}, others {usual[0]} with {usual[1]}; "
+            "they have to be alike."
         )
     return kinds.pop()
 
@@ -234,12 +261,18 @@ def _patch_of(embed: nn.Module, hybrid: bool) -> int:
     if not hybrid:
         _kind("patch_embed", embed, {"PatchEmbed": "", "NaFlexEmbeds": ""})
         _kind("patch_embed.proj", embed.proj, {"Conv2d": "", "Linear": ""})
+        if kind_of(embed.proj) == "Conv2d":
+            proj, square = embed.proj, tuple(sides)
+            _holds("patch_embed.proj.kernel_size", proj.kernel_size == square)
+            _holds("patch_embed.proj.stride", proj.stride == square)
+            _holds("patch_embed.proj.padding", proj.padding in (0, (0, 0), "valid"))
+            _holds("patch_embed.proj.dilation", proj.dilation == (1, 1) and proj.groups == 1)
         _holds("patch_embed.norm_input", getattr(embed, "norm_input", None) is None)
     return sides[0]
 
 
 def _image_size(embed: nn.Module, patch: int, hybrid: bool) -> tuple[int, int]:
-    grid = embed.pos_embed_grid_size if type(embed).__name__ == "NaFlexEmbeds" else embed.grid_size
+    grid = embed.pos_embed_grid_size if kind_of(embed) == "NaFlexEmbeds" else embed.grid_size
     _holds("patch_embed.grid_size", grid is not None)
     return grid[0] * patch, grid[1] * patch
 
@@ -277,17 +310,15 @@ def _rotary(model: nn.Module) -> Rotary | None:
 
 
 def _pooling(model: nn.Module) -> dict:
-    if type(model).__name__ == "VisionTransformerDistilled":
-        for name in ("head", "head_dist"):
-            _kind(name, getattr(model, name), {"Linear": "", "Identity": ""})
+    if kind_of(model) == "VisionTransformerDistilled":
         return {"pooling": "distilled"}
     if model.global_pool not in _POOLS:
         known = ", ".join(map(repr, _POOLS))
         raise ModelError(f"global_pool is {model.global_pool!r}; only {known} can be represented exactly.")
-    _kind("head", model.head, {"Linear": ""} if model.num_classes else {"Identity": ""})
     pooling = _POOLS[model.global_pool]
+    _holds("attn_pool", (getattr(model, "attn_pool", None) is not None) == (pooling == "attention"))
     # Eva's attention pooling always reads all tokens.
-    prefix = getattr(model, "pool_include_prefix", False) or (type(model).__name__ == "Eva" and pooling == "attention")
+    prefix = getattr(model, "pool_include_prefix", False) or (kind_of(model) == "Eva" and pooling == "attention")
     shape = {"pooling": pooling, "pool_prefix": prefix and pooling != "token"}
     return shape | _attention_pool(model.attn_pool) if pooling == "attention" else shape
 

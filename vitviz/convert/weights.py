@@ -4,10 +4,13 @@ Everything is taken out of the model's own state; what is left over at the end i
 `build` refuses a model that has a part which nothing here knows.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
 from ..config import ViTConfig
+from .changes import kind_of
 from .shape import embed_of, is_naflex
 
 State = dict[str, Tensor]
@@ -16,6 +19,7 @@ State = dict[str, Tensor]
 def weights_of(model: nn.Module, config: ViTConfig) -> State:
     """All weights, by the names of `VisionTransformer.state_dict()`."""
     state = {name: value.detach().cpu().float() for name, value in model.state_dict().items()}
+    state |= _implied(model)
     weights = _embedding(state, model, config)
     for layer, block in enumerate(model.blocks):
         found = _block(_under(state, f"blocks.{layer}."), block, config)
@@ -30,6 +34,18 @@ def weights_of(model: nn.Module, config: ViTConfig) -> State:
     if config.pooling == "attention":
         weights |= _pool(_under(state, "attn_pool."), model.attn_pool)
     return weights | _head(state, config) | state
+
+
+def _implied(model: nn.Module) -> State:
+    """Scale and shift of norms that have none: ones and zeros."""
+    found = {}
+    for name, module in model.named_modules():
+        if "Norm" in kind_of(module) and getattr(module, "normalized_shape", None) is not None:
+            if module.weight is None:
+                found[f"{name}.weight"] = torch.ones(module.normalized_shape)
+            if "LayerNorm" in kind_of(module) and module.bias is None:
+                found[f"{name}.bias"] = torch.zeros(module.normalized_shape)
+    return found
 
 
 def _under(state: State, prefix: str) -> State:
@@ -81,7 +97,7 @@ def _positions(tokens: State, config: ViTConfig) -> Tensor:
 
 
 def _norm(state: State, theirs: str, ours: str) -> State:
-    """A norm if it is there. One without a bias adds zeros; one without weights multiplies by ones (never stored)."""
+    """A norm if it is there."""
     if f"{theirs}.weight" not in state:
         return {}
     return {
@@ -158,7 +174,7 @@ def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) 
 
 def _differential(state: State, attn: nn.Module) -> State:
     """Lambda as one number, and the factor 1 - lambda_init as part of the norm that precedes it."""
-    lam = attn._compute_lambda().cpu()
+    lam = copy.deepcopy(attn).cpu().float()._compute_lambda()
     for name in [name for name in state if name.startswith("lambda_")]:
         del state[name]
     return {"lam": lam, "head_norm.weight": state.pop("sub_norm.weight") * (1 - attn.lambda_init)}
@@ -171,7 +187,7 @@ def _linear(state: State, theirs: str, ours: str) -> State:
 
 
 def _mlp(state: State, mlp: nn.Module, config: ViTConfig) -> State:
-    if type(mlp).__name__ == "GluMlp":  # both maps packed into one
+    if kind_of(mlp) == "GluMlp":  # both maps packed into one
         packed = _linear(state, "fc1", "fc1")
         order = ("x", "g") if mlp.gate_last else ("g", "x")
         halves = {name: value.chunk(2) for name, value in packed.items()}
@@ -267,7 +283,7 @@ def _relative(weights: State, state: State, config: ViTConfig) -> State:
 
 def _frequencies(rope: nn.Module) -> Tensor:
     """Radians per row and per column for each pair of channels, [layer or 1, head or 1, 2, pair]."""
-    kind = type(rope).__name__
+    kind = kind_of(rope)
     if kind == "RotaryEmbeddingMixed":
         frequencies = rope.freqs.permute(1, 2, 0, 3)  # layer head axis pair
     elif kind == "RotaryEmbeddingMRope":
@@ -281,6 +297,7 @@ def _frequencies(rope: nn.Module) -> Tensor:
 
 def _pool(state: State, pool: nn.Module) -> State:
     """The pooling's query does not depend on the image; it is computed once."""
+    pool = copy.deepcopy(pool).cpu().float()
     query = pool.q_norm(pool.q(pool.latent).unflatten(-1, (pool.num_heads, -1)))  # 1 1 head channel
     for name in [name for name in state if name.partition(".")[0] in ("latent", "q", "q_norm")]:
         del state[name]

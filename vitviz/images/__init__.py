@@ -4,8 +4,8 @@ prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # what the model 
 prepared.geometry.patch_box(row=0, col=3)                      # where that patch lies on the original photo
 """
 
-from .geometry import Geometry, Prepared
-from .preprocessing import FITS, IMAGENET, Preprocessing, check_size, normalise, prepare
+from .geometry import Geometry, Prepared, as_picture
+from .preprocessing import FITS, IMAGENET, Preprocessing, Size, check_size, normalise, prepare
 from .reading import FORMATS, SafeImage, read_image
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Prepared",
     "Preprocessing",
     "SafeImage",
+    "Size",
+    "as_picture",
     "check_size",
     "normalise",
     "prepare",

@@ -67,17 +67,22 @@ class Geometry:
 class Prepared:
     """What a model sees of an image, before normalisation."""
 
-    pixels: np.ndarray  # uint8 [H, W, 3], read-only
+    pixels: np.ndarray  # uint8 [H, W, channel], read-only; one channel is luminance
     geometry: Geometry  # the way back to the original pixels
     notes: tuple[str, ...] = ()  # those of the SafeImage
 
     def picture(self) -> Image.Image:
         """Return the pixels as people should see them: padding is hatched, so that nobody takes it for photo."""
-        y, x, _ = np.indices(self.pixels.shape)
+        y, x, _ = np.indices((*self.pixels.shape[:2], 3))
         hatch = np.where((x + y) % 8 < 4, np.uint8(240), np.uint8(176))
         left, top, right, bottom = self.geometry.content
         hatch[top:bottom, left:right] = self.pixels[top:bottom, left:right]
         return Image.fromarray(hatch)
+
+
+def as_picture(pixels: np.ndarray) -> Image.Image:
+    """Pixels, uint8 [H, W, channel] of three channels or one, as a picture in RGB."""
+    return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 
 def box(across: tuple[float, float], down: tuple[float, float]) -> Box:

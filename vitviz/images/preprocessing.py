@@ -1,8 +1,10 @@
 """From a safe image to the pixels that a model sees."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -12,17 +14,23 @@ from .geometry import Geometry, Prepared, box
 from .reading import SafeImage
 
 FITS = ("crop", "squash", "pad", "native")
+Size = int | tuple[int, int]  # side of a square, or height and width, in pixels
+
+_MODES = {1: "L", 3: "RGB"}  # Pillow's, by number of channels
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """How a model wants its pixels; the default is ImageNet's. Raises ImageError for values that make no sense."""
 
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # per channel, for pixel values from 0 to 1
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # per channel, for pixel values from 0 to 1; one for a grey model
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bicubic"  # or bilinear, nearest, lanczos, box, hamming, as in Pillow
     crop_fraction: float = 1.0  # timm's crop_pct, 0.1 to 2: how much of the resized photo's shorter side a crop keeps
     fit: str = "crop"  # how photos that are not square were made to fit when the model was trained, one of FITS
+    # Where a centre crop starts if half of what is cut off is not a whole number: "round" as torchvision's CenterCrop,
+    # which timm uses, int(round(rest / 2)); "floor" as center_crop of transformers' image_transforms.py, rest // 2.
+    centre: Literal["round", "floor"] = "round"
 
     def __post_init__(self) -> None:
         if self.interpolation.upper() not in Image.Resampling.__members__:
@@ -32,83 +40,138 @@ class Preprocessing:
             raise ImageError(f"A crop fraction of {self.crop_fraction} is not possible; give one from 0.1 to 2.")
         if self.fit not in FITS:
             raise ImageError(f"There is no fit {self.fit!r}; choose one of {', '.join(FITS)}.")
+        if len(self.mean) != len(self.std):
+            raise ImageError(f"{len(self.mean)} means and {len(self.std)} deviations; give one of each for a channel.")
+
+    def for_channels(self, channels: int) -> "Preprocessing":
+        """The same for a model with this many input channels.
+
+        A single value holds for all channels, as in timm's `resolve_data_config`. Of three values a model with another
+        number of channels gets the mean: with one channel, timm gives it the sum of the weights of all three.
+
+        Raises:
+            ImageError: if there is another number of values, so that nobody can tell what they are for.
+        """
+        if len(self.mean) == channels:
+            return self
+        if len(self.mean) not in (1, 3):
+            raise ImageError(f"There are {len(self.mean)} means for {channels} channels; give one for each.")
+        mean, std = (sum(values) / len(values) for values in (self.mean, self.std))
+        return replace(self, mean=(mean,) * channels, std=(std,) * channels)
 
 
 IMAGENET = Preprocessing()
 
 
-def check_size(size: int, patch: int) -> None:
-    """Refuse a side of an input, in pixels, that does not hold whole patches of this side.
+def check_size(size: Size, patch: int) -> tuple[int, int]:
+    """Height and width of an input; refused if they do not hold whole patches of this side.
 
     Raises:
-        ImageError: if `size` is not a positive multiple of `patch`.
+        ImageError: if a side is not a positive multiple of `patch`.
     """
-    if not all(isinstance(side, Integral) and side > 0 for side in (size, patch)) or size % patch:
-        raise ImageError(f"A size of {size} does not hold whole patches of {patch} pixels; use a multiple of {patch}.")
+    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in (*sides, patch)):
+        raise ImageError(
+            f"A size of {_said(size)} does not hold whole patches of {patch} pixels; use a multiple of {patch}, or two "
+            "of them as (height, width)."
+        )
+    if any(side % patch for side in sides):
+        raise ImageError(
+            f"A size of {_said(size)} does not hold whole patches of {patch} pixels; use a multiple of {patch}"
+            f"{' for each side' if isinstance(size, tuple | list) else ''}."
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _said(size: object) -> str:
+    return " x ".join(map(str, size)) if isinstance(size, tuple | list) else str(size)
 
 
 def prepare(
-    image: SafeImage, size: int, patch: int, fit: str = "crop", preprocessing: Preprocessing = IMAGENET
+    image: SafeImage, size: Size, patch: int, fit: str = "crop", preprocessing: Preprocessing = IMAGENET
 ) -> Prepared:
     """Bring an image to the size of a model's input.
 
     Args:
         image: what `read_image` returned.
-        size: side of the model's input in pixels, a positive multiple of `patch`.
+        size: side of the model's input in pixels, or its height and width; positive multiples of `patch`.
         patch: side of a patch in pixels.
-        fit: how a photo that is not square fits.
-            "crop": the shorter side is resized to `size / crop_fraction` and the centre is cut out: timm's evaluation
-            transform, pixel for pixel (with a black border if the crop fraction is above 1, as a few models of timm
-            have it). "squash": both sides are resized to `size`; if that is how the model was trained
-            (`preprocessing.fit`), to `size / crop_fraction`, and the centre is cut out. "pad": the longer side is
-            resized to `size` and the rest filled with the mean colour, which is zero after normalisation (to half a
-            grey level). "native": the aspect ratio is kept, to whole patches, about as many as in a square of side
-            `size`.
-        preprocessing: the model's mean colour, interpolation and crop fraction.
+        fit: how a photo of another aspect ratio fits.
+            "crop": it is resized until its shorter side is that of the input, divided by `crop_fraction` (for an input
+            that is not square: until it covers that), and the centre is cut out: timm's evaluation transform, pixel for
+            pixel (with a black border if the crop fraction is above 1, as a few models of timm have it).
+            "squash": both sides are resized to those of the input; if that is how the model was trained
+            (`preprocessing.fit`), to those divided by `crop_fraction`, and the centre is cut out.
+            "pad": it is resized until it just fits in, again divided by `crop_fraction` if that is how the model was
+            trained, and the rest is filled with the mean colour, which is zero after normalisation (to half a grey
+            level).
+            "native": the aspect ratio is kept, to whole patches, about as many as in the input asked for.
+        preprocessing: the model's mean colour, interpolation and crop fraction. With one value for the mean, the model
+            sees luminance alone (Pillow's mode "L").
 
     Raises:
-        ImageError: if there is no such fit, or `size` is not a positive multiple of `patch`.
+        ImageError: if there is no such fit, `size` does not hold whole patches, or the model's input has neither one
+            nor three channels.
     """
     if fit not in FITS:
         raise ImageError(f"There is no fit {fit!r}; choose one of {', '.join(FITS)}.")
-    check_size(size, patch)
-    original = image.rgb.size
-    resized = _resized(original, size, patch, fit, preprocessing)
-    model = resized if fit == "native" else (size, size)
-    (x, *across), (y, *down) = map(_placed, original, resized, model)
-    canvas = Image.new("RGB", model, tuple(round(255 * value) for value in preprocessing.mean) if fit == "pad" else 0)
-    canvas.paste(image.rgb.resize(resized, Image.Resampling[preprocessing.interpolation.upper()]), (x, y))
-    pixels = np.array(canvas)
+    height, width = check_size(size, patch)
+    channels = len(preprocessing.mean)
+    if channels not in _MODES:
+        raise ImageError(
+            f"The model's input has {channels} channels, which no photo has; give a normalised float tensor "
+            f"[{channels}, H, W]."
+        )
+    photo = image.rgb.convert(_MODES[channels])
+    resized = _resized(photo.size, (width, height), patch, fit, preprocessing)
+    model = resized if fit == "native" else (width, height)
+    (x, *across), (y, *down) = (
+        _placed(*sides, preprocessing.centre) for sides in zip(photo.size, resized, model, strict=True)
+    )
+    colour = tuple(round(255 * value) if fit == "pad" else 0 for value in preprocessing.mean)
+    canvas = Image.new(photo.mode, model, colour if channels > 1 else colour[0])
+    canvas.paste(photo.resize(resized, Image.Resampling[preprocessing.interpolation.upper()]), (x, y))
+    pixels = np.array(canvas).reshape(*model[::-1], channels)
     pixels.flags.writeable = False
-    return Prepared(pixels, Geometry(original, model, patch, *map(box, across, down)), image.notes)
+    return Prepared(pixels, Geometry(photo.size, model, patch, *map(box, across, down)), image.notes)
 
 
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing = IMAGENET) -> np.ndarray:
-    """Turn pixels, uint8 [H, W, 3], into what enters the model, float32 [3, H, W]: (pixel / 255 - mean) / std."""
+    """Turn pixels, uint8 [H, W, C], into what enters the model, float32 [C, H, W]: (pixel / 255 - mean) / std."""
     mean, std = (np.float32(values)[:, None, None] for values in (preprocessing.mean, preprocessing.std))
-    channels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)  # [H, W, 3] -> [3, H, W]
+    channels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)  # [H, W, C] -> [C, H, W]
     return (channels / np.float32(255) - mean) / std
 
 
 def _resized(
-    original: tuple[int, int], size: int, patch: int, fit: str, preprocessing: Preprocessing
+    original: tuple[int, int], room: tuple[int, int], patch: int, fit: str, preprocessing: Preprocessing
 ) -> tuple[int, int]:
-    """Width and height that the whole photo is resized to."""
-    before_crop = max(1, math.floor(size / preprocessing.crop_fraction))  # as timm
-    if fit == "squash":
-        return (before_crop, before_crop) if preprocessing.fit == "squash" else (size, size)
-    if fit == "pad":
-        return tuple(max(1, round(side * size / max(original))) for side in original)
-    width, height = original
+    """Width and height that the whole photo is resized to, for an input of this width and height."""
     if fit == "native":
-        patches, stretch = size / patch, math.sqrt(width / height)
+        patches, stretch = math.sqrt(math.prod(room)) / patch, math.sqrt(original[0] / original[1])
         return tuple(max(1, round(count)) * patch for count in (patches * stretch, patches / stretch))
-    long = int(before_crop * max(original) / min(original))  # as torchvision's Resize
-    return (before_crop, long) if width <= height else (long, before_crop)
+    transformers = preprocessing.centre == "floor"
+    whole = round if transformers else math.floor  # transformers names the side before the crop, timm the fraction
+    before_crop = tuple(max(1, whole(side / preprocessing.crop_fraction)) for side in room)
+    if fit != "crop":
+        before_crop = before_crop if preprocessing.fit == fit else room
+        return before_crop if fit == "squash" else _in_proportion(original, before_crop, max)
+    if before_crop[0] != before_crop[1] and not transformers:
+        return _in_proportion(original, before_crop, min)
+    short = min(before_crop)
+    long = int(short * max(original) / min(original))  # as torchvision's Resize and transformers' for a shortest edge
+    return (short, long) if original[0] <= original[1] else (long, short)
 
 
-def _placed(original: int, resized: int, room: int) -> tuple[int, tuple[float, float], tuple[int, int]]:
-    """Centre one side: where it starts (rounded as by torchvision's CenterCrop), and its part of source and content."""
-    offset = (room - resized) // 2 if resized <= room else -round((resized - room) / 2)
+def _in_proportion(original: tuple[int, int], room: tuple[int, int], tightest: Callable) -> tuple[int, int]:
+    """The photo so that it covers the room (min), or just fits into it (max): timm's ResizeKeepRatio."""
+    ratio = tightest(side / limit for side, limit in zip(original, room, strict=True))
+    return tuple(max(1, round(side / ratio)) for side in original)
+
+
+def _placed(original: int, resized: int, room: int, centre: str) -> tuple[int, tuple[float, float], tuple[int, int]]:
+    """Centre one side: where it starts (see `Preprocessing.centre`), and its part of source and content."""
+    rest = resized - room
+    offset = -(rest // 2) if centre == "floor" else -round(rest / 2) if rest > 0 else -rest // 2
     start, end = max(offset, 0), min(offset + resized, room)
     return offset, tuple((edge - offset) * original / resized for edge in (start, end)), (start, end)

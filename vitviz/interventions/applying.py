@@ -102,7 +102,7 @@ class Applied:
         return [edit.token - self.config.prefix for edit in off]
 
     def _divisors(self, layer: int) -> Tensor:
-        divisors = torch.ones(self.config.heads)
+        divisors = torch.ones(self.config.heads, dtype=torch.float32)
         for edit in self._temperatures:
             if edit.layer == layer:
                 divisors[edit.head] = edit.value

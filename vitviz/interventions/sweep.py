@@ -17,6 +17,7 @@ from torch import Tensor
 from ..config import POOL
 from ..errors import EditError
 from ..hooks import edit, undisturbed
+from ..precision import plain_arithmetic
 from .applying import left_out_of_the_mean, without
 from .edits import How, HowPatch, one_of
 
@@ -89,7 +90,7 @@ def each_head(
 
     one_of(how, How)
     for layer, x in _entering(model, trace, begin):
-        with undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
+        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
             outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
@@ -106,7 +107,7 @@ def each_layer(
     one_of(how, How)
     for layer, x in _entering(model, trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
-        with undisturbed(), torch.no_grad(), edit(changes):
+        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
             outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
@@ -124,7 +125,7 @@ def each_patch(
     for some in torch.arange(patches).split(AT_ONCE)[begin:]:
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
-        with undisturbed(), torch.no_grad(), edit(changes):
+        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
             outputs = model(pixels.expand(len(some), -1, -1, -1))
         yield _effects(trace, score, outputs)
 

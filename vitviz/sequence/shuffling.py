@@ -14,6 +14,7 @@ from ..arithmetic import unit
 from ..hooks import capture, edit, undisturbed
 from ..model import VisionTransformer
 from ..positions import Grid, Rotation, rotate
+from ..precision import plain_arithmetic
 from ..trace import Trace
 
 
@@ -109,7 +110,7 @@ def rearranged(pixels: np.ndarray, order: np.ndarray, patch: int) -> np.ndarray:
 
 def _feature(trace: Trace, changes: dict[str, Callable]) -> np.ndarray:
     model, pixels = trace.model, torch.from_numpy(trace.pixels().copy())[None]
-    with undisturbed(), torch.no_grad(), capture("norm") as kept, edit(changes):
+    with plain_arithmetic(), undisturbed(), torch.no_grad(), capture("norm") as kept, edit(changes):
         model(pixels)
         return model.fc_norm(model.attn_pool(kept["norm"])).flatten().numpy()
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ..config import POOL
 from ..errors import ModelError
 from ..images import FITS
-from ..marks import MEAN, counted, head_of, layer_of, listed, one_of, token_mark, token_of
+from ..marks import MEAN, counted, head_of, layer_of, listed, one_of, size_mark, token_mark, token_of
 from ..trace import Trace
 from ..view import DIRECTIONS, View, scales
 from ..zoo import SHIPPED
@@ -32,10 +32,10 @@ OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  #
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
     """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
     chosen, notices = read({"model": _model}, parameters)
-    sizes = models.about(chosen.get("model", next(iter(SHIPPED)))).sizes
+    sizes = {size_mark(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
     understand = {
         "image": one_of(samples),
-        "size": lambda text: int(one_of(map(str, sizes))(text)),
+        "size": lambda text: sizes[one_of(sizes)(text)],
         "fit": one_of(FITS),
     }
     own = parameters.get("image") == OWN
@@ -72,7 +72,7 @@ def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[s
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
     """The query parameters that reopen a choice; a visitor's own image is not part of them."""
     image = choice.picked.name if choice.picked.sample else OWN
-    return {"image": image, "model": choice.model, "size": str(choice.size), "fit": choice.fit}
+    return {"image": image, "model": choice.model, "size": size_mark(choice.size), "fit": choice.fit}
 
 
 def view_parameters(view: View, trace: Trace) -> dict[str, str]:

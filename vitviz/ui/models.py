@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,8 +10,8 @@ from functools import lru_cache
 from .. import zoo
 from ..config import ViTConfig
 from ..errors import ModelError
-from ..images import Preprocessing
-from ..trace import default_size
+from ..images import Preprocessing, Size
+from ..inputs import default_size
 
 USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
 LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
@@ -26,7 +27,7 @@ class About:
         summary: one line on what it is.
         config: its shape.
         preprocessing: how pixels become its input.
-        sizes: input sides that are offered, pixels.
+        sizes: input sizes that are offered, pixels.
     """
 
     name: str
@@ -34,7 +35,7 @@ class About:
     summary: str
     config: ViTConfig
     preprocessing: Preprocessing
-    sizes: tuple[int, ...]
+    sizes: tuple[Size, ...]
 
 
 def about(name: str) -> About:
@@ -52,6 +53,10 @@ def _about(name: str, version: str) -> About:
         entry = zoo.SHIPPED[name]
         return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     model = zoo.shared(name)
+    if model.config.channels not in (1, 3):
+        raise ModelError(
+            f"{name!r} takes {model.config.channels} channels, which no photo has; look at it in Python, with tensors."
+        )
     return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config))
 
 
@@ -80,13 +85,23 @@ def is_ready(name: str) -> bool:
         return False
 
 
-def sizes(config: ViTConfig) -> tuple[int, ...]:
-    """Input sides that make sense for a model, in pixels: its own, and usual ones if it was made for photographs."""
+def sizes(config: ViTConfig) -> tuple[Size, ...]:
+    """Input sizes that make sense for a model: its own, and usual squares if it was made for photographs."""
     usual = (
         {round(side / config.patch) * config.patch for side in USUAL_SIDES} if config.image_size[0] >= 112 else set()
     )
     fitting = {side for side in usual if (side // config.patch) ** 2 <= LARGEST_GRID}
-    return tuple(sorted(fitting | {default_size(config)}))
+    return tuple(sorted(fitting | {default_size(config)}, key=lambda size: math.prod(pixels(size))))
+
+
+def pixels(size: Size) -> tuple[int, int]:
+    """Height and width of an input."""
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def size_words(size: Size) -> str:
+    """An input size in words: `"224 px"` of a square, `"96 × 192 px"` (height × width) of others."""
+    return f"{size[0]} × {size[1]} px" if isinstance(size, tuple) else f"{size} px"
 
 
 def facts(name: str) -> str:
@@ -95,10 +110,11 @@ def facts(name: str) -> str:
         return ""
     entry = zoo.SHIPPED.get(name) or zoo.facts(name)
     height, width = entry.image_size
+    trained = height if height == width else (height, width)
     parts = (
         f"{entry.parameters / 1e6:,.1f} M parameters",
         f"patch {entry.patch}",
-        f"{height} px" if height == width else f"{height} × {width} px",
+        size_words(trained),
         _outputs(entry),
         entry.licence or "licence not known",
         *([name] if title(name) != name else []),

@@ -30,7 +30,7 @@ def sidebar() -> None:
         about = models.about(state.choice().model)
         left, right = st.columns(2)
         with left:
-            setting("size", "Input size", about.sizes, lambda size: f"{size} px")
+            setting("size", "Input size", about.sizes, models.size_words)
         with right:
             setting("fit", "Fit", FITS, FIT_WORDS.get)
         token_words(about)

@@ -17,10 +17,11 @@ import streamlit as st
 
 from .. import attention, zoo
 from ..errors import ImageError, ModelError
-from ..images import Prepared, SafeImage, prepare, read_image
+from ..images import Prepared, SafeImage, Size, prepare, read_image
+from ..inputs import default_size
 from ..model import VisionTransformer
 from ..picture import sharp_picture
-from ..trace import Trace, default_size
+from ..trace import Trace
 from ..view import View
 from . import models
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
@@ -53,11 +54,11 @@ class Choice:
 
     picked: Picked
     model: str
-    size: int
+    size: Size
     fit: str
 
     @property
-    def key(self) -> tuple[str, str, str, int, str]:
+    def key(self) -> tuple[str, str, str, Size, str]:
         """What identifies the trace of this choice; another one when a checkpoint's file has changed."""
         return self.picked.digest, self.model, zoo.version(self.model), self.size, self.fit
 
@@ -78,7 +79,7 @@ def samples_for(model: str) -> dict[str, bytes]:
 # ---------------------------------------------------------------- one visitor's choice
 
 
-def begin(model: str | None = None, size: int | None = None, fit: str | None = None, image: str | None = None) -> None:
+def begin(model: str | None = None, size: Size | None = None, fit: str | None = None, image: str | None = None) -> None:
     """Fill in a new session's choices; those not given get their defaults."""
     about = models.about(model or next(iter(zoo.SHIPPED)))
     st.session_state.settings = {

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ..errors import ModelError, VitvizWarning
 from ..model import VisionTransformer
+from ..precision import plain_arithmetic
 from .checkpoint import FOLDER_FILES, SUFFIXES
-from .class_names import Classes
+from .class_names import Classes, taken
 from .curated import CURATED, TimmEntry
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 
+@plain_arithmetic()
 def load(
     name: str | Path,
     *,
@@ -65,8 +67,9 @@ def load(
             `"facebook/dinov2-small"`. Weights may be named as by timm, torchvision, or Hugging Face's ViT, DeiT and
             DINOv2.
         arch: of a checkpoint: timm's name of the architecture. Needed only where the file does not tell it.
-        classes: of a checkpoint: the class names, as a text file with one a line or as a sequence; or how many there
-            are; 0 leaves the classifier out.
+        classes: of a checkpoint: the class names, as a text file with one a line, as names in order (a list, an array)
+            or as a dictionary from number to name or from name to number; or how many there are; 0 leaves the
+            classifier out.
         heads: of a checkpoint: how many attention heads a block has. Needed only where nothing tells it: no weight
             does.
         prefix: of a checkpoint that holds several models: what the keys of the wanted one begin with.
@@ -83,9 +86,9 @@ def load(
     """
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
-    model = _load(name, arch, classes, heads, prefix, progress)
+    model = _load(name, arch, taken(classes), heads, prefix, progress)
     for note in model.notes:
-        warnings.warn(note, VitvizWarning, stacklevel=2)
+        warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
 
 
@@ -112,6 +115,7 @@ def _load(
     return load_model(name, progress)
 
 
+@plain_arithmetic()
 def load_model(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Load a shipped or pretrained model by name; never a path.
 

@@ -67,7 +67,7 @@ def load_checkpoint(
         raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
-    with _plain_refusals(checkpoint.name), torch.inference_mode(False), torch.no_grad():
+    with _plain_refusals(checkpoint.name):
         return _restored(checkpoint, arch, classes, heads, prefix)
 
 

@@ -9,7 +9,6 @@ from ...inline import data_url
 from ..strips import strip
 
 SIDE = 240  # pixels of an enlarged patch
-CHANNELS = ("red", "green", "blue")
 
 STYLE = """<style>
 .vv-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--side), 1fr)); gap: 0.35rem;
@@ -33,6 +32,11 @@ STYLE = """<style>
 .vv-pointer span { position: absolute; }
 @media (max-width: 640px) { .vv-product { gap: 0.2rem 0.35rem; } .vv-product .vv-sum { font-size: 0.85rem; } }
 </style>"""
+
+
+def channel_names(channels: int) -> tuple[str, ...]:
+    """What the channels of a picture are called; one channel is luminance."""
+    return ("red", "green", "blue") if channels == 3 else ("grey",)
 
 
 def enlarged(image: Image.Image, width: int = SIDE) -> Image.Image:

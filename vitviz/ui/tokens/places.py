@@ -13,7 +13,7 @@ from ...colour import KEY, QUERY
 from ...images import prepare, read_image
 from ...tokens.figures import Line, over_layers
 from ...trace import Trace
-from .. import panels, state
+from .. import models, panels, state
 from ..learn.common import section
 from ..words import literally
 from . import look
@@ -32,8 +32,8 @@ def places(seen: look.Look) -> None:
     key = (seen.choice.model, zoo.version(seen.choice.model), seen.choice.size, fit)
     st.markdown(
         f"Fitted on {len(samples)} images that ship with vitviz ({literally(', '.join(samples))}), at "
-        f"{seen.choice.size} px, fit “{fit}”: each is left out once, the probe is fitted on the others and "
-        f"tried on it. Your own image takes no part."
+        f"{models.size_words(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
+        f"and tried on it. Your own image takes no part."
     )
     if key in _results():
         draw(seen, _results()[key])

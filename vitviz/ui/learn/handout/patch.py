@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PIL import Image
-
 from .... import sequence
+from ....images import as_picture
 from ...strips import number, numbers
 from ...symbols import html
 from . import paper
@@ -19,7 +18,7 @@ def pixels(run: Run) -> str:
     """The patch as it looks, and as one vector."""
     config = run.trace.config
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
-    seen = "" if raw is None else paper.image(Image.fromarray(raw), f"The pixels of {run.who}")
+    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.who}")
     if config.stem:
         said = paper.say("The pixels below this token. What the model makes of them depends on those around them, too.")
     else:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import streamlit as st
-from PIL import Image
 
 from .... import sequence
 from ....checks import Check
+from ....images import as_picture
 from ....trace import Trace
 from ... import state
 from ...strips import number, numbers, strip_html
 from ...sums import redone
 from ..common import by_hand, patch_number, section, values_of
 from ..following import chosen_patch
-from ..pictures import CHANNELS, channel_picture, enlarged, figures_html, framed, pointer_html
+from ..pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from . import cached
 
 
@@ -28,11 +28,12 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     left, right = st.columns(2)
     left.image(cached.cut_photo(choice), caption="The photo. Grey: removed by the fit.")
     preprocessing = trace.model.preprocessing
+    names = channel_names(trace.config.channels)
     right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")
     pixels = trace.pixels()
     right.table(
         {
-            "channel": ["red", "green", "blue"],
+            "channel": names,
             "mean": [number(255 * mean, 1) for mean in preprocessing.mean],
             "deviation": [number(255 * std, 1) for std in preprocessing.std],
             "becomes": [f"{number(p.min(), 2)} to {number(p.max(), 2)}" for p in pixels],
@@ -41,7 +42,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
     (shown_mean, shown_std), result = redone([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
-    right.markdown(f"Red of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
+    right.markdown(f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
         by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
 
@@ -69,15 +70,16 @@ def flattening(trace: Trace) -> None:
     index = st.slider("Which number of the vector?", 1, len(vector), 1, key="vector_index") - 1
     row, column, channel = sequence.place_of(index, side, channels)
     with drawn:
-        shown = [(framed(enlarged(Image.fromarray(raw)), row, column, side), "pixels")]
-        for at, name in enumerate(CHANNELS[:channels]):
+        names = channel_names(channels)
+        shown = [(framed(enlarged(as_picture(raw)), row, column, side), "pixels")]
+        for at, name in enumerate(names):
             picture = channel_picture(raw, at)
             shown.append((framed(picture, row, column, side) if at == channel else picture, name))
         st.html(figures_html(shown))
-        st.html(pointer_html(index, len(vector), f"number {index + 1}: {CHANNELS[channel]}"))
+        st.html(pointer_html(index, len(vector), f"number {index + 1}: {names[channel]}"))
         st.html(strip_html(vector, "patch as one vector, normalised"))
         st.markdown(f"Its first numbers: {numbers(vector)}")
     st.markdown(
-        f"Number {index + 1} is the {CHANNELS[channel]} of the pixel in row {row + 1}, column {column + 1} of the "
+        f"Number {index + 1} is the {names[channel]} of the pixel in row {row + 1}, column {column + 1} of the "
         f"patch (with a frame): **{number(vector[index])}**."
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from .... import sequence
+from ....images import as_picture
 from ....marks import listed
 from ....trace import Trace
 from ... import state
@@ -85,7 +85,7 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
         if trace.config.stem
         else "The image in this order."
     )
-    left.image(Image.fromarray(result.pixels), caption=order, width="stretch")
+    left.image(as_picture(result.pixels), caption=order, width="stretch")
     with right:
         st.metric("Cosine, with positions", number(result.with_positions))
         st.metric("Cosine, without any positions", number(result.without_positions))

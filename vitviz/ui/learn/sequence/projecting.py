@@ -17,7 +17,7 @@ from ...strips import number
 from ...sums import product, redone
 from ..common import by_hand, norm_in_words, patch_number, say, section, values_of
 from ..following import chosen_patch
-from ..pictures import CHANNELS, filter_picture, framed, signed_picture
+from ..pictures import channel_names, filter_picture, framed, signed_picture
 from . import cached
 
 
@@ -77,12 +77,12 @@ def _in_the_gallery(made: sequence.Projected) -> str:
 def _spelled_out(made: sequence.Projected, index: int) -> None:
     """Patch times filter, a row for each channel; the sum of all; and one product."""
     place = sequence.place_of(index, len(made.pixels), made.pixels.shape[-1])
-    names = CHANNELS[: made.pixels.shape[-1]]
+    names = channel_names(made.pixels.shape[-1])
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
     if made.bias:
         sums["bias"] = made.bias
     parts, total = redone([*sums.values()], made.total)
-    st.html("".join(_multiplied(made, at, place, parts[at]) for at in range(len(names))))
+    st.html("".join(_multiplied(made, at, name, place, parts[at]) for at, name in enumerate(names)))
     st.markdown(f"{' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**")
     factors = float(made.pixels[place]), float(made.filter[place])
     (pixel, weight), result = redone(factors, float(made.products[place]), product)
@@ -91,16 +91,16 @@ def _spelled_out(made: sequence.Projected, index: int) -> None:
         st.markdown(f"A norm of the whole token follows: {norm_in_words(made.norm, made.dimension)}.")
 
 
-def _multiplied(made: sequence.Projected, channel: int, place: tuple[int, int, int], total: str) -> str:
+def _multiplied(made: sequence.Projected, channel: int, name: str, place: tuple[int, int, int], total: str) -> str:
     """A channel of the patch times that of the filter, as pictures; the number at `place` has a frame."""
     pixel = place[:2] if place[2] == channel else None
     patch, column, products = (
-        _figure(numbers[..., channel], float(np.abs(numbers).max()), pixel, f"{CHANNELS[channel]}, {what}")
+        _figure(numbers[..., channel], float(np.abs(numbers).max()), pixel, f"{name}, {what}")
         for what, numbers in (("patch", made.pixels), ("filter", made.filter), ("products", made.products))
     )
     return (
         f'<div class="vv-product">{patch}<b>×</b>{column}<b>=</b>{products}'
-        f'<p class="vv-sum">sum of {CHANNELS[channel]}: <b>{total}</b></p></div>'
+        f'<p class="vv-sum">sum of {name}: <b>{total}</b></p></div>'
     )
 
 

@@ -1,0 +1,247 @@
+"""What was done to a timm model after timm built it: wrappers are taken off, and what changes its numbers is refused.
+
+The forward pass here repeats that of timm's classes. So the code that runs must be theirs: no method replaced on an
+object or a class, no hook, no module of another kind in a place where timm has its own.
+"""
+
+import copy
+import inspect
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+from torch.nn.utils import parametrize
+
+from ..errors import ModelError
+
+# In evaluation mode these hand on what they get.
+PASS_ON = {
+    "Identity": "",
+    "Dropout": "",
+    "DropPath": "",
+    "PatchDropout": "",
+    "PatchDropoutWithIndices": "",
+}
+_DROPS = ("drop", "drop1", "drop2", "drop_path", "drop_path1", "drop_path2", "attn_drop", "proj_drop", "pos_drop")
+_DROPS = (*_DROPS, "patch_drop", "head_drop", "mlp_drop")
+_MAPS = ("qkv", "q_proj", "k_proj", "v_proj", "fc1", "fc2", "fc1_g", "fc1_x", "in_proj", "out_proj", "q", "kv")
+_MAPS = (*_MAPS, "attn_out_proj", "mlp_out_proj")
+# By the name of a place, what may stand there; None: whatever reads that place looks at its class.
+_PLACES: dict[str, tuple[str, ...] | None] = {
+    **dict.fromkeys(_DROPS, tuple(PASS_ON)),
+    **dict.fromkeys(_MAPS, ("Linear",)),
+    **dict.fromkeys(("head", "head_dist"), ("Linear", "Identity")),
+    **dict.fromkeys(("ls", "ls1", "ls2"), ("LayerScale", *PASS_ON)),
+    **dict.fromkeys(("blocks", "attns", "ffns"), ("Sequential", "ModuleList")),
+    **dict.fromkeys(("norm", "norm1", "norm2", "norm_pre", "fc_norm", "q_norm", "k_norm", "in_norm", "sub_norm")),
+    **dict.fromkeys(
+        ("attn", "mlp", "act", "mlp_act", "proj", "rope", "attn_pool", "patch_embed", "embeds", "backbone")
+    ),
+    **dict.fromkeys(("gate", "norm_input", "rel_pos_bias")),
+}
+_WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "module", "ema")
+_WRAPPERS = ("torch.", "timm.utils.", "lightning.", "lightning_fabric.", "pytorch_lightning.", "accelerate.")
+_HOOKS = {
+    "_forward_hooks": "a forward hook",
+    "_forward_pre_hooks": "a forward pre-hook, as pruning, weight and spectral norm leave one",
+    "_state_dict_hooks": "a hook on its state_dict",
+    "_state_dict_pre_hooks": "a hook on its state_dict",
+}
+_FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+_QUANTISERS = ("torch.ao.", "torchao.", "bitsandbytes.", "optimum.", "quanto.", "torch.quantization.")
+# Methods of a class derived from timm's that do not touch what the model computes.
+_HARMLESS = {
+    *("__init__", "__doc__", "__module__", "__annotations__", "__annotate_func__", "__annotations_cache__"),
+    *("__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__parameters__", "__orig_bases__"),
+    *("__repr__", "extra_repr", "train", "init_weights", "fix_init_weight", "load_pretrained", "load_state_dict"),
+    *("no_weight_decay", "group_matcher", "get_classifier", "reset_classifier", "set_grad_checkpointing"),
+    *("set_input_size", "forward_intermediates", "get_intermediate_layers", "prune_intermediate_layers"),
+}
+
+
+def as_built(model: object) -> nn.Module:
+    """A timm model without what training puts around it and its parts, and with a classifier that is one layer.
+
+    The original is not changed; what stays the same is shared with it.
+
+    Raises:
+        ModelError: if a part computes something else than timm's; the message names it.
+    """
+    model = _unwrapped(model)
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"{type(model).__name__} is not one of timm's plain Vision Transformers and cannot be represented exactly."
+        )
+    for name in ("head", "head_dist"):
+        head = model._modules.get(name)
+        if isinstance(head, nn.Sequential):
+            _refuse_changed_code(head, name)
+            model = _with(model, {name: _single(head, name)})
+    return model
+
+
+def _unwrapped(module: object) -> object:
+    inner = _inside(module)
+    if inner is not None:
+        for kind in ("_forward_hooks", "_forward_pre_hooks"):
+            if getattr(module, kind, None):
+                raise ModelError(
+                    f"{type(module).__name__} around this model has {_HOOKS[kind]}; give the model inside."
+                )
+        return _unwrapped(inner)
+    if not isinstance(module, nn.Module):
+        return module
+    parts = {name: _unwrapped(part) for name, part in module._modules.items()}
+    return module if all(part is module._modules[name] for name, part in parts.items()) else _with(module, parts)
+
+
+def _inside(module: object) -> object | None:
+    """What a wrapper of PyTorch, timm or Lightning holds; None if this is none."""
+    origin = type(module).__module__
+    if not origin.startswith(_WRAPPERS) or origin.startswith("torch.nn.modules."):
+        return None
+    return next((part for name in _WRAPPED if isinstance(part := getattr(module, name, None), nn.Module)), None)
+
+
+def _with(module: nn.Module, parts: dict[str, nn.Module]) -> nn.Module:
+    """The same module with other parts in these places."""
+    changed = copy.copy(module)
+    changed._modules = module._modules | parts
+    return changed
+
+
+def _single(head: nn.Sequential, name: str) -> nn.Module:
+    """The one layer of a classifier whose other layers hand on what they get."""
+
+    def layers(module: nn.Module) -> Iterator[nn.Module]:
+        for part in module:
+            yield from layers(part) if type(part) is nn.Sequential else (part,)
+
+    kept = [part for part in layers(head) if type(part).__name__ not in PASS_ON]
+    if not kept:
+        return nn.Identity()
+    if len(kept) > 1 or type(kept[0]).__name__ != "Linear":
+        said = ", ".join(type(part).__name__ for part in kept)
+        raise ModelError(f"{name} is a Sequential of {said}; only one Linear, and dropout, can be represented exactly.")
+    return kept[0]
+
+
+def class_of(module: object) -> type:
+    """The class of timm or PyTorch whose code runs; for one derived from it, the one that it is derived from.
+
+    A class that replaces something of it is its own class.
+    """
+    kind = type(module)
+    if _is_theirs(kind):
+        return kind
+    for base in kind.__mro__:
+        if _is_theirs(base):
+            mine = kind.__mro__[: kind.__mro__.index(base)]
+            replaced = {name for part in mine for name in vars(part)} - _HARMLESS
+            known = {name for part in base.__mro__ if part is not object for name in vars(part)}
+            return kind if replaced & known else base
+    return kind
+
+
+def kind_of(module: object) -> str:
+    """The name of `class_of`."""
+    return class_of(module).__name__
+
+
+def _is_theirs(kind: type) -> bool:
+    return kind.__module__.startswith(("timm.", "torch.nn.modules."))
+
+
+def refuse_changed_code(model: nn.Module) -> None:
+    """Refuse by name whatever makes a timm model run other code than that of timm's and PyTorch's classes.
+
+    Raises:
+        ModelError: if there is any.
+    """
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        raise ModelError("A global forward hook of PyTorch is in force; remove it before the model is converted.")
+    for name, module in model.named_modules(remove_duplicate=False):
+        _refuse_changed_code(module, name or type(model).__name__)
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        _refuse_other_numbers(name, tensor)
+
+
+def refuse_other_parts(model: nn.Module) -> None:
+    """Refuse by name a module in a place where timm has none, or one of another kind.
+
+    Raises:
+        ModelError: if there is any.
+    """
+    for name, module in model.named_modules(remove_duplicate=False):
+        parent, _, place = name.rpartition(".")
+        if name and not place.isdigit() and "backbone" not in parent.split("."):
+            _refuse_other_kind(model.get_submodule(parent), module, name, place)
+
+
+def _refuse_changed_code(module: nn.Module, where: str) -> None:
+    kind = type(module)
+    if parametrize.is_parametrized(module):
+        names = ", ".join(module.parametrizations)
+        raise ModelError(
+            f"{where} computes {names} by a parametrisation; make it plain first, with "
+            "torch.nn.utils.parametrize.remove_parametrizations."
+        )
+    own = class_of(module)
+    if not _is_theirs(own):
+        raise ModelError(_other_class(kind, where))
+    for hooks, words in _HOOKS.items():
+        if getattr(module, hooks, None):
+            raise ModelError(f"{where} has {words}; remove it first, because it may change what the model computes.")
+    code = _code_of(own)
+    for name in vars(module):
+        if name in code:
+            raise ModelError(
+                f"{where} has a {name} of its own in place of that of its class; give the model without it."
+            )
+    for name, method in code.items():
+        if inspect.isfunction(method) and not _is_from_theirs(method):
+            raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the one of its class.")
+
+
+def _code_of(kind: type) -> dict[str, object]:
+    """The methods and properties of a class and of those it is derived from."""
+    found = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
+    return {name: value for name, value in found.items() if callable(value) or hasattr(value, "__get__")}
+
+
+def _is_from_theirs(method: object) -> bool:
+    origin = inspect.unwrap(method).__globals__.get("__name__", "")
+    return origin.startswith(("timm.", "torch.")) or origin == "torch"
+
+
+def _other_class(kind: type, where: str) -> str:
+    said, origin = f"{where} is {kind.__name__} of {kind.__module__}", f"{kind.__module__}."
+    if origin.startswith("peft."):
+        return f"{said}, an adapter; merge it first, as model = model.merge_and_unload() does."
+    if origin.startswith(_QUANTISERS):
+        return f"{said}, which is quantised; give the model in floating point, as it was before."
+    base = next((base.__name__ for base in kind.__mro__ if _is_theirs(base)), "")
+    derived = f", which changes methods of {base}" if base not in ("", "Module") else ""
+    return f"{said}{derived}; only modules of timm and PyTorch as they are can be represented exactly."
+
+
+def _refuse_other_kind(parent: nn.Module, module: nn.Module, where: str, place: str) -> None:
+    if place not in _PLACES:
+        raise ModelError(
+            f"{where} is a part that timm's {kind_of(parent)} does not have; remove it, if nothing uses it."
+        )
+    known = _PLACES[place]
+    if known is not None and kind_of(module) not in known:
+        raise ModelError(f"{where} is {kind_of(module)}; only {', '.join(known)} can be represented exactly.")
+
+
+def _refuse_other_numbers(name: str, tensor: Tensor) -> None:
+    if tensor.is_meta:
+        raise ModelError(f"{name} is on the meta device, so the model has no weights yet; load them first.")
+    plain = type(tensor) in (nn.Parameter, Tensor) and tensor.layout is torch.strided and not tensor.is_quantized
+    if not plain or (isinstance(tensor, nn.Parameter) and tensor.dtype not in _FLOATS):
+        what = str(tensor.dtype).removeprefix("torch.") if plain else type(tensor.data).__name__
+        raise ModelError(
+            f"{name} is quantised, sparse or sharded ({what}); give the model in floating point, as it was before."
+        )

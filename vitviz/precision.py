@@ -1,0 +1,47 @@
+"""The same numbers whatever is in force around a call: float32, on the CPU."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+
+import torch
+from torch import nn
+
+from .errors import ModelError
+
+
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """Compute in the tensors' own precision and on the CPU: no autocast, no inference mode, no other default device.
+
+    Works as a decorator too. Whether gradients are recorded is left as it is.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if torch.get_default_device().type != "cpu":  # looked at first, because it makes every operation slower
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+def check_numbers(model: nn.Module) -> None:
+    """Refuse a model that was moved to another precision or device.
+
+    Attention, sums and explanations are computed from its weights and activations in float32 on the CPU, and have to be
+    those of its forward pass: in 16 bits they would differ from it in the third digit.
+
+    Raises:
+        ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says what to call.
+    """
+    for tensor in chain(model.parameters(), model.buffers()):
+        kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type
+        if tensor.is_floating_point() and (kind, device) != ("float32", "cpu"):
+            if device == "meta":
+                raise ModelError(f"{model.name!r} is on the meta device and has no weights; load it again.")
+            call = ".".join(["cpu()"] * (device != "cpu") + ["float()"] * (kind != "float32"))
+            raise ModelError(
+                f"{model.name!r} is {kind} on {device}, and everything here is computed in float32 on the CPU; call "
+                f"model.{call} first."
+            )
+        if tensor.is_inference():
+            raise ModelError(f"{model.name!r} was changed inside torch.inference_mode(); load it again outside of it.")
