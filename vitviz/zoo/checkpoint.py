@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ModelError
+from .pickles import check_pickles, plain
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")  # what a folder that a training run left behind holds
@@ -124,11 +125,12 @@ def _read_pickle(file: Path) -> object:
         zipped = zipfile.is_zipfile(file)
         if zipped:
             _refuse_compression(file)
+        check_pickles(file)
         # A memory map leaves on the disk what is not used, such as an optimiser's state. Training scripts, timm's among
         # them, keep their arguments as a Namespace, which holds values and nothing that runs. PyTorch's list of classes
         # that may be read is one for all threads.
         with _reading, torch.serialization.safe_globals([Namespace]):
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+            return plain(torch.load(file, map_location="cpu", weights_only=True, mmap=zipped))
     except ModelError:
         raise
     except pickle.UnpicklingError as error:
