@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ..arguments import typed
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import FOLDER_FILES, SUFFIXES
@@ -83,6 +84,7 @@ def load(
     return load_model(name, progress)
 
 
+@typed
 def load_model(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Load a shipped or pretrained model by name; never a path.
 
@@ -92,6 +94,7 @@ def load_model(name: str, progress: Progress | None = None) -> VisionTransformer
     return load_shipped(SHIPPED[name]) if name in SHIPPED else load_pretrained(name, progress)
 
 
+@typed
 def is_on_disk(name: str) -> bool:
     """Whether a shipped or pretrained model can be loaded without a download.
 
@@ -101,6 +104,7 @@ def is_on_disk(name: str) -> bool:
     return SHIPPED[name].path.is_file() if name in SHIPPED else source_of(name).on_disk() is not None
 
 
+@typed
 def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """The model that all visitors of the app share, loaded if it is not in memory or its file has changed.
 
