@@ -144,5 +144,5 @@ def test_scores(small_trace, trace):
         class_score(model, 5)
     with pytest.raises(EditError, match="has no class 0"):
         class_score(trace.model, 0)
-    with pytest.raises(EditError, match="not a 'loss'"):
+    with pytest.raises(EditError, match="not 'loss'"):
         class_score(model, 0, "loss")

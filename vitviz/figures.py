@@ -190,7 +190,7 @@ def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed:
 
 def _named_weights(weights: np.ndarray, names: list[str]) -> np.ndarray:
     weights = array(weights, "token", "Weights", finite=False)
-    if len(names) != len(weights):
+    if len(names) < len(weights):
         raise ArgumentError(f"{len(names)} names do not go with {len(weights)} weights; give one for each.")
     return weights
 

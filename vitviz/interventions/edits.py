@@ -285,7 +285,7 @@ def _whole(edit: Edit, *names: str) -> None:
     for name in names:
         value = getattr(edit, name)
         if not is_whole(value):
-            raise EditError(f"A {name} is chosen by a whole number, not by {shown(value)}.")
+            raise EditError(f"A {name} is chosen by a whole number, not {shown(value)}.")
         object.__setattr__(edit, name, index(value))
 
 
