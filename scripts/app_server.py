@@ -43,7 +43,7 @@ def running_app(*options: str) -> Iterator[str]:
     """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.headless=true"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         url = f"http://127.0.0.1:{port}"

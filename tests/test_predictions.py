@@ -1,22 +1,23 @@
 """vitviz.predictions: by hand, and against torch's softmax."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from vitviz import ModelError, VisionTransformer
+from vitviz import ModelError, Trace, VisionTransformer
 from vitviz.predictions import Prediction, predictions
 
 from .conftest import SMALL
+from .stand_ins import stand_in
 
 
 def said(logits, labels=(), meaning="classes"):
     """A trace whose model gave these logits."""
-    model = SimpleNamespace(name="m", labels=labels, tells_classes=True, meaning=meaning)
-    return SimpleNamespace(model=model, output=np.array(logits, dtype=np.float32))
+    model = stand_in(VisionTransformer, labels=labels, tells_classes=True, meaning=meaning)
+    model.name = "m"
+    return stand_in(Trace, model=model, output=np.array(logits, dtype=np.float32))
 
 
 def test_by_hand():

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from vitviz.config import Pooling
+from vitviz.trace import Trace
 from vitviz.view import View, home, places, readout_words, scales, strongest_patch, token_words
 
 from .kinds import PLAIN, POOLED, trace_of
+from .stand_ins import stand_in
 
 # The small model: 3 layers, 3 heads, tokens CLS R1 R2 and 4 x 6 patches.
 
@@ -65,7 +67,7 @@ def test_a_view_in_words(small_trace, view, words):
     [((4, 6), True, 3, 0), ((4, 6), False, 2, 2 + 2 * 6 + 3), ((3, 3), False, 0, 4), ((1, 1), False, 0, 0)],
 )
 def test_home_is_the_class_token_or_the_patch_in_the_middle(grid, class_token, prefix, token):
-    trace = SimpleNamespace(grid=grid, prefix=prefix, config=SimpleNamespace(class_token=class_token))
+    trace = stand_in(Trace, grid=grid, prefix=prefix, config=SimpleNamespace(class_token=class_token))
     assert home(trace) == token
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .attribution import explain
     from .config import ViTConfig
     from .convert import from_timm
-    from .errors import EditError, HookError, ImageError, ModelError, VitvizError, VitvizWarning
+    from .errors import ArgumentError, EditError, HookError, ImageError, ModelError, VitvizError, VitvizWarning
     from .hooks import capture, edit
     from .logit_lens import lens, patch_lens
     from .model import VisionTransformer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .zoo import load
 
 __all__ = [
+    "ArgumentError",
     "EditError",
     "HookError",
     "ImageError",
@@ -45,6 +46,7 @@ __all__ = [
 
 # Where each name is defined that is not a module itself. PyTorch takes seconds to import: that waits until it is used.
 _HOMES = {
+    "ArgumentError": "errors",
     "EditError": "errors",
     "HookError": "errors",
     "ImageError": "errors",

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
+from .arguments import array, number, typed
 from .config import Activation
+from .errors import ArgumentError
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +42,16 @@ class Normed:
     result: np.ndarray
 
 
+@typed
 def normed(x: np.ndarray, norm: nn.LayerNorm | nn.RMSNorm) -> Normed:
-    """Compute a norm of the last axis of [..., channel] by hand."""
-    x = np.asarray(x, dtype=np.float64)
+    """Compute a norm of the last axis of [..., channel] by hand.
+
+    Raises:
+        ArgumentError: if these are no such numbers.
+    """
+    x = array(x, "..., channel", "Inputs of a norm", finite=False).astype(np.float64)
+    if x.shape[-1:] != tuple(norm.normalized_shape):
+        raise ArgumentError(f"This norm is of {list(norm.normalized_shape)} channels; give as many as it has.")
     centred = isinstance(norm, nn.LayerNorm)
     mean = x.mean(axis=-1) if centred else np.zeros(x.shape[:-1])
     std = np.sqrt(((x - mean[..., None]) ** 2).mean(axis=-1) + norm.eps)
@@ -106,15 +115,17 @@ class Softmax:
     weights: np.ndarray
 
 
+@typed
 def softmax(scores: np.ndarray) -> Softmax:
     """Compute the softmax over the last axis of [..., key] by hand."""
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = array(scores, "..., key", "Scores", finite=False).astype(np.float64)
     largest = scores.max(axis=-1)
     exponentials = np.exp(scores - largest[..., None])
     total = exponentials.sum(axis=-1)
     return Softmax(scores, largest, exponentials, total, exponentials / total[..., None])
 
 
+@typed
 def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
     """softmax(scores / temperature) over the last axis, float64 [..., key].
 
@@ -124,23 +135,24 @@ def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
             share); at infinity all get the same.
 
     Raises:
-        ValueError: if the temperature is negative or not a number.
+        ArgumentError: if the temperature is negative or not a number, or these are no scores.
     """
-    if not temperature >= 0:
-        raise ValueError(f"a temperature of {temperature} is not possible; give one from 0")
-    scores = np.asarray(scores, dtype=np.float64)
+    temperature = number(temperature, 0, np.inf, "A temperature")
+    scores = array(scores, "..., key", "Scores", finite=False).astype(np.float64)
     below = scores - scores.max(axis=-1, keepdims=True)  # the difference first: it may be divided by almost nothing
     with np.errstate(over="ignore"):
         cold = np.where(below == 0, 0.0, -np.inf) if temperature == 0 else below / temperature
     return softmax(cold).weights
 
 
+@typed
 def activated(x: np.ndarray, activation: Activation) -> np.ndarray:
     """The activation of an MLP, number by number.
 
     `"gelu"` is x Phi(x), Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415, section 2, where `"gelu_tanh"`
     and `"quick_gelu"` are given as approximations; `"silu"` is x sigmoid(x).
     """
+    x = array(x, "...", "Inputs of an activation", finite=False, empty=True)
     if activation == "gelu":
         return x * (1 + _erf(x / math.sqrt(2))) / 2
     if activation == "gelu_tanh":
@@ -152,29 +164,40 @@ def activated(x: np.ndarray, activation: Activation) -> np.ndarray:
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
+@typed
 def turned(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Turn channels 2i and 2i + 1 of [..., channel] by angle i of [..., pair], in radians.
 
     (a, b) becomes (a cos - b sin, a sin + b cos); Su et al. 2021, "RoFormer", equation 13.
     """
+    x = array(x, "..., channel", "Channels", finite=False)
+    angles = array(angles, "..., pair", "Angles", finite=False)
+    if x.shape[-1] != 2 * angles.shape[-1] or angles.shape[:-1] not in ((), x.shape[x.ndim - angles.ndim : -1]):
+        raise ArgumentError(f"{x.shape[-1]} channels make no {angles.shape[-1]} pairs; give an angle for each pair.")
     cosine, sine = np.cos(angles), np.sin(angles)
     first, second = x[..., ::2], x[..., 1::2]
     pairs = np.stack([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
     return pairs.reshape(*pairs.shape[:-2], -1)
 
 
+@typed
 def cosines(x: np.ndarray, to: np.ndarray) -> np.ndarray:
     """Cosine of each vector of [n, channel] to each of [m, channel]: float64 [n, m]; one of zeros has cosine 0."""
+    x, to = (array(one, "n, channel", "Vectors", finite=False, empty=True) for one in (x, to))
+    if x.shape[1] != to.shape[1]:
+        raise ArgumentError(f"Vectors of {x.shape[1]} and of {to.shape[1]} numbers have no cosine; give as many.")
     return unit(x) @ unit(to).T
 
 
+@typed
 def unit(x: np.ndarray) -> np.ndarray:
     """Vectors [..., channel] scaled to length 1, float64; those of zeros stay so."""
-    x = np.asarray(x, dtype=np.float64)
+    x = array(x, "..., channel", "Vectors", finite=False, empty=True).astype(np.float64)
     lengths = np.linalg.norm(x, axis=-1, keepdims=True)
     return np.divide(x, lengths, out=np.zeros_like(x), where=lengths > 0)
 
 
+@typed
 def numbers(tensor: Tensor) -> np.ndarray:
     """A weight as float32 numbers; read-only, for they may be the model's own memory."""
     array = tensor.detach().cpu().float().numpy()

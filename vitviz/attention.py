@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .arguments import array, at_least, checked_grid, typed
+from .errors import ArgumentError
 from .trace import Trace
 
 
@@ -22,6 +24,7 @@ class HeadStatistics:
     entropy: np.ndarray | None
 
 
+@typed
 def head_statistics(trace: Trace) -> HeadStatistics:
     """Mean attention distance and entropy of every head, averaged over the queries that are patches.
 
@@ -50,6 +53,7 @@ def _shared(rows: list[torch.Tensor]) -> np.ndarray:
     return array
 
 
+@typed
 def log_sums(trace: Trace) -> np.ndarray:
     """Log of the sum over all keys of exp(score), float32 [layer, head, query].
 
@@ -60,6 +64,7 @@ def log_sums(trace: Trace) -> np.ndarray:
     return np.stack([of_layer.logsumexp(dim=-1).numpy() for of_layer in scores])
 
 
+@typed
 def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> np.ndarray:
     """The weight that every query gives to one token, float32 [head, query].
 
@@ -69,20 +74,27 @@ def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> 
         token: who is looked at.
         sums: `log_sums(trace)`.
     """
-    weights = np.exp(trace.scores(layer, key=token) - sums[layer])
+    scores = trace.scores(layer, key=token)
+    sums = array(sums, "layer, head, ...", "Sums", finite=False)
+    if sums.shape != (trace.layers, *scores.shape):
+        raise ArgumentError("These sums are of another trace; give log_sums of this one.")
+    weights = np.exp(scores - sums[layer])
     if not trace.config.differential:
         return weights
     first, second = weights[:, 0], weights[:, 1]
     return first - (1 - trace.row_sum(layer)) * second
 
 
+@typed
 def row_entropy(weights: torch.Tensor) -> torch.Tensor:
     """Entropy of the last axis, -sum w log2 w, in bits; 0 log 0 counts as 0."""
     return torch.special.entr(weights).sum(dim=-1) / np.log(2)
 
 
+@typed
 def patch_distances(grid: tuple[int, int], patch: int) -> np.ndarray:
     """Distances between the centres of all patches, float32 [patch, patch], pixels of the model's input."""
+    grid, patch = checked_grid(grid), at_least(patch, 1, "The side of a patch")
     rows, columns = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
     down, across = (np.subtract.outer(axis, axis) for axis in (rows, columns))
     return (np.hypot(down, across) * patch).astype(np.float32)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .errors import ArgumentError
+
 CLOSE = 1e-4  # within which a sum in another order and another precision counts as the same
 
 
@@ -29,7 +31,10 @@ class Check:
 
     def __post_init__(self) -> None:
         if np.shape(self.by_hand) != np.shape(self.model):
-            raise ValueError(f"{self.what}: {np.shape(self.by_hand)} by hand and {np.shape(self.model)} in the model")
+            raise ArgumentError(
+                f"{self.what} has shape {list(np.shape(self.by_hand))} by hand and {list(np.shape(self.model))} in the "
+                "model; compare the same numbers."
+            )
 
     @property
     def error(self) -> float:
@@ -45,5 +50,12 @@ class Check:
 
 
 def worst(checks: Iterable[Check]) -> Check:
-    """The check with the largest error; one that is not a number is worse than any."""
+    """The check with the largest error; one that is not a number is worse than any.
+
+    Raises:
+        ArgumentError: if there are no checks.
+    """
+    checks = tuple(checks)
+    if not checks:
+        raise ArgumentError("There are no checks to choose the worst of; give at least one.")
     return max(checks, key=lambda check: float("inf") if np.isnan(check.error) else check.error)

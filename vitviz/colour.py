@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
 
+from .arguments import array, at_least, number, typed
+from .errors import ArgumentError
 from .view import Scale
 
 # One colour for each role, in pictures, charts and text alike; readable on light and dark.
@@ -19,6 +21,7 @@ SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balanc
 UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
 
 
+@typed
 def tone(
     weights: np.ndarray, scale: Scale, tokens: int, largest: float | None = None, signed: bool = False
 ) -> np.ndarray:
@@ -35,7 +38,14 @@ def tone(
 
     Returns:
         float [shape of weights], 0 to 1.
+
+    Raises:
+        ArgumentError: if these are no weights.
     """
+    weights = array(weights, "...", "Weights", finite=False)
+    tokens = at_least(tokens, 1, "The number of tokens")
+    if largest is not None:
+        largest = number(largest, 0, np.inf, "The largest weight")
     if scale == "uniform":
         with np.errstate(divide="ignore"):  # log2(0) is -inf, which clips to the bottom
             return np.clip(np.log2(weights * tokens) / (2 * UNIFORM_RANGE) + 0.5, 0, 1)
@@ -45,14 +55,17 @@ def tone(
     return np.clip((weights + 1) / 2 if signed else weights, 0, 1)
 
 
+@typed
 def ends(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, str]:
     """What the two ends of the colour bar mean, in words: `("0", "14.2 %")`, or `("−3.21 %", "3.21 %")`."""
     if scale == "uniform":
         return f"≤ 1/{2**UNIFORM_RANGE} × uniform", f"≥ {2**UNIFORM_RANGE} × uniform"
+    weights = array(weights, "...", "Weights", finite=False)
     high = "100 %" if scale == "raw" else percent(float(np.abs(weights).max()))
     return f"−{high}" if signed else "0", high
 
 
+@typed
 def percent(share: float) -> str:
     """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`."""
     value = 100 * share
@@ -66,6 +79,7 @@ def percent(share: float) -> str:
     return f"{value:.{decimals}f} %"
 
 
+@typed
 @cache
 def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
     """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle."""
@@ -76,29 +90,40 @@ def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
     return table
 
 
+@typed
 def css_gradient(scale: Scale, signed: bool = False) -> str:
     """The same colours from left to right, as a background in CSS."""
     return f"linear-gradient(to right, {', '.join(colour for _, colour in plotly_scale(scale, signed=signed))})"
 
 
+@typed
 def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[list]:
     """The same colours for plotly charts.
 
     Written as rgb(...): Streamlit's chart theme takes some dark hexadecimal colours, such as Magma's first, #000004,
     for placeholders of its own, and puts other colours in their place.
     """
-    places = np.linspace(0, 1, stops)
+    places = np.linspace(0, 1, at_least(stops, 2, "The number of stops"))
     return [
         [float(at), "rgb({},{},{})".format(*colour)]
         for at, colour in zip(places, paint(places, scale, signed), strict=True)
     ]
 
 
+@typed
 def paint(tones: np.ndarray, scale: Scale, signed: bool = False) -> np.ndarray:
-    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]."""
+    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3].
+
+    Raises:
+        ArgumentError: if these are no such numbers.
+    """
+    tones = array(tones, "...", "Tones", empty=True)
+    if tones.size and not (tones.min() >= 0 and tones.max() <= 1):
+        raise ArgumentError("Tones have to be numbers from 0 to 1; some of these are not.")
     return colour_map(scale, signed)[np.round(tones * 255).astype(np.uint8)]
 
 
+@typed
 def overlay(
     picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: float = 0.65, signed: bool = False
 ) -> Image.Image:
@@ -110,6 +135,13 @@ def overlay(
         scale: whose colours.
         opacity: 0 shows the picture alone, 1 the map alone.
         signed: whether the tones are those of signed weights.
+
+    Raises:
+        ArgumentError: if these are no tones, or the picture is not RGB.
     """
+    tones = array(tones, "row, column", "Tones")
+    opacity = number(opacity, 0, 1, "The opacity")
+    if picture.mode != "RGB":
+        raise ArgumentError(f"The picture is {picture.mode}; convert it to RGB.")
     heat = Image.fromarray(paint(tones, scale, signed)).resize(picture.size, Image.Resampling.NEAREST)
     return Image.blend(picture, heat, opacity)

@@ -5,6 +5,13 @@ class VitvizError(Exception):
     """Anything that a caller of vitviz can do wrong. The message is fit to be shown to a visitor."""
 
 
+class ArgumentError(VitvizError, ValueError):
+    """An argument is of the wrong kind, or outside what it can be; a `ValueError` as well, as Python's own calls have.
+
+    Layers, heads, tokens and other things that are counted raise an `IndexError` where they are out of range.
+    """
+
+
 class ImageError(VitvizError):
     """The image cannot be used: not an image, damaged, too large, or an impossible size or fit."""
 

@@ -8,7 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from .arguments import array, typed
 from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
+from .errors import ArgumentError
 from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
@@ -23,6 +25,7 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 }
 
 
+@typed
 def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
     """What a picture or array shows: everything that is needed to make it again; indices count from 0.
 
@@ -45,6 +48,7 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
     }
 
 
+@typed
 def caption(trace: Trace, view: View, about: dict) -> str:
     """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
     weights = view.weights(trace)
@@ -52,6 +56,7 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     signed = trace.config.differential
     low, high = ends(weights[trace.prefix :], view.scale, signed)
     sums = "" if not signed or view.is_pool(trace) else f"Rows sum to 1 − λ = {trace.row_sum(view.layer):.2f}. "
+    _check_complete(about)
     width, height = about["input"]
     shown = (
         f"{view.words(trace)}: {view.question(trace)}. "
@@ -64,6 +69,7 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     )
 
 
+@typed
 def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> bytes:
     """The picture with the map on it, the query and the strongest patch framed, and the caption below.
 
@@ -86,6 +92,7 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
     return captioned_png(image, caption(trace, view, about), about, colour_map(view.scale, signed))
 
 
+@typed
 def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None) -> bytes:
     """A picture with its caption burnt in, as a file.
 
@@ -95,14 +102,17 @@ def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarra
         about: what it shows, also written into the file as JSON under the key `vitviz`.
         colours: of the colour bar above the caption, uint8 [n, 3]; no bar if None.
     """
+    if colours is not None:
+        colours = array(colours, "n, channel", "Colours").astype(np.uint8)
     info = PngInfo()
-    info.add_itxt("vitviz", json.dumps(about))
+    info.add_itxt("vitviz", _as_json(about))
     info.add_itxt("Description", text)
     buffer = io.BytesIO()
     _captioned(image, _in_font(text), colours).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
+@typed
 def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
     """The numbers as a NumPy archive.
 
@@ -111,9 +121,22 @@ def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
     """
     buffer = io.BytesIO()
     np.savez_compressed(
-        buffer, weights=view.weights(trace), matrix=view.matrix(trace), metadata=np.array(json.dumps(about))
+        buffer, weights=view.weights(trace), matrix=view.matrix(trace), metadata=np.array(_as_json(about))
     )
     return buffer.getvalue()
+
+
+def _as_json(about: dict) -> str:
+    try:
+        return json.dumps(about)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError("What a file shows is told by words and numbers; this has something else.") from error
+
+
+def _check_complete(about: dict) -> None:
+    missing = [name for name in ("image", "model", "input", "fit", "layer", "token", "direction") if name not in about]
+    if missing:
+        raise ArgumentError(f"What the view shows lacks {', '.join(missing)}; give what `metadata` makes.")
 
 
 def _in_font(text: str) -> str:
@@ -123,8 +146,10 @@ def _in_font(text: str) -> str:
     return text
 
 
+@typed
 def file_stem(view: View, about: dict) -> str:
     """A file name without its ending: `"cat-L12-H4-token137"`, `"cat-pool-H3"`."""
+    _check_complete(about)
     head = "mean" if view.head is None else f"H{view.head + 1}"
     name = safe_name(about["image"].rsplit(".", 1)[0])
     if about["token"] is None:
@@ -132,6 +157,7 @@ def file_stem(view: View, about: dict) -> str:
     return f"{name}-L{about['layer'] + 1}-{head}-token{about['token']}{'-to' if about['direction'] == 'to' else ''}"
 
 
+@typed
 def safe_name(text: str, otherwise: str = "image") -> str:
     """Other people's words as a part of a file name: letters, digits and hyphens, at most 40."""
     return "".join(c if c.isalnum() else "-" for c in text)[:40].strip("-") or otherwise

@@ -3,12 +3,15 @@
 import numpy as np
 import plotly.graph_objects as go
 
+from .arguments import array, number, typed, whole
 from .colour import ATTENTION, KEY, NEUTRAL, paint, percent, plotly_scale, tone
+from .errors import ArgumentError
 from .view import Direction
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 
 
+@typed
 def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: float | None = None) -> go.Figure:
     """The weights of one view from the largest to the smallest, with what a uniform row would give.
 
@@ -18,6 +21,8 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: flo
         prefix: how many of the first tokens are not patches; they are marked.
         even: what a uniform row would give to each token it reads; 1 / tokens if None.
     """
+    weights = _named_weights(weights, names)
+    prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
     order = np.argsort(-weights, kind="stable")
     rank = np.arange(1, len(order) + 1)
     figure = go.Figure()
@@ -49,6 +54,7 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: flo
     return _laid_out(figure)
 
 
+@typed
 def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = False) -> go.Figure:
     """All weights of one head.
 
@@ -58,6 +64,9 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
         brightest: the weight at which the colours end, see `brightest`.
         signed: whether weights may be negative; then the colours begin at `-brightest`.
     """
+    weights = array(weights, "query, key", "Weights", finite=False)
+    prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
+    brightest = number(brightest, 0, np.inf, "The brightest weight")
     tokens, dimmest = len(weights), -brightest if signed else 0
     colours = plotly_scale("share", signed=signed)
     figure = go.Figure()
@@ -103,11 +112,14 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
     return _laid_out(figure)
 
 
+@typed
 def brightest(weights: np.ndarray) -> float:
     """Where the colours of a matrix end: few weights are far larger (in size), and would leave the rest black."""
+    weights = array(weights, "query, key", "Weights", finite=False)
     return max(float(np.quantile(np.abs(weights), 0.995)), 1 / len(weights))
 
 
+@typed
 def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: float, even_name: str) -> go.Figure:
     """One number for each head, over the layers.
 
@@ -119,6 +131,7 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
         even: what even attention would give, drawn as a line.
         even_name: what that line is called.
     """
+    values = array(values, "layer, head", "Values", finite=False)
     layers, heads = values.shape
     x, h = np.repeat(np.arange(layers), heads), np.tile(np.arange(heads), layers)
     chosen = (x == layer) & ((h == head) | (head is None))
@@ -152,12 +165,14 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
     return _laid_out(figure)
 
 
+@typed
 def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed: bool = False) -> str:
     """How concentrated weights are, in words.
 
     Such as `"9 of 257 tokens get half of it; the strongest, patch (3, 8), gets 14.2 %."`. Signed weights cancel in a
     sum, so of them it is half of their size that is spoken of.
     """
+    weights = _named_weights(weights, names)
     size = np.abs(weights)
     running = np.cumsum(np.sort(size)[::-1])
     count = int(np.searchsorted(running, running[-1] / 2) + 1)
@@ -171,6 +186,13 @@ def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed:
         f"{count} of {len(weights)} tokens {verb} {whole}; the strongest, {names[top]}, {last} "
         f"{percent(float(weights[top]))}."
     )
+
+
+def _named_weights(weights: np.ndarray, names: list[str]) -> np.ndarray:
+    weights = array(weights, "token", "Weights", finite=False)
+    if len(names) < len(weights):
+        raise ArgumentError(f"{len(names)} names do not go with {len(weights)} weights; give one for each.")
+    return weights
 
 
 def _laid_out(figure: go.Figure) -> go.Figure:

@@ -38,6 +38,7 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
+from .arguments import each_of_kind, of_kind
 from .errors import HookError
 
 Change = Callable[[Tensor], Tensor]
@@ -78,7 +79,9 @@ def capture(*names: str) -> Iterator[dict[str, Tensor]]:
 
     Raises:
         HookError: on leaving the block, if one of the names was never reached. Silence is not a recording.
+        ArgumentError: if a name is none.
     """
+    each_of_kind(names, str, "names")
     recorder = _Recorder(names)
     with _listening(_captures, recorder):
         yield recorder.kept
@@ -98,6 +101,9 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
         HookError: if a function changes the shape or returns no tensor; on leaving the block, if a name was never
             reached.
     """
+    of_kind(changes, Mapping[str, Change], "changes")
+    each_of_kind(changes, str, "changes")
+    each_of_kind(changes.values(), Change, "changes")
     edits = _Edits(changes)
     with _listening(_edits, edits):
         yield

@@ -7,6 +7,9 @@ import io
 
 from PIL import Image
 
+from .arguments import typed
+from .errors import ArgumentError
+
 KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"<svg": "svg+xml"}
 
 
@@ -15,6 +18,7 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+@typed
 def png(image: Image.Image) -> bytes:
     """A picture as the bytes of a PNG."""
     buffer = io.BytesIO()
@@ -22,14 +26,15 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+@typed
 def data_url(picture: bytes | Image.Image) -> str:
     """The address that is a picture itself: PNG, JPEG or SVG as it is, an image as PNG.
 
     Raises:
-        ValueError: if the bytes are of another kind.
+        ArgumentError: if the bytes are of another kind.
     """
     data = png(picture) if isinstance(picture, Image.Image) else picture
     for start, kind in KINDS.items():
         if data.startswith(start):
             return f"data:image/{kind};base64,{text(data)}"
-    raise ValueError("Only a PNG, a JPEG or an SVG has an address here.")
+    raise ArgumentError("Only a PNG, a JPEG or an SVG has an address here; give one of these.")

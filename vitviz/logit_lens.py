@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import array, at_least, checked_index, is_whole, shown, typed
 from .arithmetic import unit
 from .attribution.targets import Target
 from .errors import ModelError
@@ -29,7 +30,7 @@ from .model import VisionTransformer
 from .precision import plain_arithmetic
 from .predictions import probabilities
 from .tokens import stream
-from .trace import Trace, checked_index
+from .trace import Trace
 
 AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
 
@@ -74,7 +75,7 @@ class Lens:
         The latter come in the order in which they lead. Raises as `probabilities`.
         """
         likely = self.probabilities()
-        last = np.argsort(-likely[-1], kind="stable")[:count]
+        last = np.argsort(-likely[-1], kind="stable")[: at_least(count, 1, "The number of classes")]
         return tuple(dict.fromkeys([*map(int, last), *map(int, self.tops())]))
 
     def tops(self) -> np.ndarray:
@@ -88,6 +89,7 @@ class Lens:
         return int(differs[-1]) + 1 if len(differs) else 0
 
 
+@typed
 def lens(trace: Trace) -> Lens:
     """Read the residual stream at every depth as the model reads the last one.
 
@@ -105,6 +107,7 @@ def lens(trace: Trace) -> Lens:
     return Lens(trace.model, _frozen(torch.stack(read)))
 
 
+@typed
 def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
     """What the head would say of each patch alone, at every depth.
 
@@ -138,23 +141,27 @@ def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
     return np.stack(maps).reshape(len(maps), *trace.grid).astype(np.float32)
 
 
+@typed
 def depths(trace: Trace) -> tuple[str, ...]:
     """The hook points that are read, from the bottom: what enters the first block, and what leaves each."""
     return "blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(trace.layers))
 
 
+@typed
 def depth_words(depth: int) -> str:
     """What a depth is called on screen: `"before layer 1"`, `"after layer 12"`."""
-    return f"after layer {depth}" if depth else "before layer 1"
+    return f"after layer {depth}" if at_least(depth, 0, "A depth") else "before layer 1"
 
 
+@typed
 def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Cosine of each of many vectors [..., out] with one [out], float32; 0 where a vector is zero.
 
     Raises:
         ModelError: if the target is not such a vector, or numbers are not finite.
     """
-    target = np.asarray(target)
+    outputs = array(outputs, "..., out", "Outputs", finite=False)
+    target = array(target, "...", "The numbers of the target", finite=False, empty=True)
     if target.shape != outputs.shape[-1:]:
         raise ModelError(
             f"A target of shape {list(target.shape)} cannot be compared with outputs of {outputs.shape[-1]} numbers; "
@@ -186,8 +193,10 @@ def _scorer(trace: Trace, target: Asked):
         return lambda outputs: target(torch.tensor(outputs)).numpy()
     if isinstance(target, np.ndarray) and target.ndim:
         return lambda outputs: cosines(outputs, target)
-    if isinstance(target, bool) or not hasattr(target, "__index__"):
-        raise ModelError(f"A lens is asked about a class, an output or a vitviz.attribution.Target, not {target!r}.")
+    if not is_whole(target):
+        raise ModelError(
+            f"A lens is asked about a class, an output or a vitviz.attribution.Target, not {shown(target)}."
+        )
     wanted = as_index(target)
     if model.tells_classes:
         wanted = checked_index(wanted, model.config.classes, "class")

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .arguments import array, at_least, each_of_kind, number, typed
 from .arithmetic import tempered, unit
-from .errors import VitvizError
+from .errors import ArgumentError, VitvizError
 
 PIECE = 2  # letters
 
 
+@typed
 def ngrams(word: str, n: int = PIECE) -> dict[str, int]:
     """All pieces of n letters of a word, and how often each occurs.
 
@@ -28,13 +30,13 @@ def ngrams(word: str, n: int = PIECE) -> dict[str, int]:
     Raises:
         VitvizError: if n is not at least 1.
     """
-    if n < 1:
-        raise VitvizError(f"Pieces of {n} letters are not possible; give at least 1.")
+    n = at_least(n, 1, "The number of letters of a piece")
     word = word.strip().casefold()
     marked = f"<{word}>" if word else ""
     return dict(Counter(marked[start : start + n] for start in range(len(marked) - n + 1)))
 
 
+@typed
 def vectors(words: Sequence[str], n: int = PIECE) -> tuple[tuple[str, ...], np.ndarray]:
     """Words as vectors: one number for each piece, how often it occurs, scaled to length 1.
 
@@ -42,6 +44,7 @@ def vectors(words: Sequence[str], n: int = PIECE) -> tuple[tuple[str, ...], np.n
         The pieces that occur in any of the words, in order of the alphabet; and float64 [word, piece]. A word without
         pieces is zeros.
     """
+    each_of_kind(words, str, "words")
     counts = [ngrams(word, n) for word in words]
     pieces = tuple(sorted(set().union(*counts)))
     table = np.array([[count.get(piece, 0) for piece in pieces] for count in counts], dtype=np.float64)
@@ -49,12 +52,15 @@ def vectors(words: Sequence[str], n: int = PIECE) -> tuple[tuple[str, ...], np.n
     return pieces, unit(table)
 
 
+@typed
 def similarities(query: str, keys: Sequence[str], n: int = PIECE) -> np.ndarray:
     """Dot products of the query's vector with each key's, float64 [key]: 1 for the same word, 0 if no piece is."""
+    each_of_kind(keys, str, "keys")
     _, (asking, *asked) = vectors([query, *keys], n)
     return np.array([key @ asking for key in asked])
 
 
+@typed
 def soft_lookup(
     query: str, keys: Sequence[str], values: np.ndarray, temperature: float = 0.1, n: int = PIECE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -74,11 +80,14 @@ def soft_lookup(
     Raises:
         VitvizError: if the dictionary is empty, a key has no value, or the temperature is negative.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = array(values, "key, ...", "Values", empty=True).astype(np.float64)
     if not len(keys) or values.shape[:1] != (len(keys),):
         raise VitvizError(f"The dictionary has {len(keys)} keys and {len(values)} values; give one value to each key.")
-    if not temperature >= 0:
-        raise VitvizError(f"A temperature of {temperature} is not possible; give one from 0.")
+    if values.ndim > 2:
+        raise ArgumentError(
+            f"Values of shape {list(values.shape)} are no numbers or vectors; give [key] or [key, number]."
+        )
+    temperature = number(temperature, 0, np.inf, "A temperature")
     found = similarities(query, keys, n)
     probabilities = tempered(found, temperature)
     return found, probabilities, probabilities @ values

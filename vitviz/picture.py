@@ -2,11 +2,14 @@
 
 from PIL import Image
 
+from .arguments import typed, whole
 from .images import Prepared, SafeImage
 
+MOST = 16_384  # pixels of a side
 _GREY = (128, 128, 128)  # between the pages of both themes
 
 
+@typed
 def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> Image.Image:
     """The part of a photo that the model sees, with the original's detail.
 
@@ -19,7 +22,7 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
         RGB, with the aspect ratio of the model's input; padding is hatched.
     """
     geometry = prepared.geometry
-    factor = longest / max(geometry.model)
+    factor = whole(longest, 1, MOST, "The longer side") / max(geometry.model)
     picture = prepared.picture().resize([max(1, round(side * factor)) for side in geometry.model])
     left, top, right, bottom = (round(edge * factor) for edge in geometry.content)
     photo = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
@@ -27,6 +30,7 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
     return picture
 
 
+@typed
 def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720) -> Image.Image:
     """The whole photo, with what resizing and cropping removed greyed out.
 
@@ -40,7 +44,7 @@ def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720)
     Returns:
         RGB, with the aspect ratio of the original.
     """
-    factor = min(1.0, longest / max(image.rgb.size))
+    factor = min(1.0, whole(longest, 1, MOST, "The longer side") / max(image.rgb.size))
     photo = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
     left, top, right, bottom = (round(edge * factor) for edge in prepared.geometry.source)
     seen = photo.crop((left, top, right, bottom))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .arguments import array, at_least, checked_index, typed
 from .errors import ModelError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Prediction:
     probability: float
 
 
+@typed
 def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
     """The most likely classes, the most likely first.
 
@@ -43,10 +45,11 @@ def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
         ModelError: if the model has no classes, or its output is not finite.
     """
     likely = probabilities(trace.model, trace.output)
-    best = np.argsort(-likely, kind="stable")[:count]
+    best = np.argsort(-likely, kind="stable")[: at_least(count, 0, "The number of classes")]
     return tuple(Prediction(int(i), class_name(trace.model, int(i)), float(likely[i])) for i in best)
 
 
+@typed
 def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
     """From what a model returned, float [..., class], to probabilities, float64 of the same shape.
 
@@ -55,15 +58,20 @@ def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
     """
     if not model.tells_classes:
         raise ModelError(f"{model.name!r} has no classes to predict; choose a model with a classifier.")
-    logits = logits.astype(np.float64)
+    logits = array(logits, "..., class", "Logits", finite=False).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
     return _each(logits) if model.meaning == "independent" or logits.shape[-1] == 1 else _one_of_all(logits)
 
 
+@typed
 def class_name(model: VisionTransformer, index: int) -> str:
-    """What an output is called; `"class 281"` if nobody knows."""
-    return model.labels[index] if model.labels else f"class {index}"
+    """What an output is called; `"class 281"` if nobody knows.
+
+    Raises:
+        IndexError: if there is no such output.
+    """
+    return model.labels[checked_index(index, len(model.labels), "class")] if model.labels else f"class {index}"
 
 
 def _one_of_all(logits: np.ndarray) -> np.ndarray:

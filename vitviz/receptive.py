@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .trace import checked_index
+from .arguments import at_least, checked_index, each_of_kind, typed, whole
 
+MOST = 1_000_000  # layers
 RESNET50_STAGES = {"conv2": 3, "conv3": 4, "conv4": 6, "conv5": 3}  # bottleneck blocks; He et al. 2016, table 1
 
 
@@ -36,19 +37,26 @@ class ReceptiveField:
         return (self.side - 1) / 2
 
 
+@typed
 def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
     """Side of the receptive field of a chain of layers, pixels; 1 if there are none.
 
     Args:
         layers: kernel and stride of each convolution or pooling, from the input on.
+
+    Raises:
+        ArgumentError: if one is not two whole numbers of at least 1.
     """
-    side, stride = 1, 1
+    side, stride, layers = 1, 1, tuple(layers)
+    each_of_kind(layers, tuple[int, int], "layers")
     for kernel, step in layers:
+        kernel, step = at_least(kernel, 1, "A kernel"), at_least(step, 1, "A stride")
         side += (kernel - 1) * stride
         stride *= step
     return side
 
 
+@typed
 def convolutions(count: int, patch: int = 1) -> ReceptiveField:
     """The receptive field after a number of 3 x 3 convolutions with stride 1.
 
@@ -57,10 +65,12 @@ def convolutions(count: int, patch: int = 1) -> ReceptiveField:
         patch: side of the patches that they work on: 1 for pixels (then it is 1 + 2 count); P to see patches that were
             projected first, as a Vision Transformer's layers do (P (1 + 2 count)).
     """
+    count = whole(count, 0, MOST, "The number of convolutions")
     side = receptive_field([(patch, patch), *[(3, 1)] * count])
     return ReceptiveField(f"{count} convolutions" if count != 1 else "1 convolution", side)
 
 
+@typed
 def resnet50(stride_in: Literal["first", "middle"] = "first") -> tuple[ReceptiveField, ...]:
     """Receptive fields of ResNet-50 after its stem and each of its 16 blocks.
 
@@ -98,6 +108,7 @@ class SameDepth:
     resnet50: ReceptiveField
 
 
+@typed
 def at_depth(layer: int, layers: int, patch: int) -> SameDepth:
     """What convolutional networks can see at the depth of a layer.
 
@@ -112,6 +123,6 @@ def at_depth(layer: int, layers: int, patch: int) -> SameDepth:
     Raises:
         IndexError: if there is no such layer.
     """
-    done = checked_index(layer, layers, "layer") + 1
+    done = checked_index(layer, whole(layers, 1, MOST, "The number of layers"), "layer") + 1
     _, *blocks = resnet50()
     return SameDepth(convolutions(done), convolutions(done, patch), blocks[-(-len(blocks) * done // layers) - 1])

@@ -7,7 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from .arguments import array, checked_index, of_kind, one_of, typed
 from .config import POOL, ViTConfig
+from .errors import ArgumentError
 from .trace import Trace
 
 Direction = Literal["from", "to"]
@@ -37,20 +39,25 @@ class View:
     direction: Direction = "from"
     scale: Scale = "share"
 
+    def __post_init__(self) -> None:
+        of_kind(self.layer, int, "layer")
+        of_kind(self.head, int | None, "head")
+        of_kind(self.query, int | None, "query")
+        one_of(self.direction, DIRECTIONS, "direction")
+        one_of(self.scale, SCALES, "scale")
+
     @classmethod
     def read(cls, data: object) -> View:
         """A view from what a browser sent, which may be anything.
 
         Raises:
-            ValueError: if it is not a view.
+            ArgumentError: if it is not a view.
         """
         if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
-            raise ValueError("not the parts of a view")
+            raise ArgumentError(f"A view has {', '.join(field.name for field in fields(cls))}; this is something else.")
         places = (data["layer"], *(data[name] for name in ("head", "query") if data[name] is not None))
         if not all(type(place) is int for place in places):
-            raise ValueError("a place is not a whole number")
-        if data["direction"] not in DIRECTIONS or data["scale"] not in SCALES:
-            raise ValueError("no such direction or scale")
+            raise ArgumentError("A place in a view is a whole number; this has something else.")
         return cls(**data)
 
     def fitted(self, trace: Trace) -> View:
@@ -133,16 +140,19 @@ class View:
         return f"{'Pooling' if self.is_pool(trace) else f'Layer {self.layer + 1}'}, {head}"
 
 
+@typed
 def has_pool(trace: Trace) -> bool:
     """Whether the model's pooling has attention that can be looked at."""
     return trace.config.pooling == "attention"
 
 
+@typed
 def scales(trace: Trace) -> tuple[Scale, ...]:
     """The scales that mean something for a trace's weights: a negative one is no multiple of an even share."""
     return tuple(scale for scale in SCALES if scale != "uniform" or not trace.config.differential)
 
 
+@typed
 def readout_words(config: ViTConfig) -> str:
     """What the model's output comes from, in one sentence; empty if that is the class token, as in ViT."""
     if config.pooling == "token":
@@ -152,25 +162,37 @@ def readout_words(config: ViTConfig) -> str:
     return f"T{output}" if config.class_token else f"No class token: t{output}"
 
 
+@typed
 def places(trace: Trace) -> tuple[int, int, int]:
     """Prefix tokens, rows and columns: a token's number means the same in two traces if these are the same."""
     return trace.prefix, *trace.grid
 
 
+@typed
 def home(trace: Trace) -> int:
     """The token that is shown when none is pinned: the class token, or the patch in the middle."""
     rows, columns = trace.grid
     return 0 if trace.config.class_token else trace.prefix + rows // 2 * columns + columns // 2
 
 
+@typed
 def token_words(trace: Trace, token: int) -> str:
     """What a token is called on screen: `"class token"`, `"register 2"`, `"patch (7, 9)"` (row, column from 1)."""
+    token = checked_index(token, trace.prefix + trace.grid[0] * trace.grid[1], "token")
     if token < trace.prefix:
         return trace.config.prefix_names[token]
     row, column = divmod(token - trace.prefix, trace.grid[1])
     return f"patch ({row + 1}, {column + 1})"
 
 
+@typed
 def strongest_patch(trace: Trace, weights: np.ndarray) -> int:
-    """The patch with the largest weight, as a token index; where weights have signs, with the largest in size."""
+    """The patch with the largest weight, as a token index; where weights have signs, with the largest in size.
+
+    Raises:
+        ArgumentError: if these are not the weights of the trace's tokens.
+    """
+    weights = array(weights, "token", "Weights", finite=False)
+    if len(weights) <= trace.prefix:
+        raise ArgumentError(f"{len(weights)} weights are none of patches; give one for each token.")
     return trace.prefix + int(np.argmax(np.abs(weights[trace.prefix :])))

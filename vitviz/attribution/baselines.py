@@ -4,10 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import of_kind, one_of
 from ..hooks import undisturbed
 from ..precision import plain_arithmetic
 from ..trace import Trace
-from .parameters import one_of
 from .progress import Progress, silent
 from .targets import Target
 
@@ -27,6 +27,7 @@ def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:
     Raises:
         VitvizError: if there is no such kind.
     """
+    of_kind(trace, Trace, "trace")
     pixels = torch.tensor(trace.pixels())
     if one_of(kind, BASELINES, "baseline") == "mean":
         return pixels.mean(dim=(1, 2), keepdim=True).expand_as(pixels).contiguous()

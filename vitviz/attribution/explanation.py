@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import of_kind, one_of
 from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited
 from ..images import Size
@@ -21,7 +22,6 @@ from .last_attention import last_attention
 from .layerwise import stream_names
 from .legrad import legrad
 from .occlusion import occlusion
-from .parameters import one_of
 from .progress import Progress
 from .rollout import rollout
 from .targets import Target, checked_target, value_of
@@ -102,6 +102,8 @@ def explain(
         VitvizError: if there is no such method or parameter, or a parameter is not possible.
     """
     start = time.perf_counter()
+    of_kind(model, VisionTransformer, "model")
+    of_kind(progress, Progress | None, "progress")
     compute = _COMPUTE[one_of(method, METHODS, "method")]
     in_force = _in_force(method, parameters)
     check_numbers(model)

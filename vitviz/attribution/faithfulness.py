@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import array, of_kind, whole
 from ..errors import HookError, ModelError, VitvizError
 from ..model import VisionTransformer
 from ..trace import Trace
 from .baselines import BASELINES, baseline_pixels, masked_values
-from .parameters import whole
 from .progress import Progress
 from .targets import ClassTarget, Target, checked_target
 
@@ -117,6 +117,7 @@ def _measured(
     progress: Progress | None,
 ) -> Curves:
     """The mean curves of some orders of the patches."""
+    of_kind(progress, Progress | None, "progress")
     patches = trace.grid[0] * trace.grid[1]
     counts = np.unique(np.rint(np.linspace(0, patches, 1 + whole(steps, 1, 10**6, "The number of steps"))).astype(int))
     gone = torch.stack([_first(order, counts, trace.grid) for order in orders])  # order step row column
@@ -138,10 +139,10 @@ def _first(order: np.ndarray, counts: np.ndarray, grid: tuple[int, int]) -> Tens
 
 def _order(attribution_map: np.ndarray, trace: Trace) -> np.ndarray:
     """The patches from the most to the least important, int [patch]."""
-    values = np.asarray(attribution_map)
+    values = array(attribution_map, "...", "The numbers of the map", finite=False)
     if values.shape != trace.grid:
         raise ModelError(f"The map has shape {list(values.shape)}; this image has {list(trace.grid)} patches.")
-    if not np.issubdtype(values.dtype, np.number) or not np.isfinite(values).all():
+    if not np.isfinite(values).all():
         raise VitvizError("The map has to hold finite numbers; without them its patches have no order.")
     return np.argsort(-values.astype(np.float64), axis=None, kind="stable")
 
@@ -160,6 +161,8 @@ class _Value(Target):
 
 
 def _check(model: VisionTransformer, trace: Trace) -> None:
+    of_kind(model, VisionTransformer, "model")
+    of_kind(trace, Trace, "trace")
     if trace.model is not model:
         raise ModelError(f"This trace is of {trace.model.name!r}; give the same model, or trace the image again.")
     if trace.edited:

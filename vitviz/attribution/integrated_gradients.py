@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import whole
 from ..hooks import capture, undisturbed
 from ..precision import plain_arithmetic
 from ..trace import Trace
 from .baselines import baseline_pixels
-from .parameters import whole
 from .progress import Progress, silent
 from .targets import Target
 

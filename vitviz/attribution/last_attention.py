@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from ..arguments import checked_index, is_whole
 from ..config import POOL
 from ..trace import Trace
-from .parameters import index_of
 from .reading import patch_map, reading
 
 
@@ -24,11 +24,11 @@ def last_attention(trace: Trace, *, head: int | None = None, layer: int | str = 
             pooling's if it has one.
     """
     pools = trace.config.pooling == "attention"
-    if layer == POOL or (pools and layer == -1):
+    if (isinstance(layer, str) and layer == POOL) or (pools and is_whole(layer) and layer == -1):
         weights = torch.from_numpy(trace.attention(POOL)[:, 0])  # head key
     else:
-        weights = _rows(trace, index_of(layer, trace.layers, "layer"))
-    row = weights.mean(dim=0) if head is None else weights[index_of(head, len(weights), "head")]
+        weights = _rows(trace, checked_index(layer, trace.layers, "layer"))
+    row = weights.mean(dim=0) if head is None else weights[checked_index(head, len(weights), "head")]
     return patch_map(row, trace)
 
 

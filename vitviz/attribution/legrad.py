@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import one_of
 from ..trace import Trace
 from .layerwise import streams, through_block, through_readout
-from .parameters import one_of
 from .reading import patch_map
 from .targets import Target
 

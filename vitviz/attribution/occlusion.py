@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from ..arguments import whole
 from ..trace import Trace
 from .baselines import baseline_pixels, masked_values
-from .parameters import whole
 from .progress import Progress
 from .targets import Target, value_of
 

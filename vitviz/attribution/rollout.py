@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from ..arguments import one_of, share
 from ..errors import ModelError
 from ..trace import Trace
-from .parameters import one_of, share
 from .reading import patch_map, reading
 
 FUSIONS = {

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import array, checked_index, each_of_kind, of_kind
 from ..errors import ModelError
 from ..predictions import predictions
 from ..trace import Trace
-from .parameters import index_of
 
 
 class Target:
@@ -73,6 +73,9 @@ class DifferenceTarget(Target):
     b: int
     labels: tuple[str, str] = ("", "")
 
+    def __post_init__(self) -> None:
+        of_kind(self.labels, tuple[str, str], "labels")
+
     @property
     def words(self) -> str:
         """Both names."""
@@ -108,8 +111,11 @@ class SimilarityTarget(Target):
         Raises:
             ModelError: if there is none, or if they come of models with outputs of different widths.
         """
+        each_of_kind(traces, Trace, "traces")
         if not traces or len({trace.output.shape for trace in traces}) > 1:
             raise ModelError("Similarity needs at least one image, and all of them as the same model sees them.")
+        if not all(np.any(trace.output) for trace in traces):
+            raise ModelError("The feature of one of the images is zero, so nothing can be compared with it.")
         return cls(np.mean([trace.output / np.linalg.norm(trace.output) for trace in traces], axis=0), words)
 
     def __call__(self, output: Tensor) -> Tensor:
@@ -188,11 +194,11 @@ def _check_class(trace: Trace, index: int) -> int:
     """The class counted from 0."""
     if not trace.model.tells_classes:
         raise ModelError(f"{trace.model.name!r} has no classes; explain a similarity instead.")
-    return index_of(index, len(trace.output), "class")
+    return checked_index(index, len(trace.output), "class")
 
 
 def _check_feature(trace: Trace, feature: np.ndarray) -> None:
-    shape = np.shape(feature)
+    shape = array(feature, "...", "The numbers of the feature", finite=False, empty=True).shape
     if shape != trace.output.shape:
         raise ModelError(
             f"The feature has shape {list(shape)}; {trace.model.name!r} returns {list(trace.output.shape)}: "

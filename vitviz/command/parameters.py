@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
+from ..arguments import one_of, share, whole
 from ..attribution.baselines import BASELINES
 from ..attribution.integrated_gradients import MOST_STEPS, integrated_gradients
 from ..attribution.last_attention import last_attention
 from ..attribution.occlusion import occlusion
-from ..attribution.parameters import one_of, share, whole
 from ..attribution.rollout import FUSIONS, rollout
 from ..config import ViTConfig
 from ..errors import VitvizError

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..arguments import typed
 from ..config import POOL, ViTConfig
 from ..errors import EditError
 from .edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
@@ -121,6 +122,7 @@ def apply(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> Ap
     return Applied(checked(edits, config, grid), config, tuple(grid))
 
 
+@typed
 def edit_hooks(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> dict[str, Change]:
     """Functions for `vitviz.hooks.edit`, by hook point.
 

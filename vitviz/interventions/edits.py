@@ -15,8 +15,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..arguments import array, checked_grid, checked_index, is_whole, of_kind, shown, typed
+from ..arguments import one_of as choose
 from ..config import ViTConfig
-from ..errors import EditError
+from ..errors import ArgumentError, EditError
 
 How = Literal["zero", "mean"]
 HowPatch = Literal["keys", "mean"]
@@ -121,7 +123,7 @@ class Temperature:
         except (TypeError, ValueError, OverflowError):
             value = math.nan
         if not COLDEST <= value <= HOTTEST:
-            raise EditError(f"A temperature is a number from {COLDEST:g} to {HOTTEST:g}, not {self.value!r}.")
+            raise EditError(f"A temperature is a number from {COLDEST:g} to {HOTTEST:g}, not {shown(self.value)}.")
         object.__setattr__(self, "value", value)
 
     @property
@@ -185,9 +187,10 @@ class Patched:
         copied = Copied(self.layer, self.head, self.part)  # the same rules
         object.__setattr__(self, "layer", copied.layer)
         object.__setattr__(self, "head", copied.head)
-        values = np.array(self.values, dtype=np.float32)  # a copy: the caller's may change
-        if values.ndim != 2 or not np.isfinite(values).all():
-            raise EditError("Patched values have to be finite numbers [token, channel].")
+        try:
+            values = array(self.values, "token, channel", "Patched values").astype(np.float32)  # and a copy
+        except ArgumentError as error:
+            raise EditError(str(error)) from error
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "digest", sha256(repr(values.shape).encode() + values.tobytes()).hexdigest())
@@ -207,14 +210,15 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
     Raises:
         EditError: if it has not, if two edits are about the same thing, or if no patch would be left to look at.
     """
-    if not isinstance(edits, Iterable):
-        raise EditError(f"Edits come in a list, such as edits=[HeadOff(2, 1)], and not as {edits!r}.")
-    edits = tuple(edits)
+    if not isinstance(edits, Iterable) or getattr(edits, "ndim", 1) == 0:
+        raise EditError(f"Edits come in a list, such as edits=[HeadOff(2, 1)], and not as {shown(edits)}.")
+    of_kind(config, ViTConfig, "config")
+    edits, grid = tuple(edits), checked_grid(grid)
     tokens = config.prefix + grid[0] * grid[1]
     seen = set()
     for edit in edits:
         if not isinstance(edit, Edit):
-            raise EditError(f"{edit!r} is no edit.")
+            raise EditError(f"An edit is one of vitviz.interventions, such as HeadOff(2, 1); {shown(edit)} is no edit.")
         if edit.target in seen:
             raise EditError(f"There are two edits of the same {edit.target[0]}; one would undo the other.")
         seen.add(edit.target)
@@ -236,6 +240,7 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
     return edits
 
 
+@typed
 def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Edit, ...]:
     """The same edits, each `Copied` one with the values of another image's pass.
 
@@ -243,13 +248,22 @@ def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Ed
         edits: edits of any kind.
         values: what flowed there in the other pass, by hook point, without the batch axis:
             `other.activations(*{edit.hook for edit in edits if isinstance(edit, Copied)})`.
+
+    Raises:
+        EditError: if the values of a copied edit are missing.
+        IndexError: if they have no such head.
     """
 
     def filled(edit: Edit) -> Edit:
         if not isinstance(edit, Copied):
             return edit
+        if edit.hook not in values:
+            raise EditError(f"The values of {edit.hook} are missing; record them in the other image's pass.")
         found = values[edit.hook]
-        return Patched(edit.layer, edit.head, edit.part, found if edit.head is None else found[edit.head])
+        if edit.head is not None:
+            found = array(found, "head, token, channel", "Values")
+            found = found[checked_index(edit.head, len(found), "head")]
+        return Patched(edit.layer, edit.head, edit.part, found)
 
     return tuple(map(filled, edits))
 
@@ -263,19 +277,18 @@ def _place(edit: Copied | Patched) -> tuple:
 
 def one_of(value: str, kinds: object) -> None:
     """Refuse in a sentence what is none of the words of a `Literal`."""
-    if value not in get_args(kinds):
-        raise EditError(f"It can be {' or '.join(map(repr, get_args(kinds)))}, not {value!r}.")
+    choose(value, get_args(kinds), "way or part to edit", EditError)
 
 
 def _whole(edit: Edit, *names: str) -> None:
     """Make whole numbers of these fields, whichever kind of number they are; `True` is none."""
     for name in names:
         value = getattr(edit, name)
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise EditError(f"A {name} is chosen by a whole number, not {value!r}.")
+        if not is_whole(value):
+            raise EditError(f"A {name} is chosen by a whole number, not {shown(value)}.")
         object.__setattr__(edit, name, index(value))
 
 
 def _within(value: int, first: int, end: int, what: str) -> None:
     if not first <= value < end:
-        raise EditError(f"In this model {what} from {first} to {end - 1}, not {value!r}.")
+        raise EditError(f"In this model {what} from {first} to {end - 1}, not {shown(value)}.")

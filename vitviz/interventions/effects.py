@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..arguments import shown, typed
 from ..errors import EditError
 from ..predictions import class_name
 
@@ -36,17 +36,17 @@ class Score:
     signed: bool = True
 
 
-def class_score(model: VisionTransformer, index: int, quantity: Quantity = "probability") -> Score:
+@typed
+def class_score(model: VisionTransformer, index: int, quantity: str = "probability") -> Score:
     """The logit or the probability of a class.
 
     Raises:
         EditError: if the model has no such class, or there is no such quantity.
     """
-    known = isinstance(index, int | np.integer) and not isinstance(index, bool)
-    if not model.tells_classes or not known or not 0 <= index < model.config.classes:
-        raise EditError(f"{model.name!r} has no class {index!r}; it has {model.config.classes or 'none'}.")
+    if not model.tells_classes or not 0 <= index < model.config.classes:
+        raise EditError(f"{model.name!r} has no class {shown(index)}; it has {model.config.classes or 'none'}.")
     if quantity not in get_args(Quantity):
-        raise EditError(f"A class has a {' or a '.join(get_args(Quantity))}, not a {quantity!r}.")
+        raise EditError(f"A class has a {' or a '.join(get_args(Quantity))}, not {shown(quantity)}.")
     name = class_name(model, index)
     if quantity == "logit":
         return Score(f"logit of {name}", lambda outputs: outputs[:, index])
@@ -55,6 +55,7 @@ def class_score(model: VisionTransformer, index: int, quantity: Quantity = "prob
     return Score(f"probability of {name}", lambda outputs: share(outputs)[:, index])
 
 
+@typed
 def distance(trace: Trace) -> Score:
     """How far an output has turned away from that of a trace: 1 - cosine, from 0 to 2."""
     original = torch.tensor(trace.output)[None]

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..arguments import each_of_kind, shown, typed
 from ..config import ViTConfig
 from ..errors import EditError
 from .edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
@@ -35,6 +36,7 @@ _HOW_PATCH = {"k": "keys", "m": "mean"}
 _PART = {"a": "attention", "f": "mlp"}
 
 
+@typed
 def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
     """Edits as a text, in their order.
 
@@ -42,11 +44,13 @@ def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
         EditError: if one of them carries numbers, or there are too many.
     """
     edits = tuple(edits)
+    each_of_kind(edits, Edit, "edits")
     if len(edits) > MOST:
         raise EditError(f"A link holds at most {MOST} edits; these are {len(edits)}.")
     return ",".join(_text(edit, config) for edit in edits)
 
 
+@typed
 def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit, ...]:
     """The edits that a text names.
 
@@ -77,6 +81,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
     return checked(edits, config, grid)
 
 
+@typed
 def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
     """An edit in words, such as `"Layer 3, head 2: off (zero)"`."""
     match edit:
@@ -94,7 +99,7 @@ def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
         case Copied(layer, head, part) | Patched(layer, head, part):
             what = _name(part) if head is None else f"head {head + 1}"
             return f"Layer {layer + 1}, {what}: copied from the second image"
-    raise EditError(f"{edit!r} is no edit.")
+    raise EditError(f"An edit is one of vitviz.interventions; {shown(edit)} is no edit.")
 
 
 def _instead(how: str) -> str:

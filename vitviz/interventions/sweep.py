@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import at_least, typed
 from ..config import POOL
 from ..errors import EditError
 from ..hooks import edit, undisturbed
@@ -31,8 +32,9 @@ AT_ONCE = 8  # patches switched off in one batch
 Progress = Callable[[float], object]
 
 
+@typed
 def sweep_heads(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off each head alone.
 
@@ -52,8 +54,9 @@ def sweep_heads(
     return np.stack(_collected(each_head(model, trace, score, how=how), trace.layers, progress))
 
 
+@typed
 def sweep_layers(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off attention or MLP of each layer alone; see `sweep_heads`.
 
@@ -63,8 +66,9 @@ def sweep_layers(
     return np.stack(_collected(each_layer(model, trace, score, how=how), trace.layers, progress))
 
 
+@typed
 def sweep_patches(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "keys", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off each patch alone, as `PatchOff` does; see `sweep_heads`.
 
@@ -79,8 +83,9 @@ def sweep_patches(
     return np.concatenate(found).reshape(trace.grid)
 
 
+@typed
 def each_head(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The rows of `sweep_heads`, one layer after the other, beginning at any."""
     off = torch.eye(trace.heads, dtype=torch.bool)[..., None, None]  # batch head 1 1: sample i has no head i
@@ -95,8 +100,9 @@ def each_head(
         yield _effects(trace, score, outputs)
 
 
+@typed
 def each_layer(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: How = "zero", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The rows of `sweep_layers`, one layer after the other, beginning at any."""
 
@@ -112,8 +118,9 @@ def each_layer(
         yield _effects(trace, score, outputs)
 
 
+@typed
 def each_patch(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: HowPatch = "keys", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "keys", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The results of `sweep_patches`, `AT_ONCE` patches after the other, beginning at any batch."""
     one_of(how, HowPatch)
@@ -122,7 +129,7 @@ def each_patch(
     if patches == 1:
         raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
     pixels = torch.tensor(trace.pixels())[None]
-    for some in torch.arange(patches).split(AT_ONCE)[begin:]:
+    for some in torch.arange(patches).split(AT_ONCE)[at_least(begin, 0, "The first batch") :]:
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
         with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
@@ -151,8 +158,10 @@ def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
     return {"embed.patches": lambda x: torch.where(off[..., None], x.mean(dim=1, keepdim=True), x)}
 
 
+@typed
 def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
     """The hook points that sweeps of heads and layers begin at; a trace that has recorded them spares them a pass."""
+    begin = at_least(begin, 0, "The first layer")
     return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, trace.layers))
 
 

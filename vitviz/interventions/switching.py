@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
+from ..arguments import typed
 from ..errors import EditError
 from .edits import Copied, Edit, HeadOff, LayerOff, Temperature
 
@@ -12,6 +13,7 @@ Tool = Literal["zero", "mean", "temperature", "copy"]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
 
 
+@typed
 def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
     """What a tool does to a head."""
     if tool == "temperature":
@@ -19,6 +21,7 @@ def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
     return Copied(layer, head) if tool == "copy" else HeadOff(layer, head, tool)
 
 
+@typed
 def part_edit(tool: Tool, layer: int, part: str) -> Edit:
     """What a tool does to attention or MLP of a layer.
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..arguments import checked_index, typed
 from ..colour import percent
-from ..trace import Trace, checked_index
+from ..trace import Trace
 from ..view import token_words
 from .question import Option, Question, decimal, in_front, posed, product
 
@@ -17,6 +18,7 @@ TYPICAL = 1.5
 APART = 0.15  # how far wrong answers are from the right one at least, as a difference of logarithms
 
 
+@typed
 def about_attention(trace: Trace, layer: int, head: int, query: int) -> tuple[Question, ...]:
     """What the visitor can work out after the page on attention.
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+from ..arguments import checked_index, typed
 from ..sequence import Sizes, what_if
-from ..trace import Trace, checked_index
+from ..trace import Trace
 from .question import Option, Question, in_front, posed, product
 
 KNOWN_SIDES = (8, 16, 32, 14, 4)  # of patches, the first that fits and is not the model's
 
 
+@typed
 def about_sequence(trace: Trace, patch: int) -> tuple[Question, ...]:
     """What the visitor can work out after the page on the sequence.
 
@@ -29,6 +31,7 @@ def about_sequence(trace: Trace, patch: int) -> tuple[Question, ...]:
     return tuple(question for question in asked if question is not None)
 
 
+@typed
 def other_side(trace: Trace) -> int | None:
     """Another side of a patch, in pixels, that divides height and width into two or more; None if there is none."""
     side = trace.config.patch

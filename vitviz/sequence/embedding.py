@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import typed
 from ..arithmetic import Normed, after, normed_if, numbers
 from ..checks import Check
 from ..model import VisionTransformer
@@ -38,6 +39,7 @@ class Embedded:
     checks: dict[str, Check]
 
 
+@typed
 def embedded(trace: Trace, token: int) -> Embedded:
     """One row of the sequence by hand. Patches of a hybrid model are as its network made them.
 
@@ -64,6 +66,7 @@ def embedded(trace: Trace, token: int) -> Embedded:
     return Embedded(token, vector, position, row, norm, after(norm, row), checks)
 
 
+@typed
 def sequence(trace: Trace) -> Check:
     """The whole sequence X by hand and as the model has it, [token, D]; see `embedded`."""
     tokens = np.concatenate([prefix_tokens(trace.model), _patches(trace, slice(None))])
@@ -71,6 +74,7 @@ def sequence(trace: Trace) -> Check:
     return Check("sequence", by_hand, trace.activation("embed.tokens"))
 
 
+@typed
 def prefix_tokens(model: VisionTransformer) -> np.ndarray:
     """The learned tokens before the patches, class token first, float32 [prefix, D]: the same for every image."""
     tokens = [numbers(token[0]) for token in (model.cls_token, model.reg_token) if token is not None]

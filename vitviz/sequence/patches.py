@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from operator import index as as_index
-
 import numpy as np
 
-from ..trace import Trace, checked_index
+from ..arguments import array, at_least, checked_index, typed
+from ..trace import Trace
 
 
+@typed
 def patch_pixels(trace: Trace, patch: int) -> tuple[np.ndarray | None, np.ndarray]:
     """The pixels of one patch.
 
@@ -35,15 +35,17 @@ def _cut(pixels: np.ndarray, trace: Trace, patch: int) -> np.ndarray:
     return cut
 
 
+@typed
 def flattened(pixels: np.ndarray) -> np.ndarray:
     """A patch [P, P, C] as one vector [P * P * C].
 
     Row by row, in a row pixel by pixel from the left, of each pixel all channels: the first numbers are red, green and
     blue of the pixel in the upper left corner. (Rows of W_LP are in this order too; any order would do.)
     """
-    return pixels.reshape(-1)
+    return array(pixels, "P, P, C", "Pixels", finite=False).reshape(-1)
 
 
+@typed
 def patch_matrix(trace: Trace) -> np.ndarray:
     """All patches as the model sees them, each flattened: float32 [N, P * P * C]."""
     (rows, columns), side = trace.grid, trace.config.patch
@@ -53,6 +55,7 @@ def patch_matrix(trace: Trace) -> np.ndarray:
     return pixels.transpose(1, 3, 2, 4, 0).reshape(rows * columns, -1)
 
 
+@typed
 def index_of(row: int, column: int, channel: int, patch: int, channels: int = 3) -> int:
     """Where a number of a patch is in the patch's vector.
 
@@ -65,17 +68,22 @@ def index_of(row: int, column: int, channel: int, patch: int, channels: int = 3)
 
     Raises:
         IndexError: if the patch has no such number.
+        ArgumentError: if a size is not possible.
     """
+    patch, channels = at_least(patch, 1, "P"), at_least(channels, 1, "C")
     places = ((row, patch, "row"), (column, patch, "column"), (channel, channels, "channel"))
     row, column, channel = (checked_index(*place) for place in places)
     return (row * patch + column) * channels + channel
 
 
+@typed
 def place_of(index: int, patch: int, channels: int = 3) -> tuple[int, int, int]:
     """Row, column and channel of a number of a patch's vector: the way back from `index_of`.
 
     Raises:
         IndexError: if the vector has no such number.
+        ArgumentError: if a size is not possible.
     """
-    pixel, channel = divmod(checked_index(as_index(index), patch * patch * channels, "index"), channels)
+    patch, channels = at_least(patch, 1, "P"), at_least(channels, 1, "C")
+    pixel, channel = divmod(checked_index(index, patch * patch * channels, "index"), channels)
     return *divmod(pixel, patch), channel

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import checked_grid, checked_index, typed
 from ..arithmetic import cosines, numbers
 from ..errors import ModelError
 from ..model import VisionTransformer
 from ..positions import Grid, coordinates
-from ..trace import checked_index
 
 
+@typed
 def positions(model: VisionTransformer, grid: Grid) -> np.ndarray:
     """W_pos for a grid of patches, float32 [token, D], prefix tokens first.
 
     For another grid than the trained one it is resampled, as the model does. Zeros if the model has none.
     """
-    return numbers(model.positions(*grid)[0])
+    return numbers(model.positions(*checked_grid(grid))[0])
 
 
+@typed
 def position_similarity(model: VisionTransformer, grid: Grid, token: int) -> np.ndarray:
     """How alike the learned position of one token is to all others (ViT, figure 7 centre).
 
@@ -39,6 +41,7 @@ def position_similarity(model: VisionTransformer, grid: Grid, token: int) -> np.
     return cosines(learned, learned[checked_index(token, len(learned), "token")][None])[:, 0]
 
 
+@typed
 def all_position_similarities(model: VisionTransformer, grid: Grid) -> np.ndarray:
     """How alike the learned positions of patches are, all with all (ViT, figure 7 centre).
 
@@ -52,6 +55,7 @@ def all_position_similarities(model: VisionTransformer, grid: Grid) -> np.ndarra
     return cosines(patches, patches).reshape(-1, *grid)
 
 
+@typed
 def rotary_angles(model: VisionTransformer, grid: Grid, layer: int = 0, head: int = 0) -> np.ndarray:
     """By which angle rotary positions turn each pair of channels of each patch's queries and keys.
 
@@ -65,7 +69,7 @@ def rotary_angles(model: VisionTransformer, grid: Grid, layer: int = 0, head: in
         IndexError: if there is no such layer or head.
         ModelError: if the model has no rotary positions.
     """
-    config = model.config
+    config, grid = model.config, checked_grid(grid)
     if model.rope is None:
         raise ModelError(f"{model.name!r} has no rotary positions.")
     layer, head = checked_index(layer, config.depth, "layer"), checked_index(head, config.heads, "head")
@@ -74,6 +78,7 @@ def rotary_angles(model: VisionTransformer, grid: Grid, layer: int = 0, head: in
     return coordinates(config.rotary, grid).numpy().astype(np.float64) @ per_row_and_column
 
 
+@typed
 def rotary_similarity(model: VisionTransformer, grid: Grid, patch: int, layer: int = 0, head: int = 0) -> np.ndarray:
     """How alike the rotary positions of one patch and all others are: the mean over pairs of cos(difference of angles).
 

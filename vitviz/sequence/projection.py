@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..arguments import at_least, checked_index, typed
 from ..arithmetic import Normed, normed_if, numbers
 from ..checks import Check
 from ..errors import ModelError
 from ..model import VisionTransformer
-from ..trace import Trace, checked_index
+from ..trace import Trace
 from .patches import flattened, patch_pixels
 
 
+@typed
 def projection(model: VisionTransformer) -> tuple[np.ndarray, np.ndarray]:
     """The linear map from a patch to its token: x W_LP + b.
 
@@ -37,6 +39,7 @@ def projection(model: VisionTransformer) -> tuple[np.ndarray, np.ndarray]:
     return weight.reshape(-1, model.config.width), bias
 
 
+@typed
 def filters(model: VisionTransformer) -> np.ndarray:
     """The columns of W_LP as small pictures, float32 [D, P, P, C] with both signs.
 
@@ -47,6 +50,7 @@ def filters(model: VisionTransformer) -> np.ndarray:
     return projection(model)[0].T.reshape(-1, side, side, channels)
 
 
+@typed
 def principal_filters(model: VisionTransformer, count: int = 28) -> tuple[np.ndarray, np.ndarray]:
     """The pictures that the filters are mostly made of: their principal components (ViT, figure 7 left).
 
@@ -64,7 +68,7 @@ def principal_filters(model: VisionTransformer, count: int = 28) -> tuple[np.nda
     Raises:
         ModelError: if a convolutional network stands before the patches.
     """
-    pictures = filters(model)
+    count, pictures = at_least(count, 1, "The number of filters"), filters(model)
     flat = pictures.reshape(len(pictures), -1)
     _, sizes, components = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     share = sizes**2 / max(float((sizes**2).sum()), np.finfo(np.float32).tiny)
@@ -104,6 +108,7 @@ class Projected:
     checks: dict[str, Check]
 
 
+@typed
 def project(trace: Trace, patch: int, dimension: int) -> Projected:
     """One number of one patch's token by hand: patch times filter, summed, plus the bias.
 

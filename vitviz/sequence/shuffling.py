@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import array, at_least, typed
 from ..arithmetic import unit
+from ..errors import ArgumentError
 from ..hooks import capture, edit, undisturbed
 from ..model import VisionTransformer
 from ..positions import Grid, Rotation, rotate
@@ -62,6 +64,7 @@ class Shuffled:
         return float(unit(self.still.placeless) @ unit(self.moved.placeless))
 
 
+@typed
 def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuffled:
     """Shuffle the patches and see how far the feature moves, by four real forward passes (or two, with `still`).
 
@@ -76,7 +79,7 @@ def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuf
         seed: which order; the same seed gives the same order.
         still: `features(trace)`, if it is at hand: it is the same for every order.
     """
-    order = np.random.default_rng(seed).permutation(trace.grid[0] * trace.grid[1])
+    order = np.random.default_rng(at_least(seed, 0, "A seed")).permutation(trace.grid[0] * trace.grid[1])
     return Shuffled(
         order=order,
         pixels=None if trace.image is None else rearranged(trace.image.pixels, order, trace.config.patch),
@@ -86,6 +89,7 @@ def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuf
     )
 
 
+@typed
 def features(trace: Trace, order: np.ndarray | None = None) -> Features:
     """The model's feature with positions as trained and without any, by two real forward passes; see `shuffled`.
 
@@ -93,19 +97,38 @@ def features(trace: Trace, order: np.ndarray | None = None) -> Features:
         trace: which image and model.
         order: place i gets the patch from `order[i]`, int [patch]; None: patches stay where they are.
     """
-    shuffle = {} if order is None else {"embed.patches": partial(_reordered, order=torch.from_numpy(order))}
+    count = trace.grid[0] * trace.grid[1]
+    shuffle = {}
+    if order is not None:
+        shuffle = {"embed.patches": partial(_reordered, order=torch.from_numpy(_checked_order(order, count)))}
     removals = _removals(trace.model, trace.grid).values()
     edits = shuffle | {name: change for removal in removals for name, change in removal.items()}
     return Features(_feature(trace, shuffle), _feature(trace, edits))
 
 
+@typed
 def rearranged(pixels: np.ndarray, order: np.ndarray, patch: int) -> np.ndarray:
-    """An image whose place i shows the patch that was at `order[i]`, [H, W, C]; read-only."""
+    """An image whose place i shows the patch that was at `order[i]`, [H, W, C]; read-only.
+
+    Raises:
+        ArgumentError: if these are no such pixels, or the order is not one of the patches.
+    """
+    pixels, patch = array(pixels, "H, W, C", "Pixels", finite=False), at_least(patch, 1, "The side of a patch")
+    if any(side % patch for side in pixels.shape[:2]):
+        raise ArgumentError(f"Patches of {patch} pixels do not fill this image; cut it to a multiple of that.")
+    order = _checked_order(order, pixels.shape[0] // patch * (pixels.shape[1] // patch))
     rows, columns = pixels.shape[0] // patch, pixels.shape[1] // patch
     cut = pixels.reshape(rows, patch, columns, patch, -1).transpose(0, 2, 1, 3, 4).reshape(len(order), patch, patch, -1)
     moved = cut[order].reshape(rows, columns, patch, patch, -1).transpose(0, 2, 1, 3, 4).reshape(pixels.shape)
     moved.flags.writeable = False
     return moved
+
+
+def _checked_order(order: np.ndarray, count: int) -> np.ndarray:
+    order = array(order, "patch", "Places of an order")
+    if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(count)):
+        raise ArgumentError(f"An order of {count} patches has each number from 0 to {count - 1} once; this has not.")
+    return order.astype(np.int64)
 
 
 def _feature(trace: Trace, changes: dict[str, Callable]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..arguments import at_least, shown, typed
 from ..errors import ImageError
 
 
@@ -67,6 +68,7 @@ class Sizes:
         return self.attention_weights / other.attention_weights
 
 
+@typed
 def what_if(
     height: int, width: int, patch: int, channels: int = 3, token_width: int | None = None, prefix: int = 1
 ) -> Sizes:
@@ -82,7 +84,15 @@ def what_if(
 
     Raises:
         ImageError: if not one patch fits into the image.
+        ArgumentError: if another number is not possible.
     """
+    at_least(channels, 1, "The number of channels")
+    at_least(prefix, 0, "The number of tokens before the patches")
+    if token_width is not None:
+        at_least(token_width, 1, "The number of channels of a token")
     if not 0 < patch <= min(height, width):
-        raise ImageError(f"Patches of {patch} x {patch} pixels do not fit into an image of {height} x {width}.")
+        raise ImageError(
+            f"Patches of {shown(patch)} x {shown(patch)} pixels do not fit into an image of {shown(height)} x "
+            f"{shown(width)}; give a smaller side."
+        )
     return Sizes(height, width, patch, channels, token_width, prefix)

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..arguments import array, typed
 from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax, tempered, turned
 from ..checks import Check
+from ..errors import ArgumentError
 from ..model import ViTConfig
 from ..sequence.places import rotary_angles
 from ..trace import Trace
@@ -99,6 +101,7 @@ class HeadSteps:
         return what_if_temperature(self.scores, temperature, self.lam)
 
 
+@typed
 def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
     """What one head does for one query token, by hand.
 
@@ -180,6 +183,7 @@ def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
     )
 
 
+@typed
 def what_if_temperature(scores: np.ndarray, temperature: float, lam: float | None = None) -> np.ndarray:
     """What weights would be if scores were divided by a temperature first. No model does this: a what-if.
 
@@ -192,8 +196,11 @@ def what_if_temperature(scores: np.ndarray, temperature: float, lam: float | Non
         float64 [..., key].
 
     Raises:
-        ValueError: if the temperature is negative or not a number.
+        ArgumentError: if the temperature is negative or not a number, or these are no scores.
     """
+    scores = array(scores, "..., key", "Scores", finite=False)
+    if lam is not None and (scores.ndim < 2 or scores.shape[-2] != 2 or not np.isfinite(float(lam))):
+        raise ArgumentError("With a lambda, a finite number, scores have two halves [..., 2, key]; leave it out.")
     return effective(tempered(scores, temperature), lam)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from ..arguments import typed
 from ..arithmetic import Linear, Normed, after, normed, normed_if, numbers, softmax
 from ..checks import Check
 from ..config import ViTConfig
@@ -61,11 +62,13 @@ class BlockSteps:
     checks: dict[str, Check]
 
 
+@typed
 def block_by_hand(trace: Trace, layer: int, head: int, query: int, key: int) -> BlockSteps:
     """What a layer does for one token, by hand; one forward pass. See `block_steps`."""
     return block_steps(listen(trace, layer), head, query, key)
 
 
+@typed
 def block_steps(heard: Recording, head: int, query: int, key: int) -> BlockSteps:
     """What a layer does for one token, by hand: one head in detail, then all heads and the rest of the block.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import typed
 from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax
 from ..checks import Check
 from ..config import POOL
@@ -73,6 +74,7 @@ class ReadoutSteps:
     checks: dict[str, Check]
 
 
+@typed
 def readout_by_hand(trace: Trace) -> ReadoutSteps:
     """How the tokens become the model's output, by hand; one forward pass, or none if all was recorded.
 

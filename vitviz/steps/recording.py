@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from ..trace import Trace, checked_index
+from ..arguments import checked_index, typed
+from ..trace import Trace
 
 PARTS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")
 
@@ -36,6 +37,7 @@ class Recording:
         return self._kept[f"blocks.{self.layer}.{part}"]
 
 
+@typed
 def listen(trace: Trace, layer: int) -> Recording:
     """Record one layer with one forward pass, or none if the trace has recorded all its parts.
 

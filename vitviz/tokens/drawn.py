@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 import numpy as np
 
+from ..arguments import checked_index, typed
 from ..trace import Trace
 
 
+@typed
 def received(trace: Trace, layer: int) -> np.ndarray:
     """The share of each head's attention that goes to each token, mean over all queries, float32 [head, token].
 
@@ -25,6 +27,7 @@ def received(trace: Trace, layer: int) -> np.ndarray:
     return np.stack(shares).astype(np.float32)
 
 
+@typed
 def attention_share(trace: Trace, layer: int, tokens: Collection[int]) -> np.ndarray:
     """The share of each head's attention that goes to these tokens together, float32 [head], 0 to 1.
 
@@ -36,5 +39,5 @@ def attention_share(trace: Trace, layer: int, tokens: Collection[int]) -> np.nda
     Raises:
         IndexError: if the layer or a token is out of range.
     """
-    places = sorted({trace.token_index(token) for token in tokens})
+    places = sorted({checked_index(token, trace.token_count, "token") for token in tokens})
     return received(trace, layer)[:, places].sum(axis=1)

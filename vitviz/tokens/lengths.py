@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..trace import Trace, checked_index
+from ..arguments import array, checked_index, number, typed, whole
+from ..trace import Trace
 
 TIMES = 3.0  # how many times as long as the median an outlier is at least; ordinary tokens reach about twice
 SPREADS = 5.0  # and how many spreads of the layer's norms it is above the median
@@ -41,6 +42,7 @@ class Outliers:
     spreads: float
 
 
+@typed
 def stream(trace: Trace) -> np.ndarray:
     """The residual stream, float32 [1 + layer, token, D]: what enters the first block, then what leaves each.
 
@@ -51,11 +53,13 @@ def stream(trace: Trace) -> np.ndarray:
     return np.stack([heard[name] for name in names])
 
 
+@typed
 def norms(stages: np.ndarray) -> np.ndarray:
     """Euclidean lengths of tokens, [..., token, D] to float32 [..., token]."""
-    return np.linalg.norm(stages, axis=-1).astype(np.float32)
+    return np.linalg.norm(array(stages, "..., token, D", "Tokens", finite=False), axis=-1).astype(np.float32)
 
 
+@typed
 def outliers(trace: Trace, layer: int, times: float = TIMES, spreads: float = SPREADS) -> Outliers:
     """The patches that leave a layer far longer than the others; see `outliers_in` for the rule.
 
@@ -72,6 +76,7 @@ def outliers(trace: Trace, layer: int, times: float = TIMES, spreads: float = SP
     return outliers_in(norms(trace.tokens(layer)), trace.prefix, times, spreads)
 
 
+@typed
 def outliers_in(lengths: np.ndarray, prefix: int, times: float = TIMES, spreads: float = SPREADS) -> Outliers:
     """The patches whose norm exceeds both `times` x the median and the median + `spreads` x the spread of one layer.
 
@@ -85,8 +90,13 @@ def outliers_in(lengths: np.ndarray, prefix: int, times: float = TIMES, spreads:
         prefix: how many of them are not patches; they are neither outliers nor counted in the median.
         times: how many times as long as the median.
         spreads: how many spreads above the median.
+
+    Raises:
+        ArgumentError: if these are no such numbers, or there is no patch.
     """
-    of_patches = np.asarray(lengths[prefix:], np.float32)
+    lengths = array(lengths, "token", "Norms")
+    times, spreads = number(times, 0, np.inf, "The factor"), number(spreads, 0, np.inf, "The number of spreads")
+    of_patches = lengths[whole(prefix, 0, len(lengths) - 1, "The number of prefix tokens") :].astype(np.float32)
     median = float(np.median(of_patches))
     spread = TO_SPREAD * float(np.median(np.abs(of_patches - median)))
     threshold = max(times * median, median + spreads * spread)

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import array, checked_index, typed, whole
+from ..errors import ArgumentError
+
+MOST = 100_000  # components that can be asked for
 COLOURS = 3  # components that are shown: one for each of red, green and blue
 ENDS = (1, 99)  # percentiles of the scores where the colours end: a few patches would else leave the rest grey
 
@@ -33,6 +37,9 @@ class Components:
 
     def scores(self, points: np.ndarray) -> np.ndarray:
         """Where points stand along the axes, [..., D] to float32 [..., component]."""
+        points = array(points, "..., D", "Points", finite=False)
+        if points.shape[-1:] != self.mean.shape:
+            raise ArgumentError(f"These are components of {len(self.mean)} numbers; give points of as many.")
         return ((points - self.mean) @ self.axes.T).astype(np.float32)
 
 
@@ -55,6 +62,7 @@ class PcaOfLayers:
 
     def ends(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores at which the colours of a layer begin and end, each [component]; the same for all that share axes."""
+        layer = checked_index(layer, len(self.scores), "layer")
         shown = self.scores[self.foreground] if self.together else self.scores[layer][self.foreground[layer]]
         low, high = np.percentile(shown, ENDS, axis=0)
         return low, high
@@ -64,14 +72,19 @@ class PcaOfLayers:
         return colours(self.scores[layer], *self.ends(layer))
 
 
+@typed
 def principal(points: np.ndarray, count: int = COLOURS) -> Components:
     """Principal components.
 
     Args:
         points: [point, D].
         count: how many; if the points have fewer dimensions or are fewer, the rest is 0.
+
+    Raises:
+        ArgumentError: if these are no such numbers.
     """
-    points = np.asarray(points, np.float64)
+    points = array(points, "point, D", "Points").astype(np.float64)
+    count = whole(count, 1, MOST, "The number of components")
     mean = points.mean(axis=0)
     centred = points - mean
     few = len(points) < points.shape[1]  # then the products of the points with each other are the smaller matrix
@@ -86,6 +99,7 @@ def principal(points: np.ndarray, count: int = COLOURS) -> Components:
     return Components(mean, axes, explained)
 
 
+@typed
 def pca_of_layers(
     patches: np.ndarray, *, together: bool = False, grid: tuple[int, int] | None = None, swap: bool = False
 ) -> PcaOfLayers:
@@ -100,8 +114,14 @@ def pca_of_layers(
             DINOv2. Which side that is nobody can know; it is the one that has fewer patches of the picture's edge. The
             components are then those of these patches alone. None keeps all.
         swap: whether the other side is the foreground.
+
+    Raises:
+        ArgumentError: if these are no such numbers, or not as many patches as the grid has.
     """
-    points = np.stack([_comparable(layer) for layer in patches]) if together else np.asarray(patches)
+    patches = array(patches, "layer, patch, D", "Patches")
+    if grid is not None and (min(grid) < 1 or grid[0] * grid[1] != patches.shape[1]):
+        raise ArgumentError(f"{patches.shape[1]} patches do not make a grid of {grid[0]} x {grid[1]}; give their grid.")
+    points = np.stack([_comparable(layer) for layer in patches]) if together else patches
     kept = np.ones(points.shape[:2], bool)
     scores, explained = _fitted(points, kept, together)
     if grid is not None:
@@ -111,8 +131,12 @@ def pca_of_layers(
     return PcaOfLayers(scores, explained, kept, together)
 
 
+@typed
 def colours(scores: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Scores as red, green and blue, [..., 3] to uint8: `low` has none of a colour and `high` all; NaN is black."""
+    scores, low, high = (array(one, "..., component", "Scores", finite=False) for one in (scores, low, high))
+    if not low.shape == high.shape == scores.shape[-1:]:
+        raise ArgumentError("Scores need one end of the colours on each side for each component; give low and high.")
     span = np.where(high > low, high - low, 1)
     shares = np.where(high > low, (scores - low) / span, 0.5)
     return np.round(255 * np.clip(np.where(np.isnan(scores), 0, shares), 0, 1)).astype(np.uint8)

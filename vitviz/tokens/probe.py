@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import array, at_least, checked_index, each_of_kind, number, typed
+from ..errors import ArgumentError
 from ..trace import Trace
 from .lengths import stream
 
@@ -49,15 +51,17 @@ class PositionProbe:
     penalty: float
 
 
+@typed
 def places_of(trace: Trace, most: int = MOST) -> Places:
     """The patches of one image, or `most` of them, drawn evenly."""
     rows, columns = trace.grid
-    chosen = np.random.default_rng(0).permutation(rows * columns)[:most]
+    chosen = np.random.default_rng(0).permutation(rows * columns)[: at_least(most, 1, "The number of patches")]
     at = np.stack(np.divmod(chosen, columns), axis=1)  # patch axis
     places = 2 * at / np.maximum([rows - 1, columns - 1], 1) - 1
     return Places(stream(trace)[:, trace.prefix + chosen], places)
 
 
+@typed
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.ndarray, np.ndarray]:
     """Ridge regression in closed form, W = (X'X + a I)^-1 X'Y of centred X and Y; the intercept is not penalised.
 
@@ -69,36 +73,51 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.nd
 
     Returns:
         Weights [D, target] and intercept [target], float64: y is about x @ weights + intercept.
+
+    Raises:
+        ArgumentError: if these are no such numbers, not as many samples of both, or no regression has a solution.
     """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    x, y = (array(one, "sample, number", "Samples").astype(np.float64) for one in (x, y))
+    penalty = number(penalty, 0, np.inf, "The penalty")
+    if len(x) != len(y) or not np.isfinite(penalty):
+        raise ArgumentError(f"{len(x)} samples of x do not go with {len(y)} of y and a penalty of {penalty:g}.")
     x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
     x, y = x - x_mean, y - y_mean
     products = x.T @ x
     added = penalty * (float(np.trace(products)) / len(products) or 1.0)
-    weights = np.linalg.solve(products + added * np.eye(len(products)), x.T @ y)
+    try:
+        weights = np.linalg.solve(products + added * np.eye(len(products)), x.T @ y)
+    except np.linalg.LinAlgError as error:
+        raise ArgumentError("The columns of x depend on each other; give a penalty above 0.") from error
     return weights, y_mean - x_mean @ weights
 
 
+@typed
 def position_probe(images: Sequence[Places], penalty: float = PENALTY) -> PositionProbe:
     """Read row and column from the tokens of every stage, see `read_places`.
 
     Raises:
-        ValueError: if there are fewer than two images.
+        ArgumentError: if there are fewer than two images, or they are not of the same model.
     """
-    r2 = [read_places(images, stage, penalty) for stage in range(len(images[0].stages))] if images else []
+    _check(images)
+    r2 = [read_places(images, stage, penalty) for stage in range(len(images[0].stages))]
     return probed(images, r2, penalty)
 
 
+@typed
 def probed(images: Sequence[Places], r2: Sequence[np.ndarray], penalty: float = PENALTY) -> PositionProbe:
     """What `read_places` found at every stage of these images, put together.
 
     Raises:
-        ValueError: if there are fewer than two images.
+        ArgumentError: if there are fewer than two images, or they are not of the same model.
     """
     _check(images)
+    if len(r2) != len(images[0].stages):
+        raise ArgumentError(f"There are {len(r2)} results for {len(images[0].stages)} stages; give one for each.")
     return PositionProbe(np.stack(r2), len(images), sum(len(image.places) for image in images), penalty)
 
 
+@typed
 def read_places(images: Sequence[Places], stage: int, penalty: float = PENALTY) -> np.ndarray:
     """How well a ridge regression reads row and column from the tokens of a stage; each image is left out once.
 
@@ -114,9 +133,10 @@ def read_places(images: Sequence[Places], stage: int, penalty: float = PENALTY) 
         R^2 of row and column, float64 [2], as in `PositionProbe`.
 
     Raises:
-        ValueError: if there are fewer than two images.
+        ArgumentError: if there are fewer than two images, or they are not of the same model.
     """
     _check(images)
+    stage = checked_index(stage, len(images[0].stages), "stage")
     errors = []
     for held in images:
         others = [image for image in images if image is not held]
@@ -132,5 +152,8 @@ def read_places(images: Sequence[Places], stage: int, penalty: float = PENALTY) 
 
 
 def _check(images: Sequence[Places]) -> None:
-    if len(images) < 2:
-        raise ValueError("A probe is fitted on some images and tried on another: it needs two at least.")
+    each_of_kind(images, Places, "images")
+    if len({id(image) for image in images}) < 2:
+        raise ArgumentError("A probe is fitted on some images and tried on another; give at least two.")
+    if len({(len(image.stages), image.stages.shape[-1]) for image in images}) > 1:
+        raise ArgumentError("The images have been seen by different models; give images of the same one.")

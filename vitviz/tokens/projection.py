@@ -6,6 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..arguments import array, at_least, one_of, typed
+from ..errors import ArgumentError
 from .pca import principal
 
 Method = Literal["pca", "tsne"]
@@ -14,12 +16,14 @@ PERPLEXITY = 30.0  # about how many neighbours t-SNE keeps near a point
 FIRST = 50  # components that t-SNE works on, as its authors recommend
 
 
+@typed
 def perplexity(points: int) -> float:
     """The perplexity that t-SNE uses for so many points: 30, or less if that would be a third of them."""
-    return min(PERPLEXITY, (points - 1) / 3)
+    return min(PERPLEXITY, (at_least(points, 4, "The number of points") - 1) / 3)
 
 
-def project(points: np.ndarray, method: Method = "pca") -> np.ndarray:
+@typed
+def project(points: np.ndarray, method: str = "pca") -> np.ndarray:
     """Bring tokens to a plane, the same way each time.
 
     Args:
@@ -32,14 +36,14 @@ def project(points: np.ndarray, method: Method = "pca") -> np.ndarray:
         float32 [point, 2].
 
     Raises:
-        ValueError: if there is no such method, or too few points for it.
+        ArgumentError: if there is no such method, these are no points, or too few for it.
     """
-    if method not in METHODS:
-        raise ValueError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
+    one_of(method, METHODS, "method")
+    points = array(points, "point, D", "Points")
     if method == "pca":
         return principal(points, 2).scores(points)
     if len(points) < 4:
-        raise ValueError(f"t-SNE needs four points; these are {len(points)}.")
+        raise ArgumentError(f"t-SNE needs four points; these are {len(points)}.")
     from sklearn.manifold import TSNE  # takes a second to import, and only this needs it
 
     shorter = principal(points, min(FIRST, *points.shape)).scores(points)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .. import zoo
+from ..arguments import number
 from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing, Size
@@ -136,9 +137,9 @@ def largest_download() -> float:
     """
     said = os.environ.get("VITVIZ_MAX_DOWNLOAD_GB", "2")
     try:
-        return 1e9 * float(said)
+        return 1e9 * number(float(said), 0, math.inf, "The variable")
     except ValueError as error:
-        raise ModelError(f"VITVIZ_MAX_DOWNLOAD_GB is {said!r}; set it to a number of gigabytes.") from error
+        raise ModelError(f"VITVIZ_MAX_DOWNLOAD_GB is {said!r}; set it to a number of gigabytes from 0.") from error
 
 
 def megabytes(count: int) -> str:

@@ -11,6 +11,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 
+from ..arguments import typed
 from ..errors import ModelError, VitvizWarning
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
@@ -115,6 +116,7 @@ def _load(
     return load_model(name, progress)
 
 
+@typed
 @plain_arithmetic()
 def load_model(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Load a shipped or pretrained model by name; never a path.
@@ -125,6 +127,7 @@ def load_model(name: str, progress: Progress | None = None) -> VisionTransformer
     return load_shipped(SHIPPED[name]) if name in SHIPPED else load_pretrained(name, progress)
 
 
+@typed
 def is_on_disk(name: str) -> bool:
     """Whether a shipped or pretrained model can be loaded without a download.
 
@@ -134,6 +137,7 @@ def is_on_disk(name: str) -> bool:
     return SHIPPED[name].path.is_file() if name in SHIPPED else source_of(name).on_disk() is not None
 
 
+@typed
 def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """The model that all visitors of the app share, loaded if it is not in memory or its file has changed.
 

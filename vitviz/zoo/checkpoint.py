@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import ModelError
+from .pickles import check_pickles, plain
 from .plain_values import STAND_INS
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
@@ -186,10 +187,11 @@ def _read_pickle(file: Path) -> object:
         zipped = zipfile.is_zipfile(file)
         if zipped:
             _refuse_compression(file)
+        check_pickles(file)
         # A memory map leaves on the disk what is not used, such as an optimiser's state. PyTorch's list of classes that
         # may be read is one for all threads.
         with _reading, torch.serialization.safe_globals(STAND_INS):
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+            return plain(torch.load(file, map_location="cpu", weights_only=True, mmap=zipped))
     except ModelError:
         raise
     except pickle.UnpicklingError as error:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from ..arguments import typed
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import SUFFIXES
@@ -27,6 +28,7 @@ def checkpoints() -> tuple[str, ...]:
     return tuple(sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if _is_offered(path, root)))
 
 
+@typed
 def is_offered(name: str) -> bool:
     """Whether this is one of `checkpoints()`."""
     root = _root()
@@ -37,6 +39,7 @@ def is_offered(name: str) -> bool:
         return False
 
 
+@typed
 def load_offered(name: str) -> VisionTransformer:
     """Load one of `checkpoints()`.
 
@@ -48,6 +51,7 @@ def load_offered(name: str) -> VisionTransformer:
     return load_checkpoint(_root() / name)
 
 
+@typed
 def version(name: str) -> str:
     """What changes when the file of an offered checkpoint does; "" for all other names."""
     if not is_offered(name):

@@ -1,11 +1,13 @@
 """Models in memory that many threads share: a few stay, and the least recently used goes."""
 
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
+from ..arguments import shown
 from ..errors import ModelError
 from ..model import VisionTransformer
 
@@ -19,8 +21,8 @@ def max_models() -> int:
         ModelError: if it is not a whole number of at least 1.
     """
     said = os.environ.get(VARIABLE, "2")
-    if not said.isdecimal() or int(said) < 1:
-        raise ModelError(f"{VARIABLE} is {said!r}; set it to a whole number of at least 1.")
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", said):
+        raise ModelError(f"{VARIABLE} is {shown(said)}; set it to a whole number of at least 1.")
     return int(said)
 
 

@@ -1,0 +1,261 @@
+"""Calls of public functions with which they work, to be made with one argument wrong."""
+
+import importlib
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from PIL import Image
+
+from vitviz import VisionTransformer, attention, export, images, interventions, steps, tokens, view
+from vitviz.attribution import ClassTarget
+from vitviz.config import Rotary
+from vitviz.interventions import Copied, HeadOff
+
+
+def weights(trace):
+    return trace.attention(0, 0, 0)
+
+
+def public_calls(small, photo):
+    """By name: a public function, and arguments with which it works."""
+    safe = images.read_image(photo)
+    prepared = images.prepare(safe, 16, 8)
+    trace = small.trace(prepared)
+    turning = VisionTransformer(replace(small.config, rotary=Rotary()), "turning")
+    looked = view.View(1, 0)
+    about = export.metadata(trace, looked, "cat.jpg", "small", "crop")
+    stream = tokens.stream(trace)
+    places = tokens.places_of(trace)
+    other = tokens.places_of(small.trace(prepared))
+    heard = steps.listen(trace, 0)
+    grid, names = trace.grid, [view.token_words(trace, token) for token in range(trace.token_count)]
+    patches = stream[1:, trace.prefix :]
+    score = interventions.class_score(small, 0)
+    copied = {Copied(0, 0).hook: trace.activation(Copied(0, 0).hook)}
+    row = weights(trace)
+    named = {
+        "vitviz": {
+            "capture": {"names": "norm"},
+            "edit": {"changes": {"norm": torch.zeros_like}},
+            "explain": {"model": small, "image": trace, "method": "rollout", "target": ClassTarget(0)},
+            "from_timm": None,  # tests/test_convert.py
+            "lens": {"trace": trace},
+            "load": {"name": "digits"},
+            "patch_lens": {"trace": trace, "target": 0},
+        },
+        "tokens": {
+            "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},
+            "colours": {"scores": np.zeros((4, 3)), "low": np.zeros(3), "high": np.ones(3)},
+            "directions": {"tokens": stream[0], "centred": True},
+            "norms": {"stages": stream},
+            "outliers": {"trace": trace, "layer": 0, "times": 3.0, "spreads": 5.0},
+            "outliers_in": {"lengths": np.ones(7), "prefix": 3, "times": 3.0, "spreads": 5.0},
+            "pca_of_layers": {"patches": patches, "together": False, "grid": grid, "swap": False},
+            "places_of": {"trace": trace, "most": 3},
+            "position_probe": {"images": [places, other], "penalty": 0.1},
+            "principal": {"points": stream[0], "count": 2},
+            "probed": {"images": [places, other], "r2": [np.zeros(2)] * len(stream), "penalty": 0.1},
+            "project": {"points": stream[0][:5], "method": "pca"},
+            "read_places": {"images": [places, other], "stage": 1, "penalty": 0.1},
+            "received": {"trace": trace, "layer": 0},
+            "ridge": {"x": np.eye(3), "y": np.eye(3)[:, :2], "penalty": 0.1},
+            "similarity": {"tokens": stream[0], "of": 1, "centred": False},
+            "stream": {"trace": trace},
+        },
+        "attribution": {"explain": None},
+        "attribution.faithfulness": {
+            "baseline_pixels": {"trace": trace, "kind": "mean"},
+            "curves": {
+                "model": small,
+                "trace": trace,
+                "attribution_map": np.zeros(grid),
+                "target": ClassTarget(0),
+                "baseline": "mean",
+                "steps": 2,
+                "progress": None,
+            },
+            "random_curves": {
+                "model": small,
+                "trace": trace,
+                "target": ClassTarget(0),
+                "baseline": "mean",
+                "steps": 2,
+                "seeds": 1,
+                "progress": None,
+            },
+        },
+        "interventions": {
+            "checked": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
+            "class_score": {"model": small, "index": 0, "quantity": "logit"},
+            "distance": {"trace": trace},
+            "edit_hooks": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
+            "sweep_heads": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
+            "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
+            "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
+            "taken_from": {"edits": [Copied(0, 0)], "values": copied},
+        },
+        "interventions.notation": {
+            "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
+            "in_words": {"edit": HeadOff(0, 0), "config": small.config, "grid": grid},
+            "to_text": {"edits": [HeadOff(0, 0)], "config": small.config},
+        },
+        "steps": {
+            "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
+            "block_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
+            "head_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
+            "listen": {"trace": trace, "layer": 0},
+            "readout_by_hand": {"trace": trace},
+            "what_if_temperature": {"scores": np.zeros((2, 3)), "temperature": 1.0, "lam": 0.5},
+        },
+        "sequence": {
+            "all_position_similarities": {"model": small, "grid": grid},
+            "embedded": {"trace": trace, "token": 0},
+            "features": {"trace": trace, "order": np.arange(math.prod(grid))},
+            "filters": {"model": small},
+            "flattened": {"pixels": np.zeros((2, 2, 3))},
+            "index_of": {"row": 0, "column": 0, "channel": 0, "patch": 2, "channels": 3},
+            "patch_matrix": {"trace": trace},
+            "patch_pixels": {"trace": trace, "patch": 0},
+            "place_of": {"index": 0, "patch": 2, "channels": 3},
+            "position_similarity": {"model": small, "grid": grid, "token": 0},
+            "positions": {"model": small, "grid": grid},
+            "prefix_tokens": {"model": small},
+            "principal_filters": {"model": small, "count": 2},
+            "project": {"trace": trace, "patch": 0, "dimension": 0},
+            "projection": {"model": small},
+            "rearranged": {"pixels": np.zeros((4, 4, 3)), "order": np.arange(4), "patch": 2},
+            "rotary_angles": {"model": turning, "grid": grid, "layer": 0, "head": 0},
+            "rotary_similarity": {"model": turning, "grid": grid, "patch": 0, "layer": 0, "head": 0},
+            "sequence": {"trace": trace},
+            "shuffled": {"trace": trace, "seed": 0, "still": None},
+            "what_if": {"height": 8, "width": 8, "patch": 2, "channels": 3, "token_width": 4, "prefix": 1},
+        },
+        "lookup": {
+            "ngrams": {"word": "cat", "n": 2},
+            "similarities": {"query": "cat", "keys": ["cat", "dog"], "n": 2},
+            "soft_lookup": {"query": "cat", "keys": ["cat"], "values": [1.0], "temperature": 0.1, "n": 2},
+            "vectors": {"words": ["cat", "dog"], "n": 2},
+        },
+        "receptive": {
+            "at_depth": {"layer": 0, "layers": 2, "patch": 4},
+            "convolutions": {"count": 2, "patch": 4},
+            "receptive_field": {"layers": [(3, 1)]},
+            "resnet50": {"stride_in": "first"},
+        },
+        "logit_lens": {
+            "cosines": {"outputs": np.ones((2, 3)), "target": np.ones(3)},
+            "depth_words": {"depth": 1},
+            "depths": {"trace": trace},
+            "lens": None,
+            "patch_lens": None,
+        },
+        "figures": {
+            "brightest": {"weights": np.ones((3, 3))},
+            "by_layer": {
+                "values": np.ones((3, 2)),
+                "unit": "px",
+                "layer": 0,
+                "head": 0,
+                "even": 0.5,
+                "even_name": "even",
+            },
+            "half_of": {"weights": row, "names": names, "direction": "from", "signed": False},
+            "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "brightest": 1.0, "signed": False},
+            "sorted_weights": {"weights": row, "names": names, "prefix": 3, "even": 0.1},
+        },
+        "export": {
+            "arrays_npz": {"trace": trace, "view": looked, "about": about},
+            "caption": {"trace": trace, "view": looked, "about": about},
+            "captioned_png": {
+                "image": Image.new("RGB", (9, 9)),
+                "text": "a",
+                "about": about,
+                "colours": np.zeros((9, 3)),
+            },
+            "file_stem": {"view": looked, "about": about},
+            "metadata": {"trace": trace, "view": looked, "image_name": "a", "model_title": "b", "fit": "crop"},
+            "overlay_png": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9)), "about": about},
+            "safe_name": {"text": "a", "otherwise": "b"},
+        },
+        "colour": {
+            "colour_map": {"scale": "share", "signed": False},
+            "css_gradient": {"scale": "share", "signed": False},
+            "ends": {"weights": row, "scale": "share", "signed": False},
+            "overlay": {
+                "picture": Image.new("RGB", (9, 9)),
+                "tones": np.zeros((3, 3)),
+                "scale": "share",
+                "opacity": 0.5,
+                "signed": False,
+            },
+            "paint": {"tones": np.zeros((3, 3)), "scale": "share", "signed": False},
+            "percent": {"share": 0.5},
+            "plotly_scale": {"scale": "share", "stops": 3, "signed": False},
+            "tone": {"weights": row, "scale": "uniform", "tokens": 7, "largest": 1.0, "signed": False},
+        },
+        "view": {
+            "View": {"layer": 0, "head": 0, "query": 0, "direction": "from", "scale": "share"},
+            "has_pool": {"trace": trace},
+            "home": {"trace": trace},
+            "places": {"trace": trace},
+            "readout_words": {"config": small.config},
+            "scales": {"trace": trace},
+            "strongest_patch": {"trace": trace, "weights": row},
+            "token_words": {"trace": trace, "token": 0},
+        },
+        "questions": {
+            "about_attention": {"trace": trace, "layer": 0, "head": 0, "query": 0},
+            "about_sequence": {"trace": trace, "patch": 0},
+        },
+        "predictions": {
+            "class_name": {"model": small, "index": 0},
+            "predictions": {"trace": trace, "count": 2},
+            "probabilities": {"model": small, "logits": np.zeros(5)},
+        },
+        "arithmetic": {
+            "activated": {"x": np.zeros(3), "activation": "gelu"},
+            "after": None,  # reads nothing of what it is given
+            "cosines": {"x": np.ones((2, 3)), "to": np.ones((2, 3))},
+            "normed": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
+            "normed_if": None,  # `normed`, or nothing
+            "numbers": {"tensor": torch.zeros(3)},
+            "softmax": {"scores": np.ones(3)},
+            "tempered": {"scores": np.ones(3), "temperature": 0.5},
+            "turned": {"x": np.ones((3, 4)), "angles": np.ones((3, 2))},
+            "unit": {"x": np.ones((2, 3))},
+        },
+        "attention": {
+            "head_statistics": {"trace": trace},
+            "log_sums": {"trace": trace},
+            "patch_distances": {"grid": grid, "patch": 8},
+            "received_weights": {"trace": trace, "layer": 0, "token": 0, "sums": attention.log_sums(trace)},
+            "row_entropy": {"weights": torch.ones(3)},
+        },
+        "picture": {
+            "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
+            "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},
+        },
+        "inline": {
+            "data_url": {"picture": Image.new("RGB", (9, 9))},
+            "png": {"image": Image.new("RGB", (9, 9))},
+            "text": None,  # base64 of bytes
+        },
+        "zoo": {
+            "is_offered": {"name": "digits"},
+            "is_on_disk": {"name": "digits"},
+            "load": None,
+            "load_offered": None,  # needs a folder: tests/test_offered.py
+            "version": {"name": "digits"},
+        },
+    }
+    return {
+        f"{module}.{name}": (
+            getattr(importlib.import_module(f"vitviz.{module}" if module != "vitviz" else module), name),
+            arguments,
+        )
+        for module, functions in named.items()
+        for name, arguments in functions.items()
+        if arguments is not None
+    }

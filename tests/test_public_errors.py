@@ -1,0 +1,289 @@
+"""Every public function, driven with everything that is wrong: what it raises is meant for people, in one sentence."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vitviz
+from vitviz import (
+    ArgumentError,
+    VitvizError,
+    arithmetic,
+    attention,
+    attribution,
+    colour,
+    export,
+    figures,
+    hooks,
+    inline,
+    interventions,
+    logit_lens,
+    lookup,
+    picture,
+    predictions,
+    questions,
+    receptive,
+    sequence,
+    steps,
+    tokens,
+    view,
+)
+from vitviz.arguments import shown
+from vitviz.attribution import ClassTarget, SimilarityTarget, faithfulness
+from vitviz.interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, notation, sweep
+
+from .public_calls import public_calls
+
+# What nobody has a use for, or nearly nobody: a call may take one of these and work, but it may not raise what is not
+# meant for people.
+WRONG = {
+    "nothing": None,
+    "a text": "x²",
+    "no text": "",
+    "markup": "[a](javascript:b) :material/x: $y$ <b>\n\x1b[31m",
+    "bytes": b"\x00",
+    "below 0": -1,
+    "far below 0": -(10**6),
+    "zero": 0,
+    "a huge number": 10**30,
+    "too many digits": 10**5000,
+    "a half": 0.5,
+    "a negative half": -0.5,
+    "not a number": math.nan,
+    "infinite": math.inf,
+    "a truth": True,
+    "an empty list": [],
+    "a list": [1, 2],
+    "a ragged list": [[1], [2, 3]],
+    "words": ["a", "b"],
+    "a pair": (-1, 2),
+    "zeros": (0, 0),
+    "a dictionary": {},
+    "a dictionary of others": {"x": object()},
+    "an object": object(),
+    "a class": int,
+    "a function": len,
+    "no numbers": np.zeros(0),
+    "a number in an array": np.array(1.5),
+    "numbers that are none": np.full((2, 2), np.nan),
+    "infinite numbers": np.full(3, np.inf),
+    "texts in an array": np.array(["a", "b"]),
+    "objects in an array": np.array([None, object()], dtype=object),
+    "a long shape": np.zeros((1, 2, 3, 2, 1)),
+    "complex numbers": np.zeros(3, complex),
+    "a tensor": torch.zeros(2, 3, requires_grad=True),
+    "a picture": Image.new("L", (3, 3)),
+}
+COUNTED = {  # arguments that are an index: out of range they raise an IndexError, as Python's own lists do
+    *("layer", "head", "query", "key", "token", "patch", "dimension", "of", "stage", "tokens", "row", "column"),
+    *("channel", "index", "target", "edits", "layers", "view"),
+}
+
+
+@pytest.fixture(scope="module")
+def calls(small, photo):
+    return public_calls(small, photo)
+
+
+NAMES = {
+    "vitviz": vitviz,
+    "tokens": tokens,
+    "attribution": attribution,
+    "attribution.faithfulness": faithfulness,
+    "interventions": interventions,
+    "interventions.notation": notation,
+    "steps": steps,
+    "sequence": sequence,
+    "lookup": lookup,
+    "receptive": receptive,
+    "logit_lens": logit_lens,
+    "figures": figures,
+    "export": export,
+    "colour": colour,
+    "view": view,
+    "questions": questions,
+    "predictions": predictions,
+    "arithmetic": arithmetic,
+    "attention": attention,
+    "picture": picture,
+    "inline": inline,
+}
+
+
+def public_functions():
+    """The functions that a module offers: those of its `__all__`, else those that it defines without `_`."""
+    for name, module in NAMES.items():
+        offered = getattr(module, "__all__", None) or [
+            key
+            for key, value in vars(module).items()
+            if not key.startswith("_") and getattr(value, "__module__", "") == module.__name__
+        ]
+        for key in offered:
+            value = getattr(module, key)
+            if callable(value) and not inspect.isclass(value):
+                yield f"{name}.{key}"
+
+
+ELSEWHERE = {  # what tests of their own drive, or reads nothing of what it is given, or is one of the others
+    *("vitviz.from_timm", "attribution.explain", "logit_lens.lens", "logit_lens.patch_lens"),
+    *("arithmetic.after", "arithmetic.normed_if", "inline.text"),
+}
+DRIVEN = sorted(
+    {
+        *public_functions(),
+        *("view.View", "zoo.is_offered", "zoo.is_on_disk", "zoo.version"),
+    }
+    - ELSEWHERE
+)
+
+
+def run(function, arguments):
+    """Call it; what is a context manager is entered, and what is a generator is read."""
+    if function is hooks.capture:
+        function, arguments = lambda names: hooks.capture(names), dict(arguments)
+    result = function(**arguments)
+    if hasattr(result, "__enter__"):
+        with result:
+            pass
+    if inspect.isgenerator(result):
+        list(result)
+    return result
+
+
+def check_message(error):
+    said = str(error)
+    assert said, "it says nothing"
+    assert "\n" not in said, said
+    assert "\x1b" not in said, said
+    assert " at 0x" not in said, said
+    assert isinstance(error, IndexError) or said.endswith((".", ".)")), said
+    assert len(said) < 500, said
+
+
+def drive(call, argument):
+    """Call it with everything that is wrong, in place of one argument."""
+    for kind, value in WRONG.items():
+        if callable(value) and argument == "progress":
+            continue  # not wrong, and what it raises is the caller's own
+        try:
+            call(value)
+        except (VitvizError, IndexError) as error:
+            check_message(error)
+            if isinstance(error, IndexError) and argument not in COUNTED:
+                pytest.fail(f"{argument} = {kind} raised {error!r}")
+        except BaseException as error:
+            pytest.fail(f"{argument} = {kind} raised {type(error).__name__}: {error}"[:500])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", DRIVEN)
+def test_a_wrong_argument_is_refused_in_a_sentence(name, calls):
+    function, arguments = calls[name]
+    if function not in (hooks.capture, hooks.edit):
+        run(function, arguments)
+    for argument in arguments:
+        drive(lambda value, argument=argument: run(function, {**arguments, argument: value}), argument)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", DRIVEN)
+def test_numbers_of_numpy_are_numbers(name, calls):
+    function, arguments = calls[name]
+    kinds = {int: np.int64, float: np.float32, bool: np.bool_}
+    changed = {key: kinds.get(type(value), lambda value: value)(value) for key, value in arguments.items()}
+    if function not in (hooks.capture, hooks.edit):
+        run(function, changed)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (HeadOff, {"layer": 0, "head": 0, "how": "zero"}),
+        (LayerOff, {"layer": 0, "part": "mlp", "how": "zero"}),
+        (PatchOff, {"token": 3, "how": "keys"}),
+        (Temperature, {"layer": 0, "head": 0, "value": 0.5}),
+        (Copied, {"layer": 0, "head": 0, "part": "attention"}),
+        (Patched, {"layer": 0, "head": 0, "part": "attention", "values": np.zeros((7, 8))}),
+    ],
+)
+def test_a_wrong_edit_is_refused_in_a_sentence(make, arguments, small):
+    make(**arguments)
+    for argument in arguments:
+
+        def call(value, argument=argument):
+            interventions.checked([make(**{**arguments, argument: value})], small.config, (2, 2))
+
+        drive(call, argument)
+
+
+PARAMETERS = {
+    "attention": {"head": 0, "layer": 0},
+    "rollout": {"head_fusion": "mean", "discard_ratio": 0.1},
+    "gradient_attention": {},
+    "legrad": {"tokens": "mean"},
+    "integrated_gradients": {"baseline": "mean", "steps": 1},
+    "occlusion": {"window": 1, "baseline": "mean"},
+}
+
+
+@pytest.mark.parametrize("method", attribution.METHODS)
+def test_a_wrong_parameter_of_a_method_is_refused_in_a_sentence(method, small):
+    trace = small.trace(torch.zeros(3, 16, 16))
+    given = PARAMETERS[method]
+    for argument in given:
+
+        def call(value, argument=argument):
+            attribution.explain(small, trace, method=method, **{**given, argument: value})
+
+        drive(call, argument)
+
+
+@pytest.mark.parametrize(("make", "of"), [(ClassTarget, "index"), (SimilarityTarget, "feature")])
+def test_a_wrong_target_is_refused_in_a_sentence(make, of, small):
+    trace = small.trace(torch.zeros(3, 16, 16))
+
+    def call(value):
+        target = make(value) if make is ClassTarget else make(value, "it")
+        attribution.explain(small, trace, method="gradient_attention", target=target)
+
+    drive(call, of)
+
+
+@pytest.mark.parametrize("each", [sweep.each_head, sweep.each_layer, sweep.each_patch])
+def test_a_sweep_that_goes_on_in_the_wrong_place(each, small):
+    trace = small.trace(torch.zeros(3, 16, 16))
+    for value in (-1, "x", None, 0.5):
+        with pytest.raises(ArgumentError):
+            list(each(small, trace, interventions.class_score(small, 0), begin=value))
+
+
+def test_who_caught_a_value_error_before_still_does():
+    with pytest.raises(ValueError, match="umap"):
+        tokens.project(np.eye(4), "umap")
+    with pytest.raises(ValueError, match="at least two"):
+        tokens.position_probe([])
+    with pytest.raises(ValueError, match="from 0"):
+        steps.what_if_temperature(np.zeros(3), -1)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (3, "3"),
+        (np.float32(0.5), "0.5"),
+        ("a\nb", r"'a\nb'"),
+        (None, "None"),
+        ([1], "a list"),
+        (np.zeros(3), "an array"),
+        (10**5000, "a number with very many digits"),
+    ],
+    ids=lambda value: shown(value)[:20],
+)
+def test_how_a_value_is_repeated(value, said):
+    assert shown(value) == said
+    assert len(shown("x" * 999)) < 100

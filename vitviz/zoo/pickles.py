@@ -1,0 +1,75 @@
+"""What a pickle would build, looked at before anything is built; and what was built, made plain."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import ModelError
+from .opcodes import MAX_BYTES, EndedError, Scan, TooMuchError
+
+# Pickles in a file of before PyTorch 1.6: magic number, version, about the machine, the content, its storages.
+LEGACY = 5
+
+
+def check_pickles(file: Path) -> None:
+    """Refuse a file whose pickles would build more than a checkpoint needs, or something that contains itself.
+
+    Reads what `torch.load` reads: the record data.pkl of a zip archive, or the pickles at the beginning of a file.
+
+    Raises:
+        ModelError: if a bound of `vitviz.zoo.opcodes` is passed; one sentence.
+        Exception: any, if the file is damaged; then torch cannot read it either.
+    """
+    try:
+        with file.open("rb") as opened:
+            if opened.read(4) == b"PK\x03\x04":  # as torch tells them apart
+                data, count = _record(file), 1
+            else:
+                data, count = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), LEGACY
+        scan, at = Scan(), 0
+        for _ in range(count):
+            if at < len(data):
+                at = scan.read(data, at)
+    except TooMuchError as error:
+        raise ModelError(
+            f"{file.name!r} {error}, which no checkpoint needs; save the weights alone, with safetensors or "
+            "torch.save(model.state_dict(), path)."
+        ) from error
+    except EndedError:
+        return
+
+
+def plain(value: object, _made: dict[int, object] | None = None) -> object:
+    """What was read, with dictionaries, lists, tuples and tensors of the plain kinds, which a file cannot alter.
+
+    A pickle may give an OrderedDict or a tensor attributes, such as a `get` or `numel` of its own.
+
+    Args:
+        value: what `torch.load` made of a file that `check_pickles` has let through.
+    """
+    made = {} if _made is None else _made  # what is held twice is made once; each keeps its original alive
+    if id(value) not in made:
+        kind = next((kind for kind in (Tensor, dict, list, tuple) if isinstance(value, kind)), None)
+        if kind is Tensor:
+            new = value if type(value) is Tensor and not vars(value) else Tensor.detach(value)
+        elif kind is dict:
+            new = {key: plain(item, made) for key, item in dict.items(value)}
+        elif kind in (list, tuple) and type(value) is kind:
+            new = kind(plain(item, made) for item in value)
+        else:
+            new = value
+        made[id(value)] = new
+    return made[id(value)]
+
+
+def _record(file: Path) -> bytes:
+    reader = torch._C.PyTorchFileReader(str(file))  # torch's own, so that both see the same record of a twisted archive
+    if "constants.pkl" in reader.get_all_records():  # TorchScript, which torch refuses unread
+        raise EndedError
+    if reader.get_record_size("data.pkl") > MAX_BYTES:
+        raise TooMuchError(f"has a pickle of more than {MAX_BYTES // 1_000_000} MB beside its weights")
+    return reader.get_record("data.pkl")
