@@ -19,7 +19,7 @@ FIT_WORDS = {
     "native": "Native",
 }
 MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
-FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
+FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF, up to 20 MB."
 
 
 def sidebar() -> None:

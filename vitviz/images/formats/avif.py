@@ -1,0 +1,31 @@
+"""AVIF, through Pillow."""
+
+from io import BytesIO
+
+from PIL import Image, features
+
+from ...errors import ImageError
+from ..exif import orientation
+from ..limits import check_sides
+from ..pixels import SafeImage, to_rgb, upright
+from .heif import without_exif
+
+
+def read(data: bytes) -> SafeImage:
+    """Read the bytes of an AVIF; of a sequence the first picture, of a grid the whole one.
+
+    Raises:
+        ImageError: if this installation of Pillow has no decoder for it.
+    """
+    if not features.check("avif"):
+        raise ImageError(
+            "AVIF files cannot be read by this installation of Pillow; install Pillow 11.3 or newer from PyPI, or save "
+            "the image as JPEG or PNG."
+        )
+    # Without EXIF the orientation that Pillow tells is that of the container, the only one that browsers apply.
+    with Image.open(BytesIO(without_exif(data)), formats=("AVIF",)) as image:
+        check_sides(*image.size)
+        image.load()
+        notes = ("This AVIF is animated; only its first frame is used.",) if image.is_animated else ()
+        rgb, _ = to_rgb(image)
+        return SafeImage(upright(rgb, orientation(image.info.get("exif", b""))), notes)
