@@ -6,8 +6,9 @@ from PIL import Image, features
 
 from ...errors import ImageError
 from ..exif import orientation
-from ..limits import check_sides
+from ..limits import MAX_PIXELS, TOO_LARGE, check_sides
 from ..pixels import SafeImage, to_rgb, upright
+from .av1 import pixels_in_streams
 from .heif import without_exif
 
 
@@ -25,6 +26,8 @@ def read(data: bytes) -> SafeImage:
     # Without EXIF the orientation that Pillow tells is that of the container, the only one that browsers apply.
     with Image.open(BytesIO(without_exif(data)), formats=("AVIF",)) as image:
         check_sides(*image.size)
+        if pixels_in_streams(data) > MAX_PIXELS:
+            raise ImageError(TOO_LARGE)
         image.load()
         notes = ("This AVIF is animated; only its first frame is used.",) if image.is_animated else ()
         rgb, _ = to_rgb(image)
