@@ -9,8 +9,9 @@ import re
 import struct
 from collections.abc import Iterator
 
+from .heif import boxes_of
+
 _AV1_ITEM = re.compile(rb"infe(?:\x02.{3}(..)|\x03.{3}(.{4}))..av01", re.DOTALL)
-_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _SEQUENCE_HEADER = 1
 _MAX_UNITS = 1000  # of one stream, and streams of one file; usual files have less than ten
 
@@ -30,26 +31,9 @@ def pixels_in_streams(data: bytes) -> int:
     return largest
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each box between two places, and of those in containers."""
-    while at + 8 <= end:
-        size, name = struct.unpack_from(">I4s", data, at)
-        start = at + 8
-        if size == 1 and at + 16 <= end:
-            (size,) = struct.unpack_from(">Q", data, start)
-            start += 8
-        stop = min(at + size, end) if size else end
-        if stop < start:
-            return
-        yield name, start, stop
-        if name in _CONTAINERS or name == b"meta":
-            yield from _boxes(data, start + 4 * (name == b"meta"), stop)
-        at = stop
-
-
 def _streams(data: bytes) -> Iterator[bytes]:
     """The streams of all items that are AV1, and the first picture of each track."""
-    boxes = list(_boxes(data, 0, len(data)))
+    boxes = boxes_of(data)
     inside = next((start for name, start, _ in boxes if name == b"idat"), 0)
     for name, start, end in boxes:
         if name == b"iloc":
@@ -83,12 +67,14 @@ def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
         in_idat = version > 0 and number(2) & 15 == 1
         number(2)  # which file it is in
         base = number(base_size) + (inside if in_idat else 0)
-        parts = []
+        parts, total = [], 0
         for _ in range(number(2)):
             number(index_size)
             offset, length = base + number(offset_size), number(length_size)
-            parts.append(data[offset : offset + length] if length else data[offset:])
-            if sum(map(len, parts)) > len(data):
+            if item in av1:
+                parts.append(data[offset : offset + length] if length else data[offset:])
+                total += len(parts[-1])
+            if total > len(data):
                 raise ValueError("parts of an item overlap")
         if item in av1:  # others are text, or how items make a grid
             yield b"".join(parts)

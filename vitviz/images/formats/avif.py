@@ -9,7 +9,7 @@ from ..exif import orientation
 from ..limits import MAX_PIXELS, TOO_LARGE, check_sides
 from ..pixels import SafeImage, to_rgb, upright
 from .av1 import pixels_in_streams
-from .heif import without_exif
+from .heif import check_stated_sizes, without_exif
 
 
 def read(data: bytes) -> SafeImage:
@@ -23,6 +23,7 @@ def read(data: bytes) -> SafeImage:
             "AVIF files cannot be read by this installation of Pillow; install Pillow 11.3 or newer from PyPI, or save "
             "the image as JPEG or PNG."
         )
+    check_stated_sizes(data)
     # Without EXIF the orientation that Pillow tells is that of the container, the only one that browsers apply.
     with Image.open(BytesIO(without_exif(data)), formats=("AVIF",)) as image:
         check_sides(*image.size)

@@ -5,7 +5,7 @@ from PIL import Image
 from ...errors import ImageError
 from ..limits import MAX_PIXELS, TOO_LARGE, check_sides
 from ..pixels import SafeImage, to_rgb
-from .heif import without_exif
+from .heif import check_stated_sizes, without_exif
 
 try:
     import pillow_heif
@@ -21,6 +21,7 @@ def read(data: bytes) -> SafeImage:
     """
     if pillow_heif is None:
         raise ImageError("HEIC files need the package pillow-heif; install it, or save the image as JPEG or PNG.")
+    check_stated_sizes(data)
     file = pillow_heif.HeifFile(without_exif(data), convert_hdr_to_8bit=True)
     image = file[file.primary_index]
     check_sides(*image.size)

@@ -31,6 +31,7 @@ def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) ->
     Returns:
         Samples [height, width, samples], of `layout.dtype`.
     """
+    _check_places(len(data), layout)
     result = np.empty((layout.height, layout.width, layout.samples), layout.dtype)
     width, height = layout.segment
     for place, row, pixels in _pieces(data, layout, order, tables):
@@ -59,12 +60,26 @@ def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> It
                 start = end
 
 
+def _check_places(length: int, layout: Layout) -> None:
+    """Refuse segments that do not lie in the file, before room is made for what they should hold."""
+    count = layout.planes * layout.down * layout.across
+    ends = layout.offsets[:count].astype(np.float64)  # in which no claim overflows
+    if layout.compression == tags.NONE:
+        rows = np.array([layout.rows(down) for down in range(layout.down)])
+        raw = -(-rows // layout.subsampling[1]) * layout.row_bytes
+        ends += np.tile(raw.repeat(layout.across), layout.planes)
+    elif layout.sizes is not None:
+        ends += layout.sizes[:count]
+    if ends.max() > length:
+        raise EOFError
+
+
 def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
     """The bytes of a segment in the file; no more than it can need, as many may claim the same."""
     start, raw = int(layout.offsets[i]), _unit_rows(layout, rows) * layout.row_bytes
     stated = raw if layout.sizes is None or layout.compression == tags.NONE else int(layout.sizes[i])
-    size = min(stated, 2 * raw + 10_000)
-    if start + (raw if layout.compression == tags.NONE else size) > len(data) or not size:
+    size = min(stated, 2 * raw + (100_000 if layout.compression == tags.JPEG else 1000))
+    if not size:
         raise EOFError
     return data[start : start + size]
 
