@@ -240,6 +240,13 @@ def test_boxes_in_boxes_without_end(kind):
         assert image.rgb.size == (64, 48)
 
 
+def test_a_jpeg_of_very_many_passes_is_refused_at_once():
+    data = encoded(noise(64, 48), "JPEG", progressive=True)
+    at = data.rindex(b"\xff\xda")
+    with pytest.raises(ImageError, match="passes"):
+        read_image(data[:at] + data[at:-2] * 5000 + data[-2:])
+
+
 # --- All formats -----------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from vitviz.errors import ImageError
 from vitviz.images import read_image
+from vitviz.images.formats.tiff import segments
 
 from .pictures import BLUE, GREEN, RED, WHITE, assert_close, assert_one_sentence, corners, encoded, noise, quarters
 from .tiffs import Tiff, one_picture, packed, tags_of
@@ -266,6 +267,19 @@ def test_a_sub_directory_is_turned_as_its_page_says():
     image = read_image(tiff.file(stored(tiff, SMALL, 1, _330=[full], _274=[6])))
     assert image.rgb.size == (96, 64)
     assert_close(corners(image.rgb), [RED, GREEN, BLUE, WHITE], 0)
+
+
+@pytest.mark.parametrize("size", [(30, 41), (32, 41), (31, 44), (31, 41)])
+def test_a_strip_that_is_larger_than_pillow_allows(size, monkeypatch):
+    samples = np.random.default_rng(2).integers(0, 65536, (*size, 3)).astype("<u2")
+    data = one_picture(zlib.compress(samples.tobytes()), tags_of(*size, 16, compression=8))
+    monkeypatch.setattr(segments, "_PILLOWS_LIMIT", 5000)
+    if samples.nbytes % 4:
+        with pytest.raises(ImageError) as caught:
+            read_image(data)
+        assert "damaged" not in str(caught.value)
+    else:
+        assert_close(np.asarray(read_image(data).rgb), samples / 257, 1)
 
 
 def test_bits_in_reversed_order():

@@ -31,9 +31,9 @@ class Directory:
         return default if values is None or not len(values) else int(values[0])
 
     def numbers(self, tag: int, default: Iterable[int]) -> list[int]:
-        """Return all numbers of a tag."""
+        """Return the numbers of a tag; of very many, which no such tag needs, the first thousand."""
         values = self.values.get(tag)
-        return list(default) if values is None or not len(values) else values.tolist()
+        return list(default) if values is None or not len(values) else values[:1000].tolist()
 
 
 class Directories:

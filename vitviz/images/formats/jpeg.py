@@ -13,6 +13,7 @@ _START_OF_SCAN, _END, _EXIF, _COMMENT = 0xDA, 0xD9, 0xE1, 0xFE
 _KEPT = (0xE0, 0xEE)  # JFIF and Adobe say what the channels mean
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a body
+_MAX_SCANS = 100  # a usual progressive one has about ten; each goes through the whole picture
 _USUAL = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended and progressive
 
 
@@ -45,6 +46,9 @@ def read(data: bytes) -> SafeImage:
         at = end
         if marker == _START_OF_SCAN:
             break
+    end = data.find(b"\xff\xd9", at)
+    if data.count(b"\xff\xda", at, end if end > 0 else len(data)) > _MAX_SCANS:
+        raise ImageError(f"This JPEG is drawn in more than {_MAX_SCANS} passes; save it again as an ordinary JPEG.")
     still = b"".join([*parts, data[at:]])
     with Image.open(BytesIO(still), formats=("JPEG",)) as image:
         check_sides(*image.size)

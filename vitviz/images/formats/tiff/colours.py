@@ -75,8 +75,8 @@ def _in_8_bits(colours: np.ndarray, layout: Layout, inverted: bool) -> tuple[np.
 
 def _palette(directory: Directory, bits: int) -> np.ndarray:
     """The colours of a palette, uint8 [2 ** bits, 3]."""
-    numbers = np.array(directory.numbers(tags.COLOUR_MAP, ()), np.int64)
-    if len(numbers) != 3 * 2**bits:
+    numbers = directory.values.get(tags.COLOUR_MAP)
+    if numbers is None or len(numbers) != 3 * 2**bits:
         raise ValueError("no palette")
     numbers = numbers.reshape(3, -1).T
     return (numbers if numbers.max() < 256 else np.rint(numbers / 257)).astype(np.uint8)  # some writers use 8 bits

@@ -11,7 +11,8 @@ from ...limits import MAX_PIXELS, TOO_LARGE, check_sides
 from . import tags
 
 _MAX_BYTES = 4 * MAX_PIXELS  # that the samples of one picture may take
-_MAX_SEGMENTS = 500_000
+_MAX_SEGMENTS = 300_000
+_MAX_JPEG_SEGMENTS = 20_000  # each is decoded for itself
 
 
 class UnreadableKindError(ImageError):
@@ -59,6 +60,11 @@ class Layout:
         """What `chroma` is where samples are stored as they are: in JPEG, the decoder sees to it."""
         plain = self.photometric == tags.YCBCR and self.compression != tags.JPEG
         return self.chroma if plain else (1, 1)
+
+    @property
+    def differences(self) -> int:
+        """The predictor that has to be undone; 1 if samples are stored as they are."""
+        return self.predictor if self.compression in tags.PREDICTED else 1
 
     @property
     def row_bytes(self) -> int:
@@ -118,7 +124,9 @@ def layout_of(directory: Directory) -> Layout:
     )
     _check_samples(layout)
     count = layout.across * layout.down * planes
-    if count > _MAX_SEGMENTS or len(layout.offsets) < count or (layout.sizes is not None and len(layout.sizes) < count):
+    if count > (_MAX_JPEG_SEGMENTS if compression == tags.JPEG else _MAX_SEGMENTS):
+        raise ValueError("too many segments")
+    if len(layout.offsets) < count or (layout.sizes is not None and len(layout.sizes) < count):
         raise ValueError("segments are missing")
     size = layout.row_bytes * layout.segment[1]
     if max(size, layout.across * layout.down * size * planes, width * height * samples * layout.bits // 8) > _MAX_BYTES:
@@ -186,10 +194,9 @@ def _check_samples(layout: Layout) -> None:
             raise _refusal(f"holds JPEG of {layout.bits} bits a sample", "8 bits a sample")
         if layout.planes == 1 and layout.samples > 4:
             raise _refusal(f"holds JPEG of {layout.samples} samples a pixel", "LZW, deflate or no compression")
-    elif layout.predictor != 1:
-        by_bytes = layout.compression in tags.BYTES
+    elif layout.differences != 1:
         fits = {2: layout.bits in (8, 16, 32, 64) and not many, 3: layout.form == tags.FLOAT}
-        if by_bytes and not fits.get(layout.predictor, False):
+        if not fits.get(layout.differences, False):
             raise _refusal("has a predictor that does not fit its samples", "no predictor")
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 from . import tags
-from .layout import Layout
+from .layout import Layout, UnreadableKindError
 
 _GROUP_BYTES = 8_000_000  # decompressed at once; more only where a single segment is larger
+_PILLOWS_LIMIT = 89_000_000  # a little less than the pixels from which on it warns
 _REVERSED = np.array([int(f"{value:08b}"[::-1], 2) for value in range(256)], np.uint8)
 
 
@@ -108,7 +109,7 @@ def _decoded(
         packed = np.frombuffer(b"".join(files), np.uint8)
         packed = (_REVERSED[packed] if layout.reversed_bits else packed).reshape(-1, layout.row_bytes)
     else:
-        packed = _by_libtiff(files, unit_rows, layout.row_bytes, layout, 1, tags.BLACK_IS_ZERO)[..., 0]
+        packed = _bytes_of(files, unit_rows, layout)
     step = max(1, _GROUP_BYTES // layout.row_bytes)  # rows of a large segment do not depend on each other
     for i, part in enumerate(np.split(packed, np.cumsum(unit_rows)[:-1])):
         for top in range(0, len(part), step):
@@ -116,6 +117,22 @@ def _decoded(
                 yield i, top, _unpacked(part[top : top + step], layout, order, samples)
             else:
                 yield i, top * layout.subsampling[1], _full_chroma(part[top : top + step], layout)
+
+
+def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray:
+    """Decompress segments of rows of bytes; uint8 [rows, bytes]."""
+    size = sum(rows) * layout.row_bytes
+    if size <= _PILLOWS_LIMIT:
+        return _by_libtiff(files, rows, layout.row_bytes, layout, 1, tags.BLACK_IS_ZERO)[..., 0]
+    # Pillow refuses so many pixels: this one large segment, as groups are small, is handed over as pixels of four bytes.
+    if size % 4:
+        raise UnreadableKindError(
+            f"This TIFF holds more than {_PILLOWS_LIMIT // 1_000_000} MB in one strip, which cannot be read here; "
+            f"save it in smaller strips, or uncompressed."
+        )
+    across = next(part for part in (4, 2, 1) if layout.row_bytes % part == 0 and rows[0] % (4 // part) == 0)
+    pixels = _by_libtiff(files, [rows[0] * across // 4], layout.row_bytes // across, layout, 4, tags.CMYK)
+    return pixels.reshape(-1, layout.row_bytes)
 
 
 def _stored_as(layout: Layout, samples: int) -> int:
@@ -190,14 +207,13 @@ def _unpacked(packed: np.ndarray, layout: Layout, order: str, samples: int) -> n
     rows, columns, size = len(packed), layout.segment[0], layout.bits // 8
     if layout.bits % 8:
         return _from_bits(packed, layout, columns * samples).reshape(rows, columns, samples)
-    predictor = 1 if layout.compression == tags.NONE else layout.predictor
-    if predictor == 3:
+    if layout.differences == 3:
         numbers = packed.reshape(rows, -1, samples).cumsum(axis=1, dtype=np.uint8)
         planes = numbers.reshape(rows, size, columns * samples)  # the most significant bytes of a row come first
         numbers = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(layout.dtype.newbyteorder(">"))
         return numbers.reshape(rows, columns, samples)
     numbers = np.ascontiguousarray(packed).view(layout.dtype.newbyteorder(order)).reshape(rows, columns, samples)
-    if predictor == 2:
+    if layout.differences == 2:
         whole = np.dtype(f"u{size}")
         numbers = numbers.astype(layout.dtype).view(whole).cumsum(axis=1, dtype=whole).view(layout.dtype)
     return numbers

@@ -25,7 +25,8 @@ OTHER_PHOTOMETRICS = {
 
 NONE, FAX, FAX3, FAX4, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 2, 3, 4, 5, 7, 8, 32946, 32773
 LZMA, ZSTD = 34925, 50000
-BYTES = (LZW, DEFLATE, OLD_DEFLATE, PACKBITS, LZMA, ZSTD)  # compress bytes, whatever these mean
+PREDICTED = (LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD)  # may compress differences of samples
+BYTES = (*PREDICTED, PACKBITS)  # compress bytes, whatever these mean
 BILEVEL = (FAX, FAX3, FAX4)
 OTHER_COMPRESSIONS = {
     6: "JPEG of the old style",
