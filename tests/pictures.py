@@ -1,8 +1,11 @@
 """Pictures that tests make: nothing is read from disk but what a test wrote."""
 
+import struct
+import zlib
 from io import BytesIO
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from vitviz.images import SafeImage
@@ -33,6 +36,17 @@ def encoded(image, kind, **options):
     return file.getvalue()
 
 
+def png_chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def heic(image, exif=None, **options):
+    file = BytesIO()
+    options = {"quality": 95, "chroma": 444} | options
+    pillow_heif.from_pillow(image).save(file, **options, **({} if exif is None else {"exif": exif.tobytes()}))
+    return file.getvalue()
+
+
 def corners(image):
     """The colours in the middle of the four quarters, row by row."""
     width, height = image.size
@@ -57,6 +71,8 @@ FORMAT_TABLE = [
     ("BMP", encoded(quarters(), "BMP"), 0),
     ("TIFF", encoded(quarters(), "TIFF"), 0),
     ("TIFF LZW", encoded(quarters(), "TIFF", compression="tiff_lzw"), 0),
+    ("HEIC", heic(quarters()), 6),
+    ("AVIF", encoded(quarters(), "AVIF", quality=95, subsampling="4:4:4"), 6),
     ("TIFF deflate", encoded(quarters(), "TIFF", compression="tiff_adobe_deflate"), 0),
 ]
 

@@ -20,24 +20,23 @@ from .pictures import (
     assert_one_sentence,
     column,
     encoded,
+    heic,
     noise,
+    png_chunk,
     quarters,
     several,
     with_transparent_index,
 )
+from .tiffs import one_picture, tags_of
 
 # --- Reading: refusals -----------------------------------------------------------------------------------------------
-
-
-def chunk(name, body):
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def png_claiming(width, height):
     """A PNG of a few bytes whose header claims any size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(1000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
 
 
 def bmp_claiming(width, height):
@@ -83,7 +82,7 @@ def middle(data):
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 TOO_LARGE = r"^This image has more than 64 megapixels; make it smaller"
 DAMAGED = r"^This {} file is damaged or incomplete; download or save it again\.$"
-ALL_FORMATS = r"JPEG, PNG, WebP, GIF, BMP or TIFF\.$"
+ALL_FORMATS = r"JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF\.$"
 BAD_INPUTS = [
     ("empty", b"", r"^This file is empty; choose"),
     ("text", b"Dear sir or madam,\n", "^This is not an image that can be read here; use " + ALL_FORMATS),
@@ -95,16 +94,17 @@ BAD_INPUTS = [
     ("SVG", SVG, "^SVG files cannot be read here; save the image as " + ALL_FORMATS),
     ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, "^SVG files cannot"),
     (
-        "HEIC",
-        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-        "^HEIC files cannot be read here; save the image as " + ALL_FORMATS,
+        "JPEG 2000",
+        b"\0\0\0\x0cjP  \r\n\x87\n",
+        "^JPEG 2000 files cannot be read here; save the image as " + ALL_FORMATS,
     ),
-    ("HEIF", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "^HEIC files cannot"),
-    (
-        "AVIF",
-        b"\0\0\0\x1cftypavif\0\0\0\0avifmif1",
-        "^AVIF files cannot be read here; save the image as " + ALL_FORMATS,
-    ),
+    ("JPEG XL", b"\xff\x0a\xfa\x1f", "^JPEG XL files cannot be read here; save the image as " + ALL_FORMATS),
+    ("DICOM", bytes(128) + b"DICM", "^DICOM files cannot be read here; save the image as " + ALL_FORMATS),
+    ("HEIC header", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
+    ("HEIF header", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
+    ("AVIF header", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", DAMAGED.format("AVIF")),
+    ("half a HEIC", middle(heic(noise(200, 100))), DAMAGED.format("HEIC")),
+    ("half an AVIF", middle(encoded(noise(200, 100), "AVIF")), DAMAGED.format("AVIF")),
     ("PDF", b"%PDF-1.7\n1 0 obj\n", "^PDF files cannot be read here; save the image as " + ALL_FORMATS),
     ("half a JPEG", middle(encoded(noise(200, 100), "JPEG")), DAMAGED.format("JPEG")),
     ("half a progressive JPEG", middle(encoded(noise(200, 100), "JPEG", progressive=True)), DAMAGED.format("JPEG")),
@@ -240,6 +240,12 @@ FUZZED = {
     "TIFF JPEG": encoded(noise(40, 24), "TIFF", compression="jpeg"),
     "TIFF float": encoded(column(-1, 0, 5, dtype=np.float32), "TIFF"),
     "TIFF pages": several("TIFF"),
+    "TIFF predictor": encoded(noise(40, 24), "TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2}),
+    "TIFF planes": one_picture([bytes(40 * 24 * 2)] * 3, tags_of(24, 40, 16, planar=2), ">"),
+    "TIFF tiles": one_picture([bytes(16 * 32)] * 6, tags_of(24, 40, 4, 3, 1, _320=[9] * 48, _322=[16], _323=[16])),
+    "HEIC": heic(noise(40, 24)),
+    "AVIF": encoded(noise(40, 24), "AVIF"),
+    "AVIF animated": several("AVIF"),
 }
 
 

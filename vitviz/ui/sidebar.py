@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from .. import images
 from ..images import FITS
 from ..view import readout_words
 from . import models, state, tour
@@ -19,7 +20,7 @@ FIT_WORDS = {
     "native": "Native",
 }
 MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
-FORMATS = "JPEG, PNG, WebP, GIF, BMP or TIFF, up to 20 MB."
+FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
 
 
 def sidebar() -> None:

@@ -1,0 +1,151 @@
+"""How large the pictures in an AVIF really are, which its container may deny.
+
+A file of 2 KB that calls itself 64 x 64 can hold a picture of 16,384 x 16,384; libavif decodes it, and makes it smaller
+afterwards. So the headers of the AV1 streams are read first: ISO/IEC 14496-12 says where the streams are (boxes iloc,
+stsz and stco), section 5.5.1 of the AV1 specification what their headers say.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+
+from .heif import boxes_of
+
+_AV1_ITEM = re.compile(rb"infe(?:\x02.{3}(..)|\x03.{3}(.{4}))..av01", re.DOTALL)
+_SEQUENCE_HEADER = 1
+_MAX_UNITS = 1000  # of one stream, and streams of one file; usual files have less than ten
+
+
+def pixels_in_streams(data: bytes) -> int:
+    """Count the pixels of the largest picture that the AV1 streams of a file announce.
+
+    Raises:
+        ValueError: if there are far too many streams, or parts of them.
+    """
+    largest = 0
+    for count, stream in enumerate(_streams(data)):
+        if count > _MAX_UNITS:
+            raise ValueError("too many streams")
+        for width, height in _sizes(stream):
+            largest = max(largest, width * height)
+    return largest
+
+
+def _streams(data: bytes) -> Iterator[bytes]:
+    """The streams of all items that are AV1, and the first picture of each track."""
+    boxes = boxes_of(data)
+    inside = next((start for name, start, _ in boxes if name == b"idat"), 0)
+    for name, start, end in boxes:
+        if name == b"iloc":
+            yield from _items(data, start, end, inside)
+    sizes = [start for name, start, _ in boxes if name == b"stsz"]
+    chunks = [(name, start) for name, start, _ in boxes if name in (b"stco", b"co64")]
+    for at_size, (name, at_chunk) in zip(sizes, chunks, strict=False):
+        same, count, first = struct.unpack_from(">III", data, at_size + 4)
+        if count:
+            (offset,) = struct.unpack_from(">Q" if name == b"co64" else ">I", data, at_chunk + 8)
+            yield data[offset : offset + (same or first)]
+
+
+def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
+    """The streams of the items that a box iloc lists."""
+    version = data[at]
+    offset_size, length_size = data[at + 4] >> 4, data[at + 4] & 15
+    base_size, index_size = data[at + 5] >> 4, data[at + 5] & 15 if version else 0
+    at += 6
+    av1 = {int.from_bytes(short or long) for short, long in _AV1_ITEM.findall(data)}
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        if at > end:
+            raise ValueError("a list of items is cut off")
+        return int.from_bytes(data[at - size : at])
+
+    for _ in range(number(4 if version == 2 else 2)):
+        item = number(4 if version == 2 else 2)
+        in_idat = version > 0 and number(2) & 15 == 1
+        number(2)  # which file it is in
+        base = number(base_size) + (inside if in_idat else 0)
+        parts, total = [], 0
+        for _ in range(number(2)):
+            number(index_size)
+            offset, length = base + number(offset_size), number(length_size)
+            if item in av1:
+                parts.append(data[offset : offset + length] if length else data[offset:])
+                total += len(parts[-1])
+            if total > len(data):
+                raise ValueError("parts of an item overlap")
+        if item in av1:  # others are text, or how items make a grid
+            yield b"".join(parts)
+
+
+def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
+    """Width and height that each sequence header of a stream states."""
+    at = 0
+    for _ in range(_MAX_UNITS):
+        if at >= len(stream) or stream[at] & 0x81:  # the end, or no AV1
+            return
+        kind, extended, sized = stream[at] >> 3 & 15, stream[at] >> 2 & 1, stream[at] >> 1 & 1
+        at += 1 + extended
+        size = len(stream) - at
+        if sized:
+            size = 0
+            for i in range(8):
+                byte = stream[at] if at < len(stream) else 0
+                size |= (byte & 127) << 7 * i
+                at += 1
+                if not byte & 128:
+                    break
+        if kind == _SEQUENCE_HEADER:
+            yield _size(stream[at : at + min(size, 1024)])
+        at += size
+    raise ValueError("too many units")
+
+
+class _Bits:
+    """A reader of bits; beyond the end are zeros."""
+
+    def __init__(self, data: bytes) -> None:
+        self.number, self.left = int.from_bytes(data), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        self.left -= count
+        shifted = self.number >> self.left if self.left >= 0 else self.number << -self.left
+        return shifted & ((1 << count) - 1)
+
+
+def _size(header: bytes) -> tuple[int, int]:
+    """Width and height that a sequence header states."""
+    take = _Bits(header).take
+    take(4)  # profile, still picture
+    if take(1):  # reduced header of a still picture
+        take(5)
+    else:
+        _skip_operating_points(take)
+    width_bits, height_bits = take(4) + 1, take(4) + 1
+    return take(width_bits) + 1, take(height_bits) + 1
+
+
+def _skip_operating_points(take) -> None:
+    """Skip what only films need: times, levels and buffers."""
+    delay_bits = 0
+    if take(1):  # timing
+        take(64)
+        if take(1):  # all pictures are shown for the same time, which is coded with leading zeros
+            zeros = 0
+            while not take(1) and zeros < 32:
+                zeros += 1
+            take(zeros)
+        if take(1):  # a model of the decoder
+            delay_bits = take(5) + 1
+            take(42)
+    display_delay = take(1)
+    for _ in range(take(5) + 1):
+        take(12)
+        if take(5) > 7:
+            take(1)
+        if delay_bits and take(1):
+            take(2 * delay_bits + 1)
+        if display_delay and take(1):
+            take(4)

@@ -1,0 +1,204 @@
+"""How the samples of one picture of a TIFF are laid out, by its tags; what cannot be read is refused in words."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....errors import ImageError
+from ...directories import Directory
+from ...limits import MAX_PIXELS, TOO_LARGE, check_sides
+from . import tags
+
+_MAX_BYTES = 4 * MAX_PIXELS  # that the samples of one picture may take
+_MAX_SEGMENTS = 300_000
+_MAX_JPEG_SEGMENTS = 20_000  # each is decoded for itself
+
+
+class UnreadableKindError(ImageError):
+    """A kind of TIFF that is whole but cannot be read here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """One picture: its sides, its samples, and where their segments (strips or tiles) lie."""
+
+    width: int
+    height: int
+    samples: int  # to a pixel
+    bits: int  # to a sample
+    form: int  # of a sample: tags.UNSIGNED, SIGNED or FLOAT
+    photometric: int
+    compression: int
+    predictor: int
+    reversed_bits: bool
+    planes: int  # 1, or as many as samples if each has its own segments
+    segment: tuple[int, int]  # width and height of a segment, in pixels
+    tiled: bool
+    chroma: tuple[int, int]  # how many luma samples share a chroma sample, across and down, if colours are YCbCr
+    fax_options: int
+    offsets: np.ndarray  # of the segments: from left to right, from top to bottom, plane by plane
+    sizes: np.ndarray | None  # of the segments in bytes, if stated
+
+    @property
+    def across(self) -> int:
+        """How many segments lie side by side."""
+        return math.ceil(self.width / self.segment[0])
+
+    @property
+    def down(self) -> int:
+        """How many segments lie above each other."""
+        return math.ceil(self.height / self.segment[1])
+
+    def rows(self, down: int) -> int:
+        """How many rows of pixels a segment holds: the last strip may hold fewer, the last tile does not."""
+        left = self.height - down * self.segment[1]
+        return self.segment[1] if self.tiled else min(self.segment[1], left)
+
+    @property
+    def subsampling(self) -> tuple[int, int]:
+        """What `chroma` is where samples are stored as they are: in JPEG, the decoder sees to it."""
+        plain = self.photometric == tags.YCBCR and self.compression != tags.JPEG
+        return self.chroma if plain else (1, 1)
+
+    @property
+    def differences(self) -> int:
+        """The predictor that has to be undone; 1 if samples are stored as they are."""
+        return self.predictor if self.compression in tags.PREDICTED else 1
+
+    @property
+    def row_bytes(self) -> int:
+        """How many bytes a row of a segment takes; with subsampled chroma, as many rows as share a sample of it."""
+        across, down = self.subsampling
+        if across * down > 1:
+            return math.ceil(self.segment[0] / across) * (across * down + 2)
+        return math.ceil(self.segment[0] * (self.samples if self.planes == 1 else 1) * self.bits / 8)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type that a sample has in memory."""
+        if self.bits % 8:
+            return np.dtype(np.uint8 if self.bits < 8 else np.uint16 if self.bits < 16 else np.uint32)
+        return np.dtype({tags.UNSIGNED: "u", tags.SIGNED: "i", tags.FLOAT: "f"}[self.form] + str(self.bits // 8))
+
+
+def layout_of(directory: Directory) -> Layout:
+    """Read and check what the tags say, before anything is decoded.
+
+    Raises:
+        UnreadableKindError: if it is whole but of a kind that cannot be read.
+        ImageError: if it is too large.
+    """
+    width, height = directory.number(tags.WIDTH, 0), directory.number(tags.HEIGHT, 0)
+    tiled = tags.TILE_WIDTH in directory.values
+    segment = directory.number(tags.TILE_WIDTH, 0), directory.number(tags.TILE_HEIGHT, 0)
+    if not tiled:
+        segment = width, min(directory.number(tags.ROWS_PER_STRIP, height), height) or height
+    if segment[0] * segment[1] > MAX_PIXELS:  # of tiny files, too, whose tiles claim gigabytes
+        raise ImageError(TOO_LARGE)
+    if min(width, height, *segment) < 1:
+        raise ValueError("no size")
+    check_sides(width, height)
+    samples = directory.number(tags.SAMPLES, 1)
+    planes = samples if directory.number(tags.PLANAR, 1) == 2 else 1
+    compression = directory.number(tags.COMPRESSION, tags.NONE)
+    photometric = directory.number(tags.PHOTOMETRIC, tags.RGB if samples > 2 else tags.BLACK_IS_ZERO)
+    _check_meaning(photometric, compression, samples, directory)
+    layout = Layout(
+        width=width,
+        height=height,
+        samples=samples,
+        bits=directory.number(tags.BITS, 1),
+        form=_form(directory),
+        photometric=photometric,
+        compression=compression,
+        predictor=directory.number(tags.PREDICTOR, 1),
+        reversed_bits=directory.number(tags.FILL_ORDER, 1) == 2,
+        planes=planes,
+        segment=segment,
+        tiled=tiled,
+        chroma=tuple(directory.numbers(tags.YCBCR_SUBSAMPLING, (2, 2))[:2]),
+        fax_options=directory.number(tags.FAX4_OPTIONS if compression == tags.FAX4 else tags.FAX3_OPTIONS, 0),
+        offsets=_segments(directory, tags.TILE_OFFSETS, tags.STRIP_OFFSETS),
+        sizes=_segments(directory, tags.TILE_BYTES, tags.STRIP_BYTES),
+    )
+    _check_samples(layout)
+    count = layout.across * layout.down * planes
+    if count > (_MAX_JPEG_SEGMENTS if compression == tags.JPEG else _MAX_SEGMENTS):
+        raise ValueError("too many segments")
+    if len(layout.offsets) < count or (layout.sizes is not None and len(layout.sizes) < count):
+        raise ValueError("segments are missing")
+    size = layout.row_bytes * layout.segment[1]
+    if max(size, layout.across * layout.down * size * planes, width * height * samples * layout.bits // 8) > _MAX_BYTES:
+        raise ImageError(f"This TIFF takes more than {_MAX_BYTES // 1_000_000} MB in memory; make it smaller.")
+    return layout
+
+
+def _segments(directory: Directory, of_tiles: int, of_strips: int) -> np.ndarray | None:
+    found = directory.values.get(of_tiles, directory.values.get(of_strips))
+    if found is None and of_tiles == tags.TILE_OFFSETS:
+        raise ValueError("no pixels")
+    return found
+
+
+def _form(directory: Directory) -> int:
+    """How samples are to be read: all alike, and as numbers."""
+    bits, forms = directory.numbers(tags.BITS, (1,)), directory.numbers(tags.SAMPLE_FORMAT, (tags.UNSIGNED,))
+    if len(set(bits)) > 1 or len(set(forms)) > 1:
+        raise _refusal("has samples of different kinds", "samples that are all alike")
+    form = tags.UNSIGNED if forms[0] == 4 else forms[0]  # 4 is "undefined"
+    usual = {tags.UNSIGNED: (*range(1, 17), 32, 64), tags.SIGNED: (8, 16, 32, 64), tags.FLOAT: (16, 32, 64)}
+    if form not in usual:
+        raise _refusal("has complex numbers as samples", "their magnitude, as 8 bits a sample")
+    if bits[0] not in usual[form]:
+        what = {tags.UNSIGNED: "bits", tags.SIGNED: "signed bits", tags.FLOAT: "bits of floating point"}[form]
+        raise _refusal(f"has {bits[0]} {what} a sample", "8 or 16 bits a sample")
+    return form
+
+
+def _check_meaning(photometric: int, compression: int, samples: int, directory: Directory) -> None:
+    """Refuse colours and compressions that are not read here, and bands that are no picture."""
+    if photometric not in tags.COLOURS:
+        what = tags.OTHER_PHOTOMETRICS.get(photometric, f"colours of an unknown kind ({photometric})")
+        raise _refusal(f"holds {what}", "an ordinary RGB picture")
+    if compression not in (tags.NONE, *tags.BYTES, *tags.BILEVEL, tags.JPEG):
+        name = tags.OTHER_COMPRESSIONS.get(compression, f"an unknown method ({compression})")
+        raise _refusal(f"is compressed by {name}", "LZW, deflate or no compression")
+    colours = tags.COLOURS[photometric]
+    if samples < colours:
+        raise ValueError("samples are missing")
+    unknown = [kind for kind in directory.numbers(tags.EXTRA_SAMPLES, ()) if kind not in (1, 2)]
+    if colours == 1 and samples > 2 and (len(unknown) > 1 or tags.EXTRA_SAMPLES not in directory.values):
+        raise _refusal(f"holds {samples} bands rather than a picture", "three of them as red, green and blue")
+    if photometric == tags.CMYK and directory.number(tags.INK_SET, 1) != 1:
+        raise _refusal("holds inks other than CMYK", "RGB or CMYK")
+
+
+def _check_samples(layout: Layout) -> None:
+    """Refuse combinations that the specification does not have, or that nobody writes."""
+    many = layout.subsampling != (1, 1)
+    if layout.photometric == tags.PALETTE and layout.bits > 16:
+        raise ValueError("a palette of more than 16 bits")
+    if layout.photometric in (tags.PALETTE, tags.CMYK) and layout.form != tags.UNSIGNED:
+        raise _refusal("has colours that are no plain numbers", "RGB of 8 bits a sample")
+    if layout.photometric in (tags.YCBCR,) and (layout.bits != 8 or layout.form != tags.UNSIGNED):
+        raise _refusal(f"has YCbCr colours of {layout.bits} bits a sample", "RGB of 8 bits a sample")
+    if layout.photometric in (tags.CIELAB, tags.ICCLAB) and (layout.bits not in (8, 16) or layout.form == tags.FLOAT):
+        raise _refusal(f"has Lab colours of {layout.bits} bits a sample", "RGB of 8 or 16 bits a sample")
+    if many and (layout.planes > 1 or layout.samples != 3 or not {*layout.subsampling} <= {1, 2, 4}):
+        raise _refusal("has chroma of an unusual layout", "RGB")
+    if layout.compression in tags.BILEVEL and (layout.bits != 1 or (layout.samples > 1 and layout.planes == 1)):
+        raise ValueError("fax compression of more than one bit")
+    if layout.compression == tags.JPEG:
+        if layout.bits != 8:
+            raise _refusal(f"holds JPEG of {layout.bits} bits a sample", "8 bits a sample")
+        if layout.planes == 1 and layout.samples > 4:
+            raise _refusal(f"holds JPEG of {layout.samples} samples a pixel", "LZW, deflate or no compression")
+    elif layout.differences != 1:
+        fits = {2: layout.bits in (8, 16, 32, 64) and not many, 3: layout.form == tags.FLOAT}
+        if not fits.get(layout.differences, False):
+            raise _refusal("has a predictor that does not fit its samples", "no predictor")
+
+
+def _refusal(what: str, instead: str) -> UnreadableKindError:
+    return UnreadableKindError(f"This TIFF {what}, which cannot be read here; save it with {instead}.")

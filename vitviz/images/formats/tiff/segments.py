@@ -1,0 +1,241 @@
+"""From the compressed strips or tiles of a TIFF to an array of samples.
+
+Pillow's libtiff decompresses: groups of segments are handed over as a small TIFF of their own, which says that they
+hold plain bytes. What the bytes mean (byte order, predictor, planes, depth) is worked out here, as Pillow knows only
+some of the combinations, and takes others for something else.
+"""
+
+import struct
+from collections.abc import Iterator
+from io import BytesIO
+
+import numpy as np
+from PIL import TiffImagePlugin
+
+from . import tags
+from .layout import Layout, UnreadableKindError
+
+_GROUP_BYTES = 8_000_000  # decompressed at once; more only where a single segment is larger
+_PILLOWS_LIMIT = 89_000_000  # a little less than the pixels from which on it warns
+_REVERSED = np.array([int(f"{value:08b}"[::-1], 2) for value in range(256)], np.uint8)
+
+
+def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) -> np.ndarray:
+    """Decode all samples of a picture.
+
+    Args:
+        data: the whole file.
+        layout: where the picture's segments lie in it.
+        order: of the bytes of a sample, "<" or ">".
+        tables: what JPEG segments have in common, if they have it outside.
+
+    Returns:
+        Samples [height, width, samples], of `layout.dtype`.
+    """
+    _check_places(len(data), layout)
+    result = np.empty((layout.height, layout.width, layout.samples), layout.dtype)
+    width, height = layout.segment
+    for place, row, pixels in _pieces(data, layout, order, tables):
+        plane, rest = divmod(place, layout.down * layout.across)
+        down, across = divmod(rest, layout.across)
+        top, left = down * height + row, across * width
+        part = result[top : top + len(pixels), left : left + width]
+        part[..., slice(None) if layout.planes == 1 else slice(plane, plane + 1)] = pixels[: len(part), : part.shape[1]]
+    return result
+
+
+def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Number of a segment, a row of it, and samples [rows, columns, samples] from this row on, segment by segment."""
+    of_plane = layout.down * layout.across
+    size = max(1, _GROUP_BYTES // (layout.row_bytes * layout.segment[1]))
+    for first in range(0, of_plane * layout.planes, size):
+        group = range(first, min(first + size, of_plane * layout.planes))
+        rows = [layout.rows(place % of_plane // layout.across) for place in group]
+        files = [_compressed(data, layout, place, count) for place, count in zip(group, rows, strict=True)]
+        # A small TIFF has strips of one height, but for the last: a group ends where a short strip stands.
+        start = 0
+        for end in range(1, len(rows) + 1):
+            if end == len(rows) or rows[end - 1] != rows[start] or rows[end] > rows[end - 1]:
+                for i, row, pixels in _decoded(files[start:end], rows[start:end], layout, order, tables):
+                    yield first + start + i, row, pixels
+                start = end
+
+
+def _check_places(length: int, layout: Layout) -> None:
+    """Refuse segments that do not lie in the file, before room is made for what they should hold."""
+    count = layout.planes * layout.down * layout.across
+    ends = layout.offsets[:count].astype(np.float64)  # in which no claim overflows
+    if layout.compression == tags.NONE:
+        rows = np.array([layout.rows(down) for down in range(layout.down)])
+        raw = -(-rows // layout.subsampling[1]) * layout.row_bytes
+        ends += np.tile(raw.repeat(layout.across), layout.planes)
+    elif layout.sizes is not None:
+        ends += layout.sizes[:count]
+    if ends.max() > length:
+        raise EOFError
+
+
+def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
+    """The bytes of a segment in the file; no more than it can need, as many may claim the same."""
+    start, raw = int(layout.offsets[i]), _unit_rows(layout, rows) * layout.row_bytes
+    stated = raw if layout.sizes is None or layout.compression == tags.NONE else int(layout.sizes[i])
+    size = min(stated, 2 * raw + (100_000 if layout.compression == tags.JPEG else 1000))
+    if not size:
+        raise EOFError
+    return data[start : start + size]
+
+
+def _unit_rows(layout: Layout, rows: int) -> int:
+    """How many rows of bytes hold so many rows of pixels."""
+    return -(-rows // layout.subsampling[1])
+
+
+def _decoded(
+    files: list[bytes], rows: list[int], layout: Layout, order: str, tables: bytes | None
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Number, row and samples [rows, columns, samples] of some segments, all but the last of the same height."""
+    width, samples = layout.segment[0], layout.samples if layout.planes == 1 else 1
+    if layout.compression == tags.JPEG:
+        for i, (file, count) in enumerate(zip(files, rows, strict=True)):  # one by one: each is a picture of its own
+            yield i, 0, _by_libtiff([file], [count], width, layout, samples, _stored_as(layout, samples), tables)
+        return
+    if layout.compression in tags.BILEVEL:
+        pixels = _by_libtiff(files, rows, width, layout, 1, tags.BLACK_IS_ZERO)
+        for i, part in enumerate(np.split(pixels, np.cumsum(rows)[:-1])):
+            yield i, 0, part
+        return
+    unit_rows = [_unit_rows(layout, count) for count in rows]
+    if layout.compression == tags.NONE:
+        packed = np.frombuffer(b"".join(files), np.uint8)
+        packed = (_REVERSED[packed] if layout.reversed_bits else packed).reshape(-1, layout.row_bytes)
+    else:
+        packed = _bytes_of(files, unit_rows, layout)
+    step = max(1, _GROUP_BYTES // layout.row_bytes)  # rows of a large segment do not depend on each other
+    for i, part in enumerate(np.split(packed, np.cumsum(unit_rows)[:-1])):
+        for top in range(0, len(part), step):
+            if layout.subsampling == (1, 1):
+                yield i, top, _unpacked(part[top : top + step], layout, order, samples)
+            else:
+                yield i, top * layout.subsampling[1], _full_chroma(part[top : top + step], layout)
+
+
+def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray:
+    """Decompress segments of rows of bytes; uint8 [rows, bytes]."""
+    size = sum(rows) * layout.row_bytes
+    if size <= _PILLOWS_LIMIT:
+        return _by_libtiff(files, rows, layout.row_bytes, layout, 1, tags.BLACK_IS_ZERO)[..., 0]
+    # Pillow refuses so many pixels: this one large segment, as groups are small, is handed over as pixels of four bytes.
+    if size % 4:
+        raise UnreadableKindError(
+            f"This TIFF holds more than {_PILLOWS_LIMIT // 1_000_000} MB in one strip, which cannot be read here; "
+            f"save it in smaller strips, or uncompressed."
+        )
+    across = next(part for part in (4, 2, 1) if layout.row_bytes % part == 0 and rows[0] % (4 // part) == 0)
+    pixels = _by_libtiff(files, [rows[0] * across // 4], layout.row_bytes // across, layout, 4, tags.CMYK)
+    return pixels.reshape(-1, layout.row_bytes)
+
+
+def _stored_as(layout: Layout, samples: int) -> int:
+    """Colours that make the decoder hand over the samples as they are, but for YCbCr, which it turns into RGB."""
+    if samples == 3 and layout.photometric == tags.YCBCR:
+        return tags.YCBCR
+    return {1: tags.BLACK_IS_ZERO, 2: tags.BLACK_IS_ZERO, 3: tags.RGB, 4: tags.CMYK}[samples]
+
+
+def _by_libtiff(
+    files: list[bytes],
+    rows: list[int],
+    width: int,
+    layout: Layout,
+    samples: int,
+    photometric: int,
+    tables: bytes | None = None,
+) -> np.ndarray:
+    """Decompress strips of `width` x `rows` pixels; uint8 [rows of all, width, samples]."""
+    entries = {
+        tags.WIDTH: [width],
+        tags.HEIGHT: [sum(rows)],
+        tags.BITS: [1 if layout.compression in tags.BILEVEL else 8] * samples,
+        tags.COMPRESSION: [layout.compression],
+        tags.PHOTOMETRIC: [photometric],
+        tags.FILL_ORDER: [2 if layout.reversed_bits else 1],
+        tags.SAMPLES: [samples],
+        tags.ROWS_PER_STRIP: [max(rows)],
+        tags.STRIP_OFFSETS: [0] * len(files),
+        tags.STRIP_BYTES: [len(file) for file in files],
+    }
+    if samples == 2:
+        entries[tags.EXTRA_SAMPLES] = [tags.UNASSOCIATED]
+    if photometric == tags.YCBCR:
+        entries[tags.YCBCR_SUBSAMPLING] = list(layout.chroma)
+    if layout.compression in (tags.FAX3, tags.FAX4):
+        entries[tags.FAX3_OPTIONS if layout.compression == tags.FAX3 else tags.FAX4_OPTIONS] = [layout.fax_options]
+    with TiffImagePlugin.TiffImageFile(BytesIO(_small_tiff(entries, files, tables))) as image:
+        image.load()
+        result = np.empty((image.height, image.width, samples), np.uint8)
+        step = max(1, _GROUP_BYTES // (image.width * samples))  # or the copy would take as much again, twice
+        for top in range(0, image.height, step):
+            part = np.asarray(image.crop((0, top, image.width, min(top + step, image.height))))
+            result[top : top + step] = part if samples > 1 else part[..., None]
+    return result
+
+
+def _small_tiff(entries: dict[int, list[int]], strips: list[bytes], tables: bytes | None) -> bytes:
+    """A little-endian TIFF of these strips and tags."""
+    count = len(entries) + (tables is not None)
+    end = 8 + 2 + 12 * count + 4
+    lists, after = {}, end
+    for tag, values in entries.items():
+        if len(values) > 1:
+            lists[tag], after = after, after + 4 * len(values)
+    at_tables, after = after, after + len(tables or b"")
+    offsets = []
+    for strip in strips:
+        offsets.append(after)
+        after += len(strip)
+    entries = {**entries, tags.STRIP_OFFSETS: offsets}
+    listed = [(tag, 4, len(values), lists.get(tag, values[0])) for tag, values in entries.items()]
+    if tables is not None:
+        listed.append((tags.JPEG_TABLES, 7, len(tables), at_tables))
+    head = b"II*\0" + struct.pack("<IH", 8, count) + b"".join(struct.pack("<HHII", *entry) for entry in sorted(listed))
+    values = b"".join(struct.pack(f"<{len(entries[tag])}I", *entries[tag]) for tag in lists)
+    return b"".join([head, bytes(4), values, tables or b"", *strips])
+
+
+def _unpacked(packed: np.ndarray, layout: Layout, order: str, samples: int) -> np.ndarray:
+    """Rows of bytes as samples [rows, columns, samples], with the predictor undone."""
+    rows, columns, size = len(packed), layout.segment[0], layout.bits // 8
+    if layout.bits % 8:
+        return _from_bits(packed, layout, columns * samples).reshape(rows, columns, samples)
+    if layout.differences == 3:
+        numbers = packed.reshape(rows, -1, samples).cumsum(axis=1, dtype=np.uint8)
+        planes = numbers.reshape(rows, size, columns * samples)  # the most significant bytes of a row come first
+        numbers = np.ascontiguousarray(planes.transpose(0, 2, 1)).view(layout.dtype.newbyteorder(">"))
+        return numbers.reshape(rows, columns, samples)
+    numbers = np.ascontiguousarray(packed).view(layout.dtype.newbyteorder(order)).reshape(rows, columns, samples)
+    if layout.differences == 2:
+        whole = np.dtype(f"u{size}")
+        numbers = numbers.astype(layout.dtype).view(whole).cumsum(axis=1, dtype=whole).view(layout.dtype)
+    return numbers
+
+
+def _from_bits(packed: np.ndarray, layout: Layout, count: int) -> np.ndarray:
+    """Samples [rows, count] of a depth that does not fill bytes."""
+    result = np.zeros((len(packed), count), layout.dtype)
+    step = max(1, _GROUP_BYTES // (8 * layout.row_bytes))  # a byte for each bit
+    for top in range(0, len(packed), step):
+        bits = np.unpackbits(packed[top : top + step], axis=1)[:, : count * layout.bits]
+        bits = bits.reshape(len(bits), count, layout.bits)
+        for place in range(layout.bits):
+            result[top : top + step] = result[top : top + step] << 1 | bits[..., place]
+    return result
+
+
+def _full_chroma(packed: np.ndarray, layout: Layout) -> np.ndarray:
+    """Subsampled YCbCr, [units of rows, bytes], with the chroma of every pixel, [rows, columns, 3]."""
+    across, down = layout.subsampling
+    units = packed.reshape(len(packed), -1, across * down + 2)
+    luma = units[..., :-2].reshape(*units.shape[:2], down, across).transpose(0, 2, 1, 3)
+    luma = luma.reshape(len(units) * down, -1)
+    chroma = units[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+    return np.dstack([luma, chroma])

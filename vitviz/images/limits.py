@@ -1,0 +1,23 @@
+"""How large an image may be, checked by what its header says before anything is decoded."""
+
+from ..errors import ImageError
+
+MAX_PIXELS = 64_000_000
+MAX_ASPECT = 20
+MIN_SIDE = 8
+
+TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} megapixels; make it smaller and try again."
+
+
+def check_sides(width: int, height: int) -> None:
+    """Refuse an image by its sides in pixels.
+
+    Raises:
+        ImageError: if it has too many pixels, or a side is too short, or much longer than the other.
+    """
+    if width * height > MAX_PIXELS:
+        raise ImageError(TOO_LARGE)
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"This image is {width} x {height} pixels; use one of at least {MIN_SIDE} x {MIN_SIDE}.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise ImageError(f"This image is {width} x {height} pixels; crop it to at most {MAX_ASPECT}:1.")

@@ -1,0 +1,106 @@
+"""From any pixel format to 8-bit RGB, upright and on white."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ImageError
+
+_TURNS = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
+_UPRIGHT = {orientation: Image.Transpose[turn] for orientation, turn in enumerate(_TURNS, start=2)}  # undoes EXIF's
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class SafeImage:
+    """An image that is safe to use: decoded, upright, 8-bit, of reasonable size."""
+
+    rgb: Image.Image  # mode "RGB"
+    notes: tuple[str, ...] = ()  # plain sentences on what was done that a person may want to know
+
+
+def upright(rgb: Image.Image, orientation: int) -> Image.Image:
+    """Undo an orientation, numbered from 1 to 8 as in EXIF; any other number changes nothing."""
+    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+
+
+def on_canvas(rgb: Image.Image, size: tuple[int, int], covered: Box) -> Image.Image:
+    """Lay a first frame on its canvas, which is transparent, hence white, wherever the frame does not cover it.
+
+    Args:
+        rgb: the frame alone, or a picture of the whole canvas whose part outside of `covered` means nothing.
+        size: width and height of the canvas in pixels.
+        covered: where the frame lies on the canvas.
+    """
+    if covered == (0, 0, *size):
+        return rgb
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(rgb.crop(covered) if rgb.size == size else rgb, covered[:2])
+    return canvas
+
+
+def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Turn any of Pillow's pixel formats into 8-bit RGB, with notes if values had to be scaled."""
+    if image.mode in ("I", "F"):
+        numbers = np.array(image, dtype=np.float32)
+        note = scale_to_255(numbers)
+        return Image.fromarray(numbers.astype(np.uint8)).convert("RGB"), (note,)
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(image), ()
+    if not image.has_transparency_data:
+        return image.convert("RGB"), ()
+    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    on_white = Image.new("RGB", image.size, "white")
+    on_white.paste(rgba, mask=rgba)
+    return on_white, ()
+
+
+def full_range(bits: int) -> np.ndarray:
+    """List what each unsigned value of so many bits becomes when its full range is spread over 0 to 255, uint8."""
+    white = 2**bits - 1
+    return np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
+
+
+def scale_to_255(numbers: np.ndarray, inverted: bool = False) -> str:
+    """Scale integers or floats whose black and white no header tells, in place; what is not a number becomes black.
+
+    Args:
+        numbers: float32 of any shape, changed to whole numbers from 0 (the smallest) to 255.
+        inverted: whether the caller will draw 0 white, for the note.
+
+    Returns:
+        A note on which values are black and white.
+
+    Raises:
+        ImageError: if none of them is finite.
+    """
+    # Everything in place: of 64 megapixels each copy is a quarter gigabyte.
+    finite = np.isfinite(numbers)
+    if not finite.any():
+        raise ImageError("This image holds no finite number; save it with finite pixel values.")
+    low = float(numbers.min(where=finite, initial=np.inf))
+    high = float(numbers.max(where=finite, initial=-np.inf))
+    del finite
+    # The usual scale (0 to 1, 8 bits, 16 bits) that holds all values; if none does, their own range.
+    usual = ((0, white) for white in (1, 255, 65535) if low >= 0 and high <= white)
+    black, white = next(usual, (low, high))
+    np.nan_to_num(numbers, copy=False, nan=black)
+    np.clip(numbers, black, white, out=numbers)
+    span = white - black or 1
+    numbers /= span  # before black is taken away: the difference of large numbers of both signs may not fit
+    numbers -= black / span
+    numbers *= 255
+    np.rint(numbers, out=numbers)
+    if inverted:
+        black, white = white, black
+    return f"Its values run from {low:g} to {high:g}; {black:g} is drawn black and {white:g} white."
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Spread 16-bit grey over 0 to 255, where Pillow's own conversion clips it."""
+    numbers = np.asarray(image)
+    grey = full_range(16)[numbers]
+    grey[numbers == image.info.get("transparency")] = 255
+    return Image.fromarray(grey).convert("RGB")
