@@ -12,6 +12,7 @@ from .trace import Trace
 
 Direction = Literal["from", "to"]
 Scale = Literal["share", "raw", "uniform"]
+Places = tuple[int, int, int]  # see `places`
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
@@ -152,7 +153,7 @@ def readout_words(config: ViTConfig) -> str:
     return f"T{output}" if config.class_token else f"No class token: t{output}"
 
 
-def places(trace: Trace) -> tuple[int, int, int]:
+def places(trace: Trace) -> Places:
     """Prefix tokens, rows and columns: a token's number means the same in two traces if these are the same."""
     return trace.prefix, *trace.grid
 
