@@ -10,7 +10,7 @@ from vitviz.predictions import predictions
 from vitviz.trace import Trace
 from vitviz.ui import link, models, panels, shell, state
 from vitviz.ui.explorer import explorer
-from vitviz.ui.prediction import prediction_bars
+from vitviz.ui.prediction import no_prediction, prediction_bars
 from vitviz.ui.tokens import badge
 from vitviz.ui.words import plain_errors
 from vitviz.view import View
@@ -64,12 +64,13 @@ def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) ->
 
 
 def predict(choice: state.Choice) -> None:
-    """What the model says of the image, if it has classes."""
+    """What the model says of the image; in one place, whether it has classes or not."""
     with st.empty():
         trace = state.trace(choice)
-    with st.container():  # also where it stays empty, so that nothing below takes another place
-        if trace.model.tells_classes:
-            prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
+    if trace.model.tells_classes:
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
+    else:
+        no_prediction(len(trace.output))
 
 
 shell.enter("pages/explore.py")

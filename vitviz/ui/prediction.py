@@ -25,14 +25,27 @@ def prediction_bars(found: Sequence[Prediction], *, one_of_all: bool) -> None:
     words = "Prediction" if one_of_all else "Prediction, each class on its own"
     title = f'<span class="title" id="prediction">{words}</span>'
     bars = f'<ol data-testid="prediction" aria-labelledby="prediction">{rows}</ol>'
-    st.html(f'{_STYLE}<div class="prediction">{title}{bars}</div>')
+    _draw(f"{title}{bars}")
+
+
+def no_prediction(numbers: int) -> None:
+    """Say that a model predicts no classes; as high as bars, so that what is below stays where it is.
+
+    Args:
+        numbers: how many it returns instead.
+    """
+    _draw(f'<span class="title">No prediction: this model names no classes, it returns {numbers:,} numbers.</span>')
+
+
+def _draw(inner: str) -> None:
+    st.html(f'{_STYLE}<div class="prediction">{inner}</div>')
 
 
 _STYLE = f"""<style>
-.prediction {{ display: flex; align-items: center; gap: 0.4rem 1.2rem; font-size: 0.875rem; }}
-.prediction .title {{ opacity: 0.7; }}
-.prediction ol {{ list-style: none; margin: 0 !important; padding: 0 !important; font-size: inherit; flex: 1;
-  display: grid; gap: 0.3rem 1rem; grid-template-columns: repeat(5, minmax(0, 1fr)); }}
+.prediction {{ display: flex; align-items: center; gap: 0.4rem 1.2rem; font-size: 0.875rem; height: 2rem; }}
+.prediction .title {{ opacity: 0.7; flex: 0 1 auto; max-height: 100%; overflow: hidden; line-height: 1.15; }}
+.prediction ol {{ min-width: 0; list-style: none; margin: 0 !important; padding: 0 !important; font-size: inherit;
+  flex: 1; display: grid; gap: 0.3rem 1rem; grid-template-columns: repeat(5, minmax(0, 1fr)); }}
 .prediction li {{ margin: 0 !important; padding: 0 !important; font-size: inherit;
   display: grid; gap: 0.1rem 0.5rem; grid-template-columns: minmax(0, 1fr) auto; }}
 .prediction li:first-child {{ font-weight: 600; }}
@@ -42,7 +55,6 @@ _STYLE = f"""<style>
   background: linear-gradient({ATTENTION}, {ATTENTION}) 0 / var(--share) 100% no-repeat,
     color-mix(in srgb, currentColor 12%, transparent); }}
 @media (max-width: 640px) {{
-  .prediction {{ flex-direction: column; align-items: stretch; }}
-  .prediction ol {{ grid-template-columns: 1fr; }}
+  .prediction ol {{ grid-template-columns: repeat(5, minmax(5.5rem, 1fr)); overflow-x: auto; }}
 }}
 </style>"""

@@ -28,8 +28,8 @@ def run(page: st.Page) -> None:
     tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
-    st.session_state.notices_place = st.container(key="notices", gap="small")
-    tours_place = st.container(gap=None)
+    st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
+    tours_place = st.container(gap=None, key="tour_place")
     show_notices()
     st.session_state.surrounded = True
     try:
@@ -118,11 +118,14 @@ _ROOM = """<style>
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 .st-key-notices {
   position: fixed; right: 1rem; bottom: 1rem; z-index: 999999; width: min(30rem, calc(100vw - 2rem)) !important;
-  max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: var(--st-background-color, Canvas);
+  max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;
+  box-shadow: 0 0.2rem 1rem rgb(0 0 0 / 25%);
 }
+[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place) { position: absolute; }
+.st-key-notices [data-testid="stAlertContainer"] { padding-right: 2.6rem; }
 .st-key-notices:has(details:not([open])) { display: none; } /* whoever has read it closes it */
-.vv-close { position: absolute; top: 0.3rem; right: 0.5rem; }
-.vv-close summary { list-style: none; cursor: pointer; padding: 0.2rem 0.5rem; font-size: 1.2rem; line-height: 1; }
+.st-key-notices [data-testid="stElementContainer"]:has(.vv-close) { position: absolute; top: 0; right: 0; width: auto; }
+.vv-close summary { list-style: none; cursor: pointer; padding: 0.6rem 0.9rem; font-size: 1.3rem; line-height: 1; }
 .vv-close summary::-webkit-details-marker { display: none; }
 @media print { .st-key-notices { display: none; } }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
