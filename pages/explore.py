@@ -68,7 +68,7 @@ def predict(choice: state.Choice) -> None:
     with st.empty():
         trace = state.trace(choice)
     if trace.model.tells_classes:
-        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", one_line=True)
     else:
         no_prediction(len(trace.output))
 

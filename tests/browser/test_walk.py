@@ -19,6 +19,8 @@ def walk(visitor: Visitor, seed: int, steps: int) -> None:
     except Exception as error:
         walked = "\n".join(f"  {number}. {step}" for number, step in enumerate(visitor.done, 1))
         error.add_note(f"Seed {seed}, after these steps:\n{walked}\nThere should be {visitor.session}.")
+        shown = visitor.page.root.evaluate_all("(all) => all.map((one) => ({ ...one.dataset }))")
+        error.add_note(f"The picture shows {shown}.")
         raise
 
 

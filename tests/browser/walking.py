@@ -127,6 +127,7 @@ class Visitor:
         self.inner.goto(f"{self.app}/explore?{urlencode({**session.parameters(), **more})}")
 
     def choose_head(self) -> str:
+        self.has_the_explorer_in_sight()
         layer = self.random.randrange(self.session.trace.layers)
         head = self.random.choice([*range(self.session.trace.heads), None])
         self.page.head(layer, "mean" if head is None else head).click()
@@ -136,7 +137,14 @@ class Visitor:
         self.session = replace(self.session, view=replace(self.session.view, **changes))
         return f"{changes}"
 
+    def has_the_explorer_in_sight(self) -> None:
+        """Downloads scroll the page down, and a notice lies over it until it is closed."""
+        self.inner.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+        if self.notices.first.is_visible():
+            self.close_notices()
+
     def pin(self) -> str:
+        self.has_the_explorer_in_sight()
         trace = self.session.trace
         token = self.random.randrange(trace.prefix, trace.token_count)
         self.inner.mouse.click(*self.page.point_of(*divmod(token - trace.prefix, trace.grid[1]), trace.grid))
