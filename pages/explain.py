@@ -29,8 +29,10 @@ def explained(choice: state.Choice) -> None:
     )
     st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
     aims = wanted.aims(choice)
-    pending = board(choice, trace, aims)
-    enlarge(choice, trace, aims)
+    with st.container():
+        pending = board(choice, trace, aims)
+    with st.container():  # empty or not, what follows stays where it is
+        enlarge(choice, trace, aims)
     pending += compare(choice, trace, aims)
     work(pending)
 

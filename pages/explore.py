@@ -10,12 +10,10 @@ from vitviz.predictions import predictions
 from vitviz.trace import Trace
 from vitviz.ui import link, models, panels, shell, state
 from vitviz.ui.explorer import explorer
-from vitviz.ui.prediction import prediction_bars
+from vitviz.ui.prediction import no_prediction, prediction_bars
 from vitviz.ui.tokens import badge
 from vitviz.ui.words import plain_errors
 from vitviz.view import View
-
-KEY = "explorer"
 
 
 @st.fragment
@@ -30,32 +28,23 @@ def look(choice: state.Choice) -> None:
         sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
     shell.write_address(link.view_parameters(view, trace))
-    warned = st.empty()
-    appeared = view_at_first(view)
     explorer(
         trace,
         sent,
-        appeared.fitted(trace) if all_live else view,
+        view,
         sums=sums,
         picture=picture,
         image_name=choice.picked.name,
         on_view=shell.remember_view,
-        key=KEY,
+        key="explorer",
     )
-    with warned.container():
+    with st.container():
         badge.warning(choice, trace, view)
     downloads(choice, trace, view, picture)
     panels.of_view(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
     panels.of_model(trace, view, statistics)
-
-
-def view_at_first(view: View) -> View:
-    """The view with which the explorer appeared: it keeps the visitor's own, and is sent again only if this changes."""
-    if KEY not in st.session_state:
-        st.session_state.appeared = view
-    return st.session_state.appeared
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
@@ -75,11 +64,13 @@ def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) ->
 
 
 def predict(choice: state.Choice) -> None:
-    """What the model says of the image, if it has classes."""
+    """What the model says of the image; in one place, whether it has classes or not."""
     with st.empty():
         trace = state.trace(choice)
     if trace.model.tells_classes:
-        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", one_line=True)
+    else:
+        no_prediction(len(trace.output))
 
 
 shell.enter("pages/explore.py")

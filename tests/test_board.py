@@ -4,36 +4,37 @@ import json
 
 import pytest
 
-from vitviz.ui.board.payload import Cell, payload, read_clicks
+from vitviz.ui.board.payload import Cell, payload, read_click
 
 OFF = Cell("zero", "0", "off, zero")
 
 
-def click(number, layer, column):
-    return {"number": number, "layer": layer, "column": column}
+def click(layer, column, layers=3, heads=4):
+    return {"layer": layer, "column": column, "layers": layers, "heads": heads}
 
 
 def test_the_payload_is_json_and_says_all():
-    data = payload(3, 4, {(0, 2): OFF, (2, "mlp"): OFF}, (1, 3), 7)
+    data = payload(3, 4, {(0, 2): OFF, (2, "mlp"): OFF}, (1, 3))
     assert json.loads(json.dumps(data)) == data
     assert data["cells"][1] == {"layer": 2, "column": "mlp", "kind": "zero", "sign": "0", "words": "off, zero"}
-    assert (data["layers"], data["heads"], data["looked_at"], data["heard"]) == (3, 4, [1, 3], 7)
-    assert payload(3, 4, {}, None, 0)["looked_at"] is None
+    assert (data["layers"], data["heads"], data["looked_at"]) == (3, 4, [1, 3])
+    assert payload(3, 4, {}, None)["looked_at"] is None
 
 
 @pytest.mark.parametrize("place", [(3, 0), (-1, 0), (0, 4), (0, -1), (0, "all"), (0, "norm")])
 def test_nothing_is_marked_that_is_not_on_the_board(place):
     with pytest.raises(ValueError, match="nothing at"):
-        payload(3, 4, {place: OFF}, None, 0)
+        payload(3, 4, {place: OFF}, None)
     with pytest.raises(ValueError, match="nothing at"):
-        payload(3, 4, {}, place, 0)
+        payload(3, 4, {}, place)
 
 
-def test_clicks_are_heard_once_and_in_order():
-    told = [click(1, 0, 0), click(2, 2, "attention"), click(3.0, 1.0, 3.0), click(4, 1, "all")]
-    assert read_clicks(told[:2], 3, 4, 0) == ([(0, 0), (2, "attention")], 2)
-    assert read_clicks(told, 3, 4, 2) == ([(1, 3), (1, "all")], 4)
-    assert read_clicks(told, 3, 4, 4) == ([], 4)
+@pytest.mark.parametrize(
+    ("layer", "column", "place"),
+    [(0, 0, (0, 0)), (2, "attention", (2, "attention")), (1.0, 3.0, (1, 3)), (1, "all", (1, "all"))],
+)
+def test_a_click_is_read(layer, column, place):
+    assert read_click(click(layer, column), 3, 4) == place
 
 
 @pytest.mark.parametrize(
@@ -42,23 +43,20 @@ def test_clicks_are_heard_once_and_in_order():
         None,
         "clicks",
         {},
-        [None],
-        [[1, 0, 0]],
-        [click(1, 0, 4)],
-        [click(1, 3, 0)],
-        [click(1, -1, "all")],
-        [click(1, 3, "all")],
-        [click(1, 0, "norm")],
-        [click(1, 0, None)],
-        [click(1, True, 0)],
-        [click(1, 0.5, 0)],
-        [click(float("nan"), 0, 0)],
-        [click(float("inf"), 0, 0)],
-        [click("2", 0, 0)],
-        [{**click(1, 0, 0), "more": 1}],
-        [click(1, 0, 0)] * 101,
+        [0, 0],
+        click(0, 4),
+        click(3, 0),
+        click(-1, "all"),
+        click(3, "all"),
+        click(0, "norm"),
+        click(0, None),
+        click(True, 0),
+        click(0.5, 0),
+        click(float("nan"), 0),
+        {**click(0, 0), "more": 1},
+        click(0, 0, layers=12, heads=6),  # of the model that was shown before
     ],
 )
-def test_a_message_that_is_no_list_of_clicks_is_refused(message):
+def test_a_message_that_is_no_click_on_this_board_is_refused(message):
     with pytest.raises(ValueError, match=r"."):
-        read_clicks(message, 3, 4, 0)
+        read_click(message, 3, 4)

@@ -16,6 +16,8 @@ from vitviz.ui.matrix import drawn, sequence_matrix
 from vitviz.ui.matrix.payload import payload, read_choice
 from vitviz.ui.symbols import SYMBOLS
 
+from .told import Browser, message
+
 GRID = (2, 3)
 NUMBERS = np.linspace(-1, 2, 7 * 200).reshape(7, 200)
 
@@ -80,9 +82,13 @@ def test_rows_that_are_not_there_are_refused():
         sent(prefix=())
 
 
+def choice(row, rows=7):
+    return {"row": row, "rows": rows}
+
+
 def test_a_choice_is_read():
-    assert read_choice({"row": 0}, 7) == 0
-    assert read_choice({"row": 6.0}, 7) == 6
+    assert read_choice(choice(0), 7) == 0
+    assert read_choice(choice(6.0), 7) == 6
 
 
 HOSTILE = [
@@ -91,47 +97,44 @@ HOSTILE = [
     3,
     [3],
     {},
-    {"row": 3, "column": 1},
-    {"Row": 3},
-    *({"row": row} for row in (-1, 7, 0.5, True, "0", "<script>", None, [], {}, 1e400, float("nan"), 10**40)),
+    {"row": 3},
+    {**choice(3), "column": 1},
+    {"Row": 3, "rows": 7},
+    *(choice(row) for row in (-1, 7, 0.5, True, "0", "<script>", None, [], {}, 1e400, float("nan"), 10**40)),
+    choice(3, rows=65),  # on its way when the matrix became another
 ]
 
 
 @pytest.mark.parametrize("message", HOSTILE, ids=repr)
 def test_anything_else_is_refused(message):
-    with pytest.raises(ValueError, match=r"^(not a choice|no such row|a row or column)"):
+    with pytest.raises(ValueError, match=r"^(not a|no such row|a row of another matrix)"):
         read_choice(message, 7)
-
-
-class Sent(dict):
-    """What a component's state looks like in the session."""
-
-    __getattr__ = dict.get
 
 
 @pytest.fixture
 def answer(monkeypatch):
     """Draw a matrix and let a browser answer; returns what the page hears."""
 
-    def answered(message) -> list:
-        heard, arguments = [], {}
-        monkeypatch.setattr(matrix, "_component", lambda **given: arguments.update(given))
-        monkeypatch.setattr(matrix.st, "session_state", {"m": Sent(chosen=message)})
-        sequence_matrix(drawn(NUMBERS), ("class token",), GRID, photo(), "cat", 0, on_choose=heard.append, key="m")
-        arguments["on_chosen_change"]()
+    def answered(value) -> list:
+        heard = []
+
+        def draw() -> None:
+            sequence_matrix(drawn(NUMBERS), ("class token",), GRID, photo(), "cat", 0, on_choose=heard.append, key="it")
+
+        Browser(monkeypatch, matrix._component, draw).tell(message(1, "chosen", value))
         return heard
 
     return answered
 
 
 def test_the_page_hears_of_a_choice(answer):
-    assert answer({"row": 5}) == [5]
+    assert answer(choice(5)) == [5]
 
 
-@pytest.mark.parametrize("message", HOSTILE, ids=repr)
-def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, message, caplog):
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, value, caplog):
     with caplog.at_level(logging.WARNING):
-        assert answer(message) == []
+        assert answer(value) == []
     assert "Left out what a browser sent as a row" in caplog.text
     assert "<script>" not in caplog.text
 

@@ -17,6 +17,8 @@ from vitviz.ui import patches
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.patches.payload import payload, read_choice
 
+from .told import Browser, message
+
 GRID = (2, 3)
 VALUES = np.array([[0, 1, 2], [3, 4, 5]], np.float32) / 15
 
@@ -91,9 +93,13 @@ def test_a_map_that_would_mislead_is_refused():
         sent(overlay=Overlay(VALUES.T, "x"))
 
 
+def choice(role="query", row=0, column=0, grid=GRID):
+    return {"role": role, "row": row, "column": column, "grid": list(grid)}
+
+
 def test_a_choice_is_read():
-    assert read_choice({"role": "query", "row": 1, "column": 2}, GRID, ("query",)) == ("query", 1, 2)
-    assert read_choice({"role": "key", "row": 0.0, "column": 0}, GRID, ("query", "key")) == ("key", 0, 0)
+    assert read_choice(choice("query", 1, 2), GRID, ("query",)) == ("query", 1, 2)
+    assert read_choice(choice("key", 0.0, 0), GRID, ("query", "key")) == ("key", 0, 0)
 
 
 HOSTILE = [
@@ -101,57 +107,51 @@ HOSTILE = [
     "query",
     [1, 2],
     {},
-    {"row": 1, "column": 2},
-    {"role": "query", "row": 1, "column": 2, "more": 1},
-    *({"role": role, "row": 0, "column": 0} for role in ("key", "value", None, [], {})),
-    *(
-        {"role": "query", "row": row, "column": 0}
-        for row in (-1, 2, 0.5, True, "0", None, [], 1e400, float("nan"), 10**40)
-    ),
-    *({"role": "query", "row": 0, "column": column} for column in (-1, 3, "<script>", {})),
+    {"role": "query", "row": 1, "column": 2},
+    {**choice(), "more": 1},
+    *(choice(role) for role in ("key", "value", None, [], {})),
+    *(choice(row=row) for row in (-1, 2, 0.5, True, "0", None, [], 1e400, float("nan"), 10**40)),
+    *(choice(column=column) for column in (-1, 3, "<script>", {})),
+    choice(grid=(4, 6)),  # on its way when the grid became another
+    {**choice(), "grid": None},
 ]
 
 
 @pytest.mark.parametrize("message", HOSTILE, ids=repr)
 def test_anything_else_is_refused(message):
-    with pytest.raises(ValueError, match=r"^(not a choice|nothing of this role|no such patch|a row or column)"):
+    with pytest.raises(ValueError, match=r"^(not a|nothing of this role|no such patch|a patch of another grid)"):
         read_choice(message, GRID, ("query",))
-
-
-class Sent(dict):
-    """What a component's state looks like in the session."""
-
-    __getattr__ = dict.get
 
 
 @pytest.fixture
 def answer(monkeypatch):
     """Draw a picker and let a browser answer; returns what the page hears."""
 
-    def answered(message, **options) -> list:
-        heard, drawn = [], {}
-        monkeypatch.setattr(patches, "_component", lambda **arguments: drawn.update(arguments))
-        monkeypatch.setattr(patches.st, "session_state", {"p": Sent(chosen=message)})
+    def answered(value, **options) -> list:
+        heard = []
         listen = lambda role: lambda row, column: heard.append((role, row, column))  # noqa: E731
         if options.get("choosing") == "key":
             options["on_key"] = listen("key")
-        patch_picker(file("JPEG"), "cat", GRID, (0, 0), on_choose=listen("query"), key="p", **options)
-        drawn["on_chosen_change"]()
+
+        def draw() -> None:
+            patch_picker(file("JPEG"), "cat", GRID, (0, 0), on_choose=listen("query"), key="it", **options)
+
+        Browser(monkeypatch, patches._component, draw).tell(message(1, "chosen", value))
         return heard
 
     return answered
 
 
 def test_the_page_hears_of_a_choice(answer):
-    assert answer({"role": "query", "row": 1, "column": 2}) == [("query", 1, 2)]
-    assert answer({"role": "key", "row": 1, "column": 2}, choosing="key") == [("key", 1, 2)]
-    assert answer({"role": "query", "row": 1, "column": 2}, choosing="key") == [("query", 1, 2)], "on its way before"
+    assert answer(choice("query", 1, 2)) == [("query", 1, 2)]
+    assert answer(choice("key", 1, 2), choosing="key") == [("key", 1, 2)]
+    assert answer(choice("query", 1, 2), choosing="key") == [("query", 1, 2)], "on its way before"
 
 
-@pytest.mark.parametrize("message", HOSTILE, ids=repr)
-def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, message, caplog):
+@pytest.mark.parametrize("value", HOSTILE, ids=repr)
+def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, value, caplog):
     with caplog.at_level(logging.WARNING):
-        assert answer(message) == []
+        assert answer(value) == []
     assert "Left out what a browser sent as a patch" in caplog.text
     assert "<script>" not in caplog.text
 

@@ -296,14 +296,15 @@ def test_sections_are_aligned_in_order_and_whole(small_trace):
 
 
 def test_the_header_by_hand(small_trace):
-    header = Explorer(packed(small_trace, View(1, None, 5, "to", "raw"), image_name="Grüße 猫 \"'</script>")).header
+    view = View(1, None, 5, "to", "raw")
+    assert Explorer(packed(small_trace, view, layers=(1,))).header["rows_of"] == {"token": 5, "direction": "to"}
+    header = Explorer(packed(small_trace, view, image_name="Grüße 猫 \"'</script>")).header
     del header["sections"], header["key"]
     assert header.pop("picture_id") == hashlib.sha256(PICTURE).hexdigest()
-    assert header.pop("rows_of") == {"token": 5, "direction": "to"}
+    assert header.pop("rows_of") is None, "no layer has rows of its own"
     colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
     assert colours == {scale: colour_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
     assert header == {
-        "view": {"layer": 1, "head": None, "query": 5, "direction": "to", "scale": "raw"},
         "image_name": "Grüße 猫 \"'</script>",
         "layers": 3,
         "heads": 3,
@@ -340,9 +341,10 @@ def test_the_key_stands_for_the_content(small, small_trace):
         key(small.trace(small_trace._input + 0.1)),
         key(picture=PICTURE[:-1]),
         key(image_name="dog"),
-        key(view=View(2, 0, 1)),
         key(layers=(1,)),
         key(layers=(1,), view=View(2, 0, 1)),
     ]
     assert len(set(keys)) == len(keys)
-    assert [key(), key(layers=(1,))] == [keys[0], keys[5]]
+    assert [key(), key(layers=(1,))] == [keys[0], keys[4]]
+    assert key(view=View(2, 0, 1)) == keys[0], "where all layers follow the pointer, no view changes what is held"
+    assert key(layers=(1,), view=View(0, 2, 1, scale="raw")) == keys[5], "nor do head and scale elsewhere"

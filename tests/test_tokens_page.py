@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from vitviz import tokens
 from vitviz.ui import scatter, similarity, state
+from vitviz.ui.mounting.binary import header_of
 from vitviz.ui.strips import number
 from vitviz.ui.tokens import cached
 
@@ -231,9 +232,10 @@ def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat)
 def test_the_similarity_sends_directions_as_they_are(cat):
     directions = tokens.directions(cat.tokens(11))
     names = cat.config.prefix_names
-    sent = similarity.payload(picture(), "cat", cat.grid, (2, 3), directions, names, "after layer 12")
+    sent = similarity.sent_once(directions)
     length = int.from_bytes(sent[:4], "little")
     assert sent[4 + length :][: 2 * directions.size] == directions.astype(np.float16).tobytes()
+    assert header_of(sent)["width"] == 384
     with pytest.raises(ValueError, match="256 tokens"):
         similarity.payload(picture(), "cat", cat.grid, (2, 3), directions[1:], names, "")
 

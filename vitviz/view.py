@@ -14,6 +14,7 @@ from .trace import Trace
 
 Direction = Literal["from", "to"]
 Scale = Literal["share", "raw", "uniform"]
+Places = tuple[int, int, int]  # see `places`
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
@@ -163,7 +164,7 @@ def readout_words(config: ViTConfig) -> str:
 
 
 @typed
-def places(trace: Trace) -> tuple[int, int, int]:
+def places(trace: Trace) -> Places:
     """Prefix tokens, rows and columns: a token's number means the same in two traces if these are the same."""
     return trace.prefix, *trace.grid
 

@@ -6,19 +6,9 @@ from playwright.sync_api import Page, expect
 from vitviz.ui.board import CSS, HTML, SCRIPT
 from vitviz.ui.board.payload import Cell, payload
 
+from .alone import Alone
 from .test_patches import THEMES
 
-START = """async ([script, first]) => {
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const { default: run } = await import(url);
-  window.told = [];
-  window.receive = (data) => run({
-    data,
-    parentElement: document.querySelector("main"),
-    setTriggerValue: (name, value) => window.told.push([name, structuredClone(value)]),
-  });
-  window.receive(first);
-}"""
 OFF = Cell("zero", "0", "off, zero")
 WARM = Cell("temperature", "T 0.5", "temperature 0.5")
 
@@ -28,25 +18,22 @@ class Board:
 
     def __init__(self, page: Page, layers=3, heads=4, edited=None, theme="light", width="640px", **options):
         self.page, self.size = page, (layers, heads)
-        page.set_content(
-            '<meta name="viewport" content="width=device-width">'
-            f"<style>body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
-            f" main {{ max-width: {width} }} {CSS}</style><main>{HTML}</main>"
-        )
-        page.evaluate(START, [SCRIPT, self.data(edited, **options)])
+        body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        head = '<meta name="viewport" content="width=device-width">'
+        self.alone = Alone(page, HTML, f"{body} main {{ max-width: {width} }} {CSS}", SCRIPT, head)
+        self.receive(edited, **options)
 
-    def data(self, edited=None, looked_at=None, heard=0) -> dict:
-        return payload(*self.size, edited or {}, looked_at, heard)
-
-    def receive(self, *args, **options) -> None:
-        self.page.evaluate("window.receive", self.data(*args, **options))
+    def receive(self, edited=None, looked_at=None, **options) -> None:
+        self.alone.receive(payload(*self.size, edited or {}, looked_at), **options)
 
     def cell(self, layer: int, column):
         return self.page.locator(f"button[data-layer='{layer}'][data-column='{column}']")
 
     @property
     def told(self) -> list:
-        return [[(c["number"], c["layer"], c["column"]) for c in clicks] for _, clicks in self.page.evaluate("told")]
+        """The clicks that wait."""
+        assert all((one["value"]["layers"], one["value"]["heads"]) == self.size for one in self.alone.messages)
+        return [(one["number"], one["value"]["layer"], one["value"]["column"]) for one in self.alone.messages]
 
 
 def test_each_part_says_what_has_been_done_to_it(new_page):
@@ -68,20 +55,26 @@ def test_each_part_says_what_has_been_done_to_it(new_page):
 def test_every_click_is_told_until_it_is_heard(new_page):
     board = Board(new_page(), heard=7)
     board.cell(0, 1).click()
+    assert board.told == [(8, 0, 1)]
     board.cell(2, "attention").click()
     board.cell(1, "all").click()
-    assert board.told == [
-        [(8, 0, 1)],
-        [(8, 0, 1), (9, 2, "attention")],
-        [(8, 0, 1), (9, 2, "attention"), (10, 1, "all")],
-    ]
+    assert board.told == [(8, 0, 1), (9, 2, "attention"), (10, 1, "all")]
     expect(board.page.locator("button.waiting")).to_have_count(3)
     board.receive({(0, 1): OFF}, heard=8)
     expect(board.page.locator("button.waiting")).to_have_count(2)
     board.cell(0, 1).click()
-    assert board.told[-1] == [(9, 2, "attention"), (10, 1, "all"), (11, 0, 1)]
+    assert board.told == [(9, 2, "attention"), (10, 1, "all"), (11, 0, 1)]
     board.receive({(2, "attention"): OFF}, heard=11)
     expect(board.page.locator("button.waiting")).to_have_count(0)
+
+
+def test_a_board_that_is_made_anew_loses_no_click(new_page):
+    board = Board(new_page(), heard=7)
+    board.cell(0, 1).click()
+    board.alone.leave_and_come_back(HTML)
+    board.receive({}, heard=7)
+    board.cell(2, 3).click()
+    assert board.told == [(9, 2, 3)], "8 is on its way, and a second 8 would not be heard"
 
 
 def test_the_keyboard_reaches_every_part(new_page):
@@ -100,7 +93,7 @@ def test_the_keyboard_reaches_every_part(new_page):
     page.keyboard.press("Space")
     page.keyboard.press("Home")
     expect(board.cell(1, "all")).to_be_focused()
-    assert board.told[-1] == [(1, 1, 2), (2, 1, "mlp")]
+    assert board.told == [(1, 1, 2), (2, 1, "mlp")]
     board.receive({}, heard=2)
     expect(board.cell(1, "all")).to_be_focused()
     page.keyboard.press("Tab")

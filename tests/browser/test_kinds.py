@@ -1,8 +1,7 @@
 """The explorer with kinds of attention that no shipped model has: the component alone in a plain page."""
 
-import base64
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 
 import numpy as np
@@ -13,9 +12,10 @@ from playwright.sync_api import Page, expect
 from tests.kinds import POOLED, trace_of
 from vitviz.colour import colour_map, percent, tone
 from vitviz.ui.explorer import CSS, HTML, SCRIPT
-from vitviz.ui.explorer.payload import as_jpeg, payload, vectors
-from vitviz.view import View
+from vitviz.ui.explorer.payload import as_jpeg, payload, read_view, vectors
+from vitviz.view import View, places
 
+from .alone import Alone
 from .explorer_page import ExplorerPage
 
 THEMES = {
@@ -24,26 +24,14 @@ THEMES = {
     "dark": "--st-primary-color:#a583f5; --st-text-color:#eceaf3; --st-background-color:#14121b;"
     " --st-secondary-background-color:#221f2d",
 }
-# What Streamlit does for a component: HTML and style in a place of their own, then the module's default export.
-START = """async ([script, first]) => {
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const { default: run } = await import(url);
-  window.told = [];
-  window.receive = (data) => run({
-    data: Uint8Array.from(atob(data), (c) => c.charCodeAt(0)),
-    parentElement: document.querySelector("main"),
-    setStateValue: (name, value) => window.told.push(value),
-  });
-  window.receive(first);
-}"""
 
 
-def encoded(trace, view: View, layers: tuple[int, ...] | None = None) -> str:
+def encoded(trace, view: View, layers: tuple[int, ...] | None = None) -> bytes:
     rows, columns = trace.grid
     across, down = np.meshgrid(np.linspace(0, 1, 40 * columns), np.linspace(0, 1, 40 * rows))
     picture = Image.fromarray((np.stack([across, down, 1 - across], -1) * 200).astype(np.uint8))
     sent = vectors(trace, tuple(range(trace.layers)) if layers is None else layers)
-    return base64.b64encode(payload(trace, sent, view, picture=as_jpeg(picture), image_name="colours")).decode()
+    return payload(trace, sent, view, picture=as_jpeg(picture), image_name="colours")
 
 
 class Shown(ExplorerPage):
@@ -51,12 +39,9 @@ class Shown(ExplorerPage):
 
     def __init__(self, page: Page, trace, view: View, theme: str = "light", layers: tuple[int, ...] | None = None):
         super().__init__(page)
-        self.trace = trace
-        page.set_content(
-            f"<style>body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }} {CSS}</style>"
-            f"<main>{HTML}</main>"
-        )
-        page.evaluate(START, [SCRIPT, encoded(trace, view, layers)])
+        body = f"body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        self.alone = Alone(page, HTML, f"{body} {CSS}", SCRIPT)
+        self.receive(trace, view, layers)
         expect(self.status).not_to_be_empty()
 
     @property
@@ -72,17 +57,18 @@ class Shown(ExplorerPage):
             scale=self.data("scale"),
         )
 
-    def receive(self, trace, view: View, layers: tuple[int, ...] | None = None) -> None:
+    def receive(self, trace, view: View, layers: tuple[int, ...] | None = None, **options) -> None:
         self.trace = trace
-        self.page.evaluate("window.receive", encoded(trace, view, layers))
+        said = {"view": asdict(view), "places": places(trace)}
+        self.alone.receive(said, held=encoded(trace, view, layers), **options)
 
     def has_told(self, view: View) -> None:
         """Wait until this is what Python heard of last."""
         self.page.wait_for_function(
-            "view => Object.entries(view).every(([part, value]) => window.told.at(-1)?.[part] === value)",
+            "view => Object.entries(view).every(([part, value]) => told.at(-1)?.[1].view[part] === value)",
             arg=asdict(view),
         )
-        assert View.read(self.page.evaluate("window.told.at(-1)")) == view
+        assert read_view(self.alone.told[-1][1]) == (view, places(self.trace))
 
     def tells_the_truth(self, tolerance: float = 5e-3) -> None:
         """Marks, status line, colour bar and the picture's colours are those of `Trace.attention`."""
@@ -254,7 +240,8 @@ def test_one_layer_at_a_time(new_page, kind, direction):
         assert np.abs(page.cell(level, 0)[..., :3].reshape(-1, 3) - wanted.astype(int)).mean() < 3
     if kind == "pooled":
         page.overview.get_by_role("button", name="Pooling, head 4", exact=True).click()
-        page.receive(trace, View(3, 3, pinned, direction), layers=(3,))
+        page.has_told(View(3, 3, pinned, direction))
+        page.receive(trace, View(3, 3, pinned, direction), layers=(3,), heard=page.alone.messages[-1]["number"])
         page.tells_the_truth()
         page.page.mouse.move(2, 2)
         page.head(2, 1).click()
@@ -263,8 +250,86 @@ def test_one_layer_at_a_time(new_page, kind, direction):
         page.tells_the_truth()
 
 
-def test_another_model_takes_over_what_it_can(new_page):
+def test_what_python_says_is_shown(new_page):
+    """Also by an explorer that has shown something else before, on other data or on the same."""
     page = Shown(new_page(), trace_of("pooled"), View(3, 3, 5, "from", "uniform"))
+    for kind, view in (("pooled", View(1, 2, 7, "to")), ("relative", View(0, 1)), ("relative", View(2, None, 9))):
+        page.receive(trace_of(kind), view)
+        assert page.shown == (view if view.query is not None else replace(view, query=0))
+        page.tells_the_truth()
+
+
+def test_what_the_visitor_has_just_chosen_stays_until_it_is_heard(new_page):
+    page = Shown(new_page(), trace_of("relative"), View(2, 0))
+    page.head(1, 1).click()
+    page.has_told(View(1, 1))
+    page.receive(page.trace, View(2, 0))  # a run that began before
+    assert (page.shown.layer, page.shown.head) == (1, 1)
+    page.receive(page.trace, View(0, 2), heard=page.alone.messages[-1]["number"])  # it may say something else
+    assert (page.shown.layer, page.shown.head) == (0, 2)
+    page.head(1, 1).click()
+    page.has_told(View(1, 1))
+    page.receive(page.trace, View(0, 2), session="another")  # which hears of nothing that was told to the first
+    assert (page.shown.layer, page.shown.head) == (0, 2)
+
+
+def test_an_explorer_that_is_made_anew_shows_what_python_says_now(new_page):
+    page = Shown(new_page(), trace_of("relative"), View(2, 0))
+    page.head(1, 1).click()
+    page.has_told(View(1, 1))
+    first = page.alone.messages[-1]["number"]
+    page.alone.leave_and_come_back(HTML)
+    page.receive(page.trace, View(2, 0))
+    assert (page.shown.layer, page.shown.head) == (2, 0)
+    page.receive(page.trace, View(1, 1), heard=first)
+    assert (page.shown.layer, page.shown.head) == (1, 1)
+    page.head(0, 2).click()
+    page.has_told(View(0, 2))
+    assert [one["number"] for one in page.alone.messages] == [first + 1], "no number is used twice"
+
+
+def test_a_call_that_was_overtaken_ends_nothing(new_page):
+    """Streamlit ends a call that another has overtaken only after that one."""
+    page = Shown(new_page(), trace_of("relative"), View(2, 0))
+    page.page.evaluate("window.first = cleanup")
+    page.receive(page.trace, View(1, 1))
+    page.page.evaluate("first()")
+    page.head(0, 2).click()
+    page.has_told(View(0, 2))
+
+
+def test_the_last_key_is_told_though_the_explorer_goes(new_page):
+    page = Shown(new_page(), trace_of("relative"), View(2, 0))
+    page.image.focus()
+    page.press("[")
+    page.alone.leave_and_come_back(HTML)
+    assert read_view(page.alone.told[-1][1])[0] == View(1, 0)
+
+
+def test_how_it_is_painted_outlives_the_explorer(new_page):
+    page = Shown(new_page(), trace_of("relative"), View(2, 0))
+    page.page.get_by_label("Overlay strength").fill("20")
+    page.page.get_by_label("Smooth").check()
+    page.alone.leave_and_come_back(HTML)
+    page.receive(page.trace, View(2, 0))
+    expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.2")
+    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
+    expect(page.page.get_by_label("Smooth")).to_be_checked()
+
+
+def unheard(page: Shown, view: View) -> None:
+    """Have the visitor choose this, which Python does not hear of."""
+    page.page.evaluate("window.before = told.length")
+    if page.data("scale") != view.scale:
+        page.page.locator("[data-ref=scale]").select_option(view.scale)
+    page.image.focus()
+    page.press("] [")
+    page.page.wait_for_function("told.length > before")
+
+
+def test_another_model_takes_over_what_it_can(new_page):
+    page = Shown(new_page(), trace_of("pooled"), View(3, 3, 5))
+    unheard(page, View(3, 3, 5, "from", "uniform"))
     page.receive(trace_of("differential"), View(0))
     assert page.shown == View(2, None, 0, "from", "share")  # no pooling, no such scale; the patch had another number
     assert page.shown == View(3, 3, 0, "from", "uniform").fitted(page.trace)
@@ -277,6 +342,7 @@ def test_another_model_takes_over_what_it_can(new_page):
 
 def test_a_patch_does_not_become_a_token_before_the_patches(new_page):
     page = Shown(new_page(), trace_of("pooled"), View(1, 0, 0))
+    unheard(page, View(1, 0, 0))
     page.receive(trace_of("mean with registers"), View(0))
     assert page.data("pinned") == ""
     assert page.shown == View(1, 0, 2 + 2 * 6 + 3)

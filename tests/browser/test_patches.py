@@ -11,6 +11,7 @@ from vitviz.colour import KEY, QUERY, colour_map, paint, percent, tone
 from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
+from .alone import Alone
 from .test_layout import PHONE
 
 GRID = (4, 6)
@@ -21,20 +22,6 @@ THEMES = {
     "dark": "--st-primary-color:#a98bff; --st-text-color:#ece8f5; --st-background-color:#121016;"
     " --st-secondary-background-color:#1c1924; color-scheme: dark",
 }
-# What Streamlit does for a component: HTML and style in a place of their own, then the module's default export.
-START = """async ([script, first]) => {
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const { default: run } = await import(url);
-  window.told = [];
-  window.receive = (data) => {
-    window.cleanup = run({
-      data,
-      parentElement: document.querySelector("main"),
-      setTriggerValue: (name, value) => window.told.push([name, value]),
-    });
-  };
-  window.receive(first);
-}"""
 PAINTED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
@@ -55,22 +42,20 @@ class Picker:
 
     def __init__(self, page: Page, theme: str = "light", width: str = "440px", grid=GRID, **options):
         self.page, self.grid = page, grid
-        page.set_content(
-            '<meta name="viewport" content="width=device-width">'
-            f"<style>body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
-            f" main {{ max-width: {width} }} {CSS}</style><main>{HTML}</main>"
-        )
+        body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        head = '<meta name="viewport" content="width=device-width">'
+        self.alone = Alone(page, HTML, f"{body} main {{ max-width: {width} }} {CSS}", SCRIPT, head)
         self.root = page.get_by_test_id("patch-picker")
         self.stage = page.get_by_test_id("patch-picker-image")
         self.status = page.get_by_test_id("patch-picker-status")
-        page.evaluate(START, [SCRIPT, self.data(**options)])
+        self.alone.receive(self.data(**options))
         page.wait_for_function("document.querySelector('[data-ref=picture]').width > 300")
 
     def data(self, chosen=(1, 2), picture_bytes=None, **options) -> dict:
         return payload(picture_bytes or picture(self.grid), "colours", self.grid, chosen, **options)
 
-    def receive(self, **options) -> None:
-        self.page.evaluate("window.receive", self.data(**options))
+    def receive(self, heard: int = 0, **options) -> None:
+        self.alone.receive(self.data(**options), heard=heard)
         self.page.evaluate(PAINTED)
 
     def centre(self, row: int, column: int) -> tuple[float, float]:
@@ -94,7 +79,7 @@ class Picker:
 
     @property
     def told(self) -> list:
-        return self.page.evaluate("window.told")
+        return self.alone.told
 
     def pixels(self, ref: str) -> np.ndarray:
         """What is painted on a canvas, uint8 [height, width, 4]."""
@@ -114,7 +99,7 @@ class Picker:
 
 
 def chosen(role: str, row: int, column: int) -> list:
-    return ["chosen", {"role": role, "row": row, "column": column}]
+    return ["chosen", {"role": role, "row": row, "column": column, "grid": list(GRID)}]
 
 
 def near(shown: np.ndarray, wanted: np.ndarray, by: float = 3) -> bool:
@@ -156,13 +141,13 @@ def test_a_click_chooses_once(new_page):
     picker.has(row="2", column="4")
     picker.click(2, 4)
     assert picker.told == [chosen("query", 2, 4)], "the chosen patch is not chosen again"
-    picker.receive(chosen=(2, 4))
+    picker.receive(chosen=(2, 4), heard=1)
     picker.click(0, 0)
     picker.click(3, 3)
-    picker.receive(chosen=(0, 0))  # the answer to the first of two quick clicks
+    picker.receive(chosen=(0, 0), heard=2)  # the answer to the first of two quick clicks
     picker.has(row="3", column="3")
-    picker.receive(chosen=(3, 3))
-    picker.receive(chosen=(1, 1))  # the page chooses, as a tour does
+    picker.receive(chosen=(3, 3), heard=3)
+    picker.receive(chosen=(1, 1), heard=3)  # the page chooses, as a tour does
     picker.has(row="1", column="1")
     assert picker.told == [chosen("query", 2, 4), chosen("query", 0, 0), chosen("query", 3, 3)]
 
@@ -170,9 +155,23 @@ def test_a_click_chooses_once(new_page):
 def test_a_choice_that_the_page_refuses_is_taken_back(new_page):
     picker = Picker(new_page())
     picker.click(2, 4)
-    picker.page.wait_for_timeout(2600)
-    picker.receive()
+    picker.receive()  # a run that began before
+    picker.has(row="2", column="4")
+    picker.receive(heard=1)
     picker.has(row="1", column="2")
+
+
+def test_a_picker_that_is_made_anew_shows_what_python_says(new_page):
+    picker = Picker(new_page())
+    picker.page.get_by_label("Pull the patches apart").check()
+    picker.click(2, 4)
+    picker.alone.leave_and_come_back(HTML)
+    picker.receive()
+    picker.has(row="1", column="2", exploded="true")  # the switch is the browser's
+    picker.receive(chosen=(2, 4), heard=1)
+    picker.has(row="2", column="4")
+    picker.click(0, 0)
+    assert [one["number"] for one in picker.alone.messages] == [2]
 
 
 def test_the_key_is_red_and_chosen_in_its_own_mode(new_page):
@@ -289,7 +288,7 @@ def test_another_picture_has_other_patches(new_page):
     picker.page.wait_for_timeout(100)
     assert near(picker.centres()[..., :3], colours(2, 3))
     picker.click(1, 2)
-    assert picker.told[-1] == chosen("query", 1, 2)
+    assert picker.told[-1] == ["chosen", {"role": "query", "row": 1, "column": 2, "grid": [2, 3]}]
 
 
 def test_nothing_listens_after_the_component_is_gone(new_page):

@@ -1,11 +1,12 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import streamlit as st
 
 from ..trace import Trace
-from ..view import View, places
+from ..view import Places, View, places
 from . import link, state, tour
 from .catalogue import catalogue_if_open
 from .sidebar import sidebar
@@ -25,12 +26,17 @@ def run(page: st.Page) -> None:
     st.html(_ROOM)
     state.keep_to_a_model_that_is_here()
     tour.turn_to_its_page(page.url_path)
+    # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
+    # would move on by one, and Streamlit would take them off the page and make them anew.
+    st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
+    tours_place = st.container(gap=None, key="tour_place")
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
             sidebar()
-            tour.tour(page.url_path)
+            with tours_place:
+                tour.tour(page.url_path)
             page.run()
         catalogue_if_open()
     finally:
@@ -49,14 +55,18 @@ def enter(page: str) -> None:
 
 
 def show_notices() -> None:
-    """Say what a link asked for in vain, and why an image or a model was not taken; once."""
-    if st.session_state.notices:
-        st.warning("  \n".join(map(literally, st.session_state.notices)))
-    if st.session_state.image_problem:
-        st.error(literally(st.session_state.image_problem))
-    if st.session_state.model_problem:
-        st.error(literally(st.session_state.model_problem))
-    st.session_state.notices, st.session_state.image_problem, st.session_state.model_problem = [], None, None
+    """Say what a link asked for in vain, and why an image or a model was not taken; once, over the page."""
+    session = st.session_state
+    problems = [problem for problem in (session.image_problem, session.model_problem) if problem]
+    with session.notices_place:
+        if session.notices:
+            st.warning("  \n".join(map(literally, session.notices)))
+        for problem in problems:
+            st.error(literally(problem))
+        if session.notices or problems:
+            session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
+            st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
+    session.notices, session.image_problem, session.model_problem = [], None, None
 
 
 def take_from_link(understand: Mapping[str, Callable]) -> dict:
@@ -80,8 +90,17 @@ def current_view(trace: Trace) -> View:
     return state.view
 
 
-def remember_view(view: View) -> None:
-    """Keep a view that the visitor chose, also for their return to the page."""
+def remember_view(view: View, seen: Places | None = None) -> None:
+    """Keep a view that the visitor chose, also for their return to the page.
+
+    Args:
+        view: what they chose.
+        seen: the places of the trace that they saw, if these may be others than now: on another grid the number of a
+            pinned token would be another place.
+    """
+    now = st.session_state.places
+    if seen is not None and seen != now and view.query is not None and view.query >= min(seen[0], now[0]):
+        view = replace(view, query=None)
     st.session_state.view = view
 
 
@@ -97,5 +116,17 @@ _ROOM = """<style>
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
+.st-key-notices {
+  position: fixed; right: 1rem; bottom: 1rem; z-index: 999999; width: min(30rem, calc(100vw - 2rem)) !important;
+  max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;
+  box-shadow: 0 0.2rem 1rem rgb(0 0 0 / 25%);
+}
+[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place) { position: absolute; }
+.st-key-notices [data-testid="stAlertContainer"] { padding-right: 2.6rem; }
+.st-key-notices:has(details:not([open])) { display: none; } /* whoever has read it closes it */
+.st-key-notices [data-testid="stElementContainer"]:has(.vv-close) { position: absolute; top: 0; right: 0; width: auto; }
+.vv-close summary { list-style: none; cursor: pointer; padding: 0.6rem 0.9rem; font-size: 1.3rem; line-height: 1; }
+.vv-close summary::-webkit-details-marker { display: none; }
+@media print { .st-key-notices { display: none; } }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""

@@ -44,12 +44,17 @@ def choose_image() -> None:
     offered = len(state.samples_for(model))
     choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3, titles=False)
     left, right = st.columns(2)
+    # places for what comes and goes: a pad that moved would be made anew, without what was drawn on it
+    camera_place, pad_place = st.container(), st.container()
     if left.toggle("Camera", key="camera_on"):
-        st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
+        with camera_place:
+            st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
-        drawing_pad()
+        with pad_place:
+            drawing_pad()
     upload("sidebar_upload", "Your own photo")
-    image_words()
+    with st.container():
+        image_words()
 
 
 def choose_model() -> None:

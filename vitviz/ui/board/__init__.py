@@ -1,19 +1,18 @@
 """The board: all heads of all layers, and the halves of the blocks, each of which can be clicked."""
 
-import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-import streamlit as st
-
-from .payload import Cell, Column, Place, payload, read_clicks
+from ..mounting import Component, Listener
+from .payload import Cell, Column, Place, payload, read_click
 
 __all__ = ["Cell", "Column", "Place", "board"]
 
-_log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-HTML, CSS, SCRIPT = ((_FOLDER / f"board.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = st.components.v2.component("vitviz.board", html=HTML, css=CSS, js=SCRIPT)
+HTML, CSS, _js = ((_FOLDER / f"board.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_component = Component("board", html=HTML, css=CSS, js=_js)
+SCRIPT = _component.script
 
 
 def board(
@@ -39,17 +38,5 @@ def board(
     Raises:
         ValueError: if something is marked that is not on the board.
     """
-    heard = f"{key}_heard"
-    data = payload(layers, heads, edited, looked_at, st.session_state.setdefault(heard, 0))
-
-    def tell() -> None:
-        try:
-            clicks, last = read_clicks(st.session_state[key].clicks, layers, heads, st.session_state[heard])
-        except ValueError as error:  # the board's script sends only its clicks; this message is somebody else's
-            _log.warning("Left out what a browser sent as clicks: %s.", error)
-            return
-        st.session_state[heard] = last
-        for layer, column in clicks:
-            on_click(layer, column)
-
-    _component(data=data, key=key, on_clicks_change=tell)
+    listener = Listener("a click", partial(read_click, layers=layers, heads=heads), lambda place: on_click(*place))
+    _component.draw(payload(layers, heads, edited, looked_at), {"click": listener}, key=key)

@@ -1,25 +1,15 @@
 // The board of layers and heads: buttons that say what has been done to each part. Python decides what a click does.
-// Streamlit calls the default export again after each rerun; one Board lives as long as its place in the page.
+// The part before this one is mounted.js.
 
-const boards = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!boards.has(parentElement)) boards.set(parentElement, new Board(parentElement.querySelector("[data-testid=board]")));
-  const board = boards.get(parentElement);
-  board.tell = (clicks) => setTriggerValue("clicks", clicks);
-  board.receive(data);
-  return () => {
-    board.listening.abort();
-    boards.delete(parentElement);
-  };
+export default function (component) {
+  return mounted(Board, "[data-testid=board]", component);
 }
 
 class Board {
-  constructor(root) {
+  constructor(root, mount) {
     this.root = root;
+    this.mount = mount;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
-    this.waiting = []; // clicks that Python has not answered; told again with each further one, so that none is lost
-    this.number = 0;
     this.at = [0, 1]; // row and place of the button that Tab reaches
     this.listening = new AbortController();
     const on = (event, act) => this.ref.cells.addEventListener(event, act, { signal: this.listening.signal });
@@ -29,6 +19,10 @@ class Board {
     on("pointerover", (event) => this.say(event.target.closest("button")));
   }
 
+  close() {
+    this.listening.abort();
+  }
+
   // ------------------------------------------------------------------ data from Python
 
   receive(data) {
@@ -36,8 +30,6 @@ class Board {
     this.data = data;
     if (before?.layers !== data.layers || before?.heads !== data.heads) this.build();
     if (String(before?.looked_at) !== String(data.looked_at) && !this.hasFocus) this.at = this.framed;
-    this.number = Math.max(this.number, data.heard);
-    this.waiting = this.waiting.filter((click) => click.number > data.heard);
     this.mark();
   }
 
@@ -69,7 +61,6 @@ class Board {
       cell.append(button);
       return cell;
     }))));
-    this.waiting = [];
     this.at = this.framed;
   }
 
@@ -77,7 +68,7 @@ class Board {
     const { data } = this;
     const key = (layer, column) => `${layer}/${column}`;
     const cells = new Map(data.cells.map((cell) => [key(cell.layer, cell.column), cell]));
-    const waiting = new Set(this.waiting.map((click) => key(click.layer, click.column)));
+    const waiting = new Set(this.mount.unheard("click").map((click) => key(click.layer, click.column)));
     for (const button of this.buttons.flat()) {
       const { layer, column } = button.dataset;
       const cell = cells.get(key(layer, column));
@@ -130,12 +121,12 @@ class Board {
 
   click(button) {
     if (!button) return;
+    const { data: { layers, heads } } = this;
     const { layer, column } = button.dataset;
-    this.number += 1;
-    this.waiting.push({ number: this.number, layer: Number(layer), column: isNaN(column) ? column : Number(column) });
+    const place = { layer: Number(layer), column: isNaN(column) ? column : Number(column) };
+    this.mount.tell("click", { ...place, layers, heads });
     this.say(button);
     this.mark();
-    this.tell(this.waiting.slice(-100));
   }
 
   key(event) {

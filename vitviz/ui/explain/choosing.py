@@ -67,7 +67,8 @@ def _take_class(place: int) -> None:
 
 def choose_images(choice: state.Choice) -> None:
     """Images that this one is compared with: one, or several that show what they have in common."""
-    offered = _offered(choice)
+    with st.container():  # says what cannot be used
+        offered = _offered(choice)
     by_digest = {picked.digest: picked for picked in offered}
     chosen = [*wanted.aims(choice), None][:2]
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):

@@ -76,7 +76,7 @@ class AttentionData {
   // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
   // not live show the pinned token, and nothing (`known` is false) until Python has sent the rows of that token.
   attend(token, direction, pinned) {
-    const rowsFit = this.rows_of.token === pinned && this.rows_of.direction === direction;
+    const rowsFit = this.rows_of?.token === pinned && this.rows_of.direction === direction;
     for (let layer = 0; layer < this.layers; layer++) {
       this.known[layer] = this.isLive(layer) || rowsFit;
       if (this.known[layer]) this.attendLayer(layer, token, direction);

@@ -1,51 +1,51 @@
 // The explorer: what is shown, what the visitor does, and what Python hears of it (only pins and choices, never hovering).
-// Streamlit calls the default export again after each rerun; one Explorer lives as long as its place in the page.
+// The parts before this one are mounted.js, binary.js and the other scripts of this folder.
 
-const explorers = new WeakMap();
-
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector("[data-testid=explorer]");
-  if (!explorers.has(parentElement)) explorers.set(parentElement, new Explorer(root));
-  const explorer = explorers.get(parentElement);
-  explorer.tell = (view) => setStateValue("view", view);
-  explorer.receive(data);
-  return () => {
-    explorer.close();
-    explorers.delete(parentElement);
-  };
+export default function (component) {
+  return mounted(Explorer, "[data-testid=explorer]", component);
 }
 
 class Explorer {
-  constructor(root) {
+  constructor(root, mount) {
     this.root = root;
+    this.mount = mount;
     this.view = null; // { layer, head (null: mean), query (null: nothing pinned), direction, scale }, as vitviz.view.View
     this.hovered = null;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.listening = new AbortController();
+    const { opacity = 65, smooth = false } = mount.memory;
+    this.overlay(opacity);
+    this.smooth(smooth);
     this.listen();
   }
 
   close() {
     this.listening.abort();
     cancelAnimationFrame(this.frame);
-    clearTimeout(this.telling);
+    if (this.telling) this.tell(); // what the visitor did last counts, though the explorer goes
     URL.revokeObjectURL(this.ref.photo.src);
   }
 
   // ------------------------------------------------------------------ data from Python
 
-  receive(bytes) {
-    const header = readHeader(bytes);
+  receive(said, bytes) {
     const before = this.data;
-    if (before?.key === header.key) return;
+    if (before?.key !== said.held) this.takeData(said, bytes);
+    const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
+    if (!own) this.view = said.view;
+    else if (this.data !== before) this.view = this.fitted(this.view, before);
+    this.draw();
+  }
+
+  takeData({ places }, bytes) {
+    const before = this.data;
+    const header = readHeader(bytes);
     this.data = new AttentionData(bytes, header);
+    this.data.places = places; // as vitviz.view.places: a token's number means the same where these are the same
     this.painter = new Painter(this.data);
-    const places = ({ grid, prefix_names: names }) => `${grid} ${names.length}`; // as vitviz.view.places
-    const sameGrid = !before || places(before) === places(header);
-    const pins = sameGrid ? this.data.tokens : Math.min(before.prefix, this.data.prefix); // tokens that are what they were
-    this.view = this.fitted(this.view ?? header.view, pins); // another image keeps the visitor's own view
     this.controlsDrawn = null;
-    if (before?.picture_id !== header.picture_id || !sameGrid) {
+    const samePlaces = `${before?.places}` === `${places}`;
+    if (before?.picture_id !== header.picture_id || !samePlaces) {
       this.hovered = null;
       this.buildStage();
     }
@@ -55,12 +55,12 @@ class Explorer {
       this.buildOverview();
     }
     this.buildWords();
-    this.draw();
   }
 
-  // the same rules as vitviz.view.View.fitted and let_go
-  fitted(view, pins) {
-    const { layers, levels, colours } = this.data;
+  // A view that was chosen for other data; the same rules as vitviz.view.View.fitted and let_go.
+  fitted(view, before) {
+    const { data, data: { layers, levels, colours } } = this;
+    const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);
     const within = (value, count) => value !== null && value >= 0 && value < count;
     const layer = within(view.layer, levels) ? view.layer : layers - 1;
     return {
@@ -239,13 +239,26 @@ class Explorer {
       on(button, "click", () => this.change({ direction: button.dataset.direction }));
     }
     on(ref.scale, "change", () => this.change({ scale: ref.scale.value }));
-    on(ref.opacity, "input", () => { ref.heat.style.opacity = ref.opacity.value / 100; });
-    on(ref.smooth, "change", () => ref.heat.classList.toggle("smooth", ref.smooth.checked));
+    on(ref.opacity, "input", () => this.overlay(ref.opacity.value));
+    on(ref.smooth, "change", () => this.smooth(ref.smooth.checked));
     on(ref.link, "click", () => this.copyLink());
     on(root, "keydown", (event) => this.key(event));
     on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
       if (!event.composedPath().includes(ref.help)) ref.help.open = false;
     });
+  }
+
+  // how strong the overlay is and how it is drawn concerns this browser only, and outlives the explorer
+  overlay(percent) {
+    const { mount: { memory }, ref } = this;
+    memory.opacity = ref.opacity.value = percent;
+    ref.heat.style.opacity = percent / 100;
+  }
+
+  smooth(on) {
+    const { mount: { memory }, ref } = this;
+    memory.smooth = ref.smooth.checked = on;
+    ref.heat.classList.toggle("smooth", on);
   }
 
   patchAt(event) {
@@ -276,7 +289,13 @@ class Explorer {
     this.view = { ...this.view, ...changes };
     this.schedule();
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell(this.view), wait);
+    this.telling = setTimeout(() => this.tell(), wait);
+  }
+
+  tell() {
+    clearTimeout(this.telling);
+    this.telling = null;
+    this.mount.tell("view", { view: this.view, places: this.data.places }, { instead: true });
   }
 
   key(event) {

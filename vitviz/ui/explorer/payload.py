@@ -1,4 +1,4 @@
-"""What the explorer in the browser gets: one JSON header, then raw sections.
+"""What the explorer in the browser holds of a trace: one JSON header, then raw sections.
 
     u32 header length | header | q float16 | k float16 | logsum float32 | bias float32
     | rows float16 | pool float32 | JPEG
@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,7 +27,8 @@ from ...colour import UNIFORM_RANGE, colour_map
 from ...config import POOL
 from ...inline import text
 from ...trace import Trace
-from ...view import Scale, View, has_pool, readout_words, scales
+from ...view import Places, Scale, View, has_pool, readout_words, scales
+from ..mounting import packed, whole_number
 
 LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
 
@@ -91,22 +91,22 @@ def _bias_table(trace: Trace, layer: int) -> np.ndarray:
 def payload(
     trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str, sums: np.ndarray | None = None
 ) -> bytes:
-    """Everything that the explorer needs to show a trace.
+    """Everything that the explorer needs to show any view of a trace. Which one it shows is said apart.
 
     Args:
         trace: what is looked at.
         sent: the vectors of the layers that follow the pointer.
-        view: what is shown first, until the visitor chooses; and, if not all layers are sent, what the others show.
+        view: whose token the other layers show, if not all are sent; else it changes nothing.
         picture: the photo as JPEG.
         image_name: what the picture shows, for those who cannot see it.
         sums: `vitviz.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are not sent.
     """
-    rows = b"" if len(sent.layers) == trace.layers else pinned_rows(trace, view, sums).tobytes()
+    all_live = len(sent.layers) == trace.layers
+    rows = b"" if all_live else pinned_rows(trace, view, sums).tobytes()
     pool = trace.attention(POOL)[:, 0].tobytes() if has_pool(trace) else b""
     config, signed = trace.config, trace.config.differential
     header = {
-        "view": asdict(view),
-        "rows_of": {"token": view.token(trace), "direction": view.direction},
+        "rows_of": None if all_live else {"token": view.token(trace), "direction": view.direction},
         "picture_id": hashlib.sha256(picture).hexdigest(),
         "image_name": image_name,
         "layers": trace.layers,
@@ -157,18 +157,16 @@ def as_jpeg(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def packed(header: dict, sections: dict[str, bytes]) -> bytes:
-    """A header and raw sections as binary.js reads them; `key` in the header is the same for the same contents."""
-    digest = hashlib.sha256(json.dumps(header).encode())
-    for section in sections.values():
-        digest.update(section)
-    padded = [_padded(section, b"\0") for section in sections.values()]
-    starts = np.cumsum([0, *map(len, padded)]).tolist()
-    places = {name: [at, len(section)] for (name, section), at in zip(sections.items(), starts, strict=False)}
-    text = _padded(json.dumps(header | {"key": digest.hexdigest(), "sections": places}).encode(), b" ")
-    return b"".join((len(text).to_bytes(4, "little"), text, *padded))
+def read_view(message: object) -> tuple[View, Places]:
+    """The view that a browser tells, and the places of the trace that it showed.
 
-
-def _padded(part: bytes, filler: bytes) -> bytes:
-    """Lengthen to a multiple of four bytes: typed arrays in the browser have to begin at one."""
-    return part + filler * (-len(part) % 4)
+    Raises:
+        ValueError: if it is not that. Anybody can send a message.
+    """
+    if not isinstance(message, dict) or set(message) != {"view", "places"}:
+        raise ValueError("not a view and where it was")
+    seen = message["places"]
+    if not isinstance(seen, list) or len(seen) != 3:
+        raise ValueError("not the places of a trace")
+    prefix, rows, columns = map(whole_number, seen)
+    return View.read(message["view"]), (prefix, rows, columns)

@@ -8,10 +8,11 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 from ...inline import data_url
+from ..mounting import Component, Listener
 
 _FOLDER = Path(__file__).parent
 _html, _css, _js = ((_FOLDER / f"gallery.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = st.components.v2.component("vitviz.gallery", html=_html, css=_css, js=_js)
+_component = Component("gallery", html=_html, css=_css, js=_js)
 
 
 def gallery(
@@ -53,12 +54,19 @@ def gallery(
     ]
     data = {"label": label, "columns": columns, "titles": titles, "whole": whole, "chosen": chosen, "items": items}
 
-    def tell() -> None:
-        name = st.session_state[key].chosen
-        if name in images:
-            on_choose(name)
+    just_chosen = f"{key}_chosen"
 
-    return _component(data=data, key=key, on_chosen_change=tell).chosen
+    def read(message: object) -> str:
+        if not isinstance(message, str) or message not in images:
+            raise ValueError("no image of this gallery")
+        return message
+
+    def choose(name: str) -> None:
+        st.session_state[just_chosen] = name
+        on_choose(name)
+
+    _component.draw(data, {"chosen": Listener("an image", read, choose)}, key=key)
+    return st.session_state.pop(just_chosen, None)
 
 
 @st.cache_data(show_spinner=False)

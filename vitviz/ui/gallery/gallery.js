@@ -1,32 +1,66 @@
-// Thumbnails to choose from: buttons, the chosen one of which is pressed.
+// Thumbnails to choose from: buttons, the chosen one of which is pressed. The part before this one is mounted.js.
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const gallery = parentElement.querySelector("[data-testid=gallery]");
-  gallery.setAttribute("aria-label", data.label);
-  gallery.style.setProperty("--columns", data.columns);
-  gallery.classList.toggle("whole", data.whole);
-  const focused = gallery.getRootNode().activeElement?.dataset?.name; // new buttons take the keyboard over
-  gallery.replaceChildren(...data.items.map((item) => {
-    const button = document.createElement("button");
-    const picture = Object.assign(document.createElement("img"), { src: item.image, alt: "", draggable: false });
-    const title = Object.assign(document.createElement("span"), { textContent: item.title, hidden: !data.titles });
-    const note = Object.assign(document.createElement("small"), { textContent: item.note, hidden: !item.note });
-    button.append(picture, title, note);
-    const name = [item.title, item.note].filter(Boolean).join(": ");
-    Object.assign(button, { type: "button", title: name, ariaLabel: name });
-    button.dataset.name = item.name;
-    button.setAttribute("aria-pressed", item.name === data.chosen);
-    return button;
-  }));
+export default function (component) {
+  return mounted(Gallery, "[data-testid=gallery]", component);
+}
 
-  [...gallery.children].find((button) => focused && button.dataset.name === focused)?.focus({ preventScroll: true });
+class Gallery {
+  constructor(root, mount) {
+    this.root = root;
+    this.mount = mount;
+    root.onclick = (event) => {
+      const name = event.target.closest("button")?.dataset.name;
+      if (name !== undefined) this.choose(name);
+    };
+  }
 
-  const choose = (button) => {
-    for (const other of gallery.children) other.setAttribute("aria-pressed", other === button);
-    setTriggerValue("chosen", button.dataset.name);
-  };
-  gallery.onclick = (event) => {
-    const button = event.target.closest("button");
-    if (button) choose(button);
-  };
+  close() {
+    this.root.onclick = null;
+  }
+
+  receive(data) {
+    const { root } = this;
+    root.setAttribute("aria-label", data.label);
+    root.style.setProperty("--columns", data.columns);
+    root.classList.toggle("whole", data.whole);
+    this.chosen = data.chosen;
+    const shown = JSON.stringify([data.titles, data.items]);
+    if (shown !== this.shown) this.build(data); // else the buttons stay, and with them the keyboard's focus
+    this.shown = shown;
+    this.mark();
+  }
+
+  build({ items, titles }) {
+    const { root } = this;
+    const focused = root.getRootNode().activeElement?.dataset?.name; // new buttons take the keyboard over
+    root.replaceChildren(...items.map((item) => {
+      const button = document.createElement("button");
+      const picture = Object.assign(document.createElement("img"), { src: item.image, alt: "", draggable: false });
+      const title = Object.assign(document.createElement("span"), { textContent: item.title, hidden: !titles });
+      const note = Object.assign(document.createElement("small"), { textContent: item.note, hidden: !item.note });
+      button.append(picture, title, note);
+      const name = [item.title, item.note].filter(Boolean).join(": ");
+      Object.assign(button, { type: "button", title: name, ariaLabel: name });
+      button.dataset.name = item.name;
+      return button;
+    }));
+    if (focused) this.button(focused)?.focus({ preventScroll: true });
+  }
+
+  button(name) {
+    return [...this.root.children].find((button) => button.dataset.name === name);
+  }
+
+  // what was clicked last looks chosen until Python says what is
+  mark() {
+    const clicked = this.mount.unheard("chosen").filter((name) => this.button(name)).at(-1);
+    for (const button of this.root.children) {
+      button.setAttribute("aria-pressed", button.dataset.name === (clicked ?? this.chosen));
+    }
+  }
+
+  choose(name) {
+    this.mount.tell("chosen", name, { instead: true });
+    this.mark();
+  }
 }

@@ -27,17 +27,9 @@ TOOL_WORDS = {
 def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The tool, and the board on which it is used."""
     tool = tool_box("A click on the board", TOOLS, "intervene_tool")
-    if tool == "temperature":
-        st.select_slider(
-            "Temperature",
-            chosen.TEMPERATURES,
-            value=chosen.FIRST_TEMPERATURE,
-            format_func="{:g}".format,
-            key="intervene_temperature",
-            on_change=chosen.retune,
-            args=(trace,),
-            help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
-        )
+    with st.container():  # also for the other tools, so that the board stays where it is
+        if tool == "temperature":
+            temperature_slider(trace)
     st.caption(TOOL_WORDS[tool])
     looked_at = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
     board(
@@ -47,6 +39,20 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
         looked_at=looked_at,
         on_click=lambda layer, column: chosen.switch(trace, layer, column),
         key="board",
+    )
+
+
+def temperature_slider(trace: Trace) -> None:
+    """The temperature that a click gives to a head."""
+    st.select_slider(
+        "Temperature",
+        chosen.TEMPERATURES,
+        value=chosen.FIRST_TEMPERATURE,
+        format_func="{:g}".format,
+        key="intervene_temperature",
+        on_change=chosen.retune,
+        args=(trace,),
+        help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
     )
 
 

@@ -1,21 +1,20 @@
 """The sequence as a matrix: each row is a token, and lights up the patch that it came from."""
 
-import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import streamlit as st
-
 from .. import symbols
+from ..mounting import Component, Listener
 from .payload import Drawn, drawn, payload, read_choice
 
 __all__ = ["Drawn", "drawn", "sequence_matrix"]
 
-_log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-HTML, CSS, SCRIPT = ((_FOLDER / f"matrix.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+HTML, CSS, _js = ((_FOLDER / f"matrix.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
 CSS += symbols.rules()  # of the letters on the axes
-_component = st.components.v2.component("vitviz.matrix", html=HTML, css=CSS, js=SCRIPT)
+_component = Component("matrix", html=HTML, css=CSS, js=_js)
+SCRIPT = _component.script
 
 
 def sequence_matrix(
@@ -47,13 +46,5 @@ def sequence_matrix(
         ValueError: if the matrix has not one row for each prefix token and each patch, or not the chosen one.
     """
     data = payload(matrix, prefix_names, grid, picture, picture_name, chosen)
-
-    def tell(rows: int = matrix.rows) -> None:
-        try:
-            row = read_choice(st.session_state[key].chosen, rows)
-        except ValueError as error:  # the script sends only rows of its matrix; this message is somebody else's
-            _log.warning("Left out what a browser sent as a row: %s.", error)
-        else:
-            on_choose(row)
-
-    _component(data=data, key=key, on_chosen_change=tell)
+    listener = Listener("a row", partial(read_choice, rows=matrix.rows), on_choose)
+    _component.draw(data, {"chosen": listener}, key=key)

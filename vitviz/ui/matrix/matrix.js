@@ -1,29 +1,18 @@
 // The sequence as a matrix: what is shown, and what the visitor does. Python hears of a chosen row, never of hovering.
-// Streamlit calls the default export again after each rerun; one Matrix lives as long as its place in the page.
+// The part before this one is mounted.js.
 
-const matrices = new WeakMap();
-const ANSWER_IN = 2500; // a page that has not taken over a choice by then has refused it
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const root = parentElement.querySelector("[data-testid=sequence-matrix]");
-  if (!matrices.has(parentElement)) matrices.set(parentElement, new Matrix(root));
-  const matrix = matrices.get(parentElement);
-  matrix.tell = (choice) => setTriggerValue("chosen", choice);
-  matrix.receive(data);
-  return () => {
-    matrix.close();
-    matrices.delete(parentElement);
-  };
+export default function (component) {
+  return mounted(Matrix, "[data-testid=sequence-matrix]", component);
 }
 
 class Matrix {
-  constructor(root) {
+  constructor(root, mount) {
     this.root = root;
+    this.mount = mount;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.hovered = null; // rows, from 0
     this.focused = null; // where the arrow keys are; null until one is used
     this.sought = null; // a row that the scrolled matrix is to show
-    this.told = null; // { row, at }: a choice that Python has not answered yet
     this.listening = new AbortController();
     this.listen();
   }
@@ -40,7 +29,7 @@ class Matrix {
     this.data = data;
     if (before?.matrix !== data.matrix) ref.numbers.src = data.matrix;
     if (before?.picture !== data.picture) ref.picture.src = data.picture;
-    if (before?.rows !== data.rows || `${before?.grid}` !== `${data.grid}`) this.hovered = this.focused = this.told = null;
+    if (before?.rows !== data.rows || `${before?.grid}` !== `${data.grid}`) this.hovered = this.focused = null;
     const [down, across] = data.grid;
     for (const [name, value] of Object.entries({ rows: data.rows, down, across })) root.style.setProperty(`--${name}`, value);
     for (const name of ["low", "high", "larger"]) ref[name].textContent = data[name];
@@ -52,10 +41,9 @@ class Matrix {
     this.schedule();
   }
 
-  // While a choice is on its way, answers to earlier ones do not put an older frame back.
-  takeOver(row) {
-    if (this.told && this.told.row !== row && performance.now() - this.told.at < ANSWER_IN) return;
-    this.told = null;
+  // While a choice of this matrix is on its way, answers to earlier ones do not put an older frame back.
+  takeOver(said) {
+    const row = this.mount.unheard("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? said;
     if (row !== this.chosen) this.sought = row;
     this.chosen = row;
   }
@@ -174,8 +162,7 @@ class Matrix {
     this.schedule();
     if (row === this.chosen) return;
     this.chosen = row;
-    this.told = { row, at: performance.now() };
-    this.tell({ row });
+    this.mount.tell("chosen", { row, rows: this.data.rows }, { instead: true });
   }
 
   key(event) {

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from ...inline import data_url, png
-from ..patches.payload import whole_number
+from ..mounting import whole_number
 from ..strips import number, strip
 from ..symbols import SYMBOLS
 
@@ -90,8 +90,10 @@ def read_choice(message: object, rows: int) -> int:
     Raises:
         ValueError: if it is no row of this matrix. Anybody can send a message.
     """
-    if not isinstance(message, dict) or set(message) != {"row"}:
+    if not isinstance(message, dict) or set(message) != {"row", "rows"}:
         raise ValueError("not a choice of a row")
+    if message["rows"] != rows:
+        raise ValueError("a row of another matrix")
     row = whole_number(message["row"])
     if not 0 <= row < rows:
         raise ValueError(f"no such row in a matrix of {rows}")

@@ -1,21 +1,18 @@
 """The patch picker: the picture as patches, one of which is looked at closely and chosen."""
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import streamlit as st
-
+from ..mounting import Component, Listener
 from .payload import Overlay, Patch, Role, payload, read_choice
 
-__all__ = ["Overlay", "Patch", "Role", "patch_picker", "teller"]
+__all__ = ["Overlay", "Patch", "Role", "choices", "patch_picker"]
 
-_log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 HTML, CSS = ((_FOLDER / f"patches.{kind}").read_text("utf-8") for kind in ("html", "css"))
 PICKER = (_FOLDER / "picker.js").read_text("utf-8")  # what other components build on
-SCRIPT = f"{PICKER}\n{(_FOLDER / 'patches.js').read_text('utf-8')}"
-_component = st.components.v2.component("vitviz.patches", html=HTML, css=CSS, js=SCRIPT)
+_component = Component("patches", html=HTML, css=CSS, js=f"{PICKER}\n{(_FOLDER / 'patches.js').read_text('utf-8')}")
+SCRIPT = _component.script
 
 
 def patch_picker(
@@ -59,24 +56,19 @@ def patch_picker(
         raise ValueError("A picker that chooses keys needs on_key.")
     data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded, switching)
     listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
-    _component(data=data, key=key, on_chosen_change=teller(key, grid, listeners))
+    _component.draw(data, choices(grid, listeners), key=key)
 
 
-def teller(key: str, grid: tuple[int, int], listeners: Mapping[Role, Callable[[int, int], None]]) -> Callable[[], None]:
-    """What a picker, or a component that is built on it, calls when a patch was chosen in the browser.
+def choices(grid: tuple[int, int], listeners: Mapping[Role, Callable[[int, int], None]]) -> dict[str, Listener]:
+    """Who hears of chosen patches, for a picker or a component that is built on it.
 
     Args:
-        key: identity of the component in the session.
         grid: rows and columns of patches.
         listeners: who hears of row and column, for each role that can be chosen.
     """
 
-    def tell() -> None:
-        try:
-            role, row, column = read_choice(st.session_state[key].chosen, grid, tuple(listeners))
-        except ValueError as error:  # the picker's script sends only its patches; this message is somebody else's
-            _log.warning("Left out what a browser sent as a patch: %s.", error)
-        else:
-            listeners[role](row, column)
+    def act(choice: tuple[Role, int, int]) -> None:
+        role, row, column = choice
+        listeners[role](row, column)
 
-    return tell
+    return {"chosen": Listener("a patch", lambda message: read_choice(message, grid, tuple(listeners)), act)}

@@ -1,7 +1,5 @@
 // The patch picker alone.
 
-const pickers = new WeakMap();
-
 export default function (component) {
-  return mounted(pickers, Picker, component);
+  return mounted(Picker, ".patches", component);
 }

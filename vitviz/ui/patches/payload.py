@@ -11,6 +11,7 @@ import numpy as np
 from ...colour import colour_map, ends, percent, tone
 from ...inline import data_url, text
 from ...view import Scale
+from ..mounting import whole_number
 
 Role = Literal["query", "key"]
 Patch = tuple[int, int]  # row and column, from 0
@@ -126,10 +127,13 @@ def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) 
     """What a browser says was chosen: role, row and column.
 
     Raises:
-        ValueError: if it is not a patch of this grid, or not in one of these roles. Anybody can send a message.
+        ValueError: if it is not a patch of this grid, or not in one of these roles. Anybody can send a message; and a
+            patch of the grid that was shown before would be another one here.
     """
-    if not isinstance(message, dict) or set(message) != {"role", "row", "column"}:
+    if not isinstance(message, dict) or set(message) != {"role", "row", "column", "grid"}:
         raise ValueError("not a choice of a patch")
+    if message["grid"] != list(grid):
+        raise ValueError("a patch of another grid")
     role, patch = message["role"], (message["row"], message["column"])
     if not isinstance(role, str) or role not in roles:
         raise ValueError("nothing of this role is chosen here")
@@ -137,17 +141,6 @@ def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) 
     if not (0 <= row < grid[0] and 0 <= column < grid[1]):
         raise ValueError(f"no such patch in a grid of {grid[0]} x {grid[1]}")
     return role, row, column
-
-
-def whole_number(value: object) -> int:
-    """A whole number from JSON, where some browsers write 3 as 3.0; `True` is none.
-
-    Raises:
-        ValueError: if it is anything else.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise ValueError("a row or column that is no whole number")
-    return int(value)
 
 
 def _within(patch: Patch | None, grid: tuple[int, int]) -> list[int] | None:

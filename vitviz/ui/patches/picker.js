@@ -1,29 +1,17 @@
 // The patch grid: what is shown, and what the visitor does. Python hears of a chosen patch, never of hovering.
-// This is the part that other components build on; patches.js is the one that shows nothing else.
+// This is the part that other components build on; patches.js is the one that shows nothing else. The part before this one
+// is mounted.js.
 
 const GAP = 0.16; // how much of a patch's place is empty when the patches are pulled apart
 const APART_IN = 220; // milliseconds
-const ANSWER_IN = 2500; // a page that has not taken over a choice by then has refused it
-
-// Streamlit calls a component again after each rerun; one picker lives as long as its place in the page.
-function mounted(pickers, Kind, { data, parentElement, setTriggerValue }) {
-  if (!pickers.has(parentElement)) pickers.set(parentElement, new Kind(parentElement.querySelector(".patches")));
-  const picker = pickers.get(parentElement);
-  picker.tell = (choice) => setTriggerValue("chosen", choice);
-  picker.receive(data);
-  return () => {
-    picker.close();
-    pickers.delete(parentElement);
-  };
-}
 
 class Picker {
-  constructor(root) {
+  constructor(root, mount) {
     this.root = root;
+    this.mount = mount;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.photo = new Image();
     this.marks = { query: null, key: null }; // the patches that are framed, [row, column] or null
-    this.told = {}; // role -> { patch, at }: choices that Python has not answered yet
     this.hovered = null;
     this.focused = null; // where the arrow keys are; null until one is used
     this.gap = 0;
@@ -46,9 +34,10 @@ class Picker {
     this.data = data;
     if (`${before?.grid}` !== `${data.grid}`) this.newGrid();
     if (before?.picture !== data.picture) this.photo.src = data.picture; // drawn when it is decoded
-    if (before?.overlay?.opacity !== data.overlay?.opacity) this.ref.map.value = 100 * (data.overlay?.opacity ?? 0);
+    const opacity = data.overlay?.opacity;
+    if (before?.overlay?.opacity !== opacity) this.ref.map.value = this.remembered("opacity", opacity, 100 * (opacity ?? 0));
     if (JSON.stringify(before?.overlay) !== JSON.stringify(data.overlay)) this.newOverlay();
-    if (before?.exploded !== data.exploded) this.explode(data.exploded, !before);
+    if (before?.exploded !== data.exploded) this.explode(this.remembered("exploded", data.exploded, data.exploded), !before);
     this.takeOver("query", data.chosen);
     this.takeOver("key", data.second);
     this.schedule();
@@ -59,16 +48,24 @@ class Picker {
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
     this.root.classList.toggle("dense", Math.max(rows, columns) > 24);
-    this.told = {};
     this.hovered = this.focused = null;
   }
 
-  // While a choice is on its way, answers to earlier ones do not put an older frame back.
+  // While a choice of this grid is on its way, answers to earlier ones do not put an older frame back.
   takeOver(role, patch) {
-    const told = this.told[role];
-    if (told && !same(told.patch, patch) && performance.now() - told.at < ANSWER_IN) return;
-    delete this.told[role];
-    this.marks[role] = patch;
+    const { data: { grid }, mount } = this;
+    const unheard = mount.unheard("chosen").filter((told) => told.role === role && same(told.grid, grid)).at(-1);
+    this.marks[role] = unheard && !this.data.switching ? [unheard.row, unheard.column] : patch;
+  }
+
+  // What a switch says for as long as Python proposes the same: the visitor's own choice, which outlives the component.
+  remembered(name, proposed, otherwise) {
+    const known = this.mount.memory[name];
+    return known && known.proposed === proposed ? known.own : otherwise;
+  }
+
+  remember(name, proposed, own) {
+    this.mount.memory[name] = { proposed, own };
   }
 
   newOverlay() {
@@ -225,8 +222,14 @@ class Picker {
       this.focused = null;
       this.schedule();
     });
-    on(ref.apart, "change", () => this.explode(ref.apart.checked));
-    on(ref.map, "input", () => this.schedule());
+    on(ref.apart, "change", () => {
+      this.remember("exploded", this.data.exploded, ref.apart.checked);
+      this.explode(ref.apart.checked);
+    });
+    on(ref.map, "input", () => {
+      this.remember("opacity", this.data.overlay?.opacity, ref.map.value);
+      this.schedule();
+    });
     this.photo.onload = () => {
       this.painted = null;
       this.schedule();
@@ -251,11 +254,10 @@ class Picker {
   choose(patch) {
     const role = this.data.choosing;
     this.schedule();
-    if (this.data.switching) return this.tell({ role, row: patch[0], column: patch[1] });
-    if (same(patch, this.marks[role])) return;
-    this.marks[role] = patch;
-    this.told[role] = { patch, at: performance.now() };
-    this.tell({ role, row: patch[0], column: patch[1] });
+    const { switching, grid } = this.data;
+    if (!switching && same(patch, this.marks[role])) return;
+    if (!switching) this.marks[role] = patch;
+    this.mount.tell("chosen", { role, row: patch[0], column: patch[1], grid });
   }
 
   key(event) {

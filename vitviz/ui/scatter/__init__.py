@@ -6,19 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from ...inline import text
 from .. import patches
-from ..patches import Patch, teller
+from ..mounting import Component
+from ..patches import Patch, choices
 from ..patches.payload import payload as picker_payload
 
 __all__ = ["payload", "scatter"]
 
 _FOLDER = Path(__file__).parent
 HTML, CSS = patches.HTML, patches.CSS + (_FOLDER / "scatter.css").read_text("utf-8")
-SCRIPT = f"{patches.PICKER}\n{(_FOLDER / 'scatter.js').read_text('utf-8')}"
-_component = st.components.v2.component("vitviz.scatter", html=HTML, css=CSS, js=SCRIPT)
+_component = Component(
+    "scatter", html=HTML, css=CSS, js=f"{patches.PICKER}\n{(_FOLDER / 'scatter.js').read_text('utf-8')}"
+)
+SCRIPT = _component.script
 
 
 def scatter(
@@ -47,7 +49,7 @@ def scatter(
         key: identity of this component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, points, colours, axes)
-    _component(data=data, key=key, on_chosen_change=teller(key, grid, {"query": on_choose}))
+    _component.draw(data, choices(grid, {"query": on_choose}), key=key)
 
 
 def payload(

@@ -1,17 +1,16 @@
 // The tokens as points beside the picture whose patches they are: pointing at one shows the other, and a line drawn
-// around points lights up their patches. The part before this one is the patch picker's picker.js.
+// around points lights up their patches. The parts before this one are mounted.js and the patch picker's picker.js.
 
-const scatters = new WeakMap();
 const NEAR = 24; // pixels within which a point is pointed at
 const EDGE = 14; // pixels around the points
 
 export default function (component) {
-  return mounted(scatters, Scatter, component);
+  return mounted(Scatter, ".patches", component);
 }
 
 class Scatter extends Picker {
-  constructor(root) {
-    super(root);
+  constructor(root, mount) {
+    super(root, mount);
     root.dataset.testid = "scatter";
     root.setAttribute("aria-label", "Tokens as points");
     this.selected = new Set(); // patches, counted row by row
@@ -34,7 +33,7 @@ class Scatter extends Picker {
     ref.selection = make("span", {}, { testid: "scatter-selection" });
     ref.selection.setAttribute("role", "status");
     ref.clear = make("button", { type: "button", textContent: "Clear" });
-    ref.images = make("input", { type: "checkbox", checked: true });
+    ref.images = make("input", { type: "checkbox", checked: this.mount.memory.images ?? true });
     const label = make("label", {});
     label.append(ref.images, " Points as pictures");
     const below = make("div", { className: "below" });
@@ -47,7 +46,9 @@ class Scatter extends Picker {
   }
 
   receive(data) {
-    if (`${this.data?.grid}` !== `${data.grid}` || this.data?.picture !== data.picture) this.selected.clear();
+    if (`${this.data?.grid}` !== `${data.grid}` || this.data?.picture !== data.picture) {
+      this.selected = new Set(this.remembered("selected", madeOf(data), []));
+    }
     this.colours = bytes(data.colours); // red, green and blue of each patch
     super.receive(data);
     this.ref.axes.textContent = data.axes;
@@ -182,7 +183,10 @@ class Scatter extends Picker {
       this.schedule();
     });
     on(ref.clear, "click", () => this.select([]));
-    on(ref.images, "change", () => this.schedule());
+    on(ref.images, "change", () => {
+      this.mount.memory.images = ref.images.checked;
+      this.schedule();
+    });
     this.resized.observe(ref.points);
   }
 
@@ -212,6 +216,7 @@ class Scatter extends Picker {
 
   select(numbers) {
     this.selected = new Set(numbers);
+    this.remember("selected", madeOf(this.data), [...numbers]);
     this.painted = null;
     this.schedule();
   }
@@ -255,3 +260,6 @@ function inside([x, y], line) {
   });
   return odd;
 }
+
+// which patches a selection is of
+const madeOf = ({ grid, picture }) => `${grid} ${picture}`;

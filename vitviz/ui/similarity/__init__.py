@@ -6,22 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from ...tokens import similarity as cosine
 from .. import patches
-from ..explorer import BINARY
-from ..explorer.payload import packed
-from ..patches import Overlay, Patch, teller
+from ..mounting import BINARY, Component, packed
+from ..patches import Overlay, Patch, choices
 from ..patches.payload import payload as picker_payload
 from ..strips import number
 
-__all__ = ["payload", "similarity_picker"]
+__all__ = ["payload", "sent_once", "similarity_picker"]
 
 _FOLDER = Path(__file__).parent
 HTML, CSS = patches.HTML, patches.CSS + (_FOLDER / "similarity.css").read_text("utf-8")
-SCRIPT = "\n".join((BINARY, patches.PICKER, (_FOLDER / "similarity.js").read_text("utf-8")))
-_component = st.components.v2.component("vitviz.similarity", html=HTML, css=CSS, js=SCRIPT)
+_component = Component(
+    "similarity",
+    html=HTML,
+    css=CSS,
+    js="\n".join((BINARY, patches.PICKER, (_FOLDER / "similarity.js").read_text("utf-8"))),
+)
+SCRIPT = _component.script
 
 
 def similarity_picker(
@@ -50,7 +53,7 @@ def similarity_picker(
         key: identity of this component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, directions, prefix_names, caption)
-    _component(data=data, key=key, on_chosen_change=teller(key, grid, {"query": on_choose}))
+    _component.draw(data, choices(grid, {"query": on_choose}), key=key, held=sent_once(directions))
 
 
 def payload(
@@ -61,8 +64,8 @@ def payload(
     directions: np.ndarray,
     prefix_names: tuple[str, ...],
     caption: str,
-) -> bytes:
-    """The picker's payload as the header, and the directions as float16; see `similarity_picker`.
+) -> dict:
+    """All that the component shows but the directions themselves; see `similarity_picker`.
 
     Raises:
         ValueError: if there is not one direction for each prefix token and each patch.
@@ -72,6 +75,10 @@ def payload(
         raise ValueError(f"{len(directions)} tokens are not {prefix} and one for each patch of {grid[0]} x {grid[1]}.")
     values = cosine(directions, prefix + patch)[prefix:].reshape(grid)
     overlay = Overlay(values, caption, scale="raw", signed=True, say=lambda value: number(value, 0), opacity=0.75)
-    header = picker_payload(picture, picture_name, grid, chosen, overlay=overlay)
-    more = {"prefix_names": list(prefix_names), "width": int(directions.shape[1])}
-    return packed(header | more, {"tokens": directions.astype(np.float16).tobytes()})
+    shown = picker_payload(picture, picture_name, grid, chosen, overlay=overlay)
+    return shown | {"prefix_names": list(prefix_names)}
+
+
+def sent_once(directions: np.ndarray) -> bytes:
+    """The directions as float16, which the browser holds for all choices."""
+    return packed({"width": int(directions.shape[1])}, {"tokens": directions.astype(np.float16).tobytes()})

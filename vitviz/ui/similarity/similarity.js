@@ -1,15 +1,13 @@
 // Which patches are like the one under the pointer: a picker whose colours are computed here, from the tokens
-// themselves. The parts before this one are the explorer's binary.js and the patch picker's picker.js.
-
-const similarities = new WeakMap();
+// themselves. The parts before this one are mounted.js, binary.js and the patch picker's picker.js.
 
 export default function (component) {
-  return mounted(similarities, Similarity, component);
+  return mounted(Similarity, ".patches", component);
 }
 
 class Similarity extends Picker {
-  constructor(root) {
-    super(root);
+  constructor(root, mount) {
+    super(root, mount);
     root.dataset.testid = "similarity";
     root.setAttribute("aria-label", "Similarity of patches");
     this.buildControls();
@@ -21,24 +19,28 @@ class Similarity extends Picker {
     ref.facts = make("p", { className: "facts" });
     ref.facts.dataset.testid = "similarity-facts";
     ref.marks.after(ref.facts);
-    ref.hold = make("input", { type: "checkbox" });
+    ref.hold = make("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
     const label = make("label", {});
     label.append(ref.hold, " Keep to the chosen patch, and read the others");
     ref.apart.closest(".switches").prepend(label);
-    ref.hold.addEventListener("change", () => this.schedule(), { signal: this.listening.signal });
+    ref.hold.addEventListener("change", () => {
+      this.mount.memory.hold = ref.hold.checked;
+      this.schedule();
+    }, { signal: this.listening.signal });
   }
 
-  receive(bytes) {
-    const header = readHeader(bytes);
-    if (header.key === this.sent) return;
-    this.sent = header.key;
-    const [start, length] = header.sections.tokens;
-    this.directions = halves(bytes.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
-    this.prefix = header.prefix_names;
-    this.width = header.width;
-    this.similar = new Float32Array(this.directions.length / this.width);
+  receive(said, held) {
+    if (said.held !== this.held) {
+      this.held = said.held;
+      const header = readHeader(held);
+      const [start, length] = header.sections.tokens;
+      this.directions = halves(held.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
+      this.width = header.width;
+      this.similar = new Float32Array(this.directions.length / this.width);
+    }
+    this.prefix = said.prefix_names;
     this.computed = null;
-    super.receive(header);
+    super.receive(said);
   }
 
   // the patch that is compared with all others

@@ -6,7 +6,6 @@ and kept by their browser alone.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,14 +13,14 @@ import streamlit as st
 
 from .. import models, state
 from ..link import TOUR
+from ..mounting import Component, Listener
 from .stops import Stop, stops
 
 KEY = "tour_card"
 
-_log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-_component = st.components.v2.component(
-    "vitviz.tour", **{kind: (_FOLDER / f"tour.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
+_component = Component(
+    "tour", **{kind: (_FOLDER / f"tour.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
 )
 
 # The card needs no room in the page, but the end of a page must be able to come out from under it.
@@ -91,8 +90,9 @@ def tour(shown: str) -> None:
     st.html(_ROOM)
     with st.container(key="tour"):
         data = {"at": at(), "page": shown, "stops": [asdict(stop) for stop in _stops()]}
-        card = _component(data=data, key=KEY, on_go_change=_go, on_leave_change=_leave)
-    if card.go is not None:
+        listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
+        _component.draw(data, listeners, key=KEY)
+    if st.session_state.pop("tour_goes", False):
         turn_to_its_page(shown)
         st.query_params[TOUR] = str(at() + 1)
 
@@ -108,14 +108,16 @@ def read_stop(message: object, stops: int) -> int:
     return message
 
 
-def _go() -> None:
-    try:
-        begin_at(read_stop(st.session_state[KEY].go, count()))
-    except ValueError as error:  # the card's script sends only stops; this message is somebody else's
-        _log.warning("Left out what a browser sent as a stop of the tour: %s.", error)
+def _stop(message: object) -> int:
+    return read_stop(message, count())
 
 
-def _leave() -> None:
+def _go(stop: int) -> None:
+    st.session_state.tour_goes = True
+    begin_at(stop)
+
+
+def _leave(_: bool) -> None:
     last = at() == count() - 1
     st.session_state.tour_left = 0 if last else at()
     st.session_state.tour_ends = True

@@ -1,27 +1,19 @@
 // The tour's card and ring. Stops follow each other at once; Python hears of each, because pages and the address follow.
-// Streamlit calls the default export again after each rerun; one Tour lives as long as its place in the page.
+// The part before this one is mounted.js.
 
-const tours = new WeakMap();
 const LOOK_EVERY = 120; // milliseconds between two looks at the page, which changes without telling anybody
 const SETTLES_IN = 2500; // a page that appears moves for so long
-const ANSWER_IN = 4000; // a page that has not followed by then will not
 const HEADER = 64; // pixels at the top that Streamlit's header covers
 const CORNERS = ["bottom-left", "bottom-right", "top-right"]; // the first of those that cover the target least
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!tours.has(parentElement)) tours.set(parentElement, new Tour(parentElement));
-  const tour = tours.get(parentElement);
-  tour.tell = setTriggerValue;
-  tour.update(data);
-  return () => {
-    tour.end();
-    tours.delete(parentElement);
-  };
+export default function (component) {
+  return mounted(Tour, "[data-ref=card]", component);
 }
 
 class Tour {
-  constructor(root) {
-    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+  constructor(card, mount) {
+    this.mount = mount;
+    this.ref = Object.fromEntries([...card.parentNode.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.tried = new Set(JSON.parse(sessionStorage.getItem("vitviz-tour-tried") ?? "[]"));
     this.listening = new AbortController();
     this.listen();
@@ -31,7 +23,7 @@ class Tour {
     this.looking = setInterval(() => this.look(), LOOK_EVERY);
   }
 
-  end() {
+  close() {
     this.listening.abort();
     clearInterval(this.looking);
   }
@@ -54,15 +46,17 @@ class Tour {
     on(window, "resize", () => this.schedule());
   }
 
-  update(data) {
-    const asked = this.asked && performance.now() - this.asked.when < ANSWER_IN ? this.asked.stop : null;
+  receive(data) {
     const moved = data.page !== this.page;
+    const at = this.asked ?? data.at; // who has just asked for a stop is not led back by an older answer
     [this.page, this.stops] = [data.page, data.stops];
-    if (asked === null || data.at === asked) {
-      this.asked = null;
-      if (this.at !== data.at || moved) this.show(data.at);
-    } else if (moved) this.show(this.at);
+    if (this.at !== at || moved) this.show(at);
     this.draw();
+  }
+
+  // the stop that Python has not heard of
+  get asked() {
+    return this.mount.unheard("go").at(-1);
   }
 
   get stop() {
@@ -74,10 +68,9 @@ class Tour {
   }
 
   go(stop) {
-    this.asked = { stop, when: performance.now() };
+    this.mount.tell("go", stop, { instead: true });
     this.show(stop);
     this.draw();
-    this.tell("go", stop);
   }
 
   goOn() {
@@ -87,7 +80,7 @@ class Tour {
   }
 
   leave() {
-    this.tell("leave", true);
+    this.mount.tell("leave", true);
   }
 
   show(stop) {
@@ -102,7 +95,7 @@ class Tour {
   draw() {
     const { at, here, ref, stop, stops } = this;
     const done = !stop.hint || this.tried.has(at);
-    const turning = !here && this.asked; // on the way to the stop's page
+    const turning = !here && this.asked !== undefined; // on the way to the stop's page
     ref.count.textContent = `${at + 1} of ${stops.length}`;
     ref.progress.setAttribute("aria-valuenow", at + 1);
     ref.progress.setAttribute("aria-valuemax", stops.length);

@@ -1,0 +1,67 @@
+"""A component alone in a plain page, without Streamlit."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Mapping
+
+from playwright.sync_api import Page
+
+from vitviz.ui.mounting.binary import header_of
+
+# What Streamlit does for a component: HTML and style in a place of their own, then the module's default export, again
+# with each answer. What the component tells is kept: `messages` as they are, and of each telling the last, `told`.
+_START = """async (script) => {
+  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const { default: run } = await import(url);
+  Object.assign(window, { told: [], messages: [] });
+  window.receive = (data, bytes) => {
+    if (bytes) {
+      const held = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
+      (globalThis.vitvizHeld ??= new Map()).set(data.held, held);
+    }
+    window.cleanup = run({
+      data,
+      parentElement: document.querySelector("main"),
+      setStateValue: (name, value) => {
+        window.messages = structuredClone(value.messages);
+        const { event, value: last } = window.messages.at(-1);
+        window.told.push([event, last]);
+      },
+    });
+  };
+}"""
+_keys = (f"alone {number}" for number in itertools.count())
+
+
+class Alone:
+    """Speaks with the component of a page, as Python would."""
+
+    def __init__(self, page: Page, html: str, css: str, script: str, head: str = ""):
+        self.page, self.key = page, next(_keys)
+        page.set_content(f"{head}<style>{css}</style><main>{html}</main>")
+        page.evaluate(_START, script)
+
+    def receive(self, data: Mapping, *, heard: int = 0, session: str = "one", held: bytes | None = None) -> None:
+        """Have the component show this; messages up to `heard` are part of it."""
+        said = {**data, "key": self.key, "session": session, "heard": heard}
+        if held is None:
+            self.page.evaluate("data => receive(data)", said)
+        else:
+            said["held"] = header_of(held)["key"]
+            self.page.evaluate("([data, bytes]) => receive(data, bytes)", [said, base64.b64encode(held).decode()])
+
+    def leave_and_come_back(self, html: str) -> None:
+        """Take the component off the page, as when a visitor leaves it; what it is told next mounts it again."""
+        self.page.evaluate("html => { cleanup(); document.querySelector('main').innerHTML = html; }", html)
+
+    @property
+    def told(self) -> list:
+        """The event and the value of each message, in order."""
+        return self.page.evaluate("told")
+
+    @property
+    def messages(self) -> list[dict]:
+        """What was told last: all messages that wait."""
+        return self.page.evaluate("messages")

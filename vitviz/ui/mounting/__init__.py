@@ -1,0 +1,100 @@
+"""How components are mounted: they show what the session says, and each thing that a visitor does is heard once.
+
+Streamlit may take a component off the page and mount it again at any time: when something above it appears or goes,
+when a page is left and entered. A component therefore keeps nothing that counts. It gets the session's state with every
+run, with the number of the last message that this state includes; a message has a larger number than all before it. So
+a message that is told twice, or late, changes nothing, and the browser knows whether what it is told is news.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from .binary import header_of, packed
+from .messages import Listener, read_messages, whole_number
+
+__all__ = ["BINARY", "MOUNTED", "Component", "Listener", "packed", "whole_number"]
+
+_log = logging.getLogger(__name__)
+_FOLDER = Path(__file__).parent
+BINARY, MOUNTED, _HELD = ((_FOLDER / f"{part}.js").read_text("utf-8") for part in ("binary", "mounted", "held"))
+_hold = st.components.v2.component("vitviz.held", html="<i hidden></i>", js=f"{BINARY}\n{_HELD}")
+
+
+class Component:
+    """A component of the page.
+
+    Attributes:
+        html, css: its assets, as texts.
+        script: its module, with the part that all components share before its own.
+
+    Args:
+        name: what Streamlit calls it, after `vitviz.`.
+        html: its elements.
+        css: its style sheet.
+        js: its own part of the module, whose default export calls `mounted`.
+    """
+
+    def __init__(self, name: str, *, html: str, css: str, js: str):
+        self.html, self.css, self.script = html, css, f"{MOUNTED}\n{js}"
+        self._mount = st.components.v2.component(f"vitviz.{name}", html=html, css=css, js=self.script)
+
+    def draw(
+        self, data: Mapping[str, Any], listeners: Mapping[str, Listener], *, key: str, held: bytes | None = None
+    ) -> None:
+        """Draw it.
+
+        Args:
+            data: what it shows now, all of which counts.
+            listeners: who hears of what the visitor does, before the page runs again, by event.
+            key: identity of this component in the session.
+            held: a large part of what it shows, made by `packed`; sent only if it is another one than before.
+        """
+        said = {**data, "key": key, "session": _session(), "heard": _heard().get(key, 0)}
+        mount = partial(self._mount, key=key, on_told_change=partial(hear, key, listeners))
+        if held is None:
+            mount(data=said)
+            return
+        with st.container(gap=None):
+            _hold(data=held, key=f"{key}_held")
+            mount(data=said | {"held": header_of(held)["key"]})
+
+
+def hear(key: str, listeners: Mapping[str, Listener]) -> None:
+    """Have each message of a component that is new heard by its listener, in order."""
+    try:
+        messages = read_messages(st.session_state[key].told, _session())
+    except ValueError as error:  # our scripts send only messages; this is somebody else's
+        _log.warning("Left out what a browser sent as messages: %s.", error)
+        return
+    for number, event, value in messages:
+        if number <= _heard().get(key, 0):
+            continue
+        _heard()[key] = number
+        if event not in listeners:
+            _log.warning("Left out what a browser sent: nobody listens.")
+            continue
+        what, read, act = listeners[event]
+        try:
+            meant = read(value)
+        except ValueError as error:  # as above
+            _log.warning("Left out what a browser sent as %s: %s.", what, error)
+            continue
+        act(meant)
+
+
+def _session() -> str:
+    """What tells this session from one that a browser had before; of no use to anybody else."""
+    return st.session_state.setdefault("session_mark", secrets.token_hex(8))
+
+
+def _heard() -> dict[str, int]:
+    """The number of the last message that was heard, by the component's key."""
+    return st.session_state.setdefault("heard", {})

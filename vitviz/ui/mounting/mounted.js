@@ -1,0 +1,82 @@
+// What all components share: how they live in the page, and how they speak with Python.
+//
+// Streamlit calls a component again after each rerun, and may at any time take it off the page and put it there anew. What
+// is shown is the session's: a component begins with what Python says and follows it. Only while something that the visitor
+// did has not been heard is Python's word older than what the visitor sees; then the component keeps its own.
+
+const MOST_MESSAGES = 100; // that may wait, as vitviz/ui/mounting/messages.py has it
+const mounts = new WeakMap(); // place in the page -> Mount
+const memories = new Map(); // key of a component -> what only the browser knows, such as where a slider stands
+let lastNumber = 0; // of all messages of this page: one that is told after a new mount is no repetition of an older one
+
+// What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, bytes),
+// and may have close().
+function mounted(Kind, selector, { data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(selector);
+  let mount = mounts.get(parentElement);
+  if (mount?.root !== root) {
+    mount?.end();
+    mount = new Mount(Kind, root, data.key);
+    mounts.set(parentElement, mount);
+  }
+  mount.send = (messages) => setStateValue("told", messages);
+  mount.receive(data);
+  const turn = ++mount.turns;
+  return () => { // Streamlit also ends a call that a later one has overtaken: that one goes on
+    if (turn !== mount.turns) return;
+    mount.end();
+    if (mounts.get(parentElement) === mount) mounts.delete(parentElement);
+  };
+}
+
+class Mount {
+  constructor(Kind, root, key) {
+    Object.assign(this, { Kind, root, turns: 0, waiting: [] });
+    if (!memories.has(key)) memories.set(key, {});
+    this.memory = memories.get(key);
+    this.listening = new AbortController();
+    document.addEventListener("vitviz-held", () => this.show(), { signal: this.listening.signal });
+  }
+
+  end() {
+    this.component?.close?.();
+    this.listening.abort();
+  }
+
+  // ------------------------------------------------------------------ from Python
+
+  receive(data) {
+    if (data.session !== this.session) this.waiting = []; // the server has begun anew, and will never hear of these
+    this.session = data.session;
+    lastNumber = Math.max(lastNumber, data.heard);
+    this.waiting = this.waiting.filter(({ number }) => number > data.heard);
+    this.said = data;
+    this.show();
+  }
+
+  // What a component shows may lie in the store of held.js; it is shown once it is there, and until then what was before.
+  show() {
+    const { held } = this.said;
+    const bytes = held && globalThis.vitvizHeld?.get(held)?.bytes;
+    if (this.said === this.shown || (held && !bytes)) return;
+    this.shown = this.said;
+    this.component ??= new this.Kind(this.root, this);
+    this.component.receive(this.said, bytes);
+  }
+
+  // ------------------------------------------------------------------ to Python
+
+  // Everything that waits is told again with each further message, so that nothing is lost while the page is busy; with
+  // `instead`, an earlier message of the same kind has become pointless.
+  tell(event, value, { instead = false } = {}) {
+    if (instead) this.waiting = this.waiting.filter((one) => one.event !== event);
+    lastNumber += 1;
+    this.waiting = [...this.waiting, { number: lastNumber, event, value }].slice(-MOST_MESSAGES);
+    this.send({ session: this.session ?? null, messages: this.waiting });
+  }
+
+  // the values of this event that Python has not heard
+  unheard(event) {
+    return this.waiting.filter((one) => one.event === event).map(({ value }) => value);
+  }
+}
