@@ -33,7 +33,7 @@ CONFIGURATION = """<?xml version="1.0"?>
 
 @dataclass(frozen=True)
 class Fonts:
-    """The fonts of a machine, as files that matplotlib carries in its folder of fonts.
+    """The fonts of a machine, as files that matplotlib carries in its folder of fonts, with their licence.
 
     Attributes:
         files: file names. Whatever weight or family a page asks for, it is drawn with one of them.
