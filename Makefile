@@ -6,7 +6,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint format bench screenshots digits clean
+.PHONY: help run test test-fast test-all lint format bench screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: $(VENV)/.installed ## install what is needed and start the app
 
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-fast: lint ## lint, then run the tests that need no browser, for everyday work
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser $(ARGS)
 
 test-all: ARGS += --all
 test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)

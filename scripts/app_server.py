@@ -13,6 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from scripts.fonts import STATED, Fonts, check, only
+
 ROOT = Path(__file__).resolve().parents[1]
 START_WITHIN = 60  # seconds; a busy machine with a cold disk needs more than a few
 BROWSER_FLAGS = (
@@ -58,21 +60,26 @@ def running_app(*options: str) -> Iterator[str]:
 
 
 @contextmanager
-def launched_browser() -> Iterator[Browser]:
+def launched_browser(fonts: Fonts = STATED) -> Iterator[Browser]:
     """Start the Chromium that the environment variable VITVIZ_BROWSER names (see scripts/find_browser.sh).
+
+    Args:
+        fonts: what it finds instead of this machine's fonts.
 
     Yields:
         A Playwright browser without pages. It is closed when the `with` block ends.
 
     Raises:
-        RuntimeError: if VITVIZ_BROWSER is not set.
+        RuntimeError: if VITVIZ_BROWSER is not set, or if the browser does not draw with these fonts.
     """
     path = os.environ.get("VITVIZ_BROWSER")
     if not path:
         raise RuntimeError('Set VITVIZ_BROWSER to a Chromium: export VITVIZ_BROWSER="$(scripts/find_browser.sh)"')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
+    with only(fonts) as found, sync_playwright() as playwright:
+        environment = {**os.environ, **found}
+        browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS), env=environment)
         try:
+            check(browser, fonts)
             yield browser
         finally:
             browser.close()

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Print the path of a Chromium for the browser tests; install one where that is possible; else say what to install.
+# Fonts need not be installed: the tests bring their own (scripts/fonts.py).
 set -u
 python="$(dirname "$0")/../.venv/bin/python"
 
@@ -18,8 +19,7 @@ with s() as p: print(p.chromium.executable_path)' 2>/dev/null)" && [ -x "$path" 
 on_path && exit 0
 playwrights_own && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      chromium fonts-dejavu-core; } >&2
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >&2
   on_path && exit 0
 fi
 echo "No Chromium found: install one (apt-get install chromium, or $python -m playwright install chromium)." >&2

@@ -6,11 +6,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.app_server import launched_browser, running_app
+from scripts.fonts import STATED, Fonts
 
 from .explorer_page import ExplorerPage
 
 expect.set_options(timeout=60_000)  # nothing here depends on how fast the machine is
 LAPTOP = {"width": 1366, "height": 768}
+WEB_FONTS = "**/Source*.woff2"  # Streamlit's fonts for text; its icons are a font, too, and stay
 
 
 @pytest.fixture(scope="session")
@@ -20,19 +22,27 @@ def app() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched_browser() as browser:
+def fonts(request) -> Fonts:
+    """The only fonts on the visitor's machine; tests of the layout are run again with other ones: `in_all_fonts`."""
+    return getattr(request, "param", STATED)
+
+
+@pytest.fixture(scope="session")
+def browser(fonts) -> Iterator[Browser]:
+    with launched_browser(fonts) as browser:
         yield browser
 
 
 @pytest.fixture
-def new_page(browser) -> Iterator[Callable[..., Page]]:
+def new_page(browser, fonts) -> Iterator[Callable[..., Page]]:
     """Open pages with options of Playwright's `new_context`; all are closed afterwards, and none may have failed."""
     contexts, failures = [], []
 
     def open_page(**options) -> Page:
         context = browser.new_context(**{"viewport": LAPTOP, **options})
         contexts.append(context)
+        if fonts is not STATED:  # else the app's own fonts would stand in for them
+            context.route(WEB_FONTS, lambda route: route.abort())
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: failures.append(str(error)))

@@ -10,6 +10,8 @@ from playwright.sync_api import Locator, Page, expect
 from vitviz.trace import Trace
 from vitviz.view import View
 
+from .layout import box_at_rest, settled
+
 
 class ExplorerPage:
     def __init__(self, page: Page):
@@ -32,8 +34,7 @@ class ExplorerPage:
 
     def at_rest(self) -> None:
         """Wait until no run is under way and no panel is left over from an earlier one."""
-        expect(self.page.locator("[data-stale=true]")).to_have_count(0)
-        expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
+        settled(self.page)
         expect(self.page.locator(".js-plotly-plot")).to_have_count(4)
 
     # ---- what is shown
@@ -66,7 +67,9 @@ class ExplorerPage:
         )
 
     def box(self, locator: Locator) -> dict:
-        return locator.bounding_box()
+        """Where something is drawn, once the page is at rest: before that it may still move."""
+        settled(self.page)
+        return box_at_rest(locator)
 
     # ---- what is done
 

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
+from .explanations import IMAGE, click_patch, opener
+from .layout import assert_nothing_sticks_out, in_all_fonts
 from .test_layout import PHONE
 
 
@@ -36,6 +37,7 @@ def test_the_picture_stays_beside_the_text(attention):
     expect(page.get_by_test_id(IMAGE).first).to_be_in_viewport(ratio=0.9)
 
 
+@in_all_fonts
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, attention):
     assert_nothing_sticks_out(attention(parameters, viewport=PHONE))

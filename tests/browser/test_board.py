@@ -7,10 +7,14 @@ from vitviz.ui.board import CSS, HTML, SCRIPT
 from vitviz.ui.board.payload import Cell, payload
 
 from .alone import Alone
+from .layout import in_all_fonts
 from .test_patches import THEMES
 
 OFF = Cell("zero", "0", "off, zero")
 WARM = Cell("temperature", "T 0.5", "temperature 0.5")
+HOT = Cell("temperature", "T 12.5", "temperature 12.5")
+COPIED = Cell("copy", "copy", "copied from the second image")
+ALL_FIT = "[...document.querySelectorAll('.cells button, .cells span')].every(b => b.scrollWidth <= b.clientWidth + 1)"
 
 
 class Board:
@@ -113,15 +117,21 @@ def test_the_keyboard_begins_at_the_part_that_is_framed(new_page):
     expect(board.cell(1, "mlp")).to_be_focused()
 
 
+@in_all_fonts
 @pytest.mark.parametrize(("layers", "heads"), [(12, 6), (24, 16)])
 def test_a_board_never_sticks_out_of_a_phone(new_page, layers, heads):
     page = new_page(viewport={"width": 390, "height": 844})
-    board = Board(page, layers, heads, {(0, 0): WARM}, width="358px")
+    board = Board(page, layers, heads, {(0, 0): WARM, (1, 1): HOT, (1, "mlp"): COPIED}, width="358px")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if heads == 6:
         edge = board.cell(0, "mlp").bounding_box()
         assert edge["x"] + edge["width"] <= 390, "a small model needs no scrolling"
-    assert page.evaluate("[...document.querySelectorAll('button')].every(b => b.scrollWidth <= b.clientWidth + 1)")
+    assert page.evaluate(ALL_FIT)
+    board.receive({(2, 0): HOT, (layers - 1, heads - 1): COPIED})
+    assert page.evaluate(ALL_FIT)
+    page.set_viewport_size({"width": 1400, "height": 844})
+    page.evaluate("document.querySelector('main').style.maxWidth = '1360px'")
+    page.wait_for_function(f"{ALL_FIT} && !document.querySelector('button[style*=font]')")  # small only while it must
 
 
 @pytest.mark.parametrize("theme", THEMES)

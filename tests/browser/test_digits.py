@@ -10,6 +10,8 @@ import vitviz
 from vitviz.colour import percent
 from vitviz.predictions import predictions
 
+from .layout import box_at_rest, settled
+
 # Strokes on a square of side 1.
 DIGITS = {
     "7": [[(0.25, 0.25), (0.75, 0.25), (0.45, 0.8)]],
@@ -21,8 +23,10 @@ DIGITS = {
 
 def draw(page: Page, strokes) -> None:
     """Draw with the mouse; the pen is lifted after each stroke."""
-    page.locator("canvas.upper-canvas").scroll_into_view_if_needed()
-    box = page.locator("canvas.upper-canvas").bounding_box()
+    settled(page)
+    pad = page.locator("canvas.upper-canvas")
+    pad.scroll_into_view_if_needed()
+    box = box_at_rest(pad)
     for stroke in strokes:
         (x, y), *others = [(box["x"] + u * box["width"], box["y"] + v * box["height"]) for u, v in stroke]
         page.mouse.move(x, y)

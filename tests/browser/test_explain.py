@@ -11,7 +11,8 @@ from vitviz.attribution.faithfulness import curves, random_curves
 from vitviz.ui import state
 from vitviz.ui.strips import number
 
-from .explanations import IMAGE, assert_nothing_sticks_out
+from .explanations import IMAGE
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 QUICK = {
@@ -28,14 +29,10 @@ def explained(app, new_page):
         page = new_page(**options)
         page.goto(f"{app}/explain?{parameters}")
         expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
-        until_idle(page)
+        settled(page)
         return page
 
     return open_page
-
-
-def until_idle(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def choose(page: Page, label: str, option: str) -> None:
@@ -71,7 +68,8 @@ def test_images_are_compared_and_a_second_target_stands_below_the_first(explaine
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)
     expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)
-    tops = [page.locator(f".st-key-explain_row_{row}").bounding_box()["y"] for row in (0, 1)]
+    settled(page)
+    tops = [box_at_rest(page.locator(f".st-key-explain_row_{row}"))["y"] for row in (0, 1)]
     assert tops[0] < tops[1]
 
 
@@ -84,12 +82,13 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
         vitviz.load("digits"), state.samples()["digit-4"], method="legrad", target=vitviz.attribution.ClassTarget(4)
     ).map
     image = dialog.get_by_test_id(IMAGE)
-    box = image.bounding_box()
+    settled(page)
+    box = box_at_rest(image)
     image.hover(position={"x": 2.5 * box["width"] / 8, "y": 3.5 * box["height"] / 8})
     expect(dialog.get_by_test_id("patch-picker-status")).to_contain_text(f"row 4, column 3: {found[3, 2]:.3g}")
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
-    until_idle(page)
+    settled(page)
     page.get_by_role("button", name="Enlarge").nth(0).click()
     expect(page.locator(".st-key-explain_closer").get_by_text("Caron et al. 2021")).to_be_visible()
 
@@ -106,6 +105,7 @@ def test_slow_work_can_be_stopped_and_clicks_are_answered_meanwhile(explained):
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
 
 
+@in_all_fonts
 @pytest.mark.parametrize("parameters", ["image=cat", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, explained):
     assert_nothing_sticks_out(explained(parameters, viewport=PHONE))

@@ -10,7 +10,8 @@ from vitviz.interventions import HeadOff, PatchOff
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
-from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, expect_number, opener
+from .explanations import IMAGE, click_patch, expect_number, opener
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 LAST = "Sweep: what does each part do?"
@@ -27,10 +28,6 @@ def opened(app, new_page, parameters="", **options) -> Page:
 
 def part(page: Page, layer: int, column):
     return page.locator(f"[data-testid=board] button[data-layer='{layer}'][data-column='{column}']")
-
-
-def wait(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_page):
@@ -77,49 +74,52 @@ def test_quick_clicks_are_all_heard(app, new_page):
 def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page = opened(app, new_page, "image=flower")
     page.locator(".st-key-sweep_what").get_by_text("patches").click()
-    wait(page)
+    settled(page)
     page.get_by_role("button", name="Run the sweep: 256 passes").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped; what was found so far is not kept.")).to_be_visible()
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
-    wait(page)
+    settled(page)
     page.get_by_role("button", name="Run the sweep: 72 passes").click()
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
     cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
     cell.scroll_into_view_if_needed()
     for edits in ("edits=h2.2z$", "scale=share$"):
-        box = cell.bounding_box()
+        box = box_at_rest(cell)
         page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark
         expect(page).to_have_url(re.compile(edits))
-        wait(page)
+        settled(page)
 
 
+@in_all_fonts
 @pytest.mark.parametrize("parameters", ["image=cat", DIGIT])
 def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
     page = opened(app, new_page, f"{parameters}&edits=h1.1z")
     answer = page.locator(".st-key-bench_answer").locator("[data-testid=cosine], tr:nth-child(3)")
     for shown in (page.get_by_test_id("board"), page.get_by_test_id(IMAGE), answer, page.locator(".st-key-edits")):
-        box = shown.bounding_box()
+        box = box_at_rest(shown)
         assert box["y"] >= 0
         assert box["y"] + box["height"] <= 768
 
 
+@in_all_fonts
 def test_nothing_moves_when_edits_are_made(app, new_page):
     page = opened(app, new_page, DIGIT)
     maps = page.get_by_text("Where a head looks")
-    before = part(page, 0, 0).bounding_box(), maps.bounding_box()
+    before = box_at_rest(part(page, 0, 0)), box_at_rest(maps)
     for layer in range(6):
         part(page, layer, "all").click()
         for head in range(3):
             part(page, layer, head).click()
     expect(page.get_by_text("What is changed (30)")).to_be_visible()
-    wait(page)
-    assert (part(page, 0, 0).bounding_box(), maps.bounding_box()) == before
+    settled(page)
+    assert (box_at_rest(part(page, 0, 0)), box_at_rest(maps)) == before
 
 
+@in_all_fonts
 @pytest.mark.parametrize("width", [1024, 1280])
 def test_no_tool_is_cut_away(app, new_page, width):
     page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
@@ -130,8 +130,9 @@ def test_no_tool_is_cut_away(app, new_page, width):
     assert_nothing_sticks_out(page)
 
 
+@in_all_fonts
 def test_nothing_sticks_out_of_a_phone(app, new_page):
     page = opened(app, new_page, f"{DIGIT}&edits=h1.1z,c2.2,p3k", viewport=PHONE, is_mobile=True, has_touch=True)
-    board, listed = (page.locator(f".st-key-bench_{place}").bounding_box() for place in ("board", "changes"))
+    board, listed = (box_at_rest(page.locator(f".st-key-bench_{place}")) for place in ("board", "changes"))
     assert listed["y"] >= board["y"] + board["height"], "a longer list does not move the board"
     assert_nothing_sticks_out(page)

@@ -10,6 +10,7 @@ from scripts.app_server import running_app
 from vitviz.ui import state
 
 from .explorer_page import ExplorerPage
+from .layout import in_all_fonts
 
 PHONE = {"width": 390, "height": 844}
 
@@ -18,6 +19,7 @@ def bottom(box: dict) -> float:
     return box["y"] + box["height"]
 
 
+@in_all_fonts
 def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     page = explore("image=cat")
     box = page.box(page.image)
@@ -29,6 +31,7 @@ def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     assert overview["x"] > box["x"] + box["width"], "beside the picture, not below"
 
 
+@in_all_fonts
 @pytest.mark.parametrize("fit", ["crop", "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     page = explore(f"image=pagoda&fit={fit}", viewport=PHONE, is_mobile=True, has_touch=True)

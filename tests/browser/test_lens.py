@@ -9,7 +9,8 @@ from vitviz.logit_lens import depth_words
 from vitviz.ui import state
 from vitviz.ui.strips import number
 
-from .explanations import IMAGE, assert_nothing_sticks_out, click_patch, opener
+from .explanations import IMAGE, click_patch, opener
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 
@@ -20,7 +21,6 @@ def lens(app, new_page):
 
 def status(page, row, column, value):
     """What the map says while one points at a patch."""
-    page.get_by_test_id(IMAGE).scroll_into_view_if_needed()
     expect(page.get_by_test_id("patch-picker-status")).to_contain_text(f"row {row}, column {column}: {value}")
 
 
@@ -33,7 +33,8 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     page.get_by_role("slider", name="Layer").press("ArrowLeft")
     status(page, 3, 6, percent(float(maps[-2, 2, 5])))
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 5")
-    box = page.get_by_test_id(IMAGE).bounding_box()
+    settled(page)
+    box = box_at_rest(page.get_by_test_id(IMAGE))
     page.mouse.move(box["x"] + box["width"] / 16, box["y"] + box["height"] / 16)
     status(page, 1, 1, percent(float(maps[-2, 0, 0])))
     for depth, values in enumerate(maps):
@@ -56,6 +57,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     status(page, 10, 4, number(float(maps[-1, 9, 3]), 3))
 
 
+@in_all_fonts
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, lens):
     assert_nothing_sticks_out(lens(parameters, viewport=PHONE))

@@ -9,7 +9,8 @@ from vitviz.ui import state
 from vitviz.ui.strips import numbers
 from vitviz.ui.sums import redone
 
-from .explanations import assert_nothing_sticks_out, opener
+from .explanations import opener
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
@@ -28,15 +29,17 @@ def trace():
 def row_at(page: Page, row: int, rows: int = 257) -> dict[str, float]:
     """Where a row is in the matrix."""
     matrix = page.get_by_test_id(ROWS)
+    settled(page)
     matrix.scroll_into_view_if_needed()
-    return {"x": 40, "y": (row + 0.5) * matrix.bounding_box()["height"] / rows}
+    return {"x": 40, "y": (row + 0.5) * box_at_rest(matrix)["height"] / rows}
 
 
 def patch_at(page: Page, row: int, column: int, side: int = 16) -> dict[str, float]:
     """Where a patch is in the small picture."""
     picture = page.get_by_test_id(PICTURE)
+    settled(page)
     picture.scroll_into_view_if_needed()
-    box = picture.bounding_box()
+    box = box_at_rest(picture)
     return {"x": (column + 0.5) * box["width"] / side, "y": (row + 0.5) * box["height"] / side}
 
 
@@ -58,7 +61,7 @@ def test_a_row_lights_up_its_patch_and_asks_nobody(story):
     )
     page.get_by_test_id(ROWS).hover(position=row_at(page, 37))
     assert_at(page, 37, 137, "2,4", "Row 38 of 257: patch (3, 5), number 37")
-    lit, picture = page.locator(".box.lit").bounding_box(), page.get_by_test_id(PICTURE).bounding_box()
+    lit, picture = box_at_rest(page.locator(".box.lit")), box_at_rest(page.get_by_test_id(PICTURE))
     assert (lit["x"] - picture["x"]) / picture["width"] == pytest.approx(4 / 16, abs=0.005)
     assert (lit["y"] - picture["y"]) / picture["height"] == pytest.approx(2 / 16, abs=0.005)
     page.get_by_test_id(ROWS).hover(position=row_at(page, 0))
@@ -120,11 +123,12 @@ def test_the_axes_say_what_they_count_and_what_that_means(story):
     assert symbol.evaluate(read) == "visible"
 
 
+@in_all_fonts
 def test_a_finger_chooses_and_a_phone_stacks(story):
     page = story("image=cat", viewport=PHONE, is_mobile=True, has_touch=True)
     page.get_by_test_id(ROWS).tap(position=row_at(page, 37))
     expect(page.get_by_text("in row 3, column 5.")).to_be_visible()
-    picture, rows = (page.get_by_test_id(part).bounding_box() for part in (PICTURE, ROWS))
+    picture, rows = (box_at_rest(page.get_by_test_id(part)) for part in (PICTURE, ROWS))
     assert rows["y"] > picture["y"] + picture["height"]
     assert_nothing_sticks_out(page)
 
@@ -143,7 +147,8 @@ def test_a_matrix_that_scrolls_shows_the_row_of_the_patch(story):
     scroll, frame = page.locator("[data-ref=scroll]"), page.locator("[data-testid=sequence-matrix] .row.chosen")
 
     def inside() -> bool:
-        box, row = scroll.bounding_box(), frame.bounding_box()
+        settled(page)
+        row, box = box_at_rest(frame), box_at_rest(scroll)
         return box["y"] <= row["y"] <= box["y"] + box["height"]
 
     assert scroll.evaluate("node => node.scrollHeight > 1.5 * node.clientHeight")

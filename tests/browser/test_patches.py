@@ -12,6 +12,7 @@ from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
 from .alone import Alone
+from .layout import in_all_fonts
 from .test_layout import PHONE
 
 GRID = (4, 6)
@@ -298,6 +299,7 @@ def test_nothing_listens_after_the_component_is_gone(new_page):
     assert picker.told == []
 
 
+@in_all_fonts
 def test_on_a_laptop_it_is_not_wider_than_it_need_be(new_page):
     picker = Picker(new_page(), width="1200px")
     assert picker.stage.bounding_box()["width"] == 440
@@ -305,6 +307,7 @@ def test_on_a_laptop_it_is_not_wider_than_it_need_be(new_page):
     assert lens["x"] > 440, "beside the picture"
 
 
+@in_all_fonts
 def test_a_phone_shows_it_in_full_width_and_a_finger_chooses(new_page):
     page = new_page(viewport=PHONE, is_mobile=True, has_touch=True)
     picker = Picker(page, width="none")

@@ -10,6 +10,7 @@ from tests.explained import explained
 from tests.handouts import run_of
 from vitviz.ui.learn.handout import handout
 
+from .layout import in_all_fonts, settled
 from .test_layout import PHONE
 
 A4 = {"width": 718, "height": 1047}  # 190 x 277 mm in CSS pixels: a sheet less its margins
@@ -38,6 +39,7 @@ def test_a_second_sheet_would_be_counted(new_page):
     assert sheets(page) == 2
 
 
+@in_all_fonts
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -54,7 +56,7 @@ def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):
     page = new_page()
     page.goto(f"{app}/{path}")
     page.wait_for_selector(".st-key-part_summary")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    settled(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Summary (HTML, one page)").click()
     assert download.value.suggested_filename == name
@@ -71,6 +73,7 @@ def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):
     assert_fits(opened)
 
 
+@in_all_fonts
 @pytest.mark.parametrize("kind", ["patch norm", "norm first", "differential", "registers", "stem", "distilled"])
 def test_every_kind_of_model_fits_even_with_long_names(kind, new_page):
     page = new_page(viewport=A4)
@@ -79,6 +82,7 @@ def test_every_kind_of_model_fits_even_with_long_names(kind, new_page):
     assert_fits(page)
 
 
+@in_all_fonts
 @pytest.mark.parametrize("shape", [(1, 16), (16, 1)])
 def test_narrow_and_wide_images_fit(shape, new_page, model):
     trace = model.trace(torch.randn(3, 14 * shape[0], 14 * shape[1], generator=torch.Generator().manual_seed(0)))
@@ -89,6 +93,7 @@ def test_narrow_and_wide_images_fit(shape, new_page, model):
     assert box["width"] / box["height"] == pytest.approx(shape[1] / shape[0], rel=0.02)
 
 
+@in_all_fonts
 def test_it_reads_on_a_phone(new_page):
     page = new_page(viewport=PHONE)
     page.set_content(handout(run_of(explained("digits"))))

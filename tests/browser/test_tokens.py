@@ -10,7 +10,8 @@ import vitviz
 from vitviz import tokens
 from vitviz.ui import state
 
-from .explanations import IMAGE, assert_nothing_sticks_out, click_patch
+from .explanations import IMAGE, click_patch
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 HEADINGS = {
@@ -37,19 +38,16 @@ def page_of(app, new_page):
     return open_page
 
 
-def settled(page: Page) -> None:
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-
-
 @pytest.fixture(scope="module")
 def cat():
     return vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
 
 
 def point_at(page: Page, row: int, column: int, side: int = 16) -> None:
+    settled(page)
     image = page.get_by_test_id(IMAGE)
     image.scroll_into_view_if_needed()
-    box = image.bounding_box()
+    box = box_at_rest(image)
     image.hover(position={"x": (column + 0.5) * box["width"] / side, "y": (row + 0.5) * box["height"] / side})
 
 
@@ -131,8 +129,9 @@ def spots(page: Page) -> list[tuple[float, float]]:
     points = tokens.project(trace.tokens(5)[trace.prefix :])
     places = (points - points.min(axis=0)) / np.ptp(points, axis=0)
     canvas = page.get_by_test_id("scatter-points")
+    settled(page)
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    box = box_at_rest(canvas)
     edge = 14
     wide, tall = box["width"] - 2 * edge, box["height"] - 2 * edge
     at = [box["x"] + edge, box["y"] + edge] + np.stack([places[:, 0], 1 - places[:, 1]], axis=1) * [wide, tall]
@@ -145,7 +144,7 @@ def test_a_line_around_points_lights_up_their_patches(page_of):
     at = np.array(spots(page))
     left = at[:, 0] < np.median(at[:, 0])
     border = float(np.median(at[:, 0]))
-    box = page.get_by_test_id("scatter-points").bounding_box()
+    box = box_at_rest(page.get_by_test_id("scatter-points"))
     corners = [(box["x"] + 1, box["y"] + 1), (border, box["y"] + 1), (border, box["y"] + box["height"] - 1)]
     corners.append((box["x"] + 1, box["y"] + box["height"] - 1))
     page.mouse.move(*corners[0])
@@ -199,11 +198,13 @@ def test_points_by_keys(page_of):
     page.wait_for_function(f"location.href.includes('query={row + 1}-{column + 1}')")
 
 
+@in_all_fonts
 @pytest.mark.parametrize("section", ["Colours", "Similarity", "Norms", "Points", "Places"])
 def test_nothing_is_wider_than_a_phone(section, page_of):
     assert_nothing_sticks_out(page_of(section, "model=digits", viewport=PHONE, is_mobile=True, has_touch=True))
 
 
+@in_all_fonts
 def test_a_small_laptop_shows_everything(page_of):
     page = page_of("Colours", "image=cat", viewport={"width": 1024, "height": 700})
     assert_nothing_sticks_out(page)

@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 from vitviz.ui.tour.stops import stops
 from vitviz.zoo import SHIPPED
 
-from .explanations import IMAGE, assert_nothing_sticks_out, click_patch
+from .explanations import IMAGE, click_patch
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
 from .test_layout import PHONE
 
 COUNT = {name: len(stops(entry.config)) for name, entry in SHIPPED.items()}["dinov2-small"]
@@ -35,7 +36,8 @@ def assert_at(page: Page, stop: int) -> None:
 def assert_ring_surrounds(page: Page, target) -> None:
     expect(page.locator(RING)).to_be_visible()
     page.wait_for_function("ring => ring.getBoundingClientRect().width > 0", arg=page.locator(RING).element_handle())
-    ring, box = page.locator(RING).bounding_box(), target.bounding_box()
+    settled(page)
+    box, ring = box_at_rest(target), box_at_rest(page.locator(RING))
     for side, length in (("x", "width"), ("y", "height")):
         assert ring[side] <= box[side] + 1
         assert ring[side] + ring[length] >= min(box[side] + box[length], page.viewport_size[length]) - 3
@@ -82,7 +84,7 @@ def test_a_hint_disappears_once_it_was_done_and_the_tour_is_resumed_where_it_was
 def test_hovering_is_noticed_too(tour):
     page = tour(15)
     expect(page.get_by_test_id("tour-hint")).to_be_visible()
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    settled(page)
     image = page.get_by_test_id("explorer-image")
     for x in (100, 200, 300):
         image.hover(position={"x": x, "y": 120})
@@ -110,12 +112,13 @@ def test_who_looks_at_another_page_is_shown_the_way_back(tour):
     expect(page.get_by_text("3 · Flattening")).to_be_visible()
 
 
+@in_all_fonts
 @pytest.mark.parametrize("stop", [2, 10])
 def test_on_a_phone_the_card_fits_and_covers_no_target(stop, tour):
     page = tour(stop, viewport=PHONE, has_touch=True, is_mobile=True)
     expect(page.get_by_test_id(IMAGE).first).to_be_visible()
     assert_nothing_sticks_out(page)
-    card = page.get_by_test_id("tour").bounding_box()
+    card = box_at_rest(page.get_by_test_id("tour"))
     assert card["x"] >= 0
     assert card["x"] + card["width"] <= PHONE["width"]
     assert card["y"] + card["height"] <= PHONE["height"]

@@ -111,8 +111,13 @@ def write_address(more: Mapping[str, str] | None = None) -> None:
         st.query_params.from_dict(parameters)
 
 
-# Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen.
+# Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen. And a browser
+# that does not load Streamlit's font must not show less on a line: whatever stands in for it is drawn as small or as
+# large as makes its digits as wide (0.497 of the size).
 _ROOM = """<style>
+body { font-size-adjust: ch-width 0.497; }
+button, input, select, textarea { font-size-adjust: inherit; }
+code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }

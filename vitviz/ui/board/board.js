@@ -17,6 +17,10 @@ class Board {
     on("keydown", (event) => this.key(event));
     on("focusin", (event) => this.reach(event.target));
     on("pointerover", (event) => this.say(event.target.closest("button")));
+    document.fonts.addEventListener("loadingdone", () => this.fit(), { signal: this.listening.signal });
+    const resized = new ResizeObserver(() => this.fit());
+    resized.observe(this.ref.cells);
+    this.listening.signal.addEventListener("abort", () => resized.disconnect());
   }
 
   close() {
@@ -83,8 +87,19 @@ class Board {
       button.setAttribute("aria-label", `Layer ${Number(layer) + 1}, ${part}${state}`);
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
     }
+    this.fit();
     this.reach(this.button);
     if (this.hasFocus || this.spoken) this.say(this.spoken);
+  }
+
+  // Columns keep their widths, whatever stands in them and whatever font draws it: what is too wide is written smaller.
+  fit() {
+    const written = [...this.ref.cells.querySelectorAll("button, [role=columnheader]")];
+    for (const node of written) node.style.fontSize = "";
+    const shares = written.map((node) => node.clientWidth / node.scrollWidth);
+    written.forEach((node, i) => {
+      if (shares[i] < 1) node.style.fontSize = `${Math.floor(100 * shares[i])}%`;
+    });
   }
 
   // ------------------------------------------------------------------ what the visitor does

@@ -14,32 +14,34 @@ from ... import symbols
 from ...strips import number, strip
 from ..pictures import enlarged
 
-# A4 less its margins is 190 x 277 mm; what stands on the page stays below 250 mm, so that US Letter has room for it.
+# A4 less its margins is 190 x 277 mm; what stands on the page ends above 259 mm, so that US Letter has room for it.
+# Which font a machine takes for Arial must not decide how much fits on a line: any is drawn as small or as large as
+# makes its digits half as wide as the size says.
 STYLE = f"""
 :root {{ color-scheme: light; }}
 @page {{ size: A4; margin: 10mm; }}
 * {{ box-sizing: border-box; -webkit-print-color-adjust: exact; print-color-adjust: exact; }}
 body {{ max-width: 190mm; margin: 0 auto; background: #fff; color: #1d1a26;
-  font: 8.5pt/1.3 Arial, Helvetica, sans-serif;
+  font: 8.5pt/1.25 Arial, Helvetica, sans-serif; font-size-adjust: ch-width 0.5;
   overflow-wrap: anywhere; }}
 h1, h2, p, figure, table {{ margin: 0; }}
 h1 {{ font-size: 16pt; line-height: 1.15; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }}
 h2 {{ font-size: 9.5pt; color: {ATTENTION}; margin-bottom: 0.8mm; }}
 img {{ display: block; width: 100%; }}
-small, figcaption, .note {{ font-size: 7.2pt; line-height: 1.3; color: #55505f; }}
+small, figcaption, .note {{ font-size: 7.2pt; line-height: 1.25; color: #55505f; }}
 code {{ font-size: 7.2pt; }}
-section > * + * {{ margin-top: 1.2mm; }}
-.who {{ display: flex; gap: 6mm; margin: 3mm 0 2mm; }}
+section > * + * {{ margin-top: 1mm; }}
+.who {{ display: flex; gap: 6mm; margin: 2.5mm 0 1.5mm; }}
 .who span {{ flex: 2; border-bottom: 0.3mm solid #8b8d98; }}
 .who span + span {{ flex: 1; }}
-.letters {{ display: grid; grid-template-columns: repeat(9, 1fr); margin: 1.5mm 0 3mm; padding: 1mm 0;
+.letters {{ display: grid; grid-template-columns: repeat(9, 1fr); margin: 1.2mm 0 2.2mm; padding: 0.8mm 0;
   border: solid #d9d6e0; border-width: 0.3mm 0; text-align: center; font-size: 10pt; }}
 .letters small {{ display: block; }}
-.page {{ display: grid; grid-template-columns: 54mm minmax(0, 1fr); gap: 3mm 6mm; }}
-.column {{ display: grid; grid-template-columns: minmax(0, 1fr); gap: 3mm; align-content: start; }}
+.page {{ display: grid; grid-template-columns: 54mm minmax(0, 1fr); gap: 2.2mm 6mm; }}
+.column {{ display: grid; grid-template-columns: minmax(0, 1fr); gap: 2.2mm; align-content: start; }}
 .ends {{ grid-column: 1 / -1; display: grid; grid-template-columns: 1.75fr 1fr; gap: 6mm; }}
-.photo {{ position: relative; margin: 0 auto; width: min(100%, calc(var(--tall, 44mm) * var(--shape)));
+.photo {{ position: relative; margin: 0 auto; width: min(100%, calc(var(--tall, 40mm) * var(--shape)));
   aspect-ratio: var(--shape); }}
 .photo img {{ height: 100%; }}
 .photo svg {{ position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }}
@@ -70,7 +72,7 @@ th.number {{ text-align: right; }}
 @media print {{ .vv-symbol {{ border: 0; }} .vv-symbol::after {{ display: none; }} }}
 @media screen {{ body {{ padding: 8mm 5mm; box-sizing: content-box; }} }}
 @media screen and (max-width: 640px) {{
-  body {{ padding: 5mm 4mm; box-sizing: border-box; font-size: 11pt; }}
+  body {{ padding: 5mm 4mm; box-sizing: border-box; font-size: 11pt; font-size-adjust: none; }}
   small, figcaption, .note, code, thead th {{ font-size: 9pt; }}
   h2 {{ font-size: 12pt; }}
   .page, .ends, .beside {{ grid-template-columns: minmax(0, 1fr); }}
