@@ -124,7 +124,7 @@ def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray
     size = sum(rows) * layout.row_bytes
     if size <= _PILLOWS_LIMIT:
         return _by_libtiff(files, rows, layout.row_bytes, layout, 1, tags.BLACK_IS_ZERO)[..., 0]
-    # Pillow refuses so many pixels: this one large segment, as groups are small, is handed over as pixels of four bytes.
+    # Pillow refuses so many pixels: this one large segment (groups are small) is handed over as pixels of four bytes.
     if size % 4:
         raise UnreadableKindError(
             f"This TIFF holds more than {_PILLOWS_LIMIT // 1_000_000} MB in one strip, which cannot be read here; "
