@@ -150,6 +150,7 @@ CLAIMS_OF_TIFF = {
     "too many samples": (lambda: one_picture(bytes(99), tags_of(64, 64, 8, 2, 1) | {277: (3, [60_000])}), ""),
     "wide samples": (lambda: one_picture(bytes(99), tags_of(7900, 7900, 64, 1, 1, form=3)), "MB"),
     "planes": (lambda: one_picture([bytes(99)] * 3, tags_of(7900, 7900, 32, 2, 3, planar=2, form=3)), "MB"),
+    "bits": (lambda: one_picture(bytes(10**6), tags_of(7900, 7900, 1, 2, 32, _338=[0] * 29)), "MB"),
     "pixels": (lambda: one_picture(bytes(99), tags_of(9000, 9000, 8, 1, 1)), TOO_LARGE),
     "tiles": (lambda: one_picture(bytes(99), tags_of(64, 64, 8, 1, 1, _322=[46_000], _323=[46_000])), TOO_LARGE),
     "wide tiles": (lambda: one_picture(bytes(99), tags_of(64, 64, 64, 1, 1, 1, 3, _322=[7900], _323=[7900])), "MB"),

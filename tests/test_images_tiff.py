@@ -118,8 +118,8 @@ def test_12_bit_colours_in_planes_and_tiles():
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "YCbCr", "P", "LA", "RGBA"])
 def test_what_pillow_writes_is_read_as_pillow_reads_it(mode, compression):
-    if mode == "P" and compression == "jpeg":
-        pytest.skip("no such file")
+    if (mode, compression) in (("P", "jpeg"), ("YCbCr", None)):
+        pytest.skip("no such file, or one that not every Pillow reads")
     picture = noise(61, 43).quantize(16) if mode == "P" else noise(61, 43).convert(mode)
     if mode[-1] == "A":
         picture.putalpha(noise(61, 43, seed=1).convert("L"))

@@ -56,8 +56,10 @@ _NO_MEMORY = "This image needs more memory to decode than there is; make it smal
 def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
     """Read an image from anywhere, trusting nothing.
 
-    Orientation is applied, transparency is laid on white, and every pixel format becomes 8-bit RGB: 16-bit grey keeps
-    its full range, 32-bit grey is scaled as a note then says. Of several frames or pages only the first is used.
+    It comes out as browsers show it: orientation is applied once (of EXIF, or of the container of HEIC and AVIF, never
+    of XMP), transparency and what a first frame leaves of its canvas are white. Every pixel format becomes 8-bit RGB:
+    values of up to 16 bits keep their full range, those of 32 bits or floating point are scaled as a note then says. Of
+    several frames, images or pages only the first or main one is used, of a TIFF the full picture and not its preview.
 
     Args:
         source: a path, the bytes of a file, or a PIL image (which is not changed).

@@ -7,7 +7,7 @@ stsz and stco), section 5.5.1 of the AV1 specification what their headers say.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .heif import boxes_of
 
@@ -127,7 +127,7 @@ def _size(header: bytes) -> tuple[int, int]:
     return take(width_bits) + 1, take(height_bits) + 1
 
 
-def _skip_operating_points(take) -> None:
+def _skip_operating_points(take: Callable[[int], int]) -> None:
     """Skip what only films need: times, levels and buffers."""
     delay_bits = 0
     if take(1):  # timing

@@ -8,6 +8,7 @@ from ..pixels import SafeImage, to_rgb
 from .heif import check_stated_sizes, without_exif
 
 try:
+    import _pillow_heif  # noqa: F401 - the decoder itself, whose absence pillow_heif tells only when it is used
     import pillow_heif
 except ImportError:  # its wheels contain GPL code, which some may not want: everything else works without it
     pillow_heif = None

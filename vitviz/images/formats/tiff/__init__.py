@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from ....errors import ImageError
 from ...directories import Directories, Directory
 from ...pixels import SafeImage, upright
 from . import tags
@@ -50,6 +51,10 @@ def read(data: bytes) -> SafeImage:
         except UnreadableKindError as error:
             refusal = refusal or error
             continue
+        except (ImageError, ValueError, EOFError, OSError):
+            if refusal is None:
+                raise
+            continue  # a preview that is of no use, either
         if refusal:
             notes = (f"The full picture of this TIFF cannot be read here; one of {rgb.width} x {rgb.height} is used.",)
         orientation = directory.number(tags.ORIENTATION, page.main.number(tags.ORIENTATION, 1))

@@ -128,8 +128,9 @@ def layout_of(directory: Directory) -> Layout:
         raise ValueError("too many segments")
     if len(layout.offsets) < count or (layout.sizes is not None and len(layout.sizes) < count):
         raise ValueError("segments are missing")
-    size = layout.row_bytes * layout.segment[1]
-    if max(size, layout.across * layout.down * size * planes, width * height * samples * layout.bits // 8) > _MAX_BYTES:
+    rows = layout.down * segment[1] if tiled else height
+    stored = layout.row_bytes * rows * layout.across * planes
+    if max(stored, width * height * samples * layout.dtype.itemsize) > _MAX_BYTES:
         raise ImageError(f"This TIFF takes more than {_MAX_BYTES // 1_000_000} MB in memory; make it smaller.")
     return layout
 
