@@ -242,6 +242,7 @@ CHANGES = {
     "blocks.0.attn.qkv.weight is quantised": lambda m: setattr(
         m.blocks[0].attn.qkv, "weight", nn.Parameter(m.blocks[0].attn.qkv.weight.detach().to_sparse())
     ),
+    "blocks": lambda m: setattr(m, "blocks", nn.Sequential()),
     "meta": lambda m: m.to("meta"),
 }
 
@@ -256,6 +257,19 @@ def test_a_change_is_refused_by_its_name(part):
     assert part in str(caught.value)
     assert "not the weights" not in str(caught.value)
     assert_one_sentence(str(caught.value))
+
+
+def test_a_part_that_the_class_does_not_use_is_not_computed():
+    theirs = timm.create_model("deit_tiny_distilled_patch16_224", img_size=32, depth=1)
+    theirs.fc_norm = nn.LayerNorm(192, eps=1e-6)
+    with pytest.raises(ModelError, match="fc_norm"):
+        vitviz.from_timm(theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_script_is_no_timm_model():
+    with pytest.raises(ModelError, match="not one of timm's"):
+        vitviz.from_timm(torch.jit.trace(tiny(), pixels()))
 
 
 def test_classes_that_replace_methods_are_refused():

@@ -152,7 +152,7 @@ def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
         ((224, 224), 8, (224, 288)),
         ((32, 32), 4, (32,)),
         ((384, 384), 32, (224, 288, 320, 384, 448, 512)),
-        ((1024, 768), 16, (224, 288, 336, 384, 448, 512)),
+        ((1024, 768), 16, ((256, 192), 224, 288, 336, 384, 448, 512)),
     ],
 )
 def test_sizes_that_make_sense(image_size, patch, expected):

@@ -16,6 +16,7 @@ from vitviz.inputs import default_size
 from vitviz.marks import size_mark, size_of
 from vitviz.ui import link, models, state
 
+from .handouts import made
 from .pages import opened, query, texts
 
 KINDS = {
@@ -27,7 +28,8 @@ KINDS = {
 
 def small(**options):
     torch.manual_seed(0)
-    theirs = timm.create_model("vit_tiny_patch16_224", depth=1, embed_dim=96, num_classes=4, **options)
+    shape = {"depth": 1, "embed_dim": 96, "num_classes": 4}
+    theirs = timm.create_model("vit_tiny_patch16_224", **(shape | options))
     return vitviz.from_timm(theirs)
 
 
@@ -102,3 +104,10 @@ def test_the_command_line_takes_height_and_width(name, photo, tmp_path, monkeypa
 def test_a_native_fit_keeps_about_the_number_of_patches(photo):
     rows, columns = small(img_size=(32, 64)).trace(photo, fit="native").grid
     assert abs(rows * columns - 8) <= 2
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_the_handout_shows_it(options, photo):
+    model = small(**{**options, "depth": 2})
+    side, channels = model.config.patch, model.config.channels
+    assert f"a vector of {side * side * channels} numbers" in made(model.trace(photo)).text

@@ -6,7 +6,9 @@ object or a class, no hook, no module of another kind in a place where timm has 
 
 import copy
 import inspect
+import types
 from collections.abc import Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +71,7 @@ def as_built(model: object) -> nn.Module:
         ModelError: if a part computes something else than timm's; the message names it.
     """
     model = _unwrapped(model)
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
         raise ModelError(
             f"{type(model).__name__} is not one of timm's plain Vision Transformers and cannot be represented exactly."
         )
@@ -90,7 +92,7 @@ def _unwrapped(module: object) -> object:
                     f"{type(module).__name__} around this model has {_HOOKS[kind]}; give the model inside."
                 )
         return _unwrapped(inner)
-    if not isinstance(module, nn.Module):
+    if not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule):
         return module
     parts = {name: _unwrapped(part) for name, part in module._modules.items()}
     return module if all(part is module._modules[name] for name, part in parts.items()) else _with(module, parts)
@@ -210,6 +212,33 @@ def _code_of(kind: type) -> dict[str, object]:
     return {name: value for name, value in found.items() if callable(value) or hasattr(value, "__get__")}
 
 
+@lru_cache(maxsize=256)
+def _names_used(kind: type) -> frozenset[str]:
+    """The names that the forward pass of a class uses, in all methods that it reaches."""
+    used, open_ends = set(), [("forward", kind.__mro__)]
+    while open_ends:
+        name, bases = open_ends.pop()
+        at = next((i for i, base in enumerate(bases) if name in vars(base)), None)
+        method = None if at is None else inspect.unwrap(getattr(vars(bases[at])[name], "fget", vars(bases[at])[name]))
+        if not inspect.isfunction(method):
+            continue
+        found = set(_names_in(method.__code__))
+        open_ends += [(other, kind.__mro__) for other in found - used]
+        if "super" in found:
+            open_ends.append((name, bases[at + 1 :]))
+        used |= found
+    return frozenset(used)
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+        elif isinstance(constant, str):  # for getattr
+            yield constant
+
+
 def _is_from_theirs(method: object) -> bool:
     origin = inspect.unwrap(method).__globals__.get("__name__", "")
     return origin.startswith(("timm.", "torch.")) or origin == "torch"
@@ -231,6 +260,10 @@ def _refuse_other_kind(parent: nn.Module, module: nn.Module, where: str, place: 
         raise ModelError(
             f"{where} is a part that timm's {kind_of(parent)} does not have; remove it, if nothing uses it."
         )
+    if not isinstance(parent, nn.Sequential | nn.ModuleList) and place not in _names_used(class_of(parent)):
+        if kind_of(module) not in PASS_ON:
+            raise ModelError(f"{where} is there, but timm's {kind_of(parent)} does not use it; take it away first.")
+        return
     known = _PLACES[place]
     if known is not None and kind_of(module) not in known:
         raise ModelError(f"{where} is {kind_of(module)}; only {', '.join(known)} can be represented exactly.")

@@ -60,6 +60,7 @@ def config_of(model: nn.Module) -> ViTConfig:
     refuse_other_models(model)
     embed = embed_of(model)
     tokens = embed if is_naflex(model) else model
+    _holds("blocks", len(model.blocks) > 0)
     blocks = [_read_block(f"blocks.{i}", block) for i, block in enumerate(model.blocks)]
     _refuse_mixed(blocks)
     norm, eps = _norm_of(model)
