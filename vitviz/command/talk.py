@@ -48,7 +48,7 @@ class Talk:
         else:
             for file in files:
                 if file.suffix != ".html":
-                    self._line(printable(str(file)) if sys.stdout.isatty() else str(file))
+                    self._line(str(file) if str(file).isprintable() else printable(str(file)))
 
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""
