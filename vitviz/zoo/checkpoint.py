@@ -25,6 +25,8 @@ from .pickles import check_pickles, plain
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 FOLDER_FILES = ("model.safetensors", "pytorch_model.bin")  # what a folder that a training run left behind holds
 
+MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
+
 # Where training scripts keep the weights, in order of preference: averaged ones first, as timm does.
 _WRAPPERS = (
     *("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model", "module"),
@@ -111,6 +113,9 @@ def _read(file: Path) -> tuple[Mapping, str]:
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], str]:
+    with file.open("rb") as opened:  # the format's first number: how long its table of contents is
+        if int.from_bytes(opened.read(8), "little") > MAX_TEXT and file.stat().st_size > MAX_TEXT:
+            raise ModelError(f"{file.name!r} lists more tensors than any model has; {_ADVICE}.")
     try:
         with safe_open(file, "pt") as stored:
             return {key: stored.get_tensor(key) for key in stored.keys()}, _architecture(stored.metadata() or {})  # noqa: SIM118
@@ -194,6 +199,8 @@ def _json(file: Path) -> dict[str, Any]:
     """A JSON object, or {} if there is no such file."""
     if not file.is_file():
         return {}
+    if file.stat().st_size > MAX_TEXT:
+        raise ModelError(f"{file.name} beside the weights is too large; write it again or remove it.")
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
