@@ -104,6 +104,7 @@ def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarra
     """
     if colours is not None:
         colours = array(colours, "n, channel", "Colours").astype(np.uint8)
+    text = text.encode("utf-8", "backslashreplace").decode()  # not all names of files are text
     info = PngInfo()
     info.add_itxt("vitviz", _as_json(about))
     info.add_itxt("Description", text)

@@ -49,7 +49,9 @@ class Report:
         if self.path.is_dir():
             raise IsADirectoryError(EISDIR, "Is a folder; give the report another name", str(self.path))
         try:
-            self._file = self._growing.open("w", encoding="utf-8")
+            self._file = self._growing.open(
+                "w", encoding="utf-8", errors="backslashreplace"
+            )  # not all file names are text
         except OSError as error:
             error.filename = str(self.path)  # the only name that people know
             raise

@@ -48,17 +48,16 @@ class Talk:
         else:
             for file in files:
                 if file.suffix != ".html":
-                    self._line(str(file))
+                    self._line(str(file) if str(file).isprintable() else printable(str(file)))
 
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""
-        line = " ".join(f"{path}: {problem}".split())
-        self._line(f"vitviz: {line}", err=True)
+        self._line(f"vitviz: {printable(f'{path}: {problem}')}", err=True)
         if self.as_json:
             self._say({"image": str(path), "ok": False, "error": problem})
 
     def _say(self, line: dict) -> None:
-        self._line(json.dumps(line, ensure_ascii=False))
+        self._line(json_line(line))
 
     def _line(self, line: str, err: bool = False) -> None:
         if self.bar and (err or sys.stdout.isatty()):
@@ -69,10 +68,21 @@ class Talk:
 
 def refuse(problem: str, as_json: bool) -> None:
     """Why there is no answer for any image: one plain line for people, where errors go, and an object for machines."""
-    problem = " ".join(problem.split())
+    problem = printable(problem)
     typer.echo(f"vitviz: {problem}", err=True)
     if as_json:
-        typer.echo(json.dumps({"error": problem}, ensure_ascii=False))
+        typer.echo(json_line({"error": problem}))
+
+
+def printable(text: str) -> str:
+    """Other people's words on one line of a terminal, which obeys some signs: what cannot be seen is written out."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(text.split()))
+
+
+def json_line(value: dict) -> str:
+    """A line for machines, in which nothing commands a terminal."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line if line.isprintable() else json.dumps(value)
 
 
 def _named(facts: dict) -> dict:
@@ -81,4 +91,4 @@ def _named(facts: dict) -> dict:
 
 
 def _name_of(path: Path | None) -> str:
-    return path.name if path else ""
+    return printable(path.name) if path else ""

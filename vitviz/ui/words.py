@@ -10,8 +10,18 @@ from ..errors import VitvizError
 
 
 def literally(text: str) -> str:
-    """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours."""
-    return re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", text)
+    """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours.
+
+    Signs that cannot be seen, such as line ends and those that turn the direction of writing round, become spaces.
+    """
+    seen = "".join(sign if sign.isprintable() or sign in "\u00a0\u202f" else " " for sign in text)
+    escaped = re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", seen.lstrip(" "))
+    return re.sub(r"^([-+=]|[0-9]+(?=[.)](?:\s|$)))", _not_a_list, escaped)
+
+
+def _not_a_list(match: re.Match) -> str:
+    """What begins a list or a line in Markdown, `-` or the number in `12.`, so that it begins none."""
+    return f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}"
 
 
 @contextmanager

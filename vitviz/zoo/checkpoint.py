@@ -29,6 +29,7 @@ WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
 INDEX_FILES = tuple(f"{file}.index.json" for file in WHOLE_FILES)
 FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
 
+MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
 _CLASS_KEYS = ("class_to_idx", "classes", "class_names", "labels")
 _MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
@@ -173,6 +174,9 @@ def _read(file: Path) -> tuple[Mapping, Mapping]:
 
 
 def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with file.open("rb") as opened:  # the format's first number: how long its table of contents is
+        if int.from_bytes(opened.read(8), "little") > MAX_TEXT and file.stat().st_size > MAX_TEXT:
+            raise ModelError(f"{file.name!r} lists more tensors than any model has; {_ADVICE}.")
     try:
         with safe_open(file, "pt") as stored:
             return {key: stored.get_tensor(key) for key in stored.keys()}, stored.metadata() or {}  # noqa: SIM118
@@ -277,6 +281,8 @@ def _json(file: Path) -> dict[str, Any]:
     """A JSON object, or {} if there is no such file."""
     if not file.is_file():
         return {}
+    if file.stat().st_size > MAX_TEXT:
+        raise ModelError(f"{file.name} beside the weights is too large; write it again or remove it.")
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

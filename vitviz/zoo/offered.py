@@ -62,7 +62,7 @@ def version(name: str) -> str:
 
 def _root() -> Path | None:
     folder = os.environ.get(VARIABLE)
-    return Path(folder).resolve() if folder else None
+    return Path(folder).resolve() if folder and os.path.isdir(folder) else None  # which never raises
 
 
 def _is_offered(path: Path, root: Path) -> bool:

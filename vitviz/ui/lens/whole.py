@@ -10,7 +10,7 @@ import streamlit as st
 from ...logit_lens import depth_words
 from ...predictions import class_name
 from .. import panels
-from ..learn import common, drawing
+from ..learn import drawing
 from ..strips import number
 from ..words import literally
 from .charts import Curve, curves
@@ -22,12 +22,12 @@ TOP = 5  # classes of the last layer that have a curve
 def after_each_layer(look: Look) -> None:
     """The curves over depth, and a table with a row for each layer."""
     classes = look.lens.model.tells_classes
-    common.section(
-        "1 · The image as a whole",
+    st.subheader("1 · The image as a whole", anchor=False)
+    st.markdown(  # and not as text with symbols: names of classes and files are other people's
         _settling(look)
         if classes
-        else f"How alike the output would be to {look.goal.name}, if the model stopped there: the cosine of the two, "
-        "1 if they point the same way, 0 if they have nothing in common. Length: of the output at that depth.",
+        else f"How alike the output would be to {literally(look.goal.name)}, if the model stopped there: the cosine of "
+        "the two, 1 if they point the same way, 0 if they have nothing in common. Length: of the output at that depth."
     )
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
