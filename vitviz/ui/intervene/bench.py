@@ -27,7 +27,7 @@ STYLE = f"""<style>
 /* Empty or not, and on one line or two, it is as high. */
 .st-key-bench_changes .st-key-undoing {{ min-height: 3.5rem; flex-wrap: nowrap; }}
 .st-key-bench_changes .st-key-undoing button {{ padding: 0.2rem; white-space: nowrap; }}
-.st-key-bench_answer [data-testid="stCaptionContainer"] {{ min-height: 5.7rem; }} /* four lines, in the widest fonts */
+.st-key-bench_answer [data-testid="stCaptionContainer"] {{ min-height: 6.6rem; }} /* five lines, in wide fonts */
 .st-key-intervene_patch_tool [role="radiogroup"] {{ flex-wrap: wrap; }}
 .st-key-edits button {{ justify-content: flex-start; min-height: 1.7rem; padding: 0.1rem 0; text-align: left; }}
 .st-key-edits button > div {{ justify-content: flex-start; }}
