@@ -19,6 +19,12 @@ CONFIGURATION = """<?xml version="1.0"?>
 <fontconfig>
   <dir>{folder}</dir>
   <cachedir>{folder}/cache</cachedir>
+  <match target="font">
+    <edit name="antialias" mode="assign"><bool>true</bool></edit>
+    <edit name="hinting" mode="assign"><bool>true</bool></edit>
+    <edit name="hintstyle" mode="assign"><const>hintslight</const></edit>
+    <edit name="rgba" mode="assign"><const>none</const></edit>
+  </match>
   <match target="pattern">
     <test name="family" qual="any" compare="contains"><string>mono</string></test>
     <edit name="family" mode="assign" binding="same"><string>{mono}</string></edit>

@@ -47,7 +47,7 @@ def test_a_real_stack_of_convolutions():
 
 def test_a_real_resnet50():
     """The first two stages of timm's, whose strides are in the middle, with averages in place of maxima."""
-    resnet = timm.create_model("resnet50").eval()
+    resnet = timm.create_model("resnet50", layers=(3, 4, 1, 1)).eval()  # the last two stages are not looked at
     with torch.no_grad():
         for name, weight in resnet.named_parameters():
             if name.endswith("weight"):

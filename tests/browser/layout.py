@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from scripts.fonts import STATED, WIDE
 
 PATIENCE = 60  # seconds
+UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"
 in_all_fonts = pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"], indirect=True)
 # Where an element is after each of some frames that the browser has drawn.
 PLACES = """async (node) => {
@@ -22,8 +23,7 @@ PLACES = """async (node) => {
 
 def settled(page: Page) -> None:
     """Wait until no run of the app is under way and nothing is left over from an earlier one."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    expect(page.locator(UNSETTLED)).to_have_count(0)
 
 
 def box_at_rest(locator: Locator) -> dict[str, float]:

@@ -39,7 +39,6 @@ def test_a_second_sheet_would_be_counted(new_page):
     assert sheets(page) == 2
 
 
-@in_all_fonts
 @pytest.mark.parametrize(
     ("path", "name"),
     [

@@ -111,11 +111,11 @@ def write_address(more: Mapping[str, str] | None = None) -> None:
         st.query_params.from_dict(parameters)
 
 
-# Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen. And a browser
-# that does not load Streamlit's font must not show less on a line: whatever stands in for it is drawn as small or as
-# large as makes its digits as wide (0.497 of the size).
+# Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen. And where
+# Streamlit's font is not loaded, the one in its place is drawn so that its letters are as high (an x is 0.486 of the
+# size): a line then holds about as much. Icons are letters of a font, too, and stay as they are.
 _ROOM = """<style>
-body { font-size-adjust: ch-width 0.497; }
+body { font-size-adjust: 0.486; }
 button, input, select, textarea { font-size-adjust: inherit; }
 code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }

@@ -24,8 +24,10 @@ STYLE = f"""<style>
 .st-key-bench h3 {{ font-size: 1.15rem; padding-top: 0; }}
 .st-key-bench_board, .st-key-bench_picture {{ gap: 0.6rem; }}
 .st-key-bench_answer, .st-key-bench_changes {{ gap: 0.4rem; }}
-.st-key-bench_changes .st-key-undoing {{ row-gap: 0; min-height: 2.5rem; }} /* empty or not, as high */
-.st-key-bench_answer [data-testid="stCaptionContainer"] {{ min-height: 4.2rem; }}
+/* Empty or not, and on one line or two, it is as high. */
+.st-key-bench_changes .st-key-undoing {{ min-height: 3.5rem; flex-wrap: nowrap; }}
+.st-key-bench_changes .st-key-undoing button {{ padding: 0.2rem; white-space: nowrap; }}
+.st-key-bench_answer [data-testid="stCaptionContainer"] {{ min-height: 6.6rem; }} /* five lines, in wide fonts */
 .st-key-intervene_patch_tool [role="radiogroup"] {{ flex-wrap: wrap; }}
 .st-key-edits button {{ justify-content: flex-start; min-height: 1.7rem; padding: 0.1rem 0; text-align: left; }}
 .st-key-edits button > div {{ justify-content: flex-start; }}

@@ -19,7 +19,7 @@ SHOWN = 5  # classes; always as many, so that nothing below moves
 STYLE = """<style>
 .vv-answer .vv-bar { display: block; width: auto; margin: 0.15rem 0 0.2rem; }
 .vv-answer td:first-child { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; }
-.vv-answer th, .vv-answer td { padding: 0.2rem 0.7rem 0.2rem 0; }
+.vv-answer th, .vv-answer td { padding: 0.1rem 0.7rem 0.1rem 0; }
 .vv-answer td:nth-child(2), .vv-answer td:nth-child(3) { width: 32%; }
 .vv-answer td:last-child { padding-right: 0; text-align: right; }
 .vv-answer th:last-child { text-align: right; }

@@ -1,0 +1,25 @@
+"""The fonts of the browser tests: stated files and no others, or one sentence that says what is missing."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts.fonts import STATED, WIDE, only
+
+
+@pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"])
+def test_only_the_stated_fonts_are_found(fonts):
+    with only(fonts) as found:
+        configuration = Path(found["FONTCONFIG_FILE"])
+        (folder,) = re.findall("<dir>(.*)</dir>", configuration.read_text("utf-8"))
+        assert sorted(path.name for path in Path(folder).rglob("*.ttf")) == sorted(fonts.files)
+        assert all(path.read_bytes() for path in Path(folder).rglob("*.ttf"))
+    assert not configuration.exists()
+
+
+def test_a_missing_font_is_said_in_one_sentence():
+    wanted = replace(STATED, files=(*STATED.files, "Missing.ttf"))
+    with pytest.raises(RuntimeError, match=r"^The font Missing\.ttf is missing in [^\n]+\.$"), only(wanted):
+        pass
