@@ -40,6 +40,12 @@ def open_catalogue(app):
     assert app.selectbox(key="model").value == app.session_state.settings["model"], "opening it changes nothing"
 
 
+def test_what_was_assumed_of_a_checkpoint_stands_below_its_name(offered):
+    app = explore(model="best.pth")
+    assert any("attention heads" in caption.value for caption in app.sidebar.caption)
+    assert not any("attention heads" in caption.value for caption in explore().sidebar.caption)
+
+
 def test_only_what_is_here_is_in_the_box():
     app = explore()
     assert app.selectbox(key="model").options == [*(models.title(name) for name in zoo.SHIPPED), "More models …"]

@@ -344,6 +344,26 @@ def test_values_beside_the_weights_are_no_obstacle(value, zipped, original, tmp_
     assert close(vitviz.load(tmp_path / "best.pth")(pixels()), original(pixels()))
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"class_to_idx": {"fox": 4, "ant": 0, "bee": 1, "dog": 3, "cat": 2}},
+        {"idx_to_class": {4: "fox", 0: "ant", 1: "bee", 3: "dog", 2: "cat"}},
+        {"class_names": ["ant", "bee", "cat", "dog", "fox"]},
+    ],
+)
+def test_class_names_beside_the_weights_are_the_classes(kept, original, tmp_path):
+    path = saved(tmp_path / "best.pth", {"state_dict": original.state_dict(), **kept})
+    assert vitviz.load(path).labels == ("ant", "bee", "cat", "dog", "fox")
+    assert vitviz.load(path, classes=list("abcde")).labels == tuple("abcde")
+
+
+def test_class_names_that_do_not_fit_are_said(original, tmp_path):
+    path = saved(tmp_path / "best.pth", {"state_dict": original.state_dict(), "class_names": ["ant", "bee"]})
+    with pytest.warns(VitvizWarning, match="class names"):
+        assert vitviz.load(path).labels == ()
+
+
 def test_a_folder_with_positions_of_another_grid(tmp_path):
     weights = hugging_face.random_weights(grid=4)
     config = {"model_type": "vit", "num_attention_heads": 3, "image_size": [32, 128], "patch_size": 16}

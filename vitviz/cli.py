@@ -87,6 +87,14 @@ Model = Annotated[
 Arch = Annotated[
     str | None, typer.Option(help="timm's name of a checkpoint's architecture, where its file does not tell.")
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option(help="A checkpoint's class names: a text file, one name a line; 0 leaves the classifier out."),
+]
+Heads = Annotated[int | None, typer.Option(help="Attention heads of a checkpoint, where its file does not tell.")]
+Prefix = Annotated[
+    str | None, typer.Option(help="What the keys of the wanted model begin with, where a checkpoint holds several.")
+]
 Out = Annotated[
     Path, typer.Option("-o", "--out", help="Folder to write to, or the report's file, which ends in .html.")
 ]
@@ -139,13 +147,16 @@ def attention(
     fit: FitOption = None,
     formats: Formats = None,
     arch: Arch = None,
+    classes: Classes = None,
+    heads: Heads = None,
+    prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
     """Where a token of each image looks."""
     from .command.attention import Attention
 
     question = Attention(layer, head, query, "to" if to else "from", scale.value)
-    _run("attention", question, images, model, arch, out, formats, size, fit, as_json)
+    _run("attention", question, images, model, (arch, classes, heads, prefix), out, formats, size, fit, as_json)
 
 
 @app.command()
@@ -161,12 +172,26 @@ def tokens(
     fit: FitOption = None,
     formats: Formats = None,
     arch: Arch = None,
+    classes: Classes = None,
+    heads: Heads = None,
+    prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
     """The tokens of each image: their principal components as colours, and the numbers (with --format npz)."""
     from .command.tokens import Tokens
 
-    _run("tokens", Tokens(layer, foreground), images, model, arch, out, formats, size, fit, as_json)
+    _run(
+        "tokens",
+        Tokens(layer, foreground),
+        images,
+        model,
+        (arch, classes, heads, prefix),
+        out,
+        formats,
+        size,
+        fit,
+        as_json,
+    )
 
 
 @app.command()
@@ -210,6 +235,9 @@ def explain(
     fit: FitOption = None,
     formats: Formats = None,
     arch: Arch = None,
+    classes: Classes = None,
+    heads: Heads = None,
+    prefix: Prefix = None,
     as_json: Json = False,
 ) -> None:
     """Which patches of each image mattered for what the model made of it."""
@@ -225,13 +253,13 @@ def explain(
         "window": window,
     }
     question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
-    _run("explain", question, images, model, arch, out, formats, size, fit, as_json)
+    _run("explain", question, images, model, (arch, classes, heads, prefix), out, formats, size, fit, as_json)
 
 
-def _run(command: str, question, images, model, arch, out, formats, size, fit, as_json: bool) -> None:
-    from .command.run import Task, run
+def _run(command: str, question, images, model, options, out, formats, size, fit, as_json: bool) -> None:
+    from .command.run import Options, Task, run
 
     usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
     kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
-    task = Task(command, images, model, arch, out, kinds, size, fit and fit.value, as_json)
+    task = Task(command, images, model, Options(*options), out, kinds, size, fit and fit.value, as_json)
     raise typer.Exit(run(task, question))

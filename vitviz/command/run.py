@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Literal, Protocol
 
 import typer
 
-from ..errors import VitvizError
+from ..errors import VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..inputs import default_size
 from ..marks import size_mark
@@ -19,7 +20,7 @@ from ..zoo import load
 from . import DEFAULT_MODEL
 from .found import Found, Seen, see, short
 from .report import Report
-from .talk import Talk, refuse
+from .talk import Talk, printable, refuse
 
 Format = Literal["png", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
@@ -43,6 +44,43 @@ class Question(Protocol):
 
 
 @dataclass(frozen=True)
+class Options:
+    """What a person says of a checkpoint because its file does not; see `vitviz.load`.
+
+    Attributes:
+        arch: timm's name of its architecture.
+        classes: the file with its class names, or how many there are, as text.
+        heads: how many attention heads a block has.
+        prefix: what the keys of the model begin with.
+    """
+
+    arch: str | None = None
+    classes: str | None = None
+    heads: int | None = None
+    prefix: str | None = None
+
+    def load(self, name: str) -> VisionTransformer:
+        """Load a model, and say on standard error what was assumed. Raises a `VitvizError` if there is none."""
+        classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VitvizWarning)  # the notes are shown without a line of code
+            model = load(name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix)
+        for note in model.notes:
+            typer.echo(f"vitviz: {printable(note)}", err=True)
+        return model
+
+    @property
+    def marks(self) -> list[str]:
+        """What was said, for names of files."""
+        return [
+            short(self.arch) if self.arch else "",
+            "features" if self.classes == "0" else "",
+            f"{self.heads}heads" if self.heads else "",
+            short(self.prefix.strip(".")) if self.prefix else "",
+        ]
+
+
+@dataclass(frozen=True)
 class Task:
     """What all commands have in common.
 
@@ -50,7 +88,7 @@ class Task:
         command: its name.
         images: the files to read.
         model: what `vitviz.load` calls it.
-        arch: of a checkpoint, see `vitviz.load`.
+        options: what is said of a checkpoint.
         out: the folder to write to; or for a report alone its file, which ends in .html.
         formats: what to write.
         size: see `vitviz.trace.trace`.
@@ -61,7 +99,7 @@ class Task:
     command: str
     images: Sequence[Path]
     model: str
-    arch: str | None
+    options: Options
     out: Path
     formats: Sequence[Format]
     size: Size | None
@@ -72,7 +110,7 @@ class Task:
         """What differs from the default whatever is asked, for names of files: another question writes another file."""
         return [
             short(self.model) if self.model != DEFAULT_MODEL else "",
-            short(self.arch) if self.arch else "",
+            *self.options.marks,
             f"{size_mark(self.size)}px" if self.size not in (None, default_size(model.config)) else "",
             self.fit if self.fit and self.fit != model.preprocessing.fit else "",
         ]
@@ -99,7 +137,7 @@ def run(task: Task, question: Question) -> int:
     """
     try:
         _check_out(task)
-        model = load(task.model, arch=task.arch)
+        model = task.options.load(task.model)
         if task.size is not None:
             check_size(task.size, model.config.patch)
         question.check(model)

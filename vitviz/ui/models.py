@@ -29,6 +29,7 @@ class About:
         config: its shape.
         preprocessing: how pixels become its input.
         sizes: input sizes that are offered, pixels.
+        notes: what was assumed when it was loaded, a sentence each.
     """
 
     name: str
@@ -37,6 +38,7 @@ class About:
     config: ViTConfig
     preprocessing: Preprocessing
     sizes: tuple[Size, ...]
+    notes: tuple[str, ...] = ()
 
 
 def about(name: str) -> About:
@@ -58,7 +60,7 @@ def _about(name: str, version: str) -> About:
         raise ModelError(
             f"{name!r} takes {model.config.channels} channels, which no photo has; look at it in Python, with tensors."
         )
-    return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config))
+    return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config), model.notes)
 
 
 def title(name: str) -> str:

@@ -12,6 +12,7 @@ from . import models, state, tour
 from .catalogue import open_catalogue
 from .gallery import gallery
 from .pad import drawing_pad
+from .words import literally
 
 FIT_WORDS = {
     "crop": "Crop",
@@ -64,14 +65,17 @@ def choose_model() -> None:
     options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
     words = {MORE: "More models …"}
+    about = models.about(current)
     st.selectbox(
         "Model",
         options,
         key="model",
         format_func=lambda name: words.get(name) or models.title(name),
-        help=models.about(current).summary or None,
+        help=about.summary or None,
         on_change=_take_model,
     )
+    for note in about.notes:
+        st.caption(literally(note))
 
 
 def _take_model() -> None:

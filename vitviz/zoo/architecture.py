@@ -144,7 +144,7 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
     registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
     if registers != (own["reg_token"].shape[1] if "reg_token" in own else 0):
         told |= {"reg_tokens": registers, "num_reg_tokens": registers}
-    depth = len({found[1] for key in weights if (found := re.match(r"blocks\.(\d+)\.", key))})
+    depth = len({found[1] for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))})
     if 0 < depth <= _MAX_DEPTH and depth != len(model.blocks):
         told["depth"] = depth
     hidden = weights.get("blocks.0.mlp.fc1.weight")

@@ -31,7 +31,7 @@ FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
 
 MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
-_CLASS_KEYS = ("class_to_idx", "classes", "class_names", "labels")
+_CLASS_KEYS = ("class_to_idx", "idx_to_class", "class_names", "classes")
 _MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
 _MAX_ENTRIES = 1_000_000
 _reading = threading.Lock()
@@ -81,7 +81,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         weights=tensors_in(found, file.name),
         arch=_architecture(said, args),
         args=args if isinstance(args, dict) else {},
-        classes=next((said[key] for key in _CLASS_KEYS if said.get(key)), None),
+        classes=next((found for key in _CLASS_KEYS if isinstance(found := said.get(key), dict | list | tuple)), None),
         config=_json(file.with_name("config.json")) if described else {},
         preprocessor=_json(file.with_name("preprocessor_config.json")) if described else {},
     )

@@ -52,12 +52,12 @@ _HUGGING_FACE = {
     r"embeddings\.position_embeddings": "pos_embed",
     r"embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
     r"embeddings\.mask_token": "",  # stands in for hidden patches while training
-    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.attention\.(query|key|value)\.": r"blocks.\1.attn.\2.",
-    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.q_proj\.": r"blocks.\1.attn.query.",
-    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.k_proj\.": r"blocks.\1.attn.key.",
-    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.v_proj\.": r"blocks.\1.attn.value.",
-    r"(?:encoder\.layer|layers)\.(\d+)\.attention\.(?:output\.dense|o_proj)\.": r"blocks.\1.attn.proj.",
-    r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(fc[12])\.": r"blocks.\1.mlp.\2.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.attention\.(query|key|value)\.": r"blocks.\1.attn.\2.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.q_proj\.": r"blocks.\1.attn.query.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.k_proj\.": r"blocks.\1.attn.key.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.v_proj\.": r"blocks.\1.attn.value.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.(?:output\.dense|o_proj)\.": r"blocks.\1.attn.proj.",
+    r"(?:encoder\.layer|layers)\.([0-9]+)\.mlp\.(fc[12])\.": r"blocks.\1.mlp.\2.",
     r"layernorm\.": "norm.",
     r"pooler\.dense\.": "",  # follows the class token; neither the tokens nor a classifier see it
     r"(?:cls_)?classifier\.": "head.",
@@ -74,8 +74,8 @@ DINOV2 = Layout(
     {
         r"mask_token$": "",
         r"register_tokens$": "reg_token",
-        r"blocks\.(\d+)\.mlp\.w12\.": r"blocks.\1.mlp.fc1.",
-        r"blocks\.(\d+)\.mlp\.w3\.": r"blocks.\1.mlp.fc2.",
+        r"blocks\.([0-9]+)\.mlp\.w12\.": r"blocks.\1.mlp.fc1.",
+        r"blocks\.([0-9]+)\.mlp\.w3\.": r"blocks.\1.mlp.fc2.",
     },
 )
 HUGGING_FACE_VIT = Layout(
@@ -83,10 +83,10 @@ HUGGING_FACE_VIT = Layout(
     _OUTER + r"(?:encoder\.layer|layers)\.0\.layernorm_before\.weight",
     {
         r"embeddings\.distillation_token": "reg_token",
-        r"encoder\.layer\.(\d+)\.intermediate\.dense\.": r"blocks.\1.mlp.fc1.",
-        r"encoder\.layer\.(\d+)\.output\.dense\.": r"blocks.\1.mlp.fc2.",
-        r"(?:encoder\.layer|layers)\.(\d+)\.layernorm_before\.": r"blocks.\1.norm1.",
-        r"(?:encoder\.layer|layers)\.(\d+)\.layernorm_after\.": r"blocks.\1.norm2.",
+        r"encoder\.layer\.([0-9]+)\.intermediate\.dense\.": r"blocks.\1.mlp.fc1.",
+        r"encoder\.layer\.([0-9]+)\.output\.dense\.": r"blocks.\1.mlp.fc2.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.layernorm_before\.": r"blocks.\1.norm1.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.layernorm_after\.": r"blocks.\1.norm2.",
         **_HUGGING_FACE,
     },
     ("vit", "deit"),
@@ -100,11 +100,11 @@ HUGGING_FACE_DINOV2 = Layout(
     _OUTER + r"(?:encoder\.layer|layers)\.0\.layer_scale1\.lambda1",
     {
         r"embeddings\.register_tokens": "reg_token",
-        r"(?:encoder\.layer|layers)\.(\d+)\.(norm[12])\.": r"blocks.\1.\2.",
-        r"(?:encoder\.layer|layers)\.(\d+)\.layer_scale([12])\.lambda1": r"blocks.\1.ls\2.gamma",
-        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.weights_in\.": r"blocks.\1.mlp.fc1.",
-        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(?:weights_out|down_proj)\.": r"blocks.\1.mlp.fc2.",
-        r"(?:encoder\.layer|layers)\.(\d+)\.mlp\.(gate|up)_proj\.": r"blocks.\1.mlp.\2.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.(norm[12])\.": r"blocks.\1.\2.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.layer_scale([12])\.lambda1": r"blocks.\1.ls\2.gamma",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.mlp\.weights_in\.": r"blocks.\1.mlp.fc1.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.mlp\.(?:weights_out|down_proj)\.": r"blocks.\1.mlp.fc2.",
+        r"(?:encoder\.layer|layers)\.([0-9]+)\.mlp\.(gate|up)_proj\.": r"blocks.\1.mlp.\2.",
         **_HUGGING_FACE,
     },
     ("dinov2", "dinov2_with_registers"),
@@ -119,11 +119,11 @@ TORCHVISION = Layout(
         r"class_token": "cls_token",
         r"conv_proj\.": "patch_embed.proj.",
         r"encoder\.pos_embedding": "pos_embed",
-        r"encoder\.layers\.encoder_layer_(\d+)\.ln_([12])\.": r"blocks.\1.norm\2.",
-        r"encoder\.layers\.encoder_layer_(\d+)\.self_attention\.in_proj_": r"blocks.\1.attn.qkv.",
-        r"encoder\.layers\.encoder_layer_(\d+)\.self_attention\.out_proj\.": r"blocks.\1.attn.proj.",
-        r"encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:0|linear_1)\.": r"blocks.\1.mlp.fc1.",
-        r"encoder\.layers\.encoder_layer_(\d+)\.mlp\.(?:3|linear_2)\.": r"blocks.\1.mlp.fc2.",
+        r"encoder\.layers\.encoder_layer_([0-9]+)\.ln_([12])\.": r"blocks.\1.norm\2.",
+        r"encoder\.layers\.encoder_layer_([0-9]+)\.self_attention\.in_proj_": r"blocks.\1.attn.qkv.",
+        r"encoder\.layers\.encoder_layer_([0-9]+)\.self_attention\.out_proj\.": r"blocks.\1.attn.proj.",
+        r"encoder\.layers\.encoder_layer_([0-9]+)\.mlp\.(?:0|linear_1)\.": r"blocks.\1.mlp.fc1.",
+        r"encoder\.layers\.encoder_layer_([0-9]+)\.mlp\.(?:3|linear_2)\.": r"blocks.\1.mlp.fc2.",
         r"encoder\.ln\.": "norm.",
         r"heads\.(?:head\.)?": "head.",
     },
@@ -182,7 +182,7 @@ def _joined(weights: dict[str, Tensor], part: str, names: tuple[str, ...], joint
     """Put matrices that timm has in one into one, in this order; what is incomplete is left as it is."""
     joined = {}
     for key, value in weights.items():
-        found = re.fullmatch(rf"(blocks\.\d+\.{part})\.({'|'.join(names)})\.(weight|bias)", key)
+        found = re.fullmatch(rf"(blocks\.[0-9]+\.{part})\.({'|'.join(names)})\.(weight|bias)", key)
         before, name, after = found.groups() if found else ("", "", "")
         parts = [weights.get(f"{before}.{name}.{after}") for name in names]
         if any(other is None or other.shape != value.shape for other in parts):

@@ -23,7 +23,7 @@ USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 
 _PLAIN_KEYS = re.compile(
     r"(cls_token|reg_token|dist_token|pos_embed|patch_embed\.proj\.(weight|bias)|(norm|fc_norm|head|head_dist)\.(weight|bias)"
-    r"|blocks\.\d+\.((norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(weight|bias)|ls[12]\.gamma))"
+    r"|blocks\.[0-9]+\.((norm1|norm2|attn\.qkv|attn\.proj|mlp\.fc1|mlp\.fc2)\.(weight|bias)|ls[12]\.gamma))"
 )
 _ACTIVATIONS = {
     "gelu": "gelu",
@@ -131,7 +131,7 @@ def _needed(weights: Mapping[str, Tensor], key: str, name: str) -> Tensor:
 
 
 def _depth(weights: Mapping[str, Tensor], name: str) -> int:
-    layers = {int(found[1]) for key in weights if (found := re.match(r"blocks\.(\d+)\.", key))}
+    layers = {int(found[1]) for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))}
     if layers != set(range(len(layers))):
         raise ask(name, "layers are missing between its first and its last")
     return len(layers)

@@ -114,6 +114,8 @@ def _restored(
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
     model.labels = read_labels(classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
+    if not model.labels and outputs and classes is None:
+        model.labels = _own_labels(checkpoint.classes, outputs, checkpoint.name, notes)
     # Names make classes of what the architecture alone would take for an embedding.
     meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
     if meaning:
@@ -194,6 +196,17 @@ def _preprocessing(checkpoint: Checkpoint, layout: Layout | None, config: Mappin
         trained = {key: checkpoint.args[key] for key in _PIXELS if checkpoint.args.get(key)}
         return from_timm_config({**config, **trained, **(said if isinstance(said, dict) else {})})
     return layout.preprocessing if layout else Preprocessing()
+
+
+def _own_labels(classes: Any, outputs: int, name: str, notes: list[str]) -> tuple[str, ...]:
+    """The class names that a training script noted beside the weights, such as torchvision's `class_to_idx`."""
+    if classes is None:
+        return ()
+    try:
+        return read_labels(classes, outputs, name)
+    except ModelError as error:
+        notes.append(f"The class names in the file are not used: {error}")
+        return ()
 
 
 def _labels(config: Mapping[str, Any], outputs: int) -> tuple[str, ...]:
