@@ -9,7 +9,7 @@ from functools import partial
 import streamlit as st
 
 from ...logit_lens import Lens, depth_words
-from ...marks import counted, listed
+from ...marks import counted, listed, token_mark
 from ...trace import Trace
 from .. import link, shell, state
 from ..remembered import answer, remembered
@@ -52,9 +52,12 @@ def go_to_depth(look: Look, depth: int) -> None:
 
 
 def write_address(look: Look) -> None:
-    """Make the address bar a link to this target and layer; the predicted class and the last layer need no words."""
+    """Make the address bar a link to this target, layer and patch; what nobody chose needs no words."""
+    goal = {link.LENS: look.goal.mark} if look.goal.mark else {}
     depth = {link.DEPTH: str(look.depth)} if look.depth < look.trace.layers else {}
-    shell.write_address({**({link.LENS: look.goal.mark} if look.goal.mark else {}), **depth})
+    pinned = shell.current_view(look.trace).query
+    patch = {"query": token_mark(pinned, look.trace)} if pinned is not None else {}
+    shell.write_address({**goal, **depth, **patch})
 
 
 def choose_depth(look: Look) -> None:
