@@ -8,7 +8,7 @@ from vitviz.view import View
 from .explorer_page import ExplorerPage
 from .walking import STEPS, Session, Visitor
 
-EVERY_DAY = [(seed, 30) for seed in range(1, 5)]
+EVERY_DAY = [(seed, 26) for seed in range(1, 5)]
 ALL = [(seed, 60) for seed in range(5, 15)]
 
 
