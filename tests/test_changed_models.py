@@ -273,8 +273,42 @@ def test_a_compiled_script_is_no_timm_model():
 
 
 def test_classes_that_replace_methods_are_refused():
-    with pytest.raises(ModelError, match="OtherPool"):
+    with pytest.raises(ModelError, match=r"OtherPool .* own pool "):
         vitviz.from_timm(tiny(OtherPool))
+
+
+class Lit(nn.Module):
+    """A training module with the model as one of its parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = tiny()
+
+
+@pytest.mark.parametrize("outer", [Lit, lambda: nn.Sequential(nn.Identity(), tiny())])
+def test_a_model_inside_of_something_else_is_pointed_at(outer):
+    model = outer()
+    with pytest.raises(ModelError, match=r"give the one in it, model\.(net|1)\.") as caught:
+        vitviz.from_timm(model)
+    assert_one_sentence(str(caught.value))
+    assert vitviz.from_timm(tiny()).config.depth == 2
+
+
+@pytest.mark.parametrize(
+    ("library", "advice"),
+    [("peft.tuners.lora.layer", "merge_and_unload"), ("bitsandbytes.nn.modules", "floating point")],
+)
+def test_layers_of_libraries_are_told_apart_by_where_they_come_from(library, advice):
+    theirs = tiny()
+    theirs.blocks[1].attn.qkv = Linear(theirs.blocks[1].attn.qkv)
+    of_another_class(theirs.blocks[1].attn.qkv, type("Linear", (Linear,), {"__module__": library}))
+    with pytest.raises(ModelError, match=advice) as caught:
+        vitviz.from_timm(theirs)
+    assert "blocks.1.attn.qkv" in str(caught.value)
+    whole = tiny()
+    of_another_class(whole, type("PeftModel", (Harmless,), {"__module__": library, "forward": lambda self, x: x}))
+    with pytest.raises(ModelError, match=advice):
+        vitviz.from_timm(whole)
 
 
 def test_a_method_replaced_on_the_class_itself(monkeypatch):

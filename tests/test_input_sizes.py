@@ -16,6 +16,7 @@ from vitviz.convert.preprocessing import from_hugging_face, from_timm_config
 from vitviz.errors import ModelError
 from vitviz.images import Geometry, Preprocessing, normalise, prepare
 from vitviz.inputs import default_size
+from vitviz.picture import sharp_picture
 
 from .pictures import assert_one_sentence, noise, safe
 
@@ -203,6 +204,15 @@ def test_a_grey_model_sees_luminance(fit):
     left, top, right, bottom = trace.image.geometry.content
     assert np.array_equal(
         np.asarray(picture.convert("L"))[top:bottom, left:right], trace.image.pixels[top:bottom, left:right, 0]
+    )
+
+
+def test_the_picture_shows_no_colour_that_the_model_does_not_see():
+    grey = prepare(safe(noise(60, 40)), 32, 16, "pad", Preprocessing((0.5,), (0.25,)))
+    picture = np.asarray(sharp_picture(safe(noise(60, 40)), grey))
+    assert np.ptp(picture, axis=2).max() == 0
+    assert (
+        np.ptp(np.asarray(sharp_picture(safe(noise(60, 40)), prepare(safe(noise(60, 40)), 32, 16))), axis=2).max() > 0
     )
 
 

@@ -19,14 +19,15 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
         longest: the longer side of the result in pixels.
 
     Returns:
-        RGB, with the aspect ratio of the model's input; padding is hatched.
+        RGB, with the aspect ratio of the model's input; padding is hatched; grey for a model of one channel.
     """
     geometry = prepared.geometry
     factor = whole(longest, 1, MOST, "The longer side") / max(geometry.model)
     picture = prepared.picture().resize([max(1, round(side * factor)) for side in geometry.model])
     left, top, right, bottom = (round(edge * factor) for edge in geometry.content)
     photo = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
-    picture.paste(photo, (left, top))
+    grey = prepared.pixels.shape[-1] == 1  # then colours would show more than the model sees
+    picture.paste(photo.convert("L") if grey else photo, (left, top))
     return picture
 
 

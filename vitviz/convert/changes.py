@@ -135,15 +135,33 @@ def class_of(module: object) -> type:
     A class that replaces something of it is its own class.
     """
     kind = type(module)
-    if _is_theirs(kind):
-        return kind
-    for base in kind.__mro__:
-        if _is_theirs(base):
-            mine = kind.__mro__[: kind.__mro__.index(base)]
-            replaced = {name for part in mine for name in vars(part)} - _HARMLESS
-            known = {name for part in base.__mro__ if part is not object for name in vars(part)}
-            return kind if replaced & known else base
-    return kind
+    base = _base_of(kind)
+    return kind if base is None or _replaced(kind, base) else base
+
+
+def _base_of(kind: type) -> type | None:
+    return next((base for base in kind.__mro__ if _is_theirs(base)), None)
+
+
+def _replaced(kind: type, base: type) -> list[str]:
+    """What a class has in place of something of timm's or PyTorch's class that it is derived from."""
+    if kind is base:
+        return []
+    mine = kind.__mro__[: kind.__mro__.index(base)]
+    known = {name for part in base.__mro__ if part is not object for name in vars(part)}
+    return sorted(({name for part in mine for name in vars(part)} - _HARMLESS) & known)
+
+
+def what_differs(kind: type) -> str:
+    """How a class differs from timm's, and what to do, as the rest of a sentence; empty if there is nothing to say."""
+    origin, base = f"{kind.__module__}.", _base_of(kind)
+    if origin.startswith("peft."):
+        return ", an adapter; merge it first, as model = model.merge_and_unload() does"
+    if origin.startswith(_QUANTISERS):
+        return ", which is quantised; give the model in floating point, as it was before"
+    if base is None or base.__name__ == "Module" or not _replaced(kind, base):
+        return ""
+    return f", which has its own {', '.join(_replaced(kind, base))} in place of that of {base.__name__}"
 
 
 def kind_of(module: object) -> str:
@@ -245,14 +263,9 @@ def _is_from_theirs(method: object) -> bool:
 
 
 def _other_class(kind: type, where: str) -> str:
-    said, origin = f"{where} is {kind.__name__} of {kind.__module__}", f"{kind.__module__}."
-    if origin.startswith("peft."):
-        return f"{said}, an adapter; merge it first, as model = model.merge_and_unload() does."
-    if origin.startswith(_QUANTISERS):
-        return f"{said}, which is quantised; give the model in floating point, as it was before."
-    base = next((base.__name__ for base in kind.__mro__ if _is_theirs(base)), "")
-    derived = f", which changes methods of {base}" if base not in ("", "Module") else ""
-    return f"{said}{derived}; only modules of timm and PyTorch as they are can be represented exactly."
+    differs = what_differs(kind)
+    rest = "" if ";" in differs else "; only modules of timm and PyTorch as they are can be represented exactly"
+    return f"{where} is {kind.__name__} of {kind.__module__}{differs}{rest}."
 
 
 def _refuse_other_kind(parent: nn.Module, module: nn.Module, where: str, place: str) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..config import Resampling, Rotary, ViTConfig
 from ..errors import ModelError
-from .changes import class_of, kind_of
+from .changes import class_of, kind_of, what_differs
 
 # What each kind of module computes, by the name of its class; a class that is not here computes something else.
 _NORMS = {"LayerNorm": "layer", "LayerNormFp32": "layer", "RmsNorm": "rms", "RMSNorm": "rms"}
@@ -106,12 +106,18 @@ def embed_of(model: nn.Module) -> nn.Module:
 def refuse_other_models(model: nn.Module) -> None:
     """Raise a `ModelError` if a model is not of one of timm's classes that can be represented."""
     name = kind_of(model)
-    if name in _MODELS and class_of(model).__module__.startswith("timm."):
+    if _is_plain(model):
         return
     reason = next((f": {why}" for start, why in _NOT_PLAIN.items() if name.startswith(start)), "")
+    inside = next((place for place, part in model.named_modules() if place and _is_plain(part)), "")
+    differs = what_differs(type(model)) or (f"; give the one in it, model.{inside}" if inside and not reason else "")
     raise ModelError(
-        f"{name} is not one of timm's plain Vision Transformers and cannot be represented exactly{reason}."
+        f"{name} is not one of timm's plain Vision Transformers and cannot be represented exactly{reason}{differs}."
     )
+
+
+def _is_plain(model: nn.Module) -> bool:
+    return kind_of(model) in _MODELS and class_of(model).__module__.startswith("timm.")
 
 
 def _kind(name: str, module: nn.Module | None, kinds: Mapping[str, str]) -> str:
