@@ -6,7 +6,8 @@ from playwright.sync_api import expect
 from vitviz.view import View
 
 from .explorer_page import ExplorerPage
-from .walking import STEPS, Session, Visitor
+from .sessions import Session
+from .walking import STEPS, Visitor
 
 EVERY_DAY = [(seed, 26) for seed in range(1, 5)]
 ALL = [(seed, 60) for seed in range(5, 15)]

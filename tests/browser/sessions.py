@@ -1,0 +1,75 @@
+"""What a visitor's session should be, by the library's own rules: what is looked at, and what a link to it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import vitviz
+from vitviz import export
+from vitviz.attention import HeadStatistics, head_statistics
+from vitviz.trace import Trace
+from vitviz.ui import link, models, state
+from vitviz.view import View, places
+
+SIZES = {"dinov2-small": (224, 280), "digits": (32,)}
+FIRST = {"dinov2-small": "cat", "digits": "digit-0"}
+
+
+@cache
+def model(name: str) -> vitviz.VisionTransformer:
+    return vitviz.load(name)
+
+
+@cache
+def statistics(key: tuple) -> HeadStatistics:
+    return head_statistics(_trace(*key))
+
+
+@cache
+def _trace(data: bytes, name: str, size: int, fit: str) -> Trace:
+    return model(name).trace(data, size=size, fit=fit)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a visitor looks at, and how."""
+
+    model: str = "dinov2-small"
+    image: str = "cat"
+    own: bytes | None = field(default=None, repr=False)
+    size: int = 224
+    fit: str = "crop"
+    view: View = View(11)  # noqa: RUF009 - it is frozen
+
+    @property
+    def key(self) -> tuple:
+        return self.own or state.samples()[self.image], self.model, self.size, self.fit
+
+    @property
+    def trace(self) -> Trace:
+        return _trace(*self.key)
+
+    def looking_at(self, **changes) -> Session:
+        """The same view of something else, as far as it has it."""
+        after, before = replace(self, **changes), self.trace
+        view = self.view
+        if places(before) != places(after.trace):
+            view = view.let_go(after.trace, before.prefix)
+        return replace(after, view=view.fitted(after.trace))
+
+    def parameters(self) -> dict[str, str]:
+        """The link to this."""
+        image = link.OWN if self.own else self.image
+        choice = {"image": image, "model": self.model, "size": str(self.size), "fit": self.fit}
+        return choice | link.view_parameters(self.view, self.trace)
+
+    def reopened(self) -> Session:
+        """What the link leads to; somebody's own image is not part of it."""
+        start = replace(self, own=None, image=FIRST[self.model]) if self.own else self
+        view, _ = link.read_view(self.parameters(), start.trace)
+        return replace(start, view=view.fitted(start.trace))
+
+    def about(self) -> dict:
+        """What a download has to say of itself."""
+        return export.metadata(self.trace, self.view, self.image, models.title(self.model), self.fit)
