@@ -267,7 +267,7 @@ def test_names_that_a_program_made_up_are_not_shown(tmp_path):
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({}, Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash")),
+        ({}, Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash", "floor")),
         (
             {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224, "width": 224}},
             Preprocessing((0.5,) * 3, (0.5,) * 3, "bilinear", 224 / 256, "crop", "floor"),

@@ -93,7 +93,7 @@ HUGGING_FACE_VIT = Layout(
     _HUGGING_FACE_CLASSIFIERS,
     norm_eps=1e-12,
     resampling=Resampling(antialias=False),
-    preprocessing=Preprocessing(_HALF, _HALF, "bilinear", fit="squash"),
+    preprocessing=Preprocessing(_HALF, _HALF, "bilinear", fit="squash", centre="floor"),
 )
 HUGGING_FACE_DINOV2 = Layout(
     "Hugging Face DINOv2",
@@ -110,7 +110,7 @@ HUGGING_FACE_DINOV2 = Layout(
     ("dinov2", "dinov2_with_registers"),
     _HUGGING_FACE_CLASSIFIERS,
     resampling=Resampling(antialias=False),
-    preprocessing=Preprocessing(crop_fraction=224 / 256),
+    preprocessing=Preprocessing(crop_fraction=224 / 256, centre="floor"),
 )
 TORCHVISION = Layout(
     "torchvision",
