@@ -20,6 +20,7 @@ from .class_names import Classes, taken
 from .curated import CURATED, TimmEntry
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
+from .options import Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of
 from .repository import load_repository, repository_of
 from .restore import load_checkpoint
@@ -87,29 +88,22 @@ def load(
     """
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
-    model = _load(name, arch, taken(classes), heads, prefix, progress)
+    model = _load(name, Options(arch, taken(classes), heads, prefix), progress)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
 
 
-def _load(
-    name: str | Path,
-    arch: str | None,
-    classes: Classes | None,
-    heads: int | None,
-    prefix: str | None,
-    progress: Progress | None,
-) -> VisionTransformer:
+def _load(name: str | Path, options: Options, progress: Progress | None) -> VisionTransformer:
     if _is_path(name):
         repository = None if isinstance(name, Path) or Path(name).exists() else repository_of(name)
         if repository is None:
-            return load_checkpoint(name, arch, classes, heads=heads, prefix=prefix)
+            return load_checkpoint(name, options)
         owner, _, model = repository.name.partition("/")
         if owner != "timm" or repository.revision or not is_tag(model):
-            return load_repository(repository, arch, classes, heads=heads, prefix=prefix, progress=progress)
+            return load_repository(repository, options, progress)
         name = model
-    if any(option is not None for option in (arch, classes, heads, prefix)):
+    if options.any_given:
         raise ModelError(
             f"{name!r} is a model and not a file, so its architecture and classes are known; leave them out."
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import FOLDER_FILES, INDEX_FILES
-from .class_names import Classes
 from .hub import Progress, Source, optional_file, weights_of
+from .options import NOTHING_SAID, Options
 from .restore import load_checkpoint
 
 _NAME = re.compile(
@@ -43,22 +43,13 @@ def repository_of(name: str) -> Repository | None:
 
 
 def load_repository(
-    repository: Repository,
-    arch: str | None = None,
-    classes: Classes | None = None,
-    *,
-    heads: int | None = None,
-    prefix: str | None = None,
-    progress: Progress | None = None,
+    repository: Repository, options: Options = NOTHING_SAID, progress: Progress | None = None
 ) -> VisionTransformer:
     """Load a model from the hub, downloaded if it is not on this disk.
 
     Args:
         repository: where it is.
-        arch: see `vitviz.load`, as all that follow.
-        classes: the class names.
-        heads: how many heads it has.
-        prefix: what the keys of the ViT begin with.
+        options: what is said of it.
         progress: is told how many bytes are here, and how many there will be.
 
     Raises:
@@ -70,7 +61,7 @@ def load_repository(
         if repository.is_explicit:
             raise
         raise ModelError(f"{str(error).rstrip('.')}; nor is there a file of that name.") from error
-    return load_checkpoint(path, arch, classes, heads=heads, prefix=prefix, name=repository.name.partition("/")[2])
+    return load_checkpoint(path, options, name=repository.name.partition("/")[2])
 
 
 def _downloaded(repository: Repository, progress: Progress | None) -> Path:

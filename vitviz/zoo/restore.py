@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +23,10 @@ from ..images import Preprocessing
 from ..model import VisionTransformer
 from .architecture import architecture, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
-from .class_names import Classes, read_labels
+from .class_names import read_labels
 from .find_vit import find_vit
 from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
+from .options import NOTHING_SAID, Options
 from .plain import ask, plain_vit
 
 if TYPE_CHECKING:
@@ -40,35 +40,22 @@ _MEANINGS: dict[str, Meaning] = {"multi_label_classification": "independent", "r
 _PIXELS = ("mean", "std", "interpolation", "crop_pct", "crop_mode", "input_size")
 
 
-def load_checkpoint(
-    path: str | Path,
-    arch: str | None = None,
-    classes: Classes | None = None,
-    *,
-    heads: int | None = None,
-    prefix: str | None = None,
-    name: str | None = None,
-) -> VisionTransformer:
+def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: str | None = None) -> VisionTransformer:
     """Load the weights of a training run.
 
     Args:
         path: a .safetensors, .pth, .pt, .bin or .ckpt file, or a folder with config.json and model.safetensors.
-        arch: timm's name of the architecture, where the file does not tell it.
-        classes: the class names, see `vitviz.load`; 0 leaves the classifier out.
-        heads: how many attention heads a block has, where the file does not tell it.
-        prefix: what the keys of the ViT begin with, where the file holds several.
+        options: what is said of it.
         name: what to call the model; by default as its file or folder.
 
     Raises:
         ModelError: if the file cannot be read, its architecture cannot be told, or its keys are not those of the
             architecture; the message says which.
     """
-    if heads is not None and (not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1):
-        raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
     with _plain_refusals(checkpoint.name):
-        return _restored(checkpoint, arch, classes, heads, prefix)
+        return _restored(checkpoint, options)
 
 
 @contextmanager
@@ -81,15 +68,12 @@ def _plain_refusals(name: str) -> Iterator[None]:
         raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
 
 
-def _restored(
-    checkpoint: Checkpoint, arch: str | None, classes: Classes | None, heads: int | None, prefix: str | None
-) -> VisionTransformer:
-    without_head = isinstance(classes, Integral) and not isinstance(classes, bool) and classes == 0
-    found = find_vit(checkpoint.weights, checkpoint.name, prefix, without_head=without_head)
+def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
+    found = find_vit(checkpoint.weights, checkpoint.name, options.prefix, without_head=options.without_head)
     layout, weights, notes = found.layout, dict(found.weights), list(found.notes)
     wide_head = _wide_head(weights, layout, checkpoint.name)
     named = next((name for name in (checkpoint.config.get("architecture"), checkpoint.arch) if is_known(name)), "")
-    name = arch or named
+    name, heads = options.arch or named, options.heads
     config: Mapping[str, Any] = {}
     if name and layout in (None, TIMM, DINOV2):
         said = options_of(checkpoint.config, checkpoint.args) if name == named else {}
@@ -100,8 +84,8 @@ def _restored(
     else:
         if layout is None:
             raise ask(checkpoint.name, f"a plain ViT has no {', '.join(list(weights)[:5])}")
-        if heads is None and arch:
-            heads = _heads_of(arch)
+        if heads is None and options.arch:
+            heads = _heads_of(options.arch)
         # DeiT-III's published names of LayerScale.
         weights = {re.sub(r"\.gamma_([12])$", r".ls\1.gamma", key): value for key, value in weights.items()}
         build, assumed = plain_vit(weights, layout, checkpoint.config, heads, checkpoint.name)
@@ -113,8 +97,8 @@ def _restored(
     model.name = checkpoint.name
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
-    model.labels = read_labels(classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
-    if not model.labels and outputs and classes is None:
+    model.labels = read_labels(options.classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
+    if not model.labels and outputs and options.classes is None:
         model.labels = _own_labels(checkpoint.classes, outputs, checkpoint.name, notes)
     # Names make classes of what the architecture alone would take for an embedding.
     meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)

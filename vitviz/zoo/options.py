@@ -1,0 +1,45 @@
+"""What a person says of a checkpoint because its file does not."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+from ..errors import ModelError
+from .class_names import Classes
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `vitviz.load` is told about a checkpoint.
+
+    Attributes:
+        arch: timm's name of the architecture.
+        classes: the class names, or how many there are; 0 leaves the classifier out.
+        heads: how many attention heads a block has.
+        prefix: what the keys of the wanted model begin with, where a file holds several.
+
+    Raises:
+        ModelError: if the number of heads is no whole number of at least 1.
+    """
+
+    arch: str | None = None
+    classes: Classes | None = None
+    heads: int | None = None
+    prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        heads = self.heads
+        if heads is not None and (not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1):
+            raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
+
+    @property
+    def any_given(self) -> bool:
+        """Whether anything was said."""
+        return any(option is not None for option in (self.arch, self.classes, self.heads, self.prefix))
+
+    @property
+    def without_head(self) -> bool:
+        """Whether the classifier is left out."""
+        return isinstance(self.classes, Integral) and not isinstance(self.classes, bool) and self.classes == 0
+
+
+NOTHING_SAID = Options()
