@@ -16,6 +16,7 @@ import numpy as np
 from .errors import ArgumentError, VitvizError
 
 LONGEST = 60  # letters of a value that a message repeats
+LONGEST_PATH = 250  # and of the path of a file, whose end says the most
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", NoneType: "None"}
 _Function = TypeVar("_Function", bound=Callable)
 
@@ -189,6 +190,12 @@ def shown(value: object, longest: int = LONGEST) -> str:
         text = repr(value)
         return text if len(text) <= longest else f"{text[:longest]}…"
     return _one(type(value).__name__)
+
+
+def shown_path(path: object) -> str:
+    """The path of a file as a message repeats it; of a very long one only the end."""
+    text = str(path)
+    return shown(text if len(text) <= LONGEST_PATH else f"…{text[-LONGEST_PATH:]}", 2 * LONGEST_PATH)
 
 
 @cache

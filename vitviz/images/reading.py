@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from ..arguments import shown
+from ..arguments import shown, shown_path
 from ..errors import ImageError
 from .exif import orientation
 from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
@@ -97,7 +97,7 @@ def _unread_file(image: Image.Image) -> bytes | None:
 def _read_file(path: str | Path) -> bytes:
     if not isinstance(path, str | PathLike):
         raise ImageError(f"An image cannot be read from {shown(path)}; give a path, bytes or a PIL image.")
-    name = shown(str(path), 250)
+    name = shown_path(path)
     try:
         if Path(path).is_dir():
             raise ImageError(f"{name} is a folder; choose an image file in it.")

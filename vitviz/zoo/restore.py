@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..arguments import is_whole, shown
 from ..config import Meaning
 from ..convert import build as build_model
 from ..convert import from_timm, mismatch
@@ -63,8 +64,8 @@ def load_checkpoint(
         ModelError: if the file cannot be read, its architecture cannot be told, or its keys are not those of the
             architecture; the message says which.
     """
-    if heads is not None and (not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1):
-        raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
+    if heads is not None and (not is_whole(heads) or heads < 1):
+        raise ModelError(f"heads is {shown(heads)}; give the number of attention heads, such as heads=6.")
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
     with _plain_refusals(checkpoint.name):
@@ -113,9 +114,10 @@ def _restored(
     model.name = checkpoint.name
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
-    model.labels = read_labels(classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
-    if not model.labels and outputs and classes is None:
-        model.labels = _own_labels(checkpoint.classes, outputs, checkpoint.name, notes)
+    model.labels = read_labels(classes, outputs, checkpoint.name)
+    for own in (_labels(checkpoint.config, outputs) or None, checkpoint.classes if classes is None else None):
+        if not model.labels and outputs:
+            model.labels = _own_labels(own, outputs, checkpoint.name, notes)
     # Names make classes of what the architecture alone would take for an embedding.
     meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
     if meaning:
