@@ -1,5 +1,7 @@
 """Class names that a caller gives: every usual way to write them down, in the order of their numbers."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,9 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 import vitviz
 from vitviz import ModelError
 
-from .checkpoints import SHAPE, randomised, saved
+from . import hugging_face
+from .checkpoints import SHAPE, randomised, saved, trainer_folder
+from .test_public_errors import check_message
 
 NAMES = ("dog", "cat", "bird", "ant", "fox")
 BACKWARDS = list(enumerate(NAMES))[::-1]
@@ -88,3 +92,40 @@ def test_how_many_classes_in_any_whole_number(number, path):
 def test_what_is_no_list_of_classes_is_refused_as_such(classes, path):
     with pytest.raises(ModelError, match=r"^classes "):
         vitviz.load(path, classes=classes)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        [*NAMES[:4], "a\0b"],
+        [*NAMES[:4], "\x1b[31m"],
+        [*NAMES[:4], "\ud800"],
+        [*NAMES[:4], "x" * 10**6],
+        [*NAMES[:4], True],
+        [*NAMES[:4], 10**5000],
+        [*NAMES[:4], object()],
+        {"9" * 5000: "dog"},
+        10**5000,
+        itertools.repeat("dog"),
+    ],
+    ids=range(10),
+)
+def test_names_that_nobody_can_read_are_refused_in_a_sentence(classes, path):
+    with pytest.raises(ModelError, match=r"^classes ") as caught:
+        vitviz.load(path, classes=classes)
+    check_message(caught.value)
+
+
+def test_only_line_ends_end_a_line(path, tmp_path):
+    file = tmp_path / "labels.txt"
+    file.write_bytes("dog\u2028hot\r\ncat\x1cbig\nbird\tsmall \nant\x0bred\rfox\x85old\n\n".encode())
+    assert vitviz.load(path, classes=file).labels == ("dog hot", "cat big", "bird small", "ant red", "fox old")
+    assert vitviz.load(path, classes=["a  b", "cat\n", *NAMES[2:]]).labels == ("a  b", "cat", *NAMES[2:])
+
+
+def test_names_in_a_file_that_nobody_can_read_are_not_used(tmp_path):
+    names = {str(number): f"{name}\0" for number, name in enumerate(NAMES)}
+    folder = trainer_folder(tmp_path / "run", hugging_face.random_weights(), {"id2label": names})
+    ours = vitviz.load(folder)
+    assert ours.labels == ()
+    assert any("class names in the file are not used" in note for note in ours.notes)

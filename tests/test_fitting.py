@@ -113,8 +113,8 @@ REFUSED_REQUESTS = [
     (0, 14, "crop", "^A size of 0 does not"),
     (-224, 14, "pad", "^A size of -224 does not"),
     (224.0, 14, "pad", "^A size of 224.0 does not"),
-    ("224", 14, "pad", "^A size of 224 does not"),
-    (224, 0, "native", "^A size of 224 does not hold whole patches of 0 pixels"),
+    ("224", 14, "pad", "^A size of '224' does not"),
+    (224, 0, "native", "^The side of a patch is a whole number"),
 ]
 
 
@@ -227,10 +227,10 @@ def test_a_patch_box_shows_what_the_patch_shows(fit, original):
 @pytest.mark.parametrize(
     ("row", "col", "message"),
     [
-        (4, 0, "There is no patch row 4; rows go from -4 to 3"),
-        (-5, 0, "There is no patch row -5; rows go from -4 to 3"),
-        (0, 6, "There is no patch column 6; columns go from -6 to 5"),
-        (0, -7, "There is no patch column -7; columns go from -6 to 5"),
+        (4, 0, "patch row 4 is out of range: there are 4"),
+        (-5, 0, "patch row -5 is out of range: there are 4"),
+        (0, 6, "patch column 6 is out of range: there are 6"),
+        (0, -7, "patch column -7 is out of range: there are 6"),
     ],
 )
 def test_a_patch_outside_of_the_grid_is_an_index_error(row, col, message):

@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import struct
 import zipfile
 
 import numpy as np
@@ -202,7 +203,24 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:700])
 
 
+def many_axes(path):
+    table = json.dumps({"a": {"dtype": "F32", "shape": [1] * 10**6, "data_offsets": [0, 4]}}).encode()
+    path.write_bytes(len(table).to_bytes(8, "little") + table + bytes(4))
+
+
+def many_records(path):
+    torch.save({"a": torch.zeros(9)}, path)
+    whole = path.read_bytes()
+    directory = (b"PK\x01\x02" + bytes(24) + b"\x01\x00" + bytes(16) + b"a") * 300_000
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), len(whole), 0)  # which says there is one
+    path.write_bytes(whole + directory + end)
+
+
 MALFORMED = {
+    "many axes": ("a.safetensors", many_axes, "^a in 'a.safetensors' has 1,000,000 axes"),
+    "many records": ("a.pth", many_records, "^'a.pth' has more records than any"),
+    "a long key": ("a.pth", as_zip({"x" * 10**6: torch.zeros(3)}), "^'a.pth' has the key 'x+…, which"),
+    "a key of two lines": ("a.pth", as_zip({"a\nb": torch.zeros(3)}), r"^'a.pth' has the key 'a\\nb', which"),
     "nothing there": ("no.pth", lambda path: None, r"There is no file .*no\.pth'; check its path\."),
     "empty": ("a.pth", lambda path: path.touch(), "'a.pth' is empty; save or copy it again."),
     "a folder": (

@@ -134,8 +134,8 @@ BAD_INPUTS = [
         "^This image is d",
     ),
     ("no finite number", column(np.nan, np.inf, dtype=np.float32), "^This image holds no finite number; save"),
-    ("None", None, r"^An image cannot be read from a NoneType; give a path, bytes or a PIL image\.$"),
-    ("array", np.zeros((9, 9, 3), np.uint8), "^An image cannot be read from a ndarray; give"),
+    ("None", None, r"^An image cannot be read from None; give a path, bytes or a PIL image\.$"),
+    ("array", np.zeros((9, 9, 3), np.uint8), "^An image cannot be read from an array; give"),
 ]
 
 

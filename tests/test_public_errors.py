@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from PIL import Image
 import vitviz
 from vitviz import (
     ArgumentError,
+    VisionTransformer,
+    ViTConfig,
     VitvizError,
     arithmetic,
     attention,
@@ -34,9 +37,11 @@ from vitviz import (
 )
 from vitviz.arguments import shown
 from vitviz.attribution import ClassTarget, SimilarityTarget, faithfulness
+from vitviz.config import Resampling, Rotary
 from vitviz.interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, notation, sweep
 
-from .public_calls import public_calls
+from .checkpoints import prefixed, saved
+from .public_calls import methods, public_calls
 
 # What nobody has a use for, or nearly nobody: a call may take one of these and work, but it may not raise what is not
 # meant for people.
@@ -44,6 +49,8 @@ WRONG = {
     "nothing": None,
     "a text": "x²",
     "no text": "",
+    "a long text": "x" * 10**5,
+    "a text of no file": "a\0b",
     "markup": "[a](javascript:b) :material/x: $y$ <b>\n\x1b[31m",
     "bytes": b"\x00",
     "below 0": -1,
@@ -80,7 +87,7 @@ WRONG = {
 }
 COUNTED = {  # arguments that are an index: out of range they raise an IndexError, as Python's own lists do
     *("layer", "head", "query", "key", "token", "patch", "dimension", "of", "stage", "tokens", "row", "column"),
-    *("channel", "index", "target", "edits", "layers", "view"),
+    *("channel", "index", "target", "edits", "layers", "view", "col"),
 }
 
 
@@ -157,11 +164,64 @@ def run(function, arguments):
 def check_message(error):
     said = str(error)
     assert said, "it says nothing"
+    assert len(said) < 500, said[:500]
     assert "\n" not in said, said
     assert "\x1b" not in said, said
     assert " at 0x" not in said, said
     assert isinstance(error, IndexError) or said.endswith((".", ".)")), said
-    assert len(said) < 500, said
+
+
+METHODS = {
+    "Trace": "activation activations again attention head_index heatmap keys queries row_sum scores token_index tokens "
+    "with_recorded",
+    "VisionTransformer": " embed forward grid_of positions trace",
+    "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
+    "normalise prepare read_image",
+    "trace": "trace",
+    "vitviz": "from_timm",
+    "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
+}
+METHODS = [f"{kind}.{name}".rstrip(".") for kind, names in METHODS.items() for name in names.split(" ")]
+
+
+@pytest.fixture(scope="module")
+def others(small, photo, original, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("offered")
+    path = saved(folder / "best.pth", prefixed(original.state_dict(), "model."))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VITVIZ_CHECKPOINT_DIR", str(folder))
+        yield methods(small, photo, path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", METHODS)
+def test_a_wrong_argument_of_a_method_is_refused_in_a_sentence(name, others):
+    assert others.keys() == set(METHODS)
+    function, arguments = others[name]
+    if name != "zoo.load_offered":  # its file leaves open how many heads there are
+        function(**arguments)
+    for argument in arguments:
+        drive(lambda value, argument=argument: function(**{**arguments, argument: value}), argument)
+
+
+SHAPES = {
+    "config": ViTConfig(image_size=(2, 2), patch=1, width=4, depth=1, heads=1, head_width=4, mlp_width=2),
+    "rotary": Rotary(),
+    "resampling": Resampling(),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("part", SHAPES)
+def test_a_wrong_field_of_a_configuration_is_refused_in_a_sentence(part, small):
+    for field in fields(SHAPES[part]):
+
+        def call(value, field=field.name):
+            changed = replace(SHAPES[part], **{field: value})
+            config = changed if part == "config" else replace(SHAPES["config"], **{part: changed})
+            VisionTransformer(config).trace(torch.zeros(config.channels, 2, 3))
+
+        drive(call, field.name)
 
 
 def drive(call, argument):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vitviz import HookError, ImageError, ModelError, ViTConfig, edit
+from vitviz import ArgumentError, HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
 from vitviz.inputs import default_size
 from vitviz.model import VisionTransformer
@@ -112,7 +112,7 @@ def test_an_index_out_of_range_is_an_error_that_names_the_range(small_trace, ask
 
 
 def test_only_whole_numbers_are_indices(small_trace):
-    with pytest.raises(TypeError):
+    with pytest.raises(ArgumentError):
         small_trace.attention(1.0)
 
 
@@ -228,7 +228,7 @@ def test_a_tensor_that_is_no_input_is_refused(small, tensor, error, message):
     [
         ("there is no such file.jpg", {}, "There is no file"),
         (b"", {}, "empty"),
-        (None, {}, "NoneType"),
+        (None, {}, "None"),
         (Image.new("RGB", (20, 20)), {"size": 60}, "60"),
         (Image.new("RGB", (20, 20)), {"fit": "stretch"}, "stretch"),
     ],

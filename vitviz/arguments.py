@@ -16,6 +16,7 @@ import numpy as np
 from .errors import ArgumentError, VitvizError
 
 LONGEST = 60  # letters of a value that a message repeats
+LONGEST_PATH = 250  # and of the path of a file, whose end says the most
 _WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", NoneType: "None"}
 _Function = TypeVar("_Function", bound=Callable)
 
@@ -44,10 +45,10 @@ def typed(function: _Function) -> _Function:
     return call
 
 
-def of_kind(value: object, kind: Any, name: str) -> None:
+def of_kind(value: object, kind: Any, name: str, error: type[VitvizError] = ArgumentError) -> None:
     """Refuse in a sentence what is not of a type, such as `int | None`; see `typed`."""
     if not _fits(value, kind):
-        raise ArgumentError(f"The argument {name!r} has to be {_named(kind)}; this is {shown(value)}.")
+        raise error(f"The argument {name!r} has to be {_named(kind)}; this is {shown(value)}.")
 
 
 def each_of_kind(values: Iterable, kind: Any, name: str) -> None:
@@ -57,7 +58,15 @@ def each_of_kind(values: Iterable, kind: Any, name: str) -> None:
             raise ArgumentError(f"The argument {name!r} holds {shown(value)}; each has to be {_named(kind)}.")
 
 
-def array(values: object, axes: str, what: str, *, finite: bool = True, empty: bool = False) -> np.ndarray:
+def array(
+    values: object,
+    axes: str,
+    what: str,
+    *,
+    finite: bool = True,
+    empty: bool = False,
+    error: type[VitvizError] = ArgumentError,
+) -> np.ndarray:
     """Numbers as an array, float as they are; a sentence if they are none or of another shape.
 
     Args:
@@ -66,9 +75,10 @@ def array(values: object, axes: str, what: str, *, finite: bool = True, empty: b
         what: what the numbers are, for the message.
         finite: whether all of them have to be.
         empty: whether there may be none.
+        error: the kind of error to raise.
 
     Raises:
-        ArgumentError: if they are no such numbers.
+        ArgumentError: if they are no such numbers; or the kind that `error` names.
     """
     try:
         found = np.asarray(values)
@@ -78,9 +88,9 @@ def array(values: object, axes: str, what: str, *, finite: bool = True, empty: b
     fits = found.ndim >= len(names) - 1 if "..." in names else found.ndim == len(names)
     if found.dtype.kind not in "biuf" or not fits or not (found.size or empty):
         given = f"an array of shape {list(found.shape)}" if found.dtype.kind in "biuf" else shown(values)
-        raise ArgumentError(f"{what} have to be numbers [{axes}], at least one of them; this is {given}.")
+        raise error(f"{what} have to be numbers [{axes}], at least one of them; this is {given}.")
     if finite and not np.isfinite(found).all():
-        raise ArgumentError(f"{what} have to be finite numbers; some of these are not.")
+        raise error(f"{what} have to be finite numbers; some of these are not.")
     return found
 
 
@@ -165,16 +175,27 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) or hasattr(value, "ndim")
 
 
-def shown(value: object) -> str:
-    """A value as a message repeats it: a word or number as it is, of all else only the kind; never more than a line."""
+def shown(value: object, longest: int = LONGEST) -> str:
+    """A value as a message repeats it: a word or number as it is, of all else only the kind; never more than a line.
+
+    Args:
+        value: any value.
+        longest: how many letters of it are repeated.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, int) and abs(value) >= 10**20:  # Python refuses to write very long ones
         return "a number with very many digits"
     if value is None or isinstance(value, bool | int | float | str):
         text = repr(value)
-        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+        return text if len(text) <= longest else f"{text[:longest]}…"
     return _one(type(value).__name__)
+
+
+def shown_path(path: object) -> str:
+    """The path of a file as a message repeats it; of a very long one only the end."""
+    text = str(path)
+    return shown(text if len(text) <= LONGEST_PATH else f"…{text[-LONGEST_PATH:]}", 2 * LONGEST_PATH)
 
 
 @cache

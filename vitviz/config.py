@@ -1,7 +1,10 @@
 """The shape of a Vision Transformer: everything about it but its weights."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from .arguments import at_least, checked_grid, number, of_kind, shown
+from .errors import ModelError
 
 POOL = "pool"  # what the attention of a pooling is called where a layer's is asked for
 
@@ -120,3 +123,71 @@ class ViTConfig:
     def scale(self) -> float:
         """What a product of query and key is multiplied with before the softmax, 1 / sqrt(channels)."""
         return (self.head_width / (2 if self.differential else 1)) ** -0.5
+
+
+def checked(config: ViTConfig, labels: int = 0, stem: bool = False) -> ViTConfig:
+    """The configuration, if the forward pass of `vitviz.model` computes it, with Python's own numbers.
+
+    Args:
+        config: the configuration.
+        labels: how many names of classes are given with it; 0 if there are none.
+        stem: whether a stem is given with it.
+
+    Raises:
+        ModelError: if it contradicts itself, or names a part that does not exist.
+        ArgumentError: if a field is of the wrong type or too small.
+    """
+    config = _checked_fields(config)
+    contradictions = {
+        "images smaller than a patch": min(config.grid) < 1,
+        "token pooling without a class token": "token" in config.pooling and not config.class_token,
+        "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
+        "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
+        "channels that the heads of its pooling cannot share": config.pool_heads > 0
+        and config.pooling == "attention"
+        and config.width % config.pool_heads != 0,
+        "differential attention on an odd number of channels": config.differential and config.head_width % 2 == 1,
+        "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,
+        "differential attention with normalised queries and keys": config.differential and config.qk_norm,
+        "rotary positions on an odd number of channels": config.rotary is not None and config.head_width % 2 == 1,
+        "a stem that is not given, or one that is not expected": config.stem != stem,
+        f"{labels} labels for {config.classes} classes": labels not in (0, config.classes),
+    }
+    for what, holds in contradictions.items():
+        if holds:
+            raise ModelError(f"This configuration has {what}; that cannot be represented.")
+    return config
+
+
+_Part = TypeVar("_Part")
+_AT_LEAST_1 = ("patch", "channels", "width", "depth", "heads", "head_width", "mlp_width")
+
+
+def _checked_fields(part: _Part) -> _Part:
+    """A configuration, or a part of one, with Python's own numbers, refused if one is of another type or too small."""
+    plain = {name: _checked_field(name, kind, getattr(part, name)) for name, kind in get_type_hints(type(part)).items()}
+    changed = {name: value for name, value in plain.items() if value is not getattr(part, name)}
+    return replace(part, **changed) if changed else part
+
+
+def _checked_field(name: str, kind: Any, value: object) -> object:
+    choices = get_args(kind)
+    if choices and isinstance(choices[0], str):
+        if not isinstance(value, str) or value not in choices:
+            raise ModelError(
+                f"This model has {name} = {shown(value)}; only {', '.join(map(repr, choices))} can be represented."
+            )
+        return value
+    of_kind(value, kind, name)
+    if kind is int:
+        return at_least(value, int(name in _AT_LEAST_1), name)
+    if kind is float:
+        return number(value, 0 if name == "norm_eps" else -1e6, 1e6, name)
+    if kind is bool:
+        return bool(value)
+    if is_dataclass(value):
+        return _checked_fields(value)
+    if value is None:
+        return None
+    grid = checked_grid(value)
+    return value if isinstance(value, tuple) and all(type(side) is int for side in value) else grid

@@ -38,7 +38,7 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
-from .arguments import each_of_kind, of_kind
+from .arguments import each_of_kind, of_kind, shown
 from .errors import HookError
 
 Change = Callable[[Tensor], Tensor]
@@ -136,7 +136,7 @@ class _Listener:
     def check(self) -> None:
         if self.unheard:
             raise HookError(
-                f"No forward pass reached {', '.join(map(repr, self.unheard))}; "
+                f"No forward pass reached {', '.join(map(shown, list(self.unheard)[:5]))}; "
                 "run the model inside the block and check the name against vitviz.hooks."
             )
 

@@ -55,7 +55,8 @@ def prepared_for(model: VisionTransformer, image: ImageSource, size: Size | None
             )
         return image
     size = default_size(model.config) if size is None else size
-    return prepare(read_image(image), size, model.config.patch, fit or model.preprocessing.fit, model.preprocessing)
+    fit = model.preprocessing.fit if fit is None else fit
+    return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
 
 
 def checked_tensor(image: Tensor) -> Tensor:

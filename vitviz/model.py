@@ -15,13 +15,13 @@ path only while somebody listens to, or edits, its `scores` or `weights`.
 """
 
 from collections.abc import Sequence
-from typing import get_args, get_type_hints
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Meaning, ViTConfig
+from .arguments import checked_grid, each_of_kind, of_kind, shown, typed
+from .config import Meaning, ViTConfig, checked
 from .errors import ImageError, ModelError
 from .hooks import HookPoint
 from .images import Preprocessing, Size
@@ -46,8 +46,10 @@ class VisionTransformer(nn.Module):
 
     Raises:
         ModelError: if the configuration contradicts itself or names a part that does not exist.
+        ArgumentError: if an argument, or a field of the configuration, is of the wrong type or too small.
     """
 
+    @typed
     def __init__(
         self,
         config: ViTConfig,
@@ -58,11 +60,12 @@ class VisionTransformer(nn.Module):
         stem: nn.Module | None = None,
     ):
         super().__init__()
-        _check(config, labels, stem)
+        each_of_kind(labels, str, "labels")
+        config = checked(config, len(labels), stem is not None)
         self.config = config
         self.name = name
         self.preprocessing = preprocessing or Preprocessing()
-        self.labels = labels
+        self.labels = tuple(labels)
         self.meaning = meaning
         self.notes: tuple[str, ...] = ()  # plain sentences on what was assumed when it was loaded
         tokens = config.prefix + config.grid[0] * config.grid[1]
@@ -133,11 +136,13 @@ class VisionTransformer(nn.Module):
 
         Raises:
             ModelError: on setting it, if it is for another number of channels.
+            ArgumentError: on setting it, if it is no `Preprocessing`.
         """
         return self._preprocessing
 
     @preprocessing.setter
     def preprocessing(self, preprocessing: Preprocessing) -> None:
+        of_kind(preprocessing, Preprocessing, "preprocessing")
         try:
             self._preprocessing = preprocessing.for_channels(self.config.channels)
         except ImageError as error:
@@ -153,7 +158,12 @@ class VisionTransformer(nn.Module):
         return self.logits(self.head(self.fc_norm(self.attn_pool(x))))
 
     def positions(self, rows: int, columns: int) -> Tensor:
-        """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none."""
+        """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none.
+
+        Raises:
+            ArgumentError: if there is not at least one row and one column.
+        """
+        rows, columns = checked_grid((rows, columns))
         config = self.config
         if self.pos_embed is None:
             return torch.zeros(1, config.prefix + rows * columns, config.width, dtype=torch.float32)
@@ -166,7 +176,13 @@ class VisionTransformer(nn.Module):
 
     def grid_of(self, pixels: Tensor) -> Grid:
         """Rows and columns of patches of an input; a `ModelError` if it is not one."""
-        patch, channels, shape = self.config.patch, self.config.channels, tuple(pixels.shape)
+        patch, channels = self.config.patch, self.config.channels
+        if not isinstance(pixels, Tensor) or not pixels.is_floating_point():
+            kind = f"a tensor of {pixels.dtype}" if isinstance(pixels, Tensor) else shown(pixels)
+            raise ModelError(
+                f"The input is {kind}; this model needs a normalised float tensor [batch, {channels}, H, W]."
+            )
+        shape = tuple(pixels.shape)
         if len(shape) != 4 or shape[1] != channels or any(side % patch or not side for side in shape[2:]):
             raise ModelError(
                 f"The input has shape {shape}; this model needs [batch, {channels}, H, W] with H and W multiples of "
@@ -352,26 +368,3 @@ def make_head(config: ViTConfig) -> nn.Module:
     if config.pooling == "distilled":
         return DistilledHead(config)
     return nn.Linear(config.feature_width, config.classes) if config.classes else nn.Identity()
-
-
-def _check(config: ViTConfig, labels: tuple[str, ...], stem: nn.Module | None) -> None:
-    """Refuse what the forward pass above does not compute, by name."""
-    for part, kind in get_type_hints(ViTConfig).items():
-        known, value = get_args(kind), getattr(config, part)
-        if known and isinstance(known[0], str) and value not in known:
-            raise ModelError(
-                f"This model has {part} = {value!r}; only {', '.join(map(repr, known))} can be represented."
-            )
-    contradictions = {
-        "token pooling without a class token": "token" in config.pooling and not config.class_token,
-        "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
-        "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
-        "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,
-        "differential attention with normalised queries and keys": config.differential and config.qk_norm,
-        "rotary positions on an odd number of channels": config.rotary is not None and config.head_width % 2 == 1,
-        "a stem that is not given, or one that is not expected": config.stem != (stem is not None),
-        f"{len(labels)} labels for {config.classes} classes": bool(labels) and len(labels) != config.classes,
-    }
-    for what, holds in contradictions.items():
-        if holds:
-            raise ModelError(f"This configuration has {what}; that cannot be represented.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from operator import index as as_index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .arguments import array, checked_index, each_of_kind, of_kind, shown
 from .config import POOL
 from .errors import HookError
 from .hooks import capture, edit, is_edited, undisturbed
@@ -122,7 +122,7 @@ class Trace:
         Raises:
             IndexError: if an index is out of range.
         """
-        if layer == POOL:
+        if _is_pool(layer):
             weights = self._pool_attention()
             query = None if query is None else checked_index(query, 1, "query of the pooling")
             weights = weights if query is None else weights[:, query]
@@ -143,9 +143,10 @@ class Trace:
         Raises:
             IndexError: if the layer is out of range.
         """
-        if layer == POOL or not self.config.differential:
+        if _is_pool(layer):
             return 1.0
-        return 1 - float(self.model.blocks[self._layer(layer)].attn.lam)
+        layer = self._layer(layer)
+        return 1 - float(self.model.blocks[layer].attn.lam) if self.config.differential else 1.0
 
     @plain_arithmetic()
     def scores(
@@ -215,23 +216,37 @@ class Trace:
 
     def activations(self, *names: str) -> dict[str, np.ndarray]:
         """The same for several hook points, with one forward pass for all that were not recorded; read-only."""
+        each_of_kind(names, str, "names")
         missing = [name for name in names if name not in self._recorded]
         if missing and self._edited:
             raise HookError(
-                f"{missing[0]!r} was not recorded and this trace was made under an edit; trace with "
-                f"record={missing[0]!r}."
+                f"{shown(missing[0])} was not recorded and this trace was made under an edit; trace with "
+                f"record={shown(missing[0])}."
             )
         found = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
             check_numbers(self.model)
             with plain_arithmetic(), undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
                 self.model(self._pixels()[None])
-            found |= {name: _frozen(kept[name][0]) for name in missing}
+            for name in missing:
+                if name not in kept:
+                    raise HookError(f"{shown(name)} means several hook points; give the name of each.")
+                found[name] = _frozen(kept[name][0])
         return found
 
     def with_recorded(self, activations: Mapping[str, np.ndarray]) -> Trace:
-        """The same trace, which has these activations (of `activations`) at hand and does not compute them again."""
-        return replace(self, _recorded={**self._recorded, **activations})
+        """The same trace, which has these activations (of `activations`) at hand and does not compute them again.
+
+        Raises:
+            ArgumentError: if they are not arrays by the name of their hook point.
+        """
+        of_kind(activations, Mapping[str, np.ndarray], "activations")
+        each_of_kind(activations, str, "activations")
+        found = {
+            name: array(values, "...", f"The activations of {shown(name)}", finite=False)
+            for name, values in activations.items()
+        }
+        return replace(self, _recorded={**self._recorded, **found})
 
     def again(self, *, edits: Sequence[Edit] = (), record: tuple[str, ...] = ()) -> Trace:
         """The same image once more through the same model, under these edits instead of this trace's own.
@@ -271,7 +286,7 @@ class Trace:
 
     def _pool_attention(self) -> np.ndarray:
         if self._pool_keys is None:
-            raise IndexError(f"this model pools by {self.config.pooling}: its pooling has no attention")
+            raise IndexError(f"This model pools by {self.config.pooling}: its pooling has no attention.")
         with torch.no_grad():
             scores = self._applied.pool_scores(self.model.attn_pool.score(self._pool_keys))
             weights = scores.softmax(dim=-1)  # head 1 key
@@ -314,9 +329,14 @@ def trace(
         ModelError: if a tensor does not have the model's shape, or the model is not float32 on the CPU.
         HookError: if `record` names a hook point that does not exist.
         EditError: if an edit is of something that the model has not.
+        ArgumentError: if `model` is no model of vitviz, or `record` holds no names.
     """
-    if isinstance(record, str):
-        record = (record,)
+    from .model import VisionTransformer  # which imports this module
+
+    of_kind(model, VisionTransformer, "model")
+    of_kind(record, str | Iterable[str], "record")
+    record = (record,) if isinstance(record, str) else tuple(record)
+    each_of_kind(record, str, "record")
     check_numbers(model)
     prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
     if prepared is None:
@@ -349,12 +369,8 @@ def _under(applied: Applied) -> AbstractContextManager[None]:
     return edit(applied.hooks()) if applied.edits else nullcontext()
 
 
-def checked_index(value: int, count: int, what: str) -> int:
-    """An index counted from 0, for one that may be counted from the end; an `IndexError` if it is out of range."""
-    position = as_index(value)
-    if not -count <= position < count:
-        raise IndexError(f"{what} {position} is out of range: there are {count}, 0 to {count - 1} (or -{count} to -1)")
-    return position % count
+def _is_pool(layer: object) -> bool:
+    return isinstance(layer, str) and layer == POOL  # in this order, because an array compares each of its numbers
 
 
 def _frozen(tensor: Tensor) -> np.ndarray:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ..arguments import array, checked_index
+from ..errors import ImageError
+
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 PixelBox = tuple[int, int, int, int]
 
@@ -36,6 +39,7 @@ class Geometry:
 
         Raises:
             IndexError: if there is no such patch.
+            ArgumentError: if a row or column is no whole number.
         """
         across, down = self._span(col, axis=0), self._span(row, axis=1)
         return box(across, down) if across and down else None
@@ -52,12 +56,11 @@ class Geometry:
     def _span(self, index: int, axis: int) -> tuple[float, float] | None:
         """Where a column (axis 0) or row (axis 1) of patches starts and ends on the original; None if it is padding."""
         count, name = self.model[axis] // self.patch, ("column", "row")[axis]
-        if not -count <= index < count:
-            raise IndexError(f"There is no patch {name} {index}; {name}s go from {-count} to {count - 1}.")
+        index = checked_index(index, count, f"patch {name}")
         content_start, content_end = self.content[axis::2]
         source_start, source_end = self.source[axis::2]
-        start = max(index % count * self.patch, content_start)
-        end = min((index % count + 1) * self.patch, content_end)
+        start = max(index * self.patch, content_start)
+        end = min((index + 1) * self.patch, content_end)
         scale = (source_end - source_start) / (content_end - content_start)
         edges = (source_start + (edge - content_start) * scale for edge in (start, end))
         return tuple(min(edge, float(self.original[axis])) for edge in edges) if start < end else None
@@ -81,7 +84,17 @@ class Prepared:
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
-    """Pixels, uint8 [H, W, channel] of three channels or one, as a picture in RGB."""
+    """Pixels, uint8 [H, W, channel] of three channels or one, as a picture in RGB.
+
+    Raises:
+        ImageError: if they are something else.
+    """
+    pixels = array(pixels, "H, W, channel", "Pixels", error=ImageError)
+    if pixels.dtype != np.uint8 or pixels.shape[2] not in (1, 3):
+        raise ImageError(
+            f"Pixels of a picture have to be uint8 [H, W, 3] or [H, W, 1]; these are {pixels.dtype} "
+            f"{list(pixels.shape)}."
+        )
     return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 

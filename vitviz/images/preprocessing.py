@@ -3,20 +3,35 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from ..arguments import array, is_number, is_whole, one_of, shown
 from ..errors import ImageError
 from .geometry import Geometry, Prepared, box
+from .limits import MAX_PIXELS
 from .reading import SafeImage
 
 FITS = ("crop", "squash", "pad", "native")
 Size = int | tuple[int, int]  # side of a square, or height and width, in pixels
 
+_FAR = 10_000.0  # means and deviations beyond it, or below its inverse, are no preprocessing of pixels
+_MOST_CHANNELS = 10_000
 _MODES = {1: "L", 3: "RGB"}  # Pillow's, by number of channels
+
+
+def _of_channels(values: object, name: str, low: float) -> tuple[float, ...]:
+    """The numbers of `mean` or `std`, one a channel; an ImageError if they are none."""
+    given = values.tolist() if isinstance(values, np.ndarray) else values
+    numbers = given if isinstance(given, tuple | list) else ()
+    if not 0 < len(numbers) <= _MOST_CHANNELS or not all(is_number(one) and low <= one <= _FAR for one in numbers):
+        raise ImageError(
+            f"The {name} of a preprocessing is a number for each channel, from {low:g} to {_FAR:g}, for pixel values "
+            f"from 0 to 1; this is {shown(values)}."
+        )
+    return tuple(map(float, numbers))
 
 
 @dataclass(frozen=True)
@@ -33,15 +48,18 @@ class Preprocessing:
     centre: Literal["round", "floor"] = "round"
 
     def __post_init__(self) -> None:
-        if self.interpolation.upper() not in Image.Resampling.__members__:
-            names = ", ".join(Image.Resampling.__members__).lower()
-            raise ImageError(f"There is no interpolation {self.interpolation!r}; choose one of {names}.")
-        if not 0.1 <= self.crop_fraction <= 2:
-            raise ImageError(f"A crop fraction of {self.crop_fraction} is not possible; give one from 0.1 to 2.")
-        if self.fit not in FITS:
-            raise ImageError(f"There is no fit {self.fit!r}; choose one of {', '.join(FITS)}.")
-        if len(self.mean) != len(self.std):
-            raise ImageError(f"{len(self.mean)} means and {len(self.std)} deviations; give one of each for a channel.")
+        mean, std = _of_channels(self.mean, "mean", -_FAR), _of_channels(self.std, "std", 1 / _FAR)
+        if len(mean) != len(std):
+            raise ImageError(f"{len(mean)} means and {len(std)} deviations; give one of each for a channel.")
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "std", std)
+        name = self.interpolation.lower() if isinstance(self.interpolation, str) else self.interpolation
+        one_of(name, [name.lower() for name in Image.Resampling.__members__], "interpolation", ImageError)
+        if not is_number(self.crop_fraction) or not 0.1 <= float(self.crop_fraction) <= 2:
+            raise ImageError(f"A crop fraction of {shown(self.crop_fraction)} is not possible; give one from 0.1 to 2.")
+        object.__setattr__(self, "crop_fraction", float(self.crop_fraction))
+        one_of(self.fit, FITS, "fit", ImageError)
+        one_of(self.centre, ("round", "floor"), "centre", ImageError)
 
     def for_channels(self, channels: int) -> "Preprocessing":
         """The same for a model with this many input channels.
@@ -52,6 +70,10 @@ class Preprocessing:
         Raises:
             ImageError: if there is another number of values, so that nobody can tell what they are for.
         """
+        if not is_whole(channels) or not 1 <= channels <= _MOST_CHANNELS:
+            raise ImageError(
+                f"A number of channels is a whole number from 1 to {_MOST_CHANNELS}; this is {shown(channels)}."
+            )
         if len(self.mean) == channels:
             return self
         if len(self.mean) not in (1, 3):
@@ -67,10 +89,12 @@ def check_size(size: Size, patch: int) -> tuple[int, int]:
     """Height and width of an input; refused if they do not hold whole patches of this side.
 
     Raises:
-        ImageError: if a side is not a positive multiple of `patch`.
+        ImageError: if a side is not a positive multiple of `patch`, or both make more pixels than an image may have.
     """
+    if not is_whole(patch) or patch < 1:
+        raise ImageError(f"The side of a patch is a whole number of at least 1, in pixels; this is {shown(patch)}.")
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    if len(sides) != 2 or not all(isinstance(side, Integral) and side > 0 for side in (*sides, patch)):
+    if len(sides) != 2 or not all(is_whole(side) and side > 0 for side in sides):
         raise ImageError(
             f"A size of {_said(size)} does not hold whole patches of {patch} pixels; use a multiple of {patch}, or two "
             "of them as (height, width)."
@@ -80,11 +104,15 @@ def check_size(size: Size, patch: int) -> tuple[int, int]:
             f"A size of {_said(size)} does not hold whole patches of {patch} pixels; use a multiple of {patch}"
             f"{' for each side' if isinstance(size, tuple | list) else ''}."
         )
+    if int(sides[0]) * int(sides[1]) > MAX_PIXELS:
+        raise ImageError(
+            f"A size of {_said(size)} is more than {MAX_PIXELS // 1_000_000} megapixels; use a smaller one."
+        )
     return int(sides[0]), int(sides[1])
 
 
 def _said(size: object) -> str:
-    return " x ".join(map(str, size)) if isinstance(size, tuple | list) else str(size)
+    return " x ".join(map(shown, size)) if isinstance(size, tuple | list) and len(size) == 2 else shown(size)
 
 
 def prepare(
@@ -113,8 +141,10 @@ def prepare(
         ImageError: if there is no such fit, `size` does not hold whole patches, or the model's input has neither one
             nor three channels.
     """
-    if fit not in FITS:
-        raise ImageError(f"There is no fit {fit!r}; choose one of {', '.join(FITS)}.")
+    if not isinstance(image, SafeImage) or not isinstance(image.rgb, Image.Image):
+        raise ImageError(f"An image is prepared from what read_image returns; this is {shown(image)}.")
+    _check_preprocessing(preprocessing)
+    one_of(fit, FITS, "fit", ImageError)
     height, width = check_size(size, patch)
     channels = len(preprocessing.mean)
     if channels not in _MODES:
@@ -137,10 +167,26 @@ def prepare(
 
 
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing = IMAGENET) -> np.ndarray:
-    """Turn pixels, uint8 [H, W, C], into what enters the model, float32 [C, H, W]: (pixel / 255 - mean) / std."""
+    """Turn pixels, uint8 [H, W, C], into what enters the model, float32 [C, H, W]: (pixel / 255 - mean) / std.
+
+    Raises:
+        ImageError: if they are no such pixels, or have another number of channels than the preprocessing.
+    """
+    _check_preprocessing(preprocessing)
+    pixels = array(pixels, "H, W, C", "Pixels", error=ImageError)
+    if len(preprocessing.mean) not in (1, pixels.shape[2]):
+        raise ImageError(
+            f"The pixels have {pixels.shape[2]} channels and the preprocessing has {len(preprocessing.mean)}; give one "
+            "for these channels."
+        )
     mean, std = (np.float32(values)[:, None, None] for values in (preprocessing.mean, preprocessing.std))
     channels = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)  # [H, W, C] -> [C, H, W]
     return (channels / np.float32(255) - mean) / std
+
+
+def _check_preprocessing(preprocessing: object) -> None:
+    if not isinstance(preprocessing, Preprocessing):
+        raise ImageError(f"A preprocessing is a Preprocessing of vitviz.images; this is {shown(preprocessing)}.")
 
 
 def _resized(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
+from ..arguments import shown, shown_path
 from ..errors import ImageError
 from .exif import orientation
 from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
@@ -95,15 +96,16 @@ def _unread_file(image: Image.Image) -> bytes | None:
 
 def _read_file(path: str | Path) -> bytes:
     if not isinstance(path, str | PathLike):
-        raise ImageError(f"An image cannot be read from a {type(path).__name__}; give a path, bytes or a PIL image.")
+        raise ImageError(f"An image cannot be read from {shown(path)}; give a path, bytes or a PIL image.")
+    name = shown_path(path)
     try:
         if Path(path).is_dir():
-            raise ImageError(f"{str(path)!r} is a folder; choose an image file in it.")
+            raise ImageError(f"{name} is a folder; choose an image file in it.")
         if not Path(path).is_file():
-            raise ImageError(f"There is no file {str(path)!r}; check its name.")
+            raise ImageError(f"There is no file {name}; check its name.")
         return Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"The file {str(path)!r} cannot be read; check its name and permissions.") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"The file {name} cannot be read; check its name and permissions.") from error
 
 
 def _format_of(data: bytes) -> str:

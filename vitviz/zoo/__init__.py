@@ -11,7 +11,7 @@ import warnings
 from functools import partial
 from pathlib import Path
 
-from ..arguments import typed
+from ..arguments import of_kind, shown, typed
 from ..errors import ModelError, VitvizWarning
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
@@ -87,7 +87,8 @@ def load(
             the model cannot be represented exactly.
     """
     if not isinstance(name, str | Path):
-        raise ModelError(f"A model is loaded by its name, not by a {type(name).__name__}; try {next(iter(SHIPPED))!r}.")
+        raise ModelError(f"A model is loaded by its name, not by {shown(name)}; try {next(iter(SHIPPED))!r}.")
+    of_kind(progress, Progress | None, "progress", ModelError)
     model = _load(name, Options(arch, taken(classes), heads, prefix), progress)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
@@ -96,7 +97,7 @@ def load(
 
 def _load(name: str | Path, options: Options, progress: Progress | None) -> VisionTransformer:
     if _is_path(name):
-        repository = None if isinstance(name, Path) or Path(name).exists() else repository_of(name)
+        repository = None if isinstance(name, Path) or _exists(name) else repository_of(name)
         if repository is None:
             return load_checkpoint(name, options)
         owner, _, model = repository.name.partition("/")
@@ -105,7 +106,7 @@ def _load(name: str | Path, options: Options, progress: Progress | None) -> Visi
         name = model
     if options.any_given:
         raise ModelError(
-            f"{name!r} is a model and not a file, so its architecture and classes are known; leave them out."
+            f"{shown(name)} is a model and not a file, so its architecture and classes are known; leave them out."
         )
     return load_model(name, progress)
 
@@ -165,10 +166,17 @@ def _is_path(name: str | Path) -> bool:
     return looks_like_one or _is_file(name, ".pt") or any(_is_file(f"{name}/{file}") for file in FOLDER_FILES)
 
 
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # as in `_is_file`
+        return False
+
+
 def _is_file(path: str, suffix: str = "") -> bool:
     try:
         return path.endswith(suffix) and Path(path).is_file()
-    except OSError:  # such as that of a name that no file system can hold
+    except (OSError, ValueError):  # such as that of a name that no file system can hold
         return False
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..arguments import LONGEST, shown
 from ..convert import mismatch
 from ..errors import ModelError
 
@@ -58,8 +59,8 @@ def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, An
     import timm
 
     if not is_known(name):
-        nearest = difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0)
-        raise ModelError(f"timm has no architecture {name!r}; the nearest names are {', '.join(nearest)}.")
+        nearest = difflib.get_close_matches(name[:LONGEST], timm.list_models(), n=3, cutoff=0)
+        raise ModelError(f"timm has no architecture {shown(name)}; the nearest names are {', '.join(nearest)}.")
     try:
         with torch.device("meta"):  # shapes only
             model = timm.create_model(name, **said)

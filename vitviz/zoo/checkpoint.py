@@ -4,6 +4,7 @@ A safetensors file holds nothing but numbers. A pickle is read by `torch.load(we
 and plain containers and runs nothing that the file chooses; a file that wants more is refused with what it wanted.
 """
 
+import io
 import json
 import pickle
 import re
@@ -19,6 +20,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..arguments import shown, shown_path
 from ..errors import ModelError
 from .pickles import check_pickles, plain
 from .plain_values import STAND_INS
@@ -34,6 +36,8 @@ _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
 _CLASS_KEYS = ("class_to_idx", "idx_to_class", "class_names", "classes")
 _MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
 _MAX_ENTRIES = 1_000_000
+_MAX_AXES = 16  # of a tensor; weights have up to four
+_LONGEST_KEY = 300  # letters; messages repeat a few keys
 _reading = threading.Lock()
 _ADVICE = "save the weights alone, with safetensors or torch.save(model.state_dict(), path)"
 
@@ -108,13 +112,18 @@ def checkpoint_file(path: Path) -> Path:
     Raises:
         ModelError: if there is none, or it is empty.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+        is_there = is_folder or path.is_file()
+    except OSError as error:  # such as that of a name that no file system can hold
+        raise ModelError(f"The file {shown_path(path)} cannot be read; check its path.") from error
+    if is_folder:
         file = next((path / name for name in FOLDER_FILES if (path / name).is_file()), None)
         if file is None:
             raise _no_weights_in(path)
         path = file
-    if not path.is_file():
-        raise ModelError(f"There is no file {str(path)!r}; check its path.")
+    if not is_there:
+        raise ModelError(f"There is no file {shown_path(path)}; check its path.")
     if not path.stat().st_size:
         raise ModelError(f"{path.name!r} is empty; save or copy it again.")
     part = re.fullmatch(r"(.+)-\d{5}-of-\d{5}(\.\w+)", path.name)
@@ -127,10 +136,10 @@ def _no_weights_in(folder: Path) -> ModelError:
         return adapter_error(folder.name)
     if (folder / ".metadata").is_file():
         return ModelError(
-            f"{str(folder)!r} is a checkpoint of torch.distributed; turn it into one file with "
+            f"{shown_path(folder)} is a checkpoint of torch.distributed; turn it into one file with "
             "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'weights.pth') and load that."
         )
-    return ModelError(f"{str(folder)!r} is a folder without {' or '.join(WHOLE_FILES)}; give a file in it.")
+    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; give a file in it.")
 
 
 def adapter_error(name: str) -> ModelError:
@@ -205,9 +214,23 @@ def _read_pickle(file: Path) -> object:
         raise ModelError(f"{file.name!r} {reason}; {_ADVICE}.") from error
 
 
+class _BoundedReads(io.FileIO):
+    """A file of which no more than `MAX_TEXT` bytes are read at once, as `zipfile` reads the list of all records."""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes.
+
+        Raises:
+            ModelError: if they are more than the list of the records of any checkpoint has.
+        """
+        if size > MAX_TEXT:
+            raise ModelError(f"{Path(self.name).name!r} has more records than any checkpoint needs; {_ADVICE}.")
+        return super().read(size)
+
+
 def _refuse_compression(file: Path) -> None:
     """PyTorch stores without compression; what is compressed could unpack to any size."""
-    with zipfile.ZipFile(file) as archive:
+    with _BoundedReads(file) as opened, zipfile.ZipFile(opened) as archive:
         records = archive.infolist()
         script = any(record.filename.endswith("constants.pkl") for record in records)  # refused unread, by name
         if not script and any(record.compress_type != zipfile.ZIP_STORED for record in records):
@@ -239,7 +262,8 @@ def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
         file: what to call it in messages.
 
     Raises:
-        ModelError: if there are none, two have the same name, or the mappings are nested deeply or in themselves.
+        ModelError: if there are none, two have the same name, a name or a number of axes is of no weight, or the
+            mappings are nested deeply or in themselves.
     """
     weights: dict[str, Tensor] = {}
     seen = 0  # mappings that are shared count as often as they are reached, which is what walking them costs
@@ -250,17 +274,21 @@ def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
         if len(outer) > _MAX_DEPTH or seen > _MAX_ENTRIES or any(found is one for one in outer):
             raise ModelError(f"{file!r} has mappings that are nested without an end; {_ADVICE}.")
         for key, value in found.items():
-            name = f"{before}{key}"
+            name = f"{before}{key if isinstance(key, str) else shown(key)}"
+            if len(name) > _LONGEST_KEY or not name.isprintable():
+                raise ModelError(f"{file!r} has the key {shown(name)}, which no model has; {_ADVICE}.")
             if isinstance(value, Mapping):
                 collect(value, f"{name}.", (*outer, found))
             elif isinstance(value, Tensor):
                 if name in weights:
                     raise ModelError(f"{file!r} holds two tensors called {name!r}; {_ADVICE}.")
+                if value.ndim > _MAX_AXES:
+                    raise ModelError(f"{name} in {file!r} has {value.ndim:,} axes, which no weight has; {_ADVICE}.")
                 weights[name] = value.detach()
 
     collect(found, "", ())
     if not weights:
-        keys = ", ".join(map(repr, list(found)[:5])) or "none"
+        keys = ", ".join(map(shown, list(found)[:5])) or "none"
         raise ModelError(f"{file!r} holds no weights; its keys are {keys}.")
     return weights
 

@@ -1,14 +1,19 @@
 """The class names that a caller gives."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
+from ..arguments import shown, shown_path
 from ..errors import ModelError
 
 # A file with a name in each line; how many there are; the names in order; or which number has which name.
 Classes = str | Path | int | Iterable[str] | Mapping[int, str] | Mapping[str, int]
 MAX_BYTES = 10_000_000
+MAX_NAMES = 1_000_000
+LONGEST_NAME = 1000  # letters; the longest of ImageNet's, with all synonyms, has under 200
 _WANTED = (
     "give the names in order, a text file with one name a line, how many there are, or a dictionary from number to name"
 )
@@ -41,8 +46,11 @@ def taken(classes: object) -> str | Path | int | tuple[str, ...] | None:
     if isinstance(classes, set | frozenset):
         raise ModelError("classes is a set, which has no order; give the names as a list in the order of the outputs.")
     if getattr(classes, "ndim", 1) != 1 or isinstance(classes, bytes | bytearray) or not isinstance(classes, Iterable):
-        raise ModelError(f"classes is given as {type(classes).__name__}; {_WANTED}.")
-    return tuple(map(_as_name, classes.tolist() if hasattr(classes, "tolist") else classes))
+        raise ModelError(f"classes is given as {shown(classes)}; {_WANTED}.")
+    names = tuple(islice(classes.tolist() if hasattr(classes, "tolist") else classes, MAX_NAMES + 1))
+    if len(names) > MAX_NAMES:
+        raise ModelError(f"classes holds more than {MAX_NAMES:,} names; {_WANTED}.")
+    return tuple(map(_as_name, names))
 
 
 def read_labels(classes: Classes | None, outputs: int, model: str) -> tuple[str, ...]:
@@ -73,15 +81,32 @@ def _how_many(classes: object) -> int | None:
     """A number of classes; None if it is something else than a number."""
     number = classes.item() if getattr(classes, "shape", None) == () and hasattr(classes, "item") else classes
     if isinstance(number, bool | float):
-        raise ModelError(f"classes is {number}, which is not a number of classes; {_WANTED}.")
+        raise ModelError(f"classes is {shown(number)}, which is not a number of classes; {_WANTED}.")
     return int(number) if isinstance(number, Integral) else None
 
 
 def _as_name(name: object) -> str:
-    """One name. Numbers are names too: those of digits, for example."""
-    if isinstance(name, str | Integral):
-        return str(name)
-    raise ModelError(f"classes holds {name!r:.60}, which is not the name of a class; {_WANTED}.")
+    """One name, on one line. Numbers are names too: those of digits, for example.
+
+    Raises:
+        ModelError: if it is no name, a very long one, or one with characters that nobody can read.
+    """
+    if isinstance(name, int) and abs(name) >= 10**20:  # Python refuses to write very long ones
+        raise ModelError(f"classes holds {shown(name)}, which is not the name of a class; {_WANTED}.")
+    if not isinstance(name, str | Integral) or isinstance(name, bool):
+        raise ModelError(f"classes holds {shown(name)}, which is not the name of a class; {_WANTED}.")
+    text = " ".join(str(name).split()) if any(map(_is_control, str(name))) else str(name)
+    if len(text) > LONGEST_NAME or any(map(_is_control, text)):
+        raise ModelError(
+            f"classes holds the name {shown(text)}, which is too long or has characters that cannot be shown; give "
+            f"names of at most {LONGEST_NAME} letters."
+        )
+    return text
+
+
+def _is_control(letter: str) -> bool:
+    """Whether this is a control character, a line end, or half of a character."""
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs")
 
 
 def _from_mapping(classes: Mapping, count: int) -> tuple[str, ...]:
@@ -107,7 +132,7 @@ def _is_whole(value: object) -> bool:
 def _number(value: object) -> int | None:
     """A number, also one written as text; None if it is not one."""
     if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdecimal() else None
+        return int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None
     return int(value) if _is_whole(value) else None
 
 
@@ -115,15 +140,15 @@ def _from_file(path: Path) -> tuple[str, ...]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ModelError(
-                f"{str(path)!r} is too large for a list of class names; give a text file, one name a line."
+                f"{shown_path(path)} is too large for a list of class names; give a text file, one name a line."
             )
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The class names in {str(path)!r} cannot be read; give a text file in UTF-8, one name a line."
+            f"The class names in {shown_path(path)} cannot be read; give a text file in UTF-8, one name a line."
         ) from error
-    return tuple(line.strip() for line in lines)
+    return tuple(_as_name(line.strip()) for line in text.split("\n")) if text else ()  # as Python reads line ends
 
 
 def _counted(count: int) -> str:
-    return "1 class" if count == 1 else f"{count} classes"
+    return "1 class" if count == 1 else f"{shown(count)} classes"

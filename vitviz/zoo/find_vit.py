@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..arguments import shown
 from ..errors import ModelError
 from .checkpoint import adapter_error, check_whole
 from .layouts import DINOV2, LAYOUTS, TIMM, Layout, renamed
@@ -140,7 +141,9 @@ def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tupl
         found = [place for place in places if f".{place}".endswith(wanted)] if wanted != "." else [""] * ("" in places)
         found = found or [place for place in places if f".{place}".startswith(wanted)]
         if len(found) != 1:
-            raise ModelError(f"{file!r} holds no ViT under {prefix!r}, but under {_listed(places)}; pass one of these.")
+            raise ModelError(
+                f"{file!r} holds no ViT under {shown(prefix)}, but under {_listed(places)}; pass one of these."
+            )
         return found[0], []
     if len(places) == 1:
         return next(iter(places)), []
@@ -159,7 +162,8 @@ def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tupl
 
 
 def _listed(places: Mapping[str, Layout]) -> str:
-    return ", ".join(repr(place) for place in sorted(places))
+    more = f" and {len(places) - 5} more" if len(places) > 5 else ""
+    return ", ".join(repr(place) for place in sorted(places)[:5]) + more
 
 
 def _distinct(places: Mapping[str, Layout]) -> dict[str, str]:

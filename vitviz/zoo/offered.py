@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..arguments import typed
+from ..arguments import shown, typed
 from ..errors import ModelError
 from ..model import VisionTransformer
 from .checkpoint import SUFFIXES
@@ -47,7 +47,7 @@ def load_offered(name: str) -> VisionTransformer:
         ModelError: if it is not one of them, or cannot be loaded.
     """
     if not is_offered(name):
-        raise ModelError(f"No checkpoint {name!r} is on offer here; choose one of the list.")
+        raise ModelError(f"No checkpoint {shown(name)} is on offer here; choose one of the list.")
     return load_checkpoint(_root() / name)
 
 

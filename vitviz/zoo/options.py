@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from numbers import Integral
 
+from ..arguments import is_whole, of_kind, shown
 from ..errors import ModelError
 from .class_names import Classes
 
@@ -18,7 +19,7 @@ class Options:
         prefix: what the keys of the wanted model begin with, where a file holds several.
 
     Raises:
-        ModelError: if the number of heads is no whole number of at least 1.
+        ModelError: if the number of heads is no whole number of at least 1, or a name is no text.
     """
 
     arch: str | None = None
@@ -27,9 +28,11 @@ class Options:
     prefix: str | None = None
 
     def __post_init__(self) -> None:
+        of_kind(self.arch, str | None, "arch", ModelError)
+        of_kind(self.prefix, str | None, "prefix", ModelError)
         heads = self.heads
-        if heads is not None and (not isinstance(heads, Integral) or isinstance(heads, bool) or heads < 1):
-            raise ModelError(f"heads is {heads!r}; give the number of attention heads, such as heads=6.")
+        if heads is not None and (not is_whole(heads) or heads < 1):
+            raise ModelError(f"heads is {shown(heads)}; give the number of attention heads, such as heads=6.")
 
     @property
     def any_given(self) -> bool:

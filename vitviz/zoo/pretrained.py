@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
+from ..arguments import LONGEST, at_least, shown, typed
 from ..convert import config_of, from_timm
 from ..convert.labels import is_embedding, labels_of
 from ..errors import ModelError
@@ -41,13 +42,18 @@ def is_tag(name: str) -> bool:
     return timm.is_model_pretrained(name)
 
 
+@typed
 def search(text: str, limit: int = 20) -> tuple[str, ...]:
     """Names of pretrained models that contain all words of a text, in any order and case; the curated ones first.
 
     Args:
         text: for example `"dinov2 small"`; an empty one finds everything.
         limit: of how many names to return at most.
+
+    Raises:
+        ArgumentError: if the limit is below 0.
     """
+    limit = at_least(limit, 0, "limit")
     words = text.lower().split()
 
     # A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
@@ -60,6 +66,7 @@ def search(text: str, limit: int = 20) -> tuple[str, ...]:
     return tuple([tag for tag in (*CURATED, *(tag for tag in tags() if tag not in CURATED)) if found(tag)][:limit])
 
 
+@typed
 @lru_cache(maxsize=512)
 def facts(name: str) -> TimmEntry:
     """What is known of a pretrained model of timm without its weights.
@@ -132,8 +139,8 @@ def pretrained_config(name: str) -> dict[str, Any]:
 def unknown(name: str) -> ModelError:
     """What is said of a name that nothing has; only models that can be loaded here are near."""
     architectures = sorted({tag.partition(".")[0] for tag in tags()})
-    nearest = difflib.get_close_matches(name, [*SHIPPED, *architectures, *tags()], n=3, cutoff=0)
-    return ModelError(f"There is no model {name!r}; the nearest names are {', '.join(nearest)}.")
+    nearest = difflib.get_close_matches(name[:LONGEST], [*SHIPPED, *architectures, *tags()], n=3, cutoff=0)
+    return ModelError(f"There is no model {shown(name)}; the nearest names are {', '.join(nearest)}.")
 
 
 def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransformer:

@@ -97,9 +97,10 @@ def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
     model.name = checkpoint.name
     model.preprocessing = _preprocessing(checkpoint, layout, config)
     outputs = model.config.classes
-    model.labels = read_labels(options.classes, outputs, checkpoint.name) or _labels(checkpoint.config, outputs)
-    if not model.labels and outputs and options.classes is None:
-        model.labels = _own_labels(checkpoint.classes, outputs, checkpoint.name, notes)
+    model.labels = read_labels(options.classes, outputs, checkpoint.name)
+    for own in (_labels(checkpoint.config, outputs) or None, checkpoint.classes if options.classes is None else None):
+        if not model.labels and outputs:
+            model.labels = _own_labels(own, outputs, checkpoint.name, notes)
     # Names make classes of what the architecture alone would take for an embedding.
     meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
     if meaning:
