@@ -1,4 +1,4 @@
-"""Refusing, in a sentence each, what cannot be an argument."""
+"""Check the arguments of public functions; each error message is one plain sentence."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _Function = TypeVar("_Function", bound=Callable)
 
 
 def typed(function: _Function) -> _Function:
-    """Refuse what is not of the type that the function's annotations say; a decorator for public functions.
+    """Decorate a public function so that it checks its arguments against its annotations.
 
-    Numbers of NumPy and PyTorch are numbers, and `True` is none. Of lists and functions it is not asked what is in
-    them, and of arrays nothing: `array` asks more.
+    Numbers of NumPy and PyTorch count as numbers; `True` and `False` do not. The items of lists, the signatures of
+    functions and the contents of arrays are not checked; use `each_of_kind` and `array` for these.
 
     Raises:
-        ArgumentError: on such a call; the message names the argument.
+        ArgumentError: if an argument is of another type; the message names the argument.
     """
     of_call = signature(function)
 
@@ -46,13 +46,13 @@ def typed(function: _Function) -> _Function:
 
 
 def of_kind(value: object, kind: Any, name: str, error: type[VitvizError] = ArgumentError) -> None:
-    """Refuse in a sentence what is not of a type, such as `int | None`; see `typed`."""
+    """Check that a value is of a type, such as `int | None`; see `typed`."""
     if not _fits(value, kind):
         raise error(f"The argument {name!r} has to be {_named(kind)}; this is {shown(value)}.")
 
 
 def each_of_kind(values: Iterable, kind: Any, name: str) -> None:
-    """Refuse in a sentence what is among values and not of a type."""
+    """Check that each of some values is of a type; see `typed`."""
     for value in values:
         if not _fits(value, kind):
             raise ArgumentError(f"The argument {name!r} holds {shown(value)}; each has to be {_named(kind)}.")
@@ -67,18 +67,18 @@ def array(
     empty: bool = False,
     error: type[VitvizError] = ArgumentError,
 ) -> np.ndarray:
-    """Numbers as an array, float as they are; a sentence if they are none or of another shape.
+    """Convert numbers to an array without changing their type, and check its axes.
 
     Args:
-        values: what was given: an array, or lists in lists.
-        axes: what its axes are, such as `"token, D"`; `...` stands for any number of them.
-        what: what the numbers are, for the message.
-        finite: whether all of them have to be.
-        empty: whether there may be none.
-        error: the kind of error to raise.
+        values: an array, or nested lists of numbers.
+        axes: names of the axes, such as `"token, D"`; `...` stands for any number of axes.
+        what: description of the numbers for the message.
+        finite: require all numbers to be finite.
+        empty: allow an array without numbers.
+        error: class of the error to raise.
 
     Raises:
-        ArgumentError: if they are no such numbers; or the kind that `error` names.
+        ArgumentError: if they are not numbers, or not with these axes; or an error of the class `error`.
     """
     try:
         found = np.asarray(values)
@@ -95,28 +95,28 @@ def array(
 
 
 def one_of(value: object, choices: Sequence[str], what: str, kind: type[VitvizError] = ArgumentError) -> str:
-    """A choice among few; refused in a sentence if it is none of them."""
+    """Check that a value is one of the choices, and return it."""
     if not isinstance(value, str) or value not in choices:
         raise kind(f"There is no {what} {shown(value)}; choose one of {', '.join(choices)}.")
     return value
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:
-    """A whole number from `low` to `high`; refused in a sentence if it is not one."""
+    """Check that a value is a whole number from `low` to `high`, and return it as an int."""
     if not is_whole(value) or not low <= operator.index(value) <= high:
         raise ArgumentError(f"{what} has to be a whole number from {low} to {high}; this is {shown(value)}.")
     return operator.index(value)
 
 
 def at_least(value: object, low: int, what: str) -> int:
-    """A whole number of at least `low`; refused in a sentence if it is not one."""
+    """Check that a value is a whole number of at least `low`, and return it as an int."""
     if not is_whole(value) or operator.index(value) < low:
         raise ArgumentError(f"{what} has to be a whole number of at least {low}; this is {shown(value)}.")
     return operator.index(value)
 
 
 def number(value: object, low: float, high: float, what: str) -> float:
-    """A number from `low` to `high`, which may be infinite; refused in a sentence if it is not one."""
+    """Check that a value is a number from `low` to `high`, which may be infinite, and return it as a float."""
     if not is_number(value) or not low <= float(value) <= high:
         ends = f"from {low:g}" + (f" to {high:g}" if math.isfinite(high) else "")
         raise ArgumentError(f"{what} has to be a number {ends}; this is {shown(value)}.")
@@ -124,18 +124,18 @@ def number(value: object, low: float, high: float, what: str) -> float:
 
 
 def share(value: object, what: str) -> float:
-    """A number from 0 to below 1; refused in a sentence if it is not one."""
+    """Check that a value is a number from 0 to below 1, and return it as a float."""
     if not is_number(value) or not 0 <= float(value) < 1:
         raise ArgumentError(f"{what} has to be a number from 0 to below 1; this is {shown(value)}.")
     return float(value)
 
 
 def checked_index(value: object, count: int, what: str) -> int:
-    """An index counted from 0, for one that may be counted from the end.
+    """Check an index and convert a negative one, which counts from the end, to one that counts from 0.
 
     Raises:
-        ArgumentError: if it is no whole number.
-        IndexError: if it is out of range; the message gives the range.
+        ArgumentError: if it is not a whole number.
+        IndexError: if it is out of range; the message states the valid range.
     """
     if not is_whole(value):
         raise ArgumentError(f"A {what} is chosen by a whole number; this is {shown(value)}.")
@@ -148,14 +148,14 @@ def checked_index(value: object, count: int, what: str) -> int:
 
 
 def checked_grid(grid: object) -> tuple[int, int]:
-    """Rows and columns of patches, each at least 1; refused in a sentence if they are not."""
+    """Check that a grid has at least one row and one column, and return (rows, columns)."""
     of_kind(grid, tuple[int, int], "grid")
     rows, columns = grid
     return at_least(rows, 1, "The number of rows"), at_least(columns, 1, "The number of columns")
 
 
 def is_whole(value: object) -> bool:
-    """Whether this is a whole number of at most 64 bits, of whichever library; `True` is none."""
+    """Return whether this is an integer of at most 64 bits, of Python, NumPy or PyTorch, and not a bool."""
     if isinstance(value, bool | np.bool_):
         return False
     try:
@@ -165,7 +165,7 @@ def is_whole(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Whether this is one real number that a float can hold, of whichever library; `True` is none."""
+    """Return whether this is one real number that fits a float, of Python, NumPy or PyTorch, and not a bool."""
     if isinstance(value, bool | np.bool_ | str) or getattr(value, "ndim", 0):
         return False
     try:
@@ -176,11 +176,11 @@ def is_number(value: object) -> bool:
 
 
 def shown(value: object, longest: int = LONGEST) -> str:
-    """A value as a message repeats it: a word or number as it is, of all else only the kind; never more than a line.
+    """Format a value for an error message, on one line: strings and numbers literally, anything else by its type.
 
     Args:
         value: any value.
-        longest: how many letters of it are repeated.
+        longest: maximum number of characters; a longer text is cut off.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -193,14 +193,14 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 
 def shown_path(path: object) -> str:
-    """The path of a file as a message repeats it; of a very long one only the end."""
+    """Format the path of a file for an error message; only the end of a very long one."""
     text = str(path)
     return shown(text if len(text) <= LONGEST_PATH else f"…{text[-LONGEST_PATH:]}", 2 * LONGEST_PATH)
 
 
 @cache
 def _kinds(function: Callable) -> dict[str, Any]:
-    """What a function's arguments have to be; names that are there for type checkers only are looked up late."""
+    """Types of the arguments of a function; names that it imports for type checkers only are imported here."""
     from .config import ViTConfig
     from .interventions.effects import Score
     from .model import VisionTransformer

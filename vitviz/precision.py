@@ -1,4 +1,4 @@
-"""The same numbers whatever is in force around a call: float32, on the CPU."""
+"""Keep results independent of global PyTorch settings: compute in float32 on the CPU, without autocast."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ from .errors import ModelError
 def plain_arithmetic() -> Iterator[None]:
     """Compute in the tensors' own precision and on the CPU: no autocast, no inference mode, no other default device.
 
-    Works as a decorator too. Whether gradients are recorded is left as it is.
+    It can be used as a decorator too. The grad mode (`torch.no_grad`) is not changed.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
@@ -27,11 +27,11 @@ def plain_arithmetic() -> Iterator[None]:
 def check_numbers(model: nn.Module) -> None:
     """Refuse a model that was moved to another precision or device.
 
-    Attention, sums and explanations are computed from its weights and activations in float32 on the CPU, and have to be
-    those of its forward pass: in 16 bits they would differ from it in the third digit.
+    Attention weights and attributions are computed in float32 on the CPU, from the weights and activations of the
+    model. They would differ from a forward pass in 16 bits in the third digit.
 
     Raises:
-        ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says what to call.
+        ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says which method to call.
     """
     for tensor in chain(model.parameters(), model.buffers()):
         kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type

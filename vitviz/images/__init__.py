@@ -1,4 +1,4 @@
-"""From the bytes of an image to the pixels a model sees, and from each patch back to the original pixels.
+"""Read images, prepare them as the input of a model, and map patches back to the pixels of the original.
 
 prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # what the model sees, uint8 [224, 224, 3]
 prepared.geometry.patch_box(row=0, col=3)                      # where that patch lies on the original photo

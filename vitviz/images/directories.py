@@ -1,7 +1,7 @@
-"""Directories of tags, the structure of TIFF files and of EXIF data, read so that no claim costs more than the file.
+"""Directories of tags, the structure of TIFF files and of EXIF data, read without using more memory than the file.
 
-Why not a library: Pillow and tifffile read every tag of a directory, and a hostile file of some megabytes can have
-65,535 tags that each claim all of it. Here only the tags asked for are read, as views of the file.
+Libraries such as Pillow and tifffile read every tag of a directory, and a hostile file of a few megabytes can have
+65,535 tags whose values each span the whole file. Here only the requested tags are read, as views of the file.
 """
 
 import struct
@@ -20,7 +20,7 @@ _RATIONAL = (5, 10)
 
 @dataclass(frozen=True, eq=False)
 class Directory:
-    """One directory: a picture of a TIFF file, or the tags of EXIF data."""
+    """One directory: the tags of one picture in a TIFF file, or of EXIF data."""
 
     values: dict[int, np.ndarray] = field(repr=False)  # of the tags asked for
     next: int  # where the following directory starts; 0 if there is none
@@ -31,7 +31,7 @@ class Directory:
         return default if values is None or not len(values) else int(values[0])
 
     def numbers(self, tag: int, default: Iterable[int]) -> list[int]:
-        """Return the numbers of a tag; of very many, which no such tag needs, the first thousand."""
+        """Return the numbers of a tag, at most the first thousand."""
         values = self.values.get(tag)
         return list(default) if values is None or not len(values) else values[:1000].tolist()
 
@@ -40,7 +40,7 @@ class Directories:
     """The directories of a TIFF file or of EXIF data, in either byte order, classic or BigTIFF.
 
     Raises:
-        ValueError: if the header is none of TIFF.
+        ValueError: if the header is not that of a TIFF file.
     """
 
     def __init__(self, data: bytes, tags: Iterable[int]) -> None:
@@ -58,7 +58,7 @@ class Directories:
         self._entry = np.dtype([*fields, ("inline", inline)])
 
     def read(self, offset: int) -> Directory | None:
-        """Read the directory at an offset; None where one was read already, or too many were.
+        """Read the directory at an offset; None if it was read before, or too many were.
 
         Raises:
             ValueError: if it does not lie within the file.
@@ -87,7 +87,7 @@ class Directories:
         return Directory({tag: found for tag, found in values.items() if found is not None}, following)
 
     def _values(self, entry: int, kind: int, count: int) -> np.ndarray | None:
-        """The numbers of one entry; None if they do not lie within the file or are of no known type."""
+        """Numbers of one entry; None if they do not lie within the file or their type is unknown."""
         if kind not in _TYPES:
             return None
         dtype = np.dtype(self.order + _TYPES[kind])

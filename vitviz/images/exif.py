@@ -1,6 +1,6 @@
-"""Orientation from EXIF data.
+"""Read the orientation of an image from its EXIF data.
 
-Orientation that stands only in XMP is left alone, as browsers do; Pillow's `getexif` would take it from there.
+An orientation that is given only in XMP is ignored, as browsers ignore it; Pillow's `getexif` would use it.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ _ORIENTATION = 0x0112
 
 
 def orientation(exif: bytes) -> int:
-    """Return the orientation, from 1 to 8, that EXIF data states; 1 if there is none, or it is broken."""
+    """Return the orientation in EXIF data, from 1 to 8; 1 if there is none or the data are broken."""
     try:
         tags = Directories(exif.removeprefix(b"Exif\0\0"), [_ORIENTATION])
         first = tags.read(tags.first)

@@ -1,4 +1,4 @@
-"""Where a model's pixels and patches lie on the original image."""
+"""Map the pixels and patches of a model's input to the original image."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ PixelBox = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the model's pixels and patches lie on the original image. Boxes are (left, top, right, bottom)."""
+    """Position of the model's pixels and patches on the original image. Boxes are (left, top, right, bottom)."""
 
     original: tuple[int, int]  # width and height of the upright original, in pixels
     model: tuple[int, int]  # width and height of the model's input, in pixels
@@ -24,18 +24,18 @@ class Geometry:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """How many rows and columns of patches there are."""
+        """Number of rows and columns of patches."""
         return self.model[1] // self.patch, self.model[0] // self.patch
 
     @property
     def padded(self) -> bool:
-        """Whether some of the model's pixels do not show the photo."""
+        """True if some of the model's pixels are padding."""
         return self.content != (0, 0, *self.model)
 
     def patch_box(self, row: int, col: int) -> Box | None:
-        """Where a patch lies on the original, clipped to what shows the photo; None if no pixel of it does.
+        """Return the box of a patch on the original image, without its padding; None if the patch is all padding.
 
-        Rows count from 0 at the top, columns from 0 at the left; negative ones from the other end.
+        Rows count from 0 at the top and columns from 0 at the left; negative ones count from the other end.
 
         Raises:
             IndexError: if there is no such patch.
@@ -45,16 +45,16 @@ class Geometry:
         return box(across, down) if across and down else None
 
     def is_padding(self, row: int, col: int) -> bool:
-        """Whether no pixel of this patch shows the photo; rows and columns as in `patch_box`."""
+        """Return whether all pixels of a patch are padding; rows and columns as in `patch_box`."""
         return self.patch_box(row, col) is None
 
     def padding_mask(self) -> np.ndarray:
-        """Which patches are nothing but padding, bool [rows, cols]."""
+        """Return a mask that is True for patches that are all padding, bool [rows, cols]."""
         rows, cols = self.grid
         return np.array([[self.is_padding(row, col) for col in range(cols)] for row in range(rows)])
 
     def _span(self, index: int, axis: int) -> tuple[float, float] | None:
-        """Where a column (axis 0) or row (axis 1) of patches starts and ends on the original; None if it is padding."""
+        """Start and end of a column (axis 0) or row (axis 1) of patches on the original; None if it is all padding."""
         count, name = self.model[axis] // self.patch, ("column", "row")[axis]
         index = checked_index(index, count, f"patch {name}")
         content_start, content_end = self.content[axis::2]
@@ -68,14 +68,14 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What a model sees of an image, before normalisation."""
+    """Pixels of an image as a model sees them, before normalisation."""
 
     pixels: np.ndarray  # uint8 [H, W, channel], read-only; one channel is luminance
     geometry: Geometry  # the way back to the original pixels
     notes: tuple[str, ...] = ()  # those of the SafeImage
 
     def picture(self) -> Image.Image:
-        """Return the pixels as people should see them: padding is hatched, so that nobody takes it for photo."""
+        """Return the pixels as a picture in which padding is hatched, so that it is not mistaken for the image."""
         y, x, _ = np.indices((*self.pixels.shape[:2], 3))
         hatch = np.where((x + y) % 8 < 4, np.uint8(240), np.uint8(176))
         left, top, right, bottom = self.geometry.content
@@ -84,7 +84,7 @@ class Prepared:
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
-    """Pixels, uint8 [H, W, channel] of three channels or one, as a picture in RGB.
+    """Convert pixels, uint8 [H, W, channel] with three channels or one, to an RGB image.
 
     Raises:
         ImageError: if they are something else.
@@ -99,5 +99,5 @@ def as_picture(pixels: np.ndarray) -> Image.Image:
 
 
 def box(across: tuple[float, float], down: tuple[float, float]) -> Box:
-    """Join two spans, (left, right) and (top, bottom), to a box."""
+    """Combine two spans, (left, right) and (top, bottom), into a box."""
     return across[0], down[0], across[1], down[1]

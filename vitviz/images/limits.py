@@ -1,4 +1,4 @@
-"""How large an image may be, checked by what its header says before anything is decoded."""
+"""Limits on the size of an image, checked against its header before anything is decoded."""
 
 from ..errors import ImageError
 
@@ -10,10 +10,10 @@ TOO_LARGE = f"This image has more than {MAX_PIXELS // 1_000_000} megapixels; mak
 
 
 def check_sides(width: int, height: int) -> None:
-    """Refuse an image by its sides in pixels.
+    """Refuse an image whose width and height in pixels are out of bounds.
 
     Raises:
-        ImageError: if it has too many pixels, or a side is too short, or much longer than the other.
+        ImageError: if it has too many pixels, or one side is too short or much longer than the other.
     """
     if width * height > MAX_PIXELS:
         raise ImageError(TOO_LARGE)

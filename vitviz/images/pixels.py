@@ -1,4 +1,4 @@
-"""From any pixel format to 8-bit RGB, upright and on white."""
+"""Convert any pixel format to 8-bit RGB, upright and on a white background."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 @dataclass(frozen=True)
 class SafeImage:
-    """An image that is safe to use: decoded, upright, 8-bit, of reasonable size."""
+    """An image that is safe to use: decoded, upright, 8-bit RGB, and within the limits on size."""
 
     rgb: Image.Image  # mode "RGB"
     notes: tuple[str, ...] = ()  # plain sentences on what was done that a person may want to know
@@ -27,12 +27,12 @@ def upright(rgb: Image.Image, orientation: int) -> Image.Image:
 
 
 def on_canvas(rgb: Image.Image, size: tuple[int, int], covered: Box) -> Image.Image:
-    """Lay a first frame on its canvas, which is transparent, hence white, wherever the frame does not cover it.
+    """Place the first frame of an animation on its canvas, which is white where the frame does not cover it.
 
     Args:
-        rgb: the frame alone, or a picture of the whole canvas whose part outside of `covered` means nothing.
+        rgb: the frame alone, or a picture of the whole canvas, of which only the part inside of `covered` is used.
         size: width and height of the canvas in pixels.
-        covered: where the frame lies on the canvas.
+        covered: box of the frame on the canvas.
     """
     if covered == (0, 0, *size):
         return rgb
@@ -42,7 +42,7 @@ def on_canvas(rgb: Image.Image, size: tuple[int, int], covered: Box) -> Image.Im
 
 
 def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Turn any of Pillow's pixel formats into 8-bit RGB, with notes if values had to be scaled."""
+    """Convert any of Pillow's pixel formats to 8-bit RGB; return it with notes if values had to be scaled."""
     if image.mode in ("I", "F"):
         numbers = np.array(image, dtype=np.float32)
         note = scale_to_255(numbers)
@@ -58,20 +58,20 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def full_range(bits: int) -> np.ndarray:
-    """List what each unsigned value of so many bits becomes when its full range is spread over 0 to 255, uint8."""
+    """Return the table that maps unsigned values of so many bits linearly to 0 to 255, uint8 [2 ** bits]."""
     white = 2**bits - 1
     return np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
 
 
 def scale_to_255(numbers: np.ndarray, inverted: bool = False) -> str:
-    """Scale integers or floats whose black and white no header tells, in place; what is not a number becomes black.
+    """Scale numbers in place whose black and white are not given in the file; NaN becomes black.
 
     Args:
         numbers: float32 of any shape, changed to whole numbers from 0 (the smallest) to 255.
-        inverted: whether the caller will draw 0 white, for the note.
+        inverted: whether the caller draws 0 as white; used for the note only.
 
     Returns:
-        A note on which values are black and white.
+        A note that says which values are black and white.
 
     Raises:
         ImageError: if none of them is finite.
@@ -99,7 +99,7 @@ def scale_to_255(numbers: np.ndarray, inverted: bool = False) -> str:
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Spread 16-bit grey over 0 to 255, where Pillow's own conversion clips it."""
+    """Scale 16-bit grey to 0 to 255; Pillow's own conversion would clip it."""
     numbers = np.asarray(image)
     grey = full_range(16)[numbers]
     grey[numbers == image.info.get("transparency")] = 255

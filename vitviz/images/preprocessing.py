@@ -1,4 +1,4 @@
-"""From a safe image to the pixels that a model sees."""
+"""Resize, crop or pad an image to the input of a model, and normalise its pixels."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _MODES = {1: "L", 3: "RGB"}  # Pillow's, by number of channels
 
 
 def _of_channels(values: object, name: str, low: float) -> tuple[float, ...]:
-    """The numbers of `mean` or `std`, one a channel; an ImageError if they are none."""
+    """Check the numbers of `mean` or `std`, one for each channel, and return them as a tuple."""
     given = values.tolist() if isinstance(values, np.ndarray) else values
     numbers = given if isinstance(given, tuple | list) else ()
     if not 0 < len(numbers) <= _MOST_CHANNELS or not all(is_number(one) and low <= one <= _FAR for one in numbers):
@@ -36,7 +36,7 @@ def _of_channels(values: object, name: str, low: float) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a model wants its pixels; the default is ImageNet's. Raises ImageError for values that make no sense."""
+    """Preprocessing that a model was trained with, by default ImageNet's. Raises ImageError for impossible values."""
 
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # per channel, for pixel values from 0 to 1; one for a grey model
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
@@ -62,13 +62,13 @@ class Preprocessing:
         one_of(self.centre, ("round", "floor"), "centre", ImageError)
 
     def for_channels(self, channels: int) -> "Preprocessing":
-        """The same for a model with this many input channels.
+        """Adapt mean and std to a model with this number of input channels.
 
-        A single value holds for all channels, as in timm's `resolve_data_config`. Of three values a model with another
-        number of channels gets the mean: with one channel, timm gives it the sum of the weights of all three.
+        A single value is used for all channels, as in timm's `resolve_data_config`. Three values are averaged for a
+        model with another number of channels: timm sums the weights of the three channels for a model with one.
 
         Raises:
-            ImageError: if there is another number of values, so that nobody can tell what they are for.
+            ImageError: if there are neither one, nor three, nor `channels` values.
         """
         if not is_whole(channels) or not 1 <= channels <= _MOST_CHANNELS:
             raise ImageError(
@@ -86,10 +86,10 @@ IMAGENET = Preprocessing()
 
 
 def check_size(size: Size, patch: int) -> tuple[int, int]:
-    """Height and width of an input; refused if they do not hold whole patches of this side.
+    """Check that an input size is made of whole patches, and return (height, width).
 
     Raises:
-        ImageError: if a side is not a positive multiple of `patch`, or both make more pixels than an image may have.
+        ImageError: if a side is not a positive multiple of `patch`, or there are more pixels than an image may have.
     """
     if not is_whole(patch) or patch < 1:
         raise ImageError(f"The side of a patch is a whole number of at least 1, in pixels; this is {shown(patch)}.")
@@ -118,28 +118,28 @@ def _said(size: object) -> str:
 def prepare(
     image: SafeImage, size: Size, patch: int, fit: str = "crop", preprocessing: Preprocessing = IMAGENET
 ) -> Prepared:
-    """Bring an image to the size of a model's input.
+    """Resize, crop or pad an image to the size of a model's input.
 
     Args:
         image: what `read_image` returned.
         size: side of the model's input in pixels, or its height and width; positive multiples of `patch`.
         patch: side of a patch in pixels.
-        fit: how a photo of another aspect ratio fits.
-            "crop": it is resized until its shorter side is that of the input, divided by `crop_fraction` (for an input
-            that is not square: until it covers that), and the centre is cut out: timm's evaluation transform, pixel for
-            pixel (with a black border if the crop fraction is above 1, as a few models of timm have it).
-            "squash": both sides are resized to those of the input; if that is how the model was trained
-            (`preprocessing.fit`), to those divided by `crop_fraction`, and the centre is cut out.
-            "pad": it is resized until it just fits in, again divided by `crop_fraction` if that is how the model was
-            trained, and the rest is filled with the mean colour, which is zero after normalisation (to half a grey
-            level).
-            "native": the aspect ratio is kept, to whole patches, about as many as in the input asked for.
-        preprocessing: the model's mean colour, interpolation and crop fraction. With one value for the mean, the model
-            sees luminance alone (Pillow's mode "L").
+        fit: treatment of an image with another aspect ratio.
+            "crop": the shorter side is resized to that of the input divided by `crop_fraction` (for an input that is
+            not square, the image is resized to cover it), and the centre is cropped. This is timm's evaluation
+            transform, pixel for pixel, with a black border for the few models of timm whose crop fraction is above 1.
+            "squash": both sides are resized to those of the input. If the model was trained in this way
+            (`preprocessing.fit`), they are resized to those divided by `crop_fraction`, and the centre is cropped.
+            "pad": the image is resized to fit inside of the input (divided by `crop_fraction` if the model was trained
+            in this way), and the rest is filled with the mean colour, which is zero after normalisation, up to
+            rounding.
+            "native": the aspect ratio is kept, rounded to whole patches, with about as many patches as `size` has.
+        preprocessing: the model's mean colour, interpolation and crop fraction. If the mean is a single value, the
+            image is converted to greyscale (Pillow's mode "L").
 
     Raises:
-        ImageError: if there is no such fit, `size` does not hold whole patches, or the model's input has neither one
-            nor three channels.
+        ImageError: if `fit` is unknown, `size` is not made of whole patches, or the model's input has neither one nor
+            three channels.
     """
     if not isinstance(image, SafeImage) or not isinstance(image.rgb, Image.Image):
         raise ImageError(f"An image is prepared from what read_image returns; this is {shown(image)}.")
@@ -167,10 +167,10 @@ def prepare(
 
 
 def normalise(pixels: np.ndarray, preprocessing: Preprocessing = IMAGENET) -> np.ndarray:
-    """Turn pixels, uint8 [H, W, C], into what enters the model, float32 [C, H, W]: (pixel / 255 - mean) / std.
+    """Normalise pixels, uint8 [H, W, C], to the input of the model, float32 [C, H, W]: (pixel / 255 - mean) / std.
 
     Raises:
-        ImageError: if they are no such pixels, or have another number of channels than the preprocessing.
+        ImageError: if they are not numbers [H, W, C], or their number of channels is not that of the preprocessing.
     """
     _check_preprocessing(preprocessing)
     pixels = array(pixels, "H, W, C", "Pixels", error=ImageError)
@@ -192,7 +192,7 @@ def _check_preprocessing(preprocessing: object) -> None:
 def _resized(
     original: tuple[int, int], room: tuple[int, int], patch: int, fit: str, preprocessing: Preprocessing
 ) -> tuple[int, int]:
-    """Width and height that the whole photo is resized to, for an input of this width and height."""
+    """Width and height that the whole image is resized to, for an input of this width and height."""
     if fit == "native":
         patches, stretch = math.sqrt(math.prod(room)) / patch, math.sqrt(original[0] / original[1])
         return tuple(max(1, round(count)) * patch for count in (patches * stretch, patches / stretch))
@@ -210,13 +210,13 @@ def _resized(
 
 
 def _in_proportion(original: tuple[int, int], room: tuple[int, int], tightest: Callable) -> tuple[int, int]:
-    """The photo so that it covers the room (min), or just fits into it (max): timm's ResizeKeepRatio."""
+    """Size of the image that covers a box (min) or fits inside of it (max), as timm's ResizeKeepRatio."""
     ratio = tightest(side / limit for side, limit in zip(original, room, strict=True))
     return tuple(max(1, round(side / ratio)) for side in original)
 
 
 def _placed(original: int, resized: int, room: int, centre: str) -> tuple[int, tuple[float, float], tuple[int, int]]:
-    """Centre one side: where it starts (see `Preprocessing.centre`), and its part of source and content."""
+    """Centre one side: return its offset (see `Preprocessing.centre`) and its spans in the original and the input."""
     rest = resized - room
     offset = -(rest // 2) if centre == "floor" else -round(rest / 2) if rest > 0 else -rest // 2
     start, end = max(offset, 0), min(offset + resized, room)

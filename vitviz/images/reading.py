@@ -1,7 +1,7 @@
-"""From the bytes of a file to a safe image, trusting nothing.
+"""Read image files that may be damaged or hostile.
 
-The first bytes choose one decoder (no other is tried), the header's size is checked before anything is decoded, and
-whatever a decoder raises becomes an `ImageError`. Colour profiles are ignored, as in training.
+The first bytes of a file select one decoder, and no other is tried. The size in the header is checked before anything
+is decoded, and every error of a decoder becomes an `ImageError`. Colour profiles are ignored, as in training.
 """
 
 import math
@@ -55,12 +55,13 @@ _NO_MEMORY = "This image needs more memory to decode than there is; make it smal
 
 
 def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
-    """Read an image from anywhere, trusting nothing.
+    """Read an image from a path, bytes or a PIL image, which may be damaged or hostile.
 
-    It comes out as browsers show it: orientation is applied once (of EXIF, or of the container of HEIC and AVIF, never
-    of XMP), transparency and what a first frame leaves of its canvas are white. Every pixel format becomes 8-bit RGB:
-    values of up to 16 bits keep their full range, those of 32 bits or floating point are scaled as a note then says. Of
-    several frames, images or pages only the first or main one is used, of a TIFF the full picture and not its preview.
+    The result looks as in a browser. The orientation is applied (that of EXIF, or of the container of HEIC and AVIF,
+    not that of XMP). Transparent pixels, and the part of the canvas that a first frame does not cover, become white.
+    Every pixel format is converted to 8-bit RGB: the full range of values of up to 16 bits is scaled to 0 to 255;
+    values of 32 bits or floating point are scaled as a note then says. Only the first or main frame, image or page is
+    used; of a TIFF, the full picture and not its preview.
 
     Args:
         source: a path, the bytes of a file, or a PIL image (which is not changed).
@@ -82,7 +83,7 @@ def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
 
 
 def _unread_file(image: Image.Image) -> bytes | None:
-    """The bytes behind an image that is not decoded yet, if it is of a format that Pillow does not always get right."""
+    """Bytes of the file of an image that is not decoded yet, if Pillow does not always decode its format correctly."""
     file = getattr(image, "fp", None)
     lazy = isinstance(image, ImageFile.ImageFile) and image.tile and file is not None and image.tell() == 0
     if not lazy or image.format not in ("PNG", "GIF", "TIFF"):
@@ -109,7 +110,7 @@ def _read_file(path: str | Path) -> bytes:
 
 
 def _format_of(data: bytes) -> str:
-    """Which of `FORMATS` a file has, by its first bytes; refuse the others."""
+    """Identify the format of a file, one of `FORMATS`, by its first bytes; refuse all other files."""
     if not data:
         raise ImageError("This file is empty; choose another one.")
     start = data[:4096]
@@ -124,7 +125,7 @@ def _format_of(data: bytes) -> str:
 
 @contextmanager
 def _plain_refusals(what: str) -> Iterator[None]:
-    """Turn whatever a decoder raises into one sentence; hostile bytes can make decoders raise nearly anything."""
+    """Turn every error of a decoder into an ImageError; hostile bytes can cause nearly any exception."""
     try:
         yield
     except ImageError:
@@ -147,7 +148,7 @@ def _plain_refusals(what: str) -> Iterator[None]:
 
 
 def _from_pillow(image: Image.Image) -> SafeImage:
-    """Make an image of Pillow safe, whether it was made, or decoded from a file, by the caller."""
+    """Check and convert a PIL image that the caller created or opened."""
     # libtiff makes room for whole tiles, and a tiny TIFF may claim (tags TileWidth, TileLength) tiles of gigabytes.
     if math.prod(float(getattr(image, "tag_v2", {}).get(tag, 0)) for tag in (322, 323)) > MAX_PIXELS:
         raise ImageError(TOO_LARGE)

@@ -1,4 +1,4 @@
-"""A timm architecture by name, built so that the weights at hand fit: what the file says, then what its keys tell."""
+"""Build a timm architecture by its name, with the options that the file states or that its weights imply."""
 
 import difflib
 import inspect
@@ -27,11 +27,11 @@ _NOT_ARCHITECTURE = ("device", "dtype", "weight_init", "fix_init", "strict_img_s
 
 @dataclass(frozen=True)
 class Architecture:
-    """A timm architecture with the options that make weights fit.
+    """A timm architecture with the options that a set of weights needs.
 
     Attributes:
-        build: makes the model, with random weights.
-        pretrained_cfg: timm's configuration of its pretrained weights.
+        build: function that builds the model with random weights.
+        pretrained_cfg: `pretrained_cfg` of the timm model.
     """
 
     build: "Callable[[], nn.Module]"
@@ -39,22 +39,22 @@ class Architecture:
 
 
 def is_known(name: object) -> bool:
-    """Whether this is the name of a timm architecture, with or without the tag of pretrained weights."""
+    """Return whether timm has an architecture of this name, with or without the tag of pretrained weights."""
     import timm
 
     return isinstance(name, str) and timm.is_model(name.partition(".")[0])
 
 
 def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> Architecture:
-    """The architecture of this name, with options.
+    """Find the architecture of this name and the options that the weights need.
 
     Args:
         name: timm's name.
-        weights: tensors by timm's names; what they tell wins.
-        said: what the file says about how the model was made, see `options_of`.
+        weights: tensors by timm's names; where their shapes contradict `said`, the shapes win.
+        said: options that the file states, see `options_of`.
 
     Raises:
-        ModelError: if timm has no such architecture, or it does not take what the file says.
+        ModelError: if timm has no such architecture, or cannot build it with the options that the file states.
     """
     import timm
 
@@ -73,14 +73,14 @@ def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, An
 
 
 def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with which a model was made, from what timm writes beside its weights.
+    """Read the options that a model was created with from the settings that timm saves with its weights.
 
     Args:
         config: `config.json` as timm's `save_for_hf` writes it: `model_args`, and `global_pool`.
         args: the arguments of timm's train.py: `gp`, `in_chans`, `model_kwargs`.
 
     Raises:
-        ModelError: if an option is none that a plain ViT of timm has.
+        ModelError: if an option is not one of a plain ViT of timm.
     """
     said = {**_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
     pool = args.get("gp") or config.get("global_pool")
@@ -102,7 +102,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _options() -> set[str]:
-    """The names of all options that shape a plain ViT of timm."""
+    """Names of all options that determine the shape of a plain ViT of timm."""
     from timm.models.beit import Beit
     from timm.models.eva import Eva
     from timm.models.naflexvit import NaFlexVit
@@ -113,7 +113,7 @@ def _options() -> set[str]:
 
 
 def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that the weights tell, where the model as it is built differs from them."""
+    """Options that the weights imply, as far as they differ from those of the model."""
     own = model.state_dict()
     told: dict[str, Any] = {"num_classes": 0}
     name = model.pretrained_cfg.get("classifier") or "head"
@@ -157,7 +157,7 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
 def _positions(
     model: "nn.Module", weights: Mapping[str, Tensor], patch: int | None, said: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Options for the input size that the positions in the weights are for, if that is not the model's own."""
+    """Options for the input size of the position embeddings in the weights, if the model has another one."""
     own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
     rows, columns = model.patch_embed.grid_size if hasattr(model, "patch_embed") else (0, 0)
     table = next((value for key, value in weights.items() if key.endswith("relative_position_bias_table")), None)
@@ -185,11 +185,11 @@ def _positions(
 
 
 def in_timms_names(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The weights as timm's own reader of published checkpoints renames them for this model; unchanged if it cannot.
+    """Rename weights with timm's own `checkpoint_filter_fn` for this model; unchanged if it cannot read them.
 
     Args:
-        model: on the meta device.
-        weights: tensors by the names of a paper's own code.
+        model: timm model on the meta device.
+        weights: tensors by the names in the code that was published with the paper.
     """
     rename = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if rename is None:

@@ -1,8 +1,9 @@
-"""Finding the ViT among the weights of a file: under which prefix it is, and what stands beside it.
+"""Find the ViT among the weights of a file: its prefix, and the modules that are saved next to it.
 
 Training code wraps a ViT in modules, keeps averaged copies of it, and saves losses, projectors and optimisers with it.
-The ViT's own weights are kept, what no forward pass uses is dropped, a linear classifier beside the ViT is taken where
-nothing else can come between, and everything that is assumed or left out is said in a note.
+The ViT's own weights are kept, and weights that no forward pass uses are dropped. A linear classifier that is saved
+next to the ViT is used if no other module can lie between the two. Notes report everything that was assumed or left
+out.
 """
 
 import re
@@ -42,12 +43,12 @@ Modules = dict[str, dict[str, Tensor]]  # weights by the name of the module that
 
 @dataclass(frozen=True)
 class FoundViT:
-    """The weights of a ViT, out of a file.
+    """The weights of a ViT that was found in a file.
 
     Attributes:
-        layout: how they were named; None if their names are of no known layout.
-        weights: tensors by timm's names, or by their own if the layout is not known.
-        notes: sentences on what was chosen, assumed or left out.
+        layout: the naming scheme of the file; None if it is not a known one.
+        weights: tensors by timm's names, or by the file's own names if the layout is not known.
+        notes: sentences that say what was chosen, assumed or left out.
     """
 
     layout: Layout | None
@@ -58,17 +59,17 @@ class FoundViT:
 def find_vit(
     weights: Mapping[str, Tensor], file: str, prefix: str | None = None, *, without_head: bool = False
 ) -> FoundViT:
-    """Find the ViT among the weights of a file, and give its weights timm's names.
+    """Find the ViT among the weights of a file and rename its weights as timm names them.
 
     Args:
         weights: all tensors of the file by key.
-        file: what to call it in messages.
-        prefix: what all keys of the wanted ViT begin with; None if the file holds one ViT.
-        without_head: whether the classifier is left out.
+        file: name of the file for messages.
+        prefix: common beginning of all keys of the ViT to load; None if the file holds one ViT only.
+        without_head: leave the classifier out.
 
     Raises:
-        ModelError: if the file holds several ViTs, an adapter, two keys that become one, or a classifier whose input
-            is not known; the message says what to do.
+        ModelError: if the file holds several ViTs, an adapter, two keys that get the same name, or a classifier whose
+            input is not known; the message says what to do.
     """
     if any(_ADAPTER.fullmatch(key) for key in weights):
         raise adapter_error(file)
@@ -119,7 +120,7 @@ def _without_wrappers(weights: Mapping[str, Tensor], file: str) -> dict[str, Ten
 
 
 def _places(weights: Mapping[str, Tensor]) -> dict[str, Layout]:
-    """What the keys of each ViT in the file begin with, and how it is named."""
+    """Prefix of each ViT in the file, with the layout of its keys."""
     places: dict[str, Layout] = {}
     for layout in LAYOUTS:
         found = {match["outer"] for key in weights if (match := re.fullmatch(layout.signature, key))}
@@ -129,13 +130,13 @@ def _places(weights: Mapping[str, Tensor]) -> dict[str, Layout]:
 
 
 def _is_in_frameworks_classifier(place: str, layout: Layout, beside: Mapping[str, Any]) -> bool:
-    """Whether the framework itself put the ViT inside a classifier, so that it is known what that reads."""
+    """Return whether the framework itself put the ViT into a classifier, so that the classifier's input is known."""
     named = any(place.endswith(f"{name}.") for name in layout.names)
     return named and all(name in layout.classifiers or _TRAINING_ONLY.fullmatch(name) for name in beside)
 
 
 def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tuple[str, list[str]]:
-    """The place of the ViT that is wanted, and a note if others were passed over."""
+    """Prefix of the ViT to load, and a note if the file holds others."""
     if prefix is not None:
         wanted = f".{prefix.strip('.')}.".replace("..", ".")
         found = [place for place in places if f".{place}".endswith(wanted)] if wanted != "." else [""] * ("" in places)
@@ -167,7 +168,7 @@ def _listed(places: Mapping[str, Layout]) -> str:
 
 
 def _distinct(places: Mapping[str, Layout]) -> dict[str, str]:
-    """The first part of each prefix in which they differ."""
+    """First part of each prefix that differs from the other prefixes."""
     parts = {place: place.split(".") for place in places}
     shared = 0
     while len({part[shared] if shared < len(part) else None for part in parts.values()}) == 1:
@@ -176,7 +177,7 @@ def _distinct(places: Mapping[str, Layout]) -> dict[str, str]:
 
 
 def _innermost(weights: dict[str, Tensor], prefix: str | None) -> dict[str, Tensor]:
-    """The weights of an unknown layout, without what all of their keys begin with."""
+    """Weights of an unknown layout, without the common beginning of their keys."""
     if prefix is not None:
         start = f"{prefix.strip('.')}." if prefix.strip(".") else ""
         weights = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)} or weights
@@ -191,7 +192,7 @@ def _innermost(weights: dict[str, Tensor], prefix: str | None) -> dict[str, Tens
 
 
 def _without_training_parts(own: dict[str, Tensor]) -> tuple[dict[str, Tensor], set[str]]:
-    """The weights without bookkeeping and parts that only training uses; and the names of the latter."""
+    """Weights without training state and without parts that only training uses; and the names of these parts."""
     first = {key.partition(".")[0] for key in own}
     dropped = {name for name in first if _BOOKKEEPING.fullmatch(name) or _TRAINING_ONLY.fullmatch(name)}
     kept = {key: value for key, value in own.items() if key.partition(".")[0] not in dropped}
@@ -199,7 +200,7 @@ def _without_training_parts(own: dict[str, Tensor]) -> tuple[dict[str, Tensor], 
 
 
 def _beside(weights: Mapping[str, Tensor], place: str, others: list[str]) -> Modules:
-    """What the file holds outside of the ViT, without bookkeeping and other ViTs."""
+    """Modules of the file outside of this ViT, without the state of the training and without other ViTs."""
     inside = place.split(".")[:-1]
     modules: Modules = defaultdict(dict)
     for key, value in weights.items():
@@ -217,7 +218,7 @@ def _beside(weights: Mapping[str, Tensor], place: str, others: list[str]) -> Mod
 
 
 def _linear(module: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]] | None:
-    """The one linear map that a module consists of: where it stands in it, weight and bias; None if it is more."""
+    """Name, weight and bias of the one linear layer that a module consists of; None if there is more in it."""
     stems = {key.rpartition(".")[0] for key in module}
     stem = stems.pop() if len(stems) == 1 else None
     if stem is None:
@@ -230,10 +231,10 @@ def _linear(module: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]] | Non
 
 
 def _with_one_linear_head(own: dict[str, Tensor], file: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights with a classifier such as Sequential(Dropout, Linear) as one linear map.
+    """Weights in which a classifier such as Sequential(Dropout, Linear) is replaced by its linear layer.
 
     Raises:
-        ModelError: if the classifier is more than that.
+        ModelError: if the classifier has more than one linear layer.
     """
     head = {key.removeprefix("head."): value for key, value in own.items() if key.startswith("head.")}
     if head.keys() <= {"weight", "bias"}:
@@ -252,10 +253,10 @@ def _with_one_linear_head(own: dict[str, Tensor], file: str) -> tuple[dict[str, 
 
 
 def _classifier_beside(beside: Modules, own: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
-    """The linear classifier that stands beside a ViT without one; empty if there is none.
+    """Linear classifier that is saved next to a ViT without one; empty if there is none.
 
     Raises:
-        ModelError: if there is a classifier, and it is not known what it reads or computes.
+        ModelError: if there is a classifier whose input or computation is not known.
     """
     named = {name: module for name, module in beside.items() if _CLASSIFIER.fullmatch(name) and not _is_dino(module)}
     if not named:
@@ -273,5 +274,5 @@ def _classifier_beside(beside: Modules, own: Mapping[str, Tensor], file: str) ->
 
 
 def _is_dino(module: Mapping[str, Tensor]) -> bool:
-    """Whether a head is that of self-distillation, which only training uses (Caron et al. 2021, DINO, section 3.1)."""
+    """Return whether this is the projection head of DINO, used in training only (Caron et al. 2021, section 3.1)."""
     return any(key.startswith("last_layer.") for key in module)

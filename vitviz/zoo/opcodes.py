@@ -1,9 +1,9 @@
-"""The opcodes of pickles, run with stand-ins for values; what builds more than a checkpoint needs is refused.
+"""Run the opcodes of a pickle on placeholders, and refuse pickles that build more than a checkpoint needs.
 
-`torch.load(weights_only=True)` runs no code of a file's choice, but it builds whatever the file describes: lists within
-lists without end, dictionaries that contain themselves, keys whose hash takes years. So its small machine is run here
-first with stand-ins: each opcode that it knows (torch/_weights_only_unpickler.py) does to them what it does to the
-values. At an opcode that it does not know torch stops too, and says why.
+`torch.load(weights_only=True)` runs no code that the file chooses, but it builds whatever the file describes: lists
+that are nested without end, dictionaries that contain themselves, keys whose hash takes years to compute. Therefore the
+opcodes that its unpickler supports (torch/_weights_only_unpickler.py) are run here first, on placeholders instead of
+values. The scan ends at any other opcode, because torch stops there too and reports the reason.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _ALLOCATING = ("bytearray", "Tensor", "Storage")  # given a number they make roo
 
 
 class TooMuchError(Exception):
-    """A bound is passed; the message finishes the sentence `"'a.pth' ..."`."""
+    """Error for a file that exceeds a limit; the message completes a sentence that begins with the name of the file."""
 
 
 class EndedError(Exception):
-    """PyTorch, too, reads no further."""
+    """Error at an opcode where PyTorch stops reading too."""
 
 
 class _Value:
-    """What stands for a value that is not a whole number of at most 32 bits."""
+    """Placeholder for any value except integers of at most 32 bits."""
 
     __slots__ = ("depth", "holds", "odd", "size", "what")
 
@@ -52,7 +52,7 @@ class _Value:
 
 
 class Scan:
-    """Run pickles with stand-ins. The bounds are for all of a file's pickles together."""
+    """Run pickles on placeholders. The limits apply to all pickles of a file together."""
 
     def __init__(self) -> None:
         self.opcodes = self.objects = self.copied = self.odd_keys = 0
@@ -217,7 +217,7 @@ class Scan:
                 self._hash_items(one)
 
     def _hash_items(self, value: Any, depth: int = 2) -> None:
-        """What `set(list)` or `OrderedDict(pairs)` may take as keys: the items, and theirs."""
+        """Check the items, and the items of these, that `set(list)` or `OrderedDict(pairs)` would use as keys."""
         if isinstance(value, _Value):
             self.odd_keys += value.odd
             self._check_keys()
@@ -265,7 +265,7 @@ def _is_odd(value: Any) -> bool:
 
 
 def _check_whole(root: Any) -> None:
-    """Refuse what contains itself, or is too deep: its true depth is known only when all is there."""
+    """Refuse a value that contains itself or is nested too deeply, which is known only when the value is complete."""
     depths: dict[int, int] = {}  # of what has been looked into; 0 for what holds the one that is being looked into
     waiting, inside = [root], 0
     while waiting:

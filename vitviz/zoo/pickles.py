@@ -1,4 +1,4 @@
-"""What a pickle would build, looked at before anything is built; and what was built, made plain."""
+"""Check pickles before they are unpickled, and convert the result to plain containers and tensors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ LEGACY = 5
 
 
 def check_pickles(file: Path) -> None:
-    """Refuse a file whose pickles would build more than a checkpoint needs, or something that contains itself.
+    """Refuse a file whose pickles would create more objects than a checkpoint needs, or one that contains itself.
 
-    Reads what `torch.load` reads: the record data.pkl of a zip archive, or the pickles at the beginning of a file.
+    The same bytes are checked that `torch.load` reads: the record data.pkl of a zip archive, or the pickles at the
+    beginning of a file.
 
     Raises:
-        ModelError: if a bound of `vitviz.zoo.opcodes` is passed; one sentence.
-        Exception: any, if the file is damaged; then torch cannot read it either.
+        ModelError: if the file exceeds a limit of `vitviz.zoo.opcodes`.
+        Exception: of any kind, if the file is damaged and torch cannot read it either.
     """
     try:
         with file.open("rb") as opened:
@@ -44,12 +45,12 @@ def check_pickles(file: Path) -> None:
 
 
 def plain(value: object, _made: dict[int, object] | None = None) -> object:
-    """What was read, with dictionaries, lists, tuples and tensors of the plain kinds, which a file cannot alter.
+    """Convert dictionaries, lists, tuples and tensors to exactly these types, without attributes that the file set.
 
-    A pickle may give an OrderedDict or a tensor attributes, such as a `get` or `numel` of its own.
+    A pickle can set attributes of an OrderedDict or a tensor, for example replace its method `get` or `numel`.
 
     Args:
-        value: what `torch.load` made of a file that `check_pickles` has let through.
+        value: result of `torch.load` on a file that `check_pickles` accepted.
     """
     made = {} if _made is None else _made  # what is held twice is made once; each keeps its original alive
     if id(value) not in made:

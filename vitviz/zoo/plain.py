@@ -1,7 +1,8 @@
-"""A plain ViT from the keys and shapes of its weights, where no architecture is named.
+"""Build a plain ViT from the keys and shapes of its weights, for files that name no architecture.
 
-timm's `VisionTransformer` is built with what they tell. What no key tells is asked for, but for the number of heads,
-for which the usual one is assumed and said.
+The options of timm's `VisionTransformer` are read off the keys and shapes. The number of heads cannot be read off; the
+usual one for the width is assumed, and a note says so. Everything else that stays open is refused with a message that
+asks for it.
 """
 
 import math
@@ -39,20 +40,20 @@ _ACTIVATIONS = {
 def plain_vit(
     weights: Mapping[str, Tensor], layout: Layout, config: Mapping[str, Any], heads: int | None, name: str
 ) -> "tuple[Callable[[], nn.Module], list[str]]":
-    """Read the shape of a plain ViT off its weights.
+    """Determine the shape of a plain ViT from its weights.
 
     Args:
         weights: tensors by timm's names.
-        layout: how they were named in the file.
-        config: the config.json beside them, or {}.
-        heads: how many heads it has; None if only its width can tell.
-        name: what to call it in messages.
+        layout: naming scheme of the file.
+        config: contents of the config.json in the same folder, or {}.
+        heads: number of heads; None to assume the usual one for the width.
+        name: name of the model for messages.
 
     Returns:
-        How to build it in timm, with random weights; and sentences on what was assumed.
+        A function that builds the timm model with random weights; and sentences that say what was assumed.
 
     Raises:
-        ModelError: if the keys leave something open, or are not those of a plain ViT.
+        ModelError: if the keys do not determine the shape, or are not those of a plain ViT.
     """
     if layout in (TIMM, DINOV2):  # of other layouts all names are known, and what is left over is said by name
         _refuse_unknown_parts(weights, name)
@@ -177,7 +178,7 @@ def _activation(config: Mapping[str, Any]) -> str:
 
 
 def _refuse_unknown_parts(weights: Mapping[str, Tensor], name: str) -> None:
-    """Guess only about plain ViTs: other parts have variants that share their keys."""
+    """Refuse weights with parts that a plain ViT does not have: variants of such parts can share the same keys."""
     others = [key for key in weights if not _PLAIN_KEYS.fullmatch(key)]
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
@@ -185,7 +186,7 @@ def _refuse_unknown_parts(weights: Mapping[str, Tensor], name: str) -> None:
 
 
 def ask(name: str, why: str, how: str = "pass timm's name of it, such as arch='vit_small_patch16_224'") -> ModelError:
-    """The refusal of weights whose architecture cannot be told."""
+    """Error for weights whose architecture cannot be determined."""
     return ModelError(
         f"The architecture of {name!r} cannot be told: {why}; {how}, or build it with timm and use vitviz.from_timm."
     )

@@ -1,8 +1,8 @@
-"""Plain values that training scripts keep beside the weights: NumPy numbers and arrays, paths, dates, containers.
+"""Plain values that training scripts save with the weights: NumPy numbers and arrays, paths, dates, containers.
 
-PyTorch's reader of pickles makes an object only if its class is on a list. No real class is put on that list here: what
-a file says of one of these goes to a function below, which makes a number, a text or a container of it and runs nothing
-that the file chooses.
+PyTorch's unpickler creates an object only if its class is on a list of safe ones (`torch.serialization.safe_globals`).
+No real class is added to that list here. Instead, each name on it stands for a function below, which turns the pickled
+data into a number, a string or a container, and runs no code that the file chooses.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Unread:
-    """A value that is not needed and of which nothing is kept."""
+    """Placeholder for a value that is not needed and was not kept."""
 
     def __init__(self, *_: Any, **__: Any):
         pass
@@ -23,7 +23,7 @@ class Unread:
 
 
 class _DType:
-    """The type of a NumPy number: its code, such as "f8", and its byte order."""
+    """Type of a NumPy number: its code, such as "f8", and its byte order."""
 
     def __init__(self, code: Any = "", *_: Any):
         self.code, self.order = str(code), "<"
@@ -34,7 +34,7 @@ class _DType:
 
 
 def _number(dtype: Any = None, data: Any = b"") -> Any:
-    """Make a Python number of NumPy's; what is no plain number is not kept."""
+    """Convert a NumPy number to a Python number; a value that is not a plain number is not kept."""
     data = data.encode("latin1") if isinstance(data, str) else data
     if not isinstance(dtype, _DType) or not isinstance(data, bytes) or len(dtype.code) > 3:
         return Unread()

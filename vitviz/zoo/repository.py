@@ -1,4 +1,4 @@
-"""Models by the name of their repository on the Hugging Face hub, as on the model's page there."""
+"""Load models from the Hugging Face hub by the name of their repository, as their page there shows it."""
 
 import json
 import re
@@ -24,7 +24,7 @@ class Repository:
     Attributes:
         name: owner and name, such as `"facebook/dinov2-small"`.
         revision: branch, tag or commit; None for its newest.
-        is_explicit: whether it was written with `hf-hub:`, so that it cannot be meant as a path.
+        is_explicit: True if it was written with `hf-hub:`, and so cannot be a path.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Repository:
 
 
 def repository_of(name: str) -> Repository | None:
-    """The repository that a name means, such as `"facebook/dinov2-small"` or `"hf-hub:timm/vit_tiny_patch16_224@main"`.
+    """Parse the name of a repository, such as `"facebook/dinov2-small"` or `"hf-hub:timm/vit_tiny_patch16_224@main"`.
 
     Returns:
-        None for a name that no repository can have.
+        The repository; None if no repository can have this name.
     """
     match = _NAME.fullmatch(name)
     return Repository(match["repository"], match["revision"], bool(match["scheme"])) if match else None
@@ -45,15 +45,15 @@ def repository_of(name: str) -> Repository | None:
 def load_repository(
     repository: Repository, options: Options = NOTHING_SAID, progress: Progress | None = None
 ) -> VisionTransformer:
-    """Load a model from the hub, downloaded if it is not on this disk.
+    """Load a model from the hub; download it if it is not in the Hugging Face cache.
 
     Args:
-        repository: where it is.
-        options: what is said of it.
-        progress: is told how many bytes are here, and how many there will be.
+        repository: the repository on the hub.
+        options: what is said of the model.
+        progress: function that is called with the number of bytes downloaded so far and in all.
 
     Raises:
-        ModelError: if there are no weights, they cannot be had, or are not those of a plain ViT.
+        ModelError: if there are no weights, they cannot be downloaded, or they are not those of a plain ViT.
     """
     try:
         path = _downloaded(repository, progress)
@@ -65,7 +65,7 @@ def load_repository(
 
 
 def _downloaded(repository: Repository, progress: Progress | None) -> Path:
-    """The weights on this disk, with what describes them beside them."""
+    """Path of the downloaded weights; the JSON files that describe them are in the same folder."""
     path = weights_of(repository.name, Source(repository.name, FOLDER_FILES, repository.revision), progress)
     for file in ("config.json", "preprocessor_config.json"):
         optional_file(repository.name, Source(repository.name, (file,), repository.revision))

@@ -1,6 +1,6 @@
-"""One module for each format: from the bytes of a file to a `SafeImage`.
+"""Readers of image files, one module for each format, which return a `SafeImage`.
 
-Each cuts the first picture out of its file, so that decoders see neither text, profiles nor thumbnails, and checks the
-size by the header before anything is decoded. What is no such file, or a harmed one, ends in nearly any exception:
-`read_image` puts these into words.
+Each reader extracts the first picture of a file, so that decoders see neither text, profiles nor thumbnails, and checks
+the size in the header before anything is decoded. A file that is damaged or of another format can raise nearly any
+exception, which `read_image` turns into an `ImageError`.
 """

@@ -1,8 +1,8 @@
-"""How large the pictures in an AVIF really are, which its container may deny.
+"""Find the true size of the pictures in an AVIF file, which its container may misstate.
 
-A file of 2 KB that calls itself 64 x 64 can hold a picture of 16,384 x 16,384; libavif decodes it, and makes it smaller
-afterwards. So the headers of the AV1 streams are read first: ISO/IEC 14496-12 says where the streams are (boxes iloc,
-stsz and stco), section 5.5.1 of the AV1 specification what their headers say.
+A file of 2 KB that states 64 x 64 can hold a picture of 16,384 x 16,384, which libavif decodes before it scales it
+down. Therefore the headers of the AV1 streams are read first. ISO/IEC 14496-12 specifies the position of the streams
+(boxes iloc, stsz and stco), and section 5.5.1 of the AV1 specification their headers.
 """
 
 import re
@@ -32,7 +32,7 @@ def pixels_in_streams(data: bytes) -> int:
 
 
 def _streams(data: bytes) -> Iterator[bytes]:
-    """The streams of all items that are AV1, and the first picture of each track."""
+    """Streams of all AV1 items, and of the first picture of each track."""
     boxes = boxes_of(data)
     inside = next((start for name, start, _ in boxes if name == b"idat"), 0)
     for name, start, end in boxes:
@@ -81,7 +81,7 @@ def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
 
 
 def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Width and height that each sequence header of a stream states."""
+    """Width and height in each sequence header of a stream."""
     at = 0
     for _ in range(_MAX_UNITS):
         if at >= len(stream) or stream[at] & 0x81:  # the end, or no AV1
@@ -104,7 +104,7 @@ def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Bits:
-    """A reader of bits; beyond the end are zeros."""
+    """Reader of single bits, which returns zeros beyond the end of the data."""
 
     def __init__(self, data: bytes) -> None:
         self.number, self.left = int.from_bytes(data), 8 * len(data)
@@ -116,7 +116,7 @@ class _Bits:
 
 
 def _size(header: bytes) -> tuple[int, int]:
-    """Width and height that a sequence header states."""
+    """Width and height in a sequence header."""
     take = _Bits(header).take
     take(4)  # profile, still picture
     if take(1):  # reduced header of a still picture
@@ -128,7 +128,7 @@ def _size(header: bytes) -> tuple[int, int]:
 
 
 def _skip_operating_points(take: Callable[[int], int]) -> None:
-    """Skip what only films need: times, levels and buffers."""
+    """Skip fields that matter for films only: timing, levels and buffers."""
     delay_bits = 0
     if take(1):  # timing
         take(64)

@@ -1,6 +1,7 @@
-"""GIF: the first frame alone is handed to Pillow, without comments and further frames.
+"""GIF: Pillow gets the first frame only, without comments and further frames.
 
-Pillow fills what a first frame leaves of its canvas with the colour of index 0; browsers leave it empty.
+Pillow fills the part of the canvas that the first frame does not cover with the colour of index 0; browsers leave it
+transparent.
 """
 
 import struct
@@ -40,19 +41,19 @@ def read(data: bytes) -> SafeImage:
 
 
 def _colours(flags: int) -> int:
-    """How many bytes a colour table takes."""
+    """Number of bytes of a colour table."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _after_blocks(data: bytes, at: int) -> int:
-    """Where a chain of blocks ends."""
+    """End of a chain of blocks."""
     while data[at]:
         at += data[at] + 1
     return at + 1
 
 
 def _more(data: bytes, at: int) -> bool:
-    """Whether a further frame follows."""
+    """Return whether another frame follows."""
     try:
         while data[at] not in (_IMAGE, _END):
             at = _after_blocks(data, at + 2) if data[at] == _EXTENSION else at + 1

@@ -1,4 +1,4 @@
-"""HEIC, through pillow-heif, without which such files are refused in words."""
+"""HEIC, read by pillow-heif; if that is not installed, such files are refused."""
 
 from PIL import Image
 
@@ -15,7 +15,7 @@ except ImportError:  # its wheels contain GPL code, which some may not want: eve
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a HEIC: its primary image, turned and mirrored as the container says.
+    """Read the primary image of a HEIC file, rotated and mirrored as the container says.
 
     Raises:
         ImageError: if pillow-heif is not installed.

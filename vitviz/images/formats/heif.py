@@ -1,4 +1,4 @@
-"""What HEIC and AVIF have in common: the container HEIF."""
+"""HEIF, the container format of HEIC and AVIF."""
 
 import re
 import struct
@@ -16,7 +16,7 @@ _EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 
 
 def kind_of(start: bytes) -> str | None:
-    """Tell "HEIC" from "AVIF" by the brands at a file's start; None if it is neither."""
+    """Return "HEIC" or "AVIF" by the brands at the start of a file; None if it is neither."""
     if start[4:8] != b"ftyp":
         return None
     (length,) = struct.unpack(">I", start[:4])
@@ -28,15 +28,15 @@ def kind_of(start: bytes) -> str | None:
 
 
 def without_exif(data: bytes) -> bytes:
-    """Hide EXIF data from decoders: how a picture is turned stands in the container, and EXIF must not turn it again.
+    """Hide EXIF data from decoders, so that a picture is not rotated twice: the container states its rotation already.
 
-    Pillow reads every tag of it, too, however often they claim all of it.
+    It also keeps Pillow from reading EXIF tags, each of which can claim the whole of the data.
     """
     return _EXIF_ITEM.sub(rb"\1none", data)
 
 
 def boxes_of(data: bytes) -> list[tuple[bytes, int, int]]:
-    """List name, start and end of the boxes of a file (ISO/IEC 14496-12), with those inside of containers.
+    """List name, start and end of all boxes of a file (ISO/IEC 14496-12), including those inside of other boxes.
 
     Raises:
         ValueError: if there are far too many.
@@ -50,7 +50,7 @@ def boxes_of(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def check_stated_sizes(data: bytes) -> None:
-    """Refuse a file that states too large a size of any picture in it, be it cropped or a part of another.
+    """Refuse a file that states a size above the limit for any of its pictures, including tiles and cropped ones.
 
     Raises:
         ImageError: if so.
@@ -63,7 +63,7 @@ def check_stated_sizes(data: bytes) -> None:
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each box between two places."""
+    """Name, start and end of each box between two positions in the file."""
     while at + 8 <= end:
         size, name = struct.unpack_from(">I4s", data, at)
         start = at + 8

@@ -1,4 +1,4 @@
-"""JPEG: the picture alone is handed to Pillow, without thumbnails, profiles and the further pictures of an MPO."""
+"""JPEG: Pillow gets the main picture only, without thumbnails, profiles and the other pictures of an MPO file."""
 
 from io import BytesIO
 
@@ -58,7 +58,7 @@ def read(data: bytes) -> SafeImage:
 
 
 def _check_kind(marker: int, frame: bytes) -> None:
-    """Refuse in words what no ordinary decoder reads."""
+    """Refuse kinds of JPEG that ordinary decoders cannot read."""
     if marker in _USUAL and frame[0] == 8:
         return
     what = f"has {frame[0]} bits a sample" if marker in _USUAL else "is of a rare kind (lossless or hierarchical)"

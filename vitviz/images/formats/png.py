@@ -1,8 +1,8 @@
-"""PNG: the first picture alone is handed to Pillow, without any of the file's text, profiles and further frames.
+"""PNG: Pillow gets the first picture only, without the text, profiles and further frames of the file.
 
-Pillow refuses a good picture for a large text or colour profile beside it (as it unpacks them), shows the hidden
-default image of an animation rather than its first frame, and compares a transparent colour of less or more than 8 bits
-with values that it has scaled.
+Pillow decompresses texts and colour profiles and refuses a file in which these are large, even if its picture is valid.
+It shows the hidden default image of an animation instead of the first frame. And it compares a transparent colour of
+less or more than 8 bits with values that it has already scaled.
 """
 
 import struct
@@ -48,7 +48,7 @@ def read(data: bytes) -> SafeImage:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Walk the chunks that matter, to the last; whatever is missing or harmed in them is an error."""
+    """Iterate over the chunks that are needed; a missing or damaged one is an error."""
     at = len(_START)
     if not data.startswith(_START):
         raise SyntaxError("not a PNG")
@@ -70,7 +70,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _place(control: bytes, size: tuple[int, int]) -> Box:
-    """Where a frame lies on the canvas."""
+    """Box of a frame on the canvas."""
     width, height, left, top = struct.unpack_from(">4I", control, 4)
     if not (width and height and left + width <= size[0] and top + height <= size[1]):
         raise SyntaxError("a frame lies outside of the canvas")
@@ -103,7 +103,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 
 def _numbers(image: Image.Image, still: bytes, bits: int) -> np.ndarray:
-    """The pixels' values as they stand in the file, [height, width, 1 or 3]."""
+    """Pixel values as stored in the file, [height, width, 1 or 3]."""
     numbers = np.atleast_3d(np.asarray(image))
     if bits < 8:
         return numbers // (255 // (2**bits - 1)) if image.mode == "L" else numbers.astype(np.uint8)

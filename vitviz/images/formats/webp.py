@@ -22,7 +22,7 @@ def read(data: bytes) -> SafeImage:
 
 
 def _covered(data: bytes, size: tuple[int, int]) -> Box:
-    """Where the first frame lies on the canvas, which the decoder fills with black if no frame has transparency."""
+    """Box of the first frame on the canvas; the decoder fills the rest with black if no frame has transparency."""
     at = 12
     while at + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, at)

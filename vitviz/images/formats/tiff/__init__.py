@@ -1,4 +1,4 @@
-"""TIFF: the full picture of a file's first page, decoded by what its tags say."""
+"""TIFF: decode the full picture of the first page according to its tags."""
 
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ _MAX_VERSIONS = 20  # of one page
 
 @dataclass(eq=False)
 class _Page:
-    """What one page is stored as: pictures in full size, and smaller versions of them."""
+    """Pictures that are stored for one page: in full size, and smaller versions."""
 
     main: Directory
     full: list[Directory] = field(default_factory=list)
@@ -28,7 +28,7 @@ class _Page:
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a TIFF: the full picture of its first page; a preview, with a note, only if it is unreadable.
+    """Read the full picture of the first page of a TIFF file; if that is unreadable, a preview, with a note.
 
     Raises:
         ImageError: if it is too large, or of a kind that cannot be read here.
@@ -63,7 +63,7 @@ def read(data: bytes) -> SafeImage:
 
 
 def _pages(directories: Directories) -> list[_Page]:
-    """The pages of a file, with what their sub-directories hold; a file that leads in circles ends all the same."""
+    """Pages of a file, with the pictures of their sub-directories; offsets that form a cycle are followed only once."""
     pages = []
     offset = directories.first
     while (main := directories.read(offset)) is not None:

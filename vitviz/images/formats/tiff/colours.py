@@ -1,4 +1,4 @@
-"""From the samples of a TIFF to 8-bit RGB on white."""
+"""Convert the samples of a TIFF to 8-bit RGB on a white background."""
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ _FULL_RANGE = (0, 255, 128, 255, 128, 255)  # black and white of Y, Cb and Cr
 
 
 def picture_of(samples: np.ndarray, layout: Layout, directory: Directory) -> tuple[Image.Image, tuple[str, ...]]:
-    """Turn samples [height, width, samples], which may change, into RGB, with notes on what was scaled or left out."""
+    """Convert samples [height, width, samples] to RGB, possibly in place; return notes on scaling and omissions too."""
     count = tags.COLOURS[layout.photometric]
     colours, notes = samples[..., :count], ()
     alpha, kind = _alpha(samples, count, layout, directory)
@@ -48,7 +48,7 @@ def picture_of(samples: np.ndarray, layout: Layout, directory: Directory) -> tup
 def _alpha(
     samples: np.ndarray, count: int, layout: Layout, directory: Directory
 ) -> tuple[np.ndarray | None, int | None]:
-    """Opacity, uint8 [height, width], and whether it is associated; None if there is none."""
+    """Alpha channel, uint8 [height, width], and whether the colours are premultiplied by it; None if there is none."""
     kinds = directory.numbers(tags.EXTRA_SAMPLES, ())
     if not kinds and layout.photometric == tags.RGB and layout.samples == 4:
         kinds = [tags.UNASSOCIATED]  # as everybody takes it, though the tag is missing
@@ -64,7 +64,7 @@ def _alpha(
 
 
 def _in_8_bits(colours: np.ndarray, layout: Layout, inverted: bool) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Samples as uint8, and a note if nothing tells which of their values are black and white."""
+    """Samples as uint8, and a note if the file does not say which values are black and white."""
     if layout.form == tags.UNSIGNED and layout.bits <= 16:
         return (colours if layout.bits == 8 else full_range(layout.bits)[colours]), ()
     with np.errstate(over="ignore"):  # beyond single precision is infinite, which is then clipped
@@ -115,7 +115,7 @@ def _from_ycbcr(colours: np.ndarray, directory: Directory) -> np.ndarray:
 
 
 def _rationals(directory: Directory, tag: int, default: tuple[float, ...]) -> list[float]:
-    """Fractions that stand as numerator and denominator; the default if they are missing or make no sense."""
+    """Fractions stored as numerator and denominator; the default if they are missing or invalid."""
     numbers = directory.numbers(tag, ())
     if len(numbers) != 2 * len(default) or 0 in numbers[1::2]:
         return list(default)

@@ -1,4 +1,4 @@
-"""How the samples of one picture of a TIFF are laid out, by its tags; what cannot be read is refused in words."""
+"""Read the layout of the samples of a TIFF picture from its tags, and refuse kinds that are not supported."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _MAX_JPEG_SEGMENTS = 20_000  # each is decoded for itself
 
 
 class UnreadableKindError(ImageError):
-    """A kind of TIFF that is whole but cannot be read here."""
+    """Error for an undamaged TIFF of a kind that is not supported."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One picture: its sides, its samples, and where their segments (strips or tiles) lie."""
+    """Layout of one picture: its size, its samples, and the positions of its segments (strips or tiles)."""
 
     width: int
     height: int
@@ -42,33 +42,33 @@ class Layout:
 
     @property
     def across(self) -> int:
-        """How many segments lie side by side."""
+        """Number of segments side by side."""
         return math.ceil(self.width / self.segment[0])
 
     @property
     def down(self) -> int:
-        """How many segments lie above each other."""
+        """Number of segments from top to bottom."""
         return math.ceil(self.height / self.segment[1])
 
     def rows(self, down: int) -> int:
-        """How many rows of pixels a segment holds: the last strip may hold fewer, the last tile does not."""
+        """Number of rows of pixels in a segment; the last strip can have fewer, the last tile cannot."""
         left = self.height - down * self.segment[1]
         return self.segment[1] if self.tiled else min(self.segment[1], left)
 
     @property
     def subsampling(self) -> tuple[int, int]:
-        """What `chroma` is where samples are stored as they are: in JPEG, the decoder sees to it."""
+        """Chroma subsampling that has to be undone here; JPEG decoders undo it themselves."""
         plain = self.photometric == tags.YCBCR and self.compression != tags.JPEG
         return self.chroma if plain else (1, 1)
 
     @property
     def differences(self) -> int:
-        """The predictor that has to be undone; 1 if samples are stored as they are."""
+        """Predictor that has to be undone; 1 if there is none."""
         return self.predictor if self.compression in tags.PREDICTED else 1
 
     @property
     def row_bytes(self) -> int:
-        """How many bytes a row of a segment takes; with subsampled chroma, as many rows as share a sample of it."""
+        """Number of bytes of a row of a segment; with subsampled chroma, of all rows that share a chroma sample."""
         across, down = self.subsampling
         if across * down > 1:
             return math.ceil(self.segment[0] / across) * (across * down + 2)
@@ -76,17 +76,17 @@ class Layout:
 
     @property
     def dtype(self) -> np.dtype:
-        """The type that a sample has in memory."""
+        """Data type of a sample in memory."""
         if self.bits % 8:
             return np.dtype(np.uint8 if self.bits < 8 else np.uint16 if self.bits < 16 else np.uint32)
         return np.dtype({tags.UNSIGNED: "u", tags.SIGNED: "i", tags.FLOAT: "f"}[self.form] + str(self.bits // 8))
 
 
 def layout_of(directory: Directory) -> Layout:
-    """Read and check what the tags say, before anything is decoded.
+    """Read and check the tags of a picture, before anything is decoded.
 
     Raises:
-        UnreadableKindError: if it is whole but of a kind that cannot be read.
+        UnreadableKindError: if it is undamaged but of a kind that is not supported.
         ImageError: if it is too large.
     """
     width, height = directory.number(tags.WIDTH, 0), directory.number(tags.HEIGHT, 0)
@@ -143,7 +143,7 @@ def _segments(directory: Directory, of_tiles: int, of_strips: int) -> np.ndarray
 
 
 def _form(directory: Directory) -> int:
-    """How samples are to be read: all alike, and as numbers."""
+    """Format of the samples, which has to be numeric and the same for all."""
     bits, forms = directory.numbers(tags.BITS, (1,)), directory.numbers(tags.SAMPLE_FORMAT, (tags.UNSIGNED,))
     if len(set(bits)) > 1 or len(set(forms)) > 1:
         raise _refusal("has samples of different kinds", "samples that are all alike")
@@ -158,7 +158,7 @@ def _form(directory: Directory) -> int:
 
 
 def _check_meaning(photometric: int, compression: int, samples: int, directory: Directory) -> None:
-    """Refuse colours and compressions that are not read here, and bands that are no picture."""
+    """Refuse colour spaces and compressions that are not supported, and bands that are not a picture."""
     if photometric not in tags.COLOURS:
         what = tags.OTHER_PHOTOMETRICS.get(photometric, f"colours of an unknown kind ({photometric})")
         raise _refusal(f"holds {what}", "an ordinary RGB picture")
@@ -176,7 +176,7 @@ def _check_meaning(photometric: int, compression: int, samples: int, directory: 
 
 
 def _check_samples(layout: Layout) -> None:
-    """Refuse combinations that the specification does not have, or that nobody writes."""
+    """Refuse combinations that the specification does not allow, or that no software writes."""
     many = layout.subsampling != (1, 1)
     if layout.photometric == tags.PALETTE and layout.bits > 16:
         raise ValueError("a palette of more than 16 bits")

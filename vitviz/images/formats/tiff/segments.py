@@ -1,8 +1,8 @@
-"""From the compressed strips or tiles of a TIFF to an array of samples.
+"""Decompress the strips or tiles of a TIFF into an array of samples.
 
-Pillow's libtiff decompresses: groups of segments are handed over as a small TIFF of their own, which says that they
-hold plain bytes. What the bytes mean (byte order, predictor, planes, depth) is worked out here, as Pillow knows only
-some of the combinations, and takes others for something else.
+Pillow's libtiff decompresses groups of segments, which are passed to it as a small TIFF of plain bytes. Byte order,
+predictor, planes and bit depth are handled here, because Pillow supports only some of the combinations and misreads
+others.
 """
 
 import struct
@@ -25,9 +25,9 @@ def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) ->
 
     Args:
         data: the whole file.
-        layout: where the picture's segments lie in it.
-        order: of the bytes of a sample, "<" or ">".
-        tables: what JPEG segments have in common, if they have it outside.
+        layout: layout of the picture.
+        order: byte order of a sample, "<" or ">".
+        tables: JPEG tables that all segments share, if the file has them.
 
     Returns:
         Samples [height, width, samples], of `layout.dtype`.
@@ -45,7 +45,7 @@ def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) ->
 
 
 def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Number of a segment, a row of it, and samples [rows, columns, samples] from this row on, segment by segment."""
+    """Yield the number of a segment, a row of it, and samples [rows, columns, samples] from this row on."""
     of_plane = layout.down * layout.across
     size = max(1, _GROUP_BYTES // (layout.row_bytes * layout.segment[1]))
     for first in range(0, of_plane * layout.planes, size):
@@ -62,7 +62,7 @@ def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> It
 
 
 def _check_places(length: int, layout: Layout) -> None:
-    """Refuse segments that do not lie in the file, before room is made for what they should hold."""
+    """Refuse segments that lie outside of the file, before memory is allocated for their samples."""
     count = layout.planes * layout.down * layout.across
     ends = layout.offsets[:count].astype(np.float64)  # in which no claim overflows
     if layout.compression == tags.NONE:
@@ -76,7 +76,7 @@ def _check_places(length: int, layout: Layout) -> None:
 
 
 def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
-    """The bytes of a segment in the file; no more than it can need, as many may claim the same."""
+    """Bytes of a segment in the file, at most as many as it can need, because segments can claim the same bytes."""
     start, raw = int(layout.offsets[i]), _unit_rows(layout, rows) * layout.row_bytes
     stated = raw if layout.sizes is None or layout.compression == tags.NONE else int(layout.sizes[i])
     size = min(stated, 2 * raw + (100_000 if layout.compression == tags.JPEG else 1000))
@@ -86,14 +86,14 @@ def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
 
 
 def _unit_rows(layout: Layout, rows: int) -> int:
-    """How many rows of bytes hold so many rows of pixels."""
+    """Number of rows of bytes that hold this number of rows of pixels."""
     return -(-rows // layout.subsampling[1])
 
 
 def _decoded(
     files: list[bytes], rows: list[int], layout: Layout, order: str, tables: bytes | None
 ) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Number, row and samples [rows, columns, samples] of some segments, all but the last of the same height."""
+    """Yield number, row and samples [rows, columns, samples] of segments that have the same height, except the last."""
     width, samples = layout.segment[0], layout.samples if layout.planes == 1 else 1
     if layout.compression == tags.JPEG:
         for i, (file, count) in enumerate(zip(files, rows, strict=True)):  # one by one: each is a picture of its own
@@ -136,7 +136,7 @@ def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray
 
 
 def _stored_as(layout: Layout, samples: int) -> int:
-    """Colours that make the decoder hand over the samples as they are, but for YCbCr, which it turns into RGB."""
+    """Colour space for which the decoder returns the samples unchanged, except YCbCr, which it converts to RGB."""
     if samples == 3 and layout.photometric == tags.YCBCR:
         return tags.YCBCR
     return {1: tags.BLACK_IS_ZERO, 2: tags.BLACK_IS_ZERO, 3: tags.RGB, 4: tags.CMYK}[samples]
@@ -203,7 +203,7 @@ def _small_tiff(entries: dict[int, list[int]], strips: list[bytes], tables: byte
 
 
 def _unpacked(packed: np.ndarray, layout: Layout, order: str, samples: int) -> np.ndarray:
-    """Rows of bytes as samples [rows, columns, samples], with the predictor undone."""
+    """Convert rows of bytes to samples [rows, columns, samples], and undo the predictor."""
     rows, columns, size = len(packed), layout.segment[0], layout.bits // 8
     if layout.bits % 8:
         return _from_bits(packed, layout, columns * samples).reshape(rows, columns, samples)
@@ -220,7 +220,7 @@ def _unpacked(packed: np.ndarray, layout: Layout, order: str, samples: int) -> n
 
 
 def _from_bits(packed: np.ndarray, layout: Layout, count: int) -> np.ndarray:
-    """Samples [rows, count] of a depth that does not fill bytes."""
+    """Samples [rows, count] of a bit depth that is not a multiple of 8."""
     result = np.zeros((len(packed), count), layout.dtype)
     step = max(1, _GROUP_BYTES // (8 * layout.row_bytes))  # a byte for each bit
     for top in range(0, len(packed), step):
@@ -232,7 +232,7 @@ def _from_bits(packed: np.ndarray, layout: Layout, count: int) -> np.ndarray:
 
 
 def _full_chroma(packed: np.ndarray, layout: Layout) -> np.ndarray:
-    """Subsampled YCbCr, [units of rows, bytes], with the chroma of every pixel, [rows, columns, 3]."""
+    """Expand subsampled YCbCr, [units of rows, bytes], to one chroma sample a pixel, [rows, columns, 3]."""
     across, down = layout.subsampling
     units = packed.reshape(len(packed), -1, across * down + 2)
     luma = units[..., :-2].reshape(*units.shape[:2], down, across).transpose(0, 2, 1, 3)

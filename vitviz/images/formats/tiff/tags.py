@@ -1,4 +1,4 @@
-"""Numbers that stand in TIFF files: tags, and what their values mean."""
+"""Constants of TIFF files: tags and the meanings of their values."""
 
 SUBFILE, OLD_SUBFILE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
