@@ -55,3 +55,9 @@ def show_instead(monkeypatch, trace: vitviz.Trace, kind: str) -> None:
     monkeypatch.setattr(state, "trace", lambda _: trace)
     monkeypatch.setattr(state, "picture", lambda _, longest=960: picture())
     monkeypatch.setattr(state.Choice, "key", property(lambda _: ("kind", kind)))
+
+
+def dropped(app: AppTest, zone: str, name: str, data: bytes, kind: str = "image/png") -> AppTest:
+    """The app after a file was dropped into a zone (see `vitviz.ui.uploads`)."""
+    (widget,) = [widget for widget in app.file_uploader if widget.key.startswith(f"{zone}_")]
+    return widget.upload(name, data, kind).run()

@@ -10,7 +10,7 @@ from vitviz.model import VisionTransformer
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
-from .pages import explore, picture, query, start, texts
+from .pages import dropped, explore, picture, query, start, texts
 
 SAMPLES = list(state.samples())
 
@@ -136,7 +136,7 @@ def test_a_link_cannot_put_markdown_on_the_page():
 
 def test_an_upload_is_looked_at_and_is_not_in_the_link():
     app = explore()
-    app.file_uploader(key="sidebar_upload").upload("mine.png", picture(), "image/png").run()
+    dropped(app, "sidebar_upload", "mine.png", picture(), "image/png")
     assert not app.exception
     assert not app.error
     assert app.session_state.picked.name == "mine.png"
@@ -169,7 +169,7 @@ def hostile(name: str) -> bytes:
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_hostile_upload_is_refused_in_a_sentence_and_changes_nothing(page, name):
     app = page(image="rocket")
-    app.file_uploader(key="sidebar_upload").upload("evil.png", hostile(name), "image/png").run()
+    dropped(app, "sidebar_upload", "evil.png", hostile(name), "image/png")
     assert not app.exception
     said = app.error[0].value
     assert HOSTILE[name][1] in said
@@ -179,10 +179,20 @@ def test_a_hostile_upload_is_refused_in_a_sentence_and_changes_nothing(page, nam
 
 def test_a_problem_is_forgotten_with_the_next_good_image():
     app = explore()
-    app.file_uploader(key="sidebar_upload").upload("evil.png", b"no", "image/png").run()
+    dropped(app, "sidebar_upload", "evil.png", b"no", "image/png")
     assert app.error
-    app.file_uploader(key="sidebar_upload").upload("good.png", picture(), "image/png").run()
+    dropped(app, "sidebar_upload", "good.png", picture(), "image/png")
     assert not app.error
+
+
+def test_a_drop_zone_names_no_file_that_is_not_shown():
+    app = explore(image="rocket")
+    for name, data in (("mine.png", picture()), ("evil.png", b"no")):
+        dropped(app, "sidebar_upload", name, data)
+        assert [widget.value for widget in app.file_uploader] == [None]
+        assert app.session_state.picked.name == "mine.png"
+        assert "Your photo mine.png is kept" in texts(app)
+    assert "Your photo" not in texts(explore(image="rocket"))
 
 
 def test_the_camera_takes_a_photo():
@@ -198,7 +208,7 @@ def test_what_was_done_to_an_image_is_said():
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     app = explore()
-    app.file_uploader(key="sidebar_upload").upload("two.gif", buffer.getvalue(), "image/gif").run()
+    dropped(app, "sidebar_upload", "two.gif", buffer.getvalue(), "image/gif")
     assert "only its first frame is used" in texts(app)
 
 

@@ -28,7 +28,7 @@ from vitviz.predictions import predictions
 from vitviz.ui import state
 
 from . import kinds
-from .pages import opened, picture, query, show_instead, texts
+from .pages import dropped, opened, picture, query, show_instead, texts
 from .test_attention_page import KINDS
 
 DIGIT = {"model": "digits", "image": "digit-4"}
@@ -253,9 +253,9 @@ def test_copies_need_an_image_of_the_same_grid():
 
 def test_a_second_image_of_the_visitors_own():
     app = intervene(image="cat", edits="c1.1")
-    app.file_uploader(key="intervene_upload").upload("evil.png", b"no", "image/png").run()
+    dropped(app, "intervene_upload", "evil.png", b"no", "image/png")
     assert "not an image" in " ".join(one.value for one in app.main.warning)
-    app.file_uploader(key="intervene_upload").upload("my_photo.png", picture(), "image/png").run()
+    dropped(app, "intervene_upload", "my_photo.png", picture(), "image/png")
     said = fine(app)
     assert r"my\_photo.png" in said
     assert query(app)["second"] == "own"

@@ -31,6 +31,26 @@ def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     assert overview["x"] > box["x"] + box["width"], "beside the picture, not below"
 
 
+@pytest.mark.parametrize("link", ["image=cat&layer=12&head=2", "model=digits&image=digit-4&layer=6&head=2"])
+def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
+    page = explore(link)
+    framed, beside = (page.box(page.head(page.shown.layer, head)) for head in (1, 2))
+    painted = page.page.locator(".cells canvas").evaluate(
+        """(canvas, [layers, heads]) => {
+        const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const cell = width / heads, row = Math.round((layers - 0.5) * height / layers);
+        const filled = [...Array(cell).keys()].map((x) => data[4 * (row * width + cell + x) + 3] > 0);
+        return [filled.indexOf(true) / width, (filled.lastIndexOf(true) + 1) / width, cell / width];
+    }""",
+        [page.shown.layer + 1, 7 if "cat" in link else 5],
+    )
+    whole = page.box(page.page.locator(".cells canvas"))
+    start, end, cell = (whole["width"] * part for part in painted)
+    assert framed["x"] - whole["x"] == pytest.approx(cell + start, abs=1)
+    assert framed["width"] == pytest.approx(end - start, abs=1)
+    assert framed["x"] + framed["width"] < beside["x"]
+
+
 @in_all_fonts
 @pytest.mark.parametrize("fit", ["crop", "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):

@@ -21,7 +21,7 @@ from playwright.sync_api import Locator, expect
 from vitviz import export
 from vitviz.colour import colour_map, tone
 from vitviz.images import FITS
-from vitviz.trace import default_size
+from vitviz.inputs import default_size
 from vitviz.ui import models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 

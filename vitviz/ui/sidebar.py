@@ -12,6 +12,7 @@ from . import models, state, tour
 from .catalogue import open_catalogue
 from .gallery import gallery
 from .pad import drawing_pad
+from .uploads import drop_zone
 from .words import literally
 
 FIT_WORDS = {
@@ -113,12 +114,10 @@ def upload(key: str, label: str) -> bool:
     """A drop zone for a visitor's own image. Returns whether one has just been accepted."""
     accepted = f"{key}_accepted"
 
-    def take() -> None:
-        file = st.session_state[key]
-        if file is not None:
-            st.session_state[accepted] = state.pick_upload(file.name, file.getvalue())
+    def take(name: str, data: bytes) -> None:
+        st.session_state[accepted] = state.pick_upload(name, data)
 
-    st.file_uploader(label, key=key, on_change=take, help=FORMATS)
+    drop_zone(label, take, key=key, help=FORMATS)
     return st.session_state.pop(accepted, False)
 
 
@@ -128,7 +127,7 @@ def image_words() -> None:
     for note in state.prepared(choice).notes:
         st.caption(note)
     if not choice.picked.sample:
-        what = "drawing" if state.is_drawn() else "photo"
+        what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
         st.caption(f"Your {what} is kept in the server's memory only; a copied link opens without it.")
 
 

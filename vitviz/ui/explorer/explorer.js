@@ -80,6 +80,8 @@ class Explorer {
     ref.photo.alt = data.image_name;
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
+    this.root.style.setProperty("--gap", gapOf(rows, columns));
+    this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
   }
 
   buildPrefix() {

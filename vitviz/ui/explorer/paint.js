@@ -9,6 +9,9 @@ function percent(share) {
   return `${value.toFixed(decimals)} %`;
 }
 
+// Between the maps of the overview, in patches: half of it (rounded down) stands before each map, the rest behind it.
+const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
+
 class Painter {
   constructor(data) {
     this.data = data;
@@ -52,7 +55,7 @@ class Painter {
   overview(canvas, scale) {
     const { data } = this;
     const { grid: [rows, columns], levels, mean, weights, known } = data;
-    const gap = Math.max(1, Math.round(Math.max(rows, columns) / 12));
+    const gap = gapOf(rows, columns);
     const stride = (mean + 1) * (columns + gap);
     const image = pixelsOf(canvas, stride, levels * (rows + gap));
     for (let level = 0; level < levels; level++) {

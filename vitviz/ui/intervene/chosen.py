@@ -169,15 +169,12 @@ def pick_second(name: str) -> None:
     st.session_state.intervene_second = state.Picked(name, state.samples()[name], sample=True)
 
 
-def take_second() -> None:
+def take_second(name: str, data: bytes) -> None:
     """Copy from an image of the visitor's own. One that cannot be used is said, and changes nothing."""
-    file = st.session_state.intervene_upload
-    if file is None:
-        return
-    picked = state.Picked(file.name, file.getvalue(), sample=False)
+    picked = state.Picked(name, data, sample=False)
     try:
         state.photo(replace(state.choice(), picked=picked))
     except ImageError as error:
-        st.session_state.edit_problem = f"{file.name}: {error}"
+        st.session_state.edit_problem = f"{name}: {error}"
     else:
         st.session_state.intervene_second = picked

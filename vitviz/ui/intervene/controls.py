@@ -10,6 +10,7 @@ from ...view import View
 from .. import state
 from ..board import Cell, Place, board
 from ..gallery import gallery
+from ..uploads import drop_zone
 from ..words import literally
 from . import chosen
 from .tools import tool_box
@@ -85,9 +86,11 @@ def second_image(trace: Trace, second: state.Choice) -> None:
         titles=False,
         key="intervene_gallery",
     )
-    st.file_uploader("Or your own", key="intervene_upload", on_change=chosen.take_second)
+    drop_zone("Or your own", chosen.take_second, key="intervene_upload")
     if not picked.sample:
-        st.caption("Your photo is kept in the server's memory only; a copied link opens without it.")
+        st.caption(
+            f"Your photo {literally(picked.name)} is kept in the server's memory only; a copied link opens without it."
+        )
 
 
 def same_grid(trace: Trace, second: state.Choice) -> bool:

@@ -1,0 +1,30 @@
+"""A drop zone that empties itself once it has handed on a file.
+
+Streamlit's own would go on naming the file that was dropped last, also when that was refused, or another image has been
+chosen since; and its button to remove the file would remove nothing that is shown.
+"""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+
+def drop_zone(label: str, take: Callable[[str, bytes], None], *, key: str, help: str | None = None) -> None:
+    """Draw a drop zone for one image file.
+
+    Args:
+        label: what it is for.
+        take: called with the name and the bytes of a file, before the page runs again.
+        key: of the zone in the session, and the class `st-key-...` of the place that it has in the page.
+        help: more about it, behind a question mark.
+    """
+    turn = st.session_state.setdefault(f"{key}_turn", 0)
+
+    def hand_on() -> None:
+        file = st.session_state[f"{key}_{turn}"]
+        if file is not None:
+            st.session_state[f"{key}_turn"] = turn + 1  # another widget, and so an empty one
+            take(file.name, file.getvalue())
+
+    with st.container(key=key):
+        st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help)
