@@ -121,7 +121,8 @@ def test_one_of_several_is_chosen_by_its_prefix(original, tmp_path):
     with pytest.raises(ModelError) as caught:
         vitviz.load(path)
     assert "prefix='state_dict.base_encoder.'" in str(caught.value), "the advice names what works"
-    for prefix in ("state_dict.momentum_encoder.", "momentum_encoder", "state_dict.momentum_encoder"):
+    written = ("module.momentum_encoder.", "state_dict.module.momentum_encoder")  # as in the file
+    for prefix in ("state_dict.momentum_encoder.", "momentum_encoder", "state_dict.momentum_encoder", *written):
         assert close(vitviz.load(path, prefix=prefix)(pixels()), original(pixels()))
     with pytest.raises(ModelError, match=r"no ViT under 'encoder'.*'state_dict\.momentum_encoder\.'"):
         vitviz.load(path, prefix="encoder")
@@ -191,6 +192,10 @@ UNCLEAR = {
     "a bottleneck": {"neck": nn.Linear(192, 64), "fc": nn.Linear(64, 5)},
     "two layers": {"head": nn.Sequential(nn.Linear(192, 64), nn.ReLU(), nn.Linear(64, 5))},
     "a norm inside": {"head": nn.Sequential(nn.LayerNorm(192), nn.Linear(192, 5))},
+    "a part that sounds like a metric": {"f1": nn.Linear(192, 192), "classifier": nn.Linear(192, 5)},
+    "a part that sounds like bookkeeping": {"center_norm": nn.LayerNorm(192), "classifier": nn.Linear(192, 5)},
+    "a part that sounds like training": {"projection": nn.Linear(192, 192), "classifier": nn.Linear(192, 5)},
+    "a predictor": {"predictor": nn.Linear(192, 192), "head": nn.Linear(192, 5)},
     "two classifiers": {"head_a": nn.Linear(192, 192), "head_b": nn.Linear(192, 5)},
 }
 
@@ -202,6 +207,49 @@ def test_a_classifier_whose_input_is_not_known_is_refused_with_a_way_out(parts, 
     with pytest.raises(ModelError, match="classes=0"):
         vitviz.load(path)
     assert close(vitviz.load(path, classes=0)(pixels()), net.backbone(pixels()))
+
+
+EXTRA = [
+    "logit_scale",
+    "proj_head.0.weight",
+    "rotation_head.weight",
+    "head_mixup",
+    "aux_head.bias",
+    "temperature",
+    "mean",
+]
+EXTRA += ["std", "normalize.mean", "log_sigma", "confmat.confmat", "masked_embed", "f1.weight", "steps"]
+
+
+@pytest.mark.parametrize("key", EXTRA)
+def test_one_key_more_is_no_obstacle(key, original, backbone, tmp_path):
+    """Beside a ViT, among its own weights, and beside a ViT whose classifier stands beside it."""
+    one, weights = {key: torch.ones(5)}, original.state_dict()
+    for i, file in enumerate(({"state_dict": prefixed(weights, "model.") | one}, weights | one)):
+        assert close(vitviz.load(saved(tmp_path / f"{i}.pth", file))(pixels()), original(pixels()))
+    net = randomised(Net(backbone, classifier=nn.Linear(192, 5)))
+    path = saved(
+        tmp_path / "net.pth", {"state_dict": net.state_dict() | one, "hyper_parameters": {"weights": torch.ones(192)}}
+    )
+    assert close(vitviz.load(path)(pixels()), net(pixels()))
+
+
+def test_a_head_without_a_bias(tmp_path):
+    theirs = TimmViT(**SHAPE)
+    theirs.head = nn.Linear(192, 5, bias=False)
+    theirs = randomised(theirs)
+    assert close(vitviz.load(saved(tmp_path / "a.pth", theirs.state_dict()))(pixels()), theirs(pixels()))
+
+
+@pytest.mark.parametrize("place", ["vit.", "backbone."])
+def test_a_classifier_beside_a_pooler_is_refused_with_a_way_out(place, tmp_path):
+    weights = {key.removeprefix("vit."): value for key, value in hugging_face.random_weights(classes=0).items()}
+    pooler = {"pooler.dense.weight": torch.ones(192, 192), "pooler.dense.bias": torch.ones(192)}
+    head = {"classifier.weight": torch.ones(5, 192), "classifier.bias": torch.ones(5)}
+    path = saved(tmp_path / "a.pth", {**prefixed({**weights, **pooler}, place), **head})
+    with pytest.raises(ModelError, match="classes=0"):
+        vitviz.load(path)
+    assert close(vitviz.load(path, classes=0)(pixels()), hugging_face.forward(weights, pixels(), ""))
 
 
 def test_a_classifier_of_a_classifiers_output_is_refused(original, tmp_path):

@@ -10,12 +10,20 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor
 
 from ..arguments import shown
 from ..errors import ModelError
+from .beside import (
+    Modules,
+    can_take_tokens,
+    classifier_beside,
+    is_classifier,
+    is_state,
+    with_one_linear_head,
+    without_other_parts,
+)
 from .checkpoint import adapter_error, check_whole
 from .layouts import DINOV2, LAYOUTS, TIMM, Layout, renamed
 
@@ -23,22 +31,14 @@ from .layouts import DINOV2, LAYOUTS, TIMM, Layout, renamed
 _TRANSPARENT = re.compile(
     r"(?:(?<=\.)|^)(?:module|_orig_mod|_forward_module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
 )
-_ADAPTER = re.compile(r"(?:.*\.)?(?:lora_[A-Za-z_]+|ia3_l|hada_w\d_[ab]|base_layer)(?:\..*)?")
-# What no forward pass uses: the state of optimisers, losses, metrics, counters.
-_BOOKKEEPING = re.compile(
-    r"(?:.*_)?(?:optim(?:izer)?s?|schedulers?|scaler|amp|loss(?:es)?|criterion|metrics?|acc(?:uracy)?\d?|auroc|f1"
-    r"|confusion_matrix|averaged|updates|steps?|epochs?|initted|decay|weights?|queue|prototypes?|centers?|rng|callbacks?"
-    r"|loops|train|val|valid|validation|test)(?:_.*)?|mask_token",
-    re.IGNORECASE,
+_ADAPTER = re.compile(
+    r"(?:.*\.)?(?:(?:lora|loha|lokr|oft|boft|vera|hada|hra|ia3|fourierft|vblora|dora|adalora)_\w+|base_layer"
+    r"|prompt_embeddings|modules_to_save)(?:\..*)?"
 )
-# What only training uses: decoders of masked autoencoders, projectors and predictors of self-supervised learning.
-_TRAINING_ONLY = re.compile(
-    r"(?:.*_)?(?:decoder|projector|projection|proj_head|predictor|dino_head|ibot_head|lm_head)(?:_.*)?", re.IGNORECASE
-)
-_CLASSIFIER = re.compile(r"(?:.*_)?(?:classifier|classification|heads?|fc|linear|logits?)\d?(?:_.*)?", re.IGNORECASE)
+# Keys that tell a ViT's width, in all layouts.
+_TOKENS = ("pos_embed", "position_embeddings", "pos_embedding", "cls_token", "class_token")
+_PROJECTIONS = ("patch_embed.proj.weight", "embeds.proj.weight", "projection.weight", "conv_proj.weight")
 _AVERAGED = re.compile(r"(?:.*_)?(?:ema|swa|averaged)(?:_.*)?", re.IGNORECASE)  # copies that scripts evaluate
-
-Modules = dict[str, dict[str, Tensor]]  # weights by the name of the module that holds them, and their names in it
 
 
 @dataclass(frozen=True)
@@ -82,29 +82,42 @@ def find_vit(
     place, notes = _chosen(places, prefix, file)
     layout = places[place]
     own = {key.removeprefix(place): value for key, value in weights.items() if key.startswith(place)}
-    own, left_out = _without_training_parts(own)
-    beside = _beside(weights, place, [other for other in places if other != place])
-    if _is_in_frameworks_classifier(place, layout, beside) and not without_head:
+    beside, elsewhere = _beside(weights, place, [other for other in places if other != place])
+    width = _width(own)
+    has_pooler = any(key.startswith("pooler.") for key in own)
+    if not without_head and not has_pooler and _is_in_frameworks_classifier(place, layout, beside, width):
         for name in layout.classifiers:
             own |= {f"{name}.{key}": value for key, value in beside.pop(name, {}).items()}
     own = renamed(own, layout, file)
+    own, left_out = without_other_parts(own, width)
     if without_head:
         own = {key: value for key, value in own.items() if not key.startswith(("head.", "head_dist."))}
     else:
-        own, notes_on_head = _with_one_linear_head(own, file)
-        adopted = _classifier_beside(beside, own, file)
+        own, notes_on_head = with_one_linear_head(own, file)
         notes += notes_on_head
+        adopted = classifier_beside(beside, own, width, file, has_pooler=has_pooler)
         if adopted:
-            own |= adopted
-            name = next(name for name in beside if _CLASSIFIER.fullmatch(name))
+            name, head = adopted
+            own |= head
             del beside[name]
             notes.append(f"The linear map {name!r} beside the ViT is taken for its classifier.")
-    left_out |= {name for name in beside if not without_head or not _CLASSIFIER.fullmatch(name)}
+    for name, module in {**elsewhere, **beside}.items():
+        if not is_state(name, module, width) and not (without_head and is_classifier(name, module)):
+            left_out.add(name)
     if left_out:
         more = f" and {len(left_out) - 5} more" if len(left_out) > 5 else ""
-        notes.append(f"The file also holds {', '.join(sorted(left_out)[:5])}{more}, which is no part of the ViT.")
+        notes.append(f"The file also holds {', '.join(sorted(left_out)[:5])}{more}, which is not used.")
     check_whole(own, file)
     return FoundViT(layout, own, tuple(notes))
+
+
+def _width(own: Mapping[str, Tensor]) -> int:
+    """Width of a ViT's tokens, from its positions or else its projection; 0 if no weight tells it."""
+    for ends, axis in ((_TOKENS, -1), (_PROJECTIONS, 0)):
+        found = next((value for key, value in own.items() if key.endswith(ends) and value.ndim), None)
+        if found is not None:
+            return found.shape[axis]
+    return 0
 
 
 def _without_wrappers(weights: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
@@ -129,16 +142,19 @@ def _places(weights: Mapping[str, Tensor]) -> dict[str, Layout]:
     return places
 
 
-def _is_in_frameworks_classifier(place: str, layout: Layout, beside: Mapping[str, Any]) -> bool:
+def _is_in_frameworks_classifier(place: str, layout: Layout, beside: Modules, width: int) -> bool:
     """Return whether the framework itself put the ViT into a classifier, so that the classifier's input is known."""
     named = any(place.endswith(f"{name}.") for name in layout.names)
-    return named and all(name in layout.classifiers or _TRAINING_ONLY.fullmatch(name) for name in beside)
+    return named and all(
+        name in layout.classifiers or is_state(name, module, width) or not can_take_tokens(module, width)
+        for name, module in beside.items()
+    )
 
 
 def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tuple[str, list[str]]:
     """Prefix of the ViT to load, and a note if the file holds others."""
     if prefix is not None:
-        wanted = f".{prefix.strip('.')}.".replace("..", ".")
+        wanted = f".{_TRANSPARENT.sub('', prefix.strip('.') + '.')}".replace("..", ".")
         found = [place for place in places if f".{place}".endswith(wanted)] if wanted != "." else [""] * ("" in places)
         found = found or [place for place in places if f".{place}".startswith(wanted)]
         if len(found) != 1:
@@ -182,97 +198,29 @@ def _innermost(weights: dict[str, Tensor], prefix: str | None) -> dict[str, Tens
         start = f"{prefix.strip('.')}." if prefix.strip(".") else ""
         weights = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)} or weights
     while True:
-        weights = {
-            key: value for key, value in weights.items() if not _BOOKKEEPING.fullmatch(key.partition(".")[0])
-        } or weights
+        first = {key.partition(".")[0] for key in weights}
+        state = {name for name in first if is_state(name, {}, 0)}
+        weights = {key: value for key, value in weights.items() if key.partition(".")[0] not in state} or weights
         first = {key.partition(".")[0] for key in weights}
         if len(first) > 1 or not all("." in key for key in weights):
             return weights
         weights = {key.partition(".")[2]: value for key, value in weights.items()}
 
 
-def _without_training_parts(own: dict[str, Tensor]) -> tuple[dict[str, Tensor], set[str]]:
-    """Weights without training state and without parts that only training uses; and the names of these parts."""
-    first = {key.partition(".")[0] for key in own}
-    dropped = {name for name in first if _BOOKKEEPING.fullmatch(name) or _TRAINING_ONLY.fullmatch(name)}
-    kept = {key: value for key, value in own.items() if key.partition(".")[0] not in dropped}
-    return kept, {name for name in dropped if not _BOOKKEEPING.fullmatch(name)}
-
-
-def _beside(weights: Mapping[str, Tensor], place: str, others: list[str]) -> Modules:
-    """Modules of the file outside of this ViT, without the state of the training and without other ViTs."""
+def _beside(weights: Mapping[str, Tensor], place: str, others: list[str]) -> tuple[Modules, Modules]:
+    """What else the file holds, without other ViTs: parts of the module that holds this one, and what is elsewhere."""
     inside = place.split(".")[:-1]
-    modules: Modules = defaultdict(dict)
+    beside: Modules = defaultdict(dict)
+    elsewhere: Modules = defaultdict(dict)
     for key, value in weights.items():
-        if key.startswith(place) or any(key.startswith(other) for other in others):
+        if key.startswith((place, *others)) or not place:
             continue
         parts = key.split(".")
         shared = 0
         while shared < min(len(inside), len(parts) - 1) and inside[shared] == parts[shared]:
             shared += 1
         start = ".".join(parts[: shared + 1])
-        is_of_another = any(other.startswith(f"{start}.") for other in others)
-        if not is_of_another and not _BOOKKEEPING.fullmatch(parts[shared]):
+        if not any(other.startswith(f"{start}.") for other in others):
+            modules = beside if shared == len(inside) - 1 else elsewhere
             modules[parts[shared]][".".join(parts[shared + 1 :])] = value
-    return dict(modules)
-
-
-def _linear(module: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]] | None:
-    """Name, weight and bias of the one linear layer that a module consists of; None if there is more in it."""
-    stems = {key.rpartition(".")[0] for key in module}
-    stem = stems.pop() if len(stems) == 1 else None
-    if stem is None:
-        return None
-    found = {key.rpartition(".")[2]: value for key, value in module.items()}
-    weight, bias = found.get("weight"), found.get("bias")
-    if not found.keys() <= {"weight", "bias"} or weight is None or weight.ndim != 2:
-        return None
-    return (stem, found) if bias is None or bias.shape == weight.shape[:1] else None
-
-
-def _with_one_linear_head(own: dict[str, Tensor], file: str) -> tuple[dict[str, Tensor], list[str]]:
-    """Weights in which a classifier such as Sequential(Dropout, Linear) is replaced by its linear layer.
-
-    Raises:
-        ModelError: if the classifier has more than one linear layer.
-    """
-    head = {key.removeprefix("head."): value for key, value in own.items() if key.startswith("head.")}
-    if head.keys() <= {"weight", "bias"}:
-        return own, []
-    linear = _linear(head)
-    if linear is None:
-        raise ModelError(
-            f"The classifier of {file!r} is not one linear map ({', '.join(sorted(head)[:4])}); load it with classes=0 "
-            "to leave the classifier out."
-        )
-    stem, found = linear
-    rest = {key: value for key, value in own.items() if not key.startswith("head.")}
-    first = stem.split(".")[-1] in ("", "0") or not stem.split(".")[-1].isdecimal()
-    note = f"What stands before the linear map of the classifier (head.{stem}) is taken for a dropout."
-    return rest | {f"head.{key}": value for key, value in found.items()}, [] if first else [note]
-
-
-def _classifier_beside(beside: Modules, own: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
-    """Linear classifier that is saved next to a ViT without one; empty if there is none.
-
-    Raises:
-        ModelError: if there is a classifier whose input or computation is not known.
-    """
-    named = {name: module for name, module in beside.items() if _CLASSIFIER.fullmatch(name) and not _is_dino(module)}
-    if not named:
-        return {}
-    others = [name for name in beside if name not in named and not _TRAINING_ONLY.fullmatch(name)]
-    linear = _linear(next(iter(named.values()))) if len(named) == 1 and not others else None
-    embed = own.get("patch_embed.proj.weight")
-    reads_feature = linear is not None and embed is not None and linear[1]["weight"].shape[1] == len(embed)
-    if not reads_feature or "head.weight" in own:
-        raise ModelError(
-            f"Beside the ViT {file!r} holds {', '.join(sorted([*named, *others])[:5])}, and nothing tells how a "
-            "prediction comes of these; load it with classes=0 to see the ViT alone."
-        )
-    return {f"head.{key}": value for key, value in linear[1].items()}
-
-
-def _is_dino(module: Mapping[str, Tensor]) -> bool:
-    """Return whether this is the projection head of DINO, used in training only (Caron et al. 2021, section 3.1)."""
-    return any(key.startswith("last_layer.") for key in module)
+    return dict(beside), dict(elsewhere)
