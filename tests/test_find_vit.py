@@ -11,7 +11,7 @@ import vitviz
 from vitviz import ModelError, VitvizWarning
 
 from . import hugging_face
-from .checkpoints import SHAPE, close, pixels, prefixed, randomised, saved, zeros
+from .checkpoints import SHAPE, close, pixels, prefixed, randomised, saved, trainer_folder, zeros
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def notes_of(path, **options):
         model = vitviz.load(path, **options)
     assert all(issubclass(warning.category, VitvizWarning) for warning in said)
     assert [str(warning.message) for warning in said] == list(model.notes)
-    return model, [note for note in model.notes if "attention heads" not in note]
+    return model, [note for note in model.notes if "assumed" not in note]
 
 
 # --- Containers and wrappers -----------------------------------------------------------------------------------------
@@ -309,11 +309,19 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
     with pytest.warns(VitvizWarning, match="6 are assumed"):
         assumed = vitviz.load(path)
     assert assumed.config.heads == 6
+    ours = vitviz.load(path, heads=12)
+    assert not any("heads" in note for note in ours.notes)
+    assert close(ours(pixels()), theirs(pixels()))
+
+
+def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path):
+    path = saved(tmp_path / "a.pth", original.state_dict())
+    with pytest.warns(VitvizWarning, match=r"GELU .*class token .*square"):
+        vitviz.load(path, heads=3)
+    told = {"num_attention_heads": 3, "hidden_act": "gelu", "image_size": 64, "global_pool": "token"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ours = vitviz.load(path, heads=12)
-    assert ours.notes == ()
-    assert close(ours(pixels()), theirs(pixels()))
+        assert vitviz.load(trainer_folder(tmp_path / "run", original.state_dict(), told)).notes == ()
 
 
 @pytest.mark.parametrize("heads", [0, -3, 5, 2.5, "6", True])

@@ -45,7 +45,7 @@ MISFITS = {
         "cannot be told: its MLPs are gated, and no key tells with which activation; pass timm",
     ),
     "other parts": (
-        lambda w: {**w, "norm_pre.weight": torch.zeros(192), "adapter.x": torch.zeros(1)},
+        lambda w: {**w, "norm_pre.weight": torch.zeros(192), "adapter.x": torch.zeros(192)},
         "cannot be told: a plain ViT has no adapter.x, norm_pre.weight; pass timm's name",
     ),
     "no ViT": (

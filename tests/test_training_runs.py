@@ -80,6 +80,66 @@ def test_a_file_of_timms_training_script_does_too(options, tmp_path):
     assert close(ours(images_for(theirs)), theirs(images_for(theirs)))
 
 
+WRITTEN = {
+    "a text": str,
+    "as on a command line": lambda options: [f"{key}={value!r}" for key, value in options.items()],
+    "YAML": lambda options: options,
+}
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_options_in_whatever_form_a_script_wrote_them(form, tmp_path):
+    options = {"num_heads": 4, "qk_norm": True}
+    theirs = randomised(timm.create_model("test_vit", num_classes=3, **options))
+    args = {"model": "test_vit", "model_kwargs": WRITTEN[form](options)}
+    args = json.dumps(args) if form == "YAML" else argparse.Namespace(**args)
+    file = {"state_dict": theirs.state_dict(), "arch": "test_vit", "args": args}
+    ours = vitviz.load(saved(tmp_path / "last.pth", file))
+    assert close(ours(images_for(theirs)), theirs(images_for(theirs)))
+
+
+@pytest.mark.parametrize("where", ["args", "hyper_parameters", "config"])
+def test_heads_and_pooling_that_a_script_notes(where, tmp_path):
+    theirs = randomised(TimmViT(**{**SHAPE, "num_heads": 12}, global_pool="avg", fc_norm=False))
+    said = {"num_heads": 12, "global_pool": "avg", "lr": 0.1}
+    ours = vitviz.load(saved(tmp_path / "last.pth", {"state_dict": theirs.state_dict(), where: said}))
+    assert ours.config.heads == 12
+    named = vitviz.load(
+        saved(tmp_path / "b.pth", {"state_dict": theirs.state_dict(), where: {**said, "model": "vit_tiny_patch16_224"}})
+    )
+    assert close(ours(pixels()), theirs(pixels()))
+    assert close(named(pixels()), theirs(pixels()))
+
+
+def test_a_hybrid(tmp_path):
+    theirs = randomised(timm.create_model("vit_tiny_r_s16_p8_224", num_classes=3, depth=1))
+    save_for_hf(theirs, tmp_path / "run", safe_serialization=True)
+    image = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    assert torch.allclose(
+        vitviz.load(tmp_path / "run")(image), theirs(image), rtol=1e-4, atol=1e-4 * float(theirs(image).abs().max())
+    )
+
+
+def test_dinov3_as_published(tmp_path):
+    """Its registers are called storage tokens there, LayerScale as in DINOv2, and its biases stand in one."""
+    theirs = randomised(timm.create_model("vit_small_patch16_dinov3_qkvb", depth=2, img_size=64))
+    weights = {}
+    for key, value in theirs.state_dict().items():
+        if key.endswith("q_bias"):
+            other = theirs.state_dict()[key.replace("q_bias", "v_bias")]
+            weights[key.replace("q_bias", "qkv.bias")] = torch.cat([value, torch.zeros_like(value), other])
+        elif not key.endswith(("v_bias", "k_bias")):
+            name = (
+                key.replace("reg_token", "storage_tokens")
+                .replace("gamma_1", "ls1.gamma")
+                .replace("gamma_2", "ls2.gamma")
+            )
+            weights[name] = value
+    weights["mask_token"], weights["rope_embed.periods"] = torch.zeros(1, 384), torch.ones(16)
+    ours = vitviz.load(saved(tmp_path / "dinov3.pth", weights), arch="vit_small_patch16_dinov3_qkvb")
+    assert close(ours(pixels()), theirs(pixels()))
+
+
 TOLD_BY_KEYS = ("square", "LayerScale", "registers", "patch and depth", "grey", "no bias", "a norm before")
 
 
@@ -289,6 +349,25 @@ def test_an_index_that_cannot_be_followed_is_refused(spoil, tmp_path):
         vitviz.load(folder)
 
 
+def test_parts_without_their_index(tmp_path):
+    weights = hugging_face.random_weights()
+    folder = in_shards(tmp_path / "run", weights)
+    (folder / "model.safetensors.index.json").unlink()
+    for path in (folder, folder / "model-00002-of-00002.safetensors"):
+        assert close(vitviz.load(path)(pixels()), hugging_face.forward(weights, pixels()))
+    (folder / "model-00001-of-00002.safetensors").unlink()
+    for path in (folder, folder / "model-00002-of-00002.safetensors"):
+        with pytest.raises(ModelError, match="one of 2 parts"):
+            vitviz.load(path)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.complex64, torch.int64])
+def test_weights_that_are_no_real_numbers_are_refused(kind, original, tmp_path):
+    weights = {**original.state_dict(), "blocks.0.mlp.fc1.weight": torch.ones(768, 192, dtype=kind)}
+    with pytest.raises(ModelError, match=str(kind).removeprefix("torch.")):
+        vitviz.load(saved(tmp_path / "a.pth", weights))
+
+
 def test_an_adapter_is_no_model_and_the_message_says_what_makes_it_one(original, tmp_path):
     run = tmp_path / "lora"
     run.mkdir()
@@ -298,7 +377,12 @@ def test_an_adapter_is_no_model_and_the_message_says_what_makes_it_one(original,
     )
     (run / "adapter_config.json").write_text('{"peft_type": "LORA"}')
     unmerged = {**original.state_dict(), "blocks.0.attn.qkv.lora_A.default.weight": torch.zeros(4, 192)}
-    for path in (run, run / "adapter_model.safetensors", saved(tmp_path / "unmerged.pth", unmerged)):
+    other = tmp_path / "other"
+    other.mkdir()
+    save_file({"some.other_change": torch.zeros(3)}, other / "adapter_model.safetensors")
+    (other / "adapter_config.json").write_text("{}")
+    paths = (run, run / "adapter_model.safetensors", other / "adapter_model.safetensors")
+    for path in (*paths, saved(tmp_path / "unmerged.pth", unmerged)):
         with pytest.raises(ModelError, match="merge_and_unload"):
             vitviz.load(path)
 
@@ -332,6 +416,10 @@ VALUES = {
     "a queue": collections.deque([1, 2], maxlen=3),
     "a counter": collections.Counter("aab"),
     "settings": types.SimpleNamespace(lr=0.1, path=pathlib.Path("a")),
+    "a range": range(3),
+    "a set": frozenset({1, 2}),
+    "a slice": slice(1, 2),
+    "a type": np.float32,
     "a random state": np.random.RandomState(0).get_state(),
 }
 

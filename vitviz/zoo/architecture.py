@@ -1,5 +1,6 @@
 """Build a timm architecture by its name, with the options that the file states or that its weights imply."""
 
+import ast
 import difflib
 import inspect
 import math
@@ -20,9 +21,13 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from torch import nn
 
+_MAX_TEXT = 10_000  # letters of options that are written as text
 _MAX_DEPTH = 256  # blocks; building more takes long, and no model has them
 # Arguments of a training script or a config.json that change how a model is loaded or trained, not what it computes.
-_NOT_ARCHITECTURE = ("device", "dtype", "weight_init", "fix_init", "strict_img_size", "head_init_scale")
+_NOT_ARCHITECTURE = {"device", "dtype", "weight_init", "fix_init", "strict_img_size", "head_init_scale", "scriptable"}
+_NOT_ARCHITECTURE |= {"exportable", "no_jit", "pretrained", "pretrained_cfg", "pretrained_strict", "cache_dir"}
+# Arguments of a training script that are called as timm calls them.
+_OF_SCRIPTS = ("num_heads", "global_pool", "act_layer", "qk_norm")
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,13 @@ class Architecture:
     """A timm architecture with the options that a set of weights needs.
 
     Attributes:
-        build: function that builds the model with random weights.
+        build: function that builds the model with random weights, with options that the weights tell.
+        as_said: the same with no such option but the depth, for weights that timm has yet to rename.
         pretrained_cfg: `pretrained_cfg` of the timm model.
     """
 
     build: "Callable[[], nn.Module]"
+    as_said: "Callable[[], nn.Module]"
     pretrained_cfg: Mapping[str, Any]
 
 
@@ -68,8 +75,10 @@ def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, An
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"The architecture {name!r} cannot be built as the file says ({said}): {reason}.") from error
     taken = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
-    options = {**said, **{key: value for key, value in _told(model, weights, said).items() if key in taken}}
-    return Architecture(partial(timm.create_model, name, **options), dict(model.pretrained_cfg))
+    told = {key: value for key, value in _told(model, weights, said).items() if key in taken}
+    depth = {key: value for key, value in told.items() if key == "depth"}
+    builds = (partial(timm.create_model, name, **{**said, **given}) for given in (told, depth))
+    return Architecture(*builds, dict(model.pretrained_cfg))
 
 
 def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +91,8 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
     Raises:
         ModelError: if an option is not one of a plain ViT of timm.
     """
-    said = {**_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
+    of_script = {key: args[key] for key in _OF_SCRIPTS if isinstance(args.get(key), str | int)}
+    said = {**of_script, **_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
     pool = args.get("gp") or config.get("global_pool")
     if isinstance(pool, str):
         said.setdefault("global_pool", pool)
@@ -90,7 +100,8 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
     unknown = [key for key in said if key not in _options()]
     if unknown or not isinstance(said.get("depth", 1), int) or said.get("depth", 1) > _MAX_DEPTH:
         raise ModelError(
-            f"The model was made with {unknown[0] if unknown else 'depth'!r}, which cannot be followed here."
+            f"The model was made with {unknown[0] if unknown else 'depth'!r}, which cannot be followed here; build it "
+            "with timm and use vitviz.from_timm."
         )
     if isinstance(said.get("img_size"), list):
         said["img_size"] = tuple(said["img_size"])
@@ -98,7 +109,19 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
 
 
 def _mapping(value: object) -> dict[str, Any]:
+    """Options as a mapping, also from a text of one, or from texts such as "num_heads=12" on a command line."""
+    if isinstance(value, list | tuple) and all(isinstance(part, str) and "=" in part for part in value):
+        return {key: _literal(text) for key, _, text in (part.partition("=") for part in value)}
+    value = _literal(value) if isinstance(value, str) else value
     return {str(key): inner for key, inner in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _literal(text: str) -> object:
+    """The value that a text writes as Python does; the text itself if it does not."""
+    try:
+        return ast.literal_eval(text) if len(text) < _MAX_TEXT else text
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return text
 
 
 def _options() -> set[str]:
@@ -160,15 +183,16 @@ def _positions(
     """Options for the input size of the position embeddings in the weights, if the model has another one."""
     own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
     rows, columns = model.patch_embed.grid_size if hasattr(model, "patch_embed") else (0, 0)
+    stride = model.patch_embed.img_size[0] // rows if rows else 0  # a hybrid's is not the side of its patches
     table = next((value for key, value in weights.items() if key.endswith("relative_position_bias_table")), None)
     if own is None and table is not None and table.ndim == 2:  # BEiT's has (2 rows - 1) (2 columns - 1) + 3 numbers
         side = (math.isqrt(max(0, len(table) - 3)) + 1) // 2
         is_other = (2 * rows - 1) * (2 * columns - 1) + 3 != len(table)
-        return {"img_size": (side * model.patch_embed.patch_size[0],) * 2} if side and is_other else {}
+        return {"img_size": (side * stride,) * 2} if side and is_other else {}
     if own is None or found is None or found.ndim != 3 or own.ndim != 3:
         return {}
-    patch = patch or model.patch_embed.patch_size[0]
-    size = said.get("img_size", (rows * model.patch_embed.patch_size[0], columns * model.patch_embed.patch_size[0]))
+    size = said.get("img_size", (rows * stride, columns * stride))
+    patch = patch or stride
     size = (size, size) if isinstance(size, int) else size
     registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
     prefix = ("cls_token" in weights) + ("dist_token" in weights) + registers

@@ -34,8 +34,12 @@ FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
 MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
 _CLASS_KEYS = ("class_to_idx", "idx_to_class", "class_names", "classes")
+_PART = re.compile(r"(model|pytorch_model)-([0-9]{5})-of-([0-9]{5})(\.\w+)")
+_MAX_PARTS = 1_000
 _MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
 _MAX_ENTRIES = 1_000_000
+_MAX_ARGUMENTS = 20_000  # letters
+_MAX_NAME = 200  # letters
 _MAX_AXES = 16  # of a tensor; weights have up to four
 _LONGEST_KEY = 300  # letters; messages repeat a few keys
 _reading = threading.Lock()
@@ -73,18 +77,18 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     file = checkpoint_file(Path(path))
     # Files of these names describe whatever stands in their folder, so they are only asked about the file they go with.
-    described = file.name in FOLDER_FILES
-    if file.name in INDEX_FILES:
-        found, said = _read_shards(file), {}
+    is_part = _PART.fullmatch(file.name) is not None
+    described = file.name in FOLDER_FILES or is_part
+    if file.name in INDEX_FILES or is_part:
+        found, said = _read_parts(file) if is_part else _read_shards(file), {}
     else:
         found, said = _read(file)
-    args = said.get("args")
-    args = vars(args) if isinstance(args, Namespace) else args
+    args = _arguments(said)
     return Checkpoint(
         name=file.parent.resolve().name if described else file.stem,
         weights=tensors_in(found, file.name),
         arch=_architecture(said, args),
-        args=args if isinstance(args, dict) else {},
+        args=args,
         classes=next((found for key in _CLASS_KEYS if isinstance(found := said.get(key), dict | list | tuple)), None),
         config=_json(file.with_name("config.json")) if described else {},
         preprocessor=_json(file.with_name("preprocessor_config.json")) if described else {},
@@ -118,7 +122,8 @@ def checkpoint_file(path: Path) -> Path:
     except OSError as error:  # such as that of a name that no file system can hold
         raise ModelError(f"The file {shown_path(path)} cannot be read; check its path.") from error
     if is_folder:
-        file = next((path / name for name in FOLDER_FILES if (path / name).is_file()), None)
+        names = (*FOLDER_FILES, *sorted(part.name for part in path.iterdir() if _PART.fullmatch(part.name))[:1])
+        file = next((path / name for name in names if (path / name).is_file()), None)
         if file is None:
             raise _no_weights_in(path)
         path = file
@@ -126,9 +131,11 @@ def checkpoint_file(path: Path) -> Path:
         raise ModelError(f"There is no file {shown_path(path)}; check its path.")
     if not path.stat().st_size:
         raise ModelError(f"{path.name!r} is empty; save or copy it again.")
-    part = re.fullmatch(r"(.+)-\d{5}-of-\d{5}(\.\w+)", path.name)
-    index = path.with_name(f"{part[1]}{part[2]}.index.json") if part else path
-    return index if index.name in INDEX_FILES and index.is_file() else path
+    if path.name.startswith("adapter_") and path.with_name("adapter_config.json").is_file():
+        raise adapter_error(path.name)
+    part = _PART.fullmatch(path.name)
+    index = path.with_name(f"{part[1]}{part[4]}.index.json") if part else path
+    return index if index.is_file() else path
 
 
 def _no_weights_in(folder: Path) -> ModelError:
@@ -169,6 +176,21 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
             f"{index.name!r} promises {len(missing)} weights that its files do not hold, such as {min(missing)!r}; "
             "copy the whole folder again."
         )
+    return weights
+
+
+def _read_parts(part: Path) -> dict[str, Tensor]:
+    """Tensors of all parts of which a file is one, where no index names them."""
+    name, _, count, suffix = _PART.fullmatch(part.name).groups()
+    parts = [part.with_name(f"{name}-{i + 1:05d}-of-{count}{suffix}") for i in range(min(int(count), _MAX_PARTS))]
+    missing = next((path.name for path in parts if not path.is_file()), None)
+    if missing:
+        raise ModelError(
+            f"{part.name!r} is one of {int(count)} parts, and {missing!r} is not there; copy the whole folder again."
+        )
+    weights: dict[str, Tensor] = {}
+    for path in parts:
+        weights |= tensors_in(_read(path)[0], path.name)
     return weights
 
 
@@ -239,19 +261,39 @@ def _refuse_compression(file: Path) -> None:
 
 def _wanted(message: str) -> str:
     """Why the unpickler refused, from its message."""
-    wanted = re.search(r"(?:GLOBAL|class|global:?) ([A-Za-z_][\w.]*\.[\w.]+)", message)
+    wanted = re.search(r"GLOBAL ([A-Za-z_][\w.]+)", message) or re.search(r"class ([A-Za-z_]\w*\.[\w.]+)", message)
     if wanted:
         return f"holds more than weights: its {wanted[1]} could only be read by running code that the file chooses"
     return "is damaged or no PyTorch file"
 
 
-def _architecture(said: Mapping, args: object) -> str:
-    """The architecture that a training script noted beside the weights."""
-    notes = [said.get(key) for key in _ARCHITECTURE_KEYS]
-    notes += (
-        [args] if isinstance(args, str) else [args.get("model"), args.get("arch")] if isinstance(args, dict) else []
-    )
-    return next((note for note in notes if isinstance(note, str)), "")
+def _arguments(said: Mapping) -> dict[str, Any]:
+    """Arguments with which a model was made or trained, from wherever a training script keeps them in its file."""
+    found: dict[str, Any] = {}
+    for key in ("hyper_parameters", "hparams", "config", "args"):  # timm's own come last, and win
+        value = said.get(key)
+        value = vars(value) if isinstance(value, Namespace) else _parsed(value) if isinstance(value, str) else value
+        if isinstance(value, Mapping):
+            found |= {str(name): inner for name, inner in value.items()}
+    return found
+
+
+def _parsed(text: str) -> object:
+    """Arguments written as YAML, of which JSON is a part; the text itself if it is none."""
+    import yaml  # huggingface_hub needs it too
+
+    if len(text) > _MAX_ARGUMENTS:
+        return text
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
+        return text
+
+
+def _architecture(said: Mapping, args: Mapping) -> str:
+    """Architecture that a training script noted beside the weights; "" if it did not."""
+    notes = [*(said.get(key) for key in _ARCHITECTURE_KEYS), said.get("args"), args.get("model"), args.get("arch")]
+    return next((note for note in notes if isinstance(note, str) and len(note) < _MAX_NAME), "")
 
 
 def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
@@ -293,6 +335,10 @@ def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
     return weights
 
 
+# What is counted in a ViT's own weights, and so a whole number.
+_COUNTED = ("index", "position_ids", "num_batches_tracked")
+
+
 def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
     """Refuse tensors that are not plain numbers stored whole: sparse, quantised, or larger than their file.
 
@@ -303,6 +349,9 @@ def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
         whole = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
         if not whole or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{key} in {file!r} is not a plain tensor that is stored whole; {_ADVICE}.")
+        if not value.is_floating_point() and not key.endswith(_COUNTED):
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ModelError(f"{key} in {file!r} is {kind}; save the model in floating point, before it is quantised.")
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -59,7 +59,17 @@ def plain_vit(
         _refuse_unknown_parts(weights, name)
     notes: list[str] = []
     options = _options(weights, layout, config, heads, name, notes)
+    if layout is TIMM:  # all others are of one framework, whose models are known
+        notes += _assumptions(weights, config)
     return partial(_build, **options), notes
+
+
+def of_script(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what the arguments of a training script say about a plain ViT, by its names in a config.json."""
+    names = ("num_attention_heads", "num_heads", "n_heads", "heads")
+    heads = next((args[name] for name in names if isinstance(args.get(name), int) and args[name] > 0), None)
+    pool = args.get("global_pool", args.get("gp"))
+    return {"num_attention_heads": heads, "global_pool": pool if isinstance(pool, str) else None}
 
 
 def _options(
@@ -97,7 +107,7 @@ def _options(
         "reg_tokens": registers,
         "no_embed_class": not with_prefix,
         "num_classes": 0 if head is None else len(head),
-        "mean_pooled": "fc_norm.weight" in weights or "cls_token" not in weights,
+        "mean_pooled": "fc_norm.weight" in weights or "cls_token" not in weights or config.get("global_pool") == "avg",
         "fc_norm": "fc_norm.weight" in weights,
         "activation": _activation(config),
         "norm_eps": float(config.get("layer_norm_eps", layout.norm_eps)),
@@ -155,6 +165,19 @@ def _heads(width: int, config: Mapping[str, Any], heads: int | None, name: str, 
         "has another number, every attention map is wrong, so pass heads=."
     )
     return usual
+
+
+def _assumptions(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> list[str]:
+    """Sentence on what the usual is assumed for besides the heads; none if everything is told."""
+    reads_token = "cls_token" in weights and "fc_norm.weight" not in weights
+    assumed = {
+        "GELU as activation": "hidden_act" not in config,
+        "the class token as output": reads_token and not config.get("global_pool"),
+        "the mean of the patches as output": "fc_norm.weight" in weights and not config.get("global_pool"),
+        "a square grid": "image_size" not in config,
+    }
+    found = [what for what, is_assumed in assumed.items() if is_assumed]
+    return [f"Not told by the file and assumed, as is usual: {', '.join(found)}."] if found else []
 
 
 def _grid(tokens: int, prefix: int, config: Mapping[str, Any], patch: int, name: str) -> tuple[Any, bool]:

@@ -57,6 +57,7 @@ def _sequence(items: Any = (), *_: Any) -> list:
     return list(items) if isinstance(items, list | tuple) else []
 
 
+_BUILTINS = ("list", "dict", "set", "frozenset", "int", "float", "complex", "range", "xrange", "slice")
 _FUNCTIONS: dict[str, Callable] = {
     **{f"numpy.{core}.multiarray.scalar": _number for core in ("core", "_core")},
     **{f"numpy.{core}.multiarray._reconstruct": Unread for core in ("core", "_core")},
@@ -70,11 +71,8 @@ _FUNCTIONS: dict[str, Callable] = {
     **{f"datetime.{name}": Unread for name in ("datetime", "date", "time", "timedelta", "timezone")},
     "collections.defaultdict": _mapping,
     "collections.deque": _sequence,
-    **{
-        f"{module}.{name}": Unread
-        for module in ("builtins", "__builtin__")
-        for name in ("list", "dict", "int", "float")
-    },
+    **{f"{module}.{name}": Unread for module in ("builtins", "__builtin__") for name in _BUILTINS},
+    **{f"numpy.{name}": Unread for name in ("float16", "float32", "float64", "int32", "int64", "uint8", "bool_")},
     "types.SimpleNamespace": argparse.Namespace,
 }
 

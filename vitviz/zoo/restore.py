@@ -4,7 +4,7 @@ The model is first built in timm, and then converted as any other timm model is.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from .class_names import read_labels
 from .find_vit import find_vit
 from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 from .options import NOTHING_SAID, Options
-from .plain import ask, plain_vit
+from .plain import ask, of_script, plain_vit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,13 +74,16 @@ def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
     wide_head = _wide_head(weights, layout, checkpoint.name)
     named = next((name for name in (checkpoint.config.get("architecture"), checkpoint.arch) if is_known(name)), "")
     name, heads = options.arch or named, options.heads
+    width = len(weights["patch_embed.proj.weight"]) if "patch_embed.proj.weight" in weights else 0
+    if heads is not None and width % heads:
+        raise ModelError(f"heads is {heads}, which does not divide the width {width} of {checkpoint.name!r}.")
     config: Mapping[str, Any] = {}
     if name and layout in (None, TIMM, DINOV2):
         said = options_of(checkpoint.config, checkpoint.args) if name == named else {}
         if heads is not None:
             said["num_heads"] = heads
         built = architecture(name, weights, said)
-        build, config = built.build, built.pretrained_cfg
+        builds, config = (built.build, built.as_said), built.pretrained_cfg
     else:
         if layout is None:
             raise ask(checkpoint.name, f"a plain ViT has no {', '.join(list(weights)[:5])}")
@@ -88,9 +91,11 @@ def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
             heads = _heads_of(options.arch)
         # DeiT-III's published names of LayerScale.
         weights = {re.sub(r"\.gamma_([12])$", r".ls\1.gamma", key): value for key, value in weights.items()}
-        build, assumed = plain_vit(weights, layout, checkpoint.config, heads, checkpoint.name)
+        said = {**of_script(checkpoint.args), **checkpoint.config}
+        build, assumed = plain_vit(weights, layout, said, heads, checkpoint.name)
+        builds = (build,)
         notes += assumed
-    model = from_timm(_filled(build, weights, checkpoint.name))
+    model = from_timm(_filled(builds, weights, checkpoint.name))
     if wide_head:
         model = _with_wide_head(model, wide_head)
     model = _with_resampling(model, layout)
@@ -150,23 +155,24 @@ def _with_resampling(model: VisionTransformer, layout: Layout | None) -> VisionT
 # ---------------------------------------------------------------- the weights go in
 
 
-def _filled(build: "Callable[[], nn.Module]", weights: Mapping[str, Tensor], name: str) -> "nn.Module":
-    """The timm model with these weights.
+def _filled(builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, Tensor], name: str) -> "nn.Module":
+    """The timm model with these weights: the first that they fit, renamed by timm if need be.
 
     Raises:
         ModelError: if a key is missing or left over, or a shape differs.
     """
-    with torch.device("meta"):  # shapes only
+    problem = ""
+    for build in builds:
+        with torch.device("meta"):  # shapes only
+            model = build()
+            found = weights if not mismatch(model, weights) else in_timms_names(model, weights)
+            problem = problem or mismatch(model, weights)
+            if mismatch(model, found):
+                continue
         model = build()
-        problem = mismatch(model, weights)
-        if problem:
-            weights = in_timms_names(model, weights)
-            problem = mismatch(model, weights) and problem
-    if problem:
-        raise ModelError(f"The weights in {name!r} are not those of its architecture: {problem}.")
-    model = build()
-    model.load_state_dict(weights)
-    return model.eval()
+        model.load_state_dict(found)
+        return model.eval()
+    raise ModelError(f"The weights in {name!r} are not those of its architecture: {problem}.")
 
 
 # ---------------------------------------------------------------- what else is known
