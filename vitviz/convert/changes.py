@@ -6,6 +6,8 @@ object or a class, no hook, no module of another kind in a place where timm has 
 
 import copy
 import inspect
+import symtable
+import textwrap
 import types
 from collections.abc import Iterator
 from functools import lru_cache
@@ -220,8 +222,33 @@ def _refuse_changed_code(module: nn.Module, where: str) -> None:
                 f"{where} has a {name} of its own in place of that of its class; give the model without it."
             )
     for name, method in code.items():
-        if inspect.isfunction(method) and not _is_from_theirs(method):
+        if inspect.isfunction(method) and not _is_from_theirs(method) and _matters(name, own):
             raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the one of its class.")
+
+
+def _matters(name: str, kind: type) -> bool:
+    """Whether a foreign method can change what a class computes: it replaced one, or something calls it by its name.
+
+    Other libraries may add methods of new names to PyTorch's classes, as transformers does.
+    """
+    if name.startswith("__") and name.endswith("__"):  # called by Python itself
+        return True
+    # Not from its cache, which is of classes that nobody changed.
+    if name in _names_used.__wrapped__(kind):
+        return True
+    written = map(_written, kind.__mro__[:-1])
+    return any(names is None or name in names for names in written)
+
+
+@lru_cache(maxsize=256)
+def _written(kind: type) -> frozenset[str] | None:
+    """The names that a class has in its source, whatever was done to it later; None if that is not known."""
+    try:
+        table = symtable.symtable(textwrap.dedent(inspect.getsource(kind)), kind.__module__, "exec")
+    except (OSError, TypeError, SyntaxError):
+        return None
+    body = next((part for part in table.get_children() if part.get_type() == "class"), None)
+    return None if body is None else frozenset(name.get_name() for name in body.get_symbols() if name.is_assigned())
 
 
 def _code_of(kind: type) -> dict[str, object]:
