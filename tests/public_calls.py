@@ -9,8 +9,21 @@ import torch
 from PIL import Image
 from timm import create_model as timm_model
 
-from vitviz import VisionTransformer, attention, export, from_timm, images, interventions, steps, tokens, view, zoo
+from vitviz import (
+    VisionTransformer,
+    arithmetic,
+    attention,
+    export,
+    from_timm,
+    images,
+    interventions,
+    steps,
+    tokens,
+    view,
+    zoo,
+)
 from vitviz.attribution import ClassTarget
+from vitviz.checks import Check
 from vitviz.config import Rotary
 from vitviz.interventions import Copied, HeadOff
 from vitviz.trace import trace as whole_trace
@@ -302,10 +315,10 @@ def public_calls(small, photo):
         },
         "arithmetic": {
             "activated": {"x": np.zeros(3), "activation": "gelu"},
-            "after": None,  # reads nothing of what it is given
+            "after": {"norm": arithmetic.normed(np.ones(3), torch.nn.LayerNorm(3)), "x": np.ones(3)},
             "cosines": {"x": np.ones((2, 3)), "to": np.ones((2, 3))},
             "normed": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
-            "normed_if": None,  # `normed`, or nothing
+            "normed_if": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
             "numbers": {"tensor": torch.zeros(3)},
             "softmax": {"scores": np.ones(3)},
             "tempered": {"scores": np.ones(3), "temperature": 0.5},
@@ -326,7 +339,19 @@ def public_calls(small, photo):
         "inline": {
             "data_url": {"picture": Image.new("RGB", (9, 9))},
             "png": {"image": Image.new("RGB", (9, 9))},
-            "text": None,  # base64 of bytes
+            "text": {"data": b"a"},
+        },
+        "checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
+        "marks": {
+            "counted": {"text": "1", "count": 2, "otherwise": "mean"},
+            "head_of": {"text": "1", "layer": 0, "config": small.config},
+            "layer_of": {"text": "1", "config": small.config},
+            "listed": {"words": ["a", "b"], "last": "or"},
+            "one_of": {"allowed": ["a", "b"]},
+            "size_mark": {"size": (16, 24)},
+            "size_of": {"text": "16x24"},
+            "token_mark": {"token": 0, "trace": trace},
+            "token_of": {"text": "1-1", "trace": trace},
         },
         "zoo": {
             "is_offered": {"name": "digits"},

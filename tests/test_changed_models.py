@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 import vitviz
 from vitviz import ModelError
 
+from .checkpoints import SHAPE, randomised, saved
 from .pictures import assert_one_sentence
 
 
@@ -316,6 +317,36 @@ def test_a_method_replaced_on_the_class_itself(monkeypatch):
     monkeypatch.setattr(vision_transformer.Attention, "forward", lambda self, x, *_, **__: x)
     with pytest.raises(ModelError, match=r"blocks\.0\.attn .* forward"):
         vitviz.from_timm(theirs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (nn.Module, "state_dict"),
+        (nn.Module, "__call__"),
+        (nn.Linear, "forward"),
+        (vision_transformer.VisionTransformer, "forward"),
+        (vision_transformer.VisionTransformer, "forward_features"),
+        (vision_transformer.VisionTransformer, "_pos_embed"),
+        (vision_transformer.VisionTransformer, "__getattribute__"),  # new, but called by Python itself
+    ],
+)
+def test_a_method_that_computes_replaced_on_the_class(kind, name, monkeypatch):
+    theirs = tiny()
+    original = getattr(kind, name)
+    monkeypatch.setattr(kind, name, lambda self, *args, **options: original(self, *args, **options), raising=False)
+    with pytest.raises(ModelError, match=f"whose {name} was replaced"):
+        vitviz.from_timm(theirs)
+
+
+@pytest.mark.parametrize("kind", [nn.Module, nn.Linear, vision_transformer.VisionTransformer, vision_transformer.Block])
+def test_a_method_of_a_new_name_that_another_library_puts_on_a_class_changes_nothing(kind, monkeypatch, tmp_path):
+    theirs = tiny()
+    expected = vitviz.from_timm(theirs)(pixels())
+    monkeypatch.setattr(kind, "initialize_smartly", lambda self, how: how, raising=False)
+    assert torch.equal(vitviz.from_timm(theirs)(pixels()), expected)
+    path = saved(tmp_path / "best.pth", randomised(vision_transformer.VisionTransformer(**SHAPE)).state_dict())
+    assert vitviz.load(path, heads=SHAPE["num_heads"]).config.depth == SHAPE["depth"]
 
 
 def test_global_hooks():

@@ -125,6 +125,33 @@ def test_a_model_that_was_moved_is_refused_with_the_way_back(move, advice, their
         assert np.allclose(model.trace(IMAGE).output, before, rtol=0.05, atol=0.05 * np.abs(before).max())
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantised_model_is_refused(theirs):
+    ao = pytest.importorskip("torch.ao.quantization")
+    model = vitviz.from_timm(theirs)
+    trace = model.trace(IMAGE)
+    quantised = ao.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+    for ask in (lambda: quantised.trace(IMAGE), lambda: vitviz.explain(quantised, trace)):
+        with pytest.raises(ModelError, match="quantised") as caught:
+            ask()
+        assert_one_sentence(str(caught.value))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64, torch.float8_e4m3fn])
+@pytest.mark.parametrize("place", ["blocks.0.attn.qkv.weight", "pos_embed", "norm.bias"])
+def test_weights_that_are_not_in_floating_point_are_refused(place, dtype):
+    for kind in (torch.nn.Buffer, lambda tensor: torch.nn.Parameter(tensor, requires_grad=False)):
+        theirs = randomised(TimmViT(**SHAPE)).eval()
+        where, _, name = place.rpartition(".")
+        module = theirs.get_submodule(where)
+        tensor = getattr(module, name).detach().to(dtype)
+        delattr(module, name)
+        setattr(module, name, kind(tensor))
+        with pytest.raises(ModelError, match=place) as caught:
+            vitviz.from_timm(theirs)
+        assert_one_sentence(str(caught.value))
+
+
 def test_a_model_changed_in_inference_mode_is_refused(theirs):
     model = vitviz.from_timm(theirs)
     with torch.inference_mode():

@@ -18,6 +18,7 @@ from vitviz import (
     arithmetic,
     attention,
     attribution,
+    checks,
     colour,
     export,
     figures,
@@ -26,6 +27,7 @@ from vitviz import (
     interventions,
     logit_lens,
     lookup,
+    marks,
     picture,
     predictions,
     questions,
@@ -118,6 +120,8 @@ NAMES = {
     "attention": attention,
     "picture": picture,
     "inline": inline,
+    "checks": checks,
+    "marks": marks,
 }
 
 
@@ -135,9 +139,8 @@ def public_functions():
                 yield f"{name}.{key}"
 
 
-ELSEWHERE = {  # what tests of their own drive, or reads nothing of what it is given, or is one of the others
+ELSEWHERE = {  # what tests of their own drive, or is one of the others
     *("vitviz.from_timm", "attribution.explain", "logit_lens.lens", "logit_lens.patch_lens"),
-    *("arithmetic.after", "arithmetic.normed_if", "inline.text"),
 }
 DRIVEN = sorted(
     {
@@ -152,7 +155,13 @@ def run(function, arguments):
     """Call it; what is a context manager is entered, and what is a generator is read."""
     if function is hooks.capture:
         function, arguments = lambda names: hooks.capture(names), dict(arguments)
-    result = function(**arguments)
+    try:
+        result = function(**arguments)
+    except ValueError as error:
+        if isinstance(error, VitvizError) or function.__module__ != "vitviz.marks":
+            raise
+        assert isinstance(arguments["text"], str), "only a text says, as the rest of a sentence, what it can be"
+        return None
     if hasattr(result, "__enter__"):
         with result:
             pass

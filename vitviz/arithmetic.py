@@ -60,11 +60,13 @@ def normed(x: np.ndarray, norm: nn.LayerNorm | nn.RMSNorm) -> Normed:
     return Normed(x, mean, std, norm.eps, gain, shift, (x - mean[..., None]) / std[..., None] * gain + shift)
 
 
+@typed
 def normed_if(x: np.ndarray, norm: nn.Module) -> Normed | None:
     """A norm by hand; None where the model has none."""
     return None if isinstance(norm, nn.Identity) else normed(x, norm)
 
 
+@typed
 def after(norm: Normed | None, x: np.ndarray) -> np.ndarray:
     """What left a norm; `x` itself where there is none."""
     return x if norm is None else norm.result

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arguments import each_of_kind, typed
 from .errors import ArgumentError
 
 CLOSE = 1e-4  # within which a sum in another order and another precision counts as the same
@@ -49,13 +50,15 @@ class Check:
         return self.error <= CLOSE
 
 
+@typed
 def worst(checks: Iterable[Check]) -> Check:
     """The check with the largest error; one that is not a number is worse than any.
 
     Raises:
-        ArgumentError: if there are no checks.
+        ArgumentError: if there are no checks, or others than checks.
     """
     checks = tuple(checks)
+    each_of_kind(checks, Check, "checks")
     if not checks:
         raise ArgumentError("There are no checks to choose the worst of; give at least one.")
     return max(checks, key=lambda check: float("inf") if np.isnan(check.error) else check.error)

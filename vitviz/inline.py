@@ -13,6 +13,7 @@ from .errors import ArgumentError
 KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"<svg": "svg+xml"}
 
 
+@typed
 def text(data: bytes) -> str:
     """Bytes as text, base64."""
     return base64.b64encode(data).decode()

@@ -12,7 +12,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from .arguments import at_least, checked_index, each_of_kind, of_kind, typed
 from .config import POOL, ViTConfig
+from .errors import ArgumentError
 
 if TYPE_CHECKING:
     from .images import Size
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 MEAN = "mean"
 
 
+@typed
 def layer_of(text: str, config: ViTConfig) -> int:
     """A layer from 0, as `vitviz.view.View` counts it: the pooling comes after the last."""
     if config.pooling != "attention":
@@ -28,12 +31,14 @@ def layer_of(text: str, config: ViTConfig) -> int:
     return config.depth if text == POOL else counted(text, config.depth, POOL)
 
 
+@typed
 def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
     """A head of a layer from 0; None for the mean of them."""
     heads = config.heads if layer < config.depth else config.pool_heads
     return None if text == MEAN else counted(text, heads, MEAN)
 
 
+@typed
 def token_of(text: str, trace: Trace) -> int:
     """A token as the model counts it, the ones before the patches first."""
     marks = {token_mark(token, trace): token for token in range(trace.token_count)}
@@ -43,8 +48,14 @@ def token_of(text: str, trace: Trace) -> int:
     return marks[text]
 
 
+@typed
 def token_mark(token: int, trace: Trace) -> str:
-    """What `token_of` understands."""
+    """What `token_of` understands.
+
+    Raises:
+        IndexError: if there is no such token.
+    """
+    token = checked_index(token, trace.token_count, "token")
     if token < trace.prefix:
         name = trace.config.prefix_names[token]
         return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
@@ -54,6 +65,7 @@ def token_mark(token: int, trace: Trace) -> str:
 
 def size_of(text: str) -> Size:
     """An input size in pixels: the side of a square, or (height, width)."""
+    of_kind(text, str, "text")
     if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
         raise ValueError("a number of pixels, such as 224, or height x width, such as 96x192")
     height, _, width = text.partition("x")
@@ -62,21 +74,27 @@ def size_of(text: str) -> Size:
 
 def size_mark(size: Size) -> str:
     """What `size_of` understands."""
+    of_kind(size, int | tuple[int, int], "size")
     return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
 
 
+@typed
 def counted(text: str, count: int, otherwise: str = "") -> int:
     """What a number from 1 to `count` counts, from 0; `otherwise` is a word that the caller understands."""
+    at_least(count, 1, "The largest number")
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
         raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
     return int(text) - 1
 
 
+@typed
 def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
     """What understands one of these words."""
     words = list(allowed)
+    each_of_kind(words, str, "allowed")
 
     def understand(text: str) -> str:
+        of_kind(text, str, "text")
         if text not in words:
             raise ValueError(listed(words))
         return text
@@ -84,7 +102,12 @@ def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
     return understand
 
 
+@typed
 def listed(words: Iterable[str], last: str = "or") -> str:
     """`"a, b or c"`."""
+    words = list(words)
+    each_of_kind(words, str, "words")
+    if not words:
+        raise ArgumentError("There are no words to list; give at least one.")
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end

@@ -9,6 +9,9 @@ from torch import nn
 
 from .errors import ModelError
 
+# Modules whose layers stand in for those of a model in floating point.
+QUANTISERS = ("torch.ao.", "torchao.", "bitsandbytes.", "optimum.", "quanto.", "torch.quantization.")
+
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
@@ -25,7 +28,7 @@ def plain_arithmetic() -> Iterator[None]:
 
 
 def check_numbers(model: nn.Module) -> None:
-    """Refuse a model that was moved to another precision or device.
+    """Refuse a model that was moved to another precision or device, or quantised.
 
     Attention weights and attributions are computed in float32 on the CPU, from the weights and activations of the
     model. They would differ from a forward pass in 16 bits in the third digit.
@@ -33,6 +36,12 @@ def check_numbers(model: nn.Module) -> None:
     Raises:
         ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says which method to call.
     """
+    quantised = next((one for one in model.modules() if f"{type(one).__module__}.".startswith(QUANTISERS)), None)
+    if quantised is not None:
+        raise ModelError(
+            f"{model.name!r} is quantised (it has a {type(quantised).__name__} of {type(quantised).__module__}), and "
+            "everything here is computed in float32; load it again."
+        )
     for tensor in chain(model.parameters(), model.buffers()):
         kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type
         if tensor.is_floating_point() and (kind, device) != ("float32", "cpu"):

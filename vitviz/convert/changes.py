@@ -6,6 +6,8 @@ object or a class, no hook, no module of another kind in a place where timm has 
 
 import copy
 import inspect
+import symtable
+import textwrap
 import types
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +18,7 @@ from torch.nn.modules import module as torch_module
 from torch.nn.utils import parametrize
 
 from ..errors import ModelError
+from ..precision import QUANTISERS
 
 # In evaluation mode these hand on what they get.
 PASS_ON = {
@@ -50,8 +53,8 @@ _HOOKS = {
     "_state_dict_hooks": "a hook on its state_dict",
     "_state_dict_pre_hooks": "a hook on its state_dict",
 }
+_COUNTS = ("relative_position_index", "num_batches_tracked")  # buffers that hold whole numbers
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-_QUANTISERS = ("torch.ao.", "torchao.", "bitsandbytes.", "optimum.", "quanto.", "torch.quantization.")
 # Methods of a class derived from timm's that do not touch what the model computes.
 _HARMLESS = {
     *("__init__", "__doc__", "__module__", "__annotations__", "__annotate_func__", "__annotations_cache__"),
@@ -157,7 +160,7 @@ def what_differs(kind: type) -> str:
     origin, base = f"{kind.__module__}.", _base_of(kind)
     if origin.startswith("peft."):
         return ", an adapter; merge it first, as model = model.merge_and_unload() does"
-    if origin.startswith(_QUANTISERS):
+    if origin.startswith(QUANTISERS):
         return ", which is quantised; give the model in floating point, as it was before"
     if base is None or base.__name__ == "Module" or not _replaced(kind, base):
         return ""
@@ -184,7 +187,7 @@ def refuse_changed_code(model: nn.Module) -> None:
     for name, module in model.named_modules(remove_duplicate=False):
         _refuse_changed_code(module, name or type(model).__name__)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        _refuse_other_numbers(name, tensor)
+        _refuse_other_numbers(name, tensor, whole=name.rpartition(".")[2] in _COUNTS)
 
 
 def refuse_other_parts(model: nn.Module) -> None:
@@ -220,8 +223,33 @@ def _refuse_changed_code(module: nn.Module, where: str) -> None:
                 f"{where} has a {name} of its own in place of that of its class; give the model without it."
             )
     for name, method in code.items():
-        if inspect.isfunction(method) and not _is_from_theirs(method):
+        if inspect.isfunction(method) and not _is_from_theirs(method) and _matters(name, own):
             raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the one of its class.")
+
+
+def _matters(name: str, kind: type) -> bool:
+    """Whether a foreign method can change what a class computes: it replaced one, or something calls it by its name.
+
+    Other libraries may add methods of new names to PyTorch's classes, as transformers does.
+    """
+    if name.startswith("__") and name.endswith("__"):  # called by Python itself
+        return True
+    # Not from its cache, which is of classes that nobody changed.
+    if name in _names_used.__wrapped__(kind):
+        return True
+    written = map(_written, kind.__mro__[:-1])
+    return any(names is None or name in names for names in written)
+
+
+@lru_cache(maxsize=256)
+def _written(kind: type) -> frozenset[str] | None:
+    """The names that a class has in its source, whatever was done to it later; None if that is not known."""
+    try:
+        table = symtable.symtable(textwrap.dedent(inspect.getsource(kind)), kind.__module__, "exec")
+    except (OSError, TypeError, SyntaxError):
+        return None
+    body = next((part for part in table.get_children() if part.get_type() == "class"), None)
+    return None if body is None else frozenset(name.get_name() for name in body.get_symbols() if name.is_assigned())
 
 
 def _code_of(kind: type) -> dict[str, object]:
@@ -282,12 +310,17 @@ def _refuse_other_kind(parent: nn.Module, module: nn.Module, where: str, place: 
         raise ModelError(f"{where} is {kind_of(module)}; only {', '.join(known)} can be represented exactly.")
 
 
-def _refuse_other_numbers(name: str, tensor: Tensor) -> None:
+def _refuse_other_numbers(name: str, tensor: Tensor, whole: bool) -> None:
     if tensor.is_meta:
         raise ModelError(f"{name} is on the meta device, so the model has no weights yet; load them first.")
     plain = type(tensor) in (nn.Parameter, Tensor) and tensor.layout is torch.strided and not tensor.is_quantized
-    if not plain or (isinstance(tensor, nn.Parameter) and tensor.dtype not in _FLOATS):
-        what = str(tensor.dtype).removeprefix("torch.") if plain else type(tensor.data).__name__
+    if not plain:
         raise ModelError(
-            f"{name} is quantised, sparse or sharded ({what}); give the model in floating point, as it was before."
+            f"{name} is quantised, sparse or sharded ({type(tensor.data).__name__}); give the model in floating point, "
+            "as it was before."
+        )
+    if tensor.dtype not in _FLOATS and not whole:
+        raise ModelError(
+            f"{name} is {str(tensor.dtype).removeprefix('torch.')}, as when it is quantised; give the model in "
+            "floating point, as it was before."
         )

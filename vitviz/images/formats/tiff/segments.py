@@ -6,6 +6,7 @@ others.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from PIL import TiffImagePlugin
 
 from . import tags
 from .layout import Layout, UnreadableKindError
+from .lengths import most_bytes, with_more
 
 _GROUP_BYTES = 8_000_000  # decompressed at once; more only where a single segment is larger
 _PILLOWS_LIMIT = 89_000_000  # a little less than the pixels from which on it warns
@@ -47,7 +49,8 @@ def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) ->
 def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yield the number of a segment, a row of it, and samples [rows, columns, samples] from this row on."""
     of_plane = layout.down * layout.across
-    size = max(1, _GROUP_BYTES // (layout.row_bytes * layout.segment[1]))
+    of_segment = max(layout.row_bytes * layout.segment[1], most_bytes(layout, layout.segment[1]))
+    size = max(1, _GROUP_BYTES // of_segment)
     for first in range(0, of_plane * layout.planes, size):
         group = range(first, min(first + size, of_plane * layout.planes))
         rows = [layout.rows(place % of_plane // layout.across) for place in group]
@@ -77,9 +80,9 @@ def _check_places(length: int, layout: Layout) -> None:
 
 def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
     """Bytes of a segment in the file, at most as many as it can need, because segments can claim the same bytes."""
-    start, raw = int(layout.offsets[i]), _unit_rows(layout, rows) * layout.row_bytes
-    stated = raw if layout.sizes is None or layout.compression == tags.NONE else int(layout.sizes[i])
-    size = min(stated, 2 * raw + (100_000 if layout.compression == tags.JPEG else 1000))
+    start, size = int(layout.offsets[i]), most_bytes(layout, rows)
+    if layout.sizes is not None and layout.compression != tags.NONE:
+        size = min(size, int(layout.sizes[i]))
     if not size:
         raise EOFError
     return data[start : start + size]
@@ -97,10 +100,10 @@ def _decoded(
     width, samples = layout.segment[0], layout.samples if layout.planes == 1 else 1
     if layout.compression == tags.JPEG:
         for i, (file, count) in enumerate(zip(files, rows, strict=True)):  # one by one: each is a picture of its own
-            yield i, 0, _by_libtiff([file], [count], width, layout, samples, _stored_as(layout, samples), tables)
+            yield i, 0, _whole([file], [count], width, layout, samples, _stored_as(layout, samples), tables)
         return
     if layout.compression in tags.BILEVEL:
-        pixels = _by_libtiff(files, rows, width, layout, 1, tags.BLACK_IS_ZERO)
+        pixels = _whole(files, rows, width, layout, 1, tags.BLACK_IS_ZERO)
         for i, part in enumerate(np.split(pixels, np.cumsum(rows)[:-1])):
             yield i, 0, part
         return
@@ -140,6 +143,22 @@ def _stored_as(layout: Layout, samples: int) -> int:
     if samples == 3 and layout.photometric == tags.YCBCR:
         return tags.YCBCR
     return {1: tags.BLACK_IS_ZERO, 2: tags.BLACK_IS_ZERO, 3: tags.RGB, 4: tags.CMYK}[samples]
+
+
+def _whole(files: list[bytes], rows: list[int], width: int, layout: Layout, *more: object) -> np.ndarray:
+    """Decompress strips as `_by_libtiff` does, and refuse those that end before their last pixel.
+
+    Raises:
+        EOFError: if one is too short.
+    """
+    found = None
+    for kind in range(2):
+        pixels = None  # or a large picture would take its memory twice
+        pixels = _by_libtiff([with_more(file, layout, kind) for file in files], rows, width, layout, *more)
+        before, found = found, zlib.crc32(pixels)
+    if found != before:
+        raise EOFError
+    return pixels
 
 
 def _by_libtiff(
