@@ -160,7 +160,7 @@ def checked(config: ViTConfig, labels: int = 0, stem: bool = False) -> ViTConfig
 
 
 _Part = TypeVar("_Part")
-_AT_LEAST_1 = ("patch", "channels", "width", "depth", "heads", "head_width", "mlp_width")
+_AT_LEAST_1 = ("patch", "channels", "width", "heads", "head_width", "mlp_width")
 
 
 def _checked_fields(part: _Part) -> _Part:
