@@ -17,8 +17,8 @@ run: $(VENV)/.installed ## install what is needed and start the app
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-fast: lint ## lint, then run the tests that need no browser, for everyday work
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser $(ARGS)
+test-fast: lint ## lint, then run what takes less than three minutes, without a browser, for everyday work
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser -m "not slow" $(ARGS)
 
 test-all: ARGS += --all
 test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)

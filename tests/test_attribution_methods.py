@@ -239,7 +239,7 @@ def test_integrated_gradients_are_complete(kind, baseline):
     assert found.map.sum() == pytest.approx(value_of(target, trace) - start, rel=0.01)
 
 
-@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), (224, "blur")])
+@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), pytest.param(224, "blur", marks=pytest.mark.slow)])
 def test_integrated_gradients_of_the_shipped_model_are_complete(size, baseline, model, photo, flower):
     trace = model.trace(photo, size=size)
     with torch.no_grad():

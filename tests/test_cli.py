@@ -17,6 +17,8 @@ import vitviz
 from vitviz.cli import app
 from vitviz.zoo import assets
 
+pytestmark = pytest.mark.slow
+
 IMAGES = assets() / "images"
 CAT, ROCKET = str(IMAGES / "cat.jpg"), str(IMAGES / "rocket.jpg")
 FOUR, EIGHT = str(IMAGES / "digits" / "digit-4.png"), str(IMAGES / "digits" / "digit-8.png")

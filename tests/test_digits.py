@@ -12,6 +12,8 @@ import vitviz
 from scripts import augment_digits, digits, digits_card, pen, practice, train_digits
 from scripts.digits import CONFIG, SAMPLES, WEIGHTS, as_picture, classify, load_split
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def classifier():

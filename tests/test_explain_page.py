@@ -18,6 +18,8 @@ from vitviz.ui.strips import number
 from . import kinds
 from .pages import opened, picture, query, show_instead, texts
 
+pytestmark = pytest.mark.slow
+
 TARGETED = ["gradient_attention", "legrad"]
 QUICK = ["attention", "rollout", "gradient_attention", "legrad"]
 SLOW = ["integrated_gradients", "occlusion"]

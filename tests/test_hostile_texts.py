@@ -17,6 +17,8 @@ from . import hugging_face
 from .checkpoints import trainer_folder
 from .pages import opened
 
+pytestmark = pytest.mark.slow
+
 JSON = {
     "too large": '{"a": "' + "x" * MAX_TEXT + '"}',
     "too deep": "[" * 100_000 + "]" * 100_000,

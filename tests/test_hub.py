@@ -18,6 +18,8 @@ from vitviz.zoo.pretrained import source_of
 from .local_hub import FILE, NAME, point_at
 from .test_zoo import in_a_new_process
 
+pytestmark = pytest.mark.slow
+
 
 def downloads(server):
     return [path for method, path in server.asked if method == "GET"]

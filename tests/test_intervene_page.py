@@ -31,6 +31,8 @@ from . import kinds
 from .pages import dropped, opened, picture, query, show_instead, texts
 from .test_attention_page import KINDS
 
+pytestmark = pytest.mark.slow
+
 DIGIT = {"model": "digits", "image": "digit-4"}
 ALL = "h3.2z,h3.3m,l5a,l6fm,p12k,p20m,t3.1x0.5,c1.1,c2f"
 

@@ -15,7 +15,7 @@ from . import hugging_face
 from .checkpoints import close, pixels
 from .local_hub import FILE, NAME, point_at
 
-pytestmark = pytest.mark.filterwarnings("ignore::vitviz.VitvizWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::vitviz.VitvizWarning")]
 CONFIG = {"model_type": "vit", "num_attention_heads": 3, "layer_norm_eps": 0.1, "image_size": 64}
 
 

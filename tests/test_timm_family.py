@@ -12,6 +12,8 @@ import torch
 
 import vitviz
 
+pytestmark = pytest.mark.slow
+
 PLAIN = [name for module in ("vision_transformer", "deit", "beit", "eva") for name in timm.list_models(module=module)]
 HYBRID = timm.list_models(module="vision_transformer_hybrid")
 NAFLEX = timm.list_models(module="naflexvit")
