@@ -122,7 +122,7 @@ def wait_for_link(reader: Reader, name: str, wanted: str | None) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_components_show_the_patch_that_the_page_follows(app, new_page, name, request):
-    steps = 30 if request.config.getoption("--all") else 6
+    steps = 30 if request.config.getoption("--all") else 4
     reader = Reader(new_page(), app, name, sum(map(ord, name)))
     page, patch = reader.page, [SIDE // 2, SIDE // 2]
 

@@ -244,8 +244,10 @@ def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
     picker.has(exploded="true")
 
 
-@pytest.mark.parametrize("apart", [False, True])
-@pytest.mark.parametrize(("scale", "signed"), [("share", False), ("share", True), ("raw", False), ("uniform", False)])
+@pytest.mark.parametrize(
+    ("scale", "signed", "apart"),
+    [("share", False, True), ("share", True, False), ("raw", False, False), ("uniform", False, True)],
+)
 def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
     values = np.random.default_rng(0).normal(size=GRID).astype(np.float32)
     values = values if signed else np.exp(values) / np.exp(values).sum()
