@@ -1,7 +1,7 @@
 """How tests look at the layout: in several fonts, and only once nothing moves any more."""
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from scripts.fonts import STATED, WIDE
 
@@ -42,3 +42,15 @@ def assert_nothing_sticks_out(page: Page) -> None:
     box_at_rest(main.locator("> *").first)
     assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def questions(page: Page) -> list[str]:
+    """A list that grows with each address that the page asks for from now on, but for parts of it that come late."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.resource_type not in ("font", "script", "stylesheet"):
+            asked.append(request.url)
+
+    page.on("request", note)
+    return asked

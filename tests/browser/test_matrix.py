@@ -10,7 +10,7 @@ from vitviz.ui.strips import numbers
 from vitviz.ui.sums import redone
 
 from .explanations import opener
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, questions, settled
 from .test_layout import PHONE
 
 MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
@@ -52,9 +52,9 @@ def assert_at(page: Page, row: int, chosen: int, patch: str, status: str) -> Non
 
 
 def test_a_row_lights_up_its_patch_and_asks_nobody(story):
-    sent = []
     page = story("image=cat")
-    page.on("request", lambda request: sent.append(request.url))
+    settled(page)
+    sent = questions(page)
     page.evaluate(
         """() => { window.sent = 0; const send = WebSocket.prototype.send;
         WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); }; }"""

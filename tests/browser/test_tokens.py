@@ -11,7 +11,7 @@ from vitviz import tokens
 from vitviz.ui import state
 
 from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, questions, settled
 from .test_layout import PHONE
 
 HEADINGS = {
@@ -77,8 +77,8 @@ def shown_colours(page: Page) -> np.ndarray:
 
 def test_similarity_follows_the_pointer_and_asks_nobody(page_of, cat):
     page = page_of("Similarity", "image=cat&layer=9")
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    settled(page)
+    asked = questions(page)
     page.evaluate(COUNT_MESSAGES)
     for patch in ((2, 3), (9, 9), (15, 0)):
         point_at(page, *patch)
