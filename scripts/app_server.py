@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from scripts.fonts import STATED, Fonts, check, only
 
 ROOT = Path(__file__).resolve().parents[1]
-START_WITHIN = 60  # seconds; a busy machine with a cold disk needs more than a few
+START_WITHIN = 240  # seconds; a busy machine with a cold disk needs more than a few
 BROWSER_FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -40,8 +40,8 @@ def running_app(*options: str) -> Iterator[str]:
         The app's address, such as `"http://127.0.0.1:40123"`, once its health page answers.
 
     Raises:
-        RuntimeError: if the app ends, or does not answer within a minute. This and any exception that leaves the block
-            carries the app's log as a note.
+        RuntimeError: if the app ends, or does not answer within four minutes. This and any exception that leaves the
+            block carries the app's log as a note.
     """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]

@@ -16,6 +16,7 @@ from vitviz.ui.matrix import drawn, sequence_matrix
 from vitviz.ui.matrix.payload import payload, read_choice
 from vitviz.ui.symbols import SYMBOLS
 
+from .pages import PATIENCE
 from .told import Browser, message
 
 GRID = (2, 3)
@@ -153,7 +154,7 @@ def test_it_appears_in_a_page():
         matrix = drawn(np.arange(24.0).reshape(6, 4))
         sequence_matrix(matrix, (), (2, 3), buffer.getvalue(), "cat", 0, on_choose=print, key="m")
 
-    assert not AppTest.from_function(page).run(timeout=60).exception
+    assert not AppTest.from_function(page).run(timeout=PATIENCE).exception
 
 
 def test_its_colours_are_those_of_the_other_pictures_and_of_the_formulas():

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from .kinds import CONFIGS, trace_of
+from .pages import PATIENCE
 
 
 def page(kind, layer, head, direction):
@@ -18,7 +19,7 @@ def page(kind, layer, head, direction):
 
 
 def run(kind, layer, head=1, direction="from"):
-    app = AppTest.from_function(page, args=(kind, layer, head, direction)).run(timeout=60)
+    app = AppTest.from_function(page, args=(kind, layer, head, direction)).run(timeout=PATIENCE)
     assert not app.exception
     return [block.value for block in app.markdown], len(app.get("plotly_chart"))
 

@@ -17,6 +17,7 @@ from vitviz.ui import patches
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.patches.payload import payload, read_choice
 
+from .pages import PATIENCE
 from .told import Browser, message
 
 GRID = (2, 3)
@@ -173,7 +174,7 @@ def test_it_appears_in_a_page():
         Image.new("RGB", (30, 20)).save(buffer, "JPEG")
         patch_picker(buffer.getvalue(), "cat", (2, 3), (0, 0), on_choose=print, key="p")
 
-    assert not AppTest.from_function(page).run(timeout=60).exception
+    assert not AppTest.from_function(page).run(timeout=PATIENCE).exception
 
 
 def test_its_colours_are_those_of_queries_and_keys():

@@ -9,8 +9,9 @@ from scripts.app_server import launched_browser, running_app
 from scripts.fonts import STATED, Fonts
 
 from .explorer_page import ExplorerPage
+from .layout import PATIENCE
 
-expect.set_options(timeout=60_000)  # nothing here depends on how fast the machine is
+expect.set_options(timeout=1000 * PATIENCE)
 LAPTOP = {"width": 1366, "height": 768}
 WEB_FONTS = "**/Source*.woff2"  # Streamlit's fonts for text; its icons are a font, too, and stay
 
@@ -44,7 +45,7 @@ def new_page(browser, fonts) -> Iterator[Callable[..., Page]]:
         if fonts is not STATED:  # else the app's own fonts would stand in for them
             context.route(WEB_FONTS, lambda route: route.abort())
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: failures.append(str(error)))
         return page
 

@@ -5,7 +5,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from scripts.fonts import STATED, WIDE
 
-PATIENCE = 60  # seconds
+PATIENCE = 240  # seconds that anything may take; nothing here depends on how fast the machine is
 UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"
 in_all_fonts = pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"], indirect=True)
 # Where an element is after each of some frames that the browser has drawn.
