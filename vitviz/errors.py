@@ -29,4 +29,4 @@ class EditError(VitvizError):
 
 
 class VitvizWarning(UserWarning):
-    """What was assumed where a caller or a file left something open: one plain sentence, saying what to do."""
+    """Assumption where a caller or a file left something open: one plain sentence, saying what to do."""

@@ -50,7 +50,7 @@ def token_of(text: str, trace: Trace) -> int:
 
 @typed
 def token_mark(token: int, trace: Trace) -> str:
-    """What `token_of` understands.
+    """Description of the texts that `token_of` understands.
 
     Raises:
         IndexError: if there is no such token.
@@ -73,7 +73,7 @@ def size_of(text: str) -> Size:
 
 
 def size_mark(size: Size) -> str:
-    """What `size_of` understands."""
+    """Description of the texts that `size_of` understands."""
     of_kind(size, int | tuple[int, int], "size")
     return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
 

@@ -132,7 +132,7 @@ class VisionTransformer(nn.Module):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How pixels become its input; what it is set to is adapted to the model's number of channels.
+        """Preprocessing of its input; a value that is set is adapted to the model's number of channels.
 
         Raises:
             ModelError: on setting it, if it is for another number of channels.

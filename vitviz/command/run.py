@@ -45,7 +45,7 @@ class Question(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """What a person says of a checkpoint because its file does not; see `vitviz.load`.
+    """Options of a checkpoint that its file does not tell; see `vitviz.load`.
 
     Attributes:
         arch: timm's name of its architecture.
@@ -71,7 +71,7 @@ class Options:
 
     @property
     def marks(self) -> list[str]:
-        """What was said, for names of files."""
+        """Parts of file names for the options that are given."""
         return [
             short(self.arch) if self.arch else "",
             "features" if self.classes == "0" else "",

@@ -1,4 +1,4 @@
-"""What was done to a timm model after timm built it: wrappers are taken off, and what changes its numbers is refused.
+"""Changes to a timm model after timm built it: wrappers are taken off, and all that changes its numbers is refused.
 
 The forward pass here repeats that of timm's classes. So the code that runs must be theirs: no method replaced on an
 object or a class, no hook, no module of another kind in a place where timm has its own.
@@ -102,7 +102,7 @@ def _unwrapped(module: object) -> object:
 
 
 def _inside(module: object) -> object | None:
-    """What a wrapper of PyTorch, timm or Lightning holds; None if this is none."""
+    """Model inside a wrapper of PyTorch, timm or Lightning; None if this is no wrapper."""
     origin = type(module).__module__
     if not origin.startswith(_WRAPPERS) or origin.startswith("torch.nn.modules."):
         return None
@@ -147,7 +147,7 @@ def _base_of(kind: type) -> type | None:
 
 
 def _replaced(kind: type, base: type) -> list[str]:
-    """What a class has in place of something of timm's or PyTorch's class that it is derived from."""
+    """Members of a class that replace members of the timm or PyTorch class that it is derived from."""
     if kind is base:
         return []
     mine = kind.__mro__[: kind.__mro__.index(base)]
@@ -156,7 +156,7 @@ def _replaced(kind: type, base: type) -> list[str]:
 
 
 def what_differs(kind: type) -> str:
-    """How a class differs from timm's, and what to do, as the rest of a sentence; empty if there is nothing to say."""
+    """Difference of a class from timm's, and advice, as the rest of a sentence; empty if there is nothing to say."""
     origin, base = f"{kind.__module__}.", _base_of(kind)
     if origin.startswith("peft."):
         return ", an adapter; merge it first, as model = model.merge_and_unload() does"
@@ -228,7 +228,7 @@ def _refuse_changed_code(module: nn.Module, where: str) -> None:
 
 
 def _matters(name: str, kind: type) -> bool:
-    """Whether a foreign method can change what a class computes: it replaced one, or something calls it by its name.
+    """Return whether a foreign method can change what a class computes: it replaced one, or something calls it by name.
 
     Other libraries may add methods of new names to PyTorch's classes, as transformers does.
     """

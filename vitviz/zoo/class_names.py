@@ -105,7 +105,7 @@ def _as_name(name: object) -> str:
 
 
 def _is_control(letter: str) -> bool:
-    """Whether this is a control character, a line end, or half of a character."""
+    """Return whether this is a control character, a line end, or half of a character."""
     return unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs")
 
 

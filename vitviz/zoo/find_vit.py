@@ -166,10 +166,7 @@ def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tupl
         return next(iter(places)), []
     names = _distinct(places)
     best = [place for place, name in names.items() if _AVERAGED.fullmatch(name)]
-    if set(names.values()) == {
-        "student",
-        "teacher",
-    }:  # self-distillation (DINO, iBOT): its teacher is what is published
+    if set(names.values()) == {"student", "teacher"}:  # self-distillation (DINO, iBOT) publishes its teacher
         best = [place for place, name in names.items() if name == "teacher"]
     if len(best) != 1:
         raise ModelError(
@@ -208,7 +205,7 @@ def _innermost(weights: dict[str, Tensor], prefix: str | None) -> dict[str, Tens
 
 
 def _beside(weights: Mapping[str, Tensor], place: str, others: list[str]) -> tuple[Modules, Modules]:
-    """What else the file holds, without other ViTs: parts of the module that holds this one, and what is elsewhere."""
+    """Parts of the module that holds this ViT, and parts that are elsewhere in the file; other ViTs are left out."""
     inside = place.split(".")[:-1]
     beside: Modules = defaultdict(dict)
     elsewhere: Modules = defaultdict(dict)

@@ -51,7 +51,7 @@ class Source:
         return next((Path(path) for path in found if isinstance(path, str)), None)
 
     def is_known_missing(self) -> bool:
-        """Whether the cache says that the repository has none of the files."""
+        """Return whether the cache says that the repository has none of the files."""
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
         found = [try_to_load_from_cache(self.repository, file, revision=self.revision) for file in self.files]

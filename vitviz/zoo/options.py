@@ -1,4 +1,4 @@
-"""What a person says of a checkpoint because its file does not."""
+"""Options of a checkpoint that its file does not tell."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -10,7 +10,7 @@ from .class_names import Classes
 
 @dataclass(frozen=True)
 class Options:
-    """What `vitviz.load` is told about a checkpoint.
+    """Options of `vitviz.load` for a checkpoint.
 
     Attributes:
         arch: timm's name of the architecture.
@@ -36,12 +36,12 @@ class Options:
 
     @property
     def any_given(self) -> bool:
-        """Whether anything was said."""
+        """True if any option is given."""
         return any(option is not None for option in (self.arch, self.classes, self.heads, self.prefix))
 
     @property
     def without_head(self) -> bool:
-        """Whether the classifier is left out."""
+        """True if the classifier is left out."""
         return isinstance(self.classes, Integral) and not isinstance(self.classes, bool) and self.classes == 0
 
 

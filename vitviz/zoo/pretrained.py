@@ -36,7 +36,7 @@ def tags() -> tuple[str, ...]:
 
 
 def is_tag(name: str) -> bool:
-    """Whether timm has pretrained weights of this name, with or without a tag."""
+    """Return whether timm has pretrained weights of this name, with or without a tag."""
     import timm
 
     return timm.is_model_pretrained(name)

@@ -161,18 +161,18 @@ def _filled(builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, T
     Raises:
         ModelError: if a key is missing or left over, or a shape differs.
     """
-    problem = ""
+    problems = []
     for build in builds:
         with torch.device("meta"):  # shapes only
             model = build()
-            found = weights if not mismatch(model, weights) else in_timms_names(model, weights)
-            problem = problem or mismatch(model, weights)
-            if mismatch(model, found):
-                continue
-        model = build()
-        model.load_state_dict(found)
-        return model.eval()
-    raise ModelError(f"The weights in {name!r} are not those of its architecture: {problem}.")
+            found = in_timms_names(model, weights) if mismatch(model, weights) else weights
+            problem = mismatch(model, found)
+        if not problem:
+            model = build()
+            model.load_state_dict(found)
+            return model.eval()
+        problems.append(problem)
+    raise ModelError(f"The weights in {name!r} are not those of its architecture: {problems[0]}.")
 
 
 # ---------------------------------------------------------------- what else is known

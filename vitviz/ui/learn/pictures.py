@@ -35,7 +35,7 @@ STYLE = """<style>
 
 
 def channel_names(channels: int) -> tuple[str, ...]:
-    """What the channels of a picture are called; one channel is luminance."""
+    """Names of the channels of a picture; one channel is luminance."""
     return ("red", "green", "blue") if channels == 3 else ("grey",)
 
 

@@ -1,4 +1,4 @@
-"""How components are mounted: they show what the session says, and each thing that a visitor does is heard once.
+"""Mounting of components: they show what the session says, and each thing that a visitor does is heard once.
 
 Streamlit may take a component off the page and mount it again at any time: when something above it appears or goes,
 when a page is left and entered. A component therefore keeps nothing that counts. It gets the session's state with every
@@ -91,7 +91,7 @@ def hear(key: str, listeners: Mapping[str, Listener]) -> None:
 
 
 def _session() -> str:
-    """What tells this session from one that a browser had before; of no use to anybody else."""
+    """Mark that tells this session from one that a browser had before; of no use to anybody else."""
     return st.session_state.setdefault("session_mark", secrets.token_hex(8))
 
 

@@ -1,4 +1,4 @@
-"""What browsers tell: numbered messages, each heard once. Anybody can send one."""
+"""Messages from browsers: numbered, and each heard once. Anybody can send one."""
 
 from __future__ import annotations
 
