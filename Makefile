@@ -15,7 +15,7 @@ run: $(VENV)/.installed ## install what is needed and start the app
 	$(BIN)/streamlit run app.py $(ARGS)
 
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
-	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: lint ## lint, then run what takes less than three minutes, without a browser, for everyday work
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser -m "not slow" $(ARGS)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from .layout import PATIENCE, box_at_rest, settled
+from .layout import box_at_rest, eventually, settled
 
 IMAGE = "patch-picker-image"
 
@@ -34,8 +34,4 @@ def click_patch(page: Page, picker: int, row: int, column: int, rows: int = 16) 
 
 def expect_number(shown: Locator, name: str, wanted: float, within: float = 1e-5) -> None:
     """Wait until the attribute `data-name` is the number wanted; the threads of two processes add differently."""
-    for _ in range(PATIENCE * 10):
-        if abs(float(shown.get_attribute(f"data-{name}") or "nan") - wanted) < within:
-            return
-        shown.page.wait_for_timeout(100)
-    raise AssertionError(f"data-{name} is {shown.get_attribute(f'data-{name}')}, not {wanted}.")
+    eventually(shown.page, lambda: abs(float(shown.get_attribute(f"data-{name}") or "nan") - wanted) < within)

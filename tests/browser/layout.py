@@ -1,13 +1,19 @@
 """How tests look at the layout: in several fonts, and only once nothing moves any more."""
 
+from collections.abc import Callable
+
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from scripts.fonts import STATED, WIDE
 
 PATIENCE = 240  # seconds that anything may take; nothing here depends on how fast the machine is
 UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"
 in_all_fonts = pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"], indirect=True)
+_COUNT_MESSAGES = """() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) { window.messagesSent += 1; return send.call(this, data); };
+}"""
 # Where an element is after each of some frames that the browser has drawn.
 PLACES = """async (node) => {
   const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 30)));
@@ -44,13 +50,43 @@ def assert_nothing_sticks_out(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def questions(page: Page) -> list[str]:
-    """A list that grows with each address that the page asks for from now on, but for parts of it that come late."""
+def eventually(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until this holds."""
+    for _ in range(PATIENCE * 10):
+        if holds():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"This never came to hold: {holds}.")
+
+
+def choose(box: Locator, option: str, exact: bool = True) -> None:
+    """Choose from a list, and open it as often as a page that scrolls closes it."""
+    shown = box.page.get_by_role("option", name=option, exact=exact)
+    for _ in range(PATIENCE // 5):
+        if not shown.is_visible():
+            box.click()
+        try:
+            return shown.click(timeout=5000)
+        except TimeoutError:
+            continue
+    raise AssertionError(f"The list never showed {option}.")
+
+
+def assert_asks_nobody(page: Page, act: Callable[[], None]) -> None:
+    """Check that what a visitor does sends neither a request nor a message.
+
+    What the page asks for by itself may come at any time, late on a busy machine. So one time of several without any
+    question is enough: what asks, asks each time.
+    """
     asked: list[str] = []
-
-    def note(request: Request) -> None:
-        if request.resource_type not in ("font", "script", "stylesheet"):
-            asked.append(request.url)
-
-    page.on("request", note)
-    return asked
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(_COUNT_MESSAGES)
+    for _ in range(6):
+        page.evaluate("window.messagesSent = 0")
+        asked.clear()
+        act()
+        page.wait_for_timeout(500)  # to find what is sent only after a while; nothing fails that takes longer
+        messages = page.evaluate("messagesSent")
+        if not asked and not messages:
+            return
+    raise AssertionError(f"It sent {messages} messages and asked for {asked}.")

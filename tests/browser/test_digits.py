@@ -10,7 +10,7 @@ import vitviz
 from vitviz.colour import percent
 from vitviz.predictions import predictions
 
-from .layout import box_at_rest, settled
+from .layout import box_at_rest, choose, settled
 
 # Strokes on a square of side 1.
 DIGITS = {
@@ -86,9 +86,7 @@ def test_the_pad_appears_with_the_model_that_reads_digits(explore):
     page = explore("image=cat")
     expect(page.page.locator("canvas.upper-canvas")).to_have_count(0)
     expect(page.page.get_by_test_id("prediction")).to_have_count(0)
-    box = page.page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").first
-    box.locator("input").click()
-    page.page.get_by_role("option", name="Digits").click()
+    choose(page.page.get_by_test_id("stSidebar").get_by_role("combobox").first, "Digits", exact=False)
     expect(page.page.locator("canvas.upper-canvas")).to_be_visible()
     expect(page.page.get_by_test_id("prediction")).to_be_visible()
 

@@ -12,7 +12,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from .explanations import IMAGE
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
 from .test_layout import PHONE
 
 QUICK = {
@@ -35,14 +35,13 @@ def explained(app, new_page):
     return open_page
 
 
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=re.compile(f"^{label}|{label}$")).first.click()
-    page.get_by_role("option", name=option, exact=True).click()
+def choose_in(page: Page, label: str, option: str) -> None:
+    choose(page.get_by_role("combobox", name=re.compile(f"^{label}|{label}$")).first, option)
 
 
 def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
     page = explained("model=digits&image=digit-4")
-    choose(page, "minus, if you like", "9")
+    choose_in(page, "minus, if you like", "9")
     expect(page.get_by_text("explains: 4 minus 9", exact=True)).to_have_count(2)
     page.get_by_role("button", name="Compare the maps").click()
     areas = page.get_by_test_id("areas").get_by_role("row")
@@ -64,7 +63,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
     expect(page.get_by_text("explains: similarity to astronaut", exact=True)).to_have_count(2)
-    choose(page, "Target 2, if you like: similarity to", "coffee")
+    choose_in(page, "Target 2, if you like: similarity to", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)
     expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)

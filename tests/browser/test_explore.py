@@ -15,6 +15,7 @@ from vitviz.ui import state
 from vitviz.view import View
 
 from .explorer_page import ExplorerPage
+from .layout import assert_asks_nobody, choose
 
 
 @pytest.fixture(scope="session")
@@ -176,13 +177,13 @@ def test_hovering_sends_nothing_to_the_server(app, new_page, cat):
     page, sent = ExplorerPage(new_page()), []
     page.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     page.open(f"{app}/explore?image=cat")
-    page.page.wait_for_timeout(500)
-    assert sent, "the session itself is heard"
+
+    def hover() -> None:
+        for token in range(1, 257, 5):
+            page.hover(cat, token)
+
+    assert_asks_nobody(page.page, hover)
     sent.clear()
-    for token in range(1, 257, 5):
-        page.hover(cat, token)
-    page.page.wait_for_timeout(500)
-    assert sent == []
     page.click(cat, 20)
     page.panels_show(cat, View(11, 0, 20))
     assert sent, "a pin is told"
@@ -378,8 +379,7 @@ def test_a_second_click_lets_go(explore, cat):
 def test_the_size_can_be_changed_to_and_fro(explore, model):
     page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
     for size in (224, 518):
-        page.page.get_by_role("combobox", name="Input size").click()
-        page.page.get_by_role("option", name=f"{size} px").click()
+        choose(page.page.get_by_role("combobox", name="Input size"), f"{size} px")
         trace = model.trace(state.samples()["rocket"], size=size)
         expect(page.root).to_have_attribute("data-pinned", "")
         page.panels_show(trace, View(5, 1))

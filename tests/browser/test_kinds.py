@@ -39,6 +39,7 @@ class Shown(ExplorerPage):
 
     def __init__(self, page: Page, trace, view: View, theme: str = "light", layers: tuple[int, ...] | None = None):
         super().__init__(page)
+        self.heard = 0  # so many tellings were looked at
         body = f"body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }}"
         self.alone = Alone(page, HTML, f"{body} {CSS}", SCRIPT)
         self.receive(trace, view, layers)
@@ -63,12 +64,15 @@ class Shown(ExplorerPage):
         self.alone.receive(said, held=encoded(trace, view, layers), **options)
 
     def has_told(self, view: View) -> None:
-        """Wait until this is what Python heard of last."""
+        """Wait until Python heard of something since the last time, and of this last."""
         self.page.wait_for_function(
-            "view => Object.entries(view).every(([part, value]) => told.at(-1)?.[1].view[part] === value)",
-            arg=asdict(view),
+            """([view, heard]) => told.length > heard
+            && Object.entries(view).every(([part, value]) => told.at(-1)[1].view[part] === value)""",
+            arg=[asdict(view), self.heard],
         )
-        assert read_view(self.alone.told[-1][1]) == (view, places(self.trace))
+        told = self.alone.told
+        self.heard = len(told)
+        assert read_view(told[-1][1]) == (view, places(self.trace))
 
     def tells_the_truth(self, tolerance: float = 5e-3) -> None:
         """Marks, status line, colour bar and the picture's colours are those of `Trace.attention`."""

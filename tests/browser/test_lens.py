@@ -10,7 +10,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
 from .test_layout import PHONE
 
 
@@ -50,8 +50,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     rocket = model.trace(state.samples()["rocket"]).output
     maps = vitviz.patch_lens(model.trace(state.samples()["cat"]), rocket)
     page = lens("image=cat")
-    page.get_by_role("combobox", name="Compared with").click()
-    page.get_by_role("option", name="rocket").click()
+    choose(page.get_by_role("combobox", name="Compared with"), "rocket")
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("the output for “rocket”")
     click_patch(page, 0, 9, 3)
     status(page, 10, 4, number(float(maps[-1, 9, 3]), 3))

@@ -10,7 +10,7 @@ from vitviz.ui.strips import numbers
 from vitviz.ui.sums import redone
 
 from .explanations import opener
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, questions, settled
+from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, eventually, in_all_fonts, settled
 from .test_layout import PHONE
 
 MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
@@ -54,24 +54,21 @@ def assert_at(page: Page, row: int, chosen: int, patch: str, status: str) -> Non
 def test_a_row_lights_up_its_patch_and_asks_nobody(story):
     page = story("image=cat")
     settled(page)
-    sent = questions(page)
-    page.evaluate(
-        """() => { window.sent = 0; const send = WebSocket.prototype.send;
-        WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); }; }"""
-    )
-    page.get_by_test_id(ROWS).hover(position=row_at(page, 37))
-    assert_at(page, 37, 137, "2,4", "Row 38 of 257: patch (3, 5), number 37")
-    lit, picture = box_at_rest(page.locator(".box.lit")), box_at_rest(page.get_by_test_id(PICTURE))
-    assert (lit["x"] - picture["x"]) / picture["width"] == pytest.approx(4 / 16, abs=0.005)
-    assert (lit["y"] - picture["y"]) / picture["height"] == pytest.approx(2 / 16, abs=0.005)
-    page.get_by_test_id(ROWS).hover(position=row_at(page, 0))
-    assert_at(page, 0, 137, "", "Row 1 of 257: class token, from no patch")
-    page.get_by_test_id(PICTURE).hover(position=patch_at(page, 15, 15))
-    assert_at(page, 256, 137, "15,15", "Row 257 of 257: patch (16, 16), number 256")
-    page.mouse.move(2, 2)
-    assert_at(page, 137, 137, "8,8", "Row 138 of 257: patch (9, 9), number 137")
-    assert page.evaluate("window.sent") == 0
-    assert not sent
+
+    def point() -> None:
+        page.get_by_test_id(ROWS).hover(position=row_at(page, 37))
+        assert_at(page, 37, 137, "2,4", "Row 38 of 257: patch (3, 5), number 37")
+        lit, picture = box_at_rest(page.locator(".box.lit")), box_at_rest(page.get_by_test_id(PICTURE))
+        assert (lit["x"] - picture["x"]) / picture["width"] == pytest.approx(4 / 16, abs=0.005)
+        assert (lit["y"] - picture["y"]) / picture["height"] == pytest.approx(2 / 16, abs=0.005)
+        page.get_by_test_id(ROWS).hover(position=row_at(page, 0))
+        assert_at(page, 0, 137, "", "Row 1 of 257: class token, from no patch")
+        page.get_by_test_id(PICTURE).hover(position=patch_at(page, 15, 15))
+        assert_at(page, 256, 137, "15,15", "Row 257 of 257: patch (16, 16), number 256")
+        page.mouse.move(2, 2)
+        assert_at(page, 137, 137, "8,8", "Row 138 of 257: patch (9, 9), number 137")
+
+    assert_asks_nobody(page, point)
 
 
 def test_a_click_makes_the_page_follow_and_its_numbers_are_the_librarys(story, trace):
@@ -119,8 +116,7 @@ def test_the_axes_say_what_they_count_and_what_that_means(story):
     read = "node => getComputedStyle(node, '::after').visibility"
     assert symbol.evaluate(read) == "hidden"
     symbol.hover()
-    page.wait_for_timeout(250)
-    assert symbol.evaluate(read) == "visible"
+    eventually(page, lambda: symbol.evaluate(read) == "visible")
 
 
 @in_all_fonts

@@ -12,7 +12,7 @@ from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
 from .alone import Alone
-from .layout import in_all_fonts
+from .layout import eventually, in_all_fonts
 from .test_layout import PHONE
 
 GRID = (4, 6)
@@ -288,8 +288,7 @@ def test_another_picture_has_other_patches(new_page):
     picker.grid = (2, 3)
     picker.receive(chosen=(0, 1))
     picker.has(row="0", column="1", hover="")
-    picker.page.wait_for_timeout(100)
-    assert near(picker.centres()[..., :3], colours(2, 3))
+    eventually(picker.page, lambda: near(picker.centres()[..., :3], colours(2, 3)))
     picker.click(1, 2)
     assert picker.told[-1] == ["chosen", {"role": "query", "row": 1, "column": 2, "grid": [2, 3]}]
 

@@ -5,6 +5,8 @@ from playwright.sync_api import expect
 
 from vitviz.ui.symbols import SYMBOLS, html, style
 
+from .layout import eventually
+
 
 def rgb(colour: str) -> str:
     return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
@@ -32,16 +34,15 @@ def test_what_it_means_appears_for_mouse_and_keyboard(new_page):
     page = new_page()
     marked = shown(page, "light", "{N=} and {P}")
 
-    def visible() -> list[bool]:
-        page.wait_for_timeout(250)
+    def become_visible(*which: bool) -> None:
         read = "nodes => nodes.map(node => getComputedStyle(node, '::after').visibility === 'visible')"
-        return marked.evaluate_all(read)
+        eventually(page, lambda: marked.evaluate_all(read) == list(which))
 
-    assert visible() == [False, False]
+    become_visible(False, False)
     marked.first.hover()
-    assert visible() == [True, False]
+    become_visible(True, False)
     page.mouse.move(2, 2)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(marked.nth(1)).to_be_focused()
-    assert visible() == [False, True]
+    become_visible(False, True)

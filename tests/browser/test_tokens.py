@@ -11,7 +11,7 @@ from vitviz import tokens
 from vitviz.ui import state
 
 from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, questions, settled
+from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
 from .test_layout import PHONE
 
 HEADINGS = {
@@ -21,8 +21,6 @@ HEADINGS = {
     "Points": "Tokens as points",
     "Places": "What tokens know of their place",
 }
-COUNT_MESSAGES = """() => { window.sent = 0; const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data); }; }"""
 
 
 @pytest.fixture
@@ -78,16 +76,16 @@ def shown_colours(page: Page) -> np.ndarray:
 def test_similarity_follows_the_pointer_and_asks_nobody(page_of, cat):
     page = page_of("Similarity", "image=cat&layer=9")
     settled(page)
-    asked = questions(page)
-    page.evaluate(COUNT_MESSAGES)
-    for patch in ((2, 3), (9, 9), (15, 0)):
-        point_at(page, *patch)
-        assert_similar(page, cat, 8, *patch)
+
+    def point() -> None:
+        for patch in ((2, 3), (9, 9), (15, 0)):
+            point_at(page, *patch)
+            assert_similar(page, cat, 8, *patch)
+
+    assert_asks_nobody(page, point)
     values = tokens.similarity(cat.tokens(8), cat.prefix + 15 * 16)[cat.prefix :].reshape(cat.grid)
     expected = vitviz.colour.paint((values + 1) / 2, "share", signed=True).astype(int)
     assert np.abs(shown_colours(page) - expected).max() <= 8, "at most one step of the colour table"
-    assert page.evaluate("window.sent") == 0
-    assert not asked
 
 
 def test_a_click_pins_and_the_pin_can_be_kept_while_others_are_read(page_of, cat):
@@ -117,8 +115,7 @@ def test_the_keys_move_the_similarity(page_of, cat):
 def test_another_layer_brings_its_own_tokens(page_of, cat):
     page = page_of("Similarity", "image=cat&layer=9&query=5-6")
     assert_similar(page, cat, 8, 4, 5)
-    page.get_by_text("Tokens after layer").locator("xpath=ancestor::*[@data-testid='stSelectbox']").click()
-    page.get_by_role("option", name="3 of 12", exact=True).click()
+    choose(page.get_by_role("combobox", name="Tokens after layer"), "3 of 12")
     expect(page.get_by_text("Cosine similarity after layer 3")).to_be_visible()
     assert_similar(page, cat, 2, 4, 5)
 
@@ -140,18 +137,21 @@ def spots(page: Page) -> list[tuple[float, float]]:
 
 def test_a_line_around_points_lights_up_their_patches(page_of):
     page = page_of("Points", "model=digits&image=digit-4")
-    page.evaluate(COUNT_MESSAGES)
     at = np.array(spots(page))
     left = at[:, 0] < np.median(at[:, 0])
     border = float(np.median(at[:, 0]))
     box = box_at_rest(page.get_by_test_id("scatter-points"))
     corners = [(box["x"] + 1, box["y"] + 1), (border, box["y"] + 1), (border, box["y"] + box["height"] - 1)]
     corners.append((box["x"] + 1, box["y"] + box["height"] - 1))
-    page.mouse.move(*corners[0])
-    page.mouse.down()
-    for corner in corners[1:]:
-        page.mouse.move(*corner, steps=4)
-    page.mouse.up()
+
+    def draw_a_line() -> None:
+        page.mouse.move(*corners[0])
+        page.mouse.down()
+        for corner in corners[1:]:
+            page.mouse.move(*corner, steps=4)
+        page.mouse.up()
+
+    assert_asks_nobody(page, draw_a_line)
     root = page.get_by_test_id("scatter")
     expected = " ".join(str(patch) for patch in np.flatnonzero(left))
     expect(root).to_have_attribute("data-selected", expected)
@@ -162,7 +162,6 @@ def test_a_line_around_points_lights_up_their_patches(page_of):
     )
     paper = np.array(pixels)[[0, 7, 56, 63]]  # the corners are white paper, and darker where they are not lit up
     assert ((paper > 200) == left[[0, 7, 56, 63]]).all()
-    assert page.evaluate("window.sent") == 0
     page.get_by_role("button", name="Clear").click()
     expect(root).to_have_attribute("data-selected", "")
 

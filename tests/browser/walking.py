@@ -26,6 +26,7 @@ from vitviz.ui import models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 
 from .explorer_page import ExplorerPage
+from .layout import choose
 from .sessions import FIRST, SIZES, Session, model, statistics
 
 OTHER_PAGES = ("Start", "Lens", "Tokens")
@@ -132,13 +133,11 @@ class Visitor:
         return self.inner.get_by_test_id("stSidebar")
 
     def choose(self, label: str, option: str) -> None:
-        self.sidebar.get_by_role("combobox", name=re.compile(f"^{label}")).click()
-        self.inner.get_by_role("option", name=option, exact=True).click()
+        choose(self.sidebar.get_by_role("combobox", name=re.compile(f"^{label}")), option)
 
     def choose_model(self) -> str:
         other = next(name for name in SIZES if name != self.session.model)
-        self.sidebar.get_by_test_id("stSelectbox").first.locator("input").click()
-        self.inner.get_by_role("option", name=models.title(other)).click()
+        choose(self.sidebar.get_by_role("combobox").first, models.title(other), exact=False)
         kept = self.session.own is not None
         size, fit = default_size(model(other).config), models.about(other).preprocessing.fit
         image = {} if kept else {"image": FIRST[other]}
