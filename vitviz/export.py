@@ -9,16 +9,18 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from .arguments import array, typed
-from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
+from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, percent, tone
 from .errors import ArgumentError
 from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
+STYLE = Style()
 SCALE_WORDS = {
     "share": "share of the strongest patch",
     "raw": "weight, 0 to 1",
     "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
+_NEEDED = ("image", "model", "input", "fit", "layer", "token", "direction", "opacity", "smooth")
 SIGNED_SCALE_WORDS: dict[Scale, str] = {
     "share": "signed share of the strongest patch, 0 in the middle",
     "raw": "signed weight, 0 in the middle",
@@ -26,7 +28,7 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 
 
 @typed
-def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
+def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str, style: Style = STYLE) -> dict:
     """What a picture or array shows: everything that is needed to make it again; indices count from 0.
 
     The attention of a pooling has `"layer": "pool"` and no token, because it asks with its own query.
@@ -45,6 +47,8 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "counted_from": 0,
         "direction": view.facing(trace),
         "scale": view.scale,
+        "opacity": style.opacity / 100,
+        "smooth": style.smooth,
     }
 
 
@@ -61,7 +65,8 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     shown = (
         f"{view.words(trace)}: {view.question(trace)}. "
         f"Strongest patch: {token_words(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
-        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. {sums}"
+        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. "
+        f"Overlay: {100 * about['opacity']:.0f} %{', smooth' if about['smooth'] else ''}. {sums}"
     )
     return (
         f"{_in_font(shown)}"
@@ -71,25 +76,29 @@ def caption(trace: Trace, view: View, about: dict) -> str:
 
 @typed
 def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> bytes:
-    """The picture with the map on it, the query and the strongest patch framed, and the caption below.
+    """The picture with the map on it, the query and the strongest patch framed, and below the colours and the caption.
 
     Args:
         trace: what is looked at.
         view: which map.
         picture: the photo with the aspect ratio of the model's input, RGB.
         about: `metadata(...)`, also written into the file as JSON under the key `vitviz`.
+
+    Raises:
+        ArgumentError: if `about` is not what `metadata` makes.
     """
+    _check_complete(about)
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
     signed = trace.config.differential
     tones = tone(patches, view.scale, view.reads(trace), signed=signed).reshape(trace.grid)
-    image = overlay(picture, tones, view.scale, signed=signed)
+    image = overlay(picture, tones, view.scale, about["opacity"], signed, about["smooth"])
     draw = ImageDraw.Draw(image)
     asked = None if view.is_pool(trace) else view.token(trace)
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
         if token is not None and token >= trace.prefix:
             draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
-    return captioned_png(image, caption(trace, view, about), about, colour_map(view.scale, signed))
+    return captioned_png(image, caption(trace, view, about), about, on_neutral(view.scale, about["opacity"], signed))
 
 
 @typed
@@ -135,7 +144,7 @@ def _as_json(about: dict) -> str:
 
 
 def _check_complete(about: dict) -> None:
-    missing = [name for name in ("image", "model", "input", "fit", "layer", "token", "direction") if name not in about]
+    missing = [name for name in _NEEDED if name not in about]
     if missing:
         raise ArgumentError(f"What the view shows lacks {', '.join(missing)}; give what `metadata` makes.")
 

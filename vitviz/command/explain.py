@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import export
 from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
-from ..colour import colour_map, overlay, tone
+from ..colour import on_neutral, overlay, tone
 from ..errors import ModelError, VitvizError
 from ..images import Size
 from ..marks import listed
@@ -137,7 +137,7 @@ def _words(found: Attribution, marks: list[str], row: int, column: int) -> str:
 def _picture(seen: Seen, found: Attribution, about: dict, caption: str) -> bytes:
     tones = tone(found.map, "share", 1, signed=found.signed)
     image = overlay(seen.picture, tones, "share", signed=found.signed)
-    return export.captioned_png(image, caption, about, colour_map("share", found.signed))
+    return export.captioned_png(image, caption, about, on_neutral("share", signed=found.signed))
 
 
 def _plain(value: object) -> object:
