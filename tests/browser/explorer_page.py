@@ -115,7 +115,7 @@ class ExplorerPage:
         assert text.startswith(view.words(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
         assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
-        said = float(re.search(r", ([\d.]+) %", text.removeprefix(view.words(trace)))[1]) / 100
+        said = float(re.search(r", ([\d.]+)\s%", text.removeprefix(view.words(trace)))[1]) / 100
         assert abs(said - weights[top]) < tolerance + 5e-4
 
     def panels_show(self, trace: Trace, view: View) -> None:

@@ -145,6 +145,8 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
+/* A map whose edge is as bright or as dark as the page ends where its line is. */
+.vv-maps img, .vv-map .photo, .vv-pair figure > img { outline: 1px solid rgb(128 128 128 / 70%); }
 .st-key-notices {
   position: fixed; right: 1rem; bottom: 1rem; z-index: 999999; width: min(30rem, calc(100vw - 2rem)) !important;
   max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;

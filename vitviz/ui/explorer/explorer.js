@@ -83,6 +83,7 @@ class Explorer {
     ref.photo.alt = data.image_name;
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
+    this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
     this.root.style.setProperty("--gap", gapOf(rows, columns));
     this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
   }

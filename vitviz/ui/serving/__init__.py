@@ -16,12 +16,12 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from .delivery import Kept, Outlined
-from .outline import outline
+from .outline import first_html
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
 # The first is the outermost: what it keeps is already compressed.
-MIDDLEWARE = (Middleware(Kept), Middleware(GZipMiddleware, compresslevel=6), Middleware(Outlined, outline=outline))
+MIDDLEWARE = (Middleware(Kept), Middleware(GZipMiddleware, compresslevel=6), Middleware(Outlined, outline=first_html))
 
 
 @asynccontextmanager

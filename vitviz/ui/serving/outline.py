@@ -1,4 +1,4 @@
-"""The outline of a page, seen before any script has arrived."""
+"""What stands in a page before any script of Streamlit has arrived: its outline, and how it treats address and text."""
 
 from pathlib import Path
 from string import Template
@@ -6,6 +6,14 @@ from string import Template
 import streamlit as st
 
 _PAGE = Template((Path(__file__).parent / "outline.html").read_text("utf-8"))
+
+
+_SCRIPTS = "".join((Path(__file__).parent / script).read_text("utf-8") for script in ("address.js", "units.js"))
+
+
+def first_html() -> str:
+    """What the first HTML holds besides Streamlit's: the outline, and what has to run before Streamlit's scripts."""
+    return f"{outline()}<script>{_SCRIPTS}</script>"
 
 
 def outline() -> str:
