@@ -15,13 +15,19 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from .delivery import Kept, Outlined
-from .outline import first_html
+from .delivery import Kept, Rewritten
+from .first import with_scripts
+from .page import first_page
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
 # The first is the outermost: what it keeps is already compressed.
-MIDDLEWARE = (Middleware(Kept), Middleware(GZipMiddleware, compresslevel=6), Middleware(Outlined, outline=first_html))
+MIDDLEWARE = (
+    Middleware(Kept),
+    Middleware(GZipMiddleware, compresslevel=6),
+    Middleware(Rewritten, rewrite=first_page),
+    Middleware(Rewritten, rewrite=with_scripts),
+)
 
 
 @asynccontextmanager
@@ -35,6 +41,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 def _load_first_model() -> None:
-    from ... import zoo  # imports PyTorch, which takes seconds; the server answers meanwhile
+    # Imports PyTorch, which takes seconds; the server answers meanwhile. A visitor's run begins with the same import, and
+    # waits for this one: two threads that import modules in different orders would find some of them half done.
+    from .. import shell  # noqa: F401
+    from ... import zoo
 
     zoo.shared(next(iter(zoo.SHIPPED)))

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ROOT = '<div id="root"></div>'  # where Streamlit's scripts will draw the page
-TITLE = "<title>Streamlit</title>"  # until they do
-
 
 class Kept:
     """Keep answers that never change as they went out, so that each script is compressed once and not for each visitor.
@@ -47,16 +44,16 @@ class Kept:
             self.answers[path] = answer
 
 
-class Outlined:
-    """Put the outline of a page into the HTML that Streamlit serves: it is seen until the scripts draw the page.
+class Rewritten:
+    """Serve pages of HTML otherwise than they come.
 
     Args:
         app: what answers.
-        outline: makes the outline, HTML, once it is needed.
+        rewrite: makes of a page the one that is served.
     """
 
-    def __init__(self, app: ASGIApp, outline: Callable[[], str]):
-        self.app, self.outline = app, outline
+    def __init__(self, app: ASGIApp, rewrite: Callable[[str], str]):
+        self.app, self.rewrite = app, rewrite
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -75,11 +72,10 @@ class Outlined:
                 body += message.get("body", b"")
                 if message.get("more_body", False):
                     return
-                page = body.decode().replace(ROOT, f'<div id="root">{self.outline()}</div>', 1)
-                message = {**message, "body": page.replace(TITLE, "<title>vitviz</title>", 1).encode()}
+                message = {**message, "body": self.rewrite(body.decode()).encode()}
                 headers = MutableHeaders(raw=start["headers"])
                 headers["content-length"] = str(len(message["body"]))
-                for name in ("etag", "last-modified"):  # they tell Streamlit's version, not this one
+                for name in ("etag", "last-modified"):  # they tell the version of what came
                     del headers[name]
                 await send({**start, "headers": headers.raw})
             await send(message)
