@@ -232,7 +232,6 @@ class Explorer {
     on(ref.stage, "pointercancel", () => this.hover(null));
     on(ref.stage, "click", (event) => {
       const patch = this.patchAt(event);
-      this.hint.end();
       this.pin(patch === this.view.query ? null : patch); // a second click lets go
     });
     on(ref.prefix, "click", (event) => {
@@ -295,6 +294,7 @@ class Explorer {
   }
 
   pin(query) {
+    if (query >= this.data.prefix) this.hint.end();
     this.hovered = null;
     this.change({ query });
   }
