@@ -29,7 +29,7 @@ UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a un
 
 @dataclass(frozen=True)
 class Style:
-    """How the maps of a view are drawn; it changes nothing about what they show.
+    """Style of drawing the maps of a view; it changes nothing about what they show.
 
     Attributes:
         opacity: of the overlay where the weight is largest, in percent: 0 shows the picture alone.
@@ -214,12 +214,23 @@ def overlay(
     opacity = number(opacity, 0, 1, "The opacity")
     if picture.mode != "RGB":
         raise ArgumentError(f"The picture is {picture.mode}; convert it to RGB.")
-    painted = paint(tones, scale, signed, over=True).astype(np.float32)
-    shares = opacity * painted[..., 3:] / 255
+    painted = paint(tones, scale, signed, over=True)
+    if smooth:
+        return _smoothly_over(picture, painted, opacity)
+    heat, seen = (
+        Image.fromarray(layer).resize(picture.size, Image.Resampling.NEAREST)
+        for layer in (painted[..., :3], np.round(opacity * painted[..., 3]).astype(np.uint8))
+    )
+    return Image.composite(heat, picture, seen)
+
+
+def _smoothly_over(picture: Image.Image, painted: np.ndarray, opacity: float) -> Image.Image:
+    """Lay RGBA colours, [row, column, 4], over a picture as browsers do: no colour spreads that is hardly seen."""
+    shares = np.float32(opacity) * painted[..., 3:] / np.float32(255)
     layers = np.concatenate([shares * painted[..., :3], shares], axis=-1)
-    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST  # of what is seen, as browsers do
     *colours, seen = (
-        np.asarray(Image.fromarray(layer).resize(picture.size, how)) for layer in np.moveaxis(layers, -1, 0)
+        np.asarray(Image.fromarray(layer).resize(picture.size, Image.Resampling.BILINEAR))
+        for layer in np.moveaxis(layers, -1, 0)
     )
     mixed = np.stack(colours, axis=-1) + (1 - seen[..., None]) * np.asarray(picture, np.float32)
     return Image.fromarray(np.round(mixed).clip(0, 255).astype(np.uint8))

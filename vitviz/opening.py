@@ -56,7 +56,7 @@ def _asked(trace: Trace, most: int) -> np.ndarray:
 
 
 def _rows(trace: Trace, layer: int, asked: np.ndarray) -> np.ndarray:
-    """How much each of these patches looks at each patch, in size; float32 [head, query, patch]."""
+    """Attention of these patches to all patches, in size; float32 [head, query, patch]."""
     prefix = trace.prefix
     if trace.token_count <= 4 * len(asked):  # then a whole matrix is quicker than row by row
         return np.abs(trace.attention(layer)[:, prefix + asked, prefix:])
@@ -64,7 +64,7 @@ def _rows(trace: Trace, layer: int, asked: np.ndarray) -> np.ndarray:
 
 
 def _read(trace: Trace, rows: dict[int, np.ndarray]) -> np.ndarray:
-    """How much the output reads of each patch, up to 1; a twentieth of the patches, which get most, count alike.
+    """Share that the output reads of each patch, up to 1; the twentieth of the patches that get most count alike.
 
     Some patches get much attention from everywhere because the model keeps something there, not for what they show
     (Darcet et al. 2024, "Vision Transformers Need Registers", section 2).

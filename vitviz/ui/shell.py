@@ -115,7 +115,7 @@ def remember_view(view: View, seen: Places | None = None) -> None:
 
 
 def current_style() -> Style:
-    """How this visitor has maps drawn: as they chose last, else as the link asks."""
+    """Style in which this visitor has maps drawn: what they chose last, else what the link asks for."""
     if "style" not in st.session_state:
         st.session_state.style, wrong = link.read_style(st.session_state.link)
         st.session_state.notices += wrong

@@ -262,7 +262,7 @@ def _statistics(key: tuple, _trace: Trace) -> attention.HeadStatistics:
 
 
 def opening(choice: Choice) -> View:
-    """Where to begin looking at this choice, see `vitviz.opening`."""
+    """View to begin with, see `vitviz.opening`."""
     return _opening(choice.key, trace(choice))
 
 
