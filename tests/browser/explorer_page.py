@@ -111,7 +111,7 @@ class ExplorerPage:
         top = int(self.data("top-key"))
         assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
         assert weights[top] > weights[trace.prefix :].max() - tolerance, "no other patch is stronger"
-        text = self.status.inner_text()
+        text = self.status.inner_text().replace("\u00a0", " ")
         assert text.startswith(view.words(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
         assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))

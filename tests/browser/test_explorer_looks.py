@@ -165,7 +165,7 @@ def broken(page: Page) -> list[str]:
               .filter((child) => child.nodeType === Node.TEXT_NODE).map((child) => child.data)),
             ...(node.shadowRoot ? texts(node.shadowRoot) : []),
           ]);
-          return texts(document).filter((text) => /\d (%|px|bit|[kMG]B|ms|s|×)(?!\p{L})/u.test(text));
+          return texts(document).filter((text) => /\d (%|px|bit|[kMG]B|ms|s|×)(?!\p{L})|\(\d+, \d+\)/u.test(text));
         }"""
     )
 

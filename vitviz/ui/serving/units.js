@@ -1,7 +1,8 @@
-// A number and its unit stay on one line, wherever they stand: the space between them becomes one that does not break.
+// A number and its unit stay on one line, and so do row and column of a patch, wherever they stand: the space between them
+// becomes one that does not break.
 // Python and the components write plain spaces; what they draw is looked at before it is seen.
 {
-  const APART = /(?<=\d) (?=(?:%|px|bits?|[kMG]B|m?s|×)(?!\p{L}))|(?<=×) (?=\d)|(?<=[≤≥<>≈]) (?=\d)/gu;
+  const APART = /(?<=\d) (?=(?:%|px|bits?|[kMG]B|m?s|×)(?!\p{L}))|(?<=×) (?=\d)|(?<=[≤≥<>≈]) (?=\d)|(?<=\(\d+,) (?=\d+\))/gu;
   const LEFT_ALONE = "script, style, textarea, pre, code, svg, .katex, [contenteditable]";
   const watched = { childList: true, characterData: true, subtree: true };
 
