@@ -60,7 +60,15 @@ def _about(name: str, version: str) -> About:
         raise ModelError(
             f"{name!r} takes {model.config.channels} channels, which no photo has; look at it in Python, with tensors."
         )
-    return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config), model.notes)
+    return About(
+        name,
+        title(name),
+        summary(name),
+        model.config,
+        model.preprocessing,
+        sizes(model.config, model.preprocessing),
+        model.notes,
+    )
 
 
 def title(name: str) -> str:
@@ -88,13 +96,13 @@ def is_ready(name: str) -> bool:
         return False
 
 
-def sizes(config: ViTConfig) -> tuple[Size, ...]:
+def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tuple[Size, ...]:
     """Input sizes that make sense for a model: its own, and usual squares if it was made for photographs."""
     usual = (
         {round(side / config.patch) * config.patch for side in USUAL_SIDES} if config.image_size[0] >= 112 else set()
     )
     fitting = {side for side in usual if (side // config.patch) ** 2 <= LARGEST_GRID}
-    return tuple(sorted(fitting | {default_size(config)}, key=lambda size: math.prod(pixels(size))))
+    return tuple(sorted(fitting | {default_size(config, preprocessing)}, key=lambda size: math.prod(pixels(size))))
 
 
 def pixels(size: Size) -> tuple[int, int]:

@@ -84,7 +84,7 @@ def begin(model: str | None = None, size: Size | None = None, fit: str | None = 
     about = models.about(model or next(iter(zoo.SHIPPED)))
     st.session_state.settings = {
         "model": about.name,
-        "size": size or default_size(about.config),
+        "size": size or default_size(about.config, about.preprocessing),
         "fit": fit or about.preprocessing.fit,
     }
     st.session_state.model_problem = None
@@ -119,7 +119,11 @@ def use_model(name: str) -> None:
         ModelError: if it cannot be loaded; then nothing has changed.
     """
     about = models.about(name)
-    st.session_state.settings = {"model": name, "size": default_size(about.config), "fit": about.preprocessing.fit}
+    st.session_state.settings = {
+        "model": name,
+        "size": default_size(about.config, about.preprocessing),
+        "fit": about.preprocessing.fit,
+    }
     for setting in st.session_state.settings:
         st.session_state.pop(setting, None)  # the widgets begin anew
     picked = st.session_state.picked
