@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .. import zoo
-from ..arguments import number
+from ..arguments import LONGEST_PATH, number, shown_path
 from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing, Size
@@ -55,6 +55,8 @@ def _about(name: str, version: str) -> About:
     if name in zoo.SHIPPED:
         entry = zoo.SHIPPED[name]
         return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
+    if is_checkpoint(name) and not version:
+        raise ModelError(f"No checkpoint {shown_path(name)} is on offer here; choose one of the list.")
     model = zoo.shared(name)
     if model.config.channels not in (1, 3):
         raise ModelError(
@@ -94,6 +96,12 @@ def is_ready(name: str) -> bool:
         return zoo.is_offered(name) or zoo.is_on_disk(name)
     except ModelError:
         return False
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether this is the name of a checkpoint, on offer or not; a few pretrained models are called so as well."""
+    looks_like_one = len(name) <= LONGEST_PATH and name.endswith(zoo.SUFFIXES)
+    return zoo.is_offered(name) or (looks_like_one and not is_ready(name))
 
 
 def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tuple[Size, ...]:

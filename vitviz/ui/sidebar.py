@@ -60,23 +60,38 @@ def choose_image() -> None:
 
 
 def choose_model() -> None:
+    """The box to choose a model, and what was assumed of the current one."""
+    about = models.about(state.choice().model)
+    model_box(about.summary)
+    for note in about.notes:
+        st.caption(literally(note))
+
+
+def model_box(summary: str = "") -> None:
     """The models that can be used at once, and a way to all others."""
     current = state.choice().model
     ready = models.ready()
     options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
     words = {MORE: "More models …"}
-    about = models.about(current)
     st.selectbox(
         "Model",
         options,
         key="model",
         format_func=lambda name: words.get(name) or models.title(name),
-        help=about.summary or None,
+        help=summary or None,
         on_change=_take_model,
     )
-    for note in about.notes:
-        st.caption(literally(note))
+
+
+def model_that_does_not_load(problem: str) -> None:
+    """Stand in for a page whose model cannot be loaded: the reason, and the box to choose another one."""
+    chosen = state.choice()
+    st.error(f"**{literally(models.title(chosen.model))} cannot be loaded.**  \n{literally(problem)}")
+    model_box()
+    if st.query_params.get("model") != chosen.model:  # the address bar says which model this is about
+        image = {"image": chosen.picked.name} if chosen.picked.sample else {}
+        st.query_params.from_dict({**image, "model": chosen.model})
 
 
 def _take_model() -> None:

@@ -33,6 +33,7 @@ from .shipped import SHIPPED, ZooEntry, assets, load_shipped
 __all__ = [
     "CURATED",
     "SHIPPED",
+    "SUFFIXES",
     "ModelShelf",
     "TimmEntry",
     "ZooEntry",
