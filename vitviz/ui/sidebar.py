@@ -67,7 +67,7 @@ def choose_model() -> None:
         st.caption(literally(note))
 
 
-def model_box(summary: str = "") -> None:
+def model_box(summary: str = "", label: str = "Model") -> None:
     """The models that can be used at once, and a way to all others."""
     current = state.choice().model
     ready = models.ready()
@@ -75,7 +75,7 @@ def model_box(summary: str = "") -> None:
     st.session_state.setdefault("model", current)
     words = {MORE: "More models …"}
     st.selectbox(
-        "Model",
+        label,
         options,
         key="model",
         format_func=lambda name: words.get(name) or models.title(name),
@@ -88,7 +88,8 @@ def model_that_does_not_load(problem: str) -> None:
     """Stand in for a page whose model cannot be loaded: the reason, and the box to choose another one."""
     chosen = state.choice()
     st.error(f"**{literally(models.title(chosen.model))} cannot be loaded.**  \n{literally(problem)}")
-    model_box()
+    with st.container(width=480):
+        model_box(label="Choose another model")
     if st.query_params.get("model") != chosen.model:  # the address bar says which model this is about
         image = {"image": chosen.picked.name} if chosen.picked.sample else {}
         st.query_params.from_dict({**image, "model": chosen.model})

@@ -52,11 +52,16 @@ def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: 
             architecture; the message says which.
     """
     file = checkpoint_file(Path(path))
-    options = options.over(read_sidecar(file))
+    beside, sidecar = read_sidecar(file)
     checkpoint = read_checkpoint(file)
     checkpoint = replace(checkpoint, name=name or checkpoint.name, file=name or checkpoint.file)
-    with _plain_refusals(checkpoint.file):
-        return _restored(checkpoint, options, labels_beside(file))
+    try:
+        with _plain_refusals(checkpoint.file):
+            return _restored(checkpoint, options.over(beside), labels_beside(file))
+    except ModelError as error:
+        if not beside.given:
+            raise
+        raise ModelError(f"{str(error).removesuffix('.')} (with the options in {sidecar}).") from error
 
 
 @contextmanager

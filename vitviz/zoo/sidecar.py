@@ -28,15 +28,18 @@ _MAX_TOML = 100_000  # bytes; class names by the thousand go to a text file
 _ADVICE = "mend it, or rename it if it is not meant for vitviz"
 
 
-def read_sidecar(checkpoint: Path) -> Options:
-    """Options that the TOML file beside a checkpoint gives; none if there is no such file.
+def read_sidecar(checkpoint: Path) -> tuple[Options, str]:
+    """Read the TOML file beside a checkpoint.
+
+    Returns:
+        The options that it gives, and its name; no options and "" if there is no such file.
 
     Raises:
         ModelError: if it cannot be read, is large, or gives something that is no option; the message names the file.
     """
     path = _sidecar(checkpoint)
     if path is None:
-        return NOTHING_SAID
+        return NOTHING_SAID, ""
     where = f"{path.name} beside {checkpoint.name!r}"
     try:
         said = tomllib.loads(_text_of(path, checkpoint, where))
@@ -50,7 +53,7 @@ def read_sidecar(checkpoint: Path) -> Options:
     try:
         if isinstance(said.get("classes"), str):
             said["classes"] = _beside(path, checkpoint, said["classes"])
-        return Options(**said)
+        return Options(**said), path.name
     except ModelError as error:
         raise ModelError(f"{where}: {error}") from error
 
