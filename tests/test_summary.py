@@ -121,7 +121,7 @@ def test_the_likeliest_classes_are_the_librarys():
 def test_what_was_assumed_of_the_model_is_on_the_page(monkeypatch):
     trace = explained("digits")
     assert "assumed" not in made(trace).text
-    monkeypatch.setattr(trace.model, "_notes", ("Preprocessing assumed: <b>ImageNet</b>.",))
+    monkeypatch.setattr(trace.model, "_notes", ("Preprocessing assumed: <b>ImageNet</b>; pass.",))
     assert "Preprocessing assumed: <b>ImageNet</b>." in made(trace).text
 
 

@@ -32,3 +32,10 @@ def of_model(model: VisionTransformer) -> dict:
 def about_model(model: VisionTransformer, title: str = "") -> str:
     """Sentences on a model for the head of a report: its name or title, and what was assumed of it."""
     return " ".join([f"{title or model.name}.", *model.notes])
+
+
+@typed
+def in_short(note: str) -> str:
+    """Sentence on what was assumed, without the advice that follows its semicolon."""
+    what, semicolon, _ = note.partition(";")
+    return f"{what}." if semicolon else note

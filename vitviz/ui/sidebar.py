@@ -7,6 +7,7 @@ import streamlit as st
 
 from .. import images
 from ..images import FITS
+from ..provenance import in_short
 from ..view import readout_words
 from . import models, state, tour
 from .catalogue import open_catalogue
@@ -64,7 +65,8 @@ def choose_model() -> None:
     about = models.about(state.choice().model)
     model_box(about.summary)
     for note in about.notes:
-        st.caption(literally(note))
+        short = in_short(note)
+        st.caption(literally(short), help=literally(note) if short != note else None)
 
 
 def model_box(summary: str = "", label: str = "Model") -> None:
