@@ -44,23 +44,28 @@ class Checkpoint:
 
     Attributes:
         name: of the file without its suffix, or of its folder; what the model is called.
-        file: name of the file, with its folder if that is what it goes by; for messages.
         weights: tensors by key; where a file has mappings in mappings, their keys are joined with dots.
         arch: the architecture that the file names, or "".
         args: the arguments of the training script that the file names, or {}.
         classes: the class names that the file gives, in whatever form, or None.
         config: its `config.json`, or {}.
         preprocessor: its `preprocessor_config.json`, or {}.
+        path: name of the file, with its folder if that is what it goes by; "" for weights in memory.
     """
 
     name: str
-    file: str
     weights: dict[str, Tensor] = field(repr=False)
     arch: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)
     classes: Any = None
     config: Mapping[str, Any] = field(default_factory=dict)
     preprocessor: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def file(self) -> str:
+        """What messages call it."""
+        return self.path or self.name
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -81,7 +86,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     folder = file.parent.resolve().name
     return Checkpoint(
         name=folder if described else file.stem,
-        file=f"{folder}/{file.name}" if described else file.name,
+        path=f"{folder}/{file.name}" if described else file.name,
         weights=tensors_in(found, file.name),
         arch=_architecture(said, args),
         args=args,

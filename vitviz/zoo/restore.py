@@ -54,10 +54,11 @@ def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: 
     file = checkpoint_file(Path(path))
     beside, sidecar = read_sidecar(file)
     checkpoint = read_checkpoint(file)
-    checkpoint = replace(checkpoint, name=name or checkpoint.name, file=name or checkpoint.file)
+    checkpoint = replace(checkpoint, name=name or checkpoint.name, path=name or checkpoint.path)
+    labels = labels_beside(file)
     try:
         with _plain_refusals(checkpoint.file):
-            return _restored(checkpoint, options.over(beside), labels_beside(file))
+            return _restored(checkpoint, options.over(beside), labels)
     except ModelError as error:
         if not beside.given:
             raise
@@ -74,7 +75,7 @@ def _plain_refusals(name: str) -> Iterator[None]:
         raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
 
 
-def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None) -> VisionTransformer:
+def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = None) -> VisionTransformer:
     file = checkpoint.file
     found = find_vit(checkpoint.weights, file, options.prefix, without_head=options.without_head)
     layout, weights, notes = found.layout, dict(found.weights), list(found.notes)
