@@ -1,15 +1,20 @@
 """What a first visitor gets, and in which order: an outline, the image, its attention, and then the rest."""
 
 import re
+from dataclasses import asdict
 
 import pytest
 from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from tests.kinds import trace_of
+from vitviz.ui import state
 from vitviz.ui.mounting.binary import header_of
+from vitviz.view import View, places
 
 from .explorer_page import ExplorerPage
 from .layout import settled
+from .test_kinds import Shown, encoded
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1920, "height": 1080}
 EXPLORE = "explore?image=cat&layer=10&head=3"
@@ -73,7 +78,8 @@ def test_the_image_is_sent_first_then_the_layer_that_is_looked_at_and_charts_las
     assert order == ["frame", "explorer", "layer 9", *others, *["plotly_chart"] * 4]
 
 
-def test_hovering_answers_though_the_charts_do_not_come(app, new_page, cat):
+def test_hovering_answers_though_the_charts_do_not_come(app, new_page, model):
+    cat = model.trace(state.samples()["cat"])
     page = ExplorerPage(new_page())
     page.page.route("**/PlotlyChart.*", never)
     page.page.goto(f"{app}/{EXPLORE}")
@@ -86,7 +92,7 @@ def test_hovering_answers_though_the_charts_do_not_come(app, new_page, cat):
 
 def test_scripts_come_compressed_and_once(app, new_page):
     page, answers = new_page(), []
-    page.on("response", answers.append)
+    page.on("response", lambda answer: answers.append(answer))
     ExplorerPage(page).open(f"{app}/{EXPLORE}")
     scripts = [answer for answer in answers if re.search(r"/static/.*\.(js|css)$", answer.url)]
     assert len(scripts) > 50
@@ -96,3 +102,25 @@ def test_scripts_come_compressed_and_once(app, new_page):
         assert encoding == "gzip" or int(script.headers["content-length"]) < small, script.url
     urls = [script.url for script in scripts]
     assert len(set(urls)) == len(urls), "what is asked for early is not asked for again"
+
+
+def test_what_has_arrived_is_shown_and_nothing_else_is(new_page):
+    page = Shown(new_page(), trace_of("relative"), View(1, 0))
+    trace, view = trace_of("relative", (5, 3)), View(2, 1)
+    page.trace, parts = trace, encoded(trace, view)
+    said = {"view": asdict(view), "places": places(trace)}
+    page.alone.receive(said, held=parts, late=[name for name in parts if name != "frame"])
+    expect(page.root).to_have_attribute("data-layer", "2")
+    page.hover(trace, trace.prefix + 7)
+    expect(page.status).to_contain_text("fetching this layer")
+    assert page.data("top-weight") == ""
+    page.alone.hold(parts["layer 2"])
+    expect(page.status).not_to_contain_text("fetching")
+    page.tells_the_truth()
+    assert page.cell(2, 0).any()
+    assert not page.cell(0, 0).any()
+    assert not page.cell(1, 0).any()
+    page.alone.hold(parts["layer 0"], parts["layer 1"])
+    page.head(0, 2).click()
+    page.hover(trace, trace.prefix + 3)
+    page.tells_the_truth()
