@@ -6,7 +6,7 @@
   const note = (what) => { window.loaded[what] ??= performance.now(); };
   let turn = 0;
   const look = () => {
-    if (document.querySelector("[data-testid=outline]")) note("outline");
+    if (document.querySelector("[data-testid=outline]")) note("outline"); // the frame after this one shows it
     const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
     const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
     const find = (selector) => roots.map((root) => root.querySelector(selector)).find(Boolean);

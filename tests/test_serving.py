@@ -110,7 +110,7 @@ def test_a_page_has_an_outline_where_it_will_be_drawn():
     page = gzip.decompress(body).decode()
     assert status == 200
     assert page == first_page(PAGE)
-    assert '<div id="root"><div class="vv-outline"' in page
+    assert '<div id="root"></div><div class="vv-outline"' in page
     assert "<title>vitviz</title>" in page
     assert "etag" not in headers, "it is another page than the one that this named"
     assert Server().ask("/")[1]["content-length"] == str(len(page.encode()))

@@ -52,9 +52,8 @@ def named(element) -> str:
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, WIDE])
 def test_an_outline_is_there_before_any_script(app, new_page, viewport, colour_scheme):
-    page = new_page(viewport=viewport, color_scheme=colour_scheme)
-    page.route("**/*.js", never)
-    page.goto(f"{app}/{EXPLORE}", wait_until="commit")
+    page = new_page(viewport=viewport, color_scheme=colour_scheme, java_script_enabled=False)
+    page.goto(f"{app}/{EXPLORE}")
     outline = page.get_by_test_id("outline")
     expect(outline).to_be_visible()
     expect(outline).to_have_css(
@@ -66,7 +65,7 @@ def test_an_outline_is_there_before_any_script(app, new_page, viewport, colour_s
 
 def test_the_page_takes_the_place_of_its_outline(explore):
     page = explore("image=cat")
-    expect(page.page.get_by_test_id("outline")).to_have_count(0)
+    expect(page.page.get_by_test_id("outline")).to_be_hidden()
 
 
 def test_the_image_is_sent_first_then_the_layer_that_is_looked_at_and_charts_last(app, new_page):
