@@ -5,7 +5,7 @@
         a layer: q float16 | k float16 | logsum float32 | bias float32
         rows: rows float16
 
-The frame says all that is not of a layer. It arrives first, so that a visitor sees the image at once, and then the layer
+The frame says all that is not of a layer. It arrives first, so that a visitor sees the image at once; then the layer
 that is looked at, so that it follows the pointer while the others arrive.
 
 What only some models have is empty for the others: `bias` (relative positions: a small table for each head, in which

@@ -61,8 +61,8 @@ class Component:
             data: what it shows now, all of which counts.
             listeners: who hears of what the visitor does, before the page runs again, by event.
             key: identity of this component in the session.
-            held: large parts of what it shows, each made by `packed`, by name. They are sent in this order, each only if
-                it is another one than before; the component is sent after the first, and shows what has arrived.
+            held: large parts of what it shows, each made by `packed`, by name. They are sent in this order, each only
+                if it is another one than before; the component is sent after the first, and shows what has arrived.
         """
         said = {**data, "key": key, "session": _session(), "heard": _heard().get(key, 0)}
         mount = partial(self._mount, key=key, on_told_change=partial(hear, key, listeners))

@@ -1,6 +1,6 @@
 """What the server does besides running pages: it compresses, shows a page's outline at once, and loads the first model.
 
-Streamlit serves its scripts uncompressed, recommends a reverse proxy for that, and shows nothing before they have all
+Streamlit serves its scripts uncompressed, for a reverse proxy to compress, and shows nothing before they have all
 arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app.py).
 """
 
@@ -32,18 +32,15 @@ MIDDLEWARE = (
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    """Load PyTorch and the first model while the first visitor's browser still loads the page."""
-    threading.Thread(target=_load_first_model, daemon=True).start()
-    if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for scripts without an `st.App`
+    """Load PyTorch and the first model before anybody is served, so that the first visitor does not wait for them.
+
+    That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
+    find one of them half done.
+    """
+    from ..shell import state  # only now, for components are registered with a server that runs
+
+    state.model(next(iter(state.zoo.SHIPPED)))
+    if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
     yield
-
-
-def _load_first_model() -> None:
-    # Imports PyTorch, which takes seconds; the server answers meanwhile. A visitor's run begins with the same import, and
-    # waits for this one: two threads that import modules in different orders would find some of them half done.
-    from .. import shell  # noqa: F401
-    from ... import zoo
-
-    zoo.shared(next(iter(zoo.SHIPPED)))
