@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.attribution import METHODS, ClassTarget, DifferenceTarget, SimilarityTarget, explain
-from vitviz.attribution.faithfulness import Curves, curves, random_curves
+from vitviz.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui import state
 from vitviz.ui.explain import areas, maps, store, wanted, working
 from vitviz.ui.explain.methods import METHODS as TOLD
@@ -120,7 +120,7 @@ def test_an_emptied_box_is_empty_and_the_page_says_what_is_explained():
     assert "Target 1: similarity to flower**" in texts(app)
     app.multiselect(key="explain_images_0").set_value([]).run()
     assert app.multiselect(key="explain_images_0").value == []
-    assert "Target 1: similarity to astronaut**" in texts(app)
+    assert "Target 1: this image's own feature**" in texts(app)
 
 
 def test_curves_that_would_say_little_are_said_to_before_they_are_computed():
@@ -223,7 +223,11 @@ def test_without_classes_images_are_compared():
     app = page(image="cat")
     model, samples = vitviz.load("dinov2-small"), state.samples()
     trace, astronaut, coffee = (model.trace(samples[name]) for name in ("cat", "astronaut", "coffee"))
+    assert shown(app) == [expected(trace, method, None) for method in QUICK]
+    assert "this image's own feature** · projection, for this image: 1" in texts(app)
+    assert "target" not in query(app)
     other = SimilarityTarget.of([astronaut], "")
+    app.multiselect(key="explain_images_0").set_value([picked("astronaut").digest]).run()
     assert shown(app) == [expected(trace, method, other) for method in QUICK]
     assert "similarity to astronaut** · cosine, for this image" in texts(app)
     digests = [state.Picked(name, samples[name], sample=True).digest for name in ("astronaut", "coffee")]
@@ -245,12 +249,33 @@ def test_ones_own_photo_can_be_compared_with_and_a_broken_one_is_refused():
     assert "evil.png" in app.error[0].value
 
 
+def picked(name: str) -> state.Picked:
+    return state.Picked(name, state.samples()[name], sample=True)
+
+
 def test_an_image_is_not_compared_with_itself():
-    app = page(image="cat")
-    app.session_state.picked = state.Picked("astronaut", state.samples()["astronaut"], sample=True)
-    app.run()
-    assert "similarity to cat" in texts(app)
+    app = page(image="cat", target="astronaut")
+    assert "similarity to astronaut" in texts(app)
+    app.session_state.picked = picked("astronaut")
+    assert "Target 1: this image's own feature**" in texts(app.run())
     assert len(shown(app)) == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "image"), [("digits", "digit-4"), ("dinov2-small", "cat"), ("dinov2-small", "rocket")]
+)
+def test_curves_begin_with_the_baseline_that_leaves_least_of_the_target(model, image):
+    app = page(model=model, image=image)
+    network = vitviz.load(model)
+    trace = network.trace(state.samples()[image])
+    left = {kind: endpoints(network, trace, None, baseline=kind)[1] for kind in BASELINES}
+    lowest = min(left, key=left.get)
+    assert app.segmented_control(key="explain_baseline").value == lowest
+    assert f"it is {number(left[lowest])}" in texts(app)
+    assert "baseline" not in query(app)
+    other = next(kind for kind in BASELINES if kind != lowest)
+    app.segmented_control(key="explain_baseline").set_value(other).run()
+    assert query(app)["baseline"] == other
 
 
 def rows(app: AppTest) -> dict[str, list[str]]:
@@ -340,7 +365,7 @@ def test_another_model_has_other_targets():
     app.selectbox(key="explain_class_1").select(7).run()
     app.selectbox(key="model").select("dinov2-small").run()
     assert len(shown(app)) == 4
-    assert "similarity to" in texts(app)
+    assert "this image's own feature" in texts(app)
 
 
 KINDS = {  # and words that the page has to say of them

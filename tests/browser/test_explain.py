@@ -62,7 +62,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
 
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
-    expect(page.get_by_text("explains: similarity to astronaut", exact=True)).to_have_count(2)
+    expect(page.get_by_text("explains: this image's own feature", exact=True)).to_have_count(2)
     choose_in(page, "Target 2, if you like: similarity to", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)

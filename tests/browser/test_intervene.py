@@ -26,6 +26,7 @@ ENDS_WITHIN = """([key, words]) => {
 
 
 def opened(app, new_page, parameters="", **options) -> Page:
+    parameters = parameters if "edits=" in parameters else f"{parameters}&edits=none"
     return opener(app, new_page, "intervene", LAST, 1)(parameters, **options)
 
 
@@ -58,7 +59,7 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
 
     part(page, 5, 1).click()
     expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
-    expect(page).not_to_have_url(re.compile("edits="))
+    expect(page).to_have_url(re.compile("edits=none"))
 
 
 def test_quick_clicks_are_all_heard(app, new_page):
@@ -90,7 +91,7 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
     cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
     cell.scroll_into_view_if_needed()
-    for edits in ("edits=h2.2z$", "scale=share$"):
+    for edits in ("edits=h2.2z$", "edits=none$"):
         box = box_at_rest(cell)
         page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark
         expect(page).to_have_url(re.compile(edits))

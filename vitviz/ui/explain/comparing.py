@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
-from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
+from ...attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from ...trace import Trace
 from .. import state
 from ..panels import CHART
@@ -67,7 +67,7 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Wor
         "is good). A map that does no better than a random order has not found what the model uses. "
         "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
     )
-    baseline = wanted.current(choice).baseline
+    baseline = wanted.current(choice).baseline or lowest(choice, aims[0])
     _choose_baseline(baseline)
     pending = []
     for place, aim in enumerate(aims):
@@ -106,20 +106,25 @@ def _contest(contest: Contest, place: int) -> list[Work]:
     return pending
 
 
-def _bounds(contest: Contest) -> Curves:
-    """Where all curves begin and end: with all patches, and with none."""
+def _bounds(contest: Contest) -> tuple[float, float]:
+    """The target with all patches and with none, where all curves begin and end."""
     key, trace = (*contest.key, "bounds"), state.trace(contest.choice)
     found = store.shared().get(key)
     if found is None:
-        order, target = np.zeros(trace.grid), target_of(contest.aim, contest.choice)
-        found = curves(trace.model, trace, order, target, baseline=contest.baseline, steps=1)
+        target = target_of(contest.aim, contest.choice)
+        found = endpoints(trace.model, trace, target, baseline=contest.baseline)
         store.shared().put(key, found)
     return found
 
 
-def says_little(bounds: Curves) -> bool:
+def lowest(choice: state.Choice, aim: Aim) -> str:
+    """The baseline until the visitor chooses: the one that leaves least of the target of this image."""
+    return min(BASELINES, key=lambda kind: _bounds(Contest(choice, aim, kind, ()))[1])
+
+
+def says_little(bounds: tuple[float, float]) -> bool:
     """Whether most of the target is left when no patch is."""
-    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
+    whole, none = bounds
     return whole > 0 and none > whole / 2
 
 
@@ -153,16 +158,18 @@ def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> No
     st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM), tells))
 
 
-def what_is_left(bounds: Curves, contest: Contest) -> str:
+def what_is_left(bounds: tuple[float, float], contest: Contest) -> str:
     """What the target is with all patches and with none, where all curves begin and end."""
-    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
+    whole, none = bounds
     words = (
         f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
         f"{baseline_words(contest.baseline)}, it is {number(none)}."
     )
     if says_little(bounds):
+        words += " It does not fall by half, so curves would say little"
         other = next(kind for kind in BASELINES if kind != contest.baseline)
-        words += f" It does not fall by half, so curves would say little: try the {baseline_words(other)}."
+        lower = _bounds(replace(contest, baseline=other))[1] < none
+        words += f": try the {baseline_words(other)}." if lower else "."
     return words
 
 
