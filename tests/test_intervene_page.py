@@ -310,7 +310,8 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
     st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.segmented_control(key="sweep_what").set_value(what).run()
-    assert app.button(key="sweep_run").label == f"Run the sweep: {count} passes"
+    assert app.button(key="sweep_run").label == "Run the sweep"
+    assert f"on this server: {count} passes." in texts(app.main)
     assert not app.main.get("download_button")
     app.button(key="sweep_run").click().run()
     said = fine(app)
@@ -374,6 +375,21 @@ def test_a_stopped_sweep_says_so():
     app.session_state["sweep_stopped"] = True
     assert "Stopped; what was found so far is not kept." in texts(app.run().main)
     assert "Stopped" not in texts(app.run().main)
+
+
+def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monkeypatch):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    from vitviz.ui.intervene import sweeps
+
+    def refuse(*_, **__):
+        raise vitviz.errors.EditError("The only patch cannot be switched off.")
+
+    monkeypatch.setitem(sweeps.EACH, "heads", refuse)
+    app.button(key="sweep_run").click().run()
+    assert [error.value for error in app.error] == ["The only patch cannot be switched off."]
+    assert not app.run().error
+    assert app.button(key="sweep_run")
 
 
 # --- Other kinds -----------------------------------------------------------------------------------------------------
