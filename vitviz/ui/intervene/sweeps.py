@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -21,6 +22,7 @@ from .. import jobs, state, waits
 from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
+from ..remembered import remembered
 from ..words import literally
 from . import cached, charts, chosen
 
@@ -137,18 +139,21 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
 
 
 def _ask(choice: state.Choice, trace: Trace) -> Sweep:
-    with st.container(horizontal=True):
-        what = st.segmented_control("Switch off each of", list(EACH), default="heads", key="sweep_what", required=True)
+    with st.container(horizontal=True):  # remembered, so that who comes back finds what is going on
+        draw = partial(st.segmented_control, "Switch off each of", list(EACH), required=True)
+        what = remembered(draw, "sweep_what", "heads")
         hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
         key = "sweep_how_patch" if what == "patches" else "sweep_how"
-        how = st.selectbox("Off means", list(hows), format_func=hows.get, key=key, width=220)
+        draw = partial(st.selectbox, "Off means", list(hows), format_func=hows.get, width=220)
+        how = remembered(draw, key, next(iter(hows)))
         if not trace.model.tells_classes:
             return Sweep(trace, what, how, distance(trace))
-        ranked = predictions(trace, trace.config.classes)
-        names = {one.index: one.label for one in ranked}
+        names = {one.index: one.label for one in predictions(trace, trace.config.classes)}
         key = f"sweep_class_{choice.picked.digest[:8]}"  # the likeliest at first, for each image
-        index = st.selectbox("Class", list(names), format_func=names.get, key=key, width=220)
-        quantity = st.selectbox("Measured", ["probability", "logit"], key="sweep_quantity", width=150)
+        draw = partial(st.selectbox, "Class", list(names), format_func=names.get, width=220)
+        index = remembered(draw, key, next(iter(names)), names)
+        draw = partial(st.selectbox, "Measured", ["probability", "logit"], width=150)
+        quantity = remembered(draw, "sweep_quantity", "probability")
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 
