@@ -67,15 +67,20 @@ def integrated_gradients(
         progress: called with how many gradients were taken and how many are planned by now.
         baseline: where the way begins: `"blur"` or `"mean"` (see `baseline_pixels`).
         steps: at how many places of the way the gradient is taken at first, rounded up to whole pieces of 4.
-        completeness: by which share of the target's rise the sum of the map may miss it, from 0 to below 1; None to
-            take no more gradients than `steps`, however far that is from complete.
+        completeness: by which share of the target's rise the sum of the map may miss it, from 0 to below 1; None for
+            exactly `steps` gradients by one rule of Gauss and Legendre for the whole way, as captum takes them,
+            however far that is from complete.
     """
     allowed = None if completeness is None else share(completeness, "Completeness")
     steps = whole(steps, 1, MOST_STEPS, "The number of steps")
     way = _Way(trace, target, baseline, progress or silent)
+    if allowed is None:
+        nodes, weights = np.polynomial.legendre.leggauss(steps)
+        maps = way.maps(torch.tensor((1 + nodes) / 2, dtype=torch.float32))
+        return (torch.tensor(weights / 2, dtype=torch.float32)[:, None] * maps).sum(dim=0).reshape(trace.grid)
     pieces = way.pieces(pairwise(np.linspace(0, 1, 1 + -(-steps // PLACES)).tolist()))
     most = GROWTH * way.done
-    while allowed is not None and way.done < most and (poor := _poor(pieces, allowed / 2)):
+    while way.done < most and (poor := _poor(pieces, allowed / 2)):
         pieces = [piece for piece in pieces if piece not in poor]
         pieces += way.pieces(half for piece in poor for half in piece.halves())
     return torch.stack([piece.map for piece in pieces]).sum(dim=0).reshape(trace.grid)
@@ -116,16 +121,21 @@ class _Way:
         places = torch.tensor(
             [(a + b) / 2 + (b - a) / 2 * node for a, b in spans for node in _NODES], dtype=torch.float32
         )
+        maps = self.maps(places)
+        weights = torch.tensor(_WEIGHTS / 2, dtype=torch.float32)[:, None]
+        return [
+            _Piece(a, b, self.heights[b] - self.heights[a], (b - a) * (of_piece * weights).sum(dim=0))
+            for (a, b), of_piece in zip(spans, maps.split(PLACES), strict=True)
+        ]
+
+    def maps(self, places: Tensor) -> Tensor:
+        """Gradient times way at some places, in batches, [place, patch]."""
         maps, planned = [], self.done + len(places)
         for some in places.split(self.at_once):
             maps.append(self._gradients(some))
             self.done += len(some)
             self.report(self.done, planned)
-        weights = torch.tensor(_WEIGHTS / 2, dtype=torch.float32)[:, None]
-        return [
-            _Piece(a, b, self.heights[b] - self.heights[a], (b - a) * (of_piece * weights).sum(dim=0))
-            for (a, b), of_piece in zip(spans, torch.cat(maps).split(PLACES), strict=True)
-        ]
+        return torch.cat(maps)
 
     def _gradients(self, places: Tensor) -> Tensor:
         """Gradient times way at some places, [place, patch]."""
