@@ -18,6 +18,7 @@ from .library import PHOTO, check_alike, input_tensor, timm_model
 from .measure import Row, interleaved, ratio_row
 
 LIMIT = 1.05
+ALIKE = 1e-2  # of maps from 0 to 1: weights drawn at random make rounding errors grow
 STEPS = 32
 
 
@@ -61,7 +62,7 @@ def legrad() -> Row:
         parameter.data = torch.randn(parameter.shape, generator=random) / 20
     with tempfile.TemporaryDirectory() as folder:
         torch.save(theirs.state_dict(), Path(folder) / "theirs.pth")
-        ours = vitviz.load(Path(folder) / "theirs.pth")
+        ours = vitviz.load(Path(folder) / "theirs.pth", heads=shape["num_heads"])
     return _legrad(ours, theirs, torch.randn(3, 224, 224, generator=random))
 
 
@@ -75,7 +76,8 @@ def _legrad(ours: vitviz.VisionTransformer, theirs: TorchvisionViT, image: Tenso
     def with_vitviz() -> np.ndarray:
         return vitviz.explain(ours, image, method="legrad", target=target).map
 
-    check_alike(with_vitviz(), with_torchcam().numpy())
+    if np.abs(with_vitviz() - with_torchcam().numpy()).max() > ALIKE:
+        raise RuntimeError("vitviz and torch-cam differ; they have to agree before their times are compared.")
     times = interleaved(with_vitviz, with_torchcam, rounds=30, warm_up=3)
     return ratio_row("LeGrad against torch-cam, 224 px", *times, ("vitviz", "torch-cam"), LIMIT)
 

@@ -351,7 +351,8 @@ def trace(
     check_numbers(model)
     with torch.no_grad():
         found, kept = _run(model, image, size, fit, record, edits)
-    return replace(found, _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()})
+    copies = found.edited or bool(found.edits)  # what an edit returned may be somebody else's to change
+    return replace(found, _recorded={name: _kept(value, copies) for name, value in kept.items()})
 
 
 @plain_arithmetic()
@@ -415,6 +416,12 @@ def _run(
         edits=applied.edits,
     )
     return found, kept
+
+
+def _kept(value: Tensor, copies: bool) -> np.ndarray:
+    """What flowed, without its batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
+    is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
+    return _frozen(value[0] if is_whole and not copies else value[0].clone())
 
 
 def _under(applied: Applied) -> AbstractContextManager[None]:
