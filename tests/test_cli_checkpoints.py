@@ -5,7 +5,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from .checkpoints import SHAPE, prefixed, randomised, zeros
-from .test_cli import CAT, objects, only_line, vit  # noqa: F401 - a fixture
+from .command_line import CAT, objects, only_line
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def theirs():
     return randomised(TimmViT(**{**SHAPE, "embed_dim": 384, "num_heads": 12}))
 
 
-def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_path):  # noqa: F811
+def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--format", "npz", "--json")
     assumed = vit(*asked)
@@ -25,7 +25,7 @@ def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_
     assert objects(given)[0]["files"] != objects(assumed)[0]["files"], "another question writes another file"
 
 
-def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):  # noqa: F811
+def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):
     weights = theirs.state_dict()
     both = {**prefixed(zeros(weights), "left."), **prefixed(weights, "right.")}
     torch.save(both | {"right.head.1.weight": torch.zeros(2, 5)}, tmp_path / "best.pth")
@@ -36,7 +36,7 @@ def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):  # noqa
     assert vit(*asked, "--classes", "0").exit_code == 0
 
 
-def test_class_names_from_a_file(vit, theirs, tmp_path):  # noqa: F811
+def test_class_names_from_a_file(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nfox\n")
     asked = ("explain", CAT, "-m", str(tmp_path / "best.pth"), "--heads", "12", "--method", "legrad", "--json")
