@@ -108,7 +108,7 @@ class Explain:
         largest = float(found.map[row, column])
         strongest = {"patch": [row + 1, column + 1], "value": largest}
         words = _words(found, marks_of(self._given), row, column)
-        valued = {} if math.isnan(found.value) else {"Target": found.target, "Target's value": found.value}
+        valued = {} if math.isnan(found.value) else {"Value of the target": found.value}
         return Found(
             facts=about | predicted(seen.trace) | {"strongest": strongest, "seconds": found.seconds},
             caption=words,

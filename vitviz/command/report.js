@@ -72,7 +72,10 @@ addEventListener("DOMContentLoaded", () => {
     find("count").textContent = count === cards.length ? `${count} images` : `${count} of ${cards.length} images`;
   };
 
-  for (const id of ["filter", "prediction", "measure", "low", "high", "problems"]) find(id).addEventListener("input", arrange);
+  for (const id of ["filter", "prediction", "measure", "low", "high", "problems"]) {
+    find(id).addEventListener("input", arrange);
+  }
+  find("controls").addEventListener("submit", (event) => event.preventDefault());
   find("sort").addEventListener("input", () => {
     find("down").setAttribute("aria-pressed", String(numeric.includes(find("sort").value))); // the largest number first
     arrange();
