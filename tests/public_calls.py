@@ -273,7 +273,7 @@ def public_calls(small, photo):
                 "about": about,
                 "colours": np.zeros((9, 3)),
                 "kind": "webp",
-                "least": 9,
+                "least": 300,
             },
             "captioned_png": {
                 "image": Image.new("RGB", (9, 9)),

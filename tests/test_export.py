@@ -9,6 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageColor
 
 from vitviz.colour import KEY, QUERY, colour_map, overlay, paint, percent, tone
+from vitviz.errors import ArgumentError
 from vitviz.export import (
     SCALE_WORDS,
     arrays_npz,
@@ -114,6 +115,12 @@ def test_other_formats_say_it_too(trace, picture, kind):
         drawn = np.asarray(overlay_picture(trace, view, picture).resize((40, 40)))
         seen = np.asarray(image.convert("RGB").crop((0, 0, *picture.size)).resize((40, 40)))
         assert np.abs(seen.astype(int) - drawn).mean() < 8
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_what_a_format_cannot_hold_is_refused_in_a_sentence(trace, kind):
+    with pytest.raises(ArgumentError, match=f"a {kind} file has at most"):
+        captioned(Image.new("RGB", (9, 66_000)), "a", about(trace, VIEWS[0]), kind=kind)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -22,12 +22,14 @@ from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
 PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # formats, and how their files end
-LEAST = 480  # pixels that a caption is readable in
+LEAST = 480  # pixels that a caption has room in; in NARROWEST its letters are small
+NARROWEST = 200
 _QUALITY = {  # fast, because a file must not take longer than the pass that it shows
     "png": {"compress_level": 1},
     "jpeg": {"quality": 90},
     "webp": {"quality": 88, "method": 1},
 }
+_MOST = {"jpeg": 65_500, "webp": 16_383}  # pixels of a side
 SCALE_WORDS = {
     "share": "share of the strongest patch",
     "raw": "weight, 0 to 1",
@@ -135,16 +137,21 @@ def captioned(
             UserComment.
         colours: of the colour bar above the caption, uint8 [n, 3]; no bar if None.
         kind: one of `PICTURES`.
-        least: how wide the file is at least, so that a narrow picture has room for its caption.
+        least: how wide the file is at least, so that a narrow picture has room for its caption; at least 200.
 
     Raises:
-        ArgumentError: if there is no such kind, or `about` holds what JSON cannot.
+        ArgumentError: if there is no such kind, it cannot hold so large a picture, or `about` holds what JSON cannot.
     """
     one_of(kind, tuple(PICTURES), "kind of picture")
     if colours is not None:
         colours = array(colours, "n, channel", "Colours").astype(np.uint8)
     text = text.encode("utf-8", "backslashreplace").decode()  # not all names of files are text
-    page = _captioned(image, _in_font(text), colours, whole(least, 1, MOST, "The least width"))
+    page = _captioned(image, _in_font(text), colours, whole(least, NARROWEST, MOST, "The least width"))
+    if max(page.size) > _MOST.get(kind, max(page.size)):
+        raise ArgumentError(
+            f"With its caption the picture is {page.width} x {page.height} pixels, and a side of a {kind} file has at "
+            f"most {_MOST[kind]}; choose png, or a smaller picture."
+        )
     buffer = io.BytesIO()
     page.save(buffer, kind, **_QUALITY[kind], **_said(text, _as_json(about), kind))
     return buffer.getvalue()

@@ -24,7 +24,7 @@ from ..trace import Trace
 
 LONGEST = 960  # pixels of the longer side of a picture
 TALLEST = 12_000  # and of a picture whose width is given: more is more than JPEG and WebP hold, captions included
-NARROWEST, WIDEST = 200, 4096  # pixels; a caption needs some, and memory is bounded
+NARROWEST, WIDEST = export.NARROWEST, 4096  # pixels that can be asked for; memory is bounded
 
 
 @dataclass(frozen=True, eq=False)

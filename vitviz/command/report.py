@@ -160,10 +160,10 @@ class Report:
 
     def _entry(self, name: str, label: str, values: dict, picture: str, rest: str, kind: str = "image") -> None:
         data = escape(json.dumps(values))
-        line = f'{escape(name)}" class="{kind}" data-values="{data}">{picture}<h2>{escape(label)}</h2>{rest}</li>'
+        start = f'{_ENTRY.decode()}{escape(name)}" class="{kind}" data-values="{data}">'
+        line = " ".join(f"{start}{picture}<h2>{escape(label)}</h2>{rest}</li>".splitlines())
+        self._write(f"{line}\n")  # at once, so that no interruption leaves half a line
         self._count += 1
-        self._file.write(_ENTRY)
-        self._write(" ".join(line.splitlines()) + "\n")
 
     def _write(self, text: str) -> None:
         self._file.write(text.encode("utf-8", "backslashreplace"))  # not all names of files are text
