@@ -140,7 +140,7 @@ def test_what_was_reached_before_an_interruption_stays(vit, tmp_path, stopped_af
     assert line.startswith("vitviz: Interrupted after 2 of 3 images")
     said = place.read_text()
     assert len(cards(said)) == 2
-    assert said.endswith("<footer>Interrupted: 2 images.</footer></body></html>\n")
+    assert said.endswith("<footer>Interrupted: 2 of 3 images.</footer></body></html>\n")
     if form:
         assert [one.get("ok") for one in objects(result)] == [True, True, None]
         assert f"vitviz: {objects(result)[-1]['error']}" == line
@@ -187,7 +187,7 @@ def test_a_report_is_written_as_it_goes(tmp_path, model):
     from vitviz.command.report import Report
 
     found = Attention(None, "mean", None, "from", "share").of(see(model, Path(CAT), None, None))
-    with Report(tmp_path / "a.html", "a", "b") as growing:
+    with Report(tmp_path / "a.html", "a", "b", 3) as growing:
         sizes = [(tmp_path / "a.html").stat().st_size]
         for number in range(3):
             growing.add("cat", f"cat-{number}", found, tmp_path / "cat.jpg")

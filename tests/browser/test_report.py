@@ -43,6 +43,7 @@ def names(page: Page) -> list[str]:
 
 
 def test_an_index_leads_to_each_image(page):
+    expect(page.get_by_role("banner")).to_contain_text("7 images")
     links = page.get_by_role("navigation", name="Index").get_by_role("link")
     expect(links).to_have_count(7)
     everything = ["broken.png", *(f"digit-{i}.png" for i in (0, 4, 8, 10, 14, 18))]

@@ -61,12 +61,14 @@ class Report:
     Args:
         path: where it goes.
         title: its title.
-        about: a sentence below that.
+        about: a line below that.
+        images: how many there will be.
         resume: whether to take over images of an earlier report in this place, see `has`.
     """
 
-    def __init__(self, path: Path, title: str, about: str, resume: bool = False):
+    def __init__(self, path: Path, title: str, about: str, images: int, resume: bool = False):
         self.path = path
+        self._planned = images
         self._earlier = path.with_name(f".{path.name}.earlier")
         self._resume = resume
         self._at: dict[str, int] = {}  # where in the earlier report the line of each image begins
@@ -104,8 +106,9 @@ class Report:
             if kind is not None:
                 for name in list(self._at):
                     self.keep(name)
-            images = f"{self._count:,} image{'s' * (self._count != 1)}"
-            self._write(_TAIL.format(footer=f"{images}." if kind is None else f"Interrupted: {images}."))
+            images = f"{self._planned:,} image{'s' * (self._planned != 1)}"
+            whole = kind is None
+            self._write(_TAIL.format(footer=f"{images}." if whole else f"Interrupted: {self._count:,} of {images}."))
         if self._old is not None:
             self._old.close()
             self._earlier.unlink()

@@ -268,7 +268,6 @@ def _maybe_report(task: Task, model: VisionTransformer, question: Question, imag
     if "html" not in task.formats:
         yield None
         return
-    count = f"{images:,} image{'s' * (images != 1)}"
     path = task.report([*map(short, filter(None, question.marks)), *task.marks(model)])
-    with Report(path, f"vitviz {task.command}", f"{model.name}: {count}", task.skip) as report:
+    with Report(path, f"vitviz {task.command}", model.name, images, task.skip) as report:
         yield report
