@@ -140,7 +140,7 @@ def test_what_was_reached_before_an_interruption_stays(vit, tmp_path, stopped_af
     assert line.startswith("vitviz: Interrupted after 2 of 3 images")
     said = place.read_text()
     assert len(cards(said)) == 2
-    assert said.endswith("<footer>Interrupted: 2 of 3 images.</footer></body></html>\n")
+    assert said.endswith("Interrupted: 2 of 3 images.</footer></body></html>\n")
     if form:
         assert [one.get("ok") for one in objects(result)] == [True, True, None]
         assert f"vitviz: {objects(result)[-1]['error']}" == line

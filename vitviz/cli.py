@@ -152,7 +152,9 @@ Size = Annotated[
 FitOption = Annotated[
     Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line, for machines.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per image and line, for machines; it counts from 1, too.")
+]
 
 
 @app.callback()

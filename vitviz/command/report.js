@@ -3,7 +3,7 @@
 addEventListener("DOMContentLoaded", () => {
   const find = (id) => document.getElementById(id);
   const list = find("images");
-  document.querySelector("header").append(...document.querySelectorAll("footer")); // it knows how many there are
+  document.querySelector("header").append(...document.querySelectorAll("footer.interrupted")); // that comes first
   const naturally = new Intl.Collator(undefined, { numeric: true }).compare;
   const cards = [...list.children].map((card, order) => ({
     card,

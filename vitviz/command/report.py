@@ -39,8 +39,8 @@ script-src 'sha256-{hash}'">
 <label>Name <input id="filter" type="search" autocomplete="off"></label>
 <label id="predictions">Prediction <select id="prediction"></select></label>
 <fieldset id="range"><select id="measure" aria-label="A number to filter by"></select>
-<label>from <input id="low" type="number" step="any"></label>
-<label>to <input id="high" type="number" step="any"></label>
+<span><label>from <input id="low" type="number" step="any"></label>
+<label>to <input id="high" type="number" step="any"></label></span>
 </fieldset>
 <label>Sort by <select id="sort"></select></label>
 <button id="down" type="button" aria-pressed="false" title="The last or the largest one first">descending</button>
@@ -50,7 +50,7 @@ script-src 'sha256-{hash}'">
 <ol id="images">
 """
 _TAIL = """</ol></main>
-<footer>{footer}</footer></body></html>
+<footer{kind}>{footer}</footer></body></html>
 """
 _ENTRY = b'<li id="'  # how the line of an image begins; each image is one line
 
@@ -107,8 +107,11 @@ class Report:
                 for name in list(self._at):
                     self.keep(name)
             images = f"{self._planned:,} image{'s' * (self._planned != 1)}"
-            whole = kind is None
-            self._write(_TAIL.format(footer=f"{images}." if whole else f"Interrupted: {self._count:,} of {images}."))
+            if kind is None:
+                self._write(_TAIL.format(kind="", footer=f"{images}."))
+            else:
+                said = f"Interrupted: {self._count:,} of {images}."
+                self._write(_TAIL.format(kind=' class="interrupted"', footer=said))
         if self._old is not None:
             self._old.close()
             self._earlier.unlink()
@@ -200,4 +203,4 @@ def _rounded(value: str | float) -> str | float:
 
 
 def _shown(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}"
+    return value if isinstance(value, str) else f"{value:#.3g}".rstrip(".")
