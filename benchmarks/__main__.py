@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import alternatives, browser, explaining, explanations, library, sweeping
+from . import alternatives, browser, explaining, explanations, library, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
     "alternatives": alternatives.alternatives,
+    "write": writing.pictures,
     "start": library.cold_start,
 }
 

@@ -380,6 +380,11 @@ def trace_with_graph(
     return _run(model, image, size, fit, names, (), graph=True)
 
 
+def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
+    """Whether a trace has the activations of all these hook points at hand."""
+    return trace._recorded.keys() >= set(names)
+
+
 def _run(
     model: VisionTransformer,
     image: ImageSource,

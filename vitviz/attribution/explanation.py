@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ..arguments import of_kind, one_of
 from ..errors import HookError, ModelError, VitvizError
-from ..hooks import is_edited
+from ..hooks import is_edited, undisturbed
 from ..images import Prepared, Size
-from ..inputs import prepared_for
+from ..inputs import checked_tensor, prepared_for
 from ..model import VisionTransformer
 from ..precision import check_numbers, plain_arithmetic
-from ..trace import ImageSource, Trace, trace_with_graph
+from ..trace import ImageSource, Trace, is_recorded, trace_with_graph
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention
@@ -127,6 +127,11 @@ def explain(
     )
 
 
+def records(method: str, depth: int) -> tuple[str, ...]:
+    """Hook points that a method reads: a trace of `depth` layers that recorded them spares it a forward pass."""
+    return stream_names(depth) if method in _BY_LAYER else ()
+
+
 def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
     """The parameters of a method with what was given in place of their defaults; refuse what it does not have."""
     own = signature(_COMPUTE[method]).parameters.values()
@@ -150,17 +155,19 @@ def _traced(
             raise HookError(f"{method} runs the model again and again, without edits; leave the edit first.")
         if method not in _BY_LAYER:
             return model.trace(image, size=size, fit=fit), None
-        seen = image if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
+        seen = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
         if _keeps_graph(model, seen):
             return trace_with_graph(model, seen, graph_names(model.config.depth))
-        return model.trace(seen, record=stream_names(model.config.depth)), None
+        return model.trace(seen, record=records(method, model.config.depth)), None
     if image.model is not model:
         raise ModelError(f"This trace is of {image.model.name!r}; give the same model, or trace the image again.")
     if image.edited and method not in _READ_THE_TRACE:
         raise HookError(f"This trace was made under an edit, without which {method} runs the model; trace it again.")
-    if method not in _BY_LAYER or image.edits or not _keeps_graph(model, image.seen):
+    is_at_hand = image.edits or is_recorded(image, records(method, model.config.depth))
+    if method not in _BY_LAYER or is_at_hand or not _keeps_graph(model, image.seen):
         return image, None
-    return image, trace_with_graph(model, image.seen, graph_names(model.config.depth))[1]
+    with undisturbed():
+        return image, trace_with_graph(model, image.seen, graph_names(model.config.depth))[1]
 
 
 def _keeps_graph(model: VisionTransformer, seen: Prepared | Tensor) -> bool:
