@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explaining, explanations, library, loading, sweeping
+from . import alternatives, browser, explaining, explanations, library, loading, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -28,6 +28,8 @@ BENCHMARKS = {
     "sweep": sweeping.sweep,
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
+    "alternatives": alternatives.alternatives,
+    "write": writing.pictures,
     "start": library.cold_start,
 }
 
