@@ -9,6 +9,8 @@ from ..trace import Trace
 from ..view import Places, View, places
 from . import link, state, tour
 from .catalogue import catalogue_if_open
+from .pad import page_place
+from .reach import reach
 from .sidebar import sidebar
 from .words import literally, plain_errors
 
@@ -24,12 +26,14 @@ def run(page: st.Page) -> None:
         tour.begin_at(stop)
         st.session_state.notices = notices + wrong
     st.html(_ROOM)
+    reach(page.url_path)
     state.keep_to_a_model_that_is_here()
     tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
+    page_place()
     show_notices()
     st.session_state.surrounded = True
     try:
@@ -119,6 +123,8 @@ body { font-size-adjust: 0.486; }
 button, input, select, textarea { font-size-adjust: inherit; }
 code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
+[data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 75%, transparent); }
+[data-testid="stBaseButton-primary"] { color: light-dark(#ffffff, #121016); } /* what can be read on primaryColor */
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 .st-key-notices {

@@ -27,8 +27,8 @@ BESIDE = """<style>
   [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
-.st-key-story h3 { padding-top: 1.6rem; }
-.st-key-story > :first-child h3 { padding-top: 0; }
+.st-key-story h2 { padding-top: 1.6rem; }
+.st-key-story > :first-child h2 { padding-top: 0; }
 </style>"""
 
 Patch = tuple[int, int]  # row and column, from 0
@@ -89,7 +89,7 @@ def norm_in_words(norm: Normed, channel: int) -> str:
 
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """A step of the story: its title and its text, in which `{N}` is a symbol and `{N=}` one with its value."""
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     say(text, values)
 
 
