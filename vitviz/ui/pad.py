@@ -39,6 +39,7 @@ def draw_a_digit(place: DeltaGenerator) -> None:
 
 def drawing_pad(key: str) -> None:
     """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
+    canvas = f"{key}_{st.session_state.setdefault('pad_turn', 0)}"
     st_canvas(
         stroke_width=PEN,
         stroke_color="#000000",
@@ -46,10 +47,18 @@ def drawing_pad(key: str) -> None:
         width=SIDE,
         height=SIDE,
         return_image_data=True,
-        key=key,
-        on_change=partial(_look_at_it, key),
+        key=canvas,
+        on_change=partial(_look_at_it, canvas),
     )
-    st.caption(_verdict() or "Draw here. Undo and clear appear above the square.")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(_verdict() or "Draw here.", width="stretch")
+        st.button("Clear", key=f"{key}_clear", type="tertiary", disabled=not state.is_drawn(), on_click=_clear)
+
+
+def _clear() -> None:
+    """Wipe everything off. The canvas has buttons for that and for one step back, but no finger can find them."""
+    st.session_state.pad_turn += 1  # another widget, and so an empty one
+    state.pick_drawing(None)
 
 
 def _verdict() -> str:
