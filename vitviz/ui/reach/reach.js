@@ -15,21 +15,21 @@ export default function () {
   const narrow = matchMedia(NARROW);
   const listening = new AbortController();
   const { signal } = listening;
-  const later = delayed(() => mend(narrow.matches), 150);
+  const sized = new ResizeObserver(() => later());
+  const later = delayed(() => mend(narrow.matches, sized), 150);
   const seen = new MutationObserver(later);
   seen.observe(document.body, { childList: true, subtree: true });
   narrow.addEventListener("change", later, { signal });
-  addEventListener("resize", later, { signal });
-  document.fonts?.ready.then(later);
   document.addEventListener("click", (event) => {
     if (narrow.matches && chosenIn(event, CHOICES)) closeSoon();
   }, { signal });
   document.addEventListener("change", (event) => {
     if (narrow.matches && chosenIn(event, CHANGES) && (event.target.files?.length || event.target.checked)) closeSoon();
   }, { signal });
-  mend(narrow.matches);
+  mend(narrow.matches, sized);
   return () => {
     seen.disconnect();
+    sized.disconnect();
     later.cancel();
     listening.abort();
   };
@@ -46,11 +46,13 @@ function closeSoon() {
   setTimeout(() => document.querySelector(`${CLOSE}[aria-expanded=true]`)?.click(), 0);
 }
 
-function mend(narrow) {
+function mend(narrow, sized) {
   say(OPEN, narrow ? "Menu" : "Image and model");
   say(CLOSE, narrow ? "Close" : "Hide");
   for (const node of document.querySelectorAll(SCROLLERS)) {
-    const scrolls = node.scrollWidth > node.clientWidth + 1 || node.scrollHeight > node.clientHeight + 1;
+    for (const one of [node, node.firstElementChild]) if (one) sized.observe(one);
+    const down = node.scrollHeight > node.clientHeight && getComputedStyle(node).overflowY !== "hidden";
+    const scrolls = node.scrollWidth > node.clientWidth || down;
     if (scrolls && !node.querySelector(FOCUSABLE)) {
       node.tabIndex = 0;
       node.dataset.reach = "";
