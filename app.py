@@ -6,20 +6,19 @@ import streamlit as st
 
 from vitviz.ui.shell import run
 
-page = st.navigation(
-    [
-        st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
-        st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
-        st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
-        st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
-        st.Page("pages/tokens.py", title="Tokens", icon=":material/scatter_plot:"),
-        st.Page("pages/explain.py", title="Explain", icon=":material/lightbulb:"),
-        st.Page("pages/intervene.py", title="Intervene", icon=":material/tune:"),
-        st.Page("pages/lens.py", title="Lens", icon=":material/layers:"),
-    ],
-    position="top",
+st.set_page_config(page_title="vitviz", page_icon=str(Path(__file__).parent / "assets" / "icon.svg"), layout="wide")
+run(
+    st.navigation(
+        [
+            st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+            st.Page("pages/explore.py", title="Explore", icon=":material/visibility:"),
+            st.Page("pages/sequence.py", title="Image to sequence", icon=":material/grid_on:"),
+            st.Page("pages/attention.py", title="Attention", icon=":material/hub:"),
+            st.Page("pages/tokens.py", title="Tokens", icon=":material/scatter_plot:"),
+            st.Page("pages/explain.py", title="Explain", icon=":material/lightbulb:"),
+            st.Page("pages/intervene.py", title="Intervene", icon=":material/tune:"),
+            st.Page("pages/lens.py", title="Lens", icon=":material/layers:"),
+        ],
+        position="top",
+    )
 )
-st.set_page_config(
-    page_title=f"{page.title} · vitviz", page_icon=str(Path(__file__).parent / "assets" / "icon.svg"), layout="wide"
-)
-run(page)

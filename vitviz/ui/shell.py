@@ -25,6 +25,7 @@ def run(page: st.Page) -> None:
         stop, wrong = link.read_tour(parameters, tour.count())
         tour.begin_at(stop)
         st.session_state.notices = notices + wrong
+    st.set_page_config(page_title=f"{page.title} · vitviz")
     st.html(_ROOM)
     reach(page.url_path)
     state.keep_to_a_model_that_is_here()
@@ -139,5 +140,11 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 .vv-close summary { list-style: none; cursor: pointer; padding: 0.6rem 0.9rem; font-size: 1.3rem; line-height: 1; }
 .vv-close summary::-webkit-details-marker { display: none; }
 @media print { .st-key-notices { display: none; } }
+[data-testid="stSelectbox"] input { text-overflow: ellipsis; }
+/* In a narrow or enlarged window, what would be squeezed beside something else goes below it. */
+@media (max-width: 1099.98px) {
+  [data-testid="stMain"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
+  [data-testid="stMain"] [data-testid="stColumn"] { min-width: min(100%, 16rem); }
+}
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""

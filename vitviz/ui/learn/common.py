@@ -16,14 +16,14 @@ from .. import symbols
 from ..strips import number
 from ..sums import redone
 
-# The picture (container "follow") stays beside the text ("story") while that scrolls; on a phone it stands above it.
+# The picture (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it stands above it.
 BESIDE = """<style>
-@media (min-width: 900px) {
+@media (min-width: 1100px) {
   [data-testid="stColumn"]:has(.st-key-follow) {
     position: sticky; top: 4.2rem; align-self: flex-start; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   }
 }
-@media (max-width: 899px) {
+@media (max-width: 1099.98px) {
   [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
