@@ -74,7 +74,7 @@ CUT = """() => {
         const { left, right, width, height } = node.getBoundingClientRect();
         if (width < 2 || height < 2) break; // for screen readers only
         if (boxes.some((box) => box.left < left - 1.5 || box.right > right + 1.5)) {
-          cut.push(`${text.data.trim().slice(0, 60)} (in ${node.tagName} ${node.className} ${node.dataset.testid ?? ""})`);
+          cut.push(`${text.data.trim().slice(0, 60)} (in ${node.tagName} ${node.className})`);
           break;
         }
       }

@@ -16,7 +16,8 @@ from .. import symbols
 from ..strips import number
 from ..sums import redone
 
-# The picture (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it stands above it.
+# The picture (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it stands
+# above it.
 BESIDE = """<style>
 @media (min-width: 1100px) {
   [data-testid="stColumn"]:has(.st-key-follow) {
