@@ -83,6 +83,10 @@ def test_an_empty_link_says_nothing(small_trace):
     assert read_view(dict.fromkeys(CHOICE, "nonsense") | {"page": "7"}, small_trace) == (View(2), [])
 
 
+def test_a_users_own_image_is_no_choice_that_a_link_can_make():
+    assert read_choice({"image": "own", "fit": "pad"}, SAMPLES) == ({"fit": "pad"}, [])
+
+
 # --- Nonsense --------------------------------------------------------------------------------------------------------
 
 NO_NUMBER = [

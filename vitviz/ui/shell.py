@@ -7,7 +7,7 @@ import streamlit as st
 
 from ..trace import Trace
 from ..view import Places, View, places
-from . import link, state, tour
+from . import link, own, state, tour
 from .catalogue import catalogue_if_open
 from .sidebar import sidebar
 from .words import literally, plain_errors
@@ -20,9 +20,10 @@ def run(page: st.Page) -> None:
         chosen, notices = link.read_choice(parameters, state.samples())
         state.begin(**chosen)
         st.session_state.link = parameters  # the view in it can be read once there is a trace
-        stop, wrong = link.read_tour(parameters, tour.count())
+        stop, wrong = link.read_guide(parameters, tour.counts())
         tour.begin_at(stop)
         st.session_state.notices = notices + wrong
+        own.begin(wanted=parameters.get("image") == link.OWN)
     st.html(_ROOM)
     state.keep_to_a_model_that_is_here()
     tour.turn_to_its_page(page.url_path)
@@ -30,11 +31,18 @@ def run(page: st.Page) -> None:
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
+    own_place = st.container(gap=None, key="own_place")
+    st.session_state.last_said = {"notices": [], "image_problem": None, "model_problem": None}
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
-            sidebar()
+            with own_place:
+                own.own_image(say_again)
+            if own.is_waiting():
+                st.caption("Getting your image back …")
+                return
+            sidebar(page.url_path)
             with tours_place:
                 tour.tour(page.url_path)
             page.run()
@@ -57,6 +65,8 @@ def enter(page: str) -> None:
 def show_notices() -> None:
     """Say what a link asked for in vain, and why an image or a model was not taken; once, over the page."""
     session = st.session_state
+    for name, said in session.last_said.items():
+        session.last_said[name] = session[name] or said
     problems = [problem for problem in (session.image_problem, session.model_problem) if problem]
     with session.notices_place:
         if session.notices:
@@ -67,6 +77,11 @@ def show_notices() -> None:
             session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
             st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
     session.notices, session.image_problem, session.model_problem = [], None, None
+
+
+def say_again() -> None:
+    """Say the same once more, because the page runs again although the visitor has done nothing."""
+    st.session_state.update(st.session_state.last_said)
 
 
 def take_from_link(understand: Mapping[str, Callable]) -> dict:
@@ -126,7 +141,9 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
   max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;
   box-shadow: 0 0.2rem 1rem rgb(0 0 0 / 25%);
 }
-[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place) { position: absolute; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place, > .st-key-own_place) {
+  position: absolute;
+}
 .st-key-notices [data-testid="stAlertContainer"] { padding-right: 2.6rem; }
 .st-key-notices:has(details:not([open])) { display: none; } /* whoever has read it closes it */
 .st-key-notices [data-testid="stElementContainer"]:has(.vv-close) { position: absolute; top: 0; right: 0; width: auto; }
