@@ -5,14 +5,17 @@ import streamlit as st
 from vitviz.ui import own, shell, sidebar, state, tour
 from vitviz.ui.registry import PAGES
 
-CARDS = """<style>
+LOOKS = """<style>
+[data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
 .st-key-page_cards > div { flex: 1 1 13rem; }
+.st-key-page_cards [data-testid="stPageLink"] a { padding-left: 0; }
 .st-key-page_cards [data-testid="stPageLink"] p { font-weight: 600; }
 </style>"""
 
 shell.enter("pages/start.py")
 shell.write_address()
 
+st.html(LOOKS)
 st.title("See what a Vision Transformer sees", anchor=False)
 st.markdown(
     "It cuts an image into patches and lets every patch look at every other. Point at one and see where each head of "
@@ -21,19 +24,18 @@ st.markdown(
 with st.container(horizontal=True):
     tour.offer("tour", "start_tour", type="primary")
     tour.offer("lesson", "start_lesson")
-left, right = st.columns([3, 2], gap="large")
+st.header("Begin with an image", anchor=False)
+offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
+chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
+st.header("Or with your own", anchor=False)
+left, right = st.columns([3, 2], vertical_alignment="bottom")
 with left:
-    st.header("Begin with an image", anchor=False)
-    chosen = sidebar.choose_sample("start_gallery", columns=3 if st.session_state.own is None else 4, titles=True)
-with right:
-    st.header("Or your own", anchor=False)
-    accepted = sidebar.upload("start_upload", "Drop or paste it anywhere, or choose a file")
-    camera_place = st.container()
-    with st.container(horizontal=True):
-        drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
-        photographed = sidebar.camera(camera_place)
+    accepted = sidebar.upload("start_upload", "Drop or paste it anywhere on any page, or choose a file")
+with right, st.container(horizontal=True, vertical_alignment="center"):
+    drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
+    camera_on = sidebar.camera_switch()
+photographed = sidebar.camera(camera_on, st.container())
 st.header("What each page answers", anchor=False)
-st.html(CARDS)
 with st.container(horizontal=True, key="page_cards"):
     for page in PAGES[1:]:
         with st.container(border=True, gap=None, key=f"card_{page.name}"):

@@ -57,7 +57,8 @@ def choose_image() -> None:
     # places for what comes and goes: a pad that moved would be made anew, without what was drawn on it
     camera_place, pad_place = st.container(), st.container()
     with left:
-        camera(camera_place)
+        on = camera_switch()
+    camera(on, camera_place)
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
         with pad_place:
             drawing_pad()
@@ -130,9 +131,14 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     return name is not None
 
 
-def camera(place: DeltaGenerator) -> bool:
-    """A switch for the camera, which then has this place. Returns whether a photo has just been accepted."""
-    if st.toggle("Camera", key="camera_on"):
+def camera_switch() -> bool:
+    """A switch for the camera. Returns whether it is on."""
+    return st.toggle("Camera", key="camera_on")
+
+
+def camera(on: bool, place: DeltaGenerator) -> bool:
+    """The camera, if it is on, in this place. Returns whether a photo has just been accepted."""
+    if on:
         with place:
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
     return st.session_state.pop("camera_accepted", False)

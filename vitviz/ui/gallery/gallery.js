@@ -24,6 +24,7 @@ class Gallery {
     root.setAttribute("aria-label", data.label);
     root.style.setProperty("--columns", data.columns);
     root.classList.toggle("whole", data.whole);
+    root.classList.toggle("many", data.columns > 4); // too many for a phone
     this.chosen = data.chosen;
     const shown = JSON.stringify([data.titles, data.items]);
     if (shown !== this.shown) this.build(data); // else the buttons stay, and with them the keyboard's focus
