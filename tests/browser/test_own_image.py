@@ -15,7 +15,7 @@ from .layout import eventually, settled
 from .test_digits import DIGITS, draw
 from .test_layout import PHONE
 
-PAGES = ["", "explore", "sequence", "attention", "tokens", "explain", "intervene", "lens"]
+PAGES = ["", "sequence", "lens"]  # what takes it is drawn by the shell, on every page alike
 GIVE = """(main, [event, files, text]) => {
   const transfer = new DataTransfer();
   for (const [name, type, size, data] of files) {
@@ -97,7 +97,7 @@ def test_an_image_is_dropped_anywhere_and_the_page_says_so(app, new_page):
 
 
 def test_what_is_dropped_on_a_drop_zone_is_for_that_one_alone(app, new_page):
-    page = ready(new_page(), f"{app}/intervene?model=digits")
+    page = ready(new_page(), f"{app}/intervene?model=digits&edits=c1.1")
     zone = ".st-key-intervene_upload [data-testid=stFileUploaderDropzone]"
     give(page, "dragover", image("second.png"), to=zone)
     expect(page.get_by_test_id("own")).to_be_hidden()
@@ -133,6 +133,17 @@ def test_it_is_at_hand_beside_the_samples_survives_a_reload_and_can_be_removed(a
     expect(tiles(page)).to_have_count(0)
     assert_looked_at(page, "cat")
     eventually(page, lambda: kept(page) == 0)
+
+
+def test_what_is_given_back_quietly_takes_no_notice_away(app, new_page):
+    page = ready(new_page(), f"{app}/explore?model=digits")
+    give(page, "paste", image("mine.png"))
+    assert_looked_at(page, "mine.png")
+    eventually(page, lambda: kept(page) == 1)
+    page.goto(f"{app}/explore?model=digits&image=digit-3&layer=99")
+    expect(tiles(page)).to_be_visible()
+    settled(page)
+    expect(page.locator(".st-key-notices").get_by_test_id("stAlert").filter(has_text="99")).to_be_visible()
 
 
 def test_the_view_of_an_own_image_is_the_same_after_a_reload(app, new_page):

@@ -3,12 +3,14 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts.fonts import STATED
+from scripts.fonts import WIDE as WIDE_FONTS
 from vitviz.ui.tour import GUIDES
 from vitviz.zoo import SHIPPED
 
 from .conftest import LAPTOP
 from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, eventually, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
 from .test_layout import PHONE
 
 COUNTS = {name: len(guide.stops(SHIPPED["dinov2-small"].config)) for name, guide in GUIDES.items()}
@@ -69,33 +71,32 @@ def assert_covers_nothing(page: Page) -> None:
     assert page.get_by_test_id("tour").evaluate(FREE)
 
 
-@pytest.mark.parametrize("model", SHIPPED)
-@pytest.mark.parametrize("guide", GUIDES)
-def test_every_stop_finds_what_it_speaks_about(model, guide, follow):
-    page = follow(guide, 1, f"model={model}")
-    for stop in range(1, COUNTS[guide] + 1):
-        assert_at(page, guide, stop)
-        expect(page.locator(RING)).to_be_visible()
-        if stop < COUNTS[guide]:
-            next_stop(page)
-    page.get_by_role("button", name="Finish").click()
-    expect(page.get_by_test_id("tour")).to_have_count(0)
-    expect(page.get_by_test_id("stSidebar").get_by_text("Take the two-minute tour")).to_be_attached()
-    assert "guide" not in page.url
-
-
-@in_all_fonts
-@pytest.mark.parametrize("guide", GUIDES)
-@pytest.mark.parametrize("viewport", [LAPTOP, WIDE, PHONE], ids=["laptop", "wide", "phone"])
-def test_the_card_covers_nothing_of_what_it_speaks_about(viewport, guide, follow):
+@pytest.mark.parametrize(
+    ("fonts", "guide", "model", "viewport"),
+    [
+        (STATED, "tour", "dinov2-small", LAPTOP),
+        (STATED, "tour", "dinov2-small", WIDE),
+        (STATED, "tour", "digits", PHONE),
+        (WIDE_FONTS, "tour", "dinov2-small", PHONE),
+        (STATED, "lesson", "digits", LAPTOP),
+        (STATED, "lesson", "digits", WIDE),
+        (WIDE_FONTS, "lesson", "dinov2-small", PHONE),
+    ],
+    indirect=["fonts"],
+)
+def test_the_card_covers_nothing_of_what_it_speaks_about(guide, model, viewport, follow):
     phone = {"has_touch": True, "is_mobile": True} if viewport is PHONE else {}
-    page = follow(guide, 1, "model=digits" if guide == "lesson" else "", viewport=viewport, **phone)
+    page = follow(guide, 1, f"model={model}", viewport=viewport, **phone)
     for stop in range(1, COUNTS[guide] + 1):
         assert_at(page, guide, stop)
         assert_covers_nothing(page)
         assert_nothing_sticks_out(page)
         if stop < COUNTS[guide]:
             next_stop(page)
+    page.get_by_role("button", name="Finish").click()
+    expect(page.get_by_test_id("tour")).to_have_count(0)
+    expect(page.get_by_test_id("stSidebar").get_by_text("Take the two-minute tour")).to_be_attached()
+    assert "guide" not in page.url
 
 
 def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_was_left(app, new_page):
