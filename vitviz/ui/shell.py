@@ -9,43 +9,49 @@ from ..trace import Trace
 from ..view import Places, View, places
 from . import link, own, state, tour
 from .catalogue import catalogue_if_open
-from .sidebar import sidebar
+from .sidebar import model_that_does_not_load, sidebar
 from .words import literally, plain_errors
 
 
 def run(page: st.Page) -> None:
     """Begin the session if it is new, draw what all pages share, and run the page."""
-    if not state.has_begun():
+    is_new = not state.has_begun()
+    if is_new:
         parameters = st.query_params.to_dict()
         chosen, notices = link.read_choice(parameters, state.samples())
         state.begin(**chosen)
         st.session_state.link = parameters  # the view in it can be read once there is a trace
+        st.session_state.notices = notices
+        own.begin(wanted=parameters.get("image") == link.OWN)
+    problem = state.problem_of_model()
+    if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())
         tour.begin_at(stop)
-        st.session_state.notices = notices + wrong
-        own.begin(wanted=parameters.get("image") == link.OWN)
+        st.session_state.notices += wrong
     st.html(_ROOM)
-    state.keep_to_a_model_that_is_here()
-    tour.turn_to_its_page(page.url_path)
+    if not problem:
+        tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
     own_place = st.container(gap=None, key="own_place")
-    st.session_state.last_said = {"notices": [], "image_problem": None, "model_problem": None}
+    st.session_state.last_said = {"notices": [], "image_problem": None}
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
             with own_place:
                 own.own_image(say_again)
-            if own.is_waiting():
+            if problem:
+                model_that_does_not_load(problem)
+            elif own.is_waiting():
                 st.caption("Getting your image back …")
-                return
-            sidebar(page.url_path)
-            with tours_place:
-                tour.tour(page.url_path)
-            page.run()
+            else:
+                sidebar(page.url_path)
+                with tours_place:
+                    tour.tour(page.url_path)
+                page.run()
         catalogue_if_open()
     finally:
         st.session_state.surrounded = False
@@ -63,11 +69,11 @@ def enter(page: str) -> None:
 
 
 def show_notices() -> None:
-    """Say what a link asked for in vain, and why an image or a model was not taken; once, over the page."""
+    """Say what a link asked for in vain, and why an image was not taken; once, over the page."""
     session = st.session_state
     for name, said in session.last_said.items():
         session.last_said[name] = session[name] or said
-    problems = [problem for problem in (session.image_problem, session.model_problem) if problem]
+    problems = [session.image_problem] if session.image_problem else []
     with session.notices_place:
         if session.notices:
             st.warning("  \n".join(map(literally, session.notices)))
@@ -76,7 +82,7 @@ def show_notices() -> None:
         if session.notices or problems:
             session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
             st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
-    session.notices, session.image_problem, session.model_problem = [], None, None
+    session.notices, session.image_problem = [], None
 
 
 def say_again() -> None:
