@@ -1,16 +1,25 @@
-"""The vitviz app: `streamlit run app.py`."""
+"""The vitviz app: `streamlit run app.py`.
+
+Streamlit imports this file once and serves its `app`; then it runs the file as a script, for each visitor again.
+"""
 
 from pathlib import Path
 
 import streamlit as st
 
-from vitviz.ui.registry import PAGES
-from vitviz.ui.shell import run
+if __name__ == "__main__":
+    from vitviz.ui.registry import PAGES
+    from vitviz.ui.shell import run
 
-st.set_page_config(page_title="vitviz", page_icon=str(Path(__file__).parent / "assets" / "icon.svg"), layout="wide")
-run(
-    st.navigation(
-        [st.Page(page.file, title=page.title, icon=page.icon, default=page is PAGES[0]) for page in PAGES],
-        position="top",
+    icon = Path(__file__).parent / "assets" / "icon.svg"
+    st.set_page_config(page_title="vitviz", page_icon=str(icon), layout="wide")
+    run(
+        st.navigation(
+            [st.Page(page.file, title=page.title, icon=page.icon, default=page is PAGES[0]) for page in PAGES],
+            position="top",
+        )
     )
-)
+else:
+    from vitviz.ui import serving
+
+    app = st.App(__file__, middleware=serving.MIDDLEWARE, lifespan=serving.lifespan)
