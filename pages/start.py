@@ -1,33 +1,45 @@
-"""Start: what this is, and an image to begin with."""
+"""Start: what this is, an image to begin with, and what each page answers."""
 
 import streamlit as st
 
-from vitviz.ui import shell, sidebar, state, tour
-from vitviz.ui.words import literally
+from vitviz.ui import own, shell, sidebar, state, tour
+from vitviz.ui.registry import PAGES
+
+LOOKS = """<style>
+[data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
+.st-key-page_cards > div { flex: 1 1 13rem; }
+.st-key-page_cards [data-testid="stPageLink"] a { padding-left: 0; }
+.st-key-page_cards [data-testid="stPageLink"] p { font-weight: 600; }
+</style>"""
 
 shell.enter("pages/start.py")
 shell.write_address()
 
+st.html(LOOKS)
 st.title("See what a Vision Transformer sees", anchor=False)
 st.markdown(
-    "A Vision Transformer cuts an image into patches and lets every patch look at every other. "
-    "Here you point at a patch and see, at once, where each head of each layer of a real model looks from there. "
-    "Every number comes from the model, which runs on the machine that serves this page and needs no network."
+    "It cuts an image into patches and lets every patch look at every other. Point at one and see where each head of "
+    "each layer looks from there. Every number comes from a real model that runs on this server."
 )
-tour.offer("start_tour", type="primary")
-left, right = st.columns([3, 2], gap="large")
+with st.container(horizontal=True):
+    tour.offer("tour", "start_tour", type="primary")
+    tour.offer("lesson", "start_lesson")
+st.header("Begin with an image", anchor=False)
+offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
+chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
+st.header("Or with your own", anchor=False)
+left, right = st.columns([3, 2], vertical_alignment="bottom")
 with left:
-    st.header("Begin with a sample", anchor=False)
-    chosen = sidebar.choose_sample("start_gallery", columns=3, titles=True)
-with right:
-    st.header("Or with your own photo", anchor=False)
-    accepted = sidebar.upload("start_upload", "Drop a photo here")
-    st.caption(sidebar.FORMATS)
-    st.page_link(
-        "pages/explore.py", label=f"Explore {literally(state.choice().picked.name)}", icon=":material/visibility:"
-    )
-    st.header("Or draw a digit", anchor=False)
-    st.caption("A second model, which ships too, has ten classes and says which one it sees.")
+    accepted = sidebar.upload("start_upload", "Drop or paste it anywhere on any page, or choose a file")
+with right, st.container(horizontal=True, vertical_alignment="center"):
     drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
-if chosen or accepted or drawn:
+    camera_on = sidebar.camera_switch()
+photographed = sidebar.camera(camera_on, st.container())
+st.header("What each page answers", anchor=False)
+with st.container(horizontal=True, key="page_cards"):
+    for page in PAGES[1:]:
+        with st.container(border=True, gap=None, key=f"card_{page.name}"):
+            st.page_link(page.file, label=page.title, icon=page.icon)
+            st.caption(page.answers)
+if chosen or accepted or drawn or photographed or own.just_taken():
     st.switch_page("pages/explore.py")

@@ -119,6 +119,10 @@ def test_a_nonsense_part_of_a_style_is_left_out_and_said(name, text, help_words)
     assert help_words in notice
 
 
+def test_a_users_own_image_is_no_choice_that_a_link_can_make():
+    assert read_choice({"image": "own", "fit": "pad"}, SAMPLES) == ({"fit": "pad"}, [])
+
+
 # --- Nonsense --------------------------------------------------------------------------------------------------------
 
 NO_NUMBER = [

@@ -13,7 +13,7 @@ from vitviz.predictions import predictions
 from vitviz.ui import models, state
 from vitviz.zoo.shelf import ModelShelf
 
-from .local_hub import NAME
+from .local_hub import NAME, point_at
 from .pages import explore, query, start, texts
 
 
@@ -93,13 +93,63 @@ def test_a_download_that_fails_is_said_and_can_be_tried_again(server):
     assert query(app)["model"] == NAME
 
 
-def test_offline_it_is_said_which_models_are_here():
+def test_offline_it_is_said_at_once_and_nothing_can_be_downloaded(cache):
     app = explore()
     open_catalogue(app)
-    app.button(key="use_vit_small_patch14_dinov2.lvd142m").click().run()
+    assert not app.exception
+    assert "Offline" in app.warning[0].value
+    downloads = [button for button in app.button if button.label.startswith("Download")]
+    assert len(downloads) == len(zoo.CURATED)
+    assert all(button.disabled for button in downloads)
+    assert not app.button(key="use_digits").disabled, "what ships can be used"
+
+
+def test_the_hub_is_asked_once_for_each_time_that_the_catalogue_is_opened(monkeypatch):
+    asked, answers = [], [False, True]
+    monkeypatch.setattr(zoo, "can_reach_hub", lambda: asked.append(1) or answers[len(asked) - 1])
+    app = explore()
+    assert not asked
+    open_catalogue(app)
+    app.text_input(key="model_search").set_value("dinov2").run()
+    assert len(asked) == 1
+    app.button(key="hub_again").click().run()
+    assert len(asked) == 2
+    assert not app.warning
+    app.text_input(key="model_search").set_value("dinov3").run()
+    assert len(asked) == 2
+    assert not any(button.disabled for button in app.button if button.label.startswith("Download"))
+
+
+def test_a_hub_that_is_lost_meanwhile_is_said(server):
+    app = explore()
+    open_catalogue(app)
+    point_at_nothing = "http://127.0.0.1:1"
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(patch, point_at_nothing)
+        app.button(key="use_vit_small_patch14_dinov2.lvd142m").click().run()
     assert not app.exception
     assert "not on this disk and the hub cannot be reached" in app.error[0].value.replace("\\", "")
     assert query(app)["model"] == "dinov2-small"
+
+
+@pytest.mark.parametrize("text", ["swin", "Swin tiny", "hiera", "pvt", "mvitv2"])
+def test_a_search_for_a_hierarchical_model_says_why_it_is_refused(text, server):
+    app = explore()
+    open_catalogue(app)
+    app.text_input(key="model_search").set_value(text).run()
+    assert not app.exception
+    assert "stage to stage" in app.info[0].value
+    app.text_input(key="model_search").set_value("dinov2").run()
+    assert not app.info
+
+
+@pytest.mark.parametrize("text", ["no such model", "![x](https://a.org)", "   ", "*"])
+def test_a_search_for_nothing_says_no_reason(text, server):
+    app = explore()
+    open_catalogue(app)
+    app.text_input(key="model_search").set_value(text).run()
+    assert not app.exception
+    assert not app.info
 
 
 def test_a_checkpoint_that_the_server_offers(offered):

@@ -167,7 +167,7 @@ def test_the_view_survives_a_visit_to_another_page(explore, cat):
     page.head(8, 0).click()
     page.panels_show(cat, View(8, 0, cat.prefix + 16 + 8))
     page.page.get_by_role("link", name="Start", exact=True).click()
-    expect(page.page.get_by_text("Begin with a sample")).to_be_visible()
+    expect(page.page.get_by_text("Begin with an image")).to_be_visible()
     page.page.get_by_role("link", name="Explore", exact=True).click()
     page.ready()
     assert page.shown == View(8, 0, cat.prefix + 16 + 8)

@@ -9,8 +9,6 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from vitviz.ui import state
-from vitviz.ui.tour.stops import stops
-from vitviz.zoo import SHIPPED
 
 from .explanations import IMAGE
 from .test_digits import DIGITS, draw
@@ -72,9 +70,9 @@ class Reader:
 
     def leave_and_return(self) -> None:
         self.go_to("Start")
-        expect(self.page.get_by_text("Begin with a sample")).to_be_visible()
+        expect(self.page.get_by_text("Begin with an image")).to_be_visible()
         self.go_to(self.name)
-        expect(self.page.get_by_text("Begin with a sample")).to_have_count(0)
+        expect(self.page.get_by_text("Begin with an image")).to_have_count(0)
         self.arrive()
 
     def choose_sample(self) -> None:
@@ -176,8 +174,7 @@ def test_the_board_shows_what_has_been_switched_off(app, new_page, request):
 
 def test_a_tour_that_ends_leaves_the_explorer_where_it_is(app, new_page):
     page = new_page()
-    at = next(number for number, stop in enumerate(stops(SHIPPED["digits"].config), 1) if stop.page == "explore")
-    page.goto(f"{app}/explore?{START}&layer=3&head=2&tour={at}")
+    page.goto(f"{app}/explore?{START}&layer=3&head=2&guide=tour-1")
     explorer, card = page.get_by_test_id("explorer"), page.get_by_test_id("tour")
     expect(card).to_be_visible()
     expect(explorer).to_have_attribute("data-layer", "2")

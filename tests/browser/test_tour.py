@@ -1,35 +1,39 @@
-"""The guided tour in a browser: it highlights what it speaks about, notices what the visitor tries, and is resumed."""
+"""Tour and lesson in a browser: they highlight what they speak about, notice what is tried, and are resumed."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from vitviz.ui.tour.stops import stops
+from scripts.fonts import STATED
+from scripts.fonts import WIDE as WIDE_FONTS
+from vitviz.ui.tour import GUIDES
 from vitviz.zoo import SHIPPED
 
+from .conftest import LAPTOP
 from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
 from .test_layout import PHONE
 
-COUNT = {name: len(stops(entry.config)) for name, entry in SHIPPED.items()}["dinov2-small"]
+COUNTS = {name: len(guide.stops(SHIPPED["dinov2-small"].config)) for name, guide in GUIDES.items()}
+WIDE = {"width": 1920, "height": 1080}
 RING = "[data-ref=ring]"
 
 
 @pytest.fixture
-def tour(app, new_page):
-    """Open the tour by a link to one of its stops."""
+def follow(app, new_page):
+    """Open a guide by a link to one of its stops."""
 
-    def open_tour(stop: int, parameters: str = "", **options) -> Page:
+    def open_guide(guide: str, stop: int, parameters: str = "", **options) -> Page:
         page = new_page(**options)
-        page.goto(f"{app}/?tour={stop}&{parameters}")
-        assert_at(page, stop)
+        page.goto(f"{app}/?guide={guide}-{stop}&{parameters}")
+        assert_at(page, guide, stop)
         return page
 
-    return open_tour
+    return open_guide
 
 
-def assert_at(page: Page, stop: int) -> None:
-    expect(page.get_by_test_id("tour-count")).to_have_text(f"{stop} of {COUNT}")
-    page.wait_for_function(f"location.search.includes('tour={stop}')")
+def assert_at(page: Page, guide: str, stop: int) -> None:
+    expect(page.get_by_test_id("tour-count")).to_have_text(f"{GUIDES[guide].title} · {stop} of {COUNTS[guide]}")
+    page.wait_for_function(f"location.search.includes('guide={guide}-{stop}')")
     expect(page.locator("[data-testid=tour]")).to_have_attribute("data-here", "true")
 
 
@@ -47,42 +51,93 @@ def next_stop(page: Page) -> None:
     page.get_by_role("button", name="Next", exact=True).click()
 
 
-@pytest.mark.parametrize("model", SHIPPED)
-def test_every_stop_finds_what_it_speaks_about(model, tour):
-    page = tour(1, f"model={model}")
-    for stop in range(1, COUNT + 1):
-        assert_at(page, stop)
-        expect(page.locator(RING)).to_be_visible()
-        if stop < COUNT:
+FREE = """(card) => {
+  const box = (node) => node.getBoundingClientRect();
+  const [here, ring] = [box(card), box(card.parentNode.querySelector("[data-ref=ring]"))];
+  const beside = here.right <= ring.left || ring.right <= here.left;
+  const apart = beside || here.bottom <= ring.top || ring.bottom <= here.top;
+  const within = ring.top >= 0 && ring.bottom <= innerHeight && here.top >= 0 && here.bottom <= innerHeight;
+  return apart && within && ring.width > 0;
+}"""
+
+
+def assert_covers_nothing(page: Page) -> None:
+    """The card stands beside its subject, and all of both is within the window."""
+    expect(page.locator(RING)).to_be_visible()
+    settled(page)
+    box_at_rest(page.locator(RING))
+    eventually(page, lambda: page.get_by_test_id("tour").evaluate(FREE))
+    box_at_rest(page.locator(RING))
+    assert page.get_by_test_id("tour").evaluate(FREE)
+
+
+@pytest.mark.parametrize(
+    ("fonts", "guide", "model", "viewport"),
+    [
+        (STATED, "tour", "dinov2-small", LAPTOP),
+        (STATED, "tour", "dinov2-small", WIDE),
+        (STATED, "tour", "digits", PHONE),
+        (WIDE_FONTS, "tour", "dinov2-small", PHONE),
+        (STATED, "lesson", "digits", LAPTOP),
+        (STATED, "lesson", "digits", WIDE),
+        (WIDE_FONTS, "lesson", "dinov2-small", PHONE),
+    ],
+    indirect=["fonts"],
+)
+def test_the_card_covers_nothing_of_what_it_speaks_about(guide, model, viewport, follow):
+    phone = {"has_touch": True, "is_mobile": True} if viewport is PHONE else {}
+    page = follow(guide, 1, f"model={model}", viewport=viewport, **phone)
+    for stop in range(1, COUNTS[guide] + 1):
+        assert_at(page, guide, stop)
+        assert_covers_nothing(page)
+        assert_nothing_sticks_out(page)
+        if stop < COUNTS[guide]:
             next_stop(page)
     page.get_by_role("button", name="Finish").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
-    expect(page.get_by_role("button", name="Take the guided tour")).to_be_visible()
-    assert "tour" not in page.url
+    expect(page.get_by_test_id("stSidebar").get_by_text("Take the two-minute tour")).to_be_attached()
+    assert "guide" not in page.url
 
 
-def test_a_hint_disappears_once_it_was_done_and_the_tour_is_resumed_where_it_was_left(app, new_page):
+def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_was_left(app, new_page):
     page = new_page()
     page.goto(app)
-    page.get_by_role("button", name="Take the guided tour").first.click()
-    assert_at(page, 1)
+    page.get_by_role("button", name="Take the lesson").first.click()
+    assert_at(page, "lesson", 1)
     next_stop(page)
-    assert_at(page, 2)
+    assert_at(page, "lesson", 2)
     expect(page.get_by_test_id("tour-hint")).to_be_visible()
     assert_ring_surrounds(page, page.get_by_test_id(IMAGE).first)
     click_patch(page, 0, 4, 5)
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
-    page.get_by_role("button", name="Leave the tour").click()
+    page.get_by_role("button", name="Leave the lesson").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
-    page.get_by_role("link", name="Explore", exact=True).click()
-    page.get_by_role("button", name="Resume the tour at stop 2").click()
-    assert_at(page, 2)
+    page.get_by_role("link", name="Attention", exact=True).click()
+    page.get_by_role("button", name="Resume the lesson at stop 2").click()
+    assert_at(page, "lesson", 2)
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
     expect(page.get_by_text("in row 5, column 6.")).to_be_visible()
 
 
-def test_hovering_is_noticed_too(tour):
-    page = tour(15)
+def test_the_tour_begins_on_the_first_page_and_needs_no_other(app, new_page):
+    page = new_page()
+    page.goto(app)
+    page.get_by_role("button", name="Take the two-minute tour").click()
+    for stop in range(1, COUNTS["tour"] + 1):
+        assert_at(page, "tour", stop)
+        assert "/explore" in page.url
+        page.get_by_role("button", name="Next" if stop < COUNTS["tour"] else "Finish", exact=True).click()
+    expect(page.get_by_test_id("tour")).to_have_count(0)
+
+
+def test_an_older_link_opens_the_lesson(app, new_page):
+    page = new_page()
+    page.goto(f"{app}/?tour=7")
+    assert_at(page, "lesson", 7)
+
+
+def test_hovering_is_noticed_too(follow):
+    page = follow("tour", 1)
     expect(page.get_by_test_id("tour-hint")).to_be_visible()
     settled(page)
     image = page.get_by_test_id("explorer-image")
@@ -91,34 +146,22 @@ def test_hovering_is_noticed_too(tour):
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
 
 
-def test_the_keyboard_is_enough(tour):
-    page = tour(16)
+def test_the_keyboard_is_enough(follow):
+    page = follow("lesson", 16)
     page.get_by_role("button", name="Next", exact=True).focus()
     page.keyboard.press("Enter")
-    assert_at(page, 17)
+    assert_at(page, "lesson", 17)
     page.get_by_role("button", name="Back", exact=True).focus()
     page.keyboard.press("Enter")
-    assert_at(page, 16)
+    assert_at(page, "lesson", 16)
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("tour")).to_have_count(0)
 
 
-def test_who_looks_at_another_page_is_shown_the_way_back(tour):
-    page = tour(3)
+def test_who_looks_at_another_page_is_shown_the_way_back(follow):
+    page = follow("lesson", 3)
     page.get_by_role("link", name="Explore", exact=True).click()
     expect(page.get_by_text("This stop is on another page.")).to_be_visible()
     page.get_by_role("button", name="Go there").click()
-    assert_at(page, 3)
+    assert_at(page, "lesson", 3)
     expect(page.get_by_text("3 · Flattening")).to_be_visible()
-
-
-@in_all_fonts
-@pytest.mark.parametrize("stop", [2, 10])
-def test_on_a_phone_the_card_fits_and_covers_no_target(stop, tour):
-    page = tour(stop, viewport=PHONE, has_touch=True, is_mobile=True)
-    expect(page.get_by_test_id(IMAGE).first).to_be_visible()
-    assert_nothing_sticks_out(page)
-    card = box_at_rest(page.get_by_test_id("tour"))
-    assert card["x"] >= 0
-    assert card["x"] + card["width"] <= PHONE["width"]
-    assert card["y"] + card["height"] <= PHONE["height"]

@@ -22,7 +22,7 @@ from vitviz import export
 from vitviz.colour import colour_map, tone
 from vitviz.images import FITS
 from vitviz.inputs import default_size
-from vitviz.ui import models, state
+from vitviz.ui import link, models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 
 from .explorer_page import ExplorerPage
@@ -44,7 +44,7 @@ class Visitor:
     def __init__(self, page: ExplorerPage, app: str, seed: int):
         self.page, self.app, self.random = page, app, random.Random(seed)
         self.session, self.done = Session(), []
-        self.uploads = 0
+        self.uploads, self.mine = 0, {}
         self.page.open(f"{app}/explore?{urlencode(self.session.parameters())}")
 
     @property
@@ -168,8 +168,16 @@ class Visitor:
         self.uploads += 1
         photo, name = picture(self.uploads, self.random), f"mine-{self.uploads}.png"
         self.page.upload(name, photo, "image/png")
-        self.session = self.session.looking_at(image=name, own=photo)
+        self.mine = {"image": name, "own": photo}
+        self.session = self.session.looking_at(**self.mine)
         return name
+
+    def choose_own(self) -> str:
+        if not self.mine:
+            return "there is none"
+        self.sidebar.get_by_test_id("gallery").locator(f"[data-name={link.OWN}]").click()
+        self.session = self.session.looking_at(**self.mine)
+        return self.mine["image"]
 
     @property
     def notices(self) -> Locator:
@@ -340,6 +348,7 @@ STEPS = {
     Visitor.choose_fit: 2,
     Visitor.upload_text: 4,
     Visitor.upload_photo: 2,
+    Visitor.choose_own: 2,
     Visitor.close_notices: 1,
     Visitor.open_link_with_notice: 1,
     Visitor.reload: 2,

@@ -32,6 +32,7 @@ _NOT_PLAIN = {
     "MaxxVit": "its attention stays inside windows and grids",
     "Cait": "its class token joins only in blocks of another kind",
 }
+_HIERARCHICAL = "it is hierarchical, with a grid that shrinks from stage to stage, where a plain one keeps its patches"
 
 
 @dataclass(frozen=True)
@@ -108,12 +109,20 @@ def refuse_other_models(model: nn.Module) -> None:
     name = kind_of(model)
     if _is_plain(model):
         return
-    reason = next((f": {why}" for start, why in _NOT_PLAIN.items() if name.startswith(start)), "")
+    known = next((why for start, why in _NOT_PLAIN.items() if name.startswith(start)), "")
+    reason = f": {known or _HIERARCHICAL}" if known or _is_hierarchical(model) else ""
     inside = next((place for place, part in model.named_modules() if place and _is_plain(part)), "")
     differs = what_differs(type(model)) or (f"; give the one in it, model.{inside}" if inside and not reason else "")
     raise ModelError(
         f"{name} is not one of timm's plain Vision Transformers and cannot be represented exactly{reason}{differs}."
     )
+
+
+def _is_hierarchical(model: nn.Module) -> bool:
+    """Return whether a model of timm says that its stages have grids of several sizes."""
+    stages = getattr(model, "feature_info", None)
+    stages = stages if isinstance(stages, list) else []
+    return len({stage.get("reduction") for stage in stages if isinstance(stage, dict)}) > 1
 
 
 def _is_plain(model: nn.Module) -> bool:

@@ -32,6 +32,13 @@ class Geometry:
         """True if some of the model's pixels are padding."""
         return self.content != (0, 0, *self.model)
 
+    @property
+    def share(self) -> float:
+        """How much of the original's area the model sees, from 0 to 1."""
+        left, top, right, bottom = self.source
+        width, height = self.original
+        return (min(right, width) - max(left, 0)) * (min(bottom, height) - max(top, 0)) / (width * height)
+
     def patch_box(self, row: int, col: int) -> Box | None:
         """Return the box of a patch on the original image, without its padding; None if the patch is all padding.
 

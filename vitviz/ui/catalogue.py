@@ -21,6 +21,7 @@ _downloads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="download")
 def open_catalogue() -> None:
     """Show the catalogue from the next run on."""
     st.session_state.catalogue = True
+    _ask_again()
 
 
 def close_catalogue() -> None:
@@ -37,11 +38,27 @@ def catalogue_if_open() -> None:
 @st.dialog("Models", width="large", on_dismiss=close_catalogue)
 def _catalogue() -> None:
     with plain_errors():
+        _say_if_offline()
         text = st.text_input(
             "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
         )
         for name in _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED):
             _row(name)
+
+
+def _say_if_offline() -> None:
+    """Find out whether there can be downloads, once each time that the catalogue is opened, and say if not."""
+    if st.session_state.hub_reached is None:
+        with st.spinner("Asking the hub …"):
+            st.session_state.hub_reached = zoo.can_reach_hub()
+    if not st.session_state.hub_reached:
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        left.warning("Offline: the hub cannot be reached, so only models on this disk can be used.")
+        right.button("Try again", key="hub_again", on_click=_ask_again, width="stretch")
+
+
+def _ask_again() -> None:
+    st.session_state.hub_reached = None
 
 
 def _found(text: str) -> tuple[str, ...]:
@@ -51,6 +68,9 @@ def _found(text: str) -> tuple[str, ...]:
             zoo.facts(name)  # made while the spinner turns, and kept
     shown = f"; these are the first {FOUND_AT_MOST}, more words find fewer" if len(names) > FOUND_AT_MOST else ""
     st.caption(f"{len(names)} found{shown}.")
+    refused = None if names else zoo.why_refused(text)
+    if refused:
+        st.info(literally(refused))
     return names[:FOUND_AT_MOST]
 
 
@@ -75,8 +95,9 @@ def _offer(name: str) -> tuple[str, bool]:
     if models.is_ready(name):
         return "Use", True
     size = zoo.facts(name).download_bytes
-    allowed = size <= models.largest_download()
-    return f"Download {models.megabytes(size)}" if allowed else f"{models.megabytes(size)}: too large here", allowed
+    if size > models.largest_download():
+        return f"{models.megabytes(size)}: too large here", False
+    return f"Download {models.megabytes(size)}", st.session_state.hub_reached
 
 
 def _want(name: str) -> None:

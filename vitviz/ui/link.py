@@ -25,18 +25,22 @@ OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
 STYLE = ("overlay", "smooth", "marks")  # how it is drawn
 ON = "on"
-TOUR = "tour"
+GUIDE = "guide"  # the tour or the lesson, and the stop
+OLD_LESSON = "tour"  # a stop of the lesson, in links from when there was nothing else
 SECTION = "section"  # of the page "Tokens"
 TARGETS, METHODS, BASELINE = ("target", "target2"), "methods", "baseline"  # of "Explain"
 EDITS, SECOND = "edits", "second"  # of "Intervene"
 LENS, DEPTH = "lens", "depth"  # of "Lens"
 OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  # each page reads its own
-OURS = (*CHOICE, *VIEW, *STYLE, TOUR, *OF_PAGES)
+OURS = (*CHOICE, *VIEW, *STYLE, GUIDE, OLD_LESSON, *OF_PAGES)
 NEAR = 0.75  # of the letters in common, as difflib counts: two exchanged ones of a word of four
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
-    """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
+    """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used.
+
+    A user's own image is none of them: only the browser may have it, see `vitviz.ui.own`.
+    """
     chosen, notices = read({"model": _model}, parameters)
     understand = {"image": one_of(samples), "fit": one_of(FITS)}
     try:
@@ -47,8 +51,6 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     own = parameters.get("image") == OWN
     others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
-    if own:
-        notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
     return chosen, notices + misspelt(parameters)
 
 
@@ -66,10 +68,24 @@ def misspelt(names: Iterable[str]) -> list[str]:
     return notices
 
 
-def read_tour(parameters: Mapping[str, str], count: int) -> tuple[int | None, list[str]]:
-    """The stop of the tour that a link opens, from 0, and a notice if there is no such stop."""
-    stop, notices = read({TOUR: lambda text: counted(text, count)}, parameters)
-    return stop.get(TOUR), notices
+def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tuple[tuple[str, int] | None, list[str]]:
+    """The stop that a link opens, as the guide's name and a number from 0, and a notice if there is no such stop.
+
+    Args:
+        parameters: of the link; `tour` alone is a stop of the lesson, as older links have it.
+        counts: how many stops each guide has, by its name.
+    """
+
+    def stop_of(text: str) -> tuple[str, int]:
+        guide, _, stop = text.partition("-")
+        try:
+            return guide, counted(stop, counts[guide])
+        except (KeyError, ValueError) as error:
+            raise ValueError(listed([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
+
+    understand = {OLD_LESSON: lambda text: ("lesson", counted(text, counts["lesson"])), GUIDE: stop_of}
+    stops, notices = read(understand, parameters)
+    return stops.get(GUIDE, stops.get(OLD_LESSON)), notices
 
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:

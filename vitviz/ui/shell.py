@@ -8,7 +8,7 @@ import streamlit as st
 from ..colour import Style
 from ..trace import Trace
 from ..view import Places, View, places
-from . import link, state, tour
+from . import link, own, state, tour
 from .catalogue import catalogue_if_open
 from .pad import page_place
 from .reach import reach
@@ -25,9 +25,10 @@ def run(page: st.Page) -> None:
         state.begin(**chosen)
         st.session_state.link = parameters  # the view in it can be read once there is a trace
         st.session_state.notices = notices
+        own.begin(wanted=parameters.get("image") == link.OWN)
     problem = state.problem_of_model()
     if is_new and not problem:
-        stop, wrong = link.read_tour(parameters, tour.count())
+        stop, wrong = link.read_guide(parameters, tour.counts())
         tour.begin_at(stop)
         st.session_state.notices += wrong
     st.set_page_config(page_title=f"{page.title} · vitviz")
@@ -40,14 +41,20 @@ def run(page: st.Page) -> None:
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
     page_place()
+    own_place = st.container(gap=None, key="own_place")
+    st.session_state.last_said = {"notices": [], "image_problem": None}
     show_notices()
     st.session_state.surrounded = True
     try:
         with plain_errors():
+            with own_place:
+                own.own_image(say_again)
             if problem:
                 model_that_does_not_load(problem)
+            elif own.is_waiting():
+                st.caption("Getting your image back …")
             else:
-                sidebar()
+                sidebar(page.url_path)
                 with tours_place:
                     tour.tour(page.url_path)
                 page.run()
@@ -70,6 +77,8 @@ def enter(page: str) -> None:
 def show_notices() -> None:
     """Say what a link asked for in vain, and why an image was not taken; once, over the page."""
     session = st.session_state
+    for name, said in session.last_said.items():
+        session.last_said[name] = session[name] or said
     problems = [session.image_problem] if session.image_problem else []
     with session.notices_place:
         if session.notices:
@@ -80,6 +89,11 @@ def show_notices() -> None:
             session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
             st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
     session.notices, session.image_problem = [], None
+
+
+def say_again() -> None:
+    """Say the same once more, because the page runs again although the visitor has done nothing."""
+    st.session_state.update(st.session_state.last_said)
 
 
 def take_from_link(understand: Mapping[str, Callable]) -> dict:
@@ -166,7 +180,9 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
   max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;
   box-shadow: 0 0.2rem 1rem rgb(0 0 0 / 25%);
 }
-[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place) { position: absolute; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place, > .st-key-own_place) {
+  position: absolute;
+}
 .st-key-notices [data-testid="stAlertContainer"] { padding-right: 2.6rem; }
 .st-key-notices:has(details:not([open])) { display: none; } /* whoever has read it closes it */
 .st-key-notices [data-testid="stElementContainer"]:has(.vv-close) { position: absolute; top: 0; right: 0; width: auto; }

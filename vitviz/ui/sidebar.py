@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from .. import images
 from ..images import FITS
 from ..provenance import in_short
 from ..view import readout_words
-from . import models, state, tour
+from . import link, models, state, tour
 from .catalogue import open_catalogue
 from .gallery import gallery
 from .pad import draw_a_digit
@@ -22,15 +23,21 @@ FIT_WORDS = {
     "pad": "Pad",
     "native": "Native",
 }
+NEARLY_ALL = 0.95  # of an image: what a fit cuts off to reach whole patches is not worth a word
 MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
 FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
 
 
-def sidebar() -> None:
-    """Draw the sidebar. Choices go to the session; `state.choice()` has them."""
+def sidebar(page: str) -> None:
+    """Draw the sidebar. Choices go to the session; `state.choice()` has them.
+
+    Args:
+        page: the page's address; the first page, whose address is empty, has images and the tour to choose on itself.
+    """
     with st.sidebar:
         choose_model()
-        choose_image()
+        if page:
+            choose_image()
         about = models.about(state.choice().model)
         left, right = st.columns(2)
         with left:
@@ -38,20 +45,21 @@ def sidebar() -> None:
         with right:
             setting("fit", "Fit", FITS, FIT_WORDS.get)
         token_words(about)
-        tour.offer("sidebar_tour", width="stretch")
+        if page:
+            tour.offer(tour.of_page(page), "sidebar_tour", width="stretch")
 
 
 def choose_image() -> None:
     """Samples, upload, camera and drawing pad."""
     model = state.choice().model
-    offered = len(state.samples_for(model))
-    choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3, titles=False)
+    offered = len(state.samples_for(model)) + (st.session_state.own is not None)
+    choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3 if offered <= 6 else 4, titles=False)
     left, right = st.columns(2)
     # places for what comes and goes: a pad that moved would be made anew, without what was drawn on it
     camera_place, pad_place = st.container(), st.container()
-    if left.toggle("Camera", key="camera_on"):
-        with camera_place:
-            st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
+    with left:
+        on = camera_switch()
+    camera(on, camera_place)
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
         draw_a_digit(pad_place)
     upload("sidebar_upload", "Your own photo")
@@ -113,18 +121,44 @@ def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str
 
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
-    """The gallery of samples. Returns whether one has just been chosen."""
-    picked = st.session_state.picked
+    """The gallery of samples and of the visitor's own image. Returns whether one has just been chosen."""
+    session = st.session_state
+    images = dict(state.samples_for(state.choice().model))
+    if session.own is not None:
+        images[link.OWN] = session.own_thumbnail
+
+    def pick(name: str) -> None:
+        if name == link.OWN:
+            state.pick_own()
+        else:
+            state.pick_sample(name)
+
     name = gallery(
-        "Samples",
-        state.samples_for(state.choice().model),
-        chosen=picked.name if picked.sample else None,
-        on_choose=state.pick_sample,
+        "Images",
+        images,
+        chosen=session.picked.name if session.picked.sample else link.OWN,
+        on_choose=pick,
         columns=columns,
         titles=titles,
+        words={link.OWN: "Your image"},
+        removable=(link.OWN,),
+        on_remove=lambda _: state.forget_own(),
         key=key,
     )
     return name is not None
+
+
+def camera_switch() -> bool:
+    """A switch for the camera. Returns whether it is on."""
+    return st.toggle("Camera", key="camera_on")
+
+
+def camera(on: bool, place: DeltaGenerator) -> bool:
+    """The camera, if it is on, in this place. Returns whether a photo has just been accepted."""
+    if on:
+        with place:
+            st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
+    return st.session_state.pop("camera_accepted", False)
 
 
 def upload(key: str, label: str) -> bool:
@@ -141,11 +175,17 @@ def upload(key: str, label: str) -> bool:
 def image_words() -> None:
     """What was done to the current image, and who sees it."""
     choice = state.choice()
-    for note in state.prepared(choice).notes:
+    prepared = state.prepared(choice)
+    for note in prepared.notes:
         st.caption(note)
+    used = prepared.geometry.share
+    if used < NEARLY_ALL and not choice.picked.sample:
+        left, right = st.columns([3, 2], vertical_alignment="center")
+        left.caption(f"Only the centre {round(100 * used)}\u00a0% of the image is used.")
+        right.button("Use all", key="use_all", on_click=_use_all, width="stretch")
     if not choice.picked.sample:
         what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
-        st.caption(f"Your {what} is kept in the server's memory only; a copied link opens without it.")
+        st.caption(f"Your {what} stays in this tab and the server's memory; a copied link opens without it.")
 
 
 def token_words(about: models.About) -> None:
@@ -158,7 +198,12 @@ def token_words(about: models.About) -> None:
         st.caption(readout_words(about.config))
 
 
+def _use_all() -> None:
+    """All of the image, undistorted, with about as many patches."""
+    st.session_state.fit = st.session_state.settings["fit"] = "native"
+
+
 def _take_photo() -> None:
     photo = st.session_state.camera
     if photo is not None:
-        state.pick_upload("camera", photo.getvalue())
+        st.session_state.camera_accepted = state.pick_upload(state.CAMERA, photo.getvalue())

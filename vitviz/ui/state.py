@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 import streamlit as st
+from PIL import ImageOps
 
 from .. import attention, zoo
 from ..errors import ImageError, ModelError
@@ -29,6 +30,8 @@ from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 
 FIRST_SAMPLE = "cat"
 DRAWN = "drawing"  # what an image from the drawing pad is called
+CAMERA = "camera"  # what a photo taken on the page is called
+MADE_HERE = (DRAWN, CAMERA)  # images that are no file of the user's
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 # A forward pass uses all cores; two at once would only slow each other down.
@@ -84,6 +87,7 @@ def begin(model: str | None = None, size: Size | None = None, fit: str | None = 
     """Fill in a new session's choices; those not given get their defaults as soon as the model is loaded."""
     name = model or next(iter(zoo.SHIPPED))
     st.session_state.settings = {"model": name, "size": size, "fit": fit}
+    st.session_state.own = None
     pick_sample(image or _first_sample(name))
 
 
@@ -164,7 +168,7 @@ def pick_drawing(data: bytes | None) -> None:
     if data is not None:
         pick_upload(DRAWN, data)
     elif is_drawn():
-        pick_sample(_first_sample(choice().model))
+        forget_own()
 
 
 def is_drawn() -> bool:
@@ -181,13 +185,38 @@ def pick_upload(name: str, data: bytes) -> bool:
     """
     picked = Picked(name, data, sample=False)
     try:
-        _safe_image(picked.digest, data)
+        st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
     except ImageError as error:
         st.session_state.image_problem = f"{name}: {error}"
         return False
-    st.session_state.picked = picked
+    st.session_state.picked = st.session_state.own = picked
     st.session_state.image_problem = None
     return True
+
+
+def keep_upload(name: str, data: bytes) -> None:
+    """Have a visitor's own image at hand beside the one that they look at. One that cannot be used is left out."""
+    looked_at, problem = st.session_state.picked, st.session_state.image_problem
+    if st.session_state.own is None:
+        pick_upload(name, data)
+        st.session_state.picked, st.session_state.image_problem = looked_at, problem
+
+
+def pick_own() -> None:
+    """Look at the visitor's own image again."""
+    if st.session_state.own is not None:
+        st.session_state.picked = st.session_state.own
+
+
+def forget_own() -> None:
+    """Have no image of the visitor's own any more; if they looked at it, look at a sample."""
+    st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_asked = None
+    if not st.session_state.picked.sample:
+        pick_sample(_first_sample(choice().model))
+
+
+def _thumbnail(image: SafeImage, side: int = 240) -> bytes:
+    return as_jpeg(ImageOps.fit(image.rgb, (side, side)))
 
 
 def _first_sample(model: str) -> str:

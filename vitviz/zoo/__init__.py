@@ -24,7 +24,7 @@ from .folders import FOLDER_FILES, SUFFIXES
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
 from .options import Colour, Options
-from .pretrained import facts, is_tag, load_pretrained, search, source_of
+from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import load_repository, repository_of
 from .restore import load_checkpoint
 from .shelf import ModelShelf, max_models
@@ -50,6 +50,7 @@ __all__ = [
     "search",
     "shared",
     "version",
+    "why_refused",
 ]
 
 

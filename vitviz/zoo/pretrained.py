@@ -54,16 +54,46 @@ def search(text: str, limit: int = 20) -> tuple[str, ...]:
         ArgumentError: if the limit is below 0.
     """
     limit = at_least(limit, 0, "limit")
+    names = (*CURATED, *(tag for tag in tags() if tag not in CURATED))
+    titled = {tag: f"{tag} {CURATED[tag].title.lower()}" if tag in CURATED else tag for tag in names}
+    return tuple([tag for tag in names if _has_words(text, titled[tag])][:limit])
+
+
+def _has_words(text: str, name: str) -> bool:
+    """Return whether a name contains all words of a text.
+
+    A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
+    """
     words = text.lower().split()
-
-    # A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
     patterns = [rf"(?<!\d){word}(?!\d)" if word.isdecimal() else re.escape(word) for word in words]
+    return all(re.search(pattern, name) for pattern in patterns)
 
-    def found(tag: str) -> bool:
-        text = f"{tag} {CURATED[tag].title.lower()}" if tag in CURATED else tag
-        return all(re.search(pattern, text) for pattern in patterns)
 
-    return tuple([tag for tag in (*CURATED, *(tag for tag in tags() if tag not in CURATED)) if found(tag)][:limit])
+@typed
+@lru_cache(maxsize=64)
+def why_refused(text: str) -> str | None:
+    """Why a pretrained model of timm that a text names is none of those that `search` finds.
+
+    Args:
+        text: for example `"swin"`.
+
+    Returns:
+        A sentence on the first of these models; None if timm has no such model.
+    """
+    import timm
+
+    plain = set(timm.list_models(module=MODULES))
+    found = [name for name in timm.list_models(pretrained=True) if _has_words(text, name)]
+    found = [name for name in found if name.partition(".")[0] not in plain]
+    if not found or not text.split():
+        return None
+    first = text.lower().split()[0]
+    name = min(found, key=lambda name: (not name.startswith(first), name))
+    try:
+        config_of(_without_weights(name))
+    except ModelError as error:
+        return str(error)
+    return None
 
 
 @typed

@@ -1,7 +1,7 @@
 """A gallery of thumbnails to choose one from."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -25,6 +25,9 @@ def gallery(
     titles: bool,
     notes: Mapping[str, str] | None = None,
     whole: bool = False,
+    words: Mapping[str, str] | None = None,
+    removable: Collection[str] = (),
+    on_remove: Callable[[str], None] | None = None,
     key: str,
 ) -> str | None:
     """Draw thumbnails, one of which can be chosen.
@@ -38,6 +41,9 @@ def gallery(
         titles: whether names stand below the thumbnails; else they are tooltips.
         notes: what stands below the titles, by name.
         whole: whether all of an image is shown, whatever its shape; else its middle, as a square.
+        words: titles, by name, of those that are not called by their name.
+        removable: the names of those that the visitor may take away.
+        on_remove: called with the name of one that the visitor takes away.
         key: identity of this gallery in the session.
 
     Returns:
@@ -46,7 +52,8 @@ def gallery(
     items = [
         {
             "name": name,
-            "title": name.capitalize(),
+            "title": (words or {}).get(name, name.capitalize()),
+            "removable": name in removable,
             "note": (notes or {}).get(name, ""),
             "image": data_url(data) if whole else _thumbnail(data),
         }
@@ -61,15 +68,23 @@ def gallery(
             raise ValueError("no image of this gallery")
         return message
 
+    def read_removable(message: object) -> str:
+        if not isinstance(message, str) or message not in removable:
+            raise ValueError("no image that can be taken away")
+        return message
+
     def choose(name: str) -> None:
         st.session_state[just_chosen] = name
         on_choose(name)
 
-    _component.draw(data, {"chosen": Listener("an image", read, choose)}, key=key)
+    listeners = {"chosen": Listener("an image", read, choose)}
+    if on_remove:
+        listeners["removed"] = Listener("an image that goes", read_removable, on_remove)
+    _component.draw(data, listeners, key=key)
     return st.session_state.pop(just_chosen, None)
 
 
-@st.cache_data(show_spinner=False)
+@st.cache_data(show_spinner=False, max_entries=64)  # some 10 kB each
 def _thumbnail(data: bytes, side: int = 240) -> str:
     buffer = io.BytesIO()
     ImageOps.fit(Image.open(io.BytesIO(data)).convert("RGB"), (side, side)).save(buffer, "JPEG", quality=82)

@@ -9,8 +9,9 @@ class Gallery {
     this.root = root;
     this.mount = mount;
     root.onclick = (event) => {
-      const name = event.target.closest("button")?.dataset.name;
-      if (name !== undefined) this.choose(name);
+      const { name, removes } = event.target.closest("button")?.dataset ?? {};
+      if (removes !== undefined) this.mount.tell("removed", removes, { instead: true });
+      else if (name !== undefined) this.choose(name);
     };
   }
 
@@ -23,6 +24,7 @@ class Gallery {
     root.setAttribute("aria-label", data.label);
     root.style.setProperty("--columns", data.columns);
     root.classList.toggle("whole", data.whole);
+    root.classList.toggle("many", data.columns > 4); // too many for a phone
     this.chosen = data.chosen;
     const shown = JSON.stringify([data.titles, data.items]);
     if (shown !== this.shown) this.build(data); // else the buttons stay, and with them the keyboard's focus
@@ -42,19 +44,34 @@ class Gallery {
       const name = [item.title, item.note].filter(Boolean).join(": ");
       Object.assign(button, { type: "button", title: name, ariaLabel: name });
       button.dataset.name = item.name;
-      return button;
+      const tile = document.createElement("div");
+      tile.append(button);
+      if (item.removable) tile.append(this.remover(item));
+      return tile;
     }));
     if (focused) this.button(focused)?.focus({ preventScroll: true });
   }
 
+  remover({ name, title }) {
+    const words = `Remove: ${title}`;
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "×", title: words, ariaLabel: words });
+    button.className = "remove";
+    button.dataset.removes = name;
+    return button;
+  }
+
+  get buttons() {
+    return [...this.root.querySelectorAll("[data-name]")];
+  }
+
   button(name) {
-    return [...this.root.children].find((button) => button.dataset.name === name);
+    return this.buttons.find((button) => button.dataset.name === name);
   }
 
   // what was clicked last looks chosen until Python says what is
   mark() {
     const clicked = this.mount.unheard("chosen").filter((name) => this.button(name)).at(-1);
-    for (const button of this.root.children) {
+    for (const button of this.buttons) {
       button.setAttribute("aria-pressed", button.dataset.name === (clicked ?? this.chosen));
     }
   }

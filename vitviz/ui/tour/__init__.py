@@ -1,22 +1,52 @@
-"""The guided tour: a card that goes with the visitor over the pages, and a ring around what it speaks about.
+"""The tour and the lesson: a card that goes with the visitor over the pages, and a ring around what it speaks about.
 
-Which stop a visitor is at is in their session and in the address (`?tour=7`, from 1). What they have tried is noticed
-and kept by their browser alone.
+The tour has five stops in the explorer; the lesson leads through both pages of explanations and ends there. Which stop
+a visitor is at is in their session and in the address (`?guide=lesson-7`, from 1). What they have tried is noticed and
+kept by their browser alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
+from ...config import ViTConfig
 from .. import models, state
-from ..link import TOUR
+from ..link import GUIDE
 from ..mounting import Component, Listener
-from .stops import Stop, stops
+from .explorer_tour import explorer_tour
+from .lesson import lesson
+from .stops import Stop
 
 KEY = "tour_card"
+
+
+class Guide(NamedTuple):
+    """What leads a visitor.
+
+    Attributes:
+        title: what the card is called.
+        offers: what the button says that begins it.
+        resumes: what the button says that goes on with it, before the stop's number.
+        icon: of the button.
+        stops: makes its stops for a model.
+    """
+
+    title: str
+    offers: str
+    resumes: str
+    icon: str
+    stops: Callable[[ViTConfig], tuple[Stop, ...]]
+
+
+GUIDES = {
+    "tour": Guide("Tour", "Take the two-minute tour", "Resume the tour at stop", ":material/tour:", explorer_tour),
+    "lesson": Guide("Lesson", "Take the lesson", "Resume the lesson at stop", ":material/school:", lesson),
+}
 
 _FOLDER = Path(__file__).parent
 _component = Component(
@@ -30,38 +60,48 @@ _ROOM = """<style>
 </style>"""
 
 
-def offer(key: str, **button) -> None:
-    """A button that begins the tour, or goes on where it was left; none while it is on.
+def offer(guide: str, key: str, **button) -> None:
+    """A button that begins a guide, or goes on where it was left; none while one is on.
 
     Args:
+        guide: its name in `GUIDES`.
         key: identity of the button in the session.
         **button: what else `st.button` should know.
     """
     if at() is not None:
         return
-    left = st.session_state.get("tour_left", 0)
-    words = f"Resume the tour at stop {left + 1}" if left else "Take the guided tour"
-    st.button(words, icon=":material/tour:", key=key, on_click=begin_at, args=(left,), **button)
+    known, left = GUIDES[guide], _left().get(guide, 0)
+    words = f"{known.resumes} {left + 1}" if left else known.offers
+    st.button(words, icon=known.icon, key=key, on_click=begin_at, args=((guide, left),), **button)
 
 
-def at() -> int | None:
-    """Which stop this visitor is at, from 0; None if they do not take the tour."""
+def of_page(page: str) -> str:
+    """The guide that is offered on a page, given by its address: on those that explain it is the lesson."""
+    return "lesson" if page in {"sequence", "attention"} else "tour"
+
+
+def at() -> tuple[str, int] | None:
+    """Which guide this visitor follows, and at which of its stops they are, from 0; None if they follow none."""
     return st.session_state.get("tour")
 
 
-def begin_at(stop: int | None) -> None:
+def begin_at(stop: tuple[str, int] | None) -> None:
     """Be at this stop from now on; at none if None. `turn_to_its_page` follows."""
     st.session_state.tour, st.session_state.tour_turns = stop, stop is not None
 
 
-def count() -> int:
-    """How many stops there are, for any model."""
-    return len(_stops())
+def counts() -> dict[str, int]:
+    """How many stops each guide has, for any model."""
+    return {name: len(_stops(name)) for name in GUIDES}
 
 
 def parameters() -> dict[str, str]:
-    """What the tour adds to the address."""
-    return {} if at() is None else {TOUR: str(at() + 1)}
+    """What the guide adds to the address."""
+    return {} if at() is None else {GUIDE: _mark(*at())}
+
+
+def _mark(guide: str, stop: int) -> str:
+    return f"{guide}-{stop + 1}"
 
 
 def turn_to_its_page(shown: str) -> None:
@@ -70,31 +110,39 @@ def turn_to_its_page(shown: str) -> None:
     Visitors may look at other pages meanwhile: then nothing turns back.
     """
     if st.session_state.pop("tour_turns", False):
-        page = _stops()[at()].page
+        guide, stop = at()
+        page = _stops(guide)[stop].page
         if page != shown:
             st.switch_page(f"pages/{page}.py")
 
 
 @st.fragment
 def tour(shown: str) -> None:
-    """Draw the card, if the visitor takes the tour.
+    """Draw the card, if the visitor follows a guide.
 
     Args:
         shown: the page that is open, as its address names it.
     """
     if at() is None:
         if st.session_state.pop("tour_ends", False):
-            st.query_params.pop(TOUR, None)
+            st.query_params.pop(GUIDE, None)
             st.rerun()  # all of the page: the tour is offered again
         return
     st.html(_ROOM)
+    guide, stop = at()
     with st.container(key="tour"):
-        data = {"at": at(), "page": shown, "stops": [asdict(stop) for stop in _stops()]}
+        data = {
+            "guide": guide,
+            "title": GUIDES[guide].title,
+            "at": stop,
+            "page": shown,
+            "stops": [asdict(one) for one in _stops(guide)],
+        }
         listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
         _component.draw(data, listeners, key=KEY)
     if st.session_state.pop("tour_goes", False):
         turn_to_its_page(shown)
-        st.query_params[TOUR] = str(at() + 1)
+        st.query_params[GUIDE] = _mark(guide, stop)
 
 
 def read_stop(message: object, stops: int) -> int:
@@ -109,20 +157,27 @@ def read_stop(message: object, stops: int) -> int:
 
 
 def _stop(message: object) -> int:
-    return read_stop(message, count())
+    return read_stop(message, len(_stops(at()[0])) if at() else 0)
 
 
 def _go(stop: int) -> None:
     st.session_state.tour_goes = True
-    begin_at(stop)
+    begin_at((at()[0], stop))
 
 
 def _leave(_: bool) -> None:
-    last = at() == count() - 1
-    st.session_state.tour_left = 0 if last else at()
+    if at() is None:  # a second click
+        return
+    guide, stop = at()
+    _left()[guide] = 0 if stop == len(_stops(guide)) - 1 else stop
     st.session_state.tour_ends = True
     begin_at(None)
 
 
-def _stops() -> tuple[Stop, ...]:
-    return stops(models.about(state.choice().model).config)
+def _left() -> dict[str, int]:
+    """Where the visitor has left each guide."""
+    return st.session_state.setdefault("tour_left", {})
+
+
+def _stops(guide: str) -> tuple[Stop, ...]:
+    return GUIDES[guide].stops(models.about(state.choice().model).config)

@@ -1,10 +1,11 @@
-// The tour's card and ring. Stops follow each other at once; Python hears of each, because pages and the address follow.
+// The card and the ring of the tour and the lesson. Stops follow each other at once; Python hears of each, because pages and the address follow.
 // The part before this one is mounted.js.
 
 const LOOK_EVERY = 120; // milliseconds between two looks at the page, which changes without telling anybody
 const SETTLES_IN = 2500; // a page that appears moves for so long
 const HEADER = 64; // pixels at the top that Streamlit's header covers
-const CORNERS = ["bottom-left", "bottom-right", "top-right"]; // the first of those that cover the target least
+const GAP = 12; // pixels between what the card speaks about and the card or the edge
+const CORNERS = ["bottom-left", "bottom-right", "top-right", "top-left"]; // the first of those that cover the target least
 
 export default function (component) {
   return mounted(Tour, "[data-ref=card]", component);
@@ -47,7 +48,8 @@ class Tour {
   }
 
   receive(data) {
-    const moved = data.page !== this.page;
+    const moved = data.page !== this.page || data.guide !== this.guide;
+    [this.guide, this.title] = [data.guide, data.title];
     const at = this.asked ?? data.at; // who has just asked for a stop is not led back by an older answer
     [this.page, this.stops] = [data.page, data.stops];
     if (this.at !== at || moved) this.show(at);
@@ -61,6 +63,10 @@ class Tour {
 
   get stop() {
     return this.stops[this.at];
+  }
+
+  get mark() {
+    return `${this.guide}-${this.at}`;
   }
 
   get here() {
@@ -87,16 +93,18 @@ class Tour {
     this.at = stop;
     this.before = undefined; // what the watched element showed when the visitor came
     this.acted = this.settled = this.calm = false;
-    this.came = this.goal = undefined;
+    this.came = this.astray = undefined;
   }
 
   // ------------------------------------------------------------------ what the card says
 
   draw() {
     const { at, here, ref, stop, stops } = this;
-    const done = !stop.hint || this.tried.has(at);
+    const done = !stop.hint || this.tried.has(this.mark);
     const turning = !here && this.asked !== undefined; // on the way to the stop's page
-    ref.count.textContent = `${at + 1} of ${stops.length}`;
+    ref.card.setAttribute("aria-label", this.title);
+    ref.leave.setAttribute("aria-label", `Leave the ${this.title.toLowerCase()}`);
+    ref.count.textContent = `${this.title} · ${at + 1} of ${stops.length}`;
     ref.progress.setAttribute("aria-valuenow", at + 1);
     ref.progress.setAttribute("aria-valuemax", stops.length);
     ref.progress.style.setProperty("--done", `${100 * (at + 1) / stops.length}%`);
@@ -107,7 +115,7 @@ class Tour {
     ref.hint.hidden = done || !here;
     ref.back.disabled = at === 0;
     say(ref.next, !here && !turning ? "Go there" : at + 1 < stops.length ? "Next" : "Finish");
-    Object.assign(ref.card.dataset, { at, here, tried: this.tried.has(at) });
+    Object.assign(ref.card.dataset, { at, here, tried: this.tried.has(this.mark) });
     this.drawRing();
   }
 
@@ -119,8 +127,8 @@ class Tour {
   }
 
   drawRing() {
-    const { ref, stop } = this;
-    const target = this.here ? find(stop.target ?? stop.part) : null;
+    const { ref } = this;
+    const target = this.here ? this.target : null;
     const box = target && visible(target);
     ref.ring.style.visibility = box ? "visible" : "hidden";
     if (box) {
@@ -135,14 +143,13 @@ class Tour {
     this.chooseCorner(box);
   }
 
-  // where the card covers least of what it speaks about
+  // where the card covers nothing of what it speaks about, or else the least
   chooseCorner(box) {
     const { card } = this.ref;
     const { width, height } = card.getBoundingClientRect();
     const covered = (corner) => {
-      const narrow = innerWidth <= 640;
-      const left = narrow ? 10 : corner.endsWith("right") ? innerWidth - 16 - width : 16;
-      const top = corner.startsWith("bottom") ? innerHeight - 16 - height : 67;
+      const left = narrow() ? 10 : corner.endsWith("right") ? innerWidth - 16 - width : 16;
+      const top = corner.startsWith("bottom") ? innerHeight - 16 - height : HEADER + 3;
       const across = Math.min(box.right, left + width) - Math.max(box.left, left);
       const down = Math.min(box.bottom, top + height) - Math.max(box.top, top);
       return Math.max(0, across) * Math.max(0, down);
@@ -160,36 +167,59 @@ class Tour {
     this.drawRing();
   }
 
-  // to the part, and as long as the page still moves, again; to the target if that is somewhere else
+  // To the part, and as long as the page still moves, again; to the target if that is then not where it can be seen.
   scroll() {
     const part = find(this.stop.part);
     if (!part || this.settled) return;
     this.came ??= performance.now();
-    this.goal ??= part;
-    if (this.goal.isConnected && this.goal !== part) {
-      const block = this.goal.getBoundingClientRect().height < innerHeight - HEADER ? "center" : "start";
-      this.goal.scrollIntoView({ block, behavior: "instant" });
+    const target = this.target ?? part;
+    if (!this.astray) {
+      moveTo(part, part.getBoundingClientRect().top - HEADER);
+      this.astray = target !== part && !this.isFree(target);
     }
-    else {
-      const { top } = part.getBoundingClientRect();
-      if (Math.abs(top - HEADER) > 4) part.closest("[data-testid=stMain]").scrollBy({ top: top - HEADER, behavior: "instant" });
-      const target = this.stop.target && find(this.stop.target);
-      this.goal = target && seenShare(target) < 0.6 ? target : part;
-    }
+    if (this.astray) this.free(target);
     if (performance.now() - this.came > SETTLES_IN) this.settled = true;
+  }
+
+  // the part of the window that neither the header nor, on a phone, the card covers: its upper and lower edge
+  get open() {
+    const { height } = this.ref.card.getBoundingClientRect();
+    return [HEADER + GAP, innerHeight - GAP - (narrow() ? height + GAP : 0)];
+  }
+
+  // what is spoken about, or a smaller part of it where there is no room for all of it beside the card
+  get target() {
+    const target = find(this.stop.target ?? this.stop.part);
+    if (!target || !this.stop.small) return target;
+    const [upper, lower] = this.open;
+    return target.getBoundingClientRect().height <= lower - upper ? target : find(this.stop.small) ?? target;
+  }
+
+  isFree(target) {
+    const { top, bottom } = target.getBoundingClientRect();
+    const [upper, lower] = this.open;
+    return (top >= upper - GAP && bottom <= lower) || Boolean(target.closest("[data-testid=stHeader]"));
+  }
+
+  free(target) {
+    if (this.isFree(target)) return;
+    const { top, height } = target.getBoundingClientRect();
+    const [upper, lower] = this.open;
+    const space = Math.max(0, lower - upper - height);
+    if (!moveTo(target, top - upper - space / 2)) target.scrollIntoView({ block: "center", behavior: "instant" });
   }
 
   // a hint is done when what it speaks of shows something else than when the visitor came, and they did something
   notice() {
-    const { at, stop } = this;
-    if (!stop.hint || this.tried.has(at)) return;
+    const { stop } = this;
+    if (!stop.hint || this.tried.has(this.mark)) return;
     const watched = find(stop.watch);
     if (!watched) return;
     this.calm ||= document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning";
     const now = shown(watched, stop.attributes);
     if (this.before === undefined || !this.acted || !this.calm) this.before = now;
     else if (now !== this.before) {
-      this.tried.add(at);
+      this.tried.add(this.mark);
       sessionStorage.setItem("vitviz-tour-tried", JSON.stringify([...this.tried]));
       this.draw();
     }
@@ -220,11 +250,16 @@ function visible(node) {
   return seen ? { left, right, top: Math.max(top, upper), bottom } : null;
 }
 
-// how much of an element is within the window, from 0 to 1; of a tall one, how much of the window it fills
-function seenShare(node) {
-  const box = visible(node);
-  const { height } = node.getBoundingClientRect();
-  return box ? (Math.min(box.bottom, innerHeight) - box.top) / Math.min(height, innerHeight - HEADER) : 0;
+function narrow() {
+  return innerWidth <= 640;
+}
+
+// scroll the page by so much; false if the element is not on it, but in the sidebar
+function moveTo(node, by) {
+  const root = node.getRootNode();
+  const main = (root.host ?? node).closest("[data-testid=stMain]");
+  if (main && Math.abs(by) > 4) main.scrollBy({ top: by, behavior: "instant" });
+  return Boolean(main);
 }
 
 // what an element says: its data, or its words and the state of what can be set in it

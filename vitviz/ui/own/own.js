@@ -1,0 +1,211 @@
+// The user's own image: taken from anywhere on the page, and kept for a reload of the tab. Files go to the server by two
+// of Streamlit's uploaders that are out of sight. The parts before this one are mounted.js and binary.js.
+
+const LOOK_EVERY = 150; // milliseconds, while something is on its way
+const PATIENCE = 30_000; // milliseconds that a browser's store may take before there is nothing in it
+const MOST_KEPT = 4; // images, of as many tabs; older ones go
+const KEPT_FOR = 24 * 3600 * 1000; // milliseconds
+const MOST_SEEN = 8; // files that may be the one that the server has
+const LONGEST_NAME = 200; // characters, as vitviz/ui/own/__init__.py has it
+
+export default function (component) {
+  return mounted(OwnImage, "[data-ref=drop]", component);
+}
+
+class OwnImage {
+  constructor(root, mount) {
+    Object.assign(this, { root, mount, seen: [], ...mount.memory.own });
+    this.listening = new AbortController();
+    this.listen();
+    if (this.waiting) this.send(this.waiting.zone, this.waiting.file);
+  }
+
+  close() {
+    const { seen, kept, restored, session, waiting } = this;
+    this.mount.memory.own = { seen, kept, restored, session, waiting };
+    this.listening.abort();
+    clearInterval(this.looking);
+  }
+
+  listen() {
+    const on = (event, act) => document.addEventListener(event, act, { capture: true, signal: this.listening.signal });
+    on("change", ({ target }) => { if (target.type === "file") this.see(target.files); });
+    on("paste", (event) => this.paste(event));
+    on("dragover", (event) => this.drag(event));
+    on("drop", (event) => this.drop(event));
+    on("dragend", () => this.over(false));
+    on("dragleave", (event) => { if (!event.relatedTarget) this.over(false); }); // out of the window
+  }
+
+  receive(data, bytes) {
+    if (data.session !== this.session) { // the server has begun anew, with uploaders that nothing was put into
+      [this.session, this.restored] = [data.session, false];
+    }
+    [this.data, this.bytes] = [data, bytes];
+    if (data.asked && !data.own && !this.restored) {
+      this.restored = true;
+      this.restore();
+    }
+    if (data.own || !data.asked) this.keep();
+  }
+
+  // ------------------------------------------------------------------ from the user
+
+  paste(event) {
+    const [file] = chosen(event.clipboardData);
+    const writes = event.composedPath()[0].closest?.("input, textarea, [contenteditable=true]");
+    if (!file || (writes && event.clipboardData.types.includes("text/plain"))) return;
+    event.preventDefault();
+    this.take(file.name === "image.png" ? new File([file], "pasted.png", { type: file.type }) : file);
+  }
+
+  drag(event) {
+    if (!event.dataTransfer?.types.includes("Files") || inUploader(event)) return this.over(false);
+    event.preventDefault(); // so that it may be dropped here
+    this.over(true);
+  }
+
+  drop(event) {
+    this.over(false);
+    if (inUploader(event)) return this.see(event.dataTransfer.files);
+    const [file] = chosen(event.dataTransfer);
+    if (!file) return;
+    event.preventDefault(); // or the browser would leave the page for the file
+    event.stopPropagation();
+    this.take(file);
+  }
+
+  over(yes) {
+    if (this.root.matches(":popover-open") !== yes) this.root.togglePopover(yes);
+  }
+
+  // ------------------------------------------------------------------ to the server
+
+  take(file) {
+    if (file.size > this.data.largest) this.mount.tell("refused", said(file), { instead: true });
+    else this.send("own_dropped", file);
+  }
+
+  // One file at a time: an uploader is replaced once its file has arrived, and takes along what it was given meanwhile.
+  // Of those that wait, only the last one counts.
+  send(zone, file) {
+    this.see([file]);
+    this.waiting = { zone, file };
+    this.looking ??= setInterval(() => this.look(), LOOK_EVERY);
+    this.look();
+  }
+
+  look() {
+    const { sent, waiting } = this;
+    if (sent && sent.input.isConnected) {
+      if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
+      this.sent = undefined;
+      const kept = sent.zone === "own_kept";
+      this.mount.tell(kept ? "nothing" : "lost", kept || said(sent.file), { instead: true });
+      this.failed = sent.input;
+    } else this.sent = undefined;
+    const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
+    if (input && input !== this.failed) {
+      this.waiting = undefined;
+      this.sent = { ...waiting, input, uploader: input.closest("[data-testid=stFileUploader]") };
+      const files = new DataTransfer();
+      files.items.add(waiting.file);
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    if (!this.sent && !this.waiting) {
+      clearInterval(this.looking);
+      this.looking = undefined;
+    }
+  }
+
+  // ------------------------------------------------------------------ kept for a reload
+
+  see(files) {
+    this.seen = [...files, ...this.seen].slice(0, MOST_SEEN);
+  }
+
+  async restore() {
+    const kept = await store("readonly", (images) => images.get(TAB));
+    if (kept && Date.now() - kept.time < KEPT_FOR) {
+      if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
+    } else if (this.data.asked === "wanted") this.mount.tell("nothing", true);
+  }
+
+  async keep() {
+    const { own } = this.data;
+    const digest = own?.digest ?? null;
+    if (this.kept === digest) return;
+    this.kept = digest;
+    const image = own && (this.seen.find(({ name, size }) => name === own.name && size === own.bytes) ?? this.made());
+    const before = await store("readonly", (images) => images.get(TAB));
+    if (before?.digest === digest || this.kept !== digest) return;
+    const now = image && { tab: TAB, time: Date.now(), digest, name: own.name, image };
+    await store("readwrite", (images) => {
+      clear(images);
+      return now ? images.put(now) : images.delete(TAB); // rather none than another one
+    });
+  }
+
+  // what was made on the page, which the server hands back
+  made() {
+    const { start, sections: { image: [at, size] } } = readHeader(this.bytes);
+    return size ? new Blob([this.bytes.slice(start + at, start + at + size)]) : null;
+  }
+}
+
+// the first image among the files, or else the first file, which the server then refuses in a sentence
+function chosen(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  return [files.find(({ type }) => type.startsWith("image/")) ?? files[0]].filter(Boolean);
+}
+
+function said({ name }) {
+  return name.slice(0, LONGEST_NAME);
+}
+
+function inUploader(event) {
+  return Boolean(event.composedPath().find((node) => node.dataset?.testid === "stFileUploaderDropzone"));
+}
+
+// What this tab is called in the store. It keeps the name through reloads, and no other tab has it.
+const TAB = (() => {
+  try {
+    return (sessionStorage["vitviz-tab"] ??= Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-"));
+  } catch {
+    return "nobody"; // a browser that keeps nothing for this site has no store of images either
+  }
+})();
+
+// Do something with the browser's store of images, and await its answer. A browser may keep nothing for a site, or be slow
+// about it: then there is nothing, and the console says why.
+function store(mode, act) {
+  const answer = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("no answer")), PATIENCE);
+    const opening = indexedDB.open("vitviz", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("own images", { keyPath: "tab" });
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction("own images", mode);
+      const request = act(transaction.objectStore("own images"));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+      opening.result.close(); // once the transaction is over
+    };
+  });
+  return answer.catch((error) => {
+    console.warn(`vitviz: this browser does not keep your image for a reload: ${error?.message}`);
+    return undefined;
+  });
+}
+
+// what other tabs have kept goes when it is old, or there is too much of it
+function clear(images) {
+  const all = images.getAll();
+  all.onsuccess = () => {
+    const others = all.result.filter(({ tab }) => tab !== TAB).sort((one, other) => other.time - one.time);
+    for (const [place, { tab, time }] of others.entries()) {
+      if (place >= MOST_KEPT - 1 || Date.now() - time > KEPT_FOR) images.delete(tab);
+    }
+  };
+}
