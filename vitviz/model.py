@@ -153,6 +153,14 @@ class VisionTransformer(nn.Module):
         """Whether its outputs are scores of classes."""
         return self.config.classes > 0 and self.meaning in ("classes", "independent")
 
+    def __repr__(self) -> str:
+        config = self.config
+        classes = f", {config.classes} classes" if config.classes else ""
+        return (
+            f"{type(self).__name__}({self.name!r}: {config.depth} layers, {config.heads} heads, width {config.width}, "
+            f"patch {config.patch}, {config.image_size[0]} x {config.image_size[1]} px{classes})"
+        )
+
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""
         return self.logits(self.head(self.fc_norm(self.attn_pool(x))))
