@@ -125,7 +125,7 @@ def test_what_cannot_be_swept_is_refused(small_trace, trace):
             sweep(small_trace.model, small_trace, score, how=how)
         with pytest.raises(EditError, match="give the same model"):
             sweep(trace.model, small_trace, score)
-    for index in ("a", 1.0, True, None):
+    for index in (1.0, True, None):
         with pytest.raises(ArgumentError, match="whole number"):
             class_score(small_trace.model, index)
 
