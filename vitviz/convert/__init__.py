@@ -15,6 +15,7 @@ from ..images import Preprocessing
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
 from .changes import as_built, refuse_changed_code, refuse_other_parts
+from .frameworks import is_foreign
 from .labels import is_embedding, own_labels
 from .preprocessing import from_timm_config
 from .shape import config_of, refuse_other_models
@@ -29,16 +30,22 @@ def from_timm(model: nn.Module) -> VisionTransformer:
 
     Args:
         model: a model of timm's `vision_transformer`, `vision_transformer_hybrid`, `deit`, `beit`, `eva` or `naflexvit`
-            modules, for example from a training run.
+            modules, for example from a training run; or torchvision's `VisionTransformer`; or a ViT, DeiT or DINOv2 of
+            transformers. Wrappers (averaged, parallel or compiled models) are taken off, adapters of peft are merged.
 
     Returns:
-        A model that computes the same numbers, in evaluation mode, float32, on the CPU.
+        A model that computes the same numbers, in evaluation mode, float32, on the CPU. Of a transformers model without
+        a classifier, the output is the class token of its `last_hidden_state`.
 
     Raises:
         ModelError: if the model has a part that cannot be represented exactly; the message names it.
     """
     with plain_arithmetic(), torch.no_grad():
         model = as_built(model)
+        if is_foreign(model):
+            from ..zoo.in_memory import from_framework  # which uses this module
+
+            return from_framework(model)
         refuse_other_models(model)
         refuse_changed_code(model)
         try:

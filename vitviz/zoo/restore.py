@@ -55,7 +55,7 @@ def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: 
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
     with _plain_refusals(checkpoint.name):
-        return _restored(checkpoint, options)
+        return restored(checkpoint, options)
 
 
 @contextmanager
@@ -68,7 +68,12 @@ def _plain_refusals(name: str) -> Iterator[None]:
         raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
 
 
-def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
+def restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
+    """Make a model of weights and of what is known of them.
+
+    Raises:
+        ModelError: as `load_checkpoint`.
+    """
     found = find_vit(checkpoint.weights, checkpoint.name, options.prefix, without_head=options.without_head)
     layout, weights, notes = found.layout, dict(found.weights), list(found.notes)
     wide_head = _wide_head(weights, layout, checkpoint.name)
