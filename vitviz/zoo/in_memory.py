@@ -6,9 +6,7 @@ from torch import nn
 from ..convert.frameworks import Foreign, read_foreign
 from ..errors import ModelError
 from ..model import VisionTransformer
-from .checkpoint import Checkpoint
-from .options import NOTHING_SAID
-from .restore import restored
+from .restore import restored_from_memory
 
 _WITHIN = 1e-3  # of the largest number of the output; other arithmetic differs by 1e-6
 
@@ -20,7 +18,7 @@ def from_framework(model: nn.Module) -> VisionTransformer:
         ModelError: if a part of it is not as its framework builds it, or cannot be represented exactly.
     """
     foreign = read_foreign(model)
-    ours = restored(Checkpoint(foreign.name, foreign.weights, config=foreign.config), NOTHING_SAID)
+    ours = restored_from_memory(foreign.name, foreign.weights, foreign.config)
     _refuse_other_numbers(ours, foreign)
     return ours
 

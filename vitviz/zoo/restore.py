@@ -55,7 +55,7 @@ def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: 
     checkpoint = read_checkpoint(path)
     checkpoint = replace(checkpoint, name=name or checkpoint.name)
     with _plain_refusals(checkpoint.name):
-        return restored(checkpoint, options)
+        return _restored(checkpoint, options)
 
 
 @contextmanager
@@ -68,12 +68,7 @@ def _plain_refusals(name: str) -> Iterator[None]:
         raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
 
 
-def restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
-    """Make a model of weights and of what is known of them.
-
-    Raises:
-        ModelError: as `load_checkpoint`.
-    """
+def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
     found = find_vit(checkpoint.weights, checkpoint.name, options.prefix, without_head=options.without_head)
     layout, weights, notes = found.layout, dict(found.weights), list(found.notes)
     wide_head = _wide_head(weights, layout, checkpoint.name)
@@ -117,6 +112,17 @@ def restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
         model.meaning = meaning
     model.notes = tuple(notes)
     return model
+
+
+def restored_from_memory(name: str, weights: dict[str, Tensor], config: dict[str, Any]) -> VisionTransformer:
+    """Make a model of weights that are in memory, by the names of their framework, and of what a config.json would say.
+
+    Raises:
+        ModelError: as `load_checkpoint`.
+    """
+    checkpoint = Checkpoint(name=name, weights=weights, config=config)
+    with _plain_refusals(name):
+        return _restored(checkpoint, NOTHING_SAID)
 
 
 def _heads_of(arch: str) -> int:
