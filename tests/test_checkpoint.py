@@ -107,9 +107,12 @@ def built_by_timm(monkeypatch):
 
     def keep(model):
         built.append(model)
-        return SimpleNamespace(config=SimpleNamespace(classes=model.num_classes, learned_positions=False))
+        config = SimpleNamespace(classes=model.num_classes, learned_positions=False, patch=16, image_size=(64, 64))
+        ours = SimpleNamespace(config=config)
+        ours.assume = lambda preprocessing, notes: vars(ours).update(preprocessing=preprocessing)
+        return ours
 
-    monkeypatch.setattr(restore, "from_timm", keep)
+    monkeypatch.setattr(restore, "converted", keep)
     return built
 
 
@@ -329,8 +332,8 @@ def test_zero_classes_leave_the_classifier_out(original, tmp_path):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (3, "classes gives 3 classes, but the classifier of 'best' has 5."),
-        (["cat"], "classes gives 1 class, but the classifier of 'best' has 5."),
+        (3, "classes gives 3 classes, but the classifier of 'best.safetensors' has 5."),
+        (["cat"], "classes gives 1 class, but the classifier of 'best.safetensors' has 5."),
         ("none.txt", r"The class names in 'none.txt' cannot be read; give a text file in UTF-8, one name a line."),
         ("image.jpg", r"The class names in .* cannot be read"),
         ("large.txt", r".* is too large for a list of class names"),

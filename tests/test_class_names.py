@@ -128,4 +128,4 @@ def test_names_in_a_file_that_nobody_can_read_are_not_used(tmp_path):
     folder = trainer_folder(tmp_path / "run", hugging_face.random_weights(), {"id2label": names})
     ours = vitviz.load(folder)
     assert ours.labels == ()
-    assert any("class names in the file are not used" in note for note in ours.notes)
+    assert any("class names in config.json are not used" in note for note in ours.notes)

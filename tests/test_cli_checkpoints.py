@@ -1,7 +1,13 @@
 """The command and a checkpoint: what its file does not tell can be said; what was assumed is shown."""
 
+import io
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from .checkpoints import SHAPE, prefixed, randomised, zeros
@@ -43,3 +49,47 @@ def test_class_names_from_a_file(vit, theirs, tmp_path):  # noqa: F811
     result = vit(*asked, "--classes", str(tmp_path / "names.txt"), "--target", "dog")
     assert result.exit_code == 0, result.stderr
     assert "dog" in str(objects(result)[0])
+
+
+def test_what_is_assumed_stands_in_every_file(vit, theirs, tmp_path):  # noqa: F811
+    torch.save(theirs.state_dict(), tmp_path / "best.pth")
+    formats = ("--format", "png", "--format", "npz", "--format", "html", "--json")
+    result = vit("attention", CAT, "-m", str(tmp_path / "best.pth"), *formats)
+    (said,) = objects(result)
+    (note,) = [note for note in said["assumed"] if note.startswith("Preprocessing assumed: ImageNet")]
+    assert said["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
+    files = {Path(file).suffix: Path(file).read_bytes() for file in said["files"]}
+    picture = Image.open(io.BytesIO(files[".png"]))
+    assert note in json.loads(picture.text["vitviz"])["assumed"]
+    assert note in json.loads(str(np.load(io.BytesIO(files[".npz"]))["metadata"]))["assumed"]
+    page = files[".html"].decode()
+    assert note in page.partition("<section")[0], "above the first image"
+
+
+def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):  # noqa: F811
+    torch.save(theirs.state_dict(), tmp_path / "best.pth")
+    asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--size", "64", "--json")
+    usual = vit(*asked)
+    options = ("--mean", "0.5,0.4,0.3", "--std", "0.25", "--crop-pct", "0.9", "--interpolation", "bilinear")
+    said = vit(*asked, *options)
+    assert said.exit_code == 0, said.stderr
+    assert objects(said)[0]["files"] != objects(usual)[0]["files"], "another question writes another file"
+    assert objects(said)[0]["preprocessing"] == {
+        "mean": [0.5, 0.4, 0.3],
+        "std": [0.25] * 3,
+        "interpolation": "bilinear",
+        "crop_pct": 0.9,
+        "fit": "crop",
+    }
+    arch = ("--arch", "vit_small_patch16_224", "--arch-kwargs", "num_heads=12", "--arch-kwargs", "global_pool=token")
+    assert vit(*asked, *arch).exit_code == 0
+    for wrong in (
+        ("--mean", "half"),
+        ("--std", "0.5,"),
+        ("--mean", "120"),
+        ("--crop-pct", "95"),
+        ("--arch-kwargs", "x"),
+    ):
+        line = vit(*asked[:-1], *wrong)
+        assert (line.exit_code == 0) == (wrong[1] == "0.5,")
+        assert line.exit_code == 0 or len(line.stderr.splitlines()) == 1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from vitviz import provenance
 from vitviz.colour import KEY, QUERY, colour_map, overlay, paint, percent, tone
 from vitviz.export import SCALE_WORDS, arrays_npz, caption, file_stem, metadata, overlay_png
 from vitviz.view import SCALES, View, token_words
@@ -48,6 +49,7 @@ def test_metadata_by_hand(trace, small_trace):
     assert about(trace, View(11, 3, 120, "to", "raw")) == {
         "image": "cat.jpg",
         "model": "DINOv2-S/14",
+        **provenance.of_model(trace.model),
         "input": [224, 224],
         "fit": "crop",
         "grid": [16, 16],

@@ -321,7 +321,7 @@ def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path
     told = {"num_attention_heads": 3, "hidden_act": "gelu", "image_size": 64, "global_pool": "token"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert vitviz.load(trainer_folder(tmp_path / "run", original.state_dict(), told)).notes == ()
+        assert vitviz.load(trainer_folder(tmp_path / "run", original.state_dict(), told, {"size": 64})).notes == ()
 
 
 @pytest.mark.parametrize("heads", [0, -3, 5, 2.5, "6", True])

@@ -38,7 +38,7 @@ MISFITS = {
     ),
     "a shape": (
         lambda w: {**w, "norm.bias": torch.zeros(3)},
-        r"The weights in 'best' are not those of its architecture: norm.bias is \(3,\), not \(192,\)\.",
+        r"The weights in 'best.safetensors' are not those of its architecture: norm.bias is \(3,\), not \(192,\)\.",
     ),
     "gated": (
         lambda w: {**w, "blocks.0.mlp.fc2.weight": torch.zeros(192, 384)},
@@ -67,15 +67,15 @@ MISFITS = {
     ),
     "a number as classifier": (
         lambda w: {**w, "head.weight": torch.tensor(1.0)},
-        "'best', or a JSON file .*makes no sense",
+        "'best.safetensors', or a JSON file .*makes no sense",
     ),
     "a number as registers": (
         lambda w: {**w, "reg_token": torch.tensor(1.0)},
-        "'best', or a JSON file .*makes no sense",
+        "'best.safetensors', or a JSON file .*makes no sense",
     ),
     "two models": (
         lambda w: {**prefixed(w, "left."), **prefixed(zeros(w), "right.")},
-        "'best' holds several models, under 'left.', 'right.'; choose one with prefix='left.'",
+        "'best.safetensors' holds several models, under 'left.', 'right.'; choose one with prefix='left.'",
     ),
 }
 
@@ -135,7 +135,7 @@ def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
         ({"hidden_act": "mish"}, None, "config.json names the activation 'mish'; known are gelu"),
         (None, {"do_rescale": False}, "preprocessor_config.json does not scale pixels from 0 to 1"),
         (None, {"resample": 17}, "There is no interpolation '17'"),
-        ({"num_attention_heads": 5}, None, "'run', or a JSON file beside it, makes no sense: "),
+        ({"num_attention_heads": 5}, None, "'run/model.safetensors', or a JSON file beside it, makes no sense: "),
         ({"num_attention_heads": 0}, None, "makes no sense"),
         ({"layer_norm_eps": "small"}, None, "makes no sense: could not convert string to float"),
         ({"image_size": ["a", "b"]}, None, "makes no sense"),
@@ -282,14 +282,14 @@ MALFORMED = {
     "larger than its file": (
         "a.pth",
         as_zip({"a": torch.zeros(1).expand(10**12)}),
-        "a in 'a' is not a plain tensor",
+        "a in 'a.pth' is not a plain tensor",
     ),
     "sparse": (
         "a.pth",
         as_zip({"a": torch.eye(3).to_sparse()}),
-        "a in 'a' is not a plain tensor that is stored whole",
+        "a in 'a.pth' is not a plain tensor that is stored whole",
     ),
-    "without data": ("a.pth", as_zip({"a": torch.zeros(3, device="meta")}), "a in 'a' is not a plain tensor"),
+    "without data": ("a.pth", as_zip({"a": torch.zeros(3, device="meta")}), "a in 'a.pth' is not a plain tensor"),
 }
 
 

@@ -112,19 +112,85 @@ def test_a_checkpoint_that_the_server_offers(offered):
     assert (app.selectbox(key="size").value, app.selectbox(key="size").options) == (64, ["64 px"])
 
 
-def test_a_checkpoint_that_cannot_be_read_is_said_and_changes_nothing(offered):
-    (offered / "broken.pth").write_bytes(b"PK\x03\x04 nothing")
-    app = explore()
-    app.selectbox(key="model").select("broken.pth").run()
+def assert_says_only(app, *words):
+    """An error is on the page, and nothing of any model: no sample, no settings, no numbers."""
     assert not app.exception
-    assert "broken" in app.error[0].value
-    assert query(app)["model"] == "dinov2-small"
-    assert app.selectbox(key="model").value == "dinov2-small"
+    (error,) = app.error
+    assert all(word in error.value.replace("\\", "") for word in words), error.value
+    assert not app.warning
+    assert [box.key for box in app.selectbox] == ["model"]
+    assert not app.sidebar.selectbox
+    assert not app.get("html") or not any("data-class" in element.proto.body for element in app.get("html"))
+    assert not app.get("bidi_component"), "no picture of any model"
 
 
-@pytest.mark.parametrize("name", ["../secret.pth", "vit_small_patch14_dinov2.lvd142m", "nonsense", "resnet18"])
-def test_a_link_opens_no_other_path_and_downloads_nothing(name, offered):
+BROKEN = {
+    "damaged": (lambda path: path.write_bytes(b"PK\x03\x04 nothing"), "is damaged"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "no model": (lambda path: torch.save({"a": torch.zeros(2)}, path), "cannot be told"),
+    "a wrong option beside it": (
+        lambda path: (
+            torch.save(TimmViT(img_size=32, embed_dim=192, depth=1, num_heads=3).state_dict(), path),
+            path.with_suffix(".toml").write_text("heads = 5"),
+        ),
+        "heads is 5",
+    ),
+}
+
+
+@pytest.mark.parametrize("page", [start, explore])
+@pytest.mark.parametrize(("write", "why"), BROKEN.values(), ids=BROKEN)
+def test_a_checkpoint_that_does_not_load_is_an_error_and_never_another_model(page, write, why, offered):
+    write(offered / "broken.pth")
+    by_link = page(model="broken.pth", image="rocket", size="64")
+    by_box = page()
+    by_box.selectbox(key="model").select("broken.pth").run()
+    for app in (by_link, by_box):
+        assert_says_only(app, "broken.pth", why)
+        assert query(app)["model"] == "broken.pth", "the address is not that of another model"
+        assert app.selectbox(key="model").value == "broken.pth"
+        assert_says_only(app.run(), "broken.pth", why)
+        app.selectbox(key="model").select("best.pth").run()
+        assert not app.exception
+        assert not app.error
+        assert query(app)["model"] == "best.pth"
+        assert app.sidebar.selectbox(key="size").value == 64
+
+
+def test_a_mended_checkpoint_is_looked_at(offered):
+    weights = (offered / "best.pth").read_bytes()
+    (offered / "best.pth").write_bytes(weights[:1000])
+    app = explore(model="best.pth")
+    assert_says_only(app, "best.pth")
+    (offered / "best.pth").write_bytes(weights)
+    app.run()
+    assert not app.error
+    assert (query(app)["model"], app.selectbox(key="size").value) == ("best.pth", 64)
+
+
+def test_the_app_is_told_options_in_a_file_beside_a_checkpoint(offered):
+    (offered / "best.toml").write_text('arch = "vit_tiny_patch16_224"\nmean = 0.5\nstd = 0.5\nsize = 96\n')
+    (offered / "labels.txt").write_text("ant\nbee\n")
+    app = explore(model="best.pth")
+    assert not app.exception
+    assert app.selectbox(key="size").value == 96
+    assert "6 × 6 = 36 patches" in texts(app)
+    assert 'data-class="ant"' in "".join(element.proto.body for element in app.get("html"))
+    assert any("interpolation" in caption.value for caption in app.sidebar.caption)
+    assert not any("attention heads" in caption.value for caption in app.sidebar.caption)
+    assert models.about("best.pth").preprocessing.mean == (0.5, 0.5, 0.5)
+    (offered / "best.toml").write_text('interpolation = "bilinear"\nsize = 32\nheads = 3\n# another length')
+    assert "2 × 2 = 4 patches" in texts(explore(model="best.pth"))
+
+
+@pytest.mark.parametrize("name", ["../secret.pth", "gone.safetensors"])
+def test_a_link_to_a_checkpoint_that_is_not_on_offer_is_an_error(name, offered):
     torch.save({}, offered.parent / "secret.pth")
+    assert_says_only(explore(model=name), name, "on offer")
+
+
+@pytest.mark.parametrize("name", ["vit_small_patch14_dinov2.lvd142m", "nonsense", "resnet18"])
+def test_a_link_opens_no_unknown_model_and_downloads_nothing(name, offered):
     app = explore(model=name)
     assert not app.exception
     assert "The link's model" in app.warning[0].value
@@ -179,14 +245,24 @@ def test_a_checkpoint_that_was_written_again_shows_its_new_numbers(offered):
     assert before != after
 
 
-def test_a_checkpoint_that_is_gone_leaves_the_visitor_with_a_model(offered):
+def test_a_checkpoint_that_is_gone_is_an_error_until_another_model_is_chosen(offered):
     app = explore(model="best.pth")
     (offered / "best.pth").unlink()
     app.run()
-    assert not app.exception
-    assert "best.pth is no longer here" in app.error[0].value.replace("\\", "")
+    assert_says_only(app, "best.pth", "on offer")
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert not app.error
     assert query(app)["model"] == "dinov2-small"
-    assert not app.run().error, "said once"
+
+
+def test_a_checkpoint_that_became_another_model_is_looked_at_in_its_own_size(offered):
+    app = explore(model="best.pth")
+    other = TimmViT(img_size=70, patch_size=14, embed_dim=192, depth=2, num_heads=3, num_classes=2)
+    torch.save(other.state_dict(), offered / "best.pth")
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="size").value == 70
 
 
 def test_no_trace_of_a_dropped_model_stays(offered, monkeypatch):

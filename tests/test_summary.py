@@ -118,6 +118,13 @@ def test_the_likeliest_classes_are_the_librarys():
     assert [row[:2] for row in rows] == [[one.label, percent(one.probability)] for one in predictions(trace)]
 
 
+def test_what_was_assumed_of_the_model_is_on_the_page(monkeypatch):
+    trace = explained("digits")
+    assert "assumed" not in made(trace).text
+    monkeypatch.setattr(trace.model, "_notes", ("Preprocessing assumed: <b>ImageNet</b>; pass.",))
+    assert "Preprocessing assumed: <b>ImageNet</b>." in made(trace).text
+
+
 def test_other_peoples_words_stay_words():
     model = vitviz.VisionTransformer(kinds.PLAIN, "hostile", labels=("<b>bold</b>", *"1234"))
     trace = model.requires_grad_(False).trace(torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(0)))

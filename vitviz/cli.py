@@ -95,6 +95,31 @@ Heads = Annotated[int | None, typer.Option(help="Attention heads of a checkpoint
 Prefix = Annotated[
     str | None, typer.Option(help="What the keys of the wanted model begin with, where a checkpoint holds several.")
 ]
+ArchKwargs = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Argument of timm's create_model for a checkpoint's architecture, as global_pool=avg; may be repeated.",
+        show_default=False,
+    ),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBERS",
+        help="Mean that a checkpoint was trained with, for pixels from 0 to 1: one number, or one a channel, as "
+        "0.485,0.456,0.406.",
+    ),
+]
+Std = Annotated[
+    str | None, typer.Option(metavar="NUMBERS", help="Standard deviation that a checkpoint was trained with, alike.")
+]
+Interpolation = Annotated[
+    str | None, typer.Option(help="Resampling that a checkpoint was trained with, as bicubic or bilinear.")
+]
+CropPct = Annotated[
+    float | None, typer.Option(help="Part of the resized image that a checkpoint's centre crop keeps, as 0.9.")
+]
 Out = Annotated[
     Path, typer.Option("-o", "--out", help="Folder to write to, or the report's file, which ends in .html.")
 ]
@@ -150,13 +175,29 @@ def attention(
     classes: Classes = None,
     heads: Heads = None,
     prefix: Prefix = None,
+    arch_kwargs: ArchKwargs = None,
+    mean: Mean = None,
+    std: Std = None,
+    interpolation: Interpolation = None,
+    crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
     """Where a token of each image looks."""
     from .command.attention import Attention
 
     question = Attention(layer, head, query, "to" if to else "from", scale.value)
-    _run("attention", question, images, model, (arch, classes, heads, prefix), out, formats, size, fit, as_json)
+    _run(
+        "attention",
+        question,
+        images,
+        model,
+        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        out,
+        formats,
+        size,
+        fit,
+        as_json,
+    )
 
 
 @app.command()
@@ -175,6 +216,11 @@ def tokens(
     classes: Classes = None,
     heads: Heads = None,
     prefix: Prefix = None,
+    arch_kwargs: ArchKwargs = None,
+    mean: Mean = None,
+    std: Std = None,
+    interpolation: Interpolation = None,
+    crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
     """The tokens of each image: their principal components as colours, and the numbers (with --format npz)."""
@@ -185,7 +231,7 @@ def tokens(
         Tokens(layer, foreground),
         images,
         model,
-        (arch, classes, heads, prefix),
+        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         out,
         formats,
         size,
@@ -238,6 +284,11 @@ def explain(
     classes: Classes = None,
     heads: Heads = None,
     prefix: Prefix = None,
+    arch_kwargs: ArchKwargs = None,
+    mean: Mean = None,
+    std: Std = None,
+    interpolation: Interpolation = None,
+    crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
     """Which patches of each image mattered for what the model made of it."""
@@ -253,7 +304,21 @@ def explain(
         "window": window,
     }
     question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
-    _run("explain", question, images, model, (arch, classes, heads, prefix), out, formats, size, fit, as_json)
+    _run(
+        "explain",
+        question,
+        images,
+        model,
+        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        out,
+        formats,
+        size,
+        fit,
+        as_json,
+    )
+
+
+MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # options of a checkpoint after the first four
 
 
 def _run(command: str, question, images, model, options, out, formats, size, fit, as_json: bool) -> None:
@@ -261,5 +326,15 @@ def _run(command: str, question, images, model, options, out, formats, size, fit
 
     usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
     kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
-    task = Task(command, images, model, Options(*options), out, kinds, size, fit and fit.value, as_json)
+    task = Task(
+        command,
+        images,
+        model,
+        Options(*options[:4], dict(zip(MORE, options[4:], strict=True))),
+        out,
+        kinds,
+        size,
+        fit and fit.value,
+        as_json,
+    )
     raise typer.Exit(run(task, question))

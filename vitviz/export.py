@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from . import provenance
 from .arguments import array, typed
 from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
 from .errors import ArgumentError
@@ -35,6 +36,7 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
     return {
         "image": image_name,
         "model": model_title,
+        **provenance.of_model(trace.model),
         "input": [columns * trace.config.patch, rows * trace.config.patch],
         "fit": fit,
         "grid": [rows, columns],

@@ -15,6 +15,7 @@ from .images import Prepared, Size, prepare, read_image
 
 if TYPE_CHECKING:
     from .config import ViTConfig
+    from .images import Preprocessing
     from .model import VisionTransformer
 
 MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
@@ -22,12 +23,18 @@ MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
 
-def default_size(config: ViTConfig) -> Size:
+def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) -> Size:
     """The input size if none is asked for: the trained one, or about 224 pixels square if that has over 1024 patches.
+
+    Args:
+        config: shape of a model.
+        preprocessing: its preprocessing; a size that is given with it (`load(size=)`) is the default instead.
 
     Returns:
         The side of a square, or (height, width) of a model that was not trained on squares; pixels.
     """
+    if preprocessing is not None and preprocessing.size is not None:
+        return preprocessing.size
     rows, columns = config.grid
     if rows * columns > MANY_PATCHES:
         usual = math.ceil(224 / config.patch)
@@ -54,7 +61,7 @@ def prepared_for(model: VisionTransformer, image: ImageSource, size: Size | None
                 f"{model.config.channels}; prepare it with this model's preprocessing."
             )
         return image
-    size = default_size(model.config) if size is None else size
+    size = default_size(model.config, model.preprocessing) if size is None else size
     fit = model.preprocessing.fit if fit is None else fit
     return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
 

@@ -64,10 +64,10 @@ class VisionTransformer(nn.Module):
         config = checked(config, len(labels), stem is not None)
         self.config = config
         self.name = name
+        self.notes = ()
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = tuple(labels)
         self.meaning = meaning
-        self.notes: tuple[str, ...] = ()  # plain sentences on what was assumed when it was loaded
         tokens = config.prefix + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
@@ -147,6 +147,29 @@ class VisionTransformer(nn.Module):
             self._preprocessing = preprocessing.for_channels(self.config.channels)
         except ImageError as error:
             raise ModelError(str(error)) from error
+        self._assumed_of_pixels: tuple[str, ...] = ()
+
+    def assume(self, preprocessing: Preprocessing, assumed: Sequence[str]) -> None:
+        """Set a preprocessing of which a part is assumed.
+
+        Args:
+            preprocessing: preprocessing of the input.
+            assumed: sentences on what of it is assumed; they are among the `notes` until another one is set.
+
+        Raises:
+            ModelError: if it is for another number of channels.
+        """
+        self.preprocessing = preprocessing
+        self._assumed_of_pixels = tuple(assumed)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Plain sentences on what was assumed when the model was loaded."""
+        return (*self._notes, *self._assumed_of_pixels)
+
+    @notes.setter
+    def notes(self, notes: Sequence[str]) -> None:
+        self._notes = tuple(notes)
 
     @property
     def tells_classes(self) -> bool:

@@ -14,6 +14,12 @@ from .layout import in_all_fonts, settled
 from .test_layout import PHONE
 
 A4 = {"width": 718, "height": 1047}  # 190 x 277 mm in CSS pixels: a sheet less its margins
+ASSUMED = (  # of a plain state dict
+    "No key tells how many attention heads it has: 12 are assumed, as is usual at a width of 768; if it has another "
+    "number, every attention map is wrong, so pass heads=.",
+    "Not told by the file and assumed, as is usual: GELU as activation, the class token as output, a square grid.",
+    "Preprocessing assumed: ImageNet; if training differed, pass mean=, std=, interpolation=, crop_pct= or fit=.",
+)
 LETTER_BOTTOM = 259 / 25.4 * 96  # where a US Letter sheet with the same margins ends
 
 
@@ -74,8 +80,9 @@ def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):
 
 @in_all_fonts
 @pytest.mark.parametrize("kind", ["patch norm", "norm first", "differential", "registers", "stem", "distilled"])
-def test_every_kind_of_model_fits_even_with_long_names(kind, new_page):
+def test_every_kind_of_model_fits_even_with_long_names(kind, new_page, monkeypatch):
     page = new_page(viewport=A4)
+    monkeypatch.setattr(explained(kind).model, "_notes", ASSUMED)
     named = {"image": f"{'a very long name ' * 8}.jpg", "model": "vit_base_patch16_rope_reg1_gap_256.sbb_in1k"}
     page.set_content(handout(run_of(explained(kind), **named, address=f"image={'x' * 120}&layer=2")))
     assert_fits(page)

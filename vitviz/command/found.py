@@ -13,6 +13,7 @@ from zlib import crc32
 import numpy as np
 from PIL import Image
 
+from .. import provenance
 from ..errors import ImageError
 from ..export import safe_name
 from ..images import SafeImage, Size, prepare, read_image
@@ -85,7 +86,7 @@ def see(model: VisionTransformer, path: Path, size: Size | None, fit: str | None
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # these never raise
         raise ImageError(f"{str(path)!r} is not a regular file; choose an image file.")
     image = read_image(path)
-    size = default_size(model.config) if size is None else size
+    size = default_size(model.config, model.preprocessing) if size is None else size
     fit = fit or model.preprocessing.fit
     prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
     return Seen(path, image, model.trace(prepared, record=record), fit)
@@ -97,6 +98,7 @@ def base_facts(seen: Seen) -> dict:
     return {
         "image": seen.path.name,
         "model": seen.trace.model.name,
+        **provenance.of_model(seen.trace.model),
         "input": [columns * seen.trace.config.patch, rows * seen.trace.config.patch],
         "fit": seen.fit,
         "grid": [rows, columns],

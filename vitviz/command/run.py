@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -16,8 +16,10 @@ from ..images import Size, check_size
 from ..inputs import default_size
 from ..marks import size_mark
 from ..model import VisionTransformer
+from ..provenance import about_model
 from ..zoo import load
 from . import DEFAULT_MODEL
+from .checkpoint import Typed, marks_of, options_of
 from .found import Found, Seen, see, short
 from .report import Report
 from .talk import Talk, printable, refuse
@@ -52,19 +54,23 @@ class Options:
         classes: the file with its class names, or how many there are, as text.
         heads: how many attention heads a block has.
         prefix: what the keys of the model begin with.
+        more: further options by name, as typed; None where one is not.
     """
 
     arch: str | None = None
     classes: str | None = None
     heads: int | None = None
     prefix: str | None = None
+    more: Mapping[str, Typed] = field(default_factory=dict)
 
     def load(self, name: str) -> VisionTransformer:
         """Load a model, and say on standard error what was assumed. Raises a `VitvizError` if there is none."""
         classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VitvizWarning)  # the notes are shown without a line of code
-            model = load(name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix)
+            model = load(
+                name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix, **options_of(self.more)
+            )
         for note in model.notes:
             typer.echo(f"vitviz: {printable(note)}", err=True)
         return model
@@ -77,6 +83,7 @@ class Options:
             "features" if self.classes == "0" else "",
             f"{self.heads}heads" if self.heads else "",
             short(self.prefix.strip(".")) if self.prefix else "",
+            *map(short, marks_of(self.more)),
         ]
 
 
@@ -111,7 +118,9 @@ class Task:
         return [
             short(self.model) if self.model != DEFAULT_MODEL else "",
             *self.options.marks,
-            f"{size_mark(self.size)}px" if self.size not in (None, default_size(model.config)) else "",
+            f"{size_mark(self.size)}px"
+            if self.size not in (None, default_size(model.config, model.preprocessing))
+            else "",
             self.fit if self.fit and self.fit != model.preprocessing.fit else "",
         ]
 
@@ -211,7 +220,7 @@ def _maybe_report(task: Task, model: VisionTransformer, question: Question) -> I
         return
     count = f"{len(task.images)} image{'s' * (len(task.images) != 1)}"
     path = task.report([*map(short, filter(None, question.marks)), *task.marks(model)])
-    with Report(path, f"vitviz {task.command}", f"{model.name}, {count}.") as report:
+    with Report(path, f"vitviz {task.command}", about_model(model, f"{model.name}, {count}")) as report:
         yield report
 
 

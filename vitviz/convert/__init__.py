@@ -4,41 +4,63 @@ Differences that are only storage are removed here (`weights`), so that the forw
 left is read into a `ViTConfig` (`shape`). timm itself is not imported: whoever has a timm model has imported it.
 """
 
+import warnings
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from ..class_names import Classes, read_labels, taken
 from ..config import Meaning, ViTConfig
-from ..errors import ModelError
+from ..errors import ModelError, VitvizWarning
 from ..images import Preprocessing
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
 from .changes import as_built, refuse_changed_code, refuse_other_parts
 from .frameworks import is_foreign
 from .labels import is_embedding, own_labels
-from .preprocessing import from_timm_config
+from .preprocessing import assumption, from_timm_config
 from .shape import config_of, refuse_other_models
 from .stem import stem_of
 from .weights import weights_of
 
-__all__ = ["build", "config_of", "from_timm", "mismatch"]
+__all__ = ["build", "config_of", "converted", "from_timm", "mismatch"]
 
 
-def from_timm(model: nn.Module) -> VisionTransformer:
+def from_timm(model: nn.Module, *, classes: Classes | None = None) -> VisionTransformer:
     """Turn a timm model that is already in memory into ours. The original is left untouched; weights are copied.
 
     Args:
         model: a model of timm's `vision_transformer`, `vision_transformer_hybrid`, `deit`, `beit`, `eva` or `naflexvit`
             modules, for example from a training run; or torchvision's `VisionTransformer`; or a ViT, DeiT or DINOv2 of
             transformers. Wrappers (averaged, parallel or compiled models) are taken off, adapters of peft are merged.
+        classes: class names: a text file with one a line, names in order, or a dictionary from number to name or from
+            name to number; by default those that the model has.
 
     Returns:
         A model that computes the same numbers, in evaluation mode, float32, on the CPU. Of a transformers model without
-        a classifier, the output is the class token of its `last_hidden_state`.
+        a classifier, the output is the class token of its `last_hidden_state`. Its pixels are prepared as the model's
+        `pretrained_cfg` says; what was assumed is in `notes`, and each note is given as a `VitvizWarning`.
 
     Raises:
-        ModelError: if the model has a part that cannot be represented exactly; the message names it.
+        ModelError: if the model has a part that cannot be represented exactly (the message names it), or the class
+            names do not fit its classifier.
+    """
+    classes = taken(classes)
+    ours = converted(model)
+    if classes is not None:
+        ours.labels = read_labels(classes, ours.config.classes, ours.name)
+        ours.meaning = "classes" if ours.labels else ours.meaning
+    for note in ours.notes:
+        warnings.warn(note, VitvizWarning, stacklevel=2)
+    return ours
+
+
+def converted(model: nn.Module) -> VisionTransformer:
+    """Convert a timm model as `from_timm` does, without class names of a caller and without warnings.
+
+    Raises:
+        ModelError: if the model has a part that cannot be represented exactly.
     """
     with plain_arithmetic(), torch.no_grad():
         model = as_built(model)
@@ -56,7 +78,7 @@ def from_timm(model: nn.Module) -> VisionTransformer:
             part = error.args[0] if isinstance(error, KeyError) else error.name
             raise ModelError(f"This model has no {part!r}, so it is not built as timm builds it.") from error
         weights = {name: value.detach().cpu().float().clone() for name, value in found.items()}
-        return build(
+        ours = build(
             config,
             weights,
             name=name_of(model),
@@ -66,6 +88,9 @@ def from_timm(model: nn.Module) -> VisionTransformer:
             stem=stem_of(model) if config.stem else None,
             refusal=f"{name_of(model)!r} is not as timm builds it",
         )
+        assumed = [name for name in ("mean", "std") if not _pretrained(model).get(name)]
+        ours.assume(ours.preprocessing, assumption("ImageNet", assumed, assumed, "set model.preprocessing"))
+        return ours
 
 
 def build(

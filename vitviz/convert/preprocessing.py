@@ -1,11 +1,12 @@
 """How a model wants its pixels, as timm and Hugging Face write it down."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ImageError, ModelError
 from ..images import Preprocessing
+from ..marks import listed
 
 _FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's crop_mode
 _RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
@@ -56,6 +57,22 @@ def from_hugging_face(said: Mapping[str, Any]) -> Preprocessing:
         fit="crop" if keeps_ratio else "squash",
         centre="floor",
     )
+
+
+def assumption(source: str, assumed: Sequence[str], options: Sequence[str], how: str = "") -> list[str]:
+    """Sentence on what was assumed of a preprocessing; none if nothing was.
+
+    Args:
+        source: where the assumed is from, such as `"ImageNet"`.
+        assumed: names of the options that were assumed.
+        options: names of all.
+        how: how to give others; by default by these options.
+    """
+    if not assumed:
+        return []
+    what = source if len(assumed) == len(options) else f"{listed(assumed, 'and')} of {source}"
+    how = how or f"pass {listed([f'{name}=' for name in assumed], 'or')}"
+    return [f"Preprocessing assumed: {what}; if training differed, {how}."]
 
 
 def _each(said: Any) -> tuple:

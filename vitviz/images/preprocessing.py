@@ -46,6 +46,8 @@ class Preprocessing:
     # Where a centre crop starts if half of what is cut off is not a whole number: "round" as torchvision's CenterCrop,
     # which timm uses, int(round(rest / 2)); "floor" as center_crop of transformers' image_transforms.py, rest // 2.
     centre: Literal["round", "floor"] = "round"
+    # Default input size in pixels, the side of a square or (height, width); None: as `vitviz.inputs.default_size` says.
+    size: Size | None = None
 
     def __post_init__(self) -> None:
         mean, std = _of_channels(self.mean, "mean", -_FAR), _of_channels(self.std, "std", 1 / _FAR)
@@ -60,6 +62,9 @@ class Preprocessing:
         object.__setattr__(self, "crop_fraction", float(self.crop_fraction))
         one_of(self.fit, FITS, "fit", ImageError)
         one_of(self.centre, ("round", "floor"), "centre", ImageError)
+        if self.size is not None:
+            check_size(self.size, 1)
+            object.__setattr__(self, "size", tuple(self.size) if isinstance(self.size, list) else self.size)
 
     def for_channels(self, channels: int) -> "Preprocessing":
         """Adapt mean and std to a model with this number of input channels.

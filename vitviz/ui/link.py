@@ -32,12 +32,12 @@ OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  #
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
     """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used."""
     chosen, notices = read({"model": _model}, parameters)
-    sizes = {size_mark(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
-    understand = {
-        "image": one_of(samples),
-        "size": lambda text: sizes[one_of(sizes)(text)],
-        "fit": one_of(FITS),
-    }
+    understand = {"image": one_of(samples), "fit": one_of(FITS)}
+    try:
+        sizes = {size_mark(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
+        understand["size"] = lambda text: sizes[one_of(sizes)(text)]
+    except ModelError:  # the page says why, and shows nothing that could have a size
+        pass
     own = parameters.get("image") == OWN
     others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
@@ -104,9 +104,7 @@ def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> t
 
 
 def _model(text: str) -> str:
-    if not models.is_ready(text):  # a link causes no download
+    # A link causes no download. A checkpoint that is not here or does not load is not replaced by another model.
+    if not models.is_ready(text) and not models.is_checkpoint(text):
         raise ValueError(listed([*SHIPPED, "another one that is on this server's disk"]))
-    try:
-        return models.about(text).name
-    except ModelError as error:
-        raise ValueError(f"another model, because: {error}") from error
+    return text

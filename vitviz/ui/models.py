@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from .. import zoo
-from ..arguments import number
+from ..arguments import LONGEST_PATH, number, shown_path
 from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing, Size
@@ -55,12 +55,22 @@ def _about(name: str, version: str) -> About:
     if name in zoo.SHIPPED:
         entry = zoo.SHIPPED[name]
         return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
+    if is_checkpoint(name) and not version:
+        raise ModelError(f"No checkpoint {shown_path(name)} is on offer here; choose one of the list.")
     model = zoo.shared(name)
     if model.config.channels not in (1, 3):
         raise ModelError(
             f"{name!r} takes {model.config.channels} channels, which no photo has; look at it in Python, with tensors."
         )
-    return About(name, title(name), summary(name), model.config, model.preprocessing, sizes(model.config), model.notes)
+    return About(
+        name,
+        title(name),
+        summary(name),
+        model.config,
+        model.preprocessing,
+        sizes(model.config, model.preprocessing),
+        model.notes,
+    )
 
 
 def title(name: str) -> str:
@@ -88,13 +98,19 @@ def is_ready(name: str) -> bool:
         return False
 
 
-def sizes(config: ViTConfig) -> tuple[Size, ...]:
+def is_checkpoint(name: str) -> bool:
+    """Whether this is the name of a checkpoint, on offer or not; a few pretrained models are called so as well."""
+    looks_like_one = len(name) <= LONGEST_PATH and name.endswith(zoo.SUFFIXES)
+    return zoo.is_offered(name) or (looks_like_one and not is_ready(name))
+
+
+def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tuple[Size, ...]:
     """Input sizes that make sense for a model: its own, and usual squares if it was made for photographs."""
     usual = (
         {round(side / config.patch) * config.patch for side in USUAL_SIDES} if config.image_size[0] >= 112 else set()
     )
     fitting = {side for side in usual if (side // config.patch) ** 2 <= LARGEST_GRID}
-    return tuple(sorted(fitting | {default_size(config)}, key=lambda size: math.prod(pixels(size))))
+    return tuple(sorted(fitting | {default_size(config, preprocessing)}, key=lambda size: math.prod(pixels(size))))
 
 
 def pixels(size: Size) -> tuple[int, int]:

@@ -9,23 +9,27 @@ from ..trace import Trace
 from ..view import Places, View, places
 from . import link, state, tour
 from .catalogue import catalogue_if_open
-from .sidebar import sidebar
+from .sidebar import model_that_does_not_load, sidebar
 from .words import literally, plain_errors
 
 
 def run(page: st.Page) -> None:
     """Begin the session if it is new, draw what all pages share, and run the page."""
-    if not state.has_begun():
+    is_new = not state.has_begun()
+    if is_new:
         parameters = st.query_params.to_dict()
         chosen, notices = link.read_choice(parameters, state.samples())
         state.begin(**chosen)
         st.session_state.link = parameters  # the view in it can be read once there is a trace
+        st.session_state.notices = notices
+    problem = state.problem_of_model()
+    if is_new and not problem:
         stop, wrong = link.read_tour(parameters, tour.count())
         tour.begin_at(stop)
-        st.session_state.notices = notices + wrong
+        st.session_state.notices += wrong
     st.html(_ROOM)
-    state.keep_to_a_model_that_is_here()
-    tour.turn_to_its_page(page.url_path)
+    if not problem:
+        tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
@@ -34,10 +38,13 @@ def run(page: st.Page) -> None:
     st.session_state.surrounded = True
     try:
         with plain_errors():
-            sidebar()
-            with tours_place:
-                tour.tour(page.url_path)
-            page.run()
+            if problem:
+                model_that_does_not_load(problem)
+            else:
+                sidebar()
+                with tours_place:
+                    tour.tour(page.url_path)
+                page.run()
         catalogue_if_open()
     finally:
         st.session_state.surrounded = False
@@ -55,9 +62,9 @@ def enter(page: str) -> None:
 
 
 def show_notices() -> None:
-    """Say what a link asked for in vain, and why an image or a model was not taken; once, over the page."""
+    """Say what a link asked for in vain, and why an image was not taken; once, over the page."""
     session = st.session_state
-    problems = [problem for problem in (session.image_problem, session.model_problem) if problem]
+    problems = [session.image_problem] if session.image_problem else []
     with session.notices_place:
         if session.notices:
             st.warning("  \n".join(map(literally, session.notices)))
@@ -66,7 +73,7 @@ def show_notices() -> None:
         if session.notices or problems:
             session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
             st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
-    session.notices, session.image_problem, session.model_problem = [], None, None
+    session.notices, session.image_problem = [], None
 
 
 def take_from_link(understand: Mapping[str, Callable]) -> dict:

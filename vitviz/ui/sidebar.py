@@ -7,6 +7,7 @@ import streamlit as st
 
 from .. import images
 from ..images import FITS
+from ..provenance import in_short
 from ..view import readout_words
 from . import models, state, tour
 from .catalogue import open_catalogue
@@ -60,23 +61,40 @@ def choose_image() -> None:
 
 
 def choose_model() -> None:
+    """The box to choose a model, and what was assumed of the current one."""
+    about = models.about(state.choice().model)
+    model_box(about.summary)
+    for note in about.notes:
+        short = in_short(note)
+        st.caption(literally(short), help=literally(note) if short != note else None)
+
+
+def model_box(summary: str = "", label: str = "Model") -> None:
     """The models that can be used at once, and a way to all others."""
     current = state.choice().model
     ready = models.ready()
     options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
     words = {MORE: "More models …"}
-    about = models.about(current)
     st.selectbox(
-        "Model",
+        label,
         options,
         key="model",
         format_func=lambda name: words.get(name) or models.title(name),
-        help=about.summary or None,
+        help=summary or None,
         on_change=_take_model,
     )
-    for note in about.notes:
-        st.caption(literally(note))
+
+
+def model_that_does_not_load(problem: str) -> None:
+    """Stand in for a page whose model cannot be loaded: the reason, and the box to choose another one."""
+    chosen = state.choice()
+    st.error(f"**{literally(models.title(chosen.model))} cannot be loaded.**  \n{literally(problem)}")
+    with st.container(width=480):
+        model_box(label="Choose another model")
+    if st.query_params.get("model") != chosen.model:  # the address bar says which model this is about
+        image = {"image": chosen.picked.name} if chosen.picked.sample else {}
+        st.query_params.from_dict({**image, "model": chosen.model})
 
 
 def _take_model() -> None:

@@ -80,15 +80,10 @@ def samples_for(model: str) -> dict[str, bytes]:
 
 
 def begin(model: str | None = None, size: Size | None = None, fit: str | None = None, image: str | None = None) -> None:
-    """Fill in a new session's choices; those not given get their defaults."""
-    about = models.about(model or next(iter(zoo.SHIPPED)))
-    st.session_state.settings = {
-        "model": about.name,
-        "size": size or default_size(about.config),
-        "fit": fit or about.preprocessing.fit,
-    }
-    st.session_state.model_problem = None
-    pick_sample(image or _first_sample(about.name))
+    """Fill in a new session's choices; those not given get their defaults as soon as the model is loaded."""
+    name = model or next(iter(zoo.SHIPPED))
+    st.session_state.settings = {"model": name, "size": size, "fit": fit}
+    pick_sample(image or _first_sample(name))
 
 
 def has_begun() -> bool:
@@ -119,7 +114,11 @@ def use_model(name: str) -> None:
         ModelError: if it cannot be loaded; then nothing has changed.
     """
     about = models.about(name)
-    st.session_state.settings = {"model": name, "size": default_size(about.config), "fit": about.preprocessing.fit}
+    st.session_state.settings = {
+        "model": name,
+        "size": default_size(about.config, about.preprocessing),
+        "fit": about.preprocessing.fit,
+    }
     for setting in st.session_state.settings:
         st.session_state.pop(setting, None)  # the widgets begin anew
     picked = st.session_state.picked
@@ -127,23 +126,30 @@ def use_model(name: str) -> None:
         pick_sample(_first_sample(name))
 
 
-def keep_to_a_model_that_is_here() -> None:
-    """Go back to the first model if the visitor's is gone, for example because its file was removed."""
-    name = choice().model
+def problem_of_model() -> str | None:
+    """Why the visitor's model cannot be looked through, for example because its file has changed; None if it can.
+
+    Nothing else is shown instead. The model is tried again with each run, and gets its own size and fit where the
+    visitor has chosen none that it can have.
+    """
+    settings = st.session_state.settings
     try:
-        models.about(name)
+        about = models.about(settings["model"])
     except ModelError as error:
-        use_model(next(iter(zoo.SHIPPED)))
-        st.session_state.model_problem = f"{name} is no longer here: {error}"
+        return str(error)
+    if settings["size"] not in about.sizes:
+        settings["size"] = default_size(about.config, about.preprocessing)
+        st.session_state.pop("size", None)  # the widget begins anew
+    settings["fit"] = settings["fit"] or about.preprocessing.fit
+    return None
 
 
 def try_model(name: str) -> None:
-    """Use this model; or say why not, and stay with the old one."""
+    """Use this model; if it cannot be loaded, the page says so, see `problem_of_model`."""
     try:
         use_model(name)
-    except ModelError as error:
-        st.session_state.model_problem = str(error)
-        st.session_state.pop("model", None)  # its box says the old one again
+    except ModelError:
+        st.session_state.settings = {"model": name, "size": None, "fit": None}
 
 
 def pick_sample(name: str) -> None:

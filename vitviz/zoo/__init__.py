@@ -2,25 +2,28 @@
 
     load("dinov2-small")                            # shipped: read from disk, no network
     load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm's: from the Hugging Face cache, or downloaded to it
-    load("run7/best.safetensors", classes="labels.txt")  # your own
+    load("run7/best.safetensors", classes="names.txt", mean=0.5, std=0.5)  # your own
 
 `SHIPPED` and `CURATED` are the catalogue; `search` finds the rest of timm's plain ViTs and `facts` describes them.
 """
 
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..arguments import of_kind, shown, typed
+from ..class_names import Classes
 from ..errors import ModelError, VitvizWarning
+from ..images import Size
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
-from .checkpoint import FOLDER_FILES, SUFFIXES
-from .class_names import Classes, taken
 from .curated import CURATED, TimmEntry
+from .folders import FOLDER_FILES, SUFFIXES
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, version
-from .options import Options
+from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of
 from .repository import load_repository, repository_of
 from .restore import load_checkpoint
@@ -30,6 +33,7 @@ from .shipped import SHIPPED, ZooEntry, assets, load_shipped
 __all__ = [
     "CURATED",
     "SHIPPED",
+    "SUFFIXES",
     "ModelShelf",
     "TimmEntry",
     "ZooEntry",
@@ -54,12 +58,23 @@ def load(
     name: str | Path,
     *,
     arch: str | None = None,
+    arch_kwargs: Mapping[str, Any] | None = None,
     classes: Classes | None = None,
     heads: int | None = None,
     prefix: str | None = None,
+    mean: Colour | None = None,
+    std: Colour | None = None,
+    interpolation: str | None = None,
+    crop_pct: float | None = None,
+    fit: str | None = None,
+    size: Size | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a model: a shipped one, a pretrained one of timm, or your own checkpoint.
+
+    All arguments but `name` and `progress` are options of a checkpoint, for what its file does not tell; they win over
+    what it tells. The same options, by the same names, may stand in a TOML file beside the checkpoint: `best.toml`
+    beside `best.safetensors`, or a `vitviz.toml` for all checkpoints in its folder that have none of their own.
 
     Args:
         name: a shipped model, such as `"dinov2-small"`, which is read from disk and needs no network; the name of a
@@ -68,28 +83,50 @@ def load(
             Hugging Face training run leaves behind); or a repository on the Hugging Face hub, such as
             `"facebook/dinov2-small"`. Weights may be named as by timm, torchvision, or Hugging Face's ViT, DeiT and
             DINOv2.
-        arch: of a checkpoint: timm's name of the architecture. Needed only where the file does not tell it.
-        classes: of a checkpoint: the class names, as a text file with one a line, as names in order (a list, an array)
-            or as a dictionary from number to name or from name to number; or how many there are; 0 leaves the
-            classifier out.
-        heads: of a checkpoint: how many attention heads a block has. Needed only where nothing tells it: no weight
-            does.
-        prefix: of a checkpoint that holds several models: what the keys of the wanted one begin with.
+        arch: timm's name of the architecture. Needed only where the file does not tell it.
+        arch_kwargs: arguments of timm's `create_model` for that architecture, such as `{"global_pool": "avg"}`.
+        classes: the class names, as a text file with one a line, as names in order (a list, an array) or as a
+            dictionary from number to name or from name to number; or how many there are; 0 leaves the classifier out.
+            By default those in the file, or in a `labels.txt` in its folder.
+        heads: how many attention heads a block has. Needed only where nothing tells it: no weight does.
+        prefix: what the keys of the wanted model begin with, where the file holds several.
+        mean: mean of each channel in training, for pixel values from 0 to 1; or one number for all channels.
+        std: standard deviation of each channel in training, or one number for all channels.
+        interpolation: resampling of images in evaluation: `"bicubic"`, `"bilinear"`, `"nearest"`, `"lanczos"`, `"box"`
+            or `"hamming"`.
+        crop_pct: part of the resized image's shorter side that the centre crop keeps, 0.1 to 2.
+        fit: how images that are not square were made to fit: `"crop"`, `"squash"`, `"pad"` or `"native"` (see
+            `vitviz.images.prepare`).
+        size: default input size of the model in pixels, which `trace` and the app use if no other is asked for: the
+            side of a square, or (height, width); multiples of the patch side.
         progress: is called during a download with the bytes that are here and the bytes in all (0: not known).
 
     Returns:
-        The model in evaluation mode, float32, on the CPU. A checkpoint's pixels are prepared as its
-        preprocessor_config.json says, else as the architecture's pretrained weights want them. What was assumed is in
-        `notes`, and each note is given as a `VitvizWarning`.
+        The model in evaluation mode, float32, on the CPU. A checkpoint's pixels are prepared as the options, its
+        preprocessor_config.json or the arguments of its training say, else as the architecture's pretrained weights
+        want them, else as for ImageNet. What was assumed is in `notes`, and each note is given as a `VitvizWarning`.
 
     Raises:
-        ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, or
-            the model cannot be represented exactly.
+        ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, an
+            option is of the wrong kind or does not fit the weights, or the model cannot be represented exactly.
     """
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by {shown(name)}; try {next(iter(SHIPPED))!r}.")
     of_kind(progress, Progress | None, "progress", ModelError)
-    model = _load(name, Options(arch, taken(classes), heads, prefix), progress)
+    options = Options(
+        arch=arch,
+        arch_kwargs=arch_kwargs,
+        classes=classes,
+        heads=heads,
+        prefix=prefix,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+        crop_pct=crop_pct,
+        fit=fit,
+        size=size,
+    )
+    model = _load(name, options, progress)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
@@ -104,9 +141,10 @@ def _load(name: str | Path, options: Options, progress: Progress | None) -> Visi
         if owner != "timm" or repository.revision or not is_tag(model):
             return load_repository(repository, options, progress)
         name = model
-    if options.any_given:
+    if options.given:
         raise ModelError(
-            f"{shown(name)} is a model and not a file, so its architecture and classes are known; leave them out."
+            f"{shown(name)} is a model and not a file, so its architecture, classes and preprocessing are known; leave "
+            f"{next(iter(options.given))}= out."
         )
     return load_model(name, progress)
 
@@ -163,12 +201,21 @@ def _is_path(name: str | Path) -> bool:
         return True
     # A few of timm's tags end in ".pt", so that suffix alone does not make a path.
     looks_like_one = name.endswith(tuple(set(SUFFIXES) - {".pt"})) or "/" in name or "\\" in name
-    return looks_like_one or _is_file(name, ".pt") or any(_is_file(f"{name}/{file}") for file in FOLDER_FILES)
+    if looks_like_one or _is_file(name, ".pt") or any(_is_file(f"{name}/{file}") for file in FOLDER_FILES):
+        return True
+    return _is_folder(name) and name not in SHIPPED and not is_tag(name)  # which is told that it holds no weights
 
 
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
+    except (OSError, ValueError):  # as in `_is_file`
+        return False
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).is_dir()
     except (OSError, ValueError):  # as in `_is_file`
         return False
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..arguments import LONGEST, shown
 from ..convert import mismatch
 from ..errors import ModelError
+from ..images import Size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,13 +53,16 @@ def is_known(name: object) -> bool:
     return isinstance(name, str) and timm.is_model(name.partition(".")[0])
 
 
-def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> Architecture:
+def architecture(
+    name: str, weights: Mapping[str, Tensor], said: Mapping[str, Any], trained: Size | None = None
+) -> Architecture:
     """Find the architecture of this name and the options that the weights need.
 
     Args:
         name: timm's name.
         weights: tensors by timm's names; where their shapes contradict `said`, the shapes win.
         said: options that the file states, see `options_of`.
+        trained: input size in training, pixels, if it is known; used if the position embeddings are for it.
 
     Raises:
         ModelError: if timm has no such architecture, or cannot build it with the options that the file states.
@@ -75,7 +79,7 @@ def architecture(name: str, weights: Mapping[str, Tensor], said: Mapping[str, An
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"The architecture {name!r} cannot be built as the file says ({said}): {reason}.") from error
     taken = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
-    told = {key: value for key, value in _told(model, weights, said).items() if key in taken}
+    told = {key: value for key, value in _told(model, weights, said, trained).items() if key in taken}
     depth = {key: value for key, value in told.items() if key == "depth"}
     builds = (partial(timm.create_model, name, **{**said, **given}) for given in (told, depth))
     return Architecture(*builds, dict(model.pretrained_cfg))
@@ -96,11 +100,24 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
     pool = args.get("gp") or config.get("global_pool")
     if isinstance(pool, str):
         said.setdefault("global_pool", pool)
+    return checked_options(said, "The model was made with")
+
+
+def checked_options(said: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """Options that change what a plain ViT of timm computes, without those that do not.
+
+    Args:
+        said: arguments of timm's `create_model`.
+        before: beginning of the sentence if one of them cannot be followed.
+
+    Raises:
+        ModelError: if one is not an option of a plain ViT.
+    """
     said = {key: value for key, value in said.items() if key not in _NOT_ARCHITECTURE and not key.endswith("_rate")}
     unknown = [key for key in said if key not in _options()]
     if unknown or not isinstance(said.get("depth", 1), int) or said.get("depth", 1) > _MAX_DEPTH:
         raise ModelError(
-            f"The model was made with {unknown[0] if unknown else 'depth'!r}, which cannot be followed here; build it "
+            f"{before} {shown(unknown[0]) if unknown else repr('depth')}, which cannot be followed here; build it "
             "with timm and use vitviz.from_timm."
         )
     if isinstance(said.get("img_size"), list):
@@ -135,7 +152,9 @@ def _options() -> set[str]:
     return {"use_naflex"} | {name for kind in kinds for name in inspect.signature(kind).parameters}
 
 
-def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, Any]) -> dict[str, Any]:
+def _told(
+    model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, Any], trained: Size | None
+) -> dict[str, Any]:
     """Options that the weights imply, as far as they differ from those of the model."""
     own = model.state_dict()
     told: dict[str, Any] = {"num_classes": 0}
@@ -146,7 +165,7 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
     embed = weights.get("patch_embed.proj.weight")
     if embed is not None and embed.ndim == 4 and embed.shape != own.get("patch_embed.proj.weight", embed).shape:
         told |= {"in_chans": embed.shape[1], "patch_size": embed.shape[2]}
-    told |= _positions(model, weights, told.get("patch_size"), said)
+    told |= _positions(model, weights, told.get("patch_size"), said, trained)
     scaled = {"blocks.0.ls1.gamma", "blocks.0.gamma_1"}
     if bool(scaled & own.keys()) != bool(scaled & weights.keys()):
         told["init_values"] = 1e-5 if scaled & weights.keys() else None
@@ -178,7 +197,11 @@ def _told(model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, 
 
 
 def _positions(
-    model: "nn.Module", weights: Mapping[str, Tensor], patch: int | None, said: Mapping[str, Any]
+    model: "nn.Module",
+    weights: Mapping[str, Tensor],
+    patch: int | None,
+    said: Mapping[str, Any],
+    trained: Size | None,
 ) -> dict[str, Any]:
     """Options for the input size of the position embeddings in the weights, if the model has another one."""
     own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
@@ -203,6 +226,9 @@ def _positions(
         options = {} if places == with_prefix else {"no_embed_class": not places}
         if math.prod(length // patch for length in size) == patches:
             return options
+        sides = trained if isinstance(trained, tuple) else (trained, trained)
+        if trained and "img_size" not in said and math.prod(length // patch for length in sides) == patches:
+            return options | {"img_size": sides}
         if side and side * side == patches:
             return options | {"img_size": (side * patch, side * patch)}
     return {}

@@ -5,7 +5,6 @@ and plain containers and runs nothing that the file chooses; a file that wants m
 """
 
 import io
-import json
 import pickle
 import re
 import threading
@@ -20,21 +19,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..arguments import shown, shown_path
+from ..arguments import shown
 from ..errors import ModelError
+from .folders import FOLDER_FILES, INDEX_FILES, MAX_TEXT, PART, checkpoint_file, read_json
 from .pickles import check_pickles, plain
 from .plain_values import STAND_INS
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-# What the folder of a training run holds: the weights in one file, or an index of the files that they are split into.
-WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
-INDEX_FILES = tuple(f"{file}.index.json" for file in WHOLE_FILES)
-FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
-
-MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
 _ARCHITECTURE_KEYS = ("arch", "architecture", "model_name")
 _CLASS_KEYS = ("class_to_idx", "idx_to_class", "class_names", "classes")
-_PART = re.compile(r"(model|pytorch_model)-([0-9]{5})-of-([0-9]{5})(\.\w+)")
 _MAX_PARTS = 1_000
 _MAX_DEPTH = 12  # of containers in containers; training scripts need three or four
 _MAX_ENTRIES = 1_000_000
@@ -51,13 +43,14 @@ class Checkpoint:
     """A file of weights, with what it and the JSON files beside it say.
 
     Attributes:
-        name: of the file or its folder, for people.
+        name: of the file without its suffix, or of its folder; what the model is called.
         weights: tensors by key; where a file has mappings in mappings, their keys are joined with dots.
         arch: the architecture that the file names, or "".
         args: the arguments of the training script that the file names, or {}.
         classes: the class names that the file gives, in whatever form, or None.
         config: its `config.json`, or {}.
         preprocessor: its `preprocessor_config.json`, or {}.
+        path: name of the file, with its folder if that is what it goes by; "" for weights in memory.
     """
 
     name: str
@@ -67,6 +60,12 @@ class Checkpoint:
     classes: Any = None
     config: Mapping[str, Any] = field(default_factory=dict)
     preprocessor: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def file(self) -> str:
+        """What messages call it."""
+        return self.path or self.name
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -77,21 +76,23 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     file = checkpoint_file(Path(path))
     # Files of these names describe whatever stands in their folder, so they are only asked about the file they go with.
-    is_part = _PART.fullmatch(file.name) is not None
+    is_part = PART.fullmatch(file.name) is not None
     described = file.name in FOLDER_FILES or is_part
     if file.name in INDEX_FILES or is_part:
         found, said = _read_parts(file) if is_part else _read_shards(file), {}
     else:
         found, said = _read(file)
     args = _arguments(said)
+    folder = file.parent.resolve().name
     return Checkpoint(
-        name=file.parent.resolve().name if described else file.stem,
+        name=folder if described else file.stem,
+        path=f"{folder}/{file.name}" if described else file.name,
         weights=tensors_in(found, file.name),
         arch=_architecture(said, args),
         args=args,
         classes=next((found for key in _CLASS_KEYS if isinstance(found := said.get(key), dict | list | tuple)), None),
-        config=_json(file.with_name("config.json")) if described else {},
-        preprocessor=_json(file.with_name("preprocessor_config.json")) if described else {},
+        config=read_json(file.with_name("config.json")) if described else {},
+        preprocessor=read_json(file.with_name("preprocessor_config.json")) if described else {},
     )
 
 
@@ -110,57 +111,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return weights
 
 
-def checkpoint_file(path: Path) -> Path:
-    """The file that a path means: itself, the weights in a folder, or the index of which it is one part.
-
-    Raises:
-        ModelError: if there is none, or it is empty.
-    """
-    try:
-        is_folder = path.is_dir()
-        is_there = is_folder or path.is_file()
-    except OSError as error:  # such as that of a name that no file system can hold
-        raise ModelError(f"The file {shown_path(path)} cannot be read; check its path.") from error
-    if is_folder:
-        names = (*FOLDER_FILES, *sorted(part.name for part in path.iterdir() if _PART.fullmatch(part.name))[:1])
-        file = next((path / name for name in names if (path / name).is_file()), None)
-        if file is None:
-            raise _no_weights_in(path)
-        path = file
-    if not is_there:
-        raise ModelError(f"There is no file {shown_path(path)}; check its path.")
-    if not path.stat().st_size:
-        raise ModelError(f"{path.name!r} is empty; save or copy it again.")
-    if path.name.startswith("adapter_") and path.with_name("adapter_config.json").is_file():
-        raise adapter_error(path.name)
-    part = _PART.fullmatch(path.name)
-    index = path.with_name(f"{part[1]}{part[4]}.index.json") if part else path
-    return index if index.is_file() else path
-
-
-def _no_weights_in(folder: Path) -> ModelError:
-    if (folder / "adapter_config.json").is_file():
-        return adapter_error(folder.name)
-    if (folder / ".metadata").is_file():
-        return ModelError(
-            f"{shown_path(folder)} is a checkpoint of torch.distributed; turn it into one file with "
-            "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'weights.pth') and load that."
-        )
-    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; give a file in it.")
-
-
-def adapter_error(name: str) -> ModelError:
-    """The refusal of an adapter (LoRA and its like), which is a change to a model and not a model."""
-    return ModelError(
-        f"{name!r} holds an adapter such as LoRA and not a whole model; merge it into its model first, with "
-        "model = PeftModel.from_pretrained(base, folder).merge_and_unload(), and load what "
-        "model.save_pretrained('merged') writes."
-    )
-
-
 def _read_shards(index: Path) -> dict[str, Tensor]:
     """The tensors of all files that an index names."""
-    said = _json(index).get("weight_map")
+    said = read_json(index).get("weight_map")
     files = list(said.values()) if isinstance(said, dict) else []
     if not files or not all(isinstance(file, str) and file == Path(file).name for file in files):
         raise ModelError(f"{index.name!r} does not name the files beside it that hold the weights; save it again.")
@@ -181,7 +134,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
 
 def _read_parts(part: Path) -> dict[str, Tensor]:
     """Tensors of all parts of which a file is one, where no index names them."""
-    name, _, count, suffix = _PART.fullmatch(part.name).groups()
+    name, _, count, suffix = PART.fullmatch(part.name).groups()
     parts = [part.with_name(f"{name}-{i + 1:05d}-of-{count}{suffix}") for i in range(min(int(count), _MAX_PARTS))]
     missing = next((path.name for path in parts if not path.is_file()), None)
     if missing:
@@ -352,18 +305,3 @@ def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
         if not value.is_floating_point() and not key.endswith(_COUNTED):
             kind = str(value.dtype).removeprefix("torch.")
             raise ModelError(f"{key} in {file!r} is {kind}; save the model in floating point, before it is quantised.")
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """A JSON object, or {} if there is no such file."""
-    if not file.is_file():
-        return {}
-    if file.stat().st_size > MAX_TEXT:
-        raise ModelError(f"{file.name} beside the weights is too large; write it again or remove it.")
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file.name} beside the weights is not valid JSON; write it again or remove it.") from error
-    if not isinstance(said, dict):
-        raise ModelError(f"{file.name} beside the weights is not a JSON object; write it again or remove it.")
-    return said

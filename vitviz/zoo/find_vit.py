@@ -24,7 +24,8 @@ from .beside import (
     with_one_linear_head,
     without_other_parts,
 )
-from .checkpoint import adapter_error, check_whole
+from .checkpoint import check_whole
+from .folders import adapter_error
 from .layouts import DINOV2, LAYOUTS, TIMM, Layout, renamed
 
 # Modules that training puts around others without changing what they compute, as keys name them.

@@ -6,8 +6,9 @@ from pathlib import Path
 from ..arguments import shown, typed
 from ..errors import ModelError
 from ..model import VisionTransformer
-from .checkpoint import SUFFIXES
+from .folders import SUFFIXES
 from .restore import load_checkpoint
+from .sidecar import stamp
 
 VARIABLE = "VITVIZ_CHECKPOINT_DIR"
 
@@ -53,11 +54,12 @@ def load_offered(name: str) -> VisionTransformer:
 
 @typed
 def version(name: str) -> str:
-    """What changes when the file of an offered checkpoint does; "" for all other names."""
+    """What changes when an offered checkpoint does, or a file beside it that describes it; "" for all other names."""
     if not is_offered(name):
         return ""
-    found = (_root() / name).stat()
-    return f"{found.st_mtime_ns}-{found.st_size}"
+    file = _root() / name
+    found = file.stat()
+    return f"{found.st_mtime_ns}-{found.st_size}-{stamp(file)}"
 
 
 def _root() -> Path | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..errors import ModelError
+from ..images import Size
 from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 
 if TYPE_CHECKING:
@@ -64,12 +65,18 @@ def plain_vit(
     return partial(_build, **options), notes
 
 
-def of_script(args: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what the arguments of a training script say about a plain ViT, by its names in a config.json."""
+def of_script(args: Mapping[str, Any], size: Size | None) -> dict[str, Any]:
+    """Read what the arguments of a training script say about a plain ViT, by its names in a config.json.
+
+    Args:
+        args: the arguments.
+        size: input size that they give.
+    """
     names = ("num_attention_heads", "num_heads", "n_heads", "heads")
     heads = next((args[name] for name in names if isinstance(args.get(name), int) and args[name] > 0), None)
     pool = args.get("global_pool", args.get("gp"))
-    return {"num_attention_heads": heads, "global_pool": pool if isinstance(pool, str) else None}
+    sides = {} if size is None else {"image_size": list(size) if isinstance(size, tuple) else size}
+    return {"num_attention_heads": heads, "global_pool": pool if isinstance(pool, str) else None, **sides}
 
 
 def _options(

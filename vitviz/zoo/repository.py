@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..model import VisionTransformer
-from .checkpoint import FOLDER_FILES, INDEX_FILES
+from .folders import FOLDER_FILES, INDEX_FILES
 from .hub import Progress, Source, optional_file, weights_of
 from .options import NOTHING_SAID, Options
 from .restore import load_checkpoint

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..class_names import read_labels
 from ..config import Meaning
 from ..convert import build as build_model
-from ..convert import from_timm, mismatch
+from ..convert import converted, mismatch
 from ..convert.labels import labels_of
-from ..convert.preprocessing import from_hugging_face, from_timm_config
 from ..errors import ModelError
-from ..images import Preprocessing
 from ..model import VisionTransformer
-from .architecture import architecture, in_timms_names, is_known, options_of
+from .architecture import architecture, checked_options, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
-from .class_names import read_labels
 from .find_vit import find_vit
+from .folders import checkpoint_file
 from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 from .options import NOTHING_SAID, Options
+from .pixels import preprocessing_of, size_of_script
 from .plain import ask, of_script, plain_vit
+from .sidecar import labels_beside, read_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 # What the outputs are, in the words of a Hugging Face training run.
 _MEANINGS: dict[str, Meaning] = {"multi_label_classification": "independent", "regression": "values"}
-# Arguments of timm's train.py that say how pixels are prepared, by their names in a pretrained configuration.
-_PIXELS = ("mean", "std", "interpolation", "crop_pct", "crop_mode", "input_size")
 
 
 def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: str | None = None) -> VisionTransformer:
@@ -45,17 +44,25 @@ def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: 
 
     Args:
         path: a .safetensors, .pth, .pt, .bin or .ckpt file, or a folder with config.json and model.safetensors.
-        options: what is said of it.
-        name: what to call the model; by default as its file or folder.
+        options: what is said of it; what they leave open may be said in a file beside it (see `sidecar`).
+        name: what to call the model, also in messages; by default as its file or folder.
 
     Raises:
         ModelError: if the file cannot be read, its architecture cannot be told, or its keys are not those of the
             architecture; the message says which.
     """
-    checkpoint = read_checkpoint(path)
-    checkpoint = replace(checkpoint, name=name or checkpoint.name)
-    with _plain_refusals(checkpoint.name):
-        return _restored(checkpoint, options)
+    file = checkpoint_file(Path(path))
+    beside, sidecar = read_sidecar(file)
+    checkpoint = read_checkpoint(file)
+    checkpoint = replace(checkpoint, name=name or checkpoint.name, path=name or checkpoint.path)
+    labels = labels_beside(file)
+    try:
+        with _plain_refusals(checkpoint.file):
+            return _restored(checkpoint, options.over(beside), labels)
+    except ModelError as error:
+        if not beside.given:
+            raise
+        raise ModelError(f"{str(error).removesuffix('.')} (with the options in {sidecar}).") from error
 
 
 @contextmanager
@@ -68,49 +75,51 @@ def _plain_refusals(name: str) -> Iterator[None]:
         raise ModelError(f"{name!r}, or a JSON file beside it, makes no sense: {reason}; save it again.") from error
 
 
-def _restored(checkpoint: Checkpoint, options: Options) -> VisionTransformer:
-    found = find_vit(checkpoint.weights, checkpoint.name, options.prefix, without_head=options.without_head)
+def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = None) -> VisionTransformer:
+    file = checkpoint.file
+    found = find_vit(checkpoint.weights, file, options.prefix, without_head=options.without_head)
     layout, weights, notes = found.layout, dict(found.weights), list(found.notes)
-    wide_head = _wide_head(weights, layout, checkpoint.name)
+    wide_head = _wide_head(weights, layout, file)
     named = next((name for name in (checkpoint.config.get("architecture"), checkpoint.arch) if is_known(name)), "")
     name, heads = options.arch or named, options.heads
     width = len(weights["patch_embed.proj.weight"]) if "patch_embed.proj.weight" in weights else 0
     if heads is not None and width % heads:
-        raise ModelError(f"heads is {heads}, which does not divide the width {width} of {checkpoint.name!r}.")
+        raise ModelError(f"heads is {heads}, which does not divide the width {width} of {file!r}.")
+    trained = size_of_script(checkpoint.args)
     config: Mapping[str, Any] = {}
     if name and layout in (None, TIMM, DINOV2):
         said = options_of(checkpoint.config, checkpoint.args) if name == named else {}
+        said |= checked_options(options.arch_kwargs or {}, "arch_kwargs has")
         if heads is not None:
             said["num_heads"] = heads
-        built = architecture(name, weights, said)
+        built = architecture(name, weights, said, trained)
         builds, config = (built.build, built.as_said), built.pretrained_cfg
     else:
         if layout is None:
-            raise ask(checkpoint.name, f"a plain ViT has no {', '.join(list(weights)[:5])}")
+            raise ask(file, f"a plain ViT has no {', '.join(list(weights)[:5])}")
+        if options.arch_kwargs:
+            why = f"the names of {layout.name} tell the shape" if options.arch else "they need a name, such as arch="
+            raise ModelError(f"arch_kwargs cannot be used for {file!r}: {why}; leave them out, or give both.")
         if heads is None and options.arch:
             heads = _heads_of(options.arch)
         # DeiT-III's published names of LayerScale.
         weights = {re.sub(r"\.gamma_([12])$", r".ls\1.gamma", key): value for key, value in weights.items()}
-        said = {**of_script(checkpoint.args), **checkpoint.config}
-        build, assumed = plain_vit(weights, layout, said, heads, checkpoint.name)
+        said = {**of_script(checkpoint.args, trained), **checkpoint.config}
+        build, assumed = plain_vit(weights, layout, said, heads, file)
         builds = (build,)
         notes += assumed
-    model = from_timm(_filled(builds, weights, checkpoint.name))
+    model = converted(_filled(builds, weights, file))
     if wide_head:
         model = _with_wide_head(model, wide_head)
     model = _with_resampling(model, layout)
     model.name = checkpoint.name
-    model.preprocessing = _preprocessing(checkpoint, layout, config)
-    outputs = model.config.classes
-    model.labels = read_labels(options.classes, outputs, checkpoint.name)
-    for own in (_labels(checkpoint.config, outputs) or None, checkpoint.classes if options.classes is None else None):
-        if not model.labels and outputs:
-            model.labels = _own_labels(own, outputs, checkpoint.name, notes)
+    model.assume(*preprocessing_of(checkpoint, model.config, layout, config, name if config else "", options))
+    model.labels, unused = _labels_of(checkpoint, options, labels, model.config.classes)
     # Names make classes of what the architecture alone would take for an embedding.
     meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
     if meaning:
         model.meaning = meaning
-    model.notes = tuple(notes)
+    model.notes = tuple(notes + unused)
     return model
 
 
@@ -189,26 +198,28 @@ def _filled(builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, T
 # ---------------------------------------------------------------- what else is known
 
 
-def _preprocessing(checkpoint: Checkpoint, layout: Layout | None, config: Mapping[str, Any]) -> Preprocessing:
-    """The best that is known: beside the file, of the architecture, of the layout, ImageNet's."""
-    if checkpoint.preprocessor:
-        return from_hugging_face(checkpoint.preprocessor)
-    said = checkpoint.config.get("pretrained_cfg")
-    if isinstance(said, dict) or config:
-        trained = {key: checkpoint.args[key] for key in _PIXELS if checkpoint.args.get(key)}
-        return from_timm_config({**config, **trained, **(said if isinstance(said, dict) else {})})
-    return layout.preprocessing if layout else Preprocessing()
+def _labels_of(
+    checkpoint: Checkpoint, options: Options, beside: Path | None, outputs: int
+) -> tuple[tuple[str, ...], list[str]]:
+    """Class names, from the best that tells them; and sentences on those that do not fit.
 
-
-def _own_labels(classes: Any, outputs: int, name: str, notes: list[str]) -> tuple[str, ...]:
-    """The class names that a training script noted beside the weights, such as torchvision's `class_to_idx`."""
-    if classes is None:
-        return ()
-    try:
-        return read_labels(classes, outputs, name)
-    except ModelError as error:
-        notes.append(f"The class names in the file are not used: {error}")
-        return ()
+    Names that a caller gives have to fit. Next come those in `config.json` and in the file, as torchvision's
+    `class_to_idx`, and last the `labels.txt` in the folder, which may be of another checkpoint.
+    """
+    if options.classes is not None and (labels := read_labels(options.classes, outputs, checkpoint.file)):
+        return labels, []
+    notes: list[str] = []
+    others = {"in config.json": _labels(checkpoint.config, outputs) or None}
+    if options.classes is None:
+        others |= {"in the file": checkpoint.classes, "in labels.txt": beside}
+    for where, classes in others.items():
+        if classes is None or not outputs:
+            continue
+        try:
+            return read_labels(classes, outputs, checkpoint.file), notes
+        except ModelError as error:
+            notes.append(f"The class names {where} are not used: {error}")
+    return (), notes
 
 
 def _labels(config: Mapping[str, Any], outputs: int) -> tuple[str, ...]:

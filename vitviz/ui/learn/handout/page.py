@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .... import sequence
+from .... import provenance, sequence
 from ....checks import Check
 from ....colour import percent
 from ....predictions import predictions
@@ -59,8 +59,14 @@ def _head(run: Run) -> str:
     return (
         f"<header><h1>{html.escape(_title(run))}</h1>"
         '<p class="who"><span>Name:</span><span>Date:</span></p>'
-        f"<p>{html.escape(settings)}</p><p class=note>{again}</p></header>\n"
+        f"<p>{html.escape(settings)}</p>{_assumed(run)}<p class=note>{again}</p></header>\n"
     )
+
+
+def _assumed(run: Run) -> str:
+    """What was assumed of the model; nothing if that is nothing."""
+    assumed = [provenance.in_short(note) for note in run.trace.model.notes]
+    return f'<p class="note assumed">{html.escape(" ".join(assumed))}</p>' if assumed else ""
 
 
 def _letters(run: Run) -> str:
