@@ -177,12 +177,9 @@ class VisionTransformer(nn.Module):
         return self.config.classes > 0 and self.meaning in ("classes", "independent")
 
     def __repr__(self) -> str:
-        config = self.config
-        classes = f", {config.classes} classes" if config.classes else ""
-        return (
-            f"{type(self).__name__}({self.name!r}: {config.depth} layers, {config.heads} heads, width {config.width}, "
-            f"patch {config.patch}, {config.image_size[0]} x {config.image_size[1]} px{classes})"
-        )
+        config, (height, width) = self.config, self.config.image_size
+        shape = f"{config.depth} layers, {config.heads} heads, width {config.width}, patch {config.patch}"
+        return f"{type(self).__name__}({self.name!r}: {shape}, {height} x {width} px, {config.classes} classes)"
 
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""

@@ -275,9 +275,8 @@ class Trace:
         save_trace(self, path)
 
     def __repr__(self) -> str:
-        edits = f", {len(self.edits)} edits" if self.edits else ""
         shape = f"{self.grid[0]} x {self.grid[1]} patches, {self.layers} layers, {self.heads} heads"
-        return f"Trace({self.model.name!r}: {shape}, output {list(self.output.shape)}{edits})"
+        return f"Trace({self.model.name!r}: {shape}, output {list(self.output.shape)}, {len(self.edits)} edits)"
 
     def pixels(self) -> np.ndarray:
         """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""
