@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explaining, explanations, library, sweeping
+from . import browser, explaining, explanations, library, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "sweep": sweeping.sweep,
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
+    "write": writing.pictures,
     "start": library.cold_start,
 }
 

@@ -13,6 +13,7 @@ import vitviz
 from vitviz.zoo import SHIPPED, assets
 
 from .checkpoints import original  # noqa: F401 - a fixture
+from .command_line import vit, written  # noqa: F401 - fixtures
 from .local_hub import cache, made, server  # noqa: F401 - fixtures
 
 

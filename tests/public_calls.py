@@ -282,6 +282,14 @@ def public_calls(small, photo):
         "export": {
             "arrays_npz": {"trace": trace, "view": looked, "about": about},
             "caption": {"trace": trace, "view": looked, "about": about},
+            "captioned": {
+                "image": Image.new("RGB", (9, 9)),
+                "text": "a",
+                "about": about,
+                "colours": np.zeros((9, 3)),
+                "kind": "webp",
+                "least": 300,
+            },
             "captioned_png": {
                 "image": Image.new("RGB", (9, 9)),
                 "text": "a",
@@ -290,8 +298,10 @@ def public_calls(small, photo):
             },
             "file_stem": {"view": looked, "about": about},
             "metadata": {"trace": trace, "view": looked, "image_name": "a", "model_title": "b", "fit": "crop"},
+            "overlay_picture": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9))},
             "overlay_png": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9)), "about": about},
             "safe_name": {"text": "a", "otherwise": "b"},
+            "stem": {"image": "a.png", "layer": 1, "head": 0, "token": "cls", "to": True},
         },
         "colour": {
             "colour_map": {"scale": "share", "signed": False},

@@ -11,7 +11,7 @@ from PIL import Image
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from .checkpoints import SHAPE, prefixed, randomised, zeros
-from .test_cli import CAT, objects, only_line, vit  # noqa: F401 - a fixture
+from .command_line import CAT, objects, only_line
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def theirs():
     return randomised(TimmViT(**{**SHAPE, "embed_dim": 384, "num_heads": 12}))
 
 
-def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_path):  # noqa: F811
+def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--format", "npz", "--json")
     assumed = vit(*asked)
@@ -31,7 +31,7 @@ def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_
     assert objects(given)[0]["files"] != objects(assumed)[0]["files"], "another question writes another file"
 
 
-def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):  # noqa: F811
+def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):
     weights = theirs.state_dict()
     both = {**prefixed(zeros(weights), "left."), **prefixed(weights, "right.")}
     torch.save(both | {"right.head.1.weight": torch.zeros(2, 5)}, tmp_path / "best.pth")
@@ -42,7 +42,7 @@ def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):  # noqa
     assert vit(*asked, "--classes", "0").exit_code == 0
 
 
-def test_class_names_from_a_file(vit, theirs, tmp_path):  # noqa: F811
+def test_class_names_from_a_file(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nfox\n")
     asked = ("explain", CAT, "-m", str(tmp_path / "best.pth"), "--heads", "12", "--method", "legrad", "--json")
@@ -51,7 +51,7 @@ def test_class_names_from_a_file(vit, theirs, tmp_path):  # noqa: F811
     assert "dog" in str(objects(result)[0])
 
 
-def test_what_is_assumed_stands_in_every_file(vit, theirs, tmp_path):  # noqa: F811
+def test_what_is_assumed_stands_in_every_file(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     formats = ("--format", "png", "--format", "npz", "--format", "html", "--json")
     result = vit("attention", CAT, "-m", str(tmp_path / "best.pth"), *formats)
@@ -66,7 +66,7 @@ def test_what_is_assumed_stands_in_every_file(vit, theirs, tmp_path):  # noqa: F
     assert note in page.partition("<section")[0], "above the first image"
 
 
-def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):  # noqa: F811
+def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--size", "64", "--json")
     usual = vit(*asked)

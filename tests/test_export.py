@@ -6,11 +6,21 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
+from PIL import ExifTags, Image, ImageColor
 
 from vitviz import provenance
 from vitviz.colour import KEY, QUERY, colour_map, overlay, paint, percent, tone
-from vitviz.export import SCALE_WORDS, arrays_npz, caption, file_stem, metadata, overlay_png
+from vitviz.errors import ArgumentError
+from vitviz.export import (
+    SCALE_WORDS,
+    arrays_npz,
+    caption,
+    captioned,
+    file_stem,
+    metadata,
+    overlay_picture,
+    overlay_png,
+)
 from vitviz.view import SCALES, View, token_words
 
 from .kinds import POOLED, trace_of
@@ -54,15 +64,15 @@ def test_metadata_by_hand(trace, small_trace):
         "fit": "crop",
         "grid": [16, 16],
         "prefix": ["class token"],
-        "layer": 11,
-        "head": 3,
-        "token": 120,
-        "counted_from": 0,
+        "layer": 12,
+        "head": 4,
+        "token": "8-8",
+        "counted_from": 1,
         "direction": "to",
         "scale": "raw",
     }
     seen = about(small_trace, View(0, None, None))
-    assert (seen["head"], seen["token"], seen["input"], seen["grid"]) == ("mean", 0, [48, 32], [4, 6])
+    assert (seen["head"], seen["token"], seen["input"], seen["grid"]) == ("mean", "cls", [48, 32], [4, 6])
     assert seen["prefix"] == ["class token", "register 1", "register 2"]
 
 
@@ -91,6 +101,28 @@ def test_the_png_says_what_it_shows(trace, picture, view):
     png.load()
     assert json.loads(png.text["vitviz"]) == about(trace, view)
     assert png.text["Description"] == caption(trace, view, about(trace, view))
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_other_formats_say_it_too(trace, picture, kind):
+    view = View(11, 3, 120)
+    text = "a café’s “cat”"
+    data = captioned(overlay_picture(trace, view, picture), text, about(trace, view), kind=kind)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format.lower() == kind
+        exif = image.getexif()
+        assert exif[ExifTags.Base.ImageDescription].encode("latin-1").decode() == text
+        comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
+        assert json.loads(comment.removeprefix(b"ASCII\0\0\0")) == about(trace, view)
+        drawn = np.asarray(overlay_picture(trace, view, picture).resize((40, 40)))
+        seen = np.asarray(image.convert("RGB").crop((0, 0, *picture.size)).resize((40, 40)))
+        assert np.abs(seen.astype(int) - drawn).mean() < 8
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "webp"])
+def test_what_a_format_cannot_hold_is_refused_in_a_sentence(trace, kind):
+    with pytest.raises(ArgumentError, match=f"a {kind} file has at most"):
+        captioned(Image.new("RGB", (9, 66_000)), "a", about(trace, VIEWS[0]), kind=kind)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -160,12 +192,13 @@ def test_the_npz_holds_the_numbers(trace, view):
 @pytest.mark.parametrize(
     ("name", "view", "stem"),
     [
-        ("cat.jpg", View(11, 3, 137), "cat-L12-H4-token137"),
-        ("cat", View(0, None, None), "cat-L1-mean-token0"),
-        ("my photo (1).final.png", View(0, 0, 1), "my-photo--1--final-L1-H1-token1"),
-        ("../../etc/passwd", View(0, 0, 1), "image-L1-H1-token1"),
-        ("💥.jpg", View(0, 0, 1), "image-L1-H1-token1"),
-        ("a" * 300, View(0, 0, 1), "a" * 40 + "-L1-H1-token1"),
+        ("cat.jpg", View(11, 3, 1 + 6 * 16 + 8), "cat-L12-H4-7-9"),
+        ("cat.jpg", View(11, 3, 1 + 6 * 16 + 8, "to"), "cat-L12-H4-7-9-to"),
+        ("cat", View(0, None, None), "cat-L1-mean-cls"),
+        ("my photo (1).final.png", View(0, 0, 1), "my-photo--1--final-L1-H1-1-1"),
+        ("../../etc/passwd", View(0, 0, 1), "image-L1-H1-1-1"),
+        ("💥.jpg", View(0, 0, 1), "image-L1-H1-1-1"),
+        ("a" * 300, View(0, 0, 1), "a" * 40 + "-L1-H1-1-1"),
     ],
 )
 def test_file_names(trace, name, view, stem):
@@ -192,7 +225,7 @@ def test_registers_have_names_in_captions(small_trace):
 def test_a_pooling_is_taken_home_as_what_it_is(kind):
     found, view = trace_of(kind), View(3, 1, 5, "to")
     said = about(found, view)
-    assert (said["layer"], said["head"], said["token"], said["direction"]) == ("pool", 1, None, "from")
+    assert (said["layer"], said["head"], said["token"], said["direction"]) == ("pool", 2, None, "from")
     assert caption(found, view, said).startswith(
         "Pooling, head 2: where it looks with its own query, whatever is pinned."
     )

@@ -21,6 +21,8 @@ class Format(StrEnum):
     """What can be written."""
 
     png = "png"
+    jpeg = "jpeg"
+    webp = "webp"
     npz = "npz"
     html = "html"
 
@@ -72,6 +74,14 @@ def _size(text: str) -> int | tuple[int, int]:
         raise typer.BadParameter(f"{text!r} is not a size: it can be {error}.") from error
 
 
+def _width(text: str) -> int:
+    from .command.found import NARROWEST, WIDEST
+
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and NARROWEST <= int(text) <= WIDEST):
+        raise typer.BadParameter(f"{text!r} is not a width: it can be {NARROWEST} to {WIDEST} pixels.")
+    return int(text)
+
+
 app = typer.Typer(
     cls=OneLine,
     add_completion=False,
@@ -80,7 +90,15 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 
-Images = Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.", show_default=False)]
+Images = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE",
+        help="Image files; folders, which stand for all images in and below them; or patterns in quotes, such as "
+        "'photos/**/*.jpg'.",
+        show_default=False,
+    ),
+]
 Model = Annotated[
     str, typer.Option("-m", "--model", help="A shipped model, a pretrained one of timm, or the path of a checkpoint.")
 ]
@@ -127,8 +145,25 @@ Formats = Annotated[
     list[Format] | None,
     typer.Option(
         "--format",
-        help="Picture (png, the default), numbers, or one report of all images; may be repeated.",
+        help="A picture of each image (png, the default, jpeg or webp), its numbers (npz), or one report of all "
+        "images (html); may be repeated.",
         show_default=False,
+    ),
+]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        parser=_width,
+        metavar="PIXELS",
+        help="Width of the pictures, 200 to 4096; by default their longer side is 960, with room for the caption.",
+        show_default=False,
+    ),
+]
+Skip = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Leave out images whose files are all there, known by their names; a report takes them over.",
     ),
 ]
 Size = Annotated[
@@ -142,15 +177,31 @@ Size = Annotated[
 FitOption = Annotated[
     Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image and line, for machines.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object per image and line, for machines; it counts from 1, too.")
+]
 
 
 @app.callback()
 def vitviz(context: typer.Context) -> None:
     """Look inside a Vision Transformer.
 
-    Layers, heads, rows and columns count from 1, as in the app. Exit code: 0 if all went well, 1 if some images could
-    not be used, 2 for wrong input.
+    Layers, heads, rows and columns count from 1, as in the app: in options, file names, captions and JSON.
+
+    A folder stands for the images in it and in all folders below it, in natural order (2 before 10). Hidden files,
+    links to folders and pictures that vitviz wrote are left out.
+
+    Files are named after the image and what differs from the default, so another question writes other files. Images
+    of one name get the names of their folders before it. Pictures carry their settings as JSON: PNG in the text
+    "vitviz", JPEG and WebP in EXIF's UserComment.
+
+    A report is one page with a small picture of each image, an index, a filter and a sorting; it needs no network.
+    The full pictures are files: those of --format png, jpeg or webp, or else JPEGs in a folder beside the page, called
+    NAME_files. The page may be moved alone; then its small pictures open nothing.
+
+    Ctrl-C keeps what is written, the report included; --skip-existing goes on from there.
+
+    Exit code: 0 if all went well, 1 if some images could not be used, 2 for wrong input, 130 after Ctrl-C.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -171,6 +222,8 @@ def attention(
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
+    width: Width = None,
+    skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
     heads: Heads = None,
@@ -192,8 +245,7 @@ def attention(
         images,
         model,
         (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
-        out,
-        formats,
+        (out, formats, width, skip_existing),
         size,
         fit,
         as_json,
@@ -212,6 +264,8 @@ def tokens(
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
+    width: Width = None,
+    skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
     heads: Heads = None,
@@ -232,8 +286,7 @@ def tokens(
         images,
         model,
         (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
-        out,
-        formats,
+        (out, formats, width, skip_existing),
         size,
         fit,
         as_json,
@@ -255,10 +308,10 @@ def explain(
     ] = None,
     minus: Annotated[str | None, typer.Option(help="A class that the target is compared with.")] = None,
     like: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             help="An image: explain what makes the others like it; for models without classes. "
-            "May be repeated: then their mean.",
+            "May be repeated, and be a folder or a pattern: then their mean.",
             show_default=False,
         ),
     ] = None,
@@ -280,6 +333,8 @@ def explain(
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
+    width: Width = None,
+    skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
     heads: Heads = None,
@@ -310,8 +365,7 @@ def explain(
         images,
         model,
         (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
-        out,
-        formats,
+        (out, formats, width, skip_existing),
         size,
         fit,
         as_json,
@@ -321,20 +375,12 @@ def explain(
 MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # options of a checkpoint after the first four
 
 
-def _run(command: str, question, images, model, options, out, formats, size, fit, as_json: bool) -> None:
+def _run(command: str, question, images, model, options, writes, size, fit, as_json: bool) -> None:
     from .command.run import Options, Task, run
 
+    out, formats, width, skip = writes
     usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
     kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
-    task = Task(
-        command,
-        images,
-        model,
-        Options(*options[:4], dict(zip(MORE, options[4:], strict=True))),
-        out,
-        kinds,
-        size,
-        fit and fit.value,
-        as_json,
-    )
+    options = Options(*options[:4], dict(zip(MORE, options[4:], strict=True)))
+    task = Task(command, images, model, options, out, kinds, size, fit and fit.value, as_json, width, skip)
     raise typer.Exit(run(task, question))

@@ -1,20 +1,36 @@
-"""What a visitor takes home: the overlay with its caption burnt in, and the numbers with what they are."""
+"""Files to take home: the overlay with its caption burnt in, and the numbers with what they are.
+
+File names and metadata write layers, heads and tokens as links and the command line do: counted from 1 (see
+`vitviz.marks`).
+"""
 
 import io
 import json
 import textwrap
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from . import provenance
-from .arguments import array, typed
+from .arguments import array, one_of, typed, whole
 from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
+from .config import POOL
 from .errors import ArgumentError
+from .marks import token_mark
+from .picture import MOST
 from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
+PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # formats, and how their files end
+LEAST = 480  # pixels that a caption has room in; in NARROWEST its letters are small
+NARROWEST = 200
+_QUALITY = {  # fast, because a file must not take longer than the pass that it shows
+    "png": {"compress_level": 1},
+    "jpeg": {"quality": 90},
+    "webp": {"quality": 88, "method": 1},
+}
+_MOST = {"jpeg": 65_500, "webp": 16_383}  # pixels of a side
 SCALE_WORDS = {
     "share": "share of the strongest patch",
     "raw": "weight, 0 to 1",
@@ -28,9 +44,11 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 
 @typed
 def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
-    """What a picture or array shows: everything that is needed to make it again; indices count from 0.
+    """What a picture or array shows: everything that is needed to make it again.
 
-    The attention of a pooling has `"layer": "pool"` and no token, because it asks with its own query.
+    Layers, heads, rows and columns count from 1, and a token is called as on the command line: `"cls"`, `"reg1"`, or
+    row and column of a patch, `"7-9"`. The attention of a pooling has `"layer": "pool"` and no token, because it asks
+    with its own query.
     """
     rows, columns = trace.grid
     return {
@@ -41,10 +59,10 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "fit": fit,
         "grid": [rows, columns],
         "prefix": list(trace.config.prefix_names),
-        "layer": view.place(trace),
-        "head": "mean" if view.head is None else view.head,
-        "token": None if view.is_pool(trace) else view.token(trace),
-        "counted_from": 0,
+        "layer": view.place(trace) if view.is_pool(trace) else view.layer + 1,
+        "head": "mean" if view.head is None else view.head + 1,
+        "token": None if view.is_pool(trace) else token_mark(view.token(trace), trace),
+        "counted_from": 1,
         "direction": view.facing(trace),
         "scale": view.scale,
     }
@@ -81,6 +99,13 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
         picture: the photo with the aspect ratio of the model's input, RGB.
         about: `metadata(...)`, also written into the file as JSON under the key `vitviz`.
     """
+    colours = colour_map(view.scale, trace.config.differential)
+    return captioned_png(overlay_picture(trace, view, picture), caption(trace, view, about), about, colours)
+
+
+@typed
+def overlay_picture(trace: Trace, view: View, picture: Image.Image) -> Image.Image:
+    """The picture with the map on it, the query and the strongest patch framed; as in `overlay_png`, no caption."""
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
     signed = trace.config.differential
@@ -91,28 +116,61 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
         if token is not None and token >= trace.prefix:
             draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
-    return captioned_png(image, caption(trace, view, about), about, colour_map(view.scale, signed))
+    return image
 
 
 @typed
 def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None) -> bytes:
+    """A picture with its caption burnt in, as a PNG file; see `captioned`."""
+    return captioned(image, text, about, colours)
+
+
+@typed
+def captioned(
+    image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None, kind: str = "png", least: int = LEAST
+) -> bytes:
     """A picture with its caption burnt in, as a file.
 
     Args:
         image: RGB.
-        text: the caption, also written into the file as `Description`.
-        about: what it shows, also written into the file as JSON under the key `vitviz`.
+        text: the caption, also written into the file: of a PNG as the text `Description`, else as EXIF's
+            ImageDescription, in UTF-8.
+        about: what it shows, also written into the file as JSON: of a PNG as the text `vitviz`, else as EXIF's
+            UserComment.
         colours: of the colour bar above the caption, uint8 [n, 3]; no bar if None.
+        kind: one of `PICTURES`.
+        least: how wide the file is at least, so that a narrow picture has room for its caption; at least 200.
+
+    Raises:
+        ArgumentError: if there is no such kind, it cannot hold so large a picture, or `about` holds what JSON cannot.
     """
+    one_of(kind, tuple(PICTURES), "kind of picture")
     if colours is not None:
         colours = array(colours, "n, channel", "Colours").astype(np.uint8)
     text = text.encode("utf-8", "backslashreplace").decode()  # not all names of files are text
-    info = PngInfo()
-    info.add_itxt("vitviz", _as_json(about))
-    info.add_itxt("Description", text)
+    page = _captioned(image, _in_font(text), colours, whole(least, NARROWEST, MOST, "The least width"))
+    if max(page.size) > _MOST.get(kind, max(page.size)):
+        raise ArgumentError(
+            f"With its caption the picture is {page.width} x {page.height} pixels, and a side of a {kind} file has at "
+            f"most {_MOST[kind]}; choose png, or a smaller picture."
+        )
     buffer = io.BytesIO()
-    _captioned(image, _in_font(text), colours).save(buffer, "PNG", pnginfo=info)
+    page.save(buffer, kind, **_QUALITY[kind], **_said(text, _as_json(about), kind))
     return buffer.getvalue()
+
+
+def _said(text: str, about: str, kind: str) -> dict:
+    """Caption and settings as Pillow wants them for a format."""
+    if kind == "png":
+        info = PngInfo()
+        info.add_itxt("vitviz", about)
+        info.add_itxt("Description", text)
+        return {"pnginfo": info}
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = text.encode()
+    exif[ExifTags.Base.Software] = "vitviz"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0" + about.encode("ascii")
+    return {"exif": exif}
 
 
 @typed
@@ -120,7 +178,7 @@ def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
     """The numbers as a NumPy archive.
 
     Holds `weights` (what the view shows, float32 [token]), `matrix` (the head's weights, float32 [query, key]; [1, key]
-    of a pooling) and `metadata` (JSON text). Tokens count from 0, prefix tokens first.
+    of a pooling) and `metadata` (JSON text). The arrays hold the tokens in order, prefix tokens first.
     """
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -151,13 +209,27 @@ def _in_font(text: str) -> str:
 
 @typed
 def file_stem(view: View, about: dict) -> str:
-    """A file name without its ending: `"cat-L12-H4-token137"`, `"cat-pool-H3"`."""
+    """A file name without its ending: `"cat-L12-H4-7-9"`, `"cat-L12-mean-cls"`, `"cat-pool-H3"`; counted from 1.
+
+    Args:
+        view: which map.
+        about: `metadata(...)` of it.
+    """
     _check_complete(about)
-    head = "mean" if view.head is None else f"H{view.head + 1}"
-    name = safe_name(about["image"].rsplit(".", 1)[0])
-    if about["token"] is None:
-        return f"{name}-{about['layer']}-{head}"
-    return f"{name}-L{about['layer'] + 1}-{head}-token{about['token']}{'-to' if about['direction'] == 'to' else ''}"
+    return stem(about["image"], about["layer"], view.head, about["token"], about["direction"] == "to")
+
+
+@typed
+def stem(image: str, layer: int | str, head: int | None, token: str | None, to: bool = False) -> str:
+    """The same for a layer from 1, or `"pool"`; a head from 0 as a view has it, and a token as it is written."""
+    parts = [
+        safe_name(image.rsplit(".", 1)[0]),
+        str(layer) if layer == POOL else f"L{layer}",
+        "mean" if head is None else f"H{head + 1}",
+        token or "",
+        "to" if to and token else "",
+    ]
+    return "-".join(filter(None, parts))
 
 
 @typed
@@ -173,9 +245,10 @@ def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, 
     return column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1
 
 
-def _captioned(image: Image.Image, text: str, colours: np.ndarray | None) -> Image.Image:
+def _captioned(image: Image.Image, text: str, colours: np.ndarray | None, least: int) -> Image.Image:
     """Put colour bar and caption on white below a picture; a narrow picture gets room for the words."""
-    width, margin, size = max(image.width, 480), 14, 17
+    width, margin = max(image.width, least), 14
+    size = 17 if width >= LEAST else 11
     font = ImageFont.load_default(size)
     lines = textwrap.wrap(text, max(20, int((width - 2 * margin) / font.getlength("n"))))
     top = image.height + margin + (0 if colours is None else 10 + margin)

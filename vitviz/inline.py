@@ -10,7 +10,7 @@ from PIL import Image
 from .arguments import typed
 from .errors import ArgumentError
 
-KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"<svg": "svg+xml"}
+KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"<svg": "svg+xml"}
 
 
 @typed
@@ -29,7 +29,7 @@ def png(image: Image.Image) -> bytes:
 
 @typed
 def data_url(picture: bytes | Image.Image) -> str:
-    """The address that is a picture itself: PNG, JPEG or SVG as it is, an image as PNG.
+    """The address that is a picture itself: PNG, JPEG, WebP or SVG as it is, an image as PNG.
 
     Raises:
         ArgumentError: if the bytes are of another kind.
@@ -38,4 +38,4 @@ def data_url(picture: bytes | Image.Image) -> str:
     for start, kind in KINDS.items():
         if data.startswith(start):
             return f"data:image/{kind};base64,{text(data)}"
-    raise ArgumentError("Only a PNG, a JPEG or an SVG has an address here; give one of these.")
+    raise ArgumentError("Only a PNG, a JPEG, a WebP or an SVG has an address here; give one of these.")

@@ -129,6 +129,11 @@ def explain(
     )
 
 
+def records(method: str, depth: int) -> tuple[str, ...]:
+    """Hook points that a method reads: a trace of `depth` layers that recorded them spares it a forward pass."""
+    return stream_names(depth) if method in _BY_LAYER else ()
+
+
 def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
     """The parameters of a method with what was given in place of their defaults; refuse what it does not have."""
     own = signature(_COMPUTE[method]).parameters.values()
@@ -147,8 +152,7 @@ def _traced(
     if not isinstance(image, Trace):
         if is_edited() and method not in _READ_THE_TRACE:
             raise HookError(f"{method} runs the model again and again, without edits; leave the edit first.")
-        record = stream_names(model.config.depth) if method in _BY_LAYER else ()
-        return model.trace(image, size=size, fit=fit, record=record)
+        return model.trace(image, size=size, fit=fit, record=records(method, model.config.depth))
     if image.model is not model:
         raise ModelError(f"This trace is of {image.model.name!r}; give the same model, or trace the image again.")
     if image.edited and method not in _READ_THE_TRACE:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import export
-from ..colour import percent
+from ..colour import colour_map, percent
+from ..config import POOL, ViTConfig
 from ..errors import VitvizError
 from ..model import VisionTransformer
 from ..view import Direction, Scale, View, scales, strongest_patch
 from .asked import head_of, layer_of, token_of
-from .found import Found, Seen
+from .found import Found, Seen, predicted, prediction_values
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,19 @@ class Attention:
         """Nothing: queries and keys are always there."""
         return ()
 
+    def stem(self, name: str, config: ViTConfig) -> str:
+        """The file name, without its ending, for an image of this name; as `vitviz.export.file_stem` has it.
+
+        Without a class token the patch in the middle looks unless another one is asked for, and is not named.
+        """
+        layer = layer_of(self.layer, config)
+        pool = layer == config.depth
+        token = None if pool else self.query or ("cls" if config.class_token else None)
+        at = (POOL if pool else layer + 1, head_of(self.head, layer, config))
+        return "-".join(
+            [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
+        )
+
     def of(self, seen: Seen) -> Found:
         """The attention map of one image.
 
@@ -66,12 +80,17 @@ class Attention:
         about = export.metadata(trace, view, seen.path.name, trace.model.name, seen.fit)
         weights = view.weights(trace)
         strongest = strongest_patch(trace, weights)
+        weight = float(weights[strongest])
         row, column = divmod(strongest - trace.prefix, trace.grid[1])
+        patch = [row + 1, column + 1]
         return Found(
-            stem="-".join([export.file_stem(view, about), *self._scale]),
-            facts=about | {"strongest": {"patch": [row, column], "weight": float(weights[strongest])}},
+            facts=about | predicted(trace) | {"strongest": {"patch": patch, "weight": weight}},
             caption=f"{view.words(trace)}: {view.question(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
-            f"{percent(float(weights[strongest]))}.",
-            png=lambda: export.overlay_png(trace, view, seen.picture, about),
+            f"{percent(weight)}.",
+            values=prediction_values(trace) | {"Strongest weight (%)": 100 * weight},
+            about=about,
+            text=export.caption(trace, view, about),
+            colours=colour_map(view.scale, trace.config.differential),
+            draw=lambda: export.overlay_picture(trace, view, seen.picture),
             npz=lambda: export.arrays_npz(trace, view, about),
         )

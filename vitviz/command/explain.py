@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from .. import export
 from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
+from ..attribution.explanation import records
 from ..colour import colour_map, overlay, tone
+from ..config import POOL, ViTConfig
 from ..errors import ModelError, VitvizError
 from ..images import Size
 from ..marks import listed
 from ..model import VisionTransformer
-from .found import Found, Seen, as_npz, base_facts, see, short
+from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
+from .inputs import find
+from .names import joined, mark, short
 from .parameters import check_owner, marks_of, understood
 
+NAMED = 3  # so many images of a likeness are named, of more it is said how many they are
 EXPLAIN_NO_TARGET = {"attention", "rollout"}  # methods that do not ask what the model said
 
 
@@ -30,7 +34,7 @@ class Explain:
         method: one of `vitviz.attribution.METHODS`.
         target: a class, by its name or its number from 0; None for the likeliest, or the image's own feature.
         minus: a class that it is compared with; None for none.
-        like: images the mean of whose features is the target instead.
+        like: images the mean of whose features is the target instead: files, folders or patterns.
         parameters: of the method, by their names in the library; None where the default is meant.
         size: of the model's input, for the images to be like.
         fit: of those images.
@@ -39,7 +43,7 @@ class Explain:
     method: str
     target: str | None
     minus: str | None
-    like: tuple[Path, ...]
+    like: tuple[str, ...]
     parameters: dict[str, Any]
     size: Size | None
     fit: str | None
@@ -51,8 +55,12 @@ class Explain:
         """What differs from the default, for the name of a report."""
         method = self.method if self.method != "gradient_attention" else ""
         minus = f"minus-{self.minus}" if self.minus else ""
-        like = f"likeness to {listed(map(str, self.like), 'and')}" if self.like else ""
-        return [method, self.target or "", minus, like, *marks_of(self._given)]
+        return [method, self.target or "", minus, self._likeness, *marks_of(self._given)]
+
+    @property
+    def _likeness(self) -> str:
+        """What is liked, as a part of a file name."""
+        return f"likeness to {listed(map(mark, self.like), 'and')}" if self.like else ""
 
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model cannot be asked, whatever the image; get the target ready."""
@@ -67,15 +75,18 @@ class Explain:
             raise VitvizError("--minus needs a --target that it is taken from.")
         self._given = understood(self.method, self.parameters, model.config)
         if self.like:
-            traces = [see(model, path, self.size, self.fit).trace for path in self.like]
-            names = listed((path.name for path in self.like), "and")
-            self._aim = SimilarityTarget.of(traces, f"likeness to {names}")
+            self._aim = self._similarity(model)
         elif self.target is not None:
             self._aim = _of_classes(model, self.target, self.minus)
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
-        """Nothing: each method makes the passes that it needs."""
-        return ()
+        """What the method reads of the pass."""
+        return records(self.method, model.config.depth)
+
+    def stem(self, name: str, config: ViTConfig) -> str:
+        """The file name, without its ending, for an image of this name; a default target is not part of it."""
+        aim = "" if self._aim is None else short(self._likeness or self._aim.words)
+        return joined(name, self.method, aim, *(how.replace(" ", "-") for how in marks_of(self._given)))
 
     def of(self, seen: Seen) -> Found:
         """The explanation of one image.
@@ -90,23 +101,32 @@ class Explain:
             "target": found.target or None,
             "value": None if math.isnan(found.value) else found.value,
             "signed": found.signed,
-            "parameters": {name: _plain(value) for name, value in found.parameters.items()},
+            "parameters": _counted_from_1(found.parameters, seen.trace.config),
         }
-        strongest = {"patch": [row, column], "value": float(found.map[row, column])}
-        how = [mark.replace(" ", "-") for mark in marks_of(self._given)]
-        stem = "-".join(filter(None, [seen.stem, found.method, self._aimed(found.target), *how]))
+        largest = float(found.map[row, column])
+        strongest = {"patch": [row + 1, column + 1], "value": largest}
         words = _words(found, marks_of(self._given), row, column)
+        valued = {} if math.isnan(found.value) else {"Value of the target": found.value}
         return Found(
-            stem=stem,
-            facts=about | {"strongest": strongest, "seconds": found.seconds},
+            facts=about | predicted(seen.trace) | {"strongest": strongest, "seconds": found.seconds},
             caption=words,
-            png=lambda: _picture(seen, found, about, f"{words} {seen.words}"),
+            values=prediction_values(seen.trace) | valued | {"Strongest value": largest},
+            about=about,
+            text=f"{words} {seen.words}",
+            colours=colour_map("share", found.signed),
+            draw=lambda: _laid_over(seen, found),
             npz=lambda: as_npz(about, map=found.map),
         )
 
-    def _aimed(self, words: str) -> str:
-        """A target as a part of a file name; a default one needs no checksum, as an image has only one."""
-        return words and (export.safe_name(words) if self._aim is None else short(words))
+    def _similarity(self, model: VisionTransformer) -> Target:
+        items = find(self.like)
+        problems = [item.problem for item in items if item.problem]
+        if problems:
+            raise VitvizError(problems[0])
+        traces = [see(model, item.path, self.size, self.fit).trace for item in items]
+        names = [item.path.name for item in items]
+        words = listed(names, "and") if len(names) <= NAMED else f"{len(names)} images"
+        return SimilarityTarget.of(traces, f"likeness to {words}")
 
 
 def _of_classes(model: VisionTransformer, target: str, minus: str | None) -> Target:
@@ -129,10 +149,20 @@ def _words(found: Attribution, marks: list[str], row: int, column: int) -> str:
     )
 
 
-def _picture(seen: Seen, found: Attribution, about: dict, caption: str) -> bytes:
+def _laid_over(seen: Seen, found: Attribution) -> Image.Image:
     tones = tone(found.map, "share", 1, signed=found.signed)
-    image = overlay(seen.picture, tones, "share", signed=found.signed)
-    return export.captioned_png(image, caption, about, colour_map("share", found.signed))
+    return overlay(seen.picture, tones, "share", signed=found.signed)
+
+
+def _counted_from_1(parameters: dict[str, Any], config: ViTConfig) -> dict[str, Any]:
+    """A method's parameters as JSON can hold them, and layers and heads as they are typed."""
+    said = {name: _plain(value) for name, value in parameters.items()}
+    if isinstance(said.get("layer"), int):
+        last = POOL if config.pooling == "attention" else config.depth
+        said["layer"] = last if said["layer"] == -1 else said["layer"] + 1
+    if "head" in said:
+        said["head"] = "mean" if said["head"] is None else said["head"] + 1
+    return said
 
 
 def _plain(value: object) -> object:

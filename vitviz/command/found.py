@@ -7,22 +7,24 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
-from .. import provenance
-from ..errors import ImageError
-from ..export import safe_name
+from .. import export, provenance
+from ..errors import ImageError, ModelError
 from ..images import SafeImage, Size, prepare, read_image
 from ..inputs import default_size
 from ..model import VisionTransformer
 from ..picture import sharp_picture
+from ..predictions import predictions
 from ..trace import Trace
 
 LONGEST = 960  # pixels of the longer side of a picture
+TALLEST = 12_000  # and of a picture whose width is given: more is more than JPEG and WebP hold, captions included
+NARROWEST, WIDEST = export.NARROWEST, 4096  # pixels that can be asked for; memory is bounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,17 +36,14 @@ class Seen:
         image: as it was given.
         trace: the forward pass.
         fit: how the image was made to fit.
+        width: of the picture of it, in pixels; if None, its longer side is 960.
     """
 
     path: Path
     image: SafeImage
     trace: Trace
     fit: str
-
-    @property
-    def stem(self) -> str:
-        """The image's name as the beginning of a file name."""
-        return safe_name(self.path.stem)
+    width: int | None = None
 
     @property
     def words(self) -> str:
@@ -54,8 +53,19 @@ class Seen:
 
     @property
     def picture(self) -> Image.Image:
-        """What the model sees, with the original's detail."""
-        return sharp_picture(self.image, self.trace.image, LONGEST)
+        """What the model sees, with the original's detail.
+
+        Raises:
+            ImageError: if it would be too tall.
+        """
+        rows, columns = self.trace.grid
+        longest = LONGEST if self.width is None else round(self.width * max(rows, columns) / columns)
+        if longest > TALLEST:
+            raise ImageError(
+                f"A picture {self.width} pixels wide would be {longest} high, more than {TALLEST}; choose a smaller "
+                "--width."
+            )
+        return sharp_picture(self.image, self.trace.image, longest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,21 +73,45 @@ class Found:
     """What a command found in one image.
 
     Attributes:
-        stem: file name without its ending.
-        facts: what it is, in words and numbers that JSON can hold.
+        facts: what it is, in words and numbers that JSON can hold; layers, heads, rows and columns count from 1.
         caption: the same in a sentence.
-        png: makes the picture.
+        values: what a report can be sorted by: numbers or words by their names.
+        about: what is written into pictures as JSON.
+        text: what is burnt into pictures.
+        colours: of the colour bar in pictures, uint8 [n, 3]; None for none.
+        draw: draws the map over the image.
         npz: makes the numbers.
     """
 
-    stem: str
     facts: dict
     caption: str
-    png: Callable[[], bytes] = field(repr=False)
+    values: dict[str, str | float]
+    about: dict
+    text: str
+    colours: np.ndarray | None
+    draw: Callable[[], Image.Image] = field(repr=False)
     npz: Callable[[], bytes] = field(repr=False)
 
+    @cached_property
+    def picture(self) -> Image.Image:
+        """The map over the image, without a caption."""
+        return self.draw()
 
-def see(model: VisionTransformer, path: Path, size: Size | None, fit: str | None, record: tuple[str, ...] = ()) -> Seen:
+    def file(self, kind: str, least: int = export.LEAST) -> bytes:
+        """A file of a kind: numbers (npz), or a picture with its caption, at least so many pixels wide."""
+        if kind == "npz":
+            return self.npz()
+        return export.captioned(self.picture, self.text, self.about, self.colours, kind, least)
+
+
+def see(
+    model: VisionTransformer,
+    path: Path,
+    size: Size | None,
+    fit: str | None,
+    record: tuple[str, ...] = (),
+    width: int | None = None,
+) -> Seen:
     """Read an image and run the model on it, recording what flows through these hook points.
 
     Raises:
@@ -89,11 +123,11 @@ def see(model: VisionTransformer, path: Path, size: Size | None, fit: str | None
     size = default_size(model.config, model.preprocessing) if size is None else size
     fit = fit or model.preprocessing.fit
     prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
-    return Seen(path, image, model.trace(prepared, record=record), fit)
+    return Seen(path, image, model.trace(prepared, record=record), fit, width)
 
 
 def base_facts(seen: Seen) -> dict:
-    """What every picture and array says of where it comes from; indices count from 0."""
+    """What every picture and array says of where it comes from; layers, heads, rows and columns count from 1."""
     rows, columns = seen.trace.grid
     return {
         "image": seen.path.name,
@@ -103,13 +137,26 @@ def base_facts(seen: Seen) -> dict:
         "fit": seen.fit,
         "grid": [rows, columns],
         "prefix": list(seen.trace.config.prefix_names),
-        "counted_from": 0,
+        "counted_from": 1,
     }
 
 
-def short(text: str) -> str:
-    """A text as a part of a file name: if it is long, its beginning and a checksum, so that no two are the same."""
-    return safe_name(text) if len(text) <= 40 else f"{safe_name(text[:31])}-{crc32(text.encode()):08x}"
+def predicted(trace: Trace) -> dict:
+    """The likeliest class and how likely it is, for JSON; nothing where the model tells no classes."""
+    if not trace.model.tells_classes:
+        return {}
+    try:
+        (best,) = predictions(trace, 1)
+    except ModelError:  # logits that are not finite: there is no prediction, but there may be attention to look at
+        return {"prediction": None, "confidence": None}
+    return {"prediction": best.label, "confidence": best.probability}
+
+
+def prediction_values(trace: Trace) -> dict[str, str | float]:
+    """The same by the names in a report."""
+    said = predicted(trace)
+    known = said.get("prediction") is not None
+    return {"Prediction": said["prediction"], "Confidence (%)": 100 * said["confidence"]} if known else {}
 
 
 def as_npz(about: dict, **arrays: np.ndarray) -> bytes:

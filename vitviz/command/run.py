@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Literal, Protocol
 
 import typer
 
+from ..config import ViTConfig
 from ..errors import VitvizError, VitvizWarning
+from ..export import LEAST, PICTURES
 from ..images import Size, check_size
 from ..inputs import default_size
 from ..marks import size_mark
@@ -20,12 +22,14 @@ from ..provenance import about_model
 from ..zoo import load
 from . import DEFAULT_MODEL
 from .checkpoint import Typed, marks_of, options_of
-from .found import Found, Seen, see, short
+from .found import Found, Seen, see
+from .inputs import Item, find
+from .names import joined, labels, mark, of_images, short
 from .report import Report
 from .talk import Talk, printable, refuse
 
-Format = Literal["png", "npz", "html"]
-FINE, SOME_FAILED, BAD_INPUT = 0, 1, 2  # exit codes
+Format = Literal["png", "jpeg", "webp", "npz", "html"]
+FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
 class Question(Protocol):
@@ -40,6 +44,9 @@ class Question(Protocol):
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
         """The hook points that the answer reads, so that one pass is enough."""
+
+    def stem(self, name: str, config: ViTConfig) -> str:
+        """The name, without an ending, of the files about an image; known before the model has seen the image."""
 
     def of(self, seen: Seen) -> Found:
         """The answer for one image. Raises a `VitvizError` if there is none."""
@@ -93,7 +100,7 @@ class Task:
 
     Attributes:
         command: its name.
-        images: the files to read.
+        images: the files, folders and patterns to read.
         model: what `vitviz.load` calls it.
         options: what is said of a checkpoint.
         out: the folder to write to; or for a report alone its file, which ends in .html.
@@ -101,10 +108,12 @@ class Task:
         size: see `vitviz.trace.trace`.
         fit: see `vitviz.trace.trace`.
         as_json: whether to print JSON for machines.
+        width: of pictures, in pixels; None for the usual size.
+        skip: whether to leave out images whose files are all there.
     """
 
     command: str
-    images: Sequence[Path]
+    images: Sequence[str]
     model: str
     options: Options
     out: Path
@@ -112,21 +121,24 @@ class Task:
     size: Size | None
     fit: str | None
     as_json: bool
+    width: int | None = None
+    skip: bool = False
 
     def marks(self, model: VisionTransformer) -> list[str]:
         """What differs from the default whatever is asked, for names of files: another question writes another file."""
         return [
-            short(self.model) if self.model != DEFAULT_MODEL else "",
+            mark(self.model) if self.model != DEFAULT_MODEL else "",
             *self.options.marks,
             f"{size_mark(self.size)}px"
             if self.size not in (None, default_size(model.config, model.preprocessing))
             else "",
             self.fit if self.fit and self.fit != model.preprocessing.fit else "",
+            f"w{self.width}" if self.width else "",
         ]
 
     def report(self, marks: Iterable[str]) -> Path:
         """Where the report goes."""
-        return self.out if self._is_file else self.out / f"{_joined('vitviz', self.command, *marks)}.html"
+        return self.out if self._is_file else self.out / f"{joined('vitviz', self.command, *marks)}.html"
 
     @property
     def folder(self) -> Path:
@@ -142,87 +154,129 @@ def run(task: Task, question: Question) -> int:
     """Ask every image, write the answers, and say what was written.
 
     Returns:
-        The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all.
+        The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all, 130 if
+        somebody stopped it; what was written until then stays.
     """
+    report = talk = None
     try:
         _check_out(task)
+        items = find(task.images)
         model = task.options.load(task.model)
         if task.size is not None:
             check_size(task.size, model.config.patch)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
-        with _maybe_report(task, model, question) as report, Talk(task.as_json, len(task.images)) as talk:
-            failed = sum(not ok for ok in talk.follow(task.images, _answers(task, model, question, report, talk)))
+        talk = Talk(task.as_json, len(items))
+        with _maybe_report(task, model, question, len(items)) as report, talk:
+            answer = _Answers(task, model, question, items, report, talk)
+            failed = sum(not ok for ok in talk.follow(items, answer))
     except BrokenPipeError:  # the reader is gone, so Typer ends without a word
         raise
+    except KeyboardInterrupt:
+        done = f" after {talk.passed} of {talk.count} images; what was written stays" if talk else ""
+        refuse(f"Interrupted{done}.", task.as_json)
+        return INTERRUPTED
     except VitvizError as error:
         refuse(str(error), task.as_json)
         return BAD_INPUT
     except OSError as error:
         refuse(f"{error.filename or task.out}: {error.strerror or error}", task.as_json)
         return BAD_INPUT
-    if report and not task.as_json:
-        typer.echo(report.path)
-    return FINE if not failed else BAD_INPUT if failed == len(task.images) else SOME_FAILED
+    finally:
+        if report and report.path.is_file() and not task.as_json:
+            typer.echo(report.path)
+    return FINE if not failed else BAD_INPUT if failed == len(items) else SOME_FAILED
 
 
 def _check_out(task: Task) -> None:
-    """Refuse the name of a report where more than a report is asked for."""
+    """Refuse the name of a report where more than a report is asked for, and what cannot matter."""
     if task.out.suffix == ".html" and list(task.formats) != ["html"] and not task.out.is_dir():
         raise VitvizError(
             f"{str(task.out)!r} is the name of a report; add --format html and no other format, or give a folder."
         )
+    if task.width and list(task.formats) == ["npz"]:
+        raise VitvizError("--width is that of pictures and these are numbers; leave it out, or add a picture's format.")
 
 
-def _answers(
-    task: Task, model: VisionTransformer, question: Question, report: Report | None, talk: Talk
-) -> Callable[[Path], bool]:
-    taken: set[str] = set()
-    marks = task.marks(model)
+class _Answers:
+    """What is done with each image; returns whether it could be used."""
 
-    def answer(path: Path) -> bool:
+    def __init__(
+        self,
+        task: Task,
+        model: VisionTransformer,
+        question: Question,
+        items: Sequence[Item],
+        report: Report | None,
+        talk: Talk,
+    ):
+        self.task, self.model, self.question, self.report, self.talk = task, model, question, report, talk
+        paths = [item.path for item in items]
+        marks = task.marks(model)
+        self.names = {
+            path: (joined(question.stem(name, model.config), *marks), label)
+            for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
+        }
+        self.kinds = [kind for kind in task.formats if kind != "html"]
+        if report and not PICTURES.keys() & set(self.kinds):
+            report.folder.mkdir(exist_ok=True)
+
+    def __call__(self, item: Item) -> bool:
+        name, label = self.names[item.path]
+        asked, picture = self._files(name)
+        files = asked | picture
+        every = [*files.values(), *([self.report.path] if self.report else [])]
+        missing = [kind for kind, path in files.items() if not (self.task.skip and path.is_file())]
+        if not missing and (not self.report or self.report.has(name)):
+            if self.report:
+                self.report.keep(name)
+            self.talk.skipped(item.path, every)
+            return True
         try:
-            found = question.of(see(model, path, task.size, task.fit, question.records(model)))
-            files = list(_written(task, found, _joined(found.stem, *marks), taken))
+            found = self._found(item)
+            for kind in missing:
+                _write(files[kind], found.file(kind, self.task.width or LEAST))
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
-            talk.problem(path, problem)
-            if report:
-                report.add_problem(str(path), problem)
+            self.talk.problem(item.path, problem)
+            if self.report:
+                self.report.add_problem(label, name, problem)
             return False
-        if report:
-            report.add(str(path), found)
-            files.append(report.path)
-        talk.answer(path, found, files)
+        if self.report:
+            self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
+        self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
         return True
 
-    return answer
+    def _found(self, item: Item) -> Found:
+        if item.problem:
+            raise VitvizError(item.problem)
+        task = self.task
+        seen = see(self.model, item.path, task.size, task.fit, self.question.records(self.model), task.width)
+        return self.question.of(seen)
+
+    def _files(self, name: str) -> tuple[dict[str, Path], dict[str, Path]]:
+        """The files about an image that are asked for, by kind; and the picture that a report needs without them."""
+        asked = {kind: self.task.folder / f"{name}.{PICTURES.get(kind, kind)}" for kind in self.kinds}
+        if not self.report or PICTURES.keys() & asked.keys():
+            return asked, {}
+        return asked, {"jpeg": self.report.folder / f"{name}.{PICTURES['jpeg']}"}
 
 
-def _written(task: Task, found: Found, name: str, taken: set[str]) -> Iterator[Path]:
-    """Write what is asked for, under a name that no other image of this run has."""
-    stem, count = name, 1
-    while stem in taken:
-        count += 1
-        stem = f"{name}-{count}"
-    taken.add(stem)
-    for kind in task.formats:
-        if kind != "html":
-            path = task.folder / f"{stem}.{kind}"
-            path.write_bytes(getattr(found, kind)())
-            yield path
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: half a file would later be skipped as if it were there."""
+    growing = path.with_name(f".{path.name}.part")
+    try:
+        growing.write_bytes(data)
+        growing.replace(path)
+    finally:
+        growing.unlink(missing_ok=True)
 
 
 @contextmanager
-def _maybe_report(task: Task, model: VisionTransformer, question: Question) -> Iterator[Report | None]:
+def _maybe_report(task: Task, model: VisionTransformer, question: Question, images: int) -> Iterator[Report | None]:
     if "html" not in task.formats:
         yield None
         return
-    count = f"{len(task.images)} image{'s' * (len(task.images) != 1)}"
     path = task.report([*map(short, filter(None, question.marks)), *task.marks(model)])
-    with Report(path, f"vitviz {task.command}", about_model(model, f"{model.name}, {count}")) as report:
+    with Report(path, f"vitviz {task.command}", about_model(model), images, task.skip) as report:
         yield report
-
-
-def _joined(*parts: str) -> str:
-    return "-".join(filter(None, parts))

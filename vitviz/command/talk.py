@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +14,30 @@ import typer
 
 if TYPE_CHECKING:  # importing it takes time, which a complaint does not have
     from .found import Found
+    from .inputs import Item
 
 
 @dataclass
 class Talk:
-    """What is said while images are worked on. A progress bar on a terminal is not torn apart by lines."""
+    """What is said while images are worked on. A progress bar on a terminal is not torn apart by lines.
+
+    Attributes:
+        as_json: whether machines listen.
+        count: how many images there are.
+        worked: how many of them the model has seen; others were skipped.
+        passed: how many are done in one way or another.
+        held: lines that wait for the bar.
+    """
 
     as_json: bool
     count: int
+    worked: int = 0
+    passed: int = 0
     held: list[tuple[str, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bar = self.count > 1 and sys.stderr.isatty()
+        self._began = time.monotonic()
 
     def __enter__(self) -> Talk:
         return self
@@ -33,28 +46,61 @@ class Talk:
         for line, err in self.held:
             typer.echo(line, err=err)
 
-    def follow(self, images: Iterable[Path], answer: Callable[[Path], bool]) -> Iterator[bool]:
+    def follow(self, items: Sequence[Item], answer: Callable[[Item], bool]) -> Iterator[bool]:
         """The answers, with a bar if somebody watches."""
-        if not self.bar:
-            yield from map(answer, images)
-            return
-        with typer.progressbar(images, label="vitviz", file=sys.stderr, item_show_func=_name_of) as moving:
-            yield from map(answer, moving)
 
-    def answer(self, path: Path, found: Found, files: Sequence[Path]) -> None:
-        """An image that went well."""
+        def counted(moving: Iterable[Item]) -> Iterator[bool]:
+            for item in moving:
+                yield answer(item)
+                self.passed += 1
+
+        if not self.bar:
+            yield from counted(items)
+            return
+        self._began = time.monotonic()
+        with typer.progressbar(
+            items, label="vitviz", file=sys.stderr, show_eta=False, show_pos=True, item_show_func=self._shown
+        ) as moving:
+            yield from counted(moving)
+
+    def answer(self, path: Path, found: Found, files: Sequence[Path], written: Sequence[Path]) -> None:
+        """An image that went well.
+
+        Args:
+            path: which.
+            found: what was found in it.
+            files: all files in which that is.
+            written: those that are said one by one.
+        """
+        self.worked += 1
         if self.as_json:
             self._say({"image": str(path), "ok": True, "files": [str(file) for file in files], **_named(found.facts)})
         else:
-            for file in files:
-                if file.suffix != ".html":
-                    self._line(str(file) if str(file).isprintable() else printable(str(file)))
+            for file in written:
+                self._line(str(file) if str(file).isprintable() else printable(str(file)))
+
+    def skipped(self, path: Path, files: Sequence[Path]) -> None:
+        """An image whose files are all there."""
+        if self.as_json:
+            self._say({"image": str(path), "ok": True, "skipped": True, "files": [str(file) for file in files]})
 
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""
+        self.worked += 1
         self._line(f"vitviz: {printable(f'{path}: {problem}')}", err=True)
         if self.as_json:
             self._say({"image": str(path), "ok": False, "error": problem})
+
+    def _shown(self, item: Item | None) -> str:
+        """How fast it goes, how long it will take and what is looked at now."""
+        seconds = time.monotonic() - self._began
+        if item is None:
+            return ""
+        name = printable(item.path.name)
+        if not self.worked or not seconds:
+            return name
+        rate = self.worked / seconds
+        return f"{rate:.3g} images/s, {duration((self.count - self.passed) / rate)} left, {name}"
 
     def _say(self, line: dict) -> None:
         self._line(json_line(line))
@@ -64,6 +110,15 @@ class Talk:
             self.held.append((line, err))
         else:
             typer.echo(line, err=err)
+
+
+def duration(seconds: float) -> str:
+    """Such as `"8 s"`, `"5 min 12 s"` or `"2 h 5 min"`."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
 
 
 def refuse(problem: str, as_json: bool) -> None:
@@ -88,7 +143,3 @@ def json_line(value: dict) -> str:
 def _named(facts: dict) -> dict:
     """Facts beside the image's path, which says more than its name."""
     return {name: value for name, value in facts.items() if name != "image"}
-
-
-def _name_of(path: Path | None) -> str:
-    return printable(path.name) if path else ""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .. import export, tokens
+from .. import tokens
 from ..colour import percent
+from ..config import ViTConfig
 from ..errors import VitvizError
 from ..model import VisionTransformer
 from .asked import layer_of
-from .found import Found, Seen, as_npz, base_facts
+from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
 
 OPACITY = 0.75  # of the colours over the picture
 
@@ -47,6 +48,10 @@ class Tokens:
         """What leaves the layer."""
         return (f"blocks.{layer_of(self.layer, model.config)}.resid_post",)
 
+    def stem(self, name: str, config: ViTConfig) -> str:
+        """The file name, without its ending, for an image of this name."""
+        return "-".join([f"{name}-tokens-L{layer_of(self.layer, config) + 1}", *self._foreground])
+
     def of(self, seen: Seen) -> Found:
         """The tokens that leave the layer."""
         trace = seen.trace
@@ -54,7 +59,7 @@ class Tokens:
         stream = trace.tokens(layer)
         found = tokens.pca_of_layers(stream[None, trace.prefix :], grid=trace.grid if self.foreground else None)
         shares = [float(share) for share in found.explained[0]]
-        about = base_facts(seen) | {"layer": layer, "foreground_only": self.foreground, "explained": shares}
+        about = base_facts(seen) | {"layer": layer + 1, "foreground_only": self.foreground, "explained": shares}
         split = " of the foreground" if self.foreground else ""
         words = (
             f"Layer {layer + 1}: the patch tokens' first three principal components{split} as red, green and blue, "
@@ -62,10 +67,13 @@ class Tokens:
         )
         colours = found.colours(0).reshape(*trace.grid, 3)
         return Found(
-            stem="-".join([f"{seen.stem}-tokens-L{layer + 1}", *self._foreground]),
-            facts=about,
+            facts=about | predicted(trace),
             caption=words,
-            png=lambda: export.captioned_png(_laid_over(seen.picture, colours), f"{words} {seen.words}", about),
+            values=prediction_values(trace) | {"Explained variance (%)": 100 * sum(shares)},
+            about=about,
+            text=f"{words} {seen.words}",
+            colours=None,
+            draw=lambda: _laid_over(seen.picture, colours),
             npz=lambda: as_npz(about, tokens=stream, scores=found.scores[0].reshape(*trace.grid, -1), colours=colours),
         )
 

@@ -1,0 +1,52 @@
+"""Running the command `vitviz` in tests: fixtures, and what it said."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from vitviz.cli import app
+from vitviz.zoo import assets
+
+IMAGES = assets() / "images"
+CAT, ROCKET = str(IMAGES / "cat.jpg"), str(IMAGES / "rocket.jpg")
+FOUR, EIGHT = str(IMAGES / "digits" / "digit-4.png"), str(IMAGES / "digits" / "digit-8.png")
+COMMANDS = ("attention", "tokens", "explain")
+
+
+@pytest.fixture
+def vit(tmp_path):
+    """Run the command with a folder of its own to write to."""
+
+    def run(*arguments: str):
+        found = CliRunner().invoke(app, [*arguments, *([] if "-o" in arguments else ["-o", str(tmp_path / "out")])])
+        assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+        return found
+
+    return run
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The names of the files that were written, with what is in them; those of a report's folder are left out."""
+    return lambda: {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir()) if path.is_file()}
+
+
+def only_line(result) -> str:
+    """What was complained of, which is one plain line."""
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("vitviz: ")
+    return line.removeprefix("vitviz: ")
+
+
+def objects(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def report(vit, written, command, *arguments) -> str:
+    result = vit(command, *arguments, "--format", "html")
+    assert result.exit_code == 0, result.stderr
+    return written()[Path(result.stdout.strip()).name].decode()
