@@ -111,7 +111,7 @@ def random_curves(
 
 
 def endpoints(
-    model: VisionTransformer, trace: Trace, target: Target | None, *, baseline: str = "blur"
+    model: VisionTransformer, trace: Trace, target: AnyTarget | None, *, baseline: str = "blur"
 ) -> tuple[float, float]:
     """Value of the target with all patches and with none, where all curves begin and end; takes one forward pass.
 
