@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from vitviz.colour import OPACITY
 from vitviz.ui import shell, state
 from vitviz.ui.explain import address, picture, wanted
 from vitviz.ui.explain.board import board
@@ -24,9 +25,8 @@ def explained(choice: state.Choice) -> None:
     address.begin(choice, trace)
     shell.write_address(address.parameters(choice))
     choose_targets(choice, trace)
-    beneath = remembered(
-        partial(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240), "explain_photo", 35
-    )
+    slider = partial(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240)
+    beneath = remembered(slider, "explain_photo", round(100 * (1 - OPACITY)))
     st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
     aims = wanted.aims(choice)
     with st.container():

@@ -1,11 +1,13 @@
 """Explore: point at a patch and see where every head of every layer looks."""
 
 import io
+from functools import partial
 
 import streamlit as st
 from PIL import Image
 
 from vitviz import export
+from vitviz.colour import Style
 from vitviz.predictions import predictions
 from vitviz.trace import Trace
 from vitviz.ui import link, models, panels, shell, state
@@ -22,34 +24,36 @@ def look(choice: state.Choice) -> None:
     """The explorer and what belongs to its view; a pin runs only this again."""
     with st.empty():  # spinners come and go here, and move nothing below
         trace = state.trace(choice)
-        view = shell.current_view(trace)
+        view, style = shell.current_view(trace, partial(state.opening, choice)), shell.current_style()
         sent = state.explorer_vectors(choice, view)
         all_live = len(sent.layers) == trace.layers
         sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
-    shell.write_address(link.view_parameters(view, trace))
+    shell.write_address(link.view_parameters(view, trace) | link.style_parameters(style))
     explorer(
         trace,
         sent,
         view,
+        style,
         sums=sums,
         picture=picture,
         image_name=choice.picked.name,
         on_view=shell.remember_view,
+        on_style=shell.remember_style,
         key="explorer",
     )
     with st.container():
         badge.warning(choice, trace, view)
-    downloads(choice, trace, view, picture)
+    downloads(choice, trace, view, style, picture)
     panels.of_view(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
     panels.of_model(trace, view, statistics)
 
 
-def downloads(choice: state.Choice, trace: Trace, view: View, picture: bytes) -> None:
+def downloads(choice: state.Choice, trace: Trace, view: View, style: Style, picture: bytes) -> None:
     """The overlay and the numbers, made when they are asked for."""
-    about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit)
+    about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit, style)
     name = export.file_stem(view, about)
 
     def png() -> bytes:

@@ -26,6 +26,7 @@ from vitviz import (
 )
 from vitviz.attribution import ClassTarget
 from vitviz.checks import Check
+from vitviz.colour import Style
 from vitviz.config import Rotary
 from vitviz.interventions import Copied, HeadOff
 from vitviz.trace import trace as whole_trace
@@ -297,7 +298,14 @@ def public_calls(small, photo):
                 "colours": np.zeros((9, 3)),
             },
             "file_stem": {"view": looked, "about": about},
-            "metadata": {"trace": trace, "view": looked, "image_name": "a", "model_title": "b", "fit": "crop"},
+            "metadata": {
+                "trace": trace,
+                "view": looked,
+                "image_name": "a",
+                "model_title": "b",
+                "fit": "crop",
+                "style": Style(),
+            },
             "overlay_picture": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9))},
             "overlay_png": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9)), "about": about},
             "safe_name": {"text": "a", "otherwise": "b"},
@@ -305,7 +313,8 @@ def public_calls(small, photo):
         },
         "colour": {
             "colour_map": {"scale": "share", "signed": False},
-            "css_gradient": {"scale": "share", "signed": False},
+            "Style": {"opacity": 50, "smooth": True, "marks": True},
+            "css_gradient": {"scale": "share", "signed": False, "opacity": 0.5},
             "ends": {"weights": row, "scale": "share", "signed": False},
             "overlay": {
                 "picture": Image.new("RGB", (9, 9)),
@@ -313,12 +322,16 @@ def public_calls(small, photo):
                 "scale": "share",
                 "opacity": 0.5,
                 "signed": False,
+                "smooth": True,
             },
-            "paint": {"tones": np.zeros((3, 3)), "scale": "share", "signed": False},
+            "on_neutral": {"scale": "share", "opacity": 0.5, "signed": False},
+            "overlay_map": {"scale": "share", "signed": False},
+            "paint": {"tones": np.zeros((3, 3)), "scale": "share", "signed": False, "over": True},
             "percent": {"share": 0.5},
             "plotly_scale": {"scale": "share", "stops": 3, "signed": False},
             "tone": {"weights": row, "scale": "uniform", "tokens": 7, "largest": 1.0, "signed": False},
         },
+        "opening": {"opening_view": {"trace": trace}},
         "view": {
             "View": {"layer": 0, "head": 0, "query": 0, "direction": "from", "scale": "share"},
             "has_pool": {"trace": trace},

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.colour import colour_map, ends, overlay, paint, percent, tone
+from vitviz.colour import (
+    FAINTEST,
+    GROUND,
+    OPACITY,
+    colour_map,
+    ends,
+    on_neutral,
+    overlay,
+    overlay_map,
+    paint,
+    percent,
+    tone,
+)
 from vitviz.view import SCALES
 
 
@@ -82,11 +94,40 @@ def test_overlay_by_hand():
     tones = np.array([[0, 0.5, 1], [1, 0.25, 0]])
     picture = Image.new("RGB", (9, 4), (100, 200, 50))
     heat = paint(tones, "share").repeat(2, 0).repeat(3, 1)
-    assert np.array_equal(np.asarray(overlay(picture, tones, "share", opacity=1)), heat)
+    seen = (0.2 + 0.8 * np.sqrt(tones)).repeat(2, 0).repeat(3, 1)[..., None]
     assert np.array_equal(np.asarray(overlay(picture, tones, "share", opacity=0)), np.asarray(picture))
-    expected = 0.35 * np.array([100, 200, 50]) + 0.65 * heat
-    assert np.abs(np.asarray(overlay(picture, tones, "share")) - expected).max() <= 1
+    for opacity in (0.8, 0.3, 1):
+        expected = opacity * seen * heat + (1 - opacity * seen) * np.array([100, 200, 50])
+        assert np.abs(np.asarray(overlay(picture, tones, "share", opacity=opacity)) - expected).max() <= 1.5
     assert picture.getpixel((4, 1)) == (100, 200, 50)  # the given picture is not drawn on
+
+
+@pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("share", True), ("raw", True)])
+def test_the_picture_is_seen_where_nothing_is_said(scale, signed):
+    table = overlay_map(scale, signed)
+    assert np.array_equal(table[:, :3], colour_map(scale, signed))
+    opacity = table[:, 3] / 255
+    nothing = 128 if signed else 0
+    assert opacity[nothing] == pytest.approx(FAINTEST, abs=0.06)
+    assert opacity[255] == 1
+    assert np.diff(opacity[nothing:]).min() >= 0
+    assert opacity[0] == (1 if signed else pytest.approx(FAINTEST, abs=0.01))
+
+
+@pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("share", True)])
+@pytest.mark.parametrize("opacity", [0, 0.5, OPACITY, 1])
+def test_the_colour_bar_shows_what_lies_on_a_grey_picture(scale, signed, opacity):
+    grey = Image.new("RGB", (256, 1), (GROUND,) * 3)
+    drawn = np.asarray(overlay(grey, np.linspace(0, 1, 256)[None], scale, opacity, signed))[0].astype(int)
+    assert np.abs(drawn - on_neutral(scale, opacity, signed)).max() <= 1
+
+
+def test_a_smooth_overlay_keeps_the_patches_middles():
+    tones = np.random.default_rng(0).random((4, 5))
+    picture = Image.new("RGB", (5 * 41, 4 * 41), (30, 160, 90))
+    flat, smooth = (np.asarray(overlay(picture, tones, "share", smooth=on)).astype(int) for on in (False, True))
+    assert np.abs(flat - smooth)[20::41, 20::41].max() <= 1
+    assert np.abs(np.diff(flat, axis=0)).max() > 3 * np.abs(np.diff(smooth, axis=0)).max()
 
 
 # --- Weights with signs ----------------------------------------------------------------------------------------------

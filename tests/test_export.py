@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageColor
 
 from vitviz import provenance
-from vitviz.colour import KEY, QUERY, colour_map, overlay, paint, percent, tone
+from vitviz.colour import KEY, QUERY, Style, on_neutral, overlay, overlay_map, percent, tone
 from vitviz.errors import ArgumentError
 from vitviz.export import (
     SCALE_WORDS,
@@ -34,8 +34,8 @@ VIEWS = [
 ]
 
 
-def about(trace, view):
-    return metadata(trace, view, "cat.jpg", "DINOv2-S/14", "crop")
+def about(trace, view, style=None):
+    return metadata(trace, view, "cat.jpg", "DINOv2-S/14", "crop", style or Style())
 
 
 def shown(trace, view):
@@ -70,6 +70,8 @@ def test_metadata_by_hand(trace, small_trace):
         "counted_from": 1,
         "direction": "to",
         "scale": "raw",
+        "opacity": 0.8,
+        "smooth": False,
     }
     seen = about(small_trace, View(0, None, None))
     assert (seen["head"], seen["token"], seen["input"], seen["grid"]) == ("mean", "cls", [48, 32], [4, 6])
@@ -136,6 +138,21 @@ def test_the_png_shows_the_weights(trace, picture, view):
     assert np.abs(pixels.astype(int) - np.asarray(picture)[20:640:40, 20:640:40]).max() > 50
 
 
+@pytest.mark.parametrize("style", [Style(0), Style(35), Style(100, smooth=True)])
+def test_the_png_follows_opacity_and_smoothing(trace, picture, style):
+    view = View(9, 2, 86)
+    said = about(trace, view, style)
+    assert (said["opacity"], said["smooth"]) == (style.opacity / 100, style.smooth)
+    png = Image.open(io.BytesIO(overlay_png(trace, view, picture, said)))
+    tones = tone(shown(trace, view)[1:], "share", 257).reshape(16, 16)
+    wanted = np.asarray(overlay(picture, tones, "share", style.opacity / 100, smooth=style.smooth)).astype(int)
+    off = np.abs(np.asarray(png)[:640, :640].astype(int) - wanted).max(axis=2)
+    assert (off > 1).sum() <= 2 * (40**2 - 34**2), "only the two frames lie on it"
+    assert f"Overlay: {style.opacity} %{', smooth' if style.smooth else ''}." in png.text["Description"]
+    bar = np.asarray(png)[640 + 14 + 5, 14:-14].astype(int)
+    assert np.abs(bar[[0, -1]] - on_neutral("share", style.opacity / 100)[[0, -1]]).max() <= 2
+
+
 def test_query_and_strongest_patch_are_framed(trace, picture):
     view = View(11, 3, 1 + 7 * 16 + 4)
     png = png_of(trace, view, picture)
@@ -164,7 +181,7 @@ def test_caption_and_colour_bar_are_below_the_picture(trace, scale, width, heigh
     below = pixels[height:]
     assert (below[:14] == 255).all()
     bar = below[14 + 5, 14:-14]
-    assert np.abs(bar[[0, -1]].astype(int) - colour_map(scale)[[0, -1]]).max() <= 2
+    assert np.abs(bar[[0, -1]].astype(int) - on_neutral(scale)[[0, -1]]).max() <= 2
     text = below[14 + 10 + 14 :]
     assert (text.min(axis=2) < 100).any(axis=1).sum() > 20  # rows with ink
     assert (text[-8:] == 255).all()  # no line is cut off below ...
@@ -255,5 +272,6 @@ def test_signed_weights_are_taken_home_with_their_signs():
     assert f"Colour: signed share of the strongest patch, 0 in the middle, -{size} to {size}." in text
     assert f"Rows sum to 1 - lambda = {found.row_sum(1):.2f}." in text
     pixels = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))[40:320:80, 40:480:80]
-    wanted = 0.65 * paint(tone(weights, "share", 25, signed=True), "share", signed=True).reshape(4, 6, 3)
+    painted = overlay_map("share", True)[np.round(255 * tone(weights, "share", 25, signed=True)).astype(int)]
+    wanted = (0.8 * painted[:, 3:] / 255 * painted[:, :3]).reshape(4, 6, 3)
     assert np.abs(pixels - wanted).max() <= 1.5

@@ -1,14 +1,9 @@
 """The page "Intervene", without a browser: what it says is what the library computes, for every kind of model."""
 
-import base64
-import csv
-import io
-import json
 import re
 
 import numpy as np
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import vitviz
@@ -21,8 +16,6 @@ from vitviz.interventions import (
     class_score,
     distance,
     sweep_heads,
-    sweep_layers,
-    sweep_patches,
     taken_from,
 )
 from vitviz.predictions import predictions
@@ -299,99 +292,6 @@ def test_a_second_image_of_the_visitors_own():
     assert query(app)["second"] == "own"
 
 
-# --- Sweeps ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("what", "count"),
-    [("heads", 24), ("layers", 12), ("patches", 64)],
-)
-def test_a_sweep_runs_when_it_is_asked_for(what, count):
-    st.cache_resource.clear()
-    app = intervene(**DIGIT)
-    app.segmented_control(key="sweep_what").set_value(what).run()
-    assert app.button(key="sweep_run").label == "Run the sweep"
-    assert f"on this server: {count} passes." in texts(app.main)
-    assert not app.main.get("download_button")
-    app.button(key="sweep_run").click().run()
-    said = fine(app)
-    assert "How far the probability of 4 changes when " in said.replace("\\", "")
-    assert "It changes most without" in said
-    assert "sweep_run" not in [button.key for button in app.main.button], "it need not be run again"
-    assert len(app.main.get("plotly_chart")) == (what != "patches")
-    assert len(app.main.get("download_button")) == 1
-    app.selectbox(key="sweep_how_patch" if what == "patches" else "sweep_how").select("mean").run()
-    assert app.button(key="sweep_run")
-
-
-def test_the_numbers_of_a_sweep_are_the_librarys(digit):
-    st.cache_resource.clear()
-    app = intervene(**DIGIT)
-    app.selectbox(key="sweep_quantity").select("logit").run()
-    app.button(key="sweep_run").click().run()
-    shown = json.loads(app.main.get("plotly_chart")[0].proto.spec)["data"][0]["z"]
-    wanted = sweep_heads(digit.model, digit, class_score(digit.model, 4, "logit"))
-    found = np.frombuffer(base64.b64decode(shown["bdata"]), shown["dtype"]).reshape(6, 4)
-    assert found == pytest.approx(wanted, abs=1e-4)
-
-
-@pytest.mark.parametrize("what", ["heads", "layers", "patches"])
-def test_another_class_needs_no_other_sweep(digit, what):
-    st.cache_resource.clear()
-    app = intervene(**DIGIT)
-    app.segmented_control(key="sweep_what").set_value(what).run()
-    app.button(key="sweep_run").click().run()
-    app.selectbox(key="sweep_quantity").select("logit").run()
-    (box,) = [box for box in app.selectbox if (box.key or "").startswith("sweep_class")]
-    box.select(7).run()
-    assert "How far the logit of 7 changes" in fine(app)
-    score = class_score(digit.model, 7, "logit")
-    sweep = {"heads": sweep_heads, "layers": sweep_layers, "patches": sweep_patches}[what]
-    wanted = sweep(digit.model, digit, score)
-    largest = float(np.abs(wanted).max())
-    assert f"({wanted.flat[np.abs(wanted).argmax()]:+#.3g})".replace("-", "−") in fine(app).replace("\\", "")
-    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
-
-    asked = Sweep(digit, what, "keys" if what == "patches" else "zero", score, (7, "logit"))
-    assert asked.effects(list(asked.run(0))) == pytest.approx(wanted, abs=1e-5 * largest)
-
-
-def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
-    intervene(**DIGIT)
-    from vitviz.ui.intervene import sweeps
-
-    score = class_score(digit.model, 4)
-    asked = sweeps.Sweep(digit, "heads", "zero", score, (4, "probability"))
-    kept = asked.effects(list(asked.run(0)))
-    monkeypatch.setattr(sweeps, "MOST_KEPT", 100)
-    assert next(asked.run(0)).shape == (4,)
-    assert asked.key == ("heads", "zero", (4, "probability"))
-    assert asked.effects(list(asked.run(0))) == pytest.approx(kept, abs=1e-6)
-
-
-def test_a_stopped_sweep_says_so():
-    st.cache_resource.clear()
-    app = intervene(**DIGIT)
-    app.session_state["sweep_stopped"] = True
-    assert "Stopped; what was found so far is not kept." in texts(app.run().main)
-    assert "Stopped" not in texts(app.run().main)
-
-
-def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monkeypatch):
-    st.cache_resource.clear()
-    app = intervene(**DIGIT)
-    from vitviz.ui.intervene import sweeps
-
-    def refuse(*_, **__):
-        raise vitviz.errors.EditError("The only patch cannot be switched off.")
-
-    monkeypatch.setitem(sweeps.EACH, "heads", refuse)
-    app.button(key="sweep_run").click().run()
-    assert [error.value for error in app.error] == ["The only patch cannot be switched off."]
-    assert not app.run().error
-    assert app.button(key="sweep_run")
-
-
 # --- Other kinds -----------------------------------------------------------------------------------------------------
 
 
@@ -425,20 +325,3 @@ def test_models_of_other_kinds(other):
     app.selectbox(key="intervene_layer").select(0).run()
     app.selectbox(key="intervene_head").select(1).run()
     fine(app)
-
-
-def test_the_csv_is_a_table_of_the_effects(digit):
-    intervene(**DIGIT)
-    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
-
-    effects = np.arange(24, dtype=np.float32).reshape(6, 4) / 7
-    rows = list(csv.DictReader(io.StringIO(Sweep(digit, "heads", "zero", class_score(digit.model, 4)).csv(effects))))
-    assert len(rows) == 24
-    assert rows[5] | {"effect": ""} == {
-        "layer": "2",
-        "head": "2",
-        "off": "zero",
-        "effect": "",
-        "score": "probability of 4",
-    }
-    assert float(rows[5]["effect"]) == pytest.approx(5 / 7, abs=1e-6)

@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
+from vitviz.colour import Style
 from vitviz.images import FITS
-from vitviz.ui.link import CHOICE, VIEW, read_choice, read_view, view_parameters
+from vitviz.ui.link import CHOICE, VIEW, read_choice, read_style, read_view, style_parameters, view_parameters
 from vitviz.view import DIRECTIONS, SCALES, View, scales
 from vitviz.zoo import SHIPPED
 
@@ -81,6 +82,31 @@ def test_an_empty_link_says_nothing(small_trace):
     assert read_choice({}, SAMPLES) == ({}, [])
     assert read_view({}, small_trace) == (View(2), [])
     assert read_view(dict.fromkeys(CHOICE, "nonsense") | {"page": "7"}, small_trace) == (View(2), [])
+
+
+@pytest.mark.parametrize(
+    "style", [Style(), Style(0), Style(100, smooth=True), Style(35, marks=True), Style(1, True, True)]
+)
+def test_a_link_reopens_the_same_style(style):
+    assert read_style(style_parameters(style)) == (style, [])
+    assert read_choice(style_parameters(style), SAMPLES) == ({}, []), "nothing unknown is in it"
+
+
+def test_the_usual_style_is_not_said():
+    assert style_parameters(Style()) == {}
+    assert style_parameters(Style(60, smooth=True)) == {"overlay": "60", "smooth": "on"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "help_words"),
+    [("overlay", text, "0 to 100") for text in ("", "101", "-1", "8.5", "00x", "1e1", "٣")]
+    + [(name, text, "on") for name in ("smooth", "marks") for text in ("", "off", "ON", "1", "yes")],
+)
+def test_a_nonsense_part_of_a_style_is_left_out_and_said(name, text, help_words):
+    style, (notice,) = read_style({name: text})
+    assert style == Style()
+    assert_plain(notice)
+    assert help_words in notice
 
 
 # --- Nonsense --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from vitviz.colour import KEY, QUERY, colour_map, paint, tone
+from vitviz.colour import KEY, QUERY, overlay_map, paint, tone
 from vitviz.ui import patches
 from vitviz.ui.patches import Overlay, patch_picker
 from vitviz.ui.patches.payload import payload, read_choice
@@ -69,9 +69,9 @@ def test_what_is_chosen_is_in_the_grid():
 def test_a_map_has_the_librarys_colours(scale, signed):
     values = VALUES - 0.1 if signed else VALUES
     data = sent(overlay=Overlay(values, "x", scale=scale, signed=signed, tokens=6))["overlay"]
-    shown = decoded(data["colours"]).reshape(256, 3)[decoded(data["tones"])].reshape(2, 3, 3)
-    assert (shown == paint(tone(values, scale, 6, signed=signed), scale, signed)).all()
-    assert (decoded(data["colours"]).reshape(256, 3) == colour_map(scale, signed)).all()
+    shown = decoded(data["colours"]).reshape(256, 4)[decoded(data["tones"])].reshape(2, 3, 4)
+    assert (shown == paint(tone(values, scale, 6, signed=signed), scale, signed, over=True)).all()
+    assert (decoded(data["colours"]).reshape(256, 4) == overlay_map(scale, signed)).all()
 
 
 def test_a_map_says_its_numbers():

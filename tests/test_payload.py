@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.colour import colour_map
+from vitviz.colour import overlay_map
 from vitviz.positions import relative_index
 from vitviz.ui.explorer.payload import (
     LARGEST,
@@ -331,7 +331,7 @@ def test_the_header_by_hand(small_trace):
     del header["sections"], header["key"]
     assert header.pop("picture_id") == hashlib.sha256(PICTURE).hexdigest()
     colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
-    assert colours == {scale: colour_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
+    assert colours == {scale: overlay_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
     assert header == {
         "image_name": "Grüße 猫 \"'</script>",
         "layers": 3,

@@ -1,24 +1,63 @@
 """Weights to colours, and colours onto pictures. The explorer in the browser follows the same rules."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
 from PIL import Image
 from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
 
-from .arguments import array, at_least, number, typed
+from .arguments import array, at_least, number, of_kind, typed, whole
 from .errors import ArgumentError
 from .view import Scale
 
 # One colour for each role, in pictures, charts and text alike; readable on light and dark.
 QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
+GROUND = 128  # the grey on which a colour bar shows what is transparent
 
 # Blue, grey, red for weights with a sign: the diverging map without its dark ends, where blue and red look alike, and
 # with a middle that has no colour, is as far from both, and is seen on white and on black.
 SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balance[7:10])
 
+OPACITY = 0.8  # of an overlay, if nobody says otherwise
+FAINTEST = 0.2  # how opaque an overlay is where it says nothing, as a share of its opacity elsewhere
 UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
+
+
+@dataclass(frozen=True)
+class Style:
+    """Style of drawing the maps of a view; it changes nothing about what they show.
+
+    Attributes:
+        opacity: of the overlay where the weight is largest, in percent: 0 shows the picture alone.
+        smooth: whether the overlay's colours run into each other, see `overlay`.
+        marks: whether small maps mark their strongest patch.
+    """
+
+    opacity: int = round(100 * OPACITY)
+    smooth: bool = False
+    marks: bool = False
+
+    def __post_init__(self) -> None:
+        whole(self.opacity, 0, 100, "The opacity in percent")
+        of_kind(self.smooth, bool, "smooth")
+        of_kind(self.marks, bool, "marks")
+
+    @classmethod
+    def read(cls, data: object) -> Style:
+        """A style from what a browser sent, which may be anything.
+
+        Raises:
+            ArgumentError: if it is not a style.
+        """
+        if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
+            raise ArgumentError(
+                f"A style has {', '.join(field.name for field in fields(cls))}; this is something else."
+            )
+        return cls(**data)
 
 
 @typed
@@ -91,9 +130,11 @@ def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
 
 
 @typed
-def css_gradient(scale: Scale, signed: bool = False) -> str:
-    """The same colours from left to right, as a background in CSS."""
-    return f"linear-gradient(to right, {', '.join(colour for _, colour in plotly_scale(scale, signed=signed))})"
+def css_gradient(scale: Scale, signed: bool = False, opacity: float | None = None) -> str:
+    """The same colours from left to right, as a background in CSS; with an opacity, those of an overlay on grey."""
+    colours = colour_map(scale, signed) if opacity is None else on_neutral(scale, opacity, signed)
+    stops = colours[np.linspace(0, 255, 17).round().astype(int)].tolist()
+    return f"linear-gradient(to right, {', '.join('rgb({},{},{})'.format(*colour) for colour in stops)})"
 
 
 @typed
@@ -111,8 +152,8 @@ def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[li
 
 
 @typed
-def paint(tones: np.ndarray, scale: Scale, signed: bool = False) -> np.ndarray:
-    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3].
+def paint(tones: np.ndarray, scale: Scale, signed: bool = False, over: bool = False) -> np.ndarray:
+    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]; [*shape, RGBA] if they lie over a picture.
 
     Raises:
         ArgumentError: if these are no such numbers.
@@ -120,21 +161,51 @@ def paint(tones: np.ndarray, scale: Scale, signed: bool = False) -> np.ndarray:
     tones = array(tones, "...", "Tones", empty=True)
     if tones.size and not (tones.min() >= 0 and tones.max() <= 1):
         raise ArgumentError("Tones have to be numbers from 0 to 1; some of these are not.")
-    return colour_map(scale, signed)[np.round(tones * 255).astype(np.uint8)]
+    table = overlay_map(scale, signed) if over else colour_map(scale, signed)
+    return table[np.round(tones * 255).astype(np.uint8)]
+
+
+@typed
+@cache
+def overlay_map(scale: Scale, signed: bool = False) -> np.ndarray:
+    """Colours for tones 0 to 1 as they lie over a picture, uint8 [256, RGBA].
+
+    The opacity grows with the weight, so that a picture is seen where nothing is said of it: from `FAINTEST` to 1 with
+    the square root of the tone, or of its distance from the middle where 0 stands there.
+    """
+    tones = np.linspace(0, 1, 256)
+    strength = np.abs(2 * tones - 1) if signed else tones
+    opacity = FAINTEST + (1 - FAINTEST) * np.sqrt(strength)
+    table = np.column_stack([colour_map(scale, signed), np.round(255 * opacity).astype(np.uint8)])
+    table.flags.writeable = False
+    return table
+
+
+@typed
+def on_neutral(scale: Scale, opacity: float = OPACITY, signed: bool = False) -> np.ndarray:
+    """The colours of an overlay over a picture that is grey, uint8 [256, 3]: what its colour bar shows."""
+    shown = opacity * (overlay_map(scale, signed)[:, 3:] / 255)
+    return np.round(shown * colour_map(scale, signed) + (1 - shown) * GROUND).astype(np.uint8)
 
 
 @typed
 def overlay(
-    picture: Image.Image, tones: np.ndarray, scale: Scale, opacity: float = 0.65, signed: bool = False
+    picture: Image.Image,
+    tones: np.ndarray,
+    scale: Scale,
+    opacity: float = OPACITY,
+    signed: bool = False,
+    smooth: bool = False,
 ) -> Image.Image:
-    """Lay a map over a picture, each patch one flat colour.
+    """Lay a map over a picture, the more opaque the larger the weight (see `overlay_map`).
 
     Args:
         picture: RGB.
         tones: [rows, columns], 0 to 1.
         scale: whose colours.
-        opacity: 0 shows the picture alone, 1 the map alone.
+        opacity: 0 shows the picture alone, 1 hides it where the weight is largest.
         signed: whether the tones are those of signed weights.
+        smooth: whether colours run into each other; if not, each patch has one flat colour.
 
     Raises:
         ArgumentError: if these are no tones, or the picture is not RGB.
@@ -143,5 +214,23 @@ def overlay(
     opacity = number(opacity, 0, 1, "The opacity")
     if picture.mode != "RGB":
         raise ArgumentError(f"The picture is {picture.mode}; convert it to RGB.")
-    heat = Image.fromarray(paint(tones, scale, signed)).resize(picture.size, Image.Resampling.NEAREST)
-    return Image.blend(picture, heat, opacity)
+    painted = paint(tones, scale, signed, over=True)
+    if smooth:
+        return _smoothly_over(picture, painted, opacity)
+    heat, seen = (
+        Image.fromarray(layer).resize(picture.size, Image.Resampling.NEAREST)
+        for layer in (painted[..., :3], np.round(opacity * painted[..., 3]).astype(np.uint8))
+    )
+    return Image.composite(heat, picture, seen)
+
+
+def _smoothly_over(picture: Image.Image, painted: np.ndarray, opacity: float) -> Image.Image:
+    """Lay RGBA colours, [row, column, 4], over a picture as browsers do: no colour spreads that is hardly seen."""
+    shares = np.float32(opacity) * painted[..., 3:] / np.float32(255)
+    layers = np.concatenate([shares * painted[..., :3], shares], axis=-1)
+    *colours, seen = (
+        np.asarray(Image.fromarray(layer).resize(picture.size, Image.Resampling.BILINEAR))
+        for layer in np.moveaxis(layers, -1, 0)
+    )
+    mixed = np.stack(colours, axis=-1) + (1 - seen[..., None]) * np.asarray(picture, np.float32)
+    return Image.fromarray(np.round(mixed).clip(0, 255).astype(np.uint8))

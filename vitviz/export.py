@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from . import provenance
 from .arguments import array, one_of, typed, whole
-from .colour import KEY, QUERY, colour_map, ends, overlay, percent, tone
+from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, percent, tone
 from .config import POOL
 from .errors import ArgumentError
 from .marks import token_mark
@@ -22,6 +22,7 @@ from .picture import MOST
 from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
+STYLE = Style()
 PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # formats, and how their files end
 LEAST = 480  # pixels that a caption has room in; in NARROWEST its letters are small
 NARROWEST = 200
@@ -36,6 +37,7 @@ SCALE_WORDS = {
     "raw": "weight, 0 to 1",
     "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
+_NEEDED = ("image", "model", "input", "fit", "layer", "token", "direction", "opacity", "smooth")
 SIGNED_SCALE_WORDS: dict[Scale, str] = {
     "share": "signed share of the strongest patch, 0 in the middle",
     "raw": "signed weight, 0 in the middle",
@@ -43,7 +45,7 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 
 
 @typed
-def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str) -> dict:
+def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str, style: Style = STYLE) -> dict:
     """What a picture or array shows: everything that is needed to make it again.
 
     Layers, heads, rows and columns count from 1, and a token is called as on the command line: `"cls"`, `"reg1"`, or
@@ -65,6 +67,8 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "counted_from": 1,
         "direction": view.facing(trace),
         "scale": view.scale,
+        "opacity": style.opacity / 100,
+        "smooth": style.smooth,
     }
 
 
@@ -81,7 +85,8 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     shown = (
         f"{view.words(trace)}: {view.question(trace)}. "
         f"Strongest patch: {token_words(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
-        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. {sums}"
+        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. "
+        f"Overlay: {100 * about['opacity']:.0f} %{', smooth' if about['smooth'] else ''}. {sums}"
     )
     return (
         f"{_in_font(shown)}"
@@ -91,26 +96,31 @@ def caption(trace: Trace, view: View, about: dict) -> str:
 
 @typed
 def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> bytes:
-    """The picture with the map on it, the query and the strongest patch framed, and the caption below.
+    """The picture with the map on it, the query and the strongest patch framed, and below the colours and the caption.
 
     Args:
         trace: what is looked at.
         view: which map.
         picture: the photo with the aspect ratio of the model's input, RGB.
         about: `metadata(...)`, also written into the file as JSON under the key `vitviz`.
+
+    Raises:
+        ArgumentError: if `about` is not what `metadata` makes.
     """
-    colours = colour_map(view.scale, trace.config.differential)
-    return captioned_png(overlay_picture(trace, view, picture), caption(trace, view, about), about, colours)
+    _check_complete(about)
+    style = Style(round(100 * about["opacity"]), about["smooth"])
+    colours = on_neutral(view.scale, about["opacity"], trace.config.differential)
+    return captioned_png(overlay_picture(trace, view, picture, style), caption(trace, view, about), about, colours)
 
 
 @typed
-def overlay_picture(trace: Trace, view: View, picture: Image.Image) -> Image.Image:
+def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style = STYLE) -> Image.Image:
     """The picture with the map on it, the query and the strongest patch framed; as in `overlay_png`, no caption."""
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
     signed = trace.config.differential
     tones = tone(patches, view.scale, view.reads(trace), signed=signed).reshape(trace.grid)
-    image = overlay(picture, tones, view.scale, signed=signed)
+    image = overlay(picture, tones, view.scale, style.opacity / 100, signed, style.smooth)
     draw = ImageDraw.Draw(image)
     asked = None if view.is_pool(trace) else view.token(trace)
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
@@ -195,7 +205,7 @@ def _as_json(about: dict) -> str:
 
 
 def _check_complete(about: dict) -> None:
-    missing = [name for name in ("image", "model", "input", "fit", "layer", "token", "direction") if name not in about]
+    missing = [name for name in _NEEDED if name not in about]
     if missing:
         raise ArgumentError(f"What the view shows lacks {', '.join(missing)}; give what `metadata` makes.")
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from .arguments import array, checked_index, each_of_kind, of_kind, shown
 from .config import POOL
 from .errors import HookError
-from .hooks import capture, edit, is_edited, undisturbed
+from .hooks import capture, edit, undisturbed
 from .images import Prepared, Size, normalise
-from .inputs import ImageSource, checked_tensor, prepared_for
+from .inputs import ImageSource
 from .interventions.applying import Applied, apply
 from .interventions.edits import Edit, Patched
 from .precision import check_numbers, plain_arithmetic
@@ -362,7 +362,8 @@ def trace(
         EditError: if an edit is of something that the model has not.
         ArgumentError: if `model` is no model of vitviz, or `record` holds no names.
     """
-    from .model import VisionTransformer  # which imports this module
+    from .model import VisionTransformer  # these import this module
+    from .passes import run
 
     of_kind(model, VisionTransformer, "model")
     of_kind(record, str | Iterable[str], "record")
@@ -370,77 +371,9 @@ def trace(
     each_of_kind(record, str, "record")
     check_numbers(model)
     with torch.no_grad():
-        found, kept = _run(model, image, size, fit, record, edits)
+        found, kept = run(model, image, size, fit, record, edits)
     copies = found.edited or bool(found.edits)  # what an edit returned may be somebody else's to change
     return replace(found, _recorded={name: _kept(value, copies) for name, value in kept.items()})
-
-
-@plain_arithmetic()
-def trace_with_graph(
-    model: VisionTransformer,
-    image: ImageSource,
-    names: tuple[str, ...],
-    size: Size | None = None,
-    fit: str | None = None,
-) -> tuple[Trace, dict[str, Tensor]]:
-    """Trace an image, and keep what flows at some hook points with the graph of gradients that leads there.
-
-    The graph begins at what enters the first block; it takes the memory of all that a backward pass needs.
-
-    Args:
-        model: as in `trace`, and checked.
-        image: as in `trace`.
-        names: names of hook points, none before the first block.
-        size: as in `trace`.
-        fit: as in `trace`.
-
-    Returns:
-        The trace, and by the name of each hook point the tensor that flowed there, with its batch axis.
-    """
-    return _run(model, image, size, fit, names, (), graph=True)
-
-
-def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
-    """Whether a trace has the activations of all these hook points at hand."""
-    return trace._recorded.keys() >= set(names)
-
-
-def _run(
-    model: VisionTransformer,
-    image: ImageSource,
-    size: Size | None,
-    fit: str | None,
-    record: tuple[str, ...],
-    edits: Sequence[Edit],
-    graph: bool = False,
-) -> tuple[Trace, dict[str, Tensor]]:
-    """The trace without what is recorded, and that as tensors."""
-    prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
-    if prepared is None:
-        pixels = checked_tensor(image)
-    else:
-        pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
-    grid = model.grid_of(pixels[None])
-    applied = apply(edits, model.config, grid)
-    names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
-    begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
-    with torch.set_grad_enabled(graph), _under(applied), begin, capture(*names, *record) as kept:
-        output = model(pixels[None])[0]
-    layers = range(model.config.depth)
-    found = Trace(
-        model=model,
-        grid=grid,
-        image=prepared,
-        output=_frozen(output.detach().clone()),
-        _input=pixels if prepared is None else None,
-        _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].detach().float() for i in layers),
-        _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].detach().float() for i in layers),
-        _pool_keys=kept.pop(f"{POOL}.k")[0].detach().float().contiguous() if f"{POOL}.k" in kept else None,
-        _recorded={},
-        _edited=is_edited(),
-        edits=applied.edits,
-    )
-    return found, kept
 
 
 def _kept(value: Tensor, copies: bool) -> np.ndarray:

@@ -111,11 +111,11 @@ class ExplorerPage:
         top = int(self.data("top-key"))
         assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
         assert weights[top] > weights[trace.prefix :].max() - tolerance, "no other patch is stronger"
-        text = self.status.inner_text()
+        text = self.status.inner_text().replace("\u00a0", " ")
         assert text.startswith(view.words(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
         assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
-        said = float(re.search(r", ([\d.]+) %", text.removeprefix(view.words(trace)))[1]) / 100
+        said = float(re.search(r", ([\d.]+)\s%", text.removeprefix(view.words(trace)))[1]) / 100
         assert abs(said - weights[top]) < tolerance + 5e-4
 
     def panels_show(self, trace: Trace, view: View) -> None:

@@ -74,11 +74,11 @@ def test_the_legend_prints_real_numbers(explore, cat):
     page.hover(cat, 100)
     row = cat.attention(9, 2, 100)
     share, entropy = row[0], -(row * np.log2(row)).sum()
-    said = re.match(r"([\d.]+) % to CLS · entropy ([\d.]+) of 8.0 bit", page.legend.inner_text())
+    said = re.match(r"([\d.]+)\s% to CLS · entropy ([\d.]+) of 8.0\sbit", page.legend.inner_text())
     assert abs(float(said[1]) / 100 - share) < 2e-3
     assert abs(float(said[2]) - entropy) < 0.06
     ends = page.page.locator(".bar")
-    expect(ends).to_contain_text(re.compile(r"^\s*0\s*\d+(\.\d+)? %\s*$"))
+    expect(ends).to_contain_text(re.compile(r"^\s*0\s*\d+(\.\d+)?\s%\s*$"))
     page.page.locator("[data-ref=scale]").select_option("raw")
     expect(ends).to_contain_text("100 %")
     page.page.locator("[data-ref=scale]").select_option("uniform")
@@ -176,7 +176,7 @@ def test_the_view_survives_a_visit_to_another_page(explore, cat):
 def test_hovering_sends_nothing_to_the_server(app, new_page, cat):
     page, sent = ExplorerPage(new_page()), []
     page.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
-    page.open(f"{app}/explore?image=cat")
+    page.open(f"{app}/explore?image=cat&layer=12&head=1")
 
     def hover() -> None:
         for token in range(1, 257, 5):

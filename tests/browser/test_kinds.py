@@ -10,9 +10,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kinds import POOLED, trace_of
-from vitviz.colour import colour_map, percent, tone
+from vitviz.colour import Style, colour_map, overlay_map, percent, tone
 from vitviz.ui.explorer import CSS, HTML, SCRIPT
-from vitviz.ui.explorer.payload import as_jpeg, payload, read_view, vectors
+from vitviz.ui.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.view import View, places
 
 from .alone import Alone
@@ -58,9 +58,11 @@ class Shown(ExplorerPage):
             scale=self.data("scale"),
         )
 
-    def receive(self, trace, view: View, layers: tuple[int, ...] | None = None, **options) -> None:
+    def receive(
+        self, trace, view: View, layers: tuple[int, ...] | None = None, style: Style | None = None, **options
+    ) -> None:
         self.trace = trace
-        said = {"view": asdict(view), "places": places(trace)}
+        said = {"view": asdict(view), "style": asdict(style or Style()), "places": places(trace)}
         self.alone.receive(said, held=encoded(trace, view, layers), **options)
 
     def has_told(self, view: View) -> None:
@@ -92,6 +94,8 @@ class Shown(ExplorerPage):
         wanted = colour_map(view.scale, trace.config.differential)[np.round(255 * tones).astype(int)].astype(int)
         off = np.abs(self.pixels("canvas.heat", 0, 0).reshape(-1, 4)[:, :3] - wanted)
         assert off.mean() < 4
+        opacities = overlay_map(view.scale, trace.config.differential)[np.round(255 * tones).astype(int), 3].astype(int)
+        assert np.abs(self.pixels("canvas.heat", 0, 0).reshape(-1, 4)[:, 3] - opacities).mean() < 4
 
     def bar_is_right(self, strongest: float, tolerance: float) -> None:
         low, high = (self.page.locator(f"[data-ref={end}]").inner_text() for end in ("low", "high"))
@@ -310,12 +314,17 @@ def test_the_last_key_is_told_though_the_explorer_goes(new_page):
     assert read_view(page.alone.told[-1][1])[0] == View(1, 0)
 
 
-def test_how_it_is_painted_outlives_the_explorer(new_page):
+def test_how_it_is_painted_is_told_and_outlives_the_explorer(new_page):
     page = Shown(new_page(), trace_of("relative"), View(2, 0))
     page.page.get_by_label("Overlay strength").fill("20")
     page.page.get_by_label("Smooth").check()
+    page.page.wait_for_function("told.at(-1)?.[0] === 'style' && told.at(-1)[1].smooth")
+    style = read_style(page.alone.told[-1][1])
+    assert style == Style(20, smooth=True)
+    page.receive(page.trace, View(2, 0))  # an older answer
+    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
     page.alone.leave_and_come_back(HTML)
-    page.receive(page.trace, View(2, 0))
+    page.receive(page.trace, View(2, 0), style=style)
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.2")
     expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
     expect(page.page.get_by_label("Smooth")).to_be_checked()

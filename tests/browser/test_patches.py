@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from vitviz.colour import KEY, QUERY, colour_map, paint, percent, tone
+from vitviz.colour import KEY, QUERY, colour_map, overlay_map, paint, percent, tone
 from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
@@ -253,10 +253,14 @@ def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
     values = values if signed else np.exp(values) / np.exp(values).sum()
     overlay = Overlay(values, "Layer 3, head 2", scale=scale, signed=signed, tokens=24, opacity=0.6)
     picker = Picker(new_page(), overlay=overlay, exploded=apart)
-    wanted = paint(tone(values, scale, 24, signed=signed), scale, signed)
-    assert (picker.pixels("heat")[..., :3] == wanted).all()
-    assert (picker.pixels("bar")[0, :, :3] == colour_map(scale, signed)).all()
-    assert near(picker.centres()[..., :3], 0.6 * wanted.astype(float) + 0.4 * colours(*GRID))
+    wanted = paint(tone(values, scale, 24, signed=signed), scale, signed, over=True).astype(float)
+    seen = wanted[..., 3:] / 255
+    assert (picker.pixels("heat")[..., 3] == wanted[..., 3]).all()
+    assert near(picker.pixels("heat")[..., :3], wanted[..., :3])
+    bar = picker.pixels("bar")[0].astype(float)
+    assert near(bar, overlay_map(scale, signed))
+    assert near(picker.centres()[..., :3], 0.6 * seen * wanted[..., :3] + (1 - 0.6 * seen) * colours(*GRID))
+    expect(picker.page.locator("[data-ref=bar]")).to_have_css("opacity", "0.6")
     legend = picker.page.get_by_test_id("patch-picker-legend")
     for words in (*overlay.ends(), "Layer 3, head 2"):
         expect(legend).to_contain_text(words)
@@ -265,7 +269,8 @@ def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
     assert (picker.pixels("lens")[..., :3] == colours(*GRID)[3, 4]).all(), "the lens shows the picture, not the map"
     slider = picker.page.get_by_role("slider", name="Colours")
     slider.fill("100")
-    assert near(picker.centres()[..., :3], wanted.astype(float)), "the very colours of the legend"
+    assert near(picker.centres()[..., :3], seen * wanted[..., :3] + (1 - seen) * colours(*GRID))
+    expect(picker.page.locator("[data-ref=bar]")).to_have_css("opacity", "1")
     slider.fill("0")
     assert near(picker.centres()[..., :3], colours(*GRID))
 
@@ -276,7 +281,7 @@ def test_a_map_comes_and_goes(new_page):
     expect(legend).to_be_hidden()
     picker.receive(overlay=Overlay(np.eye(4, 6, dtype=np.float32), "one"))
     expect(legend).to_be_visible()
-    assert near(picker.centres()[0, 0, :3], 0.65 * colour_map("share")[255] + 0.35 * colours(*GRID)[0, 0])
+    assert near(picker.centres()[0, 0, :3], 0.8 * colour_map("share")[255] + 0.2 * colours(*GRID)[0, 0])
     picker.receive()
     expect(legend).to_be_hidden()
     assert near(picker.centres()[..., :3], colours(*GRID))

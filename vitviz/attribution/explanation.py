@@ -16,8 +16,9 @@ from ..hooks import is_edited, undisturbed
 from ..images import Prepared, Size
 from ..inputs import checked_tensor, prepared_for
 from ..model import VisionTransformer
+from ..passes import is_recorded, trace_with_graph
 from ..precision import check_numbers, plain_arithmetic
-from ..trace import ImageSource, Trace, is_recorded, trace_with_graph
+from ..trace import ImageSource, Trace
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import export
-from ..colour import colour_map, percent
+from ..colour import on_neutral, percent
 from ..config import POOL, ViTConfig
 from ..errors import VitvizError
 from ..model import VisionTransformer
@@ -90,7 +90,7 @@ class Attention:
             values=prediction_values(trace) | {"Strongest weight (%)": 100 * weight},
             about=about,
             text=export.caption(trace, view, about),
-            colours=colour_map(view.scale, trace.config.differential),
+            colours=on_neutral(view.scale, signed=trace.config.differential),
             draw=lambda: export.overlay_picture(trace, view, seen.picture),
             npz=lambda: export.arrays_npz(trace, view, about),
         )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
 from ..attribution.explanation import records
-from ..colour import colour_map, overlay, tone
+from ..colour import on_neutral, overlay, tone
 from ..config import POOL, ViTConfig
 from ..errors import ModelError, VitvizError
 from ..images import Size
@@ -113,7 +113,7 @@ class Explain:
             values=prediction_values(seen.trace) | valued | {"Strongest value": largest},
             about=about,
             text=f"{words} {seen.words}",
-            colours=colour_map("share", found.signed),
+            colours=on_neutral("share", signed=found.signed),
             draw=lambda: _laid_over(seen, found),
             npz=lambda: as_npz(about, map=found.map),
         )

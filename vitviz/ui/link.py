@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from ..colour import Style
 from ..config import POOL
 from ..errors import ModelError
 from ..images import FITS
@@ -21,6 +22,8 @@ from . import models, state
 CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
+STYLE = ("overlay", "smooth", "marks")  # how it is drawn
+ON = "on"
 TOUR = "tour"
 SECTION = "section"  # of the page "Tokens"
 TARGETS, METHODS, BASELINE = ("target", "target2"), "methods", "baseline"  # of "Explain"
@@ -43,7 +46,7 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
-    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, TOUR, *OF_PAGES)]
+    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, *STYLE, TOUR, *OF_PAGES)]
     if unknown:
         notices.append(f"The link's {listed(unknown)} is not something this page knows and was left out.")
     return chosen, notices
@@ -67,6 +70,19 @@ def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[s
     }
     asked, more = read(understand, parameters)
     return replace(view, **asked), notices + more
+
+
+def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
+    """The style that a link asks for, and a notice for each part that could not be used."""
+    asked, notices = read({"overlay": _percent, "smooth": _switch, "marks": _switch}, parameters)
+    opacity = {"opacity": asked.pop("overlay")} if "overlay" in asked else {}
+    return Style(**opacity, **asked), notices
+
+
+def style_parameters(style: Style) -> dict[str, str]:
+    """The query parameters that reopen a style: what differs from the usual one."""
+    overlay = {} if style.opacity == Style().opacity else {"overlay": str(style.opacity)}
+    return overlay | {name: ON for name in ("smooth", "marks") if getattr(style, name)}
 
 
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
@@ -101,6 +117,19 @@ def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> t
             except ValueError as error:
                 notices.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
     return values, notices
+
+
+def _percent(text: str) -> int:
+    if text == "0":
+        return 0
+    try:
+        return counted(text, 100) + 1
+    except ValueError as error:
+        raise ValueError("0 to 100") from error
+
+
+def _switch(text: str) -> bool:
+    return bool(one_of((ON,))(text))
 
 
 def _model(text: str) -> str:

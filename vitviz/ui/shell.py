@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from ..colour import Style
 from ..trace import Trace
 from ..view import Places, View, places
 from . import link, state, tour
@@ -85,13 +86,22 @@ def take_from_link(understand: Mapping[str, Callable]) -> dict:
     return found
 
 
-def current_view(trace: Trace) -> View:
-    """What this visitor looks at: what they chose last, else what the link asks for, else the last layer."""
+def current_view(trace: Trace, opening: Callable[[], View] | None = None) -> View:
+    """What this visitor looks at: what they chose last, else what the link asks for, else what a page opens with.
+
+    Args:
+        trace: of what they look at.
+        opening: the view that the page opens with, as long as nobody has chosen one; else the last layer, or what
+            another page has opened with.
+    """
     state = st.session_state
     if "view" not in state:
         state.view, state.notices = link.read_view(state.link, trace)
+        state.view_is_chosen = any(name in state.link for name in link.VIEW)
         show_notices()
-    elif state.places != places(trace):  # the same number would be another token
+    if opening is not None and not state.view_is_chosen:
+        state.view = opening()
+    elif state.get("places", places(trace)) != places(trace):  # the same number would be another token
         state.view = state.view.let_go(trace, state.places[0])
     state.view, state.places = state.view.fitted(trace), places(trace)
     return state.view
@@ -108,7 +118,21 @@ def remember_view(view: View, seen: Places | None = None) -> None:
     now = st.session_state.places
     if seen is not None and seen != now and view.query is not None and view.query >= min(seen[0], now[0]):
         view = replace(view, query=None)
-    st.session_state.view = view
+    st.session_state.view, st.session_state.view_is_chosen = view, True
+
+
+def current_style() -> Style:
+    """Style in which this visitor has maps drawn: what they chose last, else what the link asks for."""
+    if "style" not in st.session_state:
+        st.session_state.style, wrong = link.read_style(st.session_state.link)
+        st.session_state.notices += wrong
+        show_notices()
+    return st.session_state.style
+
+
+def remember_style(style: Style) -> None:
+    """Keep a style that the visitor chose, also for their return to the page."""
+    st.session_state.style = style
 
 
 def write_address(more: Mapping[str, str] | None = None) -> None:
@@ -128,6 +152,8 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
+/* A map whose edge is as bright or as dark as the page ends where its line is. */
+.vv-maps img, .vv-map .photo, .vv-pair figure > img { outline: 1px solid rgb(128 128 128 / 70%); }
 .st-key-notices {
   position: fixed; right: 1rem; bottom: 1rem; z-index: 999999; width: min(30rem, calc(100vw - 2rem)) !important;
   max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;

@@ -20,6 +20,7 @@ from ..errors import ImageError, ModelError
 from ..images import Prepared, SafeImage, Size, prepare, read_image
 from ..inputs import default_size
 from ..model import VisionTransformer
+from ..opening import opening_view
 from ..picture import sharp_picture
 from ..trace import Trace
 from ..view import View
@@ -264,6 +265,17 @@ def statistics(choice: Choice) -> attention.HeadStatistics:
 def _statistics(key: tuple, _trace: Trace) -> attention.HeadStatistics:
     with one_at_a_time:
         return attention.head_statistics(_trace)
+
+
+def opening(choice: Choice) -> View:
+    """View to begin with, see `vitviz.opening`."""
+    return _opening(choice.key, trace(choice))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _opening(key: tuple, _trace: Trace) -> View:
+    with one_at_a_time:
+        return opening_view(_trace)
 
 
 def explorer_vectors(choice: Choice, view: View) -> Vectors:

@@ -7,7 +7,7 @@ import html
 import numpy as np
 
 from ...attribution import Attribution
-from ...colour import css_gradient
+from ...colour import GROUND, css_gradient
 from ...inline import data_url
 from ..learn.drawing import heat
 from .methods import METHODS, parameter_words, seconds
@@ -22,7 +22,7 @@ _RULES = """
 [class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }
 [class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
 .vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
-.vv-map .photo { display: block; background-size: 100% 100%; border-radius: 6px; overflow: hidden; }
+.vv-map .photo { display: block; border-radius: 6px; overflow: hidden; }
 .vv-map .photo img { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
 .vv-map .scale { display: grid; grid-template-columns: auto 1fr auto; gap: 0.4rem; align-items: center; }
 .vv-map .scale { margin: 0.4rem 0 0.2rem; }
@@ -32,13 +32,18 @@ _RULES = """
 
 
 def style(photo: bytes, opacity: float) -> str:
-    """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike; 1 hides the photo."""
+    """The style of all maps over this photo, which `vitviz.colour.overlay` would draw alike.
+
+    With opacity 1 they lie on grey instead, where their colours are exactly those of the scale.
+    """
     scales = "".join(
-        f".vv-map .{name} {{ background: {css_gradient('share', signed)}; }}"
+        f".vv-map .{name} {{ background: {css_gradient('share', signed, opacity)}; }}"
         for name, signed in (("plain", False), ("signed", True))
     )
+    beneath = f'url("{data_url(photo)}")' if opacity < 1 else "none"
     over = (
-        f'.vv-map .photo {{ background-image: url("{data_url(photo)}"); }} .vv-map .photo img {{ opacity: {opacity}; }}'
+        f".vv-map .photo {{ background: rgb({GROUND} {GROUND} {GROUND}) {beneath} 0 / 100% 100%; }} "
+        f".vv-map .photo img {{ opacity: {opacity}; }}"
     )
     return f"<style>{_RULES}{scales} {over}</style>"
 
@@ -61,7 +66,7 @@ def figure(found: Attribution, largest: float | None = None, coarse: bool = Fals
     return (
         f'<figure class="vv-map" data-testid="{kind}" data-method="{found.method}" data-low="{low}" data-high="{high}">'
         f'<span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
-        f'src="{data_url(heat(found.map, signed=found.signed, largest=largest))}"></span>'
+        f'src="{data_url(heat(found.map, signed=found.signed, largest=largest, over=True))}"></span>'
         f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
         f"<span>{high}</span></span>{notes}</figure>"
     )

@@ -13,9 +13,8 @@ class Explorer {
     this.hovered = null;
     this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
     this.listening = new AbortController();
-    const { opacity = 65, smooth = false } = mount.memory;
-    this.overlay(opacity);
-    this.smooth(smooth);
+    this.hint = new Hint(this.ref.hint);
+    this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening.signal);
     this.listen();
   }
 
@@ -23,6 +22,7 @@ class Explorer {
     this.listening.abort();
     cancelAnimationFrame(this.frame);
     if (this.telling) this.tell(); // what the visitor did last counts, though the explorer goes
+    if (this.tellingStyle) this.tellStyle();
     URL.revokeObjectURL(this.ref.photo.src);
   }
 
@@ -36,6 +36,7 @@ class Explorer {
     const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
     if (!own) this.view = said.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
+    if (!this.tellingStyle && !this.mount.unheard("style").length) this.restyle(said.style);
     this.draw();
   }
 
@@ -82,6 +83,7 @@ class Explorer {
     ref.photo.alt = data.image_name;
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
+    this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
     this.root.style.setProperty("--gap", gapOf(rows, columns));
     this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
   }
@@ -148,6 +150,7 @@ class Explorer {
     const weights = this.weights();
     painter.overlay(ref.heat, weights, view.scale, data.reads(view.layer));
     painter.overview(ref.overview, view.scale);
+    this.marks.draw(data, this.style.marks);
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
@@ -195,7 +198,7 @@ class Explorer {
 
   drawControls() {
     const { data, ref, root, view } = this;
-    const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key]);
+    const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
     if (state === this.controlsDrawn) return; // nothing here depends on which patch the pointer is over
     this.controlsDrawn = state;
     for (const button of root.querySelectorAll("[data-direction]")) {
@@ -204,7 +207,7 @@ class Explorer {
       button.tabIndex = chosen ? 0 : -1;
     }
     ref.scale.value = view.scale;
-    this.painter.colourBar(ref.bar, view.scale);
+    this.painter.colourBar(ref.bar, view.scale, this.style.opacity);
     for (const button of ref.prefix.children) {
       button.setAttribute("aria-pressed", Number(button.dataset.token) === (view.query ?? data.home()));
     }
@@ -243,8 +246,8 @@ class Explorer {
       on(button, "click", () => this.change({ direction: button.dataset.direction }));
     }
     on(ref.scale, "change", () => this.change({ scale: ref.scale.value }));
-    on(ref.opacity, "input", () => this.overlay(ref.opacity.value));
-    on(ref.smooth, "change", () => this.smooth(ref.smooth.checked));
+    on(ref.opacity, "input", () => this.changeStyle({ opacity: ref.opacity.valueAsNumber }));
+    for (const name of ["smooth", "marks"]) on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
     on(ref.link, "click", () => this.copyLink());
     on(root, "keydown", (event) => this.key(event));
     on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
@@ -252,17 +255,27 @@ class Explorer {
     });
   }
 
-  // how strong the overlay is and how it is drawn concerns this browser only, and outlives the explorer
-  overlay(percent) {
-    const { mount: { memory }, ref } = this;
-    memory.opacity = ref.opacity.value = percent;
-    ref.heat.style.opacity = percent / 100;
+  restyle(style) {
+    const { ref } = this;
+    this.style = style; // as vitviz.colour.Style
+    ref.opacity.value = style.opacity;
+    for (const name of ["smooth", "marks"]) ref[name].checked = style[name];
+    ref.heat.style.opacity = style.opacity / 100;
+    ref.heat.classList.toggle("smooth", style.smooth);
   }
 
-  smooth(on) {
-    const { mount: { memory }, ref } = this;
-    memory.smooth = ref.smooth.checked = on;
-    ref.heat.classList.toggle("smooth", on);
+  // a slider that moves is seen at once, and told when it rests
+  changeStyle(changes) {
+    this.restyle({ ...this.style, ...changes });
+    this.schedule();
+    clearTimeout(this.tellingStyle);
+    this.tellingStyle = setTimeout(() => this.tellStyle(), 250);
+  }
+
+  tellStyle() {
+    clearTimeout(this.tellingStyle);
+    this.tellingStyle = null;
+    this.mount.tell("style", this.style, { instead: true });
   }
 
   patchAt(event) {
@@ -281,6 +294,7 @@ class Explorer {
   }
 
   pin(query) {
+    if (query >= this.data.prefix) this.hint.end();
     this.hovered = null;
     this.change({ query });
   }

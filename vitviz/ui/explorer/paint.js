@@ -15,15 +15,16 @@ const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) 
 class Painter {
   constructor(data) {
     this.data = data;
-    this.tables = Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, packed(text)]));
+    const tables = (kind) => Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, kind(text)]));
+    this.tables = tables(opaque); // of the small maps
+    this.overlays = tables(packed); // of the map over the picture: the larger a weight, the more opaque
   }
 
   // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row; `reads`: how many tokens a
   // row of weights is spread over
-  map(weights, scale, reads, out, start, stride) {
+  map(weights, scale, reads, out, start, stride, table = this.tables[scale]) {
     const { data } = this;
     const { prefix, grid: [rows, columns] } = data;
-    const table = this.tables[scale];
     const span = 2 * data.uniform_range;
     let factor = 1;
     if (scale === "share") {
@@ -46,7 +47,7 @@ class Painter {
   overlay(canvas, weights, scale, reads) {
     const [rows, columns] = this.data.grid;
     const image = pixelsOf(canvas, columns, rows);
-    if (weights) this.map(weights, scale, reads, image.packed, 0, columns);
+    if (weights) this.map(weights, scale, reads, image.packed, 0, columns, this.overlays[scale]);
     else image.packed.fill(0);
     image.put();
   }
@@ -71,19 +72,33 @@ class Painter {
     image.put();
   }
 
-  colourBar(canvas, scale) {
-    const image = pixelsOf(canvas, 256, 1);
+  // above the colours of the small maps, below those over the picture, as they are on the grey that lies beneath the bar
+  colourBar(canvas, scale, percent) {
+    const image = pixelsOf(canvas, 256, 2);
     image.packed.set(this.tables[scale]);
+    image.packed.set(this.overlays[scale].map((colour) => faded(colour, percent)), 256);
     image.put();
   }
 }
 
-// base64 of 256 x RGB -> 256 packed RGBA pixels in this machine's byte order
+// base64 of 256 x RGBA -> 256 packed pixels in this machine's byte order
 function packed(text) {
-  const rgb = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const rgba = new Uint8Array(1024).fill(255);
-  for (let i = 0; i < 256; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-  return new Uint32Array(rgba.buffer);
+  return new Uint32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+}
+
+// the same colours with nothing to be seen through them
+function opaque(text) {
+  return packed(text).map((colour) => withOpacity(colour, () => 255));
+}
+
+function faded(colour, percent) {
+  return withOpacity(colour, (opacity) => Math.round(opacity * percent / 100));
+}
+
+function withOpacity(colour, change) {
+  const rgba = new Uint8Array(Uint32Array.of(colour).buffer);
+  rgba[3] = change(rgba[3]);
+  return new Uint32Array(rgba.buffer)[0];
 }
 
 // the pixels of a canvas, made once for its size and written again and again

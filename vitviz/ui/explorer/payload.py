@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 from ...attention import log_sums, received_weights
-from ...colour import UNIFORM_RANGE, colour_map
+from ...colour import UNIFORM_RANGE, Style, overlay_map
 from ...config import POOL
 from ...inline import text
 from ...trace import Trace
@@ -147,7 +147,7 @@ def payload(
 
 
 def _colours(scale: Scale, signed: bool) -> str:
-    return text(colour_map(scale, signed).tobytes())
+    return text(overlay_map(scale, signed).tobytes())
 
 
 def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:
@@ -172,6 +172,17 @@ def as_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
+
+
+def read_style(message: object) -> Style:
+    """The style that a browser tells.
+
+    Raises:
+        ValueError: if it is not that. Anybody can send a message.
+    """
+    if isinstance(message, dict) and "opacity" in message:
+        message = message | {"opacity": whole_number(message["opacity"])}
+    return Style.read(message)
 
 
 def read_view(message: object) -> tuple[View, Places]:

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ...colour import overlay, paint, percent, tone
+from ...colour import on_neutral, overlay, percent, tone
 from ...inline import data_url
 from ...interventions import HeadOff
 from ...tokens.pca import ENDS, colours, principal
@@ -147,5 +147,5 @@ def tokens(pair: Pair) -> None:
 
 
 def _scale(low: str, high: str, signed: bool) -> str:
-    bar = Image.fromarray(paint(np.linspace(0, 1, 256), "share", signed)[None])
+    bar = Image.fromarray(on_neutral("share", signed=signed)[None])
     return f'<div class="vv-scale"><span>{low}</span><img alt="" src="{data_url(bar)}"><span>{high}</span></div>'

@@ -79,9 +79,9 @@ def strips(
     return f'<div class="vv-strips">{"".join(drawn)}</div>'
 
 
-def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None) -> Image.Image:
-    """A map, one pixel a patch, on the scale of its largest number."""
-    return Image.fromarray(paint(tone(values, "share", 1, largest, signed), "share", signed))
+def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None, over: bool = False) -> Image.Image:
+    """A map, one pixel a patch, on the scale of its largest number; `over` a picture it is RGBA, else RGB."""
+    return Image.fromarray(paint(tone(values, "share", 1, largest, signed), "share", signed, over=over))
 
 
 def maps(

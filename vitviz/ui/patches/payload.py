@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ...colour import colour_map, ends, percent, tone
+from ...colour import OPACITY, ends, overlay_map, percent, tone
 from ...inline import data_url, text
 from ...view import Scale
 from ..mounting import whole_number
@@ -30,7 +30,7 @@ class Overlay:
         largest: what the scale "share" divides by; the largest of `values` in size if None.
         lowest: where the colours of the scale "share" begin, for values far from 0 that differ little.
         say: how a value is written in the status line and at the ends of the colour bar.
-        opacity: 0 shows the picture alone, 1 the map alone.
+        opacity: 0 shows the picture alone, 1 hides it where a value has its full colour.
 
     Raises:
         ValueError: if `values` are not finite numbers, or negative where that cannot be drawn.
@@ -44,7 +44,7 @@ class Overlay:
     largest: float | None = None
     lowest: float = 0.0
     say: Callable[[float], str] = percent
-    opacity: float = 0.65
+    opacity: float = OPACITY
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
@@ -80,7 +80,7 @@ class Overlay:
         low, high = self.ends()
         return {
             "tones": text(self.tones().tobytes()),
-            "colours": text(colour_map(self.scale, self.signed).tobytes()),
+            "colours": text(overlay_map(self.scale, self.signed).tobytes()),
             "words": [self.say(float(value)) for value in self.values.flat],
             "low": low,
             "high": high,

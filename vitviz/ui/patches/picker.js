@@ -76,7 +76,7 @@ class Picker {
     if (!overlay) return;
     const table = bytes(overlay.colours);
     colour(ref.heat, bytes(overlay.tones), table, columns, rows);
-    colour(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1);
+    colour(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1); // on grey: see patches.css
     for (const part of ["low", "high", "caption"]) ref[part].textContent = overlay[part];
   }
 
@@ -113,6 +113,7 @@ class Picker {
     const overlay = data.overlay && ref.map.valueAsNumber ? data.overlay : null;
     const sharp = window.devicePixelRatio || 1;
     const size = [Math.round(width * sharp), Math.round(height * sharp)];
+    ref.bar.style.opacity = ref.map.valueAsNumber / 100;
     const state = JSON.stringify([size, gap, ref.map.value, photo.complete]);
     // the strings are those of the last payload and are compared as such: only the frames move while one points
     if (state === this.painted?.state && data.picture === this.painted.picture && data.overlay === this.painted.overlay) return;
@@ -309,12 +310,11 @@ const scaled = ([left, top, width, height], across, down) => [left * across, top
 
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-// one colour of the table, 256 x RGB, for each pixel
+// one colour of the table, 256 x RGBA, for each pixel
 function colour(canvas, tones, table, width, height) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  image.data.fill(255);
-  tones.forEach((tone, i) => image.data.set(table.subarray(3 * tone, 3 * tone + 3), 4 * i));
+  tones.forEach((tone, i) => image.data.set(table.subarray(4 * tone, 4 * tone + 4), 4 * i));
   context.putImageData(image, 0, 0);
 }

@@ -16,12 +16,18 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from .delivery import Kept, Rewritten
+from .first import with_scripts
 from .page import first_page
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
 # The first is the outermost: what it keeps is already compressed.
-MIDDLEWARE = (Middleware(Kept), Middleware(GZipMiddleware, compresslevel=6), Middleware(Rewritten, rewrite=first_page))
+MIDDLEWARE = (
+    Middleware(Kept),
+    Middleware(GZipMiddleware, compresslevel=6),
+    Middleware(Rewritten, rewrite=first_page),
+    Middleware(Rewritten, rewrite=with_scripts),
+)
 
 
 @asynccontextmanager

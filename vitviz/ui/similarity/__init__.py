@@ -75,7 +75,7 @@ def payload(
     if len(directions) != prefix + grid[0] * grid[1]:
         raise ValueError(f"{len(directions)} tokens are not {prefix} and one for each patch of {grid[0]} x {grid[1]}.")
     values = cosine(directions, prefix + patch)[prefix:].reshape(grid)
-    overlay = Overlay(values, caption, scale="raw", signed=True, say=lambda value: number(value, 0), opacity=0.75)
+    overlay = Overlay(values, caption, scale="raw", signed=True, say=lambda value: number(value, 0))
     shown = picker_payload(picture, picture_name, grid, chosen, overlay=overlay)
     return shown | {"prefix_names": list(prefix_names)}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ....colour import ATTENTION, KEY, QUERY, css_gradient
+from ....colour import ATTENTION, KEY, OPACITY, QUERY, css_gradient
 from ....inline import data_url
 from ... import symbols
 from ...strips import number, strip
@@ -146,10 +146,11 @@ def vector(numbers: np.ndarray, alt: str) -> str:
 
 
 def scale(low: str, high: str, signed: bool) -> str:
-    """The colours of a map, from end to end, with what the ends mean."""
+    """The colours of a map on the photo, from end to end, with what the ends mean."""
+    colours = css_gradient("share", signed, OPACITY)
     return (
-        f'<div class="scale"><span>{html.escape(low)}</span><i style="background:{css_gradient("share", signed)}">'
-        f"</i><span>{html.escape(high)}</span></div>"
+        f'<div class="scale"><span>{html.escape(low)}</span><i style="background:{colours}"></i>'
+        f"<span>{html.escape(high)}</span></div>"
     )
 
 

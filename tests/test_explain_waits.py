@@ -1,0 +1,98 @@
+"""Slow work on the page "Explain", without a browser: how long it takes, and coarse results before the final ones."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vitviz.ui import state, waits
+from vitviz.ui.explain import comparing, maps, store, working
+from vitviz.ui.explain.aims import OfClass
+from vitviz.ui.explain.methods import all_defaults
+
+from .pages import texts
+from .test_explain_page import QUICK, SLOW, bodies, digit_trace, digits, press, rows
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known():
+    store.shared.clear()
+
+
+def steps_of(monkeypatch) -> list[tuple]:
+    """What is computed from here on, in its order: method and parameters of a map, order and steps of curves."""
+    done = []
+    explained, curved, random = maps.explain, comparing.curves, comparing.random_curves
+
+    def note_map(*given, method, progress, **named):
+        if progress is not None:
+            done.append((method, named.get("window") or named["steps"]))
+        return explained(*given, method=method, progress=progress, **named)
+
+    monkeypatch.setattr(maps, "explain", note_map)
+    monkeypatch.setattr(
+        comparing, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
+    )
+    monkeypatch.setattr(
+        comparing, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
+    )
+    return done
+
+
+def test_slow_work_comes_coarse_first_and_says_so(monkeypatch):
+    done = steps_of(monkeypatch)
+    app = digits()
+    press(app, "explain_compute_occlusion_0")
+    press(app, "explain_compute_integrated_gradients_0")
+    press(app, "explain_compare_0")
+    assert done == [
+        *[("occlusion", side) for side in (4, 2, 1)],
+        *[("integrated_gradients", steps) for steps in (8, 32)],
+        *[4] * 7,
+        *[16] * 7,
+    ]
+    assert 'data-testid="coarse"' not in bodies(app), "the final ones are there"
+
+
+def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeypatch):
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
+        step.task(lambda done, total: None)
+        press(app, f"explain_compute_{ask.method}_0")
+        said = bodies(app)
+        assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
+        assert app.button(key=f"explain_compute_{ask.method}_0").label == "Stop"
+        press(app, f"explain_compute_{ask.method}_0")
+        assert f'data-testid="coarse" data-method="{ask.method}"' in bodies(app)
+        assert app.button(key=f"explain_compute_{ask.method}_0").label == "Compute"
+
+
+def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
+    for step in comparing._steps(contest, {}, {})[:5]:
+        step.task(lambda done, total: None)
+    assert "Coarse: some curves have 5 points only" in texts(app.run())
+    assert len(rows(app)) == 5
+    assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
+    press(app, "explain_compare_0")
+    press(app, "explain_compare_0")
+    assert "Coarse" in texts(app), "it is kept"
+
+
+def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
+    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    return [maps.ask_for(choice, method, all_defaults()[method], OfClass(4)) for method in methods]
+
+
+def test_how_long_it_takes_is_said_and_follows_what_was_measured():
+    app = digits()
+    choice, trace = state.Choice(app.session_state.picked, **app.session_state.settings), digit_trace()
+    waits.paces().note(waits.pace_key(choice, trace, "occlusion"), 1200.0, 100)
+    assert waits.about((64 + 16 + 4) * 12) in texts(app.run())
+    before = waits.paces().get(waits.pace_key(choice, trace, "occlusion"))
+    press(app, "explain_compute_occlusion_0")
+    assert waits.paces().get(waits.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"

@@ -1,0 +1,29 @@
+// One line that says what can be done here, until the visitor has done it; this browser remembers that.
+
+const DONE = "vitviz-has-pointed";
+
+class Hint {
+  constructor(line) {
+    this.line = line;
+    this.done = remembers(DONE);
+    line.textContent = matchMedia("(hover: hover)").matches
+      ? "Hover a patch to see what it attends to; click to pin" : "Touch a patch to see what it attends to";
+    line.hidden = this.done;
+  }
+
+  end() {
+    if (this.done) return;
+    this.done = this.line.hidden = true;
+    try {
+      localStorage.setItem(DONE, "yes");
+    } catch { /* a browser that keeps nothing says it again next time */ }
+  }
+}
+
+function remembers(name) {
+  try {
+    return localStorage.getItem(name) !== null;
+  } catch {
+    return false;
+  }
+}
