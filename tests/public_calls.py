@@ -3,6 +3,7 @@
 import importlib
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from vitviz import (
     from_timm,
     images,
     interventions,
+    open_trace,
     steps,
     tokens,
     view,
@@ -39,6 +41,8 @@ def methods(small, photo, checkpoint):
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
     trace, geometry = small.trace(prepared), prepared.geometry
+    saved = Path(checkpoint).with_name("it.trace")
+    trace.save(saved)
     at = {"layer": 0, "head": 0, "query": 0}
     place = {"row": 0, "col": 0}
     return {
@@ -51,6 +55,7 @@ def methods(small, photo, checkpoint):
         "Trace.keys": (trace.keys, {"layer": 0}),
         "Trace.queries": (trace.queries, {"layer": 0}),
         "Trace.row_sum": (trace.row_sum, {"layer": 0}),
+        "Trace.save": (lambda path: trace.save(saved.parent / path if type(path) is str else path), {"path": saved}),
         "Trace.scores": (trace.scores, at | {"key": 0}),
         "Trace.token_index": (trace.token_index, {"token": 0}),
         "Trace.tokens": (trace.tokens, {"layer": 0}),
@@ -99,6 +104,7 @@ def methods(small, photo, checkpoint):
         "images.read_image": (images.read_image, {"source": str(photo)}),
         "trace.trace": (whole_trace, {"model": small, "image": prepared}),
         "vitviz.from_timm": (from_timm, {"model": timm_model("vit_tiny_patch16_224", depth=1)}),
+        "vitviz.open_trace": (open_trace, {"path": saved, "model": small}),
         "zoo.can_reach_hub": (zoo.can_reach_hub, {"timeout": 0.1}),
         "zoo.facts": (zoo.facts, {"name": "vit_tiny_patch16_224.augreg_in21k_ft_in1k"}),
         "zoo.is_loaded": (zoo.is_loaded, {"model": small}),
@@ -151,6 +157,7 @@ def public_calls(small, photo):
             "from_timm": None,  # tests/test_convert.py
             "lens": {"trace": trace},
             "load": {"name": "digits"},
+            "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
         },
         "tokens": {
@@ -340,6 +347,7 @@ def public_calls(small, photo):
             "about_sequence": {"trace": trace, "patch": 0},
         },
         "predictions": {
+            "class_index": {"model": small, "chosen": 0},
             "class_name": {"model": small, "index": 0},
             "predictions": {"trace": trace, "count": 2},
             "probabilities": {"model": small, "logits": np.zeros(5)},

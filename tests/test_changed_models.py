@@ -9,7 +9,7 @@ import timm
 import torch
 from timm.layers import Mlp
 from timm.models import vision_transformer
-from timm.utils import ModelEma, ModelEmaV3
+from timm.utils import ModelEma, ModelEmaV2, ModelEmaV3
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn.utils import parametrizations, prune
@@ -125,7 +125,7 @@ def test_the_channels_are_those_of_the_weights():
 def test_wrappers_around_a_model_and_around_its_parts_are_taken_off():
     theirs = tiny()
     averaged, decayed = AveragedModel(theirs), ModelEmaV3(theirs)
-    for wrapped in (averaged, decayed, ModelEma(theirs), nn.DataParallel(averaged)):
+    for wrapped in (averaged, decayed, ModelEma(theirs), ModelEmaV2(theirs), nn.DataParallel(averaged)):
         assert_same(vitviz.from_timm(wrapped), theirs)
     parts = copy.deepcopy(theirs)
     parts.blocks[0] = torch.compile(parts.blocks[0])

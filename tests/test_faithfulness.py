@@ -129,7 +129,7 @@ def test_a_blur_by_hand():
         ({"attribution_map": np.zeros((6, 4))}, r"shape \[6, 4\]"),
         ({"attribution_map": np.full((4, 6), np.nan)}, "no order"),
         ({"attribution_map": np.full((4, 6), "high")}, "have to be numbers"),
-        ({"target": 3}, "has to be"),
+        ({"target": 3.5}, "has to be"),
     ],
 )
 def test_what_has_no_curves(change, error, small, small_trace):

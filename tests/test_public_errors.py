@@ -89,7 +89,7 @@ WRONG = {
 }
 COUNTED = {  # arguments that are an index: out of range they raise an IndexError, as Python's own lists do
     *("layer", "head", "query", "key", "token", "patch", "dimension", "of", "stage", "tokens", "row", "column"),
-    *("channel", "index", "target", "edits", "layers", "view", "col"),
+    *("channel", "index", "target", "edits", "layers", "view", "col", "chosen", "score"),
 }
 
 
@@ -140,7 +140,7 @@ def public_functions():
 
 
 ELSEWHERE = {  # what tests of their own drive, or is one of the others
-    *("vitviz.from_timm", "attribution.explain", "logit_lens.lens", "logit_lens.patch_lens"),
+    *("vitviz.from_timm", "vitviz.open_trace", "attribution.explain", "logit_lens.lens", "logit_lens.patch_lens"),
 }
 DRIVEN = sorted(
     {
@@ -182,12 +182,12 @@ def check_message(error):
 
 METHODS = {
     "Trace": "activation activations again attention head_index heatmap keys queries row_sum scores token_index tokens "
-    "with_recorded",
+    "save with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
     "trace": "trace",
-    "vitviz": "from_timm",
+    "vitviz": "from_timm open_trace",
     "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
 }
 METHODS = [f"{kind}.{name}".rstrip(".") for kind, names in METHODS.items() for name in names.split(" ")]

@@ -6,7 +6,7 @@ import torch
 
 import vitviz
 from vitviz import edit, hooks
-from vitviz.errors import ArgumentError, EditError
+from vitviz.errors import ArgumentError, EditError, ModelError
 from vitviz.interventions import (
     HeadOff,
     LayerOff,
@@ -125,7 +125,7 @@ def test_what_cannot_be_swept_is_refused(small_trace, trace):
             sweep(small_trace.model, small_trace, score, how=how)
         with pytest.raises(EditError, match="give the same model"):
             sweep(trace.model, small_trace, score)
-    for index in ("a", 1.0, True, None):
+    for index in (1.0, True, None):
         with pytest.raises(ArgumentError, match="whole number"):
             class_score(small_trace.model, index)
 
@@ -140,9 +140,9 @@ def test_scores(small_trace, trace):
         torch.tensor(np.stack([small_trace.output, 3 * small_trace.output, -small_trace.output]))
     )
     assert turned.numpy() == pytest.approx([0, 0, 2], abs=1e-6)
-    with pytest.raises(EditError, match="has no class 5"):
+    with pytest.raises(IndexError, match="class 5 is out of range"):
         class_score(model, 5)
-    with pytest.raises(EditError, match="has no class 0"):
+    with pytest.raises(ModelError, match="has no classes"):
         class_score(trace.model, 0)
     with pytest.raises(EditError, match="not 'loss'"):
         class_score(model, 0, "loss")

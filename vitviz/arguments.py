@@ -201,12 +201,14 @@ def shown_path(path: object) -> str:
 @cache
 def _kinds(function: Callable) -> dict[str, Any]:
     """Types of the arguments of a function; names that it imports for type checkers only are imported here."""
+    from .attribution.targets import Target
     from .config import ViTConfig
     from .interventions.effects import Score
     from .model import VisionTransformer
     from .trace import Trace
 
-    late = {"Trace": Trace, "VisionTransformer": VisionTransformer, "ViTConfig": ViTConfig, "Score": Score}
+    late = {"Trace": Trace, "VisionTransformer": VisionTransformer, "ViTConfig": ViTConfig}
+    late |= {"Score": Score, "Measured": Score | Target | int | str}
     return get_type_hints(function, localns={**late, **function.__globals__})
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from torch import Tensor, nn
 
 from .arguments import array, number, typed
+from .brief import brief
 from .config import Activation
 from .errors import ArgumentError
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Normed:
     """A norm by hand: (x - mean) / std, times a gain, plus a shift.
@@ -72,6 +74,7 @@ def after(norm: Normed | None, x: np.ndarray) -> np.ndarray:
     return x if norm is None else norm.result
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Linear:
     """A linear map x W + b, the matrix as the literature writes it: rows are inputs, columns are outputs.
@@ -96,6 +99,7 @@ class Linear:
         return np.asarray(x, dtype=np.float64) @ self.weight + self.bias
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Softmax:
     """A softmax by hand: exp(score - largest), divided by their sum.

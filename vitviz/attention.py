@@ -6,10 +6,12 @@ import numpy as np
 import torch
 
 from .arguments import array, at_least, checked_grid, typed
+from .brief import brief
 from .errors import ArgumentError
 from .trace import Trace
 
 
+@brief
 @dataclass(frozen=True)
 class HeadStatistics:
     """Two numbers for every head of every layer; a pooling is not counted.

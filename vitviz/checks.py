@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arguments import each_of_kind, typed
+from .brief import brief
 from .errors import ArgumentError
 
 CLOSE = 1e-4  # within which a sum in another order and another precision counts as the same
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Check:
     """One stage of a computation, twice: from the ingredients that are shown, and from the running model.

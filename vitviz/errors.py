@@ -28,5 +28,9 @@ class EditError(VitvizError):
     """An edit of a forward pass that this model cannot have, or a text that names none."""
 
 
+class TraceError(VitvizError):
+    """A saved trace cannot be written or read, or is not one of the given model."""
+
+
 class VitvizWarning(UserWarning):
     """Assumption where a caller or a file left something open: one plain sentence, saying what to do."""

@@ -23,20 +23,23 @@ from torch import Tensor
 
 from .arguments import array, at_least, checked_index, is_whole, shown, typed
 from .arithmetic import unit
-from .attribution.targets import Target
+from .attribution.targets import Target, checked_target
+from .brief import brief
 from .errors import ModelError
 from .hooks import undisturbed
 from .model import VisionTransformer
 from .precision import plain_arithmetic
-from .predictions import probabilities
+from .predictions import class_index, probabilities
 from .tokens import stream
 from .trace import Trace
 
 AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
 
-Asked = int | np.ndarray | Target  # a class, what another output is compared with, or whatever `explain` can explain
+# A class, what another output is compared with, or whatever `explain` can explain.
+Asked = int | str | np.ndarray | Target
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Lens:
     """What a model would return if it stopped before its first block, and after each of them.
@@ -118,9 +121,10 @@ def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
 
     Args:
         trace: what is looked at.
-        target: a class, from 0, may be negative; or a vector like the model's output, such as another image's
-            `Trace.output`; or a target of `vitviz.attribution`, such as one class minus another, or the similarity to
-            the mean of several images. If None, each patch is compared with what is read from itself at the end.
+        target: a class, by its name or its number from 0, which may be negative; or a vector like the model's output,
+            such as another image's `Trace.output`; or a target of `vitviz.attribution`, such as one class minus
+            another, or the similarity to the mean of several images. If None, each patch is compared with what is read
+            from itself at the end.
 
     Returns:
         float32 [1 + layer, row, column]: the class's probability, 0 to 1; the cosine with the vector, -1 to 1; or what
@@ -199,8 +203,10 @@ def _with_its_end(model: VisionTransformer, stages: Tensor) -> np.ndarray:
 def _scorer(trace: Trace, target: Asked):
     """What turns outputs [batch, out] into the numbers of the map, [batch]."""
     model = trace.model
+    if isinstance(target, str):
+        target = class_index(model, target)
     if isinstance(target, Target):
-        target.check(trace)
+        target = checked_target(target, trace)
         return lambda outputs: target(torch.tensor(outputs)).numpy()
     if isinstance(target, np.ndarray) and target.ndim:
         return lambda outputs: cosines(outputs, target)

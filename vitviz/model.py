@@ -176,6 +176,11 @@ class VisionTransformer(nn.Module):
         """Whether its outputs are scores of classes."""
         return self.config.classes > 0 and self.meaning in ("classes", "independent")
 
+    def __repr__(self) -> str:
+        config, (height, width) = self.config, self.config.image_size
+        shape = f"{config.depth} layers, {config.heads} heads, width {config.width}, patch {config.patch}"
+        return f"{type(self).__name__}({self.name!r}: {shape}, {height} x {width} px, {config.classes} classes)"
+
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""
         return self.logits(self.head(self.fc_norm(self.attn_pool(x))))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arguments import array, at_least, checked_index, typed
+from .arguments import LONGEST, array, at_least, checked_index, is_whole, of_kind, shown, typed
 from .errors import ModelError
 
 if TYPE_CHECKING:
@@ -72,6 +74,53 @@ def class_name(model: VisionTransformer, index: int) -> str:
         IndexError: if there is no such output.
     """
     return model.labels[checked_index(index, len(model.labels), "class")] if model.labels else f"class {index}"
+
+
+@typed
+def class_index(model: VisionTransformer, chosen: int | str) -> int:
+    """Find a class by its number or its name.
+
+    Args:
+        model: a model with classes.
+        chosen: the number of an output, negative ones counted from the end; or the name of a class, whatever its case;
+            or a number written as text, if no class has this name.
+
+    Returns:
+        The number of the class, from 0.
+
+    Raises:
+        IndexError: if there is no output of this number.
+        ModelError: if the model has no classes, or none of this name (the message gives the nearest), or several.
+    """
+    if not model.tells_classes:
+        raise ModelError(f"{model.name!r} has no classes; compare outputs instead, as vitviz.SimilarityTarget does.")
+    count = model.config.classes
+    if is_whole(chosen):
+        return checked_index(chosen, count, "class")
+    of_kind(chosen, str, "class")
+    named = [index for index, label in enumerate(model.labels) if label.casefold() == chosen.casefold()]
+    exactly = [index for index in named if model.labels[index] == chosen]
+    if len(exactly or named) > 1:
+        numbers = ", ".join(map(str, named[:5])) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
+        raise ModelError(f"{len(named)} classes are called {shown(chosen)}; give one's number: {numbers}.")
+    if named:
+        return (exactly or named)[0]
+    if re.fullmatch(r"[0-9]{1,7}", chosen) and int(chosen) < count:
+        return int(chosen)
+    raise ModelError(
+        f"There is no class {shown(chosen)}; give {_nearest(model.labels, chosen)}a number from 0 to {count - 1}."
+    )
+
+
+def _nearest(labels: tuple[str, ...], name: str) -> str:
+    """The names that are the most like one, as a part of a sentence."""
+    if not labels:
+        return ""
+    by_case = {label.casefold(): label for label in reversed(labels)}
+    found = difflib.get_close_matches(name.casefold()[:LONGEST], by_case, n=3, cutoff=0.5)
+    if not found:
+        return "a name or "
+    return f"a name, such as {', '.join(shown(by_case[label]) for label in found)}, or "
 
 
 def _one_of_all(logits: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -268,6 +269,25 @@ class Trace:
     def seen(self) -> Prepared | Tensor:
         """What the model was given, as `trace` accepts it."""
         return self._input if self.image is None else self.image
+
+    def save(self, path: str | Path) -> None:
+        """Write the trace to a file, without the model, which may be many times larger; `vitviz.open_trace` reads it.
+
+        The file is in the safetensors format, about as large as `nbytes`; `pickle` takes the whole model along.
+
+        Args:
+            path: the file, such as `"cat.trace"`; an existing one is replaced.
+
+        Raises:
+            TraceError: if the file cannot be written.
+        """
+        from .saved_traces import save_trace  # which imports this module
+
+        save_trace(self, path)
+
+    def __repr__(self) -> str:
+        shape = f"{self.grid[0]} x {self.grid[1]} patches, {self.layers} layers, {self.heads} heads"
+        return f"Trace({self.model.name!r}: {shape}, output {list(self.output.shape)}, {len(self.edits)} edits)"
 
     def pixels(self) -> np.ndarray:
         """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""

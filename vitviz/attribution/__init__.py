@@ -1,13 +1,13 @@
 """Why did the model say that? Six methods that say which patches mattered, each with its source, and how to judge them.
 
-    from vitviz.attribution import ClassTarget, explain
+    vitviz.explain(model, "cat.jpg").map                               # float32 [rows, columns]
+    vitviz.explain(model, trace, method="legrad", target="three").map  # a class, by name or number; of a trace
+    vitviz.explain(model, trace, target=vitviz.DifferenceTarget("three", "five")).map
 
-    explain(model, "cat.jpg").map                                      # float32 [rows, columns]
-    explain(model, trace, method="legrad", target=ClassTarget(3)).map  # of a trace that is there already
-
-`vitviz.attribution.faithfulness` measures how well a map tells what the model needs.
+`vitviz.faithfulness` measures how well a map tells what the model needs.
 """
 
+from . import faithfulness
 from .explanation import METHODS, Attribution, explain
 from .targets import ClassTarget, DifferenceTarget, SimilarityTarget, Target
 
@@ -19,4 +19,5 @@ __all__ = [
     "SimilarityTarget",
     "Target",
     "explain",
+    "faithfulness",
 ]

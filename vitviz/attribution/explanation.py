@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import of_kind, one_of
+from ..brief import brief
 from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited, undisturbed
 from ..images import Prepared, Size
@@ -26,7 +27,7 @@ from .legrad import legrad
 from .occlusion import occlusion
 from .progress import Progress
 from .rollout import rollout
-from .targets import Target, checked_target, value_of
+from .targets import AnyTarget, checked_target, value_of
 
 _COMPUTE: dict[str, Callable[..., Tensor]] = {
     "attention": last_attention,
@@ -42,6 +43,7 @@ _BY_LAYER = {"gradient_attention", "legrad"}
 _SIGNED = {"integrated_gradients", "occlusion"}
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Attribution:
     """Which patches mattered.
@@ -71,7 +73,7 @@ def explain(
     image: ImageSource | Trace,
     *,
     method: str = "gradient_attention",
-    target: Target | None = None,
+    target: AnyTarget | None = None,
     progress: Progress | None = None,
     size: Size | None = None,
     fit: str | None = None,
@@ -87,9 +89,10 @@ def explain(
         model: the model.
         image: what `model.trace` accepts, or a trace of this model, whose pixels are then used as they are.
         method: one of `METHODS`.
-        target: what is explained; the likeliest class if it is not given. For models without classes it is then how
-            much of the image's own feature there is, which is 1 (not the cosine with it: that is at its maximum, so it
-            has no gradient). Attention and rollout explain none; one that is given is checked and not used.
+        target: what is explained: a class by its number or its name, or a `Target` such as `DifferenceTarget("cat",
+            "dog")`; the likeliest class if it is not given. For models without classes it is then how much of the
+            image's own feature there is, which is 1 (not the cosine with it: that is at its maximum, so it has no
+            gradient). Attention and rollout explain none; one that is given is checked and not used.
         progress: called by the slow methods (integrated gradients, occlusion) with how much is done and how much there
             is; what it raises stops them.
         size: as in `model.trace`.

@@ -8,18 +8,20 @@ import torch
 from torch import Tensor
 
 from ..arguments import array, of_kind, whole
+from ..brief import brief
 from ..errors import HookError, ModelError, VitvizError
 from ..model import VisionTransformer
 from ..trace import Trace
 from .baselines import BASELINES, baseline_pixels, masked_values
 from .progress import Progress
-from .targets import ClassTarget, Target, checked_target, value_of
+from .targets import AnyTarget, ClassTarget, Target, checked_target, value_of
 
 __all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "random_curves"]
 
 MOST_SEEDS = 1000
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Curves:
     """What is left of the target when patches go, and what is there when they come; arrays are read-only.
@@ -43,7 +45,7 @@ def curves(
     model: VisionTransformer,
     trace: Trace,
     attribution_map: np.ndarray,
-    target: Target | None,
+    target: AnyTarget | None,
     *,
     baseline: str = "blur",
     steps: int = 16,
@@ -60,7 +62,7 @@ def curves(
         trace: its trace of the image.
         attribution_map: one number a patch, [rows, columns]; the largest is the most important. Of equal ones the
             first, row by row, counts as more important.
-        target: what is measured; if it is None, what `explain` would explain.
+        target: what is measured, as `explain` takes it; if it is None, what `explain` would explain.
         baseline: what stands for missing patches, `"blur"` or `"mean"` (see `baseline_pixels`).
         steps: in how many steps, of equally many patches as nearly as possible, they go and come; no more than there
             are patches are taken.
@@ -81,7 +83,7 @@ def curves(
 def random_curves(
     model: VisionTransformer,
     trace: Trace,
-    target: Target | None,
+    target: AnyTarget | None,
     *,
     baseline: str = "blur",
     steps: int = 16,
@@ -109,7 +111,7 @@ def random_curves(
 
 
 def endpoints(
-    model: VisionTransformer, trace: Trace, target: Target | None, *, baseline: str = "blur"
+    model: VisionTransformer, trace: Trace, target: AnyTarget | None, *, baseline: str = "blur"
 ) -> tuple[float, float]:
     """Value of the target with all patches and with none, where all curves begin and end; takes one forward pass.
 
@@ -131,7 +133,7 @@ def endpoints(
 def _measured(
     trace: Trace,
     orders: Iterable[np.ndarray],
-    target: Target | None,
+    target: AnyTarget | None,
     baseline: str,
     steps: int,
     progress: Progress | None,

@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..arguments import array, checked_index, each_of_kind, of_kind
+from ..arguments import array, each_of_kind, is_whole, of_kind, shown
+from ..brief import brief
 from ..errors import ModelError
-from ..predictions import predictions
+from ..model import VisionTransformer
+from ..predictions import class_index, class_name, predictions
 from ..trace import Trace
 
 
@@ -32,31 +34,49 @@ class Target:
     def check(self, trace: Trace) -> None:
         """Refuse, in a sentence, a model whose output does not have this number."""
 
+    def of_model(self, model: VisionTransformer) -> Target:
+        """The same target with the names and numbers of this model's classes; itself if it is about no class."""
+        return self
+
 
 @dataclass(frozen=True)
 class ClassTarget(Target):
     """The logit of a class.
 
     Attributes:
-        index: which class; may be negative, as Python's.
-        label: what it is called; `"class 281"` if that is not known.
+        index: which class, by its number, which may be negative as Python's, or by its name.
+        label: what it is called; the model's own name of it if that is not given, `"class 281"` if it has none.
     """
 
-    index: int
+    index: int | str
     label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_chosen(self.index, "index")
+        of_kind(self.label, str, "label")
 
     @property
     def words(self) -> str:
         """The name of the class."""
-        return self.label or f"class {self.index}"
+        return _words(self.label, self.index)
 
     def __call__(self, output: Tensor) -> Tensor:
         """The logits of the class, [batch]."""
         return output[:, self.index]
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` if the model has no classes, an `IndexError` if it does not have this one."""
-        _check_class(trace, self.index)
+        """Raise a `ModelError` if the model has no class of this name, an `IndexError` if none of this number."""
+        class_index(trace.model, self.index)
+
+    def of_model(self, model: VisionTransformer) -> ClassTarget:
+        """The same class by its number from 0, with the model's name of it if it has no label.
+
+        Raises:
+            ModelError: as `check`.
+            IndexError: as `check`.
+        """
+        index = class_index(model, self.index)
+        return ClassTarget(index, self.label or class_name(model, index))
 
 
 @dataclass(frozen=True)
@@ -64,22 +84,24 @@ class DifferenceTarget(Target):
     """The logit of class `a` less that of class `b`: what speaks for the one rather than the other.
 
     Attributes:
-        a: a class; may be negative, as Python's.
+        a: a class, by its number, which may be negative as Python's, or by its name.
         b: the one it is compared with.
-        labels: what the two are called.
+        labels: what the two are called; the model's own names if that is not given.
     """
 
-    a: int
-    b: int
+    a: int | str
+    b: int | str
     labels: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
+        _check_chosen(self.a, "a")
+        _check_chosen(self.b, "b")
         of_kind(self.labels, tuple[str, str], "labels")
 
     @property
     def words(self) -> str:
         """Both names."""
-        first, second = (label or f"class {index}" for label, index in zip(self.labels, (self.a, self.b), strict=True))
+        first, second = map(_words, self.labels, (self.a, self.b))
         return f"{first} minus {second}"
 
     def __call__(self, output: Tensor) -> Tensor:
@@ -87,11 +109,23 @@ class DifferenceTarget(Target):
         return output[:, self.a] - output[:, self.b]
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` if the model has no classes, an `IndexError` if it lacks one of the two."""
-        if _check_class(trace, self.a) == _check_class(trace, self.b):
+        """Raise a `ModelError` or an `IndexError` if the model lacks one of the two, or they are the same."""
+        if class_index(trace.model, self.a) == class_index(trace.model, self.b):
             raise ModelError(f"{self.words} is always 0; choose two different classes.")
 
+    def of_model(self, model: VisionTransformer) -> DifferenceTarget:
+        """The same classes by their numbers from 0, with the model's names of those that have no label.
 
+        Raises:
+            ModelError: as `check`.
+            IndexError: as `check`.
+        """
+        a, b = class_index(model, self.a), class_index(model, self.b)
+        names = (label or class_name(model, index) for label, index in zip(self.labels, (a, b), strict=True))
+        return DifferenceTarget(a, b, tuple(names))
+
+
+@brief
 @dataclass(frozen=True, eq=False)
 class SimilarityTarget(Target):
     """The cosine of the model's output with a given one: "why are these two alike?".
@@ -127,6 +161,7 @@ class SimilarityTarget(Target):
         _check_feature(trace, self.feature)
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class ProjectionTarget(Target):
     """How much of a given feature the model's output has: their product, divided by the feature's squared length.
@@ -176,25 +211,43 @@ def value_of(target: Target, trace: Trace) -> float:
     return value
 
 
-def checked_target(target: Target | None, trace: Trace) -> Target:
-    """The target, or the default one; refused in a sentence if the model's output does not have it."""
+AnyTarget = Target | int | str  # a class may be given by its number or its name
+
+
+def checked_target(target: AnyTarget | None, trace: Trace) -> Target:
+    """The target that is meant; refused in a sentence if the model's output does not have it.
+
+    Args:
+        target: a target; or the number or the name of a class; None for the default one.
+        trace: of the model that it is about.
+
+    Raises:
+        ModelError: if it is no target, or the model has no such class or feature.
+        IndexError: if the model has no class of this number.
+    """
     if target is None:
         return default_target(trace)
+    if isinstance(target, str) or is_whole(target):
+        target = ClassTarget(target)
     if not isinstance(target, Target):
-        raise ModelError(f"A target has to be a vitviz.attribution.Target; this is a {type(target).__name__}.")
+        raise ModelError(
+            "A target has to be the number or the name of a class, or a vitviz.attribution.Target such as "
+            f"DifferenceTarget(3, 5); this is {shown(target)}."
+        )
     target.check(trace)
-    return target
+    return target.of_model(trace.model)
 
 
 def _as_row(feature: np.ndarray, like: Tensor) -> Tensor:
     return torch.tensor(feature, dtype=like.dtype, device=like.device)[None]
 
 
-def _check_class(trace: Trace, index: int) -> int:
-    """The class counted from 0."""
-    if not trace.model.tells_classes:
-        raise ModelError(f"{trace.model.name!r} has no classes; explain a similarity instead.")
-    return checked_index(index, len(trace.output), "class")
+def _check_chosen(chosen: object, name: str) -> None:
+    of_kind(chosen, int | str, name)
+
+
+def _words(label: str, chosen: int | str) -> str:
+    return label or (chosen if isinstance(chosen, str) else f"class {chosen}")
 
 
 def _check_feature(trace: Trace, feature: np.ndarray) -> None:

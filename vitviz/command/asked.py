@@ -1,8 +1,7 @@
-"""What people type, understood: layers, heads and tokens as in links, and classes by name or number."""
+"""What people type, understood: layers, heads and tokens as in links."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from .. import marks
@@ -36,23 +35,6 @@ def token_of(text: str | None, trace: Trace) -> int | None:
         VitvizError: if this image, as this model sees it, does not have it.
     """
     return None if text is None else _understood("token", text, marks.token_of, trace)
-
-
-def class_of(text: str, labels: tuple[str, ...], count: int) -> int:
-    """A class from 0: by its name, whatever the case; else by its number, from 0 as the model's outputs are counted.
-
-    Raises:
-        VitvizError: if there is no such class, or several have this name.
-    """
-    named = [index for index, label in enumerate(labels) if label.casefold() == text.casefold()]
-    if len(named) > 1:
-        numbers = marks.listed(map(str, named))
-        raise VitvizError(f"{len(named)} classes are called {text!r}; give one's number: {numbers}.")
-    if named:
-        return named[0]
-    if re.fullmatch(r"[0-9]{1,7}", text) and int(text) < count:
-        return int(text)
-    raise VitvizError(f"There is no class {text!r}; give a name or a number from 0 to {count - 1}.")
 
 
 def _understood(what: str, text: str, understand: Callable, *known: object) -> int | None:

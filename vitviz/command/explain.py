@@ -17,8 +17,6 @@ from ..errors import ModelError, VitvizError
 from ..images import Size
 from ..marks import listed
 from ..model import VisionTransformer
-from ..predictions import class_name
-from .asked import class_of
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 from .inputs import find
 from .names import joined, mark, short
@@ -134,11 +132,8 @@ class Explain:
 def _of_classes(model: VisionTransformer, target: str, minus: str | None) -> Target:
     if not model.tells_classes:
         raise ModelError(f"{model.name!r} has no classes; give an image to be like with --like.")
-    first, *others = (
-        class_of(text, model.labels, model.config.classes) for text in (target, minus) if text is not None
-    )
-    names = [class_name(model, index) for index in (first, *others)]
-    return DifferenceTarget(first, others[0], tuple(names)) if others else ClassTarget(first, names[0])
+    found = ClassTarget(target) if minus is None else DifferenceTarget(target, minus)
+    return found.of_model(model)
 
 
 def _words(found: Attribution, marks: list[str], row: int, column: int) -> str:

@@ -17,6 +17,7 @@ from ..images import Preprocessing
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
 from .changes import as_built, refuse_changed_code, refuse_other_parts
+from .frameworks import is_foreign
 from .labels import is_embedding, own_labels
 from .preprocessing import assumption, from_timm_config
 from .shape import config_of, refuse_other_models
@@ -31,13 +32,15 @@ def from_timm(model: nn.Module, *, classes: Classes | None = None) -> VisionTran
 
     Args:
         model: a model of timm's `vision_transformer`, `vision_transformer_hybrid`, `deit`, `beit`, `eva` or `naflexvit`
-            modules, for example from a training run.
+            modules, for example from a training run; or torchvision's `VisionTransformer`; or a ViT, DeiT or DINOv2 of
+            transformers. Wrappers (averaged, parallel or compiled models) are taken off, adapters of peft are merged.
         classes: class names: a text file with one a line, names in order, or a dictionary from number to name or from
-            name to number; by default those of its pretrained configuration.
+            name to number; by default those that the model has.
 
     Returns:
-        A model that computes the same numbers, in evaluation mode, float32, on the CPU. Its pixels are prepared as the
-        model's `pretrained_cfg` says; what was assumed is in `notes`, and each note is given as a `VitvizWarning`.
+        A model that computes the same numbers, in evaluation mode, float32, on the CPU. Of a transformers model without
+        a classifier, the output is the class token of its `last_hidden_state`. Its pixels are prepared as the model's
+        `pretrained_cfg` says; what was assumed is in `notes`, and each note is given as a `VitvizWarning`.
 
     Raises:
         ModelError: if the model has a part that cannot be represented exactly (the message names it), or the class
@@ -61,6 +64,10 @@ def converted(model: nn.Module) -> VisionTransformer:
     """
     with plain_arithmetic(), torch.no_grad():
         model = as_built(model)
+        if is_foreign(model):
+            from ..zoo.in_memory import from_framework  # which uses this module
+
+            return from_framework(model)
         refuse_other_models(model)
         refuse_changed_code(model)
         try:

@@ -19,6 +19,7 @@ from torch.nn.utils import parametrize
 
 from ..errors import ModelError
 from ..precision import QUANTISERS
+from .adapters import without_adapter
 
 # In evaluation mode these hand on what they get.
 PASS_ON = {
@@ -53,6 +54,7 @@ _HOOKS = {
     "_state_dict_hooks": "a hook on its state_dict",
     "_state_dict_pre_hooks": "a hook on its state_dict",
 }
+THEIRS = ("timm.", "torch.nn.modules.")  # where the code has to come from
 _COUNTS = ("relative_position_index", "num_batches_tracked")  # buffers that hold whole numbers
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 # Methods of a class derived from timm's that do not touch what the model computes.
@@ -82,12 +84,14 @@ def as_built(model: object) -> nn.Module:
         head = model._modules.get(name)
         if isinstance(head, nn.Sequential):
             _refuse_changed_code(head, name)
-            model = _with(model, {name: _single(head, name)})
+            model = _with(model, {name: single_layer(head, name)})
     return model
 
 
 def _unwrapped(module: object) -> object:
     inner = _inside(module)
+    if inner is None and isinstance(module, nn.Module):
+        inner = without_adapter(module)
     if inner is not None:
         for kind in ("_forward_hooks", "_forward_pre_hooks"):
             if getattr(module, kind, None):
@@ -116,8 +120,14 @@ def _with(module: nn.Module, parts: dict[str, nn.Module]) -> nn.Module:
     return changed
 
 
-def _single(head: nn.Sequential, name: str) -> nn.Module:
-    """The one layer of a classifier whose other layers hand on what they get."""
+def single_layer(head: nn.Module | None, name: str) -> nn.Module | None:
+    """The one layer of a classifier whose other layers hand on what they get; itself if it is not several.
+
+    Raises:
+        ModelError: if more than one of them computes something.
+    """
+    if not isinstance(head, nn.Sequential):
+        return head
 
     def layers(module: nn.Module) -> Iterator[nn.Module]:
         for part in module:
@@ -132,18 +142,18 @@ def _single(head: nn.Sequential, name: str) -> nn.Module:
     return kept[0]
 
 
-def class_of(module: object) -> type:
+def class_of(module: object, theirs: tuple[str, ...] = THEIRS) -> type:
     """The class of timm or PyTorch whose code runs; for one derived from it, the one that it is derived from.
 
-    A class that replaces something of it is its own class.
+    A class that replaces something of it is its own class. `theirs` is what the names of their modules begin with.
     """
     kind = type(module)
-    base = _base_of(kind)
+    base = _base_of(kind, theirs)
     return kind if base is None or _replaced(kind, base) else base
 
 
-def _base_of(kind: type) -> type | None:
-    return next((base for base in kind.__mro__ if _is_theirs(base)), None)
+def _base_of(kind: type, theirs: tuple[str, ...] = THEIRS) -> type | None:
+    return next((base for base in kind.__mro__ if base.__module__.startswith(theirs)), None)
 
 
 def _replaced(kind: type, base: type) -> list[str]:
@@ -155,9 +165,9 @@ def _replaced(kind: type, base: type) -> list[str]:
     return sorted(({name for part in mine for name in vars(part)} - _HARMLESS) & known)
 
 
-def what_differs(kind: type) -> str:
+def what_differs(kind: type, theirs: tuple[str, ...] = THEIRS) -> str:
     """Difference of a class from timm's, and advice, as the rest of a sentence; empty if there is nothing to say."""
-    origin, base = f"{kind.__module__}.", _base_of(kind)
+    origin, base = f"{kind.__module__}.", _base_of(kind, theirs)
     if origin.startswith("peft."):
         return ", an adapter; merge it first, as model = model.merge_and_unload() does"
     if origin.startswith(QUANTISERS):
@@ -172,12 +182,12 @@ def kind_of(module: object) -> str:
     return class_of(module).__name__
 
 
-def _is_theirs(kind: type) -> bool:
-    return kind.__module__.startswith(("timm.", "torch.nn.modules."))
+def refuse_changed_code(model: nn.Module, theirs: tuple[str, ...] = THEIRS) -> None:
+    """Refuse by name whatever makes a model run other code than that of timm's and PyTorch's classes.
 
-
-def refuse_changed_code(model: nn.Module) -> None:
-    """Refuse by name whatever makes a timm model run other code than that of timm's and PyTorch's classes.
+    Args:
+        model: the model.
+        theirs: what the names of the modules begin with whose code may run.
 
     Raises:
         ModelError: if there is any.
@@ -185,7 +195,7 @@ def refuse_changed_code(model: nn.Module) -> None:
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
         raise ModelError("A global forward hook of PyTorch is in force; remove it before the model is converted.")
     for name, module in model.named_modules(remove_duplicate=False):
-        _refuse_changed_code(module, name or type(model).__name__)
+        _refuse_changed_code(module, name or type(model).__name__, theirs)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         _refuse_other_numbers(name, tensor, whole=name.rpartition(".")[2] in _COUNTS)
 
@@ -202,7 +212,7 @@ def refuse_other_parts(model: nn.Module) -> None:
             _refuse_other_kind(model.get_submodule(parent), module, name, place)
 
 
-def _refuse_changed_code(module: nn.Module, where: str) -> None:
+def _refuse_changed_code(module: nn.Module, where: str, theirs: tuple[str, ...] = THEIRS) -> None:
     kind = type(module)
     if parametrize.is_parametrized(module):
         names = ", ".join(module.parametrizations)
@@ -210,11 +220,11 @@ def _refuse_changed_code(module: nn.Module, where: str) -> None:
             f"{where} computes {names} by a parametrisation; make it plain first, with "
             "torch.nn.utils.parametrize.remove_parametrizations."
         )
-    own = class_of(module)
-    if not _is_theirs(own):
-        raise ModelError(_other_class(kind, where))
+    own = class_of(module, theirs)
+    if not own.__module__.startswith(theirs):
+        raise ModelError(_other_class(kind, where, theirs))
     for hooks, words in _HOOKS.items():
-        if getattr(module, hooks, None):
+        if not all(_is_of_framework(hook) for hook in (getattr(module, hooks, None) or {}).values()):
             raise ModelError(f"{where} has {words}; remove it first, because it may change what the model computes.")
     code = _code_of(own)
     for name in vars(module):
@@ -223,7 +233,7 @@ def _refuse_changed_code(module: nn.Module, where: str) -> None:
                 f"{where} has a {name} of its own in place of that of its class; give the model without it."
             )
     for name, method in code.items():
-        if inspect.isfunction(method) and not _is_from_theirs(method) and _matters(name, own):
+        if inspect.isfunction(method) and not _is_from(method, theirs) and _matters(name, own):
             raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the one of its class.")
 
 
@@ -285,13 +295,18 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
             yield constant
 
 
-def _is_from_theirs(method: object) -> bool:
+def _is_from(method: object, theirs: tuple[str, ...]) -> bool:
     origin = inspect.unwrap(method).__globals__.get("__name__", "")
-    return origin.startswith(("timm.", "torch.")) or origin == "torch"
+    return origin.startswith(("torch.", *theirs)) or origin == "torch"
 
 
-def _other_class(kind: type, where: str) -> str:
-    differs = what_differs(kind)
+def _is_of_framework(hook: object) -> bool:
+    """Return whether transformers left a hook, with which its models note what they computed."""
+    return str(getattr(inspect.unwrap(hook), "__module__", "")).startswith("transformers.")
+
+
+def _other_class(kind: type, where: str, theirs: tuple[str, ...]) -> str:
+    differs = what_differs(kind, theirs)
     rest = "" if ";" in differs else "; only modules of timm and PyTorch as they are can be represented exactly"
     return f"{where} is {kind.__name__} of {kind.__module__}{differs}{rest}."
 

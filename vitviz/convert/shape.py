@@ -9,6 +9,7 @@ from torch import nn
 from ..config import Resampling, Rotary, ViTConfig
 from ..errors import ModelError
 from .changes import class_of, kind_of, what_differs
+from .frameworks import is_foreign
 
 # What each kind of module computes, by the name of its class; a class that is not here computes something else.
 _NORMS = {"LayerNorm": "layer", "LayerNormFp32": "layer", "RmsNorm": "rms", "RMSNorm": "rms"}
@@ -111,7 +112,9 @@ def refuse_other_models(model: nn.Module) -> None:
         return
     known = next((why for start, why in _NOT_PLAIN.items() if name.startswith(start)), "")
     reason = f": {known or _HIERARCHICAL}" if known or _is_hierarchical(model) else ""
-    inside = next((place for place, part in model.named_modules() if place and _is_plain(part)), "")
+    inside = next(
+        (place for place, part in model.named_modules() if place and (_is_plain(part) or is_foreign(part))), ""
+    )
     differs = what_differs(type(model)) or (f"; give the one in it, model.{inside}" if inside and not reason else "")
     raise ModelError(
         f"{name} is not one of timm's plain Vision Transformers and cannot be represented exactly{reason}{differs}."

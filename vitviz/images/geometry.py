@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..arguments import array, checked_index
+from ..brief import brief
 from ..errors import ImageError
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
@@ -73,6 +74,7 @@ class Geometry:
         return tuple(min(edge, float(self.original[axis])) for edge in edges) if start < end else None
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Pixels of an image as a model sees them, before normalisation."""

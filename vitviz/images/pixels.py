@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ..brief import brief
 from ..errors import ImageError
 
 _TURNS = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
@@ -13,6 +14,7 @@ _UPRIGHT = {orientation: Image.Transpose[turn] for orientation, turn in enumerat
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
+@brief
 @dataclass(frozen=True)
 class SafeImage:
     """An image that is safe to use: decoded, upright, 8-bit RGB, and within the limits on size."""

@@ -11,16 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..arguments import shown, typed
+from ..brief import brief
 from ..errors import EditError
-from ..predictions import class_name
+from ..predictions import class_index, class_name
 
 if TYPE_CHECKING:
     from ..model import VisionTransformer
     from ..trace import Trace
 
+    Measured = "Score | Target | int | str"  # what a sweep can measure
+
 Quantity = Literal["logit", "probability"]
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Score:
     """One number for each output of a model.
@@ -37,14 +41,20 @@ class Score:
 
 
 @typed
-def class_score(model: VisionTransformer, index: int, quantity: str = "probability") -> Score:
+def class_score(model: VisionTransformer, index: int | str, quantity: str = "probability") -> Score:
     """The logit or the probability of a class.
 
+    Args:
+        model: a model with classes.
+        index: the number or the name of a class, as `vitviz.predictions.class_index` takes it.
+        quantity: `"probability"` or `"logit"`.
+
     Raises:
-        EditError: if the model has no such class, or there is no such quantity.
+        ModelError: if the model has no classes, or none of this name.
+        IndexError: if it has no class of this number.
+        EditError: if there is no such quantity.
     """
-    if not model.tells_classes or not 0 <= index < model.config.classes:
-        raise EditError(f"{model.name!r} has no class {shown(index)}; it has {model.config.classes or 'none'}.")
+    index = class_index(model, index)
     if quantity not in get_args(Quantity):
         raise EditError(f"A class has a {' or a '.join(get_args(Quantity))}, not {shown(quantity)}.")
     name = class_name(model, index)
@@ -53,6 +63,28 @@ def class_score(model: VisionTransformer, index: int, quantity: str = "probabili
     each = model.meaning == "independent" or model.config.classes == 1
     share = torch.sigmoid if each else lambda outputs: outputs.softmax(dim=-1)
     return Score(f"probability of {name}", lambda outputs: share(outputs)[:, index])
+
+
+def measured(score: Measured, trace: Trace) -> Score:
+    """The score that is meant by a class or a target.
+
+    Args:
+        score: a score; or what `vitviz.explain` takes as a target. Of a class that is its probability, of other targets
+            what they are.
+        trace: of the model that is asked.
+
+    Raises:
+        ModelError: if it is none of these, or the model does not have this class or feature.
+        IndexError: if the model has no class of this number.
+    """
+    from ..attribution.targets import ClassTarget, checked_target  # which imports traces, and they edits
+
+    if isinstance(score, Score):
+        return score
+    target = checked_target(score, trace)
+    if isinstance(target, ClassTarget):
+        return class_score(trace.model, target.index)
+    return Score(target.words, target)
 
 
 @typed

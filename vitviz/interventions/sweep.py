@@ -21,11 +21,12 @@ from ..hooks import edit, undisturbed
 from ..precision import plain_arithmetic
 from .applying import left_out_of_the_mean, without
 from .edits import How, HowPatch, one_of
+from .effects import measured
 
 if TYPE_CHECKING:
     from ..model import VisionTransformer
     from ..trace import Trace
-    from .effects import Score
+    from .effects import Measured, Score
 
 PARTS = ("attention", "mlp")
 AT_ONCE = 8  # patches switched off in one batch
@@ -34,14 +35,15 @@ Progress = Callable[[float], object]
 
 @typed
 def sweep_heads(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off each head alone.
 
     Args:
         model: the model.
         trace: what it made of an image, without edits.
-        score: what is measured.
+        score: what is measured: a score such as `class_score` or `distance` make, the number or the name of a class,
+            whose probability it then is, or a target of `vitviz.attribution`.
         how: what stands in for the head's z: zeros, or its mean over the tokens.
         progress: called with the share that is done, after each layer.
 
@@ -50,13 +52,15 @@ def sweep_heads(
 
     Raises:
         EditError: if the trace was made under edits or by another model, or there is no such `how`.
+        ModelError: if the model does not have what is measured.
+        IndexError: if there is no class of this number.
     """
     return np.stack(_collected(each_head(model, trace, score, how=how), trace.layers, progress))
 
 
 @typed
 def sweep_layers(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off attention or MLP of each layer alone; see `sweep_heads`.
 
@@ -68,7 +72,7 @@ def sweep_layers(
 
 @typed
 def sweep_patches(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "keys", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "keys", progress: Progress | None = None
 ) -> np.ndarray:
     """The effect of switching off each patch alone, as `PatchOff` does; see `sweep_heads`.
 
@@ -85,7 +89,7 @@ def sweep_patches(
 
 @typed
 def each_head(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The rows of `sweep_heads`, one layer after the other, beginning at any."""
     off = torch.eye(trace.heads, dtype=torch.bool)[..., None, None]  # batch head 1 1: sample i has no head i
@@ -94,7 +98,9 @@ def each_head(
         return torch.where(off, without(z, how), z)
 
     one_of(how, How)
-    for layer, x in _entering(model, trace, begin):
+    _check(model, trace)
+    score = measured(score, trace)
+    for layer, x in _entering(trace, begin):
         with plain_arithmetic(), undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
             outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
@@ -102,7 +108,7 @@ def each_head(
 
 @typed
 def each_layer(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "zero", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The rows of `sweep_layers`, one layer after the other, beginning at any."""
 
@@ -111,7 +117,9 @@ def each_layer(
         return lambda added: torch.where(off, without(added, how), added)
 
     one_of(how, How)
-    for layer, x in _entering(model, trace, begin):
+    _check(model, trace)
+    score = measured(score, trace)
+    for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
             outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
@@ -120,11 +128,12 @@ def each_layer(
 
 @typed
 def each_patch(
-    model: VisionTransformer, trace: Trace, score: Score, *, how: str = "keys", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "keys", begin: int = 0
 ) -> Iterator[np.ndarray]:
     """The results of `sweep_patches`, `AT_ONCE` patches after the other, beginning at any batch."""
     one_of(how, HowPatch)
     _check(model, trace)
+    score = measured(score, trace)
     patches = trace.token_count - trace.prefix
     if patches == 1:
         raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
@@ -165,9 +174,8 @@ def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
     return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, trace.layers))
 
 
-def _entering(model: VisionTransformer, trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
+def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
     """What enters each layer, [1, token, D]; from one pass, if it was not recorded."""
-    _check(model, trace)
     names = entering(trace, begin)
     found = trace.activations(*names)
     for layer, name in enumerate(names, begin):

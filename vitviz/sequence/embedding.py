@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arguments import typed
 from ..arithmetic import Normed, after, normed_if, numbers
+from ..brief import brief
 from ..checks import Check
 from ..model import VisionTransformer
 from ..trace import Trace
@@ -16,6 +17,7 @@ from .places import positions
 from .projection import projection
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Embedded:
     """One row of the sequence X, with what it is made of.

@@ -9,6 +9,7 @@ import torch
 
 from ..arguments import at_least, checked_index, typed
 from ..arithmetic import Normed, normed_if, numbers
+from ..brief import brief
 from ..checks import Check
 from ..errors import ModelError
 from ..model import VisionTransformer
@@ -77,6 +78,7 @@ def principal_filters(model: VisionTransformer, count: int = 28) -> tuple[np.nda
     return components[:count].reshape(-1, *pictures.shape[1:]), share[:count]
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Projected:
     """One number of one patch's token, with all that it is made of.

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..arguments import array, at_least, typed
 from ..arithmetic import unit
+from ..brief import brief
 from ..errors import ArgumentError
 from ..hooks import capture, edit, undisturbed
 from ..model import VisionTransformer
@@ -20,6 +21,7 @@ from ..precision import plain_arithmetic
 from ..trace import Trace
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Features:
     """What the model makes of one image, before its classifier.
@@ -33,6 +35,7 @@ class Features:
     placeless: np.ndarray
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Shuffled:
     """How far the model's feature moves when the patches are shuffled.

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..arguments import array, typed
 from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax, tempered, turned
+from ..brief import brief
 from ..checks import Check
 from ..errors import ArgumentError
 from ..model import ViTConfig
@@ -18,6 +19,7 @@ from ..trace import Trace
 from .recording import Recording
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class HeadSteps:
     """What one head does for one query token, stage by stage. Numbers by hand are float64, weights float32.

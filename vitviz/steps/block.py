@@ -9,6 +9,7 @@ from torch import nn
 
 from ..arguments import typed
 from ..arithmetic import Linear, Normed, after, normed, normed_if, numbers, softmax
+from ..brief import brief
 from ..checks import Check
 from ..config import ViTConfig
 from ..trace import Trace
@@ -17,6 +18,7 @@ from .mlp import MlpSteps, mlp_steps
 from .recording import Recording, listen
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class BlockSteps:
     """What a block does for one token, stage by stage. Numbers by hand are float64, weights float32.

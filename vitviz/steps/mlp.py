@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arithmetic import Linear, Normed, activated, after, normed_if
+from ..brief import brief
 from ..config import Activation
 from ..layers import GatedMlp, PlainMlp
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class MlpSteps:
     """The MLP for one token: up, activation, down. Numbers by hand are float64, weights float32.

@@ -8,12 +8,14 @@ import numpy as np
 
 from ..arguments import typed
 from ..arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax
+from ..brief import brief
 from ..checks import Check
 from ..config import POOL
 from ..trace import Trace
 from .mlp import MlpSteps, mlp_steps
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class PoolSteps:
     """A pooling by attention: one learned query a head looks at the tokens (Zhai et al. 2022, section 2, "MAP").
@@ -44,6 +46,7 @@ class PoolSteps:
     result: np.ndarray
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class ReadoutSteps:
     """How the tokens become the model's output, stage by stage. Numbers by hand are float64, weights float32.

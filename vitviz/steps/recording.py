@@ -9,11 +9,13 @@ import numpy as np
 from torch import nn
 
 from ..arguments import checked_index, typed
+from ..brief import brief
 from ..trace import Trace
 
 PARTS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Recording:
     """One layer of one forward pass; frozen, share it between threads.

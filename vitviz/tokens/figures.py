@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from ..brief import brief
 from ..colour import NEUTRAL
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Line:
     """One line of a chart.

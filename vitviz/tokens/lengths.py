@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arguments import array, checked_index, number, typed, whole
+from ..brief import brief
 from ..trace import Trace
 
 TIMES = 3.0  # how many times as long as the median an outlier is at least; ordinary tokens reach about twice
@@ -19,6 +20,7 @@ SPREADS = 5.0  # and how many spreads of the layer's norms it is above the media
 TO_SPREAD = 1.4826  # makes the median absolute deviation of a normal distribution its standard deviation
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Outliers:
     """The patches of one layer whose tokens are far longer than the others, and the rule that found them.

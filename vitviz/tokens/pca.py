@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arguments import array, checked_index, typed, whole
+from ..brief import brief
 from ..errors import ArgumentError
 
 MOST = 100_000  # components that can be asked for
@@ -19,6 +20,7 @@ COLOURS = 3  # components that are shown: one for each of red, green and blue
 ENDS = (1, 99)  # percentiles of the scores where the colours end: a few patches would else leave the rest grey
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Components:
     """The directions in which points vary most.
@@ -43,6 +45,7 @@ class Components:
         return ((points - self.mean) @ self.axes.T).astype(np.float32)
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class PcaOfLayers:
     """Three components of the patches of every layer.

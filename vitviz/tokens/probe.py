@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arguments import array, at_least, checked_index, each_of_kind, number, typed
+from ..brief import brief
 from ..errors import ArgumentError
 from ..trace import Trace
 from .lengths import stream
@@ -20,6 +21,7 @@ PENALTY = 1e-2  # of the mean variance of a token's numbers, added to the varian
 MOST = 400  # patches of an image that take part; more say nothing new
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class Places:
     """Patches of one image, at every stage, and where they are.
@@ -33,6 +35,7 @@ class Places:
     places: np.ndarray
 
 
+@brief
 @dataclass(frozen=True, eq=False)
 class PositionProbe:
     """How well places are read on images that the probe has not seen.

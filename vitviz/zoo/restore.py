@@ -123,6 +123,17 @@ def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = No
     return model
 
 
+def restored_from_memory(name: str, weights: dict[str, Tensor], config: dict[str, Any]) -> VisionTransformer:
+    """Make a model of weights that are in memory, by the names of their framework, and of what a config.json would say.
+
+    Raises:
+        ModelError: as `load_checkpoint`.
+    """
+    checkpoint = Checkpoint(name=name, weights=weights, config=config)
+    with _plain_refusals(name):
+        return _restored(checkpoint, NOTHING_SAID)
+
+
 def _heads_of(arch: str) -> int:
     with torch.device("meta"):
         return architecture(arch, {}, {}).build().blocks[0].attn.num_heads
