@@ -17,16 +17,16 @@ st.markdown(
 tour.offer("start_tour", type="primary")
 left, right = st.columns([3, 2], gap="large")
 with left:
-    st.subheader("Begin with a sample", anchor=False)
+    st.header("Begin with a sample", anchor=False)
     chosen = sidebar.choose_sample("start_gallery", columns=3, titles=True)
 with right:
-    st.subheader("Or with your own photo", anchor=False)
+    st.header("Or with your own photo", anchor=False)
     accepted = sidebar.upload("start_upload", "Drop a photo here")
     st.caption(sidebar.FORMATS)
     st.page_link(
         "pages/explore.py", label=f"Explore {literally(state.choice().picked.name)}", icon=":material/visibility:"
     )
-    st.subheader("Or draw a digit", anchor=False)
+    st.header("Or draw a digit", anchor=False)
     st.caption("A second model, which ships too, has ten classes and says which one it sees.")
     drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
 if chosen or accepted or drawn:

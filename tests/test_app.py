@@ -116,7 +116,7 @@ def test_a_link_opens_its_view_and_stays_in_the_address():
         ("query", "9" * 5000),
         ("direction", ""),
         ("scale", "log"),
-        ("utm_source", "mail"),
+        ("layr", "3"),
     ],
 )
 def test_nonsense_in_a_link_is_left_out_with_a_notice(parameter, value):
@@ -127,6 +127,15 @@ def test_nonsense_in_a_link_is_left_out_with_a_notice(parameter, value):
     assert app.session_state.picked.name == "cat"
     assert query(app).get(parameter) != value
     assert not app.run().warning, "said once"
+
+
+@pytest.mark.parametrize("parameter", ["utm_source", "fbclid", "gclid", "ref", "__theme"])
+def test_what_others_put_into_a_link_is_dropped_without_a_word(parameter):
+    app = explore(**{parameter: "mail"}, layer="3")
+    assert not app.exception
+    assert not app.warning
+    assert parameter not in query(app)
+    assert query(app)["layer"] == "3"
 
 
 def test_a_link_cannot_put_markdown_on_the_page():

@@ -51,7 +51,7 @@ def fine(app: AppTest) -> str:
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
     assert "✓" in said
     assert "✗" not in said
-    assert "7 · Sees all of the image at once" in [title.value for title in app.subheader]
+    assert "7 · Sees all of the image at once" in [title.value for title in app.header]
     assert "nan" not in texts(app).split()
     sums = printed_sums(re.sub(r"<[^>]+>", "", texts(app.main)).replace("\\", ""))
     assert len(sums) >= 3  # score, weighted sum, residual

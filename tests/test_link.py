@@ -7,7 +7,17 @@ import pytest
 
 from vitviz.colour import Style
 from vitviz.images import FITS
-from vitviz.ui.link import CHOICE, VIEW, read_choice, read_style, read_view, style_parameters, view_parameters
+from vitviz.ui.link import (
+    CHOICE,
+    OURS,
+    VIEW,
+    misspelt,
+    read_choice,
+    read_style,
+    read_view,
+    style_parameters,
+    view_parameters,
+)
 from vitviz.view import DIRECTIONS, SCALES, View, scales
 from vitviz.zoo import SHIPPED
 
@@ -171,20 +181,64 @@ def test_every_nonsense_part_is_said_and_the_rest_is_used(small_trace):
     assert len(notices) == 2
 
 
+OTHERS = (
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id", "fbclid", "gclid", "dclid"),
+    *(
+        "msclkid",
+        "twclid",
+        "ttclid",
+        "yclid",
+        "igshid",
+        "mc_cid",
+        "mc_eid",
+        "_ga",
+        "_gl",
+        "gad_source",
+        "gad_campaignid",
+    ),
+    *(
+        "ref",
+        "ref_src",
+        "referrer",
+        "source",
+        "si",
+        "share",
+        "feature",
+        "spm",
+        "from",
+        "via",
+        "lang",
+        "hl",
+        "v",
+        "t",
+        "q",
+    ),
+    *("__theme", "theme", "embed", "embed_options", "sessionid", "nonsense", "", "x" * 10_000),
+)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_parameters_of_others_say_nothing(name):
+    assert read_choice({name: "1", "fit": "pad"}, SAMPLES) == ({"fit": "pad"}, [])
+
+
 @pytest.mark.parametrize(
-    ("unknown", "words"),
+    ("written", "meant"),
     [
-        (["utm_source"], "The link's utm_source is not something"),
-        (["Layer", "IMAGE", ""], "The link's Layer, IMAGE or  is not something"),
-        (["x" * 10_000], f"The link's {'x' * 40} is not something"),
+        *[("layr", "layer"), ("Layer", "layer"), ("IMAGE", "image"), ("iamge", "image"), ("haed", "head")],
+        *[("heads", "head"), ("querry", "query"), ("szie", "size"), ("edit", "edits"), ("target1", "target")],
     ],
 )
-def test_unknown_parameters_are_said(unknown, words):
-    chosen, notices = read_choice({**dict.fromkeys(unknown, "1"), "fit": "pad"}, SAMPLES)
+def test_a_misspelt_parameter_is_said(written, meant):
+    chosen, (notice,) = read_choice({written: "1", "fit": "pad"}, SAMPLES)
     assert chosen == {"fit": "pad"}
-    (notice,) = notices
     assert_plain(notice)
-    assert notice.startswith(words)
+    assert written in notice
+    assert meant in notice
+
+
+def test_no_parameter_of_ours_is_taken_for_another():
+    assert misspelt(OURS) == []
 
 
 # --- Other kinds of attention ----------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def test_both_pages_give_the_same_document(parameters, name, taken):
     for page in ("attention", "sequence"):
         app = opened(page, **parameters)
         assert not app.exception
-        assert "Take it home" in [title.value for title in app.subheader]
+        assert "Take it home" in [title.value for title in app.header]
     (first, kind, one), (second, _, other) = taken
     assert first == second == name
     assert kind == "text/html"

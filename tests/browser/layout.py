@@ -50,6 +50,48 @@ def assert_nothing_sticks_out(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+# Each text that lies outside of what the parts around it let through, sideways; what scrolls is not cut.
+CUT = """() => {
+  const cut = [];
+  const parent = (node) => node.assignedSlot ?? node.parentElement ?? node.getRootNode().host ?? null;
+  const look = (root) => {
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (text.shadowRoot) look(text.shadowRoot);
+      if (text.nodeType !== Node.TEXT_NODE || !text.data.trim()) continue;
+      const around = text.parentElement ?? root.host;
+      if (!around.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+      if (around.closest("style, script, svg, .katex-mathml, .katex, [data-testid=stSidebar]")) continue;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const boxes = [...range.getClientRects()].filter(({ width, height }) => width > 1 && height > 1);
+      for (let node = around; node; node = parent(node)) {
+        const { overflowX, textOverflow, position } = getComputedStyle(node);
+        if (["auto", "scroll"].includes(overflowX) && node.scrollWidth > node.clientWidth) break;
+        if (position === "fixed") break;
+        if (overflowX === "visible" || textOverflow === "ellipsis") continue;
+        const { left, right, width, height } = node.getBoundingClientRect();
+        if (width < 2 || height < 2) break; // for screen readers only
+        if (boxes.some((box) => box.left < left - 1.5 || box.right > right + 1.5)) {
+          cut.push(`${text.data.trim().slice(0, 60)} (in ${node.tagName} ${node.className})`);
+          break;
+        }
+      }
+    }
+  };
+  look(document.querySelector("[data-testid=stApp]"));
+  return cut;
+}"""
+
+
+def assert_no_text_is_cut(page: Page) -> None:
+    """What the page says can be read, or scrolled to; the sidebar's lists end with dots."""
+    settled(page)
+    box_at_rest(page.get_by_test_id("stMain").locator("> *").first)
+    assert page.evaluate(CUT) == []
+
+
 def eventually(page: Page, holds: Callable[[], bool]) -> None:
     """Wait until this holds."""
     for _ in range(PATIENCE * 10):

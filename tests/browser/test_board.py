@@ -42,18 +42,18 @@ class Board:
 
 def test_each_part_says_what_has_been_done_to_it(new_page):
     board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, looked_at=(2, 3))
-    expect(board.cell(0, 1)).to_have_text("0")
+    expect(board.cell(0, 1)).to_have_attribute("data-sign", "0")
     expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: off, zero")
     expect(board.cell(0, 1)).to_have_attribute("aria-pressed", "true")
-    expect(board.cell(2, 3)).to_have_text("T 0.5")
+    expect(board.cell(2, 3)).to_have_attribute("data-sign", "T 0.5")
     expect(board.cell(2, 3)).to_have_attribute("aria-label", "Layer 3, head 4: temperature 0.5; shown below")
     expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: off, zero")
     expect(board.cell(1, "attention")).to_have_attribute("aria-label", "Layer 2, attention: on")
-    expect(board.cell(0, "all")).to_have_attribute("aria-label", "Layer 1, all of it")
+    expect(board.cell(0, "all")).to_have_attribute("aria-label", "L1: all of layer 1")
     expect(board.page.locator("[data-state=on][aria-pressed=true]")).to_have_count(0)
     board.receive({})
     expect(board.page.locator("button[aria-pressed=true]")).to_have_count(0)
-    expect(board.cell(0, 1)).to_have_text("·")
+    expect(board.cell(0, 1)).to_have_attribute("data-sign", "·")
 
 
 def test_every_click_is_told_until_it_is_heard(new_page):

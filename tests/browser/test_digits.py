@@ -24,7 +24,7 @@ DIGITS = {
 def draw(page: Page, strokes) -> None:
     """Draw with the mouse; the pen is lifted after each stroke."""
     settled(page)
-    pad = page.locator("canvas.upper-canvas")
+    pad = page.locator("canvas.upper-canvas:visible")
     pad.scroll_into_view_if_needed()
     box = box_at_rest(pad)
     for stroke in strokes:
@@ -38,7 +38,7 @@ def draw(page: Page, strokes) -> None:
 
 def drawn(page: Page) -> bytes:
     """What is on the pad, as PNG."""
-    url = page.locator("canvas.dc-canvas.lower-canvas").evaluate("canvas => canvas.toDataURL()")
+    url = page.locator("canvas.dc-canvas.lower-canvas:visible").evaluate("canvas => canvas.toDataURL()")
     return base64.b64decode(url.partition("base64,")[2])
 
 
@@ -78,7 +78,7 @@ def test_undo_and_clear(explore):
     expect(first).to_have_attribute("data-class", "4")
     before = predicted(page.page)[0]
     expect(page.page.get_by_test_id("stSidebar")).to_contain_text(f"4, {percent(before.probability)}")
-    page.page.locator("canvas.upper-canvas").hover()
+    page.page.locator("canvas.upper-canvas:visible").hover()
     page.page.get_by_role("button", name="Undo").click()
     assert predicted(page.page)[0].probability != pytest.approx(before.probability, abs=1e-4)
     page.page.get_by_role("button", name="Reset").click()
@@ -89,10 +89,10 @@ def test_undo_and_clear(explore):
 
 def test_the_pad_appears_with_the_model_that_reads_digits(explore):
     page = explore("image=cat")
-    expect(page.page.locator("canvas.upper-canvas")).to_have_count(0)
+    expect(page.page.locator("canvas.upper-canvas:visible")).to_have_count(0)
     expect(page.page.get_by_test_id("prediction")).to_have_count(0)
     choose(page.page.get_by_test_id("stSidebar").get_by_role("combobox").first, "Digits", exact=False)
-    expect(page.page.locator("canvas.upper-canvas")).to_be_visible()
+    expect(page.page.locator("canvas.upper-canvas:visible")).to_be_visible()
     expect(page.page.get_by_test_id("prediction")).to_be_visible()
 
 
@@ -101,4 +101,4 @@ def test_the_button_on_the_first_page_leads_to_the_pad(app, new_page):
     page.goto(app)
     page.get_by_role("button", name="Draw a digit").click()
     page.wait_for_url("**/explore?*model=digits*")
-    expect(page.locator("canvas.upper-canvas")).to_be_visible()
+    expect(page.locator("canvas.upper-canvas:visible")).to_be_visible()

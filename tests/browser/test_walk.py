@@ -57,7 +57,7 @@ def test_a_bad_upload_changes_nothing(visitor):
 
 
 def test_a_notice_that_goes_does_not_bring_the_links_view_back(visitor):
-    visitor.open(Session(view=View(9, 2)), utm_source="x")
+    visitor.open(Session(view=View(9, 2)), layr="x")
     visitor.sees_one_thing()
     visitor.page.head(4, 1).click()
     visitor.look(layer=4, head=1)
@@ -92,7 +92,7 @@ def test_nothing_that_comes_and_goes_moves_the_explorer(visitor):
     expect(visitor.inner.get_by_test_id("prediction")).to_be_visible()
     visitor.choose_model()
     stays()
-    visitor.open(Session(), utm_source="x")
+    visitor.open(Session(), layr="x")
     stays(same_element=False)
     visitor.page.root.evaluate("root => { root.dataset.first = 'yes'; }")
     visitor.choose_sample()

@@ -188,8 +188,8 @@ class Visitor:
         name = self.random.choice(list(SIZES))
         image = self.random.choice(list(state.samples_for(name)))
         size, fit = SIZES[name][0], models.about(name).preprocessing.fit
-        self.open(Session(name, image, None, size, fit, view), utm_source="x")
-        expect(self.notices.filter(has_text="utm_source")).to_be_visible()
+        self.open(Session(name, image, None, size, fit, view), layr="x")
+        expect(self.notices.filter(has_text="layr")).to_be_visible()
         return f"{self.session}"
 
     def reload(self) -> str:

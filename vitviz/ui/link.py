@@ -6,8 +6,9 @@ sentence; the rest of it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 
 from ..colour import Style
 from ..config import POOL
@@ -30,6 +31,8 @@ TARGETS, METHODS, BASELINE = ("target", "target2"), "methods", "baseline"  # of 
 EDITS, SECOND = "edits", "second"  # of "Intervene"
 LENS, DEPTH = "lens", "depth"  # of "Lens"
 OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  # each page reads its own
+OURS = (*CHOICE, *VIEW, *STYLE, TOUR, *OF_PAGES)
+NEAR = 0.75  # of the letters in common, as difflib counts: two exchanged ones of a word of four
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
@@ -46,10 +49,21 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = chosen | others, notices + more
     if own:
         notices.append("This link was made with somebody's own photo, which is not part of it; this is a sample.")
-    unknown = [name[:40] for name in parameters if name not in (*CHOICE, *VIEW, *STYLE, TOUR, *OF_PAGES)]
-    if unknown:
-        notices.append(f"The link's {listed(unknown)} is not something this page knows and was left out.")
-    return chosen, notices
+    return chosen, notices + misspelt(parameters)
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A notice for each name that is nearly one of ours.
+
+    All others are somebody else's: mail programs, search engines and networks put their own into the links that they
+    hand on. Those are dropped without a word.
+    """
+    notices = []
+    for name in names:
+        near = [] if name in OURS else get_close_matches(name[:40].lower(), OURS, 1, NEAR)
+        if near:
+            notices.append(f"The link's “{name[:40]}” was left out: “{near[0]}” may have been meant.")
+    return notices
 
 
 def read_tour(parameters: Mapping[str, str], count: int) -> tuple[int | None, list[str]]:

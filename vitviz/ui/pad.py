@@ -2,8 +2,10 @@
 
 import base64
 import logging
+from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit_drawable_canvas import st_canvas
 
 from ..colour import percent
@@ -13,13 +15,31 @@ from .words import literally
 
 SIDE = 240  # pixels; what the sidebar has room for
 PEN = 18
-KEY = "pad"
+KEY, PAGE_KEY = "pad", "page_pad"
 
 _log = logging.getLogger(__name__)
 
 
-def drawing_pad() -> None:
+def page_place() -> None:
+    """Make a place for a pad on the page: on a narrow screen the sidebar is closed, or hides what a drawing changes."""
+    st.session_state.page_pad_place = st.container(key="page_pad_place")
+
+
+def draw_a_digit(place: DeltaGenerator) -> None:
+    """Draw the pad in its place of the sidebar and in that of the page.
+
+    Which of the two is seen follows from the page and the width of the screen, see `reach`. Both are always there, so
+    that what is drawn stays.
+    """
+    with place.container(key="sidebar_pad_place"):
+        drawing_pad(KEY)
+    with st.session_state.page_pad_place:
+        drawing_pad(PAGE_KEY)
+
+
+def drawing_pad(key: str) -> None:
     """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
+    canvas = f"{key}_{st.session_state.setdefault('pad_turn', 0)}"
     st_canvas(
         stroke_width=PEN,
         stroke_color="#000000",
@@ -27,10 +47,18 @@ def drawing_pad() -> None:
         width=SIDE,
         height=SIDE,
         return_image_data=True,
-        key=KEY,
-        on_change=_look_at_it,
+        key=canvas,
+        on_change=partial(_look_at_it, canvas),
     )
-    st.caption(_verdict() or "Draw here. Undo and clear appear above the square.")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(_verdict() or "Draw here.", width="stretch")
+        st.button("Clear", key=f"{key}_clear", type="tertiary", disabled=not state.is_drawn(), on_click=_clear)
+
+
+def _clear() -> None:
+    """Wipe everything off. The canvas has buttons for that and for one step back, but no finger can find them."""
+    st.session_state.pad_turn += 1  # another widget, and so an empty one
+    state.pick_drawing(None)
 
 
 def _verdict() -> str:
@@ -42,10 +70,10 @@ def _verdict() -> str:
     return f"**{literally(best.label)}**, {percent(best.probability)}"
 
 
-def _look_at_it() -> None:
+def _look_at_it(key: str) -> None:
     """Take what is drawn for the image."""
     try:
-        drawing = st.session_state[KEY]["drawing"]
+        drawing = st.session_state[key]["drawing"]
         picture = base64.b64decode(drawing["data"].partition("base64,")[2], validate=True)
         state.pick_drawing(picture if drawing["raw"]["objects"] else None)
     except (KeyError, TypeError, AttributeError, ValueError) as error:  # the pad's script sends pictures; this is none

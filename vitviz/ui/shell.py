@@ -10,6 +10,8 @@ from ..trace import Trace
 from ..view import Places, View, places
 from . import link, state, tour
 from .catalogue import catalogue_if_open
+from .pad import page_place
+from .reach import reach
 from .sidebar import model_that_does_not_load, sidebar
 from .words import literally, plain_errors
 
@@ -28,13 +30,16 @@ def run(page: st.Page) -> None:
         stop, wrong = link.read_tour(parameters, tour.count())
         tour.begin_at(stop)
         st.session_state.notices += wrong
+    st.set_page_config(page_title=f"{page.title} · vitviz")
     st.html(_ROOM)
+    reach(page.url_path)
     if not problem:
         tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
+    page_place()
     show_notices()
     st.session_state.surrounded = True
     try:
@@ -150,6 +155,8 @@ body { font-size-adjust: 0.486; }
 button, input, select, textarea { font-size-adjust: inherit; }
 code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 [data-testid="stMainBlockContainer"] { padding: 4.4rem 2.5rem 3rem; }
+[data-testid="stCaptionContainer"] { opacity: 1; color: color-mix(in srgb, currentColor 75%, transparent); }
+[data-testid="stBaseButton-primary"] { color: light-dark(#ffffff, #121016); } /* what can be read on primaryColor */
 [data-testid="stButtonGroup"] > div { flex-wrap: wrap; } /* where there is no room, nothing is cut */
 [data-testid="stSidebarContent"] [data-testid="stVerticalBlock"] { gap: 0.7rem; }
 /* A map whose edge is as bright or as dark as the page ends where its line is. */
@@ -166,5 +173,11 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
 .vv-close summary { list-style: none; cursor: pointer; padding: 0.6rem 0.9rem; font-size: 1.3rem; line-height: 1; }
 .vv-close summary::-webkit-details-marker { display: none; }
 @media print { .st-key-notices { display: none; } }
+[data-testid="stSelectbox"] input { text-overflow: ellipsis; }
+/* In a narrow or enlarged window, what would be squeezed beside something else goes below it. */
+@media (max-width: 1099.98px) {
+  [data-testid="stMain"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) { flex-wrap: wrap; }
+  [data-testid="stMain"] [data-testid="stColumn"] { min-width: min(100%, 16rem); }
+}
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.2rem 1rem 3rem; } }
 </style>"""

@@ -12,7 +12,7 @@ from ..view import readout_words
 from . import models, state, tour
 from .catalogue import open_catalogue
 from .gallery import gallery
-from .pad import drawing_pad
+from .pad import draw_a_digit
 from .uploads import drop_zone
 from .words import literally
 
@@ -53,8 +53,7 @@ def choose_image() -> None:
         with camera_place:
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
-        with pad_place:
-            drawing_pad()
+        draw_a_digit(pad_place)
     upload("sidebar_upload", "Your own photo")
     with st.container():
         image_words()

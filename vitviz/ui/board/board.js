@@ -80,11 +80,14 @@ class Board {
       const kind = column === "all" ? "name" : isNaN(column) ? "part" : "head";
       button.className = [kind, cell?.kind, looked && "looked", waiting.has(key(layer, column)) && "waiting"]
         .filter(Boolean).join(" ");
-      button.textContent = column === "all" ? `L${Number(layer) + 1}` : cell?.sign ?? "·";
+      const mark = `L${Number(layer) + 1}`;
+      if (column === "all") button.textContent = mark;
+      else button.dataset.sign = cell?.sign ?? "·"; // drawn by the style sheet: what it means is part of the name
       button.dataset.state = cell?.kind ?? "on";
-      const part = { all: "all of it", attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
-      const state = column === "all" ? "" : `: ${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
-      button.setAttribute("aria-label", `Layer ${Number(layer) + 1}, ${part}${state}`);
+      const part = { attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
+      const state = `${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
+      const name = `Layer ${Number(layer) + 1}, ${part}: ${state}`;
+      button.setAttribute("aria-label", column === "all" ? `${mark}: all of layer ${Number(layer) + 1}` : name);
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
     }
     this.fit();

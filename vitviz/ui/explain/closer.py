@@ -34,7 +34,7 @@ def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
 def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     told = METHODS[found.method]
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        st.subheader(told.title, anchor=False)
+        st.header(told.title, anchor=False)
         st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: wanted.change(enlarged=None))
     st.markdown(f"{told.what(trace.config)} {told.paper}")
     patch_picker(

@@ -61,7 +61,7 @@ class Contest:
 
 def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
     """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
-    st.subheader("Which one to believe", anchor=False)
+    st.header("Which one to believe", anchor=False)
     st.markdown(
         "Take patches away, the most important first, and see how fast the target falls (deletion: low is good); or "
         "begin with nothing and put them back, the most important first, and see how fast it rises (insertion: high "

@@ -16,7 +16,7 @@ PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarg
 
 _RULES = """
 [class*="st-key-explain_row"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(8.6rem, 1fr)); gap: 1.2rem 1rem;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: 1.2rem 1rem;
 }
 [class*="st-key-explain_row"] [data-testid="stColumn"] { width: auto; min-width: 0; }
 [class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }

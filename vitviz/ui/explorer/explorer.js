@@ -92,7 +92,7 @@ class Explorer {
     const { ref, data } = this;
     ref.prefix.replaceChildren(...data.prefix_names.map((name, token) =>
       element("button", { type: "button", textContent: data.prefix_marks[token], title: `Pin the ${name}` },
-        { token, "aria-label": `Pin the ${name}` })));
+        { token, "aria-label": `${data.prefix_marks[token]}: pin the ${name}` })));
   }
 
   buildOverview() {

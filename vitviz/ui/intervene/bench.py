@@ -21,7 +21,7 @@ _AREAS = "\n".join(
 )
 STYLE = f"""<style>
 .st-key-bench {{ container-type: inline-size; }}
-.st-key-bench h3 {{ font-size: 1.15rem; padding-top: 0; }}
+.st-key-bench h2 {{ font-size: 1.15rem; padding-top: 0; }}
 .st-key-bench_board, .st-key-bench_picture {{ gap: 0.6rem; }}
 .st-key-bench_answer, .st-key-bench_changes {{ gap: 0.4rem; }}
 /* Empty or not, and on one line or two, it is as high. */

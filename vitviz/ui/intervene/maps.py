@@ -59,7 +59,7 @@ def _box(label: str, name: str, options: Sequence, value: int | None, words: Cal
 def attention(pair: Pair, picture: bytes) -> None:
     """Where the chosen head looks, before and after, on one scale."""
     view, before = pair.view, pair.before
-    st.subheader("Where a head looks", anchor=False)
+    st.header("Where a head looks", anchor=False)
     choose(before, view)
     signed = before.config.differential and not view.is_pool(before)
     one, other = (view.weights(trace) for trace in (before, pair.after))
@@ -120,7 +120,7 @@ def prefix_words(trace: Trace) -> str:
 
 def tokens(pair: Pair) -> None:
     """The patches' tokens as colours, in components that were fitted before."""
-    st.subheader("How the tokens lie", anchor=False)
+    st.header("How the tokens lie", anchor=False)
     prefix, grid, layer = pair.before.prefix, pair.before.grid, pair.layer
     one, other = (trace.tokens(layer)[prefix:] for trace in (pair.before, pair.after))
     found = principal(one)

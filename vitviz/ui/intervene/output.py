@@ -29,7 +29,7 @@ STYLE = """<style>
 
 def output(pair: Pair) -> None:
     """What the model returns: its likeliest classes, or how far its feature has turned."""
-    st.subheader("What the model says", anchor=False)
+    st.header("What the model says", anchor=False)
     if pair.before.model.tells_classes:
         _classes(pair)
     else:

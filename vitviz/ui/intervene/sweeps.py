@@ -124,7 +124,7 @@ class Sweep:
 
 def sweeps(choice: state.Choice, trace: Trace) -> None:
     """Choosing a sweep, running it, and what it found."""
-    st.subheader("Sweep: what does each part do?", anchor=False)
+    st.header("Sweep: what does each part do?", anchor=False)
     st.markdown(
         "Every head, layer or patch is switched off alone, from the model without your changes, and the change of one "
         "number is measured."

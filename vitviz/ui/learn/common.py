@@ -16,19 +16,20 @@ from .. import symbols
 from ..strips import number
 from ..sums import redone
 
-# The picture (container "follow") stays beside the text ("story") while that scrolls; on a phone it stands above it.
+# The picture (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it stands
+# above it.
 BESIDE = """<style>
-@media (min-width: 900px) {
+@media (min-width: 1100px) {
   [data-testid="stColumn"]:has(.st-key-follow) {
     position: sticky; top: 4.2rem; align-self: flex-start; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   }
 }
-@media (max-width: 899px) {
+@media (max-width: 1099.98px) {
   [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
-.st-key-story h3 { padding-top: 1.6rem; }
-.st-key-story > :first-child h3 { padding-top: 0; }
+.st-key-story h2 { padding-top: 1.6rem; }
+.st-key-story > :first-child h2 { padding-top: 0; }
 </style>"""
 
 Patch = tuple[int, int]  # row and column, from 0
@@ -89,7 +90,7 @@ def norm_in_words(norm: Normed, channel: int) -> str:
 
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """A step of the story: its title and its text, in which `{N}` is a symbol and `{N=}` one with its value."""
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     say(text, values)
 
 

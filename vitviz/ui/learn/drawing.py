@@ -137,7 +137,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[st
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     if total:
         body += f'<tr class="total">{"".join(f"<td>{cell}</td>" for cell in total)}</tr>'
-    names = "".join(f"<th>{cell}</th>" for cell in head)
+    names = "".join(f"<th>{cell}</th>" if cell else "<td></td>" for cell in head)
     return f'<div class="vv-scroll"><table class="vv-table"><tr>{names}</tr>{body}</table></div>'
 
 

@@ -27,7 +27,7 @@ STYLE = """<style>
 .vv-product .vv-sum { grid-column: 5; margin: 0; font-variant-numeric: tabular-nums; }
 .vv-one { display: flex; align-items: center; gap: 0.7rem; font-size: 0.9rem; }
 .vv-one img { width: 3.4rem; image-rendering: pixelated; border-radius: 2px; }
-.st-key-part_sequence .katex-display { overflow: auto hidden; padding: 4px 0; } /* long numbers on a phone */
+.st-key-part_sequence .katex-display { overflow: auto hidden; padding-block: 4px; } /* long numbers on a phone */
 .vv-pointer { position: relative; height: 1.3rem; margin: 0 0 -1rem; font-size: 0.8rem; white-space: nowrap; }
 .vv-pointer span { position: absolute; }
 @media (max-width: 640px) { .vv-product { gap: 0.2rem 0.35rem; } .vv-product .vv-sum { font-size: 0.85rem; } }

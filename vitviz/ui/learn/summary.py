@@ -22,7 +22,7 @@ def take_home(choice: state.Choice) -> None:
     def document() -> str:  # keeps no trace, and with it no model: it may be asked for much later
         return handout(_run(choice, place, address))
 
-    st.subheader("Take it home", anchor=False)
+    st.header("Take it home", anchor=False)
     st.markdown(
         "This image, this patch and these numbers on one page, with room for a name: to print, or to keep. "
         "One HTML file that needs nothing else."

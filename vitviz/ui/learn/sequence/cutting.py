@@ -121,7 +121,7 @@ def what_if(choice: state.Choice) -> None:
     """Arithmetic for other patch sizes; choosing one runs only this again."""
     trace = state.trace(choice)
     now = _sizes(trace, trace.config.patch)
-    st.subheader("What if patches were larger or smaller?", anchor=False)
+    st.header("What if patches were larger or smaller?", anchor=False)
     st.caption("Arithmetic only: a model with another patch size would be another model, and none is run here.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
     if st.session_state.get("what_if_patch") not in sides or st.session_state.get("what_if_of") != now.patch:

@@ -26,7 +26,11 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
         values_of(trace),
     )
     left, right = st.columns(2)
-    left.image(cached.cut_photo(choice), caption="The photo. Grey: removed by the fit.")
+    left.image(
+        cached.cut_photo(choice),
+        caption="The photo. Grey: removed by the fit.",
+        alt=f"The photo {choice.picked.name}, without colour where the fit removes it",
+    )
     preprocessing = trace.model.preprocessing
     names = channel_names(trace.config.channels)
     right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")

@@ -56,6 +56,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
                 cached.all_positions(choice),
                 caption="One small map for each patch, at its place: the cosine of its position with all others, "
                 "from −1 (blue) to 1 (red), as in figure 7 of the ViT paper.",
+                alt="Similarity of every learned position to all others",
             )
     if config.rotary is not None:
         own = config.rotary.per_layer
@@ -85,7 +86,7 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
         if trace.config.stem
         else "The image in this order."
     )
-    left.image(as_picture(result.pixels), caption=order, width="stretch")
+    left.image(as_picture(result.pixels), caption=order, alt="The image with its patches shuffled", width="stretch")
     with right:
         st.metric("Cosine, with positions", number(result.with_positions))
         st.metric("Cosine, without any positions", number(result.without_positions))

@@ -1,0 +1,97 @@
+"""Accessibility: axe-core finds nothing on any page, in either theme."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .layout import choose, settled
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+THEMES = ("light", "dark")
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PAGES = ("", "explore", "sequence", "attention", "tokens", "explain", "intervene?edits=h3.2z,p12k", "lens")
+OPTIONS = {
+    "resultTypes": ["violations"],
+    "rules": {
+        # off unless asked for
+        "label-content-name-mismatch": {"enabled": True},
+        # Streamlit's drop zone for files is a section with both a role and a name; nothing is lost by that, and no
+        # option changes it
+        "presentation-role-conflict": {"enabled": False},
+    },
+}
+RUN = f"""async () => {{
+  const {{ violations }} = await axe.run(document, {json.dumps(OPTIONS)});
+  return violations.flatMap((rule) => rule.nodes.map((node) =>
+    [rule.impact, rule.id, node.html.slice(0, 300), node.failureSummary].join(" | ")));
+}}"""
+TRIES = 4  # colours fade from one theme to the other, and fonts arrive: what stays is a fault
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds and goes on finding, serious or not."""
+    for _ in range(TRIES):
+        settled(page)
+        found = page.evaluate(RUN)
+        if not found:
+            return []
+        page.wait_for_timeout(300)
+    return found
+
+
+def assert_accessible(page: Page, themes: tuple[str, ...] = THEMES) -> None:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", theme)
+        assert violations(page) == [], theme
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    expect(page.get_by_test_id("stMain")).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    settled(page)
+    return page
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_pages_are_accessible(app, new_page, address):
+    assert_accessible(opened(new_page(), f"{app}/{address}"))
+
+
+def test_what_opens_on_request_is_accessible(app, new_page):
+    """Sections, what is behind switches, notices, the tour's card, and what lies over the page."""
+    page = opened(new_page(), f"{app}/sequence?tour=2&image=nobody")
+    page.get_by_text("Show all positions at once").click()
+    page.get_by_text("Shuffle the patches", exact=True).click()
+    expect(page.get_by_test_id("stImage")).to_have_count(3)
+    assert_accessible(page)
+    page = opened(new_page(), f"{app}/tokens")
+    for section in ("Similarity", "Norms", "Points", "Places"):
+        page.get_by_role("radio", name=section).click()
+        assert_accessible(page, ("light",))
+    page = opened(new_page(), f"{app}/explain")
+    page.get_by_role("button", name="Enlarge").first.click()
+    expect(page.locator(".st-key-explain_closer")).to_be_visible()
+    assert_accessible(page, ("light",))
+    choose(page.get_by_test_id("stSidebar").get_by_role("combobox").first, "More models", exact=False)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("address", ["attention?model=digits", "lens?model=digits", "intervene?model=digits"])
+def test_pages_of_a_classifier_are_accessible(app, new_page, address):
+    assert_accessible(opened(new_page(), f"{app}/{address}"), ("dark",))
+
+
+def test_phones_are_served_alike(app, new_page):
+    page = opened(new_page(**PHONE), f"{app}/explore?model=digits")
+    assert_accessible(page)
+    page.get_by_role("button", name="Menu").tap()
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="Lens")).to_be_in_viewport()
+    assert_accessible(page, ("light",))
+    assert_accessible(opened(page, f"{app}/attention"), ("light",))

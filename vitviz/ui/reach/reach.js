@@ -1,0 +1,84 @@
+// What Streamlit's own elements lack: the buttons of the sidebar have words, the sidebar closes after a choice where it
+// lies over the page, and what scrolls can be scrolled with the keyboard.
+
+const OPEN = "[data-testid=stExpandSidebarButton]";
+const CLOSE = "[data-testid=stSidebarCollapseButton] button";
+const NARROW = "(max-width: 767.98px)"; // as in reach.css
+const SIDEBAR = "[data-testid=stSidebar]";
+const SCROLLERS = ".katex-display, .vv-scroll, .vv-filters, .vv-outcome ol, [data-testid=stMarkdownContainer] pre";
+const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
+// What leads back to the page: another page, another image, the tour. Settings are often changed together.
+const CHOICES = "a[href], [data-testid=gallery] [data-name], .st-key-sidebar_tour button";
+const CHANGES = "input[type=file], .stApp:has(.st-key-reach_on_explore) [class*=st-key-draw_with] input";
+
+export default function () {
+  const narrow = matchMedia(NARROW);
+  const listening = new AbortController();
+  const { signal } = listening;
+  const sized = new ResizeObserver(() => later());
+  const later = delayed(() => mend(narrow.matches, sized), 150);
+  const seen = new MutationObserver(later);
+  seen.observe(document.body, { childList: true, subtree: true });
+  narrow.addEventListener("change", later, { signal });
+  document.addEventListener("click", (event) => {
+    if (narrow.matches && chosenIn(event, CHOICES)) closeSoon();
+  }, { signal });
+  document.addEventListener("change", (event) => {
+    if (narrow.matches && chosenIn(event, CHANGES) && (event.target.files?.length || event.target.checked)) closeSoon();
+  }, { signal });
+  mend(narrow.matches, sized);
+  return () => {
+    seen.disconnect();
+    sized.disconnect();
+    later.cancel();
+    listening.abort();
+  };
+}
+
+// Components hide what is inside them from the page, but not from the path of an event.
+function chosenIn(event, selector) {
+  const path = event.composedPath().filter((node) => node instanceof Element);
+  return path.some((node) => node.matches(SIDEBAR)) && path.some((node) => node.matches(selector));
+}
+
+// once Streamlit has heard of the click, too: for some browsers it closes the sidebar itself
+function closeSoon() {
+  setTimeout(() => document.querySelector(`${CLOSE}[aria-expanded=true]`)?.click(), 0);
+}
+
+function mend(narrow, sized) {
+  say(OPEN, narrow ? "Menu" : "Image and model");
+  say(CLOSE, narrow ? "Close" : "Hide");
+  for (const node of document.querySelectorAll(SCROLLERS)) {
+    for (const one of [node, node.firstElementChild]) if (one) sized.observe(one);
+    const down = node.scrollHeight > node.clientHeight && getComputedStyle(node).overflowY !== "hidden";
+    const scrolls = node.scrollWidth > node.clientWidth || down;
+    if (scrolls && !node.querySelector(FOCUSABLE)) {
+      node.tabIndex = 0;
+      node.dataset.reach = "";
+    } else if (!scrolls && node.dataset.reach !== undefined) {
+      node.removeAttribute("tabindex");
+      delete node.dataset.reach;
+    }
+  }
+}
+
+function say(selector, words) {
+  for (const button of document.querySelectorAll(selector)) {
+    if (button.dataset.words === words && button.ariaLabel === words) continue;
+    button.dataset.words = words;
+    button.ariaLabel = words;
+  }
+}
+
+function delayed(act, milliseconds) {
+  let waits;
+  const ask = () => {
+    waits ??= setTimeout(() => {
+      waits = undefined;
+      act();
+    }, milliseconds);
+  };
+  ask.cancel = () => clearTimeout(waits);
+  return ask;
+}
