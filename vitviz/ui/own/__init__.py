@@ -63,7 +63,8 @@ def own_image(again: Callable[[], None]) -> None:
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
-    _component.draw(data, listeners, key="own_image", held=packed({}, {"image": own.data if made_here else b""}))
+    held = {"image": packed({}, {"image": own.data if made_here else b""})}
+    _component.draw(data, listeners, key="own_image", held=held)
 
 
 def just_taken() -> bool:

@@ -37,7 +37,7 @@ class OwnImage {
     on("dragleave", (event) => { if (!event.relatedTarget) this.over(false); }); // out of the window
   }
 
-  receive(data, bytes) {
+  receive(data, [bytes]) {
     if (data.session !== this.session) { // the server has begun anew, with uploaders that nothing was put into
       [this.session, this.restored] = [data.session, false];
     }
