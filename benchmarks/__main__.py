@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import browser, explaining, explanations, library, sweeping, writing
+from . import alternatives, browser, explaining, explanations, library, loading, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -23,10 +23,12 @@ BENCHMARKS = {
     "hover": browser.hover,
     "pin": browser.pin,
     "draw": browser.draw,
+    "first": loading.first_visit,
     "pages": explanations.explain,
     "sweep": sweeping.sweep,
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
+    "alternatives": alternatives.alternatives,
     "write": writing.pictures,
     "start": library.cold_start,
 }

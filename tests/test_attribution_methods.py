@@ -10,6 +10,7 @@ import vitviz
 from vitviz import explain
 from vitviz.attribution import METHODS, ClassTarget, SimilarityTarget
 from vitviz.attribution.baselines import baseline_pixels
+from vitviz.attribution.faithfulness import endpoints
 from vitviz.attribution.last_attention import last_attention
 from vitviz.attribution.reading import reading
 from vitviz.attribution.rollout import rollout
@@ -133,6 +134,46 @@ def test_wide_covers_by_hand():
     wide = explain(model, two_rows, method="occlusion", target=ClassTarget(0), window=2).map
     left, right = single[0] + single[1], single[1] + single[2]
     assert wide == pytest.approx(np.array([[left, (left + right) / 2, right]] * 2), rel=1e-4)
+
+
+def test_covers_that_do_not_overlap_take_a_pass_each_and_the_last_ends_with_the_image():
+    model = tiny_model(4, class_token=False, depth=1, pooling="mean")
+    trace = model.trace(torch.tensor([[1.0, 7, -1, 3, 2]] * 5)[None])
+    counted = []
+
+    def covered(**parameters) -> np.ndarray:
+        progress = lambda done, total: counted.append(total)  # noqa: E731
+        target = ClassTarget(0)
+        return explain(model, trace, method="occlusion", target=target, progress=progress, **parameters).map
+
+    coarse, fine = covered(window=2, stride=2), covered(window=2)
+    assert set(counted) == {9, 16}
+    assert (coarse[:2, :2] == coarse[0, 0]).all()
+    assert coarse[0, 0] == pytest.approx(fine[0, 0], abs=1e-6), "the same cover hides the corner"
+    assert coarse[0, 3] == pytest.approx((coarse[0, 2] + coarse[0, 4]) / 2, abs=1e-6), "two covers hide it"
+    with pytest.raises(vitviz.VitvizError, match="stride"):
+        covered(window=2, stride=3)
+
+
+def test_integrated_gradients_take_no_more_steps_than_completeness_asks_for(model, trace, flower):
+    counted, missed = [], []
+    (begin, end) = endpoints(model, trace, flower, baseline="blur")[::-1]
+    for completeness in (0.01, 0.2, None):
+        taken = []
+        found = explain(
+            model,
+            trace,
+            method="integrated_gradients",
+            target=flower,
+            steps=8,
+            completeness=completeness,
+            progress=lambda done, total, taken=taken: taken.append(done),
+        )
+        counted.append(taken[-1])
+        missed.append(abs(float(found.map.sum()) / (end - begin) - 1))
+    assert counted[0] > counted[1] > counted[2] == 8
+    assert missed[0] <= 0.01
+    assert missed[1] <= 0.2
 
 
 # --- By other code, on the shipped model -----------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.attribution import METHODS, ClassTarget, DifferenceTarget, SimilarityTarget, explain
-from vitviz.attribution.faithfulness import Curves, curves, random_curves
-from vitviz.ui import state
-from vitviz.ui.explain import areas, maps, store, wanted, working
+from vitviz.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
+from vitviz.ui import jobs, state, waits
+from vitviz.ui.explain import areas, comparing, maps, store, wanted, working
+from vitviz.ui.explain.aims import OfClass
 from vitviz.ui.explain.methods import METHODS as TOLD
+from vitviz.ui.explain.methods import all_defaults
 from vitviz.ui.strips import number
 
 from . import kinds
@@ -120,7 +122,7 @@ def test_an_emptied_box_is_empty_and_the_page_says_what_is_explained():
     assert "Target 1: similarity to flower**" in texts(app)
     app.multiselect(key="explain_images_0").set_value([]).run()
     assert app.multiselect(key="explain_images_0").value == []
-    assert "Target 1: similarity to astronaut**" in texts(app)
+    assert "Target 1: this image's own feature**" in texts(app)
 
 
 def test_curves_that_would_say_little_are_said_to_before_they_are_computed():
@@ -223,7 +225,11 @@ def test_without_classes_images_are_compared():
     app = page(image="cat")
     model, samples = vitviz.load("dinov2-small"), state.samples()
     trace, astronaut, coffee = (model.trace(samples[name]) for name in ("cat", "astronaut", "coffee"))
+    assert shown(app) == [expected(trace, method, None) for method in QUICK]
+    assert "this image's own feature** · projection, for this image: 1" in texts(app)
+    assert "target" not in query(app)
     other = SimilarityTarget.of([astronaut], "")
+    app.multiselect(key="explain_images_0").set_value([picked("astronaut").digest]).run()
     assert shown(app) == [expected(trace, method, other) for method in QUICK]
     assert "similarity to astronaut** · cosine, for this image" in texts(app)
     digests = [state.Picked(name, samples[name], sample=True).digest for name in ("astronaut", "coffee")]
@@ -245,12 +251,33 @@ def test_ones_own_photo_can_be_compared_with_and_a_broken_one_is_refused():
     assert "evil.png" in app.error[0].value
 
 
+def picked(name: str) -> state.Picked:
+    return state.Picked(name, state.samples()[name], sample=True)
+
+
 def test_an_image_is_not_compared_with_itself():
-    app = page(image="cat")
-    app.session_state.picked = state.Picked("astronaut", state.samples()["astronaut"], sample=True)
-    app.run()
-    assert "similarity to cat" in texts(app)
+    app = page(image="cat", target="astronaut")
+    assert "similarity to astronaut" in texts(app)
+    app.session_state.picked = picked("astronaut")
+    assert "Target 1: this image's own feature**" in texts(app.run())
     assert len(shown(app)) == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "image"), [("digits", "digit-4"), ("dinov2-small", "cat"), ("dinov2-small", "rocket")]
+)
+def test_curves_begin_with_the_baseline_that_leaves_least_of_the_target(model, image):
+    app = page(model=model, image=image)
+    network = vitviz.load(model)
+    trace = network.trace(state.samples()[image])
+    left = {kind: endpoints(network, trace, None, baseline=kind)[1] for kind in BASELINES}
+    lowest = min(left, key=left.get)
+    assert app.segmented_control(key="explain_baseline").value == lowest
+    assert f"it is {number(left[lowest])}" in texts(app)
+    assert "baseline" not in query(app)
+    other = next(kind for kind in BASELINES if kind != lowest)
+    app.segmented_control(key="explain_baseline").set_value(other).run()
+    assert query(app)["baseline"] == other
 
 
 def rows(app: AppTest) -> dict[str, list[str]]:
@@ -309,7 +336,7 @@ def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():
 
 @pytest.mark.parametrize("what", ["compute_occlusion", "compare"])
 def test_stop_takes_back_what_was_asked_for(what, monkeypatch):
-    monkeypatch.setattr(working.jobs.Job, "watch", lambda *_: pytest.fail("nothing is to be waited for"))
+    monkeypatch.setattr(jobs.Jobs, "join", lambda *_: pytest.fail("nothing is to be waited for"))
     monkeypatch.setattr(working, "work", lambda pending: None)
     app = digits()
     press(app, f"explain_{what}_0")
@@ -318,6 +345,85 @@ def test_stop_takes_back_what_was_asked_for(what, monkeypatch):
     assert app.button(key=f"explain_{what}_0").label.startswith("Comp")
     assert len(shown(app)) == 4
     assert not rows(app)
+
+
+def steps_of(monkeypatch) -> list[tuple]:
+    """What is computed from here on, in its order: method and parameters of a map, order and steps of curves."""
+    done = []
+    explained, curved, random = maps.explain, comparing.curves, comparing.random_curves
+
+    def note_map(*given, method, progress, **named):
+        if progress is not None:
+            done.append((method, named.get("window") or named["steps"]))
+        return explained(*given, method=method, progress=progress, **named)
+
+    monkeypatch.setattr(maps, "explain", note_map)
+    monkeypatch.setattr(
+        comparing, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
+    )
+    monkeypatch.setattr(
+        comparing, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
+    )
+    return done
+
+
+def test_slow_work_comes_coarse_first_and_says_so(monkeypatch):
+    done = steps_of(monkeypatch)
+    app = digits()
+    press(app, "explain_compute_occlusion_0")
+    press(app, "explain_compute_integrated_gradients_0")
+    press(app, "explain_compare_0")
+    assert done == [
+        *[("occlusion", side) for side in (4, 2, 1)],
+        *[("integrated_gradients", steps) for steps in (8, 32)],
+        *[4] * 7,
+        *[16] * 7,
+    ]
+    assert 'data-testid="coarse"' not in bodies(app), "the final ones are there"
+
+
+def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeypatch):
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
+        step.task(lambda done, total: None)
+        press(app, f"explain_compute_{ask.method}_0")
+        said = bodies(app)
+        assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
+        assert app.button(key=f"explain_compute_{ask.method}_0").label == "Stop"
+        press(app, f"explain_compute_{ask.method}_0")
+        assert f'data-testid="coarse" data-method="{ask.method}"' in bodies(app)
+        assert app.button(key=f"explain_compute_{ask.method}_0").label == "Compute"
+
+
+def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
+    for step in comparing._steps(contest, {}, {})[:5]:
+        step.task(lambda done, total: None)
+    assert "Coarse: some curves have 5 points only" in texts(app.run())
+    assert len(rows(app)) == 5
+    assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
+    press(app, "explain_compare_0")
+    press(app, "explain_compare_0")
+    assert "Coarse" in texts(app), "it is kept"
+
+
+def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
+    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    return [maps.ask_for(choice, method, all_defaults()[method], OfClass(4)) for method in methods]
+
+
+def test_how_long_it_takes_is_said_and_follows_what_was_measured():
+    app = digits()
+    choice, trace = state.Choice(app.session_state.picked, **app.session_state.settings), digit_trace()
+    waits.paces().note(waits.pace_key(choice, trace, "occlusion"), 1200.0, 100)
+    assert waits.about((64 + 16 + 4) * 12) in texts(app.run())
+    before = waits.paces().get(waits.pace_key(choice, trace, "occlusion"))
+    press(app, "explain_compute_occlusion_0")
+    assert waits.paces().get(waits.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
 
 
 def test_visitors_who_ask_the_same_share_the_maps(monkeypatch):
@@ -340,7 +446,7 @@ def test_another_model_has_other_targets():
     app.selectbox(key="explain_class_1").select(7).run()
     app.selectbox(key="model").select("dinov2-small").run()
     assert len(shown(app)) == 4
-    assert "similarity to" in texts(app)
+    assert "this image's own feature" in texts(app)
 
 
 KINDS = {  # and words that the page has to say of them

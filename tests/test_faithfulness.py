@@ -7,7 +7,7 @@ import torch
 import vitviz
 from vitviz import HookError, ModelError, VitvizError
 from vitviz.attribution import ClassTarget, DifferenceTarget, explain
-from vitviz.attribution.faithfulness import BASELINES, baseline_pixels, curves, random_curves
+from vitviz.attribution.faithfulness import BASELINES, baseline_pixels, curves, endpoints, random_curves
 
 from . import kinds
 from .tiny import tiny_model, tiny_trace
@@ -55,6 +55,7 @@ def test_the_ends_are_the_image_and_the_baseline(baseline, small, small_trace):
     assert found.insertion[[0, -1]] == pytest.approx([start, image], abs=1e-5)
     assert found.fraction == pytest.approx(np.array([0, 5, 10, 14, 19, 24]) / 24)
     assert not any(curve.flags.writeable for curve in (found.fraction, found.deletion, found.insertion))
+    assert endpoints(small, small_trace, ClassTarget(3), baseline=baseline) == pytest.approx((image, start), abs=1e-5)
 
 
 def test_classes_that_are_questions_of_their_own_have_their_own_probability():

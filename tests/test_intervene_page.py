@@ -19,6 +19,7 @@ from vitviz.interventions import (
     PatchOff,
     Temperature,
     class_score,
+    distance,
     sweep_heads,
     sweep_layers,
     sweep_patches,
@@ -38,7 +39,7 @@ ALL = "h3.2z,h3.3m,l5a,l6fm,p12k,p20m,t3.1x0.5,c1.1,c2f"
 
 
 def intervene(**parameters: str) -> AppTest:
-    return opened("intervene", **parameters)
+    return opened("intervene", **{"edits": "none", **parameters})
 
 
 def html(app: AppTest) -> str:
@@ -59,12 +60,47 @@ def digit():
 
 
 @pytest.mark.parametrize("parameters", [{}, DIGIT, {"image": "rocket", "size": "280", "fit": "native"}])
-def test_the_page_opens_with_nothing_changed(parameters):
+def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
+    app = opened("intervene", **parameters)
+    from vitviz.ui.intervene.first import layers_tried  # which only a running app can import
+
+    said = fine(app)
+    (edit,) = app.session_state.edits
+    trace = state.trace(state.Choice(app.session_state.picked, **app.session_state.settings))
+    score = class_score(trace.model, 4) if parameters == DIGIT else distance(trace)
+    effects = np.abs(sweep_heads(trace.model, trace, score))
+    tried = effects[-layers_tried(trace) :]
+    assert tried.size
+    assert effects[edit.layer, edit.head] == pytest.approx(tried.max())
+    assert "What is changed** (1)" in said
+    assert "edits" not in query(app), "it follows from what is looked at"
+    app.button(key="undo_all").click().run()
+    assert "Nothing is changed yet." in fine(app)
+    assert query(app)["edits"] == "none"
+    assert "Nothing is changed yet." in fine(opened("intervene", **query(app)))
+
+
+def test_the_first_edit_follows_the_image_until_something_is_changed():
+    app = opened("intervene", **DIGIT)
+    for name in ("digit-7", "digit-0"):
+        app.session_state.picked = state.Picked(name, state.samples()[name], sample=True)
+        app.run()
+        trace = vitviz.load("digits").trace(state.samples()[name])
+        effects = np.abs(sweep_heads(trace.model, trace, class_score(trace.model, int(name[-1]))))
+        (edit,) = app.session_state.edits
+        assert effects[edit.layer, edit.head] == pytest.approx(effects.max())
+    app.button(key="undo_last").click().run()
+    app.session_state.picked = state.Picked("digit-4", state.samples()["digit-4"], sample=True)
+    assert "Nothing is changed yet." in fine(app.run())
+
+
+@pytest.mark.parametrize("parameters", [{}, DIGIT, {"image": "rocket", "size": "280", "fit": "native"}])
+def test_the_page_opens_with_nothing_changed_if_the_link_says_so(parameters):
     app = intervene(**parameters)
     said = fine(app)
     assert "Nothing is changed yet." in said
     assert "0 % of the weight has moved" in said
-    assert "edits" not in query(app)
+    assert query(app)["edits"] == "none"
     if "model" not in parameters:
         assert 'data-cosine="1.000000000"' in said
 
@@ -116,7 +152,7 @@ def test_edits_are_undone_one_by_one_and_all_at_once():
     app.button(key="undo_l5a").click().run()
     assert query(app)["edits"] == "h3.2z,p12k"
     app.button(key="undo_all").click().run()
-    assert "edits" not in query(app)
+    assert query(app)["edits"] == "none"
     assert "Nothing is changed yet." in fine(app)
 
 
@@ -129,7 +165,7 @@ def test_edits_that_cannot_be_are_left_out_with_a_sentence(text):
     assert not app.error
     said = " ".join(one.value for one in app.warning).replace("\\", "")
     assert "The link's edits were left out:" in said
-    assert "edits" not in query(app)
+    assert query(app)["edits"] == "none"
 
 
 def test_a_second_image_that_is_no_sample_is_said():
@@ -145,7 +181,7 @@ def test_edits_are_kept_for_the_return_to_their_model_and_grid():
     assert query(app)["edits"] == "h3.2z"
     assert "comes back when you return to it" in fine(app)
     app.selectbox(key="model").select("digits").run()
-    assert "edits" not in query(app)
+    assert "edits" not in query(app), "this model begins with its own"
     fine(app)
     app.selectbox(key="model").select("dinov2-small").run()
     assert query(app)["edits"] == "h3.2z,p12k", "the model's own size is 224 again"
@@ -274,7 +310,8 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
     st.cache_resource.clear()
     app = intervene(**DIGIT)
     app.segmented_control(key="sweep_what").set_value(what).run()
-    assert app.button(key="sweep_run").label == f"Run the sweep: {count} passes"
+    assert app.button(key="sweep_run").label == "Run the sweep"
+    assert f"on this server: {count} passes." in texts(app.main)
     assert not app.main.get("download_button")
     app.button(key="sweep_run").click().run()
     said = fine(app)
@@ -338,6 +375,21 @@ def test_a_stopped_sweep_says_so():
     app.session_state["sweep_stopped"] = True
     assert "Stopped; what was found so far is not kept." in texts(app.run().main)
     assert "Stopped" not in texts(app.run().main)
+
+
+def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monkeypatch):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    from vitviz.ui.intervene import sweeps
+
+    def refuse(*_, **__):
+        raise vitviz.errors.EditError("The only patch cannot be switched off.")
+
+    monkeypatch.setitem(sweeps.EACH, "heads", refuse)
+    app.button(key="sweep_run").click().run()
+    assert [error.value for error in app.error] == ["The only patch cannot be switched off."]
+    assert not app.run().error
+    assert app.button(key="sweep_run")
 
 
 # --- Other kinds -----------------------------------------------------------------------------------------------------

@@ -123,6 +123,17 @@ def test_a_model_without_classes_is_compared_with_images(photo):
     for value in found.similarities():
         assert f"{number(float(value), 3)}</td>" in said
     assert "classifier" not in said
+    maps = vitviz.patch_lens(model.trace(photo))
+    most = int(maps.std(axis=(1, 2)).argmax())
+    assert 0 < most < 12, "its patches differ before the end, where each is its own end"
+    assert app.select_slider(key="lens_depth_12_each").value == most
+    assert "lens" not in query(app)
+    assert "depth" not in query(app)
+    for mean in maps.mean(axis=(1, 2)):
+        assert number(float(mean), 3) in app.get("plotly_chart")[0].proto.spec
+    app.selectbox(key="lens_image_dinov2-small").set_value("image").run()
+    assert "this image’s own final output" in fine(app)
+    assert query(app)["lens"] == "image"
     app.selectbox(key="lens_image_dinov2-small").set_value("rocket").run()
     said = fine(app)
     for value in found.similarities(model.trace(state.samples()["rocket"]).output):
@@ -177,7 +188,7 @@ def test_models_of_other_kinds(other):
     assert ("its final norm" in said) == trace.config.final_norm
     assert "register" not in said
     for depth in (0, 1):
-        app.select_slider(key="lens_depth_3").set_value(depth).run()
+        app.select_slider[0].set_value(depth).run()
         assert f"<b>{depth_words(depth)}</b>" in fine(app)
 
 

@@ -71,6 +71,11 @@ def test_similarity_by_hand(read):
     assert cosines(np.array([[2.0, 0], [0, 0]], np.float32), target).tolist() == [1, 0]
 
 
+def test_patches_are_compared_with_their_own_ends_by_hand(read):
+    # Both are [1, -1] at first; in the end one is [1, -1] and the other [-1, 1].
+    assert vitviz.patch_lens(read) == pytest.approx(np.array([[[1, -1]], [[1, 1]]]), abs=1e-4)
+
+
 def test_what_leads_where():
     logits = np.array([[0, 9, 0, 0], [9, 0, 0, 0], [0, 0, 2, 9], [0, 0, 8, 9]], np.float32)
     found = Lens(vitviz.VisionTransformer(replace(kinds.PLAIN, classes=4)), logits)
@@ -136,10 +141,11 @@ def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch)
 
 
 def test_many_classes_are_read_in_batches(small_trace, monkeypatch):
-    at_once = vitviz.patch_lens(small_trace, 1)
+    at_once, ends = vitviz.patch_lens(small_trace, 1), vitviz.patch_lens(small_trace)
     assert 5 * small_trace.output.size < AT_ONCE
     monkeypatch.setattr("vitviz.logit_lens.AT_ONCE", 5 * small_trace.output.size)
     assert vitviz.patch_lens(small_trace, 1) == pytest.approx(at_once, abs=1e-6)
+    assert vitviz.patch_lens(small_trace) == pytest.approx(ends, abs=1e-6)
 
 
 def test_a_recorded_stream_is_not_computed_again_and_an_edited_one_is_the_edited(small, monkeypatch):
@@ -178,7 +184,7 @@ def test_what_cannot_be_asked(trace, small_trace):
         vitviz.lens(trace).leading()
     with pytest.raises(vitviz.ModelError, match="cannot be compared"):
         vitviz.patch_lens(trace, small_trace.output)
-    for nothing in (1.5, "a", None, True, [1.0]):
+    for nothing in (1.5, "a", True, [1.0]):
         with pytest.raises(vitviz.ModelError, match="is asked about a class, an output or a"):
             vitviz.patch_lens(small_trace, nothing)
     with pytest.raises(vitviz.ModelError, match="The target has numbers that are not finite"):

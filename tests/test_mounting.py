@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from vitviz.ui import mounting
 from vitviz.ui.mounting import Component, Listener, packed
 from vitviz.ui.mounting.binary import header_of
 from vitviz.ui.mounting.messages import Message, read_messages, whole_number
@@ -114,6 +115,17 @@ def test_messages_are_read():
     for value in (True, None, "3", 0.5, 10**40):
         with pytest.raises(ValueError, match="number"):
             whole_number(value)
+
+
+def test_a_component_is_sent_after_the_first_part_and_names_all(monkeypatch, heard):
+    component, sent = Component("of_a_test", html="", css="", js=""), []
+    parts = {"frame": packed({"a": 1}, {}), "layer 9": packed({"a": 2}, {}), "layer 1": packed({"a": 3}, {})}
+    browser = Browser(monkeypatch, component, lambda: component.draw({}, {}, key="it", held=parts))
+    monkeypatch.setattr(component, "_mount", lambda **arguments: sent.append(arguments))
+    monkeypatch.setattr(mounting, "_hold", lambda **arguments: sent.append(arguments))
+    browser.draw()
+    assert [one["key"] for one in sent] == ["it_held_frame", "it", "it_held_layer 9", "it_held_layer 1"]
+    assert sent[1]["data"]["held"] == [header_of(part)["key"] for part in parts.values()]
 
 
 def test_what_is_held_is_named_by_its_contents():

@@ -33,22 +33,13 @@ def packed(trace, view=None, layers=None, picture=PICTURE, image_name="cat"):
     return payload(trace, sent, view or View(trace.layers - 1), picture=picture, image_name=image_name)
 
 
-class Explorer:
-    """attention.js in NumPy: `readHeader` and `AttentionData`."""
+class Part:
+    """attention.js in NumPy: `Part`."""
 
     def __init__(self, data):
         self.start = 4 + int.from_bytes(data[:4], "little")
         self.header = json.loads(data[4 : self.start].decode("utf-8"), parse_constant=pytest.fail)  # strict: no NaN
         self.buffer = data[self.start :]
-        header = self.header
-        self.tokens = len(header["prefix_names"]) + header["grid"][0] * header["grid"][1]
-        held, heads = len(header["held"]), header["heads"]
-        self.halves = 2 if header["row_sums"] else 1
-        vectors = (held, heads, self.tokens, self.halves, header["channels"] // self.halves)
-        self.q, self.k = (self.numbers(name, "<f2", vectors).swapaxes(2, 3) for name in "qk")  # layer head half token c
-        self.logsum = self.numbers("logsum", "<f4", (held, heads, self.halves, self.tokens))
-        self.bias = self.numbers("bias", "<f4", (held, heads, -1)) if self.section("bias") else None
-        self.slot = {layer: i for i, layer in enumerate(header["held"])}
 
     def section(self, name):
         start, length = self.header["sections"][name]
@@ -59,8 +50,25 @@ class Explorer:
     def numbers(self, name, kind, shape):
         return np.frombuffer(self.section(name), kind).astype(np.float32).reshape(shape)
 
+
+class Explorer:
+    """attention.js in NumPy: `AttentionData`, once all parts have arrived."""
+
+    def __init__(self, parts):
+        self.parts = {name: Part(data) for name, data in parts.items()}
+        self.header = header = self.parts["frame"].header
+        layers = [part for part in self.parts.values() if "layer" in part.header]
+        self.held = [part.header["layer"] for part in layers]  # in the order in which they are sent
+        self.tokens = len(header["prefix_names"]) + header["grid"][0] * header["grid"][1]
+        heads, self.halves = header["heads"], 2 if header["row_sums"] else 1
+        vectors = (heads, self.tokens, self.halves, header["channels"] // self.halves)
+        self.slot = {layer: i for i, layer in enumerate(self.held)}
+        self.q, self.k = ([one.numbers(name, "<f2", vectors).swapaxes(1, 2) for one in layers] for name in "qk")
+        self.logsum = [one.numbers("logsum", "<f4", (heads, self.halves, self.tokens)) for one in layers]
+        self.bias = [one.numbers("bias", "<f4", (heads, -1)) if one.section("bias") else None for one in layers]
+
     def rows(self):
-        return self.numbers("rows", "<f2", (self.header["layers"], self.header["heads"], self.tokens))
+        return self.parts["rows"].numbers("rows", "<f2", (self.header["layers"], self.header["heads"], self.tokens))
 
     def row(self, layer, query):
         """[head, key]: softmax over the keys of one query."""
@@ -79,7 +87,7 @@ class Explorer:
 
     def biases(self, slot):
         """[head, query, key]"""
-        if self.bias is None:
+        if self.bias[slot] is None:
             return np.zeros((1, self.tokens, self.tokens), np.float32)
         return self.bias[slot][:, relative_index(tuple(self.header["grid"])).numpy()]
 
@@ -90,7 +98,7 @@ class Explorer:
         )
 
     def pool(self):
-        return self.numbers("pool", "<f4", (self.header["pool_heads"], self.tokens))
+        return self.parts["frame"].numbers("pool", "<f4", (self.header["pool_heads"], self.tokens))
 
 
 def largest_errors(explorer, trace, layer):
@@ -106,8 +114,9 @@ def largest_errors(explorer, trace, layer):
 
 def test_all_weights_in_both_directions_at_224_pixels(trace):
     explorer = Explorer(packed(trace))
-    assert explorer.header["held"] == list(range(12))
-    assert explorer.section("rows") == b""
+    assert explorer.held == [11, *range(11)]
+    assert explorer.header["all_live"]
+    assert "rows" not in explorer.parts
     errors = np.array([largest_errors(explorer, trace, layer) for layer in range(12)])
     assert errors.max() < 2e-3
     assert errors.max() > 1e-6  # float16 was compared with float32, not something with itself
@@ -115,7 +124,8 @@ def test_all_weights_in_both_directions_at_224_pixels(trace):
 
 def test_weights_of_the_held_layer_at_518_pixels(large_trace):
     explorer = Explorer(packed(large_trace, View(8, 3, 700), layers=(8,)))
-    assert explorer.header["held"] == [8]
+    assert explorer.held == [8]
+    assert not explorer.header["all_live"]
     exact = large_trace.attention(8)
     for token in range(0, 1370, 57):
         assert np.abs(explorer.row(8, token) - exact[:, token]).max() < 2e-3
@@ -126,7 +136,8 @@ def test_centred_keys_are_worth_it(trace):
     """Without it, the largest error of a weight is several times larger."""
     centred = Explorer(packed(trace))
     plain = Explorer(packed(trace))
-    plain.k = np.stack([trace.keys(layer) for layer in range(12)]).astype(np.float16).astype(np.float32)[:, :, None]
+    keys = np.stack([trace.keys(layer) for layer in plain.held]).astype(np.float16).astype(np.float32)
+    plain.k = keys[:, :, None]
     errors = [
         max(np.abs(explorer.row(layer, token) - trace.attention(layer, query=token)).max()
             for layer in range(12) for token in range(0, 257, 8))
@@ -169,8 +180,8 @@ def test_signs_and_sums_of_differential_attention():
 def test_relative_positions_are_part_of_the_sums():
     found = trace_of("relative")
     explorer = Explorer(packed(found))
-    assert explorer.bias.shape == (3, 3, 7 * 11 + 3)
-    explorer.bias = None
+    assert [bias.shape for bias in explorer.bias] == 3 * [(3, 7 * 11 + 3)]
+    explorer.bias = [None] * 3
     assert min(largest_errors(explorer, found, 1)) > 0.05
 
 
@@ -225,8 +236,20 @@ def test_a_payload_is_small_enough_to_be_sent(model, trace, large_trace):
         fits = 2 * 2 * 12 * 384 * tokens <= 16_000_000
         assert fits == (size <= 392)
     assert LARGEST == 16_000_000
-    assert len(packed(trace)) < 5_000_000
-    assert len(packed(large_trace, layers=(0,))) < LARGEST
+    assert sum(map(len, packed(trace).values())) < 5_000_000
+    assert sum(map(len, packed(large_trace, layers=(0,)).values())) < LARGEST
+
+
+def test_the_image_goes_first_and_then_the_layer_that_is_looked_at(trace):
+    """A visitor on a slow line sees the image, and points at it, while the rest arrives."""
+    parts = packed(trace, View(4))
+    assert list(parts)[:3] == ["frame", "layer 4", "layer 0"]
+    assert len(parts["frame"]) + len(parts["layer 4"]) < 0.15 * sum(map(len, parts.values()))
+
+
+def test_another_layer_leaves_the_picture_where_it_is(small_trace):
+    one, other = (packed(small_trace, View(layer), layers=(layer,)) for layer in (0, 1))
+    assert one["frame"] == other["frame"]
 
 
 @pytest.mark.parametrize("view", [View(1, 2, 5), View(1, None, None), View(1, 0, 26, "to"), View(0, 0, None, "to")])
@@ -255,7 +278,7 @@ def test_rows_of_other_kinds_of_attention(kind, view):
 def test_while_the_pooling_is_looked_at_all_layers_come_as_rows():
     found = trace_of("pooled")
     explorer = Explorer(packed(found, View(3, 1, 5), layers=(3,)))
-    assert explorer.header["held"] == []
+    assert explorer.held == []
     assert explorer.rows().shape == (3, 3, 24)
     assert np.array_equal(explorer.pool(), found.attention("pool")[:, 0])
 
@@ -272,7 +295,7 @@ def test_biases_and_second_sums_count_for_what_fits(monkeypatch):
 
 def test_vectors_keep_the_order_of_the_layers(small_trace):
     explorer = Explorer(packed(small_trace, layers=(2, 0)))
-    assert explorer.header["held"] == [2, 0]
+    assert explorer.held == [2, 0]
     for layer in (0, 2):
         assert explorer.row(layer, 4) == pytest.approx(small_trace.attention(layer, query=4), abs=5e-3)
 
@@ -283,25 +306,30 @@ def test_vectors_keep_the_order_of_the_layers(small_trace):
 def test_sections_are_aligned_in_order_and_whole(small_trace):
     for extra in range(5):  # pictures are of any length
         picture = PICTURE + b"x" * extra
-        data = packed(small_trace, View(1, None, 3), layers=(1,), picture=picture)
-        explorer = Explorer(data)
-        assert explorer.start % 4 == 0
-        assert list(explorer.header["sections"]) == ["q", "k", "logsum", "bias", "rows", "pool", "picture"]
-        end = 0
-        for name, (start, length) in explorer.header["sections"].items():
-            assert start == end, name
-            end = start + length + -length % 4
-        assert end == len(explorer.buffer)
-        assert explorer.section("picture") == picture
+        explorer = Explorer(packed(small_trace, View(1, None, 3), layers=(1,), picture=picture))
+        sections = {name: list(part.header["sections"]) for name, part in explorer.parts.items()}
+        assert list(sections.items()) == [
+            ("frame", ["pool", "picture"]),
+            ("layer 1", ["q", "k", "logsum", "bias"]),
+            ("rows", ["rows"]),
+        ]
+        for part in explorer.parts.values():
+            assert part.start % 4 == 0
+            end = 0
+            for name, (start, length) in part.header["sections"].items():
+                assert start == end, name
+                end = start + length + -length % 4
+            assert end == len(part.buffer)
+        assert explorer.parts["frame"].section("picture") == picture
 
 
 def test_the_header_by_hand(small_trace):
     view = View(1, None, 5, "to", "raw")
-    assert Explorer(packed(small_trace, view, layers=(1,))).header["rows_of"] == {"token": 5, "direction": "to"}
+    rows = Explorer(packed(small_trace, view, layers=(1,))).parts["rows"].header
+    assert rows["rows_of"] == {"token": 5, "direction": "to"}
     header = Explorer(packed(small_trace, view, image_name="Grüße 猫 \"'</script>")).header
     del header["sections"], header["key"]
     assert header.pop("picture_id") == hashlib.sha256(PICTURE).hexdigest()
-    assert header.pop("rows_of") is None, "no layer has rows of its own"
     colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
     assert colours == {scale: colour_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
     assert header == {
@@ -318,7 +346,7 @@ def test_the_header_by_hand(small_trace):
         "prefix_names": ["class token", "register 1", "register 2"],
         "prefix_marks": ["CLS", "R1", "R2"],
         "readout": "",
-        "held": [0, 1, 2],
+        "all_live": True,
         "uniform_range": 5,
     }
 
@@ -328,9 +356,9 @@ def test_the_picture_is_a_jpeg():
         assert (picture.format, picture.size) == ("JPEG", (256, 256))
 
 
-def test_the_key_stands_for_the_content(small, small_trace):
+def test_keys_stand_for_the_content(small, small_trace):
     def key(trace=small_trace, **options):
-        return Explorer(packed(trace, **options)).header["key"]
+        return frozenset(part.header["key"] for part in Explorer(packed(trace, **options)).parts.values())
 
     same = small.trace(small_trace._input.clone())
     assert packed(same) == packed(small_trace)

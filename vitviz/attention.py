@@ -38,7 +38,7 @@ def head_statistics(trace: Trace) -> HeadStatistics:
     apart = torch.from_numpy(patch_distances(trace.grid, trace.config.patch))
     distance, entropy = [], []
     for layer in range(trace.layers):
-        weights = torch.from_numpy(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
+        weights = torch.tensor(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
         among_patches = weights[..., trace.prefix :].abs()
         travelled = torch.einsum("hqk,qk->hq", among_patches, apart)
         distance.append((travelled / among_patches.sum(dim=-1)).mean(dim=-1))

@@ -322,6 +322,10 @@ def explain(
         float | None, typer.Option(help="Of rollout: the share of weights left out, the smallest ones; 0 by default.")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Of integrated gradients: how many; 32 by default.")] = None,
+    completeness: Annotated[
+        float | None,
+        typer.Option(help="Of integrated gradients: the share that their sum may miss; 0.01 by default."),
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -330,6 +334,9 @@ def explain(
         ),
     ] = None,
     window: Annotated[int | None, typer.Option(help="Of occlusion: the cover's side in patches; by default 1.")] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Of occlusion: by how many patches the cover is moved; by default 1.")
+    ] = None,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -355,8 +362,10 @@ def explain(
         "head_fusion": head_fusion,
         "discard_ratio": discard_ratio,
         "steps": steps,
+        "completeness": completeness,
         "baseline": baseline,
         "window": window,
+        "stride": stride,
     }
     question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
     _run(

@@ -108,7 +108,7 @@ def lens(trace: Trace) -> Lens:
 
 
 @typed
-def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
+def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
     """What the head would say of each patch alone, at every depth.
 
     Each patch token is put in the place of what the head reads: a sequence is read in which every token is that one. So
@@ -120,7 +120,7 @@ def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
         trace: what is looked at.
         target: a class, from 0, may be negative; or a vector like the model's output, such as another image's
             `Trace.output`; or a target of `vitviz.attribution`, such as one class minus another, or the similarity to
-            the mean of several images.
+            the mean of several images. If None, each patch is compared with what is read from itself at the end.
 
     Returns:
         float32 [1 + layer, row, column]: the class's probability, 0 to 1; the cosine with the vector, -1 to 1; or what
@@ -131,14 +131,16 @@ def patch_lens(trace: Trace, target: Asked) -> np.ndarray:
         IndexError: if there is no such class.
         HookError: as `lens`.
     """
-    score = _scorer(trace, target)
-    batch = max(1, AT_ONCE // max(1, trace.output.size))
+    stages = torch.from_numpy(stream(trace))[:, trace.prefix :]
+    batches = torch.arange(stages.shape[1]).split(max(1, AT_ONCE // max(1, trace.output.size)))
     with plain_arithmetic(), undisturbed(), torch.no_grad():
-        maps = [
-            np.concatenate([score(_read_alone(trace.model, some)) for some in stage[trace.prefix :].split(batch)])
-            for stage in torch.from_numpy(stream(trace))
-        ]
-    return np.stack(maps).reshape(len(maps), *trace.grid).astype(np.float32)
+        if target is None:
+            maps = np.concatenate([_with_its_end(trace.model, stages[:, some]) for some in batches], axis=1)
+        else:
+            score = _scorer(trace, target)
+            read = [[score(_read_alone(trace.model, stage[some])) for some in batches] for stage in stages]
+            maps = np.stack([np.concatenate(of_stage) for of_stage in read])
+    return maps.reshape(len(maps), *trace.grid).astype(np.float32)
 
 
 @typed
@@ -183,6 +185,15 @@ def _read_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
     """What the model makes of each token [patch, D] alone: of a sequence that is that token again and again."""
     alone = model.norm(patches)[:, None].expand(-1, model.config.prefix + 1, -1)
     return model.readout(alone).numpy()
+
+
+def _with_its_end(model: VisionTransformer, stages: Tensor) -> np.ndarray:
+    """Cosines of what is read from patches [stage, patch, D] with what is read from each in the last stage."""
+    read = [_read_alone(model, stage) for stage in stages]
+    if not all(np.isfinite(one).all() for one in read):
+        raise ModelError("The model returns numbers that are not finite; check its weights.")
+    last = unit(read[-1])
+    return np.stack([(unit(one) * last).sum(axis=-1) for one in read]).clip(-1, 1)
 
 
 def _scorer(trace: Trace, target: Asked):

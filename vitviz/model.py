@@ -337,7 +337,7 @@ class Attention(nn.Module):
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Scaled products of queries and keys [..., head, token, channel]: scores [..., head, query, key]."""
-        scores = q @ k.mT * self.scale
+        scores = (q * self.scale) @ k.mT  # in this order, which scales fewer numbers
         return scores if bias is None else scores + bias
 
     def weigh(self, scores: Tensor) -> Tensor:

@@ -109,6 +109,9 @@ class Trace:
         attention these are the effective weights: the difference of two softmaxes, which may be negative; their rows
         sum to 1 - lambda.
 
+        Who wants all of it can have it from the pass itself, with `record="blocks.*.attn.weights"`, for the memory that
+        all matrices take; what is returned is then read-only.
+
         Args:
             layer: which block; or `"pool"` for the attention of a pooling, which has one query only, its own. Tokens
                 that the pooling does not read get weight 0.
@@ -131,8 +134,12 @@ class Trace:
         heads = slice(None) if head is None else slice(self.head_index(head), self.head_index(head) + 1)
         queries = slice(None) if query is None else slice(self.token_index(query), self.token_index(query) + 1)
         attn = self.model.blocks[layer].attn
-        with torch.no_grad():
-            weights = attn.weigh(self._scores(layer, heads, queries, slice(None))).numpy()  # head query key
+        recorded = self._recorded.get(f"blocks.{layer}.attn.weights")
+        if recorded is not None:
+            weights = recorded[heads, queries]
+        else:
+            with torch.no_grad():
+                weights = attn.weigh(self._scores(layer, heads, queries, slice(None))).numpy()  # head query key
         if query is not None:
             weights = weights[:, 0]
         return weights if head is None else weights[0]
@@ -255,8 +262,12 @@ class Trace:
             HookError: if `record` names a hook point that does not exist.
             EditError: if an edit is of something that the model has not.
         """
-        image = self._input if self.image is None else self.image
-        return trace(self.model, image, record=record, edits=edits)
+        return trace(self.model, self.seen, record=record, edits=edits)
+
+    @property
+    def seen(self) -> Prepared | Tensor:
+        """What the model was given, as `trace` accepts it."""
+        return self._input if self.image is None else self.image
 
     def pixels(self) -> np.ndarray:
         """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""
@@ -338,6 +349,52 @@ def trace(
     record = (record,) if isinstance(record, str) else tuple(record)
     each_of_kind(record, str, "record")
     check_numbers(model)
+    with torch.no_grad():
+        found, kept = _run(model, image, size, fit, record, edits)
+    copies = found.edited or bool(found.edits)  # what an edit returned may be somebody else's to change
+    return replace(found, _recorded={name: _kept(value, copies) for name, value in kept.items()})
+
+
+@plain_arithmetic()
+def trace_with_graph(
+    model: VisionTransformer,
+    image: ImageSource,
+    names: tuple[str, ...],
+    size: Size | None = None,
+    fit: str | None = None,
+) -> tuple[Trace, dict[str, Tensor]]:
+    """Trace an image, and keep what flows at some hook points with the graph of gradients that leads there.
+
+    The graph begins at what enters the first block; it takes the memory of all that a backward pass needs.
+
+    Args:
+        model: as in `trace`, and checked.
+        image: as in `trace`.
+        names: names of hook points, none before the first block.
+        size: as in `trace`.
+        fit: as in `trace`.
+
+    Returns:
+        The trace, and by the name of each hook point the tensor that flowed there, with its batch axis.
+    """
+    return _run(model, image, size, fit, names, (), graph=True)
+
+
+def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
+    """Whether a trace has the activations of all these hook points at hand."""
+    return trace._recorded.keys() >= set(names)
+
+
+def _run(
+    model: VisionTransformer,
+    image: ImageSource,
+    size: Size | None,
+    fit: str | None,
+    record: tuple[str, ...],
+    edits: Sequence[Edit],
+    graph: bool = False,
+) -> tuple[Trace, dict[str, Tensor]]:
+    """The trace without what is recorded, and that as tensors."""
     prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
     if prepared is None:
         pixels = checked_tensor(image)
@@ -346,22 +403,30 @@ def trace(
     grid = model.grid_of(pixels[None])
     applied = apply(edits, model.config, grid)
     names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
-    with torch.no_grad(), _under(applied), capture(*names, *record) as kept:
+    begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
+    with torch.set_grad_enabled(graph), _under(applied), begin, capture(*names, *record) as kept:
         output = model(pixels[None])[0]
     layers = range(model.config.depth)
-    return Trace(
+    found = Trace(
         model=model,
         grid=grid,
         image=prepared,
-        output=_frozen(output.clone()),
+        output=_frozen(output.detach().clone()),
         _input=pixels if prepared is None else None,
-        _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].float() for i in layers),
-        _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].float() for i in layers),
-        _pool_keys=kept.pop(f"{POOL}.k")[0].float().contiguous() if f"{POOL}.k" in kept else None,
-        _recorded={name: _frozen(value[0].clone()) for name, value in kept.items()},
+        _queries=tuple(kept.pop(f"blocks.{i}.attn.q")[0].detach().float() for i in layers),
+        _keys=tuple(kept.pop(f"blocks.{i}.attn.k")[0].detach().float() for i in layers),
+        _pool_keys=kept.pop(f"{POOL}.k")[0].detach().float().contiguous() if f"{POOL}.k" in kept else None,
+        _recorded={},
         _edited=is_edited(),
         edits=applied.edits,
     )
+    return found, kept
+
+
+def _kept(value: Tensor, copies: bool) -> np.ndarray:
+    """What flowed, without its batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
+    is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
+    return _frozen(value[0] if is_whole and not copies else value[0].clone())
 
 
 def _under(applied: Applied) -> AbstractContextManager[None]:

@@ -16,11 +16,14 @@ _START = """async (script) => {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: run } = await import(url);
   Object.assign(window, { told: [], messages: [] });
-  window.receive = (data, bytes) => {
-    if (bytes) {
+  window.hold = (parts) => {
+    for (const [key, bytes] of Object.entries(parts)) {
       const held = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
-      (globalThis.vitvizHeld ??= new Map()).set(data.held, held);
+      (globalThis.vitvizHeld ??= new Map()).set(key, held);
+      document.dispatchEvent(new CustomEvent("vitviz-held"));
     }
+  };
+  window.receive = (data) => {
     window.cleanup = run({
       data,
       parentElement: document.querySelector("main"),
@@ -43,14 +46,21 @@ class Alone:
         page.set_content(f"{head}<style>{css}</style><main>{html}</main>")
         page.evaluate(_START, script)
 
-    def receive(self, data: Mapping, *, heard: int = 0, session: str = "one", held: bytes | None = None) -> None:
-        """Have the component show this; messages up to `heard` are part of it."""
+    def receive(
+        self, data: Mapping, *, heard: int = 0, session: str = "one", held: Mapping[str, bytes] | None = None, late=()
+    ) -> None:
+        """Have the component show this; messages up to `heard` are part of it; the parts named `late` do not arrive."""
         said = {**data, "key": self.key, "session": session, "heard": heard}
-        if held is None:
-            self.page.evaluate("data => receive(data)", said)
-        else:
-            said["held"] = header_of(held)["key"]
-            self.page.evaluate("([data, bytes]) => receive(data, bytes)", [said, base64.b64encode(held).decode()])
+        if held is not None:
+            said["held"] = [header_of(part)["key"] for part in held.values()]
+            self.hold(*(part for name, part in held.items() if name not in late))
+        self.page.evaluate("data => receive(data)", said)
+
+    def hold(self, *parts: bytes) -> None:
+        """Have parts of what is held arrive."""
+        self.page.evaluate(
+            "parts => hold(parts)", {header_of(part)["key"]: base64.b64encode(part).decode() for part in parts}
+        )
 
     def leave_and_come_back(self, html: str) -> None:
         """Take the component off the page, as when a visitor leaves it; what it is told next mounts it again."""

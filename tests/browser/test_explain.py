@@ -62,7 +62,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
 
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
-    expect(page.get_by_text("explains: similarity to astronaut", exact=True)).to_have_count(2)
+    expect(page.get_by_text("explains: this image's own feature", exact=True)).to_have_count(2)
     choose_in(page, "Target 2, if you like: similarity to", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)
@@ -102,6 +102,23 @@ def test_slow_work_can_be_stopped_and_clicks_are_answered_meanwhile(explained):
     expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(page.get_by_role("button", name="Compute")).to_have_count(2)
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
+
+
+def test_slow_work_says_seconds_comes_coarse_first_and_goes_on_on_another_page(explained):
+    page = explained("image=flower&size=392")
+    expect(page.get_by_text(re.compile("Takes about .* on this server"))).to_have_count(3)
+    page.get_by_role("button", name="Compute").last.click()
+    expect(page.get_by_text(re.compile("Occlusion.*: about .* left"))).to_be_visible()
+    expect(page.get_by_test_id("coarse")).to_be_visible()
+    expect(page.get_by_test_id("coarse")).to_contain_text("coarse, not the final map")
+    page.get_by_role("link", name="Start").click()
+    expect(page.get_by_test_id("coarse")).to_have_count(0)
+    page.get_by_role("link", name="Explain").click()
+    expect(page.get_by_test_id("explanation").nth(len(QUICK) - 1)).to_be_visible()
+    expect(page.get_by_role("button", name="Compute")).to_have_count(1), "nobody has to ask again"
+    stop = page.get_by_role("button", name="Stop")
+    if stop.count():
+        stop.click(no_wait_after=True)
 
 
 @in_all_fonts

@@ -26,6 +26,7 @@ ENDS_WITHIN = """([key, words]) => {
 
 
 def opened(app, new_page, parameters="", **options) -> Page:
+    parameters = parameters if "edits=" in parameters else f"{parameters}&edits=none"
     return opener(app, new_page, "intervene", LAST, 1)(parameters, **options)
 
 
@@ -58,7 +59,7 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
 
     part(page, 5, 1).click()
     expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()
-    expect(page).not_to_have_url(re.compile("edits="))
+    expect(page).to_have_url(re.compile("edits=none"))
 
 
 def test_quick_clicks_are_all_heard(app, new_page):
@@ -78,23 +79,42 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     page = opened(app, new_page, "image=flower")
     page.locator(".st-key-sweep_what").get_by_text("patches").click()
     settled(page)
-    page.get_by_role("button", name="Run the sweep: 256 passes").click()
+    page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped; what was found so far is not kept.")).to_be_visible()
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
     settled(page)
-    page.get_by_role("button", name="Run the sweep: 72 passes").click()
+    page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
     cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
     cell.scroll_into_view_if_needed()
-    for edits in ("edits=h2.2z$", "scale=share$"):
+    for edits in ("edits=h2.2z$", "edits=none$"):
         box = box_at_rest(cell)
         page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark
         expect(page).to_have_url(re.compile(edits))
         settled(page)
+
+
+def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
+    page = opened(app, new_page, "image=rocket&size=392")
+    page.locator(".st-key-sweep_what").get_by_text("patches").click()
+    settled(page)
+    page.get_by_role("button", name="Run the sweep").click()
+    expect(page.get_by_text(re.compile("about .* left"))).to_be_visible()
+    page.get_by_role("link", name="Start").click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("Intervene")
+    page.get_by_role("link", name="Intervene").click()
+    expect(page.get_by_role("heading", name=LAST)).to_be_visible()
+    expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0), "it goes on, or is done"
+    expect(
+        page.get_by_role("button", name="Numbers (CSV)").or_(page.get_by_role("button", name="Stop"))
+    ).to_be_visible()
+    stop = page.get_by_role("button", name="Stop")
+    if stop.count():
+        stop.click(no_wait_after=True)
 
 
 @in_all_fonts

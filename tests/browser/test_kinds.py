@@ -26,7 +26,7 @@ THEMES = {
 }
 
 
-def encoded(trace, view: View, layers: tuple[int, ...] | None = None) -> bytes:
+def encoded(trace, view: View, layers: tuple[int, ...] | None = None) -> dict[str, bytes]:
     rows, columns = trace.grid
     across, down = np.meshgrid(np.linspace(0, 1, 40 * columns), np.linspace(0, 1, 40 * rows))
     picture = Image.fromarray((np.stack([across, down, 1 - across], -1) * 200).astype(np.uint8))

@@ -53,7 +53,8 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     choose(page.get_by_role("combobox", name="Compared with"), "rocket")
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("the output for “rocket”")
     click_patch(page, 0, 9, 3)
-    status(page, 10, 4, number(float(maps[-1, 9, 3]), 3))
+    most = maps.std(axis=(1, 2)).argmax()  # where it begins
+    status(page, 10, 4, number(float(maps[most, 9, 3]), 3))
 
 
 @in_all_fonts

@@ -11,15 +11,16 @@ from torch import Tensor
 
 from ..arguments import of_kind, one_of
 from ..errors import HookError, ModelError, VitvizError
-from ..hooks import is_edited
-from ..images import Size
+from ..hooks import is_edited, undisturbed
+from ..images import Prepared, Size
+from ..inputs import checked_tensor, prepared_for
 from ..model import VisionTransformer
 from ..precision import check_numbers, plain_arithmetic
-from ..trace import ImageSource, Trace
+from ..trace import ImageSource, Trace, is_recorded, trace_with_graph
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention
-from .layerwise import stream_names
+from .layerwise import Graph, graph_names, keeps_graph, stream_names
 from .legrad import legrad
 from .occlusion import occlusion
 from .progress import Progress
@@ -108,12 +109,12 @@ def explain(
     in_force = _in_force(method, parameters)
     check_numbers(model)
     with plain_arithmetic(), torch.enable_grad():
-        trace = _traced(model, image, size, fit, method)
+        trace, graph = _traced(model, image, size, fit, method)
         targeted = "target" in signature(compute).parameters
         explained = checked_target(target, trace) if targeted or target is not None else None
         explained = explained if targeted else None
         value = float("nan") if explained is None else value_of(explained, trace)
-        given = {"trace": trace, "target": explained, "progress": progress}
+        given = {"trace": trace, "target": explained, "progress": progress, "graph": graph}
         found = compute(**{name: given[name] for name in signature(compute).parameters if name in given}, **in_force)
     return Attribution(
         map=_finished(found, model),
@@ -144,17 +145,34 @@ def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
 
 def _traced(
     model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: str
-) -> Trace:
-    """A trace that the method can work on; refuse what was made under an edit, which a second pass would not have."""
+) -> tuple[Trace, Graph | None]:
+    """A trace that the method can work on, and the graph of its pass for methods that need it, if it can be kept.
+
+    What was made under an edit is refused, which a second pass would not have.
+    """
     if not isinstance(image, Trace):
         if is_edited() and method not in _READ_THE_TRACE:
             raise HookError(f"{method} runs the model again and again, without edits; leave the edit first.")
-        return model.trace(image, size=size, fit=fit, record=records(method, model.config.depth))
+        if method not in _BY_LAYER:
+            return model.trace(image, size=size, fit=fit), None
+        seen = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
+        if _keeps_graph(model, seen):
+            return trace_with_graph(model, seen, graph_names(model.config.depth))
+        return model.trace(seen, record=records(method, model.config.depth)), None
     if image.model is not model:
         raise ModelError(f"This trace is of {image.model.name!r}; give the same model, or trace the image again.")
     if image.edited and method not in _READ_THE_TRACE:
         raise HookError(f"This trace was made under an edit, without which {method} runs the model; trace it again.")
-    return image
+    is_at_hand = image.edits or is_recorded(image, records(method, model.config.depth))
+    if method not in _BY_LAYER or is_at_hand or not _keeps_graph(model, image.seen):
+        return image, None
+    with undisturbed():
+        return image, trace_with_graph(model, image.seen, graph_names(model.config.depth))[1]
+
+
+def _keeps_graph(model: VisionTransformer, seen: Prepared | Tensor) -> bool:
+    rows, columns = model.grid_of(seen[None]) if isinstance(seen, Tensor) else seen.geometry.grid
+    return keeps_graph(model.config, model.config.prefix + rows * columns)
 
 
 def _finished(found: Tensor, model: VisionTransformer) -> np.ndarray:

@@ -13,9 +13,9 @@ from ..model import VisionTransformer
 from ..trace import Trace
 from .baselines import BASELINES, baseline_pixels, masked_values
 from .progress import Progress
-from .targets import ClassTarget, Target, checked_target
+from .targets import ClassTarget, Target, checked_target, value_of
 
-__all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "random_curves"]
+__all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "random_curves"]
 
 MOST_SEEDS = 1000
 
@@ -106,6 +106,26 @@ def random_curves(
     count = trace.grid[0] * trace.grid[1]
     orders = [np.random.default_rng(seed).permutation(count) for seed in range(whole(seeds, 1, MOST_SEEDS, "seeds"))]
     return _measured(trace, orders, target, baseline, steps, progress)
+
+
+def endpoints(
+    model: VisionTransformer, trace: Trace, target: Target | None, *, baseline: str = "blur"
+) -> tuple[float, float]:
+    """Value of the target with all patches and with none, where all curves begin and end; takes one forward pass.
+
+    Args:
+        model: as in `curves`.
+        trace: as in `curves`.
+        target: as in `curves`.
+        baseline: as in `curves`.
+
+    Raises:
+        VitvizError: and the others, as in `curves`.
+    """
+    _check(model, trace)
+    value = _Value(checked_target(target, trace), model)
+    none = torch.ones(1, *trace.grid, dtype=torch.bool)
+    return value_of(value, trace), float(masked_values(trace, none, value, baseline_pixels(trace, baseline))[0])
 
 
 def _measured(

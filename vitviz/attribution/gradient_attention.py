@@ -6,14 +6,14 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..trace import Trace
-from .layerwise import downwards
+from .layerwise import Graph, downwards
 from .reading import patch_map, reading
 from .targets import Target
 
 FLAT = 1e-3  # of a cosine: the sine of the angle below which rounding is all that its gradient shows
 
 
-def gradient_attention(trace: Trace, target: Target) -> Tensor:
+def gradient_attention(trace: Trace, target: Target, graph: Graph | None = None) -> Tensor:
     """The generic rule of relevance for self-attention, float32 [rows, columns], 0 or more.
 
     Chefer et al. 2021, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
@@ -29,7 +29,7 @@ def gradient_attention(trace: Trace, target: Target) -> Tensor:
         ModelError: if the target does not change with the output at all, as the cosine of a feature with itself.
     """
     _check_slope(trace, target)
-    layers = downwards(trace, target)
+    layers = downwards(trace, target, graph)
     if trace.config.pooling == "attention":
         row, own = _relevant(*next(layers))[0], 0
         row = F.pad(row, (trace.token_count - len(row), 0))  # the tokens that it does not read come first

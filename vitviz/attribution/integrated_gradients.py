@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arguments import whole
+from ..arguments import share, whole
 from ..hooks import capture, undisturbed
 from ..precision import plain_arithmetic
 from ..trace import Trace
@@ -20,7 +20,6 @@ TOKENS_AT_ONCE = 1024  # in one batch: each keeps the graph of a whole forward p
 MOST_STEPS = 1024
 PLACES = 4  # where the gradient is taken on each piece of the way
 GROWTH = 16  # at most so many times the first gradients are taken
-TOLERANCE = 0.005  # half of what completeness may miss, as pieces are judged with their ends rounded
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(PLACES)  # from -1 to 1; the weights sum to 2
 
 
@@ -43,7 +42,13 @@ class _Piece:
 
 
 def integrated_gradients(
-    trace: Trace, target: Target, progress: Progress | None = None, *, baseline: str = "blur", steps: int = 32
+    trace: Trace,
+    target: Target,
+    progress: Progress | None = None,
+    *,
+    baseline: str = "blur",
+    steps: int = 32,
+    completeness: float | None = 0.01,
 ) -> Tensor:
     """Integrated gradients of the patch embeddings, float32 [rows, columns], of either sign.
 
@@ -54,7 +59,7 @@ def integrated_gradients(
 
     Transformers change their mind within a hundredth of the way, where the image begins to show, and equal steps miss
     that. So the way is cut into pieces, each with the rule of Gauss and Legendre, and pieces whose gradients do not sum
-    to the rise of the target are halved until completeness holds to 1 % (or 16 times as many gradients were taken).
+    to the rise of the target are halved until completeness holds (or 16 times as many gradients were taken).
 
     Args:
         trace: what is explained.
@@ -62,22 +67,33 @@ def integrated_gradients(
         progress: called with how many gradients were taken and how many are planned by now.
         baseline: where the way begins: `"blur"` or `"mean"` (see `baseline_pixels`).
         steps: at how many places of the way the gradient is taken at first, rounded up to whole pieces of 4.
+        completeness: by which share of the target's rise the sum of the map may miss it, from 0 to below 1; None for
+            exactly `steps` gradients by one rule of Gauss and Legendre for the whole way, as captum takes them,
+            however far that is from complete.
     """
+    allowed = None if completeness is None else share(completeness, "Completeness")
     steps = whole(steps, 1, MOST_STEPS, "The number of steps")
     way = _Way(trace, target, baseline, progress or silent)
+    if allowed is None:
+        nodes, weights = np.polynomial.legendre.leggauss(steps)
+        maps = way.maps(torch.tensor((1 + nodes) / 2, dtype=torch.float32))
+        return (torch.tensor(weights / 2, dtype=torch.float32)[:, None] * maps).sum(dim=0).reshape(trace.grid)
     pieces = way.pieces(pairwise(np.linspace(0, 1, 1 + -(-steps // PLACES)).tolist()))
     most = GROWTH * way.done
-    while way.done < most and (poor := _poor(pieces)):
+    while way.done < most and (poor := _poor(pieces, allowed / 2)):
         pieces = [piece for piece in pieces if piece not in poor]
         pieces += way.pieces(half for piece in poor for half in piece.halves())
     return torch.stack([piece.map for piece in pieces]).sum(dim=0).reshape(trace.grid)
 
 
-def _poor(pieces: list[_Piece]) -> list[_Piece]:
-    """The worst pieces, so many that the errors of the others are small against the rise of the target."""
+def _poor(pieces: list[_Piece], tolerance: float) -> list[_Piece]:
+    """The worst pieces, so many that the errors of the others are small against the rise of the target.
+
+    Half of what completeness may miss is tolerated, as pieces are judged with their ends rounded.
+    """
     risen = abs(sum(piece.rise for piece in pieces))
     swings = sum(abs(piece.rise) for piece in pieces)
-    allowed = TOLERANCE * max(risen, swings / 100)  # a rise of nearly nothing cannot be met to 1 %
+    allowed = tolerance * max(risen, swings / 100)  # a rise of nearly nothing cannot be met to 1 %
     error, poor = sum(piece.error for piece in pieces), []
     for piece in sorted(pieces, key=lambda piece: -piece.error):
         if error <= allowed:
@@ -105,16 +121,21 @@ class _Way:
         places = torch.tensor(
             [(a + b) / 2 + (b - a) / 2 * node for a, b in spans for node in _NODES], dtype=torch.float32
         )
+        maps = self.maps(places)
+        weights = torch.tensor(_WEIGHTS / 2, dtype=torch.float32)[:, None]
+        return [
+            _Piece(a, b, self.heights[b] - self.heights[a], (b - a) * (of_piece * weights).sum(dim=0))
+            for (a, b), of_piece in zip(spans, maps.split(PLACES), strict=True)
+        ]
+
+    def maps(self, places: Tensor) -> Tensor:
+        """Gradient times way at some places, in batches, [place, patch]."""
         maps, planned = [], self.done + len(places)
         for some in places.split(self.at_once):
             maps.append(self._gradients(some))
             self.done += len(some)
             self.report(self.done, planned)
-        weights = torch.tensor(_WEIGHTS / 2, dtype=torch.float32)[:, None]
-        return [
-            _Piece(a, b, self.heights[b] - self.heights[a], (b - a) * (of_piece * weights).sum(dim=0))
-            for (a, b), of_piece in zip(spans, torch.cat(maps).split(PLACES), strict=True)
-        ]
+        return torch.cat(maps)
 
     def _gradients(self, places: Tensor) -> Tensor:
         """Gradient times way at some places, [place, patch]."""

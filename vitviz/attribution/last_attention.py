@@ -25,7 +25,7 @@ def last_attention(trace: Trace, *, head: int | None = None, layer: int | str = 
     """
     pools = trace.config.pooling == "attention"
     if (isinstance(layer, str) and layer == POOL) or (pools and is_whole(layer) and layer == -1):
-        weights = torch.from_numpy(trace.attention(POOL)[:, 0])  # head key
+        weights = torch.tensor(trace.attention(POOL)[:, 0])  # head key
     else:
         weights = _rows(trace, checked_index(layer, trace.layers, "layer"))
     row = weights.mean(dim=0) if head is None else weights[checked_index(head, len(weights), "head")]
@@ -36,5 +36,5 @@ def _rows(trace: Trace, layer: int) -> Tensor:
     """The rows of every head, averaged over the queries as the output reads them: [head, key]."""
     counts = reading(trace)
     if trace.config.pooling == "token":
-        return torch.from_numpy(trace.attention(layer, query=0))
-    return torch.einsum("q,hqk->hk", counts, torch.from_numpy(trace.attention(layer)))
+        return torch.tensor(trace.attention(layer, query=0))
+    return torch.einsum("q,hqk->hk", counts, torch.tensor(trace.attention(layer)))

@@ -1,24 +1,40 @@
 """Gradients with respect to attention weights, one block at a time.
 
-A pass begins at a block with what enters it, so only one layer's matrices are ever in memory, and the graph hangs on
-tensors of this pass: nothing is left on the model, and its parameters are never asked for a gradient.
+Where the graph of a whole pass fits into memory it is kept, and no block is run twice. Else a pass begins at a block
+with what enters it, so only one layer's matrices are ever in memory. The graph hangs on tensors of this pass: nothing
+is left on the model, and its parameters are never asked for a gradient.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from ..config import POOL
+from ..config import POOL, ViTConfig
 from ..hooks import capture, undisturbed
 from ..precision import plain_arithmetic
 from ..trace import Trace
 from .targets import Target
 
+LARGEST_GRAPH = 400 * 2**20  # bytes, about
+
+Graph = Mapping[str, Tensor]  # what has `graph_names`, with the graph of one pass
+
 
 def stream_names(depth: int) -> tuple[str, ...]:
     """What enters each of `depth` blocks, and what leaves the last; a trace that recorded it spares a forward pass."""
     return (*(f"blocks.{layer}.resid_pre" for layer in range(depth)), f"blocks.{depth - 1}.resid_post")
+
+
+def graph_names(depth: int) -> tuple[str, ...]:
+    """What is kept of a pass with its graph: weights and what leaves each block."""
+    return tuple(f"blocks.{layer}.{part}" for layer in range(depth) for part in ("attn.weights", "resid_post"))
+
+
+def keeps_graph(config: ViTConfig, tokens: int) -> bool:
+    """Whether the graph of a whole pass is small enough to keep; not where the pooling has an attention of its own."""
+    numbers = 3 * config.heads * tokens**2 + 20 * config.width * tokens  # of a layer: matrices; activations
+    return config.pooling != "attention" and 4 * config.depth * numbers <= LARGEST_GRAPH
 
 
 def streams(trace: Trace) -> list[Tensor]:
@@ -43,11 +59,17 @@ def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Te
     return target(output).sum(), kept.get(f"{POOL}.weights")
 
 
-def downwards(trace: Trace, target: Target) -> Iterator[tuple[Tensor, Tensor]]:
+def downwards(trace: Trace, target: Target, graph: Graph | None = None) -> Iterator[tuple[Tensor, Tensor]]:
     """Weights and the target's gradient with respect to them, [head, query, key] each, from the last layer down.
 
     A pooling with an attention of its own comes first, as [head, 1, key].
     """
+    if graph is not None:
+        weights = [graph[f"blocks.{layer}.attn.weights"] for layer in range(trace.layers)]
+        value, _ = through_readout(trace, graph[f"blocks.{trace.layers - 1}.resid_post"], target)
+        gradients = torch.autograd.grad(value, weights, retain_graph=True)
+        yield from ((w[0].detach(), g[0]) for w, g in zip(weights[::-1], gradients[::-1], strict=True))
+        return
     entering = streams(trace)
     leaving = entering.pop()
     value, pooled = through_readout(trace, leaving, target)

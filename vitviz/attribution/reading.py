@@ -15,7 +15,7 @@ def reading(trace: Trace) -> Tensor:
     """
     config, tokens = trace.config, trace.token_count
     if config.pooling == "attention":
-        return torch.from_numpy(trace.attention("pool")[:, 0].mean(axis=0))
+        return torch.tensor(trace.attention("pool")[:, 0].mean(axis=0))
     counts = torch.zeros(tokens, dtype=torch.float32)
     if config.pooling == "distilled":
         counts[:2] = 1 / 2

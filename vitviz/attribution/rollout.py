@@ -42,7 +42,7 @@ def rollout(trace: Trace, *, head_fusion: str = "mean", discard_ratio: float = 0
         raise ModelError("Rollout multiplies shares, and differential attention has negative weights; take LeGrad.")
     row = reading(trace)
     for layer in reversed(range(trace.layers)):
-        mixed = fuse(torch.from_numpy(trace.attention(layer)))  # query key
+        mixed = fuse(torch.tensor(trace.attention(layer)))  # query key
         if discarded:
             mixed = _without_smallest(mixed, discarded, trace.config.class_token)
         # A row of (W + I) / 2, scaled to sum to 1, without building the matrix; the halves cancel.

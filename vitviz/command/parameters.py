@@ -60,6 +60,7 @@ def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) ->
         "head_fusion": lambda value: one_of(value, tuple(FUSIONS), "head fusion"),
         "discard_ratio": lambda value: share(value, "The discard ratio"),
         "steps": lambda value: whole(value, 1, MOST_STEPS, "The number of steps"),
+        "completeness": lambda value: share(value, "Completeness"),
         "baseline": lambda value: one_of(value, BASELINES, "baseline"),
     }
     checked = {name: checks[name](value) if name in checks else value for name, value in given.items()}

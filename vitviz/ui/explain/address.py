@@ -29,7 +29,7 @@ def begin(choice: state.Choice, trace: Trace) -> None:
         choice.model,
         tuple(asked.get(name) for name in link.TARGETS),
         asked.get(link.METHODS, all_defaults()),
-        asked.get(link.BASELINE, Wanted.baseline),
+        asked.get(link.BASELINE),
     )
 
 
@@ -45,7 +45,7 @@ def parameters(choice: state.Choice) -> dict[str, str]:
     ]
     if changed:
         found[link.METHODS] = ",".join(changed)
-    if wants.baseline != Wanted.baseline:
+    if wants.baseline is not None:
         found[link.BASELINE] = wants.baseline
     return found
 

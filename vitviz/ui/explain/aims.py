@@ -1,4 +1,4 @@
-"""What a visitor wants explained: a class, one class and not another, or why images are alike.
+"""What a visitor wants explained: a class, one class and not another, the image's own feature, or why images are alike.
 
 An aim is small and can be compared and kept in a session; the library's target is made from it when it is needed.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ...attribution import ClassTarget, DifferenceTarget, SimilarityTarget, Target
+from ...attribution.targets import default_target
 from ...predictions import class_name, predictions
 from .. import state
 
@@ -52,7 +53,15 @@ class Alike:
         return "alike", *(picked.digest for picked in self.images)
 
 
-Aim = OfClass | Alike
+@dataclass(frozen=True)
+class OwnFeature:
+    """The feature of the image itself, see `vitviz.attribution.targets.ProjectionTarget`."""
+
+    key = ("own feature",)
+    unit = measured = "projection"
+
+
+Aim = OfClass | Alike | OwnFeature
 
 
 def target_of(aim: Aim, choice: state.Choice) -> Target:
@@ -64,6 +73,8 @@ def target_of(aim: Aim, choice: state.Choice) -> Target:
     if isinstance(aim, Alike):
         others = tuple(replace(choice, picked=picked) for picked in aim.images)
         return _similarity(tuple(other.key for other in others), alike_words(aim), others)
+    if isinstance(aim, OwnFeature):
+        return default_target(state.trace(choice))
     model = state.trace(choice).model
     label = class_name(model, aim.index)
     if aim.minus is None:
@@ -85,10 +96,6 @@ def alike_words(aim: Alike) -> str:
 
 
 def first_aim(choice: state.Choice) -> Aim:
-    """What is explained until the visitor chooses: the likeliest class, or the similarity to another sample."""
+    """What is explained until the visitor chooses: the likeliest class; without classes, the image's own feature."""
     trace = state.trace(choice)
-    if trace.model.tells_classes:
-        return OfClass(predictions(trace, count=1)[0].index)
-    samples = state.samples_for(choice.model)
-    name = next(name for name in samples if samples[name] != choice.picked.data)
-    return Alike((state.Picked(name, samples[name], sample=True),))
+    return OfClass(predictions(trace, count=1)[0].index) if trace.model.tells_classes else OwnFeature()

@@ -18,9 +18,9 @@ from ..remembered import remembered
 from ..words import literally
 from . import picture, wanted
 from .aims import Aim, target_of
-from .maps import Ask, ask_for, compute, known, task
-from .methods import METHODS, Parameter, fitted, passes, three_digits
-from .working import Work, begin_or_stop, waiting
+from .maps import Ask, ask_for, coarse, compute, known, steps
+from .methods import METHODS, Parameter, fitted, three_digits
+from .working import Work, begin_or_stop, takes, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
@@ -102,13 +102,18 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
         place: in which row it stands.
         largest: where its colours end; at its own largest number if None.
     """
-    found, name = known(ask), f"{ask.method}_{place}"
+    found, name, pending = known(ask), f"{ask.method}_{place}", []
     if found is None and METHODS[ask.method].quick:
         found = _computed(ask)
     elif found is None:
+        left = steps(ask)
         if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
-            return [waiting(ask.key, METHODS[ask.method].title, task(ask))]
-        st.caption(passes(ask.method, dict(ask.parameters), state.trace(ask.choice)))
+            pending = [waiting(left)]
+        else:
+            st.caption(takes(left))
+        rough = coarse(ask)
+        if rough is not None:
+            st.html(picture.figure(rough, coarse=True))
     if found is not None:
         st.html(picture.figure(found, largest))
         st.button(
@@ -118,7 +123,7 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
             key=f"explain_enlarge_{name}",
             on_click=lambda: wanted.change(enlarged=(place, ask.method)),
         )
-    return []
+    return pending
 
 
 def _computed(ask: Ask) -> Attribution | None:

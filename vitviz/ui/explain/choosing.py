@@ -14,7 +14,7 @@ from .. import state
 from ..sidebar import FORMATS
 from ..words import literally
 from . import wanted
-from .aims import MOST_IMAGES, Aim, Alike, OfClass
+from .aims import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
 
 TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"
@@ -83,7 +83,8 @@ def choose_images(choice: state.Choice) -> None:
             format_func=lambda digest: by_digest[digest].name,
             max_selections=MOST_IMAGES,
             placeholder=_until_then(aim),
-            help="Choose one image to ask why the two are alike; choose several of a kind, and it is their mean.",
+            help="Without a choice, this image’s own feature is explained. Choose one image to ask why the two are "
+            "alike; choose several of a kind, and it is their mean.",
             on_change=_take_images,
             args=(place, by_digest),
         )
@@ -94,7 +95,7 @@ def choose_images(choice: state.Choice) -> None:
 
 def _until_then(aim: Aim | None) -> str:
     """What is explained while nobody has chosen an image."""
-    return f"{aim.images[0].name}, until you choose" if isinstance(aim, Alike) else "nothing"
+    return "this image’s own feature" if isinstance(aim, OwnFeature) else "nothing"
 
 
 def _take_images(place: int, offered: dict[str, state.Picked]) -> None:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
 
-from ...attribution.faithfulness import BASELINES, Curves, curves, random_curves
+from ...attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from ...trace import Trace
-from .. import state
+from .. import state, waits
+from ..jobs import Task
 from ..panels import CHART
 from ..strips import number
 from ..words import literally
 from . import areas, charts, store, wanted
 from .aims import Aim, target_of
 from .board import asks
-from .jobs import Task
 from .maps import Ask, known
 from .methods import METHODS, baseline_words
-from .working import Work, begin_or_stop, waiting
+from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
 TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}
+COARSE, FINE = 4, 16  # steps in which patches go and come: at first, and in the end
 RANDOM = "random"  # stands for them where a method's name would stand
 
 
@@ -52,9 +53,9 @@ class Contest:
         """What identifies the curves of each map, and of random orders, among all visitors."""
         return {RANDOM: (*self.key, RANDOM)} | {ask.method: (*self.key, ask.key) for ask in self.asks}
 
-    def known(self) -> dict[str, Curves]:
-        """The curves that were computed for anybody."""
-        found = {name: store.shared().get(key) for name, key in self.keys().items()}
+    def known(self, points: int = FINE) -> dict[str, Curves]:
+        """The curves with so many points that were computed for anybody."""
+        found = {name: store.shared().get((*key, points)) for name, key in self.keys().items()}
         return {name: result for name, result in found.items() if result is not None}
 
 
@@ -67,7 +68,7 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Wor
         "is good). A map that does no better than a random order has not found what the model uses. "
         "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
     )
-    baseline = wanted.current(choice).baseline
+    baseline = wanted.current(choice).baseline or lowest(choice, aims[0])
     _choose_baseline(baseline)
     pending = []
     for place, aim in enumerate(aims):
@@ -91,42 +92,69 @@ def _choose_baseline(chosen: str) -> None:
 
 def _contest(contest: Contest, place: int) -> list[Work]:
     target = target_of(contest.aim, contest.choice)
-    found = contest.known()
+    found, rough = contest.known(), contest.known(COARSE)
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
     bounds = _bounds(contest)
     st.caption(what_is_left(bounds, contest))
-    missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
-    pending = []
+    left, pending = _steps(contest, found, rough), []
     label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
-    if missing and begin_or_stop(contest.key, label, f"explain_compare_{place}"):
-        words = f"{title(missing[0])} ({len(found) + 1} of {len(contest.keys())})"
-        pending = [waiting(contest.keys()[missing[0]], words, _task(contest, missing[0]))]
-    if found:
-        draw(found, contest.aim.measured, place, tells=not says_little(bounds))
+    if left and begin_or_stop(contest.key, label, f"explain_compare_{place}"):
+        pending = [waiting(left)]
+    elif left:
+        st.caption(takes(left))
+    if found or rough:
+        if rough.keys() - found.keys():
+            st.caption(f"Coarse: some curves have {COARSE + 1} points only, and their areas may change.")
+        draw(rough | found, contest.aim.measured, place, tells=not left and not says_little(bounds))
     return pending
 
 
-def _bounds(contest: Contest) -> Curves:
-    """Where all curves begin and end: with all patches, and with none."""
+def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[Step]:
+    """What is left to compute: all curves with few points, and then with all."""
+    missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
+    coarse = [_step(contest, name, COARSE) for name in missing if name not in rough]
+    return coarse + [_step(contest, name, FINE) for name in missing]
+
+
+def _step(contest: Contest, name: str, points: int) -> Step:
+    choice, trace = contest.choice, state.trace(contest.choice)
+    words = title(name) + (", coarse" if points == COARSE else "")
+    passes = 2 * (points + 1) * (ORDERS if name == RANDOM else 1)
+    return Step(
+        (*contest.keys()[name], points),
+        words,
+        _task(contest, name, points),
+        waits.pace_key(choice, trace, "curves"),
+        waits.expected(choice, trace, "curves", passes),
+    )
+
+
+def _bounds(contest: Contest) -> tuple[float, float]:
+    """The target with all patches and with none, where all curves begin and end."""
     key, trace = (*contest.key, "bounds"), state.trace(contest.choice)
     found = store.shared().get(key)
     if found is None:
-        order, target = np.zeros(trace.grid), target_of(contest.aim, contest.choice)
-        found = curves(trace.model, trace, order, target, baseline=contest.baseline, steps=1)
+        target = target_of(contest.aim, contest.choice)
+        found = endpoints(trace.model, trace, target, baseline=contest.baseline)
         store.shared().put(key, found)
     return found
 
 
-def says_little(bounds: Curves) -> bool:
+def lowest(choice: state.Choice, aim: Aim) -> str:
+    """The baseline until the visitor chooses: the one that leaves least of the target of this image."""
+    return min(BASELINES, key=lambda kind: _bounds(Contest(choice, aim, kind, ()))[1])
+
+
+def says_little(bounds: tuple[float, float]) -> bool:
     """Whether most of the target is left when no patch is."""
-    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
+    whole, none = bounds
     return whole > 0 and none > whole / 2
 
 
-def _task(contest: Contest, name: str) -> Task:
+def _task(contest: Contest, name: str, points: int) -> Task:
     """What computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    kept, key, how = store.shared(), contest.keys()[name], {"baseline": contest.baseline}
+    kept, key, how = store.shared(), (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
     if name == RANDOM:
         return lambda progress: kept.put(
             key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
@@ -153,16 +181,18 @@ def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> No
     st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM), tells))
 
 
-def what_is_left(bounds: Curves, contest: Contest) -> str:
+def what_is_left(bounds: tuple[float, float], contest: Contest) -> str:
     """What the target is with all patches and with none, where all curves begin and end."""
-    whole, none = float(bounds.deletion[0]), float(bounds.deletion[-1])
+    whole, none = bounds
     words = (
         f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
         f"{baseline_words(contest.baseline)}, it is {number(none)}."
     )
     if says_little(bounds):
+        words += " It does not fall by half, so curves would say little"
         other = next(kind for kind in BASELINES if kind != contest.baseline)
-        words += f" It does not fall by half, so curves would say little: try the {baseline_words(other)}."
+        lower = _bounds(replace(contest, baseline=other))[1] < none
+        words += f": try the {baseline_words(other)}." if lower else "."
     return words
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...attribution import Attribution, explain
 from ...attribution.progress import Progress
-from .. import state
+from .. import state, waits
 from . import store
 from .aims import Aim, target_of
-from .methods import METHODS
+from .methods import METHODS, coarse_words, coarser, passes
+from .working import Step
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,39 @@ def compute(ask: Ask) -> Attribution:
         VitvizError: if the method or the target does not fit the model.
     """
     return task(ask)(None)
+
+
+def coarse(ask: Ask) -> Attribution | None:
+    """The finest map of those that are computed on the way to the one that was asked for."""
+    found = (known(other) for other in reversed(_before(ask)))
+    return next((one for one in found if one is not None), None)
+
+
+def steps(ask: Ask) -> list[Step]:
+    """What is left to compute of a slow map: coarse ones, each only if it is not there, and then the map itself."""
+    every = [*_before(ask), ask]
+    there = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
+    return [_step(other, ask) for other in every[there + 1 :]]
+
+
+def _before(ask: Ask) -> list[Ask]:
+    """The coarse maps on the way to a slow one, the quickest first."""
+    given, trace = dict(ask.parameters), state.trace(ask.choice)
+    return [replace(ask, parameters=tuple({**given, **other}.items())) for other in coarser(ask.method, given, trace)]
+
+
+def _step(ask: Ask, final: Ask) -> Step:
+    trace, parameters = state.trace(ask.choice), dict(ask.parameters)
+    told = METHODS[ask.method]
+    words = told.title if ask == final else f"{told.title}, coarse ({coarse_words(ask.method, parameters)})"
+    count, weight = passes(ask.method, parameters, trace)
+    return Step(
+        ask.key,
+        words,
+        task(ask),
+        waits.pace_key(ask.choice, trace, ask.method),
+        waits.expected(ask.choice, trace, ask.method, count, weight),
+    )
 
 
 def task(ask: Ask) -> Callable[[Progress | None], Attribution]:

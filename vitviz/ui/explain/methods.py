@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...attribution.faithfulness import BASELINES
+from ...attribution.occlusion import cover_places
 from ...colour import percent
 from ...config import ViTConfig
 from ...trace import Trace
 from ...view import has_pool
 
 LAST = -1
+BACKWARD = 3.0  # forward passes that a pass and the way back take
+REFINED = 4  # times as many steps as at first are usual until integrated gradients are complete
+FEW_STEPS = 8  # of a coarse map of integrated gradients
+WIDE = (8, 4, 2)  # patches, sides of the covers of coarse maps; each takes a quarter of the next one's passes
 Chosen = Mapping[str, Any]  # a method's parameters by their names
 
 
@@ -89,12 +94,26 @@ def fitted(method: str, chosen: Chosen, trace: Trace) -> dict[str, Any]:
     return found
 
 
-def passes(method: str, parameters: Chosen, trace: Trace) -> str:
-    """How long a slow method takes, in passes of the model."""
+def passes(method: str, parameters: Chosen, trace: Trace) -> tuple[int, float]:
+    """How many steps a slow method takes, about, and what each costs against a forward pass."""
     if method == "occlusion":
-        rows, columns = (count - parameters["window"] + 1 for count in trace.grid)
-        return f"Takes {rows * columns:,} passes of the model."
-    return f"Takes {parameters['steps']} passes of the model and back, or more."
+        return len(cover_places(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
+    refined = 1 if "completeness" in parameters else REFINED
+    return refined * parameters["steps"], BACKWARD
+
+
+def coarser(method: str, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
+    """What is changed about a slow method's parameters for maps that are there sooner, the quickest first."""
+    if method == "integrated_gradients":
+        return [{"steps": FEW_STEPS, "completeness": None}] if parameters["steps"] > FEW_STEPS else []
+    sides = [side for side in WIDE if parameters["window"] < side <= min(trace.grid) // 2]
+    return [{"window": side, "stride": side} for side in sides]
+
+
+def coarse_words(method: str, parameters: Chosen) -> str:
+    """What makes a map a coarse one."""
+    name = "steps" if method == "integrated_gradients" else "window"
+    return next(one for one in METHODS[method].parameters if one.name == name).words(parameters[name])
 
 
 def parameter_words(method: str, parameters: Chosen) -> str:

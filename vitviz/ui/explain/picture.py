@@ -43,17 +43,24 @@ def style(photo: bytes, opacity: float) -> str:
     return f"<style>{_RULES}{scales} {over}</style>"
 
 
-def figure(found: Attribution, largest: float | None = None) -> str:
-    """A map over the photo, its scale, and what it is; colours end at its own largest number if no other is given."""
+def figure(found: Attribution, largest: float | None = None, coarse: bool = False) -> str:
+    """A map over the photo, its scale, and what it is.
+
+    Args:
+        found: the map.
+        largest: where the colours end; at its own largest number if no other is given.
+        coarse: whether it is one on the way to a finer one, which is said.
+    """
     rows, columns = found.map.shape
     low, high = ends(found, largest)
     title = METHODS[found.method].title
-    about = about_words(found)
+    about, kind = about_words(found), "coarse" if coarse else "explanation"
+    about = ["coarse, not the final map", *about] if coarse else about
     alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
     notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(found.seconds)}"))
     return (
-        f'<figure class="vv-map" data-testid="explanation" data-method="{found.method}" data-low="{low}" '
-        f'data-high="{high}"><span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
+        f'<figure class="vv-map" data-testid="{kind}" data-method="{found.method}" data-low="{low}" data-high="{high}">'
+        f'<span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
         f'src="{data_url(heat(found.map, signed=found.signed, largest=largest))}"></span>'
         f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
         f"<span>{high}</span></span>{notes}</figure>"

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from .. import state
-from .aims import Aim, Alike, OfClass, first_aim
+from .aims import Aim, Alike, first_aim
 from .methods import all_defaults
 
 KEY = "explain"
@@ -21,10 +21,9 @@ class Wanted:
 
     Attributes:
         model: for whose classes, or whose features, the aims were chosen.
-        aims: what is explained; None for the first stands for the likeliest class or another sample, None for the
-            second for nothing.
+        aims: what is explained; None for the first stands for what `first_aim` finds, None for the second for nothing.
         parameters: of each method, by its name.
-        baseline: what removed patches become when the methods are compared.
+        baseline: what removed patches become when the methods are compared; None for the one of which least is left.
         asked: what slow work was asked for, by the keys of its results.
         patch: row and column, from 0, of the patch whose value is looked at in a large map; None if there is none.
         enlarged: the map that is shown large: which aim, and which method; None if none is.
@@ -33,7 +32,7 @@ class Wanted:
     model: str
     aims: tuple[Aim | None, Aim | None] = (None, None)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=all_defaults)
-    baseline: str = "mean"  # a blurred photo often still says what it shows
+    baseline: str | None = None
     asked: frozenset[tuple] = frozenset()
     patch: tuple[int, int] | None = None
     enlarged: tuple[int, str] | None = None
@@ -89,7 +88,7 @@ def aims(choice: state.Choice) -> list[Aim]:
 
 def _for_this_image(aim: Aim | None, choice: state.Choice) -> Aim | None:
     """An image is as similar to itself as can be, and nothing about it explains that."""
-    if isinstance(aim, OfClass) or aim is None:
+    if not isinstance(aim, Alike):
         return aim
     others = tuple(picked for picked in aim.images if picked.digest != choice.picked.digest)
     return Alike(others) if others else None

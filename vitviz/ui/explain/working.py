@@ -1,4 +1,4 @@
-"""Slow work on the page: a progress bar, and a way to stop it.
+"""Slow work on the page: how long it takes, a progress bar, and a way to stop it.
 
 The page is no fragment, because Streamlit lets a click in a fragment wait until the run is over: here each click ends
 the run that watches, and is answered.
@@ -8,15 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import VitvizError
+from .. import jobs, waits
 from ..words import literally
-from . import jobs, wanted
+from . import store, wanted
 
 GLANCE = 0.2  # seconds between two looks at how far it is
+PAGE = "explain"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of something that takes long: its coarse result, or the final one.
+
+    Attributes:
+        key: what identifies its result among all visitors.
+        words: what it is.
+        task: what computes the result, and keeps it.
+        pace: what identifies the speed of such work, see `waits.Paces`.
+        seconds: how long it is expected to take.
+    """
+
+    key: tuple
+    words: str
+    task: jobs.Task
+    pace: tuple
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -24,16 +46,12 @@ class Work:
     """Something that takes long and was asked for.
 
     Attributes:
-        key: what identifies its result among all visitors.
         bar: the progress bar that waits for it.
-        words: what it is.
-        task: what computes the result, and keeps it.
+        steps: what is left of it, the coarse results first.
     """
 
-    key: tuple
     bar: DeltaGenerator
-    words: str
-    task: jobs.Task
+    steps: Sequence[Step]
 
 
 def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> bool:
@@ -62,23 +80,56 @@ def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> 
     return asked
 
 
-def waiting(key: tuple, words: str, task: jobs.Task) -> Work:
-    """A piece of work with its progress bar."""
-    return Work(key, st.progress(0.0, words), words, task)
+def takes(steps: Sequence[Step]) -> str:
+    """How long the steps take, in words."""
+    return f"Takes {waits.about(sum(step.seconds for step in steps))} on this server."
+
+
+def waiting(steps: Sequence[Step]) -> Work:
+    """What is left to do, with a progress bar."""
+    return Work(st.progress(0.0, _words(steps[0].words, sum(step.seconds for step in steps))), steps)
 
 
 def work(pending: Sequence[Work]) -> None:
-    """Wait for the first piece of work, and then draw the page with it."""
-    if not pending:
+    """Wait for the first step, and then draw the page with it. The others are done meanwhile, on any page."""
+    queue = _queue(pending)
+    who = jobs.visitor(PAGE)
+    every = jobs.shared()
+    every.wait_only_for([step.key for _, step in queue], who)
+    if not queue:
         return
-    first = pending[0]
-    job = jobs.shared().join(first.key, first.task)
+    joined = [every.join(step.key, _once(step), who) for _, step in queue]
+    (first, step), job = queue[0], joined[0]
+    later = sum(other.seconds for other in first.steps[1:])
     while not job.watch(GLANCE):
-        how_far = f": {job.done:,} of {job.total:,}" if job.total else ""
-        first.bar.progress(job.done / (job.total or 1), first.words + how_far)  # a click ends the run here
+        for other in joined[1:]:
+            other.watch()
+        share = job.done / job.total if job.total else 0.0
+        left = step.seconds if job.seconds_left is None else job.seconds_left
+        words = _words(step.words, left + later) if job.has_begun else f"{step.words}: waits for its turn"
+        first.bar.progress(share, words)  # a click ends the run here
+    if job.error is None:
+        waits.paces().note(step.pace, job.seconds, job.total)
     if job.error is None or isinstance(job.error, jobs.AbandonedError):
         st.rerun()
     wanted.stop()  # it will not go better the next time
+    every.wait_only_for([], who)
     if not isinstance(job.error, VitvizError):
         raise job.error
     first.bar.error(literally(str(job.error)))
+
+
+def _once(step: Step) -> jobs.Task:
+    """The step's task, which does nothing if its result has come since this run of the page looked for it."""
+    kept = store.shared()
+    return lambda progress: step.task(progress) if kept.get(step.key) is None else None
+
+
+def _queue(pending: Sequence[Work]) -> list[tuple[Work, Step]]:
+    """All steps with what they belong to: first the coarse results of everything, then finer ones."""
+    rounds = zip_longest(*([(one, step) for step in one.steps] for one in pending))
+    return [found for of_round in rounds for found in of_round if found is not None]
+
+
+def _words(words: str, left: float) -> str:
+    return f"{words}: {waits.about(left)} left"

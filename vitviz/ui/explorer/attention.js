@@ -1,21 +1,37 @@
 // Queries and keys in, attention weights out. Everything that moves under the pointer is computed here.
 
+// One part of the payload: what its header says, and its sections.
+class Part {
+  constructor(bytes) {
+    this.header = readHeader(bytes);
+    this.buffer = bytes.slice(this.header.start).buffer; // a copy begins at 0, so that the sections are aligned
+  }
+
+  numbers(name) {
+    const [start, length] = this.header.sections[name];
+    return halves(this.buffer, start, length / 2);
+  }
+
+  floats(name) {
+    const [start, length] = this.header.sections[name];
+    return new Float32Array(this.buffer, start, length / 4);
+  }
+
+  raw(name) {
+    return new Uint8Array(this.buffer, ...this.header.sections[name]);
+  }
+}
+
 class AttentionData {
-  constructor(bytes, header) {
+  constructor(frame) {
+    const { header } = frame;
     Object.assign(this, header);
-    const buffer = bytes.slice(header.start).buffer; // a copy begins at 0, so that the sections are aligned
-    const section = (name) => header.sections[name];
-    const numbers = (name) => halves(buffer, section(name)[0], section(name)[1] / 2);
-    const floats = (name) => new Float32Array(buffer, section(name)[0], section(name)[1] / 4);
-    this.q = numbers("q"); // [held layer][head][token][channel]
-    this.k = numbers("k");
-    this.logsum = floats("logsum"); // [held layer][head][softmax][token]
-    this.bias = floats("bias"); // [held layer][head][entry], of relative positions; empty if there are none
-    this.rows = section("rows")[1] ? numbers("rows") : null; // [layer][head][token], of the pinned token only
-    this.picture = new Blob([new Uint8Array(buffer, ...section("picture"))], { type: "image/jpeg" });
+    this.parts = new Map(); // key -> a layer or rows, as they arrive
+    this.layer = new Map(); // layer -> its { q, k, logsum, bias }; it follows the pointer
+    this.rows = null; // { rows_of, rows }, of the pinned token only
+    this.picture = new Blob([frame.raw("picture")], { type: "image/jpeg" });
     this.prefix = header.prefix_names.length;
     this.tokens = this.prefix + header.grid[0] * header.grid[1];
-    this.slot = new Map(header.held.map((layer, i) => [layer, i])); // layer -> its place in q, k and logsum
     this.signed = header.row_sums !== null; // differential attention: the difference of two softmaxes
     this.softmaxes = this.signed ? 2 : 1; // each has its share of a head's channels
     this.second = new Float32Array(this.tokens);
@@ -28,7 +44,30 @@ class AttentionData {
       for (const column of this.columnsOf(level)) of[column] = new Float32Array(this.tokens);
       return of;
     });
-    if (this.pool_heads) this.fillPool(floats("pool"));
+    if (this.pool_heads) this.fillPool(frame.floats("pool"));
+  }
+
+  // Keep to the parts with these keys; those that have not arrived are undefined.
+  take(keys, arrived) {
+    for (const key of this.parts.keys()) if (!keys.includes(key)) this.parts.delete(key);
+    keys.forEach((key, i) => {
+      if (arrived[i] && !this.parts.has(key)) this.parts.set(key, this.unpacked(new Part(arrived[i])));
+    });
+    const parts = [...this.parts.values()];
+    this.layer = new Map(parts.filter((part) => part.q).map((part) => [part.layer, part]));
+    this.rows = parts.find((part) => part.rows) ?? null;
+  }
+
+  unpacked(part) {
+    const { layer, rows_of } = part.header;
+    if (rows_of) return { rows_of, rows: part.numbers("rows") }; // [layer][head][token]
+    return {
+      layer,
+      q: part.numbers("q"), // [head][token][channel]
+      k: part.numbers("k"),
+      logsum: part.floats("logsum"), // [head][softmax][token]
+      bias: part.floats("bias"), // [head][entry], of relative positions; empty if there are none
+    };
   }
 
   isPool(level) {
@@ -50,7 +89,7 @@ class AttentionData {
   }
 
   isLive(level) {
-    return this.slot.has(level) || this.isPool(level);
+    return this.layer.has(level) || this.isPool(level);
   }
 
   // the pooling asks with its own query: its weights stay as they came, whatever is pointed at
@@ -76,7 +115,8 @@ class AttentionData {
   // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
   // not live show the pinned token, and nothing (`known` is false) until Python has sent the rows of that token.
   attend(token, direction, pinned) {
-    const rowsFit = this.rows_of?.token === pinned && this.rows_of.direction === direction;
+    const rowsOf = this.rows?.rows_of;
+    const rowsFit = rowsOf?.token === pinned && rowsOf.direction === direction;
     for (let layer = 0; layer < this.layers; layer++) {
       this.known[layer] = this.isLive(layer) || rowsFit;
       if (this.known[layer]) this.attendLayer(layer, token, direction);
@@ -87,27 +127,27 @@ class AttentionData {
     for (let head = 0; head < this.heads; head++) {
       const weights = this.weights[layer][head];
       if (!this.isLive(layer)) this.copyRow(layer, head, weights);
-      else this.attendHead(layer, this.slot.get(layer) * this.heads + head, token, direction, weights);
+      else this.attendHead(this.layer.get(layer), head, token, direction, weights);
     }
     this.fillMean(layer);
   }
 
-  // `at` is the place of the head among all that are held
-  attendHead(layer, at, token, direction, out) {
+  // `of` is what is held of the layer
+  attendHead(of, head, token, direction, out) {
     const look = direction === "from" ? this.row : this.column;
-    look.call(this, at, token, 0, out);
+    look.call(this, of, head, token, 0, out);
     if (!this.signed) return;
     const { second, tokens } = this;
-    const lambda = 1 - this.row_sums[layer];
-    look.call(this, at, token, 1, second);
+    const lambda = 1 - this.row_sums[of.layer];
+    look.call(this, of, head, token, 1, second);
     for (let i = 0; i < tokens; i++) out[i] -= lambda * second[i];
   }
 
   // softmax over the keys of one query
-  row(at, query, half, out) {
+  row({ q, k, bias }, head, query, half, out) {
     const { tokens } = this;
-    this.products(this.q, this.k, at, query, half, out);
-    if (this.bias.length) this.addBias(at, query, "from", out);
+    this.products(q, k, head, query, half, out);
+    if (bias.length) this.addBias(bias, head, query, "from", out);
     let largest = -Infinity;
     for (let i = 0; i < tokens; i++) if (out[i] > largest) largest = out[i];
     let total = 0;
@@ -116,19 +156,19 @@ class AttentionData {
   }
 
   // the weight that every query gives to one key; each query's own softmax sum comes with the payload
-  column(at, key, half, out) {
-    const { logsum, tokens } = this;
-    this.products(this.k, this.q, at, key, half, out);
-    if (this.bias.length) this.addBias(at, key, "to", out);
-    const start = (at * this.softmaxes + half) * tokens;
+  column({ q, k, logsum, bias }, head, key, half, out) {
+    const { tokens } = this;
+    this.products(k, q, head, key, half, out);
+    if (bias.length) this.addBias(bias, head, key, "to", out);
+    const start = (head * this.softmaxes + half) * tokens;
     for (let i = 0; i < tokens; i++) out[i] = Math.exp(out[i] - logsum[start + i]);
   }
 
   // scaled products of one token's vector with those of all tokens, in one softmax's channels
-  products(one, all, at, token, half, out) {
+  products(one, all, head, token, half, out) {
     const { tokens, channels, scale } = this;
     const width = channels / this.softmaxes;
-    const first = at * tokens * channels + half * width;
+    const first = head * tokens * channels + half * width;
     const vector = one.slice(first + token * channels, first + token * channels + width);
     for (let c = 0; c < width; c++) vector[c] *= scale;
     for (let i = 0, start = first; i < tokens; i++, start += channels) {
@@ -140,11 +180,11 @@ class AttentionData {
 
   // Relative positions: the table has a number for each distance from key to query, row by row, then three for the
   // class token: as query, as key, and for itself (vitviz.positions.relative_index).
-  addBias(at, token, direction, out) {
-    const { bias, tokens, grid: [rows, columns] } = this;
+  addBias(bias, head, token, direction, out) {
+    const { tokens, grid: [rows, columns] } = this;
     const wide = 2 * columns - 1;
     const distances = wide * (2 * rows - 1);
-    const start = at * (distances + 3);
+    const start = head * (distances + 3);
     const [asQuery, asKey, itself] = [0, 1, 2].map((i) => bias[start + distances + i]);
     if (token === 0) {
       const same = direction === "from" ? asQuery : asKey;
@@ -164,7 +204,7 @@ class AttentionData {
 
   copyRow(layer, head, out) {
     const start = (layer * this.heads + head) * this.tokens;
-    out.set(this.rows.subarray(start, start + this.tokens));
+    out.set(this.rows.rows.subarray(start, start + this.tokens));
   }
 
   // where weights have signs, the strongest is the largest in size

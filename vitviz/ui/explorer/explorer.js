@@ -28,19 +28,21 @@ class Explorer {
 
   // ------------------------------------------------------------------ data from Python
 
-  receive(said, bytes) {
+  receive(said, [frame, ...parts]) {
     const before = this.data;
-    if (before?.key !== said.held) this.takeData(said, bytes);
+    const [key, ...keys] = said.held;
+    if (before?.key !== key) this.takeData(said, new Part(frame));
+    this.data.take(keys, parts);
     const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
     if (!own) this.view = said.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
     this.draw();
   }
 
-  takeData({ places }, bytes) {
+  takeData({ places }, frame) {
     const before = this.data;
-    const header = readHeader(bytes);
-    this.data = new AttentionData(bytes, header);
+    const { header } = frame;
+    this.data = new AttentionData(frame);
     this.data.places = places; // as vitviz.view.places: a token's number means the same where these are the same
     this.painter = new Painter(this.data);
     this.controlsDrawn = null;

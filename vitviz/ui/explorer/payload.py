@@ -1,7 +1,12 @@
-"""What the explorer in the browser holds of a trace: one JSON header, then raw sections.
+"""What the explorer in the browser holds of a trace, in parts: of each, one JSON header, then raw sections.
 
-    u32 header length | header | q float16 | k float16 | logsum float32 | bias float32
-    | rows float16 | pool float32 | JPEG
+    u32 header length | header | ...
+        frame: pool float32 | JPEG
+        a layer: q float16 | k float16 | logsum float32 | bias float32
+        rows: rows float16
+
+The frame says all that is not of a layer. It arrives first, so that a visitor sees the image at once; then the layer
+that is looked at, so that it follows the pointer while the others arrive.
 
 What only some models have is empty for the others: `bias` (relative positions: a small table for each head, in which
 the browser finds the number for a query and a key) and `pool` (the weights of an attention pooling, ready made, for its
@@ -54,6 +59,13 @@ class Vectors:
     logsum: bytes
     bias: bytes
 
+    def of(self, layer: int) -> dict[str, bytes]:
+        """The sections of one of the layers."""
+        at, count = self.layers.index(layer), len(self.layers)
+        sections = {"q": self.q, "k": self.k, "logsum": self.logsum, "bias": self.bias}
+        sizes = {name: len(all_of_them) // count for name, all_of_them in sections.items()}
+        return {name: sections[name][at * size : (at + 1) * size] for name, size in sizes.items()}
+
 
 def fits_at_once(trace: Trace) -> bool:
     """Whether the queries, keys, log-sums and biases of all layers can be sent at once."""
@@ -90,23 +102,23 @@ def _bias_table(trace: Trace, layer: int) -> np.ndarray:
 
 def payload(
     trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str, sums: np.ndarray | None = None
-) -> bytes:
-    """Everything that the explorer needs to show any view of a trace. Which one it shows is said apart.
+) -> dict[str, bytes]:
+    """Everything that the explorer needs to show any view of a trace, in the order in which it is sent, by name.
+
+    Which view it shows is said apart.
 
     Args:
         trace: what is looked at.
         sent: the vectors of the layers that follow the pointer.
-        view: whose token the other layers show, if not all are sent; else it changes nothing.
+        view: whose layer goes first, and whose token the other layers show, if not all are sent.
         picture: the photo as JPEG.
         image_name: what the picture shows, for those who cannot see it.
         sums: `vitviz.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are not sent.
     """
     all_live = len(sent.layers) == trace.layers
-    rows = b"" if all_live else pinned_rows(trace, view, sums).tobytes()
     pool = trace.attention(POOL)[:, 0].tobytes() if has_pool(trace) else b""
     config, signed = trace.config, trace.config.differential
     header = {
-        "rows_of": None if all_live else {"token": view.token(trace), "direction": view.direction},
         "picture_id": hashlib.sha256(picture).hexdigest(),
         "image_name": image_name,
         "layers": trace.layers,
@@ -121,12 +133,17 @@ def payload(
         "prefix_names": config.prefix_names,
         "prefix_marks": prefix_marks(trace),
         "readout": readout_words(config),
-        "held": sent.layers,
+        "all_live": all_live,
         "uniform_range": UNIFORM_RANGE,
         "colours": {scale: _colours(scale, signed) for scale in scales(trace)},
     }
-    vectors_sent = {"q": sent.q, "k": sent.k, "logsum": sent.logsum, "bias": sent.bias}
-    return packed(header, vectors_sent | {"rows": rows, "pool": pool, "picture": picture})
+    parts = {"frame": packed(header, {"pool": pool, "picture": picture})}
+    for layer in sorted(sent.layers, key=lambda layer: (layer != view.layer, layer)):
+        parts[f"layer {layer}"] = packed({"layer": layer}, sent.of(layer))
+    if not all_live:
+        rows_of = {"token": view.token(trace), "direction": view.direction}
+        parts["rows"] = packed({"rows_of": rows_of}, {"rows": pinned_rows(trace, view, sums).tobytes()})
+    return parts
 
 
 def _colours(scale: Scale, signed: bool) -> str:

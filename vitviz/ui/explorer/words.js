@@ -87,7 +87,7 @@ function entropyFact(weights, tokens) {
 // below the small maps
 function noteWords(data) {
   const oneLayer = "At this size the framed layer follows the pointer; the other layers show the pinned token.";
-  return [data.readout, data.held.length < data.layers ? oneLayer : ""].filter(Boolean).join(" ");
+  return [data.readout, data.all_live ? "" : oneLayer].filter(Boolean).join(" ");
 }
 
 // in the help

@@ -22,10 +22,10 @@ def before(choice: state.Choice, layer: int) -> Trace:
     return found.with_recorded(_tokens(choice.key, _names(found, layer), found))
 
 
-def for_sweeps(choice: state.Choice) -> Trace:
-    """The pass without edits, with what enters each layer at hand."""
+def for_sweeps(choice: state.Choice, begin: int = 0) -> Trace:
+    """The pass without edits, with what enters each layer from `begin` on at hand."""
     found = state.trace(choice)
-    return found.with_recorded(_tokens(choice.key, entering(found), found))
+    return found.with_recorded(_tokens(choice.key, entering(found, begin), found))
 
 
 def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, layer: int) -> Trace:

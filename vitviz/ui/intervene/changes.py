@@ -11,7 +11,7 @@ from ...interventions.notation import in_words, to_text
 from ...trace import Trace
 from .. import state
 from ..words import literally
-from . import chosen
+from . import chosen, first
 
 LISTED = 24  # lines at first; more buttons would make the page slow
 HEIGHT = 150  # pixels, whatever is in it, so that nothing below moves
@@ -33,7 +33,9 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
             st.caption("What you changed in the other model or grid comes back when you return to it.")
         if chosen.stays_off(choice):
             st.caption("Patches switched off stay off in this image.")
-        if edits:
+        if st.session_state.edits_are_first:
+            st.caption(f"{first.words(trace)} Click it to switch it on again.")
+        elif edits:
             st.caption("Click one to undo it.")
         _lines(trace, lines)
 

@@ -15,24 +15,32 @@ from ...trace import Trace
 from .. import shell, state
 from ..board.payload import COLUMNS, Column
 from ..link import EDITS, OWN, SECOND
+from . import first
 
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)
 FIRST_TEMPERATURE = 0.5
+NOTHING = "none"  # in a link: nothing is changed
 
 
 def current(choice: state.Choice, trace: Trace) -> tuple[Edit, ...]:
-    """The visitor's edits of this model and grid; those of others are kept until the visitor returns to them."""
+    """The visitor's edits of this model and grid; those of others are kept until the visitor returns to them.
+
+    Until the visitor has changed anything in a model it is the page's own edit, see `first.first_edit`.
+    """
     session, made_for = st.session_state, (choice.model, trace.grid)
     if "edits" not in session:
         _begin(trace)
         session.patches_of = choice.picked.digest
     elif session.edits_for != made_for:
-        before = session.edits
+        before = () if session.edits_are_first else session.edits
         _put_away()
         session.edits = _kept(made_for, trace)
+        session.edits_are_first = choice.model not in session.edits_kept
         if any(edit not in session.edits for edit in before):
             session.edits_away = True
     session.edits_for = made_for
+    if session.edits_are_first:
+        session.edits = (first.first_edit(choice, trace),)
     return session.edits
 
 
@@ -40,6 +48,8 @@ def _put_away() -> None:
     """Keep the edits by what they belong to: patches to a grid of a model, everything else to a model."""
     session = st.session_state
     kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
+    if session.edits_are_first:
+        return
     kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, PatchOff))
     kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, PatchOff))
 
@@ -60,12 +70,12 @@ def stays_off(choice: state.Choice) -> bool:
 
 
 def _begin(trace: Trace) -> None:
-    """What the link asks for, or nothing."""
+    """What the link asks for, if it says anything of edits."""
     session = st.session_state
-    session.edits = ()
-    asked = session.link.get(EDITS, "")
+    session.edits, session.edits_are_first = (), EDITS not in session.link
+    asked = session.link.get(EDITS, NOTHING)
     try:
-        session.edits = from_text(asked, trace.config, trace.grid)
+        session.edits = () if asked == NOTHING else from_text(asked, trace.config, trace.grid)
     except EditError as error:
         session.notices.append(f"The link's edits were left out: {error}")
     name = session.link.get(SECOND)
@@ -79,9 +89,9 @@ def _begin(trace: Trace) -> None:
 def parameters(trace: Trace) -> dict[str, str]:
     """The query parameters that reopen the edits."""
     edits = st.session_state.edits
-    if not edits:
+    if st.session_state.edits_are_first:
         return {}
-    found = {EDITS: to_text(edits, trace.config)}
+    found = {EDITS: to_text(edits, trace.config) or NOTHING}
     if copies(edits):
         picked = second()
         found[SECOND] = picked.name if picked.sample else OWN
@@ -136,6 +146,7 @@ def retune(trace: Trace) -> None:
 
 def undo(edits: Iterable[Edit]) -> None:
     """Take edits back."""
+    st.session_state.edits_are_first = False
     st.session_state.edits = tuple(edit for edit in st.session_state.edits if edit not in edits)
 
 
@@ -144,7 +155,7 @@ def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) 
     try:
         edits = checked(change(st.session_state.edits), trace.config, trace.grid)
         to_text(edits, trace.config)  # a link has to hold them
-        st.session_state.edits = edits
+        st.session_state.edits, st.session_state.edits_are_first = edits, False
     except EditError as error:
         st.session_state.edit_problem = str(error)
 

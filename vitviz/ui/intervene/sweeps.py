@@ -5,21 +5,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import streamlit as st
 import torch
 from streamlit.errors import StreamlitAPIException
 
+from ...attribution.progress import Progress
 from ...interventions import Score, class_score, distance
 from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
 from ...predictions import predictions
 from ...trace import Trace
-from .. import state
+from .. import jobs, state, waits
 from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
+from ..remembered import remembered
 from ..words import literally
 from . import cached, charts, chosen
 
@@ -29,6 +32,8 @@ HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
 LARGEST = 8  # effects that are listed
+GLANCE = 0.4  # seconds between two looks at how far it is
+PAGE = "intervene"
 MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
 NAMES = {"attention": "attention", "mlp": "MLP"}
 # Streamlit takes what is no longer there away when a run ends, and the runs of a sweep end only with the sweep.
@@ -134,58 +139,76 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
 
 
 def _ask(choice: state.Choice, trace: Trace) -> Sweep:
-    with st.container(horizontal=True):
-        what = st.segmented_control("Switch off each of", list(EACH), default="heads", key="sweep_what", required=True)
+    with st.container(horizontal=True):  # remembered, so that who comes back finds what is going on
+        draw = partial(st.segmented_control, "Switch off each of", list(EACH), required=True)
+        what = remembered(draw, "sweep_what", "heads")
         hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
         key = "sweep_how_patch" if what == "patches" else "sweep_how"
-        how = st.selectbox("Off means", list(hows), format_func=hows.get, key=key, width=220)
+        draw = partial(st.selectbox, "Off means", list(hows), format_func=hows.get, width=220)
+        how = remembered(draw, key, next(iter(hows)))
         if not trace.model.tells_classes:
             return Sweep(trace, what, how, distance(trace))
-        ranked = predictions(trace, trace.config.classes)
-        names = {one.index: one.label for one in ranked}
+        names = {one.index: one.label for one in predictions(trace, trace.config.classes)}
         key = f"sweep_class_{choice.picked.digest[:8]}"  # the likeliest at first, for each image
-        index = st.selectbox("Class", list(names), format_func=names.get, key=key, width=220)
-        quantity = st.selectbox("Measured", ["probability", "logit"], key="sweep_quantity", width=150)
+        draw = partial(st.selectbox, "Class", list(names), format_func=names.get, width=220)
+        index = remembered(draw, key, next(iter(names)), names)
+        draw = partial(st.selectbox, "Measured", ["probability", "logit"], width=150)
+        quantity = remembered(draw, "sweep_quantity", "probability")
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
-
-
-@dataclass
-class Work:
-    """A sweep that is going on.
-
-    Attributes:
-        key: which one.
-        found: the results of the steps that are done.
-    """
-
-    key: tuple
-    found: list[np.ndarray] = field(default_factory=list)
 
 
 def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
     """A button that begins the sweep, or the sweep that is going on with a button that stops it."""
+    pace, expected = waits.pace_key(choice, asked.trace, f"sweep of {asked.what}"), _expected(asked, choice)
     with st.container():
-        work = st.session_state.get("sweep_work")
-        if work is None or work.key != key:
-            words = f"Run the sweep: {asked.passes} passes"
-            st.button(words, key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
+        if st.session_state.get("sweep_asked") != key:
+            st.button("Run the sweep", key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
+            st.caption(f"Takes {waits.about(expected)} on this server: {asked.passes} passes.")
             if st.session_state.pop("sweep_stopped", False):
                 st.caption("Stopped; what was found so far is not kept.")
             return
-        done = len(work.found)
-        st.progress(done / asked.batches, f"{round(asked.passes * done / asked.batches)} of {asked.passes} passes …")
+        bar = st.progress(0.0)
         st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
-    _go_on(replace(asked, trace=cached.for_sweeps(choice)), work)
+    recorded = replace(asked, trace=cached.for_sweeps(choice))
+    job = jobs.shared().join(("sweep", *key), _task(recorded, cached.swept(key)), jobs.visitor(PAGE))
+    left = expected if job.seconds_left is None else job.seconds_left
+    words = f"{waits.about(left)} left" if job.has_begun else "Waits for its turn"
+    bar.progress(job.done / job.total if job.total else 0.0, words)
+    if job.watch(GLANCE):
+        if job.error is None:
+            waits.paces().note(pace, job.seconds, job.total)
+        if not isinstance(job.error, jobs.AbandonedError):
+            del st.session_state.sweep_asked
+            if job.error is not None:
+                raise job.error
+    _again()
 
 
-def _go_on(asked: Sweep, work: Work) -> None:
-    """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
-    steps = asked.run(begin=len(work.found))
-    with state.one_at_a_time:
-        work.found.append(next(steps))
-    if len(work.found) == asked.batches:
-        cached.swept(work.key)["found"] = work.found
-        del st.session_state.sweep_work
+def _expected(asked: Sweep, choice: state.Choice) -> float:
+    """Seconds; a pass that begins at a layer needs half of them on average."""
+    weight = 1.0 if asked.what == "patches" else 0.5
+    each = asked.passes / asked.batches
+    return waits.expected(choice, asked.trace, f"sweep of {asked.what}", asked.batches, each * weight)
+
+
+def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
+    """What runs the sweep and keeps its result for all, in any thread."""
+
+    def run(report: Progress) -> None:
+        if "found" in kept:
+            return
+        found, steps = [], asked.run(begin=0)
+        for done in range(1, asked.batches + 1):
+            with state.one_at_a_time:
+                found.append(next(steps))
+            report(done, asked.batches)
+        kept["found"] = found
+
+    return run
+
+
+def _again() -> None:
+    """Run the page again, to see how far it is: a run that waited for the end would hear of a click when it is late."""
     try:
         st.rerun(scope="fragment")
     except StreamlitAPIException:  # this run was not of the fragment alone
@@ -193,11 +216,13 @@ def _go_on(asked: Sweep, work: Work) -> None:
 
 
 def _begin(key: tuple) -> None:
-    st.session_state.sweep_work = Work(key)
+    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
+    st.session_state.sweep_asked = key
 
 
 def _stop() -> None:
-    st.session_state.pop("sweep_work", None)
+    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
+    st.session_state.pop("sweep_asked", None)
     st.session_state.sweep_stopped = True
 
 

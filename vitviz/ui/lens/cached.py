@@ -16,7 +16,7 @@ def whole(choice: state.Choice) -> Lens:
     return Lens(trace.model, _outputs(choice.key, trace))
 
 
-def by_patch(choice: state.Choice, name: tuple, target: Asked) -> np.ndarray:
+def by_patch(choice: state.Choice, name: tuple, target: Asked | None) -> np.ndarray:
     """What it would say of the target, read from each patch alone, float32 [1 + layer, row, column].
 
     Args:
@@ -44,5 +44,5 @@ def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading every patch …")
-def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked) -> np.ndarray:
+def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
     return patch_lens(_trace, _target)

@@ -26,6 +26,7 @@ class Look:
         trace: their forward pass.
         lens: what the model would return after each layer.
         goal: what is followed.
+        first: the depth until the visitor chooses.
         depth: 0 before the first layer, else how many layers are passed.
     """
 
@@ -33,6 +34,7 @@ class Look:
     trace: Trace
     lens: Lens
     goal: Goal
+    first: int
     depth: int
 
 
@@ -43,18 +45,26 @@ def current(choice: state.Choice) -> Look:
         lens = cached.whole(choice)
     asked = shell.take_from_link({link.LENS: target.reader(choice, lens), link.DEPTH: _depth_reader(trace)})
     goal = target.choose(choice, lens, asked.get(link.LENS))
-    return Look(choice, trace, lens, goal, answer(_depth_key(trace), asked.get(link.DEPTH, trace.layers)))
+    first = first_depth(choice, trace, goal)
+    return Look(choice, trace, lens, goal, first, answer(_depth_key(trace, goal), asked.get(link.DEPTH, first)))
+
+
+def first_depth(choice: state.Choice, trace: Trace, goal: Goal) -> int:
+    """The depth until the visitor chooses: of a class the last; of a likeness, the one at which patches differ most."""
+    if not goal.signed:
+        return trace.layers
+    return int(cached.by_patch(choice, goal.key, goal.target).std(axis=(1, 2)).argmax())
 
 
 def go_to_depth(look: Look, depth: int) -> None:
     """Look at another depth; a callback."""
-    st.session_state[_depth_key(look.trace)] = depth
+    st.session_state[_depth_key(look.trace, look.goal)] = depth
 
 
 def write_address(look: Look) -> None:
     """Make the address bar a link to this target, layer and patch; what nobody chose needs no words."""
     goal = {link.LENS: look.goal.mark} if look.goal.mark else {}
-    depth = {link.DEPTH: str(look.depth)} if look.depth < look.trace.layers else {}
+    depth = {link.DEPTH: str(look.depth)} if look.depth != look.first else {}
     pinned = shell.current_view(look.trace).query
     patch = {"query": token_mark(pinned, look.trace)} if pinned is not None else {}
     shell.write_address({**goal, **depth, **patch})
@@ -64,15 +74,16 @@ def choose_depth(look: Look) -> None:
     """The slider that chooses the depth; `current` has its answer."""
     depths = range(1 + look.trace.layers)
     draw = partial(st.select_slider, "Layer", depths, format_func=depth_words, width=340)
-    remembered(draw, _depth_key(look.trace), look.depth)
+    remembered(draw, _depth_key(look.trace, look.goal), look.depth)
 
 
 def _depth_reader(trace: Trace) -> Callable[[str], int]:
     return lambda text: 0 if text == "0" else 1 + counted(text, trace.layers, "0")
 
 
-def _depth_key(trace: Trace) -> str:
-    return f"lens_depth_{trace.layers}"
+def _depth_key(trace: Trace, goal: Goal) -> str:
+    """The depth is remembered for each kind of target: another kind is worth another look."""
+    return f"lens_depth_{trace.layers}" + (f"_{goal.key[0]}" if goal.signed else "")
 
 
 def readers(trace: Trace) -> str:

@@ -20,7 +20,7 @@ from ..strips import number
 from ..words import literally
 
 PREDICTED = -1  # stands for the class that the model predicts, whichever that is
-OWN, UPLOAD = "", "\0"  # no sample is called so
+EACH, OWN, UPLOAD = "", "image", "\0"  # no sample is called so
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Goal:
 
     Attributes:
         key: what identifies it.
-        target: a class, or a vector like the model's output.
+        target: a class, a vector like the model's output, or None: the end of whatever is read.
         name: what it is called, other people's words included: `"4"`, `"rocket"`.
         curve: its value for the whole image, [1 + layer].
         mark: what stands for it in a link; empty for what is followed unless somebody chooses.
@@ -37,7 +37,7 @@ class Goal:
     """
 
     key: tuple
-    target: Asked
+    target: Asked | None
     name: str
     curve: np.ndarray
     mark: str
@@ -56,7 +56,7 @@ class Goal:
 def reader(choice: state.Choice, lens: Lens) -> Callable[[str], int | str]:
     """What understands a target in a link: the number of a class, or the name of a sample."""
     if not lens.model.tells_classes:
-        return one_of(state.samples_for(choice.model))
+        return one_of([*state.samples_for(choice.model), OWN])
     classes = [str(index) for index in range(lens.probabilities().shape[1])]
 
     def read(text: str) -> int:
@@ -71,7 +71,7 @@ def choose(choice: state.Choice, lens: Lens, asked: int | str | None) -> Goal:
     """The box that chooses the target, and what it says; `asked` is what a link asks for."""
     if lens.model.tells_classes:
         return choose_class(choice, lens, PREDICTED if asked is None else asked)
-    return choose_image(choice, lens, OWN if asked is None else asked)
+    return choose_image(choice, lens, EACH if asked is None else asked)
 
 
 def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
@@ -91,10 +91,10 @@ def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
 
 
 def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
-    """An image whose output is compared with: this one, a sample, or the visitor's own."""
+    """What the output is compared with: its own end, this image's output, a sample's, or that of a visitor's own."""
     samples = {name: data for name, data in state.samples_for(choice.model).items() if data != choice.picked.data}
-    options = [OWN, *samples, UPLOAD]
-    words = {OWN: "this image itself", UPLOAD: "an image of your own …"}
+    options = [EACH, OWN, *samples, UPLOAD]
+    words = {EACH: "each patch itself", OWN: "this image as a whole", UPLOAD: "an image of your own …"}
     draw = partial(
         st.selectbox,
         "Compared with what the model makes of",
@@ -102,9 +102,11 @@ def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
         format_func=lambda name: words.get(name) or name,
         width=340,
     )
-    chosen = remembered(draw, f"lens_image_{choice.model}", first if first in options else OWN, options)
+    chosen = remembered(draw, f"lens_image_{choice.model}", first if first in options else EACH, options)
     if chosen == UPLOAD:
         return _uploaded(choice, lens)
+    if chosen == EACH:
+        return Goal(("each",), None, "its own final output", lens.similarities(), "", signed=True)
     return _like(choice, lens, None if chosen == OWN else state.Picked(chosen, samples[chosen], sample=True))
 
 
@@ -121,7 +123,7 @@ def _uploaded(choice: state.Choice, lens: Lens) -> Goal:
 def _like(choice: state.Choice, lens: Lens, picked: state.Picked | None) -> Goal:
     """Likeness to what the model makes of an image, of this one if None."""
     if picked is None:
-        output, key, name, mark = lens.outputs[-1], ("own",), "this image’s own final output", ""
+        output, key, name, mark = lens.outputs[-1], ("own",), "this image’s own final output", OWN
     else:
         other = replace(choice, picked=picked)
         output, key, name = state.trace(other).output, other.key, f"the output for “{picked.name}”"

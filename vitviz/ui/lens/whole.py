@@ -13,6 +13,7 @@ from .. import panels
 from ..learn import drawing
 from ..strips import number
 from ..words import literally
+from . import cached
 from .charts import Curve, curves
 from .look import Look
 
@@ -32,7 +33,7 @@ def after_each_layer(look: Look) -> None:
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
         chart = curves(
-            _class_curves(look) if classes else [_curve(look)],
+            _class_curves(look) if classes else _likeness_curves(look),
             "probability" if classes else "cosine",
             look.depth,
             signed=look.goal.signed,
@@ -56,6 +57,14 @@ def _settling(look: Look) -> str:
     return f"The model’s answer, “{literally(name)}”, {where}{before}.{dotted}"
 
 
+def _likeness_curves(look: Look) -> list[Curve]:
+    """The whole image; beside it its patches on average, where each is compared with its own end."""
+    if look.goal.target is not None:
+        return [_curve(look)]
+    mean = cached.by_patch(look.choice, look.goal.key, None).mean(axis=(1, 2))
+    return [_curve(look, "the whole image", look.goal.curve, bold=True), _curve(look, "mean of the patches", mean)]
+
+
 def _class_curves(look: Look) -> list[Curve]:
     """The followed class first, then the likeliest at the end, then those that lead somewhere."""
     likely, leading = look.lens.probabilities(), look.lens.leading(TOP)
@@ -69,9 +78,11 @@ def _class_curves(look: Look) -> list[Curve]:
     ]
 
 
-def _curve(look: Look, name: str | None = None, values: np.ndarray | None = None, dotted: bool = False) -> Curve:
+def _curve(
+    look: Look, name: str | None = None, values: np.ndarray | None = None, dotted: bool = False, bold: bool = False
+) -> Curve:
     """A curve of the chart; the followed one if nothing is said."""
-    name, bold = (look.goal.name, True) if name is None else (name, False)
+    name, bold = (look.goal.name, True) if name is None else (name, bold)
     values = look.goal.curve if values is None else values
     return Curve(html.escape(name), values, [look.goal.say(float(value)) for value in values], bold, dotted)
 

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -47,7 +48,12 @@ class Component:
         self._mount = st.components.v2.component(f"vitviz.{name}", html=html, css=css, js=self.script)
 
     def draw(
-        self, data: Mapping[str, Any], listeners: Mapping[str, Listener], *, key: str, held: bytes | None = None
+        self,
+        data: Mapping[str, Any],
+        listeners: Mapping[str, Listener],
+        *,
+        key: str,
+        held: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         """Draw it.
 
@@ -55,16 +61,24 @@ class Component:
             data: what it shows now, all of which counts.
             listeners: who hears of what the visitor does, before the page runs again, by event.
             key: identity of this component in the session.
-            held: a large part of what it shows, made by `packed`; sent only if it is another one than before.
+            held: large parts of what it shows, each made by `packed`, by name. They are sent in this order, each only
+                if it is another one than before; the component is sent after the first, and shows what has arrived.
         """
         said = {**data, "key": key, "session": _session(), "heard": _heard().get(key, 0)}
         mount = partial(self._mount, key=key, on_told_change=partial(hear, key, listeners))
-        if held is None:
+        if not held:
             mount(data=said)
             return
         with st.container(gap=None):
-            _hold(data=held, key=f"{key}_held")
-            mount(data=said | {"held": header_of(held)["key"]})
+            # A part has its place whichever is sent first: a part that moved would be mounted anew.
+            places = {name: st.container(gap=None) for name in sorted(held)}
+            place = st.container(gap=None)
+            for turn, (name, part) in enumerate(held.items()):
+                with places[name]:
+                    _hold(data=part, key=f"{key}_held_{name}")
+                if turn == 0:
+                    with place:
+                        mount(data=said | {"held": [header_of(part)["key"] for part in held.values()]})
 
 
 def hear(key: str, listeners: Mapping[str, Listener]) -> None:

@@ -9,8 +9,8 @@ const mounts = new WeakMap(); // place in the page -> Mount
 const memories = new Map(); // key of a component -> what only the browser knows, such as where a slider stands
 let lastNumber = 0; // of all messages of this page: one that is told after a new mount is no repetition of an older one
 
-// What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, bytes),
-// and may have close().
+// What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, parts),
+// where the parts are those of `data.held` that have arrived, each in its place; it may have close().
 function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(selector);
   let mount = mounts.get(parentElement);
@@ -54,14 +54,19 @@ class Mount {
     this.show();
   }
 
-  // What a component shows may lie in the store of held.js; it is shown once it is there, and until then what was before.
+  // What a component shows may lie in the store of held.js, in parts. It is shown once the first is there, and again with
+  // each further one; until then what was before.
   show() {
-    const { held } = this.said;
-    const bytes = held && globalThis.vitvizHeld?.get(held)?.bytes;
-    if (this.said === this.shown || (held && !bytes)) return;
+    const { held = [] } = this.said;
+    const parts = held.map((key) => globalThis.vitvizHeld?.get(key)?.bytes);
+    const arrived = held.filter((key, i) => parts[i]);
+    if (held.length && !parts[0]) return;
+    if (this.said === this.shown && arrived.every((key) => this.seen.has(key))) return;
+    if (this.said !== this.shown) this.seen = new Set();
+    for (const key of arrived) this.seen.add(key);
     this.shown = this.said;
     this.component ??= new this.Kind(this.root, this);
-    this.component.receive(this.said, bytes);
+    this.component.receive(this.said, parts);
   }
 
   // ------------------------------------------------------------------ to Python

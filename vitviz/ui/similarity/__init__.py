@@ -53,7 +53,8 @@ def similarity_picker(
         key: identity of this component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, directions, prefix_names, caption)
-    _component.draw(data, choices(grid, {"query": on_choose}), key=key, held=sent_once(directions))
+    held = {"directions": sent_once(directions)}
+    _component.draw(data, choices(grid, {"query": on_choose}), key=key, held=held)
 
 
 def payload(

@@ -29,9 +29,9 @@ class Similarity extends Picker {
     }, { signal: this.listening.signal });
   }
 
-  receive(said, held) {
-    if (said.held !== this.held) {
-      this.held = said.held;
+  receive(said, [held]) {
+    if (said.held[0] !== this.held) {
+      this.held = said.held[0];
       const header = readHeader(held);
       const [start, length] = header.sections.tokens;
       this.directions = halves(held.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1

@@ -1,0 +1,29 @@
+// Notes when a page that loads has come how far, in `window.loaded`, milliseconds from the navigation: `outline`, what is
+// seen before any script; `image`, the photo in its place; `answers`, the first patch whose weights are shown under the
+// pointer, which is moved in every frame; `charts`, all of them. Looks once a frame, so that only the page's clock counts.
+(() => {
+  window.loaded = {};
+  const note = (what) => { window.loaded[what] ??= performance.now(); };
+  let turn = 0;
+  const look = () => {
+    if (document.querySelector("[data-testid=outline]")) note("outline"); // the frame after this one shows it
+    const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
+    const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
+    const find = (selector) => roots.map((root) => root.querySelector(selector)).find(Boolean);
+    const explorer = find("[data-testid=explorer]");
+    const photo = explorer?.querySelector("[data-ref=photo]");
+    if (photo?.naturalWidth && photo.getBoundingClientRect().width) {
+      note("image");
+      if (explorer.dataset.topWeight && turn) note("answers");
+      const stage = explorer.querySelector("[data-ref=stage]");
+      const { x, y, width, height } = stage.getBoundingClientRect();
+      const at = (turn++ % 16 + 0.5) / 16;
+      if (!window.loaded.answers) {
+        stage.dispatchEvent(new PointerEvent("pointermove", { clientX: x + width * at, clientY: y + height * at, bubbles: true }));
+      }
+    }
+    if (document.querySelectorAll(".js-plotly-plot .main-svg").length >= 4) note("charts");
+    requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})();

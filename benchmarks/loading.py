@@ -1,0 +1,68 @@
+"""The first visit over a slow line: when the image is there, and when hovering answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser
+
+from scripts.app_server import launched_browser, running_app
+
+from .browser import CHARTS, LOADED_WITHIN, WINDOW
+from .line import Line, line_to
+from .measure import Row, spread
+
+LOADING = (Path(__file__).parent / "loading.js").read_text("utf-8")
+PATH = "explore?image=cat"
+ROUND_TRIP = 0.06  # seconds
+VISITS = 5
+STAGES = ("outline", "image", "answers", "charts")
+NAMES = {"image": "image and layout", "answers": "hovering answers"}
+
+
+def first_visit() -> Iterator[Row]:
+    """Open Explore in browsers without a cache, at 10 and at 4 Mbit/s; the server has had a visitor before."""
+    with running_app() as url, launched_browser() as browser:
+        visit(browser, url)
+        near = [visit(browser, url) for _ in range(VISITS)]
+        for megabits, limits in ((10, {"image": 3, "answers": 5}), (4, {"image": None, "answers": None})):
+            with line_to(url, megabits, ROUND_TRIP) as (slow, line):
+                visits = [measured(browser, slow, line) for _ in range(VISITS)]
+            carried = np.median([one["carried"] for one in visits]) / 1e6
+            for stage, limit in limits.items():
+                seconds = np.array([one[stage] for one in visits]) / 1e3
+                yield Row(
+                    f"first visit to Explore, {megabits} Mbit/s, 60 ms: {NAMES[stage]}",
+                    f"{np.median(seconds):.1f} s",
+                    f"≤ {limit} s" if limit else "",
+                    bool(np.median(seconds) <= limit) if limit else None,
+                    f"{spread(seconds, 's')}, {VISITS} visits; on the page's own clock, medians: {medians(visits)}; "
+                    f"without the slow line, which tells how busy this machine is: {medians(near)}; "
+                    f"{carried:.1f} MB in all",
+                )
+
+
+def medians(visits: list[dict[str, float]]) -> str:
+    """When each stage was reached, in words."""
+    return ", ".join(f"{stage} {np.median([one[stage] for one in visits]) / 1e3:.1f} s" for stage in STAGES)
+
+
+def measured(browser: Browser, url: str, line: Line) -> dict[str, float]:
+    """One visit: milliseconds to each stage, and the bytes that the line carried."""
+    already = line.carried
+    return visit(browser, url) | {"carried": line.carried - already}
+
+
+def visit(browser: Browser, url: str) -> dict[str, float]:
+    """Open the page as somebody who was never there, and wait for all of it."""
+    context = browser.new_context(viewport=WINDOW)
+    page = context.new_page()
+    page.set_default_timeout(LOADED_WITHIN)
+    page.add_init_script(LOADING)
+    page.goto(f"{url}/{PATH}", wait_until="commit")
+    for chart in CHARTS:
+        page.wait_for_selector(chart, state="attached")
+    page.wait_for_function("stages => stages.every((stage) => stage in window.loaded)", arg=list(STAGES))
+    loaded = page.evaluate("window.loaded")
+    context.close()
+    return loaded

@@ -1,0 +1,141 @@
+"""vitviz.ui.serving: scripts are compressed once, and pages have an outline before any script."""
+
+import asyncio
+import gzip
+
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from vitviz.ui.serving import MIDDLEWARE
+from vitviz.ui.serving.delivery import Rewritten
+from vitviz.ui.serving.page import first_page
+from vitviz.ui.serving.scripts import FOLDER, scripts
+
+SCRIPT = "const weights = 0;\n" * 500
+PAGE = '<html><head><title>Streamlit</title></head><body><div id="root"></div></body></html>'
+FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
+
+
+class Server:
+    """A server that counts what it is asked for."""
+
+    def __init__(self, middleware=MIDDLEWARE):
+        self.asked = []
+
+        def answer(make):
+            def endpoint(request):
+                self.asked.append(request.url.path)
+                return make(request)
+
+            return endpoint
+
+        async def pieces():
+            for start in range(0, len(SCRIPT), 1000):
+                yield SCRIPT[start : start + 1000]
+
+        def conditional(request):
+            return Response(status_code=304 if "if-none-match" in request.headers else 200, headers=FOREVER)
+
+        answers = {
+            "/index.js": lambda _: Response(SCRIPT, media_type="text/javascript", headers=FOREVER),
+            "/pieces.js": lambda _: StreamingResponse(pieces(), media_type="text/javascript", headers=FOREVER),
+            "/changes.js": lambda _: Response(SCRIPT, media_type="text/javascript"),
+            "/conditional.js": conditional,
+            "/": lambda _: HTMLResponse(PAGE, headers={"ETag": "theirs", "Cache-Control": "no-cache"}),
+            "/refused": lambda _: HTMLResponse(PAGE, status_code=400),
+            "/page.json": lambda _: Response(PAGE, media_type="application/json"),
+        }
+        routes = [Route(path, answer(make), methods=["GET", "POST"]) for path, make in answers.items()]
+        self.app = Starlette(routes=routes, middleware=list(middleware))
+
+    def ask(self, path, method="GET", **headers):
+        """Status, headers and body as they go out."""
+        said = []
+        sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": method, "path": path, "headers": sent, "query_string": b"", "root_path": ""}
+
+        requests = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive():
+            if not requests:
+                await asyncio.Event().wait()  # who asks stays
+            return requests.pop()
+
+        async def send(message):
+            said.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        start, *bodies = said
+        body = b"".join(message.get("body", b"") for message in bodies)
+        assert [message.get("more_body", False) for message in bodies] == [True] * (len(bodies) - 1) + [False]
+        return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body
+
+
+@pytest.mark.parametrize("path", ["/index.js", "/pieces.js"])
+def test_a_script_is_compressed_once(path):
+    server = Server()
+    first, *others = (server.ask(path, accept_encoding="gzip, br") for _ in range(3))
+    status, headers, body = first
+    assert (status, headers["content-encoding"]) == (200, "gzip")
+    assert len(body) < len(SCRIPT) / 5
+    assert gzip.decompress(body).decode() == SCRIPT
+    assert others == [first, first]
+    assert server.asked == [path]
+
+
+def test_who_takes_no_gzip_gets_none():
+    server = Server()
+    server.ask("/index.js", accept_encoding="gzip")
+    status, headers, body = server.ask("/index.js")
+    assert status == 200
+    assert "content-encoding" not in headers
+    assert body.decode() == SCRIPT
+
+
+def test_only_what_never_changes_is_kept():
+    server = Server()
+    for _ in range(2):
+        assert gzip.decompress(server.ask("/changes.js", accept_encoding="gzip")[2]).decode() == SCRIPT
+        server.ask("/index.js", method="POST", accept_encoding="gzip")
+    assert server.ask("/conditional.js", accept_encoding="gzip", if_none_match="x")[0] == 304
+    assert server.ask("/conditional.js", accept_encoding="gzip")[0] == 200
+    assert server.asked == ["/changes.js", "/index.js"] * 2 + ["/conditional.js"] * 2
+
+
+def test_a_page_has_an_outline_where_it_will_be_drawn():
+    status, headers, body = Server().ask("/", accept_encoding="gzip")
+    page = gzip.decompress(body).decode()
+    assert status == 200
+    assert page == first_page(PAGE)
+    assert '<div id="root"></div><div class="vv-outline"' in page
+    assert "<title>vitviz</title>" in page
+    assert "etag" not in headers, "it is another page than the one that this named"
+    assert Server().ask("/")[1]["content-length"] == str(len(page.encode()))
+
+
+@pytest.mark.parametrize("path", ["/refused", "/page.json"])
+def test_what_is_no_page_is_left_as_it_is(path):
+    assert Server().ask(path)[2].decode() == PAGE
+
+
+def test_a_page_in_which_nothing_is_found_is_served_as_it_is():
+    assert first_page("<p>another server</p>") == "<p>another server</p>"
+
+
+def test_pages_are_rewritten_in_their_own_language():
+    def rewrite(page):
+        return page.replace("Streamlit", "Würfel 猫")
+
+    _, headers, body = Server([Middleware(Rewritten, rewrite=rewrite)]).ask("/")
+    assert "Würfel 猫" in body.decode()
+    assert headers["content-length"] == str(len(body))
+
+
+def test_streamlit_has_the_scripts_that_are_asked_for_early():
+    """Another version of Streamlit may name them otherwise; then nothing breaks, but pages load more slowly."""
+    assert any(name.startswith("BidiComponent.") for name in scripts())
+    assert all((FOLDER / name).is_file() for name in scripts())
+    assert not any(name.startswith("PlotlyChart.") for name in scripts()), "charts can wait"

@@ -1,0 +1,40 @@
+"""What the server does besides running pages: it compresses, shows a page's outline at once, and loads the first model.
+
+Streamlit serves its scripts uncompressed, for a reverse proxy to compress, and shows nothing before they have all
+arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app.py).
+"""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from .delivery import Kept, Rewritten
+from .page import first_page
+
+__all__ = ["MIDDLEWARE", "lifespan"]
+
+# The first is the outermost: what it keeps is already compressed.
+MIDDLEWARE = (Middleware(Kept), Middleware(GZipMiddleware, compresslevel=6), Middleware(Rewritten, rewrite=first_page))
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Load PyTorch and the first model before anybody is served, so that the first visitor does not wait for them.
+
+    That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
+    find one of them half done.
+    """
+    from ..shell import state  # only now, for components are registered with a server that runs
+
+    state.model(next(iter(state.zoo.SHIPPED)))
+    if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
+        port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
+        threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
+    yield

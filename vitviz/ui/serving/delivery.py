@@ -1,0 +1,98 @@
+"""Two ASGI middlewares around Streamlit's server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class Kept:
+    """Keep answers that never change as they went out, so that each script is compressed once and not for each visitor.
+
+    Streamlit marks its own scripts and style sheets `immutable`: their names change with their contents. There are some
+    26 MB of them, of which pages ask for a few.
+
+    Args:
+        app: what answers, compressing.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+        self.answers: dict[str, list[Message]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not _takes_gzip(scope):
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        if path in self.answers:
+            for message in self.answers[path]:
+                await send(dict(message))
+            return
+        answer: list[Message] = []
+
+        async def note(message: Message) -> None:
+            if answer or _never_changes(message):
+                answer.append(dict(message))
+            await send(message)
+
+        await self.app(scope, receive, note)
+        if answer and not answer[-1].get("more_body", False):
+            self.answers[path] = answer
+
+
+class Rewritten:
+    """Serve pages of HTML otherwise than they come.
+
+    Args:
+        app: what answers.
+        rewrite: makes of a page the one that is served.
+    """
+
+    def __init__(self, app: ASGIApp, rewrite: Callable[[str], str]):
+        self.app, self.rewrite = app, rewrite
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = b""
+
+        async def fill(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and _is_html(message):
+                start = message  # waits for the body, whose length it tells
+                return
+            if start is not None and message["type"] == "http.response.body":
+                body += message.get("body", b"")
+                if message.get("more_body", False):
+                    return
+                message = {**message, "body": self.rewrite(body.decode()).encode()}
+                headers = MutableHeaders(raw=start["headers"])
+                headers["content-length"] = str(len(message["body"]))
+                for name in ("etag", "last-modified"):  # they tell the version of what came
+                    del headers[name]
+                await send({**start, "headers": headers.raw})
+            await send(message)
+
+        # asked for as it is: who compresses stands outside
+        headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": headers}, receive, fill)
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "gzip" in headers.get("accept-encoding", "") and "range" not in headers
+
+
+def _never_changes(start: Message) -> bool:
+    return start.get("status") == 200 and "immutable" in Headers(raw=start["headers"]).get("cache-control", "")
+
+
+def _is_html(start: Message) -> bool:
+    return start["status"] == 200 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")

@@ -1,0 +1,84 @@
+"""How long slow work takes: measured on this model at this size, and said in words."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+
+import streamlit as st
+
+from ..attribution.faithfulness import endpoints
+from ..trace import Trace
+from . import state
+
+MOST = 256  # paces that are kept
+
+
+class Paces:
+    """Seconds for one pass, as they were last measured, by what is done and with which model; for all threads."""
+
+    def __init__(self, most: int = MOST):
+        self._most, self._paces, self._lock = most, OrderedDict(), threading.Lock()
+
+    def get(self, key: tuple) -> float | None:
+        """The pace; None if it was not measured."""
+        with self._lock:
+            return self._paces.get(key)
+
+    def note(self, key: tuple, seconds: float, count: int) -> None:
+        """Remember how long so many passes took."""
+        if seconds <= 0 or count <= 0:
+            return
+        with self._lock:
+            self._paces[key] = seconds / count
+            self._paces.move_to_end(key)
+            while len(self._paces) > self._most:
+                self._paces.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def paces() -> Paces:
+    """The paces that this process has measured."""
+    return Paces()
+
+
+def pace_key(choice: state.Choice, trace: Trace, what: str) -> tuple:
+    """What a pace depends on: not on the image, but on its number of patches."""
+    return what, *choice.key[1:3], trace.grid
+
+
+def expected(choice: state.Choice, trace: Trace, what: str, count: int, weight: float = 1.0) -> float:
+    """How many seconds some passes will take.
+
+    Args:
+        choice: image and model.
+        trace: its forward pass.
+        what: which kind of pass; its own pace counts as soon as one was measured.
+        count: how many.
+        weight: what one of them costs against a forward pass, until then.
+    """
+    pace = paces().get(pace_key(choice, trace, what))
+    return count * (weight * _forward(choice, trace) if pace is None else pace)
+
+
+def _forward(choice: state.Choice, trace: Trace) -> float:
+    """Seconds of one forward pass, measured once for each model and number of patches."""
+    key = pace_key(choice, trace, "pass")
+    found = paces().get(key)
+    if found is None:
+        with state.one_at_a_time:
+            start = time.perf_counter()
+            endpoints(trace.model, trace, None, baseline="mean")
+            paces().note(key, time.perf_counter() - start, 1)
+        found = paces().get(key)
+    return found
+
+
+def about(seconds: float) -> str:
+    """A wait in words, no more exact than it is known: `"about 4 s"`, `"about 25 s"`, `"about 3 min"`."""
+    if seconds >= 90:
+        return f"about {round(seconds / 60)}\u00a0min"
+    step = 1 if seconds <= 10 else 5
+    return f"about {max(1, step * math.ceil(seconds / step))}\u00a0s"
