@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vitviz.command import inputs, names
+from vitviz.command import checkpoint, inputs, names
 from vitviz.errors import VitvizError
 from vitviz.images import FORMATS
 
@@ -129,6 +129,13 @@ def test_names_hold_nothing_of_the_machine(tmp_path):
     assert names.mark("/a/best.pth") != names.mark("/b/best.pth")
     assert names.mark("run7/best.pth") == "run7-best-pth", "what is typed below the current folder"
     assert names.mark("facebook/dinov2-small") == "facebook-dinov2-small"
+
+
+def test_class_names_of_a_file_are_no_path_in_names(tmp_path):
+    (said,) = checkpoint.marks_of({"classes": str(tmp_path / "labels.txt"), "heads": None})
+    assert said.startswith("classes labels-txt-")
+    assert len(said) == len("classes labels-txt-") + 8
+    assert checkpoint.marks_of({"classes": "10"}) == ["classes 10"]
 
 
 def test_a_report_calls_images_by_what_tells_them_apart(photos):

@@ -245,10 +245,10 @@ def test_downloads_hold_what_is_shown(explore, cat):
     with np.load(numbers.value.path()) as saved:
         np.testing.assert_array_equal(saved["weights"], view.weights(cat))
         np.testing.assert_array_equal(saved["matrix"], cat.attention(9, 2))
-        assert json.loads(str(saved["metadata"]))["token"] == view.query
+        assert json.loads(str(saved["metadata"]))["token"] == "6-6"
     with page.page.expect_download() as picture:
         page.page.get_by_role("button", name="Picture (PNG)").click()
-    assert picture.value.suggested_filename == "cat-L10-H3-token86.png"
+    assert picture.value.suggested_filename == "cat-L10-H3-6-6.png"
     image = Image.open(picture.value.path())
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")
 

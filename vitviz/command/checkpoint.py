@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import VitvizError
+from .names import mark
 
 LONGEST = 10_000  # letters of a value
 
@@ -40,6 +41,8 @@ def marks_of(typed: Mapping[str, Typed]) -> list[str]:
     given = {name: value for name, value in typed.items() if value not in (None, [], ())}
     alone = ("interpolation", "arch_kwargs")  # whose values say enough
     texts = {name: " ".join(value) if isinstance(value, list | tuple) else str(value) for name, value in given.items()}
+    if "classes" in texts:  # which may be a path
+        texts["classes"] = mark(texts["classes"])
     return [text if name in alone else f"{name} {text}" for name, text in texts.items()]
 
 
