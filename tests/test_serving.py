@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from vitviz.ui.serving import MIDDLEWARE
 from vitviz.ui.serving.delivery import Rewritten
+from vitviz.ui.serving.first import with_scripts
 from vitviz.ui.serving.page import first_page
 from vitviz.ui.serving.scripts import FOLDER, scripts
 
@@ -109,7 +110,8 @@ def test_a_page_has_an_outline_where_it_will_be_drawn():
     status, headers, body = Server().ask("/", accept_encoding="gzip")
     page = gzip.decompress(body).decode()
     assert status == 200
-    assert page == first_page(PAGE)
+    assert page == with_scripts(first_page(PAGE))
+    assert page.index("history.pushState") < page.index("modulepreload"), "before any script of Streamlit"
     assert '<div id="root"></div><div class="vv-outline"' in page
     assert "<title>vitviz</title>" in page
     assert "etag" not in headers, "it is another page than the one that this named"
