@@ -17,6 +17,7 @@ from vitviz.ui.serving.scripts import FOLDER, scripts
 
 SCRIPT = "const weights = 0;\n" * 500
 PAGE = '<html><head><title>Streamlit</title></head><body><div id="root"></div></body></html>'
+DOWNLOAD = '<html><head><title>A café’s summary</title></head><body><div id="root"></div></body></html>'
 FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 
 
@@ -47,6 +48,7 @@ class Server:
             "/conditional.js": conditional,
             "/": lambda _: HTMLResponse(PAGE, headers={"ETag": "theirs", "Cache-Control": "no-cache"}),
             "/refused": lambda _: HTMLResponse(PAGE, status_code=400),
+            "/summary.html": lambda _: HTMLResponse(DOWNLOAD),
             "/page.json": lambda _: Response(PAGE, media_type="application/json"),
         }
         routes = [Route(path, answer(make), methods=["GET", "POST"]) for path, make in answers.items()]
@@ -121,6 +123,12 @@ def test_a_page_has_an_outline_where_it_will_be_drawn():
 @pytest.mark.parametrize("path", ["/refused", "/page.json"])
 def test_what_is_no_page_is_left_as_it_is(path):
     assert Server().ask(path)[2].decode() == PAGE
+
+
+def test_a_download_is_left_as_it_is():
+    _, headers, body = Server().ask("/summary.html")
+    assert body.decode() == DOWNLOAD
+    assert headers["content-length"] == str(len(body))
 
 
 def test_a_page_in_which_nothing_is_found_is_served_as_it_is():

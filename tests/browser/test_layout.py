@@ -35,7 +35,7 @@ def test_the_explorer_fits_a_laptop_without_scrolling(explore):
 def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
     page = explore(link)
     framed, beside = (page.box(page.head(page.shown.layer, head)) for head in (1, 2))
-    painted = page.page.locator(".cells canvas").evaluate(
+    painted = page.page.locator("canvas[data-ref=overview]").evaluate(
         """(canvas, [layers, heads]) => {
         const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         const cell = width / heads, row = Math.round((layers - 0.5) * height / layers);
@@ -44,7 +44,7 @@ def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
     }""",
         [page.shown.layer + 1, 7 if "cat" in link else 5],
     )
-    whole = page.box(page.page.locator(".cells canvas"))
+    whole = page.box(page.page.locator("canvas[data-ref=overview]"))
     start, end, cell = (whole["width"] * part for part in painted)
     assert framed["x"] - whole["x"] == pytest.approx(cell + start, abs=1)
     assert framed["width"] == pytest.approx(end - start, abs=1)

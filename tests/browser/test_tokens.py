@@ -162,7 +162,7 @@ def test_a_line_around_points_lights_up_their_patches(page_of):
     )
     paper = np.array(pixels)[[0, 7, 56, 63]]  # the corners are white paper, and darker where they are not lit up
     assert ((paper > 200) == left[[0, 7, 56, 63]]).all()
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_test_id("scatter").get_by_role("button", name="Clear").click()
     expect(root).to_have_attribute("data-selected", "")
 
 

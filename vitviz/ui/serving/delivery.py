@@ -7,6 +7,8 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_ITS_PAGE = "<title>Streamlit</title>"  # downloads and parts of other packages are HTML, too, and stay as they are
+
 
 class Kept:
     """Keep answers that never change as they went out, so that each script is compressed once and not for each visitor.
@@ -45,7 +47,7 @@ class Kept:
 
 
 class Rewritten:
-    """Serve pages of HTML otherwise than they come.
+    """Serve Streamlit's own page otherwise than it comes.
 
     Args:
         app: what answers.
@@ -72,11 +74,13 @@ class Rewritten:
                 body += message.get("body", b"")
                 if message.get("more_body", False):
                     return
-                message = {**message, "body": self.rewrite(body.decode()).encode()}
                 headers = MutableHeaders(raw=start["headers"])
-                headers["content-length"] = str(len(message["body"]))
-                for name in ("etag", "last-modified"):  # they tell the version of what came
-                    del headers[name]
+                if _ITS_PAGE.encode() in body:
+                    body = self.rewrite(body.decode()).encode()
+                    headers["content-length"] = str(len(body))
+                    for name in ("etag", "last-modified"):  # they tell the version of what came
+                        del headers[name]
+                message = {**message, "body": body}
                 await send({**start, "headers": headers.raw})
             await send(message)
 
