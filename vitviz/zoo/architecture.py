@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,20 +70,67 @@ def architecture(
     """
     import timm
 
-    if not is_known(name):
-        nearest = difflib.get_close_matches(name[:LONGEST], timm.list_models(), n=3, cutoff=0)
-        raise ModelError(f"timm has no architecture {shown(name)}; the nearest names are {', '.join(nearest)}.")
-    try:
-        with torch.device("meta"):  # shapes only
-            model = timm.create_model(name, **said)
-    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, ArithmeticError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"The architecture {name!r} cannot be built as the file says ({said}): {reason}.") from error
+    model = created(name, said)
+    width, own = _width(weights), _width(model.state_dict())
+    if width and own and width != own and "embed_dim" not in said:
+        if "num_heads" not in said:  # those of the name are for its own width
+            raise ModelError(
+                f"The weights are {width} wide and {name} is {own}; pass heads= with the number of heads in training, "
+                "which no weight tells, or the arch= that it was trained as."
+            )
+        said = {**said, "embed_dim": width}
+        model = created(name, said)
     taken = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
     told = {key: value for key, value in _told(model, weights, said, trained).items() if key in taken}
     depth = {key: value for key, value in told.items() if key == "depth"}
     builds = (partial(timm.create_model, name, **{**said, **given}) for given in (told, depth))
     return Architecture(*builds, dict(model.pretrained_cfg))
+
+
+def contradicted(said: Mapping[str, Any], build: "Callable[[], nn.Module]") -> list[str]:
+    """Options that the weights contradict, each as a phrase with what the weights have instead.
+
+    Args:
+        said: options that somebody states.
+        build: the function of an `Architecture` that made a model which the weights fit.
+    """
+    used = build.keywords if isinstance(build, partial) else {}
+    others = {key: used[key] for key, value in said.items() if key in used and not _same(key, value, used[key])}
+    return [f"{key}={shown(said[key])}, where the weights have {_rounded(value)}" for key, value in others.items()]
+
+
+def _same(option: str, said: object, used: object) -> bool:
+    if option in ("img_size", "patch_size"):
+        said, used = (tuple(value) if isinstance(value, list | tuple) else (value, value) for value in (said, used))
+    return said == used
+
+
+def _rounded(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else shown(value)
+
+
+def created(name: str, said: Mapping[str, Any] = MappingProxyType({})) -> "nn.Module":
+    """The timm model of this name with these options, on the meta device: shapes only.
+
+    Raises:
+        ModelError: if timm has no such architecture, or cannot build it so.
+    """
+    import timm
+
+    if not is_known(name):
+        nearest = difflib.get_close_matches(name[:LONGEST], timm.list_models(), n=3, cutoff=0)
+        raise ModelError(f"timm has no architecture {shown(name)}; the nearest names are {', '.join(nearest)}.")
+    try:
+        with torch.device("meta"):
+            return timm.create_model(name, **said)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, ArithmeticError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"The architecture {name!r} cannot be built with the options {said}: {reason}.") from error
+
+
+def _width(weights: Mapping[str, Tensor]) -> int:
+    embed = weights.get("patch_embed.proj.weight")
+    return 0 if embed is None or embed.ndim not in (2, 4) else len(embed)
 
 
 def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:

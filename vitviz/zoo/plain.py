@@ -164,7 +164,7 @@ def _heads(width: int, config: Mapping[str, Any], heads: int | None, name: str, 
         raise ask(
             name,
             f"no key tells how many heads it has, and at a width of {width} there is no usual number",
-            "pass heads=, or timm's name of it, such as arch='vit_small_patch16_224'",
+            "pass heads= with the number in training",
         )
     usual = USUAL_HEADS[width]
     notes.append(
@@ -197,7 +197,12 @@ def _grid(tokens: int, prefix: int, config: Mapping[str, Any], patch: int, name:
         rows = math.isqrt(max(0, count))
         if rows and rows * rows == count:
             return (rows * patch, rows * patch), with_prefix
-    raise ask(name, f"its {tokens} positions are not of a square grid")
+    raise ask(
+        name,
+        f"its {tokens} positions are not of a square grid",
+        "pass timm's name of it and its input size, such as arch='vit_small_patch16_224' and "
+        "arch_kwargs={'img_size': (height, width)}",
+    )
 
 
 def _activation(config: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from ..convert import converted, mismatch
 from ..convert.labels import labels_of
 from ..errors import ModelError
 from ..model import VisionTransformer
-from .architecture import architecture, checked_options, in_timms_names, is_known, options_of
+from .architecture import architecture, checked_options, contradicted, created, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
 from .find_vit import find_vit
 from .folders import checkpoint_file
@@ -87,12 +87,14 @@ def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = No
         raise ModelError(f"heads is {heads}, which does not divide the width {width} of {file!r}.")
     trained = size_of_script(checkpoint.args)
     config: Mapping[str, Any] = {}
+    noted: dict[str, Any] = {}  # options that the file states of its architecture
+    wanted: dict[str, Any] = {}  # and those that the caller does
     if name and layout in (None, TIMM, DINOV2):
-        said = options_of(checkpoint.config, checkpoint.args) if name == named else {}
-        said |= checked_options(options.arch_kwargs or {}, "arch_kwargs has")
+        noted = options_of(checkpoint.config, checkpoint.args) if name == named else {}
+        wanted = checked_options(options.arch_kwargs or {}, "arch_kwargs has")
         if heads is not None:
-            said["num_heads"] = heads
-        built = architecture(name, weights, said, trained)
+            wanted["num_heads"] = heads
+        built = architecture(name, weights, {**noted, **wanted}, trained)
         builds, config = (built.build, built.as_said), built.pretrained_cfg
     else:
         if layout is None:
@@ -101,14 +103,16 @@ def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = No
             why = f"the names of {layout.name} tell the shape" if options.arch else "they need a name, such as arch="
             raise ModelError(f"arch_kwargs cannot be used for {file!r}: {why}; leave them out, or give both.")
         if heads is None and options.arch:
-            heads = _heads_of(options.arch)
+            heads = _heads_of(options.arch, width)
         # DeiT-III's published names of LayerScale.
         weights = {re.sub(r"\.gamma_([12])$", r".ls\1.gamma", key): value for key, value in weights.items()}
         said = {**of_script(checkpoint.args, trained), **checkpoint.config}
         build, assumed = plain_vit(weights, layout, said, heads, file)
         builds = (build,)
         notes += assumed
-    model = converted(_filled(builds, weights, file))
+    theirs, used = _filled(builds, weights, file)
+    notes += _contradictions(noted, wanted, used, options)
+    model = converted(theirs)
     if wide_head:
         model = _with_wide_head(model, wide_head)
     model = _with_resampling(model, layout)
@@ -134,9 +138,30 @@ def restored_from_memory(name: str, weights: dict[str, Tensor], config: dict[str
         return _restored(checkpoint, NOTHING_SAID)
 
 
-def _heads_of(arch: str) -> int:
-    with torch.device("meta"):
-        return architecture(arch, {}, {}).build().blocks[0].attn.num_heads
+def _heads_of(arch: str, width: int) -> int:
+    model = created(arch)
+    if width and model.embed_dim != width:
+        raise ModelError(
+            f"The weights are {width} wide and {arch} is {model.embed_dim}; pass heads= with the number of heads in "
+            "training, which no weight tells, or the arch= that it was trained as."
+        )
+    return model.blocks[0].attn.num_heads
+
+
+def _contradictions(
+    noted: Mapping[str, Any], wanted: Mapping[str, Any], build: "Callable[[], nn.Module]", options: Options
+) -> list[str]:
+    """Sentences on what the file states of its architecture and its weights contradict.
+
+    Raises:
+        ModelError: if a caller states it.
+    """
+    left_out = {"num_classes"} if options.without_head else set()
+    wrong = contradicted({key: value for key, value in wanted.items() if key not in left_out}, build)
+    if wrong:
+        raise ModelError(f"arch_kwargs has {'; and '.join(wrong)}; leave out what is wrong, for the weights tell it.")
+    rest = {key: value for key, value in noted.items() if key not in {*wanted, *left_out}}
+    return [f"Not used, though the file states it: {one}." for one in contradicted(rest, build)]
 
 
 def _wide_head(weights: dict[str, Tensor], layout: Layout | None, name: str) -> dict[str, Tensor]:
@@ -175,8 +200,10 @@ def _with_resampling(model: VisionTransformer, layout: Layout | None) -> VisionT
 # ---------------------------------------------------------------- the weights go in
 
 
-def _filled(builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, Tensor], name: str) -> "nn.Module":
-    """The timm model with these weights: the first that they fit, renamed by timm if need be.
+def _filled(
+    builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, Tensor], name: str
+) -> "tuple[nn.Module, Callable[[], nn.Module]]":
+    """The timm model with these weights, and what built it: the first that they fit, renamed by timm if need be.
 
     Raises:
         ModelError: if a key is missing or left over, or a shape differs.
@@ -190,7 +217,7 @@ def _filled(builds: "Sequence[Callable[[], nn.Module]]", weights: Mapping[str, T
         if not problem:
             model = build()
             model.load_state_dict(found)
-            return model.eval()
+            return model.eval(), build
         problems.append(problem)
     raise ModelError(f"The weights in {name!r} are not those of its architecture: {problems[0]}.")
 
