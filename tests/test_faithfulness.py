@@ -145,7 +145,7 @@ def test_random_orders_are_counted(seeds, small, small_trace):
 
 
 def test_traces_that_have_no_curves(small, model, small_trace):
-    with pytest.raises(ModelError, match="same model"):
+    with pytest.raises(ModelError, match="another model"):
         random_curves(model, small_trace, None)
     with vitviz.edit({"blocks.0.attn.z": lambda z: z * 0}):
         edited = small.trace(torch.zeros(3, 32, 48))

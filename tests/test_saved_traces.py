@@ -1,5 +1,6 @@
 """Traces as files: the same numbers without the model, all of them with it, and nothing of a file that is not one."""
 
+import copy
 import json
 import pickle
 
@@ -9,7 +10,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import vitviz
-from vitviz import ModelError, TraceError, export, saved_traces, view
+from vitviz import ModelError, TraceError, VitvizError, export, saved_traces, view
 from vitviz.interventions import HeadOff, Patched, PatchOff, Temperature
 
 from .kinds import CONFIGS, POOLED, trace_of
@@ -144,6 +145,26 @@ def test_what_needs_the_model_says_so_and_how(what, small, photo, path):
         NEEDS_THE_MODEL[what](trace)
     assert_one_sentence(str(caught.value))
     NEEDS_THE_MODEL[what](opened(small.trace(photo), path, model=small))
+
+
+NEED_THE_SAME_MODEL = {
+    "explain": lambda model, trace: vitviz.explain(model, trace, method="occlusion").map,
+    "curves": lambda model, trace: vitviz.faithfulness.curves(model, trace, np.ones(trace.grid), 0).deletion,
+    "sweep": lambda model, trace: vitviz.interventions.sweep_layers(model, trace, vitviz.ClassTarget(0)),
+}
+
+
+@pytest.mark.parametrize("ask", NEED_THE_SAME_MODEL.values(), ids=NEED_THE_SAME_MODEL)
+def test_the_advice_on_a_trace_without_its_model_or_of_a_copy_works(ask, small, photo, path):
+    trace = small.trace(photo)
+    trace.save(path)
+    with pytest.raises(VitvizError, match=r"open_trace\(path, model=model\)"):
+        ask(small, vitviz.open_trace(path))
+    expected = ask(small, vitviz.open_trace(path, model=small))
+    copied = copy.deepcopy(small)
+    with pytest.raises(VitvizError, match=r"another copy.*trace\.model"):
+        ask(copied, trace)
+    assert np.array_equal(ask(trace.model, trace), expected)
 
 
 def test_another_model_is_refused(small, photo, path):

@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .errors import ImageError
+from .errors import ImageError, VitvizError
 from .images import Prepared, Size, prepare, read_image
 
 if TYPE_CHECKING:
     from .config import ViTConfig
     from .images import Preprocessing
     from .model import VisionTransformer
+    from .trace import Trace
 
 MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
 
@@ -83,3 +84,22 @@ def checked_tensor(image: Tensor) -> Tensor:
     if not torch.isfinite(own).all():
         raise ImageError("The tensor has values that are not finite in float32; normalise the image first.")
     return own
+
+
+def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
+    """Check that a trace is of this very model, which is about to run.
+
+    Raises:
+        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
+    """
+    if trace.model is model:
+        return
+    from .absent import ADVICE, AbsentModel  # which is made of the model
+
+    name = trace.model.name
+    if isinstance(trace.model, AbsentModel):
+        raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
+    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
+    raise error(
+        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
+    )

@@ -14,7 +14,7 @@ from ..brief import brief
 from ..errors import HookError, ModelError, VitvizError
 from ..hooks import is_edited, undisturbed
 from ..images import Prepared, Size
-from ..inputs import checked_tensor, prepared_for
+from ..inputs import check_same_model, checked_tensor, prepared_for
 from ..model import VisionTransformer
 from ..passes import is_recorded, trace_with_graph
 from ..precision import check_numbers, plain_arithmetic
@@ -163,8 +163,7 @@ def _traced(
         if _keeps_graph(model, seen):
             return trace_with_graph(model, seen, graph_names(model.config.depth))
         return model.trace(seen, record=records(method, model.config.depth)), None
-    if image.model is not model:
-        raise ModelError(f"This trace is of {image.model.name!r}; give the same model, or trace the image again.")
+    check_same_model(image, model, ModelError)
     if image.edited and method not in _READ_THE_TRACE:
         raise HookError(f"This trace was made under an edit, without which {method} runs the model; trace it again.")
     is_at_hand = image.edits or is_recorded(image, records(method, model.config.depth))

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..arguments import array, of_kind, whole
 from ..brief import brief
 from ..errors import HookError, ModelError, VitvizError
+from ..inputs import check_same_model
 from ..model import VisionTransformer
 from ..trace import Trace
 from .baselines import BASELINES, baseline_pixels, masked_values
@@ -185,8 +186,7 @@ class _Value(Target):
 def _check(model: VisionTransformer, trace: Trace) -> None:
     of_kind(model, VisionTransformer, "model")
     of_kind(trace, Trace, "trace")
-    if trace.model is not model:
-        raise ModelError(f"This trace is of {trace.model.name!r}; give the same model, or trace the image again.")
+    check_same_model(trace, model, ModelError)
     if trace.edited:
         raise HookError("This trace was made under an edit, without which the curves run the model; trace it again.")
 

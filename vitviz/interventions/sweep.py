@@ -18,6 +18,7 @@ from ..arguments import at_least, typed
 from ..config import POOL
 from ..errors import EditError
 from ..hooks import edit, undisturbed
+from ..inputs import check_same_model
 from ..precision import plain_arithmetic
 from .applying import left_out_of_the_mean, without
 from .edits import How, HowPatch, one_of
@@ -183,8 +184,7 @@ def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
 
 
 def _check(model: VisionTransformer, trace: Trace) -> None:
-    if trace.model is not model:
-        raise EditError(f"This trace is of {trace.model.name!r}; give the same model, or trace the image again.")
+    check_same_model(trace, model, EditError)
     if trace.edits or trace.edited:
         raise EditError("Effects are measured from a pass without edits; trace the image again without them.")
 
