@@ -213,6 +213,9 @@ def test_a_model_in_memory_that_tells_nothing_of_its_pixels(original):
     with pytest.warns(VitvizWarning, match="Preprocessing assumed: ImageNet"):
         ours = vitviz.from_timm(original)
     assert len(ours.notes) == 1
+    with pytest.warns(VitvizWarning, match="Preprocessing assumed: timm's test_vit"):  # its weights have 1000 classes
+        (note,) = vitviz.from_timm(timm.create_model("test_vit", num_classes=2)).notes
+    assert all(value in note for value in ("mean 0.5,", "std 0.5,", "bicubic", "crop_pct 0.95")), note
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert vitviz.from_timm(timm.create_model("test_vit")).notes == ()

@@ -88,8 +88,7 @@ def converted(model: nn.Module) -> VisionTransformer:
             stem=stem_of(model) if config.stem else None,
             refusal=f"{name_of(model)!r} is not as timm builds it",
         )
-        assumed = [name for name in ("mean", "std") if not _pretrained(model).get(name)]
-        ours.assume(ours.preprocessing, assumption("ImageNet", assumed, assumed, "set model.preprocessing"))
+        ours.assume(ours.preprocessing, _assumed_of_pixels(model, ours))
         return ours
 
 
@@ -143,6 +142,20 @@ def preprocessing_of(model: nn.Module) -> Preprocessing:
     """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it has none."""
     pretrained = _pretrained(model)
     return from_timm_config(pretrained) if pretrained else Preprocessing()
+
+
+def _assumed_of_pixels(model: nn.Module, ours: VisionTransformer) -> list[str]:
+    """Sentence on a preprocessing that nothing states, or that is stated for weights with another classifier.
+
+    timm describes an architecture by its pretrained weights, whether or not a model has them.
+    """
+    pretrained = _pretrained(model)
+    assumed = [name for name in ("mean", "std") if not pretrained.get(name)]
+    source = "ImageNet"
+    classes = pretrained.get("num_classes")
+    if not assumed and classes and ours.config.classes not in (0, classes):
+        assumed, source = ["mean", "std", "interpolation", "crop_pct", "fit"], f"timm's {name_of(model)}"
+    return assumption(source, assumed, assumed, ours.preprocessing, "set model.preprocessing")
 
 
 def _pretrained(model: nn.Module) -> dict:

@@ -59,20 +59,33 @@ def from_hugging_face(said: Mapping[str, Any]) -> Preprocessing:
     )
 
 
-def assumption(source: str, assumed: Sequence[str], options: Sequence[str], how: str = "") -> list[str]:
+def assumption(
+    source: str, assumed: Sequence[str], options: Sequence[str], preprocessing: Preprocessing, how: str = ""
+) -> list[str]:
     """Sentence on what was assumed of a preprocessing; none if nothing was.
 
     Args:
         source: where the assumed is from, such as `"ImageNet"`.
         assumed: names of the options that were assumed.
         options: names of all.
+        preprocessing: what came of it, for the values of the assumed.
         how: how to give others; by default by these options.
     """
     if not assumed:
         return []
     what = source if len(assumed) == len(options) else f"{listed(assumed, 'and')} of {source}"
+    values = ", ".join(_in_words(name, preprocessing) for name in assumed)
     how = how or f"pass {listed([f'{name}=' for name in assumed], 'or')}"
-    return [f"Preprocessing assumed: {what}; if training differed, {how}."]
+    return [f"Preprocessing assumed: {what} ({values}); if training differed, {how}."]
+
+
+def _in_words(option: str, preprocessing: Preprocessing) -> str:
+    """An option of the pixels with its value, such as `"mean 0.5"`."""
+    value = getattr(preprocessing, "crop_fraction" if option == "crop_pct" else option)
+    if isinstance(value, str):
+        return value
+    numbers = value if isinstance(value, tuple) else (value,)
+    return f"{option} {' '.join(f'{number:.4g}' for number in (numbers if len(set(numbers)) > 1 else numbers[:1]))}"
 
 
 def _each(said: Any) -> tuple:

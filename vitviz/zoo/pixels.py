@@ -61,7 +61,8 @@ def preprocessing_of(
     trained = size_of_script(checkpoint.args)
     if trained is not None and _is_other_size(trained, config):
         base = replace(base, size=trained)
-    return options.prepare(base, config.patch), notes + assumption(source, assumed, [*OF_PIXELS])
+    found = options.prepare(base, config.patch)
+    return found, notes + assumption(source, assumed, [*OF_PIXELS], found)
 
 
 def size_of_script(args: Mapping[str, Any]) -> Size | None:
