@@ -226,7 +226,7 @@ MALFORMED = {
     "a folder": (
         "a.pth",
         lambda path: path.mkdir(),
-        "is a folder without model.safetensors or pytorch_model.bin; give",
+        "is a folder without model.safetensors or pytorch_model.bin; load",
     ),
     "noise": (
         "a.pth",

@@ -60,7 +60,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize("name", [*ELSEWHERE, "{folder}/best.pth", "{folder}/../secret/key.pth"])
 def test_nothing_else_is(name, folder):
     name = name.format(folder=folder)
-    with pytest.raises(ModelError, match=r"No checkpoint .* is on offer here; choose one of the list\."):
+    with pytest.raises(ModelError, match=r"No checkpoint .* is on offer here; there are 'best\.pth'"):
         zoo.load_offered(name)
     with pytest.raises(ModelError, match=r"There is no model .*; the nearest names are"):
         zoo.shared(name)

@@ -17,7 +17,7 @@ from ..images import FITS
 from ..marks import MEAN, counted, head_of, layer_of, listed, one_of, size_mark, token_mark, token_of
 from ..trace import Trace
 from ..view import DIRECTIONS, View, scales
-from ..zoo import SHIPPED
+from ..zoo import SHIPPED, checkpoints
 from . import models, state
 
 CHOICE = ("image", "model", "size", "fit")
@@ -165,5 +165,5 @@ def _switch(text: str) -> bool:
 def _model(text: str) -> str:
     # A link causes no download. A checkpoint that is not here or does not load is not replaced by another model.
     if not models.is_ready(text) and not models.is_checkpoint(text):
-        raise ValueError(listed([*SHIPPED, "another one that is on this server's disk"]))
+        raise ValueError(listed([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
     return text

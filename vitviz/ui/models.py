@@ -56,7 +56,7 @@ def _about(name: str, version: str) -> About:
         entry = zoo.SHIPPED[name]
         return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
-        raise ModelError(f"No checkpoint {shown_path(name)} is on offer here; choose one of the list.")
+        raise zoo.not_offered(shown_path(name))
     model = zoo.shared(name)
     if model.config.channels not in (1, 3):
         raise ModelError(

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ..arguments import of_kind, shown, typed
 from ..class_names import Classes
 from ..errors import ModelError, VitvizWarning
@@ -22,7 +24,7 @@ from ..precision import plain_arithmetic
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES
 from .hub import Progress, can_reach_hub
-from .offered import checkpoints, is_offered, load_offered, version
+from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import load_repository, repository_of
@@ -47,6 +49,7 @@ __all__ = [
     "load",
     "load_offered",
     "loaded",
+    "not_offered",
     "search",
     "shared",
     "version",
@@ -111,6 +114,8 @@ def load(
         ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, an
             option is of the wrong kind or does not fit the weights, or the model cannot be represented exactly.
     """
+    if isinstance(name, nn.Module):
+        raise ModelError(f"{type(name).__name__} is a model in memory already; turn it with vitviz.from_timm(model).")
     if not isinstance(name, str | Path):
         raise ModelError(f"A model is loaded by its name, not by {shown(name)}; try {next(iter(SHIPPED))!r}.")
     of_kind(progress, Progress | None, "progress", ModelError)

@@ -173,7 +173,9 @@ def _chosen(places: Mapping[str, Layout], prefix: str | None, file: str) -> tupl
         raise ModelError(
             f"{file!r} holds several models, under {_listed(places)}; choose one with prefix={sorted(places)[0]!r}."
         )
-    return best[0], [f"The file holds several models, under {_listed(places)}; this is {names[best[0]]!r}."]
+    other = next(place for place in sorted(places) if place != best[0])
+    what = f"The file holds several models, under {_listed(places)}: this is {names[best[0]]!r}"
+    return best[0], [f"{what}; to take another, pass prefix={other!r}."]
 
 
 def _listed(places: Mapping[str, Layout]) -> str:

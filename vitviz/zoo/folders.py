@@ -65,7 +65,10 @@ def _no_weights_in(folder: Path) -> ModelError:
             f"{shown_path(folder)} holds no weights itself, but {listed(names, 'and')} in it; load "
             f"{shown_path(best or saved[-1])}, {which}."
         )
-    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; give a file in it.")
+    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    which = f"one of its files, such as {shown_path(files[0])}" if files else "the file that holds the weights"
+    which = shown_path(files[0]) if len(files) == 1 else which
+    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; load {which}.")
 
 
 def _saved_in(folder: Path) -> list[Path]:

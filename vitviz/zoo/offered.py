@@ -11,6 +11,7 @@ from .restore import load_checkpoint
 from .sidecar import stamp
 
 VARIABLE = "VITVIZ_CHECKPOINT_DIR"
+_NAMED = 8  # checkpoints that a refusal names
 
 
 # What training runs leave beside their weights, under suffixes that weights have too.
@@ -48,8 +49,16 @@ def load_offered(name: str) -> VisionTransformer:
         ModelError: if it is not one of them, or cannot be loaded.
     """
     if not is_offered(name):
-        raise ModelError(f"No checkpoint {shown(name)} is on offer here; choose one of the list.")
+        raise not_offered(shown(name))
     return load_checkpoint(_root() / name)
+
+
+def not_offered(shown_name: str) -> ModelError:
+    """The refusal of a checkpoint that is none of `checkpoints()`, with those that are."""
+    names = checkpoints()
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    offered = f"there {'is' if len(names) == 1 else 'are'} {', '.join(map(repr, names[:_NAMED]))}{more}"
+    return ModelError(f"No checkpoint {shown_name} is on offer here; {offered if names else 'choose another model'}.")
 
 
 @typed

@@ -44,7 +44,9 @@ def read_sidecar(checkpoint: Path) -> tuple[Options, str]:
     try:
         said = tomllib.loads(_text_of(path, checkpoint, where))
     except (ValueError, RecursionError) as error:
-        reason = str(error).strip().splitlines()[0][:LONGEST] if str(error).strip() else "it is nested too deeply"
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is nested too deeply"
+        what, at, place = reason.removesuffix(")").rpartition(" (at ")  # the line, which tells the most, comes last
+        reason = f"{what[:LONGEST]}, at {place}" if at else reason[:LONGEST]
         raise ModelError(f"{where} is not valid TOML ({reason}); {_ADVICE}.") from error
     names = [field.name for field in fields(Options)]
     unknown = next((name for name in said if name not in names), None)
