@@ -77,7 +77,7 @@ def test_all_parameters_in_force_are_reported(small, small_trace):
     assert explain(small, small_trace, method="attention").parameters == {"head": None, "layer": -1}
     found = explain(small, small_trace, method="rollout", head_fusion="max")
     assert found.parameters == {"head_fusion": "max", "discard_ratio": 0.0}
-    assert explain(small, small_trace, method="occlusion").parameters == {"window": 1, "baseline": "mean"}
+    assert explain(small, small_trace, method="occlusion").parameters == {"window": 1, "stride": 1, "baseline": "mean"}
     assert explain(small, small_trace).method == "gradient_attention"
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.kinds import trace_of
+from vitviz.colour import Style
 from vitviz.ui import state
 from vitviz.ui.mounting.binary import header_of
 from vitviz.view import View, places
@@ -46,7 +47,7 @@ def named(element) -> str:
     if name != "held":
         return name
     header = header_of(component.bytes)
-    return f"layer {header['layer']}" if "layer" in header else "frame"
+    return f"layer {header['layer']}" if "layer" in header else "frame" if "picture_id" in header else "of another"
 
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
@@ -107,7 +108,7 @@ def test_what_has_arrived_is_shown_and_nothing_else_is(new_page):
     page = Shown(new_page(), trace_of("relative"), View(1, 0))
     trace, view = trace_of("relative", (5, 3)), View(2, 1)
     page.trace, parts = trace, encoded(trace, view)
-    said = {"view": asdict(view), "places": places(trace)}
+    said = {"view": asdict(view), "style": asdict(Style()), "places": places(trace)}
     page.alone.receive(said, held=parts, late=[name for name in parts if name != "frame"])
     expect(page.root).to_have_attribute("data-layer", "2")
     page.hover(trace, trace.prefix + 7)

@@ -70,9 +70,11 @@ class Component:
             mount(data=said)
             return
         with st.container(gap=None):
-            # A part has its place whichever is sent first: a part that moved would be mounted anew.
-            places = {name: st.container(gap=None) for name in sorted(held)}
-            place = st.container(gap=None)
+            # Whatever moved would be mounted anew. So a part has its place whichever is sent first, and the component
+            # has its own however many parts there are.
+            store, place = st.container(gap=None), st.container(gap=None)
+            with store:
+                places = {name: st.container(gap=None) for name in sorted(held)}
             for turn, (name, part) in enumerate(held.items()):
                 with places[name]:
                     _hold(data=part, key=f"{key}_held_{name}")
