@@ -24,7 +24,7 @@ def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--format", "npz", "--json")
     assumed = vit(*asked)
     assert assumed.exit_code == 0
-    assert assumed.stderr.count("heads=") == 1
+    assert assumed.stderr.count("--heads") == 1
     assert "Warning" not in assumed.stderr
     given = vit(*asked, "--heads", "12")
     assert "heads" not in given.stderr
@@ -36,9 +36,9 @@ def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):
     both = {**prefixed(zeros(weights), "left."), **prefixed(weights, "right.")}
     torch.save(both | {"right.head.1.weight": torch.zeros(2, 5)}, tmp_path / "best.pth")
     asked = ["attention", CAT, "-m", str(tmp_path / "best.pth"), "--heads", "12", "--json"]
-    assert "prefix=" in only_line(vit(*asked[:-1]))
+    assert "--prefix " in only_line(vit(*asked[:-1]))
     asked += ["--prefix", "right."]
-    assert "classes=0" in only_line(vit(*asked[:-3], "--prefix", "right."))
+    assert "--classes 0" in only_line(vit(*asked[:-3], "--prefix", "right."))
     assert vit(*asked, "--classes", "0").exit_code == 0
 
 
@@ -93,3 +93,13 @@ def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):
         line = vit(*asked[:-1], *wrong)
         assert (line.exit_code == 0) == (wrong[1] == "0.5,")
         assert line.exit_code == 0 or len(line.stderr.splitlines()) == 1
+
+
+def test_advice_names_options_as_they_are_typed_and_works(vit, theirs, tmp_path):
+    torch.save(theirs.state_dict(), tmp_path / "best.pth")
+    asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--size", "64")
+    wrong = vit(*asked, "--arch", "vit_base_patch16_224")
+    assert wrong.exit_code == 2
+    assert " --heads " in only_line(wrong)
+    assert "heads=" not in only_line(wrong)
+    assert "--crop-pct" in vit(*asked, "--arch", "vit_base_patch16_224", "--heads", "12").stderr

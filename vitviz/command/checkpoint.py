@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,10 @@ from ..errors import VitvizError
 from .names import mark
 
 LONGEST = 10_000  # letters of a value
+
+_OPTION = re.compile(
+    r"(?<=\s)(arch|classes|heads|prefix|mean|std|interpolation|crop_pct|fit|size)=((?:'[^']*'|[0-9.]*[0-9])?)(?=[\s,.;]|$)"
+)
 
 Typed = str | float | Sequence[str] | None
 
@@ -44,6 +49,11 @@ def marks_of(typed: Mapping[str, Typed]) -> list[str]:
     if "classes" in texts:  # which may be a path
         texts["classes"] = mark(texts["classes"])
     return [text if name in alone else f"{name} {text}" for name, text in texts.items()]
+
+
+def as_typed(advice: str) -> str:
+    """A sentence that names options as Python does, `heads=`, with them as they are typed, `--heads`."""
+    return _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')}{' ' * bool(found[2])}{found[2]}", advice)
 
 
 def _literal(text: str) -> object:

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import typer
 
 from ..config import ViTConfig
-from ..errors import VitvizError, VitvizWarning
+from ..errors import ModelError, VitvizError, VitvizWarning
 from ..export import LEAST, PICTURES
 from ..images import Size, check_size
 from ..inputs import default_size
@@ -21,7 +21,7 @@ from ..model import VisionTransformer
 from ..provenance import about_model
 from ..zoo import load
 from . import DEFAULT_MODEL
-from .checkpoint import Typed, marks_of, options_of
+from .checkpoint import Typed, as_typed, marks_of, options_of
 from .found import Found, Seen, see
 from .inputs import Item, find
 from .names import joined, labels, mark, of_images, short
@@ -75,11 +75,13 @@ class Options:
         classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VitvizWarning)  # the notes are shown without a line of code
-            model = load(
-                name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix, **options_of(self.more)
-            )
+            more = options_of(self.more)
+            try:
+                model = load(name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix, **more)
+            except ModelError as error:
+                raise ModelError(as_typed(str(error))) from error
         for note in model.notes:
-            typer.echo(f"vitviz: {printable(note)}", err=True)
+            typer.echo(f"vitviz: {printable(as_typed(note))}", err=True)
         return model
 
     @property
