@@ -191,6 +191,7 @@ def public_calls(small, photo):
                 "steps": 2,
                 "progress": None,
             },
+            "endpoints": {"model": small, "trace": trace, "target": ClassTarget(0), "baseline": "mean"},
             "random_curves": {
                 "model": small,
                 "trace": trace,

@@ -18,7 +18,8 @@ ASSUMED = (  # of a plain state dict
     "No key tells how many attention heads it has: 12 are assumed, as is usual at a width of 768; if it has another "
     "number, every attention map is wrong, so pass heads=.",
     "Not told by the file and assumed, as is usual: GELU as activation, the class token as output, a square grid.",
-    "Preprocessing assumed: ImageNet; if training differed, pass mean=, std=, interpolation=, crop_pct= or fit=.",
+    "Preprocessing assumed: ImageNet (mean 0.485 0.456 0.406, std 0.229 0.224 0.225, bicubic, crop_pct 1, crop); if "
+    "training differed, pass mean=, std=, interpolation=, crop_pct= or fit=.",
 )
 LETTER_BOTTOM = 259 / 25.4 * 96  # where a US Letter sheet with the same margins ends
 
