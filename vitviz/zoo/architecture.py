@@ -106,7 +106,7 @@ def _same(option: str, said: object, used: object) -> bool:
 
 
 def _rounded(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else shown(value)
+    return f"{value:.2g}" if isinstance(value, float) else shown(value)
 
 
 def created(name: str, said: Mapping[str, Any] = MappingProxyType({})) -> "nn.Module":
