@@ -58,7 +58,7 @@ def test_the_questions_about_attention_follow_layer_head_and_patch(attention):
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     page = attention("model=digits&image=digit-4&layer=3&head=2")
     click_patch(page, 0, 1, 6, rows=8)
-    expect(page.locator("section.patches").first).to_have_attribute("data-column", "6")
+    expect(page.locator(".patches").first).to_have_attribute("data-column", "6")
     expect(page).to_have_url(re.compile("query=2-7"))
     for question in about_attention(trace, 2, 1, trace.prefix + 1 * 8 + 6):
         expect(answers(page, question)).to_have_count(len(question.options))

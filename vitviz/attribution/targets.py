@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -76,7 +76,7 @@ class ClassTarget(Target):
             IndexError: as `check`.
         """
         index = class_index(model, self.index)
-        return ClassTarget(index, self.label or class_name(model, index))
+        return replace(self, index=index, label=self.label or class_name(model, index))
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class DifferenceTarget(Target):
         """
         a, b = class_index(model, self.a), class_index(model, self.b)
         names = (label or class_name(model, index) for label, index in zip(self.labels, (a, b), strict=True))
-        return DifferenceTarget(a, b, tuple(names))
+        return replace(self, a=a, b=b, labels=tuple(names))
 
 
 @brief
