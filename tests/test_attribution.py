@@ -203,7 +203,7 @@ def test_heads_and_layers_out_of_range(parameters, digits, four):
 
 
 def test_a_trace_of_another_model(model, four):
-    with pytest.raises(ModelError, match="same model"):
+    with pytest.raises(ModelError, match="another model"):
         explain(model, four)
 
 
