@@ -1,4 +1,4 @@
-"""What a picture of the command line costs, against the forward pass that it shows."""
+"""Cost of a picture of the command line, against the forward pass that it shows."""
 
 from collections.abc import Callable, Iterator
 

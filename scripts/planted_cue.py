@@ -1,4 +1,4 @@
-"""Which attribution method finds a cue that is known to decide: `python -m scripts.planted_cue`, about a minute.
+"""Measure which attribution methods find a cue that decides: `python -m scripts.planted_cue`, about a minute.
 
 The shipped classifier `digits` goes on learning, on digits half of which have a dark patch in a corner; those are all
 called 0. On held-out digits with that patch, which the model calls 0 for no other reason, the patch should come first.
@@ -79,7 +79,7 @@ def cases(part: Part, seed: int = 1) -> list[tuple[Tensor, tuple[int, int]]]:
 
 
 def measured(model: VisionTransformer, *, target: int | None = CUED) -> dict[str, Found]:
-    """Whether each method, with its default parameters, ranks the cue first.
+    """Test whether each method, with its default parameters, ranks the cue first.
 
     Args:
         model: a model that has learnt the cue; or, as a control, one that has not.

@@ -34,7 +34,7 @@ def written(tmp_path):
 
 
 def only_line(result) -> str:
-    """What was complained of, which is one plain line."""
+    """The complaint, which is one plain line."""
     assert result.exit_code == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

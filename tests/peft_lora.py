@@ -67,7 +67,7 @@ class PeftModel(nn.Module):
 
 
 class PromptModel(nn.Module):
-    """What is no tuner: it puts tokens of its own before those of the model."""
+    """Adapter that is no tuner: it puts tokens of its own before those of the model."""
 
     def __init__(self, model):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What messages about files tell people to do works when it is done."""
+"""Advice in messages about files works when it is followed."""
 
 import re
 

@@ -31,7 +31,7 @@ ONE_PASS = [
 
 @pytest.fixture
 def passes(monkeypatch):
-    """How often a whole model ran."""
+    """Count how often a whole model ran."""
     forward, seen = VisionTransformer.forward, []
 
     def counted(model, pixels):

@@ -1,4 +1,4 @@
-"""What the command line takes for images: files, folders and patterns; and how files are named after them."""
+"""Inputs of the command line: files, folders and patterns; and the names of files that are written for them."""
 
 import json
 import os

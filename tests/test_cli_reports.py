@@ -181,7 +181,7 @@ def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopp
 
 
 def test_a_report_is_written_as_it_goes(tmp_path, model):
-    """What is there is on disk before the next image is looked at; also of a process that is killed."""
+    """Everything so far is on disk before the next image is looked at; also of a process that is killed."""
     from vitviz.command.attention import Attention
     from vitviz.command.found import see
     from vitviz.command.report import Report

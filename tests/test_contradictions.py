@@ -1,4 +1,4 @@
-"""What a caller or a training script says of an architecture, where the weights say something else; and the way out."""
+"""Architectures of a caller or a training script that contradict the weights, and the way out."""
 
 import argparse
 

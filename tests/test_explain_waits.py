@@ -20,7 +20,7 @@ def nothing_is_known():
 
 
 def steps_of(monkeypatch) -> list[tuple]:
-    """What is computed from here on, in its order: method and parameters of a map, order and steps of curves."""
+    """Everything that is computed from here on, in order: method and parameters of a map, order and steps of curves."""
     done = []
     explained, curved, random = maps.explain, comparing.curves, comparing.random_curves
 

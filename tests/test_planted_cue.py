@@ -1,4 +1,4 @@
-"""Which methods find a cue that is known to decide: the measurement behind the README's table."""
+"""Attribution methods and a cue that is known to decide: the measurement behind the README's table."""
 
 import numpy as np
 import pytest

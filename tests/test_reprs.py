@@ -1,4 +1,4 @@
-"""What a prompt shows of an object is one line."""
+"""Objects are shown on one line."""
 
 import numpy as np
 import pytest

@@ -178,7 +178,7 @@ def test_an_offered_checkpoint_is_read_again_when_a_file_beside_it_changes(origi
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """What a Trainer leaves behind that was not asked to save its model at the end."""
+    """Leave behind what a Trainer does that was not asked to save its model at the end."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     for step in (500, 1500, 1000):

@@ -61,7 +61,7 @@ class _AbsentPool(_Absent, AttentionPool):
 
 
 class AbsentModel(_Absent, VisionTransformer):
-    """What a trace knows of its model when the model itself is not there; whatever runs it raises a `ModelError`."""
+    """Description of a trace's model when the model itself is not there; whatever runs it raises a `ModelError`."""
 
     def __init__(
         self,

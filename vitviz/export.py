@@ -46,7 +46,7 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 
 @typed
 def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str, style: Style = STYLE) -> dict:
-    """What a picture or array shows: everything that is needed to make it again.
+    """Description of a picture or array: everything that is needed to make it again.
 
     Layers, heads, rows and columns count from 1, and a token is called as on the command line: `"cls"`, `"reg1"`, or
     row and column of a patch, `"7-9"`. The attention of a pooling has `"layer": "pool"` and no token, because it asks

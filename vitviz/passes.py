@@ -48,7 +48,7 @@ def trace_with_graph(
 
 
 def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
-    """Whether a trace has the activations of all these hook points at hand."""
+    """Return True if a trace has the activations of all these hook points at hand."""
     return trace._recorded.keys() >= set(names)
 
 

@@ -1,4 +1,4 @@
-"""What every file and report says of the model that it was made with: its preprocessing, and what was assumed of it."""
+"""Statements of files and reports about the model that made them: its preprocessing, and what was assumed of it."""
 
 from .arguments import typed
 from .model import VisionTransformer

@@ -268,7 +268,7 @@ def _check_shapes(
 
 
 def _shape_of(hook: str, config: ViTConfig, tokens: int) -> tuple[int, ...] | None:
-    """What flows through a hook point, without the batch axis; None where that depends on more than the shape."""
+    """Shape of a hook point's values without the batch axis; None where that depends on more than the shape."""
     last = hook.rpartition(".")[2]
     if hook.startswith(f"{POOL}.") or not hook.startswith(("blocks.", "embed.", "norm")):
         return None

@@ -267,7 +267,7 @@ class Trace:
 
     @property
     def seen(self) -> Prepared | Tensor:
-        """What the model was given, as `trace` accepts it."""
+        """The model's input, as `trace` accepts it."""
         return self._input if self.image is None else self.image
 
     def save(self, path: str | Path) -> None:
@@ -377,7 +377,7 @@ def trace(
 
 
 def _kept(value: Tensor, copies: bool) -> np.ndarray:
-    """What flowed, without its batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
+    """Activations without their batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
     is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
     return _frozen(value[0] if is_whole and not copies else value[0].clone())
 

@@ -86,7 +86,7 @@ CUT = """() => {
 
 
 def assert_no_text_is_cut(page: Page) -> None:
-    """What the page says can be read, or scrolled to; the sidebar's lists end with dots."""
+    """Check that what the page says can be read, or scrolled to; the sidebar's lists end with dots."""
     settled(page)
     box_at_rest(page.get_by_test_id("stMain").locator("> *").first)
     assert page.evaluate(CUT) == []

@@ -65,12 +65,12 @@ class Session:
         return choice | link.view_parameters(self.view, self.trace)
 
     def reopened(self) -> Session:
-        """What a reload leads to: the same, also if the image is the visitor's own, which their browser has kept."""
+        """The session after a reload: the same, also if the image is the user's own, which their browser has kept."""
         view, _ = link.read_view(self.parameters(), self.trace)
         return replace(self, view=view.fitted(self.trace))
 
     def shared(self) -> Session:
-        """What somebody else sees who opens the link; an own image is not part of it."""
+        """The session of somebody else who opens the link; an own image is not part of it."""
         start = replace(self, own=None, image=FIRST[self.model]) if self.own else self
         view, _ = link.read_view(self.parameters(), start.trace)
         return replace(start, view=view.fitted(start.trace))

@@ -31,7 +31,7 @@ TRIES = 4  # colours fade from one theme to the other, and fonts arrive: what st
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds and goes on finding, serious or not."""
+    """Violations that axe finds and goes on finding, serious or not."""
     for _ in range(TRIES):
         settled(page)
         found = page.evaluate(RUN)

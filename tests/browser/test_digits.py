@@ -49,7 +49,7 @@ def shown(page: Page) -> list[tuple[str, float]]:
 
 
 def predicted(page: Page) -> list[Prediction]:
-    """What the library says of the pad, once the page says the same: a stroke before the last may be a 4, too."""
+    """Predictions of the library for the pad, once the page says the same: a stroke before the last may be a 4, too."""
     found = predictions(vitviz.load("digits").trace(drawn(page)))
     wanted = [(one.label, pytest.approx(one.probability, abs=1e-6)) for one in found]
     eventually(page, lambda: shown(page) == wanted)

@@ -1,4 +1,4 @@
-"""How the explorer draws: lines, marks, how strong the overlay is, and where things stand in windows of all shapes."""
+"""Drawing of the explorer: lines, marks, how strong the overlay is, and where things stand in windows of all shapes."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def test_each_small_map_ends_at_a_line(explore, scheme):
 
 
 def red(page: ExplorerPage) -> int:
-    """How many pixels of the marks have the colour of the strongest patch."""
+    """Number of pixels of the marks that have the colour of the strongest patch."""
     drawn = page.page.locator("canvas.marked").evaluate(
         "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
     )

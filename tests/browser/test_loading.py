@@ -1,4 +1,4 @@
-"""What a first visitor gets, and in which order: an outline, the image, its attention, and then the rest."""
+"""Order of what a first visitor gets: an outline, the image, its attention, and then the rest."""
 
 import re
 from dataclasses import asdict

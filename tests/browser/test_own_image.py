@@ -64,7 +64,7 @@ def tiles(page: Page) -> Locator:
 
 
 def kept(page: Page) -> int:
-    """How many images the browser keeps."""
+    """Number of images that the browser keeps."""
     return page.evaluate(
         """() => new Promise((resolve) => {
              const opening = indexedDB.open("vitviz", 1);

@@ -27,12 +27,12 @@ def stream_names(depth: int) -> tuple[str, ...]:
 
 
 def graph_names(depth: int) -> tuple[str, ...]:
-    """What is kept of a pass with its graph: weights and what leaves each block."""
+    """Names of what is kept of a pass with its graph: weights and what leaves each block."""
     return tuple(f"blocks.{layer}.{part}" for layer in range(depth) for part in ("attn.weights", "resid_post"))
 
 
 def keeps_graph(config: ViTConfig, tokens: int) -> bool:
-    """Whether the graph of a whole pass is small enough to keep; not where the pooling has an attention of its own."""
+    """Return True if the graph of a whole pass is small enough to keep, and the pooling has no attention of its own."""
     numbers = 3 * config.heads * tokens**2 + 20 * config.width * tokens  # of a layer: matrices; activations
     return config.pooling != "attention" and 4 * config.depth * numbers <= LARGEST_GRAPH
 

@@ -42,7 +42,7 @@ def legrad(trace: Trace, target: Target, graph: Graph | None = None, *, tokens: 
 
 
 def _of_graph(graph: Graph, layer: int) -> tuple[Tensor, Tensor]:
-    """What leaves a block and its weights, as `through_block`."""
+    """Output of a block and its weights, as `through_block`."""
     return graph[f"blocks.{layer}.resid_post"], graph[f"blocks.{layer}.attn.weights"]
 
 

@@ -52,5 +52,5 @@ def cover_places(grid: tuple[int, int], window: int, stride: int) -> Tensor:
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:
-    """Where a cover begins along one side; the last one ends with it."""
+    """Positions at which a cover begins along one side; the last one ends with it."""
     return sorted({*range(0, side - window, stride), side - window})

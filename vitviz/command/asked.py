@@ -1,4 +1,4 @@
-"""What people type, understood: layers, heads and tokens as in links."""
+"""Reading of layers, heads and tokens as people type them, as in links."""
 
 from __future__ import annotations
 

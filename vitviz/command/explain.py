@@ -59,7 +59,7 @@ class Explain:
 
     @property
     def _likeness(self) -> str:
-        """What is liked, as a part of a file name."""
+        """Reference images of a similarity, as a part of a file name."""
         return f"likeness to {listed(map(mark, self.like), 'and')}" if self.like else ""
 
     def check(self, model: VisionTransformer) -> None:
@@ -80,7 +80,7 @@ class Explain:
             self._aim = _of_classes(model, self.target, self.minus)
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
-        """What the method reads of the pass."""
+        """Hook points that the method reads."""
         return records(self.method, model.config.depth)
 
     def stem(self, name: str, config: ViTConfig) -> str:

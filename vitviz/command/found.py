@@ -53,7 +53,7 @@ class Seen:
 
     @property
     def picture(self) -> Image.Image:
-        """What the model sees, with the original's detail.
+        """The model's view of the image, with the original's detail.
 
         Raises:
             ImageError: if it would be too tall.
@@ -127,7 +127,7 @@ def see(
 
 
 def base_facts(seen: Seen) -> dict:
-    """What every picture and array says of where it comes from; layers, heads, rows and columns count from 1."""
+    """Facts that every picture and array states about its origin; layers, heads, rows and columns count from 1."""
     rows, columns = seen.trace.grid
     return {
         "image": seen.path.name,

@@ -95,7 +95,7 @@ def _is_image(path: str) -> bool:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether vitviz wrote a picture: a second run on a folder should not look at the answers of the first."""
+    """Return True if vitviz wrote a picture: a second run on a folder should not look at the answers of the first."""
     try:
         with open(path, "rb") as file:
             start = file.read(_NEAR)

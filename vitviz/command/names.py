@@ -45,7 +45,7 @@ def of_images(paths: Sequence[Path]) -> list[str]:
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
-    """What a report calls the images: their paths below the folder that all have in common."""
+    """Names of the images in a report: their paths below the folder that all have in common."""
     full = [os.path.abspath(path) for path in paths]
     try:
         common = os.path.commonpath([os.path.dirname(path) for path in full])

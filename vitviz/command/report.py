@@ -85,7 +85,7 @@ class Report:
 
     @property
     def folder(self) -> Path:
-        """Where its full pictures go, if they go nowhere else."""
+        """Folder of its full pictures, if they go nowhere else."""
         return self.path.with_name(f"{self.path.stem}_files")
 
     def __enter__(self) -> Self:
@@ -121,7 +121,7 @@ class Report:
                 self.folder.rmdir()
 
     def has(self, name: str) -> bool:
-        """Whether the earlier report has an image whose files have this name."""
+        """Return True if the earlier report has an image whose files have this name."""
         return name in self._at
 
     def keep(self, name: str) -> None:
@@ -189,7 +189,7 @@ def thumbnail(image: Image.Image) -> bytes:
 
 
 def _entries(file: BinaryIO) -> dict[str, int]:
-    """Where the line of each image begins, by the name of its files; without those that could not be used."""
+    """Offset at which the line of each image begins, by the name of its files; without those that could not be used."""
     found, at = {}, 0
     for line in file:
         if line.startswith(_ENTRY) and b'" class="image"' in line[:1000] and line.endswith(b"</li>\n"):

@@ -201,7 +201,7 @@ def _check_out(task: Task) -> None:
 
 
 class _Answers:
-    """What is done with each image; returns whether it could be used."""
+    """Process one image; returns whether it could be used."""
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # importing it takes time, which a complaint does not have
 
 @dataclass
 class Talk:
-    """What is said while images are worked on. A progress bar on a terminal is not torn apart by lines.
+    """Progress messages while images are processed. A progress bar on a terminal is not torn apart by lines.
 
     Attributes:
         as_json: whether machines listen.
@@ -92,7 +92,7 @@ class Talk:
             self._say({"image": str(path), "ok": False, "error": problem})
 
     def _shown(self, item: Item | None) -> str:
-        """How fast it goes, how long it will take and what is looked at now."""
+        """Speed, remaining time and the image at hand."""
         seconds = time.monotonic() - self._began
         if item is None:
             return ""

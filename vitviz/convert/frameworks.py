@@ -81,7 +81,7 @@ _KINDS = {
 
 
 def is_foreign(model: object) -> bool:
-    """Whether this is a ViT of torchvision or transformers, or of a class that is derived from one."""
+    """Return True if this is a ViT of torchvision or transformers, or of a class that is derived from one."""
     return _kind_of(model) is not None
 
 

@@ -35,7 +35,7 @@ class Geometry:
 
     @property
     def share(self) -> float:
-        """How much of the original's area the model sees, from 0 to 1."""
+        """Share of the original's area that the model sees, from 0 to 1."""
         left, top, right, bottom = self.source
         width, height = self.original
         return (min(right, width) - max(left, 0)) * (min(bottom, height) - max(top, 0)) / (width * height)

@@ -48,7 +48,7 @@ class Job:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody has watched it for a while, or waits for it on another page."""
+        """True if nobody has watched it for a while, or waits for it on another page."""
         if any(self._is_here(session) for session, _ in self.waiting):
             self._watched = time.monotonic()
             return False
@@ -56,19 +56,19 @@ class Job:
 
     @property
     def has_begun(self) -> bool:
-        """Whether its turn has come."""
+        """True once its turn has come."""
         return self._began is not None
 
     @property
     def seconds(self) -> float:
-        """How long it has been at work."""
+        """Seconds that it has been at work."""
         if self._began is None:
             return 0.0
         return self._took or time.monotonic() - self._began
 
     @property
     def seconds_left(self) -> float | None:
-        """How long it will go on, at the speed so far; None if nothing is known of that."""
+        """Seconds that it will go on, at the speed so far; None if nothing is known of that."""
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
     def watch(self, seconds: float = 0.0) -> bool:

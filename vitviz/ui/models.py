@@ -99,7 +99,7 @@ def is_ready(name: str) -> bool:
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether this is the name of a checkpoint, on offer or not; a few pretrained models are called so as well."""
+    """True for the name of a checkpoint, on offer or not; a few pretrained models are called so as well."""
     looks_like_one = len(name) <= LONGEST_PATH and name.endswith(zoo.SUFFIXES)
     return zoo.is_offered(name) or (looks_like_one and not is_ready(name))
 

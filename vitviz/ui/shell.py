@@ -106,7 +106,7 @@ def take_from_link(understand: Mapping[str, Callable]) -> dict:
 
 
 def current_view(trace: Trace, opening: Callable[[], View] | None = None) -> View:
-    """What this visitor looks at: what they chose last, else what the link asks for, else what a page opens with.
+    """The user's current view: what they chose last, else what the link asks for, else what a page opens with.
 
     Args:
         trace: of what they look at.

@@ -1,4 +1,4 @@
-"""How long slow work takes: measured on this model at this size, and said in words."""
+"""Duration of slow work: measured on this model at this size, and said in words."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def paces() -> Paces:
 
 
 def pace_key(choice: state.Choice, trace: Trace, what: str) -> tuple:
-    """What a pace depends on: not on the image, but on its number of patches."""
+    """Key of a pace, which depends not on the image, but on its number of patches."""
     return what, *choice.key[1:3], trace.grid
 
 
 def expected(choice: state.Choice, trace: Trace, what: str, count: int, weight: float = 1.0) -> float:
-    """How many seconds some passes will take.
+    """Estimate the seconds that some passes will take.
 
     Args:
         choice: image and model.

@@ -64,7 +64,7 @@ class Checkpoint:
 
     @property
     def file(self) -> str:
-        """What messages call it."""
+        """Name of it in messages."""
         return self.path or self.name
 
 

@@ -63,7 +63,7 @@ def not_offered(shown_name: str) -> ModelError:
 
 @typed
 def version(name: str) -> str:
-    """What changes when an offered checkpoint does, or a file beside it that describes it; "" for all other names."""
+    """Version of an offered checkpoint and of the files beside it that describe it; "" for all other names."""
     if not is_offered(name):
         return ""
     file = _root() / name

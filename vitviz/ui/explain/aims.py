@@ -1,4 +1,4 @@
-"""What a visitor wants explained: a class, one class and not another, the image's own feature, or why images are alike.
+"""Targets of an explanation: a class, one class and not another, the image's own feature, or why images are alike.
 
 An aim is small and can be compared and kept in a session; the library's target is made from it when it is needed.
 """
@@ -96,6 +96,6 @@ def alike_words(aim: Alike) -> str:
 
 
 def first_aim(choice: state.Choice) -> Aim:
-    """What is explained until the visitor chooses: the likeliest class; without classes, the image's own feature."""
+    """Default target until the user chooses one: the likeliest class; without classes, the image's own feature."""
     trace = state.trace(choice)
     return OfClass(predictions(trace, count=1)[0].index) if trace.model.tells_classes else OwnFeature()

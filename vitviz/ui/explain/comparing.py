@@ -110,7 +110,7 @@ def _contest(contest: Contest, place: int) -> list[Work]:
 
 
 def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[Step]:
-    """What is left to compute: all curves with few points, and then with all."""
+    """Remaining steps: all curves with few points, and then with all."""
     missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
     coarse = [_step(contest, name, COARSE) for name in missing if name not in rough]
     return coarse + [_step(contest, name, FINE) for name in missing]

@@ -63,7 +63,7 @@ def coarse(ask: Ask) -> Attribution | None:
 
 
 def steps(ask: Ask) -> list[Step]:
-    """What is left to compute of a slow map: coarse ones, each only if it is not there, and then the map itself."""
+    """Remaining steps of a slow map: coarse ones, each only if it is not there, and then the map itself."""
     every = [*_before(ask), ask]
     there = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
     return [_step(other, ask) for other in every[there + 1 :]]

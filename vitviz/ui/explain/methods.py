@@ -95,7 +95,7 @@ def fitted(method: str, chosen: Chosen, trace: Trace) -> dict[str, Any]:
 
 
 def passes(method: str, parameters: Chosen, trace: Trace) -> tuple[int, float]:
-    """How many steps a slow method takes, about, and what each costs against a forward pass."""
+    """Approximate number of steps of a slow method, and the cost of each against a forward pass."""
     if method == "occlusion":
         return len(cover_places(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
     refined = 1 if "completeness" in parameters else REFINED
@@ -103,7 +103,7 @@ def passes(method: str, parameters: Chosen, trace: Trace) -> tuple[int, float]:
 
 
 def coarser(method: str, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
-    """What is changed about a slow method's parameters for maps that are there sooner, the quickest first."""
+    """Changed parameters of a slow method for maps that are there sooner, the quickest first."""
     if method == "integrated_gradients":
         return [{"steps": FEW_STEPS, "completeness": None}] if parameters["steps"] > FEW_STEPS else []
     sides = [side for side in WIDE if parameters["window"] < side <= min(trace.grid) // 2]
@@ -111,7 +111,7 @@ def coarser(method: str, parameters: Chosen, trace: Trace) -> list[dict[str, Any
 
 
 def coarse_words(method: str, parameters: Chosen) -> str:
-    """What makes a map a coarse one."""
+    """Parameter that makes a map a coarse one."""
     name = "steps" if method == "integrated_gradients" else "window"
     return next(one for one in METHODS[method].parameters if one.name == name).words(parameters[name])
 

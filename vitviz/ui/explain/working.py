@@ -81,12 +81,12 @@ def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> 
 
 
 def takes(steps: Sequence[Step]) -> str:
-    """How long the steps take, in words."""
+    """Expected duration of the steps, in words."""
     return f"Takes {waits.about(sum(step.seconds for step in steps))} on this server."
 
 
 def waiting(steps: Sequence[Step]) -> Work:
-    """What is left to do, with a progress bar."""
+    """Do the remaining steps, with a progress bar."""
     return Work(st.progress(0.0, _words(steps[0].words, sum(step.seconds for step in steps))), steps)
 
 

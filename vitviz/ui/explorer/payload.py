@@ -1,4 +1,4 @@
-"""What the explorer in the browser holds of a trace, in parts: of each, one JSON header, then raw sections.
+"""Data of a trace for the explorer in the browser, in parts: of each, one JSON header, then raw sections.
 
     u32 header length | header | ...
         frame: pool float32 | JPEG

@@ -70,7 +70,7 @@ def stays_off(choice: state.Choice) -> bool:
 
 
 def _begin(trace: Trace) -> None:
-    """What the link asks for, if it says anything of edits."""
+    """Edits of the link, if it names any."""
     session = st.session_state
     session.edits, session.edits_are_first = (), EDITS not in session.link
     asked = session.link.get(EDITS, NOTHING)

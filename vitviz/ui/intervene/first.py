@@ -1,4 +1,4 @@
-"""What is switched off until the visitor chooses: the head that matters most for this image."""
+"""First edit until the user chooses one: the head that matters most for this image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def first_edit(choice: state.Choice, trace: Trace) -> HeadOff:
 
 
 def layers_tried(trace: Trace) -> int:
-    """How many of the last layers have their heads tried, as far as that takes a moment at most."""
+    """Number of the last layers whose heads are tried, as far as that takes a moment at most."""
     config, tried = trace.config, 1
     of_a_pass = 12 * config.width**2 * trace.token_count  # multiplications in a layer, with an MLP four times as wide
     while tried < trace.layers and trace.heads * of_a_pass * (tried + 1) * (tried + 2) / 2 <= MOST:
@@ -35,7 +35,7 @@ def layers_tried(trace: Trace) -> int:
 
 
 def words(trace: Trace) -> str:
-    """Which head that is, as a sentence."""
+    """Sentence that names the head."""
     tried = layers_tried(trace)
     which = "all heads" if tried == trace.layers else f"the heads of the last {tried} layers"
     which = "the heads of the last layer" if tried == 1 else which

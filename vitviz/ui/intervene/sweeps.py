@@ -192,7 +192,7 @@ def _expected(asked: Sweep, choice: state.Choice) -> float:
 
 
 def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
-    """What runs the sweep and keeps its result for all, in any thread."""
+    """Task that runs the sweep and keeps its result for all, in any thread."""
 
     def run(report: Progress) -> None:
         if "found" in kept:

@@ -91,7 +91,7 @@ def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
 
 
 def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
-    """What the output is compared with: its own end, this image's output, a sample's, or that of a visitor's own."""
+    """Reference of the comparison: the output's own end, this image's output, a sample's, or that of the user's own."""
     samples = {name: data for name, data in state.samples_for(choice.model).items() if data != choice.picked.data}
     options = [EACH, OWN, *samples, UPLOAD]
     words = {EACH: "each patch itself", OWN: "this image as a whole", UPLOAD: "an image of your own …"}

@@ -1,4 +1,4 @@
-"""What the server does besides running pages: it compresses, shows a page's outline at once, and loads the first model.
+"""Server without its pages: compression, the outline that is seen at once, and loading of the first model.
 
 Streamlit serves its scripts uncompressed, for a reverse proxy to compress, and shows nothing before they have all
 arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app.py).

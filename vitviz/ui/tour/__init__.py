@@ -26,7 +26,7 @@ KEY = "tour_card"
 
 
 class Guide(NamedTuple):
-    """What leads a visitor.
+    """A guide through the app.
 
     Attributes:
         title: what the card is called.
@@ -81,7 +81,7 @@ def of_page(page: str) -> str:
 
 
 def at() -> tuple[str, int] | None:
-    """Which guide this visitor follows, and at which of its stops they are, from 0; None if they follow none."""
+    """Name of the guide that the user follows, and its current stop, from 0; None if they follow none."""
     return st.session_state.get("tour")
 
 
@@ -91,12 +91,12 @@ def begin_at(stop: tuple[str, int] | None) -> None:
 
 
 def counts() -> dict[str, int]:
-    """How many stops each guide has, for any model."""
+    """Number of stops of each guide, for any model."""
     return {name: len(_stops(name)) for name in GUIDES}
 
 
 def parameters() -> dict[str, str]:
-    """What the guide adds to the address."""
+    """Query parameters of the guide."""
     return {} if at() is None else {GUIDE: _mark(*at())}
 
 
@@ -175,7 +175,7 @@ def _leave(_: bool) -> None:
 
 
 def _left() -> dict[str, int]:
-    """Where the visitor has left each guide."""
+    """Stop at which the user has left each guide."""
     return st.session_state.setdefault("tour_left", {})
 
 

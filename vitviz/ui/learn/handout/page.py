@@ -64,7 +64,7 @@ def _head(run: Run) -> str:
 
 
 def _assumed(run: Run) -> str:
-    """What was assumed of the model; nothing if that is nothing."""
+    """Note on what was assumed of the model; nothing if that is nothing."""
     assumed = [provenance.in_short(note) for note in run.trace.model.notes]
     return f'<p class="note assumed">{html.escape(" ".join(assumed))}</p>' if assumed else ""
 
