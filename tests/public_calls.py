@@ -3,133 +3,31 @@
 import importlib
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from timm import create_model as timm_model
 
 from vitviz import (
     VisionTransformer,
     arithmetic,
     attention,
     export,
-    from_timm,
     images,
     interventions,
-    open_trace,
     steps,
     tokens,
     view,
-    zoo,
 )
 from vitviz.attribution import ClassTarget
 from vitviz.checks import Check
 from vitviz.colour import Style
 from vitviz.config import Rotary
 from vitviz.interventions import Copied, HeadOff
-from vitviz.trace import trace as whole_trace
 
 
 def weights(trace):
     return trace.attention(0, 0, 0)
-
-
-def methods(small, photo, checkpoint):
-    """By name: what is public and no function of a module, and arguments with which it works."""
-    safe = images.read_image(photo)
-    prepared = images.prepare(safe, 16, 8)
-    trace, geometry = small.trace(prepared), prepared.geometry
-    saved = Path(checkpoint).with_name("it.trace")
-    trace.save(saved)
-    at = {"layer": 0, "head": 0, "query": 0}
-    place = {"row": 0, "col": 0}
-    return {
-        "Trace.activation": (trace.activation, {"name": "norm"}),
-        "Trace.activations": (lambda name: trace.activations(name, "norm"), {"name": "logits"}),
-        "Trace.again": (trace.again, {"edits": [HeadOff(0, 0)], "record": "norm"}),
-        "Trace.attention": (trace.attention, at),
-        "Trace.head_index": (trace.head_index, {"head": 0}),
-        "Trace.heatmap": (trace.heatmap, at),
-        "Trace.keys": (trace.keys, {"layer": 0}),
-        "Trace.queries": (trace.queries, {"layer": 0}),
-        "Trace.row_sum": (trace.row_sum, {"layer": 0}),
-        "Trace.save": (lambda path: trace.save(saved.parent / path if type(path) is str else path), {"path": saved}),
-        "Trace.scores": (trace.scores, at | {"key": 0}),
-        "Trace.token_index": (trace.token_index, {"token": 0}),
-        "Trace.tokens": (trace.tokens, {"layer": 0}),
-        "Trace.with_recorded": (trace.with_recorded, {"activations": {"norm": np.zeros((7, 24))}}),
-        "VisionTransformer": (
-            VisionTransformer,
-            {
-                "config": small.config,
-                "name": "it",
-                "preprocessing": images.IMAGENET,
-                "labels": tuple("abcde"),
-                "meaning": "classes",
-                "stem": None,
-            },
-        ),
-        "VisionTransformer.embed": (small.embed, {"pixels": torch.zeros(1, 3, 16, 16)}),
-        "VisionTransformer.forward": (small, {"pixels": torch.zeros(1, 3, 16, 16)}),
-        "VisionTransformer.grid_of": (small.grid_of, {"pixels": torch.zeros(1, 3, 16, 16)}),
-        "VisionTransformer.positions": (small.positions, {"rows": 2, "columns": 2}),
-        "VisionTransformer.trace": (
-            small.trace,
-            {"image": safe.rgb, "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadOff(0, 0)]},
-        ),
-        "images.Preprocessing": (
-            images.Preprocessing,
-            {
-                "mean": (0.5,) * 3,
-                "std": (0.5,) * 3,
-                "interpolation": "bicubic",
-                "crop_fraction": 1.0,
-                "fit": "crop",
-                "centre": "round",
-                "size": 64,
-            },
-        ),
-        "images.Preprocessing.for_channels": (images.IMAGENET.for_channels, {"channels": 1}),
-        "images.Geometry.is_padding": (geometry.is_padding, place),
-        "images.Geometry.patch_box": (geometry.patch_box, place),
-        "images.as_picture": (images.as_picture, {"pixels": prepared.pixels}),
-        "images.check_size": (images.check_size, {"size": 16, "patch": 8}),
-        "images.normalise": (images.normalise, {"pixels": prepared.pixels, "preprocessing": images.IMAGENET}),
-        "images.prepare": (
-            images.prepare,
-            {"image": safe, "size": 16, "patch": 8, "fit": "crop", "preprocessing": images.IMAGENET},
-        ),
-        "images.read_image": (images.read_image, {"source": str(photo)}),
-        "trace.trace": (whole_trace, {"model": small, "image": prepared}),
-        "vitviz.from_timm": (from_timm, {"model": timm_model("vit_tiny_patch16_224", depth=1)}),
-        "vitviz.open_trace": (open_trace, {"path": saved, "model": small}),
-        "zoo.can_reach_hub": (zoo.can_reach_hub, {"timeout": 0.1}),
-        "zoo.facts": (zoo.facts, {"name": "vit_tiny_patch16_224.augreg_in21k_ft_in1k"}),
-        "zoo.is_loaded": (zoo.is_loaded, {"model": small}),
-        "zoo.load": (
-            zoo.load,
-            {
-                "name": checkpoint,
-                "arch": "vit_tiny_patch16_224",
-                "classes": 5,
-                "heads": 3,
-                "prefix": "model",
-                "arch_kwargs": {"global_pool": "token"},
-                "mean": 0.5,
-                "std": (0.5,) * 3,
-                "interpolation": "bicubic",
-                "crop_pct": 0.9,
-                "fit": "crop",
-                "size": 64,
-                "progress": None,
-            },
-        ),
-        "zoo.load_offered": (zoo.load_offered, {"name": "best.pth"}),
-        "zoo.search": (zoo.search, {"text": "small", "limit": 3}),
-        "zoo.shared": (zoo.shared, {"name": "digits", "progress": None}),
-    }
 
 
 def public_calls(small, photo):

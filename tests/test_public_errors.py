@@ -43,7 +43,8 @@ from vitviz.config import Resampling, Rotary
 from vitviz.interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, notation, sweep
 
 from .checkpoints import prefixed, saved
-from .public_calls import methods, public_calls
+from .public_calls import public_calls
+from .public_methods import methods
 
 # What nobody has a use for, or nearly nobody: a call may take one of these and work, but it may not raise what is not
 # meant for people.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from functools import cache, wraps
 from inspect import Parameter, signature, unwrap
 from numbers import Real
@@ -49,6 +50,18 @@ def of_kind(value: object, kind: Any, name: str, error: type[VitvizError] = Argu
     """Check that a value is of a type, such as `int | None`; see `typed`."""
     if not _fits(value, kind):
         raise error(f"The argument {name!r} has to be {_named(kind)}; this is {shown(value)}.")
+
+
+def with_fields_of(kind: type, data: object, what: str) -> dict:
+    """Check that data, which may be anything, is a dictionary with the fields of a dataclass, and return it.
+
+    Raises:
+        ArgumentError: if it is anything else.
+    """
+    names = [field.name for field in fields(kind)]
+    if not isinstance(data, dict) or set(data) != set(names):
+        raise ArgumentError(f"{what} has {', '.join(names)}; this is something else.")
+    return data
 
 
 def each_of_kind(values: Iterable, kind: Any, name: str) -> None:

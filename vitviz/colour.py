@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image
 from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
 
-from .arguments import array, at_least, number, of_kind, typed, whole
+from .arguments import array, at_least, number, of_kind, typed, whole, with_fields_of
 from .errors import ArgumentError
 from .view import Scale
 
@@ -53,11 +53,7 @@ class Style:
         Raises:
             ArgumentError: if it is not a style.
         """
-        if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
-            raise ArgumentError(
-                f"A style has {', '.join(field.name for field in fields(cls))}; this is something else."
-            )
-        return cls(**data)
+        return cls(**with_fields_of(cls, data, "A style"))
 
 
 @typed

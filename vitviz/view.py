@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
-from .arguments import array, checked_index, of_kind, one_of, typed
+from .arguments import array, checked_index, of_kind, one_of, typed, with_fields_of
 from .config import POOL, ViTConfig
 from .errors import ArgumentError
 from .trace import Trace
@@ -54,8 +54,7 @@ class View:
         Raises:
             ArgumentError: if it is not a view.
         """
-        if not isinstance(data, dict) or set(data) != {field.name for field in fields(cls)}:
-            raise ArgumentError(f"A view has {', '.join(field.name for field in fields(cls))}; this is something else.")
+        data = with_fields_of(cls, data, "A view")
         places = (data["layer"], *(data[name] for name in ("head", "query") if data[name] is not None))
         if not all(type(place) is int for place in places):
             raise ArgumentError("A place in a view is a whole number; this has something else.")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections import OrderedDict
 
 import streamlit as st
 
 from ..attribution.faithfulness import endpoints
 from ..trace import Trace
 from . import state
+from .store import Store
 
 MOST = 256  # paces that are kept
 
@@ -20,22 +19,16 @@ class Paces:
     """Seconds for one pass, as they were last measured, by what is done and with which model; for all threads."""
 
     def __init__(self, most: int = MOST):
-        self._most, self._paces, self._lock = most, OrderedDict(), threading.Lock()
+        self._paces = Store(most)
 
     def get(self, key: tuple) -> float | None:
         """The pace; None if it was not measured."""
-        with self._lock:
-            return self._paces.get(key)
+        return self._paces.get(key)
 
     def note(self, key: tuple, seconds: float, count: int) -> None:
         """Remember how long so many passes took."""
-        if seconds <= 0 or count <= 0:
-            return
-        with self._lock:
-            self._paces[key] = seconds / count
-            self._paces.move_to_end(key)
-            while len(self._paces) > self._most:
-                self._paces.popitem(last=False)
+        if seconds > 0 and count > 0:
+            self._paces.put(key, seconds / count)
 
 
 @st.cache_resource(show_spinner=False)

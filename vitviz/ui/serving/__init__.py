@@ -25,8 +25,7 @@ __all__ = ["MIDDLEWARE", "lifespan"]
 MIDDLEWARE = (
     Middleware(Kept),
     Middleware(GZipMiddleware, compresslevel=6),
-    Middleware(Rewritten, rewrite=first_page),
-    Middleware(Rewritten, rewrite=with_scripts),
+    Middleware(Rewritten, rewrite=lambda page: first_page(with_scripts(page))),
 )
 
 

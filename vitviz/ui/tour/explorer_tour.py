@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...config import ViTConfig
-from .stops import ATTENTION, DIRECTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, Stop
+from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, TURN_ROUND, Stop
 
 
 def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
@@ -31,16 +31,7 @@ def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
             ("layer", "head") if not one else (),
             small=HEAD,
         ),
-        Stop(
-            "explore",
-            "Turn the question round",
-            "Not where this patch looks, but who looks at it.",
-            ".st-key-explorer",
-            DIRECTION,
-            "Choose “Who looks at it?”.",
-            EXPLORER,
-            ("direction",),
-        ),
+        TURN_ROUND,
         Stop(
             "explore",
             "Your own image",

@@ -6,7 +6,6 @@ from ...config import ViTConfig
 from .stops import (
     ATTENTION,
     CHOSEN_ROW,
-    DIRECTION,
     EXPLORER,
     HEAD,
     HEADS,
@@ -15,6 +14,7 @@ from .stops import (
     OWN_IMAGE,
     PICTURE,
     ROWS,
+    TURN_ROUND,
     Stop,
     first_figure,
     heading,
@@ -155,16 +155,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             ("layer", "head"),
             small=HEAD,
         ),
-        Stop(
-            "explore",
-            "Turn the question round",
-            "Not where this patch looks, but who looks at it.",
-            ".st-key-explorer",
-            DIRECTION,
-            "Choose “Who looks at it?”.",
-            EXPLORER,
-            ("direction",),
-        ),
+        TURN_ROUND,
         Stop(
             "explore",
             "Now with your own image",

@@ -47,6 +47,18 @@ class Stop:
     small: str | None = None
 
 
+TURN_ROUND = Stop(
+    "explore",
+    "Turn the question round",
+    "Not where this patch looks, but who looks at it.",
+    ".st-key-explorer",
+    DIRECTION,
+    "Choose “Who looks at it?”.",
+    EXPLORER,
+    ("direction",),
+)  # in the tour and in the lesson
+
+
 def heading(part: str) -> str:
     """The heading of a part of the page, as a CSS selector."""
     return f"{part} [data-testid=stHeading]"

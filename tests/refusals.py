@@ -1,0 +1,16 @@
+"""Models that are refused."""
+
+import pytest
+
+import vitviz
+
+from .pictures import assert_one_sentence
+
+
+def assert_refused(theirs, part):
+    """Check that `from_timm` refuses a model in a sentence that names the part, and return the sentence."""
+    with pytest.raises(vitviz.ModelError) as caught:
+        vitviz.from_timm(theirs)
+    assert part in str(caught.value)
+    assert_one_sentence(str(caught.value))
+    return str(caught.value)
