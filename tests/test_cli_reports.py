@@ -155,6 +155,33 @@ def test_nothing_is_left_of_a_report_without_images(vit, tmp_path, stopped_after
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_an_earlier_report_stays_until_there_is_something_new(vit, tmp_path, stopped_after):
+    place = tmp_path / "mine.html"
+    asked = ["attention", FOUR, EIGHT, "-m", "digits", "-o", str(place)]
+    assert vit(*asked).exit_code == 0
+    before = place.read_text()
+    stopped_after(0)
+    assert vit(*asked).exit_code == 130
+    assert place.read_text() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html", "mine_files"]
+
+
+def test_an_image_that_has_become_unreadable_stands_in_the_report_once(vit, tmp_path, stopped_after):
+    photos = [tmp_path / f"{name}.png" for name in "abc"]
+    for photo in photos:
+        photo.write_bytes(Path(FOUR).read_bytes())
+    place = tmp_path / "mine.html"
+    asked = ["attention", *map(str, photos), "-m", "digits", "-o", str(place), "--skip-existing"]
+    assert vit(*asked).exit_code == 0
+    photos[0].write_bytes(b"nothing")
+    for picture in (tmp_path / "mine_files").glob("[ab]*"):
+        picture.unlink()
+    stopped_after(0)
+    assert vit(*asked).exit_code == 130
+    names = re.findall(r'^<li id="([^"]*)"', place.read_text(), re.MULTILINE)
+    assert len(names) == len(set(names)) == 3
+
+
 def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopped_after):
     place = tmp_path / "mine.html"
     asked = ["tokens", FOUR, EIGHT, CAT, "-m", "digits", "-o", str(place), "--skip-existing"]

@@ -129,6 +129,13 @@ def test_a_changed_vit_of_torchvision_is_refused_by_the_part(part):
     assert_refused(theirs, part)
 
 
+def test_the_advice_on_its_preprocessing_can_be_followed():
+    with pytest.warns(vitviz.VitvizWarning, match=r"set model\.preprocessing"):
+        ours = vitviz.from_timm(torchvision())
+    ours.preprocessing = vitviz.Preprocessing()
+    assert not ours.notes
+
+
 def test_a_representation_layer_is_refused():
     with pytest.raises(ModelError, match="heads is a Sequential of Linear, Tanh, Linear"):
         vitviz.from_timm(torchvision(representation_size=8))

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,6 +313,19 @@ def test_other_files_and_paths_are_refused(small, tmp_path, photo):
             trace.save(path)
         assert_one_sentence(str(caught.value))
     assert sorted(tmp_path.iterdir()) == [checkpoint], "nothing is left behind"
+
+
+def test_the_usual_size_of_a_model_is_no_other_model(small, photo, path):
+    small.trace(photo).save(path)
+    other = vitviz.VisionTransformer(small.config, small.name, replace(small.preprocessing, size=48))
+    other.load_state_dict(small.state_dict())
+    assert vitviz.open_trace(path, model=other).model is other
+
+
+def test_whoever_can_read_other_files_can_read_a_trace(small, photo, path, tmp_path):
+    small.trace(photo).save(path)
+    (tmp_path / "other").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_an_existing_file_is_replaced_as_a_whole(small, photo, path):

@@ -27,8 +27,6 @@ def trace_with_graph(
     model: VisionTransformer,
     image: ImageSource,
     names: tuple[str, ...],
-    size: Size | None = None,
-    fit: str | None = None,
 ) -> tuple[Trace, dict[str, Tensor]]:
     """Trace an image, and keep what flows at some hook points with the graph of gradients that leads there.
 
@@ -38,13 +36,11 @@ def trace_with_graph(
         model: as in `trace`, and checked.
         image: as in `trace`.
         names: names of hook points, none before the first block.
-        size: as in `trace`.
-        fit: as in `trace`.
 
     Returns:
         The trace, and by the name of each hook point the tensor that flowed there, with its batch axis.
     """
-    return run(model, image, size, fit, names, (), graph=True)
+    return run(model, image, None, None, names, (), graph=True)
 
 
 def is_recorded(trace: Trace, names: Iterable[str]) -> bool:

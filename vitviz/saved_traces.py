@@ -18,11 +18,9 @@ The metadata has the version of the format, the rest of the trace as JSON, and a
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
@@ -41,6 +39,7 @@ from .interventions.edits import Edit, HeadOff, LayerOff, Patched, PatchOff, Tem
 from .interventions.edits import checked as checked_edits
 from .model import VisionTransformer
 from .trace import Trace
+from .whole_files import write_whole
 
 FORMAT, VERSION = "vitviz trace", 1
 _LONGEST_HEADER = 25_000_000  # bytes of names and metadata
@@ -60,12 +59,8 @@ def save_trace(trace: Trace, path: str | Path) -> None:
     data = save(tensors, metadata)
     path = Path(path)
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name[:100]}.", delete=False) as file:
-            file.write(data)
-        os.replace(file.name, path)  # so that nobody ever reads half of it
+        write_whole(path, data)
     except (OSError, ValueError) as error:
-        if "file" in locals():
-            Path(file.name).unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error)
         raise TraceError(
             f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a folder that "
@@ -110,7 +105,8 @@ def fingerprint(model: VisionTransformer) -> str:
     """Identify what a model computes: its shape, its weights, and how its pixels are prepared; hexadecimal."""
     if isinstance(model, AbsentModel):
         return model.fingerprint
-    digest = sha256(json.dumps([asdict(model.config), asdict(model.preprocessing)], sort_keys=True).encode())
+    preprocessing = replace(model.preprocessing, size=None)  # the usual size computes nothing
+    digest = sha256(json.dumps([asdict(model.config), asdict(preprocessing)], sort_keys=True).encode())
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

@@ -83,11 +83,12 @@ class Attention:
         weight = float(weights[strongest])
         row, column = divmod(strongest - trace.prefix, trace.grid[1])
         patch = [row + 1, column + 1]
+        said = predicted(trace)
         return Found(
-            facts=about | predicted(trace) | {"strongest": {"patch": patch, "weight": weight}},
+            facts=about | said | {"strongest": {"patch": patch, "weight": weight}},
             caption=f"{view.words(trace)}: {view.question(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
             f"{percent(weight)}.",
-            values=prediction_values(trace) | {"Strongest weight (%)": 100 * weight},
+            values=prediction_values(said) | {"Strongest weight (%)": 100 * weight},
             about=about,
             text=export.caption(trace, view, about),
             colours=on_neutral(view.scale, signed=trace.config.differential),

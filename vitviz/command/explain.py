@@ -107,10 +107,11 @@ class Explain:
         strongest = {"patch": [row + 1, column + 1], "value": largest}
         words = _words(found, marks_of(self._given), row, column)
         valued = {} if math.isnan(found.value) else {"Value of the target": found.value}
+        said = predicted(seen.trace)
         return Found(
-            facts=about | predicted(seen.trace) | {"strongest": strongest, "seconds": found.seconds},
+            facts=about | said | {"strongest": strongest, "seconds": found.seconds},
             caption=words,
-            values=prediction_values(seen.trace) | valued | {"Strongest value": largest},
+            values=prediction_values(said) | valued | {"Strongest value": largest},
             about=about,
             text=f"{words} {seen.words}",
             colours=on_neutral("share", signed=found.signed),

@@ -152,9 +152,8 @@ def predicted(trace: Trace) -> dict:
     return {"prediction": best.label, "confidence": best.probability}
 
 
-def prediction_values(trace: Trace) -> dict[str, str | float]:
-    """The same by the names in a report."""
-    said = predicted(trace)
+def prediction_values(said: dict) -> dict[str, str | float]:
+    """The same, as `predicted` has it, by the names in a report."""
     known = said.get("prediction") is not None
     return {"Prediction": said["prediction"], "Confidence (%)": 100 * said["confidence"]} if known else {}
 

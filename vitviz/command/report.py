@@ -92,10 +92,11 @@ class Report:
         """Begin the file."""
         if self.path.is_dir():
             raise IsADirectoryError(EISDIR, "Is a folder; give the report another name", str(self.path))
-        if self._resume and self.path.is_file():
+        if self.path.is_file():
             self.path.replace(self._earlier)
-            self._old = self._earlier.open("rb")
-            self._at = _entries(self._old)
+            if self._resume:
+                self._old = self._earlier.open("rb")
+                self._at = _entries(self._old)
         self._file = self.path.open("wb")
         self._write(self._head)
         return self
@@ -114,11 +115,14 @@ class Report:
                 self._write(_TAIL.format(kind=' class="interrupted"', footer=said))
         if self._old is not None:
             self._old.close()
-            self._earlier.unlink()
-        if kind is not None and not self._count:
-            self.path.unlink()
-            if self.folder.is_dir() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+        if kind is None or self._count:
+            self._earlier.unlink(missing_ok=True)
+            return
+        self.path.unlink()
+        if self._earlier.is_file():
+            self._earlier.replace(self.path)
+        elif self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def has(self, name: str) -> bool:
         """Return True if the earlier report has an image whose files have this name."""
@@ -142,10 +146,7 @@ class Report:
         """
         small = found.picture.copy()
         data = thumbnail(small)
-        self._at.pop(name, None)
-        values = {
-            key: value if isinstance(value, str) else float(f"{value:.6g}") for key, value in found.values.items()
-        }
+        values = {key: _rounded(value) for key, value in found.values.items()}
         rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(_shown(value))}</dd>" for key, value in values.items())
         facts = escape(json.dumps(found.facts, indent=1, ensure_ascii=False)).replace("\n", "&#10;")
         width, height = small.size
@@ -165,6 +166,7 @@ class Report:
         self._entry(name, label, {"Problem": problem}, "", f"<p>{escape(problem)}</p>", "problem")
 
     def _entry(self, name: str, label: str, values: dict, picture: str, rest: str, kind: str = "image") -> None:
+        self._at.pop(name, None)  # of an earlier report, whatever becomes of this image now
         data = escape(json.dumps(values))
         start = f'{_ENTRY.decode()}{escape(name)}" class="{kind}" data-values="{data}">'
         line = " ".join(f"{start}{picture}<h2>{escape(label)}</h2>{rest}</li>".splitlines())

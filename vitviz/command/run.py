@@ -19,6 +19,7 @@ from ..inputs import default_size
 from ..marks import size_mark
 from ..model import VisionTransformer
 from ..provenance import about_model
+from ..whole_files import write_whole
 from ..zoo import load
 from . import DEFAULT_MODEL
 from .checkpoint import Typed, as_typed, marks_of, options_of
@@ -237,7 +238,7 @@ class _Answers:
         try:
             found = self._found(item)
             for kind in missing:
-                _write(files[kind], found.file(kind, self.task.width or LEAST))
+                write_whole(files[kind], found.file(kind, self.task.width or LEAST))
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.talk.problem(item.path, problem)
@@ -262,16 +263,6 @@ class _Answers:
         if not self.report or PICTURES.keys() & asked.keys():
             return asked, {}
         return asked, {"jpeg": self.report.folder / f"{name}.{PICTURES['jpeg']}"}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: half a file would later be skipped as if it were there."""
-    growing = path.with_name(f".{path.name}.part")
-    try:
-        growing.write_bytes(data)
-        growing.replace(path)
-    finally:
-        growing.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -66,10 +66,11 @@ class Tokens:
             f"with {', '.join(map(percent, shares))} of the variance."
         )
         colours = found.colours(0).reshape(*trace.grid, 3)
+        said = predicted(trace)
         return Found(
-            facts=about | predicted(trace),
+            facts=about | said,
             caption=words,
-            values=prediction_values(trace) | {"Explained variance (%)": 100 * sum(shares)},
+            values=prediction_values(said) | {"Explained variance (%)": 100 * sum(shares)},
             about=about,
             text=f"{words} {seen.words}",
             colours=None,

@@ -8,7 +8,7 @@ from ..errors import ImageError, ModelError
 from ..images import Preprocessing
 from ..marks import listed
 
-_FITS = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's crop_mode
+FITS_OF_TIMM = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's crop_mode
 _RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
 
 
@@ -26,7 +26,7 @@ def from_timm_config(pretrained: Mapping[str, Any]) -> Preprocessing:
         std=tuple(said["std"]),
         interpolation=said["interpolation"],
         crop_fraction=said["crop_pct"],
-        fit=_FITS.get(said["crop_mode"], said["crop_mode"]),
+        fit=FITS_OF_TIMM.get(said["crop_mode"], said["crop_mode"]),
     )
 
 

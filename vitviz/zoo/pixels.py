@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arguments import is_whole
 from ..config import ViTConfig
-from ..convert.preprocessing import assumption, from_hugging_face, from_timm_config
+from ..convert.preprocessing import FITS_OF_TIMM, assumption, from_hugging_face, from_timm_config
 from ..errors import ModelError
 from ..images import Preprocessing, Size
 from ..inputs import MANY_PATCHES
@@ -17,7 +17,6 @@ from .options import OF_PIXELS, Options
 
 # timm's names in a pretrained configuration and in the arguments of its train.py, by the names of the options.
 _TIMM = {"mean": "mean", "std": "std", "interpolation": "interpolation", "crop_pct": "crop_pct", "fit": "crop_mode"}
-_FITS = {"center": "crop", "border": "pad"}
 _LARGEST_SIDE = 16_384
 
 
@@ -62,7 +61,8 @@ def preprocessing_of(
     if trained is not None and _is_other_size(trained, config):
         base = replace(base, size=trained)
     found = options.prepare(base, config.patch)
-    return found, notes + assumption(source, assumed, [*OF_PIXELS], found)
+    how = "" if checkpoint.path else "set model.preprocessing"  # weights in memory come without options
+    return found, notes + assumption(source, assumed, [*OF_PIXELS], found, how)
 
 
 def size_of_script(args: Mapping[str, Any]) -> Size | None:
@@ -100,7 +100,7 @@ def _of_script(args: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         value = args.get(key)
         if value is None or (isinstance(value, str | list | tuple) and not value):
             continue
-        value = _FITS.get(value, value) if isinstance(value, str) else value
+        value = FITS_OF_TIMM.get(value, value) if isinstance(value, str) else value
         try:
             found |= {name: Options(**{name: value}).given[name]}
         except ModelError:

@@ -5,6 +5,7 @@ timm takes seconds to import, so nothing here imports it before it is needed.
 
 import difflib
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +57,18 @@ def search(text: str, limit: int = 20) -> tuple[str, ...]:
     limit = at_least(limit, 0, "limit")
     names = (*CURATED, *(tag for tag in tags() if tag not in CURATED))
     titled = {tag: f"{tag} {CURATED[tag].title.lower()}" if tag in CURATED else tag for tag in names}
-    return tuple([tag for tag in names if _has_words(text, titled[tag])][:limit])
+    has_words = _finder(text)
+    return tuple([tag for tag in names if has_words(titled[tag])][:limit])
 
 
-def _has_words(text: str, name: str) -> bool:
-    """Return whether a name contains all words of a text.
+def _finder(text: str) -> Callable[[str], bool]:
+    """Return a function that tells whether a name contains all words of a text.
 
     A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
     """
     words = text.lower().split()
-    patterns = [rf"(?<!\d){word}(?!\d)" if word.isdecimal() else re.escape(word) for word in words]
-    return all(re.search(pattern, name) for pattern in patterns)
+    patterns = [re.compile(rf"(?<!\d){word}(?!\d)" if word.isdecimal() else re.escape(word)) for word in words]
+    return lambda name: all(pattern.search(name) for pattern in patterns)
 
 
 @typed
@@ -83,7 +85,7 @@ def why_refused(text: str) -> str | None:
     import timm
 
     plain = set(timm.list_models(module=MODULES))
-    found = [name for name in timm.list_models(pretrained=True) if _has_words(text, name)]
+    found = filter(_finder(text), timm.list_models(pretrained=True))
     found = [name for name in found if name.partition(".")[0] not in plain]
     if not found or not text.split():
         return None

@@ -19,11 +19,12 @@ from pathlib import Path
 from ..arguments import LONGEST, shown
 from ..class_names import MAX_BYTES
 from ..errors import ModelError
+from .folders import SUFFIXES
 from .options import NOTHING_SAID, Options
 
 FOLDERS = "vitviz.toml"  # holds for a whole folder
 LABELS = "labels.txt"
-ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar", ".index", ".json")
+ENDINGS = (*SUFFIXES, ".index", ".json")
 _MAX_TOML = 100_000  # bytes; class names by the thousand go to a text file
 _ADVICE = "mend it, or rename it if it is not meant for vitviz"
 

@@ -1,0 +1,20 @@
+"""Files that are written whole or not at all."""
+
+import os
+import threading
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that nobody ever finds half of it: not while it is written, and not after an interruption.
+
+    Raises:
+        OSError: if it cannot be written.
+        ValueError: if no file can have this name.
+    """
+    growing = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        growing.write_bytes(data)
+        growing.replace(path)
+    finally:
+        growing.unlink(missing_ok=True)
