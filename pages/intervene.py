@@ -20,7 +20,9 @@ def intervene(choice: state.Choice) -> None:
     spinners = st.empty()  # they come and go here, and move nothing below
     with spinners:
         trace = state.trace(choice)
-    view, edits = shell.current_view(trace), chosen.current(choice, trace)
+    view = shell.current_view(trace)
+    with spinners:
+        edits = chosen.current(choice, trace)
     shell.write_address(link.view_parameters(view, trace) | chosen.parameters(trace))
     second = replace(choice, picked=chosen.second())
     places = bench.bench(trace.heads)

@@ -75,7 +75,7 @@ def test_another_class_needs_no_other_sweep(digit, what):
     from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
 
     asked = Sweep(digit, what, "keys" if what == "patches" else "zero", score, (7, "logit"))
-    assert asked.effects(list(asked.run(0))) == pytest.approx(wanted, abs=1e-5 * largest)
+    assert asked.effects(list(asked.run())) == pytest.approx(wanted, abs=1e-5 * largest)
 
 
 def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
@@ -84,11 +84,11 @@ def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
 
     score = class_score(digit.model, 4)
     asked = sweeps.Sweep(digit, "heads", "zero", score, (4, "probability"))
-    kept = asked.effects(list(asked.run(0)))
+    kept = asked.effects(list(asked.run()))
     monkeypatch.setattr(sweeps, "MOST_KEPT", 100)
-    assert next(asked.run(0)).shape == (4,)
+    assert next(asked.run()).shape == (4,)
     assert asked.key == ("heads", "zero", (4, "probability"))
-    assert asked.effects(list(asked.run(0))) == pytest.approx(kept, abs=1e-6)
+    assert asked.effects(list(asked.run())) == pytest.approx(kept, abs=1e-6)
 
 
 def test_a_stopped_sweep_says_so():

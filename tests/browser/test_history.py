@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from vitviz.view import View
@@ -45,16 +46,47 @@ def test_back_leaves_the_explorer_and_forward_returns_to_the_last_view(app, new_
     assert page.page.url == link
 
 
-def test_each_page_has_one_entry(app, new_page):
+VISITED = ("Explore", "Tokens", "Explain", "Lens")
+
+
+@pytest.fixture
+def visitor(app, new_page):
+    """A page that has been on the first one and on those of VISITED, and the number of entries at its beginning."""
     page = new_page()
     page.goto(f"{app}/?model=digits")
     expect(page.get_by_test_id("gallery").first).to_be_visible()
     settled(page)
     before = entries(page)
-    for number, name in enumerate(("Explore", "Tokens", "Explain", "Lens"), 1):
+    for number, name in enumerate(VISITED, 1):
         page.get_by_test_id("stHeader").get_by_role("link", name=name, exact=True).click()
         at(page, f"/{name.lower()}")
         assert entries(page) == before + number, name
+    return page, before
+
+
+def test_each_page_has_one_entry(visitor):
+    page, _ = visitor
+    for name in VISITED[-2::-1]:
+        page.go_back()
+        at(page, f"/{name.lower()}")
+    page.go_back()
+    at(page, "/")
+
+
+def test_no_step_back_is_lost_in_a_hurry(visitor):
+    page, before = visitor
+    for _ in VISITED:
+        page.evaluate("history.back()")
+        page.wait_for_timeout(150)
+    at(page, "/")
+    expect(page.get_by_test_id("gallery").first).to_be_visible()
+    settled(page)
+    assert urlsplit(page.url).path == "/"
+    assert entries(page) == before + len(VISITED)
+    page.go_forward()
+    at(page, "/explore")
+    ExplorerPage(page).ready()
+    eventually(page, lambda: "layer=" in page.url)
 
 
 def test_a_link_that_is_opened_has_one_entry(app, new_page):

@@ -49,7 +49,8 @@ class Job:
     @property
     def is_abandoned(self) -> bool:
         """True if nobody has watched it for a while, or waits for it on another page."""
-        if any(self._is_here(session) for session, _ in self.waiting):
+        waiting = tuple(self.waiting)  # others join and leave meanwhile
+        if any(self._is_here(session) for session, _ in waiting):
             self._watched = time.monotonic()
             return False
         return time.monotonic() - self._watched > self._patience

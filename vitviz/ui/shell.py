@@ -77,8 +77,9 @@ def enter(page: str) -> None:
 def show_notices() -> None:
     """Say what a link asked for in vain, and why an image was not taken; once, over the page."""
     session = st.session_state
-    for name, said in session.last_said.items():
-        session.last_said[name] = session[name] or said
+    said = session.last_said
+    said["notices"] = said["notices"] + session.notices
+    said["image_problem"] = session.image_problem or said["image_problem"]
     problems = [session.image_problem] if session.image_problem else []
     with session.notices_place:
         if session.notices:
@@ -157,8 +158,8 @@ def remember_style(style: Style) -> None:
 def write_address(more: Mapping[str, str] | None = None) -> None:
     """Make the address bar a link to the current choice, and to `more`."""
     parameters = link.choice_parameters(state.choice()) | tour.parameters() | dict(more or {})
-    if st.query_params.to_dict() != parameters:
-        st.query_params.from_dict(parameters)
+    # Also if this run began with them: of a page that was left in a hurry, the browser may have got others meanwhile.
+    st.query_params.from_dict(parameters)
 
 
 # Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen. And where

@@ -134,7 +134,7 @@ class Board {
     if (!button) return;
     this.spoken = button;
     const words = button.getAttribute("aria-label");
-    if (this.ref.status.textContent !== words) this.ref.status.textContent = words;
+    setText(this.ref.status, words);
   }
 
   click(button) {

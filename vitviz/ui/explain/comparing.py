@@ -135,7 +135,8 @@ def _bounds(contest: Contest) -> tuple[float, float]:
     found = store.shared().get(key)
     if found is None:
         target = target_of(contest.aim, contest.choice)
-        found = endpoints(trace.model, trace, target, baseline=contest.baseline)
+        with state.one_at_a_time:
+            found = endpoints(trace.model, trace, target, baseline=contest.baseline)
         store.shared().put(key, found)
     return found
 

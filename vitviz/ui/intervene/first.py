@@ -21,8 +21,7 @@ def first_edit(choice: state.Choice, trace: Trace) -> HeadOff:
     The change is that of the likeliest class's probability; without classes, the angle by which the feature turns.
     """
     begin = trace.layers - layers_tried(trace)
-    layer, head = _strongest(choice.key, begin, cached.for_sweeps(choice, begin))
-    return HeadOff(layer, head)
+    return HeadOff(*_strongest(choice.key, begin, choice))
 
 
 def layers_tried(trace: Trace) -> int:
@@ -43,10 +42,11 @@ def words(trace: Trace) -> str:
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for a head that matters …")
-def _strongest(key: tuple, begin: int, _trace: Trace) -> tuple[int, int]:
-    model = _trace.model
-    score = class_score(model, predictions(_trace, 1)[0].index) if model.tells_classes else distance(_trace)
+def _strongest(key: tuple, begin: int, _choice: state.Choice) -> tuple[int, int]:
+    trace = cached.for_sweeps(_choice, begin)
+    model = trace.model
+    score = class_score(model, predictions(trace, 1)[0].index) if model.tells_classes else distance(trace)
     with state.one_at_a_time:
-        effects = np.abs(np.stack(list(each_head(model, _trace, score, begin=begin))))
+        effects = np.abs(np.stack(list(each_head(model, trace, score, begin=begin))))
     layer, head = np.unravel_index(effects.argmax(), effects.shape)
     return begin + int(layer), int(head)

@@ -76,10 +76,10 @@ class Sweep:
         """What the passes depend on: not on the score, if the whole outputs are kept."""
         return self.what, self.how, None if self._keeps_outputs else self.target
 
-    def run(self, begin: int) -> Iterator[np.ndarray]:
-        """The results, step by step, beginning at any: changes of the output, or of the score."""
+    def run(self) -> Iterator[np.ndarray]:
+        """The results, step by step: changes of the output, or of the score."""
         score = OUTPUTS if self._keeps_outputs else self.score
-        return EACH[self.what](self.trace.model, self.trace, score, how=self.how, begin=begin)
+        return EACH[self.what](self.trace.model, self.trace, score, how=self.how)
 
     def effects(self, found: list[np.ndarray]) -> np.ndarray:
         """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column]."""
@@ -197,7 +197,7 @@ def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
     def run(report: Progress) -> None:
         if "found" in kept:
             return
-        found, steps = [], asked.run(begin=0)
+        found, steps = [], asked.run()
         for done in range(1, asked.batches + 1):
             with state.one_at_a_time:
                 found.append(next(steps))

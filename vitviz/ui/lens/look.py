@@ -45,7 +45,8 @@ def current(choice: state.Choice) -> Look:
         lens = cached.whole(choice)
     asked = shell.take_from_link({link.LENS: target.reader(choice, lens), link.DEPTH: _depth_reader(trace)})
     goal = target.choose(choice, lens, asked.get(link.LENS))
-    first = first_depth(choice, trace, goal)
+    with st.empty():
+        first = first_depth(choice, trace, goal)
     return Look(choice, trace, lens, goal, first, answer(_depth_key(trace, goal), asked.get(link.DEPTH, first)))
 
 

@@ -100,13 +100,12 @@ class Matrix {
 
   drawWords(patch) {
     const { data: { prefix, rows }, hovered, ref, row } = this;
-    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
     // while the pointer moves, the words change too often to be read aloud
     ref.status.setAttribute("aria-live", hovered === null ? "polite" : "off");
     const from = patch ? `patch (${patch[0] + 1}, ${patch[1] + 1}), number ${row - prefix.length + 1}`
       : `${prefix[row]}, from no patch`;
-    say(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
-    say(ref.hint, matchMedia("(pointer: coarse)").matches ? "Tap a row or a patch to follow it."
+    setText(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
+    setText(ref.hint, matchMedia("(pointer: coarse)").matches ? "Tap a row or a patch to follow it."
       : "Point at a row or a patch, click to follow it; or arrow keys, Home, End, then Enter.");
   }
 

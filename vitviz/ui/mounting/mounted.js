@@ -29,6 +29,13 @@ function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   };
 }
 
+// Write a text, only if it is another one than was written last: what stands there may have been changed by units.js.
+const written = new WeakMap();
+function setText(node, text) {
+  if (written.get(node) !== text) node.textContent = text;
+  written.set(node, text);
+}
+
 class Mount {
   constructor(Kind, root, key) {
     Object.assign(this, { Kind, root, turns: 0, waiting: [] });

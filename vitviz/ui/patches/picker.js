@@ -184,17 +184,16 @@ class Picker {
     const { data, hovered, marks, pointed, ref } = this;
     const [rows, columns] = data.grid;
     const number = ([row, column]) => row * columns + column + 1;
-    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
     // while the pointer moves, the words change too often to be read aloud
     ref.status.setAttribute("aria-live", hovered ? "off" : "polite");
-    say(ref.status, pointed
+    setText(ref.status, pointed
       ? `Patch ${number(pointed)} of ${rows * columns}, row ${pointed[0] + 1}, column ${pointed[1] + 1}${this.about(pointed)}` : "");
     const inPairs = data.choosing === "key" || marks.key;
     const names = { query: inPairs ? "query" : "chosen", key: "key" };
     ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) => Object.assign(
       document.createElement("span"), { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
     const what = data.switching ? "switch a patch" : inPairs ? `choose the ${data.choosing}` : "choose a patch";
-    say(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to ${what}.`
+    setText(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to ${what}.`
       : `Point to look closer, click to ${what}; or arrow keys, then Enter.`);
     ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
   }

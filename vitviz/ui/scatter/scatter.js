@@ -72,7 +72,7 @@ class Scatter extends Picker {
     ref.clear.disabled = !selected.size;
     const words = selected.size
       ? `${selected.size} of ${this.data.points.length} patches are lit up.` : "Draw a line around points to light up their patches.";
-    if (ref.selection.textContent !== words) ref.selection.textContent = words;
+    setText(ref.selection, words);
     root.dataset.selected = [...selected].sort((a, b) => a - b).join(" ");
   }
 

@@ -24,6 +24,7 @@ from .stops import (
 
 def lesson(config: ViTConfig) -> tuple[Stop, ...]:
     """All stops in their order. There are as many for every model, so that a link to a stop fits each of them."""
+    one = config.depth * config.heads == 1
     return (
         Stop(
             "sequence",
@@ -150,9 +151,9 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             "spot whatever you point at.",
             ".st-key-explorer",
             HEADS,
-            "Choose a small map: the large picture shows that head.",
-            EXPLORER,
-            ("layer", "head"),
+            None if one else "Choose a small map: the large picture shows that head.",
+            None if one else EXPLORER,
+            () if one else ("layer", "head"),
             small=HEAD,
         ),
         TURN_ROUND,

@@ -108,13 +108,12 @@ class Tour {
     ref.progress.setAttribute("aria-valuenow", at + 1);
     ref.progress.setAttribute("aria-valuemax", stops.length);
     ref.progress.style.setProperty("--done", `${100 * (at + 1) / stops.length}%`);
-    const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-    say(ref.title, stop.title);
-    say(ref.text, here || turning ? stop.text : "This stop is on another page.");
-    say(ref.hint, stop.hint ?? "");
+    setText(ref.title, stop.title);
+    setText(ref.text, here || turning ? stop.text : "This stop is on another page.");
+    setText(ref.hint, stop.hint ?? "");
     ref.hint.hidden = done || !here;
     ref.back.disabled = at === 0;
-    say(ref.next, !here && !turning ? "Go there" : at + 1 < stops.length ? "Next" : "Finish");
+    setText(ref.next, !here && !turning ? "Go there" : at + 1 < stops.length ? "Next" : "Finish");
     Object.assign(ref.card.dataset, { at, here, tried: this.tried.has(this.mark) });
     this.drawRing();
   }
