@@ -101,6 +101,11 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
     raise AssertionError(f"This never came to hold: {holds}.")
 
 
+def go_to(page: Page, name: str) -> None:
+    """Follow the link to a page at the top of all pages; a page may have one of that name itself."""
+    page.get_by_test_id("stHeader").get_by_role("link", name=name, exact=True).click()
+
+
 def choose(box: Locator, option: str, exact: bool = True) -> None:
     """Choose from a list, and open it as often as a page that scrolls closes it."""
     shown = box.page.get_by_role("option", name=option, exact=exact)

@@ -12,7 +12,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from .explanations import IMAGE
-from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_all_fonts, settled
 from .test_layout import PHONE
 
 QUICK = {
@@ -111,9 +111,9 @@ def test_slow_work_says_seconds_comes_coarse_first_and_goes_on_on_another_page(e
     expect(page.get_by_text(re.compile("Occlusion.*: about .* left"))).to_be_visible()
     expect(page.get_by_test_id("coarse")).to_be_visible()
     expect(page.get_by_test_id("coarse")).to_contain_text("coarse, not the final map")
-    page.get_by_role("link", name="Start").click()
+    go_to(page, "Start")
     expect(page.get_by_test_id("coarse")).to_have_count(0)
-    page.get_by_role("link", name="Explain").click()
+    go_to(page, "Explain")
     expect(page.get_by_test_id("explanation").nth(len(QUICK) - 1)).to_be_visible()
     expect(page.get_by_role("button", name="Compute")).to_have_count(1), "nobody has to ask again"
     stop = page.get_by_role("button", name="Stop")

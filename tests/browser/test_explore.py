@@ -15,7 +15,7 @@ from vitviz.ui import state
 from vitviz.view import View
 
 from .explorer_page import ExplorerPage
-from .layout import assert_asks_nobody, choose
+from .layout import assert_asks_nobody, choose, go_to
 
 
 @pytest.fixture(scope="session")
@@ -166,9 +166,9 @@ def test_the_view_survives_a_visit_to_another_page(explore, cat):
     page = explore("image=cat&layer=3&head=mean&query=2-9")
     page.head(8, 0).click()
     page.panels_show(cat, View(8, 0, cat.prefix + 16 + 8))
-    page.page.get_by_role("link", name="Start", exact=True).click()
+    go_to(page.page, "Start")
     expect(page.page.get_by_text("Begin with an image")).to_be_visible()
-    page.page.get_by_role("link", name="Explore", exact=True).click()
+    go_to(page.page, "Explore")
     page.ready()
     assert page.shown == View(8, 0, cat.prefix + 16 + 8)
 

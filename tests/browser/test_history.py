@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from vitviz.view import View
 
 from .explorer_page import ExplorerPage
-from .layout import eventually, settled
+from .layout import eventually, go_to, settled
 
 
 def entries(page: Page) -> int:
@@ -26,7 +26,7 @@ def test_back_leaves_the_explorer_and_forward_returns_to_the_last_view(app, new_
     expect(page.page.get_by_test_id("gallery").first).to_be_visible()
     settled(page.page)
     before = entries(page.page)
-    page.page.get_by_test_id("stHeader").get_by_role("link", name="Explore", exact=True).click()
+    go_to(page.page, "Explore")
     page.ready()
     for layer, head in ((3, 1), (7, 2), (11, 0), (5, 5), (8, 3)):
         page.head(layer, head).click()
@@ -58,7 +58,7 @@ def visitor(app, new_page):
     settled(page)
     before = entries(page)
     for number, name in enumerate(VISITED, 1):
-        page.get_by_test_id("stHeader").get_by_role("link", name=name, exact=True).click()
+        go_to(page, name)
         at(page, f"/{name.lower()}")
         assert entries(page) == before + number, name
     return page, before

@@ -11,7 +11,7 @@ from vitviz.predictions import predictions
 from vitviz.ui import state
 
 from .explanations import IMAGE, click_patch, expect_number, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_all_fonts, settled
 from .test_layout import PHONE
 
 LAST = "Sweep: what does each part do?"
@@ -105,9 +105,9 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
     page.get_by_role("button", name="Run the sweep").click()
     going_on_or_done = page.get_by_role("button", name="Numbers (CSV)").or_(page.get_by_role("button", name="Stop"))
     expect(going_on_or_done).to_be_visible()
-    page.get_by_role("link", name="Start").click()
+    go_to(page, "Start")
     expect(page.get_by_role("heading", level=1)).not_to_have_text("Intervene")
-    page.get_by_role("link", name="Intervene").click()
+    go_to(page, "Intervene")
     expect(page.get_by_role("heading", name=LAST)).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0), "it goes on, or is done"
     expect(going_on_or_done).to_be_visible()

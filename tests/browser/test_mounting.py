@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from vitviz.ui import state
 
 from .explanations import IMAGE
+from .layout import go_to
 from .test_digits import DIGITS, draw
 
 SIDE, LAYERS, HEADS = 8, 6, 4  # patches, layers and heads of the model that reads digits
@@ -54,7 +55,7 @@ class Reader:
         expect(self.page.locator("[data-stale=true]")).to_have_count(0)
 
     def go_to(self, name: str) -> None:
-        self.page.get_by_test_id("stHeader").get_by_role("link", name=name, exact=True).click()
+        go_to(self.page, name)
 
     # ---------------------------------------------------------------- what comes and goes
 

@@ -9,7 +9,7 @@ from vitviz.ui import state
 from vitviz.ui.sums import redone
 
 from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, in_all_fonts
+from .layout import assert_nothing_sticks_out, go_to, in_all_fonts
 from .test_layout import PHONE
 
 
@@ -45,7 +45,7 @@ def test_the_same_patch_is_followed_on_both_pages(story):
     page = story("image=cat")
     click_patch(page, 0, 2, 3)
     expect(page.get_by_text("in row 3, column 4.")).to_be_visible()
-    page.get_by_role("link", name="Attention").click()
+    go_to(page, "Attention")
     expect(page.get_by_text("the query of patch (3, 4) times the key of")).to_be_visible()
 
 

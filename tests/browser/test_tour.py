@@ -10,7 +10,7 @@ from vitviz.zoo import SHIPPED
 
 from .conftest import LAPTOP
 from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, eventually, go_to, settled
 from .test_layout import PHONE
 
 COUNTS = {name: len(guide.stops(SHIPPED["dinov2-small"].config)) for name, guide in GUIDES.items()}
@@ -112,7 +112,7 @@ def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_w
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
     page.get_by_role("button", name="Leave the lesson").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
-    page.get_by_role("link", name="Attention", exact=True).click()
+    go_to(page, "Attention")
     page.get_by_role("button", name="Resume the lesson at stop 2").click()
     assert_at(page, "lesson", 2)
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
@@ -160,7 +160,7 @@ def test_the_keyboard_is_enough(follow):
 
 def test_who_looks_at_another_page_is_shown_the_way_back(follow):
     page = follow("lesson", 3)
-    page.get_by_role("link", name="Explore", exact=True).click()
+    go_to(page, "Explore")
     expect(page.get_by_text("This stop is on another page.")).to_be_visible()
     page.get_by_role("button", name="Go there").click()
     assert_at(page, "lesson", 3)

@@ -26,7 +26,7 @@ from vitviz.ui import link, models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 
 from .explorer_page import ExplorerPage
-from .layout import choose
+from .layout import choose, go_to
 from .sessions import FIRST, SIZES, Session, model, statistics
 
 OTHER_PAGES = ("Start", "Lens", "Tokens")
@@ -213,7 +213,7 @@ class Visitor:
         return name
 
     def go_to(self, name: str) -> None:
-        self.inner.get_by_test_id("stHeader").get_by_role("link", name=name, exact=True).click()
+        go_to(self.inner, name)
 
     def click_on_the_board(self) -> str:
         """On another page, which leads the view elsewhere."""
