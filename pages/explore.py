@@ -17,6 +17,8 @@ from vitviz.ui.tokens import badge
 from vitviz.ui.words import plain_errors
 from vitviz.view import View
 
+HEADING = "Where each head looks"
+
 
 @st.fragment
 @plain_errors()
@@ -72,9 +74,9 @@ def predict(choice: state.Choice) -> None:
     with st.empty():
         trace = state.trace(choice)
     if trace.model.tells_classes:
-        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", one_line=True)
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", heading=HEADING)
     else:
-        no_prediction(len(trace.output))
+        no_prediction(len(trace.output), HEADING)
 
 
 shell.enter("pages/explore.py")

@@ -1,6 +1,7 @@
 """Intervene: switch parts of the model off, and see what changes."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -8,6 +9,7 @@ from vitviz.interventions import Copied, Edit
 from vitviz.trace import Trace
 from vitviz.ui import link, shell, state
 from vitviz.ui.intervene import bench, cached, changes, chosen, controls, maps, output, picture, sweeps
+from vitviz.ui.intervene.moved import most_moved
 from vitviz.ui.intervene.pair import STYLE, Pair
 from vitviz.ui.learn import drawing
 from vitviz.ui.words import plain_errors
@@ -20,9 +22,9 @@ def intervene(choice: state.Choice) -> None:
     spinners = st.empty()  # they come and go here, and move nothing below
     with spinners:
         trace = state.trace(choice)
-    view = shell.current_view(trace)
     with spinners:
         edits = chosen.current(choice, trace)
+        view = shell.current_view(trace, partial(most_moved, choice, edits, trace))
     shell.write_address(link.view_parameters(view, trace) | chosen.parameters(trace))
     second = replace(choice, picked=chosen.second())
     places = bench.bench(trace.heads)

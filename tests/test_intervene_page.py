@@ -73,6 +73,24 @@ def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameter
     assert "Nothing is changed yet." in fine(opened("intervene", **query(app)))
 
 
+@pytest.mark.parametrize("edits", ["h3.2z", "l5a,l6fm", "p12k,p20m"])
+def test_the_head_that_moves_most_is_shown_until_one_is_chosen(edits, digit):
+    app = intervene(**DIGIT, edits=edits)
+    fine(app)
+    edited = digit.again(edits=app.session_state.edits)
+    moved = np.stack([np.abs(edited.attention(at, query=0) - digit.attention(at, query=0)).sum(-1) for at in range(6)])
+    assert (app.session_state.view.layer, app.session_state.view.head) == np.unravel_index(moved.argmax(), moved.shape)
+    app.selectbox(key="intervene_head").select(None).run()
+    app.button(key="undo_all").click().run()
+    assert app.session_state.view.head is None, "what was chosen stays"
+
+
+def test_the_head_that_is_off_is_shown_if_nothing_can_move(digit):
+    app = intervene(**DIGIT, edits="h6.3z")
+    assert "thrown away" in fine(app)
+    assert (app.session_state.view.layer, app.session_state.view.head) == (5, 2)
+
+
 def test_the_first_edit_follows_the_image_until_something_is_changed():
     app = opened("intervene", **DIGIT)
     for name in ("digit-7", "digit-0"):
@@ -99,7 +117,7 @@ def test_the_page_opens_with_nothing_changed_if_the_link_says_so(parameters):
 
 
 def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
-    app = intervene(**DIGIT, edits=ALL, second="digit-7")
+    app = intervene(**DIGIT, edits=ALL, second="digit-7", layer="6", head="1")
     said = fine(app)
     assert query(app)["edits"] == ALL
     assert query(app)["second"] == "digit-7"

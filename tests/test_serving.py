@@ -114,8 +114,8 @@ def test_a_page_has_an_outline_where_it_will_be_drawn():
     status, headers, body = Server().ask("/", accept_encoding="gzip")
     page = gzip.decompress(body).decode()
     assert status == 200
-    assert page == with_scripts(first_page(PAGE))
-    assert page.index("history.pushState") < page.index("modulepreload"), "before any script of Streamlit"
+    assert page == first_page(with_scripts(PAGE))
+    assert page.index("history.pushState") < page.index("modulepreload"), "scripts of modules run later"
     assert '<div id="root"></div><div class="vv-outline"' in page
     assert "<title>vitviz</title>" in page
     assert "etag" not in headers, "it is another page than the one that this named"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Download, Locator, Page, TimeoutError, expect
 
 from scripts.fonts import STATED, WIDE
 
@@ -99,6 +99,28 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
             return
         page.wait_for_timeout(100)
     raise AssertionError(f"This never came to hold: {holds}.")
+
+
+def downloaded(page: Page, button: str) -> Download:
+    """Click a button until its file comes: of a button that is being replaced, Streamlit says that its file is gone."""
+    came: list[Download] = []
+
+    def take(download: Download) -> None:
+        came.append(download)
+
+    page.on("download", take)
+    try:
+        for _ in range(PATIENCE // 10):
+            page.get_by_role("button", name=button).click()
+            for _ in range(100):
+                if came:
+                    return came[0]
+                if page.get_by_test_id("stDownloadButtonError").is_visible():
+                    break
+                page.wait_for_timeout(100)
+        raise AssertionError(f"{button} never gave a file.")
+    finally:
+        page.remove_listener("download", take)
 
 
 def go_to(page: Page, name: str) -> None:

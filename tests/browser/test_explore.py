@@ -15,7 +15,7 @@ from vitviz.ui import state
 from vitviz.view import View
 
 from .explorer_page import ExplorerPage
-from .layout import assert_asks_nobody, choose, go_to
+from .layout import assert_asks_nobody, choose, downloaded, go_to
 
 
 @pytest.fixture(scope="session")
@@ -240,16 +240,13 @@ def test_the_overlay_can_be_taken_off_and_smoothed(explore):
 def test_downloads_hold_what_is_shown(explore, cat):
     page = explore("image=cat&layer=10&head=3&query=6-6")
     view = View(9, 2, cat.prefix + 5 * 16 + 5)
-    with page.page.expect_download() as numbers:
-        page.page.get_by_role("button", name="Numbers (NPZ)").click()
-    with np.load(numbers.value.path()) as saved:
+    with np.load(downloaded(page.page, "Numbers (NPZ)").path()) as saved:
         np.testing.assert_array_equal(saved["weights"], view.weights(cat))
         np.testing.assert_array_equal(saved["matrix"], cat.attention(9, 2))
         assert json.loads(str(saved["metadata"]))["token"] == "6-6"
-    with page.page.expect_download() as picture:
-        page.page.get_by_role("button", name="Picture (PNG)").click()
-    assert picture.value.suggested_filename == "cat-L10-H3-6-6.png"
-    image = Image.open(picture.value.path())
+    picture = downloaded(page.page, "Picture (PNG)")
+    assert picture.suggested_filename == "cat-L10-H3-6-6.png"
+    image = Image.open(picture.path())
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")
 
 

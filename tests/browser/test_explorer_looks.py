@@ -15,7 +15,7 @@ from vitviz.opening import opening_view
 from vitviz.ui import state
 
 from .explorer_page import ExplorerPage
-from .layout import assert_nothing_sticks_out, eventually, settled
+from .layout import assert_nothing_sticks_out, downloaded, eventually, settled
 
 PHONE = {"width": 390, "height": 844}
 ZOOMED = {"width": 910, "height": 512}  # a laptop at 150 %
@@ -77,9 +77,8 @@ def test_link_and_picture_follow_opacity_and_smoothing(explore):
     page.ready()
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.3")
     expect(page.page.locator("canvas.heat")).to_have_css("image-rendering", "auto")
-    with page.page.expect_download() as picture:
-        page.page.get_by_role("button", name="Picture (PNG)").click()
-    about = json.loads(Image.open(picture.value.path()).text["vitviz"])
+    picture = downloaded(page.page, "Picture (PNG)")
+    about = json.loads(Image.open(picture.path()).text["vitviz"])
     assert (about["opacity"], about["smooth"]) == (0.3, True)
 
 

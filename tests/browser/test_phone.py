@@ -39,6 +39,27 @@ def test_the_menu_has_a_word_and_closes_after_a_choice(app, phone):
     assert_menu_is_closed(phone)
 
 
+def test_a_menu_that_was_left_open_is_closed_on_return(app, phone):
+    phone.goto(f"{app}/tokens")
+    open_menu(phone)
+    settled(phone)
+    for address in (f"{app}/tokens", f"{app}/lens"):
+        phone.goto(address)
+        settled(phone)
+        assert_menu_is_closed(phone)
+        open_menu(phone)
+
+
+def test_all_of_a_card_leads_to_its_page(app, phone):
+    phone.goto(app)
+    settled(phone)
+    words = phone.get_by_text("Which tokens are alike, and which stand out?")
+    words.scroll_into_view_if_needed()
+    box = box_at_rest(words)
+    phone.touchscreen.tap(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    phone.wait_for_url("**/tokens?*")
+
+
 def test_a_setting_does_not_close_the_menu(app, phone):
     """Size and fit are often changed together."""
     phone.goto(f"{app}/tokens")

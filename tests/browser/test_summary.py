@@ -10,7 +10,7 @@ from tests.explained import explained
 from tests.handouts import run_of
 from vitviz.ui.learn.handout import handout
 
-from .layout import in_all_fonts, settled
+from .layout import downloaded, in_all_fonts, settled
 from .test_layout import PHONE
 
 A4 = {"width": 718, "height": 1047}  # 190 x 277 mm in CSS pixels: a sheet less its margins
@@ -63,11 +63,10 @@ def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):
     page.goto(f"{app}/{path}")
     page.wait_for_selector(".st-key-part_summary")
     settled(page)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Summary (HTML, one page)").click()
-    assert download.value.suggested_filename == name
+    download = downloaded(page, "Summary (HTML, one page)")
+    assert download.suggested_filename == name
     file = tmp_path / name
-    download.value.save_as(file)
+    download.save_as(file)
     opened = new_page(viewport=A4, offline=True)
     asked = []
     opened.on("request", lambda request: asked.append(request.url))

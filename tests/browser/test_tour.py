@@ -165,3 +165,16 @@ def test_who_looks_at_another_page_is_shown_the_way_back(follow):
     page.get_by_role("button", name="Go there").click()
     assert_at(page, "lesson", 3)
     expect(page.get_by_text("3 · Flattening")).to_be_visible()
+
+
+def test_what_is_framed_on_a_phone_lies_below_the_picture_that_stays(follow):
+    page = follow("tour", 2, viewport=PHONE, has_touch=True, is_mobile=True)
+    assert_covers_nothing(page)
+    framed = page.get_by_test_id("explorer").locator("[data-ref=buttons] [aria-pressed=true]")
+    assert_ring_surrounds(page, framed)
+    assert framed.evaluate(
+        """(button) => {
+          const { left, top, width, height } = button.getBoundingClientRect();
+          return button.getRootNode().elementFromPoint(left + width / 2, top + height / 2) === button;
+        }"""
+    )

@@ -26,7 +26,7 @@ from vitviz.ui import link, models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 
 from .explorer_page import ExplorerPage
-from .layout import choose, go_to
+from .layout import choose, downloaded, go_to
 from .sessions import FIRST, SIZES, Session, model, statistics
 
 OTHER_PAGES = ("Start", "Lens", "Tokens")
@@ -318,9 +318,8 @@ class Visitor:
             np.testing.assert_allclose(saved["weights"], view.weights(trace), rtol=1e-4, atol=1e-6)
 
     def download(self, button: str) -> tuple[str, bytes]:
-        with self.inner.expect_download() as download:
-            self.inner.get_by_role("button", name=button).click()
-        return download.value.suggested_filename, download.value.path().read_bytes()
+        download = downloaded(self.inner, button)
+        return download.suggested_filename, download.path().read_bytes()
 
 
 def picture(number: int, chance: random.Random) -> bytes:

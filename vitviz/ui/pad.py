@@ -13,9 +13,9 @@ from ..predictions import predictions
 from . import state
 from .words import literally
 
-SIDE = 240  # pixels; what the sidebar has room for
-PEN = 18
 KEY, PAGE_KEY = "pad", "page_pad"
+SIDES = {KEY: 240, PAGE_KEY: 288}  # pixels: what the sidebar has room for, and what the narrowest phone's page has
+PEN = 0.075  # of the side
 
 _log = logging.getLogger(__name__)
 
@@ -41,17 +41,17 @@ def drawing_pad(key: str) -> None:
     """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
     canvas = f"{key}_{st.session_state.setdefault('pad_turn', 0)}"
     st_canvas(
-        stroke_width=PEN,
+        stroke_width=round(PEN * SIDES[key]),
         stroke_color="#000000",
         background_color="#ffffff",
-        width=SIDE,
-        height=SIDE,
+        width=SIDES[key],
+        height=SIDES[key],
         return_image_data=True,
         key=canvas,
         on_change=partial(_look_at_it, canvas),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(_verdict() or "Draw here.", width="stretch")
+        st.caption(_verdict() or _invitation(), width="stretch")
         st.button("Clear", key=f"{key}_clear", type="tertiary", disabled=not state.is_drawn(), on_click=_clear)
 
 
@@ -59,6 +59,10 @@ def _clear() -> None:
     """Wipe everything off. The canvas has buttons for that and for one step back, but no finger can find them."""
     st.session_state.pad_turn += 1  # another widget, and so an empty one
     state.pick_drawing(None)
+
+
+def _invitation() -> str:
+    return "Draw to replace the sample." if state.choice().picked.sample else "Draw here."
 
 
 def _verdict() -> str:

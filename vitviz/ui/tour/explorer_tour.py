@@ -30,6 +30,7 @@ def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
             EXPLORER if not one else None,
             ("layer", "head") if not one else (),
             small=HEAD,
+            under=ATTENTION,
         ),
         TURN_ROUND,
         Stop(

@@ -155,6 +155,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             None if one else EXPLORER,
             () if one else ("layer", "head"),
             small=HEAD,
+            under=ATTENTION,
         ),
         TURN_ROUND,
         Stop(

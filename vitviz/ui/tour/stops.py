@@ -34,6 +34,8 @@ class Stop:
         watch: the hint is done when this element shows something else than before, as a CSS selector.
         attributes: which of the element's data attributes count; what stands in it and in its inputs if empty.
         small: what is highlighted instead where the target is too large to stand beside the card.
+        under: what stays at the top of a narrow window while the page scrolls, as a CSS selector: the target has to
+            stand below it.
     """
 
     page: str
@@ -45,6 +47,7 @@ class Stop:
     watch: str | None = None
     attributes: tuple[str, ...] = ()
     small: str | None = None
+    under: str | None = None
 
 
 TURN_ROUND = Stop(

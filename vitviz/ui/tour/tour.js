@@ -180,10 +180,13 @@ class Tour {
     if (performance.now() - this.came > SETTLES_IN) this.settled = true;
   }
 
-  // the part of the window that neither the header nor, on a phone, the card covers: its upper and lower edge
+  // the part of the window that neither the header nor, on a phone, the card or what stays at the top covers: its upper
+  // and lower edge
   get open() {
     const { height } = this.ref.card.getBoundingClientRect();
-    return [HEADER + GAP, innerHeight - GAP - (narrow() ? height + GAP : 0)];
+    const stays = this.stop.under && find(this.stop.under);
+    const covered = stays && getComputedStyle(stays).position === "sticky" ? stays.getBoundingClientRect().height : 0;
+    return [HEADER + GAP + covered, innerHeight - GAP - (narrow() ? height + GAP : 0)];
   }
 
   // what is spoken about, or a smaller part of it where there is no room for all of it beside the card
