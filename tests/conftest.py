@@ -21,6 +21,14 @@ def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also what is too large for every day")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is marked `exhaustive`, unless all is asked for."""
+    if not config.getoption("--all"):
+        left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 torch.set_num_threads(1)  # threads that wait for busy cores make tests slower, not faster
 
 

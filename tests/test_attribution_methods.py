@@ -155,7 +155,8 @@ def test_covers_that_do_not_overlap_take_a_pass_each_and_the_last_ends_with_the_
         covered(window=2, stride=3)
 
 
-def test_integrated_gradients_take_no_more_steps_than_completeness_asks_for(model, trace, flower):
+def test_integrated_gradients_take_no_more_steps_than_completeness_asks_for(model, photo, flower):
+    trace = model.trace(photo, size=98)
     counted, missed = [], []
     (begin, end) = endpoints(model, trace, flower, baseline="blur")[::-1]
     for completeness in (0.01, 0.2, None):
@@ -280,7 +281,7 @@ def test_integrated_gradients_are_complete(kind, baseline):
     assert found.map.sum() == pytest.approx(value_of(target, trace) - start, rel=0.01)
 
 
-@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), pytest.param(224, "blur", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), pytest.param(224, "blur", marks=pytest.mark.exhaustive)])
 def test_integrated_gradients_of_the_shipped_model_are_complete(size, baseline, model, photo, flower):
     trace = model.trace(photo, size=size)
     with torch.no_grad():

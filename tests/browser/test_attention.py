@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, in_all_fonts
+from .layout import assert_nothing_sticks_out, in_wide_fonts
 from .test_layout import PHONE
 
 
@@ -37,7 +37,7 @@ def test_the_picture_stays_beside_the_text(attention):
     expect(page.get_by_test_id(IMAGE).first).to_be_in_viewport(ratio=0.9)
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, attention):
     assert_nothing_sticks_out(attention(parameters, viewport=PHONE))

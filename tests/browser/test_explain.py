@@ -12,7 +12,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from .explanations import IMAGE
-from .layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_wide_fonts, settled
 from .test_layout import PHONE
 
 QUICK = {
@@ -121,7 +121,7 @@ def test_slow_work_says_seconds_comes_coarse_first_and_goes_on_on_another_page(e
         stop.click(no_wait_after=True)
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("parameters", ["image=cat", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, explained):
     assert_nothing_sticks_out(explained(parameters, viewport=PHONE))

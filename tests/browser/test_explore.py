@@ -179,7 +179,7 @@ def test_hovering_sends_nothing_to_the_server(app, new_page, cat):
     page.open(f"{app}/explore?image=cat&layer=12&head=1")
 
     def hover() -> None:
-        for token in range(1, 257, 5):
+        for token in range(1, 257, 15):
             page.hover(cat, token)
 
     assert_asks_nobody(page.page, hover)

@@ -10,7 +10,7 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_wide_fonts, settled
 from .test_layout import PHONE
 
 
@@ -57,7 +57,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     status(page, 10, 4, number(float(maps[most, 9, 3]), 3))
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, lens):
     assert_nothing_sticks_out(lens(parameters, viewport=PHONE))

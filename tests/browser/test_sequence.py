@@ -9,7 +9,7 @@ from vitviz.ui import state
 from vitviz.ui.sums import redone
 
 from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, go_to, in_all_fonts
+from .layout import assert_nothing_sticks_out, go_to, in_wide_fonts
 from .test_layout import PHONE
 
 
@@ -55,7 +55,7 @@ def test_similar_positions_lie_over_the_picture(story):
     expect(page.get_by_text("Cosine of the chosen patch's learned position with all others")).to_be_visible()
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, story):
     assert_nothing_sticks_out(story(parameters, viewport=PHONE))

@@ -55,7 +55,11 @@ def test_a_second_sheet_would_be_counted(new_page):
         ),
         ("sequence?image=digit-4&model=digits", "vitviz-digit-4-digits-layer6-head1-patch5-5.html"),
         ("sequence?image=rocket&fit=native", "vitviz-rocket-dinov2-small-layer12-head1-patch7-11.html"),
-        ("attention?image=pagoda&size=518", "vitviz-pagoda-dinov2-small-layer12-head1-patch19-19.html"),
+        pytest.param(
+            "attention?image=pagoda&size=518",
+            "vitviz-pagoda-dinov2-small-layer12-head1-patch19-19.html",
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):

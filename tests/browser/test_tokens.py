@@ -11,7 +11,15 @@ from vitviz import tokens
 from vitviz.ui import state
 
 from .explanations import IMAGE, click_patch
-from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, choose, in_all_fonts, settled
+from .layout import (
+    assert_asks_nobody,
+    assert_nothing_sticks_out,
+    box_at_rest,
+    choose,
+    in_all_fonts,
+    in_wide_fonts,
+    settled,
+)
 from .test_layout import PHONE
 
 HEADINGS = {
@@ -197,7 +205,7 @@ def test_points_by_keys(page_of):
     page.wait_for_function(f"location.href.includes('query={row + 1}-{column + 1}')")
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("section", ["Colours", "Similarity", "Norms", "Points", "Places"])
 def test_nothing_is_wider_than_a_phone(section, page_of):
     assert_nothing_sticks_out(page_of(section, "model=digits", viewport=PHONE, is_mobile=True, has_touch=True))
