@@ -10,8 +10,27 @@ import torch
 from PIL import Image
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
+from vitviz.command.checkpoint import as_typed
+
 from .checkpoints import SHAPE, prefixed, randomised, zeros
 from .command_line import CAT, objects, only_line
+
+
+@pytest.mark.parametrize(
+    ("python", "typed"),
+    [
+        ("pass heads=6, or mean=0.5.", "pass --heads 6, or --mean 0.5."),
+        ("pass heads= with the number", "pass --heads with the number"),
+        ("give arch='vit' and crop_pct=0.9.", "give --arch 'vit' and --crop-pct 0.9."),
+        (
+            "such as arch_kwargs={'img_size': (height, width), 'global_pool': 'avg'}.",
+            "such as --arch-kwargs 'img_size=(height, width)' --arch-kwargs global_pool=avg.",
+        ),
+        ("the heads=6attention", "the heads=6attention"),
+    ],
+)
+def test_advice_names_options_as_they_are_typed(python, typed):
+    assert as_typed(python) == typed
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +100,9 @@ def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):
         "crop_pct": 0.9,
         "fit": "crop",
     }
+    padded = vit(*asked, "--fit", "pad")
+    assert (objects(padded)[0]["fit"], objects(padded)[0]["preprocessing"]["fit"]) == ("pad", "pad")
+    assert objects(padded)[0]["files"] != objects(usual)[0]["files"]
     arch = ("--arch", "vit_small_patch16_224", "--arch-kwargs", "num_heads=12", "--arch-kwargs", "global_pool=token")
     assert vit(*asked, *arch).exit_code == 0
     for wrong in (

@@ -44,7 +44,10 @@ def open_catalogue(app):
 
 def test_what_was_assumed_of_a_checkpoint_stands_below_its_name(offered):
     app = explore(model="best.pth")
-    assert any("attention heads" in caption.value for caption in app.sidebar.caption)
+    (said,) = (caption for caption in app.sidebar.caption if "attention heads" in caption.value)
+    assert "heads" in said.help
+    assert "best.toml beside the checkpoint" in said.help.replace("\\", "")
+    assert "heads=" not in said.help
     assert not any("attention heads" in caption.value for caption in explore().sidebar.caption)
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import VitvizError
+from ..zoo.options import reworded
 from .names import mark
 
 LONGEST = 10_000  # letters of a value
-
-_OPTION = re.compile(
-    r"(?<=\s)(arch|classes|heads|prefix|mean|std|interpolation|crop_pct|fit|size)=((?:'[^']*'|[0-9.]*[0-9])?)(?=[\s,.;]|$)"
-)
+_PAIR = re.compile(r"'(\w+)': '?([^',{}()]+|\([^()]*\))")
 
 Typed = str | float | Sequence[str] | None
 
@@ -53,7 +52,15 @@ def marks_of(typed: Mapping[str, Typed]) -> list[str]:
 
 def as_typed(advice: str) -> str:
     """A sentence that names options as Python does, `heads=`, with them as they are typed, `--heads`."""
-    return _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')}{' ' * bool(found[2])}{found[2]}", advice)
+    return reworded(advice, _typed)
+
+
+def _typed(name: str, value: str) -> str:
+    option = f"--{name.replace('_', '-')}"
+    if value.startswith("{"):  # arguments of timm's create_model
+        pairs = (f"{key}={one}" for key, one in _PAIR.findall(value))
+        return " ".join(f"{option} {shlex.quote(pair)}" for pair in pairs)
+    return f"{option} {value}" if value else option
 
 
 def _literal(text: str) -> object:

@@ -20,7 +20,7 @@ from ..marks import size_mark
 from ..model import VisionTransformer
 from ..provenance import about_model
 from ..whole_files import write_whole
-from ..zoo import load
+from ..zoo import load, takes_options
 from . import DEFAULT_MODEL
 from .checkpoint import Typed, as_typed, marks_of, options_of
 from .found import Found, Seen, see
@@ -71,13 +71,20 @@ class Options:
     prefix: str | None = None
     more: Mapping[str, Typed] = field(default_factory=dict)
 
-    def load(self, name: str) -> VisionTransformer:
-        """Load a model, and say on standard error what was assumed. Raises a `VitvizError` if there is none."""
+    def load(self, name: str, fit: str | None = None) -> VisionTransformer:
+        """Load a model, and say on standard error what was assumed. Raises a `VitvizError` if there is none.
+
+        Args:
+            name: what `vitviz.load` calls it.
+            fit: how images are made to fit, if that was typed; of a checkpoint it is one more option.
+        """
         classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VitvizWarning)  # the notes are shown without a line of code
             more = options_of(self.more)
             try:
+                if fit and takes_options(name):
+                    more["fit"] = fit
                 model = load(name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix, **more)
             except ModelError as error:
                 raise ModelError(as_typed(str(error))) from error
@@ -135,7 +142,7 @@ class Task:
             f"{size_mark(self.size)}px"
             if self.size not in (None, default_size(model.config, model.preprocessing))
             else "",
-            self.fit if self.fit and self.fit != model.preprocessing.fit else "",
+            self.fit if self.fit and (self.fit != model.preprocessing.fit or takes_options(self.model)) else "",
             f"w{self.width}" if self.width else "",
         ]
 
@@ -164,7 +171,7 @@ def run(task: Task, question: Question) -> int:
     try:
         _check_out(task)
         items = find(task.images)
-        model = task.options.load(task.model)
+        model = task.options.load(task.model, task.fit)
         if task.size is not None:
             check_size(task.size, model.config.patch)
         question.check(model)

@@ -13,6 +13,7 @@ from ..config import ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing, Size
 from ..inputs import default_size
+from ..zoo.options import reworded
 
 USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
 LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
@@ -69,7 +70,7 @@ def _about(name: str, version: str) -> About:
         model.config,
         model.preprocessing,
         sizes(model.config, model.preprocessing),
-        model.notes,
+        tuple(advice(note, name) for note in model.notes),
     )
 
 
@@ -77,6 +78,14 @@ def title(name: str) -> str:
     """What people call a model; its name if nobody has given it another."""
     entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
     return entry.title if entry else name
+
+
+def advice(text: str, name: str) -> str:
+    """Sentence on a checkpoint that names options of `vitviz.load`, for those who run a server: where they go."""
+    worded = reworded(text, lambda option, value: f"{option} = {value}" if value else option)
+    if worded == text or not is_checkpoint(name):
+        return text
+    return f"{worded.removesuffix('.')}, in {zoo.sidecar_of(name)} beside the checkpoint."
 
 
 def summary(name: str) -> str:

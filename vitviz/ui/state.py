@@ -141,7 +141,7 @@ def problem_of_model() -> str | None:
     try:
         about = models.about(settings["model"])
     except ModelError as error:
-        return str(error)
+        return models.advice(str(error), settings["model"])
     if settings["size"] not in about.sizes:
         settings["size"] = default_size(about.config, about.preprocessing)
         st.session_state.pop("size", None)  # the widget begins anew

@@ -27,10 +27,11 @@ from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
-from .repository import load_repository, repository_of
+from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
 from .shelf import ModelShelf, max_models
 from .shipped import SHIPPED, ZooEntry, assets, load_shipped
+from .sidecar import sidecar_of
 
 __all__ = [
     "CURATED",
@@ -52,6 +53,8 @@ __all__ = [
     "not_offered",
     "search",
     "shared",
+    "sidecar_of",
+    "takes_options",
     "version",
     "why_refused",
 ]
@@ -139,20 +142,40 @@ def load(
 
 
 def _load(name: str | Path, options: Options, progress: Progress | None) -> VisionTransformer:
-    if _is_path(name):
-        repository = None if isinstance(name, Path) or _exists(name) else repository_of(name)
-        if repository is None:
-            return load_checkpoint(name, options)
-        owner, _, model = repository.name.partition("/")
-        if owner != "timm" or repository.revision or not is_tag(model):
-            return load_repository(repository, options, progress)
-        name = model
+    known = _known(name)
+    if known is None:
+        repository = _repository(name)
+        return load_repository(repository, options, progress) if repository else load_checkpoint(name, options)
     if options.given:
         raise ModelError(
-            f"{shown(name)} is a model and not a file, so its architecture, classes and preprocessing are known; leave "
+            f"{shown(known)} is a model and not a file: its architecture, classes and preprocessing are known; leave "
             f"{next(iter(options.given))}= out."
         )
-    return load_model(name, progress)
+    return load_model(known, progress)
+
+
+@typed
+def takes_options(name: str) -> bool:
+    """True for a checkpoint or a repository on the hub; of other models everything is known.
+
+    Raises:
+        ModelError: if the name is that of a repository and makes no sense.
+    """
+    return _known(name) is None
+
+
+def _known(name: str | Path) -> str | None:
+    """Name of the shipped model, or of timm's pretrained one, that is meant; None for a checkpoint or a repository."""
+    if not _is_path(name):
+        return name
+    repository = _repository(name)
+    owner, _, model = repository.name.partition("/") if repository else ("", "", "")
+    return model if owner == "timm" and not repository.revision and is_tag(model) else None
+
+
+def _repository(name: str | Path) -> Repository | None:
+    """Repository on the hub of this name; None for a path on this disk."""
+    return None if isinstance(name, Path) or _exists(name) else repository_of(name)
 
 
 @typed

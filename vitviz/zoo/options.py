@@ -1,6 +1,7 @@
 """Options of a checkpoint that its file does not tell: one definition for Python, the command line and TOML files."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any
@@ -177,3 +178,18 @@ def _size(value: object, name: str) -> Size:
 
 
 NOTHING_SAID = Options()
+
+_NAMED = re.compile(
+    rf"(?<=\s)({'|'.join(field.name for field in fields(Options))})"
+    r"=('[^']*'|\{[^}]*\}|[0-9.]*[0-9])?(?=[\s,.;]|$)"
+)
+
+
+def reworded(advice: str, write: Callable[[str, str], str]) -> str:
+    """Sentence that names options as Python does, `heads=6`, with them in other words.
+
+    Args:
+        advice: the sentence.
+        write: makes these words of an option's name and its value, "" if the sentence has none.
+    """
+    return _NAMED.sub(lambda found: write(found[1], found[2] or ""), advice)

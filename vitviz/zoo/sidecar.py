@@ -61,6 +61,11 @@ def read_sidecar(checkpoint: Path) -> tuple[Options, str]:
         raise ModelError(f"{where}: {error}") from error
 
 
+def sidecar_of(checkpoint: str) -> str:
+    """Name of the TOML file that holds for a checkpoint of this name alone; for a folder, of that in the folder."""
+    return _names(Path(checkpoint))[0].name if checkpoint.endswith(SUFFIXES) else FOLDERS
+
+
 def labels_beside(checkpoint: Path) -> Path | None:
     """Path of the `labels.txt` in a checkpoint's folder; None if there is none.
 
