@@ -298,3 +298,10 @@ def test_a_panorama_says_what_is_used_and_shows_all_of_it(viewport, app, new_pag
     if viewport:
         page.get_by_test_id("stExpandSidebarButton").click()
     expect(page.get_by_text(f"{rows} × {columns} =")).to_be_visible()
+
+
+def test_the_same_pixels_by_another_name_are_called_by_that(app, new_page):
+    page = ready(new_page(), f"{app}/explore")
+    for name in ("one.png", "two.png"):
+        give(page, "paste", image(name))
+        assert_looked_at(page, name)

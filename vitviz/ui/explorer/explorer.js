@@ -52,6 +52,7 @@ class Explorer {
       this.hovered = null;
       this.buildStage();
     }
+    this.ref.photo.alt = header.image_name; // the same pixels may have another name
     const shape = ({ layers, heads, pool_heads: pool, prefix_marks: marks }) => `${layers} ${heads} ${pool} ${marks}`;
     if (!before || shape(before) !== shape(header)) { // else the buttons stay, and with them the keyboard's focus
       this.buildPrefix();
@@ -80,7 +81,6 @@ class Explorer {
     const [rows, columns] = data.grid;
     URL.revokeObjectURL(ref.photo.src);
     ref.photo.src = URL.createObjectURL(data.picture);
-    ref.photo.alt = data.image_name;
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
     this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
