@@ -48,7 +48,7 @@ def _draw(inner: str, heading: str) -> None:
 _STYLE = f"""<style>
 .vv-outcome {{ display: flex; align-items: center; gap: 0.4rem 1.2rem; font-size: 0.875rem; }}
 .vv-outcome.line {{ min-height: 2rem; }}
-.vv-outcome h1 {{ padding: 0; font-size: 1.25rem; line-height: 2rem; white-space: nowrap; }}
+.vv-outcome h1 {{ margin: 0; padding: 0; font-size: 1.25rem; line-height: 2rem; white-space: nowrap; }}
 .vv-outcome .title {{ opacity: 0.7; line-height: 1.15; }}
 .vv-outcome ol {{ min-width: 0; list-style: none; margin: 0 !important; padding: 0 !important; font-size: inherit;
   flex: 1; display: grid; gap: 0.3rem 1rem; grid-template-columns: repeat(5, minmax(0, 1fr)); }}
