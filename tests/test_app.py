@@ -252,3 +252,13 @@ def test_size_and_fit_can_be_changed_to_and_fro_while_exploring(size):
         assert not app.exception
         assert "query" not in query(app), "a pin on one grid is another place on the next"
         assert "class token, where it looks" in texts(app)
+
+
+def test_start_has_one_place_for_images_and_one_button_for_each_guide():
+    app = start()
+    assert [one.key.rpartition("_")[0] for one in app.get("file_uploader") if not one.key.startswith("own_")] == [
+        "start_upload"
+    ]
+    keys = [button.key for button in app.button]
+    assert keys.count("start_tour") == keys.count("start_lesson") == 1
+    assert "sidebar_tour" not in keys

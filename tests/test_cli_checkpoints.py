@@ -82,7 +82,7 @@ def test_what_is_assumed_stands_in_every_file(vit, theirs, tmp_path):
     assert note in json.loads(picture.text["vitviz"])["assumed"]
     assert note in json.loads(str(np.load(io.BytesIO(files[".npz"]))["metadata"]))["assumed"]
     page = files[".html"].decode()
-    assert note in page.partition("<section")[0], "above the first image"
+    assert note in page.partition('<li id="')[0], "above the first image"
 
 
 def test_options_of_pixels_and_of_the_architecture(vit, theirs, tmp_path):

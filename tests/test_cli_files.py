@@ -175,7 +175,7 @@ def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
         seen.append(capsys.readouterr())
         return False
 
-    with Talk(False, 3) as talk:
+    with Talk(False, 3, {}) as talk:
         assert list(talk.follow(items("a.png", "b.png", "c.png"), answer)) == [False] * 3
     assert not any("damaged" in said for one in seen for said in one)
     bars = [one.err for one in seen]

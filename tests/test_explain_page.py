@@ -319,7 +319,7 @@ def test_a_map_that_comes_later_joins_the_comparison():
 
 
 def area(deletion: float, insertion: float) -> Curves:
-    return Curves(*[np.zeros(2, np.float32)] * 3, deletion, insertion)
+    return Curves(*[np.zeros(2, np.float32)] * 3, deletion, insertion, "mean")
 
 
 def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():

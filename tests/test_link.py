@@ -201,6 +201,7 @@ OTHERS = (
         "gad_campaignid",
     ),
     *(
+        *("guid", "mode", "targetid", "imageid", "dept", "site"),
         "ref",
         "ref_src",
         "referrer",

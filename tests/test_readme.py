@@ -1,5 +1,6 @@
 """Every snippet of the README runs as it is pasted, and what it says of files and packages is so."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -9,8 +10,12 @@ import warnings
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 
+import vitviz
 from vitviz.attribution import METHODS
+from vitviz.ui.registry import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,16 +48,43 @@ def test_paths_in_snippets_exist():
 
 
 @pytest.mark.slow
-def test_the_python_of_the_readme_runs_in_one_session(folder):
-    code = snippets("python")
-    assert len(code) >= 3
+@pytest.mark.parametrize("number", range(len(snippets("python"))))
+def test_each_python_snippet_runs_alone(number, folder):
     session = {"__name__": "__main__"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for snippet in code:
-            exec(compile(snippet, "README.md", "exec"), session)
-    assert session["found"].map.shape == session["four"].grid
-    assert session["mine"].labels == ("cat", "dog", "fox")
+        exec(compile(snippets("python")[number], "README.md", "exec"), session)
+    if "found" in session:
+        assert session["found"].map.shape == session["four"].grid
+    if "mine" in session:
+        assert session["mine"].labels == ("cat", "dog", "fox")
+
+
+def test_the_options_beside_a_checkpoint_are_read_as_they_stand(folder):
+    (options,) = snippets("toml")
+    said = tomllib.loads(options)
+    model = timm.create_model(said["arch"], num_classes=2)
+    torch.save(model.state_dict(), folder / "best.pth")
+    (folder / "best.toml").write_text(options)
+    (folder / said["classes"]).write_text("ant\nbee\n")
+    loaded = vitviz.load(folder / "best.pth")
+    assert loaded.labels == ("ant", "bee")
+    assert list(loaded.preprocessing.mean) == said["mean"]
+    assert list(loaded.preprocessing.std) == said["std"]
+    assert not [note for note in loaded.notes if "mean" in note], "what the file says is not assumed"
+
+
+def test_tables_are_not_torn():
+    """A line that is no row of a table would end it, and leave the rest as raw text."""
+    lines = README.splitlines()
+    for above, line in itertools.pairwise(lines):
+        if line.startswith("|"):
+            assert above.startswith("|") or lines[lines.index(line) + 1].startswith("| ---"), line
+        if above.startswith("|") and not line.startswith("|"):
+            assert not line, line
+    pages = [page.title for page in PAGES]
+    first_cells = [line.split(" | ")[0].strip("| ") for line in lines if line.startswith("|")]
+    assert [cell for cell in first_cells if cell in pages] == pages
 
 
 def commands():

@@ -182,8 +182,19 @@ Json = Annotated[
 ]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from . import __version__
+
+        typer.echo(f"vitviz {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def vitviz(context: typer.Context) -> None:
+def vitviz(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
     """Look inside a Vision Transformer.
 
     Layers, heads, rows and columns count from 1, as in the app: in options, file names, captions and JSON.

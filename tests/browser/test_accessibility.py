@@ -41,12 +41,13 @@ def violations(page: Page) -> list[str]:
     return found
 
 
-def assert_accessible(page: Page, themes: tuple[str, ...] = THEMES) -> None:
+def assert_accessible(page: Page, themes: tuple[str, ...] = THEMES, on_app: bool = True) -> None:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     for theme in themes:
         page.emulate_media(color_scheme=theme)
-        expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", theme)
+        if on_app:
+            expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", theme)
         assert violations(page) == [], theme
 
 

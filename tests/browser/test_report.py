@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from vitviz.cli import app
 from vitviz.zoo import assets
 
+from .test_accessibility import assert_accessible
+
 DIGITS = assets() / "images" / "digits"
 
 
@@ -137,3 +139,7 @@ def test_nothing_is_cut_off(place, new_page, width):
         return range.getClientRects().length;
     })"""
     assert set(page.locator("dd").evaluate_all(lines)) == {1}, "no number is broken apart"
+
+
+def test_it_is_accessible(page):
+    assert_accessible(page, on_app=False)

@@ -17,7 +17,7 @@ from .baselines import BASELINES, baseline_pixels, masked_values
 from .progress import Progress
 from .targets import AnyTarget, ClassTarget, Target, checked_target, value_of
 
-__all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "random_curves"]
+__all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "lowest_baseline", "random_curves"]
 
 MOST_SEEDS = 1000
 
@@ -33,6 +33,7 @@ class Curves:
         insertion: the target with nothing but that share, float32 [n].
         area_deletion: the area below `deletion`; the lower, the better the map knows what the model needs.
         area_insertion: the area below `insertion`; the higher, the better.
+        baseline: what stood for missing patches.
     """
 
     fraction: np.ndarray
@@ -40,6 +41,7 @@ class Curves:
     insertion: np.ndarray
     area_deletion: float
     area_insertion: float
+    baseline: str
 
 
 def curves(
@@ -48,7 +50,7 @@ def curves(
     attribution_map: np.ndarray,
     target: AnyTarget | None,
     *,
-    baseline: str = "blur",
+    baseline: str | None = None,
     steps: int = 16,
     progress: Progress | None = None,
 ) -> Curves:
@@ -64,7 +66,8 @@ def curves(
         attribution_map: one number a patch, [rows, columns]; the largest is the most important. Of equal ones the
             first, row by row, counts as more important.
         target: what is measured, as `explain` takes it; if it is None, what `explain` would explain.
-        baseline: what stands for missing patches, `"blur"` or `"mean"` (see `baseline_pixels`).
+        baseline: what stands for missing patches, `"blur"` or `"mean"` (see `baseline_pixels`); by default
+            `lowest_baseline`, for one more forward pass each.
         steps: in how many steps, of equally many patches as nearly as possible, they go and come; no more than there
             are patches are taken.
         progress: called with how many forward passes are done and how many there are; what it raises stops it.
@@ -86,7 +89,7 @@ def random_curves(
     trace: Trace,
     target: AnyTarget | None,
     *,
-    baseline: str = "blur",
+    baseline: str | None = None,
     steps: int = 16,
     seeds: int = 5,
     progress: Progress | None = None,
@@ -131,11 +134,25 @@ def endpoints(
     return value_of(value, trace), float(masked_values(trace, none, value, baseline_pixels(trace, baseline))[0])
 
 
+def lowest_baseline(model: VisionTransformer, trace: Trace, target: AnyTarget | None) -> str:
+    """Baseline that leaves least of the target of this image, so that curves have far to fall.
+
+    Args:
+        model: as in `curves`.
+        trace: as in `curves`.
+        target: as in `curves`.
+
+    Raises:
+        VitvizError: and the others, as in `curves`.
+    """
+    return min(BASELINES, key=lambda kind: endpoints(model, trace, target, baseline=kind)[1])
+
+
 def _measured(
     trace: Trace,
     orders: Iterable[np.ndarray],
     target: AnyTarget | None,
-    baseline: str,
+    baseline: str | None,
     steps: int,
     progress: Progress | None,
 ) -> Curves:
@@ -146,11 +163,13 @@ def _measured(
     gone = torch.stack([_first(order, counts, trace.grid) for order in orders])  # order step row column
     hidden = torch.stack([gone, ~gone])  # while patches go those are hidden, while they come the others
     value = _Value(checked_target(target, trace), trace.model)
+    if baseline is None:
+        baseline = lowest_baseline(trace.model, trace, target)
     values = masked_values(trace, hidden.flatten(0, 2), value, baseline_pixels(trace, baseline), progress)
     deletion, insertion = values.unflatten(0, hidden.shape[:3]).mean(dim=1).numpy()
     fraction = (counts / patches).astype(np.float32)
     areas = (float(np.trapezoid(curve, fraction)) for curve in (deletion, insertion))
-    return Curves(*map(_read_only, (fraction, deletion, insertion)), *areas)
+    return Curves(*map(_read_only, (fraction, deletion, insertion)), *areas, baseline)
 
 
 def _first(order: np.ndarray, counts: np.ndarray, grid: tuple[int, int]) -> Tensor:

@@ -35,7 +35,7 @@ script-src 'sha256-{hash}'">
 {css}</style>
 <script>{js}</script></head><body>
 <header><h1>{title}</h1><p>{about}</p></header>
-<form id="controls" hidden>
+<form id="controls" role="search" aria-label="Images" hidden>
 <label>Name <input id="filter" type="search" autocomplete="off"></label>
 <label id="predictions">Prediction <select id="prediction"></select></label>
 <fieldset id="range"><select id="measure" aria-label="A number to filter by"></select>

@@ -18,7 +18,7 @@ from ..images import Size, check_size
 from ..inputs import default_size
 from ..marks import size_mark
 from ..model import VisionTransformer
-from ..provenance import about_model
+from ..provenance import about_model, of_model
 from ..whole_files import write_whole
 from ..zoo import load, takes_options
 from . import DEFAULT_MODEL
@@ -100,7 +100,7 @@ class Options:
             "features" if self.classes == "0" else "",
             f"{self.heads}heads" if self.heads else "",
             short(self.prefix.strip(".")) if self.prefix else "",
-            *map(short, marks_of(self.more)),
+            *map(short, marks_of({"classes": None if self.classes == "0" else self.classes, **self.more})),
         ]
 
 
@@ -176,7 +176,7 @@ def run(task: Task, question: Question) -> int:
             check_size(task.size, model.config.patch)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
-        talk = Talk(task.as_json, len(items))
+        talk = Talk(task.as_json, len(items), of_model(model))
         with _maybe_report(task, model, question, len(items)) as report, talk:
             answer = _Answers(task, model, question, items, report, talk)
             failed = sum(not ok for ok in talk.follow(items, answer))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -24,6 +24,7 @@ class Talk:
     Attributes:
         as_json: whether machines listen.
         count: how many images there are.
+        about: what every JSON line says of the model, see `vitviz.provenance.of_model`.
         worked: how many of them the model has seen; others were skipped.
         passed: how many are done in one way or another.
         held: lines that wait for the bar.
@@ -31,6 +32,7 @@ class Talk:
 
     as_json: bool
     count: int
+    about: Mapping[str, Any]
     worked: int = 0
     passed: int = 0
     held: list[tuple[str, bool]] = field(default_factory=list)
@@ -82,14 +84,16 @@ class Talk:
     def skipped(self, path: Path, files: Sequence[Path]) -> None:
         """An image whose files are all there."""
         if self.as_json:
-            self._say({"image": str(path), "ok": True, "skipped": True, "files": [str(file) for file in files]})
+            self._say(
+                {"image": str(path), "ok": True, "skipped": True, "files": [str(file) for file in files], **self.about}
+            )
 
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""
         self.worked += 1
         self._line(f"vitviz: {printable(f'{path}: {problem}')}", err=True)
         if self.as_json:
-            self._say({"image": str(path), "ok": False, "error": problem})
+            self._say({"image": str(path), "ok": False, "error": problem, **self.about})
 
     def _shown(self, item: Item | None) -> str:
         """Speed, remaining time and the image at hand."""

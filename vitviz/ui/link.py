@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 
 from ..colour import Style
 from ..config import POOL
@@ -33,7 +32,7 @@ EDITS, SECOND = "edits", "second"  # of "Intervene"
 LENS, DEPTH = "lens", "depth"  # of "Lens"
 OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  # each page reads its own
 OURS = (*CHOICE, *VIEW, *STYLE, GUIDE, OLD_LESSON, *OF_PAGES)
-NEAR = 0.75  # of the letters in common, as difflib counts: two exchanged ones of a word of four
+LONG = 5  # letters of a name of which one may be wrong: of shorter ones, another word comes of it
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
@@ -62,10 +61,29 @@ def misspelt(names: Iterable[str]) -> list[str]:
     """
     notices = []
     for name in names:
-        near = [] if name in OURS else get_close_matches(name[:40].lower(), OURS, 1, NEAR)
-        if near:
-            notices.append(f"The link's “{name[:40]}” was left out: “{near[0]}” may have been meant.")
+        meant = None if name in OURS else next((one for one in OURS if _is_slip(name[:40].lower(), one)), None)
+        if meant:
+            notices.append(f"The link's “{name[:40]}” was left out: “{meant}” may have been meant.")
     return notices
+
+
+def _is_slip(written: str, meant: str) -> bool:
+    """True if one slip is between two names: two neighbours exchanged, or a letter missing, too much or wrong.
+
+    Who leaves letters off the end means another word (`mode` is not `model`), but for the s of a plural.
+    """
+    if written == meant:
+        return True  # in capital letters
+    if written[:1] != meant[:1] or (meant.startswith(written) and meant != f"{written}s"):
+        return False
+    same = 0
+    while written[same : same + 1] == meant[same : same + 1] != "":
+        same += 1
+    one, other = written[same:], meant[same:]
+    exchanged = one[:2] == other[1::-1] and one[2:] == other[2:]
+    longer_or_shorter = one[1:] == other or one == other[1:]
+    wrong = len(meant) >= LONG and one[1:] == other[1:]
+    return exchanged or longer_or_shorter or wrong
 
 
 def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tuple[tuple[str, int] | None, list[str]]:
