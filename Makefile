@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast test-all lint format bench screenshots digits clean
@@ -54,5 +54,5 @@ $(VENV)/.installed: requirements.txt requirements/library.txt requirements/app.t
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
