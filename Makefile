@@ -54,5 +54,6 @@ $(VENV)/.installed: requirements.txt requirements/library.txt requirements/app.t
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
+	@# most of what is installed is never imported: compiling it all would take longer than the tests that need it
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
