@@ -85,6 +85,26 @@ def test_slow_maps_are_computed_when_asked_for(method):
     assert len(shown(app)) == 5
 
 
+def test_the_strongest_patch_of_each_map_is_marked_on_request():
+    app, trace = digits(), digit_trace()
+    assert 'class="strongest"' not in bodies(app)
+    app.checkbox(key="explain_marks").check().run()
+    assert query(app)["marks"] == "on"
+    assert page(**query(app)).checkbox(key="explain_marks").value
+    rows, columns = trace.grid
+    found = [explain(trace.model, trace, method=method, target=None) for method in QUICK]
+    places = re.findall(r'class="strongest" style="left:([\d.]+)%;top:([\d.]+)%', bodies(app))
+    assert [(round(float(top) * rows / 100), round(float(left) * columns / 100)) for left, top in places] == [
+        divmod(int(np.abs(one.map).argmax()), columns) for one in found
+    ]
+    app.switch_page("pages/explore.py").run()
+    assert query(app)["marks"] == "on", "it is the same choice there"
+    app.switch_page("pages/explain.py").run()
+    app.checkbox(key="explain_marks").uncheck().run()
+    assert 'class="strongest"' not in bodies(app)
+    assert "marks" not in query(app)
+
+
 def test_why_this_class_and_not_that_beside_another_target():
     app, trace = digits(), digit_trace()
     app.selectbox(key="explain_minus_0").select(9).run()
