@@ -7,7 +7,7 @@ import streamlit as st
 from vitviz.colour import OPACITY
 from vitviz.ui import shell, state
 from vitviz.ui.explain import address, picture, wanted
-from vitviz.ui.explain.board import board
+from vitviz.ui.explain.board import board, mark_box
 from vitviz.ui.explain.choosing import choose_targets
 from vitviz.ui.explain.closer import enlarge
 from vitviz.ui.explain.comparing import compare
@@ -26,7 +26,9 @@ def explained(choice: state.Choice) -> None:
     shell.write_address(address.parameters(choice))
     choose_targets(choice, trace)
     slider = partial(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240)
-    beneath = remembered(slider, "explain_photo", round(100 * (1 - OPACITY)))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        beneath = remembered(slider, "explain_photo", round(100 * (1 - OPACITY)))
+        mark_box()
     st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
     aims = wanted.aims(choice)
     with st.container():

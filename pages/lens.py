@@ -6,6 +6,7 @@ from vitviz.ui import shell, state, symbols
 from vitviz.ui.learn import drawing
 from vitviz.ui.learn.common import part, say
 from vitviz.ui.lens import look, patches, whole
+from vitviz.ui.patches.staying import in_sight
 from vitviz.ui.words import plain_errors
 
 
@@ -41,6 +42,6 @@ def intro(choice: state.Choice) -> None:
 
 shell.enter("pages/lens.py")
 st.html(symbols.style())
-st.html(drawing.STYLE)
+st.html(drawing.STYLE + in_sight("lens_picker", "lens_maps"))
 st.title("Lens", anchor=False)
 read(state.choice())

@@ -7,6 +7,7 @@ import streamlit as st
 from vitviz.marks import one_of
 from vitviz.ui import link, shell, state, symbols
 from vitviz.ui.learn import drawing
+from vitviz.ui.patches.staying import in_sight
 from vitviz.ui.remembered import remembered
 from vitviz.ui.tokens import alike, colours, lengths, look, places, plane
 from vitviz.ui.words import plain_errors
@@ -37,6 +38,6 @@ def explore(choice: state.Choice) -> None:
 
 shell.enter("pages/tokens.py")
 st.html(symbols.style())
-st.html(drawing.STYLE)
+st.html(drawing.STYLE + in_sight("pca_picker", "pca_strip"))
 st.title("Tokens", anchor=False)
 explore(state.choice())

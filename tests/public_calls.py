@@ -271,6 +271,13 @@ def public_calls(small, photo):
             "row_entropy": {"weights": torch.ones(3)},
         },
         "picture": {
+            "frame_patch": {
+                "picture": Image.new("RGB", (9, 9)),
+                "grid": (3, 3),
+                "row": 0,
+                "column": 1,
+                "colour": "#e5484d",
+            },
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},
         },

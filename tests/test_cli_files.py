@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 import vitviz
+from vitviz.colour import KEY
 from vitviz.command.inputs import Item
 from vitviz.command.talk import Talk, duration
 from vitviz.model import VisionTransformer
@@ -47,6 +48,15 @@ def test_one_forward_pass_an_image(command, vit, passes):
     formats = [part for kind in ("png", "npz", "html") for part in ("--format", kind)]
     assert vit(*command, FOUR, EIGHT, "-m", "digits", *formats, "--json").exit_code == 0
     assert passes == [1, 1]
+
+
+def test_the_strongest_patch_of_an_explanation_is_framed(vit):
+    said = objects(vit("explain", FOUR, "-m", "digits", "--json"))[0]
+    row, column = (number - 1 for number in said["strongest"]["patch"])
+    with Image.open(said["files"][0]) as image:
+        side = image.width // 8
+        line = image.convert("RGB").crop((column * side, row * side + 1, (column + 1) * side - 1, row * side + 2))
+    assert line.getcolors() == [(side - 1, ImageColor.getrgb(KEY))]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

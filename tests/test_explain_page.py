@@ -16,7 +16,7 @@ from vitviz.ui.explain.methods import METHODS as TOLD
 from vitviz.ui.strips import number
 
 from . import kinds
-from .pages import opened, picture, query, show_instead, texts
+from .pages import dropped, opened, picture, query, show_instead, texts
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +83,26 @@ def test_slow_maps_are_computed_when_asked_for(method):
     press(app, f"explain_compute_{method}_0")
     assert expected(trace, method, ClassTarget(4)) in shown(app)
     assert len(shown(app)) == 5
+
+
+def test_the_strongest_patch_of_each_map_is_marked_on_request():
+    app, trace = digits(), digit_trace()
+    assert 'class="strongest"' not in bodies(app)
+    app.checkbox(key="explain_marks").check().run()
+    assert query(app)["marks"] == "on"
+    assert page(**query(app)).checkbox(key="explain_marks").value
+    rows, columns = trace.grid
+    found = [explain(trace.model, trace, method=method, target=None) for method in QUICK]
+    places = re.findall(r'class="strongest" style="left:([\d.]+)%;top:([\d.]+)%', bodies(app))
+    assert [(round(float(top) * rows / 100), round(float(left) * columns / 100)) for left, top in places] == [
+        divmod(int(np.abs(one.map).argmax()), columns) for one in found
+    ]
+    app.switch_page("pages/explore.py").run()
+    assert query(app)["marks"] == "on", "it is the same choice there"
+    app.switch_page("pages/explain.py").run()
+    app.checkbox(key="explain_marks").uncheck().run()
+    assert 'class="strongest"' not in bodies(app)
+    assert "marks" not in query(app)
 
 
 def test_why_this_class_and_not_that_beside_another_target():
@@ -239,14 +259,37 @@ def test_without_classes_images_are_compared():
 
 def test_ones_own_photo_can_be_compared_with_and_a_broken_one_is_refused():
     app = page(image="cat")
-    app.file_uploader(key="explain_uploads").upload("mine.png", picture(), "image/png").run()
+    dropped(app, "explain_upload", "mine.png", picture())
+    app.switch_page("pages/lens.py").run()
+    app.switch_page("pages/explain.py").run()
     mine = state.Picked("mine.png", picture(), sample=False).digest
     app.multiselect(key="explain_images_1").select(mine).run()
     assert len(shown(app)) == 6
     assert r"similarity to mine.png" in texts(app)
-    app.file_uploader(key="explain_uploads").upload("evil.png", b"no", "image/png").run()
+    dropped(app, "explain_upload", "evil.png", b"no")
     assert not app.exception
     assert "evil.png" in app.error[0].value
+    assert len(shown(app)) == 6
+
+
+def test_the_image_of_the_sidebar_can_be_compared_with():
+    app, box = page(image="cat"), "explain_images_0"
+    dropped(app, "sidebar_upload", "mine.png", picture())
+    assert "Your image" not in app.multiselect(key=box).options, "it is looked at"
+    app.session_state.picked = picked("cat")
+    app.run()
+    assert "Your image" in app.multiselect(key=box).options
+    app.multiselect(key=box).select(state.Picked("mine.png", picture(), sample=False).digest).run()
+    assert "similarity to mine.png" in texts(app)
+    assert shown(app)
+
+
+def test_the_last_few_photos_are_kept():
+    app = page(image="cat")
+    for side in range(40, 49):
+        dropped(app, "explain_upload", f"{side}.png", picture(side))
+    options = app.multiselect(key="explain_images_0").options
+    assert [f"{side}.png" for side in range(41, 49)] == [name for name in options if name.endswith(".png")]
 
 
 def picked(name: str) -> state.Picked:

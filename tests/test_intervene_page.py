@@ -310,6 +310,30 @@ def test_a_second_image_of_the_visitors_own():
     assert query(app)["second"] == "own"
 
 
+def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
+    app = intervene(image="cat", edits="c1.1")
+    from vitviz.ui.intervene import controls  # which only a running app can import
+
+    drawn, clicks = [], []
+
+    def gallery(_, images, *, chosen, on_choose, words, **__):
+        drawn.append((chosen, [words.get(name, name) for name in images]))
+        if clicks:
+            on_choose(clicks.pop())
+
+    monkeypatch.setattr(controls, "gallery", gallery)
+    dropped(app, "sidebar_upload", "mine.png", picture())
+    assert "Your image" not in drawn[-1][1], "it is looked at"
+    app.session_state.picked = state.Picked("cat", state.samples()["cat"], sample=True)
+    app.run()
+    assert drawn[-1][1][-1] == "Your image"
+    clicks.append("own")
+    app.run()
+    said = fine(app.run())
+    assert "to copy from: mine.png" in said
+    assert drawn[-1][0] == query(app)["second"] == "own"
+
+
 # --- Other kinds -----------------------------------------------------------------------------------------------------
 
 

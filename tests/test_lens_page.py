@@ -13,9 +13,9 @@ from vitviz.ui import state
 from vitviz.ui.strips import number
 
 from . import kinds
-from .pages import opened, picture, query, show_instead, texts
+from .pages import dropped, opened, picture, query, show_instead, texts
 
-OWN, UPLOAD = "", "\0"
+UPLOAD, MINE = "\0", "\0mine"
 KINDS = {  # and words that the page has to say of them
     **dict.fromkeys(kinds.POOLED, "is given this patch and nothing else"),
     "differential": "in the place of the class token",
@@ -141,7 +141,11 @@ def test_a_model_without_classes_is_compared_with_images(photo):
     assert "the output for “rocket”" in said
     app.selectbox(key="lens_image_dinov2-small").set_value(UPLOAD).run()
     assert "this image’s own final output" in fine(app)
-    app.file_uploader(key="lens_upload").upload("mine.png", picture(), "image/png").run()
+    dropped(app, "lens_upload", "mine.png", picture())
+    fine(app)
+    app.switch_page("pages/explain.py").run()
+    app.switch_page("pages/lens.py").run()
+    assert app.selectbox(key="lens_image_dinov2-small").value == UPLOAD
     said = fine(app)
     mine = found.similarities(model.trace(picture()).output)
     assert f"{number(float(mine[-1]), 3)}</td>" in said
@@ -149,10 +153,25 @@ def test_a_model_without_classes_is_compared_with_images(photo):
     assert app.session_state.picked.name == "cat"
 
 
+def test_the_image_of_the_sidebar_can_be_compared_with(photo):
+    app, box = lens_page(image="cat"), "lens_image_dinov2-small"
+    dropped(app, "sidebar_upload", "mine.png", picture())
+    assert "Your image" not in app.selectbox(key=box).options, "it is looked at"
+    app.session_state.picked = state.Picked("cat", state.samples()["cat"], sample=True)
+    app.run()
+    assert "Your image" in app.selectbox(key=box).options
+    app.selectbox(key=box).set_value(MINE).run()
+    said = fine(app)
+    model = vitviz.load("dinov2-small")
+    mine = vitviz.lens(model.trace(photo)).similarities(model.trace(picture()).output)
+    assert f"{number(float(mine[-1]), 3)}</td>" in said
+    assert "lens" not in query(app), "no link carries it"
+
+
 def test_an_image_that_cannot_be_compared_with_is_refused_in_a_sentence():
     app = lens_page()
     app.selectbox(key="lens_image_dinov2-small").set_value(UPLOAD).run()
-    app.file_uploader(key="lens_upload").upload("<b>*evil*.png", b"no", "image/png").run()
+    dropped(app, "lens_upload", "<b>*evil*.png", b"no")
     assert not app.exception
     assert "not an image" in app.error[0].value
     assert r"\<b\>\*evil\*" in app.error[0].value

@@ -18,7 +18,7 @@ from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, percent, tone
 from .config import POOL
 from .errors import ArgumentError
 from .marks import token_mark
-from .picture import MOST
+from .picture import MOST, frame_patch
 from .trace import Trace
 from .view import Scale, View, strongest_patch, token_words
 
@@ -121,11 +121,10 @@ def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style
     signed = trace.config.differential
     tones = tone(patches, view.scale, view.reads(trace), signed=signed).reshape(trace.grid)
     image = overlay(picture, tones, view.scale, style.opacity / 100, signed, style.smooth)
-    draw = ImageDraw.Draw(image)
     asked = None if view.is_pool(trace) else view.token(trace)
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
         if token is not None and token >= trace.prefix:
-            draw.rectangle(_patch_box(trace, token, image.size), outline=colour, width=3)
+            frame_patch(image, trace.grid, *divmod(token - trace.prefix, trace.grid[1]), colour)
     return image
 
 
@@ -246,13 +245,6 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
 def safe_name(text: str, otherwise: str = "image") -> str:
     """Other people's words as a part of a file name: letters, digits and hyphens, at most 40."""
     return "".join(c if c.isalnum() else "-" for c in text)[:40].strip("-") or otherwise
-
-
-def _patch_box(trace: Trace, token: int, size: tuple[int, int]) -> tuple[float, float, float, float]:
-    rows, columns = trace.grid
-    row, column = divmod(token - trace.prefix, columns)
-    width, height = size[0] / columns, size[1] / rows
-    return column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1
 
 
 def _captioned(image: Image.Image, text: str, colours: np.ndarray | None, least: int) -> Image.Image:

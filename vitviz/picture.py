@@ -1,8 +1,9 @@
 """The photo as people see it: sharper than the model's input, cut and padded exactly like it."""
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from .arguments import typed, whole
+from .arguments import checked_grid, one_of, typed, whole
+from .colour import KEY, QUERY
 from .images import Prepared, SafeImage
 
 MOST = 16_384  # pixels of a side
@@ -55,3 +56,25 @@ def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720)
         result.paste(colour, (left - far, top - far, right + far, bottom + far))
     result.paste(seen, (left, top))
     return result
+
+
+@typed
+def frame_patch(picture: Image.Image, grid: tuple[int, int], row: int, column: int, colour: str) -> None:
+    """Draw a line along the inner edge of a patch.
+
+    Args:
+        picture: what the model sees, changed in place.
+        grid: rows and columns of patches.
+        row: of the patch, from 0.
+        column: of the patch, from 0.
+        colour: of the line: `vitviz.colour.KEY` for the strongest patch, `QUERY` for the one that is asked about.
+
+    Raises:
+        ArgumentError: if the grid has no such patch, or no patch is framed in this colour.
+    """
+    rows, columns = checked_grid(grid)
+    row, column = whole(row, 0, rows - 1, "The row"), whole(column, 0, columns - 1, "The column")
+    one_of(colour, (KEY, QUERY), "colour of a frame")
+    width, height = picture.width / columns, picture.height / rows
+    box = (column * width, row * height, (column + 1) * width - 1, (row + 1) * height - 1)
+    ImageDraw.Draw(picture).rectangle(box, outline=colour, width=3)

@@ -111,6 +111,23 @@ def stroke(page: Page, pad, points: list[tuple[float, float]]) -> None:
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
+@pytest.mark.parametrize(("name", "maps"), [("lens", "lens_maps"), ("tokens", "pca_strip")])
+def test_choosing_a_small_map_keeps_the_large_one_in_view(app, phone, name, maps):
+    phone.goto(f"{app}/{name}?model=digits&image=digit-4")
+    small, large = phone.locator(f".st-key-{maps} button"), phone.get_by_test_id("patch-picker-image")
+    expect(large).to_be_visible()
+    settled(phone)
+    small.last.scroll_into_view_if_needed()
+    small.nth(1).tap()
+    expect(small.nth(1)).to_have_attribute("aria-pressed", "true")
+    settled(phone)
+    picture, map_ = box_at_rest(large), box_at_rest(small.nth(1))
+    header = box_at_rest(phone.get_by_test_id("stHeader"))
+    assert header["y"] + header["height"] <= picture["y"]
+    assert picture["height"] <= 0.45 * 844 + 1
+    assert picture["y"] + picture["height"] <= map_["y"] + map_["height"] <= 844
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_have_a_title_of_their_own_and_fit_a_phone(app, phone, name):
     phone.goto(f"{app}/{name}")

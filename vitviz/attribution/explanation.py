@@ -67,6 +67,12 @@ class Attribution:
     signed: bool
     value: float
 
+    @property
+    def strongest(self) -> tuple[int, int]:
+        """Row and column, from 0, of the patch whose number is the largest in size, whatever its sign."""
+        row, column = np.unravel_index(np.abs(self.map).argmax(), self.map.shape)
+        return int(row), int(column)
+
 
 def explain(
     model: VisionTransformer,

@@ -11,12 +11,13 @@ from PIL import Image
 
 from ..attribution import METHODS, Attribution, ClassTarget, DifferenceTarget, SimilarityTarget, Target, explain
 from ..attribution.explanation import records
-from ..colour import on_neutral, overlay, tone
+from ..colour import KEY, on_neutral, overlay, tone
 from ..config import POOL, ViTConfig
 from ..errors import ModelError, VitvizError
 from ..images import Size
 from ..marks import listed
 from ..model import VisionTransformer
+from ..picture import frame_patch
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 from .inputs import find
 from .names import joined, mark, short
@@ -95,7 +96,7 @@ class Explain:
             VitvizError: if there is none.
         """
         found = explain(seen.trace.model, seen.trace, method=self.method, target=self._aim, **self._given)
-        row, column = divmod(int(np.abs(found.map).argmax()), seen.trace.grid[1])
+        row, column = found.strongest
         about = base_facts(seen) | {
             "method": found.method,
             "target": found.target or None,
@@ -152,7 +153,9 @@ def _words(found: Attribution, marks: list[str], row: int, column: int) -> str:
 
 def _laid_over(seen: Seen, found: Attribution) -> Image.Image:
     tones = tone(found.map, "share", 1, signed=found.signed)
-    return overlay(seen.picture, tones, "share", signed=found.signed)
+    picture = overlay(seen.picture, tones, "share", signed=found.signed)
+    frame_patch(picture, seen.trace.grid, *found.strongest, KEY)
+    return picture
 
 
 def _counted_from_1(parameters: dict[str, Any], config: ViTConfig) -> dict[str, Any]:

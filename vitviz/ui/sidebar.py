@@ -23,9 +23,10 @@ FIT_WORDS = {
     "pad": "Pad",
     "native": "Native",
 }
+OWN_WORDS = "Your image"  # what the visitor's own is called among the samples
 NEARLY_ALL = 0.95  # of an image: what a fit cuts off to reach whole patches is not worth a word
 MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
-FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB. It takes the place of your last one."
+FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
 
 
 def sidebar(page: str) -> None:
@@ -140,7 +141,7 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
         on_choose=pick,
         columns=columns,
         titles=titles,
-        words={link.OWN: "Your image"},
+        words={link.OWN: OWN_WORDS},
         removable=(link.OWN,),
         on_remove=lambda _: state.forget_own(),
         key=key,
@@ -168,7 +169,7 @@ def upload(key: str, label: str) -> bool:
     def take(name: str, data: bytes) -> None:
         st.session_state[accepted] = state.pick_upload(name, data)
 
-    drop_zone(label, take, key=key, help=FORMATS)
+    drop_zone(label, take, key=key, help=f"{FORMATS} It takes the place of your last one.")
     return st.session_state.pop(accepted, False)
 
 

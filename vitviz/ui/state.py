@@ -208,6 +208,24 @@ def pick_own() -> None:
         st.session_state.picked = st.session_state.own
 
 
+def own_beside(choice: Choice) -> Picked | None:
+    """The visitor's own image, to be set beside the one of this choice; None if that is the same, or there is none."""
+    own = st.session_state.own
+    return None if own is None or own.data == choice.picked.data else own
+
+
+def check_own(picked: Picked) -> None:
+    """Read an image of the visitor's own.
+
+    Raises:
+        ImageError: if it cannot be used; this says which image it is.
+    """
+    try:
+        _safe_image(picked.digest, picked.data)
+    except ImageError as error:
+        raise ImageError(f"{picked.name}: {error}") from error
+
+
 def forget_own() -> None:
     """Have no image of the visitor's own any more; if they looked at it, look at a sample."""
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_asked = None

@@ -9,22 +9,27 @@ from collections.abc import Callable
 import streamlit as st
 
 
-def drop_zone(label: str, take: Callable[[str, bytes], None], *, key: str, help: str | None = None) -> None:
-    """Draw a drop zone for one image file.
+def drop_zone(
+    label: str, take: Callable[[str, bytes], None], *, key: str, help: str | None = None, many: bool = False
+) -> None:
+    """Draw a drop zone for image files.
 
     Args:
         label: what it is for.
         take: called with the name and the bytes of a file, before the page runs again.
         key: of the zone in the session, and the class `st-key-...` of the place that it has in the page.
         help: more about it, behind a question mark.
+        many: whether several files can be dropped at once; `take` is called for each.
     """
     turn = st.session_state.setdefault(f"{key}_turn", 0)
 
     def hand_on() -> None:
-        file = st.session_state[f"{key}_{turn}"]
-        if file is not None:
+        dropped = st.session_state[f"{key}_{turn}"]
+        files = dropped if many else [dropped] if dropped is not None else []
+        if files:
             st.session_state[f"{key}_turn"] = turn + 1  # another widget, and so an empty one
+        for file in files:
             take(file.name, file.getvalue())
 
     with st.container(key=key):
-        st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help)
+        st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help, accept_multiple_files=many)

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...attribution.faithfulness import BASELINES
+from ...colour import Style
 from ...marks import one_of
 from ...trace import Trace
 from .. import link, shell, state
@@ -47,7 +48,7 @@ def parameters(choice: state.Choice) -> dict[str, str]:
         found[link.METHODS] = ",".join(changed)
     if wants.baseline is not None:
         found[link.BASELINE] = wants.baseline
-    return found
+    return found | link.style_parameters(Style(marks=shell.current_style().marks))  # all of the style that counts here
 
 
 def _aim_mark(aim: Aim) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from ...attribution import Attribution
 from ...attribution.targets import value_of
 from ...errors import VitvizError
 from ...trace import Trace
-from .. import state
+from .. import shell, state
 from ..remembered import remembered
 from ..words import literally
 from . import picture, wanted
@@ -44,6 +45,17 @@ def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]
                         continue
                     pending += cell(ask, place, largest([row[at] for row in rows]) if together else None)
     return pending
+
+
+def mark_box() -> None:
+    """The box that has the strongest patch of each map framed; Explore's is the same choice."""
+    style = shell.current_style()
+    st.session_state.explain_marks = style.marks
+    st.checkbox(
+        "Mark the strongest patch",
+        key="explain_marks",
+        on_change=lambda: shell.remember_style(replace(style, marks=st.session_state.explain_marks)),
+    )
 
 
 def one_scale(aims: Sequence[Aim]) -> bool:
@@ -113,9 +125,9 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
             st.caption(takes(left))
         rough = coarse(ask)
         if rough is not None:
-            st.html(picture.figure(rough, coarse=True))
+            st.html(picture.figure(rough, coarse=True, mark=shell.current_style().marks))
     if found is not None:
-        st.html(picture.figure(found, largest))
+        st.html(picture.figure(found, largest, mark=shell.current_style().marks))
         st.button(
             "Enlarge",
             icon=":material/zoom_in:",

@@ -11,13 +11,15 @@ from ...errors import ImageError
 from ...predictions import class_name, predictions
 from ...trace import Trace
 from .. import state
-from ..sidebar import FORMATS
+from ..sidebar import FORMATS, OWN_WORDS
+from ..uploads import drop_zone
 from ..words import literally
 from . import wanted
 from .aims import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
 
 TITLES = ("Target 1", "Target 2, if you like")
-UPLOADS = "explain_uploads"
+UPLOADS = "explain_uploads"  # Streamlit would forget what its own uploader holds as soon as the page is left
+PROBLEMS = "explain_upload_problems"
 
 
 def choose_targets(choice: state.Choice, trace: Trace) -> None:
@@ -68,8 +70,11 @@ def _take_class(place: int) -> None:
 def choose_images(choice: state.Choice) -> None:
     """Images that this one is compared with: one, or several that show what they have in common."""
     with st.container():  # says what cannot be used
-        offered = _offered(choice)
-    by_digest = {picked.digest: picked for picked in offered}
+        for problem in st.session_state.pop(PROBLEMS, ()):
+            st.error(literally(problem))
+        by_digest = _offered(choice)
+    own = state.own_beside(choice)
+    words = {own.digest: OWN_WORDS} if own else {}
     chosen = [*wanted.aims(choice), None][:2]
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"
@@ -80,7 +85,7 @@ def choose_images(choice: state.Choice) -> None:
             f"{TITLES[place]}: similarity to",
             list(by_digest),
             key=key,
-            format_func=lambda digest: by_digest[digest].name,
+            format_func=lambda digest: words.get(digest) or by_digest[digest].name,
             max_selections=MOST_IMAGES,
             placeholder=_until_then(aim),
             help="Without a choice, this image’s own feature is explained. Choose one image to ask why the two are "
@@ -89,8 +94,11 @@ def choose_images(choice: state.Choice) -> None:
             args=(place, by_digest),
         )
     with st.popover("Compare with your own photos", icon=":material/add_photo_alternate:"):
-        st.file_uploader("Your own photos", key=UPLOADS, accept_multiple_files=True, help=FORMATS)
-        st.caption("They are kept in the server's memory only, and appear in the boxes above.")
+        drop_zone("Your own photos", _take_upload, key="explain_upload", help=FORMATS, many=True)
+        st.caption(
+            "They appear in the boxes above, and are kept in the server's memory only: the last "
+            f"{MOST_IMAGES}, while this tab is open."
+        )
 
 
 def _until_then(aim: Aim | None) -> str:
@@ -103,26 +111,25 @@ def _take_images(place: int, offered: dict[str, state.Picked]) -> None:
     wanted.set_aim(place, Alike(images) if images else None)
 
 
-def _offered(choice: state.Choice) -> list[state.Picked]:
-    """All images that this one can be compared with: samples, uploads, and those that are chosen already."""
+def _offered(choice: state.Choice) -> dict[str, state.Picked]:
+    """All images that this one can be compared with, by their digests; the visitor's own after the samples."""
     samples = [state.Picked(name, data, sample=True) for name, data in state.samples_for(choice.model).items()]
     chosen = [picked for aim in wanted.aims(choice) if isinstance(aim, Alike) for picked in aim.images]
-    uploads = [state.Picked(file.name, file.getvalue(), sample=False) for file in st.session_state.get(UPLOADS) or ()]
-    found, own = {}, choice.picked.digest
-    for picked in (*samples, *chosen, *uploads):
-        digest = picked.digest
-        if digest not in found and digest != own and _is_usable(picked, choice):
-            found[digest] = picked
-    return list(found.values())
+    own = state.own_beside(choice)
+    found: dict[str, state.Picked] = {}
+    for picked in (*samples, *([own] if own else []), *chosen, *st.session_state.get(UPLOADS, ())):
+        found.setdefault(picked.digest, picked)
+    found.pop(choice.picked.digest, None)
+    return found
 
 
-def _is_usable(picked: state.Picked, choice: state.Choice) -> bool:
-    """Whether an image can be used; if it cannot, why not is said."""
-    if picked.sample:
-        return True
+def _take_upload(name: str, data: bytes) -> None:
+    """Offer a photo of the visitor's own from here on. One that cannot be used is said, and changes nothing."""
+    picked, session = state.Picked(name, data, sample=False), st.session_state
     try:
-        state.prepared(state.Choice(picked, choice.model, choice.size, choice.fit))
+        state.check_own(picked)
     except ImageError as error:
-        st.error(literally(f"{picked.name}: {error}"))
-        return False
-    return True
+        session[PROBLEMS] = [*session.get(PROBLEMS, ()), str(error)]
+    else:
+        others = [other for other in session.get(UPLOADS, ()) if other.data != data]
+        session[UPLOADS] = [*others, picked][-MOST_IMAGES:]

@@ -176,16 +176,19 @@ def second() -> state.Picked:
 
 
 def pick_second(name: str) -> None:
-    """Copy from one of the samples."""
-    st.session_state.intervene_second = state.Picked(name, state.samples()[name], sample=True)
+    """Copy from one of the samples, or from the visitor's own image."""
+    own = name == OWN
+    st.session_state.intervene_second = (
+        st.session_state.own if own else state.Picked(name, state.samples()[name], sample=True)
+    )
 
 
 def take_second(name: str, data: bytes) -> None:
     """Copy from an image of the visitor's own. One that cannot be used is said, and changes nothing."""
     picked = state.Picked(name, data, sample=False)
     try:
-        state.photo(replace(state.choice(), picked=picked))
+        state.check_own(picked)
     except ImageError as error:
-        st.session_state.edit_problem = f"{name}: {error}"
+        st.session_state.edit_problem = str(error)
     else:
         st.session_state.intervene_second = picked

@@ -10,6 +10,8 @@ from ...view import View
 from .. import state
 from ..board import Cell, Place, board
 from ..gallery import gallery
+from ..link import OWN
+from ..sidebar import OWN_WORDS
 from ..uploads import drop_zone
 from ..words import literally
 from . import chosen
@@ -75,15 +77,19 @@ def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
 
 def second_image(trace: Trace, second: state.Choice) -> None:
     """Choosing the image to copy from."""
-    picked, offered = second.picked, state.samples_for(second.model)
+    picked, offered = second.picked, dict(state.samples_for(second.model))
+    own = state.own_beside(state.choice())
+    if own is not None:
+        offered[OWN] = st.session_state.own_thumbnail
     st.markdown(f"**Second image**, to copy from: {literally(picked.name)}")
     gallery(
         "Second image",
         offered,
-        chosen=picked.name if picked.sample else None,
+        chosen=picked.name if picked.sample else OWN if own == picked else None,
         on_choose=chosen.pick_second,
         columns=6,
         titles=False,
+        words={OWN: OWN_WORDS},
         key="intervene_gallery",
     )
     drop_zone("Or your own", chosen.take_second, key="intervene_upload")

@@ -16,11 +16,15 @@ from ...marks import one_of
 from ...predictions import class_name
 from .. import state
 from ..remembered import remembered
+from ..sidebar import FORMATS, OWN_WORDS
 from ..strips import number
+from ..uploads import drop_zone
 from ..words import literally
 
 PREDICTED = -1  # stands for the class that the model predicts, whichever that is
-EACH, OWN, UPLOAD = "", "image", "\0"  # no sample is called so
+EACH, OWN, UPLOAD, MINE = "", "image", "\0", "\0mine"  # no sample is called so
+KEPT = "lens_uploaded"  # Streamlit would forget what its own uploader holds as soon as the page is left
+PROBLEM = "lens_upload_problem"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +95,16 @@ def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
 
 
 def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
-    """Reference of the comparison: the output's own end, this image's output, a sample's, or that of the user's own."""
+    """Reference of the comparison: the output's own end, or the output of this image, a sample, or an own one."""
     samples = {name: data for name, data in state.samples_for(choice.model).items() if data != choice.picked.data}
-    options = [EACH, OWN, *samples, UPLOAD]
-    words = {EACH: "each patch itself", OWN: "this image as a whole", UPLOAD: "an image of your own …"}
+    mine = state.own_beside(choice)
+    options = [EACH, OWN, *samples, *([MINE] if mine else []), UPLOAD]
+    words = {
+        EACH: "each patch itself",
+        OWN: "this image as a whole",
+        MINE: OWN_WORDS,
+        UPLOAD: "another image of your own …" if mine else "an image of your own …",
+    }
     draw = partial(
         st.selectbox,
         "Compared with what the model makes of",
@@ -107,17 +117,34 @@ def choose_image(choice: state.Choice, lens: Lens, first: str) -> Goal:
         return _uploaded(choice, lens)
     if chosen == EACH:
         return Goal(("each",), None, "its own final output", lens.similarities(), "", signed=True)
+    if chosen == MINE:
+        return _like(choice, lens, mine)
     return _like(choice, lens, None if chosen == OWN else state.Picked(chosen, samples[chosen], sample=True))
 
 
 def _uploaded(choice: state.Choice, lens: Lens) -> Goal:
-    file = st.file_uploader("Image to compare with", key="lens_upload", width=340)
-    if file is not None:
-        try:
-            return _like(choice, lens, state.Picked(file.name, file.getvalue(), sample=False))
-        except ImageError as error:
-            st.error(literally(f"{file.name}: {error}"))
-    return _like(choice, lens, None)
+    """The last image that was dropped here; until there is one, this image."""
+    with st.container(width=340):
+        drop_zone("Image to compare with", _take_upload, key="lens_upload", help=FORMATS)
+        problem, picked = st.session_state.pop(PROBLEM, None), st.session_state.get(KEPT)
+        if problem:
+            st.error(literally(problem))
+        elif picked:
+            st.caption(literally(f"Compared with {picked.name}, which is kept in the server's memory only."))
+        else:
+            st.caption("Until there is one, it is compared with this image as a whole.")
+    return _like(choice, lens, picked)
+
+
+def _take_upload(name: str, data: bytes) -> None:
+    """Compare with an image of the visitor's own. One that cannot be used is said, and changes nothing."""
+    picked = state.Picked(name, data, sample=False)
+    try:
+        state.check_own(picked)
+    except ImageError as error:
+        st.session_state[PROBLEM] = str(error)
+    else:
+        st.session_state[KEPT] = picked
 
 
 def _like(choice: state.Choice, lens: Lens, picked: state.Picked | None) -> Goal:

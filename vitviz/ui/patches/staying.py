@@ -1,0 +1,22 @@
+"""A large picture that stays in sight on a phone while one goes through the small ones below it."""
+
+
+def in_sight(picker: str, small: str) -> str:
+    """The style for a picker in the first of two columns, and for the gallery in the second, by their keys.
+
+    A sticky element goes no further than what it stands in. So nothing between it and the row of columns may be a box
+    of its own; patches.css does the same inside of the component, where only variables reach.
+    """
+    column, block = '[data-testid="stColumn"]', '[data-testid="stVerticalBlock"]'
+    its_block, its_column = f"{block}:has(> .st-key-{picker})", f"{column}:has(> {block} > .st-key-{picker})"
+    return f"""<style>
+@media (max-width: 640px) and (min-height: 500px) {{
+  {its_column}, {its_block}, .st-key-{picker}, .st-key-{picker} div {{ display: contents !important; }}
+  [data-testid="stHorizontalBlock"]:has(> {column} > {block} > .st-key-{picker}) {{ row-gap: 0.8rem; }}
+  .st-key-{picker} {{
+    --around: contents; --stage: sticky; --stage-top: 3.75rem; --stage-above: 3; --stage-rim: 0.5rem;
+    --stage-tallest: 45vh;
+  }}
+  .st-key-{small} {{ --covered: calc(45vh + 5rem); }}
+}}
+</style>"""
