@@ -11,14 +11,13 @@ from functools import partial
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.errors import StreamlitAPIException
 
 from ...attribution.progress import Progress
 from ...interventions import Score, class_score, distance
 from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
 from ...predictions import predictions
 from ...trace import Trace
-from .. import jobs, state, waits
+from .. import jobs, state, waits, watching
 from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
@@ -32,7 +31,6 @@ HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
 LARGEST = 8  # effects that are listed
-GLANCE = 0.4  # seconds between two looks at how far it is
 PAGE = "intervene"
 MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
 NAMES = {"attention": "attention", "mlp": "MLP"}
@@ -171,17 +169,14 @@ def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
         st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
     recorded = replace(asked, trace=cached.for_sweeps(choice))
     job = jobs.shared().join(("sweep", *key), _task(recorded, cached.swept(key)), jobs.visitor(PAGE))
-    left = expected if job.seconds_left is None else job.seconds_left
-    words = f"{waits.about(left)} left" if job.has_begun else "Waits for its turn"
-    bar.progress(job.done / job.total if job.total else 0.0, words)
-    if job.watch(GLANCE):
+    if watching.ended(job, bar, expected):
         if job.error is None:
             waits.paces().note(pace, job.seconds, job.total)
         if not isinstance(job.error, jobs.AbandonedError):
             del st.session_state.sweep_asked
             if job.error is not None:
                 raise job.error
-    _again()
+    watching.again()
 
 
 def _expected(asked: Sweep, choice: state.Choice) -> float:
@@ -205,14 +200,6 @@ def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
         kept["found"] = found
 
     return run
-
-
-def _again() -> None:
-    """Run the page again, to see how far it is: a run that waited for the end would hear of a click when it is late."""
-    try:
-        st.rerun(scope="fragment")
-    except StreamlitAPIException:  # this run was not of the fragment alone
-        st.rerun()
 
 
 def _begin(key: tuple) -> None:
