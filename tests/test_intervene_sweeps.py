@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import streamlit as st
 
 import vitviz
 from vitviz.interventions import class_score, sweep_heads, sweep_layers, sweep_patches
+from vitviz.interventions.sweep import each_head
 from vitviz.ui import state
 
 from .pages import texts
@@ -112,6 +114,37 @@ def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monk
     assert [error.value for error in app.error] == ["The only patch cannot be switched off."]
     assert not app.run().error
     assert app.button(key="sweep_run")
+
+
+def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypatch):
+    st.cache_resource.clear()
+    app = intervene(**DIGIT)
+    from vitviz.ui.intervene import sweeps
+
+    third, go = threading.Event(), threading.Event()
+
+    def slow(*given, **named):
+        for layer, found in enumerate(each_head(*given, **named)):
+            if layer == 2:
+                third.set()
+                assert go.wait(60)
+            yield found
+
+    monkeypatch.setitem(sweeps.EACH, "heads", slow)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeps.watching, "again", st.stop)
+        app.button(key="sweep_run").click().run()
+        assert third.wait(60)
+        app.run()
+    assert "So far 2 of 6 layers" in fine(app)
+    shown = json.loads(app.main.get("plotly_chart")[0].proto.spec)["data"]
+    found = np.frombuffer(base64.b64decode(shown[0]["z"]["bdata"]), shown[0]["z"]["dtype"]).reshape(6, 4)
+    assert found[:2] == pytest.approx(sweep_heads(digit.model, digit, class_score(digit.model, 4))[:2], abs=1e-5)
+    assert np.isnan(found[2:]).all()
+    assert len(shown[1]["text"]) == 8
+    go.set()
+    assert "So far" not in fine(app.run())
+    assert len(app.main.get("plotly_chart")) == 1
 
 
 def test_the_csv_is_a_table_of_the_effects(digit):

@@ -107,6 +107,20 @@ def test_the_time_that_is_left_follows_from_the_time_it_took():
     assert job.seconds == job.seconds
 
 
+def test_how_many_come_before_is_told_without_those_that_nobody_waits_for():
+    go, begun = threading.Event(), threading.Event()
+    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    first = every.join(("first",), lambda report: begun.set() or go.wait(), ("me", "explain"))
+    assert begun.wait(60)
+    second, third = (every.join((name,), lambda report: None, (name, "explain")) for name in ("second", "third"))
+    assert [every.ahead(job) for job in (first, second, third)] == [0, 1, 2]
+    every.wait_only_for([], ("second", "explain"))
+    assert every.ahead(third) == 1
+    go.set()
+    assert third.watch(60)
+    assert every.ahead(third) == 0
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.01, "1 s"), (3.2, "4 s"), (10, "10 s"), (11, "15 s"), (76, "80 s"), (126, "2 min")]
 )

@@ -10,7 +10,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 import vitviz
 from vitviz import zoo
 from vitviz.predictions import predictions
-from vitviz.ui import models, state
+from vitviz.ui import catalogue, models, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .local_hub import NAME, point_at
@@ -96,6 +96,19 @@ def test_a_download_that_fails_is_said_and_can_be_tried_again(server):
     del server.status["GET"]
     app.button(key=f"use_{NAME}").click().run()
     assert query(app)["model"] == NAME
+
+
+@pytest.mark.parametrize(
+    ("done", "came", "seconds", "words"),
+    [
+        (100, 50, 10, "100 MB of 350 MB, about 50\u00a0s left"),  # the other half was here before
+        (100, 0, 10, "100 MB of 350 MB"),
+        (100, 50, 0.01, "100 MB of 350 MB"),
+        (350, 50, 10, "350 MB of 350 MB"),
+    ],
+)
+def test_the_rest_of_a_download_takes_as_long_as_its_speed_says(done, came, seconds, words):
+    assert catalogue.so_far(done * 10**6, 350 * 10**6, came * 10**6, seconds) == words
 
 
 def test_offline_it_is_said_at_once_and_nothing_can_be_downloaded(cache):

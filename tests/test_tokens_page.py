@@ -1,15 +1,17 @@
 """The page "Tokens" without a browser: every section opens for every kind of model, with the library's numbers."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz import tokens
-from vitviz.ui import scatter, similarity, state
+from vitviz.ui import jobs, scatter, similarity, state
 from vitviz.ui.mounting.binary import header_of
 from vitviz.ui.strips import number
 from vitviz.ui.tokens import cached
@@ -181,6 +183,7 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
     app = page("Places", model="digits")
     assert not app.main.get("plotly_chart")
     assert "digit-0, digit-3, digit-4, digit-7, digit-8" in texts(app).replace("\\", "")
+    assert "Takes about" in texts(app)
     app.button(key="probe").click().run()
     said = fine(app)
     network = vitviz.load("digits")
@@ -190,6 +193,51 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
     other = page("Places", model="digits", image="digit-8")
     assert other.main.get("plotly_chart"), "another visitor does not wait"
     assert not page("Places", model="digits", fit="squash").main.get("plotly_chart")
+
+
+def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
+    st.cache_resource.clear()
+    app = page("Places", model="digits")
+    from vitviz.ui.tokens import places  # which only a running app can import
+
+    step, go, ran = places._places_of, threading.Event(), []
+
+    def waiting_step(*given):
+        ran.append(given)
+        assert go.wait(60)
+        return step(*given)
+
+    monkeypatch.setattr(places, "_places_of", waiting_step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places.watching, "again", st.stop)
+        app.button(key="probe").click().run()
+    assert app.button(key="probe").label == "Stop"
+    go.set()  # before the page changes, where a lens asks the model too
+    app.switch_page("pages/lens.py").run()
+    app.switch_page("pages/tokens.py").run()
+    fine(app)
+    assert app.main.get("plotly_chart"), "it need not be asked for again"
+    assert len(ran) == len(state.samples_for("digits"))
+
+
+def test_a_probe_that_is_taken_back_ends(monkeypatch):
+    st.cache_resource.clear()
+    app = page("Places", model="digits")
+    from vitviz.ui.tokens import places  # which only a running app can import
+
+    step, go = places._places_of, threading.Event()
+    monkeypatch.setattr(places, "_places_of", lambda *given: go.wait(60) and step(*given))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places.watching, "again", st.stop)
+        app.button(key="probe").click().run()
+    (job,) = jobs.shared()._jobs.values()
+    app.button(key="probe").click().run()
+    go.set()
+    assert job._ended.wait(60)
+    assert isinstance(job.error, jobs.AbandonedError)
+    assert app.button(key="probe").label == "Measure"
+    assert "Stopped" in fine(app)
+    assert "Stopped" not in fine(app.run())
 
 
 KINDS = {

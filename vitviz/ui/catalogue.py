@@ -9,10 +9,11 @@ import streamlit as st
 
 from .. import zoo
 from ..errors import ModelError
-from . import models, state
+from . import models, state, waits
 from .words import literally, plain_errors
 
 FOUND_AT_MOST = 10
+LEAST = 1.0  # seconds after which a speed is believed
 
 # Not in the visitor's own thread, which Streamlit stops when they click elsewhere: what has begun comes to its end.
 _downloads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="download")
@@ -118,16 +119,28 @@ def _use(name: str) -> None:
 
 def _fetch(name: str) -> None:
     """Bring a model here, while a bar shows how much of it is here."""
-    here, bar = [0, 0], st.empty()
+    here, bar = (0, 0), st.empty()
+    start, began = here, time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        here[:] = done, total
+        nonlocal here, start, began
+        if total != start[1]:  # another file, of which some may be here from before
+            start, began = (done, total), time.monotonic()
+        here = done, total
 
     job = _downloads.submit(zoo.shared, name, progress)
     while not job.done():
         done, total = here
-        words = f"{models.megabytes(done)} of {models.megabytes(total)}" if total else "Loading …"
+        words = so_far(done, total, done - start[0], time.monotonic() - began) if total else "Loading …"
         bar.progress(min(1.0, done / total) if total else 0.0, text=words)  # also lets a click elsewhere end this wait
         time.sleep(0.1)
     bar.empty()
     job.result()
+
+
+def so_far(done: int, total: int, came: int, seconds: float) -> str:
+    """How much of a download is here, and how long the rest takes at the speed at which some of it came, in words."""
+    words = f"{models.megabytes(done)} of {models.megabytes(total)}"
+    if came <= 0 or done >= total or seconds < LEAST:
+        return words
+    return f"{words}, {waits.about(seconds / came * (total - done))} left"

@@ -111,6 +111,7 @@ class Jobs:
 
     def __init__(self, patience: float = PATIENCE, is_here: Callable[[str], bool] = lambda _: False):
         self._jobs: dict[tuple, Job] = {}
+        self._queue: list[Job] = []  # also those that nobody waits for any more, until their turn has come
         self._patience, self._is_here, self._lock = patience, is_here, threading.Lock()
         self._worker = ThreadPoolExecutor(1, "slow-work")
 
@@ -125,8 +126,15 @@ class Jobs:
                 job.waiting.add(who)
             job.watch()
             if is_new:
+                self._queue.append(job)
                 self._worker.submit(self._run, key, job)
             return job
+
+    def ahead(self, job: Job) -> int:
+        """How many pieces of work end before this one begins; 0 if it has begun."""
+        with self._lock:
+            before = self._queue[: self._queue.index(job)] if job in self._queue else []
+        return sum(other.has_begun or not other.is_abandoned for other in before)  # else it ends at once
 
     def wait_only_for(self, keys: Iterable[tuple], who: Who) -> None:
         """Let go of all other work that somebody waited for."""
@@ -139,6 +147,7 @@ class Jobs:
     def _run(self, key: tuple, job: Job) -> None:
         job.run()
         with self._lock:
+            self._queue.remove(job)
             if self._jobs.get(key) is job:
                 del self._jobs[key]
 

@@ -106,7 +106,8 @@ def work(pending: Sequence[Work]) -> None:
             other.watch()
         share = job.done / job.total if job.total else 0.0
         left = step.seconds if job.seconds_left is None else job.seconds_left
-        words = _words(step.words, left + later) if job.has_begun else f"{step.words}: waits for its turn"
+        turn = f"{step.words}. {waits.turn(every.ahead(job))}"
+        words = _words(step.words, left + later) if job.has_begun else turn
         first.bar.progress(share, words)  # a click ends the run here
     if job.error is None:
         waits.paces().note(step.pace, job.seconds, job.total)

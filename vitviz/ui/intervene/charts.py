@@ -12,14 +12,14 @@ def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
     """Effects of heads [layer, head] or of the halves of blocks [layer, 2] as a heat map.
 
     Args:
-        found: the effects.
+        found: the effects; NaN where they are not known yet.
         what: `"heads"` or `"layers"`.
         signed: whether they may be negative; then 0 is the middle of the colours.
     """
     layers, columns = found.shape
     names = ["attention", "MLP"] if what == "layers" else [str(head + 1) for head in range(columns)]
     part = "%{x}" if what == "layers" else "head %{x}"
-    largest = float(np.abs(found).max()) or 1.0
+    largest = float(np.nan_to_num(np.abs(found)).max()) or 1.0
     heat = go.Heatmap(
         z=found,
         x=names,
@@ -37,7 +37,7 @@ def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
         xgap=1,
         ygap=1,
     )
-    places = list(np.ndindex(found.shape))
+    places = [place for place in np.ndindex(found.shape) if not np.isnan(found[place])]
     clicked = go.Scatter(  # heat maps cannot be clicked in Streamlit: squares that are not seen lie on the cells
         x=[names[column] for _, column in places],
         y=[str(layer + 1) for layer, _ in places],

@@ -11,14 +11,13 @@ from functools import partial
 import numpy as np
 import streamlit as st
 import torch
-from streamlit.errors import StreamlitAPIException
 
 from ...attribution.progress import Progress
 from ...interventions import Score, class_score, distance
 from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
 from ...predictions import predictions
 from ...trace import Trace
-from .. import jobs, state, waits
+from .. import jobs, state, waits, watching
 from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
@@ -32,9 +31,9 @@ HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
 LARGEST = 8  # effects that are listed
-GLANCE = 0.4  # seconds between two looks at how far it is
 PAGE = "intervene"
 MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
+SHARES = (0.62, 0.38)  # of the width: cells that are not much wider than high
 NAMES = {"attention": "attention", "mlp": "MLP"}
 # Streamlit takes what is no longer there away when a run ends, and the runs of a sweep end only with the sweep.
 STYLE = "<style>:has(> .st-key-sweep_stop) > .st-key-sweep_run { display: none; }</style>"
@@ -82,12 +81,18 @@ class Sweep:
         return EACH[self.what](self.trace.model, self.trace, score, how=self.how)
 
     def effects(self, found: list[np.ndarray]) -> np.ndarray:
-        """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column]."""
+        """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column].
+
+        From those of the first steps in a sweep of heads or layers, the other layers are NaN.
+        """
         changes = np.concatenate(found)
         if self._keeps_outputs:
             before = torch.tensor(self.trace.output)[None]
             changes = (self.score.of(before + torch.tensor(changes)) - self.score.of(before)).numpy()
-        return changes.reshape(self.trace.grid if self.what == "patches" else (self.trace.layers, -1))
+        if self.what == "patches":
+            return changes.reshape(self.trace.grid)
+        missing = self.trace.layers - len(found)
+        return np.pad(changes.reshape(len(found), -1), ((0, missing), (0, 0)), constant_values=np.nan)
 
     @property
     def _keeps_outputs(self) -> bool:
@@ -171,17 +176,15 @@ def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
         st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
     recorded = replace(asked, trace=cached.for_sweeps(choice))
     job = jobs.shared().join(("sweep", *key), _task(recorded, cached.swept(key)), jobs.visitor(PAGE))
-    left = expected if job.seconds_left is None else job.seconds_left
-    words = f"{waits.about(left)} left" if job.has_begun else "Waits for its turn"
-    bar.progress(job.done / job.total if job.total else 0.0, words)
-    if job.watch(GLANCE):
+    _show_part(asked, list(cached.swept(key).get("partial", ())))
+    if watching.ended(job, bar, expected):
         if job.error is None:
             waits.paces().note(pace, job.seconds, job.total)
         if not isinstance(job.error, jobs.AbandonedError):
             del st.session_state.sweep_asked
             if job.error is not None:
                 raise job.error
-    _again()
+    watching.again()
 
 
 def _expected(asked: Sweep, choice: state.Choice) -> float:
@@ -198,21 +201,17 @@ def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
         if "found" in kept:
             return
         found, steps = [], asked.run()
-        for done in range(1, asked.batches + 1):
-            with state.one_at_a_time:
-                found.append(next(steps))
-            report(done, asked.batches)
-        kept["found"] = found
+        kept["partial"] = found
+        try:
+            for done in range(1, asked.batches + 1):
+                with state.one_at_a_time:
+                    found.append(next(steps))
+                report(done, asked.batches)
+            kept["found"] = found
+        finally:
+            kept.pop("partial", None)
 
     return run
-
-
-def _again() -> None:
-    """Run the page again, to see how far it is: a run that waited for the end would hear of a click when it is late."""
-    try:
-        st.rerun(scope="fragment")
-    except StreamlitAPIException:  # this run was not of the fragment alone
-        st.rerun()
 
 
 def _begin(key: tuple) -> None:
@@ -224,6 +223,16 @@ def _stop() -> None:
     jobs.shared().wait_only_for([], jobs.visitor(PAGE))
     st.session_state.pop("sweep_asked", None)
     st.session_state.sweep_stopped = True
+
+
+def _show_part(asked: Sweep, found: list[np.ndarray]) -> None:
+    """The layers that are done, while a sweep goes on; patches come in no order that says much."""
+    if not found or asked.what == "patches":
+        return
+    st.markdown(f"**{literally(asked.title)}**  \nSo far {len(found)} of {asked.trace.layers} layers.")
+    with st.columns(SHARES, gap="large")[0]:
+        chart = charts.effects(asked.effects(found), asked.what, asked.score.signed)
+        st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{asked.title}, of some layers")
 
 
 def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
@@ -262,7 +271,7 @@ def _say(effect: float, signed: bool = True) -> str:
 
 def _on_a_board(asked: Sweep, effects: np.ndarray) -> None:
     """The effects of heads or of the halves of blocks, each of which a click switches; and the largest in order."""
-    left, right = st.columns([0.62, 0.38], gap="large")  # cells that are not much wider than high
+    left, right = st.columns(SHARES, gap="large")
     key = f"sweep_chart_{asked.what}"
     with left:
         st.plotly_chart(

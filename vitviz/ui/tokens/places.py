@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from functools import partial
+from itertools import accumulate
 
 import numpy as np
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from ... import tokens, zoo
+from ...attribution.progress import Progress
 from ...colour import KEY, QUERY
 from ...images import prepare, read_image
 from ...tokens.figures import Line, over_layers
-from ...trace import Trace
-from .. import models, panels, state
+from .. import jobs, models, panels, state, waits, watching
 from ..learn.common import section
+from ..store import Store
 from ..words import literally
 from . import look
 
 MOST = 32  # results that are kept; each is a few hundred numbers
+PAGE = "tokens"
+IMAGE, LAYER = "probe: an image", "probe: a layer"  # the steps: the model runs on each image, then layers are fitted
+WEIGHT = {IMAGE: 1.0, LAYER: 0.4}  # what one of them costs against a forward pass, until it is measured
 
 
 def places(seen: look.Look) -> None:
@@ -35,65 +40,85 @@ def places(seen: look.Look) -> None:
         f"{models.size_words(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
         f"and tried on it. Your own image takes no part."
     )
-    if key in _results():
-        draw(seen, _results()[key])
-    elif "probe_work" in st.session_state and st.session_state.probe_work.key == key:
-        go_on(st.session_state.probe_work, seen, samples)
+    found = _results().get(key)
+    if found is None:
+        _measure_when_asked(seen, samples, key)
     else:
-        st.button("Measure", key="probe", on_click=_begin, args=(key,))
+        draw(seen, found)
 
 
-@dataclass
-class Work:
-    """A measurement that is going on.
+def _measure_when_asked(seen: look.Look, samples: dict[str, bytes], key: tuple) -> None:
+    """A button that begins the measurement, or the one that is going on with a button that stops it.
 
-    Attributes:
-        key: of what.
-        images: patches of the images that the model has run on.
-        r2: of the stages that have been probed.
+    It is one button, because one that is gone would stay visible until a run ends that does not ask for the next.
     """
-
-    key: tuple
-    images: list[tokens.Places] = field(default_factory=list)
-    r2: list[np.ndarray] = field(default_factory=list)
-
-
-def go_on(work: Work, seen: look.Look, samples: dict[str, bytes]) -> None:
-    """Do one step and run the page again: a run that did all would hear of a click on Stop when it is too late."""
-    done, steps = len(work.images) + len(work.r2), len(samples) + seen.trace.layers + 1
-    is_running = len(work.images) < len(samples)
-    name = list(samples)[len(work.images)] if is_running else f"layer {len(work.r2)}"
-    st.button("Stop", key="probe", on_click=_stop)  # takes the place of the one that began it
-    st.progress(done / steps, f"Running the model on {name} …" if is_running else f"Fitting the probes of {name} …")
-    with state.one_at_a_time:
-        if is_running:
-            work.images.append(tokens.places_of(_traced(seen, samples[name])))
-        else:
-            work.r2.append(tokens.read_places(work.images, len(work.r2)))
-    if done + 1 == steps:
-        while len(_results()) >= MOST:
-            _results().pop(next(iter(_results())), None)
-        _results()[work.key] = tokens.probed(work.images, work.r2)
-        _stop()
-    try:
-        st.rerun(scope="fragment")
-    except StreamlitAPIException:  # this run was not of the fragment alone
-        st.rerun()
+    each = {what: waits.expected(seen.choice, seen.trace, what, 1, weight) for what, weight in WEIGHT.items()}
+    steps = [*[IMAGE] * len(samples), *[LAYER] * (seen.trace.layers + 1)]
+    expected = sum(each[what] for what in steps)
+    if st.session_state.get("probe_asked") != key:
+        st.button("Measure", key="probe", on_click=_begin, args=(key,))
+        stopped = "Stopped; what was found so far is not kept. " if st.session_state.pop("probe_stopped", False) else ""
+        st.caption(f"{stopped}Takes {waits.about(expected)} on this server.")
+        return
+    st.button("Stop", key="probe", on_click=_stop)
+    bar = st.progress(0.0)
+    task = _task(seen, samples, key, list(accumulate(each[what] for what in steps)))
+    job = jobs.shared().join(("probe", *key), task, jobs.visitor(PAGE))
+    if watching.ended(job, bar, expected) and not isinstance(job.error, jobs.AbandonedError):
+        del st.session_state.probe_asked
+        if job.error is not None:
+            raise job.error
+    watching.again()
 
 
-def _traced(seen: look.Look, data: bytes) -> Trace:
-    """A sample's forward pass; not kept, and so without the cache of what visitors look at."""
+def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[float]) -> jobs.Task:
+    """Task that measures and keeps the result for all, in any thread.
+
+    Args:
+        seen: model, size and fit.
+        samples: the images.
+        key: of the result.
+        ends: when each step is expected to end, seconds; progress is counted in them, as steps differ.
+    """
+    kept, paces = _results(), waits.paces()
+    pace = {what: waits.pace_key(seen.choice, seen.trace, what) for what in WEIGHT}
+    ends = [round(1000 * end) for end in ends]
+
+    def run(report: Progress) -> None:
+        if kept.get(key) is not None:
+            return
+        images, r2, took = [], [], {IMAGE: 0.0, LAYER: 0.0}
+        of_images = [(IMAGE, images, partial(_places_of, seen, data)) for data in samples.values()]
+        of_layers = [(LAYER, r2, partial(tokens.read_places, images, at)) for at in range(len(ends) - len(samples))]
+        for end, (what, found, step) in zip(ends, of_images + of_layers, strict=True):
+            with state.one_at_a_time:
+                begin = time.perf_counter()
+                found.append(step())
+                took[what] += time.perf_counter() - begin
+            report(end, ends[-1])
+        paces.note(pace[IMAGE], took[IMAGE], len(images))
+        paces.note(pace[LAYER], took[LAYER], len(r2))
+        kept.put(key, tokens.probed(images, r2))
+
+    return run
+
+
+def _places_of(seen: look.Look, data: bytes) -> tokens.Places:
+    """A sample's patches; its forward pass is not kept, and so without the cache of what visitors look at."""
     model, choice = seen.trace.model, seen.choice
     image = prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing)
-    return model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post"))
+    return tokens.places_of(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
 
 
 def _begin(key: tuple) -> None:
-    st.session_state.probe_work = Work(key)
+    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
+    st.session_state.probe_asked = key
 
 
 def _stop() -> None:
-    st.session_state.pop("probe_work", None)  # what was found so far is not kept
+    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
+    st.session_state.pop("probe_asked", None)
+    st.session_state.probe_stopped = True
 
 
 def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
@@ -118,7 +143,7 @@ def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
     )
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _results() -> dict[tuple, tokens.PositionProbe]:
+@st.cache_resource(show_spinner=False)
+def _results() -> Store:
     """What has been measured, for all visitors."""
-    return {}
+    return Store(MOST)
