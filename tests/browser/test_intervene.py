@@ -90,8 +90,8 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("It changes most without layer")).to_be_visible()
     cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
-    cell.scroll_into_view_if_needed()
     for edits in ("edits=h2.2z$", "edits=none$"):
+        cell.evaluate("node => node.scrollIntoView({ block: 'center' })")
         box = box_at_rest(cell)
         page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark
         expect(page).to_have_url(re.compile(edits))

@@ -77,9 +77,8 @@ def attention(pair: Pair, picture: bytes) -> None:
         if any(isinstance(edit, HeadOff) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
         else ""
     )
-    most = (
-        "" if st.session_state.view_is_chosen or not moved else " Until you choose one, it is the head that moves most."
-    )
+    # said whatever has moved, for what is below moves with a line more
+    most = "" if st.session_state.view_is_chosen else " Until you choose one, it is the head that moves most."
     st.caption(
         f"{view.words(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
         f"weight has moved (half the sum of the differences).{thrown}{most}"
