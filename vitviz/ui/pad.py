@@ -6,7 +6,6 @@ from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit_drawable_canvas import st_canvas
 
 from ..colour import percent
 from ..predictions import predictions
@@ -39,6 +38,8 @@ def draw_a_digit(place: DeltaGenerator) -> None:
 
 def drawing_pad(key: str) -> None:
     """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
+    from streamlit_drawable_canvas import st_canvas  # can be imported only where a server runs
+
     canvas = f"{key}_{st.session_state.setdefault('pad_turn', 0)}"
     st_canvas(
         stroke_width=round(PEN * SIDES[key]),
