@@ -46,23 +46,24 @@ def look(choice: state.Choice) -> None:
     )
     with st.container():
         badge.warning(choice, trace, view)
-    downloads(choice, trace, view, style, picture)
+    downloads(choice, trace, view, style)
     panels.of_view(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
     panels.of_model(trace, view, statistics)
 
 
-def downloads(choice: state.Choice, trace: Trace, view: View, style: Style, picture: bytes) -> None:
+def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:
     """The overlay and the numbers, made when they are asked for."""
     about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit, style)
     name = export.file_stem(view, about)
 
+    # these stay with the session: they keep what is looked at, and no pass, which may have left the cache by then
     def png() -> bytes:
-        return export.overlay_png(trace, view, Image.open(io.BytesIO(picture)), about)
+        return export.overlay_png(state.trace(choice), view, Image.open(io.BytesIO(state.picture(choice))), about)
 
     def npz() -> bytes:
-        return export.arrays_npz(trace, view, about)
+        return export.arrays_npz(state.trace(choice), view, about)
 
     with st.container(horizontal=True):
         st.download_button("Picture (PNG)", png, f"{name}.png", "image/png", on_click="ignore")

@@ -182,7 +182,7 @@ def _checked_field(name: str, kind: Any, value: object) -> object:
     if kind is int:
         return at_least(value, int(name in _AT_LEAST_1), name)
     if kind is float:
-        return number(value, 0 if name == "norm_eps" else -1e6, 1e6, name)
+        return number(value, *((0, 1) if name == "norm_eps" else (-1e6, 1e6)), name)
     if kind is bool:
         return bool(value)
     if is_dataclass(value):

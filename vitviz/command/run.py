@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +33,7 @@ from .talk import Talk, printable, refuse
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
+MOST_PATCHES = 16_384  # of an image; their queries and keys take 0.6 GB in a small ViT
 
 
 class Question(Protocol):
@@ -173,11 +176,11 @@ def run(task: Task, question: Question) -> int:
         items = find(task.images)
         model = task.options.load(task.model, task.fit)
         if task.size is not None:
-            check_size(task.size, model.config.patch)
+            _check_patches(*check_size(task.size, model.config.patch), model.config.patch)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         talk = Talk(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, question, len(items)) as report, talk:
+        with _maybe_report(task, model, question, len(items)) as report, talk, _ended_like_ctrl_c():
             answer = _Answers(task, model, question, items, report, talk)
             failed = sum(not ok for ok in talk.follow(items, answer))
     except BrokenPipeError:  # the reader is gone, so Typer ends without a word
@@ -206,6 +209,33 @@ def _check_out(task: Task) -> None:
         )
     if task.width and list(task.formats) == ["npz"]:
         raise VitvizError("--width is that of pictures and these are numbers; leave it out, or add a picture's format.")
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Treat SIGTERM, with which schedulers end a job, as Ctrl-C: what is written stays, and the report is finished."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal can be handled
+        yield
+        return
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_patches(height: int, width: int, patch: int) -> None:
+    """Refuse an input of so many patches that queries and keys would not fit into memory."""
+    patches = (height // patch) * (width // patch)
+    if patches > MOST_PATCHES:
+        raise VitvizError(
+            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; use one of at most "
+            f"{MOST_PATCHES:,} patches."
+        )
 
 
 class _Answers:
@@ -244,14 +274,14 @@ class _Answers:
             return True
         try:
             found = self._found(item)
-            for kind in missing:
-                write_whole(files[kind], found.file(kind, self.task.width or LEAST))
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.talk.problem(item.path, problem)
             if self.report:
                 self.report.add_problem(label, name, problem)
             return False
+        for kind in missing:  # an error here is one of the output, and would be one of each further image
+            write_whole(files[kind], found.file(kind, self.task.width or LEAST))
         if self.report:
             self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
         self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])

@@ -8,6 +8,7 @@ who want to show progress, or to stop and go on later; nothing is in force while
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,21 +91,33 @@ def sweep_patches(
 
 @typed
 def each_head(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", begin: int = 0
+    model: VisionTransformer,
+    trace: Trace,
+    score: Measured,
+    *,
+    how: str = "zero",
+    begin: int = 0,
+    at_once: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """The rows of `sweep_heads`, one layer after the other, beginning at any."""
-    off = torch.eye(trace.heads, dtype=torch.bool)[..., None, None]  # batch head 1 1: sample i has no head i
+    """The rows of `sweep_heads`, one layer after the other, beginning at any.
 
-    def ablate(z: Tensor) -> Tensor:
-        return torch.where(off, without(z, how), z)
-
+    With `at_once`, each row comes in parts of so many heads.
+    """
     one_of(how, How)
     _check(model, trace)
     score = measured(score, trace)
+    some = at_least(trace.heads if at_once is None else at_once, 1, "at_once")
+    parts = torch.eye(trace.heads, dtype=torch.bool)[..., None, None].split(some)  # batch head 1 1: which head is off
+
+    def ablate(z: Tensor, off: Tensor) -> Tensor:
+        return torch.where(off, without(z, how), z)
+
     for layer, x in _entering(trace, begin):
-        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit({f"blocks.{layer}.attn.z": ablate}):
-            outputs = model.finish(x.expand(trace.heads, -1, -1), trace.grid, layer)
-        yield _effects(trace, score, outputs)
+        for off in parts:
+            change = {f"blocks.{layer}.attn.z": partial(ablate, off=off)}
+            with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(change):
+                outputs = model.finish(x.expand(len(off), -1, -1), trace.grid, layer)
+            yield _effects(trace, score, outputs)
 
 
 @typed
@@ -129,9 +142,15 @@ def each_layer(
 
 @typed
 def each_patch(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "keys", begin: int = 0
+    model: VisionTransformer,
+    trace: Trace,
+    score: Measured,
+    *,
+    how: str = "keys",
+    begin: int = 0,
+    at_once: int = AT_ONCE,
 ) -> Iterator[np.ndarray]:
-    """The results of `sweep_patches`, `AT_ONCE` patches after the other, beginning at any batch."""
+    """The results of `sweep_patches`, `at_once` patches after the other, beginning at any batch."""
     one_of(how, HowPatch)
     _check(model, trace)
     score = measured(score, trace)
@@ -139,7 +158,7 @@ def each_patch(
     if patches == 1:
         raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
     pixels = torch.tensor(trace.pixels())[None]
-    for some in torch.arange(patches).split(AT_ONCE)[at_least(begin, 0, "The first batch") :]:
+    for some in torch.arange(patches).split(at_least(at_once, 1, "at_once"))[at_least(begin, 0, "The first batch") :]:
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
         with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):

@@ -1,5 +1,7 @@
 """Slow work in the background, once for all who wait for it, and only as long as somebody does.
 
+It gives way, whenever it reports how far it is, to those who look for something that takes a moment (see `turns`).
+
 A visitor's click ends the run of their page, so what a run computes itself would begin anew with each click. Here a run
 only watches; the next one finds the work further on. Who goes to another page waits on: work ends early only if they
 take back what they asked for, or leave altogether.
@@ -18,6 +20,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ..attribution.progress import Progress
+from .turns import one_at_a_time
 
 PATIENCE = 30.0  # seconds that work goes on when nobody who waits for it is connected: somebody may come back
 
@@ -86,9 +89,10 @@ class Job:
     def run(self) -> None:
         """Do the work."""
         try:
-            self._report(0, 0)
-            self._began = time.monotonic()
-            self._task(self._report)
+            with one_at_a_time.later():
+                self._report(0, 0)
+                self._began = time.monotonic()
+                self._task(self._report)
         except Exception as error:  # it belongs to those who wait
             self.error = error
         finally:
@@ -99,6 +103,7 @@ class Job:
         if self.is_abandoned:
             raise AbandonedError
         self.done, self.total = done, total
+        one_at_a_time.give_way()
 
 
 class Jobs:

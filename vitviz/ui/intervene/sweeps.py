@@ -14,7 +14,7 @@ import torch
 
 from ...attribution.progress import Progress
 from ...interventions import Score, class_score, distance
-from ...interventions.sweep import AT_ONCE, PARTS, each_head, each_layer, each_patch
+from ...interventions.sweep import PARTS, each_head, each_layer, each_patch
 from ...predictions import predictions
 from ...trace import Trace
 from .. import jobs, state, waits, watching
@@ -30,6 +30,7 @@ HOW = {"zero": "zero", "mean": "mean over the tokens"}
 HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
+TOKENS_AT_ONCE = 2048  # in one batch: a good half of a second on two cores
 LARGEST = 8  # effects that are listed
 PAGE = "intervene"
 MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
@@ -68,7 +69,15 @@ class Sweep:
     @property
     def batches(self) -> int:
         """In how many steps that is done."""
-        return -(-self.passes // AT_ONCE) if self.what == "patches" else self.trace.layers
+        if self.what == "layers":
+            return self.trace.layers
+        rows = 1 if self.what == "patches" else self.trace.layers
+        return rows * -(-self.passes // rows // self.at_once)
+
+    @property
+    def at_once(self) -> int:
+        """Number of passes in one batch: as many as take a moment, for others wait so long for their turn."""
+        return max(1, TOKENS_AT_ONCE // self.trace.token_count)
 
     @property
     def key(self) -> tuple:
@@ -78,7 +87,8 @@ class Sweep:
     def run(self) -> Iterator[np.ndarray]:
         """The results, step by step: changes of the output, or of the score."""
         score = OUTPUTS if self._keeps_outputs else self.score
-        return EACH[self.what](self.trace.model, self.trace, score, how=self.how)
+        bounded = {} if self.what == "layers" else {"at_once": self.at_once}
+        return EACH[self.what](self.trace.model, self.trace, score, how=self.how, **bounded)
 
     def effects(self, found: list[np.ndarray]) -> np.ndarray:
         """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column].
@@ -91,8 +101,9 @@ class Sweep:
             changes = (self.score.of(before + torch.tensor(changes)) - self.score.of(before)).numpy()
         if self.what == "patches":
             return changes.reshape(self.trace.grid)
-        missing = self.trace.layers - len(found)
-        return np.pad(changes.reshape(len(found), -1), ((0, missing), (0, 0)), constant_values=np.nan)
+        every = np.full(self.passes, np.nan, np.float32)
+        every[: changes.size] = changes.ravel()
+        return every.reshape(self.trace.layers, -1)
 
     @property
     def _keeps_outputs(self) -> bool:
@@ -204,8 +215,7 @@ def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
         kept["partial"] = found
         try:
             for done in range(1, asked.batches + 1):
-                with state.one_at_a_time:
-                    found.append(next(steps))
+                found.append(next(steps))
                 report(done, asked.batches)
             kept["found"] = found
         finally:
@@ -229,7 +239,8 @@ def _show_part(asked: Sweep, found: list[np.ndarray]) -> None:
     """The layers that are done, while a sweep goes on; patches come in no order that says much."""
     if not found or asked.what == "patches":
         return
-    st.markdown(f"**{literally(asked.title)}**  \nSo far {len(found)} of {asked.trace.layers} layers.")
+    done = len(found) * asked.trace.layers // asked.batches
+    st.markdown(f"**{literally(asked.title)}**  \nSo far {done} of {asked.trace.layers} layers.")
     with st.columns(SHARES, gap="large")[0]:
         chart = charts.effects(asked.effects(found), asked.what, asked.score.signed)
         st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{asked.title}, of some layers")

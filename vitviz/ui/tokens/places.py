@@ -91,10 +91,9 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
         of_images = [(IMAGE, images, partial(_places_of, seen, data)) for data in samples.values()]
         of_layers = [(LAYER, r2, partial(tokens.read_places, images, at)) for at in range(len(ends) - len(samples))]
         for end, (what, found, step) in zip(ends, of_images + of_layers, strict=True):
-            with state.one_at_a_time:
-                begin = time.perf_counter()
-                found.append(step())
-                took[what] += time.perf_counter() - begin
+            begin = time.perf_counter()
+            found.append(step())
+            took[what] += time.perf_counter() - begin
             report(end, ends[-1])
         paces.note(pace[IMAGE], took[IMAGE], len(images))
         paces.note(pace[LAYER], took[LAYER], len(r2))

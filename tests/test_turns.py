@@ -1,0 +1,101 @@
+"""Turns at the processor: what a visitor looks for goes first, and slow work gives way between its passes."""
+
+import threading
+
+import pytest
+
+from vitviz.ui.jobs import Jobs
+from vitviz.ui.turns import Turns, one_at_a_time
+
+
+def waiting(turns: Turns) -> int:
+    return len(turns._waiting)
+
+
+def until(holds) -> None:
+    for _ in range(6000):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("this never came to hold")
+
+
+def test_who_looks_goes_before_slow_work_and_each_in_order():
+    turns, went, threads = Turns(), [], []
+
+    def slow(name):
+        with turns.later():
+            went.append(name)
+
+    def quick(name):
+        with turns:
+            went.append(name)
+
+    with turns:
+        for act, name in ((slow, "sweep 1"), (slow, "sweep 2"), (quick, "map 1"), (quick, "map 2")):
+            threads.append(threading.Thread(target=act, args=(name,)))
+            threads[-1].start()
+            until(lambda: waiting(turns) == len(threads))
+    for thread in threads:
+        thread.join()
+    assert went == ["map 1", "map 2", "sweep 1", "sweep 2"]
+
+
+def test_slow_work_gives_way_between_its_passes():
+    turns, went = Turns(), []
+
+    def look():
+        with turns:
+            went.append("map")
+
+    with turns.later():
+        thread = threading.Thread(target=look)
+        thread.start()
+        until(lambda: waiting(turns) == 1)
+        went.append("pass 1")
+        turns.give_way()
+        went.append("pass 2")
+    thread.join()
+    assert went == ["pass 1", "map", "pass 2"]
+
+
+def test_a_turn_may_be_taken_again_by_who_has_it_and_is_given_back_after_an_error():
+    turns = Turns()
+
+    def fail():
+        with turns, turns.later():
+            turns.give_way()
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fail()
+    thread = threading.Thread(target=turns.__enter__)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_a_job_gives_way_whenever_it_reports():
+    went, begun, asked = [], threading.Event(), threading.Event()
+
+    def task(progress):
+        begun.set()
+        asked.wait(60)
+        until(lambda: waiting(one_at_a_time) == 1)
+        went.append("pass 1")
+        progress(1, 2)
+        went.append("pass 2")
+
+    def look():
+        asked.set()
+        with one_at_a_time:
+            went.append("map")
+
+    job = Jobs(patience=600).join(("a",), task)
+    begun.wait(60)
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert job.watch(60)
+    thread.join()
+    assert went == ["pass 1", "map", "pass 2"]
+    assert job.error is None
