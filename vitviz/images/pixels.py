@@ -53,7 +53,9 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         return _from_16_bits(image), ()
     if not image.has_transparency_data:
         return image.convert("RGB"), ()
-    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
+    rgba = image.convert("LA") if image.mode == "La" else image
+    if rgba.mode != "RGBA":  # converting would copy it, and of 64 megapixels that is a quarter gigabyte
+        rgba = rgba.convert("RGBA")
     on_white = Image.new("RGB", image.size, "white")
     on_white.paste(rgba, mask=rgba)
     return on_white, ()

@@ -6,6 +6,7 @@ is decoded, and every error of a decoder becomes an `ImageError`. Colour profile
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -50,6 +51,8 @@ _SIGNATURES = {
     "PDF": rb".{0,1024}%PDF-",
 }
 
+# Decoders take up to half a gigabyte for an image: however many visitors upload at once, no more than two run.
+_decoding = threading.BoundedSemaphore(2)
 _IN_WORDS = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
 _NO_MEMORY = "This image needs more memory to decode than there is; make it smaller and try again."
 
@@ -70,13 +73,13 @@ def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
         ImageError: if it cannot be used; the message is one sentence that says why and what to do.
     """
     if isinstance(source, Image.Image):
-        with _plain_refusals("image"):
+        with _plain_refusals("image"), _decoding:
             data = _unread_file(source)
             safe = _from_pillow(source) if data is None else _READERS[_format_of(data)](data)
     else:
         data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _read_file(source)
         kind = _format_of(data)
-        with _plain_refusals(f"{kind} file"):
+        with _plain_refusals(f"{kind} file"), _decoding:
             safe = _READERS[kind](data)
     safe.rgb.info = {}  # or the next reader would apply the orientation again
     return safe

@@ -186,7 +186,10 @@ def image_words() -> None:
             _only_the_centre(used, "page_use_all")
     if not choice.picked.sample:
         what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
-        st.caption(f"Your {what} stays in this tab and the server's memory; a copied link opens without it.")
+        st.caption(
+            f"Your {what} stays in this tab, and in the server's memory until a while after the tab is closed; a "
+            "copied link opens without it."
+        )
 
 
 def page_place() -> None:
