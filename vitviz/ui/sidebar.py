@@ -187,8 +187,8 @@ def image_words() -> None:
     if not choice.picked.sample:
         what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
         st.caption(
-            f"Your {what} stays in this tab, and in the server's memory until a while after the tab is closed; a "
-            "copied link opens without it."
+            f"Your {what} stays in this tab, and in the server's memory until a while after it is closed; a copied "
+            "link opens without it."
         )
 
 
