@@ -5,7 +5,7 @@ set -u
 python="$(dirname "$0")/../.venv/bin/python"
 
 on_path() {
-  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+  for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
     command -v "$name" && return 0
   done
   return 1
@@ -19,7 +19,10 @@ with s() as p: print(p.chromium.executable_path)' 2>/dev/null)" && [ -x "$path" 
 on_path && exit 0
 playwrights_own && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >&2
+  apt-get update -qq >&2
+  for package in chromium-headless-shell chromium; do # the first draws no window around the page, which takes time
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2 && break
+  done
   on_path && exit 0
 fi
 echo "No Chromium found: install one (apt-get install chromium, or $python -m playwright install chromium)." >&2

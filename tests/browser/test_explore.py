@@ -85,7 +85,10 @@ def test_the_legend_prints_real_numbers(explore, cat):
     expect(ends).to_contain_text("1/32 ×")
 
 
-@pytest.mark.parametrize("scale", ["share", "raw", "uniform"])
+@pytest.mark.parametrize(
+    "scale",
+    ["share", pytest.param("raw", marks=pytest.mark.exhaustive), pytest.param("uniform", marks=pytest.mark.exhaustive)],
+)
 def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
     page = explore(f"image=cat&layer=10&head=3&scale={scale}&query=6-6")
     drawn = page.page.locator("canvas.heat").evaluate(
@@ -309,7 +312,14 @@ def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
     return colour_map(scale)[np.round(255 * tones).astype(int)].astype(int)
 
 
-@pytest.mark.parametrize(("direction", "scale"), [("from", "share"), ("to", "share"), ("from", "uniform")])
+@pytest.mark.parametrize(
+    ("direction", "scale"),
+    [
+        pytest.param("from", "share", marks=pytest.mark.exhaustive),
+        ("to", "share"),
+        pytest.param("from", "uniform", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction, scale):
     page = explore(f"image=cat&layer=10&head=3&direction={direction}&scale={scale}")
     token = cat.prefix + 5 * 16 + 5

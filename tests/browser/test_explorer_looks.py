@@ -134,7 +134,18 @@ def test_a_laptop_at_150_percent_cuts_nothing(explore):
     assert last["x"] + last["width"] <= overview["x"] + overview["width"]
 
 
-@pytest.mark.parametrize("path", ["", "sequence", "attention", "tokens", "explain", "intervene", "lens"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "attention",
+        "explain",
+        "intervene",
+        pytest.param("", marks=pytest.mark.exhaustive),
+        pytest.param("sequence", marks=pytest.mark.exhaustive),
+        pytest.param("tokens", marks=pytest.mark.exhaustive),
+        pytest.param("lens", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_no_page_is_wider_than_a_laptop_at_150_percent(app, new_page, path):
     page = new_page(viewport=ZOOMED)
     page.goto(f"{app}/{path}?model=digits")

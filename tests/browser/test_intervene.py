@@ -117,7 +117,7 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("parameters", ["image=cat", DIGIT])
+@pytest.mark.parametrize("parameters", [pytest.param("image=cat", marks=pytest.mark.exhaustive), DIGIT])
 def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
     page = opened(app, new_page, f"{parameters}&edits=h1.1z")
     answer = page.locator(".st-key-bench_answer").locator("[data-testid=cosine], tr:nth-child(3)")
@@ -142,7 +142,7 @@ def test_nothing_moves_when_edits_are_made(app, new_page):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("width", [1024, 1280])
+@pytest.mark.parametrize("width", [1024, pytest.param(1280, marks=pytest.mark.exhaustive)])
 def test_no_tool_is_cut_away(app, new_page, width):
     page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
     for key, last in (("intervene_patch_tool", "Look from"), ("intervene_tool", "Copy")):

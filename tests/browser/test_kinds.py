@@ -149,7 +149,9 @@ def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
         assert page.shown.query == trace.prefix - 1
 
 
-@pytest.mark.parametrize("kind", POOLED)
+@pytest.mark.parametrize(
+    "kind", [POOLED[0], *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in POOLED[1:])]
+)
 def test_the_pooling_is_one_more_row(new_page, kind):
     trace = trace_of(kind)
     page = Shown(new_page(), trace, View(3, 1))
@@ -241,7 +243,7 @@ def test_signed_weights_are_said_with_their_sign(new_page):
 
 
 @pytest.mark.parametrize("kind", ["differential", "relative", "distilled", "pooled"])
-@pytest.mark.parametrize("direction", ["from", "to"])
+@pytest.mark.parametrize("direction", [pytest.param("from", marks=pytest.mark.exhaustive), "to"])
 def test_one_layer_at_a_time(new_page, kind, direction):
     trace = trace_of(kind)
     pinned = trace.prefix + 8

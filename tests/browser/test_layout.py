@@ -52,7 +52,7 @@ def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("fit", ["crop", "native"])
+@pytest.mark.parametrize("fit", [pytest.param("crop", marks=pytest.mark.exhaustive), "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     page = explore(f"image=pagoda&fit={fit}", viewport=PHONE, is_mobile=True, has_touch=True)
     image, overview = page.box(page.image), page.box(page.overview)
