@@ -106,7 +106,11 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
 
 
 def downloaded(page: Page, button: str) -> Download:
-    """Click a button until its file comes: of a button that is being replaced, Streamlit says that its file is gone."""
+    """Click a button until its file comes, as a visitor does.
+
+    Of a button that is just being replaced, Streamlit says that its file is gone. And the answer to a click is lost when
+    a run of the page begins just then: the button waits for minutes, and only a reload of the page helps.
+    """
     came: list[Download] = []
 
     def take(download: Download) -> None:
@@ -115,7 +119,13 @@ def downloaded(page: Page, button: str) -> Download:
     page.on("download", take)
     try:
         for _ in range(PATIENCE // 10):
-            page.get_by_role("button", name=button).click()
+            try:
+                page.get_by_role("button", name=button).click(timeout=10_000)
+            except TimeoutError:
+                page.reload()
+                expect(page.get_by_role("button", name=button)).to_be_enabled()
+                settled(page)
+                continue
             for _ in range(100):
                 if came:
                     return came[0]
