@@ -108,7 +108,7 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
 def downloaded(page: Page, button: str) -> Download:
     """Click a button until its file comes, as a visitor does.
 
-    Of a button that is just being replaced, Streamlit says that its file is gone. And the answer to a click is lost when
+    Of a button that is just being replaced, Streamlit says that its file is gone. And the answer to a click is lost if
     a run of the page begins just then: the button waits for minutes, and only a reload of the page helps.
     """
     came: list[Download] = []
