@@ -7,13 +7,13 @@ from playwright.sync_api import Download, Locator, Page, TimeoutError, expect
 
 from scripts.fonts import STATED, WIDE
 
+from ..exhaustive import exhaustive
+
 PATIENCE = 240  # seconds that anything may take; nothing here depends on how fast the machine is
 UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"
 in_all_fonts = pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"], indirect=True)
 # For what test_phone.py checks with the stated fonts, too.
-in_wide_fonts = pytest.mark.parametrize(
-    "fonts", [pytest.param(STATED, marks=pytest.mark.exhaustive), WIDE], ids=["stated", "wide"], indirect=True
-)
+in_wide_fonts = pytest.mark.parametrize("fonts", [exhaustive(STATED), WIDE], ids=["stated", "wide"], indirect=True)
 _COUNT_MESSAGES = """() => {
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) { window.messagesSent += 1; return send.call(this, data); };

@@ -14,6 +14,7 @@ from vitviz.colour import colour_map, plotly_scale, tone
 from vitviz.ui import state
 from vitviz.view import View
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
 from .layout import assert_asks_nobody, choose, downloaded, go_to
 
@@ -87,7 +88,7 @@ def test_the_legend_prints_real_numbers(explore, cat):
 
 @pytest.mark.parametrize(
     "scale",
-    ["share", pytest.param("raw", marks=pytest.mark.exhaustive), pytest.param("uniform", marks=pytest.mark.exhaustive)],
+    ["share", exhaustive("raw"), exhaustive("uniform")],
 )
 def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
     page = explore(f"image=cat&layer=10&head=3&scale={scale}&query=6-6")
@@ -315,9 +316,9 @@ def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("direction", "scale"),
     [
-        pytest.param("from", "share", marks=pytest.mark.exhaustive),
+        exhaustive("from", "share"),
         ("to", "share"),
-        pytest.param("from", "uniform", marks=pytest.mark.exhaustive),
+        exhaustive("from", "uniform"),
     ],
 )
 def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction, scale):

@@ -14,6 +14,7 @@ from vitviz.colour import KEY
 from vitviz.opening import opening_view
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
 from .layout import assert_nothing_sticks_out, downloaded, eventually, settled
 
@@ -140,10 +141,10 @@ def test_a_laptop_at_150_percent_cuts_nothing(explore):
         "attention",
         "explain",
         "intervene",
-        pytest.param("", marks=pytest.mark.exhaustive),
-        pytest.param("sequence", marks=pytest.mark.exhaustive),
-        pytest.param("tokens", marks=pytest.mark.exhaustive),
-        pytest.param("lens", marks=pytest.mark.exhaustive),
+        exhaustive(""),
+        exhaustive("sequence"),
+        exhaustive("tokens"),
+        exhaustive("lens"),
     ],
 )
 def test_no_page_is_wider_than_a_laptop_at_150_percent(app, new_page, path):

@@ -10,6 +10,7 @@ from vitviz.interventions import HeadOff, PatchOff
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, expect_number, opener
 from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_all_fonts, settled
 from .test_layout import PHONE
@@ -117,7 +118,7 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("parameters", [pytest.param("image=cat", marks=pytest.mark.exhaustive), DIGIT])
+@pytest.mark.parametrize("parameters", [exhaustive("image=cat"), DIGIT])
 def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
     page = opened(app, new_page, f"{parameters}&edits=h1.1z")
     answer = page.locator(".st-key-bench_answer").locator("[data-testid=cosine], tr:nth-child(3)")
@@ -142,7 +143,7 @@ def test_nothing_moves_when_edits_are_made(app, new_page):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("width", [1024, pytest.param(1280, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("width", [1024, exhaustive(1280)])
 def test_no_tool_is_cut_away(app, new_page, width):
     page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
     for key, last in (("intervene_patch_tool", "Look from"), ("intervene_tool", "Copy")):

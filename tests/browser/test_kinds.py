@@ -15,6 +15,7 @@ from vitviz.ui.explorer import CSS, HTML, SCRIPT
 from vitviz.ui.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.view import View, places
 
+from ..exhaustive import exhaustive
 from .alone import Alone
 from .explorer_page import ExplorerPage
 
@@ -127,12 +128,7 @@ def last(trace, **changes) -> View:
 
 @pytest.mark.parametrize(
     ("grid", "direction"),
-    [
-        ((4, 6), "from"),
-        ((5, 3), "to"),
-        pytest.param((4, 6), "to", marks=pytest.mark.exhaustive),
-        pytest.param((5, 3), "from", marks=pytest.mark.exhaustive),
-    ],
+    [((4, 6), "from"), ((5, 3), "to"), exhaustive((4, 6), "to"), exhaustive((5, 3), "from")],
 )
 @pytest.mark.parametrize("kind", ["differential", "relative", "mean", "distilled", "pooled", "pooled with prefix"])
 def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
@@ -149,9 +145,7 @@ def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
         assert page.shown.query == trace.prefix - 1
 
 
-@pytest.mark.parametrize(
-    "kind", [POOLED[0], *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in POOLED[1:])]
-)
+@pytest.mark.parametrize("kind", [POOLED[0], *(exhaustive(kind) for kind in POOLED[1:])])
 def test_the_pooling_is_one_more_row(new_page, kind):
     trace = trace_of(kind)
     page = Shown(new_page(), trace, View(3, 1))
@@ -243,7 +237,7 @@ def test_signed_weights_are_said_with_their_sign(new_page):
 
 
 @pytest.mark.parametrize("kind", ["differential", "relative", "distilled", "pooled"])
-@pytest.mark.parametrize("direction", [pytest.param("from", marks=pytest.mark.exhaustive), "to"])
+@pytest.mark.parametrize("direction", [exhaustive("from"), "to"])
 def test_one_layer_at_a_time(new_page, kind, direction):
     trace = trace_of(kind)
     pinned = trace.prefix + 8

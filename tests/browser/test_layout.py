@@ -9,6 +9,7 @@ import vitviz
 from scripts.app_server import running_app
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
 from .layout import in_all_fonts
 
@@ -52,7 +53,7 @@ def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
 
 
 @in_all_fonts
-@pytest.mark.parametrize("fit", [pytest.param("crop", marks=pytest.mark.exhaustive), "native"])
+@pytest.mark.parametrize("fit", [exhaustive("crop"), "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     page = explore(f"image=pagoda&fit={fit}", viewport=PHONE, is_mobile=True, has_touch=True)
     image, overview = page.box(page.image), page.box(page.overview)

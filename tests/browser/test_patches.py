@@ -11,6 +11,7 @@ from vitviz.colour import KEY, QUERY, colour_map, overlay_map, paint, percent, t
 from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
+from ..exhaustive import exhaustive
 from .alone import Alone
 from .layout import eventually, in_all_fonts
 from .test_layout import PHONE
@@ -249,8 +250,8 @@ def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
     [
         ("share", True, False),
         ("uniform", False, True),
-        pytest.param("share", False, True, marks=pytest.mark.exhaustive),
-        pytest.param("raw", False, False, marks=pytest.mark.exhaustive),
+        exhaustive("share", False, True),
+        exhaustive("raw", False, False),
     ],
 )
 def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
