@@ -3,6 +3,7 @@
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
+os.environ["OMP_NUM_THREADS"] = "1"  # here and in the apps that tests start: several run at once, and wait for no core
 
 import pytest
 import timm
@@ -27,9 +28,6 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.get_closest_marker("exhaustive")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
-
-
-torch.set_num_threads(1)  # threads that wait for busy cores make tests slower, not faster
 
 
 @pytest.fixture(scope="session")

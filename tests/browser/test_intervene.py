@@ -12,7 +12,7 @@ from vitviz.ui import state
 
 from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, expect_number, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
 from .test_layout import PHONE
 
 LAST = "Sweep: what does each part do?"
@@ -117,7 +117,7 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
         stop.click(no_wait_after=True)
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("parameters", [exhaustive("image=cat"), DIGIT])
 def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
     page = opened(app, new_page, f"{parameters}&edits=h1.1z")
@@ -128,7 +128,7 @@ def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, 
         assert box["y"] + box["height"] <= 768
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_nothing_moves_when_edits_are_made(app, new_page):
     page = opened(app, new_page, DIGIT)
     maps = page.get_by_text("Where a head looks")
@@ -142,7 +142,7 @@ def test_nothing_moves_when_edits_are_made(app, new_page):
     assert (box_at_rest(part(page, 0, 0)), box_at_rest(maps)) == before
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("width", [1024, exhaustive(1280)])
 def test_no_tool_is_cut_away(app, new_page, width):
     page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
@@ -151,7 +151,7 @@ def test_no_tool_is_cut_away(app, new_page, width):
     assert_nothing_sticks_out(page)
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_nothing_sticks_out_of_a_phone(app, new_page):
     page = opened(app, new_page, f"{DIGIT}&edits=h1.1z,c2.2,p3k", viewport=PHONE, is_mobile=True, has_touch=True)
     board, listed = (box_at_rest(page.locator(f".st-key-bench_{place}")) for place in ("board", "changes"))

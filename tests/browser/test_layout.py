@@ -11,7 +11,7 @@ from vitviz.ui import state
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
-from .layout import in_all_fonts
+from .layout import in_wide_fonts
 
 PHONE = {"width": 390, "height": 844}
 
@@ -20,7 +20,7 @@ def bottom(box: dict) -> float:
     return box["y"] + box["height"]
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     page = explore("image=cat")
     box = page.box(page.image)
@@ -52,7 +52,7 @@ def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
     assert framed["x"] + framed["width"] < beside["x"]
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("fit", [exhaustive("crop"), "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     page = explore(f"image=pagoda&fit={fit}", viewport=PHONE, is_mobile=True, has_touch=True)

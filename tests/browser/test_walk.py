@@ -11,8 +11,8 @@ from .sessions import Session
 from .walking import STEPS, Visitor
 
 WALKS = [
-    *((seed, 26) for seed in range(1, 3)),
-    *(exhaustive(seed, 60) for seed in range(3, 15)),
+    (1, 26),
+    *(exhaustive(seed, 60) for seed in range(2, 15)),
 ]
 
 
