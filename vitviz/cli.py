@@ -136,7 +136,7 @@ Skip = Annotated[
     bool,
     typer.Option(
         "--skip-existing",
-        help="Leave out images whose files are all there, known by their names; a report takes them over.",
+        help="Leave out images whose files are all there and newer than image and model; a report takes them over.",
     ),
 ]
 Size = Annotated[

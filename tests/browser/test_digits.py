@@ -57,7 +57,7 @@ def predicted(page: Page) -> list[Prediction]:
     return found
 
 
-@pytest.mark.parametrize("digit", ["4", "7", *(exhaustive(one) for one in "10")])
+@pytest.mark.parametrize("digit", ["4", *(exhaustive(one) for one in "710")])
 def test_a_drawn_digit_is_recognised_and_the_numbers_are_the_librarys(explore, digit):
     page = explore("model=digits&image=digit-3")
     draw(page.page, DIGITS[digit])

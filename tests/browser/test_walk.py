@@ -11,7 +11,7 @@ from .sessions import Session
 from .walking import STEPS, Visitor
 
 WALKS = [
-    (1, 26),
+    (1, 20),
     *(exhaustive(seed, 60) for seed in range(2, 15)),
 ]
 
