@@ -6,12 +6,14 @@ arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app
 
 from __future__ import annotations
 
+import gc
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -29,6 +31,11 @@ MIDDLEWARE = (
 )
 
 
+# Starlette writes uploads of more than 1 MB to a temporary file, which fails where the disk is full or read-only, and
+# would leave visitors' photos on it.
+MultiPartParser.spool_max_size = (st.get_option("server.maxUploadSize") + 1) * 1024 * 1024
+
+
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Load PyTorch and the first model before anybody is served, so that the first visitor does not wait for them.
@@ -39,6 +46,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     from ..shell import state  # only now, for components are registered with a server that runs
 
     state.model(next(iter(state.zoo.SHIPPED)))
+    gc.collect()
+    gc.freeze()  # what stays for good, such as all modules, is not looked through again
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
