@@ -22,7 +22,6 @@ def intervene(choice: state.Choice) -> None:
     spinners = st.empty()  # they come and go here, and move nothing below
     with spinners:
         trace = state.trace(choice)
-    with spinners:
         edits = chosen.current(choice, trace)
         view = shell.current_view(trace, partial(most_moved, choice, edits, trace))
     shell.write_address(link.view_parameters(view, trace) | chosen.parameters(trace))

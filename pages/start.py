@@ -12,7 +12,7 @@ LOOKS = """<style>
 .st-key-page_cards [data-testid="stPageLink"] p { font-weight: 600; }
 /* all of a card is its link */
 .st-key-page_cards [data-testid="stVerticalBlock"] { position: relative; }
-.st-key-page_cards [data-testid="stVerticalBlock"] :not(a)  { position: static; }
+.st-key-page_cards [data-testid="stVerticalBlock"] :not(a) { position: static; }
 .st-key-page_cards a::after { content: ""; position: absolute; inset: 0; }
 .st-key-page_cards [data-testid="stVerticalBlock"]:hover { border-color: var(--primary-color, currentColor); }
 </style>"""

@@ -60,11 +60,12 @@ def running_app(*options: str) -> Iterator[str]:
 
 
 @contextmanager
-def launched_browser(fonts: Fonts = STATED) -> Iterator[Browser]:
+def launched_browser(fonts: Fonts = STATED, *flags: str) -> Iterator[Browser]:
     """Start the Chromium that the environment variable VITVIZ_BROWSER names (see scripts/find_browser.sh).
 
     Args:
         fonts: what it finds instead of this machine's fonts.
+        *flags: further options of Chromium.
 
     Yields:
         A Playwright browser without pages. It is closed when the `with` block ends.
@@ -77,7 +78,7 @@ def launched_browser(fonts: Fonts = STATED) -> Iterator[Browser]:
         raise RuntimeError('Set VITVIZ_BROWSER to a Chromium: export VITVIZ_BROWSER="$(scripts/find_browser.sh)"')
     with only(fonts) as found, sync_playwright() as playwright:
         environment = {**os.environ, **found}
-        browser = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS), env=environment)
+        browser = playwright.chromium.launch(executable_path=path, args=[*BROWSER_FLAGS, *flags], env=environment)
         try:
             check(browser, fonts)
             yield browser

@@ -1,8 +1,10 @@
 """Shared by the tests: the shipped model and its twin in timm, a small random model, photographs and traces of them."""
 
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: no test needs a network
+os.environ["OMP_NUM_THREADS"] = "1"  # here and in the apps that tests start: several run at once, and wait for no core
 
 import pytest
 import timm
@@ -29,7 +31,10 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in set(left_out)]
 
 
-torch.set_num_threads(1)  # threads that wait for busy cores make tests slower, not faster
+def pytest_collection_finish():
+    """Take what stays for good, such as all modules, out of what the garbage collector looks through."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

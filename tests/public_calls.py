@@ -90,6 +90,7 @@ def public_calls(small, photo):
                 "progress": None,
             },
             "endpoints": {"model": small, "trace": trace, "target": ClassTarget(0), "baseline": "mean"},
+            "lowest_baseline": {"model": small, "trace": trace, "target": ClassTarget(0)},
             "random_curves": {
                 "model": small,
                 "trace": trace,

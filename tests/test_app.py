@@ -10,13 +10,14 @@ from vitviz.model import VisionTransformer
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
+from .exhaustive import exhaustive
 from .pages import dropped, explore, picture, query, start, texts
 
 SAMPLES = list(state.samples())
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("page", [start, explore])
+@pytest.mark.parametrize("page", [exhaustive(start), explore])
 def test_every_page_opens_with_every_sample(page, name):
     app = page(image=name)
     assert not app.exception

@@ -18,6 +18,7 @@ from vitviz.attribution.targets import default_target, value_of
 from vitviz.zoo import assets
 
 from . import kinds
+from .exhaustive import exhaustive
 from .explained import explained
 from .tiny import tiny_model, tiny_trace
 
@@ -281,7 +282,7 @@ def test_integrated_gradients_are_complete(kind, baseline):
     assert found.map.sum() == pytest.approx(value_of(target, trace) - start, rel=0.01)
 
 
-@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), pytest.param(224, "blur", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(("size", "baseline"), [(98, "mean"), exhaustive(224, "blur")])
 def test_integrated_gradients_of_the_shipped_model_are_complete(size, baseline, model, photo, flower):
     trace = model.trace(photo, size=size)
     with torch.no_grad():

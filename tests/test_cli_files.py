@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from vitviz.command.inputs import Item
 from vitviz.command.talk import Talk, duration
 from vitviz.model import VisionTransformer
 
+from .checkpoints import saved
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
 from .kinds import POOLED, trace_of
 
@@ -77,6 +79,24 @@ def test_what_is_there_is_skipped(command, vit, written, passes):
     assert [(one["ok"], one["skipped"]) for one in said] == [(True, True)] * 2
     assert vit(*asked[:-1]).exit_code == 0
     assert len(passes) == 7, "all again where nothing is to be skipped"
+
+
+@pytest.mark.parametrize("changed", ["photo.png", "run.safetensors", "run.toml", "labels.txt", "names.txt"])
+def test_what_is_older_than_its_image_or_model_is_not_skipped(changed, vit, tmp_path, original, passes):
+    (tmp_path / "photo.png").write_bytes(Path(FOUR).read_bytes())
+    saved(tmp_path / "run.safetensors", original.state_dict())
+    (tmp_path / "run.toml").write_text("heads = 3\n")
+    for name in ("labels.txt", "names.txt"):
+        (tmp_path / name).write_text("\n".join("abcde"))
+    model = ["-m", str(tmp_path / "run.safetensors"), "--classes", str(tmp_path / "names.txt")]
+    asked = ["attention", str(tmp_path / "photo.png"), *model, "--skip-existing"]
+    for _ in range(2):
+        assert vit(*asked).exit_code == 0
+    assert len(passes) == 1
+    later = time.time() + 10
+    os.utime(tmp_path / changed, (later, later))
+    assert vit(*asked).exit_code == 0
+    assert len(passes) == 2
 
 
 def test_a_file_is_there_only_when_it_is_whole(vit, tmp_path, monkeypatch):

@@ -96,3 +96,24 @@ def test_how_long_it_takes_is_said_and_follows_what_was_measured():
     before = waits.paces().get(waits.pace_key(choice, trace, "occlusion"))
     press(app, "explain_compute_occlusion_0")
     assert waits.paces().get(waits.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
+
+
+@pytest.mark.parametrize("button", ["explain_compare_0", "explain_compute_occlusion_0"])
+def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatch):
+    """Who chooses and clicks at once clicks on what was drawn for the choice before."""
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app = digits()
+    app.selectbox(key="explain_minus_0").set_value(9)
+    press(app, button)
+    assert "4 minus 9" in texts(app)
+    assert app.button(key=button).label == "Stop"
+
+
+def test_a_click_on_what_is_there_by_now_begins_nothing_later(monkeypatch):
+    app = digits()
+    press(app, "explain_compute_occlusion_0")
+    app.session_state[working.BEGINS] = "explain_compute_occlusion_0"  # the same again, before the page was drawn
+    app.run()
+    monkeypatch.setattr(working, "work", lambda pending: None)
+    app.selectbox(key="explain_minus_0").select(9).run()
+    assert app.button(key="explain_compute_occlusion_0").label == "Compute"

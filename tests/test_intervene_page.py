@@ -22,6 +22,7 @@ from vitviz.predictions import predictions
 from vitviz.ui import state
 
 from . import kinds
+from .exhaustive import exhaustive
 from .pages import dropped, opened, picture, query, show_instead, texts
 from .test_attention_page import KINDS
 
@@ -52,7 +53,7 @@ def digit():
     return vitviz.load("digits").trace(state.samples()["digit-4"])
 
 
-@pytest.mark.parametrize("parameters", [{}, DIGIT, {"image": "rocket", "size": "280", "fit": "native"}])
+@pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
     app = opened("intervene", **parameters)
     from vitviz.ui.intervene.first import layers_tried  # which only a running app can import
@@ -105,7 +106,7 @@ def test_the_first_edit_follows_the_image_until_something_is_changed():
     assert "Nothing is changed yet." in fine(app.run())
 
 
-@pytest.mark.parametrize("parameters", [{}, DIGIT, {"image": "rocket", "size": "280", "fit": "native"}])
+@pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_nothing_changed_if_the_link_says_so(parameters):
     app = intervene(**parameters)
     said = fine(app)

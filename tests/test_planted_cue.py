@@ -28,7 +28,7 @@ def test_a_model_that_does_not_follow_the_cue_measures_nothing():
         planted_cue.measured(vitviz.load("digits"))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_methods_that_ask_what_decides_find_the_cue():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

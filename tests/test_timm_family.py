@@ -1,16 +1,20 @@
 """Every plain Vision Transformer of timm computes the same here as there; whatever cannot is refused by name.
 
 All architectures are tried two layers deep, on a small grid that is not square and on a second one, with random weights
-in every part. Where timm lets the width be chosen it is small; `--all` (`make test-all`) keeps each at its own width.
+in every part. Where timm lets the width be chosen it is small, and names that differ in the image's size alone are one;
+`--all` (`make test-all`) tries each name at its own width.
 """
 
 import contextlib
+import re
 
 import pytest
 import timm
 import torch
 
 import vitviz
+
+from .exhaustive import exhaustive
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +160,16 @@ def test_the_family_is_complete():
     assert (len(HYBRID), len(NAFLEX)) >= (14, 14)
 
 
-@pytest.mark.parametrize("name", [*PLAIN, *HYBRID, *NAFLEX])
+def each_size_once(names):
+    """The names; of those that differ in the trained size of the image alone, which is set here, the first."""
+    seen = set()
+    for name in names:
+        shape = re.sub(r"_\d{3,4}(?=$|_)", "", name)
+        yield exhaustive(name) if shape in seen else name
+        seen.add(shape)
+
+
+@pytest.mark.parametrize("name", each_size_once([*PLAIN, *HYBRID, *NAFLEX]))
 def test_the_same_numbers_as_timm(name, tally, request):
     tally[name] = False
     check(name, full_width=request.config.getoption("--all"))

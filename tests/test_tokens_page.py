@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from itertools import cycle, product
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from vitviz.ui.strips import number
 from vitviz.ui.tokens import cached
 
 from . import kinds
+from .exhaustive import exhaustive
 from .pages import explore, opened, picture, query, show_instead, texts
 from .test_tokens import planted
 
@@ -251,8 +253,12 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize("kind", KINDS)
+EVERY_DAY = {*zip(KINDS, cycle(SECTIONS)), *((next(iter(KINDS)), section) for section in SECTIONS)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "section"), [one if one in EVERY_DAY else exhaustive(*one) for one in product(KINDS, SECTIONS)]
+)
 def test_models_of_other_kinds(kind, section, monkeypatch):
     """The page speaks of all that they have, and of nothing that they do not have."""
     monkeypatch.setitem(kinds.CONFIGS, kind, KINDS[kind])

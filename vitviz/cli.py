@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,33 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from .command import DEFAULT_MODEL
-
-
-class Format(StrEnum):
-    """What can be written."""
-
-    png = "png"
-    jpeg = "jpeg"
-    webp = "webp"
-    npz = "npz"
-    html = "html"
-
-
-class Fit(StrEnum):
-    """How an image that is not square fits; those of `vitviz.images`."""
-
-    crop = "crop"
-    squash = "squash"
-    pad = "pad"
-    native = "native"
-
-
-class Scale(StrEnum):
-    """How attention weights become colours; those of `vitviz.view`."""
-
-    share = "share"
-    raw = "raw"
-    uniform = "uniform"
+from .command.choices import Fit, Format, Scale
 
 
 class OneLine(TyperGroup):
@@ -163,7 +136,7 @@ Skip = Annotated[
     bool,
     typer.Option(
         "--skip-existing",
-        help="Leave out images whose files are all there, known by their names; a report takes them over.",
+        help="Leave out images whose files are all there and newer than image and model; a report takes them over.",
     ),
 ]
 Size = Annotated[

@@ -13,6 +13,7 @@ from .layout import PATIENCE
 
 expect.set_options(timeout=1000 * PATIENCE)
 LAPTOP = {"width": 1366, "height": 768}
+NO_OPTIMISER = "--js-flags=--no-opt --no-maglev"  # which costs more than it saves on pages that are open for seconds
 WEB_FONTS = "**/Source*.woff2"  # Streamlit's fonts for text; its icons are a font, too, and stay
 
 
@@ -30,7 +31,7 @@ def fonts(request) -> Fonts:
 
 @pytest.fixture(scope="session")
 def browser(fonts) -> Iterator[Browser]:
-    with launched_browser(fonts) as browser:
+    with launched_browser(fonts, NO_OPTIMISER) as browser:
         yield browser
 
 

@@ -1,19 +1,21 @@
 """How tests look at the layout: in several fonts, and only once nothing moves any more."""
 
+import base64
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Download, Locator, Page, TimeoutError, expect
 
 from scripts.fonts import STATED, WIDE
 
+from ..exhaustive import exhaustive
+
 PATIENCE = 240  # seconds that anything may take; nothing here depends on how fast the machine is
 UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"
 in_all_fonts = pytest.mark.parametrize("fonts", [STATED, WIDE], ids=["stated", "wide"], indirect=True)
-# For what test_phone.py checks with the stated fonts, too.
-in_wide_fonts = pytest.mark.parametrize(
-    "fonts", [pytest.param(STATED, marks=pytest.mark.exhaustive), WIDE], ids=["stated", "wide"], indirect=True
-)
+# For what has the least room with these; the stated ones are narrower.
+in_wide_fonts = pytest.mark.parametrize("fonts", [exhaustive(STATED), WIDE], ids=["stated", "wide"], indirect=True)
 _COUNT_MESSAGES = """() => {
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) { window.messagesSent += 1; return send.call(this, data); };
@@ -43,6 +45,22 @@ def box_at_rest(locator: Locator) -> dict[str, float]:
         if len(set(places)) == 1:
             return dict(zip(("x", "y", "width", "height"), map(float, places[0].split()), strict=True))
     raise AssertionError(f"{locator} does not come to rest.")
+
+
+# As text: a list of numbers would be handed over one by one.
+_PIXELS = """(canvas, box) => {
+  const [x, y, width, height] = box ?? [0, 0, canvas.width, canvas.height];
+  const { data } = canvas.getContext("2d").getImageData(x, y, width, height);
+  let text = "";
+  for (let at = 0; at < data.length; at += 4096) text += String.fromCharCode(...data.subarray(at, at + 4096));
+  return [height, width, btoa(text)];
+}"""
+
+
+def pixels_of(canvas: Locator, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
+    """What is painted on a canvas, or in a box of it (left, top, width, height): uint8 [height, width, RGBA]."""
+    height, width, text = canvas.evaluate(_PIXELS, box)
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
 
 
 def assert_nothing_sticks_out(page: Page) -> None:
@@ -106,7 +124,11 @@ def eventually(page: Page, holds: Callable[[], bool]) -> None:
 
 
 def downloaded(page: Page, button: str) -> Download:
-    """Click a button until its file comes: of a button that is being replaced, Streamlit says that its file is gone."""
+    """Click a button until its file comes, as a visitor does.
+
+    Of a button that is just being replaced, Streamlit says that its file is gone. And the answer to a click is lost if
+    a run of the page begins just then: the button waits for minutes, and only a reload of the page helps.
+    """
     came: list[Download] = []
 
     def take(download: Download) -> None:
@@ -115,7 +137,13 @@ def downloaded(page: Page, button: str) -> Download:
     page.on("download", take)
     try:
         for _ in range(PATIENCE // 10):
-            page.get_by_role("button", name=button).click()
+            try:
+                page.get_by_role("button", name=button).click(timeout=10_000)
+            except TimeoutError:
+                page.reload()
+                expect(page.get_by_role("button", name=button)).to_be_enabled()
+                settled(page)
+                continue
             for _ in range(100):
                 if came:
                     return came[0]

@@ -6,6 +6,7 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..exhaustive import exhaustive
 from .layout import choose, settled
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
@@ -84,7 +85,14 @@ def test_what_opens_on_request_is_accessible(app, new_page):
     assert_accessible(page)
 
 
-@pytest.mark.parametrize("address", ["attention?model=digits", "lens?model=digits", "intervene?model=digits"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "attention?model=digits",
+        exhaustive("lens?model=digits"),
+        exhaustive("intervene?model=digits"),
+    ],
+)
 def test_pages_of_a_classifier_are_accessible(app, new_page, address):
     assert_accessible(opened(new_page(), f"{app}/{address}"), ("dark",))
 

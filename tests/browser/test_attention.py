@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, opener
 from .layout import assert_nothing_sticks_out, in_wide_fonts
 from .test_layout import PHONE
@@ -38,6 +39,6 @@ def test_the_picture_stays_beside_the_text(attention):
 
 
 @in_wide_fonts
-@pytest.mark.parametrize("parameters", ["", "model=digits"])
+@pytest.mark.parametrize("parameters", ["", exhaustive("model=digits")])
 def test_nothing_is_wider_than_a_phone(parameters, attention):
     assert_nothing_sticks_out(attention(parameters, viewport=PHONE))

@@ -10,6 +10,7 @@ import vitviz
 from vitviz.colour import percent
 from vitviz.predictions import Prediction, predictions
 
+from ..exhaustive import exhaustive
 from .layout import box_at_rest, choose, eventually, settled
 
 # Strokes on a square of side 1.
@@ -56,7 +57,7 @@ def predicted(page: Page) -> list[Prediction]:
     return found
 
 
-@pytest.mark.parametrize("digit", ["4", "7", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in "10")])
+@pytest.mark.parametrize("digit", ["4", *(exhaustive(one) for one in "710")])
 def test_a_drawn_digit_is_recognised_and_the_numbers_are_the_librarys(explore, digit):
     page = explore("model=digits&image=digit-3")
     draw(page.page, DIGITS[digit])

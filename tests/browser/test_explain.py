@@ -11,6 +11,7 @@ from vitviz.attribution.faithfulness import curves, random_curves
 from vitviz.ui import state
 from vitviz.ui.strips import number
 
+from ..exhaustive import exhaustive
 from .explanations import IMAGE
 from .layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_wide_fonts, settled
 from .test_layout import PHONE
@@ -92,22 +93,10 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
     expect(page.locator(".st-key-explain_closer").get_by_text("Caron et al. 2021")).to_be_visible()
 
 
-def test_slow_work_can_be_stopped_and_clicks_are_answered_meanwhile(explained):
-    page = explained("image=rocket&size=518")
-    page.get_by_role("button", name="Compute").last.click()  # minutes: 1,369 patches are covered one by one
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    page.get_by_text("blurred image", exact=True).last.click()
-    expect(page.get_by_role("radio", name="blurred image")).to_be_checked()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("progressbar")).to_have_count(0)
-    expect(page.get_by_role("button", name="Compute")).to_have_count(2)
-    expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
-
-
-def test_slow_work_says_seconds_comes_coarse_first_and_goes_on_on_another_page(explained):
+def test_slow_work_says_seconds_comes_coarse_first_goes_on_on_another_page_and_can_be_stopped(explained):
     page = explained("image=flower&size=392")
     expect(page.get_by_text(re.compile("Takes about .* on this server"))).to_have_count(3)
-    page.get_by_role("button", name="Compute").last.click()
+    page.get_by_role("button", name="Compute").last.click()  # 784 patches are covered one by one
     expect(page.get_by_text(re.compile("Occlusion.*: about .* left"))).to_be_visible()
     expect(page.get_by_test_id("coarse")).to_be_visible()
     expect(page.get_by_test_id("coarse")).to_contain_text("coarse, not the final map")
@@ -116,12 +105,15 @@ def test_slow_work_says_seconds_comes_coarse_first_and_goes_on_on_another_page(e
     go_to(page, "Explain")
     expect(page.get_by_test_id("explanation").nth(len(QUICK) - 1)).to_be_visible()
     expect(page.get_by_role("button", name="Compute")).to_have_count(1), "nobody has to ask again"
-    stop = page.get_by_role("button", name="Stop")
-    if stop.count():
-        stop.click(no_wait_after=True)
+    page.get_by_text("blurred image", exact=True).last.click()
+    expect(page.get_by_role("radio", name="blurred image")).to_be_checked(), "clicks are answered meanwhile"
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.get_by_role("button", name="Compute")).to_have_count(2)
+    expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
 
 
 @in_wide_fonts
-@pytest.mark.parametrize("parameters", ["image=cat", "model=digits"])
+@pytest.mark.parametrize("parameters", ["image=cat", exhaustive("model=digits")])
 def test_nothing_is_wider_than_a_phone(parameters, explained):
     assert_nothing_sticks_out(explained(parameters, viewport=PHONE))

@@ -14,8 +14,9 @@ from vitviz.colour import colour_map, plotly_scale, tone
 from vitviz.ui import state
 from vitviz.view import View
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
-from .layout import assert_asks_nobody, choose, downloaded, go_to
+from .layout import assert_asks_nobody, choose, downloaded, go_to, pixels_of
 
 
 @pytest.fixture(scope="session")
@@ -87,14 +88,11 @@ def test_the_legend_prints_real_numbers(explore, cat):
 
 @pytest.mark.parametrize(
     "scale",
-    ["share", pytest.param("raw", marks=pytest.mark.exhaustive), pytest.param("uniform", marks=pytest.mark.exhaustive)],
+    ["share", exhaustive("raw"), exhaustive("uniform")],
 )
 def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
     page = explore(f"image=cat&layer=10&head=3&scale={scale}&query=6-6")
-    drawn = page.page.locator("canvas.heat").evaluate(
-        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
-    )
-    drawn = np.array(drawn).reshape(16, 16, 4)[..., :3].astype(int)
+    drawn = pixels_of(page.page.locator("canvas.heat"))[..., :3].astype(int)
     tones = tone(cat.heatmap(9, 2, cat.prefix + 5 * 16 + 5), scale, cat.token_count)
     wanted = colour_map(scale)[np.round(255 * tones).astype(int)].astype(int)
     assert np.abs(drawn - wanted).max() <= (12 if scale == "uniform" else 6)
@@ -301,10 +299,7 @@ def drawn_cell(page: ExplorerPage, trace, layer: int, head: int) -> np.ndarray:
     rows, columns = trace.grid
     gap = max(1, round(max(rows, columns) / 12))
     x, y = head * (columns + gap) + gap // 2, layer * (rows + gap) + gap // 2
-    pixels = page.page.locator("canvas[data-ref=overview]").evaluate(
-        "(c, [x, y, w, h]) => Array.from(c.getContext('2d').getImageData(x, y, w, h).data)", [x, y, columns, rows]
-    )
-    return np.array(pixels).reshape(rows, columns, 4)
+    return pixels_of(page.page.locator("canvas[data-ref=overview]"), (x, y, columns, rows)).astype(int)
 
 
 def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
@@ -315,9 +310,9 @@ def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("direction", "scale"),
     [
-        pytest.param("from", "share", marks=pytest.mark.exhaustive),
+        exhaustive("from", "share"),
         ("to", "share"),
-        pytest.param("from", "uniform", marks=pytest.mark.exhaustive),
+        exhaustive("from", "uniform"),
     ],
 )
 def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction, scale):
@@ -332,7 +327,7 @@ def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction,
             assert off.mean() < 1.5, (layer, head)
 
 
-@pytest.mark.parametrize("direction", ["from", "to"])
+@pytest.mark.parametrize("direction", [exhaustive("from"), exhaustive("to")])
 def test_at_518_px_layers_that_do_not_follow_show_the_pinned_token(explore, model, direction):
     trace = model.trace(state.samples()["rocket"], size=518)
     page = explore(f"image=rocket&size=518&layer=6&head=2&query=20-20&direction={direction}")
@@ -352,8 +347,7 @@ def test_no_number_is_shown_before_it_is_known(explore, model):
     page.hover(trace, 500)
     expect(page.status).to_have_text("Layer 11, head 5, patch (14, 19): fetching this layer …")
     assert page.data("top-weight") == ""
-    heat = page.page.locator("canvas.heat")
-    assert not any(heat.evaluate("c => Array.from(c.getContext('2d').getImageData(0, 0, 37, 37).data)"))
+    assert not pixels_of(page.page.locator("canvas.heat")).any()
 
 
 def test_the_keyboard_keeps_its_place_when_a_layer_is_fetched(explore):

@@ -14,8 +14,9 @@ from vitviz.colour import KEY
 from vitviz.opening import opening_view
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
-from .layout import assert_nothing_sticks_out, downloaded, eventually, settled
+from .layout import assert_nothing_sticks_out, downloaded, eventually, pixels_of, settled
 
 PHONE = {"width": 390, "height": 844}
 ZOOMED = {"width": 910, "height": 512}  # a laptop at 150 %
@@ -44,11 +45,9 @@ def test_each_small_map_ends_at_a_line(explore, scheme):
 
 def red(page: ExplorerPage) -> int:
     """Number of pixels of the marks that have the colour of the strongest patch."""
-    drawn = page.page.locator("canvas.marked").evaluate(
-        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
-    )
+    drawn = pixels_of(page.page.locator("canvas.marked"))[..., :3].astype(int)
     wanted = [int(KEY[i : i + 2], 16) for i in (1, 3, 5)]
-    return int((np.abs(np.reshape(drawn, (-1, 4))[:, :3] - wanted).max(axis=1) < 12).sum())
+    return int((np.abs(drawn - wanted).max(axis=-1) < 12).sum())
 
 
 def test_strongest_patches_are_marked_on_request(explore):
@@ -140,10 +139,10 @@ def test_a_laptop_at_150_percent_cuts_nothing(explore):
         "attention",
         "explain",
         "intervene",
-        pytest.param("", marks=pytest.mark.exhaustive),
-        pytest.param("sequence", marks=pytest.mark.exhaustive),
-        pytest.param("tokens", marks=pytest.mark.exhaustive),
-        pytest.param("lens", marks=pytest.mark.exhaustive),
+        exhaustive(""),
+        exhaustive("sequence"),
+        exhaustive("tokens"),
+        exhaustive("lens"),
     ],
 )
 def test_no_page_is_wider_than_a_laptop_at_150_percent(app, new_page, path):

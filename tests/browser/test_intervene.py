@@ -10,8 +10,9 @@ from vitviz.interventions import HeadOff, PatchOff
 from vitviz.predictions import predictions
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, expect_number, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_all_fonts, settled
+from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
 from .test_layout import PHONE
 
 LAST = "Sweep: what does each part do?"
@@ -106,7 +107,7 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
     going_on_or_done = page.get_by_role("button", name="Numbers (CSV)").or_(page.get_by_role("button", name="Stop"))
     expect(going_on_or_done).to_be_visible()
     go_to(page, "Start")
-    expect(page.get_by_role("heading", level=1)).not_to_have_text("Intervene")
+    expect(page.get_by_role("heading", level=1, name="Intervene")).to_have_count(0)
     go_to(page, "Intervene")
     expect(page.get_by_role("heading", name=LAST)).to_be_visible()
     expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0), "it goes on, or is done"
@@ -116,8 +117,8 @@ def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
         stop.click(no_wait_after=True)
 
 
-@in_all_fonts
-@pytest.mark.parametrize("parameters", [pytest.param("image=cat", marks=pytest.mark.exhaustive), DIGIT])
+@in_wide_fonts
+@pytest.mark.parametrize("parameters", [exhaustive("image=cat"), DIGIT])
 def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, parameters):
     page = opened(app, new_page, f"{parameters}&edits=h1.1z")
     answer = page.locator(".st-key-bench_answer").locator("[data-testid=cosine], tr:nth-child(3)")
@@ -127,7 +128,7 @@ def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, 
         assert box["y"] + box["height"] <= 768
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_nothing_moves_when_edits_are_made(app, new_page):
     page = opened(app, new_page, DIGIT)
     maps = page.get_by_text("Where a head looks")
@@ -141,8 +142,8 @@ def test_nothing_moves_when_edits_are_made(app, new_page):
     assert (box_at_rest(part(page, 0, 0)), box_at_rest(maps)) == before
 
 
-@in_all_fonts
-@pytest.mark.parametrize("width", [1024, pytest.param(1280, marks=pytest.mark.exhaustive)])
+@in_wide_fonts
+@pytest.mark.parametrize("width", [1024, exhaustive(1280)])
 def test_no_tool_is_cut_away(app, new_page, width):
     page = opened(app, new_page, DIGIT, viewport={"width": width, "height": 768})
     for key, last in (("intervene_patch_tool", "Look from"), ("intervene_tool", "Copy")):
@@ -150,7 +151,7 @@ def test_no_tool_is_cut_away(app, new_page, width):
     assert_nothing_sticks_out(page)
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_nothing_sticks_out_of_a_phone(app, new_page):
     page = opened(app, new_page, f"{DIGIT}&edits=h1.1z,c2.2,p3k", viewport=PHONE, is_mobile=True, has_touch=True)
     board, listed = (box_at_rest(page.locator(f".st-key-bench_{place}")) for place in ("board", "changes"))

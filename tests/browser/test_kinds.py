@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import cycle, product
 
 import numpy as np
 import pytest
@@ -15,8 +15,10 @@ from vitviz.ui.explorer import CSS, HTML, SCRIPT
 from vitviz.ui.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.view import View, places
 
+from ..exhaustive import exhaustive
 from .alone import Alone
 from .explorer_page import ExplorerPage
+from .layout import pixels_of
 
 THEMES = {
     "light": "--st-primary-color:#8e5cf0; --st-text-color:#1d1a26; --st-background-color:#fff;"
@@ -32,6 +34,12 @@ def encoded(trace, view: View, layers: tuple[int, ...] | None = None) -> dict[st
     picture = Image.fromarray((np.stack([across, down, 1 - across], -1) * 200).astype(np.uint8))
     sent = vectors(trace, tuple(range(trace.layers)) if layers is None else layers)
     return payload(trace, sent, view, picture=as_jpeg(picture), image_name="colours")
+
+
+KINDS = ("differential", "relative", "mean", "distilled", "pooled", "pooled with prefix")
+GRIDS = ((4, 6), (5, 3))
+DIRECTIONS = ("from", "to")
+EVERY_DAY = set(zip(KINDS, cycle(GRIDS), cycle(DIRECTIONS), strict=False))
 
 
 class Shown(ExplorerPage):
@@ -107,10 +115,7 @@ class Shown(ExplorerPage):
     def pixels(self, canvas: str, x: int, y: int) -> np.ndarray:
         """A map as it is painted, uint8 [rows, columns, 4]."""
         rows, columns = self.trace.grid
-        drawn = self.page.locator(canvas).evaluate(
-            "(c, box) => Array.from(c.getContext('2d').getImageData(...box).data)", [x, y, columns, rows]
-        )
-        return np.array(drawn).reshape(rows, columns, 4)
+        return pixels_of(self.page.locator(canvas), (x, y, columns, rows)).astype(int)
 
     def cell(self, level: int, column: int) -> np.ndarray:
         rows, columns = self.trace.grid
@@ -126,15 +131,9 @@ def last(trace, **changes) -> View:
 
 
 @pytest.mark.parametrize(
-    ("grid", "direction"),
-    [
-        ((4, 6), "from"),
-        ((5, 3), "to"),
-        pytest.param((4, 6), "to", marks=pytest.mark.exhaustive),
-        pytest.param((5, 3), "from", marks=pytest.mark.exhaustive),
-    ],
+    ("kind", "grid", "direction"),
+    [one if one in EVERY_DAY else exhaustive(*one) for one in product(KINDS, GRIDS, DIRECTIONS)],
 )
-@pytest.mark.parametrize("kind", ["differential", "relative", "mean", "distilled", "pooled", "pooled with prefix"])
 def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
     trace = trace_of(kind, grid)
     page = Shown(new_page(), trace, last(trace, direction=direction))
@@ -149,9 +148,7 @@ def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
         assert page.shown.query == trace.prefix - 1
 
 
-@pytest.mark.parametrize(
-    "kind", [POOLED[0], *(pytest.param(kind, marks=pytest.mark.exhaustive) for kind in POOLED[1:])]
-)
+@pytest.mark.parametrize("kind", [POOLED[0], *(exhaustive(kind) for kind in POOLED[1:])])
 def test_the_pooling_is_one_more_row(new_page, kind):
     trace = trace_of(kind)
     page = Shown(new_page(), trace, View(3, 1))
@@ -243,7 +240,7 @@ def test_signed_weights_are_said_with_their_sign(new_page):
 
 
 @pytest.mark.parametrize("kind", ["differential", "relative", "distilled", "pooled"])
-@pytest.mark.parametrize("direction", [pytest.param("from", marks=pytest.mark.exhaustive), "to"])
+@pytest.mark.parametrize("direction", [exhaustive("from"), "to"])
 def test_one_layer_at_a_time(new_page, kind, direction):
     trace = trace_of(kind)
     pinned = trace.prefix + 8

@@ -9,8 +9,9 @@ import vitviz
 from scripts.app_server import running_app
 from vitviz.ui import state
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
-from .layout import in_all_fonts
+from .layout import in_wide_fonts
 
 PHONE = {"width": 390, "height": 844}
 
@@ -19,7 +20,7 @@ def bottom(box: dict) -> float:
     return box["y"] + box["height"]
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     page = explore("image=cat")
     box = page.box(page.image)
@@ -51,8 +52,8 @@ def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
     assert framed["x"] + framed["width"] < beside["x"]
 
 
-@in_all_fonts
-@pytest.mark.parametrize("fit", [pytest.param("crop", marks=pytest.mark.exhaustive), "native"])
+@in_wide_fonts
+@pytest.mark.parametrize("fit", [exhaustive("crop"), "native"])
 def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     page = explore(f"image=pagoda&fit={fit}", viewport=PHONE, is_mobile=True, has_touch=True)
     image, overview = page.box(page.image), page.box(page.overview)

@@ -10,7 +10,7 @@ from vitviz.ui.strips import numbers
 from vitviz.ui.sums import redone
 
 from .explanations import opener
-from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, eventually, in_all_fonts, settled
+from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, eventually, in_wide_fonts, settled
 from .test_layout import PHONE
 
 MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
@@ -119,7 +119,7 @@ def test_the_axes_say_what_they_count_and_what_that_means(story):
     eventually(page, lambda: symbol.evaluate(read) == "visible")
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_a_finger_chooses_and_a_phone_stacks(story):
     page = story("image=cat", viewport=PHONE, is_mobile=True, has_touch=True)
     page.get_by_test_id(ROWS).tap(position=row_at(page, 37))

@@ -11,8 +11,9 @@ from vitviz.colour import KEY, QUERY, colour_map, overlay_map, paint, percent, t
 from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.patches.payload import payload
 
+from ..exhaustive import exhaustive
 from .alone import Alone
-from .layout import eventually, in_all_fonts
+from .layout import eventually, in_wide_fonts, pixels_of
 from .test_layout import PHONE
 
 GRID = (4, 6)
@@ -85,9 +86,7 @@ class Picker:
     def pixels(self, ref: str) -> np.ndarray:
         """What is painted on a canvas, uint8 [height, width, 4]."""
         self.page.evaluate(PAINTED)
-        read = """c => [c.height, c.width, ...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]"""
-        height, width, *values = self.page.locator(f"[data-ref={ref}]").evaluate(read)
-        return np.array(values, np.uint8).reshape(height, width, 4)
+        return pixels_of(self.page.locator(f"[data-ref={ref}]"))
 
     def centres(self) -> np.ndarray:
         """The painted colour in the middle of each patch, [rows, columns, 4]."""
@@ -249,8 +248,8 @@ def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
     [
         ("share", True, False),
         ("uniform", False, True),
-        pytest.param("share", False, True, marks=pytest.mark.exhaustive),
-        pytest.param("raw", False, False, marks=pytest.mark.exhaustive),
+        exhaustive("share", False, True),
+        exhaustive("raw", False, False),
     ],
 )
 def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
@@ -310,7 +309,7 @@ def test_nothing_listens_after_the_component_is_gone(new_page):
     assert picker.told == []
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_on_a_laptop_it_is_not_wider_than_it_need_be(new_page):
     picker = Picker(new_page(), width="1200px")
     assert picker.stage.bounding_box()["width"] == 440
@@ -318,7 +317,7 @@ def test_on_a_laptop_it_is_not_wider_than_it_need_be(new_page):
     assert lens["x"] > 440, "beside the picture"
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_a_phone_shows_it_in_full_width_and_a_finger_chooses(new_page):
     page = new_page(viewport=PHONE, is_mobile=True, has_touch=True)
     picker = Picker(page, width="none")

@@ -8,6 +8,7 @@ from vitviz import sequence
 from vitviz.ui import state
 from vitviz.ui.sums import redone
 
+from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, opener
 from .layout import assert_nothing_sticks_out, go_to, in_wide_fonts
 from .test_layout import PHONE
@@ -56,6 +57,6 @@ def test_similar_positions_lie_over_the_picture(story):
 
 
 @in_wide_fonts
-@pytest.mark.parametrize("parameters", ["", "model=digits"])
+@pytest.mark.parametrize("parameters", ["", exhaustive("model=digits")])
 def test_nothing_is_wider_than_a_phone(parameters, story):
     assert_nothing_sticks_out(story(parameters, viewport=PHONE))

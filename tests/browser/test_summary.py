@@ -10,6 +10,7 @@ from tests.explained import explained
 from tests.handouts import run_of
 from vitviz.ui.learn.handout import handout
 
+from ..exhaustive import exhaustive
 from .layout import downloaded, in_all_fonts, settled
 from .test_layout import PHONE
 
@@ -55,11 +56,7 @@ def test_a_second_sheet_would_be_counted(new_page):
         ),
         ("sequence?image=digit-4&model=digits", "vitviz-digit-4-digits-layer6-head1-patch5-5.html"),
         ("sequence?image=rocket&fit=native", "vitviz-rocket-dinov2-small-layer12-head1-patch7-11.html"),
-        pytest.param(
-            "attention?image=pagoda&size=518",
-            "vitviz-pagoda-dinov2-small-layer12-head1-patch19-19.html",
-            marks=pytest.mark.exhaustive,
-        ),
+        exhaustive("attention?image=pagoda&size=518", "vitviz-pagoda-dinov2-small-layer12-head1-patch19-19.html"),
     ],
 )
 def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):

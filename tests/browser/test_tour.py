@@ -8,6 +8,7 @@ from scripts.fonts import WIDE as WIDE_FONTS
 from vitviz.ui.tour import GUIDES
 from vitviz.zoo import SHIPPED
 
+from ..exhaustive import exhaustive
 from .conftest import LAPTOP
 from .explanations import IMAGE, click_patch
 from .layout import assert_nothing_sticks_out, box_at_rest, eventually, go_to, settled
@@ -75,11 +76,11 @@ def assert_covers_nothing(page: Page) -> None:
     ("fonts", "guide", "model", "viewport"),
     [
         (STATED, "tour", "dinov2-small", LAPTOP),
-        pytest.param(STATED, "tour", "dinov2-small", WIDE, marks=pytest.mark.exhaustive),
-        pytest.param(STATED, "tour", "digits", PHONE, marks=pytest.mark.exhaustive),
-        (WIDE_FONTS, "tour", "dinov2-small", PHONE),
-        (STATED, "lesson", "digits", LAPTOP),
-        pytest.param(STATED, "lesson", "digits", WIDE, marks=pytest.mark.exhaustive),
+        exhaustive(STATED, "tour", "dinov2-small", WIDE),
+        exhaustive(STATED, "tour", "digits", PHONE),
+        exhaustive(WIDE_FONTS, "tour", "dinov2-small", PHONE),
+        exhaustive(STATED, "lesson", "digits", LAPTOP),
+        exhaustive(STATED, "lesson", "digits", WIDE),
         (WIDE_FONTS, "lesson", "dinov2-small", PHONE),
     ],
     indirect=["fonts"],

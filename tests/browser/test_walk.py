@@ -5,13 +5,14 @@ from playwright.sync_api import expect
 
 from vitviz.view import View
 
+from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
 from .sessions import Session
 from .walking import STEPS, Visitor
 
 WALKS = [
-    *((seed, 26) for seed in range(1, 3)),
-    *(pytest.param(seed, 60, marks=pytest.mark.exhaustive) for seed in range(3, 15)),
+    (1, 20),
+    *(exhaustive(seed, 60) for seed in range(2, 15)),
 ]
 
 

@@ -26,7 +26,7 @@ from vitviz.ui import link, models, state
 from vitviz.view import DIRECTIONS, SCALES, View
 
 from .explorer_page import ExplorerPage
-from .layout import choose, downloaded, go_to
+from .layout import choose, downloaded, go_to, pixels_of
 from .sessions import FIRST, SIZES, Session, model, statistics
 
 OTHER_PAGES = ("Start", "Lens", "Tokens")
@@ -282,13 +282,11 @@ class Visitor:
     def colours_are_right(self) -> None:
         view, trace = self.session.view, self.session.trace
         self.page.shows_what_the_library_says(trace, 4e-3)
-        drawn = self.inner.locator("canvas.heat").evaluate(
-            "c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-        )
-        assert tuple(drawn[:2]) == trace.grid
+        drawn = pixels_of(self.inner.locator("canvas.heat"))
+        assert drawn.shape[:2] == trace.grid
         tones = tone(view.weights(trace)[trace.prefix :], view.scale, trace.token_count)
         wanted = colour_map(view.scale)[np.round(255 * tones).astype(int)].astype(int)
-        off = np.abs(np.reshape(drawn[2:], (-1, 4))[:, :3] - wanted)
+        off = np.abs(drawn[..., :3].reshape(-1, 3) - wanted)
         assert off.mean() < 3, "the picture is that of the view"
 
     def panels_are_right(self) -> None:

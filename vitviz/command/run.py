@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import warnings
@@ -22,7 +23,7 @@ from ..marks import size_mark
 from ..model import VisionTransformer
 from ..provenance import about_model, of_model
 from ..whole_files import write_whole
-from ..zoo import load, takes_options
+from ..zoo import files_of, load, takes_options
 from . import DEFAULT_MODEL
 from .checkpoint import Typed, as_typed, marks_of, options_of
 from .found import Found, Seen, see
@@ -122,7 +123,7 @@ class Task:
         fit: see `vitviz.trace.trace`.
         as_json: whether to print JSON for machines.
         width: of pictures, in pixels; None for the usual size.
-        skip: whether to leave out images whose files are all there.
+        skip: whether to leave out images whose files are all there and newer than the image and the model.
     """
 
     command: str
@@ -148,6 +149,13 @@ class Task:
             self.fit if self.fit and (self.fit != model.preprocessing.fit or takes_options(self.model)) else "",
             f"w{self.width}" if self.width else "",
         ]
+
+    def written(self) -> float:
+        """When the last of the model's files was written, as `os.stat` has it; 0 if it has none."""
+        files = files_of(self.model)
+        if self.options.classes and os.path.isfile(self.options.classes):
+            files.append(Path(self.options.classes))
+        return max((file.stat().st_mtime for file in files), default=0)
 
     def report(self, marks: Iterable[str]) -> Path:
         """Where the report goes."""
@@ -258,6 +266,7 @@ class _Answers:
             for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
         }
         self.kinds = [kind for kind in task.formats if kind != "html"]
+        self.written = task.written() if task.skip else 0
         if report and not PICTURES.keys() & set(self.kinds):
             report.folder.mkdir(exist_ok=True)
 
@@ -266,7 +275,7 @@ class _Answers:
         asked, picture = self._files(name)
         files = asked | picture
         every = [*files.values(), *([self.report.path] if self.report else [])]
-        missing = [kind for kind, path in files.items() if not (self.task.skip and path.is_file())]
+        missing = [kind for kind, path in files.items() if not (self.task.skip and self._is_answer(path, item))]
         if not missing and (not self.report or self.report.has(name)):
             if self.report:
                 self.report.keep(name)
@@ -286,6 +295,13 @@ class _Answers:
             self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
         self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
         return True
+
+    def _is_answer(self, path: Path, item: Item) -> bool:
+        """Whether a file is there, and neither the image nor the model has changed since."""
+        try:
+            return path.is_file() and path.stat().st_mtime >= max(self.written, item.path.stat().st_mtime)
+        except OSError:  # an image that is gone, about which the run has more to say
+            return False
 
     def _found(self, item: Item) -> Found:
         if item.problem:

@@ -139,7 +139,7 @@ def _fetch(name: str) -> None:
 
 
 def so_far(done: int, total: int, came: int, seconds: float) -> str:
-    """How much of a download is here, and how long the rest takes at the speed at which some of it came, in words."""
+    """Say how much of a download is here, and how long the rest takes at the speed at which some of it came."""
     words = f"{models.megabytes(done)} of {models.megabytes(total)}"
     if came <= 0 or done >= total or seconds < LEAST:
         return words

@@ -136,7 +136,7 @@ class Jobs:
             return job
 
     def ahead(self, job: Job) -> int:
-        """How many pieces of work end before this one begins; 0 if it has begun."""
+        """Number of pieces of work that end before this one begins; 0 if it has begun."""
         with self._lock:
             before = self._queue[: self._queue.index(job)] if job in self._queue else []
         return sum(other.has_begun or not other.is_abandoned for other in before)  # else it ends at once

@@ -8,7 +8,7 @@ from streamlit.errors import StreamlitAPIException
 
 from . import jobs, waits
 
-GLANCE = 0.4  # seconds between two looks at how far it is
+GLANCE = 0.8  # seconds between two looks at how far it is
 
 
 def ended(job: jobs.Job, bar: DeltaGenerator, expected: float) -> bool:

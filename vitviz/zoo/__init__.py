@@ -22,7 +22,7 @@ from ..images import Size
 from ..model import VisionTransformer
 from ..precision import plain_arithmetic
 from .curated import CURATED, TimmEntry
-from .folders import FOLDER_FILES, SUFFIXES
+from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
 from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options
@@ -31,7 +31,7 @@ from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
 from .shelf import ModelShelf, max_models
 from .shipped import SHIPPED, ZooEntry, assets, load_shipped
-from .sidecar import sidecar_of
+from .sidecar import files_beside, sidecar_of
 
 __all__ = [
     "CURATED",
@@ -44,6 +44,7 @@ __all__ = [
     "can_reach_hub",
     "checkpoints",
     "facts",
+    "files_of",
     "is_loaded",
     "is_offered",
     "is_on_disk",
@@ -162,6 +163,18 @@ def takes_options(name: str) -> bool:
         ModelError: if the name is that of a repository and makes no sense.
     """
     return _known(name) is None
+
+
+def files_of(name: str) -> list[Path]:
+    """Files that a checkpoint is read from, with those beside it that describe it; none of other models.
+
+    Raises:
+        ModelError: if the name makes no sense, or there is no such file.
+    """
+    if not takes_options(name) or _repository(name):
+        return []
+    file = checkpoint_file(Path(name))
+    return [*parts_of(file), *files_beside(file)]
 
 
 def _known(name: str | Path) -> str | None:

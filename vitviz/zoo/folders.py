@@ -47,6 +47,13 @@ def checkpoint_file(path: Path) -> Path:
     return index if index.is_file() else path
 
 
+def parts_of(file: Path) -> list[Path]:
+    """The files with the weights: this one, or those beside an index."""
+    if not file.name.endswith(".index.json"):
+        return [file]
+    return [file, *(path for path in file.parent.iterdir() if PART.fullmatch(path.name))]
+
+
 def _no_weights_in(folder: Path) -> ModelError:
     if (folder / "adapter_config.json").is_file():
         return adapter_error(folder.name)

@@ -81,13 +81,14 @@ def labels_beside(checkpoint: Path) -> Path | None:
 
 def stamp(checkpoint: Path) -> str:
     """Text that changes with the files beside a checkpoint that describe it; "" if there are none."""
-    found = []
+    found = [path.stat() for path in files_beside(checkpoint)]
+    return "-".join(f"{status.st_mtime_ns}-{status.st_size}" for status in found)
+
+
+def files_beside(checkpoint: Path) -> list[Path]:
+    """Files beside a checkpoint that describe it."""
     described = (LABELS, "config.json", "preprocessor_config.json")
-    for path in (*_names(checkpoint), *map(checkpoint.with_name, described)):
-        if path.is_file():
-            status = path.stat()
-            found.append(f"{status.st_mtime_ns}-{status.st_size}")
-    return "-".join(found)
+    return [path for path in (*_names(checkpoint), *map(checkpoint.with_name, described)) if path.is_file()]
 
 
 def _names(checkpoint: Path) -> tuple[Path, Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 
 import streamlit as st
@@ -20,6 +21,7 @@ from . import store, wanted
 
 GLANCE = 0.2  # seconds between two looks at how far it is
 PAGE = "explain"
+BEGINS = "explain_begins"  # in the session: the button that was clicked, until it is drawn again
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> 
     Returns:
         Whether the work was asked for.
     """
+    if st.session_state.get(BEGINS) == name:  # what is chosen now may be newer than the button that was clicked
+        del st.session_state[BEGINS]
+        wanted.ask(key)
     asked = key in wanted.asked()
     icon = ":material/stop_circle:" if asked else None
     st.button(
@@ -75,7 +80,7 @@ def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> 
         icon=icon,
         key=name,
         width=width,
-        on_click=wanted.stop if asked else lambda: wanted.ask(key),
+        on_click=wanted.stop if asked else partial(st.session_state.update, {BEGINS: name}),
     )
     return asked
 
@@ -92,6 +97,7 @@ def waiting(steps: Sequence[Step]) -> Work:
 
 def work(pending: Sequence[Work]) -> None:
     """Wait for the first step, and then draw the page with it. The others are done meanwhile, on any page."""
+    st.session_state.pop(BEGINS, None)  # of a button that is not there any more
     queue = _queue(pending)
     who = jobs.visitor(PAGE)
     every = jobs.shared()

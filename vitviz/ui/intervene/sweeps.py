@@ -147,6 +147,8 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
     )
     asked = _ask(choice, trace)
     key = (choice.key, *asked.key)
+    if st.session_state.pop("sweep_begins", False):  # what is chosen now may be newer than the button that was clicked
+        st.session_state.sweep_asked = key
     found = cached.swept(key).get("found")
     if found is None:
         _run_when_asked(asked, key, choice)
@@ -178,7 +180,7 @@ def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
     pace, expected = waits.pace_key(choice, asked.trace, f"sweep of {asked.what}"), _expected(asked, choice)
     with st.container():
         if st.session_state.get("sweep_asked") != key:
-            st.button("Run the sweep", key="sweep_run", icon=":material/play_arrow:", on_click=_begin, args=(key,))
+            st.button("Run the sweep", key="sweep_run", icon=":material/play_arrow:", on_click=_begin)
             st.caption(f"Takes {waits.about(expected)} on this server: {asked.passes} passes.")
             if st.session_state.pop("sweep_stopped", False):
                 st.caption("Stopped; what was found so far is not kept.")
@@ -224,9 +226,9 @@ def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
     return run
 
 
-def _begin(key: tuple) -> None:
+def _begin() -> None:
     jobs.shared().wait_only_for([], jobs.visitor(PAGE))
-    st.session_state.sweep_asked = key
+    st.session_state.sweep_begins = True
 
 
 def _stop() -> None:

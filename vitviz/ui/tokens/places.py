@@ -40,6 +40,8 @@ def places(seen: look.Look) -> None:
         f"{models.size_words(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
         f"and tried on it. Your own image takes no part."
     )
+    if st.session_state.pop("probe_begins", False):  # what is chosen now may be newer than the button that was clicked
+        st.session_state.probe_asked = key
     found = _results().get(key)
     if found is None:
         _measure_when_asked(seen, samples, key)
@@ -56,7 +58,7 @@ def _measure_when_asked(seen: look.Look, samples: dict[str, bytes], key: tuple) 
     steps = [*[IMAGE] * len(samples), *[LAYER] * (seen.trace.layers + 1)]
     expected = sum(each[what] for what in steps)
     if st.session_state.get("probe_asked") != key:
-        st.button("Measure", key="probe", on_click=_begin, args=(key,))
+        st.button("Measure", key="probe", on_click=_begin)
         stopped = "Stopped; what was found so far is not kept. " if st.session_state.pop("probe_stopped", False) else ""
         st.caption(f"{stopped}Takes {waits.about(expected)} on this server.")
         return
@@ -109,9 +111,9 @@ def _places_of(seen: look.Look, data: bytes) -> tokens.Places:
     return tokens.places_of(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
 
 
-def _begin(key: tuple) -> None:
+def _begin() -> None:
     jobs.shared().wait_only_for([], jobs.visitor(PAGE))
-    st.session_state.probe_asked = key
+    st.session_state.probe_begins = True
 
 
 def _stop() -> None:
