@@ -8,7 +8,7 @@ from PIL import Image
 import vitviz
 from vitviz.model import VisionTransformer
 from vitviz.predictions import predictions
-from vitviz.ui import state
+from vitviz.ui import cache, state
 
 from .exhaustive import exhaustive
 from .pages import dropped, explore, picture, query, start, texts
@@ -226,7 +226,7 @@ def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
     def broken(name):
         raise state.zoo.ModelError("The weights of 'x' are missing.")
 
-    state._trace.clear()
+    cache.shared.clear()
     monkeypatch.setattr(state.zoo, "shared", broken)
     app = start()
     assert not app.exception
@@ -239,7 +239,7 @@ def test_visitors_who_look_at_the_same_thing_share_one_forward_pass(monkeypatch)
     passes = []
     forward = VisionTransformer.forward
     monkeypatch.setattr(VisionTransformer, "forward", lambda *args: passes.append(1) or forward(*args))
-    state._trace.clear()
+    cache.shared.clear()
     for layer in ("3", "5"):
         assert not explore(image="astronaut", size="280", layer=layer).exception
     assert len(passes) == 1

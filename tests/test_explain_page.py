@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from vitviz.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
-from vitviz.ui import jobs, state
-from vitviz.ui.explain import areas, maps, store, wanted, working
+from vitviz.ui import cache, jobs, state
+from vitviz.ui.explain import areas, maps, wanted, working
 from vitviz.ui.explain.methods import METHODS as TOLD
 from vitviz.ui.strips import number
 
@@ -28,7 +28,7 @@ FIGURE = re.compile(r'data-testid="explanation" data-method="(\w+)" data-low="([
 
 @pytest.fixture(autouse=True)
 def nothing_is_known():
-    store.shared.clear()
+    cache.shared.clear()
 
 
 def page(**parameters: str) -> AppTest:

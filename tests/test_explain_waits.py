@@ -3,8 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vitviz.ui import state, waits
-from vitviz.ui.explain import comparing, maps, store, working
+from vitviz.ui import cache, state, waits
+from vitviz.ui.explain import comparing, maps, working
 from vitviz.ui.explain.aims import OfClass
 from vitviz.ui.explain.methods import all_defaults
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def nothing_is_known():
-    store.shared.clear()
+    cache.shared.clear()
 
 
 def steps_of(monkeypatch) -> list[tuple]:

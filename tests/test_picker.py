@@ -10,7 +10,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 import vitviz
 from vitviz import zoo
 from vitviz.predictions import predictions
-from vitviz.ui import catalogue, models, state
+from vitviz.ui import cache, catalogue, models, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .local_hub import NAME, point_at
@@ -23,7 +23,7 @@ AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of 
 def empty_shelf(monkeypatch):
     """No model is in memory, and none stays there."""
     monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 2))
-    state._trace.clear()
+    cache.shared.clear()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz import tokens
-from vitviz.ui import jobs, scatter, similarity, state
+from vitviz.ui import cache, jobs, scatter, similarity, state
 from vitviz.ui.mounting.binary import header_of
 from vitviz.ui.strips import number
 from vitviz.ui.tokens import cached
@@ -168,7 +168,7 @@ def test_explore_warns_of_a_map_that_outliers_dominate_and_of_no_other(registers
 
 def test_explore_measures_no_norms_of_a_map_that_is_spread_out(monkeypatch):
     monkeypatch.setattr(tokens, "stream", lambda _: pytest.fail("a forward pass for nothing"))
-    cached._norms.clear()
+    cache.shared.clear()
     app = explore(layer="4", head="mean")
     assert not app.exception
     assert "Outlier tokens" not in texts(app)
@@ -198,7 +198,7 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
 
 
 def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
-    st.cache_resource.clear()
+    cache.shared.clear()
     app = page("Places", model="digits")
     from vitviz.ui.tokens import places  # which only a running app can import
 
@@ -223,7 +223,7 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 
 
 def test_a_probe_that_is_taken_back_ends(monkeypatch):
-    st.cache_resource.clear()
+    cache.shared.clear()
     app = page("Places", model="digits")
     from vitviz.ui.tokens import places  # which only a running app can import
 
@@ -274,8 +274,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
 
 def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat):
     monkeypatch.setattr(cached, "AT_ONCE", 1000)
-    for cache in (cached._stream, cached._layer, cached._pca, cached._norms, cached._plane):
-        cache.clear()
+    cache.shared.clear()
     for section in ("Colours", "Similarity", "Norms", "Points"):
         fine(page(section, layer="7"))
 

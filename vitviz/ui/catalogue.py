@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,7 @@ LEAST = 1.0  # seconds after which a speed is believed
 
 # Not in the visitor's own thread, which Streamlit stops when they click elsewhere: what has begun comes to its end.
 _downloads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="download")
+_downloaded, _counting = 0, threading.Lock()  # bytes since the server began
 
 
 def open_catalogue() -> None:
@@ -96,8 +98,12 @@ def _offer(name: str) -> tuple[str, bool]:
     if models.is_ready(name):
         return "Use", True
     size = zoo.facts(name).download_bytes
+    if not models.largest_download():
+        return "Not on this server", False
     if size > models.largest_download():
         return f"{models.megabytes(size)}: too large here", False
+    if _downloaded + size > models.all_downloads():
+        return "No more downloads here", False
     return f"Download {models.megabytes(size)}", st.session_state.hub_reached
 
 
@@ -117,6 +123,14 @@ def _use(name: str) -> None:
         st.rerun()
 
 
+def _count(name: str) -> None:
+    """Count what will be downloaded."""
+    global _downloaded
+    if not models.is_ready(name):
+        with _counting:
+            _downloaded += zoo.facts(name).download_bytes
+
+
 def _fetch(name: str) -> None:
     """Bring a model here, while a bar shows how much of it is here."""
     here, bar = (0, 0), st.empty()
@@ -128,6 +142,7 @@ def _fetch(name: str) -> None:
             start, began = (done, total), time.monotonic()
         here = done, total
 
+    _count(name)
     job = _downloads.submit(zoo.shared, name, progress)
     while not job.done():
         done, total = here

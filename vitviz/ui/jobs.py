@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
-import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -157,7 +157,7 @@ class Jobs:
                 del self._jobs[key]
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def shared() -> Jobs:
     """The work of this process."""
     return Jobs(is_here=_is_connected)

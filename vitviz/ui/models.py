@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+
+import streamlit as st
 
 from .. import zoo
 from ..arguments import LONGEST_PATH, number, shown_path
@@ -157,16 +160,41 @@ def _outputs(entry: zoo.ZooEntry | zoo.TimmEntry) -> str:
 
 
 def largest_download() -> float:
-    """How many bytes a visitor may have downloaded at most: VITVIZ_MAX_DOWNLOAD_GB, or 2 gigabytes; 0 forbids all.
+    """Bytes of the largest model that a visitor may have downloaded: VITVIZ_MAX_DOWNLOAD_GB; 0 forbids all downloads.
+
+    By default 2 gigabytes where this machine alone is served, and none where others are: strangers would fill its disk.
 
     Raises:
-        ModelError: if it is not a number.
+        ModelError: if the variable is not a number.
     """
-    said = os.environ.get("VITVIZ_MAX_DOWNLOAD_GB", "2")
+    return _gigabytes("VITVIZ_MAX_DOWNLOAD_GB", 0 if serves_others() else 2)
+
+
+def all_downloads() -> float:
+    """Bytes that visitors may have downloaded together, until the server ends: VITVIZ_MAX_DOWNLOADS_GB, 20 by default.
+
+    Raises:
+        ModelError: if the variable is not a number.
+    """
+    return _gigabytes("VITVIZ_MAX_DOWNLOADS_GB", 20)
+
+
+def serves_others() -> bool:
+    """Whether others than those who sit at this machine are served: by its address, or by a proxy that says so."""
+    address = st.get_option("server.address")
+    try:
+        is_local = ipaddress.ip_address(address or "0.0.0.0").is_loopback
+    except ValueError:  # a name
+        is_local = address == "localhost"
+    return not is_local or any(name in st.context.headers for name in ("X-Forwarded-For", "Forwarded"))
+
+
+def _gigabytes(variable: str, usual: float) -> float:
+    said = os.environ.get(variable, str(usual))
     try:
         return 1e9 * number(float(said), 0, math.inf, "The variable")
     except ValueError as error:
-        raise ModelError(f"VITVIZ_MAX_DOWNLOAD_GB is {said!r}; set it to a number of gigabytes from 0.") from error
+        raise ModelError(f"{variable} is {said!r}; set it to a number of gigabytes from 0.") from error
 
 
 def megabytes(count: int) -> str:

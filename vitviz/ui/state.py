@@ -24,7 +24,8 @@ from ..opening import opening_view
 from ..picture import sharp_picture
 from ..trace import Trace
 from ..view import View
-from . import models
+from . import models, visits
+from .cache import cached
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from .turns import one_at_a_time
 
@@ -181,8 +182,10 @@ def pick_upload(name: str, data: bytes) -> bool:
         Whether the image is looked at now.
     """
     picked = Picked(name, data, sample=False)
+    visits.note(picked.digest)
     try:
         st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
+        visits.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     except ImageError as error:
         st.session_state.image_problem = f"{name}: {error}"
         return False
@@ -217,6 +220,7 @@ def check_own(picked: Picked) -> None:
     Raises:
         ImageError: if it cannot be used; this says which image it is.
     """
+    visits.note(picked.digest)
     try:
         _safe_image(picked.digest, picked.data)
     except ImageError as error:
@@ -247,7 +251,7 @@ def model(name: str) -> VisionTransformer:
     return zoo.shared(name)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the image …")  # up to 192 MB each
+@cached("Reading the image …")
 def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
@@ -262,7 +266,7 @@ def prepared(choice: Choice) -> Prepared:
     return _prepared(choice.key, choice)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached()
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
     about = models.about(_choice.model)
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
@@ -274,7 +278,7 @@ def trace(choice: Choice) -> Trace:
     return replace(_trace(choice.key, choice), model=model(choice.model))
 
 
-@st.cache_resource(max_entries=6, show_spinner="Running the model …")  # up to 51 MB each
+@cached("Running the model …")
 def _trace(key: tuple, _choice: Choice) -> Trace:
     """The pass without its model, which would stay in memory with it."""
     image = prepared(_choice)
@@ -288,7 +292,7 @@ def picture(choice: Choice, longest: int = 960) -> bytes:
     return _picture(choice.key, longest, choice)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached()
 def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
     return as_jpeg(sharp_picture(image, prepared(_choice), longest))
@@ -296,24 +300,26 @@ def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
 
 def statistics(choice: Choice) -> attention.HeadStatistics:
     """Attention distance and entropy of all heads."""
-    return _statistics(choice.key, trace(choice))
+    return _statistics(choice.key, choice)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Measuring all heads …")
-def _statistics(key: tuple, _trace: Trace) -> attention.HeadStatistics:
+@cached("Measuring all heads …")
+def _statistics(key: tuple, _choice: Choice) -> attention.HeadStatistics:
+    found = trace(_choice)
     with one_at_a_time:
-        return attention.head_statistics(_trace)
+        return attention.head_statistics(found)
 
 
 def opening(choice: Choice) -> View:
     """View to begin with, see `vitviz.opening`."""
-    return _opening(choice.key, trace(choice))
+    return _opening(choice.key, choice)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _opening(key: tuple, _trace: Trace) -> View:
+@cached()
+def _opening(key: tuple, _choice: Choice) -> View:
+    found = trace(_choice)
     with one_at_a_time:
-        return opening_view(_trace)
+        return opening_view(found)
 
 
 def explorer_vectors(choice: Choice, view: View) -> Vectors:
@@ -325,16 +331,17 @@ def explorer_vectors(choice: Choice, view: View) -> Vectors:
 
 def log_sums(choice: Choice) -> np.ndarray:
     """What columns of attention weights need, see `vitviz.attention.log_sums`."""
-    return _log_sums(choice.key, trace(choice))
+    return _log_sums(choice.key, choice)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Turning the question round …")
-def _log_sums(key: tuple, _trace: Trace) -> np.ndarray:
+@cached("Turning the question round …")
+def _log_sums(key: tuple, _choice: Choice) -> np.ndarray:
+    found = trace(_choice)
     with one_at_a_time:
-        return attention.log_sums(_trace)
+        return attention.log_sums(found)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Preparing the explorer …")  # up to 16 MB each
+@cached("Preparing the explorer …")
 def _vectors(key: tuple, layers: tuple[int, ...], _trace: Trace) -> Vectors:
     with one_at_a_time:
         return vectors(_trace, layers)

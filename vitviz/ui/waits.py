@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-
-import streamlit as st
+from functools import cache
 
 from ..attribution.faithfulness import endpoints
 from ..trace import Trace
 from . import state
-from .store import Store
+from .cache import Cache
 
-MOST = 256  # paces that are kept
+MOST = 64_000  # bytes of all paces; some hundred
 
 
 class Paces:
     """Seconds for one pass, as they were last measured, by what is done and with which model; for all threads."""
 
     def __init__(self, most: int = MOST):
-        self._paces = Store(most)
+        self._paces = Cache(most)
 
     def get(self, key: tuple) -> float | None:
         """The pace; None if it was not measured."""
@@ -31,7 +30,7 @@ class Paces:
             self._paces.put(key, seconds / count)
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def paces() -> Paces:
     """The paces that this process has measured."""
     return Paces()

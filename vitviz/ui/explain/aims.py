@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import streamlit as st
-
 from ...attribution import ClassTarget, DifferenceTarget, SimilarityTarget, Target
 from ...attribution.targets import default_target
 from ...predictions import class_name, predictions
 from .. import state
+from ..cache import cached
 
 MOST_IMAGES = 8  # of a concept; each of them is one forward pass
 
@@ -82,7 +81,7 @@ def target_of(aim: Aim, choice: state.Choice) -> Target:
     return DifferenceTarget(aim.index, aim.minus, (label, class_name(model, aim.minus)))
 
 
-@st.cache_resource(max_entries=64, show_spinner="Looking at the other images …")
+@cached("Looking at the other images …")
 def _similarity(keys: tuple, words: str, _others: tuple[state.Choice, ...]) -> SimilarityTarget:
     return SimilarityTarget.of([state.trace(other) for other in _others], words)
 

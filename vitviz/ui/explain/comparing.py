@@ -10,12 +10,12 @@ import streamlit as st
 
 from ...attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from ...trace import Trace
-from .. import state, waits
+from .. import cache, state, waits
 from ..jobs import Task
 from ..panels import CHART
 from ..strips import number
 from ..words import literally
-from . import areas, charts, store, wanted
+from . import areas, charts, wanted
 from .aims import Aim, target_of
 from .board import asks
 from .maps import Ask, known
@@ -55,7 +55,7 @@ class Contest:
 
     def known(self, points: int = FINE) -> dict[str, Curves]:
         """The curves with so many points that were computed for anybody."""
-        found = {name: store.shared().get((*key, points)) for name, key in self.keys().items()}
+        found = {name: cache.shared.get((*key, points)) for name, key in self.keys().items()}
         return {name: result for name, result in found.items() if result is not None}
 
 
@@ -132,12 +132,12 @@ def _step(contest: Contest, name: str, points: int) -> Step:
 def _bounds(contest: Contest) -> tuple[float, float]:
     """The target with all patches and with none, where all curves begin and end."""
     key, trace = (*contest.key, "bounds"), state.trace(contest.choice)
-    found = store.shared().get(key)
+    found = cache.shared.get(key)
     if found is None:
         target = target_of(contest.aim, contest.choice)
         with state.one_at_a_time:
             found = endpoints(trace.model, trace, target, baseline=contest.baseline)
-        store.shared().put(key, found)
+        cache.shared.put(key, found)
     return found
 
 
@@ -155,7 +155,7 @@ def says_little(bounds: tuple[float, float]) -> bool:
 def _task(contest: Contest, name: str, points: int) -> Task:
     """What computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    kept, key, how = store.shared(), (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
+    kept, key, how = cache.shared, (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
     if name == RANDOM:
         return lambda progress: kept.put(
             key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)

@@ -8,8 +8,7 @@ from typing import Any
 
 from ...attribution import Attribution, explain
 from ...attribution.progress import Progress
-from .. import state, waits
-from . import store
+from .. import cache, state, waits
 from .aims import Aim, target_of
 from .methods import METHODS, coarse_words, coarser, passes
 from .working import Step
@@ -44,7 +43,7 @@ def ask_for(choice: state.Choice, method: str, parameters: dict[str, Any], aim: 
 
 def known(ask: Ask) -> Attribution | None:
     """The map, if it was computed for anybody."""
-    return store.shared().get(ask.key)
+    return cache.shared.get(ask.key)
 
 
 def compute(ask: Ask) -> Attribution:
@@ -96,7 +95,7 @@ def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
     """
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
-    kept = store.shared()
+    kept = cache.shared
 
     def run(progress: Progress | None) -> Attribution:
         found = explain(trace.model, trace, method=ask.method, target=target, progress=progress, **dict(ask.parameters))

@@ -15,9 +15,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ...errors import VitvizError
-from .. import jobs, waits
+from .. import cache, jobs, waits
 from ..words import literally
-from . import store, wanted
+from . import wanted
 
 GLANCE = 0.2  # seconds between two looks at how far it is
 PAGE = "explain"
@@ -128,7 +128,7 @@ def work(pending: Sequence[Work]) -> None:
 
 def _once(step: Step) -> jobs.Task:
     """The step's task, which does nothing if its result has come since this run of the page looked for it."""
-    kept = store.shared()
+    kept = cache.shared
     return lambda progress: step.task(progress) if kept.get(step.key) is None else None
 
 

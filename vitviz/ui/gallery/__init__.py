@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
 from PIL import Image, ImageOps
 
 from ...inline import data_url
+from ..cache import cached
 from ..mounting import Component, Listener
 
 _FOLDER = Path(__file__).parent
@@ -55,7 +57,7 @@ def gallery(
             "title": (words or {}).get(name, name.capitalize()),
             "removable": name in removable,
             "note": (notes or {}).get(name, ""),
-            "image": data_url(data) if whole else _thumbnail(data),
+            "image": data_url(data) if whole else _thumbnail(sha256(data).hexdigest(), data),
         }
         for name, data in images.items()
     ]
@@ -84,8 +86,8 @@ def gallery(
     return st.session_state.pop(just_chosen, None)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)  # some 10 kB each
-def _thumbnail(data: bytes, side: int = 240) -> str:
+@cached()
+def _thumbnail(digest: str, _data: bytes, side: int = 240) -> str:
     buffer = io.BytesIO()
-    ImageOps.fit(Image.open(io.BytesIO(data)).convert("RGB"), (side, side)).save(buffer, "JPEG", quality=82)
+    ImageOps.fit(Image.open(io.BytesIO(_data)).convert("RGB"), (side, side)).save(buffer, "JPEG", quality=82)
     return data_url(buffer.getvalue())

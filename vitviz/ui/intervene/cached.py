@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import streamlit as st
 
 from ...interventions import Copied, Edit, taken_from
 from ...interventions.notation import to_text
 from ...interventions.sweep import entering
 from ...trace import Trace
 from .. import state
+from ..cache import cached
 
 AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped model at 224 px
 
@@ -45,13 +45,13 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
     return replace(_after(key, _names(plain, layer), plain, edits, second), model=plain.model)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _tokens(key: tuple, names: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
     with state.one_at_a_time:
         return _trace.activations(*names)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)  # each as large as a trace
+@cached()
 def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit, ...], _second: state.Choice) -> Trace:
     hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, Copied)))
     other = _copied(_second.key, hooks, state.trace(_second)) if hooks else {}
@@ -60,7 +60,7 @@ def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit
     return replace(found, model=None)  # whoever asks has it
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _copied(key: tuple, hooks: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
     with state.one_at_a_time:
         return _trace.activations(*hooks)
@@ -70,9 +70,3 @@ def _names(trace: Trace, layer: int) -> tuple[str, ...]:
     """The hook points of the tokens: of all layers where they fit, so that another one is shown at once."""
     fit = 4 * trace.layers * trace.token_count * trace.config.width <= AT_ONCE
     return tuple(f"blocks.{i}.resid_post" for i in (range(trace.layers) if fit else [layer]))
-
-
-@st.cache_resource(max_entries=12, show_spinner=False)  # up to 16 MB each
-def swept(key: tuple) -> dict[str, list[np.ndarray]]:
-    """Where the result of a sweep is put when it is complete, and found by the next who asks for it."""
-    return {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from ...interventions import HeadOff, class_score, distance
 from ...interventions.sweep import each_head
 from ...predictions import predictions
 from ...trace import Trace
 from .. import state
+from ..cache import cached as kept
 from . import cached
 
 MOST = 20e9  # multiplications, about as many as five passes of the shipped model; the last layer is always tried
@@ -41,7 +41,7 @@ def words(trace: Trace) -> str:
     return f"To begin with, one head is off: of {which}, the one without which the output changes most."
 
 
-@st.cache_data(max_entries=64, show_spinner="Looking for a head that matters …")
+@kept("Looking for a head that matters …")
 def _strongest(key: tuple, begin: int, _choice: state.Choice) -> tuple[int, int]:
     trace = cached.for_sweeps(_choice, begin)
     model = trace.model

@@ -17,7 +17,7 @@ from ...interventions import Score, class_score, distance
 from ...interventions.sweep import PARTS, each_head, each_layer, each_patch
 from ...predictions import predictions
 from ...trace import Trace
-from .. import jobs, state, waits, watching
+from .. import cache, jobs, state, waits, watching
 from ..learn import drawing
 from ..panels import CHART
 from ..patches import Overlay, patch_picker
@@ -38,6 +38,8 @@ SHARES = (0.62, 0.38)  # of the width: cells that are not much wider than high
 NAMES = {"attention": "attention", "mlp": "MLP"}
 # Streamlit takes what is no longer there away when a run ends, and the runs of a sweep end only with the sweep.
 STYLE = "<style>:has(> .st-key-sweep_stop) > .st-key-sweep_run { display: none; }</style>"
+
+_so_far: dict[tuple, list[np.ndarray]] = {}  # results of the sweeps that are going on, by their keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +148,10 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
         "number is measured."
     )
     asked = _ask(choice, trace)
-    key = (choice.key, *asked.key)
+    key = ("sweep", choice.key, *asked.key)
     if st.session_state.pop("sweep_begins", False):  # what is chosen now may be newer than the button that was clicked
         st.session_state.sweep_asked = key
-    found = cached.swept(key).get("found")
+    found = cache.shared.get(key)
     if found is None:
         _run_when_asked(asked, key, choice)
     else:
@@ -188,8 +190,8 @@ def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
         bar = st.progress(0.0)
         st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
     recorded = replace(asked, trace=cached.for_sweeps(choice))
-    job = jobs.shared().join(("sweep", *key), _task(recorded, cached.swept(key)), jobs.visitor(PAGE))
-    _show_part(asked, list(cached.swept(key).get("partial", ())))
+    job = jobs.shared().join(key, _task(recorded, key), jobs.visitor(PAGE))
+    _show_part(asked, list(_so_far.get(key, ())))
     if watching.ended(job, bar, expected):
         if job.error is None:
             waits.paces().note(pace, job.seconds, job.total)
@@ -207,21 +209,21 @@ def _expected(asked: Sweep, choice: state.Choice) -> float:
     return waits.expected(choice, asked.trace, f"sweep of {asked.what}", asked.batches, each * weight)
 
 
-def _task(asked: Sweep, kept: dict[str, list[np.ndarray]]) -> jobs.Task:
+def _task(asked: Sweep, key: tuple) -> jobs.Task:
     """Task that runs the sweep and keeps its result for all, in any thread."""
 
     def run(report: Progress) -> None:
-        if "found" in kept:
+        if cache.shared.get(key) is not None:
             return
         found, steps = [], asked.run()
-        kept["partial"] = found
+        _so_far[key] = found
         try:
             for done in range(1, asked.batches + 1):
                 found.append(next(steps))
                 report(done, asked.batches)
-            kept["found"] = found
+            cache.shared.put(key, found)
         finally:
-            kept.pop("partial", None)
+            del _so_far[key]
 
     return run
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
 from ...logit_lens import Asked, Lens, depths, lens, patch_lens
 from ...trace import Trace
 from .. import state
+from ..cache import cached
 
 
 def whole(choice: state.Choice) -> Lens:
@@ -33,16 +33,16 @@ def _recorded(choice: state.Choice) -> Trace:
     return trace.with_recorded(_stream(choice.key, trace))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Listening to the layers …")  # 5 MB each at 224 px, 27 MB at 518 px
+@cached("Listening to the layers …")
 def _stream(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
     return _trace.activations(*depths(_trace))
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@cached()
 def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
     return lens(_trace).outputs
 
 
-@st.cache_resource(max_entries=16, show_spinner="Reading every patch …")
+@cached("Reading every patch …")
 def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
     return patch_lens(_trace, _target)

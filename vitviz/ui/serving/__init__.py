@@ -6,6 +6,7 @@ arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import webbrowser
@@ -43,6 +44,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
     find one of them half done.
     """
+    from .. import visits
     from ..shell import state  # only now, for components are registered with a server that runs
 
     state.model(next(iter(state.zoo.SHIPPED)))
@@ -51,4 +53,6 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
+    watch = asyncio.create_task(visits.watch())
     yield
+    watch.cancel()

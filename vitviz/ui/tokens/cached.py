@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import streamlit as st
 from PIL import Image, ImageOps
 
 from ... import tokens
 from ...tokens.projection import Method
 from ...trace import Trace
 from .. import state
+from ..cache import cached
 
 AT_ONCE = 40_000_000  # bytes of the stream of all layers; 27 million for the shipped model at 518 px
 THUMBNAIL = 240  # pixels
@@ -81,42 +81,42 @@ def _listened(trace: Trace) -> np.ndarray:
         return tokens.stream(trace)
 
 
-@st.cache_resource(max_entries=3, show_spinner="Following the tokens …")  # up to 40 MB each
+@cached("Following the tokens …")
 def _stream(key: tuple, _trace: Trace) -> np.ndarray:
     return _listened(_trace)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Following the tokens …")
+@cached("Following the tokens …")
 def _layer(key: tuple, layer: int, _trace: Trace) -> np.ndarray:
     with state.one_at_a_time:
         return _trace.tokens(layer)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@cached()
 def _norms(key: tuple, _choice: state.Choice) -> np.ndarray:
     return tokens.norms(_whole_stream(_choice))
 
 
-@st.cache_resource(max_entries=32, show_spinner="Adding up the attention of all heads …")
+@cached("Adding up the attention of all heads …")
 def _received(key: tuple, _trace: Trace) -> np.ndarray:
     with state.one_at_a_time:
         return np.stack([tokens.received(_trace, layer).mean(axis=0) for layer in range(_trace.layers)])
 
 
-@st.cache_resource(max_entries=24, show_spinner="Finding the components …")
+@cached("Finding the components …")
 def _pca(key: tuple, together: bool, foreground: bool, swap: bool, _choice: state.Choice) -> tokens.PcaOfLayers:
     found = state.trace(_choice)
     patches = _whole_stream(_choice)[1:, found.prefix :]
     return tokens.pca_of_layers(patches, together=together, grid=found.grid if foreground else None, swap=swap)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@cached()
 def _thumbnails(key: tuple, grid: tuple[int, int], _found: tokens.PcaOfLayers) -> list[bytes]:
     pictures = (as_picture(_found.colours(layer), grid, THUMBNAIL) for layer in range(len(_found.scores)))
     return [as_png(ImageOps.pad(picture, (THUMBNAIL, THUMBNAIL), color="grey")) for picture in pictures]
 
 
-@st.cache_resource(max_entries=48, show_spinner="Laying out the tokens …")
+@cached("Laying out the tokens …")
 def _plane(key: tuple, layer: int, method: Method, _choice: state.Choice) -> np.ndarray:
     points = layer_tokens(_choice, layer)[state.trace(_choice).prefix :]
     with state.one_at_a_time:

@@ -14,13 +14,11 @@ from ...attribution.progress import Progress
 from ...colour import KEY, QUERY
 from ...images import prepare, read_image
 from ...tokens.figures import Line, over_layers
-from .. import jobs, models, panels, state, waits, watching
+from .. import cache, jobs, models, panels, state, waits, watching
 from ..learn.common import section
-from ..store import Store
 from ..words import literally
 from . import look
 
-MOST = 32  # results that are kept; each is a few hundred numbers
 PAGE = "tokens"
 IMAGE, LAYER = "probe: an image", "probe: a layer"  # the steps: the model runs on each image, then layers are fitted
 WEIGHT = {IMAGE: 1.0, LAYER: 0.4}  # what one of them costs against a forward pass, until it is measured
@@ -34,7 +32,7 @@ def places(seen: look.Look) -> None:
         "image?",
     )
     samples, fit = state.samples_for(seen.choice.model), seen.choice.fit
-    key = (seen.choice.model, zoo.version(seen.choice.model), seen.choice.size, fit)
+    key = ("probe", seen.choice.model, zoo.version(seen.choice.model), seen.choice.size, fit)
     st.markdown(
         f"Fitted on {len(samples)} images that ship with vitviz ({literally(', '.join(samples))}), at "
         f"{models.size_words(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
@@ -42,7 +40,7 @@ def places(seen: look.Look) -> None:
     )
     if st.session_state.pop("probe_begins", False):  # what is chosen now may be newer than the button that was clicked
         st.session_state.probe_asked = key
-    found = _results().get(key)
+    found = cache.shared.get(key)
     if found is None:
         _measure_when_asked(seen, samples, key)
     else:
@@ -65,7 +63,7 @@ def _measure_when_asked(seen: look.Look, samples: dict[str, bytes], key: tuple) 
     st.button("Stop", key="probe", on_click=_stop)
     bar = st.progress(0.0)
     task = _task(seen, samples, key, list(accumulate(each[what] for what in steps)))
-    job = jobs.shared().join(("probe", *key), task, jobs.visitor(PAGE))
+    job = jobs.shared().join(key, task, jobs.visitor(PAGE))
     if watching.ended(job, bar, expected) and not isinstance(job.error, jobs.AbandonedError):
         del st.session_state.probe_asked
         if job.error is not None:
@@ -82,7 +80,7 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
         key: of the result.
         ends: when each step is expected to end, seconds; progress is counted in them, as steps differ.
     """
-    kept, paces = _results(), waits.paces()
+    kept, paces = cache.shared, waits.paces()
     pace = {what: waits.pace_key(seen.choice, seen.trace, what) for what in WEIGHT}
     ends = [round(1000 * end) for end in ends]
 
@@ -142,9 +140,3 @@ def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
         f"{tokens.probe.MOST} of each, drawn evenly); penalty {probe.penalty:g} × the mean variance of a token's "
         "numbers."
     )
-
-
-@st.cache_resource(show_spinner=False)
-def _results() -> Store:
-    """What has been measured, for all visitors."""
-    return Store(MOST)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
 from ....steps import ReadoutSteps, Recording, readout_by_hand
 from ....steps.recording import PARTS
 from ....trace import Trace
 from ... import state
+from ...cache import cached
 
 AT_ONCE = 40_000_000  # bytes of all layers' stages; 33 million for the shipped model at 224 px
 FIRST_CHANNELS = 64  # of the residual stream: all channels of all layers of a large model would be too many to keep
@@ -41,7 +41,7 @@ def recording(choice: state.Choice, layer: int) -> Recording:
     return Recording(found, layer, kept)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Listening to the layers …")
+@cached("Listening to the layers …")
 def _heard(key: tuple, layers: tuple[int, ...], _trace: Trace) -> dict[str, np.ndarray]:
     with state.one_at_a_time:
         return _trace.activations(*(f"blocks.{layer}.{part}" for layer in layers for part in PARTS))
@@ -59,7 +59,7 @@ def readout(choice: state.Choice) -> ReadoutSteps:
     return _readout(choice.key, state.trace(choice))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Following the last steps …")
+@cached("Following the last steps …")
 def _readout(key: tuple, _trace: Trace) -> ReadoutSteps:
     with state.one_at_a_time:
         return replace(readout_by_hand(_trace), norm=None, pool=None, pooled_norm=None, heads=())
@@ -72,7 +72,7 @@ def stream(choice: state.Choice) -> Stream:
     return _stream(choice.key, found, heard)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Following the residual stream …")  # about 1 MB each at 224 px
+@cached("Following the residual stream …")
 def _stream(key: tuple, _trace: Trace, _heard: Mapping[str, np.ndarray] | None) -> Stream:
     names = ["blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(_trace.layers))]
     with state.one_at_a_time:

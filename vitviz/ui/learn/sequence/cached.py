@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import streamlit as st
 from PIL import Image
 
 from .... import sequence
@@ -15,6 +14,7 @@ from ....model import VisionTransformer
 from ....picture import original_with_crop
 from ....trace import Trace
 from ... import state
+from ...cache import cached
 from ...matrix import Drawn, drawn
 from ..pictures import filter_picture, gallery_html, position_mosaic
 
@@ -27,7 +27,7 @@ def embedded_trace(choice: state.Choice) -> Trace:
     return found.with_recorded(_embedding(choice.key, found))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Listening to the embedding …")  # arrays only: no model is kept
+@cached("Listening to the embedding …")
 def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
     with state.one_at_a_time:
         return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
@@ -45,7 +45,7 @@ def whole_sequence(choice: state.Choice) -> Whole:
     return _whole_sequence(choice.key, embedded_trace(choice))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
     check = sequence.sequence(_trace)
     return Whole(check, drawn(np.asarray(check.by_hand)))
@@ -56,7 +56,7 @@ def filter_gallery(choice: state.Choice) -> str:
     return _filter_gallery(choice.key[1:3], state.model(choice.model))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _filter_gallery(key: tuple, _model: VisionTransformer) -> str:
     pictures = filter_picture(sequence.filters(_model))
     names = [f"filter {i + 1}" for i in range(len(pictures))]
@@ -68,7 +68,7 @@ def component_gallery(choice: state.Choice) -> tuple[str, float]:
     return _component_gallery(choice.key[1:3], state.model(choice.model))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, float]:
     components, shares = sequence.principal_filters(_model, COMPONENTS)
     names = [f"component {i + 1}" for i in range(len(components))]
@@ -82,7 +82,7 @@ def cut_photo(choice: state.Choice) -> Image.Image:
     return _cut_photo(choice.key, choice)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached()
 def _cut_photo(key: tuple, _choice: state.Choice) -> Image.Image:
     return original_with_crop(state.photo(_choice), state.prepared(_choice))
 
@@ -92,7 +92,7 @@ def all_positions(choice: state.Choice) -> Image.Image:
     return _all_positions(choice.key, embedded_trace(choice))
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@cached()
 def _all_positions(key: tuple, _trace: Trace) -> Image.Image:
     return position_mosaic(sequence.all_position_similarities(_trace.model, _trace.grid))
 
@@ -102,13 +102,13 @@ def shuffled(choice: state.Choice, seed: int) -> sequence.Shuffled:
     return _shuffled(choice.key, seed, embedded_trace(choice), _still(choice.key, embedded_trace(choice)))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Running the model on the shuffled patches …")
+@cached("Running the model on the shuffled patches …")
 def _shuffled(key: tuple, seed: int, _trace: Trace, _still: sequence.Features) -> sequence.Shuffled:
     with state.one_at_a_time:
         return sequence.shuffled(_trace, seed, _still)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@cached()
 def _still(key: tuple, _trace: Trace) -> sequence.Features:
     with state.one_at_a_time:
         return sequence.features(_trace)

@@ -1,0 +1,154 @@
+"""The cache that all visitors share: bounded in bytes, each result made once, and what is forgotten."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vitviz.ui import cache
+from vitviz.ui.cache import Cache, cached, size_of
+
+MEGABYTE = 1_000_000
+
+
+def block(megabytes: float = 1.0) -> np.ndarray:
+    return np.zeros(int(megabytes * MEGABYTE), np.uint8)
+
+
+def near(megabytes: float) -> object:
+    return pytest.approx(megabytes * MEGABYTE, abs=5000)
+
+
+@pytest.mark.parametrize(
+    ("result", "megabytes"),
+    [
+        (block(), 1),
+        (block()[:10], 1),  # a view keeps all of it in memory
+        ([block(), block()], 2),
+        ([one := block(), one], 1),
+        ({"a": (block(), {"b": block(2)})}, 3),
+        (torch.zeros(250_000), 1),
+        (torch.zeros(250_000)[:1], 1),
+        (Image.new("RGB", (1000, 1000)), 3),
+        (b"x" * MEGABYTE, 1),
+        ("x" * MEGABYTE, 1),
+        (torch.nn.Linear(1000, 1000), 0),
+        (7, 0),
+    ],
+)
+def test_sizes_are_those_of_what_stays_in_memory(result, megabytes):
+    assert size_of(result) == near(megabytes)
+
+
+def test_a_trace_counts_with_what_it_holds(small_trace):
+    held = sum(small_trace.queries(layer).nbytes + small_trace.keys(layer).nbytes for layer in range(3))
+    assert size_of(small_trace) >= held
+
+
+def test_what_nobody_asked_for_the_longest_is_forgotten_first():
+    kept = Cache(int(3.1 * MEGABYTE))
+    for name in "abc":
+        kept.put((name,), block())
+    assert kept.get(("a",)) is not None
+    kept.put(("d",), block())
+    assert [kept.get((name,)) is not None for name in "abcd"] == [True, False, True, True]
+    assert kept.size == near(3)
+    kept.put(("e",), block(3))
+    assert len(kept) == 1
+    assert kept.size <= kept.most
+
+
+def test_what_is_larger_than_the_cache_is_made_and_not_kept():
+    kept = Cache(MEGABYTE)
+    kept.put(("small",), block(0.5))
+    assert len(kept.made(("large",), lambda: block(2))) == 2 * MEGABYTE
+    assert kept.get(("large",)) is None
+    assert kept.get(("small",)) is not None, "nothing had to give way for it"
+
+
+def test_the_same_key_counts_once():
+    kept = Cache(10 * MEGABYTE)
+    for _ in range(5):
+        kept.put(("a",), block())
+    assert kept.size == near(1)
+    kept.clear()
+    assert (kept.size, len(kept)) == (0, 0)
+
+
+def test_many_who_ask_at_once_have_it_made_once():
+    kept, made, found = Cache(MEGABYTE), [], []
+    together = threading.Barrier(8)
+
+    def make():
+        made.append(1)
+        threading.Event().wait(0.05)
+        return block(0.1)
+
+    def ask():
+        together.wait()
+        found.append(kept.made(("a",), make))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert len({id(one) for one in found}) == 1
+    assert kept._making == {}
+
+
+def test_other_results_are_made_meanwhile():
+    kept, begun, go_on = Cache(MEGABYTE), threading.Event(), threading.Event()
+
+    def slow():
+        begun.set()
+        assert go_on.wait(60)
+        return 1
+
+    thread = threading.Thread(target=kept.made, args=(("slow",), slow))
+    thread.start()
+    assert begun.wait(60)
+    assert kept.made(("quick",), lambda: 2) == 2
+    go_on.set()
+    thread.join()
+    assert kept.get(("slow",)) == 1
+
+
+def test_an_error_is_not_kept():
+    kept = Cache(MEGABYTE)
+
+    def fail():
+        raise ValueError("no")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            kept.made(("a",), fail)
+    assert kept.made(("a",), lambda: 3) == 3
+    assert kept.made(("none",), lambda: None) is None
+    assert kept.made(("none",), fail) is None, "None is a result, too"
+
+
+def test_all_results_of_an_image_are_forgotten_and_no_others():
+    kept = Cache(MEGABYTE)
+    kept.put(("f", ("digest 1", "model", 224)), 1)
+    kept.put(("sweep", (("digest 1", "model"), ("digest 2", "model"))), 2)
+    kept.put(("f", ("digest 2", "model", 224)), 3)
+    kept.forget("digest 1")
+    assert len(kept) == 1
+    assert kept.get(("f", ("digest 2", "model", 224))) == 3
+
+
+def test_arguments_that_follow_from_others_identify_nothing(monkeypatch):
+    monkeypatch.setattr(cache, "shared", Cache(MEGABYTE))
+    asked = []
+
+    @cached()
+    def twice(number: int, _how: str) -> int:
+        asked.append((number, _how))
+        return 2 * number
+
+    assert [twice(1, "a"), twice(1, "b"), twice(2, "b")] == [2, 2, 4]
+    assert asked == [(1, "a"), (2, "b")]

@@ -1,0 +1,70 @@
+"""Which images of their own visitors look at; what belongs to nobody who is here is forgotten.
+
+Streamlit keeps the session of a tab that was closed for two minutes and more, and with it what was uploaded, and what
+was computed stays in the cache. Here a session ends a minute after its connection, and its images are forgotten with
+it, unless somebody else has given the same ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from . import cache
+
+GONE_AFTER = 60.0  # seconds without a connection, for a phone that was locked or a network that was away
+EVERY = 5.0  # seconds between two looks
+
+
+@dataclass
+class Visit:
+    """A session: the digests of its images, and when it was last connected."""
+
+    images: set[str] = field(default_factory=set)
+    last: float = field(default_factory=time.monotonic)
+
+
+_visits: dict[str, Visit] = {}
+_lock = threading.Lock()
+
+
+def note(image: str) -> None:
+    """Note that this session has given an image, by its digest."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        with _lock:
+            _visits.setdefault(context.session_id, Visit()).images.add(image)
+
+
+async def watch() -> None:
+    """End the sessions that are gone, as long as the server runs; on its event loop."""
+    while True:
+        await asyncio.sleep(EVERY)
+        here = runtime.get_instance()
+        for session in end_those_gone(here.is_active_session, time.monotonic()):
+            here.close_session(session)
+
+
+def end_those_gone(is_here, now: float) -> list[str]:
+    """Forget the images of the sessions that have been gone for a while; returns these sessions.
+
+    Args:
+        is_here: whether a session, by its id, is connected.
+        now: the time, as `time.monotonic` has it.
+    """
+    with _lock:
+        for session, visit in _visits.items():
+            if is_here(session):
+                visit.last = now
+        gone = {session: visit for session, visit in _visits.items() if now - visit.last > GONE_AFTER}
+        for session in gone:
+            del _visits[session]
+        left = set().union(*(visit.images for visit in _visits.values()))
+    for image in set().union(*(visit.images for visit in gone.values())) - left:
+        cache.shared.forget(image)
+    return list(gone)
