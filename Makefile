@@ -6,7 +6,7 @@ ARGS   ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format bench screenshots digits clean
+.PHONY: help run test test-fast test-all lint format bench load screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ format: $(VENV)/.installed-dev ## mend style where that is mechanical
 
 bench: $(VENV)/.installed-dev ## print the speed table
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks
+
+load: $(VENV)/.installed-dev ## let thirty visitors in at once, twice, and print how long they wait
+	$(BIN)/python -m benchmarks visitors
 
 screenshots: $(VENV)/.installed-dev ## take the README's pictures again
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots

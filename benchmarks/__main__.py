@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import alternatives, browser, explaining, explanations, library, loading, sweeping, writing
+from . import alternatives, browser, explaining, explanations, library, load, loading, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -31,6 +31,7 @@ BENCHMARKS = {
     "alternatives": alternatives.alternatives,
     "write": writing.pictures,
     "start": library.cold_start,
+    "visitors": load.visitors,
 }
 
 
