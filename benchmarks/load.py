@@ -25,6 +25,7 @@ from .measure import Row
 VISITORS = 30
 PHOTO = (3000, 4000)  # pixels, as phones make them
 WITHIN = 600  # seconds that anything may take
+STEPS = (("Explore is open", 12.0), ("own photo to its attention", 4.6), ("Tokens is open", 12.0))  # within seconds
 UPLOADER = "sidebar_upload_0"
 HELD = "_held_"  # part of the key under which the explorer's numbers are sent
 _direct = build_opener(ProxyHandler({}))
@@ -49,6 +50,7 @@ class Visitor:
         self.token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
 
     async def connect(self) -> None:
+        """Begin a session."""
         address = f"ws://{urlsplit(self.url).netloc}/_stcore/stream"
         headers = {"Cookie": f"_streamlit_xsrf={self.token}"}
         self.socket = await websockets.connect(

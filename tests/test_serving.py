@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from vitviz.ui.serving import MIDDLEWARE
-from vitviz.ui.serving.delivery import Rewritten
+from vitviz.ui.serving.delivery import Rewritten, Uploads
 from vitviz.ui.serving.first import with_scripts
 from vitviz.ui.serving.page import first_page
 from vitviz.ui.serving.scripts import FOLDER, scripts
@@ -151,3 +151,12 @@ def test_streamlit_has_the_scripts_that_are_asked_for_early():
     assert any(name.startswith("BidiComponent.") for name in scripts())
     assert all((FOLDER / name).is_file() for name in scripts())
     assert not any(name.startswith("PlotlyChart.") for name in scripts()), "charts can wait"
+
+
+def test_a_session_cannot_pile_up_files():
+    kept = {"greedy": 8, "usual": 7}
+    server = Server([Middleware(Uploads, waiting=lambda session: kept.get(session, 0))])
+    for session, status in (("greedy", 429), ("usual", 404), ("new", 404)):  # there is no such page here
+        for method in ("PUT", "POST"):
+            assert server.ask(f"/base/_stcore/upload_file/{session}/file", method)[0] == status
+    assert server.ask("/base/_stcore/upload_file/greedy/file")[0] == 404, "what is there can be read and taken away"

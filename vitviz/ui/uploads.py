@@ -7,6 +7,8 @@ chosen since; and its button to remove the file would remove nothing that is sho
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 
 def drop_zone(
@@ -30,6 +32,14 @@ def drop_zone(
             st.session_state[f"{key}_turn"] = turn + 1  # another widget, and so an empty one
         for file in files:
             take(file.name, file.getvalue())
+            _let_go(file)
 
     with st.container(key=key):
         st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help, accept_multiple_files=many)
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Have the server keep a file no longer, which it would do until the session ends: the widget of it is gone."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)

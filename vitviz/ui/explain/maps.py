@@ -52,7 +52,9 @@ def compute(ask: Ask) -> Attribution:
     Raises:
         VitvizError: if the method or the target does not fit the model.
     """
-    return task(ask)(None)
+    work = task(ask)
+    with state.one_at_a_time:  # gradients of all layers at 518 px take half a gigabyte
+        return work(None)
 
 
 def coarse(ask: Ask) -> Attribution | None:
@@ -89,10 +91,7 @@ def _step(ask: Ask, final: Ask) -> Step:
 
 
 def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
-    """What computes a map, and keeps it for all. It may run in any thread: it asks nothing of the page.
-
-    No lock is held meanwhile, as there is during the forward pass of a trace: others would wait for it up to a minute.
-    """
+    """What computes a map, and keeps it for all. It may run in any thread: it asks nothing of the page."""
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
     kept = cache.shared

@@ -17,17 +17,25 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from streamlit import runtime
 
-from .delivery import Kept, Rewritten
+from .delivery import Kept, Rewritten, Uploads
 from .first import with_scripts
 from .page import first_page
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
+
+def files_of(session: str) -> int:
+    """Number of files that a session has uploaded and that are kept for it."""
+    return len(runtime.get_instance().uploaded_file_mgr.file_storage.get(session, ()))
+
+
 # The first is the outermost: what it keeps is already compressed.
 MIDDLEWARE = (
     Middleware(Kept),
     Middleware(GZipMiddleware, compresslevel=6),
+    Middleware(Uploads, waiting=files_of),
     Middleware(Rewritten, rewrite=lambda page: first_page(with_scripts(page))),
 )
 

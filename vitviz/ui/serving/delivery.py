@@ -1,12 +1,14 @@
-"""Two ASGI middlewares around Streamlit's server."""
+"""Three ASGI middlewares around Streamlit's server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_UPLOAD = "/_stcore/upload_file/"  # before the session and the file
 _ITS_PAGE = "<title>Streamlit</title>"  # downloads and parts of other packages are HTML, too, and stay as they are
 
 
@@ -44,6 +46,29 @@ class Kept:
         await self.app(scope, receive, note)
         if answer and not answer[-1].get("more_body", False):
             self.answers[path] = answer
+
+
+class Uploads:
+    """Refuse files of a session that has some already which no page has taken: they stay in memory while it lasts.
+
+    Args:
+        app: what answers.
+        waiting: number of files that a session has, by its id.
+        most: so many may be there.
+    """
+
+    def __init__(self, app: ASGIApp, waiting: Callable[[str], int], most: int = 8):
+        self.app, self.waiting, self.most = app, waiting, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["method"] in ("PUT", "POST") and _UPLOAD in scope["path"]:
+            session = scope["path"].partition(_UPLOAD)[2].partition("/")[0]
+            if self.waiting(session) >= self.most:
+                refusal = PlainTextResponse("Too many files at once; wait until the others are there.", 429)
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 class Rewritten:
