@@ -38,10 +38,11 @@ def all_attention() -> Row:
         block.attn.attn_drop.register_forward_hook(lambda _module, _input, weights: kept.append(weights))
 
     def with_hooks() -> list[Tensor]:
-        kept.clear()
         with torch.inference_mode():
             theirs(image[None])
-        return list(kept)
+        found = list(kept)
+        kept.clear()  # what is returned is thrown away on both sides: kept memory would be there for the next pass
+        return found
 
     def with_vitviz() -> list[np.ndarray]:
         trace = ours.trace(image, record="blocks.*.attn.weights")

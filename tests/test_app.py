@@ -263,3 +263,14 @@ def test_start_has_one_place_for_images_and_one_button_for_each_guide():
     keys = [button.key for button in app.button]
     assert keys.count("start_tour") == keys.count("start_lesson") == 1
     assert "sidebar_tour" not in keys
+
+
+@pytest.mark.parametrize(("box", "other"), [("size", 280), ("fit", "squash"), ("model", "digits"), ("model", "more")])
+def test_a_setting_may_be_heard_together_with_a_click_that_chooses_another_model(box, other):
+    """Who clicks while the page is still drawn: Streamlit then hears of both in one run."""
+    app = start()
+    app.selectbox(key=box).set_value(other)
+    next(button for button in app.button if button.label == "Draw a digit").click().run()
+    assert not app.exception
+    assert app.session_state.settings["model"] == "digits"
+    assert app.session_state.settings["size"] == 32

@@ -355,8 +355,11 @@ class Attention(nn.Module):
 
     def _project(self, x: Tensor, part: int) -> Tensor:
         # Three products, not one: then queries and keys own their memory, and keeping them does not keep the values.
-        weight, bias = self.qkv.weight.chunk(3)[part], self.qkv.bias.chunk(3)[part]
-        return F.linear(x, weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch head token channel
+        width = self.qkv.out_features // 3
+        rows = slice(part * width, (part + 1) * width)
+        return (
+            F.linear(x, self.qkv.weight[rows], self.qkv.bias[rows]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        )  # batch head token channel
 
 
 class DifferentialAttention(Attention):

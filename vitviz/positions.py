@@ -29,11 +29,21 @@ def resampled(positions: Tensor, trained: Grid, grid: Grid, prefix: int, how: Re
     if grid == trained and not how.always:
         return positions
     first, patches = positions.split([prefix, positions.shape[1] - prefix], dim=1)
-    patches = patches.unflatten(1, trained).permute(0, 3, 1, 2)  # 1 width row column
-    size = (max(grid), max(grid)) if how.square else grid
-    patches = F.interpolate(patches, size, mode=how.mode, antialias=how.antialias, align_corners=how.align_corners)
-    patches = patches[..., : grid[0], : grid[1]]
-    return torch.cat([first, patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+    # The filter of a picture is that of its columns after that of its rows, so two small products do it.
+    sides = (max(grid), max(grid)) if how.square else grid
+    rows, columns = (
+        _filter(*lengths, how)[:wanted].to(patches) for *lengths, wanted in zip(trained, sides, grid, strict=True)
+    )
+    patches = (rows @ patches[0].unflatten(0, trained).flatten(1)).unflatten(1, (trained[1], -1))  # row column width
+    return torch.cat([first, (columns @ patches).flatten(0, 1)[None]], dim=1)
+
+
+@lru_cache(maxsize=256)
+def _filter(trained: int, wanted: int, how: Resampling) -> Tensor:
+    """The matrix that resamples along one side of the grid: [wanted, trained]."""
+    each = torch.eye(trained)[None, None]  # a picture whose columns are the places, made higher or lower
+    options = {"mode": how.mode, "antialias": how.antialias, "align_corners": how.align_corners}
+    return F.interpolate(each, (wanted, trained), **options)[0, 0]
 
 
 def coordinates(rotary: Rotary, grid: Grid) -> Tensor:

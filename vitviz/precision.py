@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import ModelError
 
@@ -36,21 +36,32 @@ def check_numbers(model: nn.Module) -> None:
     Raises:
         ModelError: if a weight is not an ordinary float32 tensor on the CPU; the message says which method to call.
     """
-    quantised = next((one for one in model.modules() if f"{type(one).__module__}.".startswith(QUANTISERS)), None)
-    if quantised is not None:
+    modules = [model]
+    for module in modules:  # one walk, past the names that `model.modules()` builds: it is part of every forward pass
+        modules += [one for one in module._modules.values() if one is not None]
+        _check_type(type(module), model)
+        for tensor in chain(module._parameters.values(), module._buffers.values()):
+            if tensor is not None:
+                _check_tensor(tensor, model)
+
+
+def _check_type(kind: type, model: nn.Module) -> None:
+    if f"{kind.__module__}.".startswith(QUANTISERS):
         raise ModelError(
-            f"{model.name!r} is quantised (it has a {type(quantised).__name__} of {type(quantised).__module__}), and "
-            "everything here is computed in float32; load it again."
+            f"{model.name!r} is quantised (it has a {kind.__name__} of {kind.__module__}), and everything here is "
+            "computed in float32; load it again."
         )
-    for tensor in chain(model.parameters(), model.buffers()):
+
+
+def _check_tensor(tensor: Tensor, model: nn.Module) -> None:
+    if tensor.is_floating_point() and (tensor.dtype is not torch.float32 or tensor.device.type != "cpu"):
         kind, device = str(tensor.dtype).removeprefix("torch."), tensor.device.type
-        if tensor.is_floating_point() and (kind, device) != ("float32", "cpu"):
-            if device == "meta":
-                raise ModelError(f"{model.name!r} is on the meta device and has no weights; load it again.")
-            call = ".".join(["cpu()"] * (device != "cpu") + ["float()"] * (kind != "float32"))
-            raise ModelError(
-                f"{model.name!r} is {kind} on {device}, and everything here is computed in float32 on the CPU; call "
-                f"model.{call} first."
-            )
-        if tensor.is_inference():
-            raise ModelError(f"{model.name!r} was changed inside torch.inference_mode(); load it again outside of it.")
+        if device == "meta":
+            raise ModelError(f"{model.name!r} is on the meta device and has no weights; load it again.")
+        call = ".".join(["cpu()"] * (device != "cpu") + ["float()"] * (kind != "float32"))
+        raise ModelError(
+            f"{model.name!r} is {kind} on {device}, and everything here is computed in float32 on the CPU; call "
+            f"model.{call} first."
+        )
+    if tensor.is_inference():
+        raise ModelError(f"{model.name!r} was changed inside torch.inference_mode(); load it again outside of it.")

@@ -106,11 +106,12 @@ def model_that_does_not_load(problem: str) -> None:
 
 
 def _take_model() -> None:
-    if st.session_state.model == MORE:
+    name = st.session_state.get("model")  # None if a click that was heard with this one has chosen another
+    if name == MORE:
         st.session_state.pop("model")
         open_catalogue()
-    else:
-        state.try_model(st.session_state.model)
+    elif name is not None:
+        state.try_model(name)
 
 
 def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:

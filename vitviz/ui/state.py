@@ -104,6 +104,8 @@ def keep_setting(name: str, options: Sequence) -> None:
 
     The settings are kept apart from the widgets, whose state Streamlit drops when a run is cut short by a page change.
     """
+    if name not in st.session_state:  # a click that was heard with this one has the widget begin anew: `use_model`
+        return
     if st.session_state[name] in options:
         st.session_state.settings[name] = st.session_state[name]
     else:  # only a tampered message says this
