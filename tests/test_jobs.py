@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from vitviz.ui import jobs, waits
-from vitviz.ui.explain import store
 
 
 def test_who_asks_for_the_same_work_waits_for_the_same_job():

@@ -164,15 +164,19 @@ def cached(words: str = "") -> Callable[[Callable], Callable]:
     """
 
     def decorate(make: Callable) -> Callable:
-        identify = [place for place, name in enumerate(signature(make).parameters) if not name.startswith("_")]
+        arguments = signature(make)
 
         @wraps(make)
         def found(*given: Any) -> Any:
+            bound = arguments.bind(*given)
+            bound.apply_defaults()
+            identify = (value for name, value in bound.arguments.items() if not name.startswith("_"))
+
             def work() -> Any:
                 with _said(words):
                     return make(*given)
 
-            return shared.made((make.__module__, make.__qualname__, *(given[place] for place in identify)), work)
+            return shared.made((make.__module__, make.__qualname__, *identify), work)
 
         return found
 
