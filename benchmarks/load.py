@@ -45,7 +45,7 @@ class Visitor:
 
     def __init__(self, url: str):
         self.url, self.ids, self.session = url, {}, ""
-        with _direct.open(f"{url}/_stcore/host-config") as answer:
+        with _direct.open(f"{url}/_stcore/health") as answer:
             cookies = answer.headers.get_all("Set-Cookie") or []
         self.token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
 

@@ -37,15 +37,6 @@ def test_an_error_belongs_to_those_who_wait():
     assert isinstance(job.error, ZeroDivisionError)
 
 
-def test_what_is_asked_for_least_is_forgotten_first():
-    kept = store.Store(most=2)
-    for name in "ab":
-        kept.put((name,), name)
-    assert kept.get(("a",)) == "a"
-    kept.put(("c",), "c")
-    assert [kept.get((name,)) for name in "abc"] == ["a", None, "c"]
-
-
 def test_work_goes_on_for_whoever_is_on_another_page_and_ends_when_they_have_gone():
     here, go = {"me"}, threading.Semaphore(0)
     every, reports = jobs.Jobs(patience=0, is_here=here.__contains__), []
