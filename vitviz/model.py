@@ -357,9 +357,8 @@ class Attention(nn.Module):
         # Three products, not one: then queries and keys own their memory, and keeping them does not keep the values.
         width = self.qkv.out_features // 3
         rows = slice(part * width, (part + 1) * width)
-        return (
-            F.linear(x, self.qkv.weight[rows], self.qkv.bias[rows]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        )  # batch head token channel
+        projected = F.linear(x, self.qkv.weight[rows], self.qkv.bias[rows])
+        return projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch head token channel
 
 
 class DifferentialAttention(Attention):

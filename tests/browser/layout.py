@@ -58,7 +58,7 @@ _PIXELS = """(canvas, box) => {
 
 
 def pixels_of(canvas: Locator, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """What is painted on a canvas, or in a box of it (left, top, width, height): uint8 [height, width, RGBA]."""
+    """Return what is painted on a canvas, or in a box of it (left, top, width, height): uint8 [height, width, RGBA]."""
     height, width, text = canvas.evaluate(_PIXELS, box)
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
 

@@ -327,7 +327,8 @@ def test_every_small_map_is_its_own_head_while_hovering(explore, cat, direction,
             assert off.mean() < 1.5, (layer, head)
 
 
-@pytest.mark.parametrize("direction", [exhaustive("from"), exhaustive("to")])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("direction", ["from", "to"])
 def test_at_518_px_layers_that_do_not_follow_show_the_pinned_token(explore, model, direction):
     trace = model.trace(state.samples()["rocket"], size=518)
     page = explore(f"image=rocket&size=518&layer=6&head=2&query=20-20&direction={direction}")

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """What can be written."""
+    """Kinds of files that can be written."""
 
     png = "png"
     jpeg = "jpeg"
@@ -14,7 +14,7 @@ class Format(StrEnum):
 
 
 class Fit(StrEnum):
-    """How an image that is not square fits; those of `vitviz.images`."""
+    """Ways to fit an image that is not square; those of `vitviz.images`."""
 
     crop = "crop"
     squash = "squash"
@@ -23,7 +23,7 @@ class Fit(StrEnum):
 
 
 class Scale(StrEnum):
-    """How attention weights become colours; those of `vitviz.view`."""
+    """Ways to turn attention weights into colours; those of `vitviz.view`."""
 
     share = "share"
     raw = "raw"

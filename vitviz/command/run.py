@@ -151,7 +151,7 @@ class Task:
         ]
 
     def written(self) -> float:
-        """When the last of the model's files was written, as `os.stat` has it; 0 if it has none."""
+        """Time at which the last of the model's files was written, as `os.stat` has it; 0 if it has none."""
         files = files_of(self.model)
         if self.options.classes and os.path.isfile(self.options.classes):
             files.append(Path(self.options.classes))
@@ -297,7 +297,7 @@ class _Answers:
         return True
 
     def _is_answer(self, path: Path, item: Item) -> bool:
-        """Whether a file is there, and neither the image nor the model has changed since."""
+        """Return whether a file is there, and neither the image nor the model has changed since."""
         try:
             return path.is_file() and path.stat().st_mtime >= max(self.written, item.path.stat().st_mtime)
         except OSError:  # an image that is gone, about which the run has more to say
