@@ -32,6 +32,7 @@ BENCHMARKS = {
     "write": writing.pictures,
     "start": library.cold_start,
     "visitors": load.visitors,
+    "newcomers": load.newcomers,
 }
 
 

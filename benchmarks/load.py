@@ -1,6 +1,6 @@
-"""Thirty visitors at once, each with a photo of their own: `make load`.
+"""Thirty visitors, each with a photo of their own, and newcomers while others have slow work done: `make load`.
 
-They speak with the app as a browser does, over a websocket, and draw nothing: what is measured is the server.
+Browsers' work is not part of it: what is measured is the server.
 """
 
 import asyncio
@@ -10,25 +10,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
-import websockets
 from PIL import Image
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from scripts.app_server import running_app
 
 from .measure import Row
+from .visitor import Visitor, direct
 
 VISITORS = 30
+ARRIVALS = 30.0  # seconds in which they come
+LOOKING = (3.0, 8.0)  # seconds that they look at what is there before they go on
 PHOTO = (3000, 4000)  # pixels, as phones make them
-WITHIN = 600  # seconds that anything may take
-STEPS = (("Explore is open", 12.0), ("own photo to its attention", 4.6), ("Tokens is open", 12.0))  # within seconds
-UPLOADER = "sidebar_upload_0"
-HELD = "_held_"  # part of the key under which the explorer's numbers are sent
-_direct = build_opener(ProxyHandler({}))
+FORGOTTEN = 75.0  # seconds after which nothing is kept of a closed tab
+ZONE, MAP, EXPLORER = "sidebar_upload_0", "explorer_held_layer", "explorer"
+STEPS = {"page open": 12.0, "upload to map": 4.6, "pin to page": 4.6, "Tokens open": 12.0}  # goals: seconds
+NEWCOMER = 4.6  # seconds to the first map
 
 
 def photo(seed: int) -> bytes:
@@ -40,102 +38,99 @@ def photo(seed: int) -> bytes:
     return buffer.getvalue()
 
 
-class Visitor:
-    """One browser tab, as the server sees it."""
+async def visit(url: str, data: bytes, arrival: float, random: np.random.Generator) -> tuple[float, ...]:
+    """Open Explore, look, give a photo, look, pin a patch, look, and go to Tokens; returns the seconds of each step."""
 
-    def __init__(self, url: str):
-        self.url, self.ids, self.session = url, {}, ""
-        with _direct.open(f"{url}/_stcore/health") as answer:
-            cookies = answer.headers.get_all("Set-Cookie") or []
-        self.token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
+    async def look() -> None:
+        await asyncio.sleep(random.uniform(*LOOKING) if arrival else 0)
 
-    async def connect(self) -> None:
-        """Begin a session."""
-        address = f"ws://{urlsplit(self.url).netloc}/_stcore/stream"
-        headers = {"Cookie": f"_streamlit_xsrf={self.token}"}
-        self.socket = await websockets.connect(
-            address, subprotocols=["streamlit"], additional_headers=headers, max_size=None, proxy=None
+    await asyncio.sleep(arrival)
+    visitor = Visitor(url)
+    await visitor.connect()
+    opened = await visitor.open("explore")
+    await look()
+    mapped = await visitor.upload(data, ZONE, shown=MAP)
+    await look()
+    pinned = await visitor.tell(EXPLORER, "view", _other_patch)
+    await look()
+    moved = await visitor.open("tokens")
+    await visitor.leave()
+    return opened, mapped, pinned, moved
+
+
+def _other_patch(data: dict) -> dict:
+    view = data["view"]
+    return {"view": view | {"query": 1 + (view["query"] or 0) % 200}, "places": data["places"]}
+
+
+async def everybody(url: str, seed: int, arrivals: float) -> np.ndarray:
+    """Seconds of all visits, [visitor, step]."""
+    random = np.random.default_rng(seed)
+    photos = [photo(1000 * seed + number) for number in range(VISITORS)]
+    begin = np.linspace(0, arrivals, VISITORS)
+    return np.array(
+        await asyncio.gather(*(visit(url, data, at, random) for data, at in zip(photos, begin, strict=True)))
+    )
+
+
+def visitors() -> Iterator[Row]:
+    """Thirty within half a minute, twice: the second time with other photos, and with no more memory; then at once."""
+    with running_app() as url:
+        before, last = memory(url), None
+        for turn in (1, 2):
+            yield from _times(f"round {turn}", asyncio.run(everybody(url, turn, ARRIVALS)), STEPS)
+            now = memory(url)
+            is_flat = None if last is None else now <= 1.05 * last
+            made = counts(url)
+            time.sleep(FORGOTTEN)
+            detail = f"{before:.2f} GB before, {memory(url):.2f} GB when all were forgotten; "
+            detail += f"so far {made['trace']} passes and {made['image']} decodes"
+            yield Row(f"memory after round {turn}", f"{now:.2f} GB", "" if last is None else "flat", is_flat, detail)
+            last = now
+        yield from _times("all at one moment", asyncio.run(everybody(url, 3, 0.0)), {})
+
+
+def _times(when: str, seconds: np.ndarray, goals: dict[str, float]) -> Iterator[Row]:
+    for name, of_all in zip(STEPS, seconds.T, strict=True):
+        middle, late = np.percentile(of_all, [50, 95])
+        goal = goals.get(name)
+        yield Row(
+            f"{when}, {VISITORS} visitors: {name}",
+            f"95 % within {late:.1f} s",
+            f"≤ {goal:g} s" if goal else "",
+            bool(late <= goal) if goal else None,
+            f"median {middle:.1f} s",
         )
 
-    async def open(self, page: str) -> float:
-        """Open a page; returns the seconds until all of it is there."""
-        message = BackMsg()
-        message.rerun_script.page_name = page
-        began = time.perf_counter()
-        await self.socket.send(message.SerializeToString())
-        await self._until_finished()
-        return time.perf_counter() - began
 
-    async def upload(self, data: bytes) -> float:
-        """Give a photo; returns the seconds until its attention is there."""
-        began = time.perf_counter()
-        message = BackMsg()
-        message.file_urls_request.request_id = "1"
-        message.file_urls_request.file_names.append("photo.jpg")
-        message.file_urls_request.session_id = self.session
-        await self.socket.send(message.SerializeToString())
-        while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
-            pass
-        (file,) = answer.file_urls_response.file_urls
-        await asyncio.to_thread(self._put, file.upload_url, data)
-        message = BackMsg()
-        message.rerun_script.page_name = "explore"
-        state = message.rerun_script.widget_states.widgets.add()
-        state.id = self.ids[UPLOADER]
-        info = state.file_uploader_state_value.uploaded_file_info.add()
-        info.name, info.size, info.file_id = "photo.jpg", len(data), file.file_id
-        info.file_urls.CopyFrom(file)
-        await self.socket.send(message.SerializeToString())
-        await self._until_finished()
-        return (self.map_at or time.perf_counter()) - began
-
-    def _put(self, path: str, data: bytes) -> None:
-        body = (
-            b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n'
-            + data
-            + b"\r\n--x--\r\n"
-        )
-        headers = {
-            "Content-Type": "multipart/form-data; boundary=x",
-            "Cookie": f"_streamlit_xsrf={self.token}",
-            "X-Xsrftoken": self.token,
-        }
-        with _direct.open(Request(self.url + path, body, headers, method="PUT")):
-            pass
-
-    async def _next(self) -> ForwardMsg:
-        message = ForwardMsg()
-        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), WITHIN))
-        return message
-
-    async def _until_finished(self) -> None:
-        self.map_at = None
-        while True:
-            message = await self._next()
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                self.session = message.new_session.initialize.session_id or self.session
-            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                element = message.delta.new_element
-                part = getattr(element, element.WhichOneof("type") or "", None)
-                name = getattr(part, "id", "")
-                if name.endswith(UPLOADER):
-                    self.ids[UPLOADER] = name
-                if HELD in name and self.map_at is None:
-                    self.map_at = time.perf_counter()
-            elif kind == "script_finished":
-                return
+def newcomers() -> Iterator[Row]:
+    """The first map of somebody's own photo, while sweeps of the patches of large images go on."""
+    for sweeps in (0, 1, 3):
+        with running_app() as url:
+            took = asyncio.run(_newcomer(url, sweeps))
+        goal, ok = (f"≤ {NEWCOMER:g} s", took <= NEWCOMER) if sweeps else ("", None)
+        what = f"beside {sweeps} patch sweeps at 518 px" if sweeps else "alone"
+        yield Row(f"upload to map, {what}", f"{took:.1f} s", goal, ok, "")
 
 
-async def a_round(url: str, photos: list[bytes]) -> tuple[list[float], list[float], list[float]]:
-    """Seconds until Explore is open, until an own photo's attention is there, and until Tokens is open; per visitor."""
-    visitors = [Visitor(url) for _ in photos]
-    await asyncio.gather(*(visitor.connect() for visitor in visitors))
-    opened = await asyncio.gather(*(visitor.open("explore") for visitor in visitors))
-    mapped = await asyncio.gather(*(visitor.upload(data) for visitor, data in zip(visitors, photos, strict=True)))
-    moved = await asyncio.gather(*(visitor.open("tokens") for visitor in visitors))
-    await asyncio.gather(*(visitor.socket.close() for visitor in visitors))
-    return opened, mapped, moved
+async def _newcomer(url: str, sweeps: int) -> float:
+    samples = ("cat", "flower", "coffee")
+    busy = [Visitor(url) for _ in range(sweeps)]
+    watching = []
+    for visitor, image in zip(busy, samples, strict=False):
+        await visitor.connect()
+        await visitor.open("intervene", f"size=518&image={image}")
+        await visitor.choose("sweep_what", "patches")
+        watching.append(asyncio.create_task(visitor.click("sweep_run")))
+    await asyncio.sleep(5 if sweeps else 0)
+    visitor = Visitor(url)
+    await visitor.connect()
+    await visitor.open("explore")
+    took = await visitor.upload(photo(7), ZONE, shown=MAP)
+    for other in (visitor, *busy):
+        await other.leave()
+    await asyncio.gather(*watching, return_exceptions=True)
+    return took
 
 
 def memory(url: str) -> float:
@@ -150,28 +145,9 @@ def memory(url: str) -> float:
     return float("nan")
 
 
-def visitors(rounds: int = 2) -> Iterator[Row]:
-    """Thirty at once, twice: the second time with other photos, and with no more memory."""
-    with running_app() as url:
-        before, last = memory(url), None
-        for turn in range(rounds):
-            photos = [photo(100 * turn + seed) for seed in range(VISITORS)]
-            found = asyncio.run(a_round(url, photos))
-            for what, seconds, goal in zip(
-                ("Explore is open", "own photo to its attention", "Tokens is open"),
-                found,
-                (12.0, 4.6, 12.0),
-                strict=True,
-            ):
-                middle, late = np.percentile(seconds, [50, 95])
-                yield Row(
-                    f"round {turn + 1}, {VISITORS} visitors: {what}",
-                    f"{middle:.1f} s median, {late:.1f} s for 95 %",
-                    f"<= {goal:g} s for 95 %",
-                    bool(late <= goal),
-                    "",
-                )
-            now = memory(url)
-            is_flat = None if last is None else now <= 1.05 * last
-            yield Row(f"memory after round {turn + 1}", f"{now:.2f} GB", "flat", is_flat, f"{before:.2f} GB before")
-            last = now
+def counts(url: str) -> dict[str, int]:
+    """How many forward passes and decoded images the server has made for its cache."""
+    with direct.open(f"{url}/_stcore/metrics") as answer:
+        told = answer.read().decode()
+    found = {name.rpartition("._")[2]: int(count) for name, count in re.findall(r'kind="([^"]+)"} (\d+)', told)}
+    return {"trace": found.get("trace", 0), "image": found.get("safe_image", 0)}

@@ -376,4 +376,4 @@ def test_weights_that_are_not_numbers_are_said(offered):
     torch.save(weights, offered / "nan.pth")
     app = explore(model="nan.pth")
     assert not app.exception
-    assert "returns numbers that are not finite" in app.error[0].value
+    assert "has numbers that are not finite" in app.error[0].value

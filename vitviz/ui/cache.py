@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
@@ -22,6 +22,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor, nn
+
+from .turns import one_at_a_time
 
 VARIABLE = "VITVIZ_CACHE_MB"
 MEGABYTES = 1000  # some hundred passes at 224 px, or thirty photos of twelve megapixels
@@ -48,6 +50,7 @@ class Cache:
         self.most, self.size = most, 0
         self._results: OrderedDict[tuple, tuple[Any, int]] = OrderedDict()
         self._making: dict[tuple, _Making] = {}
+        self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def get(self, key: tuple, default: Any = None) -> Any:
@@ -58,38 +61,56 @@ class Cache:
             self._results.move_to_end(key)
             return self._results[key][0]
 
-    def put(self, key: tuple, result: Any) -> None:
-        """Keep a result, and forget those that nobody has asked for the longest."""
+    def put(self, key: tuple, result: Any, share: float = 1.0) -> None:
+        """Keep a result, and forget those that nobody has asked for the longest.
+
+        Args:
+            key: what identifies it; its first two parts tell the kind.
+            result: what is kept.
+            share: of all bytes, how many may be of this kind.
+        """
         size = size_of(result)
         with self._lock:
             self._drop(key)
-            if size > self.most:
+            if size > share * self.most:
                 return
             self._results[key] = result, size
             self.size += size
-            while self.size > self.most:
-                self._drop(next(iter(self._results)))
+            if share < 1:
+                alike = {other: bytes_ for other, (_, bytes_) in self._results.items() if other[:2] == key[:2]}
+                self._drop_first(alike, sum(alike.values()) - share * self.most)
+            self._drop_first(self._results, self.size - self.most)
 
-    def made(self, key: tuple, make: Callable[[], Any]) -> Any:
-        """The result, which is made if it is not there; by one thread, while others who ask wait for it."""
+    def made(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
+        """The result, which is made if it is not there; by one thread, while others who ask wait for it.
+
+        Who has the turn at the processor does not wait for somebody who may need it, and makes the result itself.
+        """
         found = self.get(key, _MISSING)
         if found is not _MISSING:
             return found
+        if one_at_a_time.is_mine():
+            return self._make(key, make, share)
         with self._lock:
             making = self._making.setdefault(key, _Making())
             making.askers += 1
         try:
             with making.lock:
                 found = self.get(key, _MISSING)
-                if found is _MISSING:
-                    found = make()
-                    self.put(key, found)
-                return found
+                return self._make(key, make, share) if found is _MISSING else found
         finally:
             with self._lock:
                 making.askers -= 1
                 if not making.askers:
                     del self._making[key]
+
+    def figures(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Bytes that the results take, and how many were made so far; both by kind."""
+        sizes: Counter[str] = Counter()
+        with self._lock:
+            for key, (_, size) in self._results.items():
+                sizes[_kind(key)] += size
+            return dict(sizes), dict(self._counts)
 
     def forget(self, word: Hashable) -> None:
         """Forget all results in whose keys this occurs, such as the digest of an image."""
@@ -106,9 +127,28 @@ class Cache:
     def __len__(self) -> int:
         return len(self._results)
 
+    def _make(self, key: tuple, make: Callable[[], Any], share: float) -> Any:
+        found = make()
+        with self._lock:
+            self._counts[_kind(key)] += 1
+        self.put(key, found, share)
+        return found
+
+    def _drop_first(self, keys: Iterable[tuple], excess: float) -> None:
+        for key in list(keys) if excess > 0 else ():
+            if excess <= 0:
+                return
+            excess -= self._results[key][1]
+            self._drop(key)
+
     def _drop(self, key: tuple) -> None:
         _, size = self._results.pop(key, (None, 0))
         self.size -= size
+
+
+def _kind(key: tuple) -> str:
+    """The first parts of a key in one word: a function with its module, or a kind of slow work."""
+    return ".".join(part for part in key[:2] if isinstance(part, str))
 
 
 def _occurs(word: Hashable, key: object) -> bool:
@@ -154,13 +194,15 @@ def _measured(one: object) -> tuple[int, list[object]]:
 shared = Cache(1_000_000 * int(os.environ.get(VARIABLE) or MEGABYTES))
 
 
-def cached(words: str = "") -> Callable[[Callable], Callable]:
+def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:
     """Keep what a function returns, by the function and its arguments.
 
     An argument whose name begins with `_` follows from the others, so it is no part of what identifies the result.
 
     Args:
         words: what the visitor who waits for it reads; nothing if empty.
+        share: of all that the cache keeps, how much may be of this function: little for what is large, and asked for
+            only to make something else of it.
     """
 
     def decorate(make: Callable) -> Callable:
@@ -176,7 +218,7 @@ def cached(words: str = "") -> Callable[[Callable], Callable]:
                 with _said(words):
                     return make(*given)
 
-            return shared.made((make.__module__, make.__qualname__, *identify), work)
+            return shared.made((make.__module__, make.__qualname__, *identify), work, share)
 
         return found
 

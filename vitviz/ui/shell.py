@@ -11,11 +11,13 @@ from ..view import Places, View, places
 from . import link, own, pad, sidebar, state, tour
 from .catalogue import catalogue_if_open
 from .reach import reach
+from .turns import one_at_a_time
 from .words import literally, plain_errors
 
 
 def run(page: st.Page) -> None:
     """Begin the session if it is new, draw what all pages share, and run the page."""
+    one_at_a_time.arrive()
     is_new = not state.has_begun()
     if is_new:
         parameters = st.query_params.to_dict()

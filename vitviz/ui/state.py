@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import streamlit as st
@@ -44,7 +45,7 @@ class Picked:
     data: bytes
     sample: bool
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What identifies the content, whoever uploaded it."""
         return hashlib.sha256(self.data).hexdigest()
@@ -193,6 +194,9 @@ def pick_upload(name: str, data: bytes) -> bool:
         return False
     st.session_state.picked = st.session_state.own = picked
     st.session_state.image_problem = None
+    if choice().size is not None:
+        with suppress(ModelError):  # is said by the page
+            picture(choice())  # now, with what the model sees, while the image is at hand: only a few stay in memory
     return True
 
 
@@ -253,7 +257,7 @@ def model(name: str) -> VisionTransformer:
     return zoo.shared(name)
 
 
-@cached("Reading the image …")
+@cached("Reading the image …", share=0.2)
 def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
@@ -285,7 +289,7 @@ def _trace(key: tuple, _choice: Choice) -> Trace:
     """The pass without its model, which would stay in memory with it."""
     image = prepared(_choice)
     network = model(_choice.model)
-    with one_at_a_time:
+    with one_at_a_time.first():
         return replace(network.trace(image), model=None)
 
 
@@ -320,7 +324,7 @@ def opening(choice: Choice) -> View:
 @cached()
 def _opening(key: tuple, _choice: Choice) -> View:
     found = trace(_choice)
-    with one_at_a_time:
+    with one_at_a_time.first():
         return opening_view(found)
 
 
@@ -339,11 +343,11 @@ def log_sums(choice: Choice) -> np.ndarray:
 @cached("Turning the question round …")
 def _log_sums(key: tuple, _choice: Choice) -> np.ndarray:
     found = trace(_choice)
-    with one_at_a_time:
+    with one_at_a_time.first():
         return attention.log_sums(found)
 
 
 @cached("Preparing the explorer …")
 def _vectors(key: tuple, layers: tuple[int, ...], _trace: Trace) -> Vectors:
-    with one_at_a_time:
+    with one_at_a_time.first():
         return vectors(_trace, layers)

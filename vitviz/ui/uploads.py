@@ -27,8 +27,8 @@ def drop_zone(
 
     def hand_on() -> None:
         dropped = st.session_state[f"{key}_{turn}"]
-        files = dropped if many else [dropped] if dropped is not None else []
-        if files:
+        files = [file for file in (dropped if many else [dropped]) if isinstance(file, UploadedFile)]
+        if dropped:  # what the server has not got, as after a restart, is none of the files
             st.session_state[f"{key}_turn"] = turn + 1  # another widget, and so an empty one
         for file in files:
             take(file.name, file.getvalue())

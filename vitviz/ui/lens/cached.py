@@ -35,14 +35,17 @@ def _recorded(choice: state.Choice) -> Trace:
 
 @cached("Listening to the layers …")
 def _stream(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
-    return _trace.activations(*depths(_trace))
+    with state.one_at_a_time:
+        return _trace.activations(*depths(_trace))
 
 
 @cached()
 def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
-    return lens(_trace).outputs
+    with state.one_at_a_time:
+        return lens(_trace).outputs
 
 
 @cached("Reading every patch …")
 def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
-    return patch_lens(_trace, _target)
+    with state.one_at_a_time:
+        return patch_lens(_trace, _target)

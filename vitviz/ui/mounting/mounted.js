@@ -10,7 +10,8 @@ const memories = new Map(); // key of a component -> what only the browser knows
 let lastNumber = 0; // of all messages of this page: one that is told after a new mount is no repetition of an older one
 
 // What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, parts),
-// where the parts are those of `data.held` that have arrived, each in its place; it may have close().
+// where the parts are those of `data.held` that have arrived, each in its place; it may have close(), and `static
+// momentary = true` where what it tells means nothing to a later session.
 function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(selector);
   let mount = mounts.get(parentElement);
@@ -38,9 +39,10 @@ function setText(node, text) {
 
 class Mount {
   constructor(Kind, root, key) {
-    Object.assign(this, { Kind, root, turns: 0, waiting: [] });
+    Object.assign(this, { Kind, root, turns: 0, waiting: [], retold: 0 });
     if (!memories.has(key)) memories.set(key, {});
     this.memory = memories.get(key);
+    this.session = this.memory.session;
     this.listening = new AbortController();
     document.addEventListener("vitviz-held", () => this.show(), { signal: this.listening.signal });
   }
@@ -48,15 +50,22 @@ class Mount {
   end() {
     this.component?.close?.();
     this.listening.abort();
+    this.memory.waiting = this.waiting;
   }
 
   // ------------------------------------------------------------------ from Python
 
   receive(data) {
-    if (data.session !== this.session) this.waiting = []; // the server has begun anew, and will never hear of these
-    this.session = data.session;
+    const anew = this.session !== undefined && data.session !== this.session; // the server has, and has heard nothing
+    if (anew) {
+      this.waiting = this.Kind.momentary ? [] : this.waiting.concat(this.memory.waiting ?? []);
+      this.retold = lastNumber;
+    }
+    this.memory.waiting = [];
+    this.session = this.memory.session = data.session;
     lastNumber = Math.max(lastNumber, data.heard);
     this.waiting = this.waiting.filter(({ number }) => number > data.heard);
+    if (anew && this.waiting.length) queueMicrotask(() => this.tellAll());
     this.said = data;
     this.show();
   }
@@ -84,11 +93,15 @@ class Mount {
     if (instead) this.waiting = this.waiting.filter((one) => one.event !== event);
     lastNumber += 1;
     this.waiting = [...this.waiting, { number: lastNumber, event, value }].slice(-MOST_MESSAGES);
+    this.tellAll();
+  }
+
+  tellAll() {
     this.send({ session: this.session ?? null, messages: this.waiting });
   }
 
-  // the values of this event that Python has not heard
+  // the values of this event that Python has not heard; what was told to an earlier session may be another component's
   unheard(event) {
-    return this.waiting.filter((one) => one.event === event).map(({ value }) => value);
+    return this.waiting.filter((one) => one.event === event && one.number > this.retold).map(({ value }) => value);
   }
 }

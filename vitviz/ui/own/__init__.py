@@ -17,6 +17,9 @@ from ..mounting import BINARY, Component, Listener, packed
 from ..uploads import drop_zone
 
 NOT_IN_LINK = "This link was made with somebody's own photo, which is not part of it; this is a sample."
+ENDED = (
+    "Your session has ended, because the server was restarted or the connection was lost for long; drop your photo again."
+)
 LONGEST_NAME = 200  # characters of a file's name in a message
 
 _FOLDER = Path(__file__).parent
@@ -59,7 +62,7 @@ def own_image(again: Callable[[], None]) -> None:
         "largest": 1_000_000 * st.get_option("server.maxUploadSize"),
     }
     listeners = {
-        "nothing": Listener("that nothing is kept", bool, lambda _: _nothing_kept()),
+        "nothing": Listener("that nothing is kept", bool, _nothing_kept),
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
@@ -86,9 +89,9 @@ def _take_kept(name: str, data: bytes, again: Callable[[], None]) -> None:
         state.keep_upload(name, data)
 
 
-def _nothing_kept() -> None:
+def _nothing_kept(ended: bool) -> None:
     if is_waiting():
-        st.session_state.notices.append(NOT_IN_LINK)
+        st.session_state.notices.append(ENDED if ended else NOT_IN_LINK)
     st.session_state.own_asked = None
 
 

@@ -13,6 +13,8 @@ export default function (component) {
 }
 
 class OwnImage {
+  static momentary = true;
+
   constructor(root, mount) {
     Object.assign(this, { root, mount, seen: [], ...mount.memory.own });
     this.listening = new AbortController();
@@ -21,8 +23,8 @@ class OwnImage {
   }
 
   close() {
-    const { seen, kept, restored, session, waiting } = this;
-    this.mount.memory.own = { seen, kept, restored, session, waiting };
+    const { seen, kept, restored, session, ended, waiting } = this;
+    this.mount.memory.own = { seen, kept, restored, session, ended, waiting };
     this.listening.abort();
     clearInterval(this.looking);
   }
@@ -39,7 +41,7 @@ class OwnImage {
 
   receive(data, [bytes]) {
     if (data.session !== this.session) { // the server has begun anew, with uploaders that nothing was put into
-      [this.session, this.restored] = [data.session, false];
+      [this.ended, this.session, this.restored] = [this.session !== undefined, data.session, false];
     }
     [this.data, this.bytes] = [data, bytes];
     if (data.asked && !data.own && !this.restored) {
@@ -100,8 +102,8 @@ class OwnImage {
     if (sent && sent.input.isConnected) {
       if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
       this.sent = undefined;
-      const kept = sent.zone === "own_kept";
-      this.mount.tell(kept ? "nothing" : "lost", kept || said(sent.file), { instead: true });
+      if (sent.zone === "own_kept") this.nothing();
+      else this.mount.tell("lost", said(sent.file), { instead: true });
       this.failed = sent.input;
     } else this.sent = undefined;
     const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
@@ -129,7 +131,12 @@ class OwnImage {
     const kept = await store("readonly", (images) => images.get(TAB));
     if (kept && Date.now() - kept.time < KEPT_FOR) {
       if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
-    } else if (this.data.asked === "wanted") this.mount.tell("nothing", true);
+    } else if (this.data.asked === "wanted") this.nothing();
+  }
+
+  // There is no image to give back; whether this page had one in a session that has ended.
+  nothing() {
+    this.mount.tell("nothing", Boolean(this.ended), { instead: true });
   }
 
   async keep() {

@@ -1,7 +1,8 @@
 """Reach: what Streamlit's own elements lack for small screens and for keyboards.
 
 The button of the sidebar says what it opens; on a narrow screen, where the sidebar lies over the page, it closes once
-something in it has been chosen; and what scrolls sideways can be scrolled with the keyboard.
+something in it has been chosen; what scrolls sideways can be scrolled with the keyboard; and once a lost connection is there
+again, the page runs, so that a server that was restarted meanwhile knows the session before anything is clicked.
 """
 
 from pathlib import Path
@@ -24,4 +25,4 @@ def reach(page: str) -> None:
         page: the page that is open, as its address names it.
     """
     with st.container(key=f"reach_on_{page}", gap=None):
-        _component(key="reach_script")
+        _component(key="reach_script", on_connected_change=lambda: None)

@@ -1,5 +1,5 @@
 // What Streamlit's own elements lack: the buttons of the sidebar have words, the sidebar closes after a choice where it
-// lies over the page, and what scrolls can be scrolled with the keyboard.
+// lies over the page, what scrolls can be scrolled with the keyboard, and the page runs when a lost connection is back.
 
 const OPEN = "[data-testid=stExpandSidebarButton]";
 const CLOSE = "[data-testid=stSidebarCollapseButton] button";
@@ -11,7 +11,9 @@ const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
 const CHOICES = "a[href], [data-testid=gallery] [data-name], .st-key-sidebar_tour button";
 const CHANGES = "input[type=file], .stApp:has(.st-key-reach_on_explore) [class*=st-key-draw_with] input";
 
-export default function () {
+const CONNECTION = "data-test-connection-state"; // of the app
+
+export default function ({ setTriggerValue }) {
   const narrow = matchMedia(NARROW);
   const listening = new AbortController();
   const { signal } = listening;
@@ -26,8 +28,17 @@ export default function () {
   document.addEventListener("change", (event) => {
     if (narrow.matches && chosenIn(event, CHANGES) && (event.target.files?.length || event.target.checked)) closeSoon();
   }, { signal });
+  const app = document.querySelector("[data-testid=stApp]");
+  let state = app?.getAttribute(CONNECTION);
+  const connected = new MutationObserver(() => {
+    const before = state;
+    state = app.getAttribute(CONNECTION);
+    if (state === "CONNECTED" && before !== state) setTriggerValue("connected", true);
+  });
+  if (app) connected.observe(app, { attributeFilter: [CONNECTION] });
   mend(narrow.matches, sized);
   return () => {
+    connected.disconnect();
     seen.disconnect();
     sized.disconnect();
     later.cancel();

@@ -21,6 +21,7 @@ from streamlit import runtime
 
 from .delivery import Kept, Rewritten, Uploads
 from .first import with_scripts
+from .metrics import CacheStats
 from .page import first_page
 
 __all__ = ["MIDDLEWARE", "lifespan"]
@@ -52,7 +53,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
     find one of them half done.
     """
-    from .. import visits
+    from .. import cache, visits
     from ..shell import state  # only now, for components are registered with a server that runs
 
     state.model(next(iter(state.zoo.SHIPPED)))
@@ -61,6 +62,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
+    runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared))
     watch = asyncio.create_task(visits.watch())
     yield
     watch.cancel()

@@ -107,7 +107,8 @@ def _received(key: tuple, _trace: Trace) -> np.ndarray:
 def _pca(key: tuple, together: bool, foreground: bool, swap: bool, _choice: state.Choice) -> tokens.PcaOfLayers:
     found = state.trace(_choice)
     patches = _whole_stream(_choice)[1:, found.prefix :]
-    return tokens.pca_of_layers(patches, together=together, grid=found.grid if foreground else None, swap=swap)
+    with state.one_at_a_time:
+        return tokens.pca_of_layers(patches, together=together, grid=found.grid if foreground else None, swap=swap)
 
 
 @cached()

@@ -47,7 +47,8 @@ def whole_sequence(choice: state.Choice) -> Whole:
 
 @cached()
 def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
-    check = sequence.sequence(_trace)
+    with state.one_at_a_time:
+        check = sequence.sequence(_trace)
     return Whole(check, drawn(np.asarray(check.by_hand)))
 
 
@@ -70,7 +71,8 @@ def component_gallery(choice: state.Choice) -> tuple[str, float]:
 
 @cached()
 def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, float]:
-    components, shares = sequence.principal_filters(_model, COMPONENTS)
+    with state.one_at_a_time:
+        components, shares = sequence.principal_filters(_model, COMPONENTS)
     names = [f"component {i + 1}" for i in range(len(components))]
     captions = [percent(float(share)) for share in shares]
     pictures = filter_picture(components)
@@ -94,7 +96,9 @@ def all_positions(choice: state.Choice) -> Image.Image:
 
 @cached()
 def _all_positions(key: tuple, _trace: Trace) -> Image.Image:
-    return position_mosaic(sequence.all_position_similarities(_trace.model, _trace.grid))
+    with state.one_at_a_time:
+        similarities = sequence.all_position_similarities(_trace.model, _trace.grid)
+    return position_mosaic(similarities)
 
 
 def shuffled(choice: state.Choice, seed: int) -> sequence.Shuffled:

@@ -1,0 +1,162 @@
+"""One browser tab, as the server sees it: it speaks over a websocket, and draws nothing."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+WITHIN = 600  # seconds that anything may take
+direct = build_opener(ProxyHandler({}))  # a proxy cannot reach this machine's ports
+
+
+class Visitor:
+    """A session with the app.
+
+    Attributes:
+        elements: what the page has shown last under each key, and under which id.
+
+    Args:
+        url: address of the app.
+    """
+
+    def __init__(self, url: str):
+        self.url, self.elements, self._page, self._query, self._session = url, {}, "", "", ""
+        with direct.open(f"{url}/_stcore/health") as answer:
+            cookies = answer.headers.get_all("Set-Cookie") or []
+        self._token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
+
+    async def connect(self) -> None:
+        """Begin a session."""
+        address = f"ws://{urlsplit(self.url).netloc}/_stcore/stream"
+        headers = {"Cookie": f"_streamlit_xsrf={self._token}"}
+        self.socket = await websockets.connect(
+            address, subprotocols=["streamlit"], additional_headers=headers, max_size=None, proxy=None
+        )
+
+    async def open(self, page: str, query: str = "") -> float:
+        """Open a page; returns the seconds until all of it is there."""
+        self._page, self._query = page, query
+        return await self._run(lambda _: None)
+
+    async def upload(self, data: bytes, zone: str, shown: str) -> float:
+        """Give an image; returns the seconds until it is shown.
+
+        Args:
+            data: of a JPEG file.
+            zone: key of the drop zone.
+            shown: what the key of the element begins with that shows it.
+        """
+        began = time.perf_counter()
+        message = BackMsg()
+        message.file_urls_request.request_id = "1"
+        message.file_urls_request.file_names.append("photo.jpg")
+        message.file_urls_request.session_id = self._session
+        await self.socket.send(message.SerializeToString())
+        while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
+            pass
+        (file,) = answer.file_urls_response.file_urls
+        await asyncio.to_thread(self._put, file.upload_url, data)
+
+        def fill(states) -> None:
+            state = states.add()
+            state.id = self._id(zone)
+            info = state.file_uploader_state_value.uploaded_file_info.add()
+            info.name, info.size, info.file_id = "photo.jpg", len(data), file.file_id
+            info.file_urls.CopyFrom(file)
+
+        took = time.perf_counter() - began
+        return took + await self._run(fill, until=shown)
+
+    async def click(self, key: str) -> float:
+        """Click a button; returns the seconds until the page has followed."""
+
+        def fill(states) -> None:
+            state = states.add()
+            state.id, state.trigger_value = self._id(key), True
+
+        return await self._run(fill)
+
+    async def choose(self, key: str, option: str) -> float:
+        """Choose one of a row of options; returns the seconds until the page has followed."""
+
+        def fill(states) -> None:
+            state = states.add()
+            state.id = self._id(key)
+            state.string_array_value.data.append(option)
+
+        return await self._run(fill)
+
+    async def tell(self, key: str, event: str, change: Callable[[dict], object]) -> float:
+        """Do something in one of the components; returns the seconds until the page has followed.
+
+        Args:
+            key: of the component.
+            event: what is done.
+            change: makes of the data that the component was sent the value of the message.
+        """
+        data = json.loads(self.elements[key][1].bidi_component.json)
+        said = {"number": data["heard"] + 1, "event": event, "value": change(data)}
+
+        def fill(states) -> None:
+            state = states.add()
+            state.id = self._id(key)
+            state.json_value = json.dumps({"told": {"session": data["session"], "messages": [said]}})
+
+        return await self._run(fill)
+
+    async def leave(self) -> None:
+        """Close the tab."""
+        await self.socket.close()
+
+    def _id(self, key: str) -> str:
+        return self.elements[key][0]
+
+    async def _run(self, fill: Callable[[object], None], until: str | None = None) -> float:
+        message = BackMsg()
+        message.rerun_script.page_name, message.rerun_script.query_string = self._page, self._query
+        fill(message.rerun_script.widget_states.widgets)
+        began, at = time.perf_counter(), None
+        await self.socket.send(message.SerializeToString())
+        while True:
+            message = await self._next()
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                self._session = message.new_session.initialize.session_id or self._session
+            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+                key = self._note(message.delta.new_element)
+                if until and at is None and key.startswith(until):
+                    at = time.perf_counter()
+            elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                return (at or time.perf_counter()) - began
+
+    def _note(self, element: Element) -> str:
+        """The key of an element, empty if it has none; its id ends with it."""
+        part = getattr(element, element.WhichOneof("type") or "", None)
+        name = getattr(part, "id", "")
+        key = name.split("-", 2)[-1] if name else ""
+        if key:
+            self.elements[key] = name, element
+        return key
+
+    async def _next(self) -> ForwardMsg:
+        message = ForwardMsg()
+        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), WITHIN))
+        return message
+
+    def _put(self, path: str, data: bytes) -> None:
+        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n'
+        headers = {
+            "Content-Type": "multipart/form-data; boundary=x",
+            "Cookie": f"_streamlit_xsrf={self._token}",
+            "X-Xsrftoken": self._token,
+        }
+        body = head + data + b"\r\n--x--\r\n"
+        with direct.open(Request(self.url + path, body, headers, method="PUT")):
+            pass
