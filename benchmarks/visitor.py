@@ -9,6 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -54,15 +55,7 @@ class Visitor:
             shown: what the key of the element begins with that shows it.
         """
         began = time.perf_counter()
-        message = BackMsg()
-        message.file_urls_request.request_id = "1"
-        message.file_urls_request.file_names.append("photo.jpg")
-        message.file_urls_request.session_id = self._session
-        await self.socket.send(message.SerializeToString())
-        while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
-            pass
-        (file,) = answer.file_urls_response.file_urls
-        await asyncio.to_thread(self._put, file.upload_url, data)
+        file = await self.send_file(data)
 
         def fill(states) -> None:
             state = states.add()
@@ -73,6 +66,23 @@ class Visitor:
 
         took = time.perf_counter() - began
         return took + await self._run(fill, until=shown)
+
+    async def send_file(self, data: bytes) -> FileURLs:
+        """Have the server keep a file, of which it hears only with `upload`; returns where.
+
+        Raises:
+            HTTPError: if the server refuses it.
+        """
+        message = BackMsg()
+        message.file_urls_request.request_id = "1"
+        message.file_urls_request.file_names.append("photo.jpg")
+        message.file_urls_request.session_id = self._session
+        await self.socket.send(message.SerializeToString())
+        while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
+            pass
+        (file,) = answer.file_urls_response.file_urls
+        await asyncio.to_thread(self._put, file.upload_url, data)
+        return file
 
     async def click(self, key: str) -> float:
         """Click a button; returns the seconds until the page has followed."""

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,11 +30,13 @@ BROWSER_FLAGS = (
 
 
 @contextmanager
-def running_app(*options: str) -> Iterator[str]:
+def running_app(*options: str, port: int | None = None, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run `streamlit run app.py` on a free port of this machine until the `with` block ends.
 
     Args:
         *options: further options for Streamlit, such as `"--theme.base=dark"`.
+        port: where it listens; None for a free port.
+        environment: further environment variables.
 
     Yields:
         The app's address, such as `"http://127.0.0.1:40123"`, once its health page answers.
@@ -43,11 +45,18 @@ def running_app(*options: str) -> Iterator[str]:
         RuntimeError: if the app ends, or does not answer within four minutes. This and any exception that leaves the
             block carries the app's log as a note.
     """
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
     command += [f"--server.port={port}", "--server.headless=true"]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
         url = f"http://127.0.0.1:{port}"
         try:
             _wait_until_healthy(process, url)

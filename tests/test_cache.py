@@ -9,6 +9,8 @@ from PIL import Image
 
 from vitviz.ui import cache
 from vitviz.ui.cache import Cache, cached, size_of
+from vitviz.ui.serving.metrics import CacheStats
+from vitviz.ui.turns import one_at_a_time
 
 MEGABYTE = 1_000_000
 
@@ -31,7 +33,8 @@ def near(megabytes: float) -> object:
         ({"a": (block(), {"b": block(2)})}, 3),
         (torch.zeros(250_000), 1),
         (torch.zeros(250_000)[:1], 1),
-        (Image.new("RGB", (1000, 1000)), 3),
+        (Image.new("RGB", (1000, 1000)), 4),
+        (Image.new("L", (1000, 1000)), 1),
         (b"x" * MEGABYTE, 1),
         ("x" * MEGABYTE, 1),
         (torch.nn.Linear(1000, 1000), 0),
@@ -152,3 +155,43 @@ def test_arguments_that_follow_from_others_identify_nothing(monkeypatch):
 
     assert [twice(1, "a"), twice(1, "b"), twice(2, "b")] == [2, 2, 4]
     assert asked == [(1, "a"), (2, "b")]
+
+
+def test_what_is_large_has_a_share_of_its_own_and_takes_no_more():
+    kept = Cache(10 * MEGABYTE)
+    kept.put(("made of it", "a"), block())
+    for name in range(20):
+        kept.put(("large", "kind", name), block(), share=0.31)
+    assert kept.get(("made of it", "a")) is not None, "it was asked for before all of them"
+    assert [kept.get(("large", "kind", name)) is not None for name in (16, 17, 18, 19)] == [False, True, True, True]
+    assert kept.size == near(4)
+
+
+def test_who_has_the_turn_waits_for_nobody_who_may_need_it():
+    kept, making, found = Cache(MEGABYTE), threading.Event(), []
+
+    def make():
+        making.set()
+        with one_at_a_time:
+            return "other"
+
+    with one_at_a_time:
+        thread = threading.Thread(target=lambda: found.append(kept.made(("a",), make)))
+        thread.start()
+        assert making.wait(60)
+        assert kept.made(("a",), lambda: "own") == "own"
+    thread.join(60)
+    assert found == ["other"]
+
+
+def test_figures_tell_sizes_and_how_often_each_kind_was_made():
+    kept = Cache(MEGABYTE)
+    for name in "aab":
+        kept.made(("module", "kind", name), lambda: block(0.1))
+    kept.put(("sweep", ("digest", "model")), block(0.1))
+    sizes, counts = kept.figures()
+    assert counts == {"module.kind": 2}
+    assert sizes == {"module.kind": near(0.2), "sweep": near(0.1)}
+    assert "digest" not in str(CacheStats(kept).get_stats())
+    (counter,) = CacheStats(kept).get_stats(["vitviz_results_made"])["vitviz_results_made"]
+    assert counter.to_metric_str() == 'vitviz_results_made_total{kind="module.kind"} 2'

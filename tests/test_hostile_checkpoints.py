@@ -80,6 +80,26 @@ MISFITS = {
 }
 
 
+BIAS = "blocks.0.norm1.bias"
+NO_WEIGHTS = {
+    "not a number": (lambda bias: bias * float("nan"), "not finite"),
+    "infinite": (lambda bias: bias + float("inf"), "not finite"),
+    "infinite in single precision": (lambda bias: (bias + 1).double() * 1e300, "not finite"),
+    **{
+        str(kind): (lambda bias, kind=kind: bias.to(kind), f"is {str(kind).removeprefix('torch.')}; save the model in")
+        for kind in (torch.int64, torch.int8, torch.bool, torch.complex64, torch.float8_e4m3fn)
+    },
+}
+
+
+@pytest.mark.parametrize(("change", "message"), NO_WEIGHTS.values(), ids=NO_WEIGHTS)
+def test_weights_that_no_training_leaves_are_refused_by_name(change, message, original, tmp_path):
+    weights = original.state_dict()
+    torch.save({**weights, BIAS: change(weights[BIAS])}, tmp_path / "best.pth")
+    with pytest.raises(ModelError, match=f"{BIAS} in 'best.pth' .*{message}"):
+        vitviz.load(tmp_path / "best.pth")
+
+
 @pytest.mark.parametrize(("change", "message"), MISFITS.values(), ids=MISFITS)
 def test_weights_that_do_not_fit_are_refused_by_name(change, message, original, tmp_path):
     path = saved(tmp_path / "best.safetensors", change(original.state_dict()))
@@ -139,6 +159,13 @@ def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
         ({"num_attention_heads": 0}, None, "says 0 for num_attention_heads; write their number"),
         ({"num_attention_heads": True}, None, "says True for num_attention_heads; write their number"),
         ({"layer_norm_eps": "small"}, None, "makes no sense: could not convert string to float"),
+        ({"layer_norm_eps": 1000}, None, "norm_eps"),
+        (
+            None,
+            {"image_std": [1e-9] * 3},
+            "std of a preprocessing .* from 0.0001 to 10000.* this is 1e-09, 1e-09, 1e-09",
+        ),
+        (None, {"image_mean": [1e9] * 3}, "has the mean .1000000000.0, .* makes no sense"),
         ({"image_size": ["a", "b"]}, None, "makes no sense"),
         (None, {"rescale_factor": "1"}, "makes no sense"),
         (None, {"image_mean": 3}, "makes no sense"),

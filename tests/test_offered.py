@@ -1,5 +1,6 @@
 """Checkpoints that a server offers: those in its folder, and nothing else whatever a visitor asks for."""
 
+import os
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
@@ -55,6 +56,17 @@ ELSEWHERE = [
     ".",
     "/etc/passwd",
 ]
+
+
+@pytest.mark.parametrize("name", [b"\xff.pth", b"two\nlines.pth", b"\xe2\x80\xae.pth"])
+def test_names_that_no_page_or_link_could_hold_are_left_out(name, folder):
+    path = os.path.join(os.fsencode(folder), name)
+    try:
+        with open(path, "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system has no such names")
+    assert zoo.checkpoints() == ("best.pth", "inside.pth", "run7/last.pth")
 
 
 @pytest.mark.parametrize("name", [*ELSEWHERE, "{folder}/best.pth", "{folder}/../secret/key.pth"])

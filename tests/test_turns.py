@@ -41,6 +41,58 @@ def test_who_looks_goes_before_slow_work_and_each_in_order():
     assert went == ["map 1", "map 2", "sweep 1", "sweep 2"]
 
 
+def test_first_pictures_go_before_the_rest_of_a_page_and_of_them_that_of_the_page_that_began_first():
+    turns, went, threads = Turns(), [], []
+    arrived = {name: threading.Event() for name in ("early", "late")}
+
+    def page(name):
+        turns.arrive()
+        arrived[name].set()
+        until(lambda: len(threads) == 3)
+        with turns.first():
+            went.append(f"{name} map")
+        with turns:
+            went.append(f"{name} rest")
+
+    def rest():
+        with turns:
+            went.append("another page's rest")
+
+    with turns:
+        for name in ("early", "late"):
+            threads.append(threading.Thread(target=page, args=(name,)))
+            threads[-1].start()
+            assert arrived[name].wait(60)
+        threads.append(threading.Thread(target=rest))
+        threads[-1].start()
+        until(lambda: waiting(turns) == 3)
+    for thread in threads:
+        thread.join()
+    assert went[:2] == ["early map", "late map"]
+
+
+def test_slow_work_waits_until_nobody_has_asked_for_a_moment(monkeypatch):
+    turns, went = Turns(), []
+    monkeypatch.setattr("vitviz.ui.turns.QUIET", 3600)
+
+    def sweep():
+        with turns.later():
+            went.append("sweep")
+
+    with turns:
+        thread = threading.Thread(target=sweep)
+        thread.start()
+        until(lambda: waiting(turns) == 1)
+    for part in ("trace", "rest"):  # the steps of a page, between which it asks for nothing
+        with turns:
+            went.append(part)
+    monkeypatch.setattr("vitviz.ui.turns.QUIET", 0)
+    with turns:
+        pass
+    thread.join(60)
+    assert went == ["trace", "rest", "sweep"]
+
+
 def test_slow_work_gives_way_between_its_passes():
     turns, went = Turns(), []
 

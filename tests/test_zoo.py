@@ -91,6 +91,26 @@ def test_missing_weights_are_said(monkeypatch, tmp_path):
         vitviz.load("dinov2-small")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: data[:5000] + bytes(len(data) - 5000),
+        lambda data: b"",
+    ],
+    ids=["cut", "one bit", "zeros", "empty"],
+)
+def test_damaged_weights_are_said(damage, monkeypatch, tmp_path):
+    whole = zoo.SHIPPED["digits"].path.read_bytes()
+    monkeypatch.setattr(shipped, "assets", lambda: tmp_path)
+    path = zoo.SHIPPED["digits"].path
+    path.parent.mkdir()
+    path.write_bytes(damage(whole))
+    with pytest.raises(ModelError, match="weights of 'digits' are damaged: .*; install vitviz again"):
+        vitviz.load("digits")
+
+
 def test_the_shipped_model_needs_neither_timm_nor_torchvision_nor_a_user_interface(photo):
     code = """
 import os, sys, vitviz

@@ -27,9 +27,10 @@ def _of_channels(values: object, name: str, low: float) -> tuple[float, ...]:
     given = values.tolist() if isinstance(values, np.ndarray) else values
     numbers = given if isinstance(given, tuple | list) else ()
     if not 0 < len(numbers) <= _MOST_CHANNELS or not all(is_number(one) and low <= one <= _FAR for one in numbers):
+        said = ", ".join(map(shown, numbers[:3])) if numbers else shown(values)
         raise ImageError(
             f"The {name} of a preprocessing is a number for each channel, from {low:g} to {_FAR:g}, for pixel values "
-            f"from 0 to 1; this is {shown(values)}."
+            f"from 0 to 1; this is {said}."
         )
     return tuple(map(float, numbers))
 

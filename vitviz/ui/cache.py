@@ -181,7 +181,7 @@ def _measured(one: object) -> tuple[int, list[object]]:
     if isinstance(one, Tensor):
         return one.untyped_storage().nbytes(), []
     if isinstance(one, Image.Image):
-        return one.width * one.height * len(one.getbands()), []
+        return one.width * one.height * (1 if len(one.getbands()) == 1 else 4), []  # Pillow pads RGB to 4 bytes
     if isinstance(one, Mapping):
         return 0, [*one.keys(), *one.values()]
     if isinstance(one, list | tuple | set | frozenset):

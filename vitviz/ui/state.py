@@ -28,6 +28,7 @@ from ..view import View
 from . import models, visits
 from .cache import cached
 from .explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
+from .lent import lent
 from .turns import one_at_a_time
 
 FIRST_SAMPLE = "cat"
@@ -281,7 +282,7 @@ def _prepared(key: tuple, _choice: Choice) -> Prepared:
 
 def trace(choice: Choice) -> Trace:
     """The choice's forward pass."""
-    return replace(_trace(choice.key, choice), model=model(choice.model))
+    return lent(_trace(choice.key, choice), model(choice.model), choice.model)
 
 
 @cached("Running the model …")

@@ -60,7 +60,7 @@ class Turns:
             self._leave()
 
     def give_way(self) -> None:
-        """Let all go first who have asked for a turn otherwise than with `later`, if this thread has one with `later`."""
+        """Let all others go first but slow work, if this thread has a turn with `later`."""
         with self._changed:
             if self._owner != threading.get_ident() or not any(rank < LATER for rank, *_ in self._waiting):
                 return

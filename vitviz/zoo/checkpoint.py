@@ -302,10 +302,11 @@ def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
         whole = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
         if not whole or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{key} in {file!r} is not a plain tensor that is stored whole; {_ADVICE}.")
-        if not value.is_floating_point() and not key.endswith(_COUNTED):
+        in_full = value.is_floating_point() and value.element_size() > 1  # numbers of 8 bits need factors beside them
+        if not in_full and not key.endswith(_COUNTED):
             kind = str(value.dtype).removeprefix("torch.")
             raise ModelError(f"{key} in {file!r} is {kind}; save the model in floating point, before it is quantised.")
-        if value.is_floating_point() and not torch.isfinite(value).all():
+        if in_full and not torch.isfinite(value.float()).all():
             raise ModelError(
                 f"{key} in {file!r} has numbers that are not finite: the training has diverged or the file is damaged; "
                 "use an earlier checkpoint or copy it again."

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from ...logit_lens import Lens, depth_words
@@ -24,7 +25,7 @@ class Look:
     Attributes:
         choice: image and model.
         trace: their forward pass.
-        lens: what the model would return after each layer.
+        outputs: what the model would return after each layer, see `vitviz.Lens`.
         goal: what is followed.
         first: the depth until the visitor chooses.
         depth: 0 before the first layer, else how many layers are passed.
@@ -32,10 +33,15 @@ class Look:
 
     choice: state.Choice
     trace: Trace
-    lens: Lens
+    outputs: np.ndarray
     goal: Goal
     first: int
     depth: int
+
+    @property
+    def lens(self) -> Lens:
+        """The outputs with their model, which callbacks of a session should not keep in memory."""
+        return Lens(self.trace.model, self.outputs)
 
 
 def current(choice: state.Choice) -> Look:
@@ -47,7 +53,7 @@ def current(choice: state.Choice) -> Look:
     goal = target.choose(choice, lens, asked.get(link.LENS))
     with st.empty():
         first = first_depth(choice, trace, goal)
-    return Look(choice, trace, lens, goal, first, answer(_depth_key(trace, goal), asked.get(link.DEPTH, first)))
+    return Look(choice, trace, lens.outputs, goal, first, answer(_depth_key(trace, goal), asked.get(link.DEPTH, first)))
 
 
 def first_depth(choice: state.Choice, trace: Trace, goal: Goal) -> int:

@@ -1,8 +1,8 @@
 """Reach: what Streamlit's own elements lack for small screens and for keyboards.
 
 The button of the sidebar says what it opens; on a narrow screen, where the sidebar lies over the page, it closes once
-something in it has been chosen; what scrolls sideways can be scrolled with the keyboard; and once a lost connection is there
-again, the page runs, so that a server that was restarted meanwhile knows the session before anything is clicked.
+something in it has been chosen; what scrolls sideways can be scrolled with the keyboard. And once a lost connection is
+back, the page runs, so that a server that was restarted meanwhile knows the session before anything is clicked.
 """
 
 from pathlib import Path

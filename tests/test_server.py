@@ -1,0 +1,112 @@
+"""A real server over its websocket, without a browser: what hostile or careless visitors can do to it."""
+
+import asyncio
+import contextlib
+import io
+import os
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.error import HTTPError
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from benchmarks.visitor import Visitor, direct
+from scripts.app_server import running_app
+
+ZONE, MAP = "sidebar_upload_0", "explorer_held_layer"
+
+
+def photo(seed: int = 0, side: int = 1200) -> bytes:
+    """A file of more than 1 MB, which servers usually write to the disk."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    assert len(buffer.getvalue()) > 1_000_000
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An app that cannot write temporary files, with a folder of checkpoints that holds a name that is no text."""
+    folder = tmp_path_factory.mktemp("first")
+    (folder / "sitecustomize.py").write_text(f"import tempfile\ntempfile.tempdir = {str(folder / 'gone')!r}\n")
+    checkpoints = tmp_path_factory.mktemp("checkpoints")
+    with contextlib.suppress(OSError):  # not every file system has such names
+        Path(os.fsdecode(os.fsencode(checkpoints) + b"/\xff.pth")).write_bytes(b"weights")
+    environment = {"PYTHONPATH": str(folder), "VITVIZ_CHECKPOINT_DIR": str(checkpoints)}
+    with running_app(environment=environment) as url:
+        yield url
+
+
+def visit(url: str, act: Callable[[Visitor], Awaitable]) -> None:
+    """Have a visitor do something on Explore, then leave."""
+
+    async def all_of_it() -> None:
+        visitor = Visitor(url)
+        await visitor.connect()
+        await visitor.open("explore")
+        await act(visitor)
+        await visitor.leave()
+
+    asyncio.run(all_of_it())
+
+
+def made(url: str, kind: str) -> int:
+    """How many results of a kind the server has computed."""
+    with direct.open(f"{url}/_stcore/metrics") as answer:
+        found = re.findall(rf'vitviz_results_made_total{{kind="[^"]*{kind}"}} (\d+)', answer.read().decode())
+    return sum(map(int, found))
+
+
+def test_a_large_file_needs_no_disk(server):
+    async def act(visitor):
+        await visitor.upload(photo(), ZONE, shown=MAP)
+        assert f"{ZONE[:-1]}1" in visitor.elements, "the zone was emptied, so the file has been taken"
+        assert "photo.jpg" in str(visitor.elements["own_image"][1].bidi_component.json)
+
+    visit(server, act)
+
+
+def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
+    decodes, passes = made(server, "_safe_image"), made(server, "state._trace")
+
+    async def act(visitor):
+        await visitor.upload(photo(1), ZONE, shown=MAP)
+        await visitor.tell("explorer", "view", lambda data: {"view": data["view"], "places": data["places"]})
+        await visitor.open("tokens")
+        await visitor.open("explore")
+
+    visit(server, act)
+    assert (made(server, "_safe_image") - decodes, made(server, "state._trace") - passes) == (1, 1)
+
+
+def test_a_message_cannot_empty_the_cache(server):
+    async def act(visitor):
+        message = BackMsg()
+        message.clear_cache = True
+        await visitor.socket.send(message.SerializeToString())
+        await visitor.open("explore")
+
+    visit(server, act)
+    before = made(server, "state._trace")
+    visit(server, act)
+    assert before > 0
+    assert made(server, "state._trace") == before
+
+
+def test_files_that_no_page_takes_do_not_pile_up(server):
+    refused = []
+
+    async def act(visitor):
+        for number in range(12):
+            try:
+                await visitor.send_file(photo(2))
+            except HTTPError as error:
+                refused.append((number, error.code))
+
+    visit(server, act)
+    assert refused == [(number, 429) for number in range(8, 12)]
