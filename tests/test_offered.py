@@ -1,6 +1,7 @@
 """Checkpoints that a server offers: those in its folder, and nothing else whatever a visitor asks for."""
 
 import os
+
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT

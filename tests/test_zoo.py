@@ -107,7 +107,7 @@ def test_damaged_weights_are_said(damage, monkeypatch, tmp_path):
     path = zoo.SHIPPED["digits"].path
     path.parent.mkdir()
     path.write_bytes(damage(whole))
-    with pytest.raises(ModelError, match="weights of 'digits' are damaged: .*; install vitviz again"):
+    with pytest.raises(ModelError, match=r"weights of 'digits' are damaged: .*; install vitviz again"):
         vitviz.load("digits")
 
 

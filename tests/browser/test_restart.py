@@ -1,4 +1,4 @@
-"""A server that is restarted while somebody looks at a page: nothing that they did is lost, and what is lost is said."""
+"""A server that is restarted under a user: what they do meanwhile counts, and what is lost is said."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ NO_STORE = "Object.defineProperty(window, 'indexedDB', { get() { throw new Error
 
 @pytest.fixture
 def restarted(new_page) -> Callable[..., Page]:
-    """A page of Explore after its server was restarted; what is done `before` is done by a user, and `meanwhile` too."""
+    """A page of Explore whose server was restarted; a user has done something before and something meanwhile."""
 
     def restart(before: Callable[[Page], None], meanwhile: Callable[[Page], None], script: str = "") -> Page:
         page, port = new_page(), free_port()

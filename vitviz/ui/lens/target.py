@@ -82,12 +82,9 @@ def choose_class(choice: state.Choice, lens: Lens, first: int) -> Goal:
     """One of the model's classes; the predicted one unless the visitor asks for another."""
     model, likely = lens.model, lens.probabilities()
     predicted = int(likely[-1].argmax())
-
-    def name(index: int) -> str:
-        return f"{class_name(model, predicted)} (predicted)" if index == PREDICTED else class_name(model, index)
-
-    classes = [PREDICTED, *range(likely.shape[1])]
-    draw = partial(st.selectbox, "Class that is followed", classes, format_func=name, width=340)
+    names = {PREDICTED: f"{class_name(model, predicted)} (predicted)"}
+    names |= {index: class_name(model, index) for index in range(likely.shape[1])}
+    draw = partial(st.selectbox, "Class that is followed", list(names), format_func=names.get, width=340)
     chosen = remembered(draw, f"lens_class_{choice.model}", first)
     index = predicted if chosen == PREDICTED else chosen
     mark = "" if chosen == PREDICTED else str(index)

@@ -65,6 +65,8 @@ class Uploads:
         if scope["type"] == "http" and scope["method"] in ("PUT", "POST") and _UPLOAD in scope["path"]:
             session = scope["path"].partition(_UPLOAD)[2].partition("/")[0]
             if self.waiting(session) >= self.most:
+                while (await receive()).get("more_body", False):
+                    pass  # who is answered before all is sent hears of a lost connection instead
                 refusal = PlainTextResponse("Too many files at once; wait until the others are there.", 429)
                 await refusal(scope, receive, send)
                 return
