@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -354,6 +355,43 @@ def test_a_download_that_is_too_large_for_this_server(monkeypatch):
     open_catalogue(app)
     assert not app.exception
     assert "set it to a number of gigabytes" in app.error[0].value.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "offers"),
+    [
+        ("127.0.0.1", {}, True),
+        ("::1", {}, True),
+        ("localhost", {}, True),
+        ("0.0.0.0", {}, False),
+        (None, {}, False),
+        ("192.168.1.7", {}, False),
+        ("vitviz.example.org", {}, False),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, False),
+        ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, False),
+    ],
+)
+def test_where_others_are_served_nothing_is_downloaded_unless_told(address, headers, offers, monkeypatch):
+    monkeypatch.delenv("VITVIZ_MAX_DOWNLOAD_GB", raising=False)
+    surroundings = SimpleNamespace(get_option=lambda _: address, context=SimpleNamespace(headers=headers))
+    monkeypatch.setattr(models, "st", surroundings)
+    assert models.largest_download() == (2e9 if offers else 0)
+    monkeypatch.setenv("VITVIZ_MAX_DOWNLOAD_GB", "3")
+    assert models.largest_download() == 3e9
+
+
+def test_all_downloads_together_are_bounded(monkeypatch):
+    monkeypatch.setenv("VITVIZ_MAX_DOWNLOAD_GB", "2")
+    monkeypatch.setenv("VITVIZ_MAX_DOWNLOADS_GB", "0.1")
+    monkeypatch.setattr(catalogue, "_downloaded", 0)
+    small = "vit_small_patch14_dinov2.lvd142m"
+    catalogue._count(small)
+    with pytest.raises(vitviz.ModelError, match="no more models"):
+        catalogue._count(small)
+    app = explore()
+    open_catalogue(app)
+    button = app.button(key=f"use_{small}")
+    assert (button.label, button.disabled) == ("No more downloads here", True)
 
 
 def test_a_pinned_patch_is_let_go_when_its_number_becomes_a_register(offered):

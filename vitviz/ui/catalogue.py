@@ -124,11 +124,19 @@ def _use(name: str) -> None:
 
 
 def _count(name: str) -> None:
-    """Count what will be downloaded."""
+    """Count what will be downloaded; several visitors may ask for the last that there is room for.
+
+    Raises:
+        ModelError: if all together would be too much.
+    """
     global _downloaded
-    if not models.is_ready(name):
-        with _counting:
-            _downloaded += zoo.facts(name).download_bytes
+    if models.is_ready(name):
+        return
+    with _counting:
+        size = zoo.facts(name).download_bytes
+        if _downloaded + size > models.all_downloads():
+            raise ModelError("This server downloads no more models; choose one that is here.")
+        _downloaded += size
 
 
 def _fetch(name: str) -> None:
