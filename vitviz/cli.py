@@ -176,7 +176,9 @@ def vitviz(
     links to folders and pictures that vitviz wrote are left out.
 
     Files are named after the image and what differs from the default, so another question writes other files. Images
-    of one name get the names of their folders before it. Pictures carry their settings as JSON: PNG in the text
+    of one name get the names of their folders before it, also where an earlier run has written about an image of
+    another folder, whose files stay: a file is replaced only by one about the same image, and a report only by one on
+    all its folders. Pictures carry their settings as JSON: PNG in the text
     "vitviz", JPEG and WebP in EXIF's UserComment.
 
     A report is one page with a small picture of each image, an index, a filter and a sorting; it needs no network.

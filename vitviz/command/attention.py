@@ -77,7 +77,7 @@ class Attention:
         )
         if self.scale not in scales(trace):
             raise VitvizError(f"Weights that may be negative have no scale {self.scale!r}; choose share or raw.")
-        about = export.metadata(trace, view, seen.path.name, trace.model.name, seen.fit)
+        about = export.metadata(trace, view, seen.path.name, trace.model.name, seen.fit) | dict(seen.origin)
         weights = view.weights(trace)
         strongest = strongest_patch(trace, weights)
         weight = float(weights[strongest])

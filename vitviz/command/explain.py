@@ -14,7 +14,7 @@ from ..attribution.explanation import records
 from ..colour import KEY, on_neutral, overlay, tone
 from ..config import POOL, ViTConfig
 from ..errors import ModelError, VitvizError
-from ..images import Size
+from ..images import Size, check_size
 from ..marks import listed
 from ..model import VisionTransformer
 from ..picture import frame_patch
@@ -24,6 +24,8 @@ from .names import joined, mark, short
 from .parameters import check_owner, marks_of, understood
 
 NAMED = 3  # so many images of a likeness are named, of more it is said how many they are
+MATRICES = {"rollout", "gradient_attention", "legrad"}  # methods that hold the weights of all heads of a layer
+HEAVIEST = 2**30  # bytes of these weights; such a method takes up to eight times as much
 EXPLAIN_NO_TARGET = {"attention", "rollout"}  # methods that do not ask what the model said
 
 
@@ -74,11 +76,23 @@ class Explain:
             raise VitvizError("Give either --target or --like, not both.")
         if self.minus is not None and self.target is None:
             raise VitvizError("--minus needs a --target that it is taken from.")
+        if self.size is not None and self.method in MATRICES:
+            self._check_weights(model.config)
         self._given = understood(self.method, self.parameters, model.config)
         if self.like:
             self._aim = self._similarity(model)
         elif self.target is not None:
             self._aim = _of_classes(model, self.target, self.minus)
+
+    def _check_weights(self, config: ViTConfig) -> None:
+        """Refuse an input whose attention weights would not fit into memory."""
+        height, width = check_size(self.size, config.patch)
+        most = math.isqrt(HEAVIEST // (4 * config.heads))
+        if (height // config.patch) * (width // config.patch) > most:
+            raise VitvizError(
+                f"{self.method} holds weights between all tokens, too many at a size of {height} x {width} pixels; use "
+                f"one of at most {most:,} patches of {config.patch} pixels, or --method attention."
+            )
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
         """Hook points that the method reads."""

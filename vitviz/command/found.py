@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,7 @@ class Seen:
         trace: the forward pass.
         fit: how the image was made to fit.
         width: of the picture of it, in pixels; if None, its longer side is 960.
+        origin: by which the image is known again, see `origin.of_image`.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Seen:
     trace: Trace
     fit: str
     width: int | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -131,6 +133,7 @@ def base_facts(seen: Seen) -> dict:
     rows, columns = seen.trace.grid
     return {
         "image": seen.path.name,
+        **seen.origin,
         "model": seen.trace.model.name,
         **provenance.of_model(seen.trace.model),
         "input": [columns * seen.trace.config.patch, rows * seen.trace.config.patch],

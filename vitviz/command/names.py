@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path, PurePath
 from zlib import crc32
 
@@ -38,10 +39,21 @@ def of_images(paths: Sequence[Path]) -> list[str]:
     checksum of its path. On some machines `a` and `A` are one name, so here they are, too.
     """
     names = [short(path.stem) for path in paths]
-    for longer in (_with_folder, _with_checksum):
+    for longer in (with_folder, _with_checksum):
         counts = Counter(name.casefold() for name in names)
         names = [longer(path) if counts[name.casefold()] > 1 else name for path, name in zip(paths, names, strict=True)]
     return names
+
+
+def further(name: str, longer: str) -> Iterator[str]:
+    """Names to try where the first ones are taken: this one, a longer one, and that with a number."""
+    yield from dict.fromkeys((name, longer))
+    yield from (f"{longer}-{number}" for number in count(2))
+
+
+def with_folder(path: Path) -> str:
+    """The name of an image with its folder before it, as a part of a file name."""
+    return short(joined(path.parent.name, path.stem))
 
 
 def labels(paths: Sequence[Path]) -> list[str]:
@@ -54,10 +66,6 @@ def labels(paths: Sequence[Path]) -> list[str]:
     if os.path.dirname(common) == common:  # nothing in common, and the whole path is nobody's business
         return ["/".join(Path(path).parts[-2:]) for path in full]
     return [Path(path).relative_to(common).as_posix() for path in full]
-
-
-def _with_folder(path: Path) -> str:
-    return short(joined(path.parent.name, path.stem))
 
 
 def _with_checksum(path: Path) -> str:

@@ -9,6 +9,8 @@ import base64
 import hashlib
 import io
 import json
+import re
+from collections.abc import Iterable
 from errno import EISDIR
 from html import escape
 from pathlib import Path
@@ -30,6 +32,7 @@ _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
 script-src 'sha256-{hash}'">
+<meta name="vitviz-folders" content="{folders}">
 <title>{title}</title>
 <style>
 {css}</style>
@@ -52,6 +55,7 @@ script-src 'sha256-{hash}'">
 _TAIL = """</ol></main>
 <footer{kind}>{footer}</footer></body></html>
 """
+_FOLDERS = re.compile(rb'^<meta name="vitviz-folders" content="([0-9a-f ]*)">$', re.MULTILINE)
 _ENTRY = b'<li id="'  # how the line of an image begins; each image is one line
 
 
@@ -64,9 +68,12 @@ class Report:
         about: a line below that.
         images: how many there will be.
         resume: whether to take over images of an earlier report in this place, see `has`.
+        folders: the places of the folders that the images are from, for `folders_of`.
     """
 
-    def __init__(self, path: Path, title: str, about: str, images: int, resume: bool = False):
+    def __init__(
+        self, path: Path, title: str, about: str, images: int, resume: bool = False, folders: Iterable[str] = ()
+    ):
         self.path = path
         self._planned = images
         self._earlier = path.with_name(f".{path.name}.earlier")
@@ -78,6 +85,7 @@ class Report:
         self._head = _HEAD.format(
             title=escape(title),
             about=escape(about),
+            folders=" ".join(folders),
             css=(_HERE / "report.css").read_text("utf-8"),
             js=js,
             hash=base64.b64encode(hashlib.sha256(js.encode()).digest()).decode(),
@@ -103,26 +111,35 @@ class Report:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
         """Finish it; if something went wrong, what was reached stays, and so does what there was before."""
-        with self._file:
-            if kind is not None:
-                for name in list(self._at):
-                    self.keep(name)
-            images = f"{self._planned:,} image{'s' * (self._planned != 1)}"
-            if kind is None:
-                self._write(_TAIL.format(kind="", footer=f"{images}."))
-            else:
-                said = f"Interrupted: {self._count:,} of {images}."
-                self._write(_TAIL.format(kind=' class="interrupted"', footer=said))
+        full: OSError | None = None
+        try:
+            with self._file:
+                self._finish(kind is not None)
+        except OSError as problem:  # a disk that was full before, or is now
+            full = problem
         if self._old is not None:
             self._old.close()
-        if kind is None or self._count:
+        if full is None and (kind is None or self._count):
             self._earlier.unlink(missing_ok=True)
-            return
-        self.path.unlink()
-        if self._earlier.is_file():
+        elif self._earlier.is_file():
             self._earlier.replace(self.path)
-        elif self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        elif not self._count:
+            self.path.unlink()
+            if self.folder.is_dir() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+        if full is not None and kind is None:
+            raise full
+
+    def _finish(self, interrupted: bool) -> None:
+        """Write the end of the file, and before it what an interrupted run has not come to."""
+        images = f"{self._planned:,} image{'s' * (self._planned != 1)}"
+        if not interrupted:
+            self._write(_TAIL.format(kind="", footer=f"{images}."))
+            return
+        for name in list(self._at):
+            self.keep(name)
+        said = f"Interrupted: {self._count:,} of {images}."
+        self._write(_TAIL.format(kind=' class="interrupted"', footer=said))
 
     def has(self, name: str) -> bool:
         """Return True if the earlier report has an image whose files have this name."""
@@ -176,6 +193,16 @@ class Report:
     def _write(self, text: str) -> None:
         self._file.write(text.encode("utf-8", "backslashreplace"))  # not all names of files are text
         self._file.flush()
+
+
+def folders_of(path: Path) -> set[str]:
+    """The places of the folders whose images are in a report; none of what is no report, or an older one."""
+    try:
+        with path.open("rb") as file:
+            found = _FOLDERS.search(file.read(1_000_000))
+    except OSError:  # nobody may read it
+        return set()
+    return set(found[1].decode().split()) if found else set()
 
 
 def thumbnail(image: Image.Image) -> bytes:

@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -24,12 +24,12 @@ from ..model import VisionTransformer
 from ..provenance import about_model, of_model
 from ..whole_files import write_whole
 from ..zoo import files_of, load, takes_options
-from . import DEFAULT_MODEL
+from . import DEFAULT_MODEL, origin
 from .checkpoint import Typed, as_typed, marks_of, options_of
 from .found import Found, Seen, see
 from .inputs import Item, find
-from .names import joined, labels, mark, of_images, short
-from .report import Report
+from .names import further, joined, labels, mark, of_images, short, with_folder
+from .report import Report, folders_of
 from .talk import Talk, printable, refuse
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
@@ -157,9 +157,20 @@ class Task:
             files.append(Path(self.options.classes))
         return max((file.stat().st_mtime for file in files), default=0)
 
-    def report(self, marks: Iterable[str]) -> Path:
-        """Where the report goes."""
-        return self.out if self._is_file else self.out / f"{joined('vitviz', self.command, *marks)}.html"
+    def reports(self, marks: Iterable[str]) -> Iterator[Path]:
+        """Where the report may go, the best place first."""
+        if self._is_file:
+            yield self.out
+            return
+        name = joined("vitviz", self.command, *marks)
+        folders = origin.names(self.folders)
+        for one in further(name, joined(name, short(folders) if folders else "")):
+            yield self.out / f"{one}.html"
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders that the images are from, as far as they were typed."""
+        return list(dict.fromkeys(map(origin.folder, self.images)))
 
     @property
     def folder(self) -> Path:
@@ -188,7 +199,7 @@ def run(task: Task, question: Question) -> int:
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         talk = Talk(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, question, len(items)) as report, talk, _ended_like_ctrl_c():
+        with _maybe_report(task, model, question, items, talk) as report, talk, _ended_like_ctrl_c():
             answer = _Answers(task, model, question, items, report, talk)
             failed = sum(not ok for ok in talk.follow(items, answer))
     except BrokenPipeError:  # the reader is gone, so Typer ends without a word
@@ -260,10 +271,9 @@ class _Answers:
     ):
         self.task, self.model, self.question, self.report, self.talk = task, model, question, report, talk
         paths = [item.path for item in items]
-        marks = task.marks(model)
+        self.marks = task.marks(model)
         self.names = {
-            path: (joined(question.stem(name, model.config), *marks), label)
-            for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
+            path: (name, label) for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
         }
         self.kinds = [kind for kind in task.formats if kind != "html"]
         self.written = task.written() if task.skip else 0
@@ -271,24 +281,28 @@ class _Answers:
             report.folder.mkdir(exist_ok=True)
 
     def __call__(self, item: Item) -> bool:
-        name, label = self.names[item.path]
+        label = self.names[item.path][1]
+        known = origin.of_image(item.path, self.task.folder)
+        name, taken = self._name(item.path, known)
         asked, picture = self._files(name)
         files = asked | picture
         every = [*files.values(), *([self.report.path] if self.report else [])]
-        missing = [kind for kind, path in files.items() if not (self.task.skip and self._is_answer(path, item))]
+        missing = [kind for kind, path in files.items() if not (self.task.skip and self._is_answer(path, item, known))]
         if not missing and (not self.report or self.report.has(name)):
             if self.report:
                 self.report.keep(name)
             self.talk.skipped(item.path, every)
             return True
         try:
-            found = self._found(item)
+            found = self._found(item, known)
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.talk.problem(item.path, problem)
             if self.report:
                 self.report.add_problem(label, name, problem)
             return False
+        if taken:
+            self.talk.renamed(str(item.path), taken, name)
         for kind in missing:  # an error here is one of the output, and would be one of each further image
             write_whole(files[kind], found.file(kind, self.task.width or LEAST))
         if self.report:
@@ -296,19 +310,38 @@ class _Answers:
         self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
         return True
 
-    def _is_answer(self, path: Path, item: Item) -> bool:
+    def _name(self, path: Path, known: Mapping[str, str]) -> tuple[str, Path | None]:
+        """The name of the files about an image, and the file that forbids the best one, if any.
+
+        It is the first one that nothing but this image has, in whatever format; a second run finds the same.
+        """
+        short_names = further(self.names[path][0], with_folder(path))
+        names = (joined(self.question.stem(short(name), self.model.config), *self.marks) for name in short_names)
+        taken = None
+        while other := self._other(name := next(names), known):
+            taken = taken or other
+        return name, taken
+
+    def _other(self, name: str, known: Mapping[str, str]) -> Path | None:
+        """A file of this name that is not about the image that is known so, if there is one."""
+        files = [file for kinds in self._files(name) for file in kinds.values()]
+        every = (file.with_suffix(f".{ending}") for file in files for ending in origin.ENDINGS)
+        return next((file for file in every if os.path.lexists(file) and not origin.is_about(file, known)), None)
+
+    def _is_answer(self, path: Path, item: Item, known: Mapping[str, str]) -> bool:
         """Return whether a file is there, and neither the image nor the model has changed since."""
         try:
-            return path.is_file() and path.stat().st_mtime >= max(self.written, item.path.stat().st_mtime)
+            late = path.is_file() and path.stat().st_mtime >= max(self.written, item.path.stat().st_mtime)
         except OSError:  # an image that is gone, about which the run has more to say
             return False
+        return late and origin.is_of_these_bytes(path, known)
 
-    def _found(self, item: Item) -> Found:
+    def _found(self, item: Item, known: Mapping[str, str]) -> Found:
         if item.problem:
             raise VitvizError(item.problem)
         task = self.task
         seen = see(self.model, item.path, task.size, task.fit, self.question.records(self.model), task.width)
-        return self.question.of(seen)
+        return self.question.of(replace(seen, origin=known))
 
     def _files(self, name: str) -> tuple[dict[str, Path], dict[str, Path]]:
         """The files about an image that are asked for, by kind; and the picture that a report needs without them."""
@@ -319,10 +352,32 @@ class _Answers:
 
 
 @contextmanager
-def _maybe_report(task: Task, model: VisionTransformer, question: Question, images: int) -> Iterator[Report | None]:
+def _maybe_report(
+    task: Task, model: VisionTransformer, question: Question, items: Sequence[Item], talk: Talk
+) -> Iterator[Report | None]:
     if "html" not in task.formats:
         yield None
         return
-    path = task.report([*map(short, filter(None, question.marks)), *task.marks(model)])
-    with Report(path, f"vitviz {task.command}", about_model(model), images, task.skip) as report:
+    paths = task.reports([*map(short, filter(None, question.marks)), *task.marks(model)])
+    folders = [origin.place(folder, task.folder) for folder in task.folders]
+    known = {*folders, *(origin.place(item.path.parent, task.folder) for item in items)}
+    path = _report_place(paths, known, talk)
+    with Report(path, f"vitviz {task.command}", about_model(model), len(items), task.skip, folders) as report:
         yield report
+
+
+def _report_place(paths: Iterator[Path], known: set[str], talk: Talk) -> Path:
+    """The first place where no report would be lost that has images of other folders than these.
+
+    Raises:
+        VitvizError: if there is none.
+    """
+    taken = None
+    for path in paths:
+        if path.is_file() and not (folders_of(path) or {""}) <= known:
+            taken = taken or path
+            continue
+        if taken:
+            talk.renamed("these images", taken, path.name)
+        return path
+    raise VitvizError(f"{str(taken)!r} is not a report on these images; give another name, or move it away.")

@@ -88,6 +88,10 @@ class Talk:
                 {"image": str(path), "ok": True, "skipped": True, "files": [str(file) for file in files], **self.about}
             )
 
+    def renamed(self, what: str, taken: Path, name: str) -> None:
+        """A name that is taken by something else, which stays, and the one that is used instead."""
+        self._line(f"vitviz: {printable(f'{taken} is not about {what} and stays; so the name is {name}.')}", err=True)
+
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""
         self.worked += 1
