@@ -8,8 +8,11 @@ it, unless somebody else has given the same ones.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streamlit import runtime
@@ -46,8 +49,18 @@ async def watch() -> None:
     while True:
         await asyncio.sleep(EVERY)
         here = runtime.get_instance()
-        for session in end_those_gone(here.is_active_session, time.monotonic()):
+        gone = end_those_gone(here.is_active_session, time.monotonic())
+        for session in gone:
             here.close_session(session)
+        if gone:
+            await asyncio.to_thread(_give_back)
+
+
+def _give_back() -> None:
+    """Give what was forgotten back to the system: sessions are cycles, and glibc keeps what it once has."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # of other systems
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def end_those_gone(is_here, now: float) -> list[str]:
