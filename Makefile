@@ -12,8 +12,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed ## install what is needed and start the app
-	@# few arenas: else memory that large images took stays with the threads that decoded them
-	MALLOC_ARENA_MAX=2 $(BIN)/streamlit run app.py $(ARGS)
+	$(BIN)/streamlit run app.py $(ARGS)
 
 test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -146,7 +146,7 @@ def memory(url: str) -> float:
 
 
 def counts(url: str) -> dict[str, int]:
-    """How many forward passes and decoded images the server has made for its cache."""
+    """Number of forward passes and of decoded images that the server has made for its cache."""
     with direct.open(f"{url}/_stcore/metrics") as answer:
         told = answer.read().decode()
     found = {name.rpartition("._")[2]: int(count) for name, count in re.findall(r'kind="([^"]+)"} (\d+)', told)}

@@ -91,3 +91,20 @@ def trace(model, photo):
 def large_trace(model, photo):
     """The same at 518 pixels: 1 + 37 x 37 tokens."""
     return model.trace(photo, size=518)
+
+
+@pytest.fixture
+def stopped_after(monkeypatch):
+    """Let the model be stopped, as by Ctrl-C, after so many passes."""
+
+    def stop(passes: int) -> None:
+        forward, left = vitviz.VisionTransformer.forward, iter(range(passes))
+
+        def until(*arguments):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return forward(*arguments)
+
+        monkeypatch.setattr(vitviz.VisionTransformer, "forward", until)
+
+    return stop

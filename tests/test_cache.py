@@ -1,12 +1,14 @@
 """The cache that all visitors share: bounded in bytes, each result made once, and what is forgotten."""
 
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from vitviz.errors import VitvizError
 from vitviz.ui import cache
 from vitviz.ui.cache import Cache, cached, size_of
 from vitviz.ui.serving.metrics import CacheStats
@@ -33,6 +35,7 @@ def near(megabytes: float) -> object:
         ({"a": (block(), {"b": block(2)})}, 3),
         (torch.zeros(250_000), 1),
         (torch.zeros(250_000)[:1], 1),
+        (torch.zeros(250_000)[:1].numpy(), 1),
         (Image.new("RGB", (1000, 1000)), 4),
         (Image.new("L", (1000, 1000)), 1),
         (b"x" * MEGABYTE, 1),
@@ -182,6 +185,45 @@ def test_who_has_the_turn_waits_for_nobody_who_may_need_it():
         assert kept.made(("a",), lambda: "own") == "own"
     thread.join(60)
     assert found == ["other"]
+
+
+def test_a_result_is_kept_when_a_click_cuts_the_wait_short(monkeypatch):
+    class ClickedError(Exception):
+        pass
+
+    @contextmanager
+    def spinner(_words):
+        yield
+        raise ClickedError  # as Streamlit does where it hears of a click
+
+    monkeypatch.setattr(cache, "shared", Cache(MEGABYTE))
+    monkeypatch.setattr(cache, "_said", spinner)
+    made = []
+
+    @cached("Working …")
+    def work(number: int) -> int:
+        made.append(number)
+        return number
+
+    with pytest.raises(ClickedError):
+        work(1)
+    assert work(1) == 1
+    assert made == [1]
+
+
+def test_the_last_of_what_has_a_share_stays_however_large():
+    kept = Cache(10 * MEGABYTE)
+    kept.put(("large", "kind", 1), block(2), share=0.3)
+    kept.put(("large", "kind", 2), block(5), share=0.3)
+    assert [kept.get(("large", "kind", name)) is not None for name in (1, 2)] == [False, True]
+    assert kept.size == near(5)
+
+
+@pytest.mark.parametrize("said", ["1GB", "0", "99", "-5", "1e3"])
+def test_a_size_that_is_none_is_refused_in_a_sentence(said, monkeypatch):
+    monkeypatch.setenv("VITVIZ_CACHE_MB", said)
+    with pytest.raises(VitvizError, match=r"VITVIZ_CACHE_MB is .*; set it to a whole number of megabytes"):
+        cache._bytes()
 
 
 def test_figures_tell_sizes_and_how_often_each_kind_was_made():

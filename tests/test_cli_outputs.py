@@ -1,4 +1,4 @@
-"""What the command line never does: replace another folder's results, go on at a full disk, take all memory."""
+"""Limits of the command line: nobody else's results are replaced, and neither disks nor memory are filled."""
 
 import hashlib
 import io
@@ -73,12 +73,11 @@ def test_another_folders_results_stay(command, formats, folders, digits):
     report, picture = "html" in formats, formats != ["--format", "html"]
     assert len(lines) == report + picture, "the report's pictures have a folder of their own"
     if picture:
-        assert re.search(r"^vitviz: out/x-\S+ is not about b/x.png and stays; so the name is b-x-", lines[-1])
+        assert re.search(r"^vitviz: out/x-\S+ is not about b/x.png and was kept; this is written as b-x-", lines[-1])
     if report:
-        wanted = (
-            f"out/vitviz-{command}-digits.html is not about these images and stays; so the name is vitviz-{command}"
-        )
-        assert f"{wanted}-digits-b.html." in lines[0]
+        name = f"vitviz-{command}-digits"
+        assert f"out/{name}.html is not about these images and was kept" in lines[0]
+        assert f"{name}-b.html." in lines[0]
 
 
 @pytest.mark.parametrize("formats", [EVERY, ["--format", "html"]])
@@ -110,17 +109,36 @@ def test_an_image_of_another_folder_is_not_skipped(folders, digits):
     assert said["prediction"] == "8"
 
 
-def test_an_image_that_has_changed_is_replaced_and_one_that_was_moved_is_known_again(folders, digits):
+def test_answers_about_an_image_that_has_changed_are_replaced(folders, digits):
     digits("attention", "a/x.png")
     shutil.copy(EIGHT, "a/x.png")
     os.utime("a/x.png", (0, 0))
     (said,) = objects(digits("attention", "a/x.png", "--skip-existing", "--json"))
     assert said["prediction"] == "8", "whatever its time says"
-    Path("a").rename("c")
-    (said,) = objects(digits("attention", "c/x.png", "--skip-existing", "--json"))
-    assert said["skipped"]
-    result = digits("attention", "c/x.png")
-    assert (result.stderr, len(all_files())) == ("", 1)
+    assert len(all_files()) == 1
+
+
+def test_the_same_image_in_another_folder_is_another_one(folders, digits):
+    """Else its answers would replace those of the first, as soon as one of the two is edited."""
+    shutil.copy("a/x.png", "b/x.png")
+    for folder in "ab":
+        digits("attention", f"{folder}/x.png")
+    first = all_files()
+    assert len(first) == 2
+    shutil.copy(CAT, "b/x.png")
+    digits("attention", "b/x.png")
+    assert {name for name, data in all_files().items() if data != first[name]} == {
+        name for name in first if "/b-" in name
+    }
+
+
+def test_a_picture_that_cannot_be_drawn_is_the_problem_of_one_image(folders, vit):
+    Image.new("RGB", (20, 1400), "red").save("a/tall.png")
+    asked = ["attention", FOUR, "a/tall.png", EIGHT, "-m", "dinov2-small", "--fit", "native", "--size", "28"]
+    result = vit(*asked, "--width", "4096", "-o", "out")
+    assert result.exit_code == 1
+    assert "tall.png" in result.stderr
+    assert len(all_files()) == 2
 
 
 def test_all_may_be_moved_together(folders, digits, monkeypatch):
@@ -302,6 +320,28 @@ def test_a_report_keeps_what_it_has_when_the_disk_is_full(folders, vit, full_dis
     assert sorted(path.name for path in folders.iterdir()) == ["a", "b", "mine.html", "mine_files"]
 
 
+def test_an_earlier_report_stays_if_a_new_one_cannot_even_begin(folders, vit, monkeypatch):
+    asked = ["attention", FOUR, "-m", "digits", "-o", "mine.html"]
+    assert vit(*asked).exit_code == 0
+    before = Path("mine.html").read_bytes()
+
+    def full(_report, _text):
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Report, "_write", full)
+    assert vit(*asked).exit_code == 2
+    assert Path("mine.html").read_bytes() == before
+    assert sorted(path.name for path in folders.iterdir()) == ["a", "b", "mine.html", "mine_files"]
+
+
+def test_an_interrupted_report_keeps_the_rest_of_the_earlier_one(folders, vit, stopped_after):
+    asked = ["attention", FOUR, EIGHT, CAT, "-m", "digits", "-o", "mine.html"]
+    assert vit(*asked).exit_code == 0
+    stopped_after(1)
+    assert vit(*asked).exit_code == 130
+    assert Path("mine.html").read_text().count('class="image"') == 3
+
+
 # --- Signals and sizes -----------------------------------------------------------------------------------------------
 
 STOPPED = """
@@ -339,9 +379,7 @@ def test_a_signal_ends_a_run_with_what_there_is(number, folders):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize(
-    ("size", "words"), [("32000", "is more than 64 megapixels"), ("1024", "at most 16,384 patches")]
-)
+@pytest.mark.parametrize(("size", "words"), [("32000", "is more than 64 megapixels"), ("1024", "at most 16,384 here")])
 def test_memory_for_large_inputs_is_bounded(command, size, words, vit, monkeypatch):
     monkeypatch.setattr(VisionTransformer, "forward", None)
     assert words in only_line(vit(command, FOUR, "-m", "digits", "--size", size))

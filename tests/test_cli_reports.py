@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from vitviz.command.report import HEAVIEST, thumbnail
-from vitviz.model import VisionTransformer
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, objects, only_line, report
 
@@ -27,23 +26,6 @@ def cards(said: str) -> list[str]:
 
 def values(card: str) -> dict:
     return json.loads(unescape(re.search('data-values="([^"]*)"', card)[1]))
-
-
-@pytest.fixture
-def stopped_after(monkeypatch):
-    """Let the model be stopped, as by Ctrl-C, after so many passes."""
-
-    def stop(passes: int) -> None:
-        forward, left = VisionTransformer.forward, iter(range(passes))
-
-        def until(*arguments):
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            return forward(*arguments)
-
-        monkeypatch.setattr(VisionTransformer, "forward", until)
-
-    return stop
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,15 +1,18 @@
 """Models that sessions keep in memory: as many as the limit says, whatever was looked at."""
 
 import gc
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
+import vitviz
 from vitviz import zoo
 from vitviz.model import VisionTransformer
 from vitviz.trace import Trace
-from vitviz.ui import cache
+from vitviz.ui import cache, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .pages import opened
@@ -42,6 +45,43 @@ def test_no_session_keeps_a_model(page, four_models):
     assert not any(session.exception for session in sessions)
     assert len(alive()) <= before + 2
     assert len(sessions) == 4
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_session_keeps_a_trace(page, four_models):
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(one, Trace) and "_queries" in one.__dict__ for one in gc.get_objects())
+
+    before = kept()
+    session = opened(page, model=four_models[0])
+    assert not session.exception
+    cache.shared.clear()
+    assert kept() <= before
+
+
+def test_a_trace_of_a_page_finds_its_model_and_its_parts_again(four_models):
+    opened("explore", model=four_models[0])
+    choice = state.Choice(state.Picked("cat", state.samples()["cat"], True), four_models[0], 64, "crop")
+    trace = state.trace(choice)
+    keys = trace.keys(1)
+    zoo._shelf = ModelShelf(lambda: 2)  # as if others had been looked through
+    cache.shared.clear()
+    gc.collect()
+    again = trace.with_recorded({})
+    assert again.model.name == "0"
+    assert np.array_equal(again.keys(1), keys)
+    assert replace(again, edits=()).model is again.model
+
+
+def test_a_trace_is_not_looked_at_with_the_weights_of_another_file(four_models, tmp_path):
+    choice = state.Choice(state.Picked("cat", state.samples()["cat"], True), four_models[0], 64, "crop")
+    trace = state.trace(choice)
+    zoo._shelf = ModelShelf(lambda: 2)
+    gc.collect()
+    (tmp_path / four_models[0]).write_bytes((tmp_path / four_models[1]).read_bytes())
+    with pytest.raises(vitviz.ModelError, match="has changed; load the page again"):
+        _ = trace.model
 
 
 def test_what_the_cache_keeps_of_a_pass_holds_no_model(four_models):

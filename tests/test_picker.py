@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
@@ -383,15 +384,21 @@ def test_where_others_are_served_nothing_is_downloaded_unless_told(address, head
 def test_all_downloads_together_are_bounded(monkeypatch):
     monkeypatch.setenv("VITVIZ_MAX_DOWNLOAD_GB", "2")
     monkeypatch.setenv("VITVIZ_MAX_DOWNLOADS_GB", "0.1")
-    monkeypatch.setattr(catalogue, "_downloaded", 0)
+    monkeypatch.setattr(catalogue, "_downloaded", {})
     small = "vit_small_patch14_dinov2.lvd142m"
+    other = "vit_small_patch14_reg4_dinov2.lvd142m"
     catalogue._count(small)
-    with pytest.raises(vitviz.ModelError, match="no more models"):
-        catalogue._count(small)
+    catalogue._count(small)  # who asks again joins the same download
+    with pytest.raises(vitviz.ModelError, match="download limit"):
+        catalogue._count(other)
     app = explore()
     open_catalogue(app)
-    button = app.button(key=f"use_{small}")
+    button = app.button(key=f"use_{other}")
     assert (button.label, button.disabled) == ("No more downloads here", True)
+    failed = Future()
+    failed.set_exception(OSError("no network"))
+    catalogue._uncount(small, failed)
+    catalogue._count(other)
 
 
 def test_a_pinned_patch_is_let_go_when_its_number_becomes_a_register(offered):

@@ -56,7 +56,7 @@ def visit(url: str, act: Callable[[Visitor], Awaitable]) -> None:
 
 
 def made(url: str, kind: str) -> int:
-    """How many results of a kind the server has computed."""
+    """Number of results of a kind that the server has computed."""
     with direct.open(f"{url}/_stcore/metrics") as answer:
         found = re.findall(rf'vitviz_results_made_total{{kind="[^"]*{kind}"}} (\d+)', answer.read().decode())
     return sum(map(int, found))

@@ -160,3 +160,37 @@ def test_a_session_cannot_pile_up_files():
         for method in ("PUT", "POST"):
             assert server.ask(f"/base/_stcore/upload_file/{session}/file", method)[0] == status
     assert server.ask("/base/_stcore/upload_file/greedy/file")[0] == 404, "what is there can be read and taken away"
+
+
+def test_a_session_cannot_pile_up_files_by_sending_them_at_once():
+    statuses = []
+
+    async def all_at_once():
+        begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def app(_scope, _receive, send):
+            begun.release()
+            await go_on.wait()
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        uploads = Uploads(app, waiting=lambda _: 0)
+        scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/greedy/file", "headers": []}
+
+        async def receive():
+            return {"type": "http.request", "body": b"x" * 1000, "more_body": True}  # and never an end
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        eight = [asyncio.create_task(uploads(scope, receive, send)) for _ in range(8)]
+        for _ in eight:
+            await begun.acquire()
+        await uploads(scope, receive, send)
+        go_on.set()
+        await asyncio.gather(*eight)
+        assert not uploads.coming
+
+    asyncio.run(asyncio.wait_for(all_at_once(), 60))
+    assert statuses == [429] + [204] * 8

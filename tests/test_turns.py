@@ -83,14 +83,36 @@ def test_slow_work_waits_until_nobody_has_asked_for_a_moment(monkeypatch):
         thread = threading.Thread(target=sweep)
         thread.start()
         until(lambda: waiting(turns) == 1)
-    for part in ("trace", "rest"):  # the steps of a page, between which it asks for nothing
-        with turns:
-            went.append(part)
+        went.append("trace")
+    threading.Event().wait(0.1)  # a page draws before it asks for more
+    assert went == ["trace"]
     monkeypatch.setattr("vitviz.ui.turns.QUIET", 0)
     with turns:
-        pass
+        went.append("rest")
     thread.join(60)
     assert went == ["trace", "rest", "sweep"]
+
+
+def test_slow_work_has_a_turn_in_the_end_however_many_come(monkeypatch):
+    turns, done = Turns(), threading.Event()
+    monkeypatch.setattr("vitviz.ui.turns.PATIENCE", 0.2)
+    monkeypatch.setattr("vitviz.ui.turns.QUIET", 0.05)
+
+    def sweep():
+        with turns.later():
+            done.set()
+
+    def visitors():
+        while not done.is_set():
+            with turns:
+                threading.Event().wait(0.01)
+
+    threads = [threading.Thread(target=act) for act in (visitors, visitors, sweep)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert done.is_set()
 
 
 def test_slow_work_gives_way_between_its_passes():

@@ -1,5 +1,6 @@
 """Visitors' own images are forgotten with their sessions, and no others."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from vitviz.ui.cache import Cache
 @pytest.fixture
 def kept(monkeypatch):
     monkeypatch.setattr(visits, "_visits", {})
+    monkeypatch.setattr(visits, "_left", {})
     monkeypatch.setattr(cache, "shared", Cache(1_000_000))
     for image in ("one", "two", "both", "sample"):
         cache.shared.put(("f", (image, "model")), image)
@@ -48,3 +50,48 @@ def test_who_is_connected_stays_however_long_nothing_happens(kept, give):
     for hour in range(1, 5):
         assert visits.end_those_gone(lambda _: True, visits._visits["a"].last + 3600 * hour) == []
     assert "one" in kept()
+
+
+def test_what_a_run_puts_there_after_its_visitor_has_gone_is_forgotten_too(kept, give):
+    give("a", "one")
+    now = visits._visits["a"].last
+    visits.end_those_gone(lambda _: False, now + 1 + visits.GONE_AFTER)
+    cache.shared.put(("late", ("one", "model")), "one")
+    visits.end_those_gone(lambda _: False, now + 6 + visits.GONE_AFTER)
+    assert len(cache.shared) == 3
+    give("b", "one")
+    cache.shared.put(("late", ("one", "model")), "one")
+    visits.end_those_gone(lambda _: True, now + 11 + visits.GONE_AFTER)
+    assert len(cache.shared) == 4, "somebody else has given it meanwhile"
+
+
+def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept, give, monkeypatch):
+    ended = []
+
+    class Runtime:
+        def is_active_session(self, session):
+            if len(ended) == 1:
+                raise RuntimeError("the first look fails")
+            return False
+
+        def close_session(self, session):
+            ended.append(session)
+            raise RuntimeError("it cannot be ended")
+
+    for session, image in (("a", "one"), ("b", "two")):
+        give(session, image)
+    monkeypatch.setattr(visits, "EVERY", 0.0)
+    monkeypatch.setattr(visits, "GONE_AFTER", -1.0)
+    monkeypatch.setattr(visits.runtime, "get_instance", Runtime)
+
+    async def watched():
+        watch = asyncio.create_task(visits.watch())
+        while len(ended) < 2 or "two" in kept():
+            await asyncio.sleep(0.01)
+        give("c", "both")
+        while len(ended) < 3 or "both" in kept():
+            await asyncio.sleep(0.01)
+        watch.cancel()
+
+    asyncio.run(asyncio.wait_for(watched(), 60))
+    assert kept() == {"sample"}

@@ -177,9 +177,9 @@ def vitviz(
 
     Files are named after the image and what differs from the default, so another question writes other files. Images
     of one name get the names of their folders before it, also where an earlier run has written about an image of
-    another folder, whose files stay: a file is replaced only by one about the same image, and a report only by one on
-    all its folders. Pictures carry their settings as JSON: PNG in the text
-    "vitviz", JPEG and WebP in EXIF's UserComment.
+    another folder, whose files stay: a file is replaced only by one about the same image, and a report only by one
+    that covers all its folders. Pictures carry their settings as JSON: PNG in the text "vitviz", JPEG and WebP in
+    EXIF's UserComment.
 
     A report is one page with a small picture of each image, an index, a filter and a sorting; it needs no network.
     The full pictures are files: those of --format png, jpeg or webp, or else JPEGs in a folder beside the page, called

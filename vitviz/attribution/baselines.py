@@ -13,7 +13,7 @@ from .targets import Target
 
 BASELINES = ("blur", "mean")
 BLUR = 1 / 8  # standard deviation of the blur, in shorter sides of the input
-TOKENS_AT_ONCE = 4096  # in one batch: larger ones are not faster on a processor, and take memory
+TOKENS_AT_ONCE = 2048  # in one batch: larger ones are not faster on a processor, and take memory
 
 
 def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:

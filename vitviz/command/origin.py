@@ -1,8 +1,8 @@
 """Origins: by them a file says what it is about, so that no answer takes the place of another folder's.
 
-A picture or an archive of numbers tells a digest of the image's bytes and a checksum of its place; a report tells the
-places of the folders whose images are in it. Either is enough: an image that was moved has its digest, and one that was
-edited its place. What tells neither, such as a file of somebody else, is never taken for an answer.
+A picture or an archive of numbers tells a checksum of the image's place and a digest of its bytes; a report tells the
+places of the folders whose images are in it. The place tells which image it is, the digest whether it has changed. What
+tells neither, such as a file of somebody else, is never taken for an answer.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ def place(path: Path, out: Path) -> str:
 
 
 def is_about(file: Path, origin: Mapping[str, str]) -> bool:
-    """Return True if a file says that it is about the image of this origin, or an earlier state of it."""
-    said = _said(file)
-    return any(said.get(fact) == value for fact, value in origin.items())
+    """Return True if a file says that it is about the image in this place, or an earlier state of it.
+
+    The same bytes in another place are another image: one of the two may be edited later.
+    """
+    return _said(file).get(_PLACE) == origin[_PLACE]
 
 
 def is_of_these_bytes(file: Path, origin: Mapping[str, str]) -> bool:
@@ -81,7 +83,7 @@ def names(folders: Iterable[Path]) -> str:
 
 
 def _said(file: Path) -> dict:
-    """What a file says of itself; nothing if vitviz did not write it."""
+    """Facts that a file tells of itself; none if vitviz did not write it."""
     try:
         if file.suffix == ".npz":
             with np.load(file) as arrays:

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from errno import EISDIR
 from html import escape
 from pathlib import Path
@@ -76,7 +77,7 @@ class Report:
     ):
         self.path = path
         self._planned = images
-        self._earlier = path.with_name(f".{path.name}.earlier")
+        self._growing = path.with_name(f".{path.name}.part")
         self._resume = resume
         self._at: dict[str, int] = {}  # where in the earlier report the line of each image begins
         self._old: BinaryIO | None = None
@@ -101,34 +102,42 @@ class Report:
         if self.path.is_dir():
             raise IsADirectoryError(EISDIR, "Is a folder; give the report another name", str(self.path))
         if self.path.is_file():
-            self.path.replace(self._earlier)
-            if self._resume:
-                self._old = self._earlier.open("rb")
-                self._at = _entries(self._old)
-        self._file = self.path.open("wb")
-        self._write(self._head)
+            self._old = self.path.open("rb")
+            self._at = _entries(self._old)
+        self._file = self._growing.open("wb")
+        try:
+            self._write(self._head)
+        except OSError:
+            self._end()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
-        """Finish it; if something went wrong, what was reached stays, and so does what there was before."""
+        """Put it in its place: whole, or as far as it came and then what the earlier one has of the rest."""
         full: OSError | None = None
+        reached, had_one = self._count, self._old is not None
         try:
-            with self._file:
-                self._finish(kind is not None)
-        except OSError as problem:  # a disk that was full before, or is now
+            self._finish(kind is not None)
+            self._file.close()
+        except OSError as problem:  # a disk that was full before, or is now: then an earlier report is worth more
             full = problem
-        if self._old is not None:
-            self._old.close()
-        if full is None and (kind is None or self._count):
-            self._earlier.unlink(missing_ok=True)
-        elif self._earlier.is_file():
-            self._earlier.replace(self.path)
-        elif not self._count:
-            self.path.unlink()
-            if self.folder.is_dir() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+        keep = (kind is None or reached) if full is None else reached and not had_one
+        self._end(keep)
         if full is not None and kind is None:
             raise full
+
+    def _end(self, keep: bool = False) -> None:
+        """Close both files, and keep the new one or not."""
+        for file in (self._old, self._file):
+            if file is not None:
+                with suppress(OSError):  # of what could not be written, which was told before
+                    file.close()
+        if keep:
+            self._growing.replace(self.path)
+            return
+        self._growing.unlink(missing_ok=True)
+        if not self.path.exists() and self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def _finish(self, interrupted: bool) -> None:
         """Write the end of the file, and before it what an interrupted run has not come to."""
@@ -143,7 +152,7 @@ class Report:
 
     def has(self, name: str) -> bool:
         """Return True if the earlier report has an image whose files have this name."""
-        return name in self._at
+        return self._resume and name in self._at
 
     def keep(self, name: str) -> None:
         """Take an image over from the earlier report."""

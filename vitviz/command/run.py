@@ -34,7 +34,8 @@ from .talk import Talk, printable, refuse
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
-MOST_PATCHES = 16_384  # of an image; their queries and keys take 0.6 GB in a small ViT
+MOST_PATCHES = 16_384  # of an image
+HEAVIEST = 2**31  # bytes of their queries and keys
 
 
 class Question(Protocol):
@@ -189,17 +190,22 @@ def run(task: Task, question: Question) -> int:
         The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all, 130 if
         somebody stopped it; what was written until then stays.
     """
+    with _ended_like_ctrl_c():
+        return _run(task, question)
+
+
+def _run(task: Task, question: Question) -> int:
     report = talk = None
     try:
         _check_out(task)
         items = find(task.images)
         model = task.options.load(task.model, task.fit)
         if task.size is not None:
-            _check_patches(*check_size(task.size, model.config.patch), model.config.patch)
+            _check_patches(*check_size(task.size, model.config.patch), model.config)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         talk = Talk(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, question, items, talk) as report, talk, _ended_like_ctrl_c():
+        with _maybe_report(task, model, question, items, talk) as report, talk:
             answer = _Answers(task, model, question, items, report, talk)
             failed = sum(not ok for ok in talk.follow(items, answer))
     except BrokenPipeError:  # the reader is gone, so Typer ends without a word
@@ -238,22 +244,25 @@ def _ended_like_ctrl_c() -> Iterator[None]:
         return
 
     def interrupt(*_) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would come in the middle of finishing
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
-def _check_patches(height: int, width: int, patch: int) -> None:
-    """Refuse an input of so many patches that queries and keys would not fit into memory."""
+def _check_patches(height: int, width: int, config: ViTConfig) -> None:
+    """Refuse an input of so many patches that queries and keys of all layers would not fit into memory."""
+    patch = config.patch
     patches = (height // patch) * (width // patch)
-    if patches > MOST_PATCHES:
+    most = min(MOST_PATCHES, HEAVIEST // (2 * 4 * config.width * config.depth))
+    if patches > most:
         raise VitvizError(
-            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; use one of at most "
-            f"{MOST_PATCHES:,} patches."
+            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; this model can take at "
+            f"most {most:,} here."
         )
 
 
@@ -295,6 +304,7 @@ class _Answers:
             return True
         try:
             found = self._found(item, known)
+            made = {kind: found.file(kind, self.task.width or LEAST) for kind in missing}
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.talk.problem(item.path, problem)
@@ -303,8 +313,8 @@ class _Answers:
             return False
         if taken:
             self.talk.renamed(str(item.path), taken, name)
-        for kind in missing:  # an error here is one of the output, and would be one of each further image
-            write_whole(files[kind], found.file(kind, self.task.width or LEAST))
+        for kind, data in made.items():  # an error here is one of the output, and would be one of each further image
+            write_whole(files[kind], data)
         if self.report:
             self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
         self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])

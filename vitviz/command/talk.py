@@ -89,8 +89,9 @@ class Talk:
             )
 
     def renamed(self, what: str, taken: Path, name: str) -> None:
-        """A name that is taken by something else, which stays, and the one that is used instead."""
-        self._line(f"vitviz: {printable(f'{taken} is not about {what} and stays; so the name is {name}.')}", err=True)
+        """A name that is taken by something else, which is kept, and the one that is used instead."""
+        words = f"{taken} is not about {what} and was kept; this is written as {name}."
+        self._line(f"vitviz: {printable(words)}", err=True)
 
     def problem(self, path: Path, problem: str) -> None:
         """An image that could not be used."""

@@ -8,6 +8,7 @@ from any browser can have them emptied.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -23,6 +24,8 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor, nn
 
+from ..arguments import shown
+from ..errors import VitvizError
 from .turns import one_at_a_time
 
 VARIABLE = "VITVIZ_CACHE_MB"
@@ -67,18 +70,18 @@ class Cache:
         Args:
             key: what identifies it; its first two parts tell the kind.
             result: what is kept.
-            share: of all bytes, how many may be of this kind.
+            share: of all bytes, how many may be of this kind; the last one stays, however large.
         """
         size = size_of(result)
         with self._lock:
             self._drop(key)
-            if size > share * self.most:
+            if size > self.most:
                 return
-            self._results[key] = result, size
-            self.size += size
             if share < 1:
                 alike = {other: bytes_ for other, (_, bytes_) in self._results.items() if other[:2] == key[:2]}
-                self._drop_first(alike, sum(alike.values()) - share * self.most)
+                self._drop_first(alike, sum(alike.values()) + size - share * self.most)
+            self._results[key] = result, size
+            self.size += size
             self._drop_first(self._results, self.size - self.most)
 
     def made(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
@@ -177,7 +180,8 @@ def _measured(one: object) -> tuple[int, list[object]]:
     if isinstance(one, bytes | bytearray | str):
         return len(one), []
     if isinstance(one, np.ndarray):
-        return (0, [one.base]) if isinstance(one.base, np.ndarray) else (one.nbytes, [])  # a view keeps all of it
+        is_view = isinstance(one.base, np.ndarray | Tensor)
+        return (0, [one.base]) if is_view else (one.nbytes, [])  # a view keeps all of it
     if isinstance(one, Tensor):
         return one.untyped_storage().nbytes(), []
     if isinstance(one, Image.Image):
@@ -191,7 +195,15 @@ def _measured(one: object) -> tuple[int, list[object]]:
     return 0, []
 
 
-shared = Cache(1_000_000 * int(os.environ.get(VARIABLE) or MEGABYTES))
+def _bytes() -> int:
+    said = os.environ.get(VARIABLE) or str(MEGABYTES)
+    if not re.fullmatch("[0-9]{3,9}", said):
+        raise VitvizError(f"{VARIABLE} is {shown(said)}; set it to a whole number of megabytes of at least 100.")
+    return 1_000_000 * int(said)
+
+
+shared = Cache(int(0.9 * _bytes()))
+results = Cache(int(0.1 * _bytes()))  # of slow work: they are small, and passes of a second should not push them out
 
 
 def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:
@@ -214,11 +226,12 @@ def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable
             bound.apply_defaults()
             identify = (value for name, value in bound.arguments.items() if not name.startswith("_"))
 
-            def work() -> Any:
-                with _said(words):
-                    return make(*given)
-
-            return shared.made((make.__module__, make.__qualname__, *identify), work, share)
+            key = (make.__module__, make.__qualname__, *identify)
+            ready = shared.get(key, _MISSING)
+            if ready is not _MISSING:
+                return ready
+            with _said(words):  # its end hears of a click and cuts the run short: the result is kept by then
+                return shared.made(key, lambda: make(*given), share)
 
         return found
 

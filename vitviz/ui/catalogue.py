@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import streamlit as st
 
@@ -18,7 +19,8 @@ LEAST = 1.0  # seconds after which a speed is believed
 
 # Not in the visitor's own thread, which Streamlit stops when they click elsewhere: what has begun comes to its end.
 _downloads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="download")
-_downloaded, _counting = 0, threading.Lock()  # bytes since the server began
+_downloaded: dict[str, int] = {}  # bytes since the server began, by the name of the model
+_counting = threading.Lock()
 
 
 def open_catalogue() -> None:
@@ -102,7 +104,7 @@ def _offer(name: str) -> tuple[str, bool]:
         return "Not on this server", False
     if size > models.largest_download():
         return f"{models.megabytes(size)}: too large here", False
-    if _downloaded + size > models.all_downloads():
+    if _others(name) + size > models.all_downloads():
         return "No more downloads here", False
     return f"Download {models.megabytes(size)}", st.session_state.hub_reached
 
@@ -129,14 +131,25 @@ def _count(name: str) -> None:
     Raises:
         ModelError: if all together would be too much.
     """
-    global _downloaded
     if models.is_ready(name):
         return
     with _counting:
         size = zoo.facts(name).download_bytes
-        if _downloaded + size > models.all_downloads():
-            raise ModelError("This server downloads no more models; choose one that is here.")
-        _downloaded += size
+        if _others(name) + size > models.all_downloads():
+            raise ModelError("This server has reached its download limit; choose a model that is already here.")
+        _downloaded[name] = size
+
+
+def _others(name: str) -> int:
+    """Bytes of all downloads but this model's."""
+    return sum(size for other, size in list(_downloaded.items()) if other != name)
+
+
+def _uncount(name: str, job: Future) -> None:
+    """Count a download no more that has failed."""
+    if job.cancelled() or job.exception() is not None:
+        with _counting:
+            _downloaded.pop(name, None)
 
 
 def _fetch(name: str) -> None:
@@ -152,6 +165,7 @@ def _fetch(name: str) -> None:
 
     _count(name)
     job = _downloads.submit(zoo.shared, name, progress)
+    job.add_done_callback(partial(_uncount, name))
     while not job.done():
         done, total = here
         words = so_far(done, total, done - start[0], time.monotonic() - began) if total else "Loading …"

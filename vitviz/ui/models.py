@@ -180,7 +180,7 @@ def all_downloads() -> float:
 
 
 def serves_others() -> bool:
-    """Whether others than those who sit at this machine are served: by its address, or by a proxy that says so."""
+    """Return True if others are served than those who sit at this machine: by its address, or by a proxy."""
     address = st.get_option("server.address")
     try:
         is_local = ipaddress.ip_address(address or "0.0.0.0").is_loopback

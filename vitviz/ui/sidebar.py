@@ -188,8 +188,8 @@ def image_words() -> None:
     if not choice.picked.sample:
         what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
         st.caption(
-            f"Your {what} stays in this tab, and in the server's memory until a while after it is closed; a copied "
-            "link opens without it."
+            f"Your {what} is kept in this browser for a day, and in the server's memory until about a minute after "
+            "this tab is closed; a copied link opens without it."
         )
 
 

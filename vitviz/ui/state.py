@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 
 import numpy as np
 import streamlit as st
@@ -282,7 +282,9 @@ def _prepared(key: tuple, _choice: Choice) -> Prepared:
 
 def trace(choice: Choice) -> Trace:
     """The choice's forward pass."""
-    return lent(_trace(choice.key, choice), model(choice.model), choice.model)
+    kept = partial(_trace, choice.key, choice)
+    kept()  # made now, and not when a part of it is asked for
+    return lent(kept, model(choice.model), choice.model)
 
 
 @cached("Running the model …")

@@ -17,6 +17,7 @@ from types import TracebackType
 
 FIRST, SOON, LATER = 0, 1, 2
 QUIET = 0.2  # seconds in which nobody else has asked for a turn
+PATIENCE = 10.0  # seconds after which slow work has a turn however many others come
 
 
 class Turns:
@@ -70,7 +71,7 @@ class Turns:
         self._depth = depth
 
     def is_mine(self) -> bool:
-        """Whether this thread has the turn."""
+        """Return True if this thread has the turn."""
         return self._owner == threading.get_ident()
 
     def _take(self, rank: int) -> None:
@@ -79,16 +80,20 @@ class Turns:
             if self._owner == me:
                 self._depth += 1
                 return
-            number = next(self._numbers)
+            number, began = next(self._numbers), time.monotonic()
             mine = (rank, getattr(self._run, "number", number) if rank < LATER else number, number)
             self._waiting.append(mine)
-            while not (self._owner is None and min(self._waiting) == mine and self._is_quiet(rank)):
+            while not (self._owner is None and min(self._waiting) == mine and self._is_quiet(mine)):
                 self._changed.wait(QUIET if rank == LATER else None)
+                if mine[0] == LATER and time.monotonic() - began > PATIENCE:
+                    self._waiting.remove(mine)
+                    mine = (FIRST, *mine[1:])
+                    self._waiting.append(mine)
             self._waiting.remove(mine)
             self._owner, self._depth, self._rank = me, 1, rank
 
-    def _is_quiet(self, rank: int) -> bool:
-        return rank < LATER or time.monotonic() - self._last >= QUIET
+    def _is_quiet(self, mine: tuple[int, int, int]) -> bool:
+        return mine[0] < LATER or time.monotonic() - self._last >= QUIET
 
     def _leave(self) -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""Which images of their own visitors look at; what belongs to nobody who is here is forgotten.
+"""Visitors' own images: what belongs to nobody who is here is forgotten.
 
 Streamlit keeps the session of a tab that was closed for two minutes and more, and with it what was uploaded, and what
 was computed stays in the cache. Here a session ends a minute after its connection, and its images are forgotten with
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -20,19 +21,27 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from . import cache
 
+_log = logging.getLogger(__name__)
 GONE_AFTER = 60.0  # seconds without a connection, for a phone that was locked or a network that was away
 EVERY = 5.0  # seconds between two looks
+LINGER = 600.0  # seconds in which a run that was under way may still put something into the cache
 
 
 @dataclass
 class Visit:
-    """A session: the digests of its images, and when it was last connected."""
+    """A session.
+
+    Attributes:
+        images: digests of the images that it has given.
+        last: when it was last connected, as `time.monotonic` has it.
+    """
 
     images: set[str] = field(default_factory=set)
     last: float = field(default_factory=time.monotonic)
 
 
 _visits: dict[str, Visit] = {}
+_left: dict[str, float] = {}  # images that nobody here has given, and when they were forgotten
 _lock = threading.Lock()
 
 
@@ -48,18 +57,28 @@ async def watch() -> None:
     """End the sessions that are gone, as long as the server runs; on its event loop."""
     while True:
         await asyncio.sleep(EVERY)
-        here = runtime.get_instance()
-        gone = end_those_gone(here.is_active_session, time.monotonic())
-        for session in gone:
-            here.close_session(session)
-        if gone:
-            await asyncio.to_thread(_give_back)
+        try:
+            here = runtime.get_instance()
+            gone = end_those_gone(here.is_active_session, time.monotonic())
+            for session in gone:
+                _end(here, session)
+            if gone:
+                await asyncio.to_thread(_give_back)
+        except Exception:  # the next look may go well, and without one nothing is ever forgotten
+            _log.exception("Visitors who are gone could not be looked for.")
+
+
+def _end(here: runtime.Runtime, session: str) -> None:
+    try:
+        here.close_session(session)
+    except Exception:  # Streamlit's affair; the others are to end all the same
+        _log.exception("A session could not be ended.")
 
 
 def _give_back() -> None:
     """Give what was forgotten back to the system: sessions are cycles, and glibc keeps what it once has."""
     gc.collect()
-    with suppress(OSError, AttributeError):  # of other systems
+    with suppress(OSError, AttributeError, TypeError):  # of other systems
         ctypes.CDLL(None).malloc_trim(0)
 
 
@@ -77,7 +96,13 @@ def end_those_gone(is_here, now: float) -> list[str]:
         gone = {session: visit for session, visit in _visits.items() if now - visit.last > GONE_AFTER}
         for session in gone:
             del _visits[session]
-        left = set().union(*(visit.images for visit in _visits.values()))
-    for image in set().union(*(visit.images for visit in gone.values())) - left:
-        cache.shared.forget(image)
+        here = set().union(*(visit.images for visit in _visits.values()))
+        for image in set().union(*(visit.images for visit in gone.values())) - here:
+            _left[image] = now
+        for image in [image for image, since in _left.items() if image in here or now - since > LINGER]:
+            del _left[image]
+        left = list(_left)
+    for image in left:
+        for kept in (cache.shared, cache.results):
+            kept.forget(image)
     return list(gone)

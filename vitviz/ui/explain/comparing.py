@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from ...attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
+from ...attribution.progress import Progress
 from ...trace import Trace
 from .. import cache, state, waits
 from ..jobs import Task
@@ -18,7 +19,7 @@ from ..words import literally
 from . import areas, charts, wanted
 from .aims import Aim, target_of
 from .board import asks
-from .maps import Ask, known
+from .maps import Ask, compute, known
 from .methods import METHODS, baseline_words
 from .working import Step, Work, begin_or_stop, takes, waiting
 
@@ -55,7 +56,7 @@ class Contest:
 
     def known(self, points: int = FINE) -> dict[str, Curves]:
         """The curves with so many points that were computed for anybody."""
-        found = {name: cache.shared.get((*key, points)) for name, key in self.keys().items()}
+        found = {name: cache.results.get((*key, points)) for name, key in self.keys().items()}
         return {name: result for name, result in found.items() if result is not None}
 
 
@@ -131,14 +132,13 @@ def _step(contest: Contest, name: str, points: int) -> Step:
 
 def _bounds(contest: Contest) -> tuple[float, float]:
     """The target with all patches and with none, where all curves begin and end."""
-    key, trace = (*contest.key, "bounds"), state.trace(contest.choice)
-    found = cache.shared.get(key)
-    if found is None:
-        target = target_of(contest.aim, contest.choice)
+    trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
+
+    def measure() -> tuple[float, float]:
         with state.one_at_a_time:
-            found = endpoints(trace.model, trace, target, baseline=contest.baseline)
-        cache.shared.put(key, found)
-    return found
+            return endpoints(trace.model, trace, target, baseline=contest.baseline)
+
+    return cache.results.made((*contest.key, "bounds"), measure)
 
 
 def lowest(choice: state.Choice, aim: Aim) -> str:
@@ -153,15 +153,20 @@ def says_little(bounds: tuple[float, float]) -> bool:
 
 
 def _task(contest: Contest, name: str, points: int) -> Task:
-    """What computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
+    """Task that computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    kept, key, how = cache.shared, (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
+    kept, key, how = cache.results, (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
     if name == RANDOM:
         return lambda progress: kept.put(
             key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
         )
-    found = next(known(ask) for ask in contest.asks if ask.method == name)
-    return lambda progress: kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
+    ask = next(ask for ask in contest.asks if ask.method == name)
+
+    def run(progress: Progress) -> None:
+        found = known(ask) or compute(ask)  # the cache may have dropped it meanwhile
+        kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
+
+    return run
 
 
 def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> None:

@@ -43,7 +43,7 @@ def ask_for(choice: state.Choice, method: str, parameters: dict[str, Any], aim: 
 
 def known(ask: Ask) -> Attribution | None:
     """The map, if it was computed for anybody."""
-    return cache.shared.get(ask.key)
+    return cache.results.get(ask.key)
 
 
 def compute(ask: Ask) -> Attribution:
@@ -91,10 +91,10 @@ def _step(ask: Ask, final: Ask) -> Step:
 
 
 def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
-    """What computes a map, and keeps it for all. It may run in any thread: it asks nothing of the page."""
+    """Task that computes a map and keeps it for all. It may run in any thread: it asks nothing of the page."""
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
-    kept = cache.shared
+    kept = cache.results
 
     def run(progress: Progress | None) -> Attribution:
         found = explain(trace.model, trace, method=ask.method, target=target, progress=progress, **dict(ask.parameters))

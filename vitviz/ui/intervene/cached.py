@@ -1,8 +1,9 @@
-"""What the page shares between visitors: passes before and after, and results of sweeps. None of it keeps a model."""
+"""Passes before and after, which the page shares between visitors. None of them keeps a model in memory."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ...interventions.sweep import entering
 from ...trace import Trace
 from .. import state
 from ..cache import cached
+from ..lent import lent
 
 AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped model at 224 px
 
@@ -42,7 +44,9 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
         return plain
     copied = second.key if any(isinstance(edit, Copied) for edit in edits) else None
     key = (choice.key, copied, to_text(edits, plain.config))
-    return replace(_after(key, _names(plain, layer), plain, edits, second), model=plain.model)
+    kept = partial(_after, key, _names(plain, layer), plain, edits, second)
+    kept()
+    return lent(kept, plain.model, choice.model)
 
 
 @cached()

@@ -28,22 +28,23 @@ SIDE = 420  # pixels of the longer side of a map, which comes with every rerun
 
 def choose(trace: Trace, view: View) -> None:
     """The boxes that say which layer, head and token are shown."""
-    layers = [*range(trace.layers), *([trace.layers] if has_pool(trace) else [])]
+    count = trace.layers  # the boxes keep what writes their options until the page runs again
+    layers = [*range(count), *([count] if has_pool(trace) else [])]
     heads = [None, *range(view.heads(trace))]
     tokens = [*range(trace.prefix), *([] if view.query is None or view.query < trace.prefix else [view.query])]
     tokens = tokens or [view.token(trace)]
-    pool = view.is_pool(trace)
+    names, pool = {token: token_words(trace, token) for token in tokens}, view.is_pool(trace)
     with st.container(horizontal=True):
         _box(
             "Layer",
             "layer",
             layers,
             view.layer,
-            lambda at: "pooling" if at == trace.layers else f"{at + 1} of {trace.layers}",
+            lambda at: "pooling" if at == count else f"{at + 1} of {count}",
         )
         _box("Head", "head", heads, view.head, lambda at: "mean" if at is None else f"{at + 1} of {len(heads) - 1}")
         if not pool and len(tokens) > 1:
-            _box("Looks from", "query", tokens, view.token(trace), lambda token: token_words(trace, token))
+            _box("Looks from", "query", tokens, view.token(trace), names.get)
 
 
 def _box(label: str, name: str, options: Sequence, value: int | None, words: Callable[..., str]) -> None:

@@ -151,7 +151,7 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
     key = ("sweep", choice.key, *asked.key)
     if st.session_state.pop("sweep_begins", False):  # what is chosen now may be newer than the button that was clicked
         st.session_state.sweep_asked = key
-    found = cache.shared.get(key)
+    found = cache.results.get(key)
     if found is None:
         _run_when_asked(asked, key, choice)
     else:
@@ -213,7 +213,7 @@ def _task(asked: Sweep, key: tuple) -> jobs.Task:
     """Task that runs the sweep and keeps its result for all, in any thread."""
 
     def run(report: Progress) -> None:
-        if cache.shared.get(key) is not None:
+        if cache.results.get(key) is not None:
             return
         found, steps = [], asked.run()
         _so_far[key] = found
@@ -221,7 +221,7 @@ def _task(asked: Sweep, key: tuple) -> jobs.Task:
             for done in range(1, asked.batches + 1):
                 found.append(next(steps))
                 report(done, asked.batches)
-            cache.shared.put(key, found)
+            cache.results.put(key, found)
         finally:
             del _so_far[key]
 

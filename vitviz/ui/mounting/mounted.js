@@ -58,7 +58,8 @@ class Mount {
   receive(data) {
     const anew = this.session !== undefined && data.session !== this.session; // the server has, and has heard nothing
     if (anew) {
-      this.waiting = this.Kind.momentary ? [] : this.waiting.concat(this.memory.waiting ?? []);
+      const all = this.Kind.momentary ? [] : [...(this.memory.waiting ?? []), ...this.waiting];
+      this.waiting = all.filter(({ at }) => at >= (globalThis.vitvizLost ?? Infinity)); // others may have been heard
       this.retold = lastNumber;
     }
     this.memory.waiting = [];
@@ -92,12 +93,13 @@ class Mount {
   tell(event, value, { instead = false } = {}) {
     if (instead) this.waiting = this.waiting.filter((one) => one.event !== event);
     lastNumber += 1;
-    this.waiting = [...this.waiting, { number: lastNumber, event, value }].slice(-MOST_MESSAGES);
+    this.waiting = [...this.waiting, { number: lastNumber, event, value, at: Date.now() }].slice(-MOST_MESSAGES);
     this.tellAll();
   }
 
   tellAll() {
-    this.send({ session: this.session ?? null, messages: this.waiting });
+    const messages = this.waiting.map(({ number, event, value }) => ({ number, event, value }));
+    this.send({ session: this.session ?? null, messages });
   }
 
   // the values of this event that Python has not heard; what was told to an earlier session may be another component's

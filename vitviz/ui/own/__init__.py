@@ -18,7 +18,7 @@ from ..uploads import drop_zone
 
 NOT_IN_LINK = "This link was made with somebody's own photo, which is not part of it; this is a sample."
 ENDED = (
-    "Your session has ended, because the server was restarted or the connection was lost for long; drop your photo "
+    "Your session has ended, because the server was restarted or the connection was lost for too long; drop your photo "
     "again."
 )
 LONGEST_NAME = 200  # characters of a file's name in a message

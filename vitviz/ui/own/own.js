@@ -128,6 +128,7 @@ class OwnImage {
   }
 
   async restore() {
+    await store("readwrite", clear);
     const kept = await store("readonly", (images) => images.get(TAB));
     if (kept && Date.now() - kept.time < KEPT_FOR) {
       if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
@@ -206,13 +207,13 @@ function store(mode, act) {
   });
 }
 
-// what other tabs have kept goes when it is old, or there is too much of it
+// what is old goes, and what other tabs have kept if there is too much of it
 function clear(images) {
   const all = images.getAll();
   all.onsuccess = () => {
     const others = all.result.filter(({ tab }) => tab !== TAB).sort((one, other) => other.time - one.time);
-    for (const [place, { tab, time }] of others.entries()) {
-      if (place >= MOST_KEPT - 1 || Date.now() - time > KEPT_FOR) images.delete(tab);
-    }
+    for (const { tab } of others.slice(MOST_KEPT - 1)) images.delete(tab);
+    for (const { tab, time } of all.result) if (Date.now() - time > KEPT_FOR) images.delete(tab);
   };
+  return all;
 }

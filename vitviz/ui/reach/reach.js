@@ -33,6 +33,7 @@ export default function ({ setTriggerValue }) {
   const connected = new MutationObserver(() => {
     const before = state;
     state = app.getAttribute(CONNECTION);
+    if (before === "CONNECTED" && state !== before) globalThis.vitvizLost = Date.now(); // read by mounted.js
     if (state === "CONNECTED" && before !== state) setTriggerValue("connected", true);
   });
   if (app) connected.observe(app, { attributeFilter: [CONNECTION] });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -54,23 +55,39 @@ class Uploads:
     Args:
         app: what answers.
         waiting: number of files that a session has, by its id.
-        most: so many may be there.
+        most: number of files that may be there or on their way.
+        largest: bytes of a refused file that are waited for.
     """
 
-    def __init__(self, app: ASGIApp, waiting: Callable[[str], int], most: int = 8):
-        self.app, self.waiting, self.most = app, waiting, most
+    def __init__(self, app: ASGIApp, waiting: Callable[[str], int], most: int = 8, largest: int = 25_000_000):
+        self.app, self.waiting, self.most, self.largest = app, waiting, most, largest
+        self.coming: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http" and scope["method"] in ("PUT", "POST") and _UPLOAD in scope["path"]:
             session = scope["path"].partition(_UPLOAD)[2].partition("/")[0]
-            if self.waiting(session) >= self.most:
-                while (await receive()).get("more_body", False):
-                    pass  # who is answered before all is sent hears of a lost connection instead
-                refusal = PlainTextResponse("Too many files at once; wait until the others are there.", 429)
-                await refusal(scope, receive, send)
+            if self.waiting(session) + self.coming[session] >= self.most:
+                await self._refuse(scope, receive, send)
                 return
+            self.coming[session] += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self.coming[session] -= 1
+                self.coming += Counter()  # without those that have none
+            return
         await self.app(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a file once it is there: who is answered before all is sent hears of a lost connection instead."""
+        left = self.largest
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if not message.get("more_body", False):
+                break
+        await PlainTextResponse("Too many files at once; wait until the others are there.", 429)(scope, receive, send)
 
 
 class Rewritten:

@@ -40,7 +40,7 @@ def places(seen: look.Look) -> None:
     )
     if st.session_state.pop("probe_begins", False):  # what is chosen now may be newer than the button that was clicked
         st.session_state.probe_asked = key
-    found = cache.shared.get(key)
+    found = cache.results.get(key)
     if found is None:
         _measure_when_asked(seen, samples, key)
     else:
@@ -80,7 +80,7 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
         key: of the result.
         ends: when each step is expected to end, seconds; progress is counted in them, as steps differ.
     """
-    kept, paces = cache.shared, waits.paces()
+    kept, paces = cache.results, waits.paces()
     pace = {what: waits.pace_key(seen.choice, seen.trace, what) for what in WEIGHT}
     ends = [round(1000 * end) for end in ends]
 
