@@ -201,7 +201,7 @@ def test_a_drop_zone_names_no_file_that_is_not_shown():
         dropped(app, "sidebar_upload", name, data)
         assert {widget.value for widget in app.file_uploader} == {None}
         assert app.session_state.picked.name == "mine.png"
-        assert "Your photo mine.png stays" in texts(app)
+        assert "Your photo mine.png is kept" in texts(app)
     assert "Your photo" not in texts(explore(image="rocket"))
 
 
@@ -226,7 +226,7 @@ def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
     def broken(name):
         raise state.zoo.ModelError("The weights of 'x' are missing.")
 
-    cache.shared.clear()
+    cache.clear()
     monkeypatch.setattr(state.zoo, "shared", broken)
     app = start()
     assert not app.exception
@@ -239,7 +239,7 @@ def test_visitors_who_look_at_the_same_thing_share_one_forward_pass(monkeypatch)
     passes = []
     forward = VisionTransformer.forward
     monkeypatch.setattr(VisionTransformer, "forward", lambda *args: passes.append(1) or forward(*args))
-    cache.shared.clear()
+    cache.clear()
     for layer in ("3", "5"):
         assert not explore(image="astronaut", size="280", layer=layer).exception
     assert len(passes) == 1

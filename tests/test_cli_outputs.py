@@ -188,7 +188,7 @@ def test_what_does_not_say_what_it_is_about_stays(data, kind, folders, digits, m
     before = name.read_bytes()
     result = digits("attention", "a/x.png", "--format", kind, "--skip-existing")
     assert name.read_bytes() == before
-    assert f"{name} is not about a/x.png and stays; so the name is a-x-" in result.stderr
+    assert f"{name} is not about a/x.png and was kept; this is written as a-x-" in result.stderr
     assert len(all_files()) == 2
 
 

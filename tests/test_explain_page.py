@@ -28,7 +28,7 @@ FIGURE = re.compile(r'data-testid="explanation" data-method="(\w+)" data-low="([
 
 @pytest.fixture(autouse=True)
 def nothing_is_known():
-    cache.shared.clear()
+    cache.clear()
 
 
 def page(**parameters: str) -> AppTest:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def nothing_is_known():
-    cache.shared.clear()
+    cache.clear()
 
 
 def steps_of(monkeypatch) -> list[tuple]:

@@ -31,7 +31,7 @@ def digit():
     [("heads", 24), ("layers", 12), ("patches", 64)],
 )
 def test_a_sweep_runs_when_it_is_asked_for(what, count):
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     app.segmented_control(key="sweep_what").set_value(what).run()
     assert app.button(key="sweep_run").label == "Run the sweep"
@@ -49,7 +49,7 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
 
 
 def test_the_numbers_of_a_sweep_are_the_librarys(digit):
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     app.selectbox(key="sweep_quantity").select("logit").run()
     app.button(key="sweep_run").click().run()
@@ -61,7 +61,7 @@ def test_the_numbers_of_a_sweep_are_the_librarys(digit):
 
 @pytest.mark.parametrize("what", ["heads", "layers", "patches"])
 def test_another_class_needs_no_other_sweep(digit, what):
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     app.segmented_control(key="sweep_what").set_value(what).run()
     app.button(key="sweep_run").click().run()
@@ -94,7 +94,7 @@ def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
 
 
 def test_a_stopped_sweep_says_so():
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     app.session_state["sweep_stopped"] = True
     assert "Stopped; what was found so far is not kept." in texts(app.run().main)
@@ -102,7 +102,7 @@ def test_a_stopped_sweep_says_so():
 
 
 def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monkeypatch):
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     from vitviz.ui.intervene import sweeps
 
@@ -117,7 +117,7 @@ def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monk
 
 
 def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypatch):
-    cache.shared.clear()
+    cache.clear()
     app = intervene(**DIGIT)
     from vitviz.ui.intervene import sweeps
 

@@ -25,7 +25,7 @@ AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of 
 def empty_shelf(monkeypatch):
     """No model is in memory, and none stays there."""
     monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 2))
-    cache.shared.clear()
+    cache.clear()
 
 
 @pytest.fixture

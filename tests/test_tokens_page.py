@@ -168,7 +168,7 @@ def test_explore_warns_of_a_map_that_outliers_dominate_and_of_no_other(registers
 
 def test_explore_measures_no_norms_of_a_map_that_is_spread_out(monkeypatch):
     monkeypatch.setattr(tokens, "stream", lambda _: pytest.fail("a forward pass for nothing"))
-    cache.shared.clear()
+    cache.clear()
     app = explore(layer="4", head="mean")
     assert not app.exception
     assert "Outlier tokens" not in texts(app)
@@ -198,7 +198,7 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
 
 
 def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
-    cache.shared.clear()
+    cache.clear()
     app = page("Places", model="digits")
     from vitviz.ui.tokens import places  # which only a running app can import
 
@@ -223,7 +223,7 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 
 
 def test_a_probe_that_is_taken_back_ends(monkeypatch):
-    cache.shared.clear()
+    cache.clear()
     app = page("Places", model="digits")
     from vitviz.ui.tokens import places  # which only a running app can import
 
@@ -274,7 +274,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
 
 def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat):
     monkeypatch.setattr(cached, "AT_ONCE", 1000)
-    cache.shared.clear()
+    cache.clear()
     for section in ("Colours", "Similarity", "Norms", "Points"):
         fine(page(section, layer="7"))
 

@@ -77,7 +77,7 @@ class Report:
     ):
         self.path = path
         self._planned = images
-        self._growing = path.with_name(f".{path.name}.part")
+        self._growing = path
         self._resume = resume
         self._at: dict[str, int] = {}  # where in the earlier report the line of each image begins
         self._old: BinaryIO | None = None
@@ -104,6 +104,7 @@ class Report:
         if self.path.is_file():
             self._old = self.path.open("rb")
             self._at = _entries(self._old)
+            self._growing = self.path.with_name(f".{self.path.name}.part")  # until it is whole
         self._file = self._growing.open("wb")
         try:
             self._write(self._head)
@@ -133,7 +134,8 @@ class Report:
                 with suppress(OSError):  # of what could not be written, which was told before
                     file.close()
         if keep:
-            self._growing.replace(self.path)
+            if self._growing != self.path:
+                self._growing.replace(self.path)
             return
         self._growing.unlink(missing_ok=True)
         if not self.path.exists() and self.folder.is_dir() and not any(self.folder.iterdir()):

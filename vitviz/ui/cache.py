@@ -206,6 +206,18 @@ shared = Cache(int(0.9 * _bytes()))
 results = Cache(int(0.1 * _bytes()))  # of slow work: they are small, and passes of a second should not push them out
 
 
+def clear() -> None:
+    """Forget everything."""
+    for cache in (shared, results):
+        cache.clear()
+
+
+def forget(word: Hashable) -> None:
+    """Forget all in whose keys this occurs, such as the digest of an image."""
+    for cache in (shared, results):
+        cache.forget(word)
+
+
 def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:
     """Keep what a function returns, by the function and its arguments.
 

@@ -103,6 +103,5 @@ def end_those_gone(is_here, now: float) -> list[str]:
             del _left[image]
         left = list(_left)
     for image in left:
-        for kept in (cache.shared, cache.results):
-            kept.forget(image)
+        cache.forget(image)
     return list(gone)

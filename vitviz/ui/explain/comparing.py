@@ -156,13 +156,14 @@ def _task(contest: Contest, name: str, points: int) -> Task:
     """Task that computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
     kept, key, how = cache.results, (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
-    if name == RANDOM:
-        return lambda progress: kept.put(
-            key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
-        )
-    ask = next(ask for ask in contest.asks if ask.method == name)
+    ask = next((ask for ask in contest.asks if ask.method == name), None)
 
     def run(progress: Progress) -> None:
+        if kept.get(key) is not None:  # it may have come just before this was asked for
+            return
+        if name == RANDOM:
+            kept.put(key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how))
+            return
         found = known(ask) or compute(ask)  # the cache may have dropped it meanwhile
         kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
 

@@ -72,7 +72,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
-    runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared))
+    runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared, cache.results))
     watch = asyncio.create_task(visits.watch())
     yield
     watch.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,17 +18,20 @@ class CacheStats:
     """Bytes that the results of each kind take, and how many were made; one that is made again counts again.
 
     Args:
-        cache: whose results they are.
+        caches: whose results they are.
     """
 
     stats_families = (CACHE_MEMORY_FAMILY, MADE_FAMILY)
 
-    def __init__(self, cache: Cache):
-        self.cache = cache
+    def __init__(self, *caches: Cache):
+        self.caches = caches
 
     def get_stats(self, family_names: Sequence[str] | None = None) -> Mapping[str, Sequence[Stat]]:
         """Figures by family, as `streamlit.runtime.stats.StatsProvider` has them."""
-        sizes, counts = self.cache.figures()
+        sizes, counts = Counter(), Counter()
+        for cache in self.caches:
+            for total, of_cache in zip((sizes, counts), cache.figures(), strict=True):
+                total.update(of_cache)
         found = {
             CACHE_MEMORY_FAMILY: [CacheStat("vitviz", kind, size) for kind, size in sizes.items()],
             MADE_FAMILY: [
