@@ -22,6 +22,7 @@ from vitviz.command.report import Report
 from vitviz.model import VisionTransformer
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
+from .exhaustive import exhaustive
 
 pytestmark = pytest.mark.slow
 KINDS = ("png", "jpeg", "webp", "npz")
@@ -58,7 +59,7 @@ def all_files(folder: str = "out") -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("formats", [EVERY, ["--format", "html"], *(["--format", kind] for kind in KINDS)])
+@pytest.mark.parametrize("formats", [EVERY, ["--format", "html"], *(exhaustive(["--format", kind]) for kind in KINDS)])
 def test_another_folders_results_stay(command, formats, folders, digits):
     digits(command, "a/x.png", *formats)
     first = all_files()
@@ -345,7 +346,8 @@ def test_an_interrupted_report_keeps_the_rest_of_the_earlier_one(folders, vit, s
 # --- Signals and sizes -----------------------------------------------------------------------------------------------
 
 STOPPED = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored in what a shell runs in the background
 from vitviz.cli import app
 from vitviz.model import VisionTransformer
 forward, passes = VisionTransformer.forward, []

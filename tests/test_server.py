@@ -1,6 +1,5 @@
 """A real server over its websocket, without a browser: what hostile or careless visitors can do to it."""
 
-import asyncio
 import contextlib
 import io
 import os
@@ -16,6 +15,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from benchmarks.visitor import Visitor, direct
 from scripts.app_server import running_app
+
+from .loops import run_to_its_end
 
 ZONE, MAP = "sidebar_upload_0", "explorer_held_layer"
 
@@ -52,7 +53,7 @@ def visit(url: str, act: Callable[[Visitor], Awaitable]) -> None:
         await act(visitor)
         await visitor.leave()
 
-    asyncio.run(all_of_it())
+    run_to_its_end(all_of_it())
 
 
 def made(url: str, kind: str) -> int:

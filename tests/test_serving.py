@@ -16,6 +16,8 @@ from vitviz.ui.serving.first import with_scripts
 from vitviz.ui.serving.page import first_page
 from vitviz.ui.serving.scripts import FOLDER, scripts
 
+from .loops import run_to_its_end
+
 SCRIPT = "const weights = 0;\n" * 500
 PAGE = '<html><head><title>Streamlit</title></head><body><div id="root"></div></body></html>'
 DOWNLOAD = '<html><head><title>A café’s summary</title></head><body><div id="root"></div></body></html>'
@@ -192,5 +194,5 @@ def test_a_session_cannot_pile_up_files_by_sending_them_at_once():
         await asyncio.gather(*eight)
         assert not uploads.coming
 
-    asyncio.run(asyncio.wait_for(all_at_once(), 60))
+    run_to_its_end(all_at_once())
     assert statuses == [429] + [204] * 8

@@ -8,6 +8,8 @@ import pytest
 from vitviz.ui import cache, visits
 from vitviz.ui.cache import Cache
 
+from .loops import run_to_its_end
+
 
 @pytest.fixture
 def kept(monkeypatch):
@@ -93,5 +95,5 @@ def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept
             await asyncio.sleep(0.01)
         watch.cancel()
 
-    asyncio.run(asyncio.wait_for(watched(), 60))
+    run_to_its_end(watched())
     assert kept() == {"sample"}
