@@ -34,7 +34,7 @@ format: $(VENV)/.installed-dev ## mend style where that is mechanical
 bench: $(VENV)/.installed-dev ## print the speed table
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks
 
-load: $(VENV)/.installed-dev ## let thirty visitors in at once, twice, and print how long they wait; and newcomers beside slow work
+load: $(VENV)/.installed-dev ## let thirty visitors in, twice, and newcomers beside slow work; print how long they wait
 	$(BIN)/python -m benchmarks visitors newcomers
 
 screenshots: $(VENV)/.installed-dev ## take the README's pictures again

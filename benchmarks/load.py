@@ -17,7 +17,7 @@ from PIL import Image
 from scripts.app_server import running_app
 
 from .measure import Row
-from .visitor import Visitor, direct
+from .visitor import Visitor, results_made
 
 VISITORS = 30
 ARRIVALS = 30.0  # seconds in which they come
@@ -81,10 +81,10 @@ def visitors() -> Iterator[Row]:
             yield from _times(f"round {turn}", asyncio.run(everybody(url, turn, ARRIVALS)), STEPS)
             now = memory(url)
             is_flat = None if last is None else now <= 1.05 * last
-            made = counts(url)
+            made = results_made(url)
             time.sleep(FORGOTTEN)
             detail = f"{before:.2f} GB before, {memory(url):.2f} GB when all were forgotten; "
-            detail += f"so far {made['trace']} passes and {made['image']} decodes"
+            detail += f"so far {made['_trace']} passes and {made['_safe_image']} decodes"
             yield Row(f"memory after round {turn}", f"{now:.2f} GB", "" if last is None else "flat", is_flat, detail)
             last = now
         yield from _times("all at one moment", asyncio.run(everybody(url, 3, 0.0)), {})
@@ -143,11 +143,3 @@ def memory(url: str) -> float:
         except OSError:  # it has ended since
             continue
     return float("nan")
-
-
-def counts(url: str) -> dict[str, int]:
-    """Number of forward passes and of decoded images that the server has made for its cache."""
-    with direct.open(f"{url}/_stcore/metrics") as answer:
-        told = answer.read().decode()
-    found = {name.rpartition("._")[2]: int(count) for name, count in re.findall(r'kind="([^"]+)"} (\d+)', told)}
-    return {"trace": found.get("trace", 0), "image": found.get("safe_image", 0)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -15,6 +16,14 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 WITHIN = 600  # seconds that anything may take
 direct = build_opener(ProxyHandler({}))  # a proxy cannot reach this machine's ports
+
+
+def results_made(url: str) -> dict[str, int]:
+    """Numbers of results that a server has computed for its cache, by the kind's last part, such as `"_trace"`."""
+    with direct.open(f"{url}/_stcore/metrics") as answer:
+        told = answer.read().decode()
+    found = re.findall(r'vitviz_results_made_total{kind="([^"]+)"} (\d+)', told)
+    return {kind.rpartition(".")[2]: int(count) for kind, count in found}
 
 
 class Visitor:

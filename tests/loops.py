@@ -9,7 +9,7 @@ PATIENCE = 240  # seconds
 
 
 def run_to_its_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """What a coroutine returns."""
+    """Run a coroutine and return its result."""
 
     async def patiently() -> Any:
         return await asyncio.wait_for(coroutine, PATIENCE)

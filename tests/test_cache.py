@@ -142,7 +142,7 @@ def test_all_results_of_an_image_are_forgotten_and_no_others():
     kept.put(("f", ("digest 1", "model", 224)), 1)
     kept.put(("sweep", (("digest 1", "model"), ("digest 2", "model"))), 2)
     kept.put(("f", ("digest 2", "model", 224)), 3)
-    kept.forget("digest 1")
+    kept.forget({"digest 1"})
     assert len(kept) == 1
     assert kept.get(("f", ("digest 2", "model", 224))) == 3
 

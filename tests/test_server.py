@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.error import HTTPError
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from benchmarks.visitor import Visitor, direct
+from benchmarks.visitor import Visitor, results_made
 from scripts.app_server import running_app
 
 from .loops import run_to_its_end
@@ -58,9 +57,7 @@ def visit(url: str, act: Callable[[Visitor], Awaitable]) -> None:
 
 def made(url: str, kind: str) -> int:
     """Number of results of a kind that the server has computed."""
-    with direct.open(f"{url}/_stcore/metrics") as answer:
-        found = re.findall(rf'vitviz_results_made_total{{kind="[^"]*{kind}"}} (\d+)', answer.read().decode())
-    return sum(map(int, found))
+    return results_made(url).get(kind, 0)
 
 
 def test_a_large_file_needs_no_disk(server):
@@ -73,7 +70,7 @@ def test_a_large_file_needs_no_disk(server):
 
 
 def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
-    decodes, passes = made(server, "_safe_image"), made(server, "state._trace")
+    decodes, passes = made(server, "_safe_image"), made(server, "_trace")
 
     async def act(visitor):
         await visitor.upload(photo(1), ZONE, shown=MAP)
@@ -82,7 +79,7 @@ def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
         await visitor.open("explore")
 
     visit(server, act)
-    assert (made(server, "_safe_image") - decodes, made(server, "state._trace") - passes) == (1, 1)
+    assert (made(server, "_safe_image") - decodes, made(server, "_trace") - passes) == (1, 1)
 
 
 def test_a_message_cannot_empty_the_cache(server):
@@ -93,10 +90,10 @@ def test_a_message_cannot_empty_the_cache(server):
         await visitor.open("explore")
 
     visit(server, act)
-    before = made(server, "state._trace")
+    before = made(server, "_trace")
     visit(server, act)
     assert before > 0
-    assert made(server, "state._trace") == before
+    assert made(server, "_trace") == before
 
 
 def test_files_that_no_page_takes_do_not_pile_up(server):

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.applications import Starlette
@@ -73,8 +72,7 @@ class Server:
         async def send(message):
             said.append(message)
 
-        with ThreadPoolExecutor(1) as thread:  # this one may have an event loop: a browser's, of other tests
-            thread.submit(asyncio.run, self.app(scope, receive, send)).result()
+        run_to_its_end(self.app(scope, receive, send))
         start, *bodies = said
         body = b"".join(message.get("body", b"") for message in bodies)
         assert [message.get("more_body", False) for message in bodies] == [True] * (len(bodies) - 1) + [False]

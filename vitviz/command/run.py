@@ -159,7 +159,7 @@ class Task:
         return max((file.stat().st_mtime for file in files), default=0)
 
     def reports(self, marks: Iterable[str]) -> Iterator[Path]:
-        """Where the report may go, the best place first."""
+        """Places for the report, the best one first."""
         if self._is_file:
             yield self.out
             return

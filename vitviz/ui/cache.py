@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
@@ -115,10 +115,10 @@ class Cache:
                 sizes[_kind(key)] += size
             return dict(sizes), dict(self._counts)
 
-    def forget(self, word: Hashable) -> None:
-        """Forget all results in whose keys this occurs, such as the digest of an image."""
+    def forget(self, words: Set[Hashable]) -> None:
+        """Forget all results in whose keys one of these occurs, such as the digest of an image."""
         with self._lock:
-            for key in [key for key in self._results if _occurs(word, key)]:
+            for key in [key for key in self._results if _holds(key, words)] if words else ():
                 self._drop(key)
 
     def clear(self) -> None:
@@ -154,8 +154,8 @@ def _kind(key: tuple) -> str:
     return ".".join(part for part in key[:2] if isinstance(part, str))
 
 
-def _occurs(word: Hashable, key: object) -> bool:
-    return any(_occurs(word, part) for part in key) if isinstance(key, tuple) else key == word
+def _holds(key: object, words: Set[Hashable]) -> bool:
+    return any(_holds(part, words) for part in key) if isinstance(key, tuple) else key in words
 
 
 def size_of(result: object) -> int:
@@ -212,10 +212,10 @@ def clear() -> None:
         cache.clear()
 
 
-def forget(word: Hashable) -> None:
-    """Forget all in whose keys this occurs, such as the digest of an image."""
+def forget(words: Set[Hashable]) -> None:
+    """Forget all in whose keys one of these occurs, such as the digest of an image."""
     for cache in (shared, results):
-        cache.forget(word)
+        cache.forget(words)
 
 
 def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:

@@ -104,7 +104,7 @@ def _offer(name: str) -> tuple[str, bool]:
         return "Not on this server", False
     if size > models.largest_download():
         return f"{models.megabytes(size)}: too large here", False
-    if _others(name) + size > models.all_downloads():
+    if not _has_room(name, size):
         return "No more downloads here", False
     return f"Download {models.megabytes(size)}", st.session_state.hub_reached
 
@@ -135,14 +135,15 @@ def _count(name: str) -> None:
         return
     with _counting:
         size = zoo.facts(name).download_bytes
-        if _others(name) + size > models.all_downloads():
+        if not _has_room(name, size):
             raise ModelError("This server has reached its download limit; choose a model that is already here.")
         _downloaded[name] = size
 
 
-def _others(name: str) -> int:
-    """Bytes of all downloads but this model's."""
-    return sum(size for other, size in list(_downloaded.items()) if other != name)
+def _has_room(name: str, size: int) -> bool:
+    """Return True if this model can be downloaded beside the others that were."""
+    others = sum(bytes_ for other, bytes_ in list(_downloaded.items()) if other != name)
+    return others + size <= models.all_downloads()
 
 
 def _uncount(name: str, job: Future) -> None:

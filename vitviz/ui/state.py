@@ -185,15 +185,12 @@ def pick_upload(name: str, data: bytes) -> bool:
     Returns:
         Whether the image is looked at now.
     """
-    picked = Picked(name, data, sample=False)
-    visits.note(picked.digest)
     try:
-        st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
-        visits.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
+        _own(name, data)
     except ImageError as error:
-        st.session_state.image_problem = f"{name}: {error}"
+        st.session_state.image_problem = str(error)
         return False
-    st.session_state.picked = st.session_state.own = picked
+    st.session_state.picked = st.session_state.own
     st.session_state.image_problem = None
     if choice().size is not None:
         with suppress(ModelError):  # is said by the page
@@ -203,10 +200,22 @@ def pick_upload(name: str, data: bytes) -> bool:
 
 def keep_upload(name: str, data: bytes) -> None:
     """Have a visitor's own image at hand beside the one that they look at. One that cannot be used is left out."""
-    looked_at, problem = st.session_state.picked, st.session_state.image_problem
     if st.session_state.own is None:
-        pick_upload(name, data)
-        st.session_state.picked, st.session_state.image_problem = looked_at, problem
+        with suppress(ImageError):
+            _own(name, data)
+
+
+def _own(name: str, data: bytes) -> None:
+    """Take an image as the visitor's own.
+
+    Raises:
+        ImageError: if it cannot be used; this says which image it is. Then nothing has changed.
+    """
+    picked = Picked(name, data, sample=False)
+    check_own(picked)
+    st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
+    visits.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
+    st.session_state.own = picked
 
 
 def pick_own() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from types import TracebackType
 
@@ -42,23 +42,13 @@ class Turns:
         """Begin a run of a page on this thread: whatever it asks for counts as asked for now."""
         self._run.number = next(self._numbers)
 
-    @contextmanager
-    def first(self) -> Iterator[None]:
+    def first(self) -> AbstractContextManager[None]:
         """Wait and keep the turn, before all who want more than the first picture of a page."""
-        self._take(FIRST)
-        try:
-            yield
-        finally:
-            self._leave()
+        return self._kept(FIRST)
 
-    @contextmanager
-    def later(self) -> Iterator[None]:
+    def later(self) -> AbstractContextManager[None]:
         """Wait until nobody is there who looks for something, and keep the turn; see `give_way`."""
-        self._take(LATER)
-        try:
-            yield
-        finally:
-            self._leave()
+        return self._kept(LATER)
 
     def give_way(self) -> None:
         """Let all others go first but slow work, if this thread has a turn with `later`."""
@@ -73,6 +63,14 @@ class Turns:
     def is_mine(self) -> bool:
         """Return True if this thread has the turn."""
         return self._owner == threading.get_ident()
+
+    @contextmanager
+    def _kept(self, rank: int) -> Iterator[None]:
+        self._take(rank)
+        try:
+            yield
+        finally:
+            self._leave()
 
     def _take(self, rank: int) -> None:
         me = threading.get_ident()

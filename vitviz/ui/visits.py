@@ -8,18 +8,15 @@ it, unless somebody else has given the same ones.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import gc
 import logging
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from . import cache
+from . import cache, memory
 
 _log = logging.getLogger(__name__)
 GONE_AFTER = 60.0  # seconds without a connection, for a phone that was locked or a network that was away
@@ -63,7 +60,7 @@ async def watch() -> None:
             for session in gone:
                 _end(here, session)
             if gone:
-                await asyncio.to_thread(_give_back)
+                await asyncio.to_thread(memory.give_back)
         except Exception:  # the next look may go well, and without one nothing is ever forgotten
             _log.exception("Visitors who are gone could not be looked for.")
 
@@ -73,13 +70,6 @@ def _end(here: runtime.Runtime, session: str) -> None:
         here.close_session(session)
     except Exception:  # Streamlit's affair; the others are to end all the same
         _log.exception("A session could not be ended.")
-
-
-def _give_back() -> None:
-    """Give what was forgotten back to the system: sessions are cycles, and glibc keeps what it once has."""
-    gc.collect()
-    with suppress(OSError, AttributeError, TypeError):  # of other systems
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def end_those_gone(is_here, now: float) -> list[str]:
@@ -101,7 +91,6 @@ def end_those_gone(is_here, now: float) -> list[str]:
             _left[image] = now
         for image in [image for image, since in _left.items() if image in here or now - since > LINGER]:
             del _left[image]
-        left = list(_left)
-    for image in left:
-        cache.forget(image)
+        left = set(_left)
+    cache.forget(left)
     return list(gone)

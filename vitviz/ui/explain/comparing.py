@@ -155,19 +155,16 @@ def says_little(bounds: tuple[float, float]) -> bool:
 def _task(contest: Contest, name: str, points: int) -> Task:
     """Task that computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    kept, key, how = cache.results, (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
+    key, how = (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
     ask = next((ask for ask in contest.asks if ask.method == name), None)
 
-    def run(progress: Progress) -> None:
-        if kept.get(key) is not None:  # it may have come just before this was asked for
-            return
-        if name == RANDOM:
-            kept.put(key, random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how))
-            return
-        found = known(ask) or compute(ask)  # the cache may have dropped it meanwhile
-        kept.put(key, curves(trace.model, trace, found.map, target, progress=progress, **how))
+    def work(progress: Progress) -> Curves:
+        if ask is None:
+            return random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
+        found = compute(ask)  # or it is there
+        return curves(trace.model, trace, found.map, target, progress=progress, **how)
 
-    return run
+    return lambda progress: cache.results.made(key, lambda: work(progress))
 
 
 def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> None:

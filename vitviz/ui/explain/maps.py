@@ -94,14 +94,9 @@ def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
     """Task that computes a map and keeps it for all. It may run in any thread: it asks nothing of the page."""
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
-    kept = cache.results
 
     def run(progress: Progress | None) -> Attribution:
-        found = kept.get(ask.key)  # it may have come just before this was asked for
-        if found is None:
-            how = dict(ask.parameters)
-            found = explain(trace.model, trace, method=ask.method, target=target, progress=progress, **how)
-            kept.put(ask.key, found)
-        return found
+        given = {"target": target, "progress": progress, **dict(ask.parameters)}
+        return cache.results.made(ask.key, lambda: explain(trace.model, trace, method=ask.method, **given))
 
     return run

@@ -212,20 +212,18 @@ def _expected(asked: Sweep, choice: state.Choice) -> float:
 def _task(asked: Sweep, key: tuple) -> jobs.Task:
     """Task that runs the sweep and keeps its result for all, in any thread."""
 
-    def run(report: Progress) -> None:
-        if cache.results.get(key) is not None:
-            return
+    def work(report: Progress) -> list[np.ndarray]:
         found, steps = [], asked.run()
         _so_far[key] = found
         try:
             for done in range(1, asked.batches + 1):
                 found.append(next(steps))
                 report(done, asked.batches)
-            cache.results.put(key, found)
+            return found
         finally:
             del _so_far[key]
 
-    return run
+    return lambda report: cache.results.made(key, lambda: work(report))
 
 
 def _begin() -> None:

@@ -7,12 +7,11 @@ arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import streamlit as st
 from starlette.formparsers import MultiPartParser
@@ -20,14 +19,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
 
+from ..memory import few_arenas
 from .delivery import Kept, Rewritten, Uploads
 from .first import with_scripts
 from .metrics import CacheStats
 from .page import first_page
 
 __all__ = ["MIDDLEWARE", "lifespan"]
-
-_ARENA_MAX = -8  # M_ARENA_MAX of glibc's mallopt
 
 
 def files_of(session: str) -> int:
@@ -49,12 +47,6 @@ MIDDLEWARE = (
 MultiPartParser.spool_max_size = (st.get_option("server.maxUploadSize") + 1) * 1024 * 1024
 
 
-def _few_arenas() -> None:
-    """Have glibc share memory between threads: else what large images took stays with those that decoded them."""
-    with suppress(OSError, AttributeError, TypeError):  # of other systems
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
-
-
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Load PyTorch and the first model before anybody is served, so that the first visitor does not wait for them.
@@ -62,7 +54,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
     find one of them half done.
     """
-    _few_arenas()
+    few_arenas()
     from .. import cache, visits
     from ..shell import state  # only now, for components are registered with a server that runs
 

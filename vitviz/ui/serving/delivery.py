@@ -74,8 +74,7 @@ class Uploads:
             try:
                 await self.app(scope, receive, send)
             finally:
-                self.coming[session] -= 1
-                self.coming += Counter()  # without those that have none
+                self.coming -= Counter([session])  # which drops those that have none
             return
         await self.app(scope, receive, send)
 

@@ -80,13 +80,11 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
         key: of the result.
         ends: when each step is expected to end, seconds; progress is counted in them, as steps differ.
     """
-    kept, paces = cache.results, waits.paces()
+    paces = waits.paces()
     pace = {what: waits.pace_key(seen.choice, seen.trace, what) for what in WEIGHT}
     ends = [round(1000 * end) for end in ends]
 
-    def run(report: Progress) -> None:
-        if kept.get(key) is not None:
-            return
+    def work(report: Progress) -> tokens.PositionProbe:
         images, r2, took = [], [], {IMAGE: 0.0, LAYER: 0.0}
         of_images = [(IMAGE, images, partial(_places_of, seen, data)) for data in samples.values()]
         of_layers = [(LAYER, r2, partial(tokens.read_places, images, at)) for at in range(len(ends) - len(samples))]
@@ -97,9 +95,9 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
             report(end, ends[-1])
         paces.note(pace[IMAGE], took[IMAGE], len(images))
         paces.note(pace[LAYER], took[LAYER], len(r2))
-        kept.put(key, tokens.probed(images, r2))
+        return tokens.probed(images, r2)
 
-    return run
+    return lambda report: cache.results.made(key, lambda: work(report))
 
 
 def _places_of(seen: look.Look, data: bytes) -> tokens.Places:
