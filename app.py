@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 if __name__ == "__main__":
-    from vitviz.ui.registry import PAGES
-    from vitviz.ui.shell import run
+    from vitviz.ui.app.registry import PAGES
+    from vitviz.ui.app.shell import run
 
     icon = Path(__file__).parent / "assets" / "icon.svg"
     st.set_page_config(page_title="vitviz", page_icon=str(icon), layout="wide")
@@ -20,6 +20,6 @@ if __name__ == "__main__":
         )
     )
 else:
-    from vitviz.ui import serving
+    from vitviz.ui.app import serving
 
     app = st.App(__file__, middleware=serving.MIDDLEWARE, lifespan=serving.lifespan)

@@ -12,7 +12,7 @@ from torchcam.methods import LeGrad
 from torchvision.models import VisionTransformer as TorchvisionViT
 
 import vitviz
-from vitviz.attribution.baselines import baseline_pixels
+from vitviz.analysis.attribution.baselines import baseline_pixels
 
 from .library import PHOTO, check_alike, input_tensor, timm_model
 from .measure import Row, interleaved, ratio_row
@@ -68,7 +68,7 @@ def legrad() -> Row:
 
 
 def _legrad(ours: vitviz.VisionTransformer, theirs: TorchvisionViT, image: Tensor) -> Row:
-    target = vitviz.attribution.ClassTarget(2)
+    target = vitviz.analysis.attribution.ClassTarget(2)
     cam = LeGrad(theirs, list(theirs.encoder.layers))
 
     def with_torchcam() -> Tensor:
@@ -88,7 +88,7 @@ def integrated_gradients() -> Row:
     ours, theirs = vitviz.load("dinov2-small"), timm_model(224)
     image = input_tensor(ours, 224)
     trace = ours.trace(image)
-    other = vitviz.attribution.SimilarityTarget.of([ours.trace(PHOTO.with_name("flower.jpg"))], "the flower")
+    other = vitviz.analysis.attribution.SimilarityTarget.of([ours.trace(PHOTO.with_name("flower.jpg"))], "the flower")
     start = baseline_pixels(trace, "blur")
     captum = LayerIntegratedGradients(lambda pixels: other(theirs(pixels)), theirs.patch_embed)
 

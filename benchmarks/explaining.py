@@ -7,8 +7,8 @@ import torch
 
 import vitviz
 from scripts import digits
-from vitviz.attribution import METHODS
-from vitviz.attribution.faithfulness import curves, random_curves
+from vitviz.analysis.attribution import METHODS
+from vitviz.analysis.attribution.faithfulness import curves, random_curves
 
 from .library import PHOTO, input_tensor
 from .measure import Row, interleaved, ratio_row
@@ -21,7 +21,7 @@ def cost() -> Iterator[Row]:
     """`explain(model, tensor)`, the forward pass it needs included, against the bare forward pass, in turns."""
     model = vitviz.load("dinov2-small")
     image = input_tensor(model, 224)
-    other = vitviz.attribution.SimilarityTarget.of([model.trace(PHOTO.with_name("flower.jpg"))], "the flower")
+    other = vitviz.analysis.attribution.SimilarityTarget.of([model.trace(PHOTO.with_name("flower.jpg"))], "the flower")
 
     def forward() -> torch.Tensor:
         with torch.inference_mode():

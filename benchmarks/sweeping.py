@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 import vitviz
-from vitviz.interventions import distance, sweep_heads
+from vitviz.analysis.ablation import distance, sweep_heads
 
 from .library import PHOTO
 from .measure import Row, interleaved, spread

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import vitviz
-from vitviz.command.attention import Attention
-from vitviz.command.found import see
-from vitviz.command.report import thumbnail
-from vitviz.export import PICTURES
+from vitviz.cli.attention import Attention
+from vitviz.cli.found import see
+from vitviz.cli.report import thumbnail
+from vitviz.viz.export import PICTURES
 
 from .library import PHOTO
 from .measure import Row, interleaved, ratio_row

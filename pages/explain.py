@@ -4,17 +4,17 @@ from functools import partial
 
 import streamlit as st
 
-from vitviz.colour import OPACITY
-from vitviz.ui import shell, state
-from vitviz.ui.explain import address, picture, wanted
-from vitviz.ui.explain.board import board, mark_box
-from vitviz.ui.explain.choosing import choose_targets
-from vitviz.ui.explain.closer import enlarge
-from vitviz.ui.explain.comparing import compare
-from vitviz.ui.explain.working import work
-from vitviz.ui.learn import drawing
-from vitviz.ui.remembered import remembered
-from vitviz.ui.words import plain_errors
+from vitviz.viz.colour import OPACITY
+from vitviz.ui.app import shell, state
+from vitviz.ui.pages.explain import address, picture, wanted
+from vitviz.ui.pages.explain.board import board, mark_box
+from vitviz.ui.pages.explain.choosing import choose_targets
+from vitviz.ui.pages.explain.closer import enlarge
+from vitviz.ui.pages.explain.comparing import compare
+from vitviz.ui.pages.explain.working import work
+from vitviz.ui.widgets import drawing
+from vitviz.ui.app.remembered import remembered
+from vitviz.ui.app.words import plain_errors
 
 
 @plain_errors()

@@ -6,16 +6,17 @@ from functools import partial
 import streamlit as st
 from PIL import Image
 
-from vitviz import export
-from vitviz.colour import Style
-from vitviz.predictions import predictions
-from vitviz.trace import Trace
-from vitviz.ui import link, models, panels, shell, state
-from vitviz.ui.explorer import explorer
-from vitviz.ui.prediction import no_prediction, prediction_bars
-from vitviz.ui.tokens import badge
-from vitviz.ui.words import plain_errors
-from vitviz.view import View
+from vitviz.viz import export
+from vitviz.viz.colour import Style
+from vitviz.analysis.predictions import predictions
+from vitviz.trace.trace import Trace
+from vitviz.ui.app import link, models, shell, state
+from vitviz.ui.widgets import panels
+from vitviz.ui.components.explorer import explorer
+from vitviz.ui.widgets.prediction import no_prediction, prediction_bars
+from vitviz.ui.pages.tokens import badge
+from vitviz.ui.app.words import plain_errors
+from vitviz.notation.view import View
 
 HEADING = "Where each head looks"
 

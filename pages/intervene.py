@@ -5,14 +5,14 @@ from functools import partial
 
 import streamlit as st
 
-from vitviz.interventions import Copied, Edit
-from vitviz.trace import Trace
-from vitviz.ui import link, shell, state
-from vitviz.ui.intervene import bench, cached, changes, chosen, controls, maps, output, picture, sweeps
-from vitviz.ui.intervene.moved import most_moved
-from vitviz.ui.intervene.pair import STYLE, Pair
-from vitviz.ui.learn import drawing
-from vitviz.ui.words import plain_errors
+from vitviz.model.edits import Copied, Edit
+from vitviz.trace.trace import Trace
+from vitviz.ui.app import link, shell, state
+from vitviz.ui.pages.intervene import bench, cached, changes, chosen, controls, maps, output, picture, sweeps
+from vitviz.ui.pages.intervene.moved import most_moved
+from vitviz.ui.pages.intervene.pair import Pair, STYLE
+from vitviz.ui.widgets import drawing
+from vitviz.ui.app.words import plain_errors
 
 
 @st.fragment

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from vitviz.ui import own, shell, sidebar, state, tour
-from vitviz.ui.registry import PAGES
+from vitviz.ui.components import own
+from vitviz.ui.app import shell, sidebar, state, tour
+from vitviz.ui.app.registry import PAGES
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }

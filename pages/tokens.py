@@ -4,13 +4,14 @@ from functools import partial
 
 import streamlit as st
 
-from vitviz.marks import one_of
-from vitviz.ui import link, shell, state, symbols
-from vitviz.ui.learn import drawing
-from vitviz.ui.patches.staying import in_sight
-from vitviz.ui.remembered import remembered
-from vitviz.ui.tokens import alike, colours, lengths, look, places, plane
-from vitviz.ui.words import plain_errors
+from vitviz.notation.marks import one_of
+from vitviz.ui.app import link, shell, state
+from vitviz.ui.widgets import symbols
+from vitviz.ui.widgets import drawing
+from vitviz.ui.components.patches.staying import in_sight
+from vitviz.ui.app.remembered import remembered
+from vitviz.ui.pages.tokens import alike, colours, lengths, look, places, plane
+from vitviz.ui.app.words import plain_errors
 
 SECTIONS = {
     "Colours": colours.components,

@@ -14,7 +14,7 @@ from torch import Tensor
 import vitviz
 from scripts.digits import CONFIG, PREPROCESSING, Part, as_input, as_picture, load_split
 from vitviz import VisionTransformer
-from vitviz.attribution import METHODS
+from vitviz.analysis.attribution import METHODS
 
 CASES = 40
 CUED = 0  # the class that the cue stands for

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from vitviz.cli import app
+from vitviz.cli.app import app
 from vitviz.zoo import assets
 
 IMAGES = assets() / "images"

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from vitviz.steps import block_by_hand, readout_by_hand
-from vitviz.ui.explorer.payload import as_jpeg
-from vitviz.ui.learn.handout import Run, handout
+from vitviz.walkthrough.steps import block_by_hand, readout_by_hand
+from vitviz.ui.components.explorer.payload import as_jpeg
+from vitviz.ui.pages.lesson.handout import handout, Run
 
 VOID = {"meta", "img", "path", "rect", "br"}
 

@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.ui import state
+from vitviz.ui.app import state
 
 APP = str(Path(__file__).parents[1] / "app.py")
 PATIENCE = 240  # seconds that a run may take; nothing here depends on how fast the machine is
@@ -58,6 +58,6 @@ def show_instead(monkeypatch, trace: vitviz.Trace, kind: str) -> None:
 
 
 def dropped(app: AppTest, zone: str, name: str, data: bytes, kind: str = "image/png") -> AppTest:
-    """The app after a file was dropped into a zone (see `vitviz.ui.uploads`)."""
+    """The app after a file was dropped into a zone (see `vitviz.ui.app.uploads`)."""
     (widget,) = [widget for widget in app.file_uploader if widget.key.startswith(f"{zone}_")]
     return widget.upload(name, data, kind).run()

@@ -8,22 +8,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vitviz import (
-    VisionTransformer,
-    arithmetic,
-    attention,
-    export,
-    images,
-    interventions,
-    steps,
-    tokens,
-    view,
-)
-from vitviz.attribution import ClassTarget
-from vitviz.checks import Check
-from vitviz.colour import Style
-from vitviz.config import Rotary
-from vitviz.interventions import Copied, HeadOff
+from vitviz import images, VisionTransformer
+from vitviz.analysis import ablation as interventions, arithmetic, attention, tokens
+from vitviz.viz import export
+from vitviz.walkthrough import steps
+from vitviz.notation import view
+from vitviz.analysis.attribution import ClassTarget
+from vitviz.walkthrough.checks import Check
+from vitviz.viz.colour import Style
+from vitviz.model.config import Rotary
+from vitviz.model.edits import Copied, HeadOff
 
 
 def weights(trace):

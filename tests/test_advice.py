@@ -8,7 +8,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import ModelError
-from vitviz.ui import link, models
+from vitviz.ui.app import link, models
 
 from .checkpoints import SHAPE, close, pixels, prefixed, randomised, saved
 from .pictures import assert_one_sentence

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 import vitviz
-from vitviz.model import VisionTransformer
-from vitviz.predictions import predictions
-from vitviz.ui import cache, state
+from vitviz.model.vit import VisionTransformer
+from vitviz.analysis.predictions import predictions
+from vitviz.ui.app import cache, state
 
 from .exhaustive import exhaustive
 from .pages import dropped, explore, picture, query, start, texts

@@ -1,4 +1,4 @@
-"""vitviz.attention: how far heads look and how spread out they are, by hand and by a naive loop."""
+"""vitviz.analysis.attention: how far heads look and how spread out they are, by hand and by a naive loop."""
 
 import math
 from types import SimpleNamespace
@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vitviz import Trace, ViTConfig
-from vitviz.attention import head_statistics, log_sums, patch_distances, received_weights, row_entropy
-from vitviz.model import Attention
+from vitviz.analysis.attention import head_statistics, log_sums, patch_distances, received_weights, row_entropy
+from vitviz.model.vit import Attention
 
 from .kinds import trace_of
 

@@ -14,9 +14,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 from timm.models import VisionTransformer
 
-from vitviz.config import Rotary
-from vitviz.ui import models
-from vitviz.ui.learn.attention import lookup
+from vitviz.model.config import Rotary
+from vitviz.ui.app import models
+from vitviz.ui.pages.attention import lookup
 
 from . import kinds
 from .pages import opened, query, show_instead, texts

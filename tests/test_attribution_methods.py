@@ -8,13 +8,13 @@ from torchvision.models import VisionTransformer as TorchvisionViT
 
 import vitviz
 from vitviz import explain
-from vitviz.attribution import METHODS, ClassTarget, SimilarityTarget
-from vitviz.attribution.baselines import baseline_pixels
-from vitviz.attribution.faithfulness import endpoints
-from vitviz.attribution.last_attention import last_attention
-from vitviz.attribution.reading import reading
-from vitviz.attribution.rollout import rollout
-from vitviz.attribution.targets import default_target, value_of
+from vitviz.analysis.attribution import ClassTarget, METHODS, SimilarityTarget
+from vitviz.analysis.attribution.baselines import baseline_pixels
+from vitviz.analysis.attribution.faithfulness import endpoints
+from vitviz.analysis.attribution.last_attention import last_attention
+from vitviz.analysis.attribution.reading import reading
+from vitviz.analysis.attribution.rollout import rollout
+from vitviz.analysis.attribution.targets import default_target, value_of
 from vitviz.zoo import assets
 
 from . import kinds

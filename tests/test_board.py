@@ -1,10 +1,10 @@
-"""vitviz.ui.board: what the board gets, and what it may answer."""
+"""vitviz.ui.components.board: what the board gets, and what it may answer."""
 
 import json
 
 import pytest
 
-from vitviz.ui.board.payload import Cell, payload, read_click
+from vitviz.ui.components.board.payload import Cell, payload, read_click
 
 OFF = Cell("zero", "0", "off, zero")
 

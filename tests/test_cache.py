@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 from vitviz.errors import VitvizError
-from vitviz.ui import cache
-from vitviz.ui.cache import Cache, cached, size_of
-from vitviz.ui.serving.metrics import CacheStats
-from vitviz.ui.turns import one_at_a_time
+from vitviz.ui.app import cache
+from vitviz.ui.app.cache import Cache, cached, size_of
+from vitviz.ui.app.serving.metrics import CacheStats
+from vitviz.ui.app.turns import one_at_a_time
 
 MEGABYTE = 1_000_000
 

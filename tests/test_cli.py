@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import vitviz
-from vitviz.cli import app
+from vitviz.cli.app import app
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, IMAGES, ROCKET, objects, only_line, report
 
@@ -51,7 +51,7 @@ def test_attention_by_default(vit, written):
 
 
 def test_tokens_are_the_librarys(vit, written, trace):
-    from vitviz.tokens import pca_of_layers
+    from vitviz.analysis.tokens import pca_of_layers
 
     result = vit("tokens", CAT, "--layer", "7", "--format", "npz", "--format", "png", "--json")
     assert result.exit_code == 0
@@ -74,7 +74,7 @@ def test_tokens_are_the_librarys(vit, written, trace):
 
 @pytest.mark.parametrize("method", ["attention", "rollout", "gradient_attention", "legrad", "integrated_gradients"])
 def test_explanations_are_the_librarys(vit, written, method):
-    from vitviz.attribution import ClassTarget, explain
+    from vitviz.analysis.attribution import ClassTarget, explain
 
     takes_target = method not in ("attention", "rollout")
     asked = ["--target", "8"] if takes_target else []
@@ -114,7 +114,7 @@ def test_what_is_explained(vit, written):
     ],
 )
 def test_parameters_are_the_librarys(vit, written, method, typed, parameters, mark):
-    from vitviz.attribution import explain
+    from vitviz.analysis.attribution import explain
 
     result = vit("explain", FOUR, "-m", "digits", "--method", method, *typed, "--format", "npz", "--json")
     assert result.exit_code == 0, result.stderr
@@ -127,7 +127,7 @@ def test_parameters_are_the_librarys(vit, written, method, typed, parameters, ma
 
 
 def test_likeness_to_several_is_to_their_mean(vit, written, model):
-    from vitviz.attribution import SimilarityTarget, explain
+    from vitviz.analysis.attribution import explain, SimilarityTarget
 
     coffee = str(IMAGES / "coffee.jpg")
     likes = ["--like", ROCKET, "--like", coffee]

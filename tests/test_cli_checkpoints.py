@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
-from vitviz.command.checkpoint import as_typed
+from vitviz.cli.checkpoint import as_typed
 
 from .checkpoints import SHAPE, prefixed, randomised, zeros
 from .command_line import CAT, objects, only_line

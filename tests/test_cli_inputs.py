@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vitviz.command import checkpoint, inputs, names
+from vitviz.cli import checkpoint, inputs, names
 from vitviz.errors import VitvizError
 from vitviz.images import FORMATS
 

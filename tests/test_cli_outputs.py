@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 import vitviz
-from vitviz.command import origin
-from vitviz.command.report import Report
-from vitviz.model import VisionTransformer
+from vitviz.cli import origin
+from vitviz.cli.report import Report
+from vitviz.model.vit import VisionTransformer
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
 from .exhaustive import exhaustive
@@ -348,8 +348,8 @@ def test_an_interrupted_report_keeps_the_rest_of_the_earlier_one(folders, vit, s
 STOPPED = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored in what a shell runs in the background
-from vitviz.cli import app
-from vitviz.model import VisionTransformer
+from vitviz.cli.app import app
+from vitviz.model.vit import VisionTransformer
 forward, passes = VisionTransformer.forward, []
 def stopped(*given):
     passes.append(1)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.command.report import HEAVIEST, thumbnail
+from vitviz.cli.report import HEAVIEST, thumbnail
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, objects, only_line, report
 
@@ -191,9 +191,9 @@ def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopp
 
 def test_a_report_is_written_as_it_goes(tmp_path, model):
     """Everything so far is on disk before the next image is looked at; also of a process that is killed."""
-    from vitviz.command.attention import Attention
-    from vitviz.command.found import see
-    from vitviz.command.report import Report
+    from vitviz.cli.attention import Attention
+    from vitviz.cli.found import see
+    from vitviz.cli.report import Report
 
     found = Attention(None, "mean", None, "from", "share").of(see(model, Path(CAT), None, None))
     with Report(tmp_path / "a.html", "a", "b", 3) as growing:

@@ -1,23 +1,23 @@
-"""vitviz.colour: where a weight stands on a scale, what the scale's ends mean, and the pixels of an overlay."""
+"""vitviz.viz.colour: where a weight stands on a scale, what the scale's ends mean, and the pixels of an overlay."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.colour import (
-    FAINTEST,
-    GROUND,
-    OPACITY,
+from vitviz.viz.colour import (
     colour_map,
     ends,
+    FAINTEST,
+    GROUND,
     on_neutral,
+    OPACITY,
     overlay,
     overlay_map,
     paint,
     percent,
     tone,
 )
-from vitviz.view import SCALES
+from vitviz.notation.view import SCALES
 
 
 @pytest.mark.parametrize(

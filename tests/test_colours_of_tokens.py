@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitviz.tokens.pca import ENDS, colours, principal
+from vitviz.analysis.tokens.pca import colours, ENDS, principal
 
 
 def coloured(fitted, tokens):

@@ -1,4 +1,4 @@
-"""vitviz.convert: the same numbers as the timm model, or a refusal that names the part that differs."""
+"""vitviz.zoo.convert: the same numbers as the timm model, or a refusal that names the part that differs."""
 
 import copy
 import functools

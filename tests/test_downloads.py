@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import vitviz
-from vitviz.ui import catalogue, models
+from vitviz.ui.app import catalogue, models
 
 from .pages import explore
 from .test_picker import open_catalogue

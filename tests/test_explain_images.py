@@ -3,8 +3,8 @@
 import pytest
 
 import vitviz
-from vitviz.attribution import SimilarityTarget
-from vitviz.ui import state
+from vitviz.analysis.attribution import SimilarityTarget
+from vitviz.ui.app import state
 
 from .pages import dropped, picture, query, texts
 from .test_explain_page import QUICK, expected, nothing_is_known, page, shown  # noqa: F401 - one is a fixture

@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.attribution import METHODS, ClassTarget, DifferenceTarget, explain
-from vitviz.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
-from vitviz.ui import cache, jobs, state
-from vitviz.ui.explain import areas, maps, wanted, working
-from vitviz.ui.explain.methods import METHODS as TOLD
-from vitviz.ui.strips import number
+from vitviz.analysis.attribution import ClassTarget, DifferenceTarget, explain, METHODS
+from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
+from vitviz.ui.app import cache, jobs, state
+from vitviz.ui.pages.explain import areas, maps, wanted, working
+from vitviz.ui.pages.explain.methods import METHODS as TOLD
+from vitviz.ui.widgets.strips import number
 
 from . import kinds
 from .pages import opened, query, show_instead, texts

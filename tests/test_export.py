@@ -1,4 +1,4 @@
-"""vitviz.export: what is taken home says what it is, and is what it says."""
+"""vitviz.viz.export: what is taken home says what it is, and is what it says."""
 
 import io
 import json
@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageColor
 
-from vitviz import provenance
-from vitviz.colour import KEY, QUERY, Style, on_neutral, overlay, overlay_map, percent, tone
+from vitviz.viz import provenance
+from vitviz.viz.colour import KEY, on_neutral, overlay, overlay_map, percent, QUERY, Style, tone
 from vitviz.errors import ArgumentError
-from vitviz.export import (
-    SCALE_WORDS,
+from vitviz.viz.export import (
     arrays_npz,
     caption,
     captioned,
@@ -20,8 +19,9 @@ from vitviz.export import (
     metadata,
     overlay_picture,
     overlay_png,
+    SCALE_WORDS,
 )
-from vitviz.view import SCALES, View, token_words
+from vitviz.notation.view import SCALES, token_words, View
 
 from .kinds import POOLED, trace_of
 

@@ -1,10 +1,10 @@
-"""vitviz.figures: charts show exactly the numbers that they are given."""
+"""vitviz.viz.figures: charts show exactly the numbers that they are given."""
 
 import numpy as np
 import pytest
 
-from vitviz import figures
-from vitviz.colour import ATTENTION, colour_map
+from vitviz.viz import figures
+from vitviz.viz.colour import ATTENTION, colour_map
 
 NAMES = ["class token", "register 1", "patch (1, 1)", "patch (1, 2)"]
 

@@ -1,4 +1,4 @@
-"""vitviz.hooks: everything that flows can be listened to and changed, by whoever asks and by nobody else."""
+"""vitviz.model.hooks: everything that flows can be listened to and changed, by whoever asks and by nobody else."""
 
 import re
 import sys
@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from vitviz import HookError, capture, edit, hooks
-from vitviz.hooks import HookPoint
+from vitviz import capture, edit, HookError
+from vitviz.model import hooks
+from vitviz.model.hooks import HookPoint
 
 PIXELS = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(5))
 LENGTHS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from vitviz.cli import app
-from vitviz.command.talk import json_line, printable
+from vitviz.cli.app import app
+from vitviz.cli.talk import json_line, printable
 from vitviz.zoo import assets
 
 FOUR = assets() / "images" / "digits" / "digit-4.png"

@@ -9,7 +9,7 @@ from safetensors.torch import save
 
 import vitviz
 from vitviz import ModelError, zoo
-from vitviz.ui import models
+from vitviz.ui.app import models
 from vitviz.zoo.checkpoint import MAX_TEXT, read_checkpoint
 from vitviz.zoo.shelf import max_models
 

@@ -7,19 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.interventions import (
-    Copied,
-    HeadOff,
-    LayerOff,
-    PatchOff,
-    Temperature,
-    class_score,
-    distance,
-    sweep_heads,
-    taken_from,
-)
-from vitviz.predictions import predictions
-from vitviz.ui import state
+from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, taken_from, Temperature
+from vitviz.analysis.ablation import class_score, distance, sweep_heads
+from vitviz.analysis.predictions import predictions
+from vitviz.ui.app import state
 
 from . import kinds
 from .exhaustive import exhaustive
@@ -56,7 +47,7 @@ def digit():
 @pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
     app = opened("intervene", **parameters)
-    from vitviz.ui.intervene.first import layers_tried  # which only a running app can import
+    from vitviz.ui.pages.intervene.first import layers_tried  # which only a running app can import
 
     said = fine(app)
     (edit,) = app.session_state.edits
@@ -313,7 +304,7 @@ def test_a_second_image_of_the_visitors_own():
 
 def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
     app = intervene(image="cat", edits="c1.1")
-    from vitviz.ui.intervene import controls  # which only a running app can import
+    from vitviz.ui.pages.intervene import controls  # which only a running app can import
 
     drawn, clicks = [], []
 

@@ -11,9 +11,9 @@ import pytest
 import streamlit as st
 
 import vitviz
-from vitviz.interventions import class_score, sweep_heads, sweep_layers, sweep_patches
-from vitviz.interventions.sweep import each_head
-from vitviz.ui import cache, state
+from vitviz.analysis.ablation import class_score, sweep_heads, sweep_layers, sweep_patches
+from vitviz.analysis.ablation.sweep import each_head
+from vitviz.ui.app import cache, state
 
 from .pages import texts
 from .test_intervene_page import DIGIT, fine, intervene
@@ -74,7 +74,7 @@ def test_another_class_needs_no_other_sweep(digit, what):
     wanted = sweep(digit.model, digit, score)
     largest = float(np.abs(wanted).max())
     assert f"({wanted.flat[np.abs(wanted).argmax()]:+#.3g})".replace("-", "−") in fine(app).replace("\\", "")
-    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
+    from vitviz.ui.pages.intervene.sweeps import Sweep  # which only a running app can import
 
     asked = Sweep(digit, what, "keys" if what == "patches" else "zero", score, (7, "logit"))
     assert asked.effects(list(asked.run())) == pytest.approx(wanted, abs=1e-5 * largest)
@@ -82,7 +82,7 @@ def test_another_class_needs_no_other_sweep(digit, what):
 
 def test_of_too_many_outputs_only_the_score_is_kept(digit, monkeypatch):
     intervene(**DIGIT)
-    from vitviz.ui.intervene import sweeps
+    from vitviz.ui.pages.intervene import sweeps
 
     score = class_score(digit.model, 4)
     asked = sweeps.Sweep(digit, "heads", "zero", score, (4, "probability"))
@@ -104,7 +104,7 @@ def test_a_stopped_sweep_says_so():
 def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monkeypatch):
     cache.clear()
     app = intervene(**DIGIT)
-    from vitviz.ui.intervene import sweeps
+    from vitviz.ui.pages.intervene import sweeps
 
     def refuse(*_, **__):
         raise vitviz.errors.EditError("The only patch cannot be switched off.")
@@ -119,7 +119,7 @@ def test_a_sweep_that_cannot_be_is_said_in_a_sentence_and_asked_for_no_more(monk
 def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypatch):
     cache.clear()
     app = intervene(**DIGIT)
-    from vitviz.ui.intervene import sweeps
+    from vitviz.ui.pages.intervene import sweeps
 
     third, go = threading.Event(), threading.Event()
 
@@ -149,7 +149,7 @@ def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypa
 
 def test_the_csv_is_a_table_of_the_effects(digit):
     intervene(**DIGIT)
-    from vitviz.ui.intervene.sweeps import Sweep  # which only a running app can import
+    from vitviz.ui.pages.intervene.sweeps import Sweep  # which only a running app can import
 
     effects = np.arange(24, dtype=np.float32).reshape(6, 4) / 7
     rows = list(csv.DictReader(io.StringIO(Sweep(digit, "heads", "zero", class_score(digit.model, 4)).csv(effects))))

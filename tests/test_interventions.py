@@ -1,4 +1,4 @@
-"""vitviz.interventions: what is switched off is off, everywhere, and nothing else has changed."""
+"""vitviz.analysis.ablation: what is switched off is off, everywhere, and nothing else has changed."""
 
 import sys
 import threading
@@ -9,20 +9,11 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import HookError, edit
-from vitviz.attention import log_sums, received_weights
+from vitviz import edit, HookError
+from vitviz.analysis.attention import log_sums, received_weights
 from vitviz.errors import EditError
-from vitviz.interventions import (
-    Copied,
-    HeadOff,
-    LayerOff,
-    Patched,
-    PatchOff,
-    Temperature,
-    checked,
-    edit_hooks,
-    taken_from,
-)
+from vitviz.model.edits import checked, Copied, HeadOff, LayerOff, Patched, PatchOff, taken_from, Temperature
+from vitviz.model.applying import edit_hooks
 
 from . import kinds
 from .edited import KINDS, again, trace_of_kind

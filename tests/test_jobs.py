@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from vitviz.ui import jobs, waits
+from vitviz.ui.app import jobs, waits
 
 
 def test_who_asks_for_the_same_work_waits_for_the_same_job():

@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.colour import percent
-from vitviz.logit_lens import depth_words
-from vitviz.ui import state
-from vitviz.ui.strips import number
+from vitviz.viz.colour import percent
+from vitviz.analysis.logit_lens import depth_words
+from vitviz.ui.app import state
+from vitviz.ui.widgets.strips import number
 
 from . import kinds
 from .pages import dropped, opened, picture, query, show_instead, texts

@@ -1,24 +1,24 @@
-"""vitviz.ui.link: a link reopens the same view, and a nonsense link is answered in one sentence each."""
+"""vitviz.ui.app.link: a link reopens the same view, and a nonsense link is answered in one sentence each."""
 
 import re
 from itertools import product
 
 import pytest
 
-from vitviz.colour import Style
+from vitviz.viz.colour import Style
 from vitviz.images import FITS
-from vitviz.ui.link import (
+from vitviz.ui.app.link import (
     CHOICE,
-    OURS,
-    VIEW,
     misspelt,
+    OURS,
     read_choice,
     read_style,
     read_view,
     style_parameters,
+    VIEW,
     view_parameters,
 )
-from vitviz.view import DIRECTIONS, SCALES, View, scales
+from vitviz.notation.view import DIRECTIONS, SCALES, scales, View
 from vitviz.zoo import SHIPPED
 
 from .kinds import POOLED, trace_of

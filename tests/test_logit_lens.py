@@ -1,4 +1,4 @@
-"""vitviz.logit_lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
+"""vitviz.analysis.logit_lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
 
 from dataclasses import replace
 
@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import vitviz
-from vitviz.attribution import DifferenceTarget, SimilarityTarget
-from vitviz.logit_lens import AT_ONCE, Lens, cosines, depth_words, depths
-from vitviz.predictions import probabilities
+from vitviz.analysis.attribution import DifferenceTarget, SimilarityTarget
+from vitviz.analysis.logit_lens import AT_ONCE, cosines, depth_words, depths, Lens
+from vitviz.analysis.predictions import probabilities
 
 from . import kinds
 from .explained import ALL, explained
@@ -143,7 +143,7 @@ def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch)
 def test_many_classes_are_read_in_batches(small_trace, monkeypatch):
     at_once, ends = vitviz.patch_lens(small_trace, 1), vitviz.patch_lens(small_trace)
     assert 5 * small_trace.output.size < AT_ONCE
-    monkeypatch.setattr("vitviz.logit_lens.AT_ONCE", 5 * small_trace.output.size)
+    monkeypatch.setattr("vitviz.analysis.logit_lens.AT_ONCE", 5 * small_trace.output.size)
     assert vitviz.patch_lens(small_trace, 1) == pytest.approx(at_once, abs=1e-6)
     assert vitviz.patch_lens(small_trace) == pytest.approx(ends, abs=1e-6)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitviz import VitvizError
-from vitviz.lookup import ngrams, similarities, soft_lookup, vectors
+from vitviz.walkthrough.soft_dictionary import ngrams, similarities, soft_lookup, vectors
 
 COLOURS = ("red", "green", "blue")
 

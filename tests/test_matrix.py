@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from vitviz.colour import QUERY, paint, tone
-from vitviz.ui import matrix
-from vitviz.ui.matrix import drawn, sequence_matrix
-from vitviz.ui.matrix.payload import payload, read_choice
-from vitviz.ui.symbols import SYMBOLS
+from vitviz.viz.colour import paint, QUERY, tone
+from vitviz.ui.components import matrix
+from vitviz.ui.components.matrix import drawn, sequence_matrix
+from vitviz.ui.components.matrix.payload import payload, read_choice
+from vitviz.ui.widgets.symbols import SYMBOLS
 
 from .pages import PATIENCE
 from .told import Browser, message
@@ -147,7 +147,7 @@ def test_it_appears_in_a_page():
         import numpy as np
         from PIL import Image
 
-        from vitviz.ui.matrix import drawn, sequence_matrix
+        from vitviz.ui.components.matrix import drawn, sequence_matrix
 
         buffer = io.BytesIO()
         Image.new("RGB", (30, 20)).save(buffer, "JPEG")

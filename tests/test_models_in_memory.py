@@ -10,9 +10,9 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import zoo
-from vitviz.model import VisionTransformer
-from vitviz.trace import Trace
-from vitviz.ui import cache, state
+from vitviz.model.vit import VisionTransformer
+from vitviz.trace.trace import Trace
+from vitviz.ui.app import cache, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .pages import opened

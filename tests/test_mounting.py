@@ -1,13 +1,13 @@
-"""vitviz.ui.mounting: components get the session's state, and what browsers tell is heard once."""
+"""vitviz.ui.components._shared: components get the session's state, and what browsers tell is heard once."""
 
 import logging
 
 import pytest
 
-from vitviz.ui import mounting
-from vitviz.ui.mounting import Component, Listener, packed
-from vitviz.ui.mounting.binary import header_of
-from vitviz.ui.mounting.messages import Message, read_messages, whole_number
+from vitviz.ui.components import _shared as mounting
+from vitviz.ui.components._shared import Component, Listener, packed
+from vitviz.ui.components._shared.binary import header_of
+from vitviz.ui.components._shared.messages import Message, read_messages, whole_number
 
 from .told import SESSION, Browser, message
 

@@ -28,7 +28,7 @@ def test_no_name_is_that_of_a_module_and_of_something_in_it():
 
 
 def test_modules_are_there_without_importing_them_by_name():
-    assert vitviz.view.token_words
+    assert vitviz.notation.view.token_words
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = vitviz.nonsense
 
@@ -49,6 +49,6 @@ def test_the_version_of_an_installed_package_is_in_its_metadata(tmp_path, monkey
 
 
 def test_importing_vitviz_does_not_import_pytorch():
-    code = "import sys, vitviz, vitviz.__main__; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, vitviz, vitviz.cli.__main__; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=Path(vitviz.__file__).parents[1], check=False)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""vitviz.interventions.notation: a short text for every edit, and a sentence for everything else."""
+"""vitviz.notation.edits: a short text for every edit, and a sentence for everything else."""
 
 import json
 from dataclasses import asdict
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vitviz.errors import EditError
-from vitviz.interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
-from vitviz.interventions.notation import MOST, from_text, in_words, to_text
+from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from vitviz.notation.edits import from_text, in_words, MOST, to_text
 
 from .conftest import SMALL
 

@@ -1,13 +1,13 @@
-"""vitviz.opening: a view whose attention is clear, found in the trace itself."""
+"""vitviz.analysis.opening: a view whose attention is clear, found in the trace itself."""
 
 import numpy as np
 import pytest
 
 import vitviz
-from vitviz.attention import patch_distances
-from vitviz.opening import FAR, ROWS, opening_view
-from vitviz.ui import state
-from vitviz.view import View, strongest_patch
+from vitviz.analysis.attention import patch_distances
+from vitviz.analysis.opening import FAR, opening_view, ROWS
+from vitviz.ui.app import state
+from vitviz.notation.view import strongest_patch, View
 
 from .kinds import CONFIGS, trace_of
 from .pages import explore, opened, query

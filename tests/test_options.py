@@ -10,7 +10,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
-from vitviz import ModelError, VitvizWarning, provenance
+from vitviz import ModelError, VitvizWarning
+from vitviz.viz import provenance
 from vitviz.images import Preprocessing
 from vitviz.zoo.options import OF_PIXELS
 

@@ -8,8 +8,8 @@ import torch
 
 from vitviz import VisionTransformer
 from vitviz.images import prepare, read_image
-from vitviz.ui import state
-from vitviz.ui.words import literally
+from vitviz.ui.app import state
+from vitviz.ui.app.words import literally
 
 from .conftest import SMALL
 from .pages import app_with, picture, show_instead

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from vitviz.images import prepare, read_image
-from vitviz.ui import own
+from vitviz.ui.components import own
 
 from .pages import dropped, explore, picture, query, start, texts
 

@@ -1,4 +1,4 @@
-"""vitviz.ui.panels: the charts below the explorer, for every kind of attention."""
+"""vitviz.ui.widgets.panels: the charts below the explorer, for every kind of attention."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,9 +9,9 @@ from .pages import PATIENCE
 
 def page(kind, layer, head, direction):
     from tests.kinds import trace_of
-    from vitviz.attention import head_statistics
-    from vitviz.ui import panels
-    from vitviz.view import View
+    from vitviz.analysis.attention import head_statistics
+    from vitviz.ui.widgets import panels
+    from vitviz.notation.view import View
 
     trace = trace_of(kind)
     panels.of_view(trace, View(layer, head, None, direction))

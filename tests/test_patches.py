@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from vitviz.colour import KEY, QUERY, overlay_map, paint, tone
-from vitviz.ui import patches
-from vitviz.ui.patches import Overlay, patch_picker
-from vitviz.ui.patches.payload import payload, read_choice
+from vitviz.viz.colour import KEY, overlay_map, paint, QUERY, tone
+from vitviz.ui.components import patches
+from vitviz.ui.components.patches import Overlay, patch_picker
+from vitviz.ui.components.patches.payload import payload, read_choice
 
 from .pages import PATIENCE
 from .told import Browser, message
@@ -168,7 +168,7 @@ def test_it_appears_in_a_page():
 
         from PIL import Image
 
-        from vitviz.ui.patches import patch_picker
+        from vitviz.ui.components.patches import patch_picker
 
         buffer = io.BytesIO()
         Image.new("RGB", (30, 20)).save(buffer, "JPEG")
@@ -187,4 +187,4 @@ def test_a_wheel_carries_all_packages_and_the_pickers_files():
     setuptools = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     folders = {str(file.parent.relative_to(root)).replace("/", ".") for file in (root / "vitviz").rglob("__init__.py")}
     assert folders | {"vitviz.assets"} == set(setuptools["packages"])
-    assert setuptools["package-data"]["vitviz.ui.patches"] == ["*.js", "*.css", "*.html"]
+    assert setuptools["package-data"]["vitviz.ui.components.patches"] == ["*.js", "*.css", "*.html"]

@@ -9,8 +9,8 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import zoo
-from vitviz.predictions import predictions
-from vitviz.ui import cache, catalogue, models, state
+from vitviz.analysis.predictions import predictions
+from vitviz.ui.app import cache, catalogue, models, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .local_hub import NAME, point_at

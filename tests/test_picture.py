@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from vitviz.images import Geometry, Prepared, SafeImage, prepare
-from vitviz.picture import original_with_crop
+from vitviz.images import Geometry, prepare, Prepared, SafeImage
+from vitviz.viz.picture import original_with_crop
 
 RED = (200, 0, 40)
 GREYED = (153, 83, 97)  # 0.35 x red + 0.65 x 128

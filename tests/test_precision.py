@@ -9,7 +9,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import ImageError, ModelError
-from vitviz.attribution import METHODS
+from vitviz.analysis.attribution import METHODS
 
 from .checkpoints import SHAPE, randomised, saved
 from .kinds import CONFIGS, trace_of

@@ -1,4 +1,4 @@
-"""vitviz.predictions: by hand, and against torch's softmax."""
+"""vitviz.analysis.predictions: by hand, and against torch's softmax."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vitviz import ModelError, Trace, VisionTransformer
-from vitviz.predictions import Prediction, predictions
+from vitviz.analysis.predictions import Prediction, predictions
 
 from .conftest import SMALL
 from .stand_ins import stand_in

@@ -10,37 +10,33 @@ import torch
 from PIL import Image
 
 import vitviz
-from vitviz import (
-    ArgumentError,
-    VisionTransformer,
-    ViTConfig,
-    VitvizError,
+from vitviz import ArgumentError, VisionTransformer, ViTConfig, VitvizError
+from vitviz.analysis import (
+    ablation as interventions,
     arithmetic,
     attention,
     attribution,
-    checks,
-    colour,
-    export,
-    figures,
-    hooks,
-    inline,
-    interventions,
     logit_lens,
-    lookup,
-    marks,
-    picture,
     predictions,
-    questions,
-    receptive,
-    sequence,
-    steps,
     tokens,
-    view,
 )
-from vitviz.arguments import shown
-from vitviz.attribution import ClassTarget, SimilarityTarget, faithfulness
-from vitviz.config import Resampling, Rotary
-from vitviz.interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, notation, sweep
+from vitviz.walkthrough import (
+    checks,
+    quiz as questions,
+    receptive_field as receptive,
+    sequence,
+    soft_dictionary as lookup,
+    steps,
+)
+from vitviz.viz import colour, export, figures, inline, picture
+from vitviz.model import hooks
+from vitviz.notation import marks, view
+from vitviz.errors.arguments import shown
+from vitviz.analysis.attribution import ClassTarget, faithfulness, SimilarityTarget
+from vitviz.model.config import Resampling, Rotary
+from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from vitviz.notation import edits as notation
+from vitviz.analysis.ablation import sweep
 
 from .checkpoints import prefixed, saved
 from .public_calls import public_calls
@@ -159,7 +155,7 @@ def run(function, arguments):
     try:
         result = function(**arguments)
     except ValueError as error:
-        if isinstance(error, VitvizError) or function.__module__ != "vitviz.marks":
+        if isinstance(error, VitvizError) or function.__module__ != "vitviz.notation.marks":
             raise
         assert isinstance(arguments["text"], str), "only a text says, as the rest of a sentence, what it can be"
         return None

@@ -10,11 +10,11 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.questions import Option, about_attention, about_sequence
-from vitviz.questions.attention import about, two_keys
-from vitviz.questions.question import decimal, in_front, posed, product
-from vitviz.questions.sequence import other_side
-from vitviz.ui import state
+from vitviz.walkthrough.quiz import about_attention, about_sequence, Option
+from vitviz.walkthrough.quiz.attention import about, two_keys
+from vitviz.walkthrough.quiz.question import decimal, in_front, posed, product
+from vitviz.walkthrough.quiz.sequence import other_side
+from vitviz.ui.app import state
 
 from . import kinds
 from .explained import ALL, explained
@@ -192,13 +192,13 @@ def test_the_token_with_the_largest_weight(any_trace):
         query = any_trace.prefix + patch
         strongest = about_attention(any_trace, layer, head, query)[0]
         weights = any_trace.attention(layer, head, query)
-        names = [vitviz.view.token_words(any_trace, token) for token in range(any_trace.token_count)]
+        names = [vitviz.notation.view.token_words(any_trace, token) for token in range(any_trace.token_count)]
         asked = {option.answer: float(weights[names.index(option.answer)]) for option in strongest.options}
         assert max(asked, key=asked.get) == strongest.right.answer
         assert asked[strongest.right.answer] == weights.max()
         assert sorted(asked.values())[-2] < weights.max()
         for option in strongest.options:
-            share = vitviz.colour.percent(asked[option.answer])
+            share = vitviz.viz.colour.percent(asked[option.answer])
             assert f"{option.answer[1:]}: score" in option.explanation
             assert f"weight {share}" in option.explanation
 
@@ -211,7 +211,7 @@ def test_how_many_times_as_large(any_trace):
         ratio = about_attention(any_trace, 0, 0, query)[1]
         scores = any_trace.attention(0, 0)[query].astype(np.float64)
         one, other = two_keys(any_trace.scores(0, 0, query))
-        names = [vitviz.view.token_words(any_trace, token) for token in (one, other)]
+        names = [vitviz.notation.view.token_words(any_trace, token) for token in (one, other)]
         assert all(f"the key of {'the ' * name.endswith('token')}{name}" in ratio.words for name in names)
         said = float(ratio.right.answer.split()[0])
         assert said == pytest.approx(scores[one] / scores[other], rel=0.06)

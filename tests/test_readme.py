@@ -14,8 +14,8 @@ import timm
 import torch
 
 import vitviz
-from vitviz.attribution import METHODS
-from vitviz.ui.registry import PAGES
+from vitviz.analysis.attribution import METHODS
+from vitviz.ui.app.registry import PAGES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -152,7 +152,7 @@ def test_the_library_and_its_command_work_without_streamlit(folder):
     code = """
 import sys
 sys.modules["streamlit"] = None  # as if it were not installed
-import vitviz, vitviz.cli
+import vitviz, vitviz.cli.app
 from vitviz import *
 print(vitviz.load("digits").trace(vitviz.zoo.assets() / "images" / "digits" / "digit-3.png"))
 print([name for name in sys.modules if name.startswith("vitviz.ui")])

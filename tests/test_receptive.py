@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from vitviz.receptive import at_depth, convolutions, receptive_field, resnet50
+from vitviz.walkthrough.receptive_field import at_depth, convolutions, receptive_field, resnet50
 
 
 def test_chains_on_paper():

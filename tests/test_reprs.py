@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vitviz
-from vitviz.interventions import Patched
+from vitviz.model.edits import Patched
 
 from .public_calls import public_calls
 

@@ -11,8 +11,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import vitviz
-from vitviz import ModelError, TraceError, VitvizError, export, saved_traces, view
-from vitviz.interventions import HeadOff, Patched, PatchOff, Temperature
+from vitviz import ModelError, TraceError, VitvizError
+from vitviz.viz import export
+from vitviz.trace import saved as saved_traces
+from vitviz.notation import view
+from vitviz.model.edits import HeadOff, Patched, PatchOff, Temperature
 
 from .kinds import CONFIGS, POOLED, trace_of
 from .pictures import assert_one_sentence
@@ -130,11 +133,11 @@ NEEDS_THE_MODEL = {
     "positions": lambda trace: trace.model.positions(2, 2),
     "lens": vitviz.lens,
     "explain": lambda trace: vitviz.explain(trace.model, trace),
-    "steps": lambda trace: vitviz.steps.block_by_hand(trace, 0, 0, 0, 0),
-    "readout": lambda trace: vitviz.steps.readout_by_hand(trace),
-    "sequence": lambda trace: vitviz.sequence.patch_matrix(trace) is None or vitviz.sequence.sequence(trace),
-    "filters": lambda trace: vitviz.sequence.filters(trace.model),
-    "sweeps": lambda trace: vitviz.interventions.sweep_heads(trace.model, trace, 0),
+    "steps": lambda trace: vitviz.walkthrough.steps.block_by_hand(trace, 0, 0, 0, 0),
+    "readout": lambda trace: vitviz.walkthrough.steps.readout_by_hand(trace),
+    "sequence": lambda trace: vitviz.walkthrough.sequence.patch_matrix(trace) is None or vitviz.walkthrough.sequence.sequence(trace),
+    "filters": lambda trace: vitviz.walkthrough.sequence.filters(trace.model),
+    "sweeps": lambda trace: vitviz.analysis.ablation.sweep_heads(trace.model, trace, 0),
     "curves": lambda trace: vitviz.faithfulness.curves(trace.model, trace, np.zeros(trace.grid), None),
 }
 
@@ -151,7 +154,7 @@ def test_what_needs_the_model_says_so_and_how(what, small, photo, path):
 NEED_THE_SAME_MODEL = {
     "explain": lambda model, trace: vitviz.explain(model, trace, method="occlusion").map,
     "curves": lambda model, trace: vitviz.faithfulness.curves(model, trace, np.ones(trace.grid), 0).deletion,
-    "sweep": lambda model, trace: vitviz.interventions.sweep_layers(model, trace, vitviz.ClassTarget(0)),
+    "sweep": lambda model, trace: vitviz.analysis.ablation.sweep_layers(model, trace, vitviz.ClassTarget(0)),
 }
 
 

@@ -1,4 +1,4 @@
-"""vitviz.ui.serving: scripts are compressed once, and pages have an outline before any script."""
+"""vitviz.ui.app.serving: scripts are compressed once, and pages have an outline before any script."""
 
 import asyncio
 import gzip
@@ -9,11 +9,11 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from vitviz.ui.serving import MIDDLEWARE
-from vitviz.ui.serving.delivery import Rewritten, Uploads
-from vitviz.ui.serving.first import with_scripts
-from vitviz.ui.serving.page import first_page
-from vitviz.ui.serving.scripts import FOLDER, scripts
+from vitviz.ui.app.serving import MIDDLEWARE
+from vitviz.ui.app.serving.delivery import Rewritten, Uploads
+from vitviz.ui.app.serving.first import with_scripts
+from vitviz.ui.app.serving.page import first_page
+from vitviz.ui.app.serving.scripts import FOLDER, scripts
 
 from .loops import run_to_its_end
 

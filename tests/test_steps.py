@@ -10,11 +10,18 @@ import torch.nn.functional as F
 from torch import nn
 
 import vitviz
-from vitviz import arithmetic
-from vitviz.checks import worst
-from vitviz.layers import ACTIVATIONS
-from vitviz.positions import rotate
-from vitviz.steps import block_by_hand, block_steps, head_steps, listen, readout_by_hand, what_if_temperature
+from vitviz.analysis import arithmetic
+from vitviz.walkthrough.checks import worst
+from vitviz.model.layers import ACTIVATIONS
+from vitviz.model.position_embeddings import rotate
+from vitviz.walkthrough.steps import (
+    block_by_hand,
+    block_steps,
+    head_steps,
+    listen,
+    readout_by_hand,
+    what_if_temperature,
+)
 
 from .explained import ALL, explained
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import sequence
-from vitviz.colour import percent
-from vitviz.predictions import predictions
-from vitviz.ui import state
-from vitviz.ui.learn.handout import handout
+from vitviz.walkthrough import sequence
+from vitviz.viz.colour import percent
+from vitviz.analysis.predictions import predictions
+from vitviz.ui.app import state
+from vitviz.ui.pages.lesson.handout import handout
 
 from . import kinds
 from .explained import ALL, explained
@@ -103,7 +103,7 @@ def test_the_strongest_tokens_are_the_librarys(kind):
     read = made(trace)
     _, *rows, rest = read.tables["strongest"]
     for token, (name, *cells) in zip(order, rows, strict=True):
-        assert name == vitviz.view.token_words(trace, token)
+        assert name == vitviz.notation.view.token_words(trace, token)
         found = [as_number(cell) for cell in cells if cell]
         np.testing.assert_allclose(found[:-1], scores[:, token], atol=1e-3)
         assert found[-1] == pytest.approx(weights[token], rel=0.01)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vitviz.ui.strips import number
-from vitviz.ui.sums import product, redone
+from vitviz.ui.widgets.strips import number
+from vitviz.ui.widgets.sums import product, redone
 
 
 def value(text: str) -> float:

@@ -1,23 +1,16 @@
-"""vitviz.interventions.sweep: each effect is that of switching off one part alone, however much is run at once."""
+"""vitviz.analysis.ablation.sweep: each effect is that of switching off one part alone, however much is run at once."""
 
 import numpy as np
 import pytest
 import torch
 
 import vitviz
-from vitviz import edit, hooks
+from vitviz import edit
+from vitviz.model import hooks
 from vitviz.errors import ArgumentError, EditError, ModelError
-from vitviz.interventions import (
-    HeadOff,
-    LayerOff,
-    PatchOff,
-    class_score,
-    distance,
-    sweep_heads,
-    sweep_layers,
-    sweep_patches,
-)
-from vitviz.interventions.sweep import each_head, each_layer, each_patch, entering
+from vitviz.model.edits import HeadOff, LayerOff, PatchOff
+from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
+from vitviz.analysis.ablation.sweep import each_head, each_layer, each_patch, entering
 
 from .edited import KINDS, again, trace_of_kind
 from .explained import explained

@@ -1,10 +1,10 @@
-"""vitviz.interventions.switching: what a click does to a part, and what the next one does."""
+"""vitviz.analysis.ablation.switching: what a click does to a part, and what the next one does."""
 
 import pytest
 
 from vitviz.errors import EditError
-from vitviz.interventions import Copied, HeadOff, LayerOff, PatchOff, Temperature
-from vitviz.interventions.switching import TOOLS, head_edit, part_edit, replaced, switched
+from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, Temperature
+from vitviz.analysis.ablation.switching import head_edit, part_edit, replaced, switched, TOOLS
 
 
 def test_a_click_switches_and_the_next_one_switches_back():

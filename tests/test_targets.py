@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import ClassTarget, DifferenceTarget, ModelError, explain, faithfulness
-from vitviz.interventions import class_score, distance, sweep_heads, sweep_layers, sweep_patches
-from vitviz.predictions import class_index, class_name
+from vitviz import ClassTarget, DifferenceTarget, explain, faithfulness, ModelError
+from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
+from vitviz.analysis.predictions import class_index, class_name
 
 from .pictures import assert_one_sentence
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import tokens
-from vitviz.tokens.figures import Line, over_layers
-from vitviz.tokens.lengths import SPREADS, TIMES
-from vitviz.tokens.projection import perplexity
-from vitviz.ui.tokens import badge
-from vitviz.view import View
+from vitviz.analysis import tokens
+from vitviz.analysis.tokens.figures import Line, over_layers
+from vitviz.analysis.tokens.lengths import SPREADS, TIMES
+from vitviz.analysis.tokens.projection import perplexity
+from vitviz.ui.pages.tokens import badge
+from vitviz.notation.view import View
 
 from . import kinds
 from .explained import explained

@@ -11,11 +11,12 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz import tokens
-from vitviz.ui import cache, jobs, scatter, similarity, state
-from vitviz.ui.mounting.binary import header_of
-from vitviz.ui.strips import number
-from vitviz.ui.tokens import cached
+from vitviz.analysis import tokens
+from vitviz.ui.app import cache, jobs, state
+from vitviz.ui.components import scatter, similarity
+from vitviz.ui.components._shared.binary import header_of
+from vitviz.ui.widgets.strips import number
+from vitviz.ui.pages.tokens import cached
 
 from . import kinds
 from .exhaustive import exhaustive
@@ -200,7 +201,7 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
 def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import places  # which only a running app can import
 
     step, go, ran = places._places_of, threading.Event(), []
 
@@ -225,7 +226,7 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 def test_a_probe_that_is_taken_back_ends(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import places  # which only a running app can import
 
     step, go = places._places_of, threading.Event()
     monkeypatch.setattr(places, "_places_of", lambda *given: go.wait(60) and step(*given))

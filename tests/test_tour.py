@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vitviz.config import Rotary
-from vitviz.ui.link import read_guide
-from vitviz.ui.tour import GUIDES, read_stop
+from vitviz.model.config import Rotary
+from vitviz.ui.app.link import read_guide
+from vitviz.ui.app.tour import GUIDES, read_stop
 from vitviz.zoo import SHIPPED
 
 from . import kinds

@@ -1,4 +1,4 @@
-"""vitviz.trace: a frozen record, and attention on demand."""
+"""vitviz.trace.trace: a frozen record, and attention on demand."""
 
 import gc
 from dataclasses import FrozenInstanceError, fields
@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vitviz import ArgumentError, HookError, ImageError, ModelError, ViTConfig, edit
+from vitviz import ArgumentError, edit, HookError, ImageError, ModelError, ViTConfig
 from vitviz.images import normalise, prepare, read_image
-from vitviz.inputs import default_size
-from vitviz.model import VisionTransformer
+from vitviz.trace.inputs import default_size
+from vitviz.model.vit import VisionTransformer
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from vitviz.ui.jobs import Jobs
-from vitviz.ui.turns import Turns, one_at_a_time
+from vitviz.ui.app.jobs import Jobs
+from vitviz.ui.app.turns import one_at_a_time, Turns
 
 
 def waiting(turns: Turns) -> int:
@@ -73,7 +73,7 @@ def test_first_pictures_go_before_the_rest_of_a_page_and_of_them_that_of_the_pag
 
 def test_slow_work_waits_until_nobody_has_asked_for_a_moment(monkeypatch):
     turns, went = Turns(), []
-    monkeypatch.setattr("vitviz.ui.turns.QUIET", 3600)
+    monkeypatch.setattr("vitviz.ui.app.turns.QUIET", 3600)
 
     def sweep():
         with turns.later():
@@ -86,7 +86,7 @@ def test_slow_work_waits_until_nobody_has_asked_for_a_moment(monkeypatch):
         went.append("trace")
     threading.Event().wait(0.1)  # a page draws before it asks for more
     assert went == ["trace"]
-    monkeypatch.setattr("vitviz.ui.turns.QUIET", 0)
+    monkeypatch.setattr("vitviz.ui.app.turns.QUIET", 0)
     with turns:
         went.append("rest")
     thread.join(60)
@@ -95,8 +95,8 @@ def test_slow_work_waits_until_nobody_has_asked_for_a_moment(monkeypatch):
 
 def test_slow_work_has_a_turn_in_the_end_however_many_come(monkeypatch):
     turns, done = Turns(), threading.Event()
-    monkeypatch.setattr("vitviz.ui.turns.PATIENCE", 0.2)
-    monkeypatch.setattr("vitviz.ui.turns.QUIET", 0.05)
+    monkeypatch.setattr("vitviz.ui.app.turns.PATIENCE", 0.2)
+    monkeypatch.setattr("vitviz.ui.app.turns.QUIET", 0.05)
 
     def sweep():
         with turns.later():

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 import vitviz
 from vitviz import ModelError, zoo
-from vitviz.cli import app as command
-from vitviz.command import run as run_command
-from vitviz.inputs import default_size
-from vitviz.marks import size_mark, size_of
-from vitviz.ui import link, models, state
+from vitviz.cli.app import app as command
+from vitviz.cli import run as run_command
+from vitviz.trace.inputs import default_size
+from vitviz.notation.marks import size_mark, size_of
+from vitviz.ui.app import link, models, state
 
 from .handouts import made
 from .pages import opened, query, texts

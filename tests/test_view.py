@@ -1,4 +1,4 @@
-"""vitviz.view: a view is a row or a column of a trace's matrix, and says which."""
+"""vitviz.notation.view: a view is a row or a column of a trace's matrix, and says which."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from vitviz.config import Pooling
-from vitviz.trace import Trace
-from vitviz.view import View, home, places, readout_words, scales, strongest_patch, token_words
+from vitviz.model.config import Pooling
+from vitviz.trace.trace import Trace
+from vitviz.notation.view import home, places, readout_words, scales, strongest_patch, token_words, View
 
 from .kinds import PLAIN, POOLED, trace_of
 from .stand_ins import stand_in

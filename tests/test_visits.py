@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from vitviz.ui import cache, visits
-from vitviz.ui.cache import Cache
+from vitviz.ui.app import cache, visits
+from vitviz.ui.app.cache import Cache
 
 from .loops import run_to_its_end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vitviz.ui import mounting
+from vitviz.ui.components import _shared as mounting
 
 SESSION = "this session"
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import tokens
-    from .attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
-    from .config import ViTConfig
-    from .convert import from_timm
+    from .analysis import tokens
+    from .analysis.attribution import ClassTarget, DifferenceTarget, explain, faithfulness, SimilarityTarget
+    from .model.config import ViTConfig
+    from .zoo.convert import from_timm
     from .errors import (
         ArgumentError,
         EditError,
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
         VitvizError,
         VitvizWarning,
     )
-    from .hooks import capture, edit
+    from .model.hooks import capture, edit
     from .images import Preprocessing
-    from .interventions import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
-    from .logit_lens import lens, patch_lens
-    from .model import VisionTransformer
-    from .saved_traces import open_trace
-    from .trace import Trace
+    from .model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
+    from .analysis.logit_lens import lens, patch_lens
+    from .model.vit import VisionTransformer
+    from .trace.saved import open_trace
+    from .trace.trace import Trace
     from .zoo import load
 
 __all__ = [

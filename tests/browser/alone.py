@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from playwright.sync_api import Page
 
-from vitviz.ui.mounting.binary import header_of
+from vitviz.ui.components._shared.binary import header_of
 
 # What Streamlit does for a component: HTML and style in a place of their own, then the module's default export, again
 # with each answer. What the component tells is kept: `messages` as they are, and of each telling the last, `told`.

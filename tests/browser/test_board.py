@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from vitviz.ui.board import CSS, HTML, SCRIPT
-from vitviz.ui.board.payload import Cell, payload
+from vitviz.ui.components.board import CSS, HTML, SCRIPT
+from vitviz.ui.components.board.payload import Cell, payload
 
 from .alone import Alone
 from .layout import in_all_fonts

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.attribution import DifferenceTarget, explain
-from vitviz.attribution.faithfulness import curves, random_curves
-from vitviz.ui import state
-from vitviz.ui.strips import number
+from vitviz.analysis.attribution import DifferenceTarget, explain
+from vitviz.analysis.attribution.faithfulness import curves, random_curves
+from vitviz.ui.app import state
+from vitviz.ui.widgets.strips import number
 
 from ..exhaustive import exhaustive
 from .explanations import IMAGE
@@ -79,7 +79,7 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
     dialog = page.locator(".st-key-explain_closer")
     expect(dialog.get_by_text("Bousselham et al. 2024")).to_be_visible()
     found = explain(
-        vitviz.load("digits"), state.samples()["digit-4"], method="legrad", target=vitviz.attribution.ClassTarget(4)
+        vitviz.load("digits"), state.samples()["digit-4"], method="legrad", target=vitviz.analysis.attribution.ClassTarget(4)
     ).map
     image = dialog.get_by_test_id(IMAGE)
     settled(page)

@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.colour import colour_map, plotly_scale, tone
-from vitviz.ui import state
-from vitviz.view import View
+from vitviz.viz.colour import colour_map, plotly_scale, tone
+from vitviz.ui.app import state
+from vitviz.notation.view import View
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage
@@ -120,7 +120,7 @@ def test_a_click_pins_and_the_panels_follow(explore, cat):
 
 
 def test_distance_and_entropy_are_the_librarys(explore, cat):
-    from vitviz.attention import head_statistics
+    from vitviz.analysis.attention import head_statistics
 
     page, statistics = explore("image=cat"), head_statistics(cat)
     for key, wanted in (("distance", statistics.distance), ("entropy", statistics.entropy)):

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from vitviz.view import View
+from vitviz.notation.view import View
 
 from .explorer_page import ExplorerPage
 from .layout import eventually, go_to, settled

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.interventions import HeadOff, PatchOff
-from vitviz.predictions import predictions
-from vitviz.ui import state
+from vitviz.model.edits import HeadOff, PatchOff
+from vitviz.analysis.predictions import predictions
+from vitviz.ui.app import state
 
 from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, expect_number, opener

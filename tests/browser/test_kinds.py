@@ -10,10 +10,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kinds import POOLED, trace_of
-from vitviz.colour import Style, colour_map, overlay_map, percent, tone
-from vitviz.ui.explorer import CSS, HTML, SCRIPT
-from vitviz.ui.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
-from vitviz.view import View, places
+from vitviz.viz.colour import colour_map, overlay_map, percent, Style, tone
+from vitviz.ui.components.explorer import CSS, HTML, SCRIPT
+from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
+from vitviz.notation.view import places, View
 
 from ..exhaustive import exhaustive
 from .alone import Alone

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 import vitviz
 from scripts.app_server import running_app
-from vitviz.ui import state
+from vitviz.ui.app import state
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage

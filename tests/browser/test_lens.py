@@ -4,10 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.colour import percent
-from vitviz.logit_lens import depth_words
-from vitviz.ui import state
-from vitviz.ui.strips import number
+from vitviz.viz.colour import percent
+from vitviz.analysis.logit_lens import depth_words
+from vitviz.ui.app import state
+from vitviz.ui.widgets.strips import number
 
 from .explanations import IMAGE, click_patch, opener
 from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_wide_fonts, settled

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from vitviz.ui import state
+from vitviz.ui.app import state
 
 from ..exhaustive import exhaustive
 from .explanations import IMAGE

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from vitviz.colour import KEY, QUERY, colour_map, overlay_map, paint, percent, tone
-from vitviz.ui.patches import CSS, HTML, SCRIPT, Overlay
-from vitviz.ui.patches.payload import payload
+from vitviz.viz.colour import colour_map, KEY, overlay_map, paint, percent, QUERY, tone
+from vitviz.ui.components.patches import CSS, HTML, Overlay, SCRIPT
+from vitviz.ui.components.patches.payload import payload
 
 from ..exhaustive import exhaustive
 from .alone import Alone

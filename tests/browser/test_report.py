@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
-from vitviz.cli import app
+from vitviz.cli.app import app
 from vitviz.zoo import assets
 
 from .test_accessibility import assert_accessible

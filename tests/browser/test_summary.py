@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.explained import explained
 from tests.handouts import run_of
-from vitviz.ui.learn.handout import handout
+from vitviz.ui.pages.lesson.handout import handout
 
 from ..exhaustive import exhaustive
 from .layout import downloaded, in_all_fonts, settled

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.fonts import STATED
 from scripts.fonts import WIDE as WIDE_FONTS
-from vitviz.ui.tour import GUIDES
+from vitviz.ui.app.tour import GUIDES
 from vitviz.zoo import SHIPPED
 
 from ..exhaustive import exhaustive

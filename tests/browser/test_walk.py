@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from vitviz.view import View
+from vitviz.notation.view import View
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage

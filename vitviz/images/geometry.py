@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ..arguments import array, checked_index
-from ..brief import brief
+from ..errors.arguments import array, checked_index
+from ..errors.brief import brief
 from ..errors import ImageError
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom

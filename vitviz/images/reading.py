@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from ..arguments import shown, shown_path
+from ..errors.arguments import shown, shown_path
 from ..errors import ImageError
 from .exif import orientation
 from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
-from .limits import MAX_PIXELS, TOO_LARGE, check_sides
+from .limits import check_sides, MAX_PIXELS, TOO_LARGE
 from .pixels import SafeImage, to_rgb, upright
 
 __all__ = ["FORMATS", "SafeImage", "read_image"]

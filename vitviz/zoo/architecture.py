@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..arguments import LONGEST, shown
-from ..convert import mismatch
+from ..errors.arguments import LONGEST, shown
+from .convert import mismatch
 from ..errors import ModelError
 from ..images import Size
 

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..arguments import shown_path
+from ..errors.arguments import shown_path
 from ..errors import ModelError
-from ..marks import listed
+from ..notation.marks import listed
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # What the folder of a training run holds: the weights in one file, or an index of the files that they are split into.

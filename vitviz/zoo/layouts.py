@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..config import Resampling
+from ..model.config import Resampling
 from ..errors import ModelError
 from ..images import Preprocessing
 

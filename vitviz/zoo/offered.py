@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from ..arguments import shown, typed
+from ..errors.arguments import shown, typed
 from ..errors import ModelError
-from ..model import VisionTransformer
+from ..model.vit import VisionTransformer
 from .folders import SUFFIXES
 from .restore import load_checkpoint
 from .sidecar import stamp

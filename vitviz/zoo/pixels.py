@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..arguments import is_whole
-from ..config import ViTConfig
-from ..convert.preprocessing import FITS_OF_TIMM, assumption, from_hugging_face, from_timm_config
+from ..errors.arguments import is_whole
+from ..model.config import ViTConfig
+from .convert.preprocessing import assumption, FITS_OF_TIMM, from_hugging_face, from_timm_config
 from ..errors import ModelError
 from ..images import Preprocessing, Size
-from ..inputs import MANY_PATCHES
+from ..trace.inputs import MANY_PATCHES
 from .checkpoint import Checkpoint
 from .layouts import Layout
 from .options import OF_PIXELS, Options

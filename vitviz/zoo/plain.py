@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..arguments import is_whole, shown
+from ..errors.arguments import is_whole, shown
 from ..errors import ModelError
 from ..images import Size
-from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
+from .layouts import DINOV2, HUGGING_FACE_DINOV2, Layout, TIMM
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from ..model import VisionTransformer
+from ..model.vit import VisionTransformer
 from .folders import FOLDER_FILES, INDEX_FILES
-from .hub import Progress, Source, optional_file, weights_of
+from .hub import optional_file, Progress, Source, weights_of
 from .options import NOTHING_SAID, Options
 from .restore import load_checkpoint
 

@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
-from ..arguments import shown
+from ..errors.arguments import shown
 from ..errors import ModelError
-from ..model import VisionTransformer
+from ..model.vit import VisionTransformer
 
 VARIABLE = "VITVIZ_MAX_MODELS"
 

@@ -1,6 +1,0 @@
-"""`python -m vitviz` is the command `vitviz`."""
-
-from .cli import app
-
-if __name__ == "__main__":
-    app(prog_name="vitviz")

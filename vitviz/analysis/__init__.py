@@ -1,0 +1,1 @@
+"""Analyses of a trace: attention, attribution, ablation, the logit lens, tokens and predictions."""

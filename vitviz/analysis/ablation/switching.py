@@ -1,0 +1,52 @@
+"""What a click on a part of the model does to a list of edits: one thing at a time is done to a part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from ...errors.arguments import typed
+from ...errors import EditError
+from ...model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
+
+Tool = Literal["zero", "mean", "temperature", "copy"]
+TOOLS: tuple[Tool, ...] = get_args(Tool)
+
+
+@typed
+def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
+    """What a tool does to a head."""
+    if tool == "temperature":
+        return Temperature(layer, head, temperature)
+    return Copied(layer, head) if tool == "copy" else HeadOff(layer, head, tool)
+
+
+@typed
+def part_edit(tool: Tool, layer: int, part: str) -> Edit:
+    """What a tool does to attention or MLP of a layer.
+
+    Raises:
+        EditError: if the tool is for heads only.
+    """
+    if tool == "temperature":
+        raise EditError("Only heads have a temperature.")
+    return Copied(layer, None, part) if tool == "copy" else LayerOff(layer, part, tool)
+
+
+def switched(edits: Iterable[Edit], wanted: Iterable[Edit]) -> tuple[Edit, ...]:
+    """The edits with those that are wanted; without them, if all of them are there already."""
+    edits, wanted = tuple(edits), tuple(wanted)
+    if set(wanted) <= set(edits):
+        return tuple(edit for edit in edits if edit not in wanted)
+    return replaced(edits, wanted)
+
+
+def replaced(edits: Iterable[Edit], wanted: Iterable[Edit]) -> tuple[Edit, ...]:
+    """The edits, with those that are wanted instead of any others of the same parts."""
+    wanted = tuple(wanted)
+    parts = set(map(_part, wanted))
+    return (*(edit for edit in edits if _part(edit) not in parts), *wanted)
+
+
+def _part(edit: Edit) -> tuple:
+    return ("head", *edit.target[1:]) if isinstance(edit, Temperature) else edit.target

@@ -1,0 +1,6 @@
+"""`python -m vitviz` is the command `vitviz`."""
+
+from .app import app
+
+if __name__ == "__main__":
+    app(prog_name="vitviz")

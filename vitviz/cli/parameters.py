@@ -1,0 +1,87 @@
+"""The parameters of the methods of `vitviz explain`: whose they are, what may be typed, and how files are named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from inspect import Parameter, signature
+from typing import Any
+
+from ..errors.arguments import one_of, share, whole
+from ..analysis.attribution.baselines import BASELINES
+from ..analysis.attribution.integrated_gradients import integrated_gradients, MOST_STEPS
+from ..analysis.attribution.last_attention import last_attention
+from ..analysis.attribution.occlusion import occlusion
+from ..analysis.attribution.rollout import FUSIONS, rollout
+from ..model.config import ViTConfig
+from ..errors import VitvizError
+from .asked import head_of, layer_of
+
+_WITH_OPTIONS = {
+    "attention": last_attention,
+    "rollout": rollout,
+    "integrated_gradients": integrated_gradients,
+    "occlusion": occlusion,
+}
+
+
+def defaults(method: str) -> dict[str, Any]:
+    """The parameters that can be typed for a method, with the library's defaults."""
+    if method not in _WITH_OPTIONS:
+        return {}
+    own = signature(_WITH_OPTIONS[method]).parameters.values()
+    return {one.name: one.default for one in own if one.kind is Parameter.KEYWORD_ONLY}
+
+
+def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse what was typed and does not belong to the method.
+
+    Raises:
+        VitvizError: which names the method's own options.
+    """
+    own = defaults(method)
+    for name, value in parameters.items():
+        if value is not None and name not in own:
+            raise VitvizError(f"{method} has no {_option(name)}; it has {_options(own)}.")
+
+
+def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) -> dict[str, Any]:
+    """What was typed, as the library counts and names it; what is the default anyway is left out.
+
+    Raises:
+        VitvizError: if it is not possible, whatever the image.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    if "layer" in given or "head" in given:
+        last = config.depth if config.pooling == "attention" else config.depth - 1
+        layer = layer_of(given["layer"], config) if "layer" in given else last
+        given["layer"] = -1 if layer == last else layer  # -1 is the default, and the last one
+        given["head"] = head_of(given.get("head", "mean"), layer, config)
+    checks = {
+        "head_fusion": lambda value: one_of(value, tuple(FUSIONS), "head fusion"),
+        "discard_ratio": lambda value: share(value, "The discard ratio"),
+        "steps": lambda value: whole(value, 1, MOST_STEPS, "The number of steps"),
+        "completeness": lambda value: share(value, "Completeness"),
+        "baseline": lambda value: one_of(value, BASELINES, "baseline"),
+    }
+    checked = {name: checks[name](value) if name in checks else value for name, value in given.items()}
+    usual = defaults(method)
+    return {name: value for name, value in checked.items() if value != usual[name]}
+
+
+def marks_of(given: Mapping[str, Any]) -> list[str]:
+    """Parameters, as `understood` returns them, in few words: `["L3", "H2"]`, `["head fusion max"]`."""
+    return [_mark(name, value) for name, value in sorted(given.items(), reverse=True)]  # the layer before the head
+
+
+def _mark(name: str, value: Any) -> str:
+    if name in ("layer", "head"):
+        return f"{name[0].upper()}{value + 1}"
+    return f"{name.replace('_', ' ')} {value}"
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _options(names: Iterable[str]) -> str:
+    return " and ".join(map(_option, names)) or "no parameters"

@@ -1,0 +1,116 @@
+"""What becomes the model's feature: one token, the mean of many, or what a learned query finds among them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import POOL, ViTConfig
+from .hooks import HookPoint
+from .layers import make_norm, PlainMlp
+
+
+class TokenPool(nn.Module):
+    """The class token is the feature."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, width]."""
+        return x[:, 0]
+
+
+class MeanPool(nn.Module):
+    """The mean of the patches is the feature."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.first = 0 if config.pool_prefix else config.prefix
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, width]."""
+        return x[:, self.first :].mean(dim=1)
+
+
+class TokenAndMeanPool(nn.Module):
+    """The class token beside the mean of the patches is the feature (Oquab et al. 2024, DINOv2, appendix B.3)."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.first = config.prefix
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, 2 width]."""
+        return torch.cat([x[:, 0], x[:, self.first :].mean(dim=1)], dim=-1)
+
+
+class DistilledPool(nn.Module):
+    """Class and distillation token, side by side for the two classifiers (Touvron et al. 2021, DeiT, section 4)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, 2, width]."""
+        return x[:, :2]
+
+
+class DistilledHead(nn.Module):
+    """The mean of what two classifiers say of the two tokens; without classes, the mean of the tokens."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        for name in ("token", "distilled"):
+            self.add_module(name, nn.Linear(config.width, config.classes) if config.classes else nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, 2, width] to [batch, class]."""
+        return (self.token(x[:, 0]) + self.distilled(x[:, 1])) / 2
+
+
+class AttentionPool(nn.Module):
+    """One learned query looks at the tokens, and an MLP works on what it found.
+
+    Lee et al. 2019, "Set Transformer", https://arxiv.org/abs/1810.00825, section 3.2; Zhai et al. 2022, "Scaling Vision
+    Transformers", section 2 ("MAP"). The query does not depend on the image, so `q` holds it ready, one vector a head.
+    """
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.heads = config.pool_heads
+        self.scale = (config.width // config.pool_heads) ** -0.5
+        self.first = 0 if config.pool_prefix else config.prefix
+        self.q = nn.Parameter(torch.zeros(config.pool_heads, config.width // config.pool_heads))
+        self.kv = nn.Linear(config.width, 2 * config.width)
+        self.proj = nn.Linear(config.width, config.width)
+        self.norm = make_norm(config, config.width)
+        self.mlp = PlainMlp(config.width, config.pool_mlp_width, config.pool_activation)
+        self.k = HookPoint(f"{POOL}.k")
+        self.v = HookPoint(f"{POOL}.v")
+        self.scores = HookPoint(f"{POOL}.scores")
+        self.weights = HookPoint(f"{POOL}.weights")
+        self.z = HookPoint(f"{POOL}.z")
+        self.out = HookPoint(f"{POOL}.out")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, token, width] to [batch, width]."""
+        k, v = (
+            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x[:, self.first :]).chunk(2, -1)
+        )
+        k, v = self.k(k), self.v(v)  # batch head token channel
+        if self.scores.is_heard() or self.weights.is_heard():
+            z = self.weights(self.scores(self.score(k)).softmax(dim=-1)) @ v
+        else:
+            z = F.scaled_dot_product_attention(self.q[:, None].expand(len(x), -1, -1, -1), k, v, scale=self.scale)
+        x = self.proj(self.z(z).flatten(1))  # batch head 1 channel -> batch width
+        return self.out(x + self.mlp(self.norm(x)))
+
+    def score(self, k: Tensor) -> Tensor:
+        """Scaled products of the query with keys [..., head, token, channel]: [..., head, 1, token]."""
+        return self.q[:, None] @ k.mT * self.scale
+
+
+def make_pool(config: ViTConfig) -> nn.Module:
+    """The pooling of a configuration, `attn_pool` among the weights."""
+    pools = {
+        "token": lambda _: TokenPool(),
+        "mean": MeanPool,
+        "token+mean": TokenAndMeanPool,
+        "attention": AttentionPool,
+        "distilled": lambda _: DistilledPool(),
+    }
+    return pools[config.pooling](config)

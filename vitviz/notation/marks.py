@@ -1,0 +1,113 @@
+"""Layers, heads, tokens and sizes as they are written in links and on the command line: counted from 1, as on screen.
+
+`pool` is the attention of a pooling, `mean` the mean of a layer's heads; a patch is `row-column`; `cls`, `dist` and
+`reg1` are the class token, the distillation token and the first register; `224` is a square of so many pixels, `96x192`
+an input that is 96 high and 192 wide. What cannot be understood raises a
+`ValueError` with what it could have been, to be put behind "it can be".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ..errors.arguments import at_least, checked_index, each_of_kind, of_kind, typed
+from ..model.config import POOL, ViTConfig
+from ..errors import ArgumentError
+
+if TYPE_CHECKING:
+    from ..images import Size
+    from ..trace.trace import Trace
+
+MEAN = "mean"
+
+
+@typed
+def layer_of(text: str, config: ViTConfig) -> int:
+    """A layer from 0, as `vitviz.notation.view.View` counts it: the pooling comes after the last."""
+    if config.pooling != "attention":
+        return counted(text, config.depth)
+    return config.depth if text == POOL else counted(text, config.depth, POOL)
+
+
+@typed
+def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
+    """A head of a layer from 0; None for the mean of them."""
+    heads = config.heads if layer < config.depth else config.pool_heads
+    return None if text == MEAN else counted(text, heads, MEAN)
+
+
+@typed
+def token_of(text: str, trace: Trace) -> int:
+    """A token as the model counts it, the ones before the patches first."""
+    marks = {token_mark(token, trace): token for token in range(trace.token_count)}
+    if text not in marks:
+        rows, columns = trace.grid
+        raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
+    return marks[text]
+
+
+@typed
+def token_mark(token: int, trace: Trace) -> str:
+    """Description of the texts that `token_of` understands.
+
+    Raises:
+        IndexError: if there is no such token.
+    """
+    token = checked_index(token, trace.token_count, "token")
+    if token < trace.prefix:
+        name = trace.config.prefix_names[token]
+        return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
+    row, column = divmod(token - trace.prefix, trace.grid[1])
+    return f"{row + 1}-{column + 1}"
+
+
+def size_of(text: str) -> Size:
+    """An input size in pixels: the side of a square, or (height, width)."""
+    of_kind(text, str, "text")
+    if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
+        raise ValueError("a number of pixels, such as 224, or height x width, such as 96x192")
+    height, _, width = text.partition("x")
+    return int(height) if width in ("", height) else (int(height), int(width))
+
+
+def size_mark(size: Size) -> str:
+    """Description of the texts that `size_of` understands."""
+    of_kind(size, int | tuple[int, int], "size")
+    return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
+
+
+@typed
+def counted(text: str, count: int, otherwise: str = "") -> int:
+    """What a number from 1 to `count` counts, from 0; `otherwise` is a word that the caller understands."""
+    at_least(count, 1, "The largest number")
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
+        raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
+    return int(text) - 1
+
+
+@typed
+def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
+    """What understands one of these words."""
+    words = list(allowed)
+    each_of_kind(words, str, "allowed")
+
+    def understand(text: str) -> str:
+        of_kind(text, str, "text")
+        if text not in words:
+            raise ValueError(listed(words))
+        return text
+
+    return understand
+
+
+@typed
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """`"a, b or c"`."""
+    words = list(words)
+    each_of_kind(words, str, "words")
+    if not words:
+        raise ArgumentError("There are no words to list; give at least one.")
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end

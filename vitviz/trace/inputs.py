@@ -1,0 +1,105 @@
+"""From what a caller gives to what a model takes: the size where none is asked for, images and tensors."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..errors import ImageError, VitvizError
+from ..images import prepare, Prepared, read_image, Size
+
+if TYPE_CHECKING:
+    from ..model.config import ViTConfig
+    from ..images import Preprocessing
+    from ..model.vit import VisionTransformer
+    from .trace import Trace
+
+MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
+
+ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
+
+
+def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) -> Size:
+    """The input size if none is asked for: the trained one, or about 224 pixels square if that has over 1024 patches.
+
+    Args:
+        config: shape of a model.
+        preprocessing: its preprocessing; a size that is given with it (`load(size=)`) is the default instead.
+
+    Returns:
+        The side of a square, or (height, width) of a model that was not trained on squares; pixels.
+    """
+    if preprocessing is not None and preprocessing.size is not None:
+        return preprocessing.size
+    rows, columns = config.grid
+    if rows * columns > MANY_PATCHES:
+        usual = math.ceil(224 / config.patch)
+        shrink = min(1.0, usual / math.sqrt(rows * columns))
+        rows, columns = (max(1, round(side * shrink)) for side in (rows, columns))
+    return config.patch * rows if rows == columns else (config.patch * rows, config.patch * columns)
+
+
+def prepared_for(model: VisionTransformer, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
+    """An image as this model sees it; one that is prepared already is checked.
+
+    Raises:
+        ImageError: if the image, the size or the fit cannot be used.
+    """
+    if isinstance(image, Prepared):
+        if image.geometry.patch != model.config.patch:
+            raise ImageError(
+                f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
+                f"{model.config.patch}."
+            )
+        if image.pixels.shape[-1] != model.config.channels:
+            raise ImageError(
+                f"The image was prepared with {image.pixels.shape[-1]} channels, and this model has "
+                f"{model.config.channels}; prepare it with this model's preprocessing."
+            )
+        return image
+    size = default_size(model.config, model.preprocessing) if size is None else size
+    fit = model.preprocessing.fit if fit is None else fit
+    return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
+
+
+def checked_tensor(image: Tensor) -> Tensor:
+    """A copy of a normalised image [channel, H, W] as float32 on the CPU, without gradients.
+
+    Raises:
+        ImageError: if it is something else.
+    """
+    if image.is_meta or image.layout is not torch.strided:
+        raise ImageError("The tensor holds no plain numbers (it is on the meta device, or sparse); give a dense one.")
+    if image.ndim != 3 or not image.is_floating_point():
+        raise ImageError(
+            f"A tensor has to be a normalised float image [channels, height, width]; this one is "
+            f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}."
+        )
+    own = image.detach().cpu().float().clone()  # an ordinary tensor, also if the caller's is of inference_mode
+    if not torch.isfinite(own).all():
+        raise ImageError("The tensor has values that are not finite in float32; normalise the image first.")
+    return own
+
+
+def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
+    """Check that a trace is of this very model, which is about to run.
+
+    Raises:
+        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
+    """
+    if trace.model is model:
+        return
+    from .absent import AbsentModel, ADVICE  # which is made of the model
+
+    name = trace.model.name
+    if isinstance(trace.model, AbsentModel):
+        raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
+    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
+    raise error(
+        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
+    )

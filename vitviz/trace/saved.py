@@ -1,0 +1,340 @@
+"""Traces as files: safetensors, with plain numbers and a JSON text beside them, and without the model.
+
+| tensor                | shape                             | what                                                     |
+| --------------------- | --------------------------------- | -------------------------------------------------------- |
+| `queries.{layer}`     | head token channel, float32       | queries as they enter the softmax                        |
+| `keys.{layer}`        | head token channel, float32       | keys as they enter the softmax                           |
+| `pool_keys`           | head token channel, float32       | the same of an attention pooling                         |
+| `output`              | class (or D), float32             | what the model returned                                  |
+| `pixels`              | H W channel, uint8                | the image as the model saw it; or                        |
+| `input`               | channel H W, float32              | the tensor that was given instead                        |
+| `recorded.{hook}`     | as in `vitviz.model.hooks`, no batch    | what was recorded                                        |
+| `edits.{i}`           | token channel, float32            | the values of an edit that carries numbers               |
+| `model.{weight}`      | as in the model                   | the few weights that attention is computed with          |
+
+The metadata has the version of the format, the rest of the trace as JSON, and a checksum over all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from .absent import absent_model, AbsentModel, kept_shapes, kept_weights
+from ..errors.arguments import one_of, shown, shown_path, typed
+from ..model.config import checked, Meaning, POOL, Resampling, Rotary, ViTConfig
+from ..errors import TraceError, VitvizError
+from ..images import Geometry, Prepared, Preprocessing
+from ..model.edits import Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from ..model.edits import checked as checked_edits
+from ..model.vit import VisionTransformer
+from .trace import Trace
+from .whole_files import write_whole
+
+FORMAT, VERSION = "vitviz trace", 1
+_LONGEST_HEADER = 25_000_000  # bytes of names and metadata
+_EDITS = {kind.__name__: kind for kind in (HeadOff, LayerOff, PatchOff, Temperature, Patched)}
+
+
+@typed
+def save_trace(trace: Trace, path: str | Path) -> None:
+    """Write a trace to a file, without its model; see `Trace.save`.
+
+    Raises:
+        TraceError: if the file cannot be written.
+    """
+    tensors, about = _taken_apart(trace)
+    text = json.dumps(about)
+    metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": _checksum(tensors, text)}
+    data = save(tensors, metadata)
+    path = Path(path)
+    try:
+        write_whole(path, data)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TraceError(
+            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a folder that "
+            "can be written to."
+        ) from error
+
+
+@typed
+def open_trace(path: str | Path, *, model: VisionTransformer | None = None) -> Trace:
+    """Open a trace that `Trace.save` wrote.
+
+    No code in the file is run.
+
+    Args:
+        path: the file.
+        model: the model that made the trace. Without it, all that was recorded is there (attention, heat maps, the
+            output, recorded activations, the image and its geometry), and only what has to run the model is not.
+
+    Returns:
+        The trace, which computes the same numbers as the one that was saved.
+
+    Raises:
+        TraceError: if the file cannot be read, is damaged or no trace, or if the trace is not one of this model.
+    """
+    tensors, metadata = _read(Path(path))
+    name = Path(path).name
+    if metadata.get("format") != FORMAT:
+        raise TraceError(f"{name!r} is no trace of vitviz; open a file that trace.save(path) wrote.")
+    if metadata.get("version") != str(VERSION):
+        raise TraceError(
+            f"{name!r} has version {metadata.get('version', '')[:20]!r} of the format, and this vitviz reads version "
+            f"{VERSION}; trace the image again."
+        )
+    text = metadata.get("trace", "")
+    if metadata.get("sha256") != _checksum(tensors, text):
+        raise _damaged(name)
+    with _refused(name):
+        return _put_together(tensors, json.loads(text), model, name)
+
+
+def fingerprint(model: VisionTransformer) -> str:
+    """Identify what a model computes: its shape, its weights, and how its pixels are prepared; hexadecimal."""
+    if isinstance(model, AbsentModel):
+        return model.fingerprint
+    preprocessing = replace(model.preprocessing, size=None)  # the usual size computes nothing
+    digest = sha256(json.dumps([asdict(model.config), asdict(preprocessing)], sort_keys=True).encode())
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------- a trace as tensors and JSON
+
+
+def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    image, own = trace.image, trace.model
+    tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
+    tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
+    tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
+    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, Patched)}
+    tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
+    if trace._pool_keys is not None:
+        tensors["pool_keys"] = trace._pool_keys.numpy()
+    if image is not None:
+        tensors["pixels"] = image.pixels
+    else:
+        tensors["input"] = trace._input.numpy()
+    about = {
+        "config": asdict(own.config),
+        "name": own.name,
+        "preprocessing": asdict(own.preprocessing),
+        "labels": own.labels,
+        "meaning": own.meaning,
+        "notes": own.notes,
+        "fingerprint": fingerprint(own),
+        "grid": trace.grid,
+        "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
+        "edited": trace.edited,
+        "edits": [_edit_said(edit) for edit in trace.edits],
+    }
+    return {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}, about
+
+
+def _edit_said(edit: Edit) -> dict[str, Any]:
+    said = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
+    return {"kind": type(edit).__name__, **said}
+
+
+def _put_together(
+    tensors: dict[str, np.ndarray], about: Mapping[str, Any], model: VisionTransformer | None, name: str
+) -> Trace:
+    labels, notes = _texts(about["labels"]), _texts(about["notes"])
+    own_name, own_fingerprint = _texts([about["name"], about["fingerprint"]])
+    one_of(about["meaning"], get_args(Meaning), "meaning")
+    layers = sum(key.startswith("queries.") for key in tensors)
+    _holds(about["config"]["depth"] == layers)  # before anything of that size is built
+    config = _config(about["config"], len(labels))
+    grid = tuple(about["grid"])
+    _holds(len(grid) == 2 and all(type(side) is int and side > 0 for side in grid))
+    edits = checked_edits([_edit(one, tensors.get(f"edits.{i}")) for i, one in enumerate(about["edits"])], config, grid)
+    _check_shapes(tensors, config, grid, about)
+    image = None
+    if about["image"] is not None:
+        geometry = _geometry(about["image"]["geometry"])
+        _holds(geometry.grid == grid and geometry.patch == config.patch)
+        image = Prepared(_frozen(tensors["pixels"]), geometry, _texts(about["image"]["notes"]))
+    preprocessing = _made(Preprocessing, about["preprocessing"])
+    kept = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+    if model is None:
+        model = absent_model(
+            config,
+            {key: torch.from_numpy(value) for key, value in kept.items()},
+            name=own_name,
+            fingerprint=own_fingerprint,
+            preprocessing=preprocessing,
+            labels=labels,
+            meaning=about["meaning"],
+            notes=notes,
+        )
+    elif own_fingerprint != fingerprint(model):
+        differs = "another architecture" if model.config != config else "other weights or another preprocessing"
+        raise TraceError(
+            f"The trace in {name!r} was made by {shown(own_name)}, which has {differs} than the given model "
+            f"{shown(model.name)}; give the model that made it."
+        )
+    return Trace(
+        model=model,
+        grid=grid,
+        image=image,
+        output=_frozen(tensors["output"]),
+        _input=None if image is not None else torch.from_numpy(tensors["input"]),
+        _queries=tuple(torch.from_numpy(tensors[f"queries.{layer}"]) for layer in range(layers)),
+        _keys=tuple(torch.from_numpy(tensors[f"keys.{layer}"]) for layer in range(layers)),
+        _pool_keys=torch.from_numpy(tensors["pool_keys"]) if config.pooling == "attention" else None,
+        _recorded={
+            key.removeprefix("recorded."): _frozen(value)
+            for key, value in tensors.items()
+            if key.startswith("recorded.")
+        },
+        _edited=about["edited"] is True,
+        edits=edits,
+    )
+
+
+# ---------------------------------------------------------------- what a file says, checked
+
+
+def _config(said: dict[str, Any], labels: int) -> ViTConfig:
+    rotary = said["rotary"]
+    if rotary is not None:
+        rotary = Rotary(**{**rotary, "reference": _pair(rotary["reference"])})
+    parts = {"rotary": rotary, "resampling": Resampling(**said["resampling"]), "image_size": _pair(said["image_size"])}
+    return checked(ViTConfig(**{**said, **parts}), labels, bool(said["stem"]))
+
+
+def _geometry(said: dict[str, Any]) -> Geometry:
+    found = Geometry(**{key: value if key == "patch" else tuple(value) for key, value in said.items()})
+    numbers = (*found.original, *found.model, *found.source, *found.content)
+    _holds([len(found.original), len(found.model), len(found.source), len(found.content)] == [2, 2, 4, 4])
+    _holds(all(type(one) in (int, float) and abs(one) < 1e9 for one in numbers) and type(found.patch) is int)
+    left, top, right, bottom = found.content
+    _holds(0 <= left < right <= found.model[0] and 0 <= top < bottom <= found.model[1] and found.patch > 0)
+    return found
+
+
+def _edit(said: dict[str, Any], values: np.ndarray | None) -> Edit:
+    kind = _EDITS[said["kind"]]
+    given = {key: value for key, value in said.items() if key != "kind"}
+    return kind(**given, values=values) if kind is Patched else kind(**given)
+
+
+def _check_shapes(
+    tensors: Mapping[str, np.ndarray], config: ViTConfig, grid: tuple[int, int], about: Mapping[str, Any]
+) -> None:
+    """Refuse a file with an array too many, too few, or of another shape or type."""
+    tokens = config.prefix + grid[0] * grid[1]
+    sides = (grid[0] * config.patch, grid[1] * config.patch)
+    whole = (config.heads, tokens, config.head_width)
+    wanted = {f"{part}.{layer}": whole for part in ("queries", "keys") for layer in range(config.depth)}
+    wanted |= {f"model.{name}": shape for name, shape in kept_shapes(config).items()}
+    wanted["output"] = (config.classes or config.feature_width,)
+    if config.pooling == "attention":
+        read = tokens if config.pool_prefix else tokens - config.prefix
+        wanted["pool_keys"] = (config.pool_heads, read, config.width // config.pool_heads)
+    if about["image"] is None:
+        wanted["input"] = (config.channels, *sides)
+    else:
+        wanted["pixels"] = (*sides, config.channels)
+    for i, edit in enumerate(about["edits"]):
+        if edit["kind"] == "Patched":
+            wanted[f"edits.{i}"] = tensors[f"edits.{i}"].shape  # which the edit itself has checked
+    recorded = {name for name in tensors if name.startswith("recorded.")}
+    _holds(wanted.keys() | recorded == tensors.keys())
+    for name, shape in wanted.items():
+        kind = np.uint8 if name == "pixels" else np.float32
+        _holds(tensors[name].shape == tuple(shape) and tensors[name].dtype == kind)
+    for name in recorded:
+        shape = _shape_of(name.removeprefix("recorded."), config, tokens)
+        _holds(shape is None or tensors[name].shape == shape)
+
+
+def _shape_of(hook: str, config: ViTConfig, tokens: int) -> tuple[int, ...] | None:
+    """Shape of a hook point's values without the batch axis; None where that depends on more than the shape."""
+    last = hook.rpartition(".")[2]
+    if hook.startswith(f"{POOL}.") or not hook.startswith(("blocks.", "embed.", "norm")):
+        return None
+    if hook == "norm" or last in ("resid_pre", "resid_mid", "resid_post", "out", "tokens"):
+        return tokens, config.width
+    if last in ("q", "k", "v", "z"):
+        return config.heads, tokens, config.head_width
+    return None
+
+
+def _made(kind: type, said: dict[str, Any]) -> Any:
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()})
+
+
+def _pair(value: object) -> tuple | None:
+    return tuple(value) if isinstance(value, list) else None
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    _holds(isinstance(values, list) and all(isinstance(one, str) for one in values))
+    return tuple(values)
+
+
+def _holds(condition: bool) -> None:
+    if not condition:
+        raise ValueError("it does not fit together")
+
+
+# ---------------------------------------------------------------- the file
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with path.open("rb") as file:  # the format's first number: how long its table of contents is
+            if int.from_bytes(file.read(8), "little") > _LONGEST_HEADER:
+                raise _damaged(path.name)
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, RuntimeError, KeyError, MemoryError) as error:
+        raise _damaged(path.name) from error
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise TraceError(f"The trace {shown_path(path)} cannot be opened ({reason}); check its path.") from error
+
+
+@contextmanager
+def _refused(name: str) -> Iterator[None]:
+    """Turn what nonsense in a file makes Python raise into one sentence."""
+    try:
+        yield
+    except TraceError:
+        raise
+    except (VitvizError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
+        raise _damaged(name) from error
+
+
+def _damaged(name: str) -> TraceError:
+    return TraceError(f"{name!r} is damaged or no trace of vitviz; save it again with trace.save(path).")
+
+
+def _checksum(tensors: Mapping[str, np.ndarray], text: str) -> str:
+    digest = sha256(text.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

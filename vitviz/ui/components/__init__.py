@@ -1,0 +1,1 @@
+"""Components that run in the browser, each with its scripts and styles."""

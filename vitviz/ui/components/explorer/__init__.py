@@ -1,0 +1,62 @@
+"""The explorer: point at a patch and see where every head of every layer looks."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ....viz.colour import Style
+from ....trace.trace import Trace
+from ....notation.view import Places, places, View
+from .._shared import BINARY, Component, Listener
+from .payload import payload, read_style, read_view, Vectors
+
+_FOLDER = Path(__file__).parent
+# A component's script is one module; the parts are joined here, in the order in which they build on each other.
+_PARTS = ("attention.js", "paint.js", "words.js", "hint.js", "marks.js", "explorer.js")
+HTML, CSS = ((_FOLDER / f"explorer.{kind}").read_text("utf-8") for kind in ("html", "css"))
+_component = Component(
+    "explorer",
+    html=HTML,
+    css=CSS,
+    js="\n".join((BINARY, *((_FOLDER / part).read_text("utf-8") for part in _PARTS))),
+)
+SCRIPT = _component.script
+
+
+def explorer(
+    trace: Trace,
+    sent: Vectors,
+    view: View,
+    style: Style,
+    *,
+    sums: np.ndarray | None,
+    picture: bytes,
+    image_name: str,
+    on_view: Callable[[View, Places], None],
+    on_style: Callable[[Style], None],
+    key: str,
+) -> None:
+    """Draw the explorer.
+
+    Args:
+        trace: what is looked at.
+        sent: the queries and keys of the layers that follow the pointer.
+        view: what is shown: the session's, whether the explorer has just appeared or was there before.
+        style: how it is drawn; the session's, too.
+        sums: the trace's log-sums, if layers that are not sent may show columns.
+        picture: the photo as JPEG.
+        image_name: what the picture shows, for those who cannot see it.
+        on_view: called, before the page runs again, with what the visitor has pinned or chosen, and the places of the
+            trace that they saw meanwhile (see `vitviz.notation.view.places`); never by hovering.
+        on_style: called with the style that the visitor has chosen.
+        key: identity of this explorer in the session.
+    """
+    held = payload(trace, sent, view, sums=sums, picture=picture, image_name=image_name)
+    listeners = {
+        "view": Listener("a view", read_view, lambda told: on_view(*told)),
+        "style": Listener("a style", read_style, on_style),
+    }
+    said = {"view": asdict(view), "style": asdict(style), "places": places(trace)}
+    _component.draw(said, listeners, key=key, held=held)

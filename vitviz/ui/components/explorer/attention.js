@@ -1,0 +1,247 @@
+// Queries and keys in, attention weights out. Everything that moves under the pointer is computed here.
+
+// One part of the payload: what its header says, and its sections.
+class Part {
+  constructor(bytes) {
+    this.header = readHeader(bytes);
+    this.buffer = bytes.slice(this.header.start).buffer; // a copy begins at 0, so that the sections are aligned
+  }
+
+  numbers(name) {
+    const [start, length] = this.header.sections[name];
+    return halves(this.buffer, start, length / 2);
+  }
+
+  floats(name) {
+    const [start, length] = this.header.sections[name];
+    return new Float32Array(this.buffer, start, length / 4);
+  }
+
+  raw(name) {
+    return new Uint8Array(this.buffer, ...this.header.sections[name]);
+  }
+}
+
+class AttentionData {
+  constructor(frame) {
+    const { header } = frame;
+    Object.assign(this, header);
+    this.parts = new Map(); // key -> a layer or rows, as they arrive
+    this.layer = new Map(); // layer -> its { q, k, logsum, bias }; it follows the pointer
+    this.rows = null; // { rows_of, rows }, of the pinned token only
+    this.picture = new Blob([frame.raw("picture")], { type: "image/jpeg" });
+    this.prefix = header.prefix_names.length;
+    this.tokens = this.prefix + header.grid[0] * header.grid[1];
+    this.signed = header.row_sums !== null; // differential attention: the difference of two softmaxes
+    this.softmaxes = this.signed ? 2 : 1; // each has its share of a head's channels
+    this.second = new Float32Array(this.tokens);
+    // the pooling, if it has attention, is one more level below the layers; means stand in the last column of all levels
+    this.levels = this.layers + (this.pool_heads ? 1 : 0);
+    this.mean = Math.max(this.heads, this.pool_heads);
+    this.known = new Array(this.levels).fill(false);
+    this.weights = range(this.levels).map((level) => { // [level][head, or the column of the mean]
+      const of = new Array(this.mean + 1);
+      for (const column of this.columnsOf(level)) of[column] = new Float32Array(this.tokens);
+      return of;
+    });
+    if (this.pool_heads) this.fillPool(frame.floats("pool"));
+  }
+
+  // Keep to the parts with these keys; those that have not arrived are undefined.
+  take(keys, arrived) {
+    for (const key of this.parts.keys()) if (!keys.includes(key)) this.parts.delete(key);
+    keys.forEach((key, i) => {
+      if (arrived[i] && !this.parts.has(key)) this.parts.set(key, this.unpacked(new Part(arrived[i])));
+    });
+    const parts = [...this.parts.values()];
+    this.layer = new Map(parts.filter((part) => part.q).map((part) => [part.layer, part]));
+    this.rows = parts.find((part) => part.rows) ?? null;
+  }
+
+  unpacked(part) {
+    const { layer, rows_of } = part.header;
+    if (rows_of) return { rows_of, rows: part.numbers("rows") }; // [layer][head][token]
+    return {
+      layer,
+      q: part.numbers("q"), // [head][token][channel]
+      k: part.numbers("k"),
+      logsum: part.floats("logsum"), // [head][softmax][token]
+      bias: part.floats("bias"), // [head][entry], of relative positions; empty if there are none
+    };
+  }
+
+  isPool(level) {
+    return level === this.layers;
+  }
+
+  headsOf(level) {
+    return this.isPool(level) ? this.pool_heads : this.heads;
+  }
+
+  // where a level's heads and, last, their mean stand in the overview
+  columnsOf(level) {
+    return [...range(this.headsOf(level)), this.mean];
+  }
+
+  // how many tokens a row is spread over
+  reads(level) {
+    return this.isPool(level) ? this.pool_reads : this.tokens;
+  }
+
+  isLive(level) {
+    return this.layer.has(level) || this.isPool(level);
+  }
+
+  // the pooling asks with its own query: its weights stay as they came, whatever is pointed at
+  fillPool(weights) {
+    const of = this.weights[this.layers];
+    for (let head = 0; head < this.pool_heads; head++) {
+      of[head].set(weights.subarray(head * this.tokens, (head + 1) * this.tokens));
+    }
+    this.fillMean(this.layers);
+    this.known[this.layers] = true;
+  }
+
+  fillMean(level) {
+    const of = this.weights[level];
+    const heads = this.headsOf(level);
+    const mean = of[this.mean].fill(0);
+    for (let head = 0; head < heads; head++) {
+      const weights = of[head];
+      for (let i = 0; i < this.tokens; i++) mean[i] += weights[i] / heads;
+    }
+  }
+
+  // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
+  // not live show the pinned token, and nothing (`known` is false) until Python has sent the rows of that token.
+  attend(token, direction, pinned) {
+    const rowsOf = this.rows?.rows_of;
+    const rowsFit = rowsOf?.token === pinned && rowsOf.direction === direction;
+    for (let layer = 0; layer < this.layers; layer++) {
+      this.known[layer] = this.isLive(layer) || rowsFit;
+      if (this.known[layer]) this.attendLayer(layer, token, direction);
+    }
+  }
+
+  attendLayer(layer, token, direction) {
+    for (let head = 0; head < this.heads; head++) {
+      const weights = this.weights[layer][head];
+      if (!this.isLive(layer)) this.copyRow(layer, head, weights);
+      else this.attendHead(this.layer.get(layer), head, token, direction, weights);
+    }
+    this.fillMean(layer);
+  }
+
+  // `of` is what is held of the layer
+  attendHead(of, head, token, direction, out) {
+    const look = direction === "from" ? this.row : this.column;
+    look.call(this, of, head, token, 0, out);
+    if (!this.signed) return;
+    const { second, tokens } = this;
+    const lambda = 1 - this.row_sums[of.layer];
+    look.call(this, of, head, token, 1, second);
+    for (let i = 0; i < tokens; i++) out[i] -= lambda * second[i];
+  }
+
+  // softmax over the keys of one query
+  row({ q, k, bias }, head, query, half, out) {
+    const { tokens } = this;
+    this.products(q, k, head, query, half, out);
+    if (bias.length) this.addBias(bias, head, query, "from", out);
+    let largest = -Infinity;
+    for (let i = 0; i < tokens; i++) if (out[i] > largest) largest = out[i];
+    let total = 0;
+    for (let i = 0; i < tokens; i++) total += out[i] = Math.exp(out[i] - largest);
+    for (let i = 0; i < tokens; i++) out[i] /= total;
+  }
+
+  // the weight that every query gives to one key; each query's own softmax sum comes with the payload
+  column({ q, k, logsum, bias }, head, key, half, out) {
+    const { tokens } = this;
+    this.products(k, q, head, key, half, out);
+    if (bias.length) this.addBias(bias, head, key, "to", out);
+    const start = (head * this.softmaxes + half) * tokens;
+    for (let i = 0; i < tokens; i++) out[i] = Math.exp(out[i] - logsum[start + i]);
+  }
+
+  // scaled products of one token's vector with those of all tokens, in one softmax's channels
+  products(one, all, head, token, half, out) {
+    const { tokens, channels, scale } = this;
+    const width = channels / this.softmaxes;
+    const first = head * tokens * channels + half * width;
+    const vector = one.slice(first + token * channels, first + token * channels + width);
+    for (let c = 0; c < width; c++) vector[c] *= scale;
+    for (let i = 0, start = first; i < tokens; i++, start += channels) {
+      let sum = 0;
+      for (let c = 0; c < width; c++) sum += vector[c] * all[start + c];
+      out[i] = sum;
+    }
+  }
+
+  // Relative positions: the table has a number for each distance from key to query, row by row, then three for the
+  // class token: as query, as key, and for itself (vitviz.model.position_embeddings.relative_index).
+  addBias(bias, head, token, direction, out) {
+    const { tokens, grid: [rows, columns] } = this;
+    const wide = 2 * columns - 1;
+    const distances = wide * (2 * rows - 1);
+    const start = head * (distances + 3);
+    const [asQuery, asKey, itself] = [0, 1, 2].map((i) => bias[start + distances + i]);
+    if (token === 0) {
+      const same = direction === "from" ? asQuery : asKey;
+      for (let i = 1; i < tokens; i++) out[i] += same;
+      out[0] += itself;
+      return;
+    }
+    out[0] += direction === "from" ? asKey : asQuery;
+    const [row, column] = this.place(token);
+    const step = direction === "from" ? -1 : 1; // other tokens further on are keys before the query, or queries after it
+    const nowhere = start + (rows - 1) * wide + columns - 1; // the distance of a patch to itself
+    for (let r = 0, i = 1; r < rows; r++) {
+      let entry = nowhere + step * ((r - row) * wide - column);
+      for (let c = 0; c < columns; c++, entry += step) out[i++] += bias[entry];
+    }
+  }
+
+  copyRow(layer, head, out) {
+    const start = (layer * this.heads + head) * this.tokens;
+    out.set(this.rows.rows.subarray(start, start + this.tokens));
+  }
+
+  // where weights have signs, the strongest is the largest in size
+  strongestPatch(weights) {
+    return strongest(weights, this.prefix, this.tokens);
+  }
+
+  place(token) {
+    const patch = token - this.prefix;
+    return [Math.floor(patch / this.grid[1]), patch % this.grid[1]];
+  }
+
+  // the token that is shown when none is pinned, as vitviz.notation.view.home has it
+  home() {
+    const [rows, columns] = this.grid;
+    return this.class_token ? 0 : this.prefix + Math.floor(rows / 2) * columns + Math.floor(columns / 2);
+  }
+}
+
+function strongest(weights, start, end) {
+  let best = start;
+  for (let i = start + 1; i < end; i++) if (Math.abs(weights[i]) > Math.abs(weights[best])) best = i;
+  return best;
+}
+
+function range(count) {
+  return Array.from({ length: count }, (_, i) => i);
+}
+
+function entropyBits(weights) {
+  let sum = 0;
+  for (const w of weights) if (w > 0) sum -= w * Math.log2(w);
+  return sum;
+}
+
+function sumOf(weights, start, end) {
+  let sum = 0;
+  for (let i = start; i < end; i++) sum += weights[i];
+  return sum;
+}

@@ -1,0 +1,386 @@
+// The explorer: what is shown, what the visitor does, and what Python hears of it (only pins and choices, never hovering).
+// The parts before this one are mounted.js, binary.js and the other scripts of this folder.
+
+export default function (component) {
+  return mounted(Explorer, "[data-testid=explorer]", component);
+}
+
+class Explorer {
+  constructor(root, mount) {
+    this.root = root;
+    this.mount = mount;
+    this.view = null; // { layer, head (null: mean), query (null: nothing pinned), direction, scale }, as vitviz.notation.view.View
+    this.hovered = null;
+    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    this.listening = new AbortController();
+    this.hint = new Hint(this.ref.hint);
+    this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening.signal);
+    this.listen();
+  }
+
+  close() {
+    this.listening.abort();
+    cancelAnimationFrame(this.frame);
+    if (this.telling) this.tell(); // what the visitor did last counts, though the explorer goes
+    if (this.tellingStyle) this.tellStyle();
+    URL.revokeObjectURL(this.ref.photo.src);
+  }
+
+  // ------------------------------------------------------------------ data from Python
+
+  receive(said, [frame, ...parts]) {
+    const before = this.data;
+    const [key, ...keys] = said.held;
+    if (before?.key !== key) this.takeData(said, new Part(frame));
+    this.data.take(keys, parts);
+    const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
+    if (!own) this.view = said.view;
+    else if (this.data !== before) this.view = this.fitted(this.view, before);
+    if (!this.tellingStyle && !this.mount.unheard("style").length) this.restyle(said.style);
+    this.draw();
+  }
+
+  takeData({ places }, frame) {
+    const before = this.data;
+    const { header } = frame;
+    this.data = new AttentionData(frame);
+    this.data.places = places; // as vitviz.notation.view.places: a token's number means the same where these are the same
+    this.painter = new Painter(this.data);
+    this.controlsDrawn = null;
+    const samePlaces = `${before?.places}` === `${places}`;
+    if (before?.picture_id !== header.picture_id || !samePlaces) {
+      this.hovered = null;
+      this.buildStage();
+    }
+    this.ref.photo.alt = header.image_name; // the same pixels may have another name
+    const shape = ({ layers, heads, pool_heads: pool, prefix_marks: marks }) => `${layers} ${heads} ${pool} ${marks}`;
+    if (!before || shape(before) !== shape(header)) { // else the buttons stay, and with them the keyboard's focus
+      this.buildPrefix();
+      this.buildOverview();
+    }
+    this.buildWords();
+  }
+
+  // A view that was chosen for other data; the same rules as vitviz.notation.view.View.fitted and let_go.
+  fitted(view, before) {
+    const { data, data: { layers, levels, colours } } = this;
+    const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);
+    const within = (value, count) => value !== null && value >= 0 && value < count;
+    const layer = within(view.layer, levels) ? view.layer : layers - 1;
+    return {
+      ...view,
+      layer,
+      head: within(view.head, this.data.headsOf(layer)) ? view.head : null,
+      query: within(view.query, pins) ? view.query : null,
+      scale: view.scale in colours ? view.scale : "share",
+    };
+  }
+
+  buildStage() {
+    const { ref, data } = this;
+    const [rows, columns] = data.grid;
+    URL.revokeObjectURL(ref.photo.src);
+    ref.photo.src = URL.createObjectURL(data.picture);
+    this.root.style.setProperty("--rows", rows);
+    this.root.style.setProperty("--columns", columns);
+    this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
+    this.root.style.setProperty("--gap", gapOf(rows, columns));
+    this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
+  }
+
+  buildPrefix() {
+    const { ref, data } = this;
+    ref.prefix.replaceChildren(...data.prefix_names.map((name, token) =>
+      element("button", { type: "button", textContent: data.prefix_marks[token], title: `Pin the ${name}` },
+        { token, "aria-label": `${data.prefix_marks[token]}: pin the ${name}` })));
+  }
+
+  buildOverview() {
+    const { ref, root, data } = this;
+    const { levels, mean } = data;
+    root.style.setProperty("--layers", levels);
+    root.style.setProperty("--heads", mean + 1);
+    root.classList.toggle("has-pool", data.pool_heads > 0);
+    ref.heads.replaceChildren(element("span", { textContent: "head" }),
+      ...range(mean + 1).map((head) => element("span", { textContent: head === mean ? "mean" : `${head + 1}` })));
+    ref.layers.replaceChildren(...range(levels).map((level) => element("span", { textContent: levelMark(data, level) })));
+    ref.buttons.replaceChildren(...range(levels).flatMap((level) => data.columnsOf(level).map((column) => {
+      const name = headWords(data, level, column === mean ? null : column);
+      const button = element("button", { type: "button", title: name, tabIndex: -1 },
+        { layer: level, head: column, "aria-label": name });
+      button.style.gridArea = `${level + 1} / ${column + 1}`; // a level may have fewer heads than there are columns
+      return button;
+    })));
+  }
+
+  // what is said of the whole model, and which scales mean something for it
+  buildWords() {
+    const { ref, root, data } = this;
+    ref.note.textContent = noteWords(data);
+    ref.note.hidden = !ref.note.textContent;
+    ref.about.textContent = aboutWords(data);
+    ref.about.hidden = !ref.about.textContent;
+    for (const option of ref.scale.options) option.hidden = option.disabled = !(option.value in data.colours);
+    ref.scale.querySelector("[value=raw]").textContent = data.signed ? "weight, −1 to 1" : "weight, 0 to 1";
+    root.classList.toggle("signed", data.signed);
+  }
+
+  // ------------------------------------------------------------------ drawing
+
+  get token() {
+    return this.hovered ?? this.view.query ?? this.data.home();
+  }
+
+  get headColumn() {
+    return this.view.head ?? this.data.mean;
+  }
+
+  // at most one drawing a frame, however fast the pointer is
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  draw() {
+    performance.mark("vitviz-draw");
+    const { data, painter, ref, view } = this;
+    data.attend(this.token, view.direction, view.query ?? data.home());
+    const weights = this.weights();
+    painter.overlay(ref.heat, weights, view.scale, data.reads(view.layer));
+    painter.overview(ref.overview, view.scale);
+    this.marks.draw(data, this.style.marks);
+    this.drawMarks(weights);
+    this.drawWords(weights);
+    this.drawControls();
+    performance.measure("vitviz-draw", "vitviz-draw");
+    performance.clearMarks("vitviz-draw");
+    this.drawn = (this.drawn ?? 0) + 1;
+    if (this.drawn % 1000 === 0) performance.clearMeasures("vitviz-draw"); // the page may stay open for hours
+  }
+
+  // what the framed head shows for the token under the pointer; null while Python has not sent it yet
+  weights() {
+    const { data, view } = this;
+    const known = data.isLive(view.layer) || (this.hovered === null && data.known[view.layer]);
+    return known ? data.weights[view.layer][this.headColumn] : null;
+  }
+
+  drawMarks(weights) {
+    const { data, ref, root, view, token } = this;
+    const top = weights ? data.strongestPatch(weights) : -1;
+    this.place(ref.query, token);
+    this.place(ref.key, top);
+    this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
+    Object.assign(root.dataset, {
+      query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
+      direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
+    });
+  }
+
+  place(box, token) {
+    box.hidden = token < this.data.prefix;
+    if (box.hidden) return;
+    const [row, column] = this.data.place(token);
+    const [rows, columns] = this.data.grid;
+    box.style.transform = `translate(${column * 100}%, ${row * 100}%)`;
+    box.style.width = `${100 / columns}%`;
+    box.style.height = `${100 / rows}%`;
+  }
+
+  drawWords(weights) {
+    const { data, ref, view, token } = this;
+    ref.status.textContent = statusWords(data, view, token, weights);
+    const said = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
+    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = said;
+  }
+
+  drawControls() {
+    const { data, ref, root, view } = this;
+    const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
+    if (state === this.controlsDrawn) return; // nothing here depends on which patch the pointer is over
+    this.controlsDrawn = state;
+    for (const button of root.querySelectorAll("[data-direction]")) {
+      const chosen = button.dataset.direction === view.direction;
+      button.setAttribute("aria-checked", chosen);
+      button.tabIndex = chosen ? 0 : -1;
+    }
+    ref.scale.value = view.scale;
+    this.painter.colourBar(ref.bar, view.scale, this.style.opacity);
+    for (const button of ref.prefix.children) {
+      button.setAttribute("aria-pressed", Number(button.dataset.token) === (view.query ?? data.home()));
+    }
+    for (const button of ref.buttons.children) {
+      const chosen = Number(button.dataset.layer) === view.layer && Number(button.dataset.head) === this.headColumn;
+      button.setAttribute("aria-pressed", chosen);
+      button.tabIndex = chosen ? 0 : -1; // one stop for the tab key; arrows move within
+    }
+    root.classList.toggle("pinned", view.query !== null);
+    root.classList.toggle("pooled", data.isPool(view.layer));
+    // while the pointer moves, the words change too often to be read aloud
+    ref.status.setAttribute("aria-live", this.hovered === null ? "polite" : "off");
+  }
+
+  // ------------------------------------------------------------------ what the visitor does
+
+  listen() {
+    const { ref, root } = this;
+    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
+    on(ref.stage, "pointermove", (event) => this.hover(this.patchAt(event)));
+    on(ref.stage, "pointerleave", () => this.hover(null));
+    on(ref.stage, "pointercancel", () => this.hover(null));
+    on(ref.stage, "click", (event) => {
+      const patch = this.patchAt(event);
+      this.pin(patch === this.view.query ? null : patch); // a second click lets go
+    });
+    on(ref.prefix, "click", (event) => {
+      const button = event.target.closest("button");
+      if (button) this.pin(Number(button.dataset.token));
+    });
+    on(ref.buttons, "click", (event) => {
+      const button = event.target.closest("button");
+      if (button) this.choose(Number(button.dataset.layer), Number(button.dataset.head));
+    });
+    for (const button of root.querySelectorAll("[data-direction]")) {
+      on(button, "click", () => this.change({ direction: button.dataset.direction }));
+    }
+    on(ref.scale, "change", () => this.change({ scale: ref.scale.value }));
+    on(ref.opacity, "input", () => this.changeStyle({ opacity: ref.opacity.valueAsNumber }));
+    for (const name of ["smooth", "marks"]) on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
+    on(ref.link, "click", () => this.copyLink());
+    on(root, "keydown", (event) => this.key(event));
+    on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
+      if (!event.composedPath().includes(ref.help)) ref.help.open = false;
+    });
+  }
+
+  restyle(style) {
+    const { ref } = this;
+    this.style = style; // as vitviz.viz.colour.Style
+    ref.opacity.value = style.opacity;
+    for (const name of ["smooth", "marks"]) ref[name].checked = style[name];
+    ref.heat.style.opacity = style.opacity / 100;
+    ref.heat.classList.toggle("smooth", style.smooth);
+  }
+
+  // a slider that moves is seen at once, and told when it rests
+  changeStyle(changes) {
+    this.restyle({ ...this.style, ...changes });
+    this.schedule();
+    clearTimeout(this.tellingStyle);
+    this.tellingStyle = setTimeout(() => this.tellStyle(), 250);
+  }
+
+  tellStyle() {
+    clearTimeout(this.tellingStyle);
+    this.tellingStyle = null;
+    this.mount.tell("style", this.style, { instead: true });
+  }
+
+  patchAt(event) {
+    const { data, ref } = this;
+    const [rows, columns] = data.grid;
+    const box = ref.stage.getBoundingClientRect();
+    const at = (offset, length, count) => Math.min(count - 1, Math.max(0, Math.floor(offset / length * count)));
+    const row = at(event.clientY - box.top, box.height, rows);
+    return data.prefix + row * columns + at(event.clientX - box.left, box.width, columns);
+  }
+
+  hover(token) {
+    if (token === this.hovered) return;
+    this.hovered = token;
+    this.schedule();
+  }
+
+  pin(query) {
+    if (query >= this.data.prefix) this.hint.end();
+    this.hovered = null;
+    this.change({ query });
+  }
+
+  choose(layer, headColumn) {
+    this.change({ layer, head: headColumn === this.data.mean ? null : headColumn });
+  }
+
+  change(changes, wait = 0) {
+    this.view = { ...this.view, ...changes };
+    this.schedule();
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tell(), wait);
+  }
+
+  tell() {
+    clearTimeout(this.telling);
+    this.telling = null;
+    this.mount.tell("view", { view: this.view, places: this.data.places }, { instead: true });
+  }
+
+  key(event) {
+    const typed = event.key.length === 1 && event.getModifierState("AltGraph"); // how [ and ] are typed on many keyboards
+    if (!typed && (event.ctrlKey || event.metaKey || event.altKey)) return;
+    if (event.target.matches("select, input")) return;
+    const { data, view } = this;
+    const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
+    const turn = (value, step, count) => (value + step + count) % count;
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const inOverview = event.target.parentElement === this.ref.buttons;
+    const choose = (layer, head) => {
+      this.change({ layer, head: head < data.headsOf(layer) ? head : null }, held);
+      const column = this.headColumn;
+      if (inOverview) this.ref.buttons.querySelector(`[data-layer="${layer}"][data-head="${column}"]`).focus();
+    };
+    const heads = data.headsOf(view.layer);
+    const otherLayer = (by) => choose(turn(view.layer, by, data.levels), view.head ?? data.mean);
+    const otherHead = (by) => choose(view.layer, turn(view.head ?? heads, by, heads + 1));
+    if (event.key === "Escape") this.ref.help.open ? (this.ref.help.open = false) : this.pin(null);
+    else if (event.key === "[") otherLayer(-1);
+    else if (event.key === "]") otherLayer(1);
+    else if (event.key === ",") otherHead(-1);
+    else if (event.key === ".") otherHead(1);
+    else if (step && inOverview) step[0] ? otherLayer(step[0]) : otherHead(step[1]);
+    else if (step && event.target.dataset.direction) this.otherDirection();
+    else if (step && event.target === this.ref.stage) this.movePatch(step, held);
+    else if ((event.key === "Enter" || event.key === " ") && event.target === this.ref.stage) this.pin(this.token);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  otherDirection() {
+    this.change({ direction: this.view.direction === "from" ? "to" : "from" });
+    this.draw();
+    this.root.querySelector(`[data-direction=${this.view.direction}]`).focus();
+  }
+
+  // from a token before the patches, the first arrow goes to the middle of the picture
+  movePatch([down, right], wait) {
+    const { data } = this;
+    const [rows, columns] = data.grid;
+    const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
+    const [row, column] = this.token < data.prefix
+      ? [Math.floor(rows / 2), Math.floor(columns / 2)]
+      : data.place(this.token).map((at, axis) => clamp(at + [down, right][axis], [rows, columns][axis]));
+    this.hovered = null;
+    this.change({ query: data.prefix + row * columns + column }, wait);
+  }
+
+  async copyLink() {
+    const { link } = this.ref;
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      link.textContent = "Copied";
+    } catch { // a page without https may not write the clipboard
+      link.textContent = "Copy the address bar";
+    }
+    setTimeout(() => { link.textContent = "Copy link"; }, 2000);
+  }
+}
+
+function element(tag, properties, attributes = {}) {
+  const node = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(attributes)) {
+    node.setAttribute(name.includes("-") ? name : `data-${name}`, value);
+  }
+  return node;
+}

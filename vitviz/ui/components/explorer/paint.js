@@ -1,0 +1,115 @@
+// Weights to colours, and colours to canvases; the rules are those of vitviz/viz/colour.py.
+
+function percent(share) {
+  const value = 100 * share;
+  if (value === 0) return "0 %";
+  if (value < 0) return value <= -1e-4 ? `−${percent(-share)}` : "> −0.0001 %";
+  if (value < 1e-4) return "< 0.0001 %";
+  const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
+  return `${value.toFixed(decimals)} %`;
+}
+
+// Between the maps of the overview, in patches: half of it (rounded down) stands before each map, the rest behind it.
+const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
+
+class Painter {
+  constructor(data) {
+    this.data = data;
+    const tables = (kind) => Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, kind(text)]));
+    this.tables = tables(opaque); // of the small maps
+    this.overlays = tables(packed); // of the map over the picture: the larger a weight, the more opaque
+  }
+
+  // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row; `reads`: how many tokens a
+  // row of weights is spread over
+  map(weights, scale, reads, out, start, stride, table = this.tables[scale]) {
+    const { data } = this;
+    const { prefix, grid: [rows, columns] } = data;
+    const span = 2 * data.uniform_range;
+    let factor = 1;
+    if (scale === "share") {
+      const largest = Math.abs(weights[data.strongestPatch(weights)]);
+      factor = largest > 0 ? 1 / largest : 0;
+    }
+    if (data.signed) factor /= 2; // from -1 to 1, with 0 in the middle
+    const zero = data.signed ? 0.5 : 0;
+    for (let row = 0, i = prefix; row < rows; row++) {
+      for (let column = 0, at = start + row * stride; column < columns; column++, i++) {
+        const tone = scale === "uniform"
+          ? Math.log2(weights[i] * reads) / span + 0.5
+          : weights[i] * factor + zero;
+        out[at++] = table[tone <= 0 ? 0 : tone >= 1 ? 255 : Math.round(tone * 255)];
+      }
+    }
+  }
+
+  // no weights, no overlay
+  overlay(canvas, weights, scale, reads) {
+    const [rows, columns] = this.data.grid;
+    const image = pixelsOf(canvas, columns, rows);
+    if (weights) this.map(weights, scale, reads, image.packed, 0, columns, this.overlays[scale]);
+    else image.packed.fill(0);
+    image.put();
+  }
+
+  // all levels (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
+  overview(canvas, scale) {
+    const { data } = this;
+    const { grid: [rows, columns], levels, mean, weights, known } = data;
+    const gap = gapOf(rows, columns);
+    const stride = (mean + 1) * (columns + gap);
+    const image = pixelsOf(canvas, stride, levels * (rows + gap));
+    for (let level = 0; level < levels; level++) {
+      if (!known[level]) {
+        image.packed.fill(0, level * (rows + gap) * stride, (level + 1) * (rows + gap) * stride);
+        continue;
+      }
+      for (const column of data.columnsOf(level)) {
+        const start = (level * (rows + gap) + (gap >> 1)) * stride + column * (columns + gap) + (gap >> 1);
+        this.map(weights[level][column], scale, data.reads(level), image.packed, start, stride);
+      }
+    }
+    image.put();
+  }
+
+  // above the colours of the small maps, below those over the picture, as they are on the grey that lies beneath the bar
+  colourBar(canvas, scale, percent) {
+    const image = pixelsOf(canvas, 256, 2);
+    image.packed.set(this.tables[scale]);
+    image.packed.set(this.overlays[scale].map((colour) => faded(colour, percent)), 256);
+    image.put();
+  }
+}
+
+// base64 of 256 x RGBA -> 256 packed pixels in this machine's byte order
+function packed(text) {
+  return new Uint32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+}
+
+// the same colours with nothing to be seen through them
+function opaque(text) {
+  return packed(text).map((colour) => withOpacity(colour, () => 255));
+}
+
+function faded(colour, percent) {
+  return withOpacity(colour, (opacity) => Math.round(opacity * percent / 100));
+}
+
+function withOpacity(colour, change) {
+  const rgba = new Uint8Array(Uint32Array.of(colour).buffer);
+  rgba[3] = change(rgba[3]);
+  return new Uint32Array(rgba.buffer)[0];
+}
+
+// the pixels of a canvas, made once for its size and written again and again
+function pixelsOf(canvas, width, height) {
+  if (canvas.pixels?.width !== width || canvas.pixels?.height !== height) {
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    canvas.pixels = {
+      width, height, packed: new Uint32Array(image.data.buffer), put: () => context.putImageData(image, 0, 0),
+    };
+  }
+  return canvas.pixels;
+}

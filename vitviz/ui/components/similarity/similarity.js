@@ -1,0 +1,105 @@
+// Which patches are like the one under the pointer: a picker whose colours are computed here, from the tokens
+// themselves. The parts before this one are mounted.js, binary.js and the patch picker's picker.js.
+
+export default function (component) {
+  return mounted(Similarity, ".patches", component);
+}
+
+class Similarity extends Picker {
+  constructor(root, mount) {
+    super(root, mount);
+    root.dataset.testid = "similarity";
+    root.setAttribute("aria-label", "Similarity of patches");
+    this.buildControls();
+  }
+
+  buildControls() {
+    const { ref } = this;
+    const make = (tag, about) => Object.assign(document.createElement(tag), about);
+    ref.facts = make("p", { className: "facts" });
+    ref.facts.dataset.testid = "similarity-facts";
+    ref.marks.after(ref.facts);
+    ref.hold = make("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
+    const label = make("label", {});
+    label.append(ref.hold, " Keep to the chosen patch, and read the others");
+    ref.apart.closest(".switches").prepend(label);
+    ref.hold.addEventListener("change", () => {
+      this.mount.memory.hold = ref.hold.checked;
+      this.schedule();
+    }, { signal: this.listening.signal });
+  }
+
+  receive(said, [held]) {
+    if (said.held[0] !== this.held) {
+      this.held = said.held[0];
+      const header = readHeader(held);
+      const [start, length] = header.sections.tokens;
+      this.directions = halves(held.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
+      this.width = header.width;
+      this.similar = new Float32Array(this.directions.length / this.width);
+    }
+    this.prefix = said.prefix_names;
+    this.computed = null;
+    super.receive(said);
+  }
+
+  // the patch that is compared with all others
+  get source() {
+    return (this.ref.hold.checked ? this.marks.query : this.pointed) ?? this.middle();
+  }
+
+  tokenOf([row, column]) {
+    return this.prefix.length + row * this.data.grid[1] + column;
+  }
+
+  draw() {
+    const token = this.tokenOf(this.source);
+    if (token !== this.computed) this.compute(token);
+    super.draw();
+    Object.assign(this.root.dataset, {
+      source: token, top: this.top, topSimilarity: this.similar[this.top], mean: this.mean, width: this.width,
+    });
+  }
+
+  compute(token) {
+    const { data: { grid: [rows, columns], overlay }, directions, prefix: { length: first }, ref, similar, width } = this;
+    const one = directions.subarray(token * width, (token + 1) * width);
+    for (let i = 0, start = 0; i < similar.length; i++, start += width) {
+      let sum = 0;
+      for (let c = 0; c < width; c++) sum += one[c] * directions[start + c];
+      similar[i] = sum;
+    }
+    this.computed = token;
+    [this.top, this.mean] = [first === token ? Math.min(first + 1, similar.length - 1) : first, 0];
+    for (let i = first; i < similar.length; i++) {
+      this.mean += similar[i] / (similar.length - first);
+      if (i !== token && similar[i] > similar[this.top]) this.top = i;
+    }
+    const tones = Uint8Array.from(similar.subarray(first), (value) => Math.round(clamp((value + 1) / 2 * 255, 256)));
+    colour(ref.heat, tones, bytes(overlay.colours), columns, rows);
+    this.painted = null;
+  }
+
+  about(patch) {
+    const token = this.tokenOf(patch);
+    if (token !== this.computed) return `: ${decimals(this.similar[token])}`;
+    const [row, column] = this.placeOf(this.top);
+    return `: most like patch (${row + 1}, ${column + 1}), ${decimals(this.similar[this.top])}`;
+  }
+
+  placeOf(token) {
+    const patch = token - this.prefix.length;
+    return [Math.floor(patch / this.data.grid[1]), patch % this.data.grid[1]];
+  }
+
+  drawWords() {
+    super.drawWords();
+    const { mean, placeOf, prefix, ref, similar, computed } = this;
+    const [row, column] = placeOf.call(this, computed);
+    const others = prefix.map((name, token) => `${name} ${decimals(similar[token])}`);
+    ref.facts.textContent = `Patch (${row + 1}, ${column + 1}) with ${[...others, `patches on average ${decimals(mean)}`].join(" · ")}`;
+  }
+}
+
+// as vitviz.ui.widgets.strips.number writes them
+const decimals = (value) => value.toFixed(3).replace(/^-(?=0\.0+$)/, "").replace("-", "−");

@@ -1,0 +1,1 @@
+"""The sections of each page, by the name of the page."""

@@ -1,0 +1,171 @@
+"""What the page "Attention" looks at: one layer, one head, a patch that asks and one that answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import streamlit as st
+
+from ....walkthrough.steps import block_steps, BlockSteps, HeadSteps
+from ....trace.trace import Trace
+from ....notation.view import strongest_patch, token_words
+from ...app import link, shell, state
+from ...components.patches import Overlay, patch_picker
+from ..lesson import following, sections as common
+from . import cached
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look: whose numbers the sections show.
+
+    Attributes:
+        choice: image and model.
+        trace: their forward pass.
+        layer, head: which, from 0.
+        patch: the one that asks, and
+        key_patch: the one that answers; row and column, from 0.
+        block: all that the layer does for the patch, by hand.
+    """
+
+    choice: state.Choice
+    trace: Trace
+    layer: int
+    head: int
+    patch: common.Patch
+    key_patch: common.Patch
+    block: BlockSteps
+
+    @property
+    def steps(self) -> HeadSteps:
+        """What the head does for the patch, by hand."""
+        return self.block.head
+
+    @property
+    def query(self) -> int:
+        """The token that asks."""
+        return self.trace.prefix + common.patch_number(self.trace, self.patch)
+
+    @property
+    def key(self) -> int:
+        """The token that answers."""
+        return self.trace.prefix + common.patch_number(self.trace, self.key_patch)
+
+    @property
+    def signed(self) -> bool:
+        """Whether weights may be negative."""
+        return self.trace.config.differential
+
+    @property
+    def where(self) -> str:
+        """Such as `"layer 12, head 4"`, from 1."""
+        return f"layer {self.layer + 1}, head {self.head + 1}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what the model sees, pixels."""
+        rows, columns = self.trace.grid
+        return columns * self.trace.config.patch, rows * self.trace.config.patch
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The letters of this model and image."""
+        return common.values_of(self.trace)
+
+    def name(self, token: int) -> str:
+        """What a token is called."""
+        return token_words(self.trace, token)
+
+    def say(self, text: str) -> None:
+        """Text with this look's symbols."""
+        common.say(text, self.values)
+
+    def section(self, title: str, text: str) -> None:
+        """A step of the story with this look's symbols."""
+        common.section(title, text, self.values)
+
+
+class Place(NamedTuple):
+    """Where a visitor looks; counted from 0."""
+
+    layer: int
+    head: int
+    patch: common.Patch
+    key_patch: common.Patch
+
+
+def current(choice: state.Choice) -> Look:
+    """What this visitor looks at, with its numbers."""
+    return at(choice, place(state.trace(choice)))
+
+
+def place(trace: Trace) -> Place:
+    """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
+    view = shell.current_view(trace)
+    patch = following.chosen_patch(trace)
+    layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
+    key_patch = st.session_state.get("key_patch")
+    if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
+        query = trace.prefix + common.patch_number(trace, patch)
+        strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
+        key_patch = divmod(strongest, trace.grid[1])
+    return Place(layer, head, patch, key_patch)
+
+
+def at(choice: state.Choice, place: Place) -> Look:
+    """The numbers of a place; asks nothing of the visitor's session."""
+    trace = state.trace(choice)
+    query, key = (trace.prefix + common.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
+    block = block_steps(cached.recording(choice, place.layer), place.head, query, key)
+    return Look(choice, trace, *place, block)
+
+
+def link_to(trace: Trace, place: Place) -> dict[str, str]:
+    """The query parameters that lead to this layer and head of this patch."""
+    query = trace.prefix + common.patch_number(trace, place.patch)
+    view = replace(st.session_state.view, layer=place.layer, head=place.head, query=query)
+    return link.view_parameters(view, trace)
+
+
+def write_address(look: Look) -> None:
+    """Make the address bar a link to this layer and head of this patch."""
+    shell.write_address(link_to(look.trace, Place(look.layer, look.head, look.patch, look.key_patch)))
+
+
+def choose(look: Look) -> None:
+    """The boxes that choose layer and head, from 1."""
+    with st.container(horizontal=True):
+        for name, count, chosen in (("layer", look.trace.layers, look.layer), ("head", look.trace.heads, look.head)):
+            key = f"attention_{name}"
+            st.selectbox(
+                name.capitalize(),
+                range(count),
+                index=chosen,
+                format_func=lambda place, count=count: f"{place + 1} of {count}",
+                key=key,
+                on_change=lambda name=name, key=key: shell.remember_view(
+                    replace(st.session_state.view, **{name: st.session_state[key]})
+                ),
+            )
+
+
+def answer(row: int, column: int) -> None:
+    """Look at the key of another patch."""
+    st.session_state.key_patch = row, column
+
+
+def picker(look: Look, overlay: Overlay, key: str, choosing: str = "query") -> None:
+    """The picture with the query's and the key's patch in frames; a click chooses one of the two."""
+    patch_picker(
+        state.picture(look.choice),
+        look.choice.picked.name,
+        look.trace.grid,
+        look.patch,
+        on_choose=following.choose_patch,
+        second=look.key_patch,
+        choosing=choosing,
+        on_key=answer,
+        overlay=overlay,
+        key=key,
+    )

@@ -1,0 +1,189 @@
+"""Section 1 of the page "Attention": a soft dictionary that the visitor edits, then the same on the image."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import ImageColor
+
+from ....walkthrough import soft_dictionary as lookup
+from ....viz.colour import KEY, percent, QUERY, VALUE
+from ...app import state
+from ...widgets.strips import number
+from ...widgets.sums import redone
+from ...app.words import literally, plain_errors
+from ...widgets import drawing
+from ..lesson.sections import section
+
+if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
+    from .look import Look
+
+MOST = 12  # words in the dictionary; the table of more would be a page of its own
+FRUITS = {
+    "key": ["banana", "strawberry", "blueberry", "orange", "apple"],
+    "colour": ["gold", "crimson", "royalblue", "darkorange", "yellowgreen"],
+    "number": [1.0, 2.0, 3.0, 4.0, 5.0],
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dictionary:
+    """What the visitor's table says.
+
+    Attributes:
+        keys: the words.
+        values: red, green, blue (0 to 255) and the number of each, float64 [key, 4].
+        problems: what could not be used, in words.
+    """
+
+    keys: tuple[str, ...]
+    values: np.ndarray
+    problems: tuple[str, ...]
+
+
+def read(table: pd.DataFrame) -> Dictionary:
+    """A dictionary from a table that anybody may have edited: rows that are not whole are left out and said."""
+    keys, values, problems = [], [], []
+    for word, colour, amount in table[["key", "colour", "number"]].itertuples(index=False):
+        word = "" if pd.isna(word) else str(word).strip()[:30]
+        if not word:
+            continue
+        try:
+            red, green, blue = ImageColor.getrgb("" if pd.isna(colour) else str(colour).strip()[:40])[:3]
+        except ValueError:
+            problems.append(f"{word}: “{'' if pd.isna(colour) else str(colour)[:40]}” is no colour.")
+            continue
+        if pd.isna(amount) or not np.isfinite(amount):
+            problems.append(f"{word} has no number.")
+            continue
+        keys.append(word)
+        values.append((red, green, blue, float(amount)))
+    if len(keys) > MOST:
+        problems.append(f"Only the first {MOST} words are used.")
+    return Dictionary(tuple(keys[:MOST]), np.array(values[:MOST], dtype=float).reshape(-1, 4), tuple(problems))
+
+
+def idea() -> None:
+    """The idea of attention, on words."""
+    section(
+        "1 · The idea: a soft lookup",
+        "A dictionary stores **values** under **keys**. An ordinary one answers only if the **query** equals a key, "
+        "letter by letter. A *soft* one always answers: it compares the query with every key, turns the similarities "
+        "into shares that sum to 1, and returns the mix of all values. Try it: the query below has a spelling mistake. "
+        "Every cell of the table, the keys and their values (a colour and a number), is yours to change.",
+    )
+    _dictionary()
+
+
+@st.fragment
+@plain_errors()
+def _dictionary() -> None:
+    left, right = st.columns([2, 3], gap="medium")
+    with right:
+        edited = st.data_editor(
+            pd.DataFrame(FRUITS),
+            num_rows="dynamic",
+            hide_index=True,
+            column_config={
+                "key": st.column_config.TextColumn("key", max_chars=30, width="small"),
+                "colour": st.column_config.TextColumn("colour", help="A name such as gold, or #ffd700.", width="small"),
+                "number": st.column_config.NumberColumn("number", width="small"),
+            },
+            key="dictionary",
+        )
+    with left:
+        query = st.text_input("Query", "strawbery", max_chars=30, key="dictionary_query")
+        temperature = st.slider(
+            "Temperature", 0.0, 2.0, 0.1, 0.01, key="dictionary_temperature", help="Similarities are divided by it."
+        )
+        st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
+        pieces = " ".join(lookup.ngrams(query))
+        st.caption(f"Pieces of the query: {literally(pieces) or 'none'}")
+    found = read(edited)
+    for problem in found.problems:
+        st.warning(literally(problem))
+    if not found.keys:
+        st.info("The dictionary is empty. Give it a word, a colour and a number.")
+        return
+    similar, shares, mixed = lookup.soft_lookup(query, found.keys, found.values, temperature)
+    rows = [
+        (
+            html.escape(key),
+            number(alike, 3),
+            drawing.bar(share, percent(share)),
+            drawing.swatch(value[:3]) + f"{value[3]:g}",
+        )
+        for key, alike, share, value in zip(found.keys, similar, shares, found.values, strict=True)
+    ]
+    total = ("answer", "", percent(float(shares.sum())), drawing.swatch(mixed[:3]) + number(mixed[3], 3))
+    st.html(drawing.table(("key", "query · key", "share (softmax)", "value"), rows, total))
+    best = int(np.argmax(shares))
+    if similar.any():
+        share = percent(float(shares[best]))
+        st.markdown(f"Most of the answer comes from **{literally(found.keys[best])}** ({share}).")
+    else:
+        st.markdown("The query shares no piece with any key, so all of them count the same.")
+    st.caption(
+        f"Words become vectors: a number for each piece of {lookup.PIECE} letters (< and > mark start and end), scaled "
+        "to length 1. Similarity is the dot product of two such vectors."
+    )
+    if similar.any():
+        _product(query, found.keys[best], float(similar[best]))
+
+
+def _product(query: str, key: str, similarity: float) -> None:
+    """The vectors of two words, multiplied piece by piece."""
+    pieces, (asking, answering) = lookup.vectors([query, key])
+    products = asking * answering
+    factors, shown = redone([float(part) for part in products], similarity, decimals=3)
+    rows = [
+        (html.escape(word), *(number(part, 3) if part else "" for part in vector))
+        for word, vector in ((query.strip(), asking), (key, answering))
+    ]
+    rows.append(("product", *(part if both else "" for part, both in zip(factors, products, strict=True))))
+    st.html(drawing.table(("", *(f"<b>{html.escape(piece)}</b>" for piece in pieces)), rows))
+    st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this piece.")
+
+
+def on_the_image(look: Look) -> None:
+    """The same three letters, on the image."""
+    weights = look.steps.weights
+    prefix, columns, side = look.trace.prefix, look.trace.grid[1], look.trace.config.patch
+    strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
+    stroke = max(look.size) / 130
+    x, y = drawing.centre(look.patch, side)
+    shapes, told = [], []
+    for token in strongest:
+        patch = divmod(int(token) - prefix, columns)
+        told.append(f"{look.name(int(token))} {percent(float(weights[token]))}")
+        at_x, at_y = drawing.centre(patch, side)
+        if patch != look.patch:
+            shapes.append(
+                f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
+                f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
+            )
+        shapes.append(drawing.frame(patch, side, KEY, stroke))
+    shapes.append(drawing.frame(look.patch, side, QUERY, 1.5 * stroke))
+    st.markdown("**The same three letters, on the image**")
+    picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    with picture:
+        alt = f"{look.choice.picked.name}: {look.name(look.query)} and the patches that it attends to most"
+        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
+    with words:
+        look.say(
+            "In attention every token is all three, as vectors of {d=} numbers:\n\n"
+            f"* {{q}} **asks**: what is {look.name(look.query)} (blue) looking for?\n"
+            "* {k} **answers**: every token says what it has to offer.\n"
+            "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
+            f"In {look.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
+            "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
+        )
+
+
+def _most(count: int) -> str:
+    return f"these {count} patches have the most" if count > 1 else "this patch has the most"

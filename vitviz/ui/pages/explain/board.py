@@ -1,0 +1,148 @@
+"""The maps of all methods on one layout: a row for each target, a column for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from ....analysis.attribution import Attribution
+from ....analysis.attribution.targets import value_of
+from ....errors import VitvizError
+from ....trace.trace import Trace
+from ...app import shell, state
+from ...app.remembered import remembered
+from ...app.words import literally
+from . import picture, wanted
+from .aims import Aim, target_of
+from .maps import Ask, ask_for, coarse, compute, known, steps
+from .methods import fitted, METHODS, Parameter, three_digits
+from .working import begin_or_stop, takes, waiting, Work
+
+
+def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
+    """What is asked about an aim: one map of each method."""
+    parameters = wanted.current(choice).parameters
+    return [ask_for(choice, method, fitted(method, parameters[method], trace), aim) for method in METHODS]
+
+
+def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+    """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
+    pending, together = [], one_scale(aims)
+    rows = [asks(choice, trace, aim) for aim in aims]
+    for place, aim in enumerate(aims):
+        with st.container(key=f"explain_row_{place}"):
+            heading(place, choice, trace, aim)
+            for at, (ask, column) in enumerate(zip(rows[place], st.columns(len(METHODS)), strict=True)):
+                with column:
+                    about(ask.method, trace, place)
+                    if place and ask.aim is None:
+                        st.caption("As above: it explains no target.")
+                        continue
+                    pending += cell(ask, place, largest([row[at] for row in rows]) if together else None)
+    return pending
+
+
+def mark_box() -> None:
+    """The box that has the strongest patch of each map framed; Explore's is the same choice."""
+    style = shell.current_style()
+    st.session_state.explain_marks = style.marks
+    st.checkbox(
+        "Mark the strongest patch",
+        key="explain_marks",
+        on_change=lambda: shell.remember_style(replace(style, marks=st.session_state.explain_marks)),
+    )
+
+
+def one_scale(aims: Sequence[Aim]) -> bool:
+    """Whether maps of two targets have the same scale; they can, where their targets have the same unit."""
+    if len(aims) < 2 or len({aim.unit for aim in aims}) > 1:
+        return False
+    return remembered(partial(st.toggle, "One scale for both targets"), "explain_one_scale", True)
+
+
+def largest(asked: Sequence[Ask]) -> float:
+    """The largest number of the maps that are there, or are there at once; 0 if there is none."""
+    found = []
+    for ask in asked:
+        try:
+            found.append(known(ask) or (compute(ask) if METHODS[ask.method].quick else None))
+        except VitvizError:  # which is said where the map would stand
+            found.append(None)
+    return max((float(np.abs(one.map).max()) for one in found if one is not None), default=0.0)
+
+
+def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
+    """Which target the row is about, and what it is for this image."""
+    target = target_of(aim, choice)
+    value = three_digits(value_of(target, trace))
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+
+
+def about(method: str, trace: Trace, place: int) -> None:
+    """The method's name, behind which is what it computes and what can be chosen about it."""
+    told = METHODS[method]
+    with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
+        st.markdown(f"{told.what(trace.config)}  \n{told.paper}")
+        if place == 0:  # the same for all targets
+            parameters = fitted(method, st.session_state[wanted.KEY].parameters[method], trace)
+            for parameter in told.parameters:
+                _choose(method, parameter, parameters, trace)
+
+
+def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Trace) -> None:
+    key = f"explain_{method}_{parameter.name}"
+    st.session_state[key] = chosen[parameter.name]
+    st.selectbox(
+        parameter.label,
+        parameter.options(trace, chosen),
+        key=key,
+        format_func=parameter.words,
+        on_change=lambda: wanted.set_parameter(method, parameter.name, st.session_state[key]),
+    )
+
+
+def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
+    """One map; or a button that asks for it; or how far it is, and then the work that is left.
+
+    Args:
+        ask: which map.
+        place: in which row it stands.
+        largest: where its colours end; at its own largest number if None.
+    """
+    found, name, pending = known(ask), f"{ask.method}_{place}", []
+    if found is None and METHODS[ask.method].quick:
+        found = _computed(ask)
+    elif found is None:
+        left = steps(ask)
+        if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
+            pending = [waiting(left)]
+        else:
+            st.caption(takes(left))
+        rough = coarse(ask)
+        if rough is not None:
+            st.html(picture.figure(rough, coarse=True, mark=shell.current_style().marks))
+    if found is not None:
+        st.html(picture.figure(found, largest, mark=shell.current_style().marks))
+        st.button(
+            "Enlarge",
+            icon=":material/zoom_in:",
+            type="tertiary",
+            key=f"explain_enlarge_{name}",
+            on_click=lambda: wanted.change(enlarged=(place, ask.method)),
+        )
+    return pending
+
+
+def _computed(ask: Ask) -> Attribution | None:
+    """A quick map; why there is none, if the method does not fit the model."""
+    try:
+        with st.spinner("Explaining …"):
+            return compute(ask)
+    except VitvizError as error:
+        st.caption(literally(str(error)))
+        return None

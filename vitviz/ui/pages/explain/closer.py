@@ -1,0 +1,57 @@
+"""One map, large: pointing at a patch says its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ....analysis.attribution import Attribution
+from ....trace.trace import Trace
+from ...app import state
+from ...components.patches import Overlay, patch_picker
+from ...app.words import literally
+from . import wanted
+from .aims import Aim
+from .board import asks
+from .maps import known
+from .methods import METHODS, seconds
+from .picture import about_words
+
+
+def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
+    """Show the map that the visitor chose, if it is still there."""
+    chosen = wanted.current(choice).enlarged
+    if chosen is None or chosen[0] >= len(aims):
+        return
+    ask = next(ask for ask in asks(choice, trace, aims[chosen[0]]) if ask.method == chosen[1])
+    found = known(ask)
+    if found is not None:
+        with st.container(border=True, key="explain_closer"):
+            _closer(choice, trace, found)
+
+
+def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
+    told = METHODS[found.method]
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.header(told.title, anchor=False)
+        st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: wanted.change(enlarged=None))
+    st.markdown(f"{told.what(trace.config)} {told.paper}")
+    patch_picker(
+        state.picture(choice),
+        choice.picked.name,
+        trace.grid,
+        _patch(choice, trace.grid),
+        on_choose=lambda row, column: wanted.change(patch=(row, column)),
+        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
+        key=f"explain_closer_{found.method}",
+    )
+    words = f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}"
+    of_target = f" · {found.target}, for this image: {told.say(found.value)}" if found.target else ""
+    st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
+
+
+def _patch(choice: state.Choice, grid: tuple[int, int]) -> tuple[int, int] | None:
+    """The patch that was chosen, if this grid has it."""
+    chosen = wanted.current(choice).patch
+    return chosen if chosen and chosen[0] < grid[0] and chosen[1] < grid[1] else None

@@ -1,0 +1,92 @@
+"""A map over the photo with its scale, as HTML. The photo comes once, with the style, however many maps lie over it."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+
+from ....analysis.attribution import Attribution
+from ....viz.colour import css_gradient, GROUND, KEY
+from ....viz.inline import data_url
+from ...widgets.drawing import heat
+from .methods import METHODS, parameter_words, seconds
+
+PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
+
+_RULES = """
+[class*="st-key-explain_row"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: 1.2rem 1rem;
+}
+[class*="st-key-explain_row"] [data-testid="stColumn"] { width: auto; min-width: 0; }
+[class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }
+[class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
+.vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.vv-map .photo { display: block; position: relative; border-radius: 6px; }
+.vv-map .photo img { display: block; width: 100%; height: 100%; border-radius: inherit; image-rendering: pixelated; }
+.vv-map .scale { display: grid; grid-template-columns: auto 1fr auto; gap: 0.4rem; align-items: center; }
+.vv-map .scale { margin: 0.4rem 0 0.2rem; }
+.vv-map .scale i { height: 0.5rem; border-radius: 0.25rem; }
+.vv-map small { display: block; font-size: 0.75rem; opacity: 0.75; }
+"""
+
+
+def style(photo: bytes, opacity: float) -> str:
+    """The style of all maps over this photo, which `vitviz.viz.colour.overlay` would draw alike.
+
+    With opacity 1 they lie on grey instead, where their colours are exactly those of the scale.
+    """
+    scales = "".join(
+        f".vv-map .{name} {{ background: {css_gradient('share', signed, opacity)}; }}"
+        for name, signed in (("plain", False), ("signed", True))
+    )
+    beneath = f'url("{data_url(photo)}")' if opacity < 1 else "none"
+    over = (
+        f".vv-map .photo {{ background: rgb({GROUND} {GROUND} {GROUND}) {beneath} 0 / 100% 100%; }} "
+        f".vv-map .photo img {{ opacity: {opacity}; }}"
+    )
+    # around the patch, so that nothing of it is covered
+    frame = f".vv-map .strongest {{ position: absolute; box-shadow: 0 0 0 1px #fff, 0 0 0 3px {KEY}, 0 0 0 4px #fff; }}"
+    return f"<style>{_RULES}{scales} {over} {frame}</style>"
+
+
+def figure(found: Attribution, largest: float | None = None, coarse: bool = False, mark: bool = False) -> str:
+    """A map over the photo, its scale, and what it is.
+
+    Args:
+        found: the map.
+        largest: where the colours end; at its own largest number if no other is given.
+        coarse: whether it is one on the way to a finer one, which is said.
+        mark: whether the strongest patch is framed.
+    """
+    rows, columns = found.map.shape
+    low, high = ends(found, largest)
+    title = METHODS[found.method].title
+    about, kind = about_words(found), "coarse" if coarse else "explanation"
+    about = ["coarse, not the final map", *about] if coarse else about
+    row, column = found.strongest
+    about = [*about, f"strongest: patch ({row + 1}, {column + 1})"] if mark else about
+    place = f"left:{100 * column / columns:g}%;top:{100 * row / rows:g}%"
+    frame = f'<i class="strongest" style="{place};width:{100 / columns:g}%;height:{100 / rows:g}%"></i>' if mark else ""
+    alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
+    notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(found.seconds)}"))
+    return (
+        f'<figure class="vv-map" data-testid="{kind}" data-method="{found.method}" data-low="{low}" data-high="{high}">'
+        f'<span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
+        f'src="{data_url(heat(found.map, signed=found.signed, largest=largest, over=True))}">{frame}</span>'
+        f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
+        f"<span>{high}</span></span>{notes}</figure>"
+    )
+
+
+def ends(found: Attribution, largest: float | None = None) -> tuple[str, str]:
+    """What the two ends of the scale mean, in words."""
+    say, largest = METHODS[found.method].say, float(np.abs(found.map).max()) if largest is None else largest
+    return say(-largest) if found.signed else "0", say(largest)
+
+
+def about_words(found: Attribution) -> list[str]:
+    """What a map's numbers are, what it explains, and what was chosen about the method."""
+    target = f"explains: {found.target}" if found.target else "explains no target"
+    chosen = parameter_words(found.method, found.parameters)
+    return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]

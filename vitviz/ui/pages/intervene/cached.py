@@ -1,0 +1,76 @@
+"""Passes before and after, which the page shares between visitors. None of them keeps a model in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from ....model.edits import Copied, Edit, taken_from
+from ....notation.edits import to_text
+from ....analysis.ablation.sweep import entering
+from ....trace.trace import Trace
+from ...app import state
+from ...app.cache import cached
+from ...app.lent import lent
+
+AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped model at 224 px
+
+
+def before(choice: state.Choice, layer: int) -> Trace:
+    """The pass without edits, with the tokens of at least this layer at hand."""
+    found = state.trace(choice)
+    return found.with_recorded(_tokens(choice.key, _names(found, layer), found))
+
+
+def for_sweeps(choice: state.Choice, begin: int = 0) -> Trace:
+    """The pass without edits, with what enters each layer from `begin` on at hand."""
+    found = state.trace(choice)
+    return found.with_recorded(_tokens(choice.key, entering(found, begin), found))
+
+
+def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, layer: int) -> Trace:
+    """The pass under edits, with the tokens of at least this layer at hand.
+
+    Args:
+        choice: image and model.
+        edits: what is changed.
+        second: the same with the image that `Copied` edits copy from.
+        layer: which layer.
+    """
+    plain = before(choice, layer)
+    if not edits:
+        return plain
+    copied = second.key if any(isinstance(edit, Copied) for edit in edits) else None
+    key = (choice.key, copied, to_text(edits, plain.config))
+    kept = partial(_after, key, _names(plain, layer), plain, edits, second)
+    kept()
+    return lent(kept, plain.model, choice.model)
+
+
+@cached()
+def _tokens(key: tuple, names: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
+    with state.one_at_a_time:
+        return _trace.activations(*names)
+
+
+@cached()
+def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit, ...], _second: state.Choice) -> Trace:
+    hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, Copied)))
+    other = _copied(_second.key, hooks, state.trace(_second)) if hooks else {}
+    with state.one_at_a_time:
+        found = _plain.again(edits=taken_from(_edits, other), record=names)
+    return replace(found, model=None)  # whoever asks has it
+
+
+@cached()
+def _copied(key: tuple, hooks: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
+    with state.one_at_a_time:
+        return _trace.activations(*hooks)
+
+
+def _names(trace: Trace, layer: int) -> tuple[str, ...]:
+    """The hook points of the tokens: of all layers where they fit, so that another one is shown at once."""
+    fit = 4 * trace.layers * trace.token_count * trace.config.width <= AT_ONCE
+    return tuple(f"blocks.{i}.resid_post" for i in (range(trace.layers) if fit else [layer]))

@@ -1,0 +1,110 @@
+"""The board, and the image to copy from."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ....model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
+from ....trace.trace import Trace
+from ....notation.view import View
+from ...app import state
+from ...components.board import board, Cell, Place
+from ...components.gallery import gallery
+from ...app.link import OWN
+from ...app.sidebar import OWN_WORDS
+from ...app.uploads import drop_zone
+from ...app.words import literally
+from . import chosen
+from .tools import tool_box
+
+TOOLS = {"zero": "Zero", "mean": "Mean", "temperature": "Temperature", "copy": "Copy"}
+TOOL_WORDS = {
+    "zero": "A click switches a part off: what it returns becomes zero.",
+    "mean": "A click switches a part off: what it returns becomes its mean over the tokens.",
+    "temperature": "A click divides a head's scores by this number before the softmax: below 1 it looks more sharply, "
+    "above 1 more evenly.",
+    "copy": "A click gives the part what it found in the second image, token by token.",
+}
+
+
+def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
+    """The tool, and the board on which it is used."""
+    tool = tool_box("A click on the board", TOOLS, "intervene_tool")
+    with st.container():  # also for the other tools, so that the board stays where it is
+        if tool == "temperature":
+            temperature_slider(trace)
+    st.caption(TOOL_WORDS[tool])
+    looked_at = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
+    board(
+        trace.layers,
+        trace.heads,
+        _cells(edits),
+        looked_at=looked_at,
+        on_click=lambda layer, column: chosen.switch(trace, layer, column),
+        key="board",
+    )
+
+
+def temperature_slider(trace: Trace) -> None:
+    """The temperature that a click gives to a head."""
+    st.select_slider(
+        "Temperature",
+        chosen.TEMPERATURES,
+        value=chosen.FIRST_TEMPERATURE,
+        format_func="{:g}".format,
+        key="intervene_temperature",
+        on_change=chosen.retune,
+        args=(trace,),
+        help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
+    )
+
+
+def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
+    cells: dict[Place, Cell] = {}
+    for edit in edits:
+        match edit:
+            case HeadOff(layer, head, how) | LayerOff(layer, head, how):
+                words = "off, zero" if how == "zero" else "off, mean over the tokens"
+                cells[layer, head] = Cell(how, "0" if how == "zero" else "x̄", words)
+            case Copied(layer, head, part):
+                place = layer, part if head is None else head
+                cells[place] = Cell("copy", "copy", "copied from the second image")
+            case Temperature(layer, head, value):
+                drawn = Cell("temperature", f"T {value:g}"[:6], f"temperature {value:g}")
+                cells.setdefault((layer, head), drawn)  # a link may switch the same head off, which counts for more
+    return cells
+
+
+def second_image(trace: Trace, second: state.Choice) -> None:
+    """Choosing the image to copy from."""
+    picked, offered = second.picked, dict(state.samples_for(second.model))
+    own = state.own_beside(state.choice())
+    if own is not None:
+        offered[OWN] = st.session_state.own_thumbnail
+    st.markdown(f"**Second image**, to copy from: {literally(picked.name)}")
+    gallery(
+        "Second image",
+        offered,
+        chosen=picked.name if picked.sample else OWN if own == picked else None,
+        on_choose=chosen.pick_second,
+        columns=6,
+        titles=False,
+        words={OWN: OWN_WORDS},
+        key="intervene_gallery",
+    )
+    drop_zone("Or your own", chosen.take_second, key="intervene_upload")
+    if not picked.sample:
+        st.caption(
+            f"Your photo {literally(picked.name)} is kept in the server's memory only; a copied link opens without it."
+        )
+
+
+def same_grid(trace: Trace, second: state.Choice) -> bool:
+    """Whether the second image has as many patches, so that its tokens can stand in for this one's; else say it."""
+    rows, columns = state.prepared(second).geometry.grid
+    if (rows, columns) != trace.grid:
+        st.warning(
+            f"The second image has {rows} × {columns} patches and this one {trace.grid[0]} × {trace.grid[1]}, so "
+            "nothing can be copied. Choose another fit than “Native”, or another image."
+        )
+    return (rows, columns) == trace.grid

@@ -1,0 +1,83 @@
+"""Attention on the handout: where the chosen head looks from the chosen patch."""
+
+from __future__ import annotations
+
+import html
+import io
+
+import numpy as np
+from PIL import Image
+
+from .....viz.colour import ends, overlay, percent, tone
+from .....notation.view import strongest_patch
+from ....widgets import symbols
+from ....components.explorer.payload import as_jpeg
+from ....widgets.strips import number, numbers
+from . import paper
+from .run import Run
+
+STRONGEST = 5
+
+
+def weights(run: Run) -> str:
+    """The weights on the photo."""
+    trace, steps, signed = run.trace, run.block.head, run.trace.config.differential
+    of_patches = steps.weights[trace.prefix :].astype(np.float32)
+    tones = tone(of_patches, "share", len(steps.weights), signed=signed).reshape(trace.grid)
+    drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "share", signed=signed))
+    top = strongest_patch(trace, steps.weights)
+    sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
+    words = (
+        f"Attention weights of {run.who} (blue), {run.where}. All {len(steps.weights)} weights {sums}; the colours end "
+        f"at the largest of a patch, {run.name(top)} (red)."
+    )
+    frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
+    shown = paper.photo(drawn, trace.grid, frames, words)
+    scale = paper.scale(*ends(of_patches, "share", signed), signed)
+    caption = f"<figcaption>{html.escape(words)}</figcaption>"
+    return paper.section("4 · Where it looks", f"<figure>{shown}{scale}{caption}</figure>")
+
+
+def strongest(run: Run) -> str:
+    """The tokens with the largest weights, and what comes back."""
+    trace, steps = run.trace, run.block.head
+    order = np.argsort(-np.abs(steps.weights), kind="stable")
+    shown, rest = order[:STRONGEST], order[STRONGEST:]
+    scores = np.atleast_2d(steps.scores)
+    signed = len(scores) > 1
+    head = ["token", *(("score, first half", "second half") if signed else ("score",)), symbols.html("weight {A}")]
+    rows = [
+        [run.name(int(t)), *(number(float(score)) for score in scores[:, t]), percent(float(steps.weights[t]))]
+        for t in shown
+    ]
+    if len(rest):
+        rows.append([f"the other {len(rest)}", *[""] * len(scores), percent(float(steps.weights[rest].sum()))])
+    if not signed:  # a bar has no side for negative ones
+        head.append("")
+        for row, t in zip(rows, shown, strict=False):
+            row.append(paper.bar(float(steps.weights[t] / steps.weights[order[0]])))
+    width = run.trace.config.head_width // len(scores)
+    bias = ", plus a bias for the distance" if steps.bias is not None else ""
+    softmax = (
+        f"the weight is the softmax of the first half less λ = {number(steps.lam)} times that of the second"
+        if signed
+        else "the softmax makes weights of scores"
+    )
+    return paper.section(
+        "5 · The strongest answers",
+        paper.say(f"Score: query {{q}} times key {{k}}, divided by √{width}{bias}; {softmax}."),
+        paper.table(head, rows, name="strongest"),
+        *([paper.say(_shares(run))] if trace.prefix else []),
+        paper.say(f"The values {{v}}, each times its weight, sum to what the head found: {numbers(steps.z, 4)}"),
+    )
+
+
+def _shares(run: Run) -> str:
+    """What goes to the tokens before the patches, and what to patches."""
+    steps, names = run.block.head, run.trace.config.prefix_names
+    patches = percent(float(steps.weights[run.trace.prefix :].sum()))
+    if len(names) > STRONGEST:
+        before = percent(float(steps.to_prefix.sum()))
+        return f"The {len(names)} tokens before the patches get {before}, all patches together {patches}."
+    told = ", ".join(f"{name} {percent(float(share))}" for name, share in zip(names, steps.to_prefix, strict=True))
+    return f"Who gets how much: {told}, all patches together {patches}."

@@ -1,0 +1,137 @@
+"""The page: what stands on it, from the image to what the model returns."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+
+import numpy as np
+
+from .....viz import provenance
+from .....walkthrough import sequence
+from .....walkthrough.checks import Check
+from .....viz.colour import percent
+from .....analysis.predictions import predictions
+from ....widgets.strips import number, numbers
+from ..sections import values_of
+from . import attention, paper, patch
+from .run import Run
+
+LETTERS = {
+    "H": "pixels high",
+    "W": "pixels wide",
+    "C": "channels",
+    "P": "patch side, pixels",
+    "N": "patches",
+    "D": "token width",
+    "L": "layers",
+    "d": "head width",
+}
+BLOCK_CHECKS = ("q", "k", "v", "score", "weights", "z", "attention_out", "resid_mid", "mlp_out", "resid_post")
+CLASSES = 5
+
+
+def handout(run: Run) -> str:
+    """The page as one HTML file that prints on one sheet of A4: no scripts, and nothing from elsewhere."""
+    made = None if run.trace.config.stem else sequence.project(run.trace, run.index, patch.FIRST)
+    row = sequence.embedded(run.trace, run.token)
+    parts = (
+        _image(run),
+        f'<div class="column">{patch.pixels(run)}{patch.token(run, made, row)}</div>',
+        attention.weights(run),
+        attention.strongest(run),
+        f'<div class="ends">{_checks(run, made, row)}{_output(run)}</div>',
+    )
+    return paper.page(_title(run), f'{_head(run)}{_letters(run)}<div class="page">{"".join(parts)}</div>')
+
+
+def _title(run: Run) -> str:
+    return f"What {run.model} saw in {run.image}"
+
+
+def _head(run: Run) -> str:
+    values = values_of(run.trace)
+    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.where} · {run.who} · all counted from 1"
+    again = (
+        f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
+        if run.address
+        else "Made from the visitor's own image, which no link carries."
+    )
+    return (
+        f"<header><h1>{html.escape(_title(run))}</h1>"
+        '<p class="who"><span>Name:</span><span>Date:</span></p>'
+        f"<p>{html.escape(settings)}</p>{_assumed(run)}<p class=note>{again}</p></header>\n"
+    )
+
+
+def _assumed(run: Run) -> str:
+    """Note on what was assumed of the model; nothing if that is nothing."""
+    assumed = [provenance.in_short(note) for note in run.trace.model.notes]
+    return f'<p class="note assumed">{html.escape(" ".join(assumed))}</p>' if assumed else ""
+
+
+def _letters(run: Run) -> str:
+    values = values_of(run.trace)
+    cells = [f"{paper.say(f'{{{letter}=}}', values)}<small>{words}</small>" for letter, words in LETTERS.items()]
+    cells.insert(-1, f"<p>{run.trace.heads}</p><small>heads</small>")
+    return f'<div class="letters">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>\n'
+
+
+def _image(run: Run) -> str:
+    rows, columns = run.trace.grid
+    words = (
+        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.who}, number {run.index + 1} of "
+        f"{rows * columns}."
+    )
+    drawn = paper.photo(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {words}")
+    return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(words)}</figcaption></figure>")
+
+
+def _all_checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> Iterator[Check]:
+    """What was computed by hand, in the order of the two stories."""
+    yield from () if made is None else made.checks.values()
+    yield from row.checks.values()
+    yield from (run.block.checks[name] for name in BLOCK_CHECKS)
+    yield run.output
+
+
+def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> str:
+    rows = []
+    for check in _all_checks(run, made, row):
+        ours, models = np.ravel(check.by_hand), np.ravel(check.model)
+        agree = f"{check.error:.0e} {'✓' if check.holds else '✗'}"
+        rows.append(
+            (html.escape(check.what), f"{len(ours):,}", number(float(ours[0])), number(float(models[0])), agree)
+        )
+    return paper.section(
+        f"6 · By hand and by the model, {run.where}",
+        paper.table(("what", "how many", "by hand, first", "model, first", "difference"), rows, name="checks"),
+        '<p class="note">The difference is the largest among these numbers, relative to the largest in size. '
+        f"The chosen key: {run.name(run.block.head.key)}.</p>",
+    )
+
+
+def _output(run: Run) -> str:
+    trace = run.trace
+    if trace.model.tells_classes:
+        found = predictions(trace, CLASSES)
+        alone = trace.model.meaning != "classes"
+        return paper.section(
+            "7 · What the model says",
+            paper.table(
+                ("class", "probability", ""),
+                [(html.escape(one.label), percent(one.probability), paper.bar(one.probability)) for one in found],
+                kind="names",
+                name="classes",
+            ),
+            *([paper.say("Each class stands on its own.")] if alone else []),
+        )
+    words = trace.config.pooling_words
+    return paper.section(
+        "7 · What the model returns",
+        paper.say(
+            f"This model names no class. It returns {len(trace.output)} numbers, which come from {words}: "
+            f"{numbers(trace.output)}"
+        ),
+        paper.vector(trace.output, "What the model returns"),
+    )

@@ -1,0 +1,75 @@
+"""One patch on the handout: its pixels, its vector, and the first number of its token by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .....walkthrough import sequence
+from .....images import as_picture
+from ....widgets.strips import number, numbers
+from ....widgets.symbols import html
+from . import paper
+from .run import Run
+
+FIRST = 0  # the number of the token that is computed by hand
+
+
+def pixels(run: Run) -> str:
+    """The patch as it looks, and as one vector."""
+    config = run.trace.config
+    raw, normalised = sequence.patch_pixels(run.trace, run.index)
+    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.who}")
+    if config.stem:
+        said = paper.say("The pixels below this token. What the model makes of them depends on those around them, too.")
+    else:
+        vector = sequence.flattened(normalised)
+        said = paper.say(
+            "{P} × {P} × {C} numbers, normalised and written one after the other: a vector of "
+            f"{len(vector)} numbers, {numbers(vector, 4)}"
+        ) + paper.vector(vector, "The patch as one vector")
+    return paper.section("2 · One patch", f'<div class="patch"><div>{seen}</div><div>{said}</div></div>')
+
+
+def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> str:
+    """How the first number of the row of X comes about, and the row itself."""
+    check = row.checks["row"]
+    lines = [(html(words), number(value)) for words, value in _sum(run, made, row)]
+    return paper.section(
+        "3 · Its token, the first number by hand",
+        f'<div class="beside">{paper.table((), lines, kind="sum", name="sum")}<div>',
+        paper.say(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.by_hand, 3)}"),
+        paper.say(f"The model's: {numbers(check.model, 3)}"),
+        paper.vector(check.by_hand, "The row of X"),
+        "</div></div>",
+        *(paper.say(words) for words in _places(run)),
+    )
+
+
+def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> Iterator[tuple[str, float]]:
+    """What one number of the row is the sum of, line by line."""
+    if made is None:
+        yield "number of the token, from a convolutional network", float(row.vector[FIRST])
+    else:
+        yield f"sum of {made.products.size} products with column {FIRST + 1} of {{W_LP}}", made.sum
+        yield "+ bias", made.bias
+        if made.norm is not None:
+            yield "= number of the token, before its norm", made.total
+            yield "number of the token, after its norm", made.result
+        elif run.trace.config.learned_positions:
+            yield "= number of the token", made.total
+    if run.trace.config.learned_positions:
+        yield "+ position, {W_pos}", float(row.position[FIRST])
+    yield "= number of the row of {X}", float(row.row[FIRST])
+
+
+def _places(run: Run) -> Iterator[str]:
+    """What else there is to say of how this model knows where a patch is."""
+    config = run.trace.config
+    if config.norm_first:
+        yield "All tokens are normalised before the first layer."
+    if config.rotary is not None:
+        yield "Rotary positions: {q} and {k} are turned by angles that say where the patch is."
+    if config.relative_positions:
+        yield "Relative positions: a learned number for the distance of two patches is added to each score."
+    if not (config.learned_positions or config.rotary or config.relative_positions):
+        yield "This model is told nothing about where a patch is."

@@ -1,0 +1,59 @@
+"""Take it home: the visitor's run as one page to print, made when it is asked for."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from ....viz.export import safe_name
+from ...app import link, models, state
+from ..attention import cached, look
+from .handout import handout, Run
+from ..sequence.cached import embedded_trace
+
+
+def take_home(choice: state.Choice) -> None:
+    """The last section of both pages, which gives the same document on both."""
+    trace = state.trace(choice)
+    place = look.place(trace)
+    address = _address(choice, look.link_to(trace, place))
+
+    def document() -> str:  # keeps no trace, and with it no model: it may be asked for much later
+        return handout(_run(choice, place, address))
+
+    st.header("Take it home", anchor=False)
+    st.markdown(
+        "This image, this patch and these numbers on one page, with room for a name: to print, or to keep. "
+        "One HTML file that needs nothing else."
+    )
+    st.download_button(
+        "Summary (HTML, one page)", document, file_name(choice, place), "text/html", on_click="ignore", key="summary"
+    )
+
+
+def file_name(choice: state.Choice, place: look.Place) -> str:
+    """Such as `"vitviz-cat-dinov2-small-layer12-head4-patch9-9.html"`."""
+    image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
+    row, column = place.patch
+    return (
+        f"vitviz-{safe_name(image)}-{safe_name(choice.model, 'model')}-layer{place.layer + 1}-head{place.head + 1}"
+        f"-patch{row + 1}-{column + 1}.html"
+    )
+
+
+def _address(choice: state.Choice, view: dict[str, str]) -> str:
+    return urlencode(link.choice_parameters(choice) | view) if choice.picked.sample else ""
+
+
+def _run(choice: state.Choice, place: look.Place, address: str) -> Run:
+    return Run(
+        image=choice.picked.name,
+        model=models.title(choice.model),
+        fit=choice.fit,
+        address=address,
+        picture=state.picture(choice),
+        trace=embedded_trace(choice),
+        block=look.at(choice, place).block,
+        output=cached.readout(choice).checks["output"],
+    )

@@ -1,0 +1,113 @@
+"""The section on the linear projection: all filters, and one number of a token by hand."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from ....walkthrough import sequence
+from ....viz.colour import ATTENTION
+from ....viz.inline import data_url
+from ....trace.trace import Trace
+from ...app import state
+from ...widgets.strips import number
+from ...widgets.sums import product, redone
+from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
+from ..lesson.following import chosen_patch
+from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
+from . import cached
+
+
+def projecting(choice: state.Choice, trace: Trace) -> None:
+    """4: the linear projection."""
+    if trace.config.stem:
+        section(
+            "4 · A network in place of the projection",
+            "This model is a hybrid: a convolutional network looks at the image first, and a token is one place of its "
+            "result. There is no single matrix from the pixels of a patch to the {D} = {=D} numbers of its token.",
+            values_of(trace),
+        )
+        return
+    size = trace.config.patch**2 * trace.config.channels
+    section(
+        "4 · Linear projection",
+        f"The vector is multiplied with a learned matrix {{W_LP}} of shape {{P}}²{{C}} × {{D}} = {size} × {{=D}}. Each "
+        "of its {D} columns is a filter: as large as a patch, and drawn as one here. A token's number says how much of "
+        "that filter is in the patch.",
+        values_of(trace),
+    )
+    st.html(cached.filter_gallery(choice))
+    st.caption(f"All {trace.config.width} filters. Grey is 0, the largest number of each has the full colour.")
+    components, share = cached.component_gallery(choice)
+    st.html(components)
+    st.caption(
+        "The principal components of the filters, the pictures that they are mostly made of, and the share of the "
+        f"filters' variance that each explains; together {100 * share:.0f} % (as in figure 7, left, of the ViT paper)."
+    )
+    dimension = st.slider("Which number of the token?", 1, trace.config.width, 1, key="dimension") - 1
+    made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
+    st.html(_in_the_gallery(made))
+    say(
+        f"Patch times filter {dimension + 1}, number by number. Number {chosen_number(trace) + 1} of the vector, which "
+        "section 3 follows, has a frame."
+    )
+    _spelled_out(made, chosen_number(trace))
+    for check in made.checks.values():
+        by_hand(check)
+
+
+def chosen_number(trace: Trace) -> int:
+    """The number of a patch's vector that section 3 points at, from 0."""
+    return min(st.session_state.get("vector_index", 1), trace.config.patch**2 * trace.config.channels) - 1
+
+
+def _in_the_gallery(made: sequence.Projected) -> str:
+    """The filter in colours, and a frame around it where all are shown."""
+    picture = data_url(Image.fromarray(filter_picture(made.filter[None])[0]))
+    return (
+        f"<style>.vv-filters figure:nth-child({made.dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
+        f'<div class="vv-one"><img alt="filter {made.dimension + 1}" src="{picture}">Filter {made.dimension + 1}, with '
+        "a frame in the gallery.</div>"
+    )
+
+
+def _spelled_out(made: sequence.Projected, index: int) -> None:
+    """Patch times filter, a row for each channel; the sum of all; and one product."""
+    place = sequence.place_of(index, len(made.pixels), made.pixels.shape[-1])
+    names = channel_names(made.pixels.shape[-1])
+    sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
+    if made.bias:
+        sums["bias"] = made.bias
+    parts, total = redone([*sums.values()], made.total)
+    st.html("".join(_multiplied(made, at, name, place, parts[at]) for at, name in enumerate(names)))
+    st.markdown(f"{' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**")
+    factors = float(made.pixels[place]), float(made.filter[place])
+    (pixel, weight), result = redone(factors, float(made.products[place]), product)
+    st.markdown(f"One of the products. Number {index + 1} of the vector: {pixel} × {weight} = **{result}**")
+    if made.norm is not None:
+        st.markdown(f"A norm of the whole token follows: {norm_in_words(made.norm, made.dimension)}.")
+
+
+def _multiplied(made: sequence.Projected, channel: int, name: str, place: tuple[int, int, int], total: str) -> str:
+    """A channel of the patch times that of the filter, as pictures; the number at `place` has a frame."""
+    pixel = place[:2] if place[2] == channel else None
+    patch, column, products = (
+        _figure(numbers[..., channel], float(np.abs(numbers).max()), pixel, f"{name}, {what}")
+        for what, numbers in (("patch", made.pixels), ("filter", made.filter), ("products", made.products))
+    )
+    return (
+        f'<div class="vv-product">{patch}<b>×</b>{column}<b>=</b>{products}'
+        f'<p class="vv-sum">sum of {name}: <b>{total}</b></p></div>'
+    )
+
+
+def _figure(matrix: np.ndarray, largest: float, place: tuple[int, int] | None, name: str) -> str:
+    """A channel as a picture with its scale; the number at `place` has a frame."""
+    image = signed_picture(matrix, largest=largest)
+    image = image if place is None else framed(image, *place, len(matrix))
+    scale = html.escape(f"{number(-largest)} to {number(largest)}")
+    words = f"<figcaption>{name}<br>{scale}</figcaption>"
+    return f'<figure><img alt="{name}, {scale}" src="{data_url(image)}">{words}</figure>'

@@ -1,0 +1,168 @@
+"""The section on the sequence X: its formula with the numbers of one row, and the matrix that they stand in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from ....walkthrough import sequence
+from ....trace.trace import Trace
+from ....notation.view import token_words
+from ...app import state
+from ...widgets import symbols
+from ...components.matrix import sequence_matrix
+from ...widgets.strips import numbers
+from ...widgets.sums import redone
+from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
+from ...widgets.drawing import PHOTO
+from ..lesson.following import choose_patch, chosen_patch
+from . import cached
+
+
+def the_sequence(choice: state.Choice, trace: Trace) -> None:
+    """6: the matrix that enters the first block."""
+    config, token = trace.config, chosen_row(trace)
+    enters = "{X}, after one more norm, enters the first block" if config.norm_first else "{X} enters the first block"
+    section(
+        "6 · The sequence",
+        f"{trace.token_count} tokens of {{=D}} numbers: {enters}. Each row is a token. Point at one, and the patch "
+        "that it came from lights up; choose one, and this page follows it.",
+        values_of(trace),
+    )
+    row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)
+    symbolic, live = st.columns([0.38, 0.62], vertical_alignment="center")
+    symbolic.latex(symbols.formula(_formula(trace, token), values_of(trace)))
+    live.latex(symbols.formula(_live_formula(trace, token, dimension), values_of(trace)))
+    say(_sizes(trace), values_of(trace))
+    _one_number(trace, row, dimension)
+    sequence_matrix(
+        cached.whole_sequence(choice).drawn,
+        config.prefix_names,
+        trace.grid,
+        state.picture(choice, PHOTO),
+        choice.picked.name,
+        token,
+        on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
+        key="matrix_of_x",
+    )
+    st.markdown(f"Row {token + 1}, {token_words(trace, token)}: {numbers(row.row)}")
+    for check in row.checks.values():
+        by_hand(check)
+    by_hand(cached.whole_sequence(choice).check)
+
+
+def chosen_row(trace: Trace) -> int:
+    """The row that this section shows: of the patch that the page follows, unless a row without a patch was chosen."""
+    patch = chosen_patch(trace)
+    at_patch, token = st.session_state.get("row_without_patch", (None, 0))
+    return token if at_patch == patch and token < trace.prefix else trace.prefix + patch_number(trace, patch)
+
+
+def follow_row(prefix: int, columns: int, token: int) -> None:
+    """Show a row; the page follows its patch, or keeps the one it has for a row that comes from none."""
+    st.session_state.pop("row_without_patch", None)
+    if token >= prefix:
+        choose_patch(*divmod(token - prefix, columns))
+    else:
+        st.session_state.row_without_patch = st.session_state.patch, token
+
+
+def chosen_dimension(trace: Trace) -> int:
+    """The number of the token that section 4 spells out, from 0; the first where there is no such section."""
+    return 0 if trace.config.stem else min(st.session_state.get("dimension", 1), trace.config.width) - 1
+
+
+def _listed(trace: Trace, token: int) -> list[int | None]:
+    """The tokens that the bracket lists: those in front, the first and last patch, and the chosen one; None is dots."""
+    last = trace.token_count - 1
+    patches = sorted({trace.prefix, max(token, trace.prefix), last})
+    listed: list[int | None] = list(range(trace.prefix))
+    for before, patch in zip([patches[0] - 1, *patches], patches, strict=False):
+        listed += [None, patch] if patch > before + 1 else [patch]
+    return listed
+
+
+def _bracket(rows: list[str]) -> str:
+    return r"\begin{bmatrix} " + r" \\ ".join(rows) + r" \end{bmatrix}"
+
+
+def _formula(trace: Trace, token: int) -> str:
+    """X in symbols; the chosen row has a box."""
+    rows = [r"\vdots" if one is None else _boxed(_origin(trace, one), one == token) for one in _listed(trace, token)]
+    return rf"\small @X = {_bracket(rows)}{' + @W_pos' if trace.config.learned_positions else ''}"
+
+
+def _live_formula(trace: Trace, token: int, dimension: int) -> str:
+    """One column of X in numbers: where its rows come from, plus their positions."""
+    columns = [], [], []
+    for one in _listed(trace, token):
+        if one is None:
+            cells = [r"\vdots"] * 3
+        else:
+            parts, total = _parts(sequence.embedded(trace, one), dimension, trace.config.learned_positions)
+            cells = [*map(_tex, parts), _boxed(_tex(total), one == token)]
+        for column, cell in zip(columns, [*cells[:-1], *[""] * (3 - len(cells)), cells[-1]], strict=True):
+            column.append(cell)
+    come_from, positions, total = map(_bracket, columns)
+    added = f"{come_from} + {positions} =" if trace.config.learned_positions else ""
+    return rf"\small {added} {total}"
+
+
+def _parts(row: sequence.Embedded, dimension: int, positions: bool) -> tuple[list[str], str]:
+    """What a number of a row is made of, and the number, as they stand on screen."""
+    parts = [float(row.vector[dimension]), *([float(row.position[dimension])] if positions else [])]
+    return redone(parts, float(row.row[dimension]))
+
+
+def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
+    """One number of the chosen row, spelled out."""
+    parts, total = _parts(row, dimension, trace.config.learned_positions)
+    origin = _origin(trace, row.token, bias=True)
+    sums = [rf"\underbrace{{{origin}}}_{{{_tex(parts[0])}}}"]
+    if trace.config.learned_positions:
+        sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
+    chosen = "" if trace.config.stem else ", as chosen in section 4"
+    say(
+        f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_words(trace, row.token)}:"
+    )
+    st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
+    if row.norm is not None:
+        say(f"A norm follows before the first block: {norm_in_words(row.norm, dimension)}.")
+
+
+def _origin(trace: Trace, token: int, bias: bool = False) -> str:
+    """What a row comes from, before its position is added, as a formula."""
+    config, patch = trace.config, token - trace.prefix + 1
+    if patch < 1:
+        return "@w_CLS" if config.prefix_names[token] == "class token" else rf"\text{{{config.prefix_names[token]}}}"
+    if config.stem:
+        return f"f_{{{patch}}}"
+    projected = rf"x_{{{patch}}}\,@W_LP" + (" + b" if bias and sequence.projection(trace.model)[1].any() else "")
+    return rf"\mathrm{{norm}}({projected})" if config.patch_norm else projected
+
+
+def _sizes(trace: Trace) -> str:
+    """The shapes of all that the formula names, with the model's numbers."""
+    config, tokens = trace.config, trace.token_count
+    shapes = [f"{{X}} is {tokens} × {{=D}}"]
+    if config.stem:
+        shapes.append("f₁, f₂, … are 1 × {=D}: what the convolutional network found at each place")
+    else:
+        vector = config.patch**2 * config.channels
+        shapes.append(f"each x is a patch as a vector, 1 × {{P}}²{{C}} = 1 × {vector}")
+        shapes.append(f"{{W_LP}} is {vector} × {{=D}}")
+    if config.class_token:
+        shapes.append("{w_CLS} is 1 × {=D}")
+    if config.learned_positions:
+        shapes.append(f"{{W_pos}} is {tokens} × {{=D}}")
+    bias = not config.stem and sequence.projection(trace.model)[1].any()
+    return "; ".join(shapes) + (". b is the bias of the projection, 1 × {=D}." if bias else ".")
+
+
+def _boxed(tex: str, boxed: bool) -> str:
+    return rf"\boxed{{{tex}}}" if boxed else tex
+
+
+def _tex(text: str) -> str:
+    return text.replace("−", "-")

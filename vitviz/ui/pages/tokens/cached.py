@@ -1,0 +1,124 @@
+"""What the page "Tokens" shares between visitors. Nothing here keeps a model in memory."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ....analysis import tokens
+from ....analysis.tokens.projection import Method
+from ....trace.trace import Trace
+from ...app import state
+from ...app.cache import cached
+
+AT_ONCE = 40_000_000  # bytes of the stream of all layers; 27 million for the shipped model at 518 px
+THUMBNAIL = 240  # pixels
+
+
+def layer_tokens(choice: state.Choice, layer: int) -> np.ndarray:
+    """The tokens that leave a layer, float32 [token, D]."""
+    found = state.trace(choice)
+    return _stream(choice.key, found)[1 + layer] if _fits(found) else _layer(choice.key, layer, found)
+
+
+def norms(choice: state.Choice) -> np.ndarray:
+    """How long all tokens are, before the first block and after each, float32 [1 + layer, token]."""
+    return _norms(choice.key, choice)
+
+
+def received(choice: state.Choice) -> np.ndarray:
+    """The share of attention that goes to each token, mean over the heads, float32 [layer, token]."""
+    return _received(choice.key, state.trace(choice))
+
+
+def pca(choice: state.Choice, together: bool, foreground: bool, swap: bool) -> tokens.PcaOfLayers:
+    """Three components of the patches of every layer."""
+    return _pca(choice.key, together, foreground, swap and foreground, choice)
+
+
+def thumbnails(choice: state.Choice, together: bool, foreground: bool, swap: bool) -> list[bytes]:
+    """The components of every layer as colours, small PNGs."""
+    found = pca(choice, together, foreground, swap)
+    return _thumbnails((*choice.key, together, foreground, swap and foreground), state.trace(choice).grid, found)
+
+
+def plane(choice: state.Choice, layer: int, method: Method) -> np.ndarray:
+    """The patches that leave a layer as points on a plane, float32 [patch, 2]."""
+    if method == "pca":  # is at hand
+        return pca(choice, together=False, foreground=False, swap=False).scores[layer, :, :2]
+    return _plane(choice.key, layer, method, choice)
+
+
+def as_picture(colours: np.ndarray, grid: tuple[int, int], longest: int) -> Image.Image:
+    """One colour a patch, uint8 [patch, 3], as a picture of that size with sharp patches."""
+    rows, columns = grid
+    side = max(1, longest // max(grid))
+    return Image.fromarray(colours.reshape(rows, columns, 3)).resize(
+        (columns * side, rows * side), Image.Resampling.NEAREST
+    )
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """A picture as PNG bytes."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _fits(trace: Trace) -> bool:
+    return 4 * (1 + trace.layers) * trace.token_count * trace.config.width <= AT_ONCE
+
+
+def _whole_stream(choice: state.Choice) -> np.ndarray:
+    found = state.trace(choice)
+    return _stream(choice.key, found) if _fits(found) else _listened(found)
+
+
+def _listened(trace: Trace) -> np.ndarray:
+    with state.one_at_a_time:
+        return tokens.stream(trace)
+
+
+@cached("Following the tokens …")
+def _stream(key: tuple, _trace: Trace) -> np.ndarray:
+    return _listened(_trace)
+
+
+@cached("Following the tokens …")
+def _layer(key: tuple, layer: int, _trace: Trace) -> np.ndarray:
+    with state.one_at_a_time:
+        return _trace.tokens(layer)
+
+
+@cached()
+def _norms(key: tuple, _choice: state.Choice) -> np.ndarray:
+    return tokens.norms(_whole_stream(_choice))
+
+
+@cached("Adding up the attention of all heads …")
+def _received(key: tuple, _trace: Trace) -> np.ndarray:
+    with state.one_at_a_time:
+        return np.stack([tokens.received(_trace, layer).mean(axis=0) for layer in range(_trace.layers)])
+
+
+@cached("Finding the components …")
+def _pca(key: tuple, together: bool, foreground: bool, swap: bool, _choice: state.Choice) -> tokens.PcaOfLayers:
+    found = state.trace(_choice)
+    patches = _whole_stream(_choice)[1:, found.prefix :]
+    with state.one_at_a_time:
+        return tokens.pca_of_layers(patches, together=together, grid=found.grid if foreground else None, swap=swap)
+
+
+@cached()
+def _thumbnails(key: tuple, grid: tuple[int, int], _found: tokens.PcaOfLayers) -> list[bytes]:
+    pictures = (as_picture(_found.colours(layer), grid, THUMBNAIL) for layer in range(len(_found.scores)))
+    return [as_png(ImageOps.pad(picture, (THUMBNAIL, THUMBNAIL), color="grey")) for picture in pictures]
+
+
+@cached("Laying out the tokens …")
+def _plane(key: tuple, layer: int, method: Method, _choice: state.Choice) -> np.ndarray:
+    points = layer_tokens(_choice, layer)[state.trace(_choice).prefix :]
+    with state.one_at_a_time:
+        return tokens.project(points, method)

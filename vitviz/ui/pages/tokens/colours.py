@@ -1,0 +1,114 @@
+"""Three principal components of the patches as three colours, for every layer and large for one."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+
+import streamlit as st
+from PIL import Image
+
+from ....viz.colour import percent
+from ....analysis.tokens import PcaOfLayers
+from ...components.gallery import gallery
+from ...widgets import drawing
+from ..lesson import following
+from ..lesson.sections import section
+from ...components.patches import patch_picker
+from ...app.remembered import remembered
+from ...widgets.strips import number
+from . import cached, look
+
+EACH, ALL = "on each layer", "on all layers"
+SIDES = ("#e5484d", "#30a46c", "#2f81f7")  # red, green and blue, as they are in the legend
+
+
+def components(seen: look.Look) -> None:
+    """The section."""
+    section(
+        "Principal components as colours",
+        "Each patch's token is a point with {D} coordinates. The three directions in which these points vary most "
+        "become red, green and blue: patches of one colour are alike to the model.",
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fits = partial(st.segmented_control, "Components fitted", (EACH, ALL), required=True)
+        fitted = remembered(fits, "pca_fitted", EACH)
+        foreground = remembered(partial(st.toggle, "Foreground only"), "pca_foreground", False)
+        swap = foreground and remembered(partial(st.toggle, "Take the other side"), "pca_swap", False)
+    options = (fitted == ALL, foreground, swap)
+    found = cached.pca(seen.choice, *options)
+    left, right = st.columns([0.46, 0.54], gap="large")
+    with left:
+        large(seen, found)
+    with right:
+        explained(seen, found)
+        every_layer(seen, cached.thumbnails(seen.choice, *options))
+    st.caption(how(found, foreground))
+
+
+def large(seen: look.Look, found: PcaOfLayers) -> None:
+    """The chosen layer, with the visitor's patch."""
+    beneath = st.slider("Photo beneath", 0, 100, 0, 10, format="%d %%", key="pca_photo")
+    picture = cached.as_picture(found.colours(seen.layer), seen.trace.grid, look.PICTURE)
+    if beneath:
+        photo = Image.open(io.BytesIO(seen.picture())).convert("RGB").resize(picture.size)
+        picture = Image.blend(picture, photo, beneath / 100)
+    name = f"{seen.name}, principal components {seen.where} as colours"
+    patch_picker(
+        cached.as_png(picture), name, seen.trace.grid, seen.patch, on_choose=following.choose_patch, key="pca_picker"
+    )
+
+
+def explained(seen: look.Look, found: PcaOfLayers) -> None:
+    """How much of the variance each colour shows, and where it begins and ends."""
+    shares, (low, high) = found.explained[seen.layer], found.ends(seen.layer)
+    rows = [
+        [
+            f'<span class="vv-key" style="background:{colour}"></span>{name}',
+            drawing.bar(float(share), percent(float(share))),
+            f"{number(float(start), 2)} to {number(float(end), 2)}",
+        ]
+        for name, colour, share, start, end in zip(
+            ("1st, red", "2nd, green", "3rd, blue"), SIDES, shares, low, high, strict=True
+        )
+    ]
+    total = ["together", percent(float(shares.sum())), ""]
+    head = ["component", f"variance {seen.where}", "colour runs from"]
+    st.html(drawing.table(head, rows, total))
+
+
+def every_layer(seen: look.Look, small: list[bytes]) -> None:
+    """The strip; a click chooses the layer."""
+    names = [f"layer {layer + 1}" for layer in range(len(small))]
+    gallery(
+        "Principal components after every layer",
+        dict(zip(names, small, strict=True)),
+        chosen=names[seen.layer],
+        on_choose=lambda name: look.choose_layer(names.index(name)),
+        columns=6,
+        titles=True,
+        whole=True,
+        key="pca_strip",
+    )
+
+
+def how(found: PcaOfLayers, foreground: bool) -> str:
+    """How this was computed, in words."""
+    fit = (
+        "Fitted on the patches of all layers at once, so that a colour means the same direction in each. Before that "
+        "every layer is shifted to mean 0 and divided by the root of its patches' mean squared distance from it; else "
+        "the longest tokens would decide alone."
+        if found.together
+        else "Fitted on the patches of each layer alone, so that a colour of one layer means nothing in another."
+    )
+    split = (
+        " The foreground is one side of 0 on the first component, the side that has fewer patches of the picture's "
+        "edge; which side shows the object nobody can know from the tokens. The colours are the components of the "
+        "foreground alone ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
+        if foreground
+        else ""
+    )
+    return (
+        f"{fit}{split} A colour runs from the 1st to the 99th percentile of its scores. Each direction's largest "
+        "coordinate is positive, so that the same image always has the same colours."
+    )

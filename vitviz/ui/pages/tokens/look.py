@@ -1,0 +1,87 @@
+"""What the page "Tokens" looks at: one layer, and the patch that all pages follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from ....trace.trace import Trace
+from ...app import shell, state
+from ..attention import look as attention_look
+from ..lesson.sections import Patch, patch_number
+
+PICTURE = 720  # pixels of the longer side of the photo that the sections send
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One look: whose tokens the sections show.
+
+    Attributes:
+        choice: image and model.
+        trace: their forward pass.
+        place: layer and patch; counted from 0.
+    """
+
+    choice: state.Choice
+    trace: Trace
+    place: attention_look.Place
+
+    @property
+    def layer(self) -> int:
+        """After which layer the tokens are looked at, from 0."""
+        return self.place.layer
+
+    @property
+    def patch(self) -> Patch:
+        """The visitor's patch, row and column from 0."""
+        return self.place.patch
+
+    @property
+    def token(self) -> int:
+        """Its token."""
+        return self.trace.prefix + patch_number(self.trace, self.patch)
+
+    @property
+    def name(self) -> str:
+        """What the picture shows."""
+        return self.choice.picked.name
+
+    @property
+    def where(self) -> str:
+        """Such as `"after layer 12"`."""
+        return f"after layer {self.layer + 1}"
+
+    def picture(self) -> bytes:
+        """The photo."""
+        return state.picture(self.choice, PICTURE)
+
+
+def current(choice: state.Choice) -> Look:
+    """What this visitor looks at."""
+    found = state.trace(choice)
+    return Look(choice, found, attention_look.place(found))
+
+
+def link_to(seen: Look) -> dict[str, str]:
+    """The query parameters that reopen this layer and patch."""
+    return attention_look.link_to(seen.trace, seen.place)
+
+
+def choose_layer(layer: int) -> None:
+    """Look at the tokens after another layer."""
+    shell.remember_view(replace(st.session_state.view, layer=layer))
+
+
+def layer_box(seen: Look) -> None:
+    """The box that chooses the layer, from 1."""
+    st.session_state.tokens_layer = seen.layer  # which may have been chosen elsewhere
+    st.selectbox(
+        "Tokens after layer",
+        range(seen.trace.layers),
+        format_func=lambda layer: f"{layer + 1} of {seen.trace.layers}",
+        key="tokens_layer",
+        on_change=lambda: choose_layer(st.session_state.tokens_layer),
+        width=200,
+    )

@@ -1,0 +1,163 @@
+"""Small pictures for the pages of explanations, as HTML: strips with their names, maps, marks on the photo, tables."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from ...viz.colour import ATTENTION, NEUTRAL, paint, percent, tone
+from ...viz.inline import data_url
+from . import symbols
+from .strips import number, strip
+
+PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun
+
+STYLE = f"""<style>
+.vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
+  align-items: center; font-size: 0.9rem; margin: 0; }}
+.vv-strips img {{ display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }}
+.vv-strips small, .vv-maps small, .vv-note {{ font-size: 0.78rem; opacity: 0.75; }}
+.vv-maps {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--side, 6.2rem), 1fr)); gap: 0.8rem; }}
+.vv-maps figure {{ margin: 0; font-size: 0.85rem; line-height: 1.35; }}
+.vv-maps img {{ display: block; width: 100%; image-rendering: pixelated; border-radius: 4px; }}
+.vv-maps .chosen img {{ outline: 2px solid {ATTENTION}; outline-offset: 2px; }}
+.vv-photo {{ position: relative; margin: 0; max-width: 30rem; overflow: hidden; border-radius: 6px; }}
+.vv-photo img {{ display: block; width: 100%; }}
+.vv-photo img + img {{ position: absolute; inset: 0; height: 100%; }}
+.vv-scroll {{ overflow-x: auto; }}
+.vv-table {{ border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }}
+.vv-table th {{ font-weight: 500; opacity: 0.7; text-align: left; }}
+.vv-table th, .vv-table td {{ padding: 0.3rem 0.9rem 0.3rem 0; white-space: nowrap;
+  border-bottom: 1px solid color-mix(in srgb, {NEUTRAL} 30%, transparent); }}
+.vv-table small {{ opacity: 0.75; white-space: normal; }}
+.vv-table tr.total td {{ font-weight: 600; border-bottom: 0; }}
+.vv-bar {{ display: inline-block; vertical-align: middle; height: 0.6rem; width: 6rem; border-radius: 0.2rem;
+  margin-right: 0.6rem;
+  background: linear-gradient({ATTENTION}, {ATTENTION}) 0 / var(--share) 100% no-repeat,
+    color-mix(in srgb, {NEUTRAL} 22%, transparent); }}
+.vv-swatch {{ display: inline-block; vertical-align: -0.2rem; width: 1.1rem; height: 1.1rem; border-radius: 0.3rem;
+  margin-right: 0.5rem; border: 1px solid color-mix(in srgb, {NEUTRAL} 50%, transparent); }}
+.vv-parts {{ display: flex; height: 1.4rem; border-radius: 0.3rem; overflow: hidden; margin: 0.2rem 0; }}
+.vv-parts i {{ min-width: 2px; }}
+.vv-key {{ display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 0.2rem; margin-right: 0.35rem; }}
+.vv-legend {{ display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font-size: 0.85rem; }}
+@media (max-width: 640px) {{
+  .vv-bar {{ width: 2.2rem; margin-right: 0.4rem; }}
+  .vv-table {{ font-size: 0.82rem; }}
+  .vv-table th, .vv-table td {{ padding-right: 0.5rem; }}
+  .vv-strips {{ grid-template-columns: 1fr; gap: 0.1rem; }}
+  .vv-strips > :nth-child(even) {{ margin-bottom: 0.4rem; }}
+}}
+</style>"""
+
+
+def strips(
+    rows: Sequence[tuple[str, np.ndarray, str]], *, together: bool = False, per_row: int | None = None, tall: str = ""
+) -> str:
+    """Vectors below each other, each with its name and its scale.
+
+    Args:
+        rows: for each the label (symbols as in `symbols.html`), the numbers, and what they are in words.
+        together: whether all have the same scale, so that they can be compared.
+        per_row: how many numbers stand beside each other; all if None.
+        tall: height of one row in CSS.
+    """
+    largest = max(float(np.abs(vector).max()) for _, vector, _ in rows) if together else None
+    drawn = []
+    for label, vector, words in rows:
+        end = float(np.abs(vector).max()) if largest is None else largest
+        image = strip(vector, largest=end, per_row=per_row)
+        about = html.escape(f"{words} · {len(vector)} numbers, {number(-end, 3)} (blue) to {number(end, 3)} (red)")
+        height = f"calc({image.height} * {tall or '1.3rem'})"
+        drawn.append(
+            f'<span>{symbols.html(label)}</span><span><img alt="{about}" src="{data_url(image)}" '
+            f'style="height:{height}"><small>{about}</small></span>'
+        )
+    return f'<div class="vv-strips">{"".join(drawn)}</div>'
+
+
+def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None, over: bool = False) -> Image.Image:
+    """A map, one pixel a patch, on the scale of its largest number; `over` a picture it is RGBA, else RGB."""
+    return Image.fromarray(paint(tone(values, "share", 1, largest, signed), "share", signed, over=over))
+
+
+def maps(
+    drawn: Sequence[tuple[str, np.ndarray]],
+    *,
+    signed: bool = False,
+    chosen: int | None = None,
+    side: str = "6.2rem",
+    say: Callable[[float], str] = percent,
+) -> str:
+    """Maps side by side; below each its name and the largest number, where its colours end."""
+    figures = []
+    for place, (name, values) in enumerate(drawn):
+        end = float(np.abs(values).max())
+        scale = f"{say(-end)} to {say(end)}" if signed else f"0 to {say(end)}"
+        figures.append(
+            f'<figure{" class=chosen" if place == chosen else ""}><img alt="{html.escape(name)}, {scale}" '
+            f'src="{data_url(heat(values, signed=signed))}">{html.escape(name)}<br><small>{scale}</small></figure>'
+        )
+    return f'<div class="vv-maps" style="--side:{side}">{"".join(figures)}</div>'
+
+
+def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
+    """The photo with shapes (SVG, in pixels of what the model sees) on it."""
+    width, height = size
+    drawn = (  # as a picture of its own: Streamlit takes SVG out of HTML
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'preserveAspectRatio="none">{"".join(shapes)}</svg>'
+    )
+    return (
+        f'<figure class="vv-photo" style="aspect-ratio:{width}/{height}"><img alt="{html.escape(alt)}" '
+        f'style="height:100%" src="{data_url(picture)}"><img alt="" '
+        f'src="{data_url(drawn.encode())}"></figure>'
+    )
+
+
+def frame(patch: tuple[int, int], side: int, colour: str, stroke: float) -> str:
+    """The frame of a patch (row, column), for `on_photo`."""
+    row, column = patch
+    return (
+        f'<rect x="{column * side}" y="{row * side}" width="{side}" height="{side}" fill="none" stroke="{colour}" '
+        f'stroke-width="{stroke}"/>'
+    )
+
+
+def centre(patch: tuple[int, int], side: int) -> tuple[float, float]:
+    """The middle of a patch (row, column): x and y."""
+    return (patch[1] + 0.5) * side, (patch[0] + 0.5) * side
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str] | None = None) -> str:
+    """A table of cells that are HTML already; the last row may be a total."""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    if total:
+        body += f'<tr class="total">{"".join(f"<td>{cell}</td>" for cell in total)}</tr>'
+    names = "".join(f"<th>{cell}</th>" if cell else "<td></td>" for cell in head)
+    return f'<div class="vv-scroll"><table class="vv-table"><tr>{names}</tr>{body}</table></div>'
+
+
+def bar(share: float, words: str) -> str:
+    """A share from 0 to 1 as a bar and in words."""
+    return f'<span class="vv-bar" style="--share:{100 * min(max(share, 0), 1):.2f}%"></span>{words}'
+
+
+def swatch(colour: Sequence[float]) -> str:
+    """A colour, 0 to 255 each of red, green and blue."""
+    red, green, blue = (round(float(part)) for part in colour)
+    return f'<span class="vv-swatch" style="background:rgb({red},{green},{blue})"></span>'
+
+
+def parts(shares: Sequence[tuple[str, float, str]]) -> str:
+    """A whole in parts: name, share and colour of each."""
+    bars = "".join(f'<i style="flex:{max(share, 0):.6f};background:{colour}"></i>' for _, share, colour in shares)
+    legend = "".join(
+        f'<span><span class="vv-key" style="background:{colour}"></span>{html.escape(name)} '
+        f"<b>{percent(share)}</b></span>"
+        for name, share, colour in shares
+    )
+    return f'<div class="vv-parts">{bars}</div><div class="vv-legend">{legend}</div>'

@@ -1,0 +1,132 @@
+"""Small pictures of pixels, filters and matrices, enlarged so that each number is a square."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ...viz.inline import data_url
+from .strips import strip
+
+SIDE = 240  # pixels of an enlarged patch
+
+STYLE = """<style>
+.vv-gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--side), 1fr)); gap: 0.35rem;
+  padding: 4px; }
+.vv-filters { max-height: 26.2rem; overflow-y: auto; border-radius: 4px;
+  border: 1px solid color-mix(in srgb, #8b8d98 35%, transparent); }
+.vv-gallery figure { margin: 0; font-size: 0.75rem; text-align: center; font-variant-numeric: tabular-nums; }
+.vv-gallery figcaption { opacity: 0.75; }
+.vv-gallery img { display: block; width: 100%; image-rendering: pixelated; border-radius: 2px; }
+.vv-product { display: grid; grid-template-columns: minmax(0, 9.5rem) auto minmax(0, 9.5rem) auto minmax(0, 9.5rem);
+  gap: 0.3rem 0.8rem; justify-content: start; margin-bottom: 0.9rem; }
+.vv-product figure { margin: 0; }
+.vv-product > b { align-self: center; font-size: 1.3rem; }
+.vv-product img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }
+.vv-product figcaption { font-size: 0.75rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
+.vv-product .vv-sum { grid-column: 5; margin: 0; font-variant-numeric: tabular-nums; }
+.vv-one { display: flex; align-items: center; gap: 0.7rem; font-size: 0.9rem; }
+.vv-one img { width: 3.4rem; image-rendering: pixelated; border-radius: 2px; }
+.st-key-part_sequence .katex-display { overflow: auto hidden; padding-block: 4px; } /* long numbers on a phone */
+.vv-pointer { position: relative; height: 1.3rem; margin: 0 0 -1rem; font-size: 0.8rem; white-space: nowrap; }
+.vv-pointer span { position: absolute; }
+@media (max-width: 640px) { .vv-product { gap: 0.2rem 0.35rem; } .vv-product .vv-sum { font-size: 0.85rem; } }
+</style>"""
+
+
+def channel_names(channels: int) -> tuple[str, ...]:
+    """Names of the channels of a picture; one channel is luminance."""
+    return ("red", "green", "blue") if channels == 3 else ("grey",)
+
+
+def enlarged(image: Image.Image, width: int = SIDE) -> Image.Image:
+    """An image at about this width, every pixel a square of the same size."""
+    factor = max(1, round(width / image.width))
+    return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
+def channel_picture(pixels: np.ndarray, channel: int) -> Image.Image:
+    """One colour channel of a patch, uint8 [P, P, C], in its own colour; grey if there are not three."""
+    alone = np.zeros_like(pixels) if pixels.shape[-1] == 3 else pixels[..., [channel]].repeat(3, axis=-1)
+    if pixels.shape[-1] == 3:
+        alone[..., channel] = pixels[..., channel]
+    return enlarged(Image.fromarray(alone))
+
+
+def framed(image: Image.Image, row: int, column: int, side: int) -> Image.Image:
+    """An enlarged picture of `side` columns in which one of the squares has a frame, black between white."""
+    factor = image.width // side
+    left, right = (max(4, column * factor), min(image.width - 4, (column + 1) * factor) - 1)
+    top, bottom = (max(4, row * factor), min(image.height - 4, (row + 1) * factor) - 1)
+    image = image.convert("RGB")
+    pencil = ImageDraw.Draw(image)
+    for colour, far in (("white", 4), ("black", 3), ("black", 2), ("white", 1)):  # around it, except at an edge
+        pencil.rectangle((left - far, top - far, right + far, bottom + far), outline=colour)
+    return image
+
+
+def pointer_html(index: int, count: int, words: str) -> str:
+    """An arrow that stands above one number of a strip over the full width, and says which one that is."""
+    at = 100 * (index + 0.5) / count  # the words move from the right of the arrow to its left, and stay in the page
+    aside = f"calc(-{at:.3f}% + {1 - at / 50:.3f} * 0.8rem)"
+    return (
+        '<div class="vv-pointer">'
+        f'<span style="left:clamp(0.4rem, {at:.3f}%, 100% - 0.4rem);transform:translateX(-50%)">▼</span>'
+        f'<span style="left:{at:.3f}%;transform:translateX({aside})">{words}</span></div>'
+    )
+
+
+def figures_html(pictures: list[tuple[Image.Image, str]]) -> str:
+    """A few pictures with their names, beside each other where there is room."""
+    drawn = (
+        f'<figure><img alt="{name}" src="{data_url(picture)}"><figcaption>{name}</figcaption></figure>'
+        for picture, name in pictures
+    )
+    return f'<div class="vv-maps" style="--side:8rem">{"".join(drawn)}</div>'
+
+
+def gallery_html(
+    pictures: np.ndarray, names: list[str], label: str, *, captions: list[str] | None = None, side: str
+) -> str:
+    """Pictures, uint8 [n, P, P, 3], as many beside each other as there is room for.
+
+    Args:
+        pictures: what is shown.
+        names: what each is called, for those who point at it or cannot see it.
+        label: what all of them are.
+        captions: what stands below each.
+        side: how wide one is at least, in CSS.
+    """
+    figures = "".join(
+        f'<figure><img alt="{name}" title="{name}" src="{data_url(Image.fromarray(picture))}">'
+        f"{f'<figcaption>{captions[i]}</figcaption>' if captions else ''}</figure>"
+        for i, (picture, name) in enumerate(zip(pictures, names, strict=True))
+    )
+    kind = "" if captions else " vv-filters"
+    return (
+        f'<div class="vv-gallery{kind}" role="group" tabindex="0" aria-label="{label}" style="--side:{side}">'
+        f"{figures}</div>"
+    )
+
+
+def filter_picture(filters: np.ndarray) -> np.ndarray:
+    """Filters as colours, uint8 [filter, P, P, 3]: 0 is grey, each filter's largest number black or full colour."""
+    filters = filters if filters.shape[-1] == 3 else filters.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
+    return np.rint(127.5 * (1 + filters / np.maximum(largest, np.finfo(np.float32).tiny))).astype(np.uint8)
+
+
+def signed_picture(numbers: np.ndarray, width: int = SIDE, largest: float | None = None) -> Image.Image:
+    """A matrix of numbers with signs, [rows, columns]: blue is negative, red positive, grey 0."""
+    return enlarged(strip(numbers.ravel(), per_row=numbers.shape[1], largest=largest), width)
+
+
+def position_mosaic(similarities: np.ndarray) -> Image.Image:
+    """All maps of similar positions, [patch, rows, columns], each at the place of its own patch."""
+    rows, columns = similarities.shape[1:]
+    gap = 1
+    whole = np.zeros((rows * (rows + gap), columns * (columns + gap)))  # a grey line between the maps
+    for patch, similarity in enumerate(similarities):
+        top, left = (patch // columns) * (rows + gap), (patch % columns) * (columns + gap)
+        whole[top : top + rows, left : left + columns] = similarity
+    return signed_picture(whole, 640, largest=1.0)

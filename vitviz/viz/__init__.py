@@ -1,0 +1,1 @@
+"""Pictures and figures: colours, overlays, charts, and files to take home."""

@@ -1,0 +1,128 @@
+"""How much of the image a convolutional network can see after each layer, to compare with how far attention looks.
+
+The theoretical receptive field is the side, in pixels of the input, of the square that one number of a feature map can
+depend on at all. With kernels k_i and strides s_i it is 1 + sum_i (k_i - 1) prod_{j < i} s_j (Araujo, Norris and Sim
+2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill, https://distill.pub/2019/computing-receptive-fields,
+equation 2). What a trained network really uses is smaller (Luo et al. 2016, https://arxiv.org/abs/1701.04128). A
+Vision Transformer's is the whole image in every layer; there it is the attention that says how far a head looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors.arguments import at_least, checked_index, each_of_kind, typed, whole
+
+MOST = 1_000_000  # layers
+RESNET50_STAGES = {"conv2": 3, "conv3": 4, "conv4": 6, "conv5": 3}  # bottleneck blocks; He et al. 2016, table 1
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What one number of a feature map can depend on.
+
+    Attributes:
+        layer: what the layer is called, such as `"conv4, block 2"`.
+        side: side of the square, pixels of the input.
+    """
+
+    layer: str
+    side: int
+
+    @property
+    def reach(self) -> float:
+        """From the centre of the square to the centre of its outermost pixels, in pixels: the furthest it can look."""
+        return (self.side - 1) / 2
+
+
+@typed
+def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
+    """Side of the receptive field of a chain of layers, pixels; 1 if there are none.
+
+    Args:
+        layers: kernel and stride of each convolution or pooling, from the input on.
+
+    Raises:
+        ArgumentError: if one is not two whole numbers of at least 1.
+    """
+    side, stride, layers = 1, 1, tuple(layers)
+    each_of_kind(layers, tuple[int, int], "layers")
+    for kernel, step in layers:
+        kernel, step = at_least(kernel, 1, "A kernel"), at_least(step, 1, "A stride")
+        side += (kernel - 1) * stride
+        stride *= step
+    return side
+
+
+@typed
+def convolutions(count: int, patch: int = 1) -> ReceptiveField:
+    """The receptive field after a number of 3 x 3 convolutions with stride 1.
+
+    Args:
+        count: how many.
+        patch: side of the patches that they work on: 1 for pixels (then it is 1 + 2 count); P to see patches that were
+            projected first, as a Vision Transformer's layers do (P (1 + 2 count)).
+    """
+    count = whole(count, 0, MOST, "The number of convolutions")
+    side = receptive_field([(patch, patch), *[(3, 1)] * count])
+    return ReceptiveField(f"{count} convolutions" if count != 1 else "1 convolution", side)
+
+
+@typed
+def resnet50(stride_in: Literal["first", "middle"] = "first") -> tuple[ReceptiveField, ...]:
+    """Receptive fields of ResNet-50 after its stem and each of its 16 blocks.
+
+    He et al. 2016, https://arxiv.org/abs/1512.03385, table 1: a 7 x 7 convolution and a 3 x 3 max pooling, both with
+    stride 2; then bottlenecks of 1 x 1, 3 x 3 and 1 x 1. The first block of conv3, conv4 and conv5 has stride 2.
+
+    Args:
+        stride_in: which convolution of the block has it. `"first"`, the 1 x 1, as in the paper: 483 pixels at the end.
+            `"middle"`, the 3 x 3, as in torchvision and timm ("v1.5"): 427 pixels, for then the first 3 x 3 of a stage
+            still works on the finer map, which makes the field 8, 16 and 32 pixels smaller there.
+    """
+    layers = [(7, 2), (3, 2)]
+    fields = [ReceptiveField("stem", receptive_field(layers))]
+    for stage, blocks in RESNET50_STAGES.items():
+        for block in range(blocks):
+            stride = 2 if block == 0 and stage != "conv2" else 1
+            first, middle = (stride, 1) if stride_in == "first" else (1, stride)
+            layers += [(1, first), (3, middle), (1, 1)]
+            fields.append(ReceptiveField(f"{stage}, block {block + 1}", receptive_field(layers)))
+    return tuple(fields)
+
+
+@dataclass(frozen=True)
+class SameDepth:
+    """Convolutional networks at the depth of one layer of a Vision Transformer.
+
+    Attributes:
+        on_pixels: as many 3 x 3 convolutions on pixels as the transformer has had layers.
+        on_patches: as many on its patches.
+        resnet50: the block of ResNet-50 at the same share of its depth.
+    """
+
+    on_pixels: ReceptiveField
+    on_patches: ReceptiveField
+    resnet50: ReceptiveField
+
+
+@typed
+def at_depth(layer: int, layers: int, patch: int) -> SameDepth:
+    """What convolutional networks can see at the depth of a layer.
+
+    Stacks of convolutions have one convolution for each layer. ResNet-50 is taken at the same share of its depth: after
+    layer l of L (from 1) that is its block ceil(16 l / L), so that both end together.
+
+    Args:
+        layer: which layer of the transformer, from 0.
+        layers: how many it has.
+        patch: side of its patches, pixels.
+
+    Raises:
+        IndexError: if there is no such layer.
+    """
+    done = checked_index(layer, whole(layers, 1, MOST, "The number of layers"), "layer") + 1
+    _, *blocks = resnet50()
+    return SameDepth(convolutions(done), convolutions(done, patch), blocks[-(-len(blocks) * done // layers) - 1])

@@ -1,0 +1,62 @@
+"""Adapters of peft, such as LoRA: merged into the weights of a copy, which then compute the same."""
+
+import copy
+
+from torch import nn
+
+from ...errors import ModelError
+
+
+def without_adapter(module: nn.Module) -> nn.Module | None:
+    """The module that peft wrapped, with the adapters that are in force merged into it; None if peft did not wrap it.
+
+    Hu et al. 2021, "LoRA", https://arxiv.org/abs/2106.09685, section 4.1: W + BA in place of W. The given module is not
+    changed; the weights of the copy are float32, so that merging them rounds no more than the adapter itself does.
+
+    Raises:
+        ModelError: if the adapter cannot be merged.
+    """
+    origin = f"{type(module).__module__}."
+    if not origin.startswith("peft."):
+        return None
+    parts = module._modules
+    tuner = parts.get("base_model")
+    if tuner is not None:  # a PeftModel: only what peft calls tuners changes nothing but layers
+        return tuner if type(tuner).__module__.startswith("peft.tuners.") else None
+    if origin.startswith("peft.tuners.") and "model" in parts:
+        return parts["model"]
+    if isinstance(parts.get("modules_to_save"), nn.ModuleDict):
+        return _chosen(module)
+    if "base_layer" in parts and hasattr(module, "merge"):
+        return _merged(module)
+    return None
+
+
+def _chosen(wrapper: nn.Module) -> nn.Module | None:
+    """The copy of a module that training changed, or the original one while adapters are off."""
+    if getattr(wrapper, "disable_adapters", False):
+        return wrapper._modules["original_module"]
+    active = getattr(wrapper, "active_adapters", None) or [wrapper.active_adapter]
+    active = [name for name in active if name in wrapper.modules_to_save]
+    if not active:
+        return wrapper._modules["original_module"]
+    return wrapper.modules_to_save[active[0]] if len(active) == 1 else None
+
+
+def _merged(module: nn.Module) -> nn.Module:
+    layer = copy.deepcopy(module).float()
+    try:
+        if getattr(layer, "disable_adapters", False):
+            if getattr(layer, "merged", False):
+                layer.unmerge()
+        elif hasattr(layer, "unload_and_optionally_merge_module"):  # of layers that need more than their weight changed
+            return layer.unload_and_optionally_merge_module(merge=True, safe_merge=True, adapter_names=None)
+        else:
+            layer.merge(safe_merge=True)
+    except (ValueError, RuntimeError, NotImplementedError, TypeError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise ModelError(
+            f"An adapter of the kind {type(module).__name__} cannot be merged ({reason}); merge it with peft first, or "
+            "give the model without it."
+        ) from error
+    return layer._modules["base_layer"]
