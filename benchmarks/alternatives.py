@@ -68,7 +68,7 @@ def legrad() -> Row:
 
 
 def _legrad(ours: vitviz.VisionTransformer, theirs: TorchvisionViT, image: Tensor) -> Row:
-    target = vitviz.analysis.attribution.ClassTarget(2)
+    target = vitviz.ClassTarget(2)
     cam = LeGrad(theirs, list(theirs.encoder.layers))
 
     def with_torchcam() -> Tensor:
@@ -88,7 +88,7 @@ def integrated_gradients() -> Row:
     ours, theirs = vitviz.load("dinov2-small"), timm_model(224)
     image = input_tensor(ours, 224)
     trace = ours.trace(image)
-    other = vitviz.analysis.attribution.SimilarityTarget.of([ours.trace(PHOTO.with_name("flower.jpg"))], "the flower")
+    other = vitviz.SimilarityTarget.of([ours.trace(PHOTO.with_name("flower.jpg"))], "the flower")
     start = baseline_pixels(trace, "blur")
     captum = LayerIntegratedGradients(lambda pixels: other(theirs(pixels)), theirs.patch_embed)
 

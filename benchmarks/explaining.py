@@ -21,7 +21,7 @@ def cost() -> Iterator[Row]:
     """`explain(model, tensor)`, the forward pass it needs included, against the bare forward pass, in turns."""
     model = vitviz.load("dinov2-small")
     image = input_tensor(model, 224)
-    other = vitviz.analysis.attribution.SimilarityTarget.of([model.trace(PHOTO.with_name("flower.jpg"))], "the flower")
+    other = vitviz.SimilarityTarget.of([model.trace(PHOTO.with_name("flower.jpg"))], "the flower")
 
     def forward() -> torch.Tensor:
         with torch.inference_mode():

@@ -4,13 +4,12 @@ import numpy as np
 import streamlit as st
 
 from vitviz.ui.app import models, shell, state
-from vitviz.ui.widgets import symbols
-from vitviz.ui.widgets import drawing
-from vitviz.ui.pages.lesson import questions, summary
-from vitviz.ui.pages.attention import look, lookup, mixing, network, receptive, scores
-from vitviz.ui.pages.lesson.sections import BESIDE, beside_the_text, part, title
-from vitviz.ui.components.patches import Overlay
 from vitviz.ui.app.words import plain_errors
+from vitviz.ui.components.patches import Overlay
+from vitviz.ui.pages.attention import look, lookup, mixing, network, receptive, scores
+from vitviz.ui.pages.lesson import questions, summary
+from vitviz.ui.pages.lesson.sections import BESIDE, beside_the_text, part, title
+from vitviz.ui.widgets import drawing, symbols
 
 
 @st.fragment

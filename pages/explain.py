@@ -4,8 +4,9 @@ from functools import partial
 
 import streamlit as st
 
-from vitviz.viz.colour import OPACITY
 from vitviz.ui.app import shell, state
+from vitviz.ui.app.remembered import remembered
+from vitviz.ui.app.words import plain_errors
 from vitviz.ui.pages.explain import address, picture, wanted
 from vitviz.ui.pages.explain.board import board, mark_box
 from vitviz.ui.pages.explain.choosing import choose_targets
@@ -13,8 +14,7 @@ from vitviz.ui.pages.explain.closer import enlarge
 from vitviz.ui.pages.explain.comparing import compare
 from vitviz.ui.pages.explain.working import work
 from vitviz.ui.widgets import drawing
-from vitviz.ui.app.remembered import remembered
-from vitviz.ui.app.words import plain_errors
+from vitviz.viz.colour import OPACITY
 
 
 @plain_errors()

@@ -6,17 +6,17 @@ from functools import partial
 import streamlit as st
 from PIL import Image
 
-from vitviz.viz import export
-from vitviz.viz.colour import Style
 from vitviz.analysis.predictions import predictions
+from vitviz.notation.view import View
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import link, models, shell, state
-from vitviz.ui.widgets import panels
-from vitviz.ui.components.explorer import explorer
-from vitviz.ui.widgets.prediction import no_prediction, prediction_bars
-from vitviz.ui.pages.tokens import badge
 from vitviz.ui.app.words import plain_errors
-from vitviz.notation.view import View
+from vitviz.ui.components.explorer import explorer
+from vitviz.ui.pages.tokens import badge
+from vitviz.ui.widgets import panels
+from vitviz.ui.widgets.prediction import no_prediction, prediction_bars
+from vitviz.viz import export
+from vitviz.viz.colour import Style
 
 HEADING = "Where each head looks"
 

@@ -8,11 +8,11 @@ import streamlit as st
 from vitviz.model.edits import Copied, Edit
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import link, shell, state
+from vitviz.ui.app.words import plain_errors
 from vitviz.ui.pages.intervene import bench, cached, changes, chosen, controls, maps, output, picture, sweeps
 from vitviz.ui.pages.intervene.moved import most_moved
-from vitviz.ui.pages.intervene.pair import Pair, STYLE
+from vitviz.ui.pages.intervene.pair import STYLE, Pair
 from vitviz.ui.widgets import drawing
-from vitviz.ui.app.words import plain_errors
 
 
 @st.fragment

@@ -3,12 +3,11 @@
 import streamlit as st
 
 from vitviz.ui.app import shell, state
-from vitviz.ui.widgets import symbols
-from vitviz.ui.widgets import drawing
-from vitviz.ui.pages.lesson.sections import part, say
-from vitviz.ui.pages.lens import look, patches, whole
-from vitviz.ui.components.patches.staying import in_sight
 from vitviz.ui.app.words import plain_errors
+from vitviz.ui.components.patches.staying import in_sight
+from vitviz.ui.pages.lens import look, patches, whole
+from vitviz.ui.pages.lesson.sections import part, say
+from vitviz.ui.widgets import drawing, symbols
 
 
 @st.fragment

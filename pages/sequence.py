@@ -3,18 +3,17 @@
 import numpy as np
 import streamlit as st
 
-from vitviz.walkthrough import sequence
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import models, shell, state
-from vitviz.ui.widgets import symbols
-from vitviz.ui.widgets import drawing, pictures
-from vitviz.ui.pages.lesson import questions, summary
-from vitviz.ui.pages.lesson.sections import BESIDE, beside_the_text, part, Patch, patch_number, title
-from vitviz.ui.pages.lesson.following import choose_patch, chosen_patch, write_address
-from vitviz.ui.pages.sequence import cached, cutting, pixels, places, projecting, rows
-from vitviz.ui.components.patches import Overlay, patch_picker
-from vitviz.ui.widgets.strips import number
 from vitviz.ui.app.words import plain_errors
+from vitviz.ui.components.patches import Overlay, patch_picker
+from vitviz.ui.pages.lesson import questions, summary
+from vitviz.ui.pages.lesson.following import choose_patch, chosen_patch, write_address
+from vitviz.ui.pages.lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
+from vitviz.ui.pages.sequence import cached, cutting, pixels, places, projecting, rows
+from vitviz.ui.widgets import drawing, pictures, symbols
+from vitviz.ui.widgets.strips import number
+from vitviz.walkthrough import sequence
 
 PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from vitviz.ui.components import own
 from vitviz.ui.app import shell, sidebar, state, tour
 from vitviz.ui.app.registry import PAGES
+from vitviz.ui.components import own
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }

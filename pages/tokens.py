@@ -6,12 +6,11 @@ import streamlit as st
 
 from vitviz.notation.marks import one_of
 from vitviz.ui.app import link, shell, state
-from vitviz.ui.widgets import symbols
-from vitviz.ui.widgets import drawing
-from vitviz.ui.components.patches.staying import in_sight
 from vitviz.ui.app.remembered import remembered
-from vitviz.ui.pages.tokens import alike, colours, lengths, look, places, plane
 from vitviz.ui.app.words import plain_errors
+from vitviz.ui.components.patches.staying import in_sight
+from vitviz.ui.pages.tokens import alike, colours, lengths, look, places, plane
+from vitviz.ui.widgets import drawing, symbols
 
 SECTIONS = {
     "Colours": colours.components,

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from vitviz import VisionTransformer
 from vitviz.images import normalise, prepare, read_image
-from vitviz.zoo import assets, SHIPPED
+from vitviz.zoo import SHIPPED, assets
 
 ENTRY = SHIPPED["digits"]
 CONFIG, PREPROCESSING, WEIGHTS = ENTRY.config, ENTRY.preprocessing, ENTRY.path

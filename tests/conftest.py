@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import vitviz
-from vitviz.zoo import assets, SHIPPED
+from vitviz.zoo import SHIPPED, assets
 
 from .checkpoints import original  # noqa: F401 - a fixture
 from .command_line import vit, written  # noqa: F401 - fixtures

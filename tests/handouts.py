@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from vitviz.walkthrough.steps import block_by_hand, readout_by_hand
 from vitviz.ui.components.explorer.payload import as_jpeg
-from vitviz.ui.pages.lesson.handout import handout, Run
+from vitviz.ui.pages.lesson.handout import Run, handout
+from vitviz.walkthrough.steps import block_by_hand, readout_by_hand
 
 VOID = {"meta", "img", "path", "rect", "br"}
 

@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vitviz import images, VisionTransformer
-from vitviz.analysis import ablation as interventions, arithmetic, attention, tokens
-from vitviz.viz import export
-from vitviz.walkthrough import steps
-from vitviz.notation import view
+from vitviz import VisionTransformer, images
+from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
-from vitviz.walkthrough.checks import Check
-from vitviz.viz.colour import Style
 from vitviz.model.config import Rotary
 from vitviz.model.edits import Copied, HeadOff
+from vitviz.notation import view
+from vitviz.viz import export
+from vitviz.viz.colour import Style
+from vitviz.walkthrough import steps
+from vitviz.walkthrough.checks import Check
 
 
 def weights(trace):
@@ -38,7 +38,7 @@ def public_calls(small, photo):
     heard = steps.listen(trace, 0)
     grid, names = trace.grid, [view.token_words(trace, token) for token in range(trace.token_count)]
     patches = stream[1:, trace.prefix :]
-    score = interventions.class_score(small, 0)
+    score = ablation.class_score(small, 0)
     copied = {Copied(0, 0).hook: trace.activation(Copied(0, 0).hook)}
     row = weights(trace)
     named = {
@@ -52,7 +52,7 @@ def public_calls(small, photo):
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
         },
-        "tokens": {
+        "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},
             "colours": {"scores": np.zeros((4, 3)), "low": np.zeros(3), "high": np.ones(3)},
             "directions": {"tokens": stream[0], "centred": True},
@@ -71,8 +71,8 @@ def public_calls(small, photo):
             "similarity": {"tokens": stream[0], "of": 1, "centred": False},
             "stream": {"trace": trace},
         },
-        "attribution": {"explain": None},
-        "attribution.faithfulness": {
+        "analysis.attribution": {"explain": None},
+        "analysis.attribution.faithfulness": {
             "baseline_pixels": {"trace": trace, "kind": "mean"},
             "curves": {
                 "model": small,
@@ -95,22 +95,26 @@ def public_calls(small, photo):
                 "progress": None,
             },
         },
-        "interventions": {
+        "model.edits": {
             "checked": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
+            "taken_from": {"edits": [Copied(0, 0)], "values": copied},
+        },
+        "model.applying": {
+            "edit_hooks": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
+        },
+        "analysis.ablation": {
             "class_score": {"model": small, "index": 0, "quantity": "logit"},
             "distance": {"trace": trace},
-            "edit_hooks": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
             "sweep_heads": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
-            "taken_from": {"edits": [Copied(0, 0)], "values": copied},
         },
-        "interventions.notation": {
+        "notation.edits": {
             "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
             "in_words": {"edit": HeadOff(0, 0), "config": small.config, "grid": grid},
             "to_text": {"edits": [HeadOff(0, 0)], "config": small.config},
         },
-        "steps": {
+        "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
             "block_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
             "head_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
@@ -118,7 +122,7 @@ def public_calls(small, photo):
             "readout_by_hand": {"trace": trace},
             "what_if_temperature": {"scores": np.zeros((2, 3)), "temperature": 1.0, "lam": 0.5},
         },
-        "sequence": {
+        "walkthrough.sequence": {
             "all_position_similarities": {"model": small, "grid": grid},
             "embedded": {"trace": trace, "token": 0},
             "features": {"trace": trace, "order": np.arange(math.prod(grid))},
@@ -141,26 +145,26 @@ def public_calls(small, photo):
             "shuffled": {"trace": trace, "seed": 0, "still": None},
             "what_if": {"height": 8, "width": 8, "patch": 2, "channels": 3, "token_width": 4, "prefix": 1},
         },
-        "lookup": {
+        "walkthrough.soft_dictionary": {
             "ngrams": {"word": "cat", "n": 2},
             "similarities": {"query": "cat", "keys": ["cat", "dog"], "n": 2},
             "soft_lookup": {"query": "cat", "keys": ["cat"], "values": [1.0], "temperature": 0.1, "n": 2},
             "vectors": {"words": ["cat", "dog"], "n": 2},
         },
-        "receptive": {
+        "walkthrough.receptive_field": {
             "at_depth": {"layer": 0, "layers": 2, "patch": 4},
             "convolutions": {"count": 2, "patch": 4},
             "receptive_field": {"layers": [(3, 1)]},
             "resnet50": {"stride_in": "first"},
         },
-        "logit_lens": {
+        "analysis.logit_lens": {
             "cosines": {"outputs": np.ones((2, 3)), "target": np.ones(3)},
             "depth_words": {"depth": 1},
             "depths": {"trace": trace},
             "lens": None,
             "patch_lens": None,
         },
-        "figures": {
+        "viz.figures": {
             "brightest": {"weights": np.ones((3, 3))},
             "by_layer": {
                 "values": np.ones((3, 2)),
@@ -174,7 +178,7 @@ def public_calls(small, photo):
             "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "brightest": 1.0, "signed": False},
             "sorted_weights": {"weights": row, "names": names, "prefix": 3, "even": 0.1},
         },
-        "export": {
+        "viz.export": {
             "arrays_npz": {"trace": trace, "view": looked, "about": about},
             "caption": {"trace": trace, "view": looked, "about": about},
             "captioned": {
@@ -205,7 +209,7 @@ def public_calls(small, photo):
             "safe_name": {"text": "a", "otherwise": "b"},
             "stem": {"image": "a.png", "layer": 1, "head": 0, "token": "cls", "to": True},
         },
-        "colour": {
+        "viz.colour": {
             "colour_map": {"scale": "share", "signed": False},
             "Style": {"opacity": 50, "smooth": True, "marks": True},
             "css_gradient": {"scale": "share", "signed": False, "opacity": 0.5},
@@ -225,8 +229,8 @@ def public_calls(small, photo):
             "plotly_scale": {"scale": "share", "stops": 3, "signed": False},
             "tone": {"weights": row, "scale": "uniform", "tokens": 7, "largest": 1.0, "signed": False},
         },
-        "opening": {"opening_view": {"trace": trace}},
-        "view": {
+        "analysis.opening": {"opening_view": {"trace": trace}},
+        "notation.view": {
             "View": {"layer": 0, "head": 0, "query": 0, "direction": "from", "scale": "share"},
             "has_pool": {"trace": trace},
             "home": {"trace": trace},
@@ -236,17 +240,17 @@ def public_calls(small, photo):
             "strongest_patch": {"trace": trace, "weights": row},
             "token_words": {"trace": trace, "token": 0},
         },
-        "questions": {
+        "walkthrough.quiz": {
             "about_attention": {"trace": trace, "layer": 0, "head": 0, "query": 0},
             "about_sequence": {"trace": trace, "patch": 0},
         },
-        "predictions": {
+        "analysis.predictions": {
             "class_index": {"model": small, "chosen": 0},
             "class_name": {"model": small, "index": 0},
             "predictions": {"trace": trace, "count": 2},
             "probabilities": {"model": small, "logits": np.zeros(5)},
         },
-        "arithmetic": {
+        "analysis.arithmetic": {
             "activated": {"x": np.zeros(3), "activation": "gelu"},
             "after": {"norm": arithmetic.normed(np.ones(3), torch.nn.LayerNorm(3)), "x": np.ones(3)},
             "cosines": {"x": np.ones((2, 3)), "to": np.ones((2, 3))},
@@ -258,14 +262,14 @@ def public_calls(small, photo):
             "turned": {"x": np.ones((3, 4)), "angles": np.ones((3, 2))},
             "unit": {"x": np.ones((2, 3))},
         },
-        "attention": {
+        "analysis.attention": {
             "head_statistics": {"trace": trace},
             "log_sums": {"trace": trace},
             "patch_distances": {"grid": grid, "patch": 8},
             "received_weights": {"trace": trace, "layer": 0, "token": 0, "sums": attention.log_sums(trace)},
             "row_entropy": {"weights": torch.ones(3)},
         },
-        "picture": {
+        "viz.picture": {
             "frame_patch": {
                 "picture": Image.new("RGB", (9, 9)),
                 "grid": (3, 3),
@@ -276,13 +280,13 @@ def public_calls(small, photo):
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},
         },
-        "inline": {
+        "viz.inline": {
             "data_url": {"picture": Image.new("RGB", (9, 9))},
             "png": {"image": Image.new("RGB", (9, 9))},
             "text": {"data": b"a"},
         },
-        "checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
-        "marks": {
+        "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
+        "notation.marks": {
             "counted": {"text": "1", "count": 2, "otherwise": "mean"},
             "head_of": {"text": "1", "layer": 0, "config": small.config},
             "layer_of": {"text": "1", "config": small.config},

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from timm import create_model as timm_model
 
-from vitviz import from_timm, images, open_trace, VisionTransformer, zoo
+from vitviz import VisionTransformer, from_timm, images, open_trace, zoo
 from vitviz.model.edits import HeadOff
 from vitviz.trace.trace import trace as whole_trace
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 import vitviz
-from vitviz.model.vit import VisionTransformer
 from vitviz.analysis.predictions import predictions
+from vitviz.model.vit import VisionTransformer
 from vitviz.ui.app import cache, state
 
 from .exhaustive import exhaustive

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import vitviz
-from vitviz import explain, HookError, ImageError, ModelError, VitvizError
-from vitviz.analysis.attribution import ClassTarget, DifferenceTarget, METHODS, SimilarityTarget, Target
+from vitviz import HookError, ImageError, ModelError, VitvizError, explain
+from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, SimilarityTarget, Target
 from vitviz.zoo import assets
 
 from . import kinds

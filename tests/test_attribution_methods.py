@@ -8,7 +8,7 @@ from torchvision.models import VisionTransformer as TorchvisionViT
 
 import vitviz
 from vitviz import explain
-from vitviz.analysis.attribution import ClassTarget, METHODS, SimilarityTarget
+from vitviz.analysis.attribution import METHODS, ClassTarget, SimilarityTarget
 from vitviz.analysis.attribution.baselines import baseline_pixels
 from vitviz.analysis.attribution.faithfulness import endpoints
 from vitviz.analysis.attribution.last_attention import last_attention

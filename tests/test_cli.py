@@ -127,7 +127,7 @@ def test_parameters_are_the_librarys(vit, written, method, typed, parameters, ma
 
 
 def test_likeness_to_several_is_to_their_mean(vit, written, model):
-    from vitviz.analysis.attribution import explain, SimilarityTarget
+    from vitviz.analysis.attribution import SimilarityTarget, explain
 
     coffee = str(IMAGES / "coffee.jpg")
     likes = ["--like", ROCKET, "--like", coffee]
@@ -257,7 +257,19 @@ def test_nothing_is_said_to_a_reader_who_is_gone(tmp_path):
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "wb") as gone:
-        command = [sys.executable, "-m", "vitviz", "tokens", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
+        command = [
+            sys.executable,
+            "-m",
+            "vitviz.cli",
+            "tokens",
+            FOUR,
+            EIGHT,
+            "-m",
+            "digits",
+            "--json",
+            "-o",
+            str(tmp_path),
+        ]
         done = subprocess.run(
             command, cwd=Path(vitviz.__file__).parents[1], stdout=gone, stderr=subprocess.PIPE, check=False
         )
@@ -276,7 +288,7 @@ import runpy, socket, sys
 def refused(*_): raise AssertionError("a network was asked for")
 socket.socket.connect = socket.getaddrinfo = refused
 sys.argv = ["vitviz", *sys.argv[1:]]
-runpy.run_module("vitviz", run_name="__main__")
+runpy.run_module("vitviz.cli", run_name="__main__")
 """
 
 

@@ -15,10 +15,10 @@ import pytest
 from PIL import Image, ImageColor
 
 import vitviz
-from vitviz.viz.colour import KEY
 from vitviz.cli.inputs import Item
-from vitviz.cli.talk import duration, Talk
+from vitviz.cli.talk import Talk, duration
 from vitviz.model.vit import VisionTransformer
+from vitviz.viz.colour import KEY
 
 from .checkpoints import saved
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
@@ -165,10 +165,10 @@ def test_everything_counts_from_1(vit, written, trace):
 @pytest.mark.parametrize("kind", POOLED)
 @pytest.mark.parametrize("typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3")])
 def test_the_app_and_the_command_line_name_alike(kind, typed):
-    from vitviz.viz import export
     from vitviz.cli.asked import head_of, layer_of, token_of
     from vitviz.cli.attention import Attention
     from vitviz.notation.view import View
+    from vitviz.viz import export
 
     layer, head, query = typed
     found = trace_of(kind)

@@ -4,20 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.viz.colour import (
-    colour_map,
-    ends,
-    FAINTEST,
-    GROUND,
-    on_neutral,
-    OPACITY,
-    overlay,
-    overlay_map,
-    paint,
-    percent,
-    tone,
-)
+from vitviz.notation.marks import percent
 from vitviz.notation.view import SCALES
+from vitviz.viz.colour import FAINTEST, GROUND, OPACITY, colour_map, ends, on_neutral, overlay, overlay_map, paint, tone
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitviz.analysis.tokens.pca import colours, ENDS, principal
+from vitviz.analysis.tokens.pca import ENDS, colours, principal
 
 
 def coloured(fitted, tokens):

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.analysis.attribution import ClassTarget, DifferenceTarget, explain, METHODS
+from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, jobs, state
 from vitviz.ui.pages.explain import areas, maps, wanted, working

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageColor
 
-from vitviz.viz import provenance
-from vitviz.viz.colour import KEY, on_neutral, overlay, overlay_map, percent, QUERY, Style, tone
 from vitviz.errors import ArgumentError
+from vitviz.notation.marks import percent
+from vitviz.notation.view import SCALES, View, token_words
+from vitviz.viz import provenance
+from vitviz.viz.colour import KEY, QUERY, Style, on_neutral, overlay, overlay_map, tone
 from vitviz.viz.export import (
+    SCALE_WORDS,
     arrays_npz,
     caption,
     captioned,
@@ -19,9 +22,7 @@ from vitviz.viz.export import (
     metadata,
     overlay_picture,
     overlay_png,
-    SCALE_WORDS,
 )
-from vitviz.notation.view import SCALES, token_words, View
 
 from .kinds import POOLED, trace_of
 

@@ -7,7 +7,7 @@ import torch
 import vitviz
 from vitviz import HookError, ModelError, VitvizError
 from vitviz.analysis.attribution import ClassTarget, DifferenceTarget, explain
-from vitviz.analysis.attribution.faithfulness import baseline_pixels, BASELINES, curves, endpoints, random_curves
+from vitviz.analysis.attribution.faithfulness import BASELINES, baseline_pixels, curves, endpoints, random_curves
 
 from . import kinds
 from .tiny import tiny_model, tiny_trace

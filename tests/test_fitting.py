@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vitviz.errors import ImageError
-from vitviz.images import FITS, Geometry, IMAGENET, normalise, prepare, Preprocessing, read_image, SafeImage
+from vitviz.images import FITS, IMAGENET, Geometry, Preprocessing, SafeImage, normalise, prepare, read_image
 
 from .pictures import (
     BLUE,

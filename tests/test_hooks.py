@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from vitviz import capture, edit, HookError
+from vitviz import HookError, capture, edit
 from vitviz.model import hooks
 from vitviz.model.hooks import HookPoint
 

@@ -12,11 +12,11 @@ from timm.data import create_transform
 
 import vitviz
 from vitviz import ImageError
-from vitviz.zoo.convert.preprocessing import from_hugging_face, from_timm_config
 from vitviz.errors import ModelError
-from vitviz.images import Geometry, normalise, prepare, Preprocessing
+from vitviz.images import Geometry, Preprocessing, normalise, prepare
 from vitviz.trace.inputs import default_size
 from vitviz.viz.picture import sharp_picture
+from vitviz.zoo.convert.preprocessing import from_hugging_face, from_timm_config
 
 from .pictures import assert_one_sentence, noise, safe
 

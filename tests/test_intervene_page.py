@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, taken_from, Temperature
 from vitviz.analysis.ablation import class_score, distance, sweep_heads
 from vitviz.analysis.predictions import predictions
+from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, Temperature, taken_from
 from vitviz.ui.app import state
 
 from . import kinds

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import edit, HookError
+from vitviz import HookError, edit
 from vitviz.analysis.attention import log_sums, received_weights
 from vitviz.errors import EditError
-from vitviz.model.edits import checked, Copied, HeadOff, LayerOff, Patched, PatchOff, taken_from, Temperature
 from vitviz.model.applying import edit_hooks
+from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked, taken_from
 
 from . import kinds
 from .edited import KINDS, again, trace_of_kind

@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.viz.colour import percent
 from vitviz.analysis.logit_lens import depth_words
+from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
 

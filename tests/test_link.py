@@ -5,20 +5,20 @@ from itertools import product
 
 import pytest
 
-from vitviz.viz.colour import Style
 from vitviz.images import FITS
+from vitviz.notation.view import DIRECTIONS, SCALES, View, scales
 from vitviz.ui.app.link import (
     CHOICE,
-    misspelt,
     OURS,
+    VIEW,
+    misspelt,
     read_choice,
     read_style,
     read_view,
     style_parameters,
-    VIEW,
     view_parameters,
 )
-from vitviz.notation.view import DIRECTIONS, SCALES, scales, View
+from vitviz.viz.colour import Style
 from vitviz.zoo import SHIPPED
 
 from .kinds import POOLED, trace_of

@@ -1,4 +1,4 @@
-"""vitviz.analysis.logit_lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
+"""Logit lens: by hand on a model of two channels, and for every kind of model against its own last steps."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 
 import vitviz
 from vitviz.analysis.attribution import DifferenceTarget, SimilarityTarget
-from vitviz.analysis.logit_lens import AT_ONCE, cosines, depth_words, depths, Lens
+from vitviz.analysis.logit_lens import AT_ONCE, Lens, cosines, depth_words, depths
 from vitviz.analysis.predictions import probabilities
 
 from . import kinds

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from vitviz.viz.colour import paint, QUERY, tone
 from vitviz.ui.components import matrix
 from vitviz.ui.components.matrix import drawn, sequence_matrix
 from vitviz.ui.components.matrix.payload import payload, read_choice
 from vitviz.ui.widgets.symbols import SYMBOLS
+from vitviz.viz.colour import QUERY, paint, tone
 
 from .pages import PATIENCE
 from .told import Browser, message

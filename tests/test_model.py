@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import capture, ModelError, VisionTransformer, ViTConfig
-from vitviz.model.config import Rotary
+from vitviz import ModelError, VisionTransformer, ViTConfig, capture
 from vitviz.images import normalise, prepare, read_image
-from vitviz.model.vit import Attention, DifferentialAttention, PatchEmbed
+from vitviz.model.config import Rotary
 from vitviz.model.position_embeddings import RelativeBias, RotaryPositions, rotate
+from vitviz.model.vit import Attention, DifferentialAttention, PatchEmbed
 
 from .conftest import SMALL
 
@@ -135,7 +135,9 @@ def test_only_who_listens_to_weights_pays_for_them(model, monkeypatch, names, fu
     calls = []
     fused = torch.nn.functional.scaled_dot_product_attention
     monkeypatch.setattr(
-        vitviz.model.vit.F, "scaled_dot_product_attention", lambda *args, **more: calls.append(1) or fused(*args, **more)
+        vitviz.model.vit.F,
+        "scaled_dot_product_attention",
+        lambda *args, **more: calls.append(1) or fused(*args, **more),
     )
     with torch.no_grad(), capture(*names):
         model(torch.zeros(1, 3, 28, 28))

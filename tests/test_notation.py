@@ -9,7 +9,7 @@ import pytest
 
 from vitviz.errors import EditError
 from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
-from vitviz.notation.edits import from_text, in_words, MOST, to_text
+from vitviz.notation.edits import MOST, from_text, in_words, to_text
 
 from .conftest import SMALL
 

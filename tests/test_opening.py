@@ -5,9 +5,9 @@ import pytest
 
 import vitviz
 from vitviz.analysis.attention import patch_distances
-from vitviz.analysis.opening import FAR, opening_view, ROWS
+from vitviz.analysis.opening import FAR, ROWS, opening_view
+from vitviz.notation.view import View, strongest_patch
 from vitviz.ui.app import state
-from vitviz.notation.view import strongest_patch, View
 
 from .kinds import CONFIGS, trace_of
 from .pages import explore, opened, query

@@ -11,8 +11,8 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import ModelError, VitvizWarning
-from vitviz.viz import provenance
 from vitviz.images import Preprocessing
+from vitviz.viz import provenance
 from vitviz.zoo.options import OF_PIXELS
 
 from . import hugging_face

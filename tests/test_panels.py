@@ -10,8 +10,8 @@ from .pages import PATIENCE
 def page(kind, layer, head, direction):
     from tests.kinds import trace_of
     from vitviz.analysis.attention import head_statistics
-    from vitviz.ui.widgets import panels
     from vitviz.notation.view import View
+    from vitviz.ui.widgets import panels
 
     trace = trace_of(kind)
     panels.of_view(trace, View(layer, head, None, direction))

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from vitviz.viz.colour import KEY, overlay_map, paint, QUERY, tone
 from vitviz.ui.components import patches
 from vitviz.ui.components.patches import Overlay, patch_picker
 from vitviz.ui.components.patches.payload import payload, read_choice
+from vitviz.viz.colour import KEY, QUERY, overlay_map, paint, tone
 
 from .pages import PATIENCE
 from .told import Browser, message

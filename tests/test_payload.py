@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.viz.colour import overlay_map
 from vitviz.model.position_embeddings import relative_index
+from vitviz.notation.view import View
 from vitviz.ui.components.explorer.payload import (
+    LARGEST,
     as_jpeg,
     fits_at_once,
-    LARGEST,
     payload,
     pinned_rows,
     prefix_marks,
     vectors,
 )
-from vitviz.notation.view import View
+from vitviz.viz.colour import overlay_map
 from vitviz.zoo import SHIPPED
 
 from .kinds import POOLED, trace_of

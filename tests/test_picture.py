@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from vitviz.images import Geometry, prepare, Prepared, SafeImage
+from vitviz.images import Geometry, Prepared, SafeImage, prepare
 from vitviz.viz.picture import original_with_crop
 
 RED = (200, 0, 40)

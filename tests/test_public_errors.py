@@ -11,32 +11,20 @@ from PIL import Image
 
 import vitviz
 from vitviz import ArgumentError, VisionTransformer, ViTConfig, VitvizError
-from vitviz.analysis import (
-    ablation as interventions,
-    arithmetic,
-    attention,
-    attribution,
-    logit_lens,
-    predictions,
-    tokens,
-)
-from vitviz.walkthrough import (
-    checks,
-    quiz as questions,
-    receptive_field as receptive,
-    sequence,
-    soft_dictionary as lookup,
-    steps,
-)
-from vitviz.viz import colour, export, figures, inline, picture
-from vitviz.model import hooks
-from vitviz.notation import marks, view
-from vitviz.errors.arguments import shown
-from vitviz.analysis.attribution import ClassTarget, faithfulness, SimilarityTarget
-from vitviz.model.config import Resampling, Rotary
-from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
-from vitviz.notation import edits as notation
+from vitviz.analysis import ablation, arithmetic, attention, attribution, logit_lens, predictions, tokens
 from vitviz.analysis.ablation import sweep
+from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
+from vitviz.errors.arguments import shown
+from vitviz.model import hooks
+from vitviz.model.config import Resampling, Rotary
+from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
+from vitviz.notation import edits as notation
+from vitviz.notation import marks, view
+from vitviz.viz import colour, export, figures, inline, picture
+from vitviz.walkthrough import checks, sequence, steps
+from vitviz.walkthrough import quiz as questions
+from vitviz.walkthrough import receptive_field as receptive
+from vitviz.walkthrough import soft_dictionary as lookup
 
 from .checkpoints import prefixed, saved
 from .public_calls import public_calls
@@ -97,28 +85,28 @@ def calls(small, photo):
 
 NAMES = {
     "vitviz": vitviz,
-    "tokens": tokens,
-    "attribution": attribution,
-    "attribution.faithfulness": faithfulness,
-    "interventions": interventions,
-    "interventions.notation": notation,
-    "steps": steps,
-    "sequence": sequence,
-    "lookup": lookup,
-    "receptive": receptive,
-    "logit_lens": logit_lens,
-    "figures": figures,
-    "export": export,
-    "colour": colour,
-    "view": view,
-    "questions": questions,
-    "predictions": predictions,
-    "arithmetic": arithmetic,
-    "attention": attention,
-    "picture": picture,
-    "inline": inline,
-    "checks": checks,
-    "marks": marks,
+    "analysis.tokens": tokens,
+    "analysis.attribution": attribution,
+    "analysis.attribution.faithfulness": faithfulness,
+    "analysis.ablation": ablation,
+    "notation.edits": notation,
+    "walkthrough.steps": steps,
+    "walkthrough.sequence": sequence,
+    "walkthrough.soft_dictionary": lookup,
+    "walkthrough.receptive_field": receptive,
+    "analysis.logit_lens": logit_lens,
+    "viz.figures": figures,
+    "viz.export": export,
+    "viz.colour": colour,
+    "notation.view": view,
+    "walkthrough.quiz": questions,
+    "analysis.predictions": predictions,
+    "analysis.arithmetic": arithmetic,
+    "analysis.attention": attention,
+    "viz.picture": picture,
+    "viz.inline": inline,
+    "walkthrough.checks": checks,
+    "notation.marks": marks,
 }
 
 
@@ -137,12 +125,18 @@ def public_functions():
 
 
 ELSEWHERE = {  # what tests of their own drive, or is one of the others
-    *("vitviz.from_timm", "vitviz.open_trace", "attribution.explain", "logit_lens.lens", "logit_lens.patch_lens"),
+    *(
+        "vitviz.from_timm",
+        "vitviz.open_trace",
+        "analysis.attribution.explain",
+        "analysis.logit_lens.lens",
+        "analysis.logit_lens.patch_lens",
+    ),
 }
 DRIVEN = sorted(
     {
         *public_functions(),
-        *("view.View", "zoo.is_offered", "zoo.is_on_disk", "zoo.version"),
+        *("notation.view.View", "zoo.is_offered", "zoo.is_on_disk", "zoo.version"),
     }
     - ELSEWHERE
 )
@@ -282,7 +276,7 @@ def test_a_wrong_edit_is_refused_in_a_sentence(make, arguments, small):
     for argument in arguments:
 
         def call(value, argument=argument):
-            interventions.checked([make(**{**arguments, argument: value})], small.config, (2, 2))
+            checked([make(**{**arguments, argument: value})], small.config, (2, 2))
 
         drive(call, argument)
 
@@ -325,7 +319,7 @@ def test_a_sweep_that_goes_on_in_the_wrong_place(each, small):
     trace = small.trace(torch.zeros(3, 16, 16))
     for value in (-1, "x", None, 0.5):
         with pytest.raises(ArgumentError):
-            list(each(small, trace, interventions.class_score(small, 0), begin=value))
+            list(each(small, trace, ablation.class_score(small, 0), begin=value))
 
 
 def test_who_caught_a_value_error_before_still_does():

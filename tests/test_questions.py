@@ -10,11 +10,11 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.walkthrough.quiz import about_attention, about_sequence, Option
+from vitviz.ui.app import state
+from vitviz.walkthrough.quiz import Option, about_attention, about_sequence
 from vitviz.walkthrough.quiz.attention import about, two_keys
 from vitviz.walkthrough.quiz.question import decimal, in_front, posed, product
 from vitviz.walkthrough.quiz.sequence import other_side
-from vitviz.ui.app import state
 
 from . import kinds
 from .explained import ALL, explained
@@ -198,7 +198,7 @@ def test_the_token_with_the_largest_weight(any_trace):
         assert asked[strongest.right.answer] == weights.max()
         assert sorted(asked.values())[-2] < weights.max()
         for option in strongest.options:
-            share = vitviz.viz.colour.percent(asked[option.answer])
+            share = vitviz.notation.marks.percent(asked[option.answer])
             assert f"{option.answer[1:]}: score" in option.explanation
             assert f"weight {share}" in option.explanation
 

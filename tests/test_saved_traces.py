@@ -12,10 +12,11 @@ from safetensors.numpy import load_file, save_file
 
 import vitviz
 from vitviz import ModelError, TraceError, VitvizError
-from vitviz.viz import export
-from vitviz.trace import saved as saved_traces
-from vitviz.notation import view
 from vitviz.model.edits import HeadOff, Patched, PatchOff, Temperature
+from vitviz.notation import view
+from vitviz.trace import saved
+from vitviz.viz import export
+from vitviz.walkthrough import sequence, steps
 
 from .kinds import CONFIGS, POOLED, trace_of
 from .pictures import assert_one_sentence
@@ -133,11 +134,11 @@ NEEDS_THE_MODEL = {
     "positions": lambda trace: trace.model.positions(2, 2),
     "lens": vitviz.lens,
     "explain": lambda trace: vitviz.explain(trace.model, trace),
-    "steps": lambda trace: vitviz.walkthrough.steps.block_by_hand(trace, 0, 0, 0, 0),
-    "readout": lambda trace: vitviz.walkthrough.steps.readout_by_hand(trace),
-    "sequence": lambda trace: vitviz.walkthrough.sequence.patch_matrix(trace) is None or vitviz.walkthrough.sequence.sequence(trace),
-    "filters": lambda trace: vitviz.walkthrough.sequence.filters(trace.model),
-    "sweeps": lambda trace: vitviz.analysis.ablation.sweep_heads(trace.model, trace, 0),
+    "steps": lambda trace: steps.block_by_hand(trace, 0, 0, 0, 0),
+    "readout": lambda trace: steps.readout_by_hand(trace),
+    "sequence": lambda trace: sequence.patch_matrix(trace) is None or sequence.sequence(trace),
+    "filters": lambda trace: sequence.filters(trace.model),
+    "sweeps": lambda trace: vitviz.sweep_heads(trace.model, trace, 0),
     "curves": lambda trace: vitviz.faithfulness.curves(trace.model, trace, np.zeros(trace.grid), None),
 }
 
@@ -154,7 +155,7 @@ def test_what_needs_the_model_says_so_and_how(what, small, photo, path):
 NEED_THE_SAME_MODEL = {
     "explain": lambda model, trace: vitviz.explain(model, trace, method="occlusion").map,
     "curves": lambda model, trace: vitviz.faithfulness.curves(model, trace, np.ones(trace.grid), 0).deletion,
-    "sweep": lambda model, trace: vitviz.analysis.ablation.sweep_layers(model, trace, vitviz.ClassTarget(0)),
+    "sweep": lambda model, trace: vitviz.sweep_layers(model, trace, vitviz.ClassTarget(0)),
 }
 
 
@@ -197,7 +198,7 @@ def test_another_model_is_refused(small, photo, path):
 def forged(path, *, about=None, tensors=None, version=None):
     """The same file with something else in it, and the right checksum."""
     found = {**load_file(path)}
-    with saved_traces.safe_open(path, "numpy") as file:
+    with saved.safe_open(path, "numpy") as file:
         metadata = dict(file.metadata())
     said = json.loads(metadata["trace"])
     if tensors:
@@ -205,7 +206,7 @@ def forged(path, *, about=None, tensors=None, version=None):
     if about:
         said = about(said) or said
     text = said if isinstance(said, str) else json.dumps(said)
-    metadata |= {"trace": text, "sha256": saved_traces._checksum(found, text)}
+    metadata |= {"trace": text, "sha256": saved._checksum(found, text)}
     if version:
         metadata["version"] = version
     save_file(found, path, metadata)

@@ -215,7 +215,9 @@ def test_no_positions_of_that_kind(paper):
 
 
 def test_rotary_angles_on_paper():
-    config = vitviz.ViTConfig(width=4, heads=1, head_width=4, rotary=vitviz.model.config.Rotary(), learned_positions=False)
+    config = vitviz.ViTConfig(
+        width=4, heads=1, head_width=4, rotary=vitviz.model.config.Rotary(), learned_positions=False
+    )
     model = vitviz.VisionTransformer(config)
     model.rope.freqs.data = torch.tensor([[[[1.0, 0.0], [0.0, 0.5]]]])  # pair 0 turns with the row, pair 1 half as fast
     angles = seq.rotary_angles(model, (2, 2))

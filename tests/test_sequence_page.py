@@ -8,11 +8,11 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.walkthrough import sequence
 from vitviz import zoo
 from vitviz.ui.app import models, state
 from vitviz.ui.widgets.strips import number
 from vitviz.ui.widgets.sums import product, redone
+from vitviz.walkthrough import sequence
 
 from .pages import opened, texts
 from .printed_sums import comes_out, printed_sums

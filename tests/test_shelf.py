@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vitviz import ModelError, zoo
-from vitviz.zoo.shelf import max_models, ModelShelf
+from vitviz.zoo.shelf import ModelShelf, max_models
 
 
 @pytest.fixture

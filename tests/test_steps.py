@@ -11,9 +11,9 @@ from torch import nn
 
 import vitviz
 from vitviz.analysis import arithmetic
-from vitviz.walkthrough.checks import worst
 from vitviz.model.layers import ACTIVATIONS
 from vitviz.model.position_embeddings import rotate
+from vitviz.walkthrough.checks import worst
 from vitviz.walkthrough.steps import (
     block_by_hand,
     block_steps,

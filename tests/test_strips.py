@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.viz.colour import colour_map
 from vitviz.ui.widgets.strips import number, numbers, strip, strip_html
+from vitviz.viz.colour import colour_map
 
 
 def test_a_number_has_the_colour_of_its_place_between_minus_and_plus_the_largest():

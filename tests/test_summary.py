@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import vitviz
-from vitviz.walkthrough import sequence
-from vitviz.viz.colour import percent
 from vitviz.analysis.predictions import predictions
+from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.pages.lesson.handout import handout
+from vitviz.walkthrough import sequence
 
 from . import kinds
 from .explained import ALL, explained

@@ -6,11 +6,11 @@ import torch
 
 import vitviz
 from vitviz import edit
-from vitviz.model import hooks
-from vitviz.errors import ArgumentError, EditError, ModelError
-from vitviz.model.edits import HeadOff, LayerOff, PatchOff
 from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
 from vitviz.analysis.ablation.sweep import each_head, each_layer, each_patch, entering
+from vitviz.errors import ArgumentError, EditError, ModelError
+from vitviz.model import hooks
+from vitviz.model.edits import HeadOff, LayerOff, PatchOff
 
 from .edited import KINDS, again, trace_of_kind
 from .explained import explained

@@ -2,9 +2,9 @@
 
 import pytest
 
+from vitviz.analysis.ablation.switching import TOOLS, head_edit, part_edit, replaced, switched
 from vitviz.errors import EditError
 from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, Temperature
-from vitviz.analysis.ablation.switching import head_edit, part_edit, replaced, switched, TOOLS
 
 
 def test_a_click_switches_and_the_next_one_switches_back():

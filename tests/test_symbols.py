@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from vitviz.viz.colour import ATTENTION, KEY, QUERY, VALUE
 from vitviz.ui.widgets import symbols
-from vitviz.ui.widgets.symbols import formula, glossary, html, style, SYMBOLS
+from vitviz.ui.widgets.symbols import SYMBOLS, formula, glossary, html, style
+from vitviz.viz.colour import ATTENTION, KEY, QUERY, VALUE
 
 LIGHT = ("#ffffff", "#f5f3fa")  # Streamlit's own and the app's second one
 DARK = ("#0e1117", "#121016", "#1c1924")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import vitviz
-from vitviz import ClassTarget, DifferenceTarget, explain, faithfulness, ModelError
+from vitviz import ClassTarget, DifferenceTarget, ModelError, explain, faithfulness
 from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
 from vitviz.analysis.predictions import class_index, class_name
 

@@ -8,11 +8,11 @@ import torch
 
 import vitviz
 from vitviz.analysis import tokens
-from vitviz.analysis.tokens.figures import Line, over_layers
 from vitviz.analysis.tokens.lengths import SPREADS, TIMES
 from vitviz.analysis.tokens.projection import perplexity
-from vitviz.ui.pages.tokens import badge
 from vitviz.notation.view import View
+from vitviz.ui.pages.tokens import badge
+from vitviz.viz.layer_lines import Line, over_layers
 
 from . import kinds
 from .explained import explained

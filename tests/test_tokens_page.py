@@ -15,8 +15,8 @@ from vitviz.analysis import tokens
 from vitviz.ui.app import cache, jobs, state
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
-from vitviz.ui.widgets.strips import number
 from vitviz.ui.pages.tokens import cached
+from vitviz.ui.widgets.strips import number
 
 from . import kinds
 from .exhaustive import exhaustive

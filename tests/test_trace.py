@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vitviz import ArgumentError, edit, HookError, ImageError, ModelError, ViTConfig
+from vitviz import ArgumentError, HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
-from vitviz.trace.inputs import default_size
 from vitviz.model.vit import VisionTransformer
+from vitviz.trace.inputs import default_size
 
 
 @pytest.fixture(scope="module")

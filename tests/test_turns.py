@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from vitviz.ui.app.jobs import Jobs
-from vitviz.ui.app.turns import one_at_a_time, Turns
+from vitviz.ui.app.turns import Turns, one_at_a_time
 
 
 def waiting(turns: Turns) -> int:

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import vitviz
 from vitviz import ModelError, zoo
-from vitviz.cli.app import app as command
 from vitviz.cli import run as run_command
-from vitviz.trace.inputs import default_size
+from vitviz.cli.app import app as command
 from vitviz.notation.marks import size_mark, size_of
+from vitviz.trace.inputs import default_size
 from vitviz.ui.app import link, models, state
 
 from .handouts import made

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vitviz.model.config import Pooling
+from vitviz.notation.view import View, home, places, readout_words, scales, strongest_patch, token_words
 from vitviz.trace.trace import Trace
-from vitviz.notation.view import home, places, readout_words, scales, strongest_patch, token_words, View
 
 from .kinds import PLAIN, POOLED, trace_of
 from .stand_ins import stand_in

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 
 import vitviz
 from vitviz import ModelError, zoo
+from vitviz.images import Preprocessing, normalise, prepare, read_image
+from vitviz.zoo import shipped
 from vitviz.zoo.convert import build
 from vitviz.zoo.convert.labels import imagenet_labels, labels_of
 from vitviz.zoo.convert.preprocessing import from_timm_config
-from vitviz.images import normalise, prepare, Preprocessing, read_image
-from vitviz.zoo import shipped
 from vitviz.zoo.hub import Source
 from vitviz.zoo.pretrained import measured, pretrained_config, source_of
 

@@ -7,17 +7,18 @@ trace = model.trace("cat.jpg")
 trace.attention(layer=11, head=3, query=0)  # where the class token looks, float32 [key]
 """
 
+import ast
 import tomllib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the public names, listed once: what follows is also read by `_homes`
     from .analysis import tokens
-    from .analysis.attribution import ClassTarget, DifferenceTarget, explain, faithfulness, SimilarityTarget
-    from .model.config import ViTConfig
-    from .zoo.convert import from_timm
+    from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
+    from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
+    from .analysis.logit_lens import lens, patch_lens
     from .errors import (
         ArgumentError,
         EditError,
@@ -28,88 +29,32 @@ if TYPE_CHECKING:
         VitvizError,
         VitvizWarning,
     )
-    from .model.hooks import capture, edit
     from .images import Preprocessing
+    from .model.config import ViTConfig
     from .model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
-    from .analysis.logit_lens import lens, patch_lens
+    from .model.hooks import capture, edit
     from .model.vit import VisionTransformer
     from .trace.saved import open_trace
     from .trace.trace import Trace
     from .zoo import load
+    from .zoo.convert import from_timm
 
-__all__ = [
-    "ArgumentError",
-    "ClassTarget",
-    "Copied",
-    "DifferenceTarget",
-    "EditError",
-    "HeadOff",
-    "HookError",
-    "ImageError",
-    "LayerOff",
-    "ModelError",
-    "PatchOff",
-    "Patched",
-    "Preprocessing",
-    "SimilarityTarget",
-    "Temperature",
-    "Trace",
-    "TraceError",
-    "ViTConfig",
-    "VisionTransformer",
-    "VitvizError",
-    "VitvizWarning",
-    "capture",
-    "edit",
-    "explain",
-    "faithfulness",
-    "from_timm",
-    "lens",
-    "load",
-    "open_trace",
-    "patch_lens",
-    "tokens",
-]
 
-# Where each name is defined that is not a module itself. PyTorch takes seconds to import: that waits until it is used.
-_HOMES = {
-    "ArgumentError": "errors",
-    "ClassTarget": "attribution",
-    "Copied": "interventions",
-    "DifferenceTarget": "attribution",
-    "EditError": "errors",
-    "HeadOff": "interventions",
-    "HookError": "errors",
-    "ImageError": "errors",
-    "LayerOff": "interventions",
-    "ModelError": "errors",
-    "PatchOff": "interventions",
-    "Patched": "interventions",
-    "Preprocessing": "images",
-    "SimilarityTarget": "attribution",
-    "Temperature": "interventions",
-    "Trace": "trace",
-    "TraceError": "errors",
-    "ViTConfig": "config",
-    "VisionTransformer": "model",
-    "VitvizError": "errors",
-    "VitvizWarning": "errors",
-    "capture": "hooks",
-    "edit": "hooks",
-    "explain": "attribution",
-    "faithfulness": "attribution",
-    "from_timm": "convert",
-    "lens": "logit_lens",
-    "load": "zoo",
-    "open_trace": "saved_traces",
-    "patch_lens": "logit_lens",
-}
+def _homes() -> dict[str, str]:
+    """Modules of the public names. PyTorch takes seconds to import: that waits until a name is used."""
+    (block,) = (node for node in ast.parse(Path(__file__).read_text("utf-8")).body if isinstance(node, ast.If))
+    return {alias.name: statement.module for statement in block.body for alias in statement.names}
+
+
+_HOMES = _homes()
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:
     """A public name, or a module of the package, imported when it is first used."""
     if name in _HOMES:
-        found = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        home = import_module(f".{_HOMES[name]}", __name__)
+        found = getattr(home, name, None) or import_module(f".{name}", home.__name__)
         globals()[name] = found
         return found
     if name == "__version__":

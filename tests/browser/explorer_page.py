@@ -7,8 +7,8 @@ import re
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from vitviz.trace.trace import Trace
 from vitviz.notation.view import View
+from vitviz.trace.trace import Trace
 
 from .layout import box_at_rest, settled
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 import vitviz
-from vitviz.viz import export
-from vitviz.analysis.attention import head_statistics, HeadStatistics
+from vitviz.analysis.attention import HeadStatistics, head_statistics
+from vitviz.notation.view import View, places
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import link, models, state
-from vitviz.notation.view import places, View
+from vitviz.viz import export
 
 SIZES = {"dinov2-small": (224, 280), "digits": (32,)}
 FIRST = {"dinov2-small": "cat", "digits": "digit-0"}

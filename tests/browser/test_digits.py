@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.viz.colour import percent
 from vitviz.analysis.predictions import Prediction, predictions
+from vitviz.notation.marks import percent
 
 from ..exhaustive import exhaustive
 from .layout import box_at_rest, choose, eventually, settled

@@ -79,7 +79,10 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
     dialog = page.locator(".st-key-explain_closer")
     expect(dialog.get_by_text("Bousselham et al. 2024")).to_be_visible()
     found = explain(
-        vitviz.load("digits"), state.samples()["digit-4"], method="legrad", target=vitviz.analysis.attribution.ClassTarget(4)
+        vitviz.load("digits"),
+        state.samples()["digit-4"],
+        method="legrad",
+        target=vitviz.ClassTarget(4),
     ).map
     image = dialog.get_by_test_id(IMAGE)
     settled(page)

@@ -10,9 +10,9 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.viz.colour import colour_map, plotly_scale, tone
-from vitviz.ui.app import state
 from vitviz.notation.view import View
+from vitviz.ui.app import state
+from vitviz.viz.colour import colour_map, plotly_scale, tone
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage

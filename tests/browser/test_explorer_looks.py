@@ -10,9 +10,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.viz.colour import KEY
 from vitviz.analysis.opening import opening_view
 from vitviz.ui.app import state
+from vitviz.viz.colour import KEY
 
 from ..exhaustive import exhaustive
 from .explorer_page import ExplorerPage

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.model.edits import HeadOff, PatchOff
 from vitviz.analysis.predictions import predictions
+from vitviz.model.edits import HeadOff, PatchOff
 from vitviz.ui.app import state
 
 from ..exhaustive import exhaustive

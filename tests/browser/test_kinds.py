@@ -10,10 +10,11 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kinds import POOLED, trace_of
-from vitviz.viz.colour import colour_map, overlay_map, percent, Style, tone
+from vitviz.notation.marks import percent
+from vitviz.notation.view import View, places
 from vitviz.ui.components.explorer import CSS, HTML, SCRIPT
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
-from vitviz.notation.view import places, View
+from vitviz.viz.colour import Style, colour_map, overlay_map, tone
 
 from ..exhaustive import exhaustive
 from .alone import Alone

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.viz.colour import percent
 from vitviz.analysis.logit_lens import depth_words
+from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
 

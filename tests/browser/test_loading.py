@@ -8,10 +8,10 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.kinds import trace_of
-from vitviz.viz.colour import Style
+from vitviz.notation.view import View, places
 from vitviz.ui.app import state
 from vitviz.ui.components._shared.binary import header_of
-from vitviz.notation.view import places, View
+from vitviz.viz.colour import Style
 
 from .explorer_page import ExplorerPage
 from .layout import settled

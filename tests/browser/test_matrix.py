@@ -4,10 +4,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.walkthrough import sequence
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import numbers
 from vitviz.ui.widgets.sums import redone
+from vitviz.walkthrough import sequence
 
 from .explanations import opener
 from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, eventually, in_wide_fonts, settled

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from vitviz.viz.colour import colour_map, KEY, overlay_map, paint, percent, QUERY, tone
-from vitviz.ui.components.patches import CSS, HTML, Overlay, SCRIPT
+from vitviz.notation.marks import percent
+from vitviz.ui.components.patches import CSS, HTML, SCRIPT, Overlay
 from vitviz.ui.components.patches.payload import payload
+from vitviz.viz.colour import KEY, QUERY, colour_map, overlay_map, paint, tone
 
 from ..exhaustive import exhaustive
 from .alone import Alone

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import vitviz
-from vitviz.walkthrough.quiz import about_attention, about_sequence, Question
 from vitviz.ui.app import state
+from vitviz.walkthrough.quiz import Question, about_attention, about_sequence
 
 from .explanations import click_patch, opener
 

@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.walkthrough import sequence
 from vitviz.ui.app import state
 from vitviz.ui.widgets.sums import redone
+from vitviz.walkthrough import sequence
 
 from ..exhaustive import exhaustive
 from .explanations import IMAGE, click_patch, opener

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from vitviz.ui.widgets.symbols import html, style, SYMBOLS
+from vitviz.ui.widgets.symbols import SYMBOLS, html, style
 
 from .layout import eventually
 

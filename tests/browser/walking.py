@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
-from vitviz.viz import export
-from vitviz.viz.colour import colour_map, tone
 from vitviz.images import FITS
+from vitviz.notation.view import DIRECTIONS, SCALES, View
 from vitviz.trace.inputs import default_size
 from vitviz.ui.app import link, models, state
-from vitviz.notation.view import DIRECTIONS, SCALES, View
+from vitviz.viz import export
+from vitviz.viz.colour import colour_map, tone
 
 from .explorer_page import ExplorerPage
 from .layout import choose, downloaded, go_to, pixels_of

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
+from ..errors import ArgumentError
 from ..errors.arguments import array, number, typed
 from ..errors.brief import brief
 from ..model.config import Activation
-from ..errors import ArgumentError
 
 
 @brief

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import ArgumentError
 from ..errors.arguments import array, at_least, checked_grid, typed
 from ..errors.brief import brief
-from ..errors import ArgumentError
 from ..trace.trace import Trace
 
 

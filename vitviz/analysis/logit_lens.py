@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors.arguments import array, at_least, checked_index, is_whole, shown, typed
-from .arithmetic import unit
-from .attribution.targets import checked_target, Target
-from ..errors.brief import brief
 from ..errors import ModelError
+from ..errors.arguments import array, at_least, checked_index, is_whole, shown, typed
+from ..errors.brief import brief
 from ..model.hooks import undisturbed
-from ..model.vit import VisionTransformer
 from ..model.precision import plain_arithmetic
+from ..model.vit import VisionTransformer
+from ..trace.trace import Trace
+from .arithmetic import unit
+from .attribution.targets import Target, checked_target
 from .predictions import class_index, probabilities
 from .tokens import stream
-from ..trace.trace import Trace
 
 AT_ONCE = 2**23  # numbers that a batch of patches may return: 32 MiB, whatever the number of classes
 
@@ -122,8 +122,8 @@ def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
     Args:
         trace: what is looked at.
         target: a class, by its name or its number from 0, which may be negative; or a vector like the model's output,
-            such as another image's `Trace.output`; or a target of `vitviz.analysis.attribution`, such as one class minus
-            another, or the similarity to the mean of several images. If None, each patch is compared with what is read
+            such as another image's `Trace.output`; or a target of `vitviz.analysis.attribution`, such as one class
+            minus another, or the similarity to the mean of several images. If None, each patch is compared with what is read
             from itself at the end.
 
     Returns:

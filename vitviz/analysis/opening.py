@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors.arguments import typed
-from .attention import patch_distances
 from ..model.config import POOL
-from ..trace.trace import Trace
 from ..notation.view import View
+from ..trace.trace import Trace
+from .attention import patch_distances
 
 FEW = 8  # patches that a clear row looks at
 FAR = 3 / 16  # of the longer side: what lies nearer is near by anyhow

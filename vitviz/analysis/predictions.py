@@ -5,16 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors.arguments import array, at_least, checked_index, is_whole, LONGEST, of_kind, shown, typed
 from ..errors import ModelError
-
-if TYPE_CHECKING:
-    from ..model.vit import VisionTransformer
-    from ..trace.trace import Trace
+from ..errors.arguments import LONGEST, array, at_least, checked_index, is_whole, of_kind, shown, typed
+from ..model.vit import VisionTransformer
+from ..trace.trace import Trace
 
 
 @dataclass(frozen=True)

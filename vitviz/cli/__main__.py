@@ -1,4 +1,4 @@
-"""`python -m vitviz` is the command `vitviz`."""
+"""`python -m vitviz.cli` is the command `vitviz`."""
 
 from .app import app
 

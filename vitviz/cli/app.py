@@ -371,7 +371,7 @@ MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # options of
 
 
 def _run(command: str, question, images, model, options, writes, size, fit, as_json: bool) -> None:
-    from .run import Options, run, Task
+    from .run import Options, Task, run
 
     out, formats, width, skip = writes
     usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png

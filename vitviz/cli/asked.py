@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..notation import marks
-from ..model.config import ViTConfig
 from ..errors import VitvizError
+from ..model.config import ViTConfig
+from ..notation import marks
 from ..trace.trace import Trace
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..viz import export
-from ..viz.colour import on_neutral, percent
-from ..model.config import POOL, ViTConfig
 from ..errors import VitvizError
+from ..model.config import POOL, ViTConfig
 from ..model.vit import VisionTransformer
-from ..notation.view import Direction, Scale, scales, strongest_patch, View
+from ..notation.marks import percent
+from ..notation.view import Direction, Scale, View, scales, strongest_patch
+from ..viz import export
+from ..viz.colour import on_neutral
 from .asked import head_of, layer_of, token_of
-from .found import Found, predicted, prediction_values, Seen
+from .found import Found, Seen, predicted, prediction_values
 
 
 @dataclass(frozen=True)

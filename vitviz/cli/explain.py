@@ -10,23 +10,23 @@ import numpy as np
 from PIL import Image
 
 from ..analysis.attribution import (
+    METHODS,
     Attribution,
     ClassTarget,
     DifferenceTarget,
-    explain,
-    METHODS,
     SimilarityTarget,
     Target,
+    explain,
 )
 from ..analysis.attribution.explanation import records
-from ..viz.colour import KEY, on_neutral, overlay, tone
-from ..model.config import POOL, ViTConfig
 from ..errors import ModelError, VitvizError
-from ..images import check_size, Size
-from ..notation.marks import listed
+from ..images import Size, check_size
+from ..model.config import POOL, ViTConfig
 from ..model.vit import VisionTransformer
+from ..notation.marks import listed
+from ..viz.colour import KEY, on_neutral, overlay, tone
 from ..viz.picture import frame_patch
-from .found import as_npz, base_facts, Found, predicted, prediction_values, see, Seen
+from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 from .inputs import find
 from .names import joined, mark, short
 from .parameters import check_owner, marks_of, understood

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..viz import export, provenance
-from ..errors import ImageError, ModelError
-from ..images import prepare, read_image, SafeImage, Size
-from ..trace.inputs import default_size
-from ..model.vit import VisionTransformer
-from ..viz.picture import sharp_picture
 from ..analysis.predictions import predictions
+from ..errors import ImageError, ModelError
+from ..images import SafeImage, Size, prepare, read_image
+from ..model.vit import VisionTransformer
+from ..trace.inputs import default_size
 from ..trace.trace import Trace
+from ..viz import export, provenance
+from ..viz.picture import sharp_picture
 
 LONGEST = 960  # pixels of the longer side of a picture
 TALLEST = 12_000  # and of a picture whose width is given: more is more than JPEG and WebP hold, captions included

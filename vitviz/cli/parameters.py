@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from inspect import Parameter, signature
 from typing import Any
 
-from ..errors.arguments import one_of, share, whole
 from ..analysis.attribution.baselines import BASELINES
-from ..analysis.attribution.integrated_gradients import integrated_gradients, MOST_STEPS
+from ..analysis.attribution.integrated_gradients import MOST_STEPS, integrated_gradients
 from ..analysis.attribution.last_attention import last_attention
 from ..analysis.attribution.occlusion import occlusion
 from ..analysis.attribution.rollout import FUSIONS, rollout
-from ..model.config import ViTConfig
 from ..errors import VitvizError
+from ..errors.arguments import one_of, share, whole
+from ..model.config import ViTConfig
 from .asked import head_of, layer_of
 
 _WITH_OPTIONS = {

@@ -14,23 +14,23 @@ from typing import Literal, Protocol
 
 import typer
 
-from ..model.config import ViTConfig
 from ..errors import ModelError, VitvizError, VitvizWarning
-from ..viz.export import LEAST, PICTURES
-from ..images import check_size, Size
-from ..trace.inputs import default_size
-from ..notation.marks import size_mark
+from ..images import Size, check_size
+from ..model.config import ViTConfig
 from ..model.vit import VisionTransformer
-from ..viz.provenance import about_model, of_model
+from ..notation.marks import size_mark
+from ..trace.inputs import default_size
 from ..trace.whole_files import write_whole
+from ..viz.export import LEAST, PICTURES
+from ..viz.provenance import about_model, of_model
 from ..zoo import files_of, load, takes_options
 from . import DEFAULT_MODEL, origin
-from .checkpoint import as_typed, marks_of, options_of, Typed
-from .found import Found, see, Seen
-from .inputs import find, Item
+from .checkpoint import Typed, as_typed, marks_of, options_of
+from .found import Found, Seen, see
+from .inputs import Item, find
 from .names import further, joined, labels, mark, of_images, short, with_folder
-from .report import folders_of, Report
-from .talk import printable, refuse, Talk
+from .report import Report, folders_of
+from .talk import Talk, printable, refuse
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes

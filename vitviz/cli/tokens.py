@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 from ..analysis import tokens
-from ..viz.colour import percent
-from ..model.config import ViTConfig
 from ..errors import VitvizError
+from ..model.config import ViTConfig
 from ..model.vit import VisionTransformer
+from ..notation.marks import percent
 from .asked import layer_of
-from .found import as_npz, base_facts, Found, predicted, prediction_values, Seen
+from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
 
 OPACITY = 0.75  # of the colours over the picture
 

@@ -213,16 +213,8 @@ def shown_path(path: object) -> str:
 
 @cache
 def _kinds(function: Callable) -> dict[str, Any]:
-    """Types of the arguments of a function; names that it imports for type checkers only are imported here."""
-    from ..analysis.attribution.targets import Target
-    from ..model.config import ViTConfig
-    from ..analysis.ablation.effects import Score
-    from ..model.vit import VisionTransformer
-    from ..trace.trace import Trace
-
-    late = {"Trace": Trace, "VisionTransformer": VisionTransformer, "ViTConfig": ViTConfig}
-    late |= {"Score": Score, "Measured": Score | Target | int | str}
-    return get_type_hints(function, localns={**late, **function.__globals__})
+    """Types of the arguments of a function."""
+    return get_type_hints(function)
 
 
 def _fits(value: object, kind: Any) -> bool:

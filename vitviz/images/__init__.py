@@ -4,9 +4,9 @@ prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # what the model 
 prepared.geometry.patch_box(row=0, col=3)                      # where that patch lies on the original photo
 """
 
-from .geometry import as_picture, Geometry, Prepared
-from .preprocessing import check_size, FITS, IMAGENET, normalise, prepare, Preprocessing, Size
-from .reading import FORMATS, read_image, SafeImage
+from .geometry import Geometry, Prepared, as_picture
+from .preprocessing import FITS, IMAGENET, Preprocessing, Size, check_size, normalise, prepare
+from .reading import FORMATS, SafeImage, read_image
 
 __all__ = [
     "FITS",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from ..errors import ImageError
 from ..errors.arguments import array, checked_index
 from ..errors.brief import brief
-from ..errors import ImageError
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 PixelBox = tuple[int, int, int, int]

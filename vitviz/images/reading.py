@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image, ImageFile
 
-from ..errors.arguments import shown, shown_path
 from ..errors import ImageError
+from ..errors.arguments import shown, shown_path
 from .exif import orientation
 from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
-from .limits import check_sides, MAX_PIXELS, TOO_LARGE
+from .limits import MAX_PIXELS, TOO_LARGE, check_sides
 from .pixels import SafeImage, to_rgb, upright
 
 __all__ = ["FORMATS", "SafeImage", "read_image"]

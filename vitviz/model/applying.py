@@ -9,10 +9,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..errors import EditError
 from ..errors.arguments import typed
 from .config import POOL, ViTConfig
-from ..errors import EditError
-from .edits import checked, Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from .edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
 
 Change = Callable[[Tensor], Tensor]
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from ..errors.arguments import at_least, checked_grid, number, of_kind, shown
 from ..errors import ModelError
+from ..errors.arguments import at_least, checked_grid, number, of_kind, shown
 
 POOL = "pool"  # what the attention of a pooling is called where a layer's is asked for
 

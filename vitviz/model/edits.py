@@ -15,10 +15,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..errors import ArgumentError, EditError
 from ..errors.arguments import array, checked_grid, checked_index, is_whole, of_kind, shown, typed
 from ..errors.arguments import one_of as choose
 from .config import ViTConfig
-from ..errors import ArgumentError, EditError
 
 How = Literal["zero", "mean"]
 HowPatch = Literal["keys", "mean"]
@@ -218,7 +218,9 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
     seen = set()
     for edit in edits:
         if not isinstance(edit, Edit):
-            raise EditError(f"An edit is one of vitviz.analysis.ablation, such as HeadOff(2, 1); {shown(edit)} is no edit.")
+            raise EditError(
+                f"An edit is one of vitviz.analysis.ablation, such as HeadOff(2, 1); {shown(edit)} is no edit."
+            )
         if edit.target in seen:
             raise EditError(f"There are two edits of the same {edit.target[0]}; one would undo the other.")
         seen.add(edit.target)

@@ -38,8 +38,8 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
-from ..errors.arguments import each_of_kind, of_kind, shown
 from ..errors import HookError
+from ..errors.arguments import each_of_kind, of_kind, shown
 
 Change = Callable[[Tensor], Tensor]
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from .config import POOL, ViTConfig
 from .hooks import HookPoint
-from .layers import make_norm, PlainMlp
+from .layers import PlainMlp, make_norm
 
 
 class TokenPool(nn.Module):

@@ -20,16 +20,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
-from .config import checked, Meaning, ViTConfig
 from ..errors import ImageError, ModelError
-from .hooks import HookPoint
+from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
 from ..images import Preprocessing, Size
+from ..trace.trace import ImageSource, Trace, trace
+from .config import Meaning, ViTConfig, checked
 from .edits import Edit
+from .hooks import HookPoint
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
-from .position_embeddings import Grid, RelativeBias, resampled, RotaryPositions, rotate, Rotation
-from ..trace.trace import ImageSource, Trace, trace
+from .position_embeddings import Grid, RelativeBias, RotaryPositions, Rotation, resampled, rotate
 
 
 class VisionTransformer(nn.Module):

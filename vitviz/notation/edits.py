@@ -17,10 +17,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..errors import EditError
 from ..errors.arguments import each_of_kind, shown, typed
 from ..model.config import ViTConfig
-from ..errors import EditError
-from ..model.edits import checked, Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from ..model.edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
 
 MOST = 500  # edits in a text: browsers and servers do not take addresses of any length
 _NUMBER = r"([1-9][0-9]{0,3})"

@@ -8,17 +8,15 @@ an input that is 96 high and 192 wide. What cannot be understood raises a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
-from ..errors.arguments import at_least, checked_index, each_of_kind, of_kind, typed
-from ..model.config import POOL, ViTConfig
 from ..errors import ArgumentError
-
-if TYPE_CHECKING:
-    from ..images import Size
-    from ..trace.trace import Trace
+from ..errors.arguments import at_least, checked_index, each_of_kind, of_kind, typed
+from ..images import Size
+from ..model.config import POOL, ViTConfig
+from ..trace.trace import Trace
 
 MEAN = "mean"
 
@@ -111,3 +109,17 @@ def listed(words: Iterable[str], last: str = "or") -> str:
         raise ArgumentError("There are no words to list; give at least one.")
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+@typed
+def percent(share: float) -> str:
+    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`."""
+    value = 100 * share
+    if value == 0:
+        return "0 %"
+    if value < 0:
+        return f"−{percent(-share)}" if value <= -1e-4 else "> −0.0001 %"
+    if value < 1e-4:
+        return "< 0.0001 %"
+    decimals = min(4, max(0, 2 - math.floor(math.log10(value)))) if value < 10 else 1
+    return f"{value:.{decimals}f} %"

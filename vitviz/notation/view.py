@@ -7,9 +7,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..errors.arguments import array, checked_index, of_kind, one_of, typed, with_fields_of
 from ..model.config import POOL, ViTConfig
-from ..errors import ArgumentError
 from ..trace.trace import Trace
 
 Direction = Literal["from", "to"]

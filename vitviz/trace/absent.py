@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..model.config import Meaning, ViTConfig
 from ..errors import ModelError
 from ..images import Preprocessing
-from ..model.vit import Attention, DifferentialAttention, VisionTransformer
+from ..model.config import Meaning, ViTConfig
 from ..model.pooling import AttentionPool
 from ..model.position_embeddings import RelativeBias
+from ..model.vit import Attention, DifferentialAttention, VisionTransformer
 
 ADVICE = "open the trace with vitviz.open_trace(path, model=model)"
 

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import ImageError, VitvizError
-from ..images import prepare, Prepared, read_image, Size
+from ..images import Prepared, Size, prepare, read_image
 
 if TYPE_CHECKING:
-    from ..model.config import ViTConfig
     from ..images import Preprocessing
+    from ..model.config import ViTConfig
     from ..model.vit import VisionTransformer
     from .trace import Trace
 
@@ -94,7 +94,7 @@ def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizE
     """
     if trace.model is model:
         return
-    from .absent import AbsentModel, ADVICE  # which is made of the model
+    from .absent import ADVICE, AbsentModel  # which is made of the model
 
     name = trace.model.name
     if isinstance(trace.model, AbsentModel):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..model.config import POOL
-from ..model.hooks import capture, edit, is_edited
-from ..images import normalise, Size
-from .inputs import checked_tensor, ImageSource, prepared_for
+from ..images import Size, normalise
 from ..model.applying import apply
+from ..model.config import POOL
 from ..model.edits import Edit
+from ..model.hooks import capture, edit, is_edited
 from ..model.precision import plain_arithmetic
-from .trace import _frozen, _under, Trace
+from .inputs import ImageSource, checked_tensor, prepared_for
+from .trace import Trace, _frozen, _under
 
 if TYPE_CHECKING:
     from ..model.vit import VisionTransformer

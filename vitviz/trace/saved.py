@@ -8,7 +8,7 @@
 | `output`              | class (or D), float32             | what the model returned                                  |
 | `pixels`              | H W channel, uint8                | the image as the model saw it; or                        |
 | `input`               | channel H W, float32              | the tensor that was given instead                        |
-| `recorded.{hook}`     | as in `vitviz.model.hooks`, no batch    | what was recorded                                        |
+| `recorded.{hook}`     | as in `model/hooks.py`, no batch  | what was recorded                                        |
 | `edits.{i}`           | token channel, float32            | the values of an edit that carries numbers               |
 | `model.{weight}`      | as in the model                   | the few weights that attention is computed with          |
 
@@ -30,14 +30,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .absent import absent_model, AbsentModel, kept_shapes, kept_weights
-from ..errors.arguments import one_of, shown, shown_path, typed
-from ..model.config import checked, Meaning, POOL, Resampling, Rotary, ViTConfig
 from ..errors import TraceError, VitvizError
+from ..errors.arguments import one_of, shown, shown_path, typed
 from ..images import Geometry, Prepared, Preprocessing
+from ..model.config import POOL, Meaning, Resampling, Rotary, ViTConfig, checked
 from ..model.edits import Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
 from ..model.edits import checked as checked_edits
 from ..model.vit import VisionTransformer
+from .absent import AbsentModel, absent_model, kept_shapes, kept_weights
 from .trace import Trace
 from .whole_files import write_whole
 

@@ -13,15 +13,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
-from ..model.config import POOL
 from ..errors import HookError
-from ..model.hooks import capture, edit, undisturbed
-from ..images import normalise, Prepared, Size
-from .inputs import ImageSource
+from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
+from ..images import Prepared, Size, normalise
 from ..model.applying import Applied, apply
+from ..model.config import POOL
 from ..model.edits import Edit, Patched
+from ..model.hooks import capture, edit, undisturbed
 from ..model.precision import check_numbers, plain_arithmetic
+from .inputs import ImageSource
 
 if TYPE_CHECKING:
     from ..model.config import ViTConfig
@@ -41,7 +41,7 @@ class Trace:
         grid: rows and columns of patches.
         image: the pixels that the model saw and where they come from; None if a tensor was given.
         output: logits [class], or without a classifier the feature [D].
-        edits: what was changed in this pass (`vitviz.analysis.ablation`); all that the trace tells is of the edited pass.
+        edits: what was changed in this pass (`vitviz.model.edits`); all that the trace tells is of the edited pass.
     """
 
     model: VisionTransformer
@@ -212,7 +212,7 @@ class Trace:
         return self.activation(f"blocks.{self._layer(layer)}.resid_post")
 
     def activation(self, name: str) -> np.ndarray:
-        """What flowed through a hook point (names and shapes in `vitviz.model.hooks`), without the batch axis; read-only.
+        """Activation at a hook point (names and shapes in `vitviz.model.hooks`), without the batch axis; read-only.
 
         Taken from the record if it was recorded, computed again by one forward pass if it was not.
 

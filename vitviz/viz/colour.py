@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 from plotly.colors import diverging, sample_colorscale, sequential, unlabel_rgb
 
-from ..errors.arguments import array, at_least, number, of_kind, typed, whole, with_fields_of
 from ..errors import ArgumentError
+from ..errors.arguments import array, at_least, number, of_kind, typed, whole, with_fields_of
+from ..notation.marks import percent
 from ..notation.view import Scale
 
 # One colour for each role, in pictures, charts and text alike; readable on light and dark.
@@ -98,20 +99,6 @@ def ends(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, 
     weights = array(weights, "...", "Weights", finite=False)
     high = "100 %" if scale == "raw" else percent(float(np.abs(weights).max()))
     return f"−{high}" if signed else "0", high
-
-
-@typed
-def percent(share: float) -> str:
-    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`."""
-    value = 100 * share
-    if value == 0:
-        return "0 %"
-    if value < 0:
-        return f"−{percent(-share)}" if value <= -1e-4 else "> −0.0001 %"
-    if value < 1e-4:
-        return "< 0.0001 %"
-    decimals = int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 4)) if value < 10 else 1
-    return f"{value:.{decimals}f} %"
 
 
 @typed

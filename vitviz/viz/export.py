@@ -12,15 +12,15 @@ import numpy as np
 from PIL import ExifTags, Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from . import provenance
-from ..errors.arguments import array, one_of, typed, whole
-from .colour import ends, KEY, on_neutral, overlay, percent, QUERY, Style, tone
-from ..model.config import POOL
 from ..errors import ArgumentError
-from ..notation.marks import token_mark
-from .picture import frame_patch, MOST
+from ..errors.arguments import array, one_of, typed, whole
+from ..model.config import POOL
+from ..notation.marks import percent, token_mark
+from ..notation.view import Scale, View, strongest_patch, token_words
 from ..trace.trace import Trace
-from ..notation.view import Scale, strongest_patch, token_words, View
+from . import provenance
+from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, tone
+from .picture import MOST, frame_patch
 
 STYLE = Style()
 PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # formats, and how their files end

@@ -3,10 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from ..errors.arguments import array, number, typed, whole
-from .colour import ATTENTION, KEY, NEUTRAL, paint, percent, plotly_scale, tone
 from ..errors import ArgumentError
+from ..errors.arguments import array, number, typed, whole
+from ..notation.marks import percent
 from ..notation.view import Direction
+from .colour import ATTENTION, KEY, NEUTRAL, paint, plotly_scale, tone
 
 HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
 

@@ -7,8 +7,8 @@ import io
 
 from PIL import Image
 
-from ..errors.arguments import typed
 from ..errors import ArgumentError
+from ..errors.arguments import typed
 
 KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"<svg": "svg+xml"}
 

@@ -3,8 +3,8 @@
 from PIL import Image, ImageDraw
 
 from ..errors.arguments import checked_grid, one_of, typed, whole
-from .colour import KEY, QUERY
 from ..images import Prepared, SafeImage
+from .colour import KEY, QUERY
 
 MOST = 16_384  # pixels of a side
 _GREY = (128, 128, 128)  # between the pages of both themes

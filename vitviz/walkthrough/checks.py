@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import ArgumentError
 from ..errors.arguments import each_of_kind, typed
 from ..errors.brief import brief
-from ..errors import ArgumentError
 
 CLOSE = 1e-4  # within which a sum in another order and another precision counts as the same
 

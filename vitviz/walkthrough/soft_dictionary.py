@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors.arguments import array, at_least, each_of_kind, number, typed
 from ..analysis.arithmetic import tempered, unit
 from ..errors import ArgumentError, VitvizError
+from ..errors.arguments import array, at_least, each_of_kind, number, typed
 
 PIECE = 2  # letters
 

@@ -15,22 +15,22 @@ from typing import Any
 
 from torch import nn
 
-from ..errors.arguments import of_kind, shown, typed
-from .class_names import Classes
 from ..errors import ModelError, VitvizWarning
+from ..errors.arguments import of_kind, shown, typed
 from ..images import Size
-from ..model.vit import VisionTransformer
 from ..model.precision import plain_arithmetic
+from ..model.vit import VisionTransformer
+from .class_names import Classes
 from .curated import CURATED, TimmEntry
-from .folders import checkpoint_file, FOLDER_FILES, parts_of, SUFFIXES
-from .hub import can_reach_hub, Progress
+from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
+from .hub import Progress, can_reach_hub
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
-from .repository import load_repository, Repository, repository_of
+from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
-from .shelf import max_models, ModelShelf
-from .shipped import assets, load_shipped, SHIPPED, ZooEntry
+from .shelf import ModelShelf, max_models
+from .shipped import SHIPPED, ZooEntry, assets, load_shipped
 from .sidecar import files_beside, sidecar_of
 
 __all__ = [

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ..errors.arguments import LONGEST, shown
-from .convert import mismatch
 from ..errors import ModelError
+from ..errors.arguments import LONGEST, shown
 from ..images import Size
+from .convert import mismatch
 
 if TYPE_CHECKING:
     from torch import nn

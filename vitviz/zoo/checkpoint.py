@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors.arguments import shown
 from ..errors import ModelError
-from .folders import checkpoint_file, FOLDER_FILES, INDEX_FILES, MAX_TEXT, PART, read_json
+from ..errors.arguments import shown
+from .folders import FOLDER_FILES, INDEX_FILES, MAX_TEXT, PART, checkpoint_file, read_json
 from .pickles import check_pickles, plain
 from .plain_values import STAND_INS
 

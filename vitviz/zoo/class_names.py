@@ -6,8 +6,8 @@ from itertools import islice
 from numbers import Integral
 from pathlib import Path
 
-from ..errors.arguments import shown, shown_path
 from ..errors import ModelError
+from ..errors.arguments import shown, shown_path
 
 # A file with a name in each line; how many there are; the names in order; or which number has which name.
 Classes = str | Path | int | Iterable[str] | Mapping[int, str] | Mapping[str, int]

@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..errors.arguments import shown
 from ..errors import ModelError
+from ..errors.arguments import shown
 from .beside import (
+    Modules,
     can_take_tokens,
     classifier_beside,
     is_classifier,
     is_state,
-    Modules,
     with_one_linear_head,
     without_other_parts,
 )
 from .checkpoint import check_whole
 from .folders import adapter_error
-from .layouts import DINOV2, Layout, LAYOUTS, renamed, TIMM
+from .layouts import DINOV2, LAYOUTS, TIMM, Layout, renamed
 
 # Modules that training puts around others without changing what they compute, as keys name them.
 _TRANSPARENT = re.compile(

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors.arguments import shown_path
 from ..errors import ModelError
+from ..errors.arguments import shown_path
 from ..notation.marks import listed
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")

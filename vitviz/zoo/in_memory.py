@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from .convert.frameworks import Foreign, read_foreign
 from ..errors import ModelError
 from ..model.vit import VisionTransformer
+from .convert.frameworks import Foreign, read_foreign
 from .restore import restored_from_memory
 
 _WITHIN = 1e-3  # of the largest number of the output; other arithmetic differs by 1e-6

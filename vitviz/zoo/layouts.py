@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..model.config import Resampling
 from ..errors import ModelError
 from ..images import Preprocessing
+from ..model.config import Resampling
 
 _HALF = (0.5, 0.5, 0.5)
 _OUTER = r"(?P<outer>(?:.*?\.)??)"

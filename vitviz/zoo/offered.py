@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ..errors.arguments import shown, typed
 from ..errors import ModelError
+from ..errors.arguments import shown, typed
 from ..model.vit import VisionTransformer
 from .folders import SUFFIXES
 from .restore import load_checkpoint

@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors.arguments import is_number, is_whole, LONGEST, of_kind, shown
-from .class_names import Classes, taken
 from ..errors import ImageError, ModelError
-from ..images import check_size, FITS, Preprocessing, Size
+from ..errors.arguments import LONGEST, is_number, is_whole, of_kind, shown
+from ..images import FITS, Preprocessing, Size, check_size
+from .class_names import Classes, taken
 
 Colour = float | Sequence[float]  # one number for all channels, or one for each
 

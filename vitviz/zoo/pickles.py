@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from .opcodes import EndedError, MAX_BYTES, Scan, TooMuchError
+from .opcodes import MAX_BYTES, EndedError, Scan, TooMuchError
 
 # Pickles in a file of before PyTorch 1.6: magic number, version, about the machine, the content, its storages.
 LEGACY = 5

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors.arguments import is_whole
-from ..model.config import ViTConfig
-from .convert.preprocessing import assumption, FITS_OF_TIMM, from_hugging_face, from_timm_config
 from ..errors import ModelError
+from ..errors.arguments import is_whole
 from ..images import Preprocessing, Size
+from ..model.config import ViTConfig
 from ..trace.inputs import MANY_PATCHES
 from .checkpoint import Checkpoint
+from .convert.preprocessing import FITS_OF_TIMM, assumption, from_hugging_face, from_timm_config
 from .layouts import Layout
 from .options import OF_PIXELS, Options
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..errors.arguments import is_whole, shown
 from ..errors import ModelError
+from ..errors.arguments import is_whole, shown
 from ..images import Size
-from .layouts import DINOV2, HUGGING_FACE_DINOV2, Layout, TIMM
+from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError
 
-from ..errors.arguments import at_least, LONGEST, shown, typed
-from .convert import config_of, from_timm
-from .convert.labels import is_embedding, labels_of
 from ..errors import ModelError
+from ..errors.arguments import LONGEST, at_least, shown, typed
 from ..model.vit import VisionTransformer
 from .checkpoint import read_weights
+from .convert import config_of, from_timm
+from .convert.labels import is_embedding, labels_of
 from .curated import CURATED, TimmEntry
-from .hub import Progress, refuse_out_of_reach, Source, weights_of
+from .hub import Progress, Source, refuse_out_of_reach, weights_of
 from .shipped import SHIPPED
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import ModelError
 from ..model.vit import VisionTransformer
 from .folders import FOLDER_FILES, INDEX_FILES
-from .hub import optional_file, Progress, Source, weights_of
+from .hub import Progress, Source, optional_file, weights_of
 from .options import NOTHING_SAID, Options
 from .restore import load_checkpoint
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .class_names import read_labels
-from ..model.config import Meaning
-from .convert import build as build_model
-from .convert import converted, mismatch
-from .convert.labels import labels_of
 from ..errors import ModelError
+from ..model.config import Meaning
 from ..model.vit import VisionTransformer
 from .architecture import architecture, checked_options, contradicted, created, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
+from .class_names import read_labels
+from .convert import build as build_model
+from .convert import converted, mismatch
+from .convert.labels import labels_of
 from .find_vit import find_vit
 from .folders import checkpoint_file
-from .layouts import DINOV2, HUGGING_FACE_DINOV2, Layout, TIMM
+from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 from .options import NOTHING_SAID, Options
 from .pixels import preprocessing_of, size_of_script
 from .plain import ask, of_script, plain_vit

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
-from ..errors.arguments import shown
 from ..errors import ModelError
+from ..errors.arguments import shown
 from ..model.vit import VisionTransformer
 
 VARIABLE = "VITVIZ_MAX_MODELS"

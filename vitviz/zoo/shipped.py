@@ -6,10 +6,10 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from .convert import build
 from ..errors import ModelError
 from ..images import Preprocessing
 from ..model.vit import VisionTransformer, ViTConfig
+from .convert import build
 
 
 @dataclass(frozen=True)

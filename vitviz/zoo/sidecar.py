@@ -16,9 +16,9 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+from ..errors import ModelError
 from ..errors.arguments import LONGEST, shown
 from .class_names import MAX_BYTES
-from ..errors import ModelError
 from .folders import SUFFIXES
 from .options import NOTHING_SAID, Options
 

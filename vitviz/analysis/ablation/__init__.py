@@ -1,32 +1,12 @@
-"""Switching parts of a model off, one at a time or together, and seeing what changes.
+"""Ablation: what each head, layer or patch contributes, measured by leaving it out.
 
-    from vitviz.analysis.ablation import HeadOff, LayerOff, PatchOff, Temperature
+    score = class_score(model, "cat")
+    effects = sweep_heads(model, trace, score)  # change of the score without each head, [layer, head]
 
-    trace = model.trace("cat.jpg", edits=[HeadOff(2, 1), LayerOff(4, "mlp", "mean"), PatchOff(12)])
-
-Nothing is changed on the model: edits are in force for one forward pass, in one thread (see `vitviz.model.hooks.edit`).
+Nothing is changed on the model: edits are in force for one forward pass, in one thread (see `vitviz.edit`).
 """
 
-from ...model.applying import edit_hooks
-from ...model.edits import checked, Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, taken_from, Temperature
-from .effects import class_score, distance, Score
+from .effects import Score, class_score, distance
 from .sweep import sweep_heads, sweep_layers, sweep_patches
 
-__all__ = [
-    "Copied",
-    "Edit",
-    "HeadOff",
-    "LayerOff",
-    "PatchOff",
-    "Patched",
-    "Score",
-    "Temperature",
-    "checked",
-    "class_score",
-    "distance",
-    "edit_hooks",
-    "sweep_heads",
-    "sweep_layers",
-    "sweep_patches",
-    "taken_from",
-]
+__all__ = ["Score", "class_score", "distance", "sweep_heads", "sweep_layers", "sweep_patches"]

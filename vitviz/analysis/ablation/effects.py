@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...errors import EditError
 from ...errors.arguments import shown, typed
 from ...errors.brief import brief
-from ...errors import EditError
+from ...model.vit import VisionTransformer
+from ...trace.trace import Trace
+from ..attribution.targets import ClassTarget, Target, checked_target
 from ..predictions import class_index, class_name
-
-if TYPE_CHECKING:
-    from ...model.vit import VisionTransformer
-    from ...trace.trace import Trace
-
-    Measured = "Score | Target | int | str"  # what a sweep can measure
 
 Quantity = Literal["logit", "probability"]
 
@@ -38,6 +35,9 @@ class Score:
     words: str
     of: Callable[[Tensor], Tensor]
     signed: bool = True
+
+
+Measured = Score | Target | int | str  # what a sweep can measure
 
 
 @typed
@@ -77,8 +77,6 @@ def measured(score: Measured, trace: Trace) -> Score:
         ModelError: if it is none of these, or the model does not have this class or feature.
         IndexError: if the model has no class of this number.
     """
-    from ..attribution.targets import checked_target, ClassTarget  # which imports traces, and they edits
-
     if isinstance(score, Score):
         return score
     target = checked_target(score, trace)

@@ -9,26 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors.arguments import at_least, typed
-from ...model.config import POOL
 from ...errors import EditError
-from ...model.hooks import edit, undisturbed
-from ...trace.inputs import check_same_model
-from ...model.precision import plain_arithmetic
+from ...errors.arguments import at_least, typed
 from ...model.applying import left_out_of_the_mean, without
+from ...model.config import POOL
 from ...model.edits import How, HowPatch, one_of
-from .effects import measured
-
-if TYPE_CHECKING:
-    from ...model.vit import VisionTransformer
-    from ...trace.trace import Trace
-    from .effects import Measured, Score
+from ...model.hooks import edit, undisturbed
+from ...model.precision import plain_arithmetic
+from ...model.vit import VisionTransformer
+from ...trace.inputs import check_same_model
+from ...trace.trace import Trace
+from .effects import Measured, Score, measured
 
 PARTS = ("attention", "mlp")
 AT_ONCE = 8  # patches switched off in one batch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from ...errors.arguments import typed
 from ...errors import EditError
+from ...errors.arguments import typed
 from ...model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
 
 Tool = Literal["zero", "mean", "temperature", "copy"]

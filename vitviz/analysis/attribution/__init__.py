@@ -8,7 +8,7 @@
 """
 
 from . import faithfulness
-from .explanation import Attribution, explain, METHODS
+from .explanation import METHODS, Attribution, explain
 from .targets import ClassTarget, DifferenceTarget, SimilarityTarget, Target
 
 __all__ = [

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import HookError, ModelError, VitvizError
 from ...errors.arguments import of_kind, one_of
 from ...errors.brief import brief
-from ...errors import HookError, ModelError, VitvizError
-from ...model.hooks import is_edited, undisturbed
 from ...images import Prepared, Size
-from ...trace.inputs import check_same_model, checked_tensor, prepared_for
-from ...model.vit import VisionTransformer
-from ...trace.passes import is_recorded, trace_with_graph
+from ...model.hooks import is_edited, undisturbed
 from ...model.precision import check_numbers, plain_arithmetic
+from ...model.vit import VisionTransformer
+from ...trace.inputs import check_same_model, checked_tensor, prepared_for
+from ...trace.passes import is_recorded, trace_with_graph
 from ...trace.trace import ImageSource, Trace
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import HookError, ModelError, VitvizError
 from ...errors.arguments import array, of_kind, whole
 from ...errors.brief import brief
-from ...errors import HookError, ModelError, VitvizError
-from ...trace.inputs import check_same_model
 from ...model.vit import VisionTransformer
+from ...trace.inputs import check_same_model
 from ...trace.trace import Trace
-from .baselines import baseline_pixels, BASELINES, masked_values
+from .baselines import BASELINES, baseline_pixels, masked_values
 from .progress import Progress
-from .targets import AnyTarget, checked_target, ClassTarget, Target, value_of
+from .targets import AnyTarget, ClassTarget, Target, checked_target, value_of
 
 __all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "lowest_baseline", "random_curves"]
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...trace.trace import Trace
-from .layerwise import downwards, Graph
+from .layerwise import Graph, downwards
 from .reading import patch_map, reading
 from .targets import Target
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ...errors.arguments import one_of, share
 from ...errors import ModelError
+from ...errors.arguments import one_of, share
 from ...trace.trace import Trace
 from .reading import patch_map, reading
 

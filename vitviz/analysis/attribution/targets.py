@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...errors import ModelError
 from ...errors.arguments import array, each_of_kind, is_whole, of_kind, shown
 from ...errors.brief import brief
-from ...errors import ModelError
 from ...model.vit import VisionTransformer
-from ..predictions import class_index, class_name, predictions
 from ...trace.trace import Trace
+from ..predictions import class_index, class_name, predictions
 
 
 class Target:

@@ -10,9 +10,9 @@ tokens.outliers(trace, layer=11).tokens             # those that the model may u
 
 from .cosine import directions, similarity
 from .drawn import attention_share, received
-from .lengths import norms, Outliers, outliers, outliers_in, stream
-from .pca import colours, Components, pca_of_layers, PcaOfLayers, principal
-from .probe import Places, places_of, position_probe, PositionProbe, probed, read_places, ridge
+from .lengths import Outliers, norms, outliers, outliers_in, stream
+from .pca import Components, PcaOfLayers, colours, pca_of_layers, principal
+from .probe import Places, PositionProbe, places_of, position_probe, probed, read_places, ridge
 from .projection import METHODS, project
 
 __all__ = [

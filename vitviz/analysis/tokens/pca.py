@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ArgumentError
 from ...errors.arguments import array, checked_index, typed, whole
 from ...errors.brief import brief
-from ...errors import ArgumentError
 
 MOST = 100_000  # components that can be asked for
 COLOURS = 3  # components that are shown: one for each of red, green and blue

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, checked_index, each_of_kind, number, typed
 from ...errors.brief import brief
-from ...errors import ArgumentError
 from ...trace.trace import Trace
 from .lengths import stream
 

@@ -6,8 +6,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ...errors.arguments import array, at_least, one_of, typed
 from ...errors import ArgumentError
+from ...errors.arguments import array, at_least, one_of, typed
 from .pca import principal
 
 Method = Literal["pca", "tsne"]

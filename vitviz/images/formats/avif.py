@@ -6,7 +6,7 @@ from PIL import Image, features
 
 from ...errors import ImageError
 from ..exif import orientation
-from ..limits import check_sides, MAX_PIXELS, TOO_LARGE
+from ..limits import MAX_PIXELS, TOO_LARGE, check_sides
 from ..pixels import SafeImage, to_rgb, upright
 from .av1 import pixels_in_streams
 from .heif import check_stated_sizes, without_exif

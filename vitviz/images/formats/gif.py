@@ -10,7 +10,7 @@ from io import BytesIO
 from PIL import Image
 
 from ..limits import check_sides
-from ..pixels import on_canvas, SafeImage, to_rgb
+from ..pixels import SafeImage, on_canvas, to_rgb
 
 _IMAGE, _EXTENSION, _END, _GRAPHIC_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from ...errors import ImageError
-from ..limits import check_sides, MAX_PIXELS, TOO_LARGE
+from ..limits import MAX_PIXELS, TOO_LARGE, check_sides
 from ..pixels import SafeImage, to_rgb
 from .heif import check_stated_sizes, without_exif
 

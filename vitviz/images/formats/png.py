@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..exif import orientation
 from ..limits import check_sides
-from ..pixels import Box, on_canvas, SafeImage, to_rgb, upright
+from ..pixels import Box, SafeImage, on_canvas, to_rgb, upright
 
 _START = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2  # colour types whose transparency is one colour

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ..exif import orientation
 from ..limits import check_sides
-from ..pixels import Box, on_canvas, SafeImage, to_rgb, upright
+from ..pixels import Box, SafeImage, on_canvas, to_rgb, upright
 
 
 def read(data: bytes) -> SafeImage:

@@ -24,8 +24,8 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor, nn
 
-from ...errors.arguments import shown
 from ...errors import VitvizError
+from ...errors.arguments import shown
 from .turns import one_at_a_time
 
 VARIABLE = "VITVIZ_CACHE_MB"

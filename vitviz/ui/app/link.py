@@ -1,7 +1,7 @@
 """Links: what is looked at, and how, as query parameters. A link reopens the same view.
 
-Layers, heads and tokens are written as `vitviz.notation.marks` says. What a link says wrongly is left out and said in one
-sentence; the rest of it is used.
+Layers, heads and tokens are written as `vitviz.notation.marks` says. What a link says wrongly is left out and said in
+one sentence; the rest of it is used.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from ...viz.colour import Style
-from ...model.config import POOL
 from ...errors import ModelError
 from ...images import FITS
-from ...notation.marks import counted, head_of, layer_of, listed, MEAN, one_of, size_mark, token_mark, token_of
+from ...model.config import POOL
+from ...notation.marks import MEAN, counted, head_of, layer_of, listed, one_of, size_mark, token_mark, token_of
+from ...notation.view import DIRECTIONS, View, scales
 from ...trace.trace import Trace
-from ...notation.view import DIRECTIONS, scales, View
-from ...zoo import checkpoints, SHIPPED
+from ...viz.colour import Style
+from ...zoo import SHIPPED, checkpoints
 from . import models, state
 
 CHOICE = ("image", "model", "size", "fit")

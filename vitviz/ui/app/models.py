@@ -11,10 +11,10 @@ from functools import lru_cache
 import streamlit as st
 
 from ... import zoo
-from ...errors.arguments import LONGEST_PATH, number, shown_path
-from ...model.config import ViTConfig
 from ...errors import ModelError
+from ...errors.arguments import LONGEST_PATH, number, shown_path
 from ...images import Preprocessing, Size
+from ...model.config import ViTConfig
 from ...trace.inputs import default_size
 from ...zoo.options import reworded
 

@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ...viz.colour import percent
 from ...analysis.predictions import predictions
+from ...notation.marks import percent
 from . import state
 from .words import literally
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ...viz.colour import Style
+from ...notation.view import Places, View, places
 from ...trace.trace import Trace
-from ...notation.view import Places, places, View
-from . import link, pad, sidebar, state, tour
+from ...viz.colour import Style
 from ..components import own
-from .catalogue import catalogue_if_open
 from ..components.reach import reach
+from . import link, pad, sidebar, state, tour
+from .catalogue import catalogue_if_open
 from .turns import one_at_a_time
 from .words import literally, plain_errors
 

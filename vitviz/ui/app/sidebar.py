@@ -8,11 +8,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ... import images
 from ...images import FITS
-from ...viz.provenance import in_short
 from ...notation.view import readout_words
+from ...viz.provenance import in_short
+from ..components.gallery import gallery
 from . import link, models, state, tour
 from .catalogue import open_catalogue
-from ..components.gallery import gallery
 from .pad import draw_a_digit
 from .uploads import drop_zone
 from .words import literally

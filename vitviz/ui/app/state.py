@@ -16,19 +16,19 @@ import numpy as np
 import streamlit as st
 from PIL import ImageOps
 
-from ...analysis import attention
 from ... import zoo
-from ...errors import ImageError, ModelError
-from ...images import prepare, Prepared, read_image, SafeImage, Size
-from ...trace.inputs import default_size
-from ...model.vit import VisionTransformer
+from ...analysis import attention
 from ...analysis.opening import opening_view
-from ...viz.picture import sharp_picture
-from ...trace.trace import Trace
+from ...errors import ImageError, ModelError
+from ...images import Prepared, SafeImage, Size, prepare, read_image
+from ...model.vit import VisionTransformer
 from ...notation.view import View
+from ...trace.inputs import default_size
+from ...trace.trace import Trace
+from ...viz.picture import sharp_picture
+from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from . import models, visits
 from .cache import cached
-from ..components.explorer.payload import as_jpeg, fits_at_once, Vectors, vectors
 from .lent import lent
 from .turns import one_at_a_time
 

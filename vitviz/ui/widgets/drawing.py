@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from ...viz.colour import ATTENTION, NEUTRAL, paint, percent, tone
+from ...notation.marks import percent
+from ...viz.colour import ATTENTION, NEUTRAL, paint, tone
 from ...viz.inline import data_url
 from . import symbols
 from .strips import number, strip

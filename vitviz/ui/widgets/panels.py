@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from ...viz import figures
 from ...analysis.attention import HeadStatistics, patch_distances
-from ...viz.colour import percent
+from ...notation.marks import percent
+from ...notation.view import View, token_words
 from ...trace.trace import Trace
-from ...notation.view import token_words, View
+from ...viz import figures
 
 CHART = {"displayModeBar": False}  # its buttons would cover the legend
 

@@ -5,8 +5,9 @@ from html import escape
 
 import streamlit as st
 
-from ...viz.colour import ATTENTION, percent
 from ...analysis.predictions import Prediction
+from ...notation.marks import percent
+from ...viz.colour import ATTENTION
 
 
 def prediction_bars(found: Sequence[Prediction], *, one_of_all: bool, heading: str = "") -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors.arguments import checked_index, typed
-from ...viz.colour import percent
-from ...trace.trace import Trace
+from ...notation.marks import percent
 from ...notation.view import token_words
-from .question import decimal, in_front, Option, posed, product, Question
+from ...trace.trace import Trace
+from .question import Option, Question, decimal, in_front, posed, product
 
 DIFFERENCES = ((0.5, 3.0), (0.1, 6.0))  # of two scores that are asked about; the second if there is none of the first
 TYPICAL = 1.5

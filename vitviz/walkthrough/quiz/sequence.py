@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from ...errors.arguments import checked_index, typed
-from ..sequence import Sizes, what_if
 from ...trace.trace import Trace
-from .question import in_front, Option, posed, product, Question
+from ..sequence import Sizes, what_if
+from .question import Option, Question, in_front, posed, product
 
 KNOWN_SIDES = (8, 16, 32, 14, 4)  # of patches, the first that fits and is not the model's
 

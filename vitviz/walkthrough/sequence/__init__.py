@@ -6,8 +6,8 @@ X = [w_CLS; x_1 W_LP; ...; x_N W_LP] + W_pos (ViT, https://arxiv.org/abs/2010.11
 from .embedding import Embedded, embedded, prefix_tokens, sequence
 from .patches import flattened, index_of, patch_matrix, patch_pixels, place_of
 from .places import all_position_similarities, position_similarity, positions, rotary_angles, rotary_similarity
-from .projection import filters, principal_filters, project, Projected, projection
-from .shuffling import Features, features, rearranged, Shuffled, shuffled
+from .projection import Projected, filters, principal_filters, project, projection
+from .shuffling import Features, Shuffled, features, rearranged, shuffled
 from .what_if import Sizes, what_if
 
 __all__ = [

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...analysis.arithmetic import Normed, after, normed_if, numbers
 from ...errors.arguments import typed
-from ...analysis.arithmetic import after, Normed, normed_if, numbers
 from ...errors.brief import brief
-from ..checks import Check
 from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ..checks import Check
 from .patches import patch_matrix
 from .places import positions
 from .projection import projection

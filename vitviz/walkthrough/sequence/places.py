@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...errors.arguments import checked_grid, checked_index, typed
 from ...analysis.arithmetic import cosines, numbers
 from ...errors import ModelError
+from ...errors.arguments import checked_grid, checked_index, typed
+from ...model.position_embeddings import Grid, coordinates
 from ...model.vit import VisionTransformer
-from ...model.position_embeddings import coordinates, Grid
 
 
 @typed
@@ -59,8 +59,8 @@ def all_position_similarities(model: VisionTransformer, grid: Grid) -> np.ndarra
 def rotary_angles(model: VisionTransformer, grid: Grid, layer: int = 0, head: int = 0) -> np.ndarray:
     """By which angle rotary positions turn each pair of channels of each patch's queries and keys.
 
-    Row and column of the patch, as the model counts them, times the pair's two frequencies (`vitviz.model.config.Rotary`).
-    Many models use the same for all layers and heads.
+    Row and column of the patch, as the model counts them, times the pair's two frequencies (see
+    `vitviz.model.config.Rotary`). Many models use the same for all layers and heads.
 
     Returns:
         Radians, float64 [patch, pair]; pair i is channels 2i and 2i + 1. Prefix tokens are not turned.

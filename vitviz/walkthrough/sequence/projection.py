@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...errors.arguments import at_least, checked_index, typed
 from ...analysis.arithmetic import Normed, normed_if, numbers
-from ...errors.brief import brief
-from ..checks import Check
 from ...errors import ModelError
+from ...errors.arguments import at_least, checked_index, typed
+from ...errors.brief import brief
 from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ..checks import Check
 from .patches import flattened, patch_pixels
 
 

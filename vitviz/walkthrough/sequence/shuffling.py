@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors.arguments import array, at_least, typed
 from ...analysis.arithmetic import unit
-from ...errors.brief import brief
 from ...errors import ArgumentError
+from ...errors.arguments import array, at_least, typed
+from ...errors.brief import brief
 from ...model.hooks import capture, edit, undisturbed
-from ...model.vit import VisionTransformer
-from ...model.position_embeddings import Grid, rotate, Rotation
+from ...model.position_embeddings import Grid, Rotation, rotate
 from ...model.precision import plain_arithmetic
+from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
 
 

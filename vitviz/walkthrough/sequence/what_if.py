@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors.arguments import at_least, shown, typed
 from ...errors import ImageError
+from ...errors.arguments import at_least, shown, typed
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ block.checks["resid_post"].error                         # how far that is from 
     readout_by_hand(trace).output                            # final norm, pooling, classifier
 """
 
-from .attention import head_steps, HeadSteps, what_if_temperature
-from .block import block_by_hand, block_steps, BlockSteps
+from .attention import HeadSteps, head_steps, what_if_temperature
+from .block import BlockSteps, block_by_hand, block_steps
 from .mlp import MlpSteps
-from .readout import PoolSteps, readout_by_hand, ReadoutSteps
-from .recording import listen, Recording
+from .readout import PoolSteps, ReadoutSteps, readout_by_hand
+from .recording import Recording, listen
 
 __all__ = [
     "BlockSteps",

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...errors.arguments import array, typed
-from ...analysis.arithmetic import after, Linear, Normed, normed, normed_if, numbers, Softmax, softmax, tempered, turned
-from ...errors.brief import brief
-from ..checks import Check
+from ...analysis.arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax, tempered, turned
 from ...errors import ArgumentError
+from ...errors.arguments import array, typed
+from ...errors.brief import brief
 from ...model.vit import ViTConfig
-from ..sequence.places import rotary_angles
 from ...trace.trace import Trace
+from ..checks import Check
+from ..sequence.places import rotary_angles
 from .recording import Recording
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from ...analysis.arithmetic import Linear, Normed, after, normed, normed_if, numbers, softmax
 from ...errors.arguments import typed
-from ...analysis.arithmetic import after, Linear, Normed, normed, normed_if, numbers, softmax
 from ...errors.brief import brief
-from ..checks import Check
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
-from .attention import effective, head_steps, HeadSteps, scored
-from .mlp import mlp_steps, MlpSteps
-from .recording import listen, Recording
+from ..checks import Check
+from .attention import HeadSteps, effective, head_steps, scored
+from .mlp import MlpSteps, mlp_steps
+from .recording import Recording, listen
 
 
 @brief

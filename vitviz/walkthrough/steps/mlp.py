@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...analysis.arithmetic import activated, after, Linear, Normed, normed_if
+from ...analysis.arithmetic import Linear, Normed, activated, after, normed_if
 from ...errors.brief import brief
 from ...model.config import Activation
 from ...model.layers import GatedMlp, PlainMlp

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...analysis.arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax
 from ...errors.arguments import typed
-from ...analysis.arithmetic import after, Linear, Normed, normed, normed_if, numbers, Softmax, softmax
 from ...errors.brief import brief
-from ..checks import Check
 from ...model.config import POOL
 from ...trace.trace import Trace
-from .mlp import mlp_steps, MlpSteps
+from ..checks import Check
+from .mlp import MlpSteps, mlp_steps
 
 
 @brief

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..class_names import Classes, read_labels, taken
-from ...model.config import Meaning, ViTConfig
 from ...errors import ModelError, VitvizWarning
 from ...images import Preprocessing
-from ...model.vit import VisionTransformer
+from ...model.config import Meaning, ViTConfig
 from ...model.precision import plain_arithmetic
+from ...model.vit import VisionTransformer
+from ..class_names import Classes, read_labels, taken
 from .changes import as_built, refuse_changed_code, refuse_other_parts
 from .frameworks import is_foreign
 from .labels import is_embedding, own_labels

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import ModelError
-from .changes import class_of, PASS_ON, refuse_changed_code, single_layer
+from .changes import PASS_ON, class_of, refuse_changed_code, single_layer
 
 _TORCHVISION = "torchvision.models.vision_transformer"
 _TRANSFORMERS = "transformers.models."

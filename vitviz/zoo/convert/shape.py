@@ -6,8 +6,8 @@ from math import isclose
 
 from torch import nn
 
-from ...model.config import Resampling, Rotary, ViTConfig
 from ...errors import ModelError
+from ...model.config import Resampling, Rotary, ViTConfig
 from .changes import class_of, kind_of, what_differs
 from .frameworks import is_foreign
 

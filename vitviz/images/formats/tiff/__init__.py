@@ -9,7 +9,7 @@ from ...directories import Directories, Directory
 from ...pixels import SafeImage, upright
 from . import tags
 from .colours import picture_of
-from .layout import layout_of, UnreadableKindError
+from .layout import UnreadableKindError, layout_of
 from .segments import samples_of
 
 __all__ = ["read"]

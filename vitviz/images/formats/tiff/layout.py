@@ -7,7 +7,7 @@ import numpy as np
 
 from ....errors import ImageError
 from ...directories import Directory
-from ...limits import check_sides, MAX_PIXELS, TOO_LARGE
+from ...limits import MAX_PIXELS, TOO_LARGE, check_sides
 from . import tags
 
 _MAX_BYTES = 4 * MAX_PIXELS  # that the samples of one picture may take

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import streamlit as st
 
 from ....model.config import ViTConfig
+from ...components._shared import Component, Listener
 from .. import models, state
 from ..link import GUIDE
-from ...components._shared import Component, Listener
 from .explorer_tour import explorer_tour
 from .lesson import lesson
 from .stops import Stop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....model.config import ViTConfig
-from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, Stop, TURN_ROUND
+from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, TURN_ROUND, Stop
 
 
 def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:

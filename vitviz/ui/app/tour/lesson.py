@@ -7,18 +7,18 @@ from .stops import (
     ATTENTION,
     CHOSEN_ROW,
     EXPLORER,
-    first_figure,
     HEAD,
-    heading,
     HEADS,
-    image_of,
     KEYS,
     MATRIX,
     OWN_IMAGE,
     PICTURE,
     ROWS,
-    Stop,
     TURN_ROUND,
+    Stop,
+    first_figure,
+    heading,
+    image_of,
 )
 
 

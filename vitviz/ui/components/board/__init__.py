@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from .._shared import Component, Listener
-from .payload import Cell, Column, payload, Place, read_click
+from .payload import Cell, Column, Place, payload, read_click
 
 __all__ = ["Cell", "Column", "Place", "board"]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ....viz.colour import Style
+from ....notation.view import Places, View, places
 from ....trace.trace import Trace
-from ....notation.view import Places, places, View
+from ....viz.colour import Style
 from .._shared import BINARY, Component, Listener
-from .payload import payload, read_style, read_view, Vectors
+from .payload import Vectors, payload, read_style, read_view
 
 _FOLDER = Path(__file__).parent
 # A component's script is one module; the parts are joined here, in the order in which they build on each other.

@@ -28,11 +28,11 @@ import torch
 from PIL import Image
 
 from ....analysis.attention import log_sums, received_weights
-from ....viz.colour import overlay_map, Style, UNIFORM_RANGE
 from ....model.config import POOL
-from ....viz.inline import text
+from ....notation.view import Places, Scale, View, has_pool, readout_words, scales
 from ....trace.trace import Trace
-from ....notation.view import has_pool, Places, readout_words, Scale, scales, View
+from ....viz.colour import UNIFORM_RANGE, Style, overlay_map
+from ....viz.inline import text
 from .._shared import packed, whole_number
 
 LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
@@ -113,7 +113,8 @@ def payload(
         view: whose layer goes first, and whose token the other layers show, if not all are sent.
         picture: the photo as JPEG.
         image_name: what the picture shows, for those who cannot see it.
-        sums: `vitviz.analysis.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are not sent.
+        sums: `vitviz.analysis.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are
+            not sent.
     """
     all_live = len(sent.layers) == trace.layers
     pool = trace.attention(POOL)[:, 0].tobytes() if has_pool(trace) else b""

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 
 from ....viz.inline import data_url, png
-from .._shared import whole_number
 from ...widgets.strips import number, strip
 from ...widgets.symbols import SYMBOLS
+from .._shared import whole_number
 
 FULL_COLOUR = 0.995  # of all numbers are told apart by their colours; a few are so large that they would hide the rest
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from ...app import state
-from .._shared import BINARY, Component, Listener, packed
 from ...app.uploads import drop_zone
+from .._shared import BINARY, Component, Listener, packed
 
 NOT_IN_LINK = "This link was made with somebody's own photo, which is not part of it; this is a sample."
 ENDED = (

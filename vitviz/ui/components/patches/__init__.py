@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .._shared import Component, Listener
-from .payload import Overlay, Patch, payload, read_choice, Role
+from .payload import Overlay, Patch, Role, payload, read_choice
 
 __all__ = ["Overlay", "Patch", "Role", "choices", "patch_picker"]
 

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ....viz.colour import ends, OPACITY, overlay_map, percent, tone
-from ....viz.inline import data_url, text
+from ....notation.marks import percent
 from ....notation.view import Scale
+from ....viz.colour import OPACITY, ends, overlay_map, tone
+from ....viz.inline import data_url, text
 from .._shared import whole_number
 
 Role = Literal["query", "key"]
@@ -55,7 +56,7 @@ class Overlay:
             raise ValueError("Colours can begin elsewhere than at 0 only on the scale “share”, below all values.")
 
     def tones(self) -> np.ndarray:
-        """Where the values stand in the table of colours, uint8 [rows, columns]; rounded as `vitviz.viz.colour.paint`."""
+        """Place of the values in the table of colours, uint8 [rows, columns]; rounded as `vitviz.viz.colour.paint`."""
         largest = None if self.largest is None else self.largest - self.lowest
         tones = tone(self.values - self.lowest, self.scale, self.tokens, largest, self.signed)
         return np.round(tones * 255).astype(np.uint8)

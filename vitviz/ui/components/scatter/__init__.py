@@ -10,7 +10,7 @@ import numpy as np
 from ....viz.inline import text
 from .. import patches
 from .._shared import Component
-from ..patches import choices, Patch
+from ..patches import Patch, choices
 from ..patches.payload import payload as picker_payload
 
 __all__ = ["payload", "scatter"]

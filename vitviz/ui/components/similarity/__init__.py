@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ....analysis.tokens import similarity as cosine
+from ...widgets.strips import number
 from .. import patches
 from .._shared import BINARY, Component, packed
-from ..patches import choices, Overlay, Patch
+from ..patches import Overlay, Patch, choices
 from ..patches.payload import payload as picker_payload
-from ...widgets.strips import number
 
 __all__ = ["payload", "sent_once", "similarity_picker"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ....walkthrough.steps import readout_by_hand, ReadoutSteps, Recording
-from ....walkthrough.steps.recording import PARTS
 from ....trace.trace import Trace
+from ....walkthrough.steps import ReadoutSteps, Recording, readout_by_hand
+from ....walkthrough.steps.recording import PARTS
 from ...app import state
 from ...app.cache import cached
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-from ....viz.colour import ATTENTION, colour_map, KEY, NEUTRAL, QUERY
+from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map
 from ....walkthrough.receptive_field import SameDepth
 
 CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"

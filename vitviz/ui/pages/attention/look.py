@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from ....walkthrough.steps import block_steps, BlockSteps, HeadSteps
-from ....trace.trace import Trace
 from ....notation.view import strongest_patch, token_words
+from ....trace.trace import Trace
+from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
 from ...app import link, shell, state
 from ...components.patches import Overlay, patch_picker
-from ..lesson import following, sections as common
+from ..lesson import following, sections
 from . import cached
 
 
@@ -33,8 +33,8 @@ class Look:
     trace: Trace
     layer: int
     head: int
-    patch: common.Patch
-    key_patch: common.Patch
+    patch: sections.Patch
+    key_patch: sections.Patch
     block: BlockSteps
 
     @property
@@ -45,12 +45,12 @@ class Look:
     @property
     def query(self) -> int:
         """The token that asks."""
-        return self.trace.prefix + common.patch_number(self.trace, self.patch)
+        return self.trace.prefix + sections.patch_number(self.trace, self.patch)
 
     @property
     def key(self) -> int:
         """The token that answers."""
-        return self.trace.prefix + common.patch_number(self.trace, self.key_patch)
+        return self.trace.prefix + sections.patch_number(self.trace, self.key_patch)
 
     @property
     def signed(self) -> bool:
@@ -71,7 +71,7 @@ class Look:
     @property
     def values(self) -> dict[str, int]:
         """The letters of this model and image."""
-        return common.values_of(self.trace)
+        return sections.values_of(self.trace)
 
     def name(self, token: int) -> str:
         """What a token is called."""
@@ -79,11 +79,11 @@ class Look:
 
     def say(self, text: str) -> None:
         """Text with this look's symbols."""
-        common.say(text, self.values)
+        sections.say(text, self.values)
 
     def section(self, title: str, text: str) -> None:
         """A step of the story with this look's symbols."""
-        common.section(title, text, self.values)
+        sections.section(title, text, self.values)
 
 
 class Place(NamedTuple):
@@ -91,8 +91,8 @@ class Place(NamedTuple):
 
     layer: int
     head: int
-    patch: common.Patch
-    key_patch: common.Patch
+    patch: sections.Patch
+    key_patch: sections.Patch
 
 
 def current(choice: state.Choice) -> Look:
@@ -107,7 +107,7 @@ def place(trace: Trace) -> Place:
     layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
     key_patch = st.session_state.get("key_patch")
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
-        query = trace.prefix + common.patch_number(trace, patch)
+        query = trace.prefix + sections.patch_number(trace, patch)
         strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
         key_patch = divmod(strongest, trace.grid[1])
     return Place(layer, head, patch, key_patch)
@@ -116,14 +116,14 @@ def place(trace: Trace) -> Place:
 def at(choice: state.Choice, place: Place) -> Look:
     """The numbers of a place; asks nothing of the visitor's session."""
     trace = state.trace(choice)
-    query, key = (trace.prefix + common.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
+    query, key = (trace.prefix + sections.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
     block = block_steps(cached.recording(choice, place.layer), place.head, query, key)
     return Look(choice, trace, *place, block)
 
 
 def link_to(trace: Trace, place: Place) -> dict[str, str]:
     """The query parameters that lead to this layer and head of this patch."""
-    query = trace.prefix + common.patch_number(trace, place.patch)
+    query = trace.prefix + sections.patch_number(trace, place.patch)
     view = replace(st.session_state.view, layer=place.layer, head=place.head, query=query)
     return link.view_parameters(view, trace)
 

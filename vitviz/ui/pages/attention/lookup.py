@@ -11,13 +11,14 @@ import pandas as pd
 import streamlit as st
 from PIL import ImageColor
 
-from ....walkthrough import soft_dictionary as lookup
-from ....viz.colour import KEY, percent, QUERY, VALUE
+from ....notation.marks import percent
+from ....viz.colour import KEY, QUERY, VALUE
+from ....walkthrough import soft_dictionary
 from ...app import state
-from ...widgets.strips import number
-from ...widgets.sums import redone
 from ...app.words import literally, plain_errors
 from ...widgets import drawing
+from ...widgets.strips import number
+from ...widgets.sums import redone
 from ..lesson.sections import section
 
 if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
@@ -102,7 +103,7 @@ def _dictionary() -> None:
             "Temperature", 0.0, 2.0, 0.1, 0.01, key="dictionary_temperature", help="Similarities are divided by it."
         )
         st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
-        pieces = " ".join(lookup.ngrams(query))
+        pieces = " ".join(soft_dictionary.ngrams(query))
         st.caption(f"Pieces of the query: {literally(pieces) or 'none'}")
     found = read(edited)
     for problem in found.problems:
@@ -110,7 +111,7 @@ def _dictionary() -> None:
     if not found.keys:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
-    similar, shares, mixed = lookup.soft_lookup(query, found.keys, found.values, temperature)
+    similar, shares, mixed = soft_dictionary.soft_lookup(query, found.keys, found.values, temperature)
     rows = [
         (
             html.escape(key),
@@ -129,8 +130,8 @@ def _dictionary() -> None:
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
-        f"Words become vectors: a number for each piece of {lookup.PIECE} letters (< and > mark start and end), scaled "
-        "to length 1. Similarity is the dot product of two such vectors."
+        f"Words become vectors: a number for each piece of {soft_dictionary.PIECE} letters (< and > mark start and end), "
+        "scaled to length 1. Similarity is the dot product of two such vectors."
     )
     if similar.any():
         _product(query, found.keys[best], float(similar[best]))
@@ -138,7 +139,7 @@ def _dictionary() -> None:
 
 def _product(query: str, key: str, similarity: float) -> None:
     """The vectors of two words, multiplied piece by piece."""
-    pieces, (asking, answering) = lookup.vectors([query, key])
+    pieces, (asking, answering) = soft_dictionary.vectors([query, key])
     products = asking * answering
     factors, shown = redone([float(part) for part in products], similarity, decimals=3)
     rows = [

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....viz.colour import percent
-from ...widgets import symbols
+from ....notation.marks import percent
+from ...widgets import drawing, symbols
 from ...widgets.sums import spelled_out
-from ..lesson import sections as common
-from ...widgets import drawing
+from ..lesson import sections
 from .look import Look
 
 STRONGEST = 3
@@ -42,7 +41,7 @@ def weighted_sum(look: Look) -> None:
     st.html(drawing.strips(rows))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
     look.say(f"The first number of each, summed: {spelled_out(firsts, float(steps.z[0]))}.")
-    common.by_hand(steps.checks["z"])
+    sections.by_hand(steps.checks["z"])
 
 
 def all_heads(look: Look) -> None:
@@ -66,7 +65,7 @@ def all_heads(look: Look) -> None:
         f"Attention weights of {look.name(look.query)} in layer {look.layer + 1}; each map's colours end at its own "
         "largest weight, written below it."
     )
-    common.by_hand(block.checks["heads"])
+    sections.by_hand(block.checks["heads"])
     inner = heads * values["d"]
     between = ""
     if block.head_norm is not None:
@@ -96,7 +95,7 @@ def all_heads(look: Look) -> None:
             tall="1rem" if heads <= 8 else "0.7rem",
         )
     )
-    common.by_hand(block.checks["attention_out"])
+    sections.by_hand(block.checks["attention_out"])
 
 
 def residual(look: Look) -> None:
@@ -119,7 +118,7 @@ def residual(look: Look) -> None:
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
     look.say(f"First number: {spelled_out([before, added], float(block.resid_mid[0]))}.")
-    common.by_hand(block.checks["resid_mid"])
+    sections.by_hand(block.checks["resid_mid"])
 
 
 def _range(factors: np.ndarray) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....viz.colour import percent
-from ....viz.inline import data_url
 from ....analysis.predictions import predictions
-from ...widgets import symbols
+from ....notation.marks import percent
+from ....viz.inline import data_url
+from ...widgets import drawing, symbols
 from ...widgets.prediction import prediction_bars
 from ...widgets.strips import number
-from ..lesson import sections as common
-from ...widgets import drawing
+from ..lesson import sections
 from . import cached
 from .look import Look
 
@@ -59,7 +58,7 @@ def mlp(look: Look) -> None:
     positive = float((steps.hidden > 0).mean())
     look.say(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
     for what in ("mlp_out", "resid_post"):
-        common.by_hand(block.checks[what])
+        sections.by_hand(block.checks[what])
 
 
 def stream(look: Look) -> None:
@@ -113,7 +112,7 @@ def output(look: Look) -> None:
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
         if config.final_norm or what != "tokens":  # without a norm these are what the last block made
-            common.by_hand(check)
+            sections.by_hand(check)
     if trace.model.tells_classes:
         prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
 

@@ -6,12 +6,12 @@ import numpy as np
 import streamlit as st
 
 from ....viz.colour import ATTENTION, QUERY
-from ....walkthrough.receptive_field import at_depth, ReceptiveField
+from ....walkthrough.receptive_field import ReceptiveField, at_depth
 from ...app import state
-from ...widgets.panels import CHART
 from ...app.words import plain_errors
-from ..lesson import sections as common
 from ...widgets import drawing
+from ...widgets.panels import CHART
+from ..lesson import sections
 from . import charts
 from .look import Look
 
@@ -19,7 +19,7 @@ from .look import Look
 def all_at_once(look: Look) -> None:
     """Distances of attention on the image, layer by layer."""
     signs = " Weights count by their size, whatever their sign." if look.signed else ""
-    common.section(
+    sections.section(
         "7 · Sees all of the image at once",
         "Every score of section 3 was computed for **every** patch: already in the first layer a token can take from "
         "anywhere. A convolutional network cannot; what one of its numbers can depend on, its receptive field, is a "

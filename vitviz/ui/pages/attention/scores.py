@@ -7,16 +7,16 @@ import math
 import numpy as np
 import streamlit as st
 
+from ....notation.marks import percent
 from ....viz import figures
-from ....viz.colour import ATTENTION, NEUTRAL, percent
-from ...widgets import symbols
-from ...widgets.panels import CHART
+from ....viz.colour import ATTENTION, NEUTRAL
+from ...app.words import plain_errors
 from ...components.patches import Overlay
+from ...widgets import drawing, symbols
+from ...widgets.panels import CHART
 from ...widgets.strips import number
 from ...widgets.sums import bracketed, enough_decimals, redone, spelled_out
-from ...app.words import plain_errors
-from ..lesson import sections as common
-from ...widgets import drawing
+from ..lesson import sections
 from . import charts
 from . import look as looks
 from .look import Look
@@ -88,7 +88,7 @@ def queries_keys_values(look: Look) -> None:
         )
     for what in ("norm", "q", "k", "v"):
         if what in steps.checks:
-            common.by_hand(steps.checks[what])
+            sections.by_hand(steps.checks[what])
 
 
 def scores(look: Look) -> None:
@@ -143,8 +143,8 @@ def scores(look: Look) -> None:
         )
         added = f" + {bracketed(added[0])} (bias)" if added else ""
         look.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
-    common.by_hand(steps.checks["score"])
-    common.by_hand(steps.checks["scores"])
+    sections.by_hand(steps.checks["score"])
+    sections.by_hand(steps.checks["scores"])
     if config.relative_positions:
         st.caption("The bias depends only on how the two places lie to each other, not on what is there.")
 
@@ -199,7 +199,7 @@ def shares(look: Look) -> None:
         names = [look.name(token) for token in range(look.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
         all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
-    common.by_hand(steps.checks["weights"])
+    sections.by_hand(steps.checks["weights"])
     _temperature(look)
 
 

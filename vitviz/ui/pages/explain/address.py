@@ -9,13 +9,13 @@ from typing import Any
 import streamlit as st
 
 from ....analysis.attribution.faithfulness import BASELINES
-from ....viz.colour import Style
 from ....notation.marks import one_of
 from ....trace.trace import Trace
+from ....viz.colour import Style
 from ...app import link, shell, state
 from . import wanted
-from .aims import Aim, Alike, MOST_IMAGES, OfClass
-from .methods import all_defaults, METHODS
+from .aims import MOST_IMAGES, Aim, Alike, OfClass
+from .methods import METHODS, all_defaults
 from .wanted import Wanted
 
 

@@ -20,8 +20,8 @@ from ...app.words import literally
 from . import picture, wanted
 from .aims import Aim, target_of
 from .maps import Ask, ask_for, coarse, compute, known, steps
-from .methods import fitted, METHODS, Parameter, three_digits
-from .working import begin_or_stop, takes, waiting, Work
+from .methods import METHODS, Parameter, fitted, three_digits
+from .working import Work, begin_or_stop, takes, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:

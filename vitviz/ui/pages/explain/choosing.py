@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ....viz.colour import percent
-from ....errors import ImageError
 from ....analysis.predictions import class_name, predictions
+from ....errors import ImageError
+from ....notation.marks import percent
 from ....trace.trace import Trace
 from ...app import state
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
 from . import wanted
-from .aims import Aim, Alike, MOST_IMAGES, OfClass, OwnFeature
+from .aims import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
 
 TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"  # Streamlit would forget what its own uploader holds as soon as the page is left

@@ -9,8 +9,8 @@ import streamlit as st
 from ....analysis.attribution import Attribution
 from ....trace.trace import Trace
 from ...app import state
-from ...components.patches import Overlay, patch_picker
 from ...app.words import literally
+from ...components.patches import Overlay, patch_picker
 from . import wanted
 from .aims import Aim
 from .board import asks

@@ -13,15 +13,15 @@ from ....analysis.attribution.progress import Progress
 from ....trace.trace import Trace
 from ...app import cache, state, waits
 from ...app.jobs import Task
+from ...app.words import literally
 from ...widgets.panels import CHART
 from ...widgets.strips import number
-from ...app.words import literally
 from . import areas, charts, wanted
 from .aims import Aim, target_of
 from .board import asks
 from .maps import Ask, compute, known
-from .methods import baseline_words, METHODS
-from .working import begin_or_stop, Step, takes, waiting, Work
+from .methods import METHODS, baseline_words
+from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
 TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}

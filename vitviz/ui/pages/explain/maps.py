@@ -10,7 +10,7 @@ from ....analysis.attribution import Attribution, explain
 from ....analysis.attribution.progress import Progress
 from ...app import cache, state, waits
 from .aims import Aim, target_of
-from .methods import coarse_words, coarser, METHODS, passes
+from .methods import METHODS, coarse_words, coarser, passes
 from .working import Step
 
 

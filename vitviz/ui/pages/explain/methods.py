@@ -8,10 +8,10 @@ from typing import Any
 
 from ....analysis.attribution.faithfulness import BASELINES
 from ....analysis.attribution.occlusion import cover_places
-from ....viz.colour import percent
 from ....model.config import ViTConfig
-from ....trace.trace import Trace
+from ....notation.marks import percent
 from ....notation.view import has_pool
+from ....trace.trace import Trace
 
 LAST = -1
 BACKWARD = 3.0  # forward passes that a pass and the way back take

@@ -7,7 +7,7 @@ import html
 import numpy as np
 
 from ....analysis.attribution import Attribution
-from ....viz.colour import css_gradient, GROUND, KEY
+from ....viz.colour import GROUND, KEY, css_gradient
 from ....viz.inline import data_url
 from ...widgets.drawing import heat
 from .methods import METHODS, parameter_words, seconds

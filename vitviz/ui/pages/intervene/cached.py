@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from ....analysis.ablation.sweep import entering
 from ....model.edits import Copied, Edit, taken_from
 from ....notation.edits import to_text
-from ....analysis.ablation.sweep import entering
 from ....trace.trace import Trace
 from ...app import state
 from ...app.cache import cached

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import streamlit as st
 
+from ....analysis.ablation.switching import TOOLS, head_edit, part_edit, replaced, switched
 from ....errors import EditError, ImageError
-from ....model.edits import checked, Copied, Edit, HeadOff, PatchOff, Temperature
+from ....model.edits import Copied, Edit, HeadOff, PatchOff, Temperature, checked
 from ....notation.edits import from_text, to_text
-from ....analysis.ablation.switching import head_edit, part_edit, replaced, switched, TOOLS
 from ....trace.trace import Trace
 from ...app import shell, state
-from ...components.board.payload import Column, COLUMNS
 from ...app.link import EDITS, OWN, SECOND
+from ...components.board.payload import COLUMNS, Column
 from . import first
 
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from ....model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
-from ....trace.trace import Trace
 from ....notation.view import View
+from ....trace.trace import Trace
 from ...app import state
-from ...components.board import board, Cell, Place
-from ...components.gallery import gallery
 from ...app.link import OWN
 from ...app.sidebar import OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
+from ...components.board import Cell, Place, board
+from ...components.gallery import gallery
 from . import chosen
 from .tools import tool_box
 

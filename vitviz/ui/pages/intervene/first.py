@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....model.edits import HeadOff
 from ....analysis.ablation import class_score, distance
 from ....analysis.ablation.sweep import each_head
 from ....analysis.predictions import predictions
+from ....model.edits import HeadOff
 from ....trace.trace import Trace
 from ...app import state
 from ...app.cache import cached as kept

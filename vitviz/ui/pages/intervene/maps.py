@@ -11,12 +11,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ....viz.colour import on_neutral, overlay, percent, tone
-from ....viz.inline import data_url
+from ....analysis.tokens.pca import ENDS, colours, principal
 from ....model.edits import HeadOff
-from ....analysis.tokens.pca import colours, ENDS, principal
+from ....notation.marks import percent
+from ....notation.view import View, has_pool, strongest_patch, token_words
 from ....trace.trace import Trace
-from ....notation.view import has_pool, strongest_patch, token_words, View
+from ....viz.colour import on_neutral, overlay, tone
+from ....viz.inline import data_url
 from ...app import shell
 from ...components.explorer.payload import as_jpeg
 from ...widgets.strips import number

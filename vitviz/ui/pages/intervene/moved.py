@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from ....model.edits import Copied, Edit, HeadOff
-from ....trace.trace import Trace
 from ....notation.view import View
+from ....trace.trace import Trace
 from ...app import state
 from . import cached
 

@@ -7,11 +7,11 @@ import html
 import numpy as np
 import streamlit as st
 
-from ....viz.colour import percent
 from ....analysis.predictions import predictions
+from ....notation.marks import percent
+from ...app.words import literally
 from ...widgets import drawing
 from ...widgets.strips import number
-from ...app.words import literally
 from .pair import Pair
 
 ALL_CLASSES = 10**6

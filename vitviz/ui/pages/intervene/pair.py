@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ....model.edits import Edit
-from ....trace.trace import Trace
 from ....notation.view import View
+from ....trace.trace import Trace
 
 STYLE = """<style>
 .vv-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.8rem; max-width: 44rem; }

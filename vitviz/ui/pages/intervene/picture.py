@@ -9,8 +9,8 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from ....model.edits import Edit, PatchOff
-from ....trace.trace import Trace
 from ....notation.view import View
+from ....trace.trace import Trace
 from ...app import shell, state
 from ...components.explorer.payload import as_jpeg
 from ...components.patches import patch_picker

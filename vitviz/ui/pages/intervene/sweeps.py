@@ -12,17 +12,17 @@ import numpy as np
 import streamlit as st
 import torch
 
+from ....analysis.ablation import Score, class_score, distance
+from ....analysis.ablation.sweep import PARTS, each_head, each_layer, each_patch
 from ....analysis.attribution.progress import Progress
-from ....analysis.ablation import class_score, distance, Score
-from ....analysis.ablation.sweep import each_head, each_layer, each_patch, PARTS
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
 from ...app import cache, jobs, state, waits, watching
-from ...widgets import drawing
-from ...widgets.panels import CHART
-from ...components.patches import Overlay, patch_picker
 from ...app.remembered import remembered
 from ...app.words import literally
+from ...components.patches import Overlay, patch_picker
+from ...widgets import drawing
+from ...widgets.panels import CHART
 from . import cached, charts, chosen
 
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}

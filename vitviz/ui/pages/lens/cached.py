@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....analysis.logit_lens import Asked, depths, Lens, lens, patch_lens
+from ....analysis.logit_lens import Asked, Lens, depths, lens, patch_lens
 from ....trace.trace import Trace
 from ...app import state
 from ...app.cache import cached

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 from ....analysis.logit_lens import depth_words
+from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 
 # The first is the followed one's. All are readable on white and on black.
 COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", "#12a594", NEUTRAL)

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import depth_words, Lens
+from ....analysis.logit_lens import Lens, depth_words
 from ....notation.marks import counted, listed, token_mark
 from ....trace.trace import Trace
 from ...app import link, shell, state

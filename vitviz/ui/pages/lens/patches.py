@@ -8,20 +8,19 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from ....analysis.logit_lens import depth_words
 from ....viz.colour import css_gradient
 from ....viz.inline import png
-from ....analysis.logit_lens import depth_words
-from ...widgets import panels
 from ...app import state
-from ...components.gallery import gallery
-from ..lesson import following, sections as common
-from ...widgets import drawing
-from ...components.patches import Overlay, patch_picker
 from ...app.remembered import remembered
 from ...app.words import literally
+from ...components.gallery import gallery
+from ...components.patches import Overlay, patch_picker
+from ...widgets import drawing, panels
+from ..lesson import following, sections
 from . import cached
 from .charts import Curve, curves
-from .look import alone, choose_depth, go_to_depth, Look
+from .look import Look, alone, choose_depth, go_to_depth
 
 STYLE = """<style>
 .vv-scale { display: flex; align-items: center; gap: 0.6rem; font-size: 0.85rem; margin-bottom: 0.7rem; }
@@ -31,7 +30,7 @@ STYLE = """<style>
 
 def patch_by_patch(look: Look) -> None:
     """One large map over the photo, all of them small beside it, and the chosen patch through all layers."""
-    common.section("2 · Patch by patch", f"The same, read from each patch on its own. {alone(look.trace)}")
+    sections.section("2 · Patch by patch", f"The same, read from each patch on its own. {alone(look.trace)}")
     with st.empty():
         maps = cached.by_patch(look.choice, look.goal.key, look.goal.target)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):

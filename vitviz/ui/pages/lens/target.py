@@ -9,17 +9,16 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ....viz.colour import percent
-from ....errors import ImageError
 from ....analysis.logit_lens import Asked, Lens
-from ....notation.marks import one_of
 from ....analysis.predictions import class_name
+from ....errors import ImageError
+from ....notation.marks import one_of, percent
 from ...app import state
 from ...app.remembered import remembered
 from ...app.sidebar import FORMATS, OWN_WORDS
-from ...widgets.strips import number
 from ...app.uploads import drop_zone
 from ...app.words import literally
+from ...widgets.strips import number
 
 PREDICTED = -1  # stands for the class that the model predicts, whichever that is
 EACH, OWN, UPLOAD, MINE = "", "image", "\0", "\0mine"  # no sample is called so

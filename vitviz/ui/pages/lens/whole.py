@@ -9,10 +9,9 @@ import streamlit as st
 
 from ....analysis.logit_lens import depth_words
 from ....analysis.predictions import class_name
-from ...widgets import panels
-from ...widgets import drawing
-from ...widgets.strips import number
 from ...app.words import literally
+from ...widgets import drawing, panels
+from ...widgets.strips import number
 from . import cached
 from .charts import Curve, curves
 from .look import Look

@@ -7,24 +7,24 @@ import zlib
 
 import streamlit as st
 
-from ....walkthrough import quiz as questions
-from ....walkthrough.quiz import Question
 from ....trace.trace import Trace
+from ....walkthrough import quiz
+from ....walkthrough.quiz import Question
 from ...app import state
 from ...app.words import literally, plain_errors
 from ..attention.look import Look
-from .sections import patch_number, say, section
 from .following import chosen_patch
+from .sections import patch_number, say, section
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
     """Questions on the way from the image to the sequence."""
-    _check_yourself(questions.about_sequence(trace, patch_number(trace, chosen_patch(trace))), choice)
+    _check_yourself(quiz.about_sequence(trace, patch_number(trace, chosen_patch(trace))), choice)
 
 
 def about_attention(look: Look) -> None:
     """Questions on the head and the patch that are looked at."""
-    _check_yourself(questions.about_attention(look.trace, look.layer, look.head, look.query), look.choice)
+    _check_yourself(quiz.about_attention(look.trace, look.layer, look.head, look.query), look.choice)
 
 
 @st.fragment

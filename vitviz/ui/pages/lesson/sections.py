@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ....analysis.arithmetic import Normed
-from ....walkthrough.checks import Check
 from ....model.config import ViTConfig
 from ....trace.trace import Trace
+from ....walkthrough.checks import Check
 from ...widgets import symbols
 from ...widgets.strips import number
 from ...widgets.sums import redone

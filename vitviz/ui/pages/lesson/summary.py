@@ -9,8 +9,8 @@ import streamlit as st
 from ....viz.export import safe_name
 from ...app import link, models, state
 from ..attention import cached, look
-from .handout import handout, Run
 from ..sequence.cached import embedded_trace
+from .handout import Run, handout
 
 
 def take_home(choice: state.Choice) -> None:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ....model.vit import VisionTransformer
+from ....notation.marks import percent
+from ....trace.trace import Trace
+from ....viz.picture import original_with_crop
 from ....walkthrough import sequence
 from ....walkthrough.checks import Check
-from ....viz.colour import percent
-from ....model.vit import VisionTransformer
-from ....viz.picture import original_with_crop
-from ....trace.trace import Trace
 from ...app import state
 from ...app.cache import cached
 from ...components.matrix import Drawn, drawn

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ....walkthrough.sequence import Sizes
-from ....trace.trace import Trace
 from ...app import state
-from ...widgets import symbols
 from ...app.words import plain_errors
-from ..lesson.sections import Patch, patch_number, say, section, values_of
-from ...widgets.drawing import frame, on_photo, PHOTO, table
+from ...widgets import symbols
+from ...widgets.drawing import PHOTO, frame, on_photo, table
 from ..lesson.following import chosen_patch
+from ..lesson.sections import Patch, patch_number, say, section, values_of
 
 PATCH_SIDES = (8, 14, 16, 32)
 

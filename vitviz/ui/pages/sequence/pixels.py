@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ....walkthrough import sequence
-from ....walkthrough.checks import Check
 from ....images import as_picture
 from ....trace.trace import Trace
+from ....walkthrough import sequence
+from ....walkthrough.checks import Check
 from ...app import state
+from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from ...widgets.strips import number, numbers, strip_html
 from ...widgets.sums import redone
-from ..lesson.sections import by_hand, patch_number, section, values_of
 from ..lesson.following import chosen_patch
-from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
+from ..lesson.sections import by_hand, patch_number, section, values_of
 from . import cached
 
 

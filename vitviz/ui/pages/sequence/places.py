@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....walkthrough import sequence
 from ....images import as_picture
 from ....notation.marks import listed
 from ....trace.trace import Trace
+from ....walkthrough import sequence
 from ...app import state
 from ...widgets.strips import number, strip_html
-from ..lesson.sections import patch_number, say, section, values_of
 from ..lesson.following import chosen_patch
+from ..lesson.sections import patch_number, say, section, values_of
 from . import cached
 
 

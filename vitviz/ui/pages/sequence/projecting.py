@@ -8,16 +8,16 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ....walkthrough import sequence
+from ....trace.trace import Trace
 from ....viz.colour import ATTENTION
 from ....viz.inline import data_url
-from ....trace.trace import Trace
+from ....walkthrough import sequence
 from ...app import state
+from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, redone
-from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from ..lesson.following import chosen_patch
-from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
+from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
 
 

@@ -6,17 +6,17 @@ from functools import partial
 
 import streamlit as st
 
-from ....walkthrough import sequence
-from ....trace.trace import Trace
 from ....notation.view import token_words
+from ....trace.trace import Trace
+from ....walkthrough import sequence
 from ...app import state
-from ...widgets import symbols
 from ...components.matrix import sequence_matrix
+from ...widgets import symbols
+from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import redone
-from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
-from ...widgets.drawing import PHOTO
 from ..lesson.following import choose_patch, chosen_patch
+from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
 
 

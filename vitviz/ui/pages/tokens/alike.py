@@ -7,10 +7,10 @@ from functools import partial
 import streamlit as st
 
 from ....analysis.tokens import directions
-from ..lesson import following
-from ..lesson.sections import section
 from ...app.remembered import remembered
 from ...components.similarity import similarity_picker
+from ..lesson import following
+from ..lesson.sections import section
 from . import cached, look
 
 

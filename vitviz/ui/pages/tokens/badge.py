@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....viz.colour import percent
 from ....analysis.tokens import Outliers, outliers_in
-from ....trace.trace import Trace
+from ....notation.marks import percent
 from ....notation.view import View
+from ....trace.trace import Trace
 from ...app import state
 from . import cached
 

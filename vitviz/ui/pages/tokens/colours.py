@@ -8,15 +8,15 @@ from functools import partial
 import streamlit as st
 from PIL import Image
 
-from ....viz.colour import percent
 from ....analysis.tokens import PcaOfLayers
+from ....notation.marks import percent
+from ...app.remembered import remembered
 from ...components.gallery import gallery
+from ...components.patches import patch_picker
 from ...widgets import drawing
+from ...widgets.strips import number
 from ..lesson import following
 from ..lesson.sections import section
-from ...components.patches import patch_picker
-from ...app.remembered import remembered
-from ...widgets.strips import number
 from . import cached, look
 
 EACH, ALL = "on each layer", "on all layers"

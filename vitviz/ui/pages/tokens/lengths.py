@@ -8,17 +8,17 @@ import numpy as np
 import streamlit as st
 
 from ....analysis import tokens
-from ....viz.colour import ATTENTION, KEY, NEUTRAL, percent, QUERY, VALUE
-from ....analysis.tokens.figures import Line, over_layers
 from ....analysis.tokens.lengths import TIMES
+from ....notation.marks import percent
 from ....notation.view import token_words
-from ...widgets import panels
-from ...widgets import drawing
+from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
+from ....viz.layer_lines import Line, over_layers
+from ...app.remembered import remembered
+from ...components.patches import Overlay, patch_picker
+from ...widgets import drawing, panels
+from ...widgets.strips import number
 from ..lesson import following
 from ..lesson.sections import section
-from ...components.patches import Overlay, patch_picker
-from ...app.remembered import remembered
-from ...widgets.strips import number
 from . import cached, look
 
 COLOURS = (QUERY, "#d97706", "#0b7285", "#c2188f", NEUTRAL)  # of the tokens before the patches

@@ -9,16 +9,16 @@ from itertools import accumulate
 import numpy as np
 import streamlit as st
 
-from ....analysis import tokens
 from .... import zoo
+from ....analysis import tokens
 from ....analysis.attribution.progress import Progress
-from ....viz.colour import KEY, QUERY
 from ....images import prepare, read_image
-from ....analysis.tokens.figures import Line, over_layers
+from ....viz.colour import KEY, QUERY
+from ....viz.layer_lines import Line, over_layers
 from ...app import cache, jobs, models, state, waits, watching
+from ...app.words import literally
 from ...widgets import panels
 from ..lesson.sections import section
-from ...app.words import literally
 from . import look
 
 PAGE = "tokens"

@@ -6,13 +6,13 @@ from functools import partial
 
 import streamlit as st
 
-from ....viz.colour import percent
 from ....analysis.tokens import METHODS
 from ....analysis.tokens.projection import Method, perplexity
-from ..lesson import following
-from ..lesson.sections import section
+from ....notation.marks import percent
 from ...app.remembered import remembered
 from ...components.scatter import scatter
+from ..lesson import following
+from ..lesson.sections import section
 from . import cached, look
 
 WORDS = {"pca": "PCA", "tsne": "t-SNE"}

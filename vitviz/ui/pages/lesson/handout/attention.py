@@ -8,10 +8,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from .....viz.colour import ends, overlay, percent, tone
+from .....notation.marks import percent
 from .....notation.view import strongest_patch
-from ....widgets import symbols
+from .....viz.colour import ends, overlay, tone
 from ....components.explorer.payload import as_jpeg
+from ....widgets import symbols
 from ....widgets.strips import number, numbers
 from . import paper
 from .run import Run

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .....analysis.predictions import predictions
+from .....notation.marks import percent
 from .....viz import provenance
 from .....walkthrough import sequence
 from .....walkthrough.checks import Check
-from .....viz.colour import percent
-from .....analysis.predictions import predictions
 from ....widgets.strips import number, numbers
 from ..sections import values_of
 from . import attention, paper, patch

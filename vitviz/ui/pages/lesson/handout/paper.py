@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from .....viz.colour import ATTENTION, css_gradient, KEY, OPACITY, QUERY
+from .....viz.colour import ATTENTION, KEY, OPACITY, QUERY, css_gradient
 from .....viz.inline import data_url
 from ....widgets import symbols
-from ....widgets.strips import number, strip
 from ....widgets.pictures import enlarged
+from ....widgets.strips import number, strip
 
 # A4 less its margins is 190 x 277 mm; what stands on the page ends above 259 mm, so that US Letter has room for it.
 # Which font a machine takes for Arial must not decide how much fits on a line: any is drawn as small or as large as

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .....walkthrough import sequence
 from .....images import as_picture
+from .....walkthrough import sequence
 from ....widgets.strips import number, numbers
 from ....widgets.symbols import html
 from . import paper

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .....notation.view import token_words
+from .....trace.trace import Trace
 from .....walkthrough.checks import Check
 from .....walkthrough.steps import BlockSteps
-from .....trace.trace import Trace
-from .....notation.view import token_words
 
 
 @dataclass(frozen=True, eq=False)

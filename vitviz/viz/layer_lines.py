@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from ...errors.brief import brief
-from ...viz.colour import NEUTRAL
+from ..errors.brief import brief
+from .colour import NEUTRAL
 
 
 @brief
