@@ -8,7 +8,7 @@ from timm import create_model as timm_model
 
 from vitviz import VisionTransformer, from_timm, images, open_trace, zoo
 from vitviz.model.edits import HeadOff
-from vitviz.trace.trace import trace as whole_trace
+from vitviz.trace.passes import trace as whole_trace
 
 
 def methods(small, photo, checkpoint):

@@ -7,7 +7,7 @@ from PIL import Image
 
 import vitviz
 from vitviz.analysis.predictions import predictions
-from vitviz.model.vit import VisionTransformer
+from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
 
 from .exhaustive import exhaustive

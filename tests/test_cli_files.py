@@ -17,7 +17,7 @@ from PIL import Image, ImageColor
 import vitviz
 from vitviz.cli.inputs import Item
 from vitviz.cli.talk import Talk, duration
-from vitviz.model.vit import VisionTransformer
+from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.viz.colour import KEY
 
 from .checkpoints import saved

@@ -19,7 +19,7 @@ from PIL import Image
 import vitviz
 from vitviz.cli import origin
 from vitviz.cli.report import Report
-from vitviz.model.vit import VisionTransformer
+from vitviz.trace.vision_transformer import VisionTransformer
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
 from .exhaustive import exhaustive

@@ -10,8 +10,8 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from vitviz import zoo
-from vitviz.model.vit import VisionTransformer
 from vitviz.trace.trace import Trace
+from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
 from vitviz.zoo.shelf import ModelShelf
 

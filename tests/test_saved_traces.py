@@ -14,7 +14,7 @@ import vitviz
 from vitviz import ModelError, TraceError, VitvizError
 from vitviz.model.edits import HeadOff, Patched, PatchOff, Temperature
 from vitviz.notation import view
-from vitviz.trace import saved
+from vitviz.trace import trace_file
 from vitviz.viz import export
 from vitviz.walkthrough import sequence, steps
 
@@ -198,7 +198,7 @@ def test_another_model_is_refused(small, photo, path):
 def forged(path, *, about=None, tensors=None, version=None):
     """The same file with something else in it, and the right checksum."""
     found = {**load_file(path)}
-    with saved.safe_open(path, "numpy") as file:
+    with trace_file.safe_open(path, "numpy") as file:
         metadata = dict(file.metadata())
     said = json.loads(metadata["trace"])
     if tensors:
@@ -206,7 +206,7 @@ def forged(path, *, about=None, tensors=None, version=None):
     if about:
         said = about(said) or said
     text = said if isinstance(said, str) else json.dumps(said)
-    metadata |= {"trace": text, "sha256": saved._checksum(found, text)}
+    metadata |= {"trace": text, "sha256": trace_file.checksum(found, text)}
     if version:
         metadata["version"] = version
     save_file(found, path, metadata)

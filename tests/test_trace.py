@@ -10,8 +10,8 @@ from PIL import Image
 
 from vitviz import ArgumentError, HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
-from vitviz.model.vit import VisionTransformer
 from vitviz.trace.inputs import default_size
+from vitviz.trace.vision_transformer import VisionTransformer
 
 
 @pytest.fixture(scope="module")

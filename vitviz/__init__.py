@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # the public names, listed once: what follows is also read by
     from .model.config import ViTConfig
     from .model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
     from .model.hooks import capture, edit
-    from .model.vit import VisionTransformer
     from .trace.saved import open_trace
     from .trace.trace import Trace
+    from .trace.vision_transformer import VisionTransformer
     from .zoo import load
-    from .zoo.convert import from_timm
+    from .zoo.in_memory import from_timm
 
 
 def _homes() -> dict[str, str]:

@@ -26,8 +26,8 @@ from ..errors.arguments import array, at_least, checked_index, is_whole, shown, 
 from ..errors.brief import brief
 from ..model.hooks import undisturbed
 from ..model.precision import plain_arithmetic
-from ..model.vit import VisionTransformer
 from ..trace.trace import Trace
+from ..trace.vision_transformer import VisionTransformer
 from .arithmetic import unit
 from .attribution.targets import Target, checked_target
 from .predictions import class_index, probabilities
@@ -123,8 +123,8 @@ def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
         trace: what is looked at.
         target: a class, by its name or its number from 0, which may be negative; or a vector like the model's output,
             such as another image's `Trace.output`; or a target of `vitviz.analysis.attribution`, such as one class
-            minus another, or the similarity to the mean of several images. If None, each patch is compared with what is read
-            from itself at the end.
+            minus another, or the similarity to the mean of several images. If None, each patch is compared with what is
+            read from itself at the end.
 
     Returns:
         float32 [1 + layer, row, column]: the class's probability, 0 to 1; the cosine with the vector, -1 to 1; or what

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import ModelError
 from ..errors.arguments import LONGEST, array, at_least, checked_index, is_whole, of_kind, shown, typed
-from ..model.vit import VisionTransformer
 from ..trace.trace import Trace
+from ..trace.vision_transformer import VisionTransformer
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ..errors import VitvizError
 from ..model.config import POOL, ViTConfig
-from ..model.vit import VisionTransformer
 from ..notation.marks import percent
 from ..notation.view import Direction, Scale, View, scales, strongest_patch
+from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
 from .asked import head_of, layer_of, token_of

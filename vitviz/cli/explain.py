@@ -22,8 +22,8 @@ from ..analysis.attribution.explanation import records
 from ..errors import ModelError, VitvizError
 from ..images import Size, check_size
 from ..model.config import POOL, ViTConfig
-from ..model.vit import VisionTransformer
 from ..notation.marks import listed
+from ..trace.vision_transformer import VisionTransformer
 from ..viz.colour import KEY, on_neutral, overlay, tone
 from ..viz.picture import frame_patch
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see

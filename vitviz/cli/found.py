@@ -16,9 +16,9 @@ from PIL import Image
 from ..analysis.predictions import predictions
 from ..errors import ImageError, ModelError
 from ..images import SafeImage, Size, prepare, read_image
-from ..model.vit import VisionTransformer
 from ..trace.inputs import default_size
 from ..trace.trace import Trace
+from ..trace.vision_transformer import VisionTransformer
 from ..viz import export, provenance
 from ..viz.picture import sharp_picture
 

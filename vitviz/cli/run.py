@@ -17,9 +17,9 @@ import typer
 from ..errors import ModelError, VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..model.config import ViTConfig
-from ..model.vit import VisionTransformer
 from ..notation.marks import size_mark
 from ..trace.inputs import default_size
+from ..trace.vision_transformer import VisionTransformer
 from ..trace.whole_files import write_whole
 from ..viz.export import LEAST, PICTURES
 from ..viz.provenance import about_model, of_model
@@ -120,8 +120,8 @@ class Task:
         options: what is said of a checkpoint.
         out: the folder to write to; or for a report alone its file, which ends in .html.
         formats: what to write.
-        size: see `vitviz.trace.trace.trace`.
-        fit: see `vitviz.trace.trace.trace`.
+        size: see `vitviz.trace.passes.trace`.
+        fit: see `vitviz.trace.passes.trace`.
         as_json: whether to print JSON for machines.
         width: of pictures, in pixels; None for the usual size.
         skip: whether to leave out images whose files are all there and newer than the image and the model.

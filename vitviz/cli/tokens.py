@@ -10,8 +10,8 @@ from PIL import Image
 from ..analysis import tokens
 from ..errors import VitvizError
 from ..model.config import ViTConfig
-from ..model.vit import VisionTransformer
 from ..notation.marks import percent
+from ..trace.vision_transformer import VisionTransformer
 from .asked import layer_of
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
 

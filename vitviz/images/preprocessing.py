@@ -47,7 +47,7 @@ class Preprocessing:
     # Where a centre crop starts if half of what is cut off is not a whole number: "round" as torchvision's CenterCrop,
     # which timm uses, int(round(rest / 2)); "floor" as center_crop of transformers' image_transforms.py, rest // 2.
     centre: Literal["round", "floor"] = "round"
-    # Default input size in pixels, the side of a square or (height, width); None: see `vitviz.trace.inputs.default_size`.
+    # Default input size in pixels, the side of a square or (height, width); None: see `trace.inputs.default_size`.
     size: Size | None = None
 
     def __post_init__(self) -> None:

@@ -22,18 +22,16 @@ from torch import Tensor, nn
 
 from ..errors import ImageError, ModelError
 from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
-from ..images import Preprocessing, Size
-from ..trace.trace import ImageSource, Trace, trace
+from ..images import Preprocessing
 from .config import Meaning, ViTConfig, checked
-from .edits import Edit
 from .hooks import HookPoint
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
 from .position_embeddings import Grid, RelativeBias, RotaryPositions, Rotation, resampled, rotate
 
 
-class VisionTransformer(nn.Module):
-    """A plain Vision Transformer with named hook points (see `vitviz.model.hooks`).
+class ViT(nn.Module):
+    """Forward pass of a plain Vision Transformer with named hook points (see `vitviz.model.hooks`).
 
     Args:
         config: its shape.
@@ -217,18 +215,6 @@ class VisionTransformer(nn.Module):
                 f"{patch}."
             )
         return shape[2] // patch, shape[3] // patch
-
-    def trace(
-        self,
-        image: ImageSource,
-        *,
-        size: Size | None = None,
-        fit: str | None = None,
-        record: tuple[str, ...] = (),
-        edits: Sequence[Edit] = (),
-    ) -> Trace:
-        """Run the model on one image and keep what is needed to look inside; see `vitviz.trace.trace.trace`."""
-        return trace(self, image, size=size, fit=fit, record=record, edits=edits)
 
 
 class PatchEmbed(nn.Module):

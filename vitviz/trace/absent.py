@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError
+from ..errors import ModelError, VitvizError
 from ..images import Preprocessing
 from ..model.config import Meaning, ViTConfig
 from ..model.pooling import AttentionPool
 from ..model.position_embeddings import RelativeBias
-from ..model.vit import Attention, DifferentialAttention, VisionTransformer
+from ..model.vit import Attention, DifferentialAttention
+from .trace import Trace
+from .vision_transformer import VisionTransformer
 
 ADVICE = "open the trace with vitviz.open_trace(path, model=model)"
 
@@ -89,27 +91,6 @@ class AbsentModel(_Absent, VisionTransformer):
         self.requires_grad_(False).eval()
 
 
-def kept_weights(model: VisionTransformer) -> dict[str, Tensor]:
-    """The weights of a model that an `AbsentModel` keeps, by their names."""
-    names = ("attn.relative.table", "attn.lam", "attn_pool.q")
-    return {name: value for name, value in model.state_dict().items() if name.endswith(names)}
-
-
-def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
-    """The shapes of what `kept_weights` gives for a model of this configuration."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    rows, columns = config.grid
-    for layer in range(config.depth):
-        if config.relative_positions:
-            distances = (2 * rows - 1) * (2 * columns - 1) + 3
-            shapes[f"blocks.{layer}.attn.relative.table"] = (distances, config.heads)
-        if config.differential:
-            shapes[f"blocks.{layer}.attn.lam"] = ()
-    if config.pooling == "attention":
-        shapes["attn_pool.q"] = (config.pool_heads, config.width // config.pool_heads)
-    return shapes
-
-
 def absent_model(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -> AbsentModel:
     """Make a model that only has the weights of `kept_weights`.
 
@@ -125,3 +106,20 @@ def absent_model(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any)
     for module in model.modules():
         module._complete = True
     return model
+
+
+def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
+    """Check that a trace is of this very model, which is about to run.
+
+    Raises:
+        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
+    """
+    if trace.model is model:
+        return
+    name = trace.model.name
+    if isinstance(trace.model, AbsentModel):
+        raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
+    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
+    raise error(
+        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
+    )

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ..errors import ImageError, VitvizError
-from ..images import Prepared, Size, prepare, read_image
-
-if TYPE_CHECKING:
-    from ..images import Preprocessing
-    from ..model.config import ViTConfig
-    from ..model.vit import VisionTransformer
-    from .trace import Trace
+from ..errors import ImageError
+from ..images import Prepared, Preprocessing, Size, prepare, read_image
+from ..model.config import ViTConfig
+from ..model.vit import ViT
 
 MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
 
@@ -44,7 +39,7 @@ def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) 
     return config.patch * rows if rows == columns else (config.patch * rows, config.patch * columns)
 
 
-def prepared_for(model: VisionTransformer, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
+def prepared_for(model: ViT, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
     """An image as this model sees it; one that is prepared already is checked.
 
     Raises:
@@ -84,22 +79,3 @@ def checked_tensor(image: Tensor) -> Tensor:
     if not torch.isfinite(own).all():
         raise ImageError("The tensor has values that are not finite in float32; normalise the image first.")
     return own
-
-
-def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
-    """Check that a trace is of this very model, which is about to run.
-
-    Raises:
-        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
-    """
-    if trace.model is model:
-        return
-    from .absent import ADVICE, AbsentModel  # which is made of the model
-
-    name = trace.model.name
-    if isinstance(trace.model, AbsentModel):
-        raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
-    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
-    raise error(
-        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
-    )

@@ -4,27 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors.arguments import each_of_kind, of_kind
 from ..images import Size, normalise
 from ..model.applying import apply
 from ..model.config import POOL
 from ..model.edits import Edit
 from ..model.hooks import capture, edit, is_edited
-from ..model.precision import plain_arithmetic
+from ..model.precision import check_numbers, plain_arithmetic
+from ..model.vit import ViT
 from .inputs import ImageSource, checked_tensor, prepared_for
 from .trace import Trace, _frozen, _under
 
-if TYPE_CHECKING:
-    from ..model.vit import VisionTransformer
+
+@plain_arithmetic()
+def trace(
+    model: ViT,
+    image: ImageSource,
+    *,
+    size: Size | None = None,
+    fit: str | None = None,
+    record: tuple[str, ...] = (),
+    edits: Sequence[Edit] = (),
+) -> Trace:
+    """Run a model on one image and keep what is needed to look inside.
+
+    Args:
+        model: the model.
+        image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
+            tensor [3, H, W], which is used as it is.
+        size: side of the model's input in pixels, or its (height, width), multiples of the patch side; `default_size`
+            if not given.
+        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
+            as in the model's training if it is not given.
+        record: names of further hook points to keep, `*` allowed.
+        edits: what to change in this pass, such as `[HeadOff(2, 1)]`; see `vitviz.analysis.ablation`.
+
+    Returns:
+        The record of this forward pass.
+
+    Raises:
+        ImageError: if the image, the size or the fit cannot be used.
+        ModelError: if a tensor does not have the model's shape, or the model is not float32 on the CPU.
+        HookError: if `record` names a hook point that does not exist.
+        EditError: if an edit is of something that the model has not.
+        ArgumentError: if `model` is no model of vitviz, or `record` holds no names.
+    """
+    of_kind(model, ViT, "model")
+    of_kind(record, str | Iterable[str], "record")
+    record = (record,) if isinstance(record, str) else tuple(record)
+    each_of_kind(record, str, "record")
+    check_numbers(model)
+    with torch.no_grad():
+        found, kept = run(model, image, size, fit, record, edits)
+    copies = found.edited or bool(found.edits)  # what an edit returned may be somebody else's to change
+    return replace(found, _recorded={name: _kept(value, copies) for name, value in kept.items()})
 
 
 @plain_arithmetic()
 def trace_with_graph(
-    model: VisionTransformer,
+    model: ViT,
     image: ImageSource,
     names: tuple[str, ...],
 ) -> tuple[Trace, dict[str, Tensor]]:
@@ -49,7 +93,7 @@ def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
 
 
 def run(
-    model: VisionTransformer,
+    model: ViT,
     image: ImageSource,
     size: Size | None,
     fit: str | None,
@@ -84,3 +128,9 @@ def run(
         edits=applied.edits,
     )
     return found, kept
+
+
+def _kept(value: Tensor, copies: bool) -> np.ndarray:
+    """Activations without their batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
+    is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
+    return _frozen(value[0] if is_whole and not copies else value[0].clone())

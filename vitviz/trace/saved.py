@@ -1,71 +1,29 @@
-"""Traces as files: safetensors, with plain numbers and a JSON text beside them, and without the model.
-
-| tensor                | shape                             | what                                                     |
-| --------------------- | --------------------------------- | -------------------------------------------------------- |
-| `queries.{layer}`     | head token channel, float32       | queries as they enter the softmax                        |
-| `keys.{layer}`        | head token channel, float32       | keys as they enter the softmax                           |
-| `pool_keys`           | head token channel, float32       | the same of an attention pooling                         |
-| `output`              | class (or D), float32             | what the model returned                                  |
-| `pixels`              | H W channel, uint8                | the image as the model saw it; or                        |
-| `input`               | channel H W, float32              | the tensor that was given instead                        |
-| `recorded.{hook}`     | as in `model/hooks.py`, no batch  | what was recorded                                        |
-| `edits.{i}`           | token channel, float32            | the values of an edit that carries numbers               |
-| `model.{weight}`      | as in the model                   | the few weights that attention is computed with          |
-
-The metadata has the version of the format, the rest of the trace as JSON, and a checksum over all of it.
-"""
+"""Traces from files, checked: nothing of a file that is none becomes a trace."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from ..errors import TraceError, VitvizError
-from ..errors.arguments import one_of, shown, shown_path, typed
+from ..errors.arguments import one_of, shown, typed
 from ..images import Geometry, Prepared, Preprocessing
 from ..model.config import POOL, Meaning, Resampling, Rotary, ViTConfig, checked
 from ..model.edits import Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
 from ..model.edits import checked as checked_edits
-from ..model.vit import VisionTransformer
-from .absent import AbsentModel, absent_model, kept_shapes, kept_weights
+from .absent import absent_model
+from .kept import fingerprint, kept_shapes
 from .trace import Trace
-from .whole_files import write_whole
+from .trace_file import damaged, read_trace_file
+from .vision_transformer import VisionTransformer
 
-FORMAT, VERSION = "vitviz trace", 1
-_LONGEST_HEADER = 25_000_000  # bytes of names and metadata
 _EDITS = {kind.__name__: kind for kind in (HeadOff, LayerOff, PatchOff, Temperature, Patched)}
-
-
-@typed
-def save_trace(trace: Trace, path: str | Path) -> None:
-    """Write a trace to a file, without its model; see `Trace.save`.
-
-    Raises:
-        TraceError: if the file cannot be written.
-    """
-    tensors, about = _taken_apart(trace)
-    text = json.dumps(about)
-    metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": _checksum(tensors, text)}
-    data = save(tensors, metadata)
-    path = Path(path)
-    try:
-        write_whole(path, data)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise TraceError(
-            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a folder that "
-            "can be written to."
-        ) from error
 
 
 @typed
@@ -85,69 +43,10 @@ def open_trace(path: str | Path, *, model: VisionTransformer | None = None) -> T
     Raises:
         TraceError: if the file cannot be read, is damaged or no trace, or if the trace is not one of this model.
     """
-    tensors, metadata = _read(Path(path))
     name = Path(path).name
-    if metadata.get("format") != FORMAT:
-        raise TraceError(f"{name!r} is no trace of vitviz; open a file that trace.save(path) wrote.")
-    if metadata.get("version") != str(VERSION):
-        raise TraceError(
-            f"{name!r} has version {metadata.get('version', '')[:20]!r} of the format, and this vitviz reads version "
-            f"{VERSION}; trace the image again."
-        )
-    text = metadata.get("trace", "")
-    if metadata.get("sha256") != _checksum(tensors, text):
-        raise _damaged(name)
+    tensors, text = read_trace_file(Path(path))
     with _refused(name):
         return _put_together(tensors, json.loads(text), model, name)
-
-
-def fingerprint(model: VisionTransformer) -> str:
-    """Identify what a model computes: its shape, its weights, and how its pixels are prepared; hexadecimal."""
-    if isinstance(model, AbsentModel):
-        return model.fingerprint
-    preprocessing = replace(model.preprocessing, size=None)  # the usual size computes nothing
-    digest = sha256(json.dumps([asdict(model.config), asdict(preprocessing)], sort_keys=True).encode())
-    for key, value in sorted(model.state_dict().items()):
-        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-# ---------------------------------------------------------------- a trace as tensors and JSON
-
-
-def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    image, own = trace.image, trace.model
-    tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
-    tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
-    tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
-    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, Patched)}
-    tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
-    if trace._pool_keys is not None:
-        tensors["pool_keys"] = trace._pool_keys.numpy()
-    if image is not None:
-        tensors["pixels"] = image.pixels
-    else:
-        tensors["input"] = trace._input.numpy()
-    about = {
-        "config": asdict(own.config),
-        "name": own.name,
-        "preprocessing": asdict(own.preprocessing),
-        "labels": own.labels,
-        "meaning": own.meaning,
-        "notes": own.notes,
-        "fingerprint": fingerprint(own),
-        "grid": trace.grid,
-        "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
-        "edited": trace.edited,
-        "edits": [_edit_said(edit) for edit in trace.edits],
-    }
-    return {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}, about
-
-
-def _edit_said(edit: Edit) -> dict[str, Any]:
-    said = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
-    return {"kind": type(edit).__name__, **said}
 
 
 def _put_together(
@@ -293,24 +192,6 @@ def _holds(condition: bool) -> None:
         raise ValueError("it does not fit together")
 
 
-# ---------------------------------------------------------------- the file
-
-
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    try:
-        with path.open("rb") as file:  # the format's first number: how long its table of contents is
-            if int.from_bytes(file.read(8), "little") > _LONGEST_HEADER:
-                raise _damaged(path.name)
-        with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, RuntimeError, KeyError, MemoryError) as error:
-        raise _damaged(path.name) from error
-    except OSError as error:
-        reason = error.strerror or "it cannot be read"
-        raise TraceError(f"The trace {shown_path(path)} cannot be opened ({reason}); check its path.") from error
-
-
 @contextmanager
 def _refused(name: str) -> Iterator[None]:
     """Turn what nonsense in a file makes Python raise into one sentence."""
@@ -319,20 +200,7 @@ def _refused(name: str) -> Iterator[None]:
     except TraceError:
         raise
     except (VitvizError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
-        raise _damaged(name) from error
-
-
-def _damaged(name: str) -> TraceError:
-    return TraceError(f"{name!r} is damaged or no trace of vitviz; save it again with trace.save(path).")
-
-
-def _checksum(tensors: Mapping[str, np.ndarray], text: str) -> str:
-    digest = sha256(text.encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-    return digest.hexdigest()
+        raise damaged(name) from error
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +15,15 @@ from torch import Tensor
 
 from ..errors import HookError
 from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
-from ..images import Prepared, Size, normalise
+from ..images import Prepared, normalise
 from ..model.applying import Applied, apply
-from ..model.config import POOL
+from ..model.config import POOL, ViTConfig
 from ..model.edits import Edit, Patched
 from ..model.hooks import capture, edit, undisturbed
 from ..model.precision import check_numbers, plain_arithmetic
-from .inputs import ImageSource
-
-if TYPE_CHECKING:
-    from ..model.config import ViTConfig
-    from ..model.vit import VisionTransformer
+from ..model.vit import ViT
+from .kept import fingerprint, kept_weights
+from .trace_file import write_trace_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +42,7 @@ class Trace:
         edits: what was changed in this pass (`vitviz.model.edits`); all that the trace tells is of the edited pass.
     """
 
-    model: VisionTransformer
+    model: ViT
     grid: tuple[int, int]
     image: Prepared | None
     output: np.ndarray
@@ -263,7 +261,7 @@ class Trace:
             HookError: if `record` names a hook point that does not exist.
             EditError: if an edit is of something that the model has not.
         """
-        return trace(self.model, self.seen, record=record, edits=edits)
+        return self.model.trace(self.seen, record=record, edits=edits)
 
     @property
     def seen(self) -> Prepared | Tensor:
@@ -281,9 +279,8 @@ class Trace:
         Raises:
             TraceError: if the file cannot be written.
         """
-        from .saved import save_trace  # which imports this module
-
-        save_trace(self, path)
+        of_kind(path, str | Path, "path")
+        write_trace_file(Path(path), *_taken_apart(self))
 
     def __repr__(self) -> str:
         shape = f"{self.grid[0]} x {self.grid[1]} patches, {self.layers} layers, {self.heads} heads"
@@ -329,59 +326,6 @@ class Trace:
         return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
 
 
-@plain_arithmetic()
-def trace(
-    model: VisionTransformer,
-    image: ImageSource,
-    *,
-    size: Size | None = None,
-    fit: str | None = None,
-    record: tuple[str, ...] = (),
-    edits: Sequence[Edit] = (),
-) -> Trace:
-    """Run a model on one image and keep what is needed to look inside.
-
-    Args:
-        model: the model.
-        image: a path, the bytes of a file, a PIL image, or what `vitviz.images.prepare` made; or a normalised float
-            tensor [3, H, W], which is used as it is.
-        size: side of the model's input in pixels, or its (height, width), multiples of the patch side; `default_size`
-            if not given.
-        fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
-            as in the model's training if it is not given.
-        record: names of further hook points to keep, `*` allowed.
-        edits: what to change in this pass, such as `[HeadOff(2, 1)]`; see `vitviz.analysis.ablation`.
-
-    Returns:
-        The record of this forward pass.
-
-    Raises:
-        ImageError: if the image, the size or the fit cannot be used.
-        ModelError: if a tensor does not have the model's shape, or the model is not float32 on the CPU.
-        HookError: if `record` names a hook point that does not exist.
-        EditError: if an edit is of something that the model has not.
-        ArgumentError: if `model` is no model of vitviz, or `record` holds no names.
-    """
-    from ..model.vit import VisionTransformer  # these import this module
-    from .passes import run
-
-    of_kind(model, VisionTransformer, "model")
-    of_kind(record, str | Iterable[str], "record")
-    record = (record,) if isinstance(record, str) else tuple(record)
-    each_of_kind(record, str, "record")
-    check_numbers(model)
-    with torch.no_grad():
-        found, kept = run(model, image, size, fit, record, edits)
-    copies = found.edited or bool(found.edits)  # what an edit returned may be somebody else's to change
-    return replace(found, _recorded={name: _kept(value, copies) for name, value in kept.items()})
-
-
-def _kept(value: Tensor, copies: bool) -> np.ndarray:
-    """Activations without their batch axis; copied if it is a part of a larger tensor, which would be kept with it."""
-    is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
-    return _frozen(value[0] if is_whole and not copies else value[0].clone())
-
-
 def _under(applied: Applied) -> AbstractContextManager[None]:
     """The edits in force; without any, nothing is."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
@@ -395,3 +339,38 @@ def _frozen(tensor: Tensor) -> np.ndarray:
     array = tensor.detach().cpu().float().numpy()
     array.flags.writeable = False
     return array
+
+
+def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A trace as arrays and JSON, see `trace_file`."""
+    image, own = trace.image, trace.model
+    tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
+    tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
+    tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
+    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, Patched)}
+    tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
+    if trace._pool_keys is not None:
+        tensors["pool_keys"] = trace._pool_keys.numpy()
+    if image is not None:
+        tensors["pixels"] = image.pixels
+    else:
+        tensors["input"] = trace._input.numpy()
+    about = {
+        "config": asdict(own.config),
+        "name": own.name,
+        "preprocessing": asdict(own.preprocessing),
+        "labels": own.labels,
+        "meaning": own.meaning,
+        "notes": own.notes,
+        "fingerprint": fingerprint(own),
+        "grid": trace.grid,
+        "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
+        "edited": trace.edited,
+        "edits": [_edit_said(edit) for edit in trace.edits],
+    }
+    return tensors, about
+
+
+def _edit_said(edit: Edit) -> dict[str, Any]:
+    said = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
+    return {"kind": type(edit).__name__, **said}

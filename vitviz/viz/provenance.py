@@ -1,7 +1,7 @@
 """Statements of files and reports about the model that made them: its preprocessing, and what was assumed of it."""
 
 from ..errors.arguments import typed
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 
 
 @typed

@@ -19,7 +19,7 @@ from ..errors import ModelError, VitvizWarning
 from ..errors.arguments import of_kind, shown, typed
 from ..images import Size
 from ..model.precision import plain_arithmetic
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..errors.arguments import shown, typed
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 from .folders import SUFFIXES
 from .restore import load_checkpoint
 from .sidecar import stamp

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 from .folders import FOLDER_FILES, INDEX_FILES
 from .hub import Progress, Source, optional_file, weights_of
 from .options import NOTHING_SAID, Options

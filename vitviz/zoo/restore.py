@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..model.config import Meaning
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 from .architecture import architecture, checked_options, contradicted, created, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
 from .class_names import read_labels

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future
 
 from ..errors import ModelError
 from ..errors.arguments import shown
-from ..model.vit import VisionTransformer
+from ..trace.vision_transformer import VisionTransformer
 
 VARIABLE = "VITVIZ_MAX_MODELS"
 

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 
 from ..errors import ModelError
 from ..images import Preprocessing
-from ..model.vit import VisionTransformer, ViTConfig
+from ..model.vit import ViTConfig
+from ..trace.vision_transformer import VisionTransformer
 from .convert import build
 
 

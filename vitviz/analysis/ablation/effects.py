@@ -13,8 +13,8 @@ from torch import Tensor
 from ...errors import EditError
 from ...errors.arguments import shown, typed
 from ...errors.brief import brief
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ..attribution.targets import ClassTarget, Target, checked_target
 from ..predictions import class_index, class_name
 

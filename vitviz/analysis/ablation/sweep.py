@@ -21,9 +21,9 @@ from ...model.config import POOL
 from ...model.edits import How, HowPatch, one_of
 from ...model.hooks import edit, undisturbed
 from ...model.precision import plain_arithmetic
-from ...model.vit import VisionTransformer
-from ...trace.inputs import check_same_model
+from ...trace.absent import check_same_model
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from .effects import Measured, Score, measured
 
 PARTS = ("attention", "mlp")

@@ -15,10 +15,11 @@ from ...errors.brief import brief
 from ...images import Prepared, Size
 from ...model.hooks import is_edited, undisturbed
 from ...model.precision import check_numbers, plain_arithmetic
-from ...model.vit import VisionTransformer
-from ...trace.inputs import check_same_model, checked_tensor, prepared_for
+from ...trace.absent import check_same_model
+from ...trace.inputs import ImageSource, checked_tensor, prepared_for
 from ...trace.passes import is_recorded, trace_with_graph
-from ...trace.trace import ImageSource, Trace
+from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from .gradient_attention import gradient_attention
 from .integrated_gradients import integrated_gradients
 from .last_attention import last_attention

@@ -10,9 +10,9 @@ from torch import Tensor
 from ...errors import HookError, ModelError, VitvizError
 from ...errors.arguments import array, of_kind, whole
 from ...errors.brief import brief
-from ...model.vit import VisionTransformer
-from ...trace.inputs import check_same_model
+from ...trace.absent import check_same_model
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from .baselines import BASELINES, baseline_pixels, masked_values
 from .progress import Progress
 from .targets import AnyTarget, ClassTarget, Target, checked_target, value_of

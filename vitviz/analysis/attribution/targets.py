@@ -13,8 +13,8 @@ from torch import Tensor
 from ...errors import ModelError
 from ...errors.arguments import array, each_of_kind, is_whole, of_kind, shown
 from ...errors.brief import brief
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ..predictions import class_index, class_name, predictions
 
 

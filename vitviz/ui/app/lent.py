@@ -12,8 +12,8 @@ from dataclasses import fields
 
 from ... import zoo
 from ...errors import ModelError
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 
 _names: weakref.WeakKeyDictionary[VisionTransformer, tuple[str, str]] = weakref.WeakKeyDictionary()
 

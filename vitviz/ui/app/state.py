@@ -21,10 +21,10 @@ from ...analysis import attention
 from ...analysis.opening import opening_view
 from ...errors import ImageError, ModelError
 from ...images import Prepared, SafeImage, Size, prepare, read_image
-from ...model.vit import VisionTransformer
 from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from . import models, visits

@@ -9,8 +9,8 @@ import numpy as np
 from ...analysis.arithmetic import Normed, after, normed_if, numbers
 from ...errors.arguments import typed
 from ...errors.brief import brief
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ..checks import Check
 from .patches import patch_matrix
 from .places import positions

@@ -8,7 +8,7 @@ from ...analysis.arithmetic import cosines, numbers
 from ...errors import ModelError
 from ...errors.arguments import checked_grid, checked_index, typed
 from ...model.position_embeddings import Grid, coordinates
-from ...model.vit import VisionTransformer
+from ...trace.vision_transformer import VisionTransformer
 
 
 @typed

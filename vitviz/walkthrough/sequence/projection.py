@@ -11,8 +11,8 @@ from ...analysis.arithmetic import Normed, normed_if, numbers
 from ...errors import ModelError
 from ...errors.arguments import at_least, checked_index, typed
 from ...errors.brief import brief
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ..checks import Check
 from .patches import flattened, patch_pixels
 

@@ -17,8 +17,8 @@ from ...errors.brief import brief
 from ...model.hooks import capture, edit, undisturbed
 from ...model.position_embeddings import Grid, Rotation, rotate
 from ...model.precision import plain_arithmetic
-from ...model.vit import VisionTransformer
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 
 
 @brief

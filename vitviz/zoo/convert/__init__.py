@@ -4,70 +4,31 @@ Differences that are only storage are removed here (`weights`), so that the forw
 left is read into a `ViTConfig` (`shape`). timm itself is not imported: whoever has a timm model has imported it.
 """
 
-import warnings
-from collections.abc import Mapping
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...errors import ModelError, VitvizWarning
+from ...errors import ModelError
 from ...images import Preprocessing
-from ...model.config import Meaning, ViTConfig
 from ...model.precision import plain_arithmetic
-from ...model.vit import VisionTransformer
-from ..class_names import Classes, read_labels, taken
+from ...trace.vision_transformer import VisionTransformer
+from .build import build, mismatch
 from .changes import as_built, refuse_changed_code, refuse_other_parts
-from .frameworks import is_foreign
 from .labels import is_embedding, own_labels
 from .preprocessing import assumption, from_timm_config
 from .shape import config_of, refuse_other_models
 from .stem import stem_of
 from .weights import weights_of
 
-__all__ = ["build", "config_of", "converted", "from_timm", "mismatch"]
-
-
-def from_timm(model: nn.Module, *, classes: Classes | None = None) -> VisionTransformer:
-    """Turn a timm model that is already in memory into ours. The original is left untouched; weights are copied.
-
-    Args:
-        model: a model of timm's `vision_transformer`, `vision_transformer_hybrid`, `deit`, `beit`, `eva` or `naflexvit`
-            modules, for example from a training run; or torchvision's `VisionTransformer`; or a ViT, DeiT or DINOv2 of
-            transformers. Wrappers (averaged, parallel or compiled models) are taken off, adapters of peft are merged.
-        classes: class names: a text file with one a line, names in order, or a dictionary from number to name or from
-            name to number; by default those that the model has.
-
-    Returns:
-        A model that computes the same numbers, in evaluation mode, float32, on the CPU. Of a transformers model without
-        a classifier, the output is the class token of its `last_hidden_state`. Its pixels are prepared as the model's
-        `pretrained_cfg` says; what was assumed is in `notes`, and each note is given as a `VitvizWarning`.
-
-    Raises:
-        ModelError: if the model has a part that cannot be represented exactly (the message names it), or the class
-            names do not fit its classifier.
-    """
-    classes = taken(classes)
-    ours = converted(model)
-    if classes is not None:
-        ours.labels = read_labels(classes, ours.config.classes, ours.name)
-        ours.meaning = "classes" if ours.labels else ours.meaning
-    for note in ours.notes:
-        warnings.warn(note, VitvizWarning, stacklevel=2)
-    return ours
+__all__ = ["as_built", "build", "config_of", "converted", "mismatch"]
 
 
 def converted(model: nn.Module) -> VisionTransformer:
-    """Convert a timm model as `from_timm` does, without class names of a caller and without warnings.
+    """Convert a timm model that is as timm built it (see `as_built`); other frameworks' are for `vitviz.from_timm`.
 
     Raises:
         ModelError: if the model has a part that cannot be represented exactly.
     """
     with plain_arithmetic(), torch.no_grad():
-        model = as_built(model)
-        if is_foreign(model):
-            from ..in_memory import from_framework  # which uses this module
-
-            return from_framework(model)
         refuse_other_models(model)
         refuse_changed_code(model)
         try:
@@ -90,47 +51,6 @@ def converted(model: nn.Module) -> VisionTransformer:
         )
         ours.assume(ours.preprocessing, _assumed_of_pixels(model, ours))
         return ours
-
-
-def build(
-    config: ViTConfig,
-    weights: Mapping[str, Tensor],
-    *,
-    name: str,
-    preprocessing: Preprocessing,
-    labels: tuple[str, ...] = (),
-    meaning: Meaning = "classes",
-    stem: nn.Module | None = None,
-    refusal: str = "",
-) -> VisionTransformer:
-    """Make a model of these weights, which it keeps without copying (unless they were made in `inference_mode`).
-
-    Raises:
-        ModelError: if a key is missing or left over, or a shape differs from the configuration's.
-    """
-    with torch.inference_mode(False), torch.no_grad():
-        with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-            model = VisionTransformer(config, name, preprocessing, labels, meaning, stem)
-        problem = mismatch(model, weights)
-        if problem:
-            raise ModelError(f"{refusal or f'These are not the weights of {name!r}'}: {problem}.")
-        # Gradients cannot flow past tensors of inference_mode, later and elsewhere; their copies are ordinary ones.
-        kept = {key: value.clone() if value.is_inference() else value for key, value in weights.items()}
-        model.load_state_dict(kept, assign=True)
-        return model.requires_grad_(False)
-
-
-def mismatch(model: nn.Module, weights: Mapping[str, Tensor]) -> str:
-    """Which weights are missing, left over or of another shape: the first five, and how many more; empty if none."""
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in weights.items()}
-    problems = (
-        [f"{key} is missing" for key in wanted if key not in found]
-        + [f"{key} is not expected" for key in found if key not in wanted]
-        + [f"{key} is {found[key]}, not {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
-    )
-    more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
-    return "; ".join(problems[:5]) + more
 
 
 def name_of(model: nn.Module) -> str:

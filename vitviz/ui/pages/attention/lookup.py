@@ -130,8 +130,8 @@ def _dictionary() -> None:
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
-        f"Words become vectors: a number for each piece of {soft_dictionary.PIECE} letters (< and > mark start and end), "
-        "scaled to length 1. Similarity is the dot product of two such vectors."
+        f"Words become vectors: a number for each piece of {soft_dictionary.PIECE} letters (< and > mark start and "
+        "end), scaled to length 1. Similarity is the dot product of two such vectors."
     )
     if similar.any():
         _product(query, found.keys[best], float(similar[best]))

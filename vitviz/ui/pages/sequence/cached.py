@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ....model.vit import VisionTransformer
 from ....notation.marks import percent
 from ....trace.trace import Trace
+from ....trace.vision_transformer import VisionTransformer
 from ....viz.picture import original_with_crop
 from ....walkthrough import sequence
 from ....walkthrough.checks import Check

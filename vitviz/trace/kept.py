@@ -1,0 +1,44 @@
+"""Parts of a model that are saved with a trace: the few weights that attention is computed with, and a fingerprint."""
+
+import json
+from dataclasses import asdict, replace
+from hashlib import sha256
+
+import torch
+from torch import Tensor
+
+from ..model.config import ViTConfig
+from ..model.vit import ViT
+
+
+def kept_weights(model: ViT) -> dict[str, Tensor]:
+    """The weights of a model that an `AbsentModel` keeps, by their names."""
+    names = ("attn.relative.table", "attn.lam", "attn_pool.q")
+    return {name: value for name, value in model.state_dict().items() if name.endswith(names)}
+
+
+def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `kept_weights` gives for a model of this configuration."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    rows, columns = config.grid
+    for layer in range(config.depth):
+        if config.relative_positions:
+            distances = (2 * rows - 1) * (2 * columns - 1) + 3
+            shapes[f"blocks.{layer}.attn.relative.table"] = (distances, config.heads)
+        if config.differential:
+            shapes[f"blocks.{layer}.attn.lam"] = ()
+    if config.pooling == "attention":
+        shapes["attn_pool.q"] = (config.pool_heads, config.width // config.pool_heads)
+    return shapes
+
+
+def fingerprint(model: ViT) -> str:
+    """Identify what a model computes: its shape, its weights, and how its pixels are prepared; hexadecimal."""
+    if hasattr(model, "fingerprint"):  # of a model that is not there
+        return model.fingerprint
+    preprocessing = replace(model.preprocessing, size=None)  # the usual size computes nothing
+    digest = sha256(json.dumps([asdict(model.config), asdict(preprocessing)], sort_keys=True).encode())
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

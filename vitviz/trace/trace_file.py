@@ -1,0 +1,109 @@
+"""Traces as files: safetensors, with plain numbers and a JSON text beside them, and without the model.
+
+| tensor                | shape                             | what                                                     |
+| --------------------- | --------------------------------- | -------------------------------------------------------- |
+| `queries.{layer}`     | head token channel, float32       | queries as they enter the softmax                        |
+| `keys.{layer}`        | head token channel, float32       | keys as they enter the softmax                           |
+| `pool_keys`           | head token channel, float32       | the same of an attention pooling                         |
+| `output`              | class (or D), float32             | what the model returned                                  |
+| `pixels`              | H W channel, uint8                | the image as the model saw it; or                        |
+| `input`               | channel H W, float32              | the tensor that was given instead                        |
+| `recorded.{hook}`     | as in `model/hooks.py`, no batch  | what was recorded                                        |
+| `edits.{i}`           | token channel, float32            | the values of an edit that carries numbers               |
+| `model.{weight}`      | as in the model                   | the few weights that attention is computed with          |
+
+The metadata has the version of the format, the rest of the trace as JSON, and a checksum over all of it.
+"""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..errors import TraceError
+from ..errors.arguments import shown_path
+from .whole_files import write_whole
+
+FORMAT, VERSION = "vitviz trace", 1
+_LONGEST_HEADER = 25_000_000  # bytes of names and metadata
+
+
+def write_trace_file(path: Path, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write the parts of a trace.
+
+    Args:
+        path: the file.
+        tensors: the arrays, by the names above.
+        about: everything else, as JSON.
+
+    Raises:
+        TraceError: if the file cannot be written.
+    """
+    tensors = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in tensors.items()}
+    text = json.dumps(about)
+    metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": checksum(tensors, text)}
+    data = save(tensors, metadata)
+    try:
+        write_whole(path, data)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TraceError(
+            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a folder that "
+            "can be written to."
+        ) from error
+
+
+def read_trace_file(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """Read the parts of a trace: the arrays, and everything else as JSON text.
+
+    Raises:
+        TraceError: if the file cannot be read, is damaged or no trace, or is of another version.
+    """
+    tensors, metadata = _read(path)
+    name = path.name
+    if metadata.get("format") != FORMAT:
+        raise TraceError(f"{name!r} is no trace of vitviz; open a file that trace.save(path) wrote.")
+    if metadata.get("version") != str(VERSION):
+        raise TraceError(
+            f"{name!r} has version {metadata.get('version', '')[:20]!r} of the format, and this vitviz reads version "
+            f"{VERSION}; trace the image again."
+        )
+    text = metadata.get("trace", "")
+    if metadata.get("sha256") != checksum(tensors, text):
+        raise damaged(name)
+    return tensors, text
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        with path.open("rb") as file:  # the format's first number: how long its table of contents is
+            if int.from_bytes(file.read(8), "little") > _LONGEST_HEADER:
+                raise damaged(path.name)
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, ValueError, TypeError, RuntimeError, KeyError, MemoryError) as error:
+        raise damaged(path.name) from error
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise TraceError(f"The trace {shown_path(path)} cannot be opened ({reason}); check its path.") from error
+
+
+def damaged(name: str) -> TraceError:
+    """The error that a file is no whole trace."""
+    return TraceError(f"{name!r} is damaged or no trace of vitviz; save it again with trace.save(path).")
+
+
+def checksum(tensors: Mapping[str, np.ndarray], text: str) -> str:
+    """Digest of all that a file holds, hexadecimal."""
+    digest = sha256(text.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()

@@ -1,0 +1,28 @@
+"""The Vision Transformer as callers have it: its forward pass, and traces of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..images import Size
+from ..model.edits import Edit
+from ..model.vit import ViT
+from .inputs import ImageSource
+from .passes import trace
+from .trace import Trace
+
+
+class VisionTransformer(ViT):
+    """A plain Vision Transformer that can be looked into; its arguments are those of `vitviz.model.vit.ViT`."""
+
+    def trace(
+        self,
+        image: ImageSource,
+        *,
+        size: Size | None = None,
+        fit: str | None = None,
+        record: tuple[str, ...] = (),
+        edits: Sequence[Edit] = (),
+    ) -> Trace:
+        """Run the model on one image and keep what is needed to look inside; see `vitviz.trace.passes.trace`."""
+        return trace(self, image, size=size, fit=fit, record=record, edits=edits)
