@@ -148,11 +148,6 @@ def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
 
 
 @typed
-def depths(trace: Trace) -> tuple[str, ...]:
-    """The hook points that are read, from the bottom: what enters the first block, and what leaves each."""
-    return "blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(trace.layers))
-
-
 @typed
 def depth_words(depth: int) -> str:
     """What a depth is called on screen: `"before layer 1"`, `"after layer 12"`."""

@@ -42,6 +42,22 @@ from ..errors import HookError
 from ..errors.arguments import each_of_kind, of_kind, shown
 
 Change = Callable[[Tensor], Tensor]
+SUBLAYERS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")  # of a block, in order
+
+
+def residual_stream_names(depth: int) -> tuple[str, ...]:
+    """Hook points of the residual stream, from the bottom: before the first of `depth` blocks, and after each."""
+    return "blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(depth))
+
+
+def entering_names(depth: int, begin: int = 0) -> tuple[str, ...]:
+    """Hook points of what enters each block from `begin` on."""
+    return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, depth))
+
+
+def sublayer_names(layer: int) -> tuple[str, ...]:
+    """Hook points of a block that lead from its input to its output; queries and keys are in every trace."""
+    return tuple(f"blocks.{layer}.{part}" for part in SUBLAYERS)
 
 
 class HookPoint(nn.Module):

@@ -19,7 +19,7 @@ from ...errors.arguments import at_least, typed
 from ...model.applying import left_out_of_the_mean, without
 from ...model.config import POOL
 from ...model.edits import How, HowPatch, one_of
-from ...model.hooks import edit, undisturbed
+from ...model.hooks import edit, entering_names, undisturbed
 from ...model.precision import plain_arithmetic
 from ...trace.absent import check_same_model
 from ...trace.trace import Trace
@@ -187,7 +187,7 @@ def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
 def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
     """The hook points that sweeps of heads and layers begin at; a trace that has recorded them spares them a pass."""
     begin = at_least(begin, 0, "The first layer")
-    return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, trace.layers))
+    return entering_names(trace.layers, begin)
 
 
 def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:

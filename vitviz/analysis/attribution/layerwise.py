@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...model.config import POOL, ViTConfig
-from ...model.hooks import capture, undisturbed
+from ...model.hooks import capture, entering_names, undisturbed
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .targets import Target
@@ -23,7 +23,7 @@ Graph = Mapping[str, Tensor]  # what has `graph_names`, with the graph of one pa
 
 def stream_names(depth: int) -> tuple[str, ...]:
     """What enters each of `depth` blocks, and what leaves the last; a trace that recorded it spares a forward pass."""
-    return (*(f"blocks.{layer}.resid_pre" for layer in range(depth)), f"blocks.{depth - 1}.resid_post")
+    return (*entering_names(depth), f"blocks.{depth - 1}.resid_post")
 
 
 def graph_names(depth: int) -> tuple[str, ...]:

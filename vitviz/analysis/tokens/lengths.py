@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors.arguments import array, checked_index, number, typed, whole
 from ...errors.brief import brief
+from ...model.hooks import residual_stream_names
 from ...trace.trace import Trace
 
 TIMES = 3.0  # how many times as long as the median an outlier is at least; ordinary tokens reach about twice
@@ -50,7 +51,7 @@ def stream(trace: Trace) -> np.ndarray:
 
     One forward pass, unless the trace has recorded these. Takes 4 x (1 + layers) x tokens x D bytes.
     """
-    names = ["blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(trace.layers))]
+    names = residual_stream_names(trace.layers)
     heard = trace.activations(*names)
     return np.stack([heard[name] for name in names])
 

@@ -77,6 +77,12 @@ class ReadoutSteps:
     checks: dict[str, Check]
 
 
+def readout_names(trace: Trace) -> tuple[str, ...]:
+    """Hook points that `readout_by_hand` reads: what leaves the last block, and what comes after."""
+    pool = [f"{POOL}.{part}" for part in ("k", "v", "z", "out") if trace.config.pooling == "attention"]
+    return f"blocks.{trace.layers - 1}.resid_post", "norm", *pool
+
+
 @typed
 def readout_by_hand(trace: Trace) -> ReadoutSteps:
     """How the tokens become the model's output, by hand; one forward pass, or none if all was recorded.
@@ -86,9 +92,9 @@ def readout_by_hand(trace: Trace) -> ReadoutSteps:
     """
     model, config = trace.model, trace.config
     attends = config.pooling == "attention"
-    last = f"blocks.{trace.layers - 1}.resid_post"
-    heard = trace.activations(last, "norm", *(f"{POOL}.{part}" for part in ("k", "v", "z", "out") if attends))
-    x = heard[last]
+    names = readout_names(trace)
+    heard = trace.activations(*names)
+    x = heard[names[0]]
     norm = normed_if(x, model.norm)
     tokens = after(norm, x).astype(np.float64)
     pool = _attended(trace, tokens) if attends else None

@@ -10,9 +10,8 @@ from torch import nn
 
 from ...errors.arguments import checked_index, typed
 from ...errors.brief import brief
+from ...model.hooks import sublayer_names
 from ...trace.trace import Trace
-
-PARTS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")
 
 
 @brief
@@ -49,6 +48,6 @@ def listen(trace: Trace, layer: int) -> Recording:
     """
     layer = checked_index(layer, trace.layers, "layer")
     name = f"blocks.{layer}"
-    kept = trace.activations(*(f"{name}.{part}" for part in PARTS))
+    kept = trace.activations(*sublayer_names(layer))
     kept |= {f"{name}.attn.q": trace.queries(layer), f"{name}.attn.k": trace.keys(layer)}  # which every trace keeps
     return Recording(trace, layer, kept)

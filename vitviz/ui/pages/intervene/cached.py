@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from ....analysis.ablation.sweep import entering
 from ....model.edits import Copied, Edit, taken_from
 from ....notation.edits import to_text
 from ....trace.trace import Trace
 from ...app import state
+from ...app.activations import activations, with_activations
 from ...app.cache import cached
 from ...app.lent import lent
 
@@ -20,14 +19,12 @@ AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped
 
 def before(choice: state.Choice, layer: int) -> Trace:
     """The pass without edits, with the tokens of at least this layer at hand."""
-    found = state.trace(choice)
-    return found.with_recorded(_tokens(choice.key, _names(found, layer), found))
+    return with_activations(choice, *_names(state.trace(choice), layer))
 
 
 def for_sweeps(choice: state.Choice, begin: int = 0) -> Trace:
     """The pass without edits, with what enters each layer from `begin` on at hand."""
-    found = state.trace(choice)
-    return found.with_recorded(_tokens(choice.key, entering(found, begin), found))
+    return with_activations(choice, *entering(state.trace(choice), begin))
 
 
 def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, layer: int) -> Trace:
@@ -50,24 +47,12 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
 
 
 @cached()
-def _tokens(key: tuple, names: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
-    with state.one_at_a_time:
-        return _trace.activations(*names)
-
-
-@cached()
 def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit, ...], _second: state.Choice) -> Trace:
     hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, Copied)))
-    other = _copied(_second.key, hooks, state.trace(_second)) if hooks else {}
+    other = activations(_second, *hooks) if hooks else {}
     with state.one_at_a_time:
         found = _plain.again(edits=taken_from(_edits, other), record=names)
     return replace(found, model=None)  # whoever asks has it
-
-
-@cached()
-def _copied(key: tuple, hooks: tuple[str, ...], _trace: Trace) -> dict[str, np.ndarray]:
-    with state.one_at_a_time:
-        return _trace.activations(*hooks)
 
 
 def _names(trace: Trace, layer: int) -> tuple[str, ...]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....analysis.logit_lens import Asked, Lens, depths, lens, patch_lens
+from ....analysis.logit_lens import Asked, Lens, lens, patch_lens
+from ....model.hooks import residual_stream_names
 from ....trace.trace import Trace
 from ...app import state
+from ...app.activations import with_activations
 from ...app.cache import cached
 
 
@@ -29,14 +31,7 @@ def by_patch(choice: state.Choice, name: tuple, target: Asked | None) -> np.ndar
 
 def _recorded(choice: state.Choice) -> Trace:
     """The trace with its residual stream at hand."""
-    trace = state.trace(choice)
-    return trace.with_recorded(_stream(choice.key, trace))
-
-
-@cached("Listening to the layers …")
-def _stream(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
-    with state.one_at_a_time:
-        return _trace.activations(*depths(_trace))
+    return with_activations(choice, *residual_stream_names(state.trace(choice).layers))
 
 
 @cached()

@@ -14,6 +14,7 @@ from ....viz.picture import original_with_crop
 from ....walkthrough import sequence
 from ....walkthrough.checks import Check
 from ...app import state
+from ...app.activations import with_activations
 from ...app.cache import cached
 from ...components.matrix import Drawn, drawn
 from ...widgets.pictures import filter_picture, gallery_html, position_mosaic
@@ -23,14 +24,7 @@ COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
 
 def embedded_trace(choice: state.Choice) -> Trace:
     """The choice's forward pass, with all that the sequence is made of."""
-    found = state.trace(choice)
-    return found.with_recorded(_embedding(choice.key, found))
-
-
-@cached("Listening to the embedding …")
-def _embedding(key: tuple, _trace: Trace) -> dict[str, np.ndarray]:
-    with state.one_at_a_time:
-        return _trace.activations("embed.patches", "embed.tokens", "blocks.0.resid_pre")
+    return with_activations(choice, "embed.patches", "embed.tokens", "blocks.0.resid_pre")
 
 
 class Whole(NamedTuple):

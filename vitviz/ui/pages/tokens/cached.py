@@ -11,16 +11,16 @@ from ....analysis import tokens
 from ....analysis.tokens.projection import Method
 from ....trace.trace import Trace
 from ...app import state
+from ...app.activations import activations, residual_stream
 from ...app.cache import cached
 
-AT_ONCE = 40_000_000  # bytes of the stream of all layers; 27 million for the shipped model at 518 px
 THUMBNAIL = 240  # pixels
 
 
 def layer_tokens(choice: state.Choice, layer: int) -> np.ndarray:
     """The tokens that leave a layer, float32 [token, D]."""
-    found = state.trace(choice)
-    return _stream(choice.key, found)[1 + layer] if _fits(found) else _layer(choice.key, layer, found)
+    name = f"blocks.{layer}.resid_post"
+    return activations(choice, name)[name]
 
 
 def norms(choice: state.Choice) -> np.ndarray:
@@ -67,34 +67,9 @@ def as_png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _fits(trace: Trace) -> bool:
-    return 4 * (1 + trace.layers) * trace.token_count * trace.config.width <= AT_ONCE
-
-
-def _whole_stream(choice: state.Choice) -> np.ndarray:
-    found = state.trace(choice)
-    return _stream(choice.key, found) if _fits(found) else _listened(found)
-
-
-def _listened(trace: Trace) -> np.ndarray:
-    with state.one_at_a_time:
-        return tokens.stream(trace)
-
-
-@cached("Following the tokens …")
-def _stream(key: tuple, _trace: Trace) -> np.ndarray:
-    return _listened(_trace)
-
-
-@cached("Following the tokens …")
-def _layer(key: tuple, layer: int, _trace: Trace) -> np.ndarray:
-    with state.one_at_a_time:
-        return _trace.tokens(layer)
-
-
 @cached()
 def _norms(key: tuple, _choice: state.Choice) -> np.ndarray:
-    return tokens.norms(_whole_stream(_choice))
+    return tokens.norms(residual_stream(_choice))
 
 
 @cached("Adding up the attention of all heads …")
@@ -106,7 +81,7 @@ def _received(key: tuple, _trace: Trace) -> np.ndarray:
 @cached("Finding the components …")
 def _pca(key: tuple, together: bool, foreground: bool, swap: bool, _choice: state.Choice) -> tokens.PcaOfLayers:
     found = state.trace(_choice)
-    patches = _whole_stream(_choice)[1:, found.prefix :]
+    patches = residual_stream(_choice)[1:, found.prefix :]
     with state.one_at_a_time:
         return tokens.pca_of_layers(patches, together=together, grid=found.grid if foreground else None, swap=swap)
 
