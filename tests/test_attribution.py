@@ -16,7 +16,7 @@ from vitviz.zoo import assets
 from . import kinds
 from .explained import ALL, explained
 
-EXPLAIN_A_TARGET = METHODS[2:]
+EXPLAIN_A_TARGET = tuple(METHODS)[2:]
 FAST = {"integrated_gradients": {"steps": 4}}
 
 

@@ -324,7 +324,7 @@ def test_turning_the_target_round_turns_signed_maps_round(small, small_trace):
         def __call__(self, output):
             return -super().__call__(output)
 
-    for method in METHODS[4:]:
+    for method in tuple(METHODS)[4:]:
         found, turned = (
             explain(small, small_trace, method=method, target=kind(1)).map for kind in (ClassTarget, Against)
         )

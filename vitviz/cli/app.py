@@ -286,7 +286,10 @@ def explain(
     out: Out = Path(),
     method: Annotated[
         str,
-        typer.Option(help="attention, rollout, gradient_attention, legrad, integrated_gradients or occlusion."),
+        typer.Option(
+            help="attention, rollout, gradient_attention, legrad, integrated_gradients, occlusion, or another that is "
+            "registered."
+        ),
     ] = "gradient_attention",
     target: Annotated[
         str | None,
@@ -323,6 +326,10 @@ def explain(
     stride: Annotated[
         int | None, typer.Option(help="Of occlusion: by how many patches the cover is moved; by default 1.")
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, any other parameter of the method; may be repeated.", show_default=False),
+    ] = None,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -353,7 +360,8 @@ def explain(
         "window": window,
         "stride": stride,
     }
-    question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value)
+    more = tuple(parameter or ())
+    question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value, more)
     _run(
         "explain",
         question,

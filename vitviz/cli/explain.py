@@ -29,12 +29,10 @@ from ..viz.picture import frame_patch
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 from .inputs import find
 from .names import joined, mark, short
-from .parameters import check_owner, marks_of, understood
+from .parameters import check_owner, marks_of, typed, understood
 
 NAMED = 3  # so many images of a likeness are named, of more it is said how many they are
-MATRICES = {"rollout", "gradient_attention", "legrad"}  # methods that hold the weights of all heads of a layer
 HEAVIEST = 2**30  # bytes of these weights; such a method takes up to eight times as much
-EXPLAIN_NO_TARGET = {"attention", "rollout"}  # methods that do not ask what the model said
 
 
 @dataclass(eq=False)
@@ -49,6 +47,7 @@ class Explain:
         parameters: of the method, by their names in the library; None where the default is meant.
         size: of the model's input, for the images to be like.
         fit: of those images.
+        more: further parameters, as `NAME=VALUE`.
     """
 
     method: str
@@ -58,6 +57,7 @@ class Explain:
     parameters: dict[str, Any]
     size: Size | None
     fit: str | None
+    more: tuple[str, ...] = ()
     _aim: Target | None = field(default=None, init=False)
     _given: dict[str, Any] = field(default_factory=dict, init=False)
 
@@ -77,16 +77,17 @@ class Explain:
         """Refuse in a sentence what this model cannot be asked, whatever the image; get the target ready."""
         if self.method not in METHODS:
             raise VitvizError(f"There is no method {self.method!r}; choose one of {', '.join(METHODS)}.")
-        check_owner(self.method, self.parameters)
-        if self.method in EXPLAIN_NO_TARGET and (self.target is not None or self.like):
+        parameters = self.parameters | typed(self.more)
+        check_owner(self.method, parameters)
+        if not METHODS[self.method].targeted and (self.target is not None or self.like):
             raise VitvizError(f"{self.method} shows what the model mixes, whatever it says: it takes no target.")
         if self.target is not None and self.like:
             raise VitvizError("Give either --target or --like, not both.")
         if self.minus is not None and self.target is None:
             raise VitvizError("--minus needs a --target that it is taken from.")
-        if self.size is not None and self.method in MATRICES:
+        if self.size is not None and METHODS[self.method].holds_weights:
             self._check_weights(model.config)
-        self._given = understood(self.method, self.parameters, model.config)
+        self._given = understood(self.method, parameters, model.config)
         if self.like:
             self._aim = self._similarity(model)
         elif self.target is not None:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from inspect import Parameter, signature
+from contextlib import suppress
 from typing import Any
 
+from ..analysis.attribution import METHODS
 from ..analysis.attribution.baselines import BASELINES
-from ..analysis.attribution.integrated_gradients import MOST_STEPS, integrated_gradients
-from ..analysis.attribution.last_attention import last_attention
-from ..analysis.attribution.occlusion import occlusion
-from ..analysis.attribution.rollout import FUSIONS, rollout
+from ..analysis.attribution.integrated_gradients import MOST_STEPS
+from ..analysis.attribution.rollout import FUSIONS
 from ..errors import VitvizError
 from ..errors.arguments import one_of, share, whole
 from ..model.config import ViTConfig
 from .asked import head_of, layer_of
-
-_WITH_OPTIONS = {
-    "attention": last_attention,
-    "rollout": rollout,
-    "integrated_gradients": integrated_gradients,
-    "occlusion": occlusion,
-}
-
-
-def defaults(method: str) -> dict[str, Any]:
-    """The parameters that can be typed for a method, with the library's defaults."""
-    if method not in _WITH_OPTIONS:
-        return {}
-    own = signature(_WITH_OPTIONS[method]).parameters.values()
-    return {one.name: one.default for one in own if one.kind is Parameter.KEYWORD_ONLY}
 
 
 def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
@@ -38,7 +22,7 @@ def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
     Raises:
         VitvizError: which names the method's own options.
     """
-    own = defaults(method)
+    own = METHODS[method].defaults()
     for name, value in parameters.items():
         if value is not None and name not in own:
             raise VitvizError(f"{method} has no {_option(name)}; it has {_options(own)}.")
@@ -63,9 +47,33 @@ def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) ->
         "completeness": lambda value: share(value, "Completeness"),
         "baseline": lambda value: one_of(value, BASELINES, "baseline"),
     }
+    given = {name: _number(value) if name not in checks else value for name, value in given.items()}
     checked = {name: checks[name](value) if name in checks else value for name, value in given.items()}
-    usual = defaults(method)
+    usual = METHODS[method].defaults()
     return {name: value for name, value in checked.items() if value != usual[name]}
+
+
+def typed(pairs: Iterable[str]) -> dict[str, str]:
+    """Parameters that were typed as `NAME=VALUE`.
+
+    Raises:
+        VitvizError: if one is not.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise VitvizError(f"--parameter takes NAME=VALUE, and {pair!r} is not that.")
+        found[name.replace("-", "_")] = value
+    return found
+
+
+def _number(value: Any) -> Any:
+    """A number, if a text is one."""
+    for kind in (int, float) if isinstance(value, str) else ():
+        with suppress(ValueError):
+            return kind(value)
+    return value
 
 
 def marks_of(given: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Why did the model say that? Six methods that say which patches mattered, each with its source, and how to judge them.
+"""Attribution: methods that say which patches mattered for an output, each with its source, and how to judge them.
 
     vitviz.explain(model, "cat.jpg").map                               # float32 [rows, columns]
     vitviz.explain(model, trace, method="legrad", target="three").map  # a class, by name or number; of a trace
@@ -8,7 +8,9 @@
 """
 
 from . import faithfulness
-from .explanation import METHODS, Attribution, explain
+from .explanation import Attribution, explain
+from .method import Method, Parameter, register
+from .methods import METHODS
 from .targets import ClassTarget, DifferenceTarget, SimilarityTarget, Target
 
 __all__ = [
@@ -16,8 +18,11 @@ __all__ = [
     "Attribution",
     "ClassTarget",
     "DifferenceTarget",
+    "Method",
+    "Parameter",
     "SimilarityTarget",
     "Target",
     "explain",
     "faithfulness",
+    "register",
 ]

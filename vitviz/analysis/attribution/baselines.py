@@ -8,12 +8,23 @@ from ...errors.arguments import of_kind, one_of
 from ...model.hooks import undisturbed
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
+from .method import Parameter
 from .progress import Progress, silent
 from .targets import Target
 
 BASELINES = ("blur", "mean")
 BLUR = 1 / 8  # standard deviation of the blur, in shorter sides of the input
 TOKENS_AT_ONCE = 2048  # in one batch: larger ones are not faster on a processor, and take memory
+
+
+def baseline_words(kind: str) -> str:
+    """Name of an image without content on screen."""
+    return {"blur": "blurred image", "mean": "mean colour"}[kind]
+
+
+def baseline_parameter(label: str, default: str, before: str) -> Parameter:
+    """Parameter that chooses a baseline, its options written with a word before them."""
+    return Parameter("baseline", label, default, lambda *_: BASELINES, lambda kind: f"{before} {baseline_words(kind)}")
 
 
 def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:

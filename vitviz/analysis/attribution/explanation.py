@@ -1,15 +1,14 @@
 """One function for all methods, and what it returns."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import Parameter, signature
+from inspect import signature
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import HookError, ModelError, VitvizError
+from ...errors import HookError, ModelError
 from ...errors.arguments import of_kind, one_of
 from ...errors.brief import brief
 from ...images import Prepared, Size
@@ -20,28 +19,11 @@ from ...trace.inputs import ImageSource, checked_tensor, prepared_for
 from ...trace.passes import is_recorded, trace_with_graph
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from .gradient_attention import gradient_attention
-from .integrated_gradients import integrated_gradients
-from .last_attention import last_attention
 from .layerwise import Graph, graph_names, keeps_graph, stream_names
-from .legrad import legrad
-from .occlusion import occlusion
+from .method import Method
+from .methods import METHODS
 from .progress import Progress
-from .rollout import rollout
 from .targets import AnyTarget, checked_target, value_of
-
-_COMPUTE: dict[str, Callable[..., Tensor]] = {
-    "attention": last_attention,
-    "rollout": rollout,
-    "gradient_attention": gradient_attention,
-    "legrad": legrad,
-    "integrated_gradients": integrated_gradients,
-    "occlusion": occlusion,
-}
-METHODS: tuple[str, ...] = tuple(_COMPUTE)
-_READ_THE_TRACE = {"attention", "rollout"}  # and run no model
-_BY_LAYER = {"gradient_attention", "legrad"}
-_SIGNED = {"integrated_gradients", "occlusion"}
 
 
 @brief
@@ -89,8 +71,7 @@ def explain(
     """Say which patches of an image mattered for what a model made of it.
 
     The model is not changed and may be shared between threads. The methods, each with its source and parameters, are
-    `last_attention`, `rollout`, `gradient_attention`, `legrad`, `integrated_gradients` and `occlusion` in the files of
-    those names.
+    in the files of their names beside this one.
 
     Args:
         model: the model.
@@ -116,65 +97,56 @@ def explain(
     start = time.perf_counter()
     of_kind(model, VisionTransformer, "model")
     of_kind(progress, Progress | None, "progress")
-    compute = _COMPUTE[one_of(method, METHODS, "method")]
-    in_force = _in_force(method, parameters)
+    chosen = METHODS[one_of(method, tuple(METHODS), "method")]
+    in_force = chosen.in_force(parameters)
     check_numbers(model)
     with plain_arithmetic(), torch.enable_grad():
-        trace, graph = _traced(model, image, size, fit, method)
-        targeted = "target" in signature(compute).parameters
-        explained = checked_target(target, trace) if targeted or target is not None else None
-        explained = explained if targeted else None
+        trace, graph = _traced(model, image, size, fit, chosen)
+        explained = checked_target(target, trace) if chosen.targeted or target is not None else None
+        explained = explained if chosen.targeted else None
         value = float("nan") if explained is None else value_of(explained, trace)
         given = {"trace": trace, "target": explained, "progress": progress, "graph": graph}
-        found = compute(**{name: given[name] for name in signature(compute).parameters if name in given}, **in_force)
+        taken = {name: given[name] for name in signature(chosen.explain).parameters if name in given}
+        found = chosen.explain(**taken, **in_force)
     return Attribution(
         map=_finished(found, model),
         method=method,
         target="" if explained is None else explained.words,
         parameters=in_force,
         seconds=time.perf_counter() - start,
-        signed=method in _SIGNED or (method == "attention" and model.config.differential),
+        signed=chosen.is_signed(model.config),
         value=value,
     )
 
 
 def records(method: str, depth: int) -> tuple[str, ...]:
     """Hook points that a method reads: a trace of `depth` layers that recorded them spares it a forward pass."""
-    return stream_names(depth) if method in _BY_LAYER else ()
-
-
-def _in_force(method: str, given: dict[str, object]) -> dict[str, object]:
-    """The parameters of a method with what was given in place of their defaults; refuse what it does not have."""
-    own = signature(_COMPUTE[method]).parameters.values()
-    defaults = {one.name: one.default for one in own if one.kind is Parameter.KEYWORD_ONLY}
-    unknown = [name for name in given if name not in defaults]
-    if unknown:
-        has = f"has {', '.join(defaults)}" if defaults else "has none"
-        raise VitvizError(f"{method} has no parameter {unknown[0]!r}; it {has}.")
-    return defaults | given
+    return stream_names(depth) if METHODS[method].by_layer else ()
 
 
 def _traced(
-    model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: str
+    model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: Method
 ) -> tuple[Trace, Graph | None]:
     """A trace that the method can work on, and the graph of its pass for methods that need it, if it can be kept.
 
     What was made under an edit is refused, which a second pass would not have.
     """
     if not isinstance(image, Trace):
-        if is_edited() and method not in _READ_THE_TRACE:
-            raise HookError(f"{method} runs the model again and again, without edits; leave the edit first.")
-        if method not in _BY_LAYER:
+        if is_edited() and method.runs_model:
+            raise HookError(f"{method.name} runs the model again and again, without edits; leave the edit first.")
+        if not method.by_layer:
             return model.trace(image, size=size, fit=fit), None
         seen = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
         if _keeps_graph(model, seen):
             return trace_with_graph(model, seen, graph_names(model.config.depth))
-        return model.trace(seen, record=records(method, model.config.depth)), None
+        return model.trace(seen, record=records(method.name, model.config.depth)), None
     check_same_model(image, model, ModelError)
-    if image.edited and method not in _READ_THE_TRACE:
-        raise HookError(f"This trace was made under an edit, without which {method} runs the model; trace it again.")
-    is_at_hand = image.edits or is_recorded(image, records(method, model.config.depth))
-    if method not in _BY_LAYER or is_at_hand or not _keeps_graph(model, image.seen):
+    if image.edited and method.runs_model:
+        raise HookError(
+            f"This trace was made under an edit, without which {method.name} runs the model; trace it again."
+        )
+    is_at_hand = image.edits or is_recorded(image, records(method.name, model.config.depth))
+    if not method.by_layer or is_at_hand or not _keeps_graph(model, image.seen):
         return image, None
     with undisturbed():
         return image, trace_with_graph(model, image.seen, graph_names(model.config.depth))[1]

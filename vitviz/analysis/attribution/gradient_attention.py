@@ -5,8 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import ModelError
+from ...model.config import ViTConfig
 from ...trace.trace import Trace
 from .layerwise import Graph, downwards
+from .method import Method
 from .reading import patch_map, reading
 from .targets import Target
 
@@ -54,4 +56,20 @@ def _check_slope(trace: Trace, target: Target) -> None:
         raise ModelError(
             f"“{target.words}” has no gradient for this image, as a similarity to itself has none at its maximum; "
             "compare it with another image, or give no target."
+        )
+
+
+class GradientAttention(Method):
+    """Attention weighted with gradients."""
+
+    name, title, unit = "gradient_attention", "Gradient × attention", "relevance, without unit"
+    paper, url = "Chefer et al. 2021, section 3.1", "https://arxiv.org/abs/2103.15679"
+    explain = staticmethod(gradient_attention)
+    by_layer = holds_weights = True
+
+    def summary(self, config: ViTConfig) -> str:
+        """Sentences on what it computes."""
+        return (
+            "The attention of each layer, weighted with how much the target would rise with it; what would lower the "
+            "target is left out. The layers are then followed up to the output, as in rollout."
         )

@@ -3,22 +3,28 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...errors.arguments import share, whole
+from ...model.config import ViTConfig
 from ...model.hooks import capture, undisturbed
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
-from .baselines import baseline_pixels
+from .baselines import baseline_parameter, baseline_pixels
+from .method import Chosen, Method, Parameter
 from .progress import Progress, silent
 from .targets import Target
 
 TOKENS_AT_ONCE = 1024  # in one batch: each keeps the graph of a whole forward pass
 MOST_STEPS = 1024
 PLACES = 4  # where the gradient is taken on each piece of the way
+BACKWARD = 3.0  # forward passes that a pass and the way back take
+REFINED = 4  # times as many steps as at first are usual until the map is complete
+FEW_STEPS = 8  # of a coarse map
 GROWTH = 16  # at most so many times the first gradients are taken
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(PLACES)  # from -1 to 1; the weights sum to 2
 
@@ -163,3 +169,40 @@ def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
     with plain_arithmetic(), undisturbed(), torch.no_grad(), capture("embed.tokens") as kept:
         trace.model.embed(pixels[None])
     return kept["embed.tokens"]
+
+
+class IntegratedGradients(Method):
+    """Gradients on the way from an image without content."""
+
+    name, title, unit = "integrated_gradients", "Integrated gradients", "part of the target"
+    paper, url = "Sundararajan et al. 2017, equation 1", "https://arxiv.org/abs/1703.01365"
+    explain = staticmethod(integrated_gradients)
+    slow = True
+    parameters = (
+        Parameter("steps", "Steps on the way", 32, lambda *_: (8, 16, 32, 64, 128), lambda steps: f"{steps} steps"),
+        baseline_parameter("Start", "blur", "from"),
+    )
+
+    def summary(self, config: ViTConfig) -> str:
+        """Sentences on what it computes."""
+        return (
+            "Goes step by step from an image without content to this one and adds up the target's gradient on the way. "
+            "The numbers of all patches sum to how much the target differs between the two images."
+        )
+
+    def is_signed(self, config: ViTConfig) -> bool:
+        """Return True."""
+        return True
+
+    def passes(self, parameters: Chosen, trace: Trace) -> tuple[int, float]:
+        """Steps with a way back each; until completeness, usually some times as many as at first."""
+        refined = 1 if "completeness" in parameters else REFINED
+        return refined * parameters["steps"], BACKWARD
+
+    def coarser(self, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
+        """A few steps, complete or not."""
+        return [{"steps": FEW_STEPS, "completeness": None}] if parameters["steps"] > FEW_STEPS else []
+
+    def coarse_words(self, parameters: Chosen) -> str:
+        """Number of steps."""
+        return self.parameters[0].words(parameters["steps"])

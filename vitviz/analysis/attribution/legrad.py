@@ -5,8 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors.arguments import one_of
+from ...model.config import ViTConfig
 from ...trace.trace import Trace
 from .layerwise import Graph, streams, through_block, through_readout
+from .method import Method
 from .reading import patch_map
 from .targets import Target
 
@@ -61,3 +63,18 @@ def _of_pooling(trace: Trace, x: Tensor, target: Target) -> Tensor:
 def _from_0_to_1(values: Tensor) -> Tensor:
     values = values - values.min()
     return values / values.max().clamp_min(torch.finfo(values.dtype).tiny)
+
+
+class LeGrad(Method):
+    """Sensitivity to the attention of every layer."""
+
+    name, title, unit = "legrad", "LeGrad", "relevance, 0 to 1"
+    paper, url = "Bousselham et al. 2024, section 3", "https://arxiv.org/abs/2404.03214"
+    explain = staticmethod(legrad)
+    by_layer = holds_weights = True
+
+    def summary(self, config: ViTConfig) -> str:
+        """Sentences on what it computes."""
+        pools = config.pooling == "attention"
+        where = "the pooling's attention to the tokens of each layer" if pools else "the attention of each layer"
+        return f"How much the target would rise with {where}, added up over all layers and scaled to run from 0 to 1."

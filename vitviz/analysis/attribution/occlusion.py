@@ -1,13 +1,19 @@
 """Occlusion: what the model says when a patch is covered."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ...errors.arguments import whole
+from ...model.config import ViTConfig
 from ...trace.trace import Trace
-from .baselines import baseline_pixels, masked_values
+from .baselines import baseline_parameter, baseline_pixels, masked_values
+from .method import Chosen, Method, Parameter
 from .progress import Progress
 from .targets import Target, value_of
+
+WIDE = (8, 4, 2)  # patches, sides of the covers of coarse maps; each takes a quarter of the next one's passes
 
 
 def occlusion(
@@ -54,3 +60,43 @@ def cover_places(grid: tuple[int, int], window: int, stride: int) -> Tensor:
 def _starts(side: int, window: int, stride: int) -> list[int]:
     """Positions at which a cover begins along one side; the last one ends with it."""
     return sorted({*range(0, side - window, stride), side - window})
+
+
+class Occlusion(Method):
+    """Drop of the target when patches are covered."""
+
+    name, title, unit = "occlusion", "Occlusion", "drop of the target"
+    paper, url = "Zeiler & Fergus 2014, section 4.2", "https://arxiv.org/abs/1311.2901"
+    explain = staticmethod(occlusion)
+    slow = True
+    parameters = (
+        Parameter(
+            "window",
+            "Covered at a time",
+            1,
+            lambda trace, _: range(1, min(4, *trace.grid) + 1),
+            lambda side: f"{side} × {side} patches" if side > 1 else "1 patch",
+        ),
+        baseline_parameter("Cover", "mean", "by"),
+    )
+
+    def summary(self, config: ViTConfig) -> str:
+        """Sentences on what it computes."""
+        return "Covers one place after the other and measures how much the target drops, by forward passes alone."
+
+    def is_signed(self, config: ViTConfig) -> bool:
+        """Return True."""
+        return True
+
+    def passes(self, parameters: Chosen, trace: Trace) -> tuple[int, float]:
+        """One pass for each place of the cover."""
+        return len(cover_places(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
+
+    def coarser(self, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
+        """Larger covers that do not overlap."""
+        sides = [side for side in WIDE if parameters["window"] < side <= min(trace.grid) // 2]
+        return [{"window": side, "stride": side} for side in sides]
+
+    def coarse_words(self, parameters: Chosen) -> str:
+        """Side of the cover."""
+        return self.parameters[0].words(parameters["window"])

@@ -5,7 +5,10 @@ from torch import Tensor
 
 from ...errors import ModelError
 from ...errors.arguments import one_of, share
+from ...model.config import ViTConfig
+from ...notation.marks import percent
 from ...trace.trace import Trace
+from .method import Method, Parameter
 from .reading import patch_map, reading
 
 FUSIONS = {
@@ -56,3 +59,35 @@ def _without_smallest(weights: Tensor, ratio: float, class_token: bool) -> Tenso
     if class_token:
         smallest = smallest[smallest % len(weights) != 0]
     return weights.flatten().index_fill(0, smallest, 0).view_as(weights)
+
+
+class Rollout(Method):
+    """Attention rollout."""
+
+    name, title, unit = "rollout", "Rollout", "share of the output"
+    paper, url = "Abnar & Zuidema 2020, section 4", "https://arxiv.org/abs/2005.00928"
+    explain = staticmethod(rollout)
+    targeted = runs_model = False
+    holds_weights = True
+    parameters = (
+        Parameter("head_fusion", "Heads", "mean", lambda *_: tuple(FUSIONS), lambda fusion: f"{fusion} of the heads"),
+        Parameter(
+            "discard_ratio",
+            "Smallest weights",
+            0.0,
+            lambda *_: [tenth / 10 for tenth in range(10)],
+            lambda ratio: f"{ratio:.0%} discarded".replace("%", " %"),
+        ),
+    )
+
+    def summary(self, config: ViTConfig) -> str:
+        """Sentences on what it computes."""
+        output = "what the pooling finds" if config.pooling == "attention" else config.pooling_words
+        return (
+            f"How much of each patch reaches {output} if attention only mixed tokens: the attention of all layers, "
+            "multiplied, with half of each token staying as it is. Values, MLPs and the target are left out."
+        )
+
+    def format(self, value: float) -> str:
+        """Write a share of the output."""
+        return percent(value)

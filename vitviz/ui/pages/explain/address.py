@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from ....analysis.attribution import METHODS
 from ....analysis.attribution.faithfulness import BASELINES
 from ....notation.marks import one_of
 from ....trace.trace import Trace
@@ -15,7 +16,7 @@ from ....viz.colour import Style
 from ...app import link, shell, state
 from . import wanted
 from .aims import MOST_IMAGES, Aim, Alike, OfClass
-from .methods import METHODS, all_defaults
+from .methods import all_defaults
 from .wanted import Wanted
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from ....analysis.attribution import Attribution
+from ....analysis.attribution import METHODS, Attribution, Parameter
 from ....analysis.attribution.targets import value_of
 from ....errors import VitvizError
 from ....trace.trace import Trace
@@ -20,14 +20,14 @@ from ...app.words import literally
 from . import picture, wanted
 from .aims import Aim, target_of
 from .maps import Ask, ask_for, coarse, compute, known, steps
-from .methods import METHODS, Parameter, fitted, three_digits
+from .methods import three_digits
 from .working import Work, begin_or_stop, takes, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     """What is asked about an aim: one map of each method."""
     parameters = wanted.current(choice).parameters
-    return [ask_for(choice, method, fitted(method, parameters[method], trace), aim) for method in METHODS]
+    return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
 
 
 def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
@@ -70,7 +70,7 @@ def largest(asked: Sequence[Ask]) -> float:
     found = []
     for ask in asked:
         try:
-            found.append(known(ask) or (compute(ask) if METHODS[ask.method].quick else None))
+            found.append(known(ask) or (None if METHODS[ask.method].slow else compute(ask)))
         except VitvizError:  # which is said where the map would stand
             found.append(None)
     return max((float(np.abs(one.map).max()) for one in found if one is not None), default=0.0)
@@ -87,9 +87,9 @@ def about(method: str, trace: Trace, place: int) -> None:
     """The method's name, behind which is what it computes and what can be chosen about it."""
     told = METHODS[method]
     with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
-        st.markdown(f"{told.what(trace.config)}  \n{told.paper}")
+        st.markdown(f"{told.summary(trace.config)}  \n[{told.paper}]({told.url})")
         if place == 0:  # the same for all targets
-            parameters = fitted(method, st.session_state[wanted.KEY].parameters[method], trace)
+            parameters = told.fitted(st.session_state[wanted.KEY].parameters[method], trace)
             for parameter in told.parameters:
                 _choose(method, parameter, parameters, trace)
 
@@ -115,7 +115,7 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
         largest: where its colours end; at its own largest number if None.
     """
     found, name, pending = known(ask), f"{ask.method}_{place}", []
-    if found is None and METHODS[ask.method].quick:
+    if found is None and not METHODS[ask.method].slow:
         found = _computed(ask)
     elif found is None:
         left = steps(ask)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ....analysis.attribution import Attribution
+from ....analysis.attribution import METHODS, Attribution
 from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
@@ -15,7 +15,7 @@ from . import wanted
 from .aims import Aim
 from .board import asks
 from .maps import known
-from .methods import METHODS, seconds
+from .methods import seconds
 from .picture import about_words
 
 
@@ -36,18 +36,18 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.header(told.title, anchor=False)
         st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: wanted.change(enlarged=None))
-    st.markdown(f"{told.what(trace.config)} {told.paper}")
+    st.markdown(f"{told.summary(trace.config)} [{told.paper}]({told.url})")
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
         _patch(choice, trace.grid),
         on_choose=lambda row, column: wanted.change(patch=(row, column)),
-        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.say),
+        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.format),
         key=f"explain_closer_{found.method}",
     )
-    words = f"Sum of all patches: {told.say(float(found.map.sum()))} · took {seconds(found.seconds)}"
-    of_target = f" · {found.target}, for this image: {told.say(found.value)}" if found.target else ""
+    words = f"Sum of all patches: {told.format(float(found.map.sum()))} · took {seconds(found.seconds)}"
+    of_target = f" · {found.target}, for this image: {told.format(found.value)}" if found.target else ""
     st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
 
 

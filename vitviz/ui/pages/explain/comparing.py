@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
+from ....analysis.attribution import METHODS
+from ....analysis.attribution.baselines import baseline_words
 from ....analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from ....analysis.attribution.progress import Progress
 from ....trace.trace import Trace
@@ -20,7 +22,6 @@ from . import areas, charts, wanted
 from .aims import Aim, target_of
 from .board import asks
 from .maps import Ask, compute, known
-from .methods import METHODS, baseline_words
 from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ....analysis.attribution import Attribution, explain
+from ....analysis.attribution import METHODS, Attribution, explain
 from ....analysis.attribution.progress import Progress
 from ...app import cache, state, waits
 from .aims import Aim, target_of
-from .methods import METHODS, coarse_words, coarser, passes
 from .working import Step
 
 
@@ -72,15 +71,16 @@ def steps(ask: Ask) -> list[Step]:
 
 def _before(ask: Ask) -> list[Ask]:
     """The coarse maps on the way to a slow one, the quickest first."""
-    given, trace = dict(ask.parameters), state.trace(ask.choice)
-    return [replace(ask, parameters=tuple({**given, **other}.items())) for other in coarser(ask.method, given, trace)]
+    given = dict(ask.parameters)
+    others = METHODS[ask.method].coarser(given, state.trace(ask.choice))
+    return [replace(ask, parameters=tuple({**given, **other}.items())) for other in others]
 
 
 def _step(ask: Ask, final: Ask) -> Step:
     trace, parameters = state.trace(ask.choice), dict(ask.parameters)
     told = METHODS[ask.method]
-    words = told.title if ask == final else f"{told.title}, coarse ({coarse_words(ask.method, parameters)})"
-    count, weight = passes(ask.method, parameters, trace)
+    words = told.title if ask == final else f"{told.title}, coarse ({told.coarse_words(parameters)})"
+    count, weight = told.passes(parameters, trace)
     return Step(
         ask.key,
         words,

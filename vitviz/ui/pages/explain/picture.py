@@ -6,11 +6,11 @@ import html
 
 import numpy as np
 
-from ....analysis.attribution import Attribution
+from ....analysis.attribution import METHODS, Attribution
 from ....viz.colour import GROUND, KEY, css_gradient
 from ....viz.inline import data_url
 from ...widgets.drawing import heat
-from .methods import METHODS, parameter_words, seconds
+from .methods import seconds
 
 PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
 
@@ -81,12 +81,12 @@ def figure(found: Attribution, largest: float | None = None, coarse: bool = Fals
 
 def ends(found: Attribution, largest: float | None = None) -> tuple[str, str]:
     """What the two ends of the scale mean, in words."""
-    say, largest = METHODS[found.method].say, float(np.abs(found.map).max()) if largest is None else largest
+    say, largest = METHODS[found.method].format, float(np.abs(found.map).max()) if largest is None else largest
     return say(-largest) if found.signed else "0", say(largest)
 
 
 def about_words(found: Attribution) -> list[str]:
     """What a map's numbers are, what it explains, and what was chosen about the method."""
     target = f"explains: {found.target}" if found.target else "explains no target"
-    chosen = parameter_words(found.method, found.parameters)
+    chosen = METHODS[found.method].words(found.parameters)
     return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]

@@ -1,0 +1,14 @@
+"""The methods that come with the project, in the order in which they are shown."""
+
+from .gradient_attention import GradientAttention
+from .integrated_gradients import IntegratedGradients
+from .last_attention import LastAttention
+from .legrad import LeGrad
+from .method import METHODS, register
+from .occlusion import Occlusion
+from .rollout import Rollout
+
+__all__ = ["METHODS"]
+
+for _kind in (LastAttention, Rollout, GradientAttention, LeGrad, IntegratedGradients, Occlusion):
+    register(_kind())
