@@ -62,9 +62,6 @@ def press(app: AppTest, key: str) -> AppTest:
     return app.button(key=key).click().run()
 
 
-def test_every_method_of_the_library_is_told_of():
-
-
 def test_quick_maps_are_there_at_once_and_are_the_librarys():
     app, trace = digits(), digit_trace()
     assert shown(app) == [expected(trace, method, ClassTarget(4)) for method in QUICK]
