@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from . import cache
-from .. import memory
+from . import cache, memory
 
 _log = logging.getLogger(__name__)
 GONE_AFTER = 60.0  # seconds without a connection, for a phone that was locked or a network that was away

@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
 
-from ...memory import few_arenas
+from ..memory import few_arenas
 from .delivery import Kept, Rewritten, Uploads
 from .first import with_scripts
 from .metrics import CacheStats
