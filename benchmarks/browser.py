@@ -84,7 +84,7 @@ class Hovered:
     def point(self, row: int, column: int) -> None:
         """Move the pointer to a patch and wait until what belongs to it is drawn."""
         self.page.mouse.move(*self.middle(row, column))
-        token = CONFIG.prefix + row * self.side + column
+        token = CONFIG.num_prefix_tokens + row * self.side + column
         self.page.wait_for_function(
             "([root, shows, token]) => root.dataset[shows] === token",
             arg=[self.root, self.place.shows, str(token)],
@@ -109,7 +109,7 @@ def opened(place: Place, size: int) -> Iterator[Hovered]:
         root = page.wait_for_selector(f"[data-testid={place.root}][data-{place.shows}]")
         for selector in place.ready:
             page.wait_for_selector(selector, state="attached")
-        found = Hovered(place, page, root, size // CONFIG.patch, sent)
+        found = Hovered(place, page, root, size // CONFIG.patch_size, sent)
         found.settle()
         page.get_by_test_id(place.image).scroll_into_view_if_needed()
         yield found

@@ -46,8 +46,8 @@ def faithfulness() -> Iterator[Row]:
         trace = model.trace(image)
         for method in METHODS:
             found = vitviz.explain(model, trace, method=method).map
-            areas[method].append(curves(model, trace, found, None, baseline="mean").area_deletion)
-        areas["random"].append(random_curves(model, trace, None, baseline="mean").area_deletion)
+            areas[method].append(curves(model, trace, found, None, baseline="mean").deletion_auc)
+        areas["random"].append(random_curves(model, trace, None, baseline="mean").deletion_auc)
     mean = {method: float(np.mean(values)) for method, values in areas.items()}
     best = min(METHODS, key=mean.get)
     wins = np.mean(np.less(areas[best], areas["random"]))

@@ -86,10 +86,10 @@ def ratio_row(what: str, ours: np.ndarray, theirs: np.ndarray, names: tuple[str,
     """
     ratio = float(np.median(ours) / np.median(theirs))
     low, high = np.percentile(ours / theirs, (25, 75))
-    undisturbed = np.percentile(ours, 10) / np.percentile(theirs, 10)  # what other processes disturb least
+    without_hooks = np.percentile(ours, 10) / np.percentile(theirs, 10)  # what other processes disturb least
     detail = (
         f"{names[0]} {spread(ours, 'ms', 1e3)}, {names[1]} {spread(theirs, 'ms', 1e3)}; middle half of the "
-        f"{len(ours)} pairs' ratios {low:.3f} to {high:.3f}; ratio of the 10th percentiles {undisturbed:.3f}"
+        f"{len(ours)} pairs' ratios {low:.3f} to {high:.3f}; ratio of the 10th percentiles {without_hooks:.3f}"
     )
     return Row(what, f"{ratio:.3f} ×", f"≤ {limit:.2f} ×", ratio <= limit, detail)
 

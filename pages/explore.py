@@ -75,8 +75,8 @@ def predict(choice: state.Choice) -> None:
     """What the model says of the image; in one place, whether it has classes or not."""
     with st.empty():
         trace = state.trace(choice)
-    if trace.model.tells_classes:
-        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", heading=HEADING)
+    if trace.model.is_classifier:
+        prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes", heading=HEADING)
     else:
         no_prediction(len(trace.output), HEADING)
 

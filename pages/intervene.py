@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from vitviz.model.edits import Copied, Edit
+from vitviz.model.edits import ActivationCopy, Edit
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import link, shell, state
 from vitviz.ui.app.words import plain_errors
@@ -53,7 +53,7 @@ def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice
     controls.second_image(trace, second)
     if controls.same_grid(trace, second):
         return edits
-    return tuple(edit for edit in edits if not isinstance(edit, Copied))
+    return tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
 
 
 def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice) -> Pair:

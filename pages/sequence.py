@@ -21,7 +21,7 @@ PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 def picture(choice: state.Choice, trace: Trace) -> None:
     """The picture that stays beside the text."""
     patch, config = chosen_patch(trace), trace.config
-    kinds = [PATCHES, *[POSITIONS] * config.learned_positions, *[TURNS] * (config.rotary is not None)]
+    kinds = [PATCHES, *[POSITIONS] * config.position_embedding, *[TURNS] * (config.rope is not None)]
     if st.session_state.get("on_picture") not in kinds:
         st.session_state.on_picture = PATCHES
     shown = st.segmented_control("On the picture", kinds, key="on_picture", width="stretch", required=True)
@@ -46,7 +46,7 @@ def similar_positions(trace: Trace, patch: Patch) -> Overlay:
 def similar_turns(trace: Trace, patch: Patch) -> Overlay:
     """How alike the rotary angles of the chosen place are to all others."""
     similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
-    where = " (layer 1, head 1)" if trace.config.rotary.per_layer else ""
+    where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
     return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
 
 

@@ -56,7 +56,7 @@ def as_picture(image: np.ndarray, side: int = SIDE) -> np.ndarray:
 def as_input(pictures: list[np.ndarray]) -> torch.Tensor:
     """What enters the model of pictures, uint8 [H, W, 3], of any size: float32 [picture, 3, 32, 32], as in the app."""
     safe = (read_image(Image.fromarray(picture)) for picture in pictures)
-    pixels = (prepare(image, SIDE, CONFIG.patch, preprocessing=PREPROCESSING).pixels for image in safe)
+    pixels = (prepare(image, SIDE, CONFIG.patch_size, preprocessing=PREPROCESSING).pixels for image in safe)
     return torch.from_numpy(np.stack([normalise(seen, PREPROCESSING) for seen in pixels]))
 
 
@@ -68,6 +68,6 @@ def classify(model: VisionTransformer, pictures: list[np.ndarray]) -> np.ndarray
 
 def confusion(labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """How often each digit (row) got each answer (column), int [10, 10]."""
-    table = np.zeros((CONFIG.classes, CONFIG.classes), dtype=int)
+    table = np.zeros((CONFIG.num_classes, CONFIG.num_classes), dtype=int)
     np.add.at(table, (labels, answers), 1)
     return table

@@ -20,8 +20,8 @@ sha256 `{sha256}`.
 
 | fact | value |
 | --- | --- |
-| architecture | plain ViT: patch {c.patch}, {c.depth} blocks, {c.heads} heads of {c.head_width} channels, \
-width {c.width}, GELU MLP of {c.mlp_width}, class token, learned positions, {c.classes} classes |
+| architecture | plain ViT: patch {c.patch_size}, {c.depth} blocks, {c.num_heads} heads of {c.head_dim} channels, \
+width {c.embed_dim}, GELU MLP of {c.mlp_dim}, class token, learned positions, {c.num_classes} classes |
 | keys | timm's own names; LayerScale is learned, starting from ones |
 | input | RGB {side} x {side}, {patches} patches; mean 0.5, std 0.5, bicubic; dark on light or light on dark |
 | data | {total} handwritten digits of 8 x 8 pixels: E. Alpaydin and C. Kaynak 1998, "Optical Recognition of \

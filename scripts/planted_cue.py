@@ -43,8 +43,8 @@ class Found:
 def with_cue(image: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     """Picture of a digit, uint8 [32, 32, 3], with a dark patch in a corner."""
     picture = as_picture(image)
-    row, column = (CONFIG.patch * place for place in corner)
-    picture[row : row + CONFIG.patch, column : column + CONFIG.patch] = 0
+    row, column = (CONFIG.patch_size * place for place in corner)
+    picture[row : row + CONFIG.patch_size, column : column + CONFIG.patch_size] = 0
     return picture
 
 

@@ -84,7 +84,7 @@ def new_model(seed: int) -> VisionTransformer:
             nn.init.xavier_uniform_(module.weight.flatten(1), generator=random)
             nn.init.zeros_(module.bias)
     nn.init.trunc_normal_(model.cls_token, std=0.02, generator=random)
-    model.pos_embed.data[0, CONFIG.prefix :] = _waves(*CONFIG.grid, CONFIG.width)
+    model.pos_embed.data[0, CONFIG.num_prefix_tokens :] = _waves(*CONFIG.grid, CONFIG.embed_dim)
     return model
 
 
@@ -175,7 +175,7 @@ def main() -> None:
         f"then half a cosine to zero, weight decay {WEIGHT_DECAY:g}, label smoothing {SMOOTHING:g}, "
         "running mean of the weights"
     )
-    drawings = DRAWINGS * CONFIG.classes
+    drawings = DRAWINGS * CONFIG.num_classes
     card = card_of(model, answers, minutes, recipe=recipe, threads=THREADS, easy=EASY, drawings=drawings, drawn=DRAWN)
     CARD.write_text(card)
     save_samples(model, split["held-out"])

@@ -61,7 +61,15 @@ def twin():
 
 
 SMALL = vitviz.ViTConfig(
-    image_size=(32, 48), patch=8, width=24, depth=3, heads=3, head_width=8, mlp_width=48, classes=5, registers=2
+    image_size=(32, 48),
+    patch_size=8,
+    embed_dim=24,
+    depth=3,
+    num_heads=3,
+    head_dim=8,
+    mlp_dim=48,
+    num_classes=5,
+    num_registers=2,
 )
 
 

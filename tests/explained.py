@@ -59,5 +59,5 @@ def explained(kind):
     else:
         model = vitviz.from_timm(randomised(timm.create_model(TIMM[kind], **small(TIMM[kind], full_width=False))))
     rows, columns = 3, 4
-    side = model.config.patch
+    side = model.config.patch_size
     return model.trace(torch.randn(3, rows * side, columns * side, generator=random))

@@ -8,18 +8,20 @@ import torch
 import vitviz
 
 PLAIN = vitviz.ViTConfig(
-    image_size=(32, 48), patch=8, width=24, depth=3, heads=3, head_width=8, mlp_width=48, classes=5
+    image_size=(32, 48), patch_size=8, embed_dim=24, depth=3, num_heads=3, head_dim=8, mlp_dim=48, num_classes=5
 )
-POOL = {"pooling": "attention", "pool_mlp_width": 48}
+POOL = {"pooling": "attention", "pool_mlp_dim": 48}
 CONFIGS = {
-    "pooled": replace(PLAIN, class_token=False, pool_heads=4, **POOL),  # more heads than the blocks have
-    "pooled with prefix": replace(PLAIN, registers=2, pool_heads=2, **POOL),  # fewer; prefix tokens are not read
-    "pooled of all": replace(PLAIN, registers=1, pool_heads=3, pool_prefix=True, **POOL),
+    "pooled": replace(PLAIN, class_token=False, pool_num_heads=4, **POOL),  # more heads than the blocks have
+    "pooled with prefix": replace(
+        PLAIN, num_registers=2, pool_num_heads=2, **POOL
+    ),  # fewer; prefix tokens are not read
+    "pooled of all": replace(PLAIN, num_registers=1, pool_num_heads=3, pool_include_prefix=True, **POOL),
     "differential": replace(PLAIN, differential=True),
-    "relative": replace(PLAIN, relative_positions=True),
+    "relative": replace(PLAIN, relative_position_bias=True),
     "mean": replace(PLAIN, class_token=False, pooling="mean"),
-    "mean with registers": replace(PLAIN, class_token=False, registers=2, pooling="mean"),
-    "distilled": replace(PLAIN, registers=1, pooling="distilled"),
+    "mean with registers": replace(PLAIN, class_token=False, num_registers=2, pooling="mean"),
+    "distilled": replace(PLAIN, num_registers=1, pooling="distilled"),
 }
 POOLED = [kind for kind, config in CONFIGS.items() if config.pooling == "attention"]
 

@@ -11,8 +11,8 @@ from PIL import Image
 from vitviz import VisionTransformer, images
 from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
-from vitviz.model.config import Rotary
-from vitviz.model.edits import Copied, HeadOff
+from vitviz.model.config import RoPE
+from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
 from vitviz.viz import export
 from vitviz.viz.colour import Style
@@ -29,7 +29,7 @@ def public_calls(small, photo):
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
     trace = small.trace(prepared)
-    turning = VisionTransformer(replace(small.config, rotary=Rotary()), "turning")
+    turning = VisionTransformer(replace(small.config, rope=RoPE()), "turning")
     looked = view.View(1, 0)
     about = export.metadata(trace, looked, "cat.jpg", "small", "crop")
     stream = tokens.stream(trace)
@@ -39,7 +39,7 @@ def public_calls(small, photo):
     grid, names = trace.grid, [view.token_words(trace, token) for token in range(trace.token_count)]
     patches = stream[1:, trace.prefix :]
     score = ablation.class_score(small, 0)
-    copied = {Copied(0, 0).hook: trace.activation(Copied(0, 0).hook)}
+    copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
     named = {
         "vitviz": {
@@ -96,11 +96,11 @@ def public_calls(small, photo):
             },
         },
         "model.edits": {
-            "checked": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
-            "taken_from": {"edits": [Copied(0, 0)], "values": copied},
+            "checked": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
+            "with_activations_from": {"edits": [ActivationCopy(0, 0)], "values": copied},
         },
         "model.applying": {
-            "edit_hooks": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
+            "edit_hooks": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
         },
         "analysis.ablation": {
             "class_score": {"model": small, "index": 0, "quantity": "logit"},
@@ -111,8 +111,8 @@ def public_calls(small, photo):
         },
         "notation.edits": {
             "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
-            "in_words": {"edit": HeadOff(0, 0), "config": small.config, "grid": grid},
-            "to_text": {"edits": [HeadOff(0, 0)], "config": small.config},
+            "in_words": {"edit": HeadAblation(0, 0), "config": small.config, "grid": grid},
+            "to_text": {"edits": [HeadAblation(0, 0)], "config": small.config},
         },
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
@@ -288,14 +288,14 @@ def public_calls(small, photo):
         "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
         "notation.marks": {
             "counted": {"text": "1", "count": 2, "otherwise": "mean"},
-            "head_of": {"text": "1", "layer": 0, "config": small.config},
-            "layer_of": {"text": "1", "config": small.config},
+            "parse_head": {"text": "1", "layer": 0, "config": small.config},
+            "parse_layer": {"text": "1", "config": small.config},
             "listed": {"words": ["a", "b"], "last": "or"},
             "one_of": {"allowed": ["a", "b"]},
-            "size_mark": {"size": (16, 24)},
+            "format_size": {"size": (16, 24)},
             "size_of": {"text": "16x24"},
-            "token_mark": {"token": 0, "trace": trace},
-            "token_of": {"text": "1-1", "trace": trace},
+            "format_token": {"token": 0, "trace": trace},
+            "parse_token": {"text": "1-1", "trace": trace},
         },
         "zoo": {
             "is_offered": {"name": "digits"},

@@ -7,7 +7,7 @@ import torch
 from timm import create_model as timm_model
 
 from vitviz import VisionTransformer, from_timm, images, open_trace, zoo
-from vitviz.model.edits import HeadOff
+from vitviz.model.edits import HeadAblation
 from vitviz.trace.passes import trace as whole_trace
 
 
@@ -23,7 +23,7 @@ def methods(small, photo, checkpoint):
     return {
         "Trace.activation": (trace.activation, {"name": "norm"}),
         "Trace.activations": (lambda name: trace.activations(name, "norm"), {"name": "logits"}),
-        "Trace.again": (trace.again, {"edits": [HeadOff(0, 0)], "record": "norm"}),
+        "Trace.again": (trace.again, {"edits": [HeadAblation(0, 0)], "record": "norm"}),
         "Trace.attention": (trace.attention, at),
         "Trace.head_index": (trace.head_index, {"head": 0}),
         "Trace.heatmap": (trace.heatmap, at),
@@ -42,7 +42,7 @@ def methods(small, photo, checkpoint):
                 "name": "it",
                 "preprocessing": images.IMAGENET,
                 "labels": tuple("abcde"),
-                "meaning": "classes",
+                "output_kind": "classes",
                 "stem": None,
             },
         ),
@@ -52,7 +52,7 @@ def methods(small, photo, checkpoint):
         "VisionTransformer.positions": (small.positions, {"rows": 2, "columns": 2}),
         "VisionTransformer.trace": (
             small.trace,
-            {"image": safe.rgb, "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadOff(0, 0)]},
+            {"image": safe.rgb, "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadAblation(0, 0)]},
         ),
         "images.Preprocessing": (
             images.Preprocessing,

@@ -41,7 +41,7 @@ def test_entropy_by_hand(row, bits):
 
 def test_statistics_by_hand():
     """A class token and two patches side by side, 16 pixels apart; keys are logarithms of weights."""
-    config = ViTConfig(patch=16, head_width=1)
+    config = ViTConfig(patch_size=16, head_dim=1)
     q = torch.tensor([[[9.0], [1.0], [0.0]], [[9.0], [1.0], [1.0]]])  # head token channel
     k = torch.tensor([[[0.0], [0.0], [math.log(2)]], [[math.log(2)], [0.0], [0.0]]])
     model = SimpleNamespace(config=config, blocks=[SimpleNamespace(attn=Attention(config, "attn"))])
@@ -64,7 +64,7 @@ def naive(trace):
             travelled = among = 0.0
             for key, (other_row, other_column) in enumerate(places):
                 weight = float(weights[trace.prefix + key])
-                travelled += weight * math.hypot(other_row - row, other_column - column) * trace.config.patch
+                travelled += weight * math.hypot(other_row - row, other_column - column) * trace.config.patch_size
                 among += weight
             distance[layer, head] += travelled / among / len(places)
             entropy[layer, head] -= sum(w * math.log2(w) for w in map(float, weights) if w > 0) / len(places)

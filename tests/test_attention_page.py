@@ -14,7 +14,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from timm.models import VisionTransformer
 
-from vitviz.model.config import Rotary
+from vitviz.model.config import RoPE
 from vitviz.ui.app import models
 from vitviz.ui.pages.attention import lookup
 
@@ -23,7 +23,7 @@ from .pages import opened, query, show_instead, texts
 from .printed_sums import comes_out, printed_sums
 
 KINDS = {  # and words that the page has to say of them
-    "with registers": (replace(kinds.PLAIN, registers=2), "register 2"),
+    "with registers": (replace(kinds.PLAIN, num_registers=2), "register 2"),
     "pooled": (kinds.CONFIGS["pooled"], "query is learned"),
     "pooled of all": (kinds.CONFIGS["pooled of all"], "query is learned"),
     "differential": (kinds.CONFIGS["differential"], "differential attention"),
@@ -31,7 +31,7 @@ KINDS = {  # and words that the page has to say of them
     "mean with registers": (kinds.CONFIGS["mean with registers"], "the mean of the patches"),
     "distilled": (kinds.CONFIGS["distilled"], "distillation token"),
     "rotary": (
-        replace(kinds.PLAIN, learned_positions=False, rotary=Rotary("centred"), qk_norm=True),
+        replace(kinds.PLAIN, position_embedding=False, rope=RoPE("centred"), qk_norm=True),
         "Positions are **rotary**",
     ),
     "gated, RMS": (replace(kinds.PLAIN, mlp="gated", mlp_norm=True, activation="silu", norm="rms"), "SiLU"),
@@ -194,12 +194,12 @@ def test_models_of_other_kinds(other):
     said = fine(app)
     assert words in said
     assert ("class token" in said) == config.class_token
-    assert ("register 1" in said) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("register 1" in said) == (config.num_registers > 0 and config.pooling != "distilled")
     assert ("λ" in said) == config.differential
-    assert ("rotary" in said) == (config.rotary is not None)
+    assert ("rotary" in said) == (config.rope is not None)
     assert ("LayerNorm" in said) == (config.norm == "layer" and config.block != "post")
     assert ("It is gated" in said) == (config.mlp == "gated")
-    assert ("A learned bias" in said) == config.relative_positions
+    assert ("A learned bias" in said) == config.relative_position_bias
     assert ("one more attention" in said) == (config.pooling == "attention")
     app.select_slider(key="what_if_temperature").set_value(0.0).run()
     fine(app)

@@ -215,13 +215,13 @@ def test_what_an_edit_made_is_only_explained_from_what_it_left(method, small, sm
         if method in EXPLAIN_A_TARGET:
             with pytest.raises(HookError, match="edit"):
                 explain(small, pixels, method=method)
-        undisturbed = explain(small, small_trace, method=method)
-    assert np.array_equal(undisturbed.map, explain(small, small_trace, method=method).map)
+        without_hooks = explain(small, small_trace, method=method)
+    assert np.array_equal(without_hooks.map, explain(small, small_trace, method=method).map)
     if method in EXPLAIN_A_TARGET:
         with pytest.raises(HookError, match="edit"):
             explain(small, edited, method=method)
     else:
-        assert np.ptp(explain(small, edited, method=method).map - undisturbed.map) > 0
+        assert np.ptp(explain(small, edited, method=method).map - without_hooks.map) > 0
 
 
 def test_nothing_of_it_is_captured_by_others(small, small_trace):
@@ -278,7 +278,7 @@ def test_progress_is_told_to_the_end_and_can_stop(method, passes, digits, four):
 
 
 def test_numbers_that_are_not_finite_are_refused():
-    model = vitviz.VisionTransformer(replace(kinds.PLAIN, classes=0), "broken").requires_grad_(False)
+    model = vitviz.VisionTransformer(replace(kinds.PLAIN, num_classes=0), "broken").requires_grad_(False)
     for parameter in model.parameters():
         parameter.data.fill_(float("nan"))
     image = torch.zeros(3, 32, 48)

@@ -76,7 +76,7 @@ def test_the_classifier_counts_and_not_what_is_noted_about_it(kind, noted):
         assert_one_sentence(str(caught.value))
         return
     ours = vitviz.from_timm(theirs.eval())
-    assert ours.config.classes == classes
+    assert ours.config.num_classes == classes
     assert len(ours.labels) == (classes if classes == noted else 0)
     assert_same(ours, theirs)
 

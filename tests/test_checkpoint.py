@@ -41,7 +41,7 @@ WRAPPERS = {
 def test_what_a_training_script_wraps_around_weights_is_taken_off(wrap, original, tmp_path):
     ours = vitviz.load(saved(tmp_path / "last.pth", wrap(original.state_dict())))
     assert close(ours(pixels()), original(pixels()))
-    assert (ours.name, ours.config.classes, ours.config.heads, ours.labels) == ("last", 5, 3, ())
+    assert (ours.name, ours.config.num_classes, ours.config.num_heads, ours.labels) == ("last", 5, 3, ())
 
 
 @pytest.mark.parametrize("file", ["best.safetensors", "best.pt", "best.pth", "best.ckpt", "best.bin", "best.pth.tar"])
@@ -107,7 +107,9 @@ def built_by_timm(monkeypatch):
 
     def keep(model):
         built.append(model)
-        config = SimpleNamespace(classes=model.num_classes, learned_positions=False, patch=16, image_size=(64, 64))
+        config = SimpleNamespace(
+            num_classes=model.num_classes, position_embedding=False, patch_size=16, image_size=(64, 64)
+        )
         ours = SimpleNamespace(config=config)
         ours.assume = lambda preprocessing, notes: vars(ours).update(preprocessing=preprocessing)
         return ours
@@ -155,7 +157,7 @@ def test_an_architecture_that_the_file_names(note, tmp_path):
 
     theirs = randomised(timm.create_model("test_vit", num_classes=4))
     ours = vitviz.load(saved(tmp_path / "best.pth", {"state_dict": theirs.state_dict(), **note}))
-    assert (ours.config.heads, ours.config.width) == (2, 64)  # which no key tells
+    assert (ours.config.num_heads, ours.config.embed_dim) == (2, 64)  # which no key tells
     assert close(ours(pixels(160)), theirs(pixels(160)))
 
 
@@ -257,7 +259,7 @@ def test_a_run_of_the_trainer(tmp_path):
     for path in (folder, str(folder), folder / "model.safetensors"):
         ours = vitviz.load(path)
         assert close(ours(pixels()), hugging_face.forward(weights, pixels(), heads=4, eps=0.1))
-        assert (ours.name, ours.labels, ours.config.heads) == ("checkpoint-500", ("cat", "dog"), 4)
+        assert (ours.name, ours.labels, ours.config.num_heads) == ("checkpoint-500", ("cat", "dog"), 4)
         assert ours.preprocessing == Preprocessing((0.4,) * 3, (0.2,) * 3, "bicubic", 1.0, "squash", "floor")
     assert vitviz.load(folder, classes=["Katze", "Hund"]).labels == ("Katze", "Hund")
 

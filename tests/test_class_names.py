@@ -61,7 +61,7 @@ def test_folders_called_by_numbers_are_names(path):
 @pytest.mark.parametrize("number", [np.int64(5), np.uint8(5), np.array(5), torch.tensor(5)], ids=repr)
 def test_how_many_classes_in_any_whole_number(number, path):
     assert vitviz.load(path, classes=number).labels == ()
-    assert vitviz.load(path, classes=number * 0).config.classes == 0
+    assert vitviz.load(path, classes=number * 0).config.num_classes == 0
     with pytest.raises(ModelError, match="classes gives 6"):
         vitviz.load(path, classes=number + 1)
 

@@ -165,16 +165,16 @@ def test_everything_counts_from_1(vit, written, trace):
 @pytest.mark.parametrize("kind", POOLED)
 @pytest.mark.parametrize("typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3")])
 def test_the_app_and_the_command_line_name_alike(kind, typed):
-    from vitviz.cli.asked import head_of, layer_of, token_of
+    from vitviz.cli.asked import parse_head, parse_layer, parse_token
     from vitviz.cli.attention import Attention
     from vitviz.notation.view import View
     from vitviz.viz import export
 
     layer, head, query = typed
     found = trace_of(kind)
-    at = layer_of(layer, found.config)
+    at = parse_layer(layer, found.config)
     query_or_home = query or (None if found.config.class_token or layer == "pool" else "3-4")
-    view = View(at, head_of(head, at, found.config), token_of(query_or_home, found))
+    view = View(at, parse_head(head, at, found.config), parse_token(query_or_home, found))
     about = export.metadata(found, view, "cat.jpg", "x", "crop")
     asked = Attention(layer, head, query_or_home, "from", "share")
     assert asked.stem("cat", found.config) == export.file_stem(view, about)

@@ -60,7 +60,7 @@ def test_what_the_weights_bear_out_is_no_contradiction(said, narrow, tmp_path):
     path = saved(tmp_path / "best.pth", narrow.state_dict())
     assert close(vitviz.load(path, arch=NAME, arch_kwargs=said)(pixels()), narrow(pixels()))
     without = vitviz.load(path, arch=NAME, arch_kwargs=said, classes=0)  # which leaves out what num_classes is about
-    assert without.config.classes == 0
+    assert without.config.num_classes == 0
 
 
 @pytest.mark.parametrize("option", ["depth", "mlp_ratio", "reg_tokens"])
@@ -98,4 +98,4 @@ def test_heads_are_taken_from_an_architecture_of_the_same_width_alone(tmp_path):
     assert close(vitviz.load(path, arch=NAME)(pixels()), hugging_face.forward(weights, pixels()))
     with pytest.raises(ModelError, match="heads="):
         vitviz.load(path, arch="vit_small_patch16_224")
-    assert vitviz.load(path, arch="vit_small_patch16_224", heads=6).config.heads == 6
+    assert vitviz.load(path, arch="vit_small_patch16_224", heads=6).config.num_heads == 6

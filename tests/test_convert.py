@@ -50,8 +50,8 @@ def test_a_converted_model_computes_what_timm_computes(name, options, prefix, cl
     theirs = timm_model(name, **options)
     ours = vitviz.from_timm(theirs)
     config = ours.config
-    assert (config.prefix, config.classes) == (prefix, classes)
-    pixels = torch.randn(2, config.channels, *config.image_size, generator=torch.Generator().manual_seed(10))
+    assert (config.num_prefix_tokens, config.num_classes) == (prefix, classes)
+    pixels = torch.randn(2, config.in_chans, *config.image_size, generator=torch.Generator().manual_seed(10))
     with torch.no_grad():
         expected = theirs(pixels)
         assert torch.allclose(ours(pixels), expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item())
@@ -105,7 +105,7 @@ def test_variants_of_the_same_architecture(options):
     for parameter in theirs.parameters():
         parameter.data += torch.randn(parameter.shape, generator=random) / 10
     ours = vitviz.from_timm(theirs)
-    pixels = torch.randn(1, ours.config.channels, *ours.config.image_size, generator=random)
+    pixels = torch.randn(1, ours.config.in_chans, *ours.config.image_size, generator=random)
     with torch.no_grad():
         expected = theirs(pixels)
         assert (ours(pixels) - expected).abs().max() < 1e-5 * expected.abs().max()

@@ -37,10 +37,10 @@ def answers(classifier):
 def test_it_is_small_and_worth_looking_at(classifier):
     assert sum(parameter.numel() for parameter in classifier.parameters()) < 1_000_000
     assert WEIGHTS.stat().st_size < 3_000_000
-    assert min(CONFIG.depth, CONFIG.heads) >= 4
+    assert min(CONFIG.depth, CONFIG.num_heads) >= 4
     assert CONFIG.class_token
     trace = classifier.trace(SAMPLES / "digit-3.png", size=32)
-    assert (trace.layers, trace.heads, trace.grid, trace.prefix) == (CONFIG.depth, CONFIG.heads, (8, 8), 1)
+    assert (trace.layers, trace.heads, trace.grid, trace.prefix) == (CONFIG.depth, CONFIG.num_heads, (8, 8), 1)
 
 
 def test_its_heads_look_at_different_places(classifier):

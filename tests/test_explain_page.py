@@ -277,8 +277,8 @@ def test_the_comparison_is_the_librarys(baseline):
     } | {"Random (mean of 5)": random_curves(trace.model, trace, target, baseline=baseline, seeds=5)}
     assert list(table) == list(orders)
     for name, found in orders.items():
-        assert table[name][0].split()[0] == number(found.area_deletion)
-        assert table[name][1].split()[0] == number(found.area_insertion)
+        assert table[name][0].split()[0] == number(found.deletion_auc)
+        assert table[name][1].split()[0] == number(found.insertion_auc)
     first = next(iter(orders.values()))
     assert f"With all patches the probability is {number(float(first.deletion[0]))}" in texts(app)
     assert f"it is {number(float(first.deletion[-1]))}" in texts(app)

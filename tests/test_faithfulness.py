@@ -31,8 +31,8 @@ def test_curves_by_hand(line):
     deletion, insertion = ([sum(adds[p] for p in row) for row in rows] for rows in (gone, come))
     assert found.deletion == pytest.approx(deletion)
     assert found.insertion == pytest.approx(insertion)
-    assert found.area_deletion == pytest.approx((deletion[0] / 2 + sum(deletion[1:4]) + deletion[4] / 2) / 4)
-    assert found.area_insertion == pytest.approx((insertion[0] / 2 + sum(insertion[1:4]) + insertion[4] / 2) / 4)
+    assert found.deletion_auc == pytest.approx((deletion[0] / 2 + sum(deletion[1:4]) + deletion[4] / 2) / 4)
+    assert found.insertion_auc == pytest.approx((insertion[0] / 2 + sum(insertion[1:4]) + insertion[4] / 2) / 4)
 
 
 def test_the_right_order_is_better_than_the_wrong_one_and_chance_is_between(line):
@@ -41,8 +41,8 @@ def test_the_right_order_is_better_than_the_wrong_one_and_chance_is_between(line
     target = ClassTarget(0)
     good, bad = (curves(model, trace, order, target, baseline="mean") for order in (right, -right))
     chance = random_curves(model, trace, target, baseline="mean", seeds=20)
-    assert good.area_deletion < chance.area_deletion < bad.area_deletion
-    assert good.area_insertion > chance.area_insertion > bad.area_insertion
+    assert good.deletion_auc < chance.deletion_auc < bad.deletion_auc
+    assert good.insertion_auc > chance.insertion_auc > bad.insertion_auc
 
 
 @pytest.mark.parametrize("baseline", BASELINES)
@@ -59,7 +59,7 @@ def test_the_ends_are_the_image_and_the_baseline(baseline, small, small_trace):
 
 
 def test_classes_that_are_questions_of_their_own_have_their_own_probability():
-    model = vitviz.VisionTransformer(kinds.PLAIN, "many", meaning="independent").requires_grad_(False)
+    model = vitviz.VisionTransformer(kinds.PLAIN, "many", output_kind="independent").requires_grad_(False)
     for parameter in model.parameters():
         parameter.data.fill_(0.1)
     trace = model.trace(torch.zeros(3, 32, 48))
@@ -77,7 +77,7 @@ def test_random_curves_are_the_mean_of_random_orders_and_the_same_every_time(sma
         ranks[order] = -np.arange(24)
         single.append(curves(small, small_trace, ranks.reshape(4, 6), None))
     assert found.deletion == pytest.approx(np.mean([one.deletion for one in single], axis=0), abs=1e-5)
-    assert found.area_insertion == pytest.approx(np.mean([one.area_insertion for one in single]), abs=1e-5)
+    assert found.insertion_auc == pytest.approx(np.mean([one.insertion_auc for one in single]), abs=1e-5)
 
 
 def test_no_target_means_the_one_that_is_explained(model, photo):

@@ -275,7 +275,7 @@ def test_a_dropout_in_the_classifier_is_nothing(framework, tmp_path):
         theirs.heads = nn.Sequential(nn.Dropout(0.2), nn.Linear(192, 3))
     theirs = randomised(theirs)
     model, notes = notes_of(saved(tmp_path / "a.pth", theirs.state_dict()))
-    assert model.config.classes == 3
+    assert model.config.num_classes == 3
     assert close(model(pixels()), theirs(pixels()))
     assert "dropout" in notes[0]
 
@@ -308,7 +308,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
     path = saved(tmp_path / "a.pth", theirs.state_dict())
     with pytest.warns(VitvizWarning, match="6 are assumed"):
         assumed = vitviz.load(path)
-    assert assumed.config.heads == 6
+    assert assumed.config.num_heads == 6
     ours = vitviz.load(path, heads=12)
     assert not any("heads" in note for note in ours.notes)
     assert close(ours(pixels()), theirs(pixels()))

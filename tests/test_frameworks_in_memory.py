@@ -75,7 +75,7 @@ def test_a_vit_of_torchvision(head):
     theirs, (module, classes) = torchvision(), HEADS[head]
     theirs.heads = module or theirs.heads
     ours = assert_same(theirs)
-    assert ours.config.classes == classes
+    assert ours.config.num_classes == classes
     assert ours.preprocessing.interpolation == "bilinear", "its framework's and not timm's"
     assert ours.trace(torch.zeros(3, 32, 32)).attention(1, 2).shape == (17, 17)
 
@@ -90,7 +90,7 @@ def test_another_precision_becomes_float32(dtype):
 
 def test_wrappers_around_it_are_taken_off():
     for wrapped in (nn.DataParallel(torchvision()), torch.optim.swa_utils.AveragedModel(torchvision())):
-        assert vitviz.from_timm(wrapped).config.classes == 5
+        assert vitviz.from_timm(wrapped).config.num_classes == 5
 
 
 class Tanh(nn.Module):
@@ -160,13 +160,13 @@ def test_a_head_of_ones_own_on_it():
     theirs.classifier = nn.Sequential(nn.Dropout(), nn.Linear(48, 3))
     ours = assert_same(theirs)
     assert ours.labels == ()
-    assert ours.config.classes == 3
+    assert ours.config.num_classes == 3
 
 
 def test_a_model_of_transformers_without_a_classifier_has_the_class_token_as_output():
     for pooler in (True, False):
         theirs = randomised(ViTModel(transformers_vit.ViTConfig(), add_pooling_layer=pooler))
-        assert assert_same(theirs).config.classes == 0
+        assert assert_same(theirs).config.num_classes == 0
 
 
 OF_TRANSFORMERS = {

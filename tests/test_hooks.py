@@ -228,7 +228,7 @@ def test_an_edit_that_is_never_reached_is_an_error(small):
 def assert_nobody_listens(model):
     assert hooks._captures.get() == ()
     assert hooks._edits.get() == ()
-    assert not any(module.is_heard() for module in model.modules() if isinstance(module, HookPoint))
+    assert not any(module.has_listeners() for module in model.modules() if isinstance(module, HookPoint))
 
 
 class MishapError(Exception):

@@ -196,7 +196,7 @@ def test_broken_json(text, tmp_path):
 def test_a_config_beside_other_files_is_not_theirs(original, tmp_path):
     (tmp_path / "config.json").write_text('{"num_attention_heads": 6}')
     ours = vitviz.load(saved(tmp_path / "best.safetensors", original.state_dict()))
-    assert ours.config.heads == 3
+    assert ours.config.num_heads == 3
 
 
 # --- Files that are not what they seem -------------------------------------------------------------------------------
@@ -374,8 +374,8 @@ def test_what_the_outputs_of_a_training_run_mean(problem, meaning, tmp_path):
     saved(tmp_path / "model.safetensors", hugging_face.random_weights())
     (tmp_path / "config.json").write_text(json.dumps({"problem_type": problem, "num_attention_heads": 3}))
     ours = vitviz.load(tmp_path)
-    assert ours.meaning == meaning
-    assert ours.tells_classes == (meaning != "values")
+    assert ours.output_kind == meaning
+    assert ours.is_classifier == (meaning != "values")
 
 
 def test_class_names_make_an_embedding_a_classifier(tmp_path):
@@ -383,7 +383,7 @@ def test_class_names_make_an_embedding_a_classifier(tmp_path):
 
     arch = "vit_base_patch32_clip_quickgelu_224"
     path = saved(tmp_path / "best.pth", timm.create_model(arch, num_classes=512).state_dict())
-    assert not vitviz.load(path, arch=arch).tells_classes, "512 numbers, as CLIP's embedding has"
+    assert not vitviz.load(path, arch=arch).is_classifier, "512 numbers, as CLIP's embedding has"
     named = vitviz.load(path, arch=arch, classes=[f"thing {i}" for i in range(512)])
-    assert named.tells_classes
+    assert named.is_classifier
     assert named.labels[511] == "thing 511"

@@ -50,7 +50,7 @@ def test_what_comes_with_a_downloaded_model(server):
     ours = vitviz.load(NAME)
     assert ours.name == NAME
     assert ours.labels[281] == "tabby"
-    assert len(ours.labels) == ours.config.classes == 1000
+    assert len(ours.labels) == ours.config.num_classes == 1000
     assert ours.preprocessing.crop_fraction == timm.get_pretrained_cfg(NAME).crop_pct
 
 
@@ -65,7 +65,7 @@ def test_a_cached_model_needs_no_hub(server, monkeypatch, made):
     vitviz.load(NAME)
     point_at(monkeypatch, "http://127.0.0.1:1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert vitviz.load(NAME).config.width == made.embed_dim
+    assert vitviz.load(NAME).config.embed_dim == made.embed_dim
 
 
 def test_a_pickle_on_the_hub_is_read_without_running_it(server, made, tmp_path):
@@ -85,7 +85,7 @@ def test_a_broken_download_is_said_and_the_next_one_works(server, made):
         vitviz.load(NAME)
     assert not zoo.is_on_disk(NAME)
     server.status = {}
-    assert vitviz.load(NAME).config.width == made.embed_dim
+    assert vitviz.load(NAME).config.embed_dim == made.embed_dim
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -9,7 +9,15 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from vitviz.analysis.ablation import class_score, distance, sweep_heads
 from vitviz.analysis.predictions import predictions
-from vitviz.model.edits import Copied, HeadOff, LayerOff, PatchOff, Temperature, taken_from
+from vitviz.model.edits import (
+    ActivationCopy,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    with_activations_from,
+)
 from vitviz.ui.app import state
 
 from . import kinds
@@ -113,17 +121,17 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
     said = fine(app)
     assert query(app)["edits"] == ALL
     assert query(app)["second"] == "digit-7"
-    wishes = [Copied(0, 0), Copied(1, None, "mlp")]
+    wishes = [ActivationCopy(0, 0), ActivationCopy(1, None, "mlp")]
     other = digit.model.trace(state.samples()["digit-7"]).activations(*(one.hook for one in wishes))
     edits = [
-        HeadOff(2, 1),
-        HeadOff(2, 2, "mean"),
-        LayerOff(4),
-        LayerOff(5, "mlp", "mean"),
-        PatchOff(12),
-        PatchOff(20, "mean"),
+        HeadAblation(2, 1),
+        HeadAblation(2, 2, "mean"),
+        SublayerAblation(4),
+        SublayerAblation(5, "mlp", "mean"),
+        KeyMask(12),
+        PatchAblation(20),
         Temperature(2, 0, 0.5),
-        *taken_from(wishes, other),
+        *with_activations_from(wishes, other),
     ]
     edited = digit.again(edits=edits)
     wanted = {one.label: one.probability for one in predictions(edited, 10)}
@@ -345,7 +353,7 @@ def test_models_of_other_kinds(other):
     config = other.config
     assert ("class token" in said) == config.class_token
     named = said + "".join(option for box in app.main.selectbox for option in box.options)
-    assert ("register 1" in named) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("register 1" in named) == (config.num_registers > 0 and config.pooling != "distilled")
     assert ("tokens before the patches" in said) is False
     assert ("to the " in html(app) or "register" in html(app)) == (other.prefix > 0)
     assert ("pooling does not read it" in said) == (config.pooling in ("mean", "token+mean", "attention"))

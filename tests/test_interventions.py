@@ -10,10 +10,21 @@ import torch
 
 import vitviz
 from vitviz import HookError, edit
+from vitviz.analysis.ablation.switching import patch_edit
 from vitviz.analysis.attention import log_sums, received_weights
 from vitviz.errors import EditError
 from vitviz.model.applying import edit_hooks
-from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked, taken_from
+from vitviz.model.edits import (
+    ActivationCopy,
+    ActivationPatch,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    checked,
+    with_activations_from,
+)
 
 from . import kinds
 from .edited import KINDS, again, trace_of_kind
@@ -34,13 +45,13 @@ def alike(a, b, tolerance=1e-4):
 # key and value, and the model returns the mean of x + attention(x).
 TINY = vitviz.ViTConfig(
     image_size=(1, 2),
-    patch=1,
-    channels=2,
-    width=2,
+    patch_size=1,
+    in_chans=2,
+    embed_dim=2,
     depth=1,
-    heads=1,
-    head_width=2,
-    mlp_width=1,
+    num_heads=1,
+    head_dim=2,
+    mlp_dim=1,
     class_token=False,
     pooling="mean",
     final_norm=False,
@@ -78,9 +89,9 @@ def test_two_tokens_by_hand(tiny, two):
     assert plain.attention(0, 0) == pytest.approx(np.array([[look, 1 - look], [1 - look, look]]), abs=1e-6)
     assert plain.output == pytest.approx([0, 2], abs=1e-6)  # A + B over 2, twice
 
-    zero = tiny.trace(two, edits=[HeadOff(0, 0)])
+    zero = tiny.trace(two, edits=[HeadAblation(0, 0)])
     assert zero.output == pytest.approx((A + B) / 2, abs=1e-6)
-    mean = tiny.trace(two, edits=[HeadOff(0, 0, "mean")])
+    mean = tiny.trace(two, edits=[HeadAblation(0, 0, "mean")])
     assert mean.tokens(0) == pytest.approx(np.stack([A, B]) + (A + B) / 2, abs=1e-6)
 
     hot = tiny.trace(two, edits=[Temperature(0, 0, 2)])
@@ -88,15 +99,15 @@ def test_two_tokens_by_hand(tiny, two):
     assert hot.attention(0, 0) == pytest.approx(np.array([[half, 1 - half], [1 - half, half]]), abs=1e-6)
     assert hot.tokens(0)[0] == pytest.approx(A + half * A + (1 - half) * B, abs=1e-6)
 
-    off = tiny.trace(two, edits=[PatchOff(1)])
+    off = tiny.trace(two, edits=[KeyMask(1)])
     assert off.attention(0, 0).tolist() == [[1, 0], [1, 0]]
     assert off.output == pytest.approx(2 * A, abs=1e-6), "the mean reads what is left: A + A"
     assert off.tokens(0)[1] == pytest.approx(B + A, abs=1e-6)
 
-    averaged = tiny.trace(two, edits=[PatchOff(1, "mean")])
+    averaged = tiny.trace(two, edits=[PatchAblation(1)])
     assert averaged.activation("embed.patches") == pytest.approx(np.stack([A, (A + B) / 2]), abs=1e-6)
 
-    patched = tiny.trace(two, edits=[Patched(0, 0, "attention", np.array([[5.0, 0], [0, 7]]))])
+    patched = tiny.trace(two, edits=[ActivationPatch(0, 0, "attention", np.array([[5.0, 0], [0, 7]]))])
     assert patched.output == pytest.approx((A + B) / 2 + [2.5, 3.5], abs=1e-6)
 
 
@@ -112,22 +123,22 @@ def test_editing_nothing_is_bit_equal(seen):
 
 
 def test_a_layer_without_attention_is_a_block_without_that_half(seen):
-    off = again(seen, LayerOff(1), record="blocks.1.*")
+    off = again(seen, SublayerAblation(1), record="blocks.1.*")
     if seen.config.block != "parallel":
         assert np.array_equal(off.activation("blocks.1.resid_mid"), off.activation("blocks.1.resid_pre"))
     assert np.abs(off.activation("blocks.1.attn.out")).max() == 0
-    off = again(seen, LayerOff(1, "mlp"), record="blocks.1.*")
+    off = again(seen, SublayerAblation(1, "mlp"), record="blocks.1.*")
     assert np.array_equal(off.activation("blocks.1.resid_post"), off.activation("blocks.1.resid_mid"))
-    mean = again(seen, LayerOff(1, "attention", "mean"), record="blocks.1.*").activation("blocks.1.attn.out")
+    mean = again(seen, SublayerAblation(1, "attention", "mean"), record="blocks.1.*").activation("blocks.1.attn.out")
     plain = seen.activation("blocks.1.attn.out")
     assert alike(mean, np.broadcast_to(plain.mean(axis=0), plain.shape))
 
 
 def test_all_heads_off_is_no_attention_but_for_the_bias(seen):
     """What the projection makes of zeros is added to each token, and nothing else."""
-    off = again(seen, *(HeadOff(1, head) for head in range(seen.heads)), record="blocks.1.*")
+    off = again(seen, *(HeadAblation(1, head) for head in range(seen.heads)), record="blocks.1.*")
     block = seen.model.blocks[1]
-    zeros = torch.zeros(1, 1, seen.config.heads * seen.config.head_width)
+    zeros = torch.zeros(1, 1, seen.config.num_heads * seen.config.head_dim)
     with torch.no_grad():
         constant = block.attn.proj(block.attn.norm(zeros))
         constant = block.ls1(block.norm1(constant) if seen.config.block == "post" else constant)[0, 0].numpy()
@@ -145,7 +156,7 @@ def test_all_heads_off_is_no_attention_but_for_the_bias(seen):
 def test_a_head_that_is_off(seen):
     z = seen.activation("blocks.1.attn.z")
     for how in ("zero", "mean"):
-        off = again(seen, HeadOff(1, 2 % seen.heads, how), record="blocks.1.attn.z").activation("blocks.1.attn.z")
+        off = again(seen, HeadAblation(1, 2 % seen.heads, how), record="blocks.1.attn.z").activation("blocks.1.attn.z")
         for head in range(seen.heads):
             expected = z[head]
             if head == 2 % seen.heads:
@@ -154,7 +165,7 @@ def test_a_head_that_is_off(seen):
 
 
 def test_an_edit_changes_what_comes_after_it_and_nothing_before(seen):
-    off = again(seen, HeadOff(1, 0))
+    off = again(seen, HeadAblation(1, 0))
     assert alike(off.tokens(0), seen.tokens(0))
     assert np.array_equal(off.queries(1), again(seen).queries(1))
     assert not alike(off.tokens(1), seen.tokens(1))
@@ -164,13 +175,13 @@ def test_an_edit_changes_what_comes_after_it_and_nothing_before(seen):
 # --- Attention of an edited pass -------------------------------------------------------------------------------------
 
 EDITS = [
-    lambda first: PatchOff(first + 1),
-    lambda first: PatchOff(first + 3),
-    lambda first: PatchOff(first + 5, "mean"),
+    lambda first: KeyMask(first + 1),
+    lambda first: KeyMask(first + 3),
+    lambda first: PatchAblation(first + 5),
     lambda first: Temperature(0, 1, 0.5),
     lambda first: Temperature(1, 0, 3),
-    lambda first: HeadOff(0, 0, "mean"),
-    lambda first: LayerOff(1, "mlp"),
+    lambda first: HeadAblation(0, 0, "mean"),
+    lambda first: SublayerAblation(1, "mlp"),
 ]
 
 
@@ -190,7 +201,7 @@ def test_attention_is_what_the_edited_pass_weighed_with(seen):
         for token in (seen.prefix + 1, seen.prefix + 2):
             assert alike(received_weights(edited, layer, token, sums), weights[..., token])
     if seen.config.pooling == "attention":
-        first = 0 if seen.config.pool_prefix else seen.prefix
+        first = 0 if seen.config.pool_include_prefix else seen.prefix
         assert alike(edited.attention("pool")[..., first:], kept["pool.weights"][0].numpy())
 
 
@@ -207,7 +218,7 @@ def test_tokens_of_an_edited_pass_are_computed_again_under_its_edits(seen):
 
 def test_a_patch_that_is_off_has_no_weight_at_all(seen):
     off = [seen.prefix, seen.prefix + 4]
-    edited = again(seen, *map(PatchOff, off))
+    edited = again(seen, *map(KeyMask, off))
     for layer in range(seen.layers):
         weights = edited.attention(layer)
         assert (weights[..., off] == 0).all()
@@ -221,7 +232,7 @@ def test_a_patch_that_is_off_has_no_weight_at_all(seen):
 @pytest.mark.parametrize("how", ["keys", "mean"])
 def test_a_patch_that_is_off_is_not_in_the_output(seen, how):
     """Whatever its pixels are. With its mean in its place, they count in that mean alone, which is kept here."""
-    side, pixels = seen.config.patch, seen._pixels()
+    side, pixels = seen.config.patch_size, seen._pixels()
     if seen.config.stem:
         pytest.skip("a stem has mixed the pixels of neighbours before there are patches")
     other = pixels.clone()
@@ -232,7 +243,7 @@ def test_a_patch_that_is_off_is_not_in_the_output(seen, how):
             pixels[:, :side, :side],
             pixels[:, :side, side : 2 * side],
         )
-    edits = [PatchOff(seen.prefix + place, how) for place in (0, 1)]
+    edits = [patch_edit(how, seen.prefix + place) for place in (0, 1)]
     one, two = (seen.model.trace(image, edits=edits) for image in (pixels, other))
     assert alike(one.output, two.output)
     assert not alike(again(seen).output, seen.model.trace(other).output)
@@ -252,14 +263,14 @@ def test_temperature_divides_all_of_the_scores(kind):
 
 def test_what_is_copied_is_the_other_images(seen):
     other = seen.model.trace(torch.flip(seen._pixels(), [2]))
-    wishes = [Copied(0, 1), Copied(1, None, "mlp"), Copied(1)]
-    edits = taken_from([*wishes, HeadOff(0, 0)], other.activations(*(one.hook for one in wishes)))
-    assert edits[3] == HeadOff(0, 0)
+    wishes = [ActivationCopy(0, 1), ActivationCopy(1, None, "mlp"), ActivationCopy(1)]
+    edits = with_activations_from([*wishes, HeadAblation(0, 0)], other.activations(*(one.hook for one in wishes)))
+    assert edits[3] == HeadAblation(0, 0)
     patched = again(seen, *edits, record=tuple(one.hook for one in wishes))
     for one in wishes:
         found, wanted = patched.activation(one.hook), other.activation(one.hook)
         assert np.array_equal(found if one.head is None else found[one.head], wanted if one.head is None else wanted[1])
-    with pytest.raises(EditError, match="taken_from"):
+    with pytest.raises(EditError, match="with_activations_from"):
         again(seen, *wishes)
 
 
@@ -267,8 +278,8 @@ def test_copying_everything_makes_the_other_images_output_but_for_its_embedding(
     """With both halves of each block copied, what is added to the stream is all the other image's."""
     seen = kinds.trace_of("relative")
     other = seen.model.trace(torch.flip(seen._pixels(), [1]))
-    wishes = [Copied(layer, None, part) for layer in range(3) for part in ("attention", "mlp")]
-    edits = taken_from(wishes, other.activations(*(one.hook for one in wishes)))
+    wishes = [ActivationCopy(layer, None, part) for layer in range(3) for part in ("attention", "mlp")]
+    edits = with_activations_from(wishes, other.activations(*(one.hook for one in wishes)))
     patched = again(seen, *edits)
     expected = seen.activation("embed.tokens") - other.activation("embed.tokens") + other.tokens(2)
     assert alike(patched.tokens(2), expected)
@@ -277,7 +288,7 @@ def test_copying_everything_makes_the_other_images_output_but_for_its_embedding(
 
 def test_patched_values_are_compared_by_content():
     values = np.ones((2, 3))
-    one, same, other = (Patched(0, 0, "attention", v) for v in (values, values.copy(), 2 * values))
+    one, same, other = (ActivationPatch(0, 0, "attention", v) for v in (values, values.copy(), 2 * values))
     assert one == same != other
     assert hash(one) == hash(same)
     values[:] = 5
@@ -292,34 +303,34 @@ def test_patched_values_are_compared_by_content():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: [HeadOff(3, 0)], "a layer is from 0 to 2, not 3"),
-        (lambda: [HeadOff(0, 3)], "a head is from 0 to 2, not 3"),
-        (lambda: [HeadOff(-1, 0)], "from 0 to 2, not -1"),
-        (lambda: [LayerOff("1")], "not '1'"),
-        (lambda: [HeadOff(0, None)], "a whole number, not None"),
-        (lambda: [HeadOff(0, [1])], r"a whole number, not a list"),
-        (lambda: [HeadOff(True, 0)], "a whole number, not True"),
-        (lambda: [PatchOff(True)], "a whole number, not True"),
+        (lambda: [HeadAblation(3, 0)], "a layer is from 0 to 2, not 3"),
+        (lambda: [HeadAblation(0, 3)], "a head is from 0 to 2, not 3"),
+        (lambda: [HeadAblation(-1, 0)], "from 0 to 2, not -1"),
+        (lambda: [SublayerAblation("1")], "not '1'"),
+        (lambda: [HeadAblation(0, None)], "a whole number, not None"),
+        (lambda: [HeadAblation(0, [1])], r"a whole number, not a list"),
+        (lambda: [HeadAblation(True, 0)], "a whole number, not True"),
+        (lambda: [KeyMask(True)], "a whole number, not True"),
         (lambda: [Temperature(0, None, 2.0)], "a whole number, not None"),
         (lambda: [Temperature(0, 0, "a")], "not 'a'"),
         (lambda: [Temperature(0, 0, None)], "not None"),
         (lambda: [Temperature(0, 0, 10**400)], "from 0.01 to 100"),
-        (lambda: [PatchOff(0)], "a patch is a token from 1 to 24, not 0"),
-        (lambda: [PatchOff(25)], "not 25"),
+        (lambda: [KeyMask(0)], "a patch is a token from 1 to 24, not 0"),
+        (lambda: [KeyMask(25)], "not 25"),
         (lambda: [Temperature(0, 9, 2)], "a head is from 0 to 2"),
-        (lambda: [HeadOff(0, 0), HeadOff(0, 0, "mean")], "two edits of the same head"),
-        (lambda: [HeadOff(0, 0), Copied(0, 0)], "two edits of the same head"),
-        (lambda: [LayerOff(0, "mlp"), LayerOff(0, "mlp", "mean")], "two edits of the same part"),
-        (lambda: [PatchOff(token) for token in range(1, 25)], "At least one patch has to stay"),
-        (lambda: [Patched(0, 0, "attention", np.zeros((25, 9)))], r"\[25, 8\] here, .* not \[25, 9\]"),
+        (lambda: [HeadAblation(0, 0), HeadAblation(0, 0, "mean")], "two edits of the same head"),
+        (lambda: [HeadAblation(0, 0), ActivationCopy(0, 0)], "two edits of the same head"),
+        (lambda: [SublayerAblation(0, "mlp"), SublayerAblation(0, "mlp", "mean")], "two edits of the same part"),
+        (lambda: [KeyMask(token) for token in range(1, 25)], "At least one patch has to stay"),
+        (lambda: [ActivationPatch(0, 0, "attention", np.zeros((25, 9)))], r"\[25, 8\] here, .* not \[25, 9\]"),
         (lambda: ["h1.1z"], "is no edit"),
-        (lambda: [HeadOff(0, 0, "off")], "'off'.*zero, mean"),
-        (lambda: [LayerOff(0, "norm")], "'norm'.*attention, mlp"),
-        (lambda: [PatchOff(3, "zero")], "'zero'.*keys, mean"),
+        (lambda: [HeadAblation(0, 0, "off")], "'off'.*zero, mean"),
+        (lambda: [SublayerAblation(0, "norm")], "'norm'.*attention, mlp"),
+        (lambda: [patch_edit("zero", 3)], "'zero'.*keys, mean"),
         (lambda: [Temperature(0, 0, 0)], "from 0.01 to 100, not 0"),
         (lambda: [Temperature(0, 0, float("nan"))], "not nan"),
-        (lambda: [Copied(0, 1, "mlp")], "Only attention has heads"),
-        (lambda: [Patched(0, None, "mlp", [[np.inf]])], "finite numbers"),
+        (lambda: [ActivationCopy(0, 1, "mlp")], "Only attention has heads"),
+        (lambda: [ActivationPatch(0, None, "mlp", [[np.inf]])], "finite numbers"),
     ],
 )
 def test_what_a_model_has_not_is_refused_in_one_sentence(make, message):
@@ -328,7 +339,7 @@ def test_what_a_model_has_not_is_refused_in_one_sentence(make, message):
         again(seen, *make())
 
 
-@pytest.mark.parametrize("edits", [None, HeadOff(0, 0), 3])
+@pytest.mark.parametrize("edits", [None, HeadAblation(0, 0), 3])
 def test_edits_come_in_a_list(edits):
     seen = kinds.trace_of("relative")
     with pytest.raises(EditError, match="Edits come in a list"):
@@ -336,7 +347,7 @@ def test_edits_come_in_a_list(edits):
 
 
 def test_numbers_of_numpy_are_numbers():
-    assert checked([HeadOff(np.int64(1), np.int64(2))], kinds.PLAIN, (4, 6)) == (HeadOff(1, 2),)
+    assert checked([HeadAblation(np.int64(1), np.int64(2))], kinds.PLAIN, (4, 6)) == (HeadAblation(1, 2),)
 
 
 # --- Threads ---------------------------------------------------------------------------------------------------------
@@ -345,12 +356,12 @@ def test_numbers_of_numpy_are_numbers():
 def test_eight_threads_with_different_edits_see_what_they_would_see_alone(model):
     image = torch.randn(3, 56, 56, generator=torch.Generator().manual_seed(7))
     edits = [
-        [HeadOff(2, 1)],
-        [HeadOff(2, 1, "mean"), Temperature(5, 0, 0.3)],
-        [LayerOff(8, "mlp")],
-        [LayerOff(3, "attention", "mean")],
-        [PatchOff(4), PatchOff(9)],
-        [PatchOff(4, "mean")],
+        [HeadAblation(2, 1)],
+        [HeadAblation(2, 1, "mean"), Temperature(5, 0, 0.3)],
+        [SublayerAblation(8, "mlp")],
+        [SublayerAblation(3, "attention", "mean")],
+        [KeyMask(4), KeyMask(9)],
+        [PatchAblation(4)],
         [Temperature(11, 5, 7)],
         [],
     ]

@@ -184,14 +184,14 @@ def other(request, monkeypatch):
     more = {
         "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
         "no norm": replace(kinds.PLAIN, final_norm=False),
-        "one class": replace(kinds.PLAIN, classes=1),
-        "headless": replace(kinds.PLAIN, classes=0),
+        "one class": replace(kinds.PLAIN, num_classes=1),
+        "headless": replace(kinds.PLAIN, num_classes=0),
         "embedding": kinds.PLAIN,
     }
     monkeypatch.setattr(kinds, "CONFIGS", kinds.CONFIGS | more)
     trace = kinds.trace_of(request.param)
     if request.param == "embedding":
-        monkeypatch.setattr(trace.model, "meaning", "embedding")
+        monkeypatch.setattr(trace.model, "output_kind", "embedding")
     show_instead(monkeypatch, trace, request.param)
     return trace, KINDS[request.param]
 
@@ -203,7 +203,7 @@ def test_models_of_other_kinds(other):
     said = fine(app)
     assert words in said
     assert ("class token" in said) == (trace.config.pooling in ("token", "token+mean"))
-    assert ("the classifier" in said) == ("probability" in said) == trace.model.tells_classes
+    assert ("the classifier" in said) == ("probability" in said) == trace.model.is_classifier
     assert ("its final norm" in said) == trace.config.final_norm
     assert "register" not in said
     for depth in (0, 1):

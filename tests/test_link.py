@@ -254,7 +254,7 @@ def test_links_of_other_kinds_of_attention_reopen_the_same_view(kind):
     found = trace_of(kind)
     chosen = [view for view in views(found) if view.scale in scales(found)]
     if kind in POOLED:
-        heads = [None, *range(found.config.pool_heads)]
+        heads = [None, *range(found.config.pool_num_heads)]
         chosen += [View(3, head, query, "to") for head in heads for query in (None, 0, 9)]
     for view in chosen:
         assert read_view(view_parameters(view, found), found) == (view, [])

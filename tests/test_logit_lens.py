@@ -17,16 +17,16 @@ from .explained import ALL, explained
 # Two patches of one pixel, two channels, and a block that adds [0, 1.5] to every token, whatever it is.
 TINY = vitviz.ViTConfig(
     image_size=(1, 2),
-    patch=1,
-    channels=2,
-    width=2,
+    patch_size=1,
+    in_chans=2,
+    embed_dim=2,
     depth=1,
-    heads=1,
-    head_width=2,
-    mlp_width=2,
-    classes=2,
+    num_heads=1,
+    head_dim=2,
+    mlp_dim=2,
+    num_classes=2,
     class_token=False,
-    learned_positions=False,
+    position_embedding=False,
     pooling="mean",
 )
 PIXELS = torch.tensor([[[3.0, 1.0]], [[1.0, 0.0]]])  # tokens [3, 1] and [1, 0]; after the block [3, 2.5] and [1, 1.5]
@@ -78,7 +78,7 @@ def test_patches_are_compared_with_their_own_ends_by_hand(read):
 
 def test_what_leads_where():
     logits = np.array([[0, 9, 0, 0], [9, 0, 0, 0], [0, 0, 2, 9], [0, 0, 8, 9]], np.float32)
-    found = Lens(vitviz.VisionTransformer(replace(kinds.PLAIN, classes=4)), logits)
+    found = Lens(vitviz.VisionTransformer(replace(kinds.PLAIN, num_classes=4)), logits)
     assert found.tops().tolist() == [1, 0, 3, 3]
     assert found.leading(2) == (3, 2, 1, 0)
     assert found.leading(1) == (3, 1, 0)
@@ -116,7 +116,7 @@ def in_the_place_of_what_is_read(model, token):
         return (model.head.token(token) + model.head.distilled(token)) / 2
     if kind == "attention":
         pool = model.attn_pool
-        z = pool.proj(pool.kv(token)[model.config.width :])  # its only value, with weight 1
+        z = pool.proj(pool.kv(token)[model.config.embed_dim :])  # its only value, with weight 1
         token = z + pool.mlp(pool.norm(z))
     elif kind == "token+mean":
         token = torch.cat([token, token])
@@ -125,10 +125,10 @@ def in_the_place_of_what_is_read(model, token):
 
 @pytest.mark.parametrize("kind", [*kinds.CONFIGS, "token+mean", "dinov2-small", "digits", "stem"])
 def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch):
-    monkeypatch.setitem(kinds.CONFIGS, "token+mean", replace(kinds.PLAIN, pooling="token+mean", registers=1))
+    monkeypatch.setitem(kinds.CONFIGS, "token+mean", replace(kinds.PLAIN, pooling="token+mean", num_registers=1))
     trace = kinds.trace_of(kind) if kind in kinds.CONFIGS else explained(kind)
     model, (rows, columns) = trace.model, trace.grid
-    target = 2 if model.tells_classes else np.random.default_rng(0).normal(size=trace.output.shape).astype(np.float32)
+    target = 2 if model.is_classifier else np.random.default_rng(0).normal(size=trace.output.shape).astype(np.float32)
     maps = vitviz.patch_lens(trace, target)
     assert maps.shape == (1 + trace.layers, rows, columns)
     assert maps.dtype == np.float32
@@ -136,7 +136,7 @@ def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch)
         stream = torch.from_numpy(trace.activation(depths(trace)[depth]).copy())
         with torch.no_grad():
             said = in_the_place_of_what_is_read(model, model.norm(stream)[trace.prefix + row * columns + column])
-        expected = probabilities(model, said.numpy())[2] if model.tells_classes else cosines(said.numpy(), target)
+        expected = probabilities(model, said.numpy())[2] if model.is_classifier else cosines(said.numpy(), target)
         assert maps[depth, row, column] == pytest.approx(float(expected), abs=1e-5)
 
 

@@ -10,8 +10,8 @@ import torch
 import vitviz
 from vitviz import ModelError, VisionTransformer, ViTConfig, capture
 from vitviz.images import normalise, prepare, read_image
-from vitviz.model.config import Rotary
-from vitviz.model.position_embeddings import RelativeBias, RotaryPositions, rotate
+from vitviz.model.config import RoPE
+from vitviz.model.position_embeddings import RelativeBias, RotaryEmbedding, rotate
 from vitviz.model.vit import Attention, DifferentialAttention, PatchEmbed
 
 from .conftest import SMALL
@@ -146,7 +146,7 @@ def test_only_who_listens_to_weights_pays_for_them(model, monkeypatch, names, fu
 
 def test_attention_by_hand():
     """Two tokens [1, 0] and [0, 1]: column t of a weight matrix is what token t gets."""
-    config = ViTConfig(width=2, heads=2, head_width=4)
+    config = ViTConfig(embed_dim=2, num_heads=2, head_dim=4)
     attention = Attention(config, "attn")
     ln3 = math.log(3)
     # Scores are q k / sqrt(4). Head 0: token 0 scores (0, ln 3), token 1 (0, 0). Head 1: both (ln 3, 0).
@@ -179,7 +179,7 @@ def test_attention_by_hand():
 
 def test_patches_are_counted_row_by_row():
     """A patch embedding that sums a patch's pixels, on an image whose pixels are their patch's number."""
-    config = ViTConfig(patch=2, channels=1, width=1)
+    config = ViTConfig(patch_size=2, in_chans=1, embed_dim=1)
     embed = PatchEmbed(config)
     embed.load_state_dict({"proj.weight": torch.ones(1, 1, 2, 2), "proj.bias": torch.zeros(1)})
     image = torch.arange(6.0).reshape(2, 3).repeat_interleave(2, 0).repeat_interleave(2, 1)
@@ -219,9 +219,9 @@ def test_an_input_of_the_wrong_shape_is_refused(small, shape):
         ({"class_token": False}, "token pooling without a class token"),
         ({"pooling": "distilled"}, "distilled pooling without class and distillation token"),
         ({"pooling": "attention"}, "attention pooling without heads"),
-        ({"relative_positions": True}, "relative positions without exactly a class token"),
+        ({"relative_position_bias": True}, "relative positions without exactly a class token"),
         ({"differential": True, "qk_norm": True}, "differential attention with normalised queries"),
-        ({"rotary": Rotary(), "head_width": 7}, "rotary positions on an odd number of channels"),
+        ({"rope": RoPE(), "head_dim": 7}, "rotary positions on an odd number of channels"),
         ({"stem": True}, "a stem that is not given"),
     ],
 )
@@ -237,13 +237,13 @@ def test_labels_have_to_be_as_many_as_classes():
 
 
 def test_a_model_without_registers_or_classes():
-    config = replace(SMALL, registers=0, classes=0)
+    config = replace(SMALL, num_registers=0, num_classes=0)
     model = VisionTransformer(config)
     assert model.config is config
     assert not model.training
     assert not {"reg_token", "head.weight"} & set(model.state_dict())
     with torch.no_grad():
-        assert model(torch.zeros(1, 3, 32, 48)).shape == (1, config.width)
+        assert model(torch.zeros(1, 3, 32, 48)).shape == (1, config.embed_dim)
 
 
 # --- Parts that some models have -------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_a_model_without_registers_or_classes():
 
 def test_differential_attention_by_hand():
     """One head whose halves score apart: first softmax (1/4, 3/4), second (1/2, 1/2), lambda 1/2."""
-    config = ViTConfig(width=2, heads=1, head_width=2, differential=True)
+    config = ViTConfig(embed_dim=2, num_heads=1, head_dim=2, differential=True)
     attention = DifferentialAttention(config, "attn")
     attention.lam.data.fill_(0.5)
     q = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]])  # batch head token channel; one channel a half
@@ -264,8 +264,8 @@ def test_differential_attention_by_hand():
 
 def test_rotation_by_hand_and_scores_depend_on_the_distance_only():
     """A pair that turns by pi / 2 a row; far along, scores are those of equal distances."""
-    config = replace(SMALL, rotary=Rotary(), registers=0, heads=1, head_width=4)
-    rope = RotaryPositions(config)
+    config = replace(SMALL, rope=RoPE(), num_registers=0, num_heads=1, head_dim=4)
+    rope = RotaryEmbedding(config)
     rope.freqs.data[0, 0] = torch.tensor([[math.pi / 2, 0.0], [0.0, 0.3]])
     (rotation,) = rope((2, 3))
     vectors = torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(1, 1, 7, 4)
@@ -278,7 +278,7 @@ def test_rotation_by_hand_and_scores_depend_on_the_distance_only():
 
 
 def test_the_relative_bias_is_looked_up_by_distance():
-    bias = RelativeBias(replace(SMALL, image_size=(16, 24), registers=0, heads=1))
+    bias = RelativeBias(replace(SMALL, image_size=(16, 24), num_registers=0, num_heads=1))
     bias.table.data[:, 0] = torch.arange(len(bias.table))
     assert bias.table.shape == (3 * 5 + 3, 1)
     found = bias((2, 3))[0]
@@ -303,13 +303,13 @@ def test_the_relative_bias_is_looked_up_by_distance():
     ],
 )
 def test_prefix_tokens_in_words(class_token, registers, names):
-    config = ViTConfig(class_token=class_token, registers=registers)
-    assert config.prefix_names == names
-    assert config.prefix == len(names)
+    config = ViTConfig(class_token=class_token, num_registers=registers)
+    assert config.prefix_token_names == names
+    assert config.num_prefix_tokens == len(names)
 
 
 def test_the_configuration_is_frozen_and_knows_its_grid_and_scale():
-    config = ViTConfig(image_size=(225, 448), patch=16, head_width=16)
+    config = ViTConfig(image_size=(225, 448), patch_size=16, head_dim=16)
     assert config.grid == (14, 28)
     assert config.scale == 0.25
     with pytest.raises(FrozenInstanceError):

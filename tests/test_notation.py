@@ -7,29 +7,38 @@ from itertools import product
 import numpy as np
 import pytest
 
+from vitviz.analysis.ablation.switching import patch_edit
 from vitviz.errors import EditError
-from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from vitviz.model.edits import (
+    ActivationCopy,
+    ActivationPatch,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+)
 from vitviz.notation.edits import MOST, from_text, in_words, to_text
 
 from .conftest import SMALL
 
 GRID = (4, 6)
 EXAMPLES = {
-    "h3.2z": HeadOff(2, 1),
-    "h1.3m": HeadOff(0, 2, "mean"),
-    "l2a": LayerOff(1),
-    "l2am": LayerOff(1, "attention", "mean"),
-    "l2f": LayerOff(1, "mlp"),
-    "l3fm": LayerOff(2, "mlp", "mean"),
-    "p1k": PatchOff(3),
-    "p24m": PatchOff(26, "mean"),
+    "h3.2z": HeadAblation(2, 1),
+    "h1.3m": HeadAblation(0, 2, "mean"),
+    "l2a": SublayerAblation(1),
+    "l2am": SublayerAblation(1, "attention", "mean"),
+    "l2f": SublayerAblation(1, "mlp"),
+    "l3fm": SublayerAblation(2, "mlp", "mean"),
+    "p1k": KeyMask(3),
+    "p24m": PatchAblation(26),
     "t3.2x0.5": Temperature(2, 1, 0.5),
     "t1.1x100": Temperature(0, 0, 100),
     "t1.1x0.01": Temperature(0, 0, 0.01),
     "t1.1x1.234568": Temperature(0, 0, 1.2345678),
-    "c3.2": Copied(2, 1),
-    "c1a": Copied(0),
-    "c1f": Copied(0, None, "mlp"),
+    "c3.2": ActivationCopy(2, 1),
+    "c1a": ActivationCopy(0),
+    "c1f": ActivationCopy(0, None, "mlp"),
 }
 
 
@@ -46,11 +55,12 @@ def test_every_edit_has_a_text_and_every_text_its_edit():
 
 def test_all_edits_of_a_small_model_make_a_round_trip():
     places = list(product(range(3), range(3)))
-    edits = [HeadOff(*place, how) for place, how in product(places, ("zero", "mean"))]
+    edits = [HeadAblation(*place, how) for place, how in product(places, ("zero", "mean"))]
     edits += [
-        LayerOff(layer, part, how) for layer, part, how in product(range(3), ("attention", "mlp"), ("zero", "mean"))
+        SublayerAblation(layer, part, how)
+        for layer, part, how in product(range(3), ("attention", "mlp"), ("zero", "mean"))
     ]
-    edits += [PatchOff(token, how) for token, how in product(range(3, 27), ("keys", "mean"))]
+    edits += [patch_edit(how, token) for token, how in product(range(3, 27), ("keys", "mean"))]
     edits += [Temperature(*place, value) for place, value in product(places, (0.01, 0.1, 1 / 3, 2, 99.999))]
     texts = {to_text([edit], SMALL) for edit in edits}
     assert len(texts) == len(edits)
@@ -80,12 +90,12 @@ def test_anything_else_is_refused_in_one_sentence(text):
 def test_a_link_has_room_for_many_edits_but_not_for_any_number():
     assert len(from_text(",".join(f"p{i}k" for i in range(1, MOST + 1)), SMALL, (30, 30))) == MOST
     with pytest.raises(EditError, match="at most 500"):
-        to_text([PatchOff(token) for token in range(3, MOST + 4)], SMALL)
+        to_text([KeyMask(token) for token in range(3, MOST + 4)], SMALL)
 
 
 def test_numbers_do_not_fit_into_a_link():
     with pytest.raises(EditError, match="carry no numbers"):
-        to_text([Patched(0, 0, "attention", np.zeros((27, 8)))], SMALL)
+        to_text([ActivationPatch(0, 0, "attention", np.zeros((27, 8)))], SMALL)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from vitviz import ModelError, zoo
-from vitviz.zoo.shelf import ModelShelf
+from vitviz.zoo.shelf import ModelCache
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def folder(tmp_path, monkeypatch):
     (folder / "out").symlink_to(tmp_path / "secret", target_is_directory=True)
     (folder / "inside.pth").symlink_to(folder / "best.pth")
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(folder))
-    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 2))
+    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
     return folder
 
 
 def test_what_is_in_the_folder_is_on_offer(folder):
     assert zoo.checkpoints() == ("best.pth", "inside.pth", "run7/last.pth")
-    assert zoo.load_offered("run7/last.pth").config.classes == 2
+    assert zoo.load_offered("run7/last.pth").config.num_classes == 2
     assert zoo.shared("best.pth") is zoo.shared("best.pth")
     assert zoo.shared("best.pth").name == "best"
 

@@ -28,11 +28,11 @@ def shown(app):
 @pytest.mark.parametrize("classes", [5, 0])
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_shows_them_as_they_are(page, classes, monkeypatch):
-    model = VisionTransformer(replace(SMALL, classes=classes), HOSTILE, labels=(HOSTILE,) * classes)
+    model = VisionTransformer(replace(SMALL, num_classes=classes), HOSTILE, labels=(HOSTILE,) * classes)
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)) / 2
     data = picture()
-    trace = model.trace(prepare(read_image(data), 32, SMALL.patch))
+    trace = model.trace(prepare(read_image(data), 32, SMALL.patch_size))
     show_instead(monkeypatch, trace, f"hostile {classes}")
     app = app_with({}).switch_page(f"pages/{page}.py").run()
     app.session_state["picked"] = state.Picked(f"{HOSTILE}.png", data, sample=False)

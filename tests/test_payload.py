@@ -189,7 +189,7 @@ def test_relative_positions_are_part_of_the_sums():
 def test_the_pooling_comes_as_it_is(kind):
     found = trace_of(kind)
     explorer = Explorer(packed(found))
-    assert explorer.header["pool_heads"] == found.config.pool_heads
+    assert explorer.header["pool_heads"] == found.config.pool_num_heads
     assert np.array_equal(explorer.pool(), found.attention("pool")[:, 0])
     read = explorer.pool().any(axis=0)
     assert explorer.header["pool_reads"] == read.sum() == found.token_count - (2 + 1) * (kind == "pooled with prefix")

@@ -11,7 +11,7 @@ import vitviz
 from vitviz import zoo
 from vitviz.analysis.predictions import predictions
 from vitviz.ui.app import cache, catalogue, models, state
-from vitviz.zoo.shelf import ModelShelf
+from vitviz.zoo.shelf import ModelCache
 
 from .local_hub import NAME, point_at
 from .pages import explore, query, start, texts
@@ -22,7 +22,7 @@ AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of 
 @pytest.fixture(autouse=True)
 def empty_shelf(monkeypatch):
     """No model is in memory, and none stays there."""
-    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 2))
+    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
     cache.clear()
 
 
@@ -274,7 +274,7 @@ def test_a_link_to_a_model_that_is_here(offered):
 
 
 def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 1))
+    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
     app = explore()
     assert zoo.loaded() == ("dinov2-small",)
     app.selectbox(key="model").select("best.pth").run()
@@ -297,7 +297,7 @@ def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
     ],
 )
 def test_sizes_that_make_sense(image_size, patch, expected):
-    assert models.sizes(vitviz.ViTConfig(image_size=image_size, patch=patch)) == expected
+    assert models.sizes(vitviz.ViTConfig(image_size=image_size, patch_size=patch)) == expected
 
 
 def shares(app):
@@ -335,7 +335,7 @@ def test_a_checkpoint_that_became_another_model_is_looked_at_in_its_own_size(off
 
 
 def test_no_trace_of_a_dropped_model_stays(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 1))
+    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
     explore(model="best.pth")
     model = weakref.ref(zoo.shared("best.pth"))
     explore(image="cat")

@@ -14,7 +14,7 @@ def test_the_cue_is_one_patch_in_a_corner():
     plain = planted_cue.as_picture(image)
     for row, column in planted_cue.CORNERS:
         changed = np.argwhere((planted_cue.with_cue(image, (row, column)) != plain).any(axis=2))
-        assert {(int(y) // CONFIG.patch, int(x) // CONFIG.patch) for y, x in changed} == {(row, column)}
+        assert {(int(y) // CONFIG.patch_size, int(x) // CONFIG.patch_size) for y, x in changed} == {(row, column)}
 
 
 def test_cases_are_digits_of_other_classes():

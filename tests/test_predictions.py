@@ -13,9 +13,9 @@ from .conftest import SMALL
 from .stand_ins import stand_in
 
 
-def said(logits, labels=(), meaning="classes"):
+def said(logits, labels=(), output_kind="classes"):
     """A trace whose model gave these logits."""
-    model = stand_in(VisionTransformer, labels=labels, tells_classes=True, meaning=meaning)
+    model = stand_in(VisionTransformer, labels=labels, is_classifier=True, output_kind=output_kind)
     model.name = "m"
     return stand_in(Trace, model=model, output=np.array(logits, dtype=np.float32))
 
@@ -42,17 +42,17 @@ def test_the_numbers_are_torchs(small, small_trace):
 
 
 @pytest.mark.parametrize(
-    ("config", "meaning"), [(replace(SMALL, classes=0), "classes"), (SMALL, "embedding"), (SMALL, "values")]
+    ("config", "meaning"), [(replace(SMALL, num_classes=0), "classes"), (SMALL, "embedding"), (SMALL, "values")]
 )
 def test_a_model_without_classes_predicts_none(config, meaning):
-    model = VisionTransformer(config, "mute", meaning=meaning)
-    assert not model.tells_classes
+    model = VisionTransformer(config, "mute", output_kind=meaning)
+    assert not model.is_classifier
     with pytest.raises(ModelError, match="'mute' has no classes to predict"):
         predictions(model.trace(torch.zeros(3, 32, 48)))
 
 
 def test_classes_that_are_questions_of_their_own():
-    found = predictions(said([0.0, np.log(3), -1e4], meaning="independent"))
+    found = predictions(said([0.0, np.log(3), -1e4], output_kind="independent"))
     assert [(one.index, one.probability) for one in found] == [(1, pytest.approx(0.75)), (0, 0.5), (2, 0.0)]
     assert predictions(said([np.log(4)]))[0].probability == pytest.approx(0.8), "a single class is yes or no"
 

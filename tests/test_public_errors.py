@@ -16,8 +16,17 @@ from vitviz.analysis.ablation import sweep
 from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
 from vitviz.errors.arguments import shown
 from vitviz.model import hooks
-from vitviz.model.config import Resampling, Rotary
-from vitviz.model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
+from vitviz.model.config import Resampling, RoPE
+from vitviz.model.edits import (
+    ActivationCopy,
+    ActivationPatch,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    checked,
+)
 from vitviz.notation import edits as notation
 from vitviz.notation import marks, view
 from vitviz.viz import colour, export, figures, inline, picture
@@ -205,8 +214,8 @@ def test_a_wrong_argument_of_a_method_is_refused_in_a_sentence(name, others):
 
 
 SHAPES = {
-    "config": ViTConfig(image_size=(2, 2), patch=1, width=4, depth=1, heads=1, head_width=4, mlp_width=2),
-    "rotary": Rotary(),
+    "config": ViTConfig(image_size=(2, 2), patch_size=1, embed_dim=4, depth=1, num_heads=1, head_dim=4, mlp_dim=2),
+    "rotary": RoPE(),
     "resampling": Resampling(),
 }
 
@@ -219,7 +228,7 @@ def test_a_wrong_field_of_a_configuration_is_refused_in_a_sentence(part, small):
         def call(value, field=field.name):
             changed = replace(SHAPES[part], **{field: value})
             config = changed if part == "config" else replace(SHAPES["config"], **{part: changed})
-            VisionTransformer(config).trace(torch.zeros(config.channels, 2, 3))
+            VisionTransformer(config).trace(torch.zeros(config.in_chans, 2, 3))
 
         drive(call, field.name)
 
@@ -263,12 +272,13 @@ def test_numbers_of_numpy_are_numbers(name, calls):
 @pytest.mark.parametrize(
     ("make", "arguments"),
     [
-        (HeadOff, {"layer": 0, "head": 0, "how": "zero"}),
-        (LayerOff, {"layer": 0, "part": "mlp", "how": "zero"}),
-        (PatchOff, {"token": 3, "how": "keys"}),
+        (HeadAblation, {"layer": 0, "head": 0, "how": "zero"}),
+        (SublayerAblation, {"layer": 0, "part": "mlp", "how": "zero"}),
+        (KeyMask, {"token": 3}),
+        (PatchAblation, {"token": 3}),
         (Temperature, {"layer": 0, "head": 0, "value": 0.5}),
-        (Copied, {"layer": 0, "head": 0, "part": "attention"}),
-        (Patched, {"layer": 0, "head": 0, "part": "attention", "values": np.zeros((7, 8))}),
+        (ActivationCopy, {"layer": 0, "head": 0, "part": "attention"}),
+        (ActivationPatch, {"layer": 0, "head": 0, "part": "attention", "values": np.zeros((7, 8))}),
     ],
 )
 def test_a_wrong_edit_is_refused_in_a_sentence(make, arguments, small):

@@ -97,7 +97,7 @@ def test_questions_of_every_kind_of_model(any_trace):
             said = question.words + " ".join(explanations)
             assert "nan" not in said
             assert ("class token" in said) <= any_trace.config.class_token
-            assert ("register" in said) <= (any_trace.config.registers > 0)
+            assert ("register" in said) <= (any_trace.config.num_registers > 0)
             assert ("λ" in said) <= any_trace.config.differential
 
 
@@ -119,7 +119,7 @@ def of_grid(rows, columns, **changes):
     model = vitviz.VisionTransformer(replace(kinds.PLAIN, depth=1, **changes), "of a grid")
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3))
-    side = model.config.patch
+    side = model.config.patch_size
     return model.requires_grad_(False).trace(torch.randn(3, rows * side, columns * side))
 
 
@@ -157,7 +157,7 @@ def test_rows_and_columns_are_not_swapped():
 
 
 def test_the_right_answers_of_any_image(any_trace):
-    (rows, columns), side, prefix = any_trace.grid, any_trace.config.patch, any_trace.prefix
+    (rows, columns), side, prefix = any_trace.grid, any_trace.config.patch_size, any_trace.prefix
     pixels = np.arange(rows * side * columns * side).reshape(rows * side, columns * side)
     other = other_side(any_trace)
     assert other != side
@@ -255,7 +255,7 @@ def test_how_many_weights_a_layer_has(any_trace):
 
 
 def test_one_head_is_not_forgotten():
-    count = about_attention(of_grid(2, 2, heads=1, head_width=24), 0, 0, 1)[2]
+    count = about_attention(of_grid(2, 2, num_heads=1, head_dim=24), 0, 0, 1)[2]
     assert count.right.words == "5 × 5 = 25"
     assert "one head" not in "".join(option.explanation for option in count.options)
 

@@ -98,4 +98,4 @@ def test_options_go_with_a_repository(server):
     weights = hugging_face.random_weights(classes=2)
     stored(server, "someone/two", model__safetensors=save(weights), config__json=CONFIG)
     assert vitviz.load("someone/two", classes=["cat", "dog"]).labels == ("cat", "dog")
-    assert vitviz.load("someone/two", classes=0).config.classes == 0
+    assert vitviz.load("someone/two", classes=0).config.num_classes == 0

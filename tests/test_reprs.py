@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import vitviz
-from vitviz.model.edits import Patched
+from vitviz.model.edits import ActivationPatch
 
 from .public_calls import public_calls
 
@@ -35,12 +35,12 @@ def test_what_public_functions_return_is_shown_on_one_line(calls):
 
 
 def test_the_line_says_what_it_is(small, photo):
-    trace = small.trace(photo, edits=[vitviz.HeadOff(0, 0)])
+    trace = small.trace(photo, edits=[vitviz.HeadAblation(0, 0)])
     assert small.name in repr(small)
     assert str(small.config.depth) in repr(small)
     assert small.name in repr(trace)
     assert "Trace" in repr(trace)
-    patched = Patched(0, None, "mlp", np.zeros((trace.token_count, small.config.width)))
+    patched = ActivationPatch(0, None, "mlp", np.zeros((trace.token_count, small.config.embed_dim)))
     for value in (patched, vitviz.SimilarityTarget(trace.output, "it"), vitviz.ClassTarget(3), trace.image):
         assert type(value).__name__ in repr(value)
         assert "\n" not in repr(value)

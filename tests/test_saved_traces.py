@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 import vitviz
 from vitviz import ModelError, TraceError, VitvizError
-from vitviz.model.edits import HeadOff, Patched, PatchOff, Temperature
+from vitviz.model.edits import ActivationPatch, HeadAblation, KeyMask, Temperature
 from vitviz.notation import view
 from vitviz.trace import trace_file
 from vitviz.viz import export
@@ -53,7 +53,7 @@ def test_a_trace_of_every_kind_comes_back(kind, path):
     found = opened(trace, path)
     assert_same_numbers(trace, found)
     assert np.array_equal(trace.pixels(), found.pixels())
-    assert (found.model.name, found.model.labels, found.model.meaning) == (kind, (), "classes")
+    assert (found.model.name, found.model.labels, found.model.output_kind) == (kind, (), "classes")
     weights = sum(value.nbytes for name, value in load_file(path).items() if name.startswith("model."))
     assert trace.nbytes <= path.stat().st_size <= trace.nbytes + weights + 4000
     assert found.nbytes == trace.nbytes
@@ -66,7 +66,9 @@ def test_with_its_model_a_trace_can_do_everything(kind, path):
     found = opened(trace, path, model=trace.model)
     assert found.model is trace.model
     assert np.array_equal(trace.tokens(1), found.tokens(1))
-    assert np.array_equal(found.again(edits=[HeadOff(1, 0)]).output, trace.again(edits=[HeadOff(1, 0)]).output)
+    assert np.array_equal(
+        found.rerun(edits=[HeadAblation(1, 0)]).output, trace.rerun(edits=[HeadAblation(1, 0)]).output
+    )
 
 
 def test_the_model_is_not_in_the_file(small, photo, path):
@@ -99,28 +101,33 @@ def test_a_picture_comes_back_with_its_geometry_and_what_was_recorded(small, pho
 
 
 def test_names_of_classes_and_what_was_assumed_come_back(small, photo, path):
-    small = vitviz.VisionTransformer(small.config, "näme", labels=tuple("αβγδε"), meaning="independent")
+    small = vitviz.VisionTransformer(small.config, "näme", labels=tuple("αβγδε"), output_kind="independent")
     small.notes = ("Something was assumed.",)
     found = opened(small.trace(photo), path).model
-    assert (found.name, found.labels, found.meaning, found.notes) == (
+    assert (found.name, found.labels, found.output_kind, found.notes) == (
         small.name,
         small.labels,
         "independent",
         small.notes,
     )
-    assert found.tells_classes
+    assert found.is_classifier
 
 
 @pytest.mark.parametrize("kind", ["plain", *POOLED, "differential", "mean"])
 def test_edits_come_back(kind, small, photo, path):
     trace = small.trace(photo) if kind == "plain" else trace_of(kind)
-    values = np.ones((trace.token_count, trace.config.width), np.float32)
-    edits = [HeadOff(0, 1), Temperature(1, 0, 0.3), PatchOff(trace.prefix + 2), Patched(1, None, "mlp", values)]
-    edited = trace.again(edits=edits)
+    values = np.ones((trace.token_count, trace.config.embed_dim), np.float32)
+    edits = [
+        HeadAblation(0, 1),
+        Temperature(1, 0, 0.3),
+        KeyMask(trace.prefix + 2),
+        ActivationPatch(1, None, "mlp", values),
+    ]
+    edited = trace.rerun(edits=edits)
     assert_same_numbers(edited, opened(edited, path))
     assert np.array_equal(opened(edited, path, model=trace.model).tokens(0), edited.tokens(0))
     with vitviz.edit({"norm": torch.zeros_like}):
-        unknown = trace.again()
+        unknown = trace.rerun()
     assert opened(unknown, path, model=trace.model).edited
     with pytest.raises(vitviz.HookError):
         opened(unknown, path, model=trace.model).tokens(0)
@@ -231,8 +238,8 @@ FORGED = {
     "nothing said": {"about": lambda said: "{}"},
     "an endless depth": {"about": change("config.depth", 10**12)},
     "no depth": {"about": change("config.depth", 0)},
-    "other heads": {"about": change("config.heads", 1)},
-    "a text for a number": {"about": change("config.heads", "3")},
+    "other heads": {"about": change("config.num_heads", 1)},
+    "a text for a number": {"about": change("config.num_heads", "3")},
     "an unknown field": {"about": change("config.colour", 1)},
     "an unknown pooling": {"about": change("config.pooling", "x")},
     "a stem": {"about": change("config.stem", [1])},
@@ -243,10 +250,12 @@ FORGED = {
     "labels that are no texts": {"about": change("labels", [1, 2, 3, 4, 5])},
     "labels too few": {"about": change("labels", ["a"])},
     "a name that is none": {"about": change("name", {})},
-    "no meaning": {"about": change("meaning", "x")},
-    "an edit of nothing": {"about": change("edits", [{"kind": "HeadOff", "layer": 9, "head": 0, "how": "zero"}])},
+    "no meaning": {"about": change("output_kind", "x")},
+    "an edit of nothing": {"about": change("edits", [{"kind": "HeadAblation", "layer": 9, "head": 0, "how": "zero"}])},
     "an edit that is none": {"about": change("edits", [{"kind": "Trace"}])},
-    "an edit without values": {"about": change("edits", [{"kind": "Patched", "layer": 0, "head": 0, "part": "mlp"}])},
+    "an edit without values": {
+        "about": change("edits", [{"kind": "ActivationPatch", "layer": 0, "head": 0, "part": "mlp"}])
+    },
     "an image that is not there": {"about": change("image", {"geometry": {}, "notes": []})},
     "a preprocessing that is none": {"about": change("preprocessing.std", [0, 0, 0])},
     "a tensor too few": {"tensors": lambda found: found.pop("keys.1")},

@@ -17,7 +17,7 @@ from .explained import ALL, WITHOUT_STEM, explained
 ROTARY = [kind for kind in ALL if "rotary" in kind]
 
 TWO = vitviz.ViTConfig(
-    image_size=(4, 4), patch=2, width=2, depth=1, heads=1, head_width=2, mlp_width=2, classes=0, channels=1
+    image_size=(4, 4), patch_size=2, embed_dim=2, depth=1, num_heads=1, head_dim=2, mlp_dim=2, num_classes=0, in_chans=1
 )
 
 
@@ -136,7 +136,7 @@ def test_one_number_of_a_token_on_paper(paper):
 @pytest.mark.parametrize("kind", WITHOUT_STEM)
 def test_one_number_of_a_token(kind):
     trace = explained(kind)
-    for patch, dimension in ((0, 0), (5, trace.config.width - 1)):
+    for patch, dimension in ((0, 0), (5, trace.config.embed_dim - 1)):
         one = seq.project(trace, patch, dimension)
         assert one.products.shape == one.pixels.shape == one.filter.shape
         assert one.products.sum() + one.bias == pytest.approx(one.total)
@@ -157,7 +157,9 @@ def test_a_networks_features_have_no_filters():
 
 def test_principal_filters_on_paper():
     """Three filters along one direction: one component, which explains all."""
-    model = vitviz.VisionTransformer(vitviz.ViTConfig(image_size=(2, 2), patch=2, channels=1, width=3, heads=1))
+    model = vitviz.VisionTransformer(
+        vitviz.ViTConfig(image_size=(2, 2), patch_size=2, in_chans=1, embed_dim=3, num_heads=1)
+    )
     along = torch.tensor([3.0, 0, 0, -4])
     mean = torch.tensor([7.0, 7, 7, 7])
     weight = torch.stack([mean + along, mean, mean - along]).reshape(3, 1, 2, 2)
@@ -216,7 +218,7 @@ def test_no_positions_of_that_kind(paper):
 
 def test_rotary_angles_on_paper():
     config = vitviz.ViTConfig(
-        width=4, heads=1, head_width=4, rotary=vitviz.model.config.Rotary(), learned_positions=False
+        embed_dim=4, num_heads=1, head_dim=4, rope=vitviz.model.config.RoPE(), position_embedding=False
     )
     model = vitviz.VisionTransformer(config)
     model.rope.freqs.data = torch.tensor([[[[1.0, 0.0], [0.0, 0.5]]]])  # pair 0 turns with the row, pair 1 half as fast
@@ -232,7 +234,8 @@ def test_rotary_angles_are_the_models(kind):
     for layer, head in ((0, 0), (1, 2)):
         angles = seq.rotary_angles(model, grid, layer, head)
         cosine, sine = (
-            part[min(head, len(part) - 1), model.config.prefix :, ::2] for part in model.rotations(grid)[layer]
+            part[min(head, len(part) - 1), model.config.num_prefix_tokens :, ::2]
+            for part in model.rotations(grid)[layer]
         )
         assert np.cos(angles) == pytest.approx(cosine.numpy(), abs=1e-5)
         assert np.sin(angles) == pytest.approx(sine.numpy(), abs=1e-5)
@@ -265,11 +268,11 @@ def test_the_sequence_on_paper(paper):
 def test_the_sequence(kind):
     trace = explained(kind)
     whole = seq.sequence(trace)
-    assert whole.by_hand.shape == (trace.token_count, trace.config.width)
+    assert whole.by_hand.shape == (trace.token_count, trace.config.embed_dim)
     assert whole.holds, whole.error
     for token in {0, trace.prefix, trace.token_count - 1, -1}:
         row = seq.embedded(trace, token)
-        assert set(row.checks) == ({"row", "enters"} if trace.config.norm_first else {"row"})
+        assert set(row.checks) == ({"row", "enters"} if trace.config.pre_norm else {"row"})
         for check in row.checks.values():
             assert check.holds, (check.what, check.error)
         assert row.row == pytest.approx(row.vector + row.position.astype(np.float64))
@@ -307,12 +310,12 @@ def test_an_order_is_that_of_the_shuffled_image(kind):
     """Patches shuffled after their projection are patches shuffled in the image: the same logits."""
     trace = explained(kind)
     result = seq.shuffled(trace, seed=2)
-    pixels = seq.rearranged(trace.pixels().transpose(1, 2, 0), result.order, trace.config.patch)
+    pixels = seq.rearranged(trace.pixels().transpose(1, 2, 0), result.order, trace.config.patch_size)
     twin = trace.model.trace(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
     feature = seq.features(twin)
     assert feature.trained == pytest.approx(result.moved.trained, rel=1e-4, abs=1e-4)
     if trace.image is not None:
-        assert np.array_equal(result.pixels, seq.rearranged(trace.image.pixels, result.order, trace.config.patch))
+        assert np.array_equal(result.pixels, seq.rearranged(trace.image.pixels, result.order, trace.config.patch_size))
 
 
 def test_rearranged_on_paper():
@@ -362,7 +365,7 @@ def test_a_patch_has_to_fit(patch):
 def test_it_follows_the_models_sizes(trace):
     config = trace.config
     height, width = trace.image.pixels.shape[:2]
-    sizes = seq.what_if(height, width, config.patch, config.channels, config.width, config.prefix)
+    sizes = seq.what_if(height, width, config.patch_size, config.in_chans, config.embed_dim, config.num_prefix_tokens)
     assert (sizes.grid, sizes.tokens) == (trace.grid, trace.token_count)
     assert sizes.projection_weights == seq.projection(trace.model)[0].size
     assert sizes.attention_weights == trace.attention(0, 0).size

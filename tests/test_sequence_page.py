@@ -193,17 +193,17 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     config, said = model.config, words(app)
     assert ("one vector of" in said) == (not config.stem)
     assert ("wCLS" in said) == config.class_token
-    assert ("Wpos" in said) == config.learned_positions
-    assert ("rotary positions" in said) == (config.rotary is not None)
-    assert ("relative positions" in said) == config.relative_positions
-    assert f"{config.prefix + config.grid[0] * config.grid[1]} tokens of" in said
+    assert ("Wpos" in said) == config.position_embedding
+    assert ("rotary positions" in said) == (config.rope is not None)
+    assert ("relative positions" in said) == config.relative_position_bias
+    assert f"{config.num_prefix_tokens + config.grid[0] * config.grid[1]} tokens of" in said
     drawn = formulas(app)
     assert (r"\mathrm{CLS}" in drawn) == config.class_token
     assert (r"\mathrm{LP}" in drawn) == ("WLP" in said) == (not config.stem)
     assert (r"\mathrm{norm}(x_" in drawn) == config.patch_norm
-    assert (r"\mathrm{pos}" in drawn) == config.learned_positions
-    assert all(name in drawn for name in config.prefix_names[config.class_token :])
-    assert ("A norm follows before the first block" in said) == config.norm_first
+    assert (r"\mathrm{pos}" in drawn) == config.position_embedding
+    assert all(name in drawn for name in config.prefix_token_names[config.class_token :])
+    assert ("A norm follows before the first block" in said) == config.pre_norm
     assert (
         bool(re.search(r"\+ b[})]", drawn))
         == ("+ bias" in said)

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vitviz import ModelError, zoo
-from vitviz.zoo.shelf import ModelShelf, max_models
+from vitviz.zoo.shelf import ModelCache, max_models
 
 
 @pytest.fixture
 def shelf():
-    return ModelShelf(lambda: 2)
+    return ModelCache(lambda: 2)
 
 
 def test_a_model_is_loaded_once_and_then_kept(shelf):
@@ -129,7 +129,7 @@ def test_a_bad_limit_is_said(value, monkeypatch):
 
 
 def test_visitors_share_a_model(monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelShelf(lambda: 1))
+    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
     shared = zoo.shared("dinov2-small")
     assert zoo.shared("dinov2-small") is shared
     assert zoo.load("dinov2-small") is not shared

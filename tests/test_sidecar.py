@@ -149,7 +149,7 @@ def test_class_names_in_the_folder(original, tmp_path):
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\ne\n")
     assert vitviz.load(path).labels == tuple("abcde")
     assert vitviz.load(path, classes=list("vwxyz")).labels == tuple("vwxyz")
-    assert vitviz.load(path, classes=0).config.classes == 0
+    assert vitviz.load(path, classes=0).config.num_classes == 0
     told = saved(tmp_path / "told.pth", {"state_dict": original.state_dict(), "class_names": list("vwxyz")})
     assert vitviz.load(told).labels == tuple("vwxyz"), "what the file says is surely of this model"
     (tmp_path / "labels.txt").write_text("a\nb\n")
@@ -215,7 +215,7 @@ def test_a_state_that_says_nothing(state, run):
 def test_a_folder_that_is_called_as_a_model_is_the_model(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
-    assert vitviz.load("digits").config.classes == 10
+    assert vitviz.load("digits").config.num_classes == 10
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="'empty' is a folder without"):
         vitviz.load("empty")

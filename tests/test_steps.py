@@ -85,8 +85,9 @@ def test_turning_on_paper():
 def paper():
     """Two patches in a row, two dimensions; norms that leave (1, -1) and (-1, 1) as they are, and simple weights."""
     config = vitviz.ViTConfig(
-        image_size=(1, 2), patch=1, channels=1, width=2, depth=1, heads=1, head_width=2, mlp_width=2, norm_eps=0.0,
-        class_token=False, learned_positions=False, pooling="mean",
+        image_size=(1, 2), patch_size=1, in_chans=1, embed_dim=2, depth=1, num_heads=1, head_dim=2, mlp_dim=2,
+        norm_eps=0.0,
+        class_token=False, position_embedding=False, pooling="mean",
     )  # fmt: skip
     model = vitviz.VisionTransformer(config, "paper").requires_grad_(False)
     for name, parameter in model.named_parameters():
@@ -169,9 +170,9 @@ def test_the_ingredients_make_the_result(kind):
     trace, config = explained(kind), explained(kind).config
     block = block_by_hand(trace, 1, 2, 5, 1)
     head, mlp = block.head, block.mlp
-    d = config.head_width
-    assert (head.w_q.weight.shape, head.q.shape, head.k.shape) == ((config.width, d), (d,), (trace.token_count, d))
-    assert head.x.shape == head.entered.shape == (trace.token_count, config.width)
+    d = config.head_dim
+    assert (head.w_q.weight.shape, head.q.shape, head.k.shape) == ((config.embed_dim, d), (d,), (trace.token_count, d))
+    assert head.x.shape == head.entered.shape == (trace.token_count, config.embed_dim)
     assert head.row_sum == pytest.approx(trace.row_sum(1))
     assert head.softmax.weights.sum(axis=-1) == pytest.approx(1)
     assert head.to_prefix.shape == (trace.prefix,)
@@ -179,18 +180,18 @@ def test_the_ingredients_make_the_result(kind):
     assert head.products.sum() == pytest.approx(np.sum(head.product))
     bias = 0 if head.bias is None else head.bias[1]
     assert head.score == pytest.approx(head.product * head.scale + bias)
-    assert (head.bias is not None) == config.relative_positions
-    assert (head.angles is not None) == (config.rotary is not None)
+    assert (head.bias is not None) == config.relative_position_bias
+    assert (head.angles is not None) == (config.rope is not None)
     assert (head.q_norm is not None) == config.qk_norm
     assert head.contributions.sum(axis=0) == pytest.approx(head.z)
     assert head.at_temperature(1) == pytest.approx(head.weights)
     assert (head.lam is not None) == config.differential == (head.scores.ndim == 2)
     assert block.heads[2] == pytest.approx(head.z)
-    assert block.concatenated.shape == (config.heads * d,)
+    assert block.concatenated.shape == (config.num_heads * d,)
     assert block.resid_mid == pytest.approx(block.x + block.attention_out)
     assert block.resid_post == pytest.approx(block.resid_mid + block.mlp_out)
     assert (mlp.gate is not None) == (mlp.gating is not None) == (config.mlp == "gated")
-    assert mlp.hidden.shape == (config.mlp_width,)
+    assert mlp.hidden.shape == (config.mlp_dim,)
     assert (mlp.norm is not None) == (config.block == "pre")
     assert (block.mlp_post_norm is not None) == (block.attention_post_norm is not None) == (config.block == "post")
     if head.norm is not None:
@@ -198,7 +199,7 @@ def test_the_ingredients_make_the_result(kind):
         assert head.entered == pytest.approx(by_parts)
         assert head.norm.mean.any() == (config.norm == "layer")
     if config.norm == "layer" and head.norm is not None:
-        centred = F.layer_norm(torch.tensor(head.x), (config.width,), eps=config.norm_eps).numpy()
+        centred = F.layer_norm(torch.tensor(head.x), (config.embed_dim,), eps=config.norm_eps).numpy()
         assert head.entered == pytest.approx(centred * head.norm.gain + head.norm.shift, abs=1e-4)
 
 
@@ -210,13 +211,13 @@ def test_the_output_by_hand(kind):
     assert set(end.checks) == {"tokens", "output"} | pool
     for name, check in end.checks.items():
         assert check.holds, (name, check.error)
-    assert end.tokens.shape == (trace.token_count, config.width)
+    assert end.tokens.shape == (trace.token_count, config.embed_dim)
     assert end.output.shape == trace.output.shape
     assert (end.norm is not None) == config.final_norm
-    assert (end.pooled_norm is not None) == config.pooled_norm
-    assert len(end.heads) == (2 if config.pooling == "distilled" else 1 if config.classes else 0)
+    assert (end.pooled_norm is not None) == config.fc_norm
+    assert len(end.heads) == (2 if config.pooling == "distilled" else 1 if config.num_classes else 0)
     if config.pooling in ("token", "distilled"):
-        assert end.pooled.reshape(-1, config.width)[0] == pytest.approx(end.tokens[0])
+        assert end.pooled.reshape(-1, config.embed_dim)[0] == pytest.approx(end.tokens[0])
     if end.pool is not None:
         assert end.pool.result == pytest.approx(end.pool.projected + end.pool.mlp.result)
         assert end.pool.softmax.weights.sum(axis=1) == pytest.approx(1)
@@ -224,7 +225,7 @@ def test_the_output_by_hand(kind):
 
 def test_the_feature_of_a_model_without_classes():
     trace = explained("distilled")
-    bare = vitviz.VisionTransformer(replace(trace.config, classes=0), "bare").requires_grad_(False)
+    bare = vitviz.VisionTransformer(replace(trace.config, num_classes=0), "bare").requires_grad_(False)
     found = readout_by_hand(bare.trace(torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(0))))
     assert found.output == pytest.approx(found.tokens[:2].mean(axis=0))
     assert found.checks["output"].holds
@@ -242,11 +243,11 @@ def test_all_kinds_are_there():
     }.items():
         assert {getattr(config, part) for config in configs} == values
     for switch in (
-        "class_token", "learned_positions", "relative_positions", "qk_norm", "differential", "attention_norm",
-        "mlp_norm", "patch_norm", "norm_first", "stem", "final_norm",
+        "class_token", "position_embedding", "relative_position_bias", "qk_norm", "differential", "attention_norm",
+        "mlp_norm", "patch_norm", "pre_norm", "stem", "final_norm",
     ):  # fmt: skip
         assert {getattr(config, switch) for config in configs} == {True, False}, switch
-    assert any(config.rotary and config.rotary.per_layer for config in configs)
+    assert any(config.rope and config.rope.per_layer for config in configs)
 
 
 # --- The record ------------------------------------------------------------------------------------------------------

@@ -69,14 +69,14 @@ def test_the_page_speaks_of_what_the_model_has_and_of_nothing_else(kind):
     config, read = explained(kind).config, made(explained(kind))
     said = read.text
     assert ("class token" in said) == config.class_token
-    assert ("register 1" in said) == (config.registers > 0 and config.pooling != "distilled")
+    assert ("register 1" in said) == (config.num_registers > 0 and config.pooling != "distilled")
     assert ("λ" in said) == config.differential
-    assert ("Rotary" in said) == (config.rotary is not None)
-    assert ("Relative" in said) == ("plus a bias" in said) == config.relative_positions
+    assert ("Rotary" in said) == (config.rope is not None)
+    assert ("Relative" in said) == ("plus a bias" in said) == config.relative_position_bias
     assert ("convolutional" in said) == config.stem
     assert ("W_LP" in read.symbols) == (not config.stem)
-    assert ("W_pos" in read.symbols) == config.learned_positions
-    assert ("names no class" in said) == (not explained(kind).model.tells_classes) == ("classes" not in read.tables)
+    assert ("W_pos" in read.symbols) == config.position_embedding
+    assert ("names no class" in said) == (not explained(kind).model.is_classifier) == ("classes" not in read.tables)
     assert ("before its norm" in said) == config.patch_norm
 
 
@@ -87,7 +87,7 @@ def test_the_sum_is_the_first_number_of_the_row(kind):
     row = sequence.embedded(trace, trace.token_count - 1)
     assert lines[-1][1] == pytest.approx(row.row[0], abs=1e-4)
     values = dict(lines)
-    if trace.config.learned_positions:
+    if trace.config.position_embedding:
         assert values["+ position, Wpos"] == pytest.approx(row.position[0], abs=1e-4)
     if not trace.config.stem:
         one = sequence.project(trace, trace.token_count - 1 - trace.prefix, 0)

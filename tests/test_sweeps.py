@@ -8,9 +8,10 @@ import vitviz
 from vitviz import edit
 from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
 from vitviz.analysis.ablation.sweep import each_head, each_layer, each_patch, entering
+from vitviz.analysis.ablation.switching import patch_edit
 from vitviz.errors import ArgumentError, EditError, ModelError
 from vitviz.model import hooks
-from vitviz.model.edits import HeadOff, LayerOff, PatchOff
+from vitviz.model.edits import HeadAblation, SublayerAblation
 
 from .edited import KINDS, again, trace_of_kind
 from .explained import explained
@@ -22,7 +23,7 @@ def seen(request, monkeypatch):
 
 
 def score_of(seen):
-    return class_score(seen.model, 3) if seen.model.tells_classes else distance(seen)
+    return class_score(seen.model, 3) if seen.model.is_classifier else distance(seen)
 
 
 @pytest.mark.parametrize("how", ["zero", "mean"])
@@ -41,9 +42,9 @@ def test_sweeps_of_heads_and_layers_are_single_ablations(seen, how):
 
     for layer in range(seen.layers):
         for head in range(0, seen.heads, 2):
-            assert heads[layer, head] == pytest.approx(effect(HeadOff(layer, head, how)), abs=1e-5)
+            assert heads[layer, head] == pytest.approx(effect(HeadAblation(layer, head, how)), abs=1e-5)
         for column, part in enumerate(("attention", "mlp")):
-            assert layers[layer, column] == pytest.approx(effect(LayerOff(layer, part, how)), abs=1e-5)
+            assert layers[layer, column] == pytest.approx(effect(SublayerAblation(layer, part, how)), abs=1e-5)
 
 
 @pytest.mark.parametrize("how", ["keys", "mean"])
@@ -53,7 +54,7 @@ def test_sweeps_of_patches_are_single_ablations(seen, how):
     assert found.shape == seen.grid
     before = float(score.of(torch.tensor(seen.output)[None]))
     for patch in (0, 5, 11):
-        off = again(seen, PatchOff(seen.prefix + patch, how))
+        off = again(seen, patch_edit(how, seen.prefix + patch))
         effect = float(score.of(torch.tensor(off.output)[None])) - before
         assert found.flat[patch] == pytest.approx(effect, abs=1e-5)
 
@@ -97,7 +98,7 @@ def test_a_sweep_can_go_on_where_it_stopped(small_trace, monkeypatch):
 
 
 def test_sweeps_begin_without_edits(small_trace):
-    edited = again(small_trace, HeadOff(0, 0))
+    edited = again(small_trace, HeadAblation(0, 0))
     for sweep in (sweep_heads, sweep_layers, sweep_patches):
         with pytest.raises(EditError, match="without edits"):
             sweep(edited.model, edited, distance(edited))

@@ -146,7 +146,7 @@ def check(name, full_width):
     trained = ours.config.grid
     assert trained == GRIDS[0]
     for rows, columns in (trained, GRIDS[1]):
-        pixels = torch.randn(3, rows * ours.config.patch, columns * ours.config.patch, generator=random)
+        pixels = torch.randn(3, rows * ours.config.patch_size, columns * ours.config.patch_size, generator=random)
         if (rows, columns) != trained and hasattr(theirs, "set_input_size"):
             theirs.set_input_size(tuple(pixels.shape[1:]))
         assert_same(theirs, ours, pixels)

@@ -268,8 +268,8 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
     show_instead(monkeypatch, trace, kind)
     said = fine(page(section))
     if section == "Norms":
-        assert ("class token" in said) == (config.prefix == 1)
-        assert ("before the patches" in said) == (config.prefix > 1)
+        assert ("class token" in said) == (config.num_prefix_tokens == 1)
+        assert ("before the patches" in said) == (config.num_prefix_tokens > 1)
         assert ("whatever their sign" in said) == config.differential
 
 
@@ -285,7 +285,7 @@ def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat)
 
 def test_the_similarity_sends_directions_as_they_are(cat):
     directions = tokens.directions(cat.tokens(11))
-    names = cat.config.prefix_names
+    names = cat.config.prefix_token_names
     sent = similarity.sent_once(directions)
     length = int.from_bytes(sent[:4], "little")
     assert sent[4 + length :][: 2 * directions.size] == directions.astype(np.float16).tobytes()

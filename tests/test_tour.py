@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vitviz.model.config import Rotary
+from vitviz.model.config import RoPE
 from vitviz.ui.app.link import read_guide
 from vitviz.ui.app.tour import GUIDES, read_stop
 from vitviz.zoo import SHIPPED
@@ -17,9 +17,9 @@ CONFIGS = {
     **kinds.CONFIGS,
     "plain": kinds.PLAIN,
     "hybrid": replace(kinds.PLAIN, stem=True),
-    "rotary": replace(kinds.PLAIN, learned_positions=False, rotary=Rotary()),
-    "without positions": replace(kinds.PLAIN, learned_positions=False),
-    "one head, one layer": replace(kinds.PLAIN, heads=1, depth=1),
+    "rotary": replace(kinds.PLAIN, position_embedding=False, rope=RoPE()),
+    "without positions": replace(kinds.PLAIN, position_embedding=False),
+    "one head, one layer": replace(kinds.PLAIN, num_heads=1, depth=1),
 }
 COUNTS = {name: len(guide.stops(kinds.PLAIN)) for name, guide in GUIDES.items()}
 COUNT = COUNTS["lesson"]

@@ -332,7 +332,7 @@ def test_memory_counts_what_was_recorded(small, noise):
     ],
 )
 def test_default_size(image_size, patch, expected):
-    assert default_size(ViTConfig(image_size=image_size, patch=patch)) == expected
+    assert default_size(ViTConfig(image_size=image_size, patch_size=patch)) == expected
 
 
 def test_what_was_not_recorded_under_an_edit_is_not_invented(model, photo):

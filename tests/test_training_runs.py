@@ -102,7 +102,7 @@ def test_heads_and_pooling_that_a_script_notes(where, tmp_path):
     theirs = randomised(TimmViT(**{**SHAPE, "num_heads": 12}, global_pool="avg", fc_norm=False))
     said = {"num_heads": 12, "global_pool": "avg", "lr": 0.1}
     ours = vitviz.load(saved(tmp_path / "last.pth", {"state_dict": theirs.state_dict(), where: said}))
-    assert ours.config.heads == 12
+    assert ours.config.num_heads == 12
     named = vitviz.load(
         saved(tmp_path / "b.pth", {"state_dict": theirs.state_dict(), where: {**said, "model": "vit_tiny_patch16_224"}})
     )

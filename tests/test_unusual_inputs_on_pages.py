@@ -12,7 +12,7 @@ import vitviz
 from vitviz import ModelError, zoo
 from vitviz.cli import run as run_command
 from vitviz.cli.app import app as command
-from vitviz.notation.marks import size_mark, size_of
+from vitviz.notation.marks import format_size, size_of
 from vitviz.trace.inputs import default_size
 from vitviz.ui.app import link, models, state
 
@@ -60,7 +60,7 @@ def test_the_trained_size_is_the_default_and_can_be_linked_to(kind):
     rows, columns = model.config.grid
     assert f"{rows} × {columns} = {rows * columns} patches" in texts(app)
     said = query(app)["size"]
-    assert said == size_mark(default_size(model.config))
+    assert said == format_size(default_size(model.config))
     chosen, notices = link.read_choice({"model": kind, "size": said}, state.samples())
     assert chosen["size"] == default_size(model.config)
     assert not notices
@@ -69,7 +69,7 @@ def test_the_trained_size_is_the_default_and_can_be_linked_to(kind):
 @pytest.mark.parametrize(("text", "size"), [("224", 224), ("96x192", (96, 192)), ("64x64", 64)])
 def test_sizes_as_text(text, size):
     assert size_of(text) == size
-    assert size_of(size_mark(size)) == size
+    assert size_of(format_size(size)) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "96x", "x96", "96 x 192", "96×192", "-96x192", "9.5x3", "1x2x3", "٩٦"])
@@ -109,5 +109,5 @@ def test_a_native_fit_keeps_about_the_number_of_patches(photo):
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_the_handout_shows_it(options, photo):
     model = small(**{**options, "depth": 2})
-    side, channels = model.config.patch, model.config.channels
+    side, channels = model.config.patch_size, model.config.in_chans
     assert f"a vector of {side * side * channels} numbers" in made(model.trace(photo)).text

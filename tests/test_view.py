@@ -204,12 +204,12 @@ def test_scales_that_mean_something(small_trace):
 )
 def test_where_the_output_comes_from(kind, words, sentence):
     config = trace_of(kind).config
-    assert config.pooling_words == words
+    assert config.pooling_description == words
     assert readout_words(config) == sentence
 
 
 def test_every_pooling_has_words():
-    words = {replace(PLAIN, pooling=pooling).pooling_words for pooling in get_args(Pooling)}
+    words = {replace(PLAIN, pooling=pooling).pooling_description for pooling in get_args(Pooling)}
     assert len(words) == len(get_args(Pooling))
 
 

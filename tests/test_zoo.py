@@ -44,7 +44,12 @@ def in_a_new_process(code, **environment):
 
 
 def test_the_shipped_model_is_ready_to_use(model):
-    assert (model.name, model.config.depth, model.config.heads, model.config.patch) == ("dinov2-small", 12, 6, 14)
+    assert (model.name, model.config.depth, model.config.num_heads, model.config.patch_size) == (
+        "dinov2-small",
+        12,
+        6,
+        14,
+    )
     assert not model.training
     assert {value.dtype for value in model.state_dict().values()} == {torch.float32}
     assert {value.device.type for value in model.state_dict().values()} == {"cpu"}
@@ -60,15 +65,15 @@ def test_every_entry_is_complete(entry):
     assert entry.licence
     assert entry.parameters == sum(value.numel() for value in load_file(entry.path).values())
     assert (entry.patch, entry.image_size, entry.classes) == (
-        entry.config.patch,
+        entry.config.patch_size,
         entry.config.image_size,
-        entry.config.classes,
+        entry.config.num_classes,
     )
     assert entry.download_bytes == entry.path.stat().st_size
     assert len(entry.labels) == entry.classes
     assert zoo.is_on_disk(entry.name)
     assert vitviz.load(entry.name).labels == entry.labels
-    assert all(size % entry.config.patch == 0 for size in entry.sizes)
+    assert all(size % entry.config.patch_size == 0 for size in entry.sizes)
     assert list(entry.sizes) == sorted(entry.sizes)
 
 

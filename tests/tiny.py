@@ -5,16 +5,16 @@ import torch
 import vitviz
 
 TINY = {
-    "patch": 1,
-    "channels": 1,
-    "width": 2,
-    "heads": 1,
-    "head_width": 2,
-    "mlp_width": 1,
-    "learned_positions": False,
+    "patch_size": 1,
+    "in_chans": 1,
+    "embed_dim": 2,
+    "num_heads": 1,
+    "head_dim": 2,
+    "mlp_dim": 1,
+    "position_embedding": False,
     "norm_eps": 0.0,
     "final_norm": False,
-    "classes": 2,
+    "num_classes": 2,
 }
 
 

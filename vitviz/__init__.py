@@ -31,7 +31,15 @@ if TYPE_CHECKING:  # the public names, listed once: what follows is also read by
     )
     from .images import Preprocessing
     from .model.config import ViTConfig
-    from .model.edits import Copied, HeadOff, LayerOff, Patched, PatchOff, Temperature
+    from .model.edits import (
+        ActivationCopy,
+        ActivationPatch,
+        HeadAblation,
+        KeyMask,
+        PatchAblation,
+        SublayerAblation,
+        Temperature,
+    )
     from .model.hooks import capture, edit
     from .trace.saved import open_trace
     from .trace.trace import Trace

@@ -53,10 +53,10 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
         expected = curves(trace.model, trace, found, target, baseline="mean")
         row = areas.nth(1 + place)
         expect(row).to_contain_text(title)
-        expect(row).to_contain_text(number(expected.area_deletion))
-        expect(row).to_contain_text(number(expected.area_insertion))
+        expect(row).to_contain_text(number(expected.deletion_auc))
+        expect(row).to_contain_text(number(expected.insertion_auc))
     expect(areas.last).to_contain_text(
-        number(random_curves(trace.model, trace, target, baseline="mean", seeds=5).area_deletion)
+        number(random_curves(trace.model, trace, target, baseline="mean", seeds=5).deletion_auc)
     )
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 import vitviz
 from vitviz.analysis.predictions import predictions
-from vitviz.model.edits import HeadOff, PatchOff
+from vitviz.model.edits import HeadAblation, KeyMask
 from vitviz.ui.app import state
 
 from ..exhaustive import exhaustive
@@ -41,7 +41,7 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
     part(page, 5, 1).click()
     expect(part(page, 5, 1)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("Layer 6, head 2: off (zero)")).to_be_visible()
-    after = predictions(digit.again(edits=[HeadOff(5, 1)]), 10)
+    after = predictions(digit.rerun(edits=[HeadAblation(5, 1)]), 10)
     had = {one.label: one for one in predictions(digit, 10)}
     for other in sorted(after, key=lambda other: max(other.probability, had[other.label].probability))[-5:]:
         one, wanted = had[other.label], other.probability
@@ -53,7 +53,7 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
 
     click_patch(page, 0, 3, 4, rows=8)
     expect(page.get_by_text("Patch (4, 5): off (hidden)")).to_be_visible()
-    after = {one.label: one for one in predictions(digit.again(edits=[HeadOff(5, 1), PatchOff(29)]), 10)}
+    after = {one.label: one for one in predictions(digit.rerun(edits=[HeadAblation(5, 1), KeyMask(29)]), 10)}
     expect_number(page.locator("[data-class='4']"), "after", after["4"].probability)
     click_patch(page, 0, 3, 4, rows=8)
     expect(page.get_by_text("Patch (4, 5): off")).to_have_count(0), "the same patch again switches it on"

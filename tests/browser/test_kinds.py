@@ -144,7 +144,7 @@ def test_layers_show_what_the_library_says(new_page, kind, grid, direction):
             page.hover(trace, token)
             page.tells_the_truth()
     if trace.prefix:
-        page.page.get_by_role("button", name=f"Pin the {trace.config.prefix_names[-1]}").click()
+        page.page.get_by_role("button", name=f"Pin the {trace.config.prefix_token_names[-1]}").click()
         page.tells_the_truth()
         assert page.shown.query == trace.prefix - 1
 
@@ -156,7 +156,7 @@ def test_the_pooling_is_one_more_row(new_page, kind):
     assert page.data("layer") == "pool"
     expect(page.overview.get_by_text("pool", exact=True)).to_be_visible()
     for head, direction, scale in product(
-        [*range(trace.config.pool_heads), "mean"], ["from", "to"], ["share", "uniform"]
+        [*range(trace.config.pool_num_heads), "mean"], ["from", "to"], ["share", "uniform"]
     ):
         page.root.locator(f"[data-direction={direction}]").click()
         page.page.locator("[data-ref=scale]").select_option(scale)
@@ -185,7 +185,7 @@ def test_every_small_map_is_its_own_head(new_page, kind):
     trace = trace_of(kind)
     page = Shown(new_page(), trace, last(trace))
     page.hover(trace, trace.prefix + 4)
-    mean = max(trace.heads, trace.config.pool_heads)
+    mean = max(trace.heads, trace.config.pool_num_heads)
     for level, column in product(range(4), range(mean + 1)):
         heads = View(level).heads(trace)
         if heads <= column < mean:

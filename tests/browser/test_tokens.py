@@ -69,7 +69,7 @@ def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None
     assert expected[int(root.get_attribute("data-top"))] == pytest.approx(expected[others].max(), abs=1e-3)
     assert float(root.get_attribute("data-mean")) == pytest.approx(expected[trace.prefix :].mean(), abs=1e-3)
     words = page.get_by_test_id("similarity-facts").inner_text()
-    for name, value in zip(trace.config.prefix_names, expected, strict=False):
+    for name, value in zip(trace.config.prefix_token_names, expected, strict=False):
         assert float(re.search(rf"{name} (−?[\d.]+)", words)[1].replace("−", "-")) == pytest.approx(value, abs=2e-3)
 
 

@@ -37,7 +37,7 @@ def head_statistics(trace: Trace) -> HeadStatistics:
 
     Works on one layer's matrices at a time: heads x tokens x tokens float32 numbers of memory.
     """
-    apart = torch.from_numpy(patch_distances(trace.grid, trace.config.patch))
+    apart = torch.from_numpy(patch_distances(trace.grid, trace.config.patch_size))
     distance, entropy = [], []
     for layer in range(trace.layers):
         weights = torch.tensor(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches

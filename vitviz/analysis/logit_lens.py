@@ -24,7 +24,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..errors.arguments import array, at_least, checked_index, is_whole, shown, typed
 from ..errors.brief import brief
-from ..model.hooks import undisturbed
+from ..model.hooks import without_hooks
 from ..model.precision import plain_arithmetic
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
@@ -105,7 +105,7 @@ def lens(trace: Trace) -> Lens:
     Raises:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
-    with plain_arithmetic(), undisturbed(), torch.no_grad():
+    with plain_arithmetic(), without_hooks(), torch.no_grad():
         read = [_read(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(read)))
 
@@ -137,7 +137,7 @@ def patch_lens(trace: Trace, target: Asked | None = None) -> np.ndarray:
     """
     stages = torch.from_numpy(stream(trace))[:, trace.prefix :]
     batches = torch.arange(stages.shape[1]).split(max(1, AT_ONCE // max(1, trace.output.size)))
-    with plain_arithmetic(), undisturbed(), torch.no_grad():
+    with plain_arithmetic(), without_hooks(), torch.no_grad():
         if target is None:
             maps = np.concatenate([_with_its_end(trace.model, stages[:, some]) for some in batches], axis=1)
         else:
@@ -182,7 +182,7 @@ def _read(model: VisionTransformer, x: Tensor) -> Tensor:
 
 def _read_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
     """What the model makes of each token [patch, D] alone: of a sequence that is that token again and again."""
-    alone = model.norm(patches)[:, None].expand(-1, model.config.prefix + 1, -1)
+    alone = model.norm(patches)[:, None].expand(-1, model.config.num_prefix_tokens + 1, -1)
     return model.readout(alone).numpy()
 
 
@@ -210,8 +210,8 @@ def _scorer(trace: Trace, target: Asked):
             f"A lens is asked about a class, an output or a vitviz.analysis.attribution.Target, not {shown(target)}."
         )
     wanted = as_index(target)
-    if model.tells_classes:
-        wanted = checked_index(wanted, model.config.classes, "class")
+    if model.is_classifier:
+        wanted = checked_index(wanted, model.config.num_classes, "class")
     return lambda outputs: probabilities(model, outputs)[:, wanted]
 
 

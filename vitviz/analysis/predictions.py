@@ -55,12 +55,12 @@ def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
     Raises:
         ModelError: as `predictions`.
     """
-    if not model.tells_classes:
+    if not model.is_classifier:
         raise ModelError(f"{model.name!r} has no classes to predict; choose a model with a classifier.")
     logits = array(logits, "..., class", "Logits", finite=False).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
-    return _each(logits) if model.meaning == "independent" or logits.shape[-1] == 1 else _one_of_all(logits)
+    return _each(logits) if model.output_kind == "independent" or logits.shape[-1] == 1 else _one_of_all(logits)
 
 
 @typed
@@ -89,9 +89,9 @@ def class_index(model: VisionTransformer, chosen: int | str) -> int:
         IndexError: if there is no output of this number.
         ModelError: if the model has no classes, or none of this name (the message gives the nearest), or several.
     """
-    if not model.tells_classes:
+    if not model.is_classifier:
         raise ModelError(f"{model.name!r} has no classes; compare outputs instead, as vitviz.SimilarityTarget does.")
-    count = model.config.classes
+    count = model.config.num_classes
     if is_whole(chosen):
         return checked_index(chosen, count, "class")
     of_kind(chosen, str, "class")

@@ -10,31 +10,31 @@ from ..notation import marks
 from ..trace.trace import Trace
 
 
-def layer_of(text: str | None, config: ViTConfig) -> int:
+def parse_layer(text: str | None, config: ViTConfig) -> int:
     """A layer from 0, as `vitviz.notation.view.View` counts it: the last one if nothing is asked for.
 
     Raises:
         VitvizError: if the model does not have it.
     """
-    return config.depth - 1 if text is None else _understood("layer", text, marks.layer_of, config)
+    return config.depth - 1 if text is None else _understood("layer", text, marks.parse_layer, config)
 
 
-def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
+def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
     """A head from 0; None for the mean of the layer's.
 
     Raises:
         VitvizError: if the layer does not have it.
     """
-    return _understood("head", text, marks.head_of, layer, config)
+    return _understood("head", text, marks.parse_head, layer, config)
 
 
-def token_of(text: str | None, trace: Trace) -> int | None:
+def parse_token(text: str | None, trace: Trace) -> int | None:
     """A token as the model counts it: `"cls"`, `"reg2"`, or row and column of a patch, `"7-9"`. None for None.
 
     Raises:
         VitvizError: if this image, as this model sees it, does not have it.
     """
-    return None if text is None else _understood("token", text, marks.token_of, trace)
+    return None if text is None else _understood("token", text, marks.parse_token, trace)
 
 
 def _understood(what: str, text: str, understand: Callable, *known: object) -> int | None:

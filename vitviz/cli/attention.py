@@ -11,7 +11,7 @@ from ..notation.view import Direction, Scale, View, scales, strongest_patch
 from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
-from .asked import head_of, layer_of, token_of
+from .asked import parse_head, parse_layer, parse_token
 from .found import Found, Seen, predicted, prediction_values
 
 
@@ -46,7 +46,7 @@ class Attention:
 
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model does not have, whatever the image."""
-        head_of(self.head, layer_of(self.layer, model.config), model.config)
+        parse_head(self.head, parse_layer(self.layer, model.config), model.config)
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
         """Nothing: queries and keys are always there."""
@@ -57,10 +57,10 @@ class Attention:
 
         Without a class token the patch in the middle looks unless another one is asked for, and is not named.
         """
-        layer = layer_of(self.layer, config)
+        layer = parse_layer(self.layer, config)
         pool = layer == config.depth
         token = None if pool else self.query or ("cls" if config.class_token else None)
-        at = (POOL if pool else layer + 1, head_of(self.head, layer, config))
+        at = (POOL if pool else layer + 1, parse_head(self.head, layer, config))
         return "-".join(
             [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
         )
@@ -72,9 +72,13 @@ class Attention:
             VitvizError: if this image does not have the token, or the weights not the scale.
         """
         trace = seen.trace
-        layer = layer_of(self.layer, trace.config)
+        layer = parse_layer(self.layer, trace.config)
         view = View(
-            layer, head_of(self.head, layer, trace.config), token_of(self.query, trace), self.direction, self.scale
+            layer,
+            parse_head(self.head, layer, trace.config),
+            parse_token(self.query, trace),
+            self.direction,
+            self.scale,
         )
         if self.scale not in scales(trace):
             raise VitvizError(f"Weights that may be negative have no scale {self.scale!r}; choose share or raw.")

@@ -95,12 +95,12 @@ class Explain:
 
     def _check_weights(self, config: ViTConfig) -> None:
         """Refuse an input whose attention weights would not fit into memory."""
-        height, width = check_size(self.size, config.patch)
-        most = math.isqrt(HEAVIEST // (4 * config.heads))
-        if (height // config.patch) * (width // config.patch) > most:
+        height, width = check_size(self.size, config.patch_size)
+        most = math.isqrt(HEAVIEST // (4 * config.num_heads))
+        if (height // config.patch_size) * (width // config.patch_size) > most:
             raise VitvizError(
                 f"{self.method} holds weights between all tokens, too many at a size of {height} x {width} pixels; use "
-                f"one of at most {most:,} patches of {config.patch} pixels, or --method attention."
+                f"one of at most {most:,} patches of {config.patch_size} pixels, or --method attention."
             )
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class Explain:
 
 
 def _of_classes(model: VisionTransformer, target: str, minus: str | None) -> Target:
-    if not model.tells_classes:
+    if not model.is_classifier:
         raise ModelError(f"{model.name!r} has no classes; give an image to be like with --like.")
     found = ClassTarget(target) if minus is None else DifferenceTarget(target, minus)
     return found.of_model(model)

@@ -124,7 +124,7 @@ def see(
     image = read_image(path)
     size = default_size(model.config, model.preprocessing) if size is None else size
     fit = fit or model.preprocessing.fit
-    prepared = prepare(image, size, model.config.patch, fit, model.preprocessing)
+    prepared = prepare(image, size, model.config.patch_size, fit, model.preprocessing)
     return Seen(path, image, model.trace(prepared, record=record), fit, width)
 
 
@@ -136,17 +136,17 @@ def base_facts(seen: Seen) -> dict:
         **seen.origin,
         "model": seen.trace.model.name,
         **provenance.of_model(seen.trace.model),
-        "input": [columns * seen.trace.config.patch, rows * seen.trace.config.patch],
+        "input": [columns * seen.trace.config.patch_size, rows * seen.trace.config.patch_size],
         "fit": seen.fit,
         "grid": [rows, columns],
-        "prefix": list(seen.trace.config.prefix_names),
+        "prefix": list(seen.trace.config.prefix_token_names),
         "counted_from": 1,
     }
 
 
 def predicted(trace: Trace) -> dict:
     """The likeliest class and how likely it is, for JSON; nothing where the model tells no classes."""
-    if not trace.model.tells_classes:
+    if not trace.model.is_classifier:
         return {}
     try:
         (best,) = predictions(trace, 1)

@@ -13,7 +13,7 @@ from ..analysis.attribution.rollout import FUSIONS
 from ..errors import VitvizError
 from ..errors.arguments import one_of, share, whole
 from ..model.config import ViTConfig
-from .asked import head_of, layer_of
+from .asked import parse_head, parse_layer
 
 
 def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
@@ -37,9 +37,9 @@ def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) ->
     given = {name: value for name, value in parameters.items() if value is not None}
     if "layer" in given or "head" in given:
         last = config.depth if config.pooling == "attention" else config.depth - 1
-        layer = layer_of(given["layer"], config) if "layer" in given else last
+        layer = parse_layer(given["layer"], config) if "layer" in given else last
         given["layer"] = -1 if layer == last else layer  # -1 is the default, and the last one
-        given["head"] = head_of(given.get("head", "mean"), layer, config)
+        given["head"] = parse_head(given.get("head", "mean"), layer, config)
     checks = {
         "head_fusion": lambda value: one_of(value, tuple(FUSIONS), "head fusion"),
         "discard_ratio": lambda value: share(value, "The discard ratio"),

@@ -17,7 +17,7 @@ import typer
 from ..errors import ModelError, VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..model.config import ViTConfig
-from ..notation.marks import size_mark
+from ..notation.marks import format_size
 from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..trace.whole_files import write_whole
@@ -144,7 +144,7 @@ class Task:
         return [
             mark(self.model) if self.model != DEFAULT_MODEL else "",
             *self.options.marks,
-            f"{size_mark(self.size)}px"
+            f"{format_size(self.size)}px"
             if self.size not in (None, default_size(model.config, model.preprocessing))
             else "",
             self.fit if self.fit and (self.fit != model.preprocessing.fit or takes_options(self.model)) else "",
@@ -201,7 +201,7 @@ def _run(task: Task, question: Question) -> int:
         items = find(task.images)
         model = task.options.load(task.model, task.fit)
         if task.size is not None:
-            _check_patches(*check_size(task.size, model.config.patch), model.config)
+            _check_patches(*check_size(task.size, model.config.patch_size), model.config)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         talk = Talk(task.as_json, len(items), of_model(model))
@@ -256,9 +256,9 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 def _check_patches(height: int, width: int, config: ViTConfig) -> None:
     """Refuse an input of so many patches that queries and keys of all layers would not fit into memory."""
-    patch = config.patch
+    patch = config.patch_size
     patches = (height // patch) * (width // patch)
-    most = min(MOST_PATCHES, HEAVIEST // (2 * 4 * config.width * config.depth))
+    most = min(MOST_PATCHES, HEAVIEST // (2 * 4 * config.embed_dim * config.depth))
     if patches > most:
         raise VitvizError(
             f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; this model can take at "

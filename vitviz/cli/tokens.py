@@ -12,7 +12,7 @@ from ..errors import VitvizError
 from ..model.config import ViTConfig
 from ..notation.marks import percent
 from ..trace.vision_transformer import VisionTransformer
-from .asked import layer_of
+from .asked import parse_layer
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
 
 OPACITY = 0.75  # of the colours over the picture
@@ -41,21 +41,21 @@ class Tokens:
 
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model does not have, whatever the image."""
-        if layer_of(self.layer, model.config) == model.config.depth:
+        if parse_layer(self.layer, model.config) == model.config.depth:
             raise VitvizError(f"The pooling hands on no tokens; choose a layer from 1 to {model.config.depth}.")
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
         """What leaves the layer."""
-        return (f"blocks.{layer_of(self.layer, model.config)}.resid_post",)
+        return (f"blocks.{parse_layer(self.layer, model.config)}.resid_post",)
 
     def stem(self, name: str, config: ViTConfig) -> str:
         """The file name, without its ending, for an image of this name."""
-        return "-".join([f"{name}-tokens-L{layer_of(self.layer, config) + 1}", *self._foreground])
+        return "-".join([f"{name}-tokens-L{parse_layer(self.layer, config) + 1}", *self._foreground])
 
     def of(self, seen: Seen) -> Found:
         """The tokens that leave the layer."""
         trace = seen.trace
-        layer = layer_of(self.layer, trace.config)
+        layer = parse_layer(self.layer, trace.config)
         stream = trace.tokens(layer)
         found = tokens.pca_of_layers(stream[None, trace.prefix :], grid=trace.grid if self.foreground else None)
         shares = [float(share) for share in found.explained[0]]

@@ -12,7 +12,17 @@ from torch import Tensor
 from ..errors import EditError
 from ..errors.arguments import typed
 from .config import POOL, ViTConfig
-from .edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
+from .edits import (
+    ActivationCopy,
+    ActivationPatch,
+    Edit,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    checked,
+)
 
 Change = Callable[[Tensor], Tensor]
 
@@ -35,13 +45,13 @@ class Applied:
         """Functions for `vitviz.model.hooks.edit`, by hook point; the order of the edits does not matter.
 
         Raises:
-            EditError: if an edit has no values yet, see `taken_from`.
+            EditError: if an edit has no values yet, see `with_activations_from`.
         """
         changes: dict[str, Change] = {}
         for edit in self.edits:
-            if isinstance(edit, Copied):
-                raise EditError("An edit that copies from another image needs its values: use taken_from.")
-            if isinstance(edit, HeadOff | LayerOff | Patched):
+            if isinstance(edit, ActivationCopy):
+                raise EditError("An edit that copies from another image needs its values: use with_activations_from.")
+            if isinstance(edit, HeadAblation | SublayerAblation | ActivationPatch):
                 name = f"blocks.{edit.layer}.{_hook(edit)}"
                 changes[name] = _then(changes.get(name), _change(edit))
         if self._averaged:
@@ -78,7 +88,7 @@ class Applied:
 
     def pool_scores(self, scores: Tensor) -> Tensor:
         """What the edits make of the scores of the pooling, [..., head, 1, key]."""
-        first = 0 if self.config.pool_prefix else self.config.prefix
+        first = 0 if self.config.pool_include_prefix else self.config.num_prefix_tokens
         return scores.masked_fill(self._hidden[first:], -torch.inf) if self._hidden_tokens else scores
 
     @cached_property
@@ -87,23 +97,23 @@ class Applied:
 
     @cached_property
     def _hidden_tokens(self) -> list[int]:
-        return [edit.token for edit in self.edits if isinstance(edit, PatchOff) and edit.how == "keys"]
+        return [edit.token for edit in self.edits if isinstance(edit, KeyMask)]
 
     @cached_property
     def _hidden(self) -> Tensor:
         """Which tokens nobody can look at, bool [token]."""
-        hidden = torch.zeros(self.config.prefix + self.grid[0] * self.grid[1], dtype=torch.bool)
+        hidden = torch.zeros(self.config.num_prefix_tokens + self.grid[0] * self.grid[1], dtype=torch.bool)
         hidden[self._hidden_tokens] = True
         return hidden
 
     @cached_property
     def _averaged(self) -> list[int]:
         """Which patches are replaced by the mean of all, counted without the tokens before them."""
-        off = (edit for edit in self.edits if isinstance(edit, PatchOff) and edit.how == "mean")
-        return [edit.token - self.config.prefix for edit in off]
+        off = (edit for edit in self.edits if isinstance(edit, PatchAblation))
+        return [edit.token - self.config.num_prefix_tokens for edit in off]
 
     def _divisors(self, layer: int) -> Tensor:
-        divisors = torch.ones(self.config.heads, dtype=torch.float32)
+        divisors = torch.ones(self.config.num_heads, dtype=torch.float32)
         for edit in self._temperatures:
             if edit.layer == layer:
                 divisors[edit.head] = edit.value
@@ -147,7 +157,7 @@ def left_out_of_the_mean(x: Tensor, hidden: Tensor, config: ViTConfig) -> Tensor
         hidden: which tokens do not count, bool [token] or [batch, token].
         config: the model's shape.
     """
-    first = 0 if config.pool_prefix else config.prefix
+    first = 0 if config.pool_include_prefix else config.num_prefix_tokens
     counted = (~hidden[..., first:]).to(x).expand(len(x), -1)[..., None]  # batch token 1
     mean = (x[:, first:] * counted).sum(dim=1, keepdim=True) / counted.sum(dim=1, keepdim=True)
     return torch.where(hidden[..., None], mean, x)
@@ -158,17 +168,17 @@ def without(x: Tensor, how: str) -> Tensor:
     return torch.zeros_like(x) if how == "zero" else x.mean(dim=-2, keepdim=True).expand_as(x)
 
 
-def _hook(edit: HeadOff | LayerOff | Patched) -> str:
+def _hook(edit: HeadAblation | SublayerAblation | ActivationPatch) -> str:
     if getattr(edit, "head", None) is not None:
         return "attn.z"
-    return {"attention": "attn.out", "mlp": "mlp.out"}[edit.part]
+    return {"attention": "attn.out", "mlp": "mlp.out"}[edit.sublayer]
 
 
-def _change(edit: HeadOff | LayerOff | Patched) -> Change:
+def _change(edit: HeadAblation | SublayerAblation | ActivationPatch) -> Change:
     """The edit as a function of z [batch, head, token, channel] or of what is added [batch, token, D]."""
 
     def stand_in(x: Tensor) -> Tensor:
-        if isinstance(edit, Patched):
+        if isinstance(edit, ActivationPatch):
             return torch.tensor(edit.values).to(x).expand_as(x)
         return without(x, edit.how)
 

@@ -12,12 +12,12 @@ Activation = Literal["gelu", "gelu_tanh", "quick_gelu", "silu"]
 Mlp = Literal["plain", "gated"]
 Norm = Literal["layer", "rms"]
 BlockKind = Literal["pre", "post", "parallel"]
-Meaning = Literal["classes", "independent", "embedding", "values"]  # what a model's outputs are
+OutputKind = Literal["classes", "independent", "embedding", "values"]  # what a model's outputs are
 Pooling = Literal["token", "mean", "token+mean", "attention", "distilled"]
 
 
 @dataclass(frozen=True)
-class Rotary:
+class RoPE:
     """Rotary positions: queries and keys are turned by angles that depend on the place of their patch.
 
     The angle of a pair of channels is the product of the patch's coordinates (row, column) with the pair's frequencies
@@ -51,21 +51,21 @@ class ViTConfig:
     """
 
     image_size: tuple[int, int] = (224, 224)  # height and width, pixels, that the learned positions were trained for
-    patch: int = 16  # side of a patch, pixels
-    channels: int = 3  # colour channels of the input
+    patch_size: int = 16  # side of a patch, pixels
+    in_chans: int = 3  # colour channels of the input
     stem: bool = False  # whether a convolutional network stands before the projection, so that patches overlap
-    width: int = 384  # D, channels of a token
+    embed_dim: int = 384  # D, channels of a token
     depth: int = 12  # L, number of blocks
-    heads: int = 6  # attention heads of a block
-    head_width: int = 64  # channels of one head's queries, keys and values
-    mlp_width: int = 1536  # hidden channels of the MLP
-    classes: int = 0  # outputs of the classifier; 0: none, the model returns its pooled feature
+    num_heads: int = 6  # attention heads of a block
+    head_dim: int = 64  # channels of one head's queries, keys and values
+    mlp_dim: int = 1536  # hidden channels of the MLP
+    num_classes: int = 0  # outputs of the classifier; 0: none, the model returns its pooled feature
     class_token: bool = True  # whether a class token stands before the patches
-    registers: int = 0  # further tokens without a place, between the class token and the patches
-    learned_positions: bool = True  # whether every token has a learned vector added that says where it is
+    num_registers: int = 0  # further tokens without a place, between the class token and the patches
+    position_embedding: bool = True  # whether every token has a learned vector added that says where it is
     resampling: Resampling = Resampling()  # how those are brought to another grid
-    rotary: Rotary | None = None  # whether queries and keys are turned by their place
-    relative_positions: bool = False  # whether scores have a learned bias for each distance (BEiT)
+    rope: RoPE | None = None  # whether queries and keys are turned by their place
+    relative_position_bias: bool = False  # whether scores have a learned bias for each distance (BEiT)
     qk_norm: bool = False  # whether queries and keys are normalised per head
     differential: bool = False  # whether weights are the difference of two softmaxes (Ye et al. 2024)
     attention_norm: bool = False  # whether what the heads found is normalised before it is projected
@@ -76,34 +76,36 @@ class ViTConfig:
     norm_eps: float = 1e-6  # added to the variance
     block: BlockKind = "pre"  # norms before each half of a block, after it, or both halves side by side
     patch_norm: bool = False  # whether patches are normalised right after the projection (AIMv2)
-    norm_first: bool = False  # whether the tokens are normalised once more before the first block (CLIP)
+    pre_norm: bool = False  # whether the tokens are normalised once more before the first block (CLIP)
     final_norm: bool = True  # whether the tokens are normalised after the last block
-    pooled_norm: bool = False  # whether the pooled feature is
+    fc_norm: bool = False  # whether the pooled feature is
     pooling: Pooling = "token"  # what becomes the model's feature
-    pool_prefix: bool = False  # whether mean and attention pooling also read the tokens before the patches
-    pool_heads: int = 0  # heads of the attention pooling
-    pool_mlp_width: int = 0  # hidden channels of its MLP
+    pool_include_prefix: bool = False  # whether mean and attention pooling also read the tokens before the patches
+    pool_num_heads: int = 0  # heads of the attention pooling
+    pool_mlp_dim: int = 0  # hidden channels of its MLP
     pool_activation: Activation = "gelu"  # and its activation
 
     @property
-    def prefix(self) -> int:
+    def num_prefix_tokens(self) -> int:
         """How many tokens stand before the patches."""
-        return int(self.class_token) + self.registers
+        return int(self.class_token) + self.num_registers
 
     @property
-    def prefix_names(self) -> tuple[str, ...]:
+    def prefix_token_names(self) -> tuple[str, ...]:
         """The prefix tokens in order, in words: `"class token"`, `"register 1"`, ..."""
         if self.pooling == "distilled":
             return ("class token", "distillation token")
-        registers = tuple(f"register {i + 1}" for i in range(self.registers))
+        registers = tuple(f"register {i + 1}" for i in range(self.num_registers))
         return ("class token", *registers) if self.class_token else registers
 
     @property
-    def pooling_words(self) -> str:
+    def pooling_description(self) -> str:
         """What the model's output comes from, in words that finish a sentence."""
         return {
             "token": "the class token",
-            "mean": "the mean of all tokens" if self.pool_prefix and self.prefix else "the mean of the patches",
+            "mean": "the mean of all tokens"
+            if self.pool_include_prefix and self.num_prefix_tokens
+            else "the mean of the patches",
             "token+mean": "the class token and the mean of the patches",
             "attention": "what one more attention finds, whose query is learned",
             "distilled": "the mean of class and distillation token",
@@ -112,17 +114,17 @@ class ViTConfig:
     @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches that the learned positions were trained for."""
-        return self.image_size[0] // self.patch, self.image_size[1] // self.patch
+        return self.image_size[0] // self.patch_size, self.image_size[1] // self.patch_size
 
     @property
-    def feature_width(self) -> int:
+    def feature_dim(self) -> int:
         """Channels of what the classifier reads."""
-        return self.width * (2 if self.pooling == "token+mean" else 1)
+        return self.embed_dim * (2 if self.pooling == "token+mean" else 1)
 
     @property
     def scale(self) -> float:
         """What a product of query and key is multiplied with before the softmax, 1 / sqrt(channels)."""
-        return (self.head_width / (2 if self.differential else 1)) ** -0.5
+        return (self.head_dim / (2 if self.differential else 1)) ** -0.5
 
 
 def checked(config: ViTConfig, labels: int = 0, stem: bool = False) -> ViTConfig:
@@ -141,17 +143,19 @@ def checked(config: ViTConfig, labels: int = 0, stem: bool = False) -> ViTConfig
     contradictions = {
         "images smaller than a patch": min(config.grid) < 1,
         "token pooling without a class token": "token" in config.pooling and not config.class_token,
-        "distilled pooling without class and distillation token": config.pooling == "distilled" and config.prefix != 2,
-        "attention pooling without heads": config.pooling == "attention" and not config.pool_heads,
-        "channels that the heads of its pooling cannot share": config.pool_heads > 0
+        "distilled pooling without class and distillation token": config.pooling == "distilled"
+        and config.num_prefix_tokens != 2,
+        "attention pooling without heads": config.pooling == "attention" and not config.pool_num_heads,
+        "channels that the heads of its pooling cannot share": config.pool_num_heads > 0
         and config.pooling == "attention"
-        and config.width % config.pool_heads != 0,
-        "differential attention on an odd number of channels": config.differential and config.head_width % 2 == 1,
-        "relative positions without exactly a class token": config.relative_positions and config.prefix != 1,
+        and config.embed_dim % config.pool_num_heads != 0,
+        "differential attention on an odd number of channels": config.differential and config.head_dim % 2 == 1,
+        "relative positions without exactly a class token": config.relative_position_bias
+        and config.num_prefix_tokens != 1,
         "differential attention with normalised queries and keys": config.differential and config.qk_norm,
-        "rotary positions on an odd number of channels": config.rotary is not None and config.head_width % 2 == 1,
+        "rotary positions on an odd number of channels": config.rope is not None and config.head_dim % 2 == 1,
         "a stem that is not given, or one that is not expected": config.stem != stem,
-        f"{labels} labels for {config.classes} classes": labels not in (0, config.classes),
+        f"{labels} labels for {config.num_classes} classes": labels not in (0, config.num_classes),
     }
     for what, holds in contradictions.items():
         if holds:
@@ -160,7 +164,7 @@ def checked(config: ViTConfig, labels: int = 0, stem: bool = False) -> ViTConfig
 
 
 _Part = TypeVar("_Part")
-_AT_LEAST_1 = ("patch", "channels", "width", "heads", "head_width", "mlp_width")
+_AT_LEAST_1 = ("patch_size", "in_chans", "embed_dim", "num_heads", "head_dim", "mlp_dim")
 
 
 def _checked_fields(part: _Part) -> _Part:

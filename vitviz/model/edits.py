@@ -1,7 +1,7 @@
-"""What can be switched off or changed in a forward pass, each as a small frozen record.
+"""Edits of a forward pass, as small frozen records.
 
-Layers, heads and tokens count from 0 and are what `Trace` calls them. All records are hashable; all but `Patched`,
-which carries numbers, are plain data (`vitviz.notation.edits` writes them into links).
+Layers, heads and tokens are counted from 0, as in `Trace`. All records are hashable. All of them are plain data, which
+`vitviz.notation.edits` writes into links, except for `ActivationPatch`, which carries an array.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from ..errors.arguments import one_of as choose
 from .config import ViTConfig
 
 How = Literal["zero", "mean"]
-HowPatch = Literal["keys", "mean"]
-Part = Literal["attention", "mlp"]
+Sublayer = Literal["attention", "mlp"]
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures; beyond them a softmax is one token or all alike anyway
 
 
 @dataclass(frozen=True)
-class HeadOff:
-    """What one head found is thrown away, before it is projected.
+class HeadAblation:
+    """Ablates one attention head: replaces its output z before the output projection.
 
     Attributes:
-        layer: which layer.
-        head: which of its heads.
-        how: `"zero"`: its weighted sums of values, z, become 0; `"mean"`: each becomes their mean over all tokens.
+        layer: layer index.
+        head: head index.
+        how: `"zero"`: z becomes 0; `"mean"`: z of every token becomes the mean of z over all tokens.
     """
 
     layer: int
@@ -51,50 +50,48 @@ class HeadOff:
 
 
 @dataclass(frozen=True)
-class LayerOff:
-    """What attention or MLP of a layer adds to the residual stream is thrown away.
+class SublayerAblation:
+    """Ablates a sublayer: replaces what the attention or the MLP of a block adds to the residual stream.
 
-    With `how="zero"` that half of the block is skipped. Switching off all heads is not quite that: the projection of
-    zeros is its bias (after a norm, if there is one), and that constant is still added to every token.
+    Zero ablation skips the sublayer. Ablating all of its heads is not the same: the output projection of zeros is its
+    bias (normalised, if a norm follows), and this constant is still added to every token.
 
     Attributes:
-        layer: which layer.
-        part: which half of the block.
-        how: `"zero"`: nothing is added; `"mean"`: every token gets the mean over all tokens added.
+        layer: layer index.
+        sublayer: `"attention"` or `"mlp"`.
+        how: `"zero"`: nothing is added; `"mean"`: the mean over all tokens is added to every token.
     """
 
     layer: int
-    part: Part = "attention"
+    sublayer: Sublayer = "attention"
     how: How = "zero"
 
     def __post_init__(self) -> None:
         _whole(self, "layer")
-        one_of(self.part, Part)
+        one_of(self.sublayer, Sublayer)
         one_of(self.how, How)
 
     @property
     def target(self) -> tuple:
         """What is edited."""
-        return "part", self.layer, self.part
+        return "sublayer", self.layer, self.sublayer
 
 
 @dataclass(frozen=True)
-class PatchOff:
-    """A patch is taken away from the model.
+class KeyMask:
+    """Masks a patch as a key: no token can attend to it, in any layer.
+
+    Its scores become -inf, so its weights are exactly 0 and the weights of the others sum to 1. Pooling does not read
+    it either. Its own residual stream is still computed, but has no effect on the output.
 
     Attributes:
-        token: which token; it has to be a patch.
-        how: `"keys"`: no token can look at it, in any layer: its score is -inf, so that its weight is exactly 0 and the
-            others' sum to 1; the model's pooling does not read it either. Its own stream goes on, unheard.
-            `"mean"`: its embedding becomes the mean of all patches' embeddings, before its position is added.
+        token: token index of the patch.
     """
 
     token: int
-    how: HowPatch = "keys"
 
     def __post_init__(self) -> None:
         _whole(self, "token")
-        one_of(self.how, HowPatch)
 
     @property
     def target(self) -> tuple:
@@ -103,13 +100,32 @@ class PatchOff:
 
 
 @dataclass(frozen=True)
-class Temperature:
-    """The scores of a head are divided by a number before the softmax: below 1 it looks more sharply, above less so.
+class PatchAblation:
+    """Replaces the embedding of a patch by the mean of all patch embeddings, before position embeddings are added.
 
     Attributes:
-        layer: which layer.
-        head: which of its heads.
-        value: the number, from 0.01 to 100; kept to six decimals. 1 changes nothing.
+        token: token index of the patch.
+    """
+
+    token: int
+
+    def __post_init__(self) -> None:
+        _whole(self, "token")
+
+    @property
+    def target(self) -> tuple:
+        """What is edited; the same as for `KeyMask`."""
+        return "patch", self.token
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Divides the attention scores of a head by a temperature before the softmax: below 1, attention is sharper.
+
+    Attributes:
+        layer: layer index.
+        head: head index.
+        value: the temperature, from 0.01 to 100, rounded to six decimals; 1 changes nothing.
     """
 
     layer: int
@@ -133,58 +149,60 @@ class Temperature:
 
 
 @dataclass(frozen=True)
-class Copied:
-    """What a head, or a half of a block, has to be given from another image's pass; `taken_from` makes it `Patched`.
+class ActivationCopy:
+    """Requests activation patching from the forward pass of another image, without the values themselves.
+
+    `with_activations_from` turns it into an `ActivationPatch`.
 
     Attributes:
-        layer: which layer.
-        head: which of its heads; None for the whole `part`.
-        part: which half of the block.
+        layer: layer index.
+        head: head index; None for the whole sublayer.
+        sublayer: `"attention"` or `"mlp"`.
     """
 
     layer: int
     head: int | None = None
-    part: Part = "attention"
+    sublayer: Sublayer = "attention"
 
     def __post_init__(self) -> None:
         _whole(self, "layer", *([] if self.head is None else ["head"]))
-        one_of(self.part, Part)
-        if self.head is not None and self.part != "attention":
+        one_of(self.sublayer, Sublayer)
+        if self.head is not None and self.sublayer != "attention":
             raise EditError("Only attention has heads to copy.")
 
     @property
     def target(self) -> tuple:
-        """What is edited: the same as `HeadOff` or `LayerOff` edit."""
+        """What is edited: the same as `HeadAblation` or `SublayerAblation` edit."""
         return _place(self)
 
     @property
     def hook(self) -> str:
         """The hook point whose values are copied."""
-        return f"blocks.{self.layer}.{'attn.z' if self.head is not None else _OUT[self.part]}"
+        return f"blocks.{self.layer}.{'attn.z' if self.head is not None else _OUT[self.sublayer]}"
 
 
 @dataclass(frozen=True)
-class Patched:
-    """What a head, or a half of a block, found is replaced by other numbers (activation patching).
+class ActivationPatch:
+    """Replaces the output of a head or of a sublayer by given values (activation patching).
 
     Vig et al. 2020, "Investigating Gender Bias in Language Models Using Causal Mediation Analysis", section 3.
 
     Attributes:
-        layer: which layer.
-        head: which of its heads; None for the whole `part`.
-        part: which half of the block.
-        values: float32 [token, channel] of the head, or [token, D] of the part; read-only.
-        digest: identifies the values, which equality and hash go by.
+        layer: layer index.
+        head: head index; None for the whole sublayer.
+        sublayer: `"attention"` or `"mlp"`.
+        values: float32 [token, channel], z of the head, or [token, D], the output of the sublayer; read-only.
+        digest: SHA-256 of the values, used for equality and hashing.
     """
 
     layer: int
     head: int | None
-    part: Part
+    sublayer: Sublayer
     values: np.ndarray = field(compare=False, repr=False)
     digest: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        copied = Copied(self.layer, self.head, self.part)  # the same rules
+        copied = ActivationCopy(self.layer, self.head, self.sublayer)  # the same rules
         object.__setattr__(self, "layer", copied.layer)
         object.__setattr__(self, "head", copied.head)
         try:
@@ -197,11 +215,11 @@ class Patched:
 
     @property
     def target(self) -> tuple:
-        """What is edited: the same as `HeadOff` or `LayerOff` edit."""
+        """What is edited: the same as `HeadAblation` or `SublayerAblation` edit."""
         return _place(self)
 
 
-Edit = HeadOff | LayerOff | PatchOff | Temperature | Copied | Patched
+Edit = HeadAblation | SublayerAblation | KeyMask | PatchAblation | Temperature | ActivationCopy | ActivationPatch
 
 
 def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit, ...]:
@@ -211,45 +229,46 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
         EditError: if it has not, if two edits are about the same thing, or if no patch would be left to look at.
     """
     if not isinstance(edits, Iterable) or getattr(edits, "ndim", 1) == 0:
-        raise EditError(f"Edits come in a list, such as edits=[HeadOff(2, 1)], and not as {shown(edits)}.")
+        raise EditError(f"Edits come in a list, such as edits=[HeadAblation(2, 1)], and not as {shown(edits)}.")
     of_kind(config, ViTConfig, "config")
     edits, grid = tuple(edits), checked_grid(grid)
-    tokens = config.prefix + grid[0] * grid[1]
+    tokens = config.num_prefix_tokens + grid[0] * grid[1]
     seen = set()
     for edit in edits:
         if not isinstance(edit, Edit):
             raise EditError(
-                f"An edit is one of vitviz.analysis.ablation, such as HeadOff(2, 1); {shown(edit)} is no edit."
+                f"An edit is one of vitviz.analysis.ablation, such as HeadAblation(2, 1); {shown(edit)} is no edit."
             )
         if edit.target in seen:
             raise EditError(f"There are two edits of the same {edit.target[0]}; one would undo the other.")
         seen.add(edit.target)
-        if isinstance(edit, PatchOff):
-            _within(edit.token, config.prefix, tokens, "a patch is a token")
+        if isinstance(edit, KeyMask | PatchAblation):
+            _within(edit.token, config.num_prefix_tokens, tokens, "a patch is a token")
             continue
         _within(edit.layer, 0, config.depth, "a layer is")
         if getattr(edit, "head", None) is not None:
-            _within(edit.head, 0, config.heads, "a head is")
-        if isinstance(edit, Patched):
-            wanted = (tokens, config.width if edit.head is None else config.head_width)
+            _within(edit.head, 0, config.num_heads, "a head is")
+        if isinstance(edit, ActivationPatch):
+            wanted = (tokens, config.embed_dim if edit.head is None else config.head_dim)
             if edit.values.shape != wanted:
                 raise EditError(
-                    f"Patched values have to be {list(wanted)} here, [token, channel], not {list(edit.values.shape)}; "
+                    f"Patched values must have the shape {list(wanted)} [token, channel] here, not "
+                    f"{list(edit.values.shape)}; "
                     "take them from an image with the same grid."
                 )
-    if sum(edit.how == "keys" for edit in edits if isinstance(edit, PatchOff)) == tokens - config.prefix:
+    if sum(isinstance(edit, KeyMask) for edit in edits) == tokens - config.num_prefix_tokens:
         raise EditError("At least one patch has to stay: a softmax over nothing has no weights.")
     return edits
 
 
 @typed
-def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Edit, ...]:
-    """The same edits, each `Copied` one with the values of another image's pass.
+def with_activations_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Edit, ...]:
+    """The same edits, each `ActivationCopy` one with the values of another image's pass.
 
     Args:
         edits: edits of any kind.
         values: what flowed there in the other pass, by hook point, without the batch axis:
-            `other.activations(*{edit.hook for edit in edits if isinstance(edit, Copied)})`.
+            `other.activations(*{edit.hook for edit in edits if isinstance(edit, ActivationCopy)})`.
 
     Raises:
         EditError: if the values of a copied edit are missing.
@@ -257,7 +276,7 @@ def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Ed
     """
 
     def filled(edit: Edit) -> Edit:
-        if not isinstance(edit, Copied):
+        if not isinstance(edit, ActivationCopy):
             return edit
         if edit.hook not in values:
             raise EditError(f"The values of {edit.hook} are missing; record them in the other image's pass.")
@@ -265,7 +284,7 @@ def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Ed
         if edit.head is not None:
             found = array(found, "head, token, channel", "Values")
             found = found[checked_index(edit.head, len(found), "head")]
-        return Patched(edit.layer, edit.head, edit.part, found)
+        return ActivationPatch(edit.layer, edit.head, edit.sublayer, found)
 
     return tuple(map(filled, edits))
 
@@ -273,8 +292,8 @@ def taken_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Ed
 _OUT = {"attention": "attn.out", "mlp": "mlp.out"}
 
 
-def _place(edit: Copied | Patched) -> tuple:
-    return ("part", edit.layer, edit.part) if edit.head is None else ("head", edit.layer, edit.head)
+def _place(edit: ActivationCopy | ActivationPatch) -> tuple:
+    return ("sublayer", edit.layer, edit.sublayer) if edit.head is None else ("head", edit.layer, edit.head)
 
 
 def one_of(value: str, kinds: object) -> None:

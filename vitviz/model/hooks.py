@@ -42,7 +42,15 @@ from ..errors import HookError
 from ..errors.arguments import each_of_kind, of_kind, shown
 
 Change = Callable[[Tensor], Tensor]
-SUBLAYERS = ("resid_pre", "attn.v", "attn.z", "attn.out", "resid_mid", "mlp.out", "resid_post")  # of a block, in order
+SUBLAYER_HOOKS = (
+    "resid_pre",
+    "attn.v",
+    "attn.z",
+    "attn.out",
+    "resid_mid",
+    "mlp.out",
+    "resid_post",
+)  # of a block, in order
 
 
 def residual_stream_names(depth: int) -> tuple[str, ...]:
@@ -57,7 +65,7 @@ def entering_names(depth: int, begin: int = 0) -> tuple[str, ...]:
 
 def sublayer_names(layer: int) -> tuple[str, ...]:
     """Hook points of a block that lead from its input to its output; queries and keys are in every trace."""
-    return tuple(f"blocks.{layer}.{part}" for part in SUBLAYERS)
+    return tuple(f"blocks.{layer}.{part}" for part in SUBLAYER_HOOKS)
 
 
 class HookPoint(nn.Module):
@@ -75,7 +83,7 @@ class HookPoint(nn.Module):
             recorder.keep(self.name, x)
         return x
 
-    def is_heard(self) -> bool:
+    def has_listeners(self) -> bool:
         """Whether anybody in this context listens to, or edits, this point."""
         return any(listener.wants(self.name) for listener in (*_edits.get(), *_captures.get()))
 
@@ -127,7 +135,7 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def without_hooks() -> Iterator[None]:
     """Let forward passes inside this `with` block run without the captures and edits of the blocks around it."""
     with _set_to(_captures, ()), _set_to(_edits, ()):
         yield

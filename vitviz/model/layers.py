@@ -67,8 +67,8 @@ class GatedMlp(nn.Module):
 def make_mlp(config: ViTConfig) -> nn.Module:
     """The configuration's kind of MLP."""
     kind = {"plain": PlainMlp, "gated": GatedMlp}[config.mlp]
-    norm = make_norm(config, config.mlp_width) if config.mlp_norm else None
-    return kind(config.width, config.mlp_width, config.activation, norm)
+    norm = make_norm(config, config.mlp_dim) if config.mlp_norm else None
+    return kind(config.embed_dim, config.mlp_dim, config.activation, norm)
 
 
 class LayerScale(nn.Module):
@@ -76,7 +76,7 @@ class LayerScale(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.gamma = nn.Parameter(torch.ones(config.width))
+        self.gamma = nn.Parameter(torch.ones(config.embed_dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, token, width] to the same shape."""

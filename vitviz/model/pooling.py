@@ -22,7 +22,7 @@ class MeanPool(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.first = 0 if config.pool_prefix else config.prefix
+        self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, token, width] to [batch, width]."""
@@ -34,7 +34,7 @@ class TokenAndMeanPool(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.first = config.prefix
+        self.first = config.num_prefix_tokens
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, token, width] to [batch, 2 width]."""
@@ -55,7 +55,9 @@ class DistilledHead(nn.Module):
     def __init__(self, config: ViTConfig):
         super().__init__()
         for name in ("token", "distilled"):
-            self.add_module(name, nn.Linear(config.width, config.classes) if config.classes else nn.Identity())
+            self.add_module(
+                name, nn.Linear(config.embed_dim, config.num_classes) if config.num_classes else nn.Identity()
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """[batch, 2, width] to [batch, class]."""
@@ -71,14 +73,14 @@ class AttentionPool(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.heads = config.pool_heads
-        self.scale = (config.width // config.pool_heads) ** -0.5
-        self.first = 0 if config.pool_prefix else config.prefix
-        self.q = nn.Parameter(torch.zeros(config.pool_heads, config.width // config.pool_heads))
-        self.kv = nn.Linear(config.width, 2 * config.width)
-        self.proj = nn.Linear(config.width, config.width)
-        self.norm = make_norm(config, config.width)
-        self.mlp = PlainMlp(config.width, config.pool_mlp_width, config.pool_activation)
+        self.heads = config.pool_num_heads
+        self.scale = (config.embed_dim // config.pool_num_heads) ** -0.5
+        self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
+        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, config.embed_dim // config.pool_num_heads))
+        self.kv = nn.Linear(config.embed_dim, 2 * config.embed_dim)
+        self.proj = nn.Linear(config.embed_dim, config.embed_dim)
+        self.norm = make_norm(config, config.embed_dim)
+        self.mlp = PlainMlp(config.embed_dim, config.pool_mlp_dim, config.pool_activation)
         self.k = HookPoint(f"{POOL}.k")
         self.v = HookPoint(f"{POOL}.v")
         self.scores = HookPoint(f"{POOL}.scores")
@@ -92,7 +94,7 @@ class AttentionPool(nn.Module):
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x[:, self.first :]).chunk(2, -1)
         )
         k, v = self.k(k), self.v(v)  # batch head token channel
-        if self.scores.is_heard() or self.weights.is_heard():
+        if self.scores.has_listeners() or self.weights.has_listeners():
             z = self.weights(self.scores(self.score(k)).softmax(dim=-1)) @ v
         else:
             z = F.scaled_dot_product_attention(self.q[:, None].expand(len(x), -1, -1, -1), k, v, scale=self.scale)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Resampling, Rotary, ViTConfig
+from .config import Resampling, RoPE, ViTConfig
 
 Grid = tuple[int, int]  # rows and columns of patches
 Rotation = tuple[Tensor, Tensor]  # cosine and sine, [head or 1, token, channel]
@@ -46,7 +46,7 @@ def _filter(trained: int, wanted: int, how: Resampling) -> Tensor:
     return F.interpolate(each, (wanted, trained), **options)[0, 0]
 
 
-def coordinates(rotary: Rotary, grid: Grid) -> Tensor:
+def coordinates(rotary: RoPE, grid: Grid) -> Tensor:
     """Row and column of every patch as rotary positions count them, float32 [patch, 2]."""
     rows, columns = (torch.arange(count, dtype=torch.float32) for count in grid)
     if rotary.grid == "centred":
@@ -59,7 +59,7 @@ def coordinates(rotary: Rotary, grid: Grid) -> Tensor:
     return torch.cartesian_prod(rows, columns)
 
 
-class RotaryPositions(nn.Module):
+class RotaryEmbedding(nn.Module):
     """The rotations of queries and keys; see `Rotary`.
 
     Channels 2i and 2i + 1 of a head form pair i. Prefix tokens have no place and are not turned.
@@ -67,10 +67,10 @@ class RotaryPositions(nn.Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.rotary = config.rotary
-        self.prefix = config.prefix
-        layers, heads = (config.depth, config.heads) if config.rotary.per_layer else (1, 1)
-        self.freqs = nn.Parameter(torch.zeros(layers, heads, 2, config.head_width // 2))  # radians per row, per column
+        self.rotary = config.rope
+        self.prefix = config.num_prefix_tokens
+        layers, heads = (config.depth, config.num_heads) if config.rope.per_layer else (1, 1)
+        self.freqs = nn.Parameter(torch.zeros(layers, heads, 2, config.head_dim // 2))  # radians per row, per column
 
     def forward(self, grid: Grid) -> list[Rotation]:
         """Cosines and sines for each layer (or once, if all layers share them)."""
@@ -96,7 +96,7 @@ class RelativeBias(nn.Module):
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.trained = config.grid
-        self.table = nn.Parameter(torch.zeros(_distances(config.grid) + 3, config.heads))
+        self.table = nn.Parameter(torch.zeros(_distances(config.grid) + 3, config.num_heads))
 
     def forward(self, grid: Grid, queries: slice = slice(None), keys: slice = slice(None)) -> Tensor:
         """The bias of queries and keys, of all of them if not said otherwise: [head, query, key]."""

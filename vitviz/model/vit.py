@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from ..errors import ImageError, ModelError
 from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
 from ..images import Preprocessing
-from .config import Meaning, ViTConfig, checked
+from .config import OutputKind, ViTConfig, checked
 from .hooks import HookPoint
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
-from .position_embeddings import Grid, RelativeBias, RotaryPositions, Rotation, resampled, rotate
+from .position_embeddings import Grid, RelativeBias, RotaryEmbedding, Rotation, resampled, rotate
 
 
 class ViT(nn.Module):
@@ -38,7 +38,7 @@ class ViT(nn.Module):
         name: what it is called on screen and in files.
         preprocessing: how pixels become its input.
         labels: what its classes are called, one name a class; empty if that is not known.
-        meaning: what its outputs are: scores of classes of which one is right, or of classes each on its own; an
+        output_kind: what its outputs are: scores of classes of which one is right, or of classes each on its own; an
             embedding that it shares with texts (CLIP); or values of something else.
         stem: the convolutional network before the projection, for a configuration that has one.
 
@@ -54,7 +54,7 @@ class ViT(nn.Module):
         name: str = "vit",
         preprocessing: Preprocessing | None = None,
         labels: tuple[str, ...] = (),
-        meaning: Meaning = "classes",
+        output_kind: OutputKind = "classes",
         stem: nn.Module | None = None,
     ):
         super().__init__()
@@ -65,22 +65,24 @@ class ViT(nn.Module):
         self.notes = ()
         self.preprocessing = preprocessing or Preprocessing()
         self.labels = tuple(labels)
-        self.meaning = meaning
-        tokens = config.prefix + config.grid[0] * config.grid[1]
+        self.output_kind = output_kind
+        tokens = config.num_prefix_tokens + config.grid[0] * config.grid[1]
         self.patch_embed = PatchEmbed(config, stem)
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.class_token else None
-        self.reg_token = nn.Parameter(torch.zeros(1, config.registers, config.width)) if config.registers else None
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.embed_dim)) if config.class_token else None
+        self.reg_token = (
+            nn.Parameter(torch.zeros(1, config.num_registers, config.embed_dim)) if config.num_registers else None
+        )
         # Those of the prefix tokens come first.
-        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, config.width)) if config.learned_positions else None
-        self.rope = RotaryPositions(config) if config.rotary else None
+        self.pos_embed = nn.Parameter(torch.zeros(1, tokens, config.embed_dim)) if config.position_embedding else None
+        self.rope = RotaryEmbedding(config) if config.rope else None
         self.embedded = HookPoint("embed.tokens")
-        self.norm_pre = norm_if(config.norm_first, config, config.width)
+        self.norm_pre = norm_if(config.pre_norm, config, config.embed_dim)
         kind = {"pre": Block, "post": PostNormBlock, "parallel": ParallelBlock}[config.block]
         self.blocks = nn.ModuleList(kind(config, layer) for layer in range(config.depth))
-        self.norm = norm_if(config.final_norm, config, config.width)
+        self.norm = norm_if(config.final_norm, config, config.embed_dim)
         self.normed = HookPoint("norm")
         self.attn_pool = make_pool(config)
-        self.fc_norm = norm_if(config.pooled_norm, config, config.feature_width)
+        self.fc_norm = norm_if(config.fc_norm, config, config.feature_dim)
         self.head = make_head(config)
         self.logits = HookPoint("logits")
         self.eval()
@@ -142,7 +144,7 @@ class ViT(nn.Module):
     def preprocessing(self, preprocessing: Preprocessing) -> None:
         of_kind(preprocessing, Preprocessing, "preprocessing")
         try:
-            self._preprocessing = preprocessing.for_channels(self.config.channels)
+            self._preprocessing = preprocessing.for_channels(self.config.in_chans)
         except ImageError as error:
             raise ModelError(str(error)) from error
         self._assumed_of_pixels: tuple[str, ...] = ()
@@ -170,14 +172,14 @@ class ViT(nn.Module):
         self._notes = tuple(notes)
 
     @property
-    def tells_classes(self) -> bool:
+    def is_classifier(self) -> bool:
         """Whether its outputs are scores of classes."""
-        return self.config.classes > 0 and self.meaning in ("classes", "independent")
+        return self.config.num_classes > 0 and self.output_kind in ("classes", "independent")
 
     def __repr__(self) -> str:
         config, (height, width) = self.config, self.config.image_size
-        shape = f"{config.depth} layers, {config.heads} heads, width {config.width}, patch {config.patch}"
-        return f"{type(self).__name__}({self.name!r}: {shape}, {height} x {width} px, {config.classes} classes)"
+        shape = f"{config.depth} layers, {config.num_heads} heads, width {config.embed_dim}, patch {config.patch_size}"
+        return f"{type(self).__name__}({self.name!r}: {shape}, {height} x {width} px, {config.num_classes} classes)"
 
     def readout(self, x: Tensor) -> Tensor:
         """From the tokens after the final norm [batch, token, D] to what the model returns."""
@@ -192,8 +194,8 @@ class ViT(nn.Module):
         rows, columns = checked_grid((rows, columns))
         config = self.config
         if self.pos_embed is None:
-            return torch.zeros(1, config.prefix + rows * columns, config.width, dtype=torch.float32)
-        return resampled(self.pos_embed, config.grid, (rows, columns), config.prefix, config.resampling)
+            return torch.zeros(1, config.num_prefix_tokens + rows * columns, config.embed_dim, dtype=torch.float32)
+        return resampled(self.pos_embed, config.grid, (rows, columns), config.num_prefix_tokens, config.resampling)
 
     def rotations(self, grid: Grid) -> list[Rotation | None]:
         """How each layer turns its queries and keys."""
@@ -202,7 +204,7 @@ class ViT(nn.Module):
 
     def grid_of(self, pixels: Tensor) -> Grid:
         """Rows and columns of patches of an input; a `ModelError` if it is not one."""
-        patch, channels = self.config.patch, self.config.channels
+        patch, channels = self.config.patch_size, self.config.in_chans
         if not isinstance(pixels, Tensor) or not pixels.is_floating_point():
             kind = f"a tensor of {pixels.dtype}" if isinstance(pixels, Tensor) else shown(pixels)
             raise ModelError(
@@ -228,9 +230,11 @@ class PatchEmbed(nn.Module):
         self.backbone = stem
         # A convolution whose stride is its kernel is the same linear map for each patch.
         self.proj = (
-            nn.Conv2d(config.channels, config.width, config.patch, config.patch) if stem is None else nn.Identity()
+            nn.Conv2d(config.in_chans, config.embed_dim, config.patch_size, config.patch_size)
+            if stem is None
+            else nn.Identity()
         )
-        self.norm = norm_if(config.patch_norm, config, config.width)
+        self.norm = norm_if(config.patch_norm, config, config.embed_dim)
         self.patches = HookPoint("embed.patches")
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -246,12 +250,12 @@ class Block(nn.Module):
         super().__init__()
         name = f"blocks.{layer}"
         self.resid_pre = HookPoint(f"{name}.resid_pre")
-        self.norm1 = make_norm(config, config.width)
+        self.norm1 = make_norm(config, config.embed_dim)
         self.attn = (DifferentialAttention if config.differential else Attention)(config, f"{name}.attn")
         self.ls1 = LayerScale(config)
         self.attn_out = HookPoint(f"{name}.attn.out")
         self.resid_mid = HookPoint(f"{name}.resid_mid")
-        self.norm2 = make_norm(config, config.width)
+        self.norm2 = make_norm(config, config.embed_dim)
         self.mlp = make_mlp(config)
         self.ls2 = LayerScale(config)
         self.mlp_out = HookPoint(f"{name}.mlp.out")
@@ -294,16 +298,16 @@ class Attention(nn.Module):
 
     def __init__(self, config: ViTConfig, name: str):
         super().__init__()
-        self.heads = config.heads
+        self.heads = config.num_heads
         self.scale = config.scale
-        width = config.heads * config.head_width
-        self.qkv = nn.Linear(config.width, 3 * width)
-        self.q_norm = norm_if(config.qk_norm, config, config.head_width)
-        self.k_norm = norm_if(config.qk_norm, config, config.head_width)
-        self.relative = RelativeBias(config) if config.relative_positions else None
+        width = config.num_heads * config.head_dim
+        self.qkv = nn.Linear(config.embed_dim, 3 * width)
+        self.q_norm = norm_if(config.qk_norm, config, config.head_dim)
+        self.k_norm = norm_if(config.qk_norm, config, config.head_dim)
+        self.relative = RelativeBias(config) if config.relative_position_bias else None
         self.head_norm = nn.Identity()
         self.norm = norm_if(config.attention_norm, config, width)
-        self.proj = nn.Linear(width, config.width)
+        self.proj = nn.Linear(width, config.embed_dim)
         self.q, self.k, self.v = (HookPoint(f"{name}.{part}") for part in "qkv")
         self.scores = HookPoint(f"{name}.scores")
         self.weights = HookPoint(f"{name}.weights")
@@ -315,7 +319,7 @@ class Attention(nn.Module):
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
         q, k, v = self.q(q), self.k(k), self.v(self._project(x, 2))
-        if self.scores.is_heard() or self.weights.is_heard():
+        if self.scores.has_listeners() or self.weights.has_listeners():
             z = self.weights(self.weigh(self.scores(self.score(q, k, self.bias(grid))))) @ v  # batch head query channel
         else:
             z = self.attend(q, k, v, self.bias(grid))
@@ -356,7 +360,7 @@ class DifferentialAttention(Attention):
     def __init__(self, config: ViTConfig, name: str):
         super().__init__(config, name)
         self.lam = nn.Parameter(torch.zeros(()))  # the paper's lambda: how much of the second softmax is taken away
-        self.head_norm = nn.RMSNorm(config.head_width, eps=1e-5)
+        self.head_norm = nn.RMSNorm(config.head_dim, eps=1e-5)
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Scores of both halves, [..., head, 2, query, key]."""
@@ -383,4 +387,4 @@ def make_head(config: ViTConfig) -> nn.Module:
     """The classifier, or nothing."""
     if config.pooling == "distilled":
         return DistilledHead(config)
-    return nn.Linear(config.feature_width, config.classes) if config.classes else nn.Identity()
+    return nn.Linear(config.feature_dim, config.num_classes) if config.num_classes else nn.Identity()

@@ -20,7 +20,17 @@ from collections.abc import Iterable
 from ..errors import EditError
 from ..errors.arguments import each_of_kind, shown, typed
 from ..model.config import ViTConfig
-from ..model.edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
+from ..model.edits import (
+    ActivationCopy,
+    ActivationPatch,
+    Edit,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    checked,
+)
 
 MOST = 500  # edits in a text: browsers and servers do not take addresses of any length
 _NUMBER = r"([1-9][0-9]{0,3})"
@@ -32,8 +42,8 @@ _KINDS = {
     "c": rf"c{_NUMBER}(?:\.{_NUMBER}|([af]))",
 }
 _HOW = {"z": "zero", "m": "mean", "": "zero"}
-_HOW_PATCH = {"k": "keys", "m": "mean"}
-_PART = {"a": "attention", "f": "mlp"}
+_PATCH = {"k": KeyMask, "m": PatchAblation}
+_SUBLAYER = {"a": "attention", "f": "mlp"}
 
 
 @typed
@@ -75,7 +85,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
             rows, columns = grid
             raise EditError(
                 f"“{one}” is about something that this model does not have: it has {config.depth} layers of "
-                f"{config.heads} heads, and {rows * columns} patches of which one has to stay."
+                f"{config.num_heads} heads, and {rows * columns} patches of which one has to stay."
             ) from error
         edits.append(edit)
     return checked(edits, config, grid)
@@ -85,19 +95,19 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
 def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
     """An edit in words, such as `"Layer 3, head 2: off (zero)"`."""
     match edit:
-        case HeadOff(layer, head, how):
+        case HeadAblation(layer, head, how):
             return f"Layer {layer + 1}, head {head + 1}: off ({_instead(how)})"
-        case LayerOff(layer, part, how):
-            return f"Layer {layer + 1}, {_name(part)}: off ({_instead(how)})"
-        case PatchOff(token, how):
-            row, column = divmod(token - config.prefix, grid[1])
-            lost = "hidden" if how == "keys" else "mean of the patches"
+        case SublayerAblation(layer, sublayer, how):
+            return f"Layer {layer + 1}, {_name(sublayer)}: off ({_instead(how)})"
+        case KeyMask(token) | PatchAblation(token):
+            row, column = divmod(token - config.num_prefix_tokens, grid[1])
+            lost = "hidden" if isinstance(edit, KeyMask) else "mean of the patches"
             return f"Patch ({row + 1}, {column + 1}): off ({lost})"
         case Temperature(layer, head, value):
             looks = "more sharply" if value < 1 else "more evenly" if value > 1 else "as before"
             return f"Layer {layer + 1}, head {head + 1}: temperature {value:g} (it looks {looks})"
-        case Copied(layer, head, part) | Patched(layer, head, part):
-            what = _name(part) if head is None else f"head {head + 1}"
+        case ActivationCopy(layer, head, sublayer) | ActivationPatch(layer, head, sublayer):
+            what = _name(sublayer) if head is None else f"head {head + 1}"
             return f"Layer {layer + 1}, {what}: copied from the second image"
     raise EditError(f"An edit is one of vitviz.analysis.ablation; {shown(edit)} is no edit.")
 
@@ -106,23 +116,25 @@ def _instead(how: str) -> str:
     return "zero" if how == "zero" else "mean over the tokens"
 
 
-def _name(part: str) -> str:
-    return "MLP" if part == "mlp" else part
+def _name(sublayer: str) -> str:
+    return "MLP" if sublayer == "mlp" else sublayer
 
 
 def _text(edit: Edit, config: ViTConfig) -> str:
-    letters = {word: letter for letter, word in {**_PART, **_HOW_PATCH, "z": "zero"}.items()}
+    letters = {word: letter for letter, word in {**_SUBLAYER, "z": "zero", "m": "mean"}.items()}
     match edit:
-        case HeadOff(layer, head, how):
+        case HeadAblation(layer, head, how):
             return f"h{layer + 1}.{head + 1}{letters[how]}"
-        case LayerOff(layer, part, how):
-            return f"l{layer + 1}{letters[part]}{'m' if how == 'mean' else ''}"
-        case PatchOff(token, how):
-            return f"p{token - config.prefix + 1}{letters[how]}"
+        case SublayerAblation(layer, sublayer, how):
+            return f"l{layer + 1}{letters[sublayer]}{'m' if how == 'mean' else ''}"
+        case KeyMask(token):
+            return f"p{token - config.num_prefix_tokens + 1}k"
+        case PatchAblation(token):
+            return f"p{token - config.num_prefix_tokens + 1}m"
         case Temperature(layer, head, value):
             return f"t{layer + 1}.{head + 1}x{f'{value:.6f}'.rstrip('0').rstrip('.')}"
-        case Copied(layer, head, part):
-            return f"c{layer + 1}{letters[part] if head is None else f'.{head + 1}'}"
+        case ActivationCopy(layer, head, sublayer):
+            return f"c{layer + 1}{letters[sublayer] if head is None else f'.{head + 1}'}"
     raise EditError("Only edits that carry no numbers fit into a link.")
 
 
@@ -135,11 +147,11 @@ def _edit(text: str, config: ViTConfig) -> Edit:
     first = int(parts[0]) - 1
     match text[0]:
         case "h":
-            return HeadOff(first, int(parts[1]) - 1, _HOW[parts[2]])
+            return HeadAblation(first, int(parts[1]) - 1, _HOW[parts[2]])
         case "l":
-            return LayerOff(first, _PART[parts[1]], _HOW[parts[2]])
+            return SublayerAblation(first, _SUBLAYER[parts[1]], _HOW[parts[2]])
         case "p":
-            return PatchOff(config.prefix + first, _HOW_PATCH[parts[1]])
+            return _PATCH[parts[1]](config.num_prefix_tokens + first)
         case "t":
             return Temperature(first, int(parts[1]) - 1, float(parts[2]))
-    return Copied(first, int(parts[1]) - 1) if parts[1] else Copied(first, None, _PART[parts[2]])
+    return ActivationCopy(first, int(parts[1]) - 1) if parts[1] else ActivationCopy(first, None, _SUBLAYER[parts[2]])

@@ -22,7 +22,7 @@ MEAN = "mean"
 
 
 @typed
-def layer_of(text: str, config: ViTConfig) -> int:
+def parse_layer(text: str, config: ViTConfig) -> int:
     """A layer from 0, as `vitviz.notation.view.View` counts it: the pooling comes after the last."""
     if config.pooling != "attention":
         return counted(text, config.depth)
@@ -30,16 +30,16 @@ def layer_of(text: str, config: ViTConfig) -> int:
 
 
 @typed
-def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
+def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
     """A head of a layer from 0; None for the mean of them."""
-    heads = config.heads if layer < config.depth else config.pool_heads
+    heads = config.num_heads if layer < config.depth else config.pool_num_heads
     return None if text == MEAN else counted(text, heads, MEAN)
 
 
 @typed
-def token_of(text: str, trace: Trace) -> int:
+def parse_token(text: str, trace: Trace) -> int:
     """A token as the model counts it, the ones before the patches first."""
-    marks = {token_mark(token, trace): token for token in range(trace.token_count)}
+    marks = {format_token(token, trace): token for token in range(trace.token_count)}
     if text not in marks:
         rows, columns = trace.grid
         raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
@@ -47,15 +47,15 @@ def token_of(text: str, trace: Trace) -> int:
 
 
 @typed
-def token_mark(token: int, trace: Trace) -> str:
-    """Description of the texts that `token_of` understands.
+def format_token(token: int, trace: Trace) -> str:
+    """Description of the texts that `parse_token` understands.
 
     Raises:
         IndexError: if there is no such token.
     """
     token = checked_index(token, trace.token_count, "token")
     if token < trace.prefix:
-        name = trace.config.prefix_names[token]
+        name = trace.config.prefix_token_names[token]
         return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
     row, column = divmod(token - trace.prefix, trace.grid[1])
     return f"{row + 1}-{column + 1}"
@@ -70,7 +70,7 @@ def size_of(text: str) -> Size:
     return int(height) if width in ("", height) else (int(height), int(width))
 
 
-def size_mark(size: Size) -> str:
+def format_size(size: Size) -> str:
     """Description of the texts that `size_of` understands."""
     of_kind(size, int | tuple[int, int], "size")
     return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)

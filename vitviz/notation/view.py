@@ -90,7 +90,7 @@ class View:
 
     def heads(self, trace: Trace) -> int:
         """How many heads there are to choose from: the layer's, or the pooling's."""
-        return trace.config.pool_heads if self.is_pool(trace) else trace.heads
+        return trace.config.pool_num_heads if self.is_pool(trace) else trace.heads
 
     def facing(self, trace: Trace) -> Direction:
         """The direction that is shown: a pooling only looks, for nobody looks at it."""
@@ -98,7 +98,7 @@ class View:
 
     def reads(self, trace: Trace) -> int:
         """How many tokens a row is spread over: all, unless a pooling leaves out those before the patches."""
-        left_out = self.is_pool(trace) and not trace.config.pool_prefix
+        left_out = self.is_pool(trace) and not trace.config.pool_include_prefix
         return trace.token_count - (trace.prefix if left_out else 0)
 
     def token(self, trace: Trace) -> int:
@@ -158,7 +158,7 @@ def readout_words(config: ViTConfig) -> str:
     if config.pooling == "token":
         return ""
     where = " (see the row “pool”)" if config.pooling == "attention" else ""
-    output = f"he model's output comes from {config.pooling_words}{where}."
+    output = f"he model's output comes from {config.pooling_description}{where}."
     return f"T{output}" if config.class_token else f"No class token: t{output}"
 
 
@@ -180,7 +180,7 @@ def token_words(trace: Trace, token: int) -> str:
     """What a token is called on screen: `"class token"`, `"register 2"`, `"patch (7, 9)"` (row, column from 1)."""
     token = checked_index(token, trace.prefix + trace.grid[0] * trace.grid[1], "token")
     if token < trace.prefix:
-        return trace.config.prefix_names[token]
+        return trace.config.prefix_token_names[token]
     row, column = divmod(token - trace.prefix, trace.grid[1])
     return f"patch ({row + 1}, {column + 1})"
 

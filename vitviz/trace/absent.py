@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError, VitvizError
 from ..images import Preprocessing
-from ..model.config import Meaning, ViTConfig
+from ..model.config import OutputKind, ViTConfig
 from ..model.pooling import AttentionPool
 from ..model.position_embeddings import RelativeBias
 from ..model.vit import Attention, DifferentialAttention
@@ -43,8 +43,8 @@ class _AbsentBlock(_Absent):
 class _AbsentAttention(_Absent, Attention):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
-        self.heads, self.scale = config.heads, config.scale
-        self.relative = RelativeBias(config) if config.relative_positions else None
+        self.heads, self.scale = config.num_heads, config.scale
+        self.relative = RelativeBias(config) if config.relative_position_bias else None
 
 
 class _AbsentDifferentialAttention(_AbsentAttention, DifferentialAttention):
@@ -56,10 +56,10 @@ class _AbsentDifferentialAttention(_AbsentAttention, DifferentialAttention):
 class _AbsentPool(_Absent, AttentionPool):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
-        width = config.width // config.pool_heads
-        self.heads, self.scale = config.pool_heads, width**-0.5
-        self.first = 0 if config.pool_prefix else config.prefix
-        self.q = nn.Parameter(torch.zeros(config.pool_heads, width))
+        width = config.embed_dim // config.pool_num_heads
+        self.heads, self.scale = config.pool_num_heads, width**-0.5
+        self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
+        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, width))
 
 
 class AbsentModel(_Absent, VisionTransformer):
@@ -72,7 +72,7 @@ class AbsentModel(_Absent, VisionTransformer):
         fingerprint: str,
         preprocessing: Preprocessing,
         labels: tuple[str, ...],
-        meaning: Meaning,
+        output_kind: OutputKind,
         notes: tuple[str, ...],
     ):
         nn.Module.__init__(self)
@@ -81,7 +81,7 @@ class AbsentModel(_Absent, VisionTransformer):
         self.fingerprint = fingerprint
         self.preprocessing = preprocessing
         self.labels = labels
-        self.meaning = meaning
+        self.output_kind = output_kind
         self.notes = notes
         kind = _AbsentDifferentialAttention if config.differential else _AbsentAttention
         with torch.device("meta"):  # shapes only: the few parameters are about to be replaced

@@ -33,10 +33,10 @@ def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) 
         return preprocessing.size
     rows, columns = config.grid
     if rows * columns > MANY_PATCHES:
-        usual = math.ceil(224 / config.patch)
+        usual = math.ceil(224 / config.patch_size)
         shrink = min(1.0, usual / math.sqrt(rows * columns))
         rows, columns = (max(1, round(side * shrink)) for side in (rows, columns))
-    return config.patch * rows if rows == columns else (config.patch * rows, config.patch * columns)
+    return config.patch_size * rows if rows == columns else (config.patch_size * rows, config.patch_size * columns)
 
 
 def prepared_for(model: ViT, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
@@ -46,20 +46,20 @@ def prepared_for(model: ViT, image: ImageSource, size: Size | None, fit: str | N
         ImageError: if the image, the size or the fit cannot be used.
     """
     if isinstance(image, Prepared):
-        if image.geometry.patch != model.config.patch:
+        if image.geometry.patch != model.config.patch_size:
             raise ImageError(
                 f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
-                f"{model.config.patch}."
+                f"{model.config.patch_size}."
             )
-        if image.pixels.shape[-1] != model.config.channels:
+        if image.pixels.shape[-1] != model.config.in_chans:
             raise ImageError(
                 f"The image was prepared with {image.pixels.shape[-1]} channels, and this model has "
-                f"{model.config.channels}; prepare it with this model's preprocessing."
+                f"{model.config.in_chans}; prepare it with this model's preprocessing."
             )
         return image
     size = default_size(model.config, model.preprocessing) if size is None else size
     fit = model.preprocessing.fit if fit is None else fit
-    return prepare(read_image(image), size, model.config.patch, fit, model.preprocessing)
+    return prepare(read_image(image), size, model.config.patch_size, fit, model.preprocessing)
 
 
 def checked_tensor(image: Tensor) -> Tensor:

@@ -22,13 +22,13 @@ def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     rows, columns = config.grid
     for layer in range(config.depth):
-        if config.relative_positions:
+        if config.relative_position_bias:
             distances = (2 * rows - 1) * (2 * columns - 1) + 3
-            shapes[f"blocks.{layer}.attn.relative.table"] = (distances, config.heads)
+            shapes[f"blocks.{layer}.attn.relative.table"] = (distances, config.num_heads)
         if config.differential:
             shapes[f"blocks.{layer}.attn.lam"] = ()
     if config.pooling == "attention":
-        shapes["attn_pool.q"] = (config.pool_heads, config.width // config.pool_heads)
+        shapes["attn_pool.q"] = (config.pool_num_heads, config.embed_dim // config.pool_num_heads)
     return shapes
 
 

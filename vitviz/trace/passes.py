@@ -43,7 +43,7 @@ def trace(
         fit: how the image becomes that size: `"crop"`, `"squash"`, `"pad"` or `"native"` (see `vitviz.images.prepare`);
             as in the model's training if it is not given.
         record: names of further hook points to keep, `*` allowed.
-        edits: what to change in this pass, such as `[HeadOff(2, 1)]`; see `vitviz.analysis.ablation`.
+        edits: what to change in this pass, such as `[HeadAblation(2, 1)]`; see `vitviz.analysis.ablation`.
 
     Returns:
         The record of this forward pass.

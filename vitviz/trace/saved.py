@@ -14,8 +14,8 @@ import torch
 from ..errors import TraceError, VitvizError
 from ..errors.arguments import one_of, shown, typed
 from ..images import Geometry, Prepared, Preprocessing
-from ..model.config import POOL, Meaning, Resampling, Rotary, ViTConfig, checked
-from ..model.edits import Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature
+from ..model.config import POOL, OutputKind, Resampling, RoPE, ViTConfig, checked
+from ..model.edits import ActivationPatch, Edit, HeadAblation, KeyMask, PatchAblation, SublayerAblation, Temperature
 from ..model.edits import checked as checked_edits
 from .absent import absent_model
 from .kept import fingerprint, kept_shapes
@@ -23,7 +23,10 @@ from .trace import Trace
 from .trace_file import damaged, read_trace_file
 from .vision_transformer import VisionTransformer
 
-_EDITS = {kind.__name__: kind for kind in (HeadOff, LayerOff, PatchOff, Temperature, Patched)}
+_EDITS = {
+    kind.__name__: kind
+    for kind in (HeadAblation, SublayerAblation, KeyMask, PatchAblation, Temperature, ActivationPatch)
+}
 
 
 @typed
@@ -54,7 +57,7 @@ def _put_together(
 ) -> Trace:
     labels, notes = _texts(about["labels"]), _texts(about["notes"])
     own_name, own_fingerprint = _texts([about["name"], about["fingerprint"]])
-    one_of(about["meaning"], get_args(Meaning), "meaning")
+    one_of(about["output_kind"], get_args(OutputKind), "output_kind")
     layers = sum(key.startswith("queries.") for key in tensors)
     _holds(about["config"]["depth"] == layers)  # before anything of that size is built
     config = _config(about["config"], len(labels))
@@ -65,7 +68,7 @@ def _put_together(
     image = None
     if about["image"] is not None:
         geometry = _geometry(about["image"]["geometry"])
-        _holds(geometry.grid == grid and geometry.patch == config.patch)
+        _holds(geometry.grid == grid and geometry.patch == config.patch_size)
         image = Prepared(_frozen(tensors["pixels"]), geometry, _texts(about["image"]["notes"]))
     preprocessing = _made(Preprocessing, about["preprocessing"])
     kept = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
@@ -77,7 +80,7 @@ def _put_together(
             fingerprint=own_fingerprint,
             preprocessing=preprocessing,
             labels=labels,
-            meaning=about["meaning"],
+            output_kind=about["output_kind"],
             notes=notes,
         )
     elif own_fingerprint != fingerprint(model):
@@ -109,10 +112,10 @@ def _put_together(
 
 
 def _config(said: dict[str, Any], labels: int) -> ViTConfig:
-    rotary = said["rotary"]
-    if rotary is not None:
-        rotary = Rotary(**{**rotary, "reference": _pair(rotary["reference"])})
-    parts = {"rotary": rotary, "resampling": Resampling(**said["resampling"]), "image_size": _pair(said["image_size"])}
+    rope = said["rope"]
+    if rope is not None:
+        rope = RoPE(**{**rope, "reference": _pair(rope["reference"])})
+    parts = {"rope": rope, "resampling": Resampling(**said["resampling"]), "image_size": _pair(said["image_size"])}
     return checked(ViTConfig(**{**said, **parts}), labels, bool(said["stem"]))
 
 
@@ -129,28 +132,28 @@ def _geometry(said: dict[str, Any]) -> Geometry:
 def _edit(said: dict[str, Any], values: np.ndarray | None) -> Edit:
     kind = _EDITS[said["kind"]]
     given = {key: value for key, value in said.items() if key != "kind"}
-    return kind(**given, values=values) if kind is Patched else kind(**given)
+    return kind(**given, values=values) if kind is ActivationPatch else kind(**given)
 
 
 def _check_shapes(
     tensors: Mapping[str, np.ndarray], config: ViTConfig, grid: tuple[int, int], about: Mapping[str, Any]
 ) -> None:
     """Refuse a file with an array too many, too few, or of another shape or type."""
-    tokens = config.prefix + grid[0] * grid[1]
-    sides = (grid[0] * config.patch, grid[1] * config.patch)
-    whole = (config.heads, tokens, config.head_width)
+    tokens = config.num_prefix_tokens + grid[0] * grid[1]
+    sides = (grid[0] * config.patch_size, grid[1] * config.patch_size)
+    whole = (config.num_heads, tokens, config.head_dim)
     wanted = {f"{part}.{layer}": whole for part in ("queries", "keys") for layer in range(config.depth)}
     wanted |= {f"model.{name}": shape for name, shape in kept_shapes(config).items()}
-    wanted["output"] = (config.classes or config.feature_width,)
+    wanted["output"] = (config.num_classes or config.feature_dim,)
     if config.pooling == "attention":
-        read = tokens if config.pool_prefix else tokens - config.prefix
-        wanted["pool_keys"] = (config.pool_heads, read, config.width // config.pool_heads)
+        read = tokens if config.pool_include_prefix else tokens - config.num_prefix_tokens
+        wanted["pool_keys"] = (config.pool_num_heads, read, config.embed_dim // config.pool_num_heads)
     if about["image"] is None:
-        wanted["input"] = (config.channels, *sides)
+        wanted["input"] = (config.in_chans, *sides)
     else:
-        wanted["pixels"] = (*sides, config.channels)
+        wanted["pixels"] = (*sides, config.in_chans)
     for i, edit in enumerate(about["edits"]):
-        if edit["kind"] == "Patched":
+        if edit["kind"] == "ActivationPatch":
             wanted[f"edits.{i}"] = tensors[f"edits.{i}"].shape  # which the edit itself has checked
     recorded = {name for name in tensors if name.startswith("recorded.")}
     _holds(wanted.keys() | recorded == tensors.keys())
@@ -168,9 +171,9 @@ def _shape_of(hook: str, config: ViTConfig, tokens: int) -> tuple[int, ...] | No
     if hook.startswith(f"{POOL}.") or not hook.startswith(("blocks.", "embed.", "norm")):
         return None
     if hook == "norm" or last in ("resid_pre", "resid_mid", "resid_post", "out", "tokens"):
-        return tokens, config.width
+        return tokens, config.embed_dim
     if last in ("q", "k", "v", "z"):
-        return config.heads, tokens, config.head_width
+        return config.num_heads, tokens, config.head_dim
     return None
 
 

@@ -18,8 +18,8 @@ from ..errors.arguments import array, checked_index, each_of_kind, of_kind, show
 from ..images import Prepared, normalise
 from ..model.applying import Applied, apply
 from ..model.config import POOL, ViTConfig
-from ..model.edits import Edit, Patched
-from ..model.hooks import capture, edit, undisturbed
+from ..model.edits import ActivationPatch, Edit
+from ..model.hooks import capture, edit, without_hooks
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
 from .kept import fingerprint, kept_weights
@@ -72,7 +72,7 @@ class Trace:
     @property
     def prefix(self) -> int:
         """How many tokens stand before the patches."""
-        return self.config.prefix
+        return self.config.num_prefix_tokens
 
     @property
     def token_count(self) -> int:
@@ -89,7 +89,7 @@ class Trace:
         """Bytes of memory that this trace holds, the model not counted."""
         tensors = [t for t in (*self._queries, *self._keys, self._pool_keys, self._input) if t is not None]
         arrays = [self.output, *self._recorded.values()] + ([] if self.image is None else [self.image.pixels])
-        arrays += [edit.values for edit in self.edits if isinstance(edit, Patched)]
+        arrays += [edit.values for edit in self.edits if isinstance(edit, ActivationPatch)]
         return sum(t.untyped_storage().nbytes() for t in tensors) + sum(a.nbytes for a in arrays)
 
     def queries(self, layer: int) -> np.ndarray:
@@ -232,7 +232,7 @@ class Trace:
         found = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
             check_numbers(self.model)
-            with plain_arithmetic(), undisturbed(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
+            with plain_arithmetic(), without_hooks(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
                 self.model(self._pixels()[None])
             for name in missing:
                 if name not in kept:
@@ -254,17 +254,17 @@ class Trace:
         }
         return replace(self, _recorded={**self._recorded, **found})
 
-    def again(self, *, edits: Sequence[Edit] = (), record: tuple[str, ...] = ()) -> Trace:
+    def rerun(self, *, edits: Sequence[Edit] = (), record: tuple[str, ...] = ()) -> Trace:
         """The same image once more through the same model, under these edits instead of this trace's own.
 
         Raises:
             HookError: if `record` names a hook point that does not exist.
             EditError: if an edit is of something that the model has not.
         """
-        return self.model.trace(self.seen, record=record, edits=edits)
+        return self.model.trace(self.model_input, record=record, edits=edits)
 
     @property
-    def seen(self) -> Prepared | Tensor:
+    def model_input(self) -> Prepared | Tensor:
         """The model's input, as `trace` accepts it."""
         return self._input if self.image is None else self.image
 
@@ -347,7 +347,7 @@ def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
     tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
     tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
-    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, Patched)}
+    tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, ActivationPatch)}
     tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
     if trace._pool_keys is not None:
         tensors["pool_keys"] = trace._pool_keys.numpy()
@@ -360,7 +360,7 @@ def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "name": own.name,
         "preprocessing": asdict(own.preprocessing),
         "labels": own.labels,
-        "meaning": own.meaning,
+        "output_kind": own.output_kind,
         "notes": own.notes,
         "fingerprint": fingerprint(own),
         "grid": trace.grid,

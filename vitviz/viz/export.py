@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import ArgumentError
 from ..errors.arguments import array, one_of, typed, whole
 from ..model.config import POOL
-from ..notation.marks import percent, token_mark
+from ..notation.marks import format_token, percent
 from ..notation.view import Scale, View, strongest_patch, token_words
 from ..trace.trace import Trace
 from . import provenance
@@ -57,13 +57,13 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "image": image_name,
         "model": model_title,
         **provenance.of_model(trace.model),
-        "input": [columns * trace.config.patch, rows * trace.config.patch],
+        "input": [columns * trace.config.patch_size, rows * trace.config.patch_size],
         "fit": fit,
         "grid": [rows, columns],
-        "prefix": list(trace.config.prefix_names),
+        "prefix": list(trace.config.prefix_token_names),
         "layer": view.place(trace) if view.is_pool(trace) else view.layer + 1,
         "head": "mean" if view.head is None else view.head + 1,
-        "token": None if view.is_pool(trace) else token_mark(view.token(trace), trace),
+        "token": None if view.is_pool(trace) else format_token(view.token(trace), trace),
         "counted_from": 1,
         "direction": view.facing(trace),
         "scale": view.scale,

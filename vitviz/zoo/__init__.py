@@ -29,7 +29,7 @@ from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
-from .shelf import ModelShelf, max_models
+from .shelf import ModelCache, max_models
 from .shipped import SHIPPED, ZooEntry, assets, load_shipped
 from .sidecar import files_beside, sidecar_of
 
@@ -37,7 +37,7 @@ __all__ = [
     "CURATED",
     "SHIPPED",
     "SUFFIXES",
-    "ModelShelf",
+    "ModelCache",
     "TimmEntry",
     "ZooEntry",
     "assets",
@@ -269,4 +269,4 @@ def _is_file(path: str, suffix: str = "") -> bool:
         return False
 
 
-_shelf = ModelShelf(max_models)
+_shelf = ModelCache(max_models)

@@ -40,8 +40,8 @@ def from_timm(model: nn.Module, *, classes: Classes | None = None) -> VisionTran
         model = as_built(model)
         ours = from_framework(model) if is_foreign(model) else converted(model)
     if classes is not None:
-        ours.labels = read_labels(classes, ours.config.classes, ours.name)
-        ours.meaning = "classes" if ours.labels else ours.meaning
+        ours.labels = read_labels(classes, ours.config.num_classes, ours.name)
+        ours.output_kind = "classes" if ours.labels else ours.output_kind
     for note in ours.notes:
         warnings.warn(note, VitvizWarning, stacklevel=2)
     return ours
@@ -63,7 +63,7 @@ def _refuse_other_numbers(ours: VisionTransformer, foreign: Foreign) -> None:
     """Compare the two on one image of noise: versions of a framework may compute the same weights differently."""
     config = ours.config
     random = torch.Generator().manual_seed(0)
-    pixels = torch.randn(1, config.channels, *config.image_size, generator=random)
+    pixels = torch.randn(1, config.in_chans, *config.image_size, generator=random)
     with torch.no_grad():
         found, expected = ours(pixels), foreign.output(pixels)
     same = found.shape == expected.shape and torch.allclose(

@@ -45,13 +45,15 @@ def preprocessing_of(
         ModelError: if the file or the caller says something that cannot be done.
     """
     if checkpoint.preprocessor:
-        return options.prepare(from_hugging_face(checkpoint.preprocessor), config.patch), []
+        return options.prepare(from_hugging_face(checkpoint.preprocessor), config.patch_size), []
     own = checkpoint.config.get("pretrained_cfg")
     own = own if isinstance(own, dict) else {}
     told = {name for name, key in _TIMM.items() if own.get(key) is not None}
     base, source = _usual(layout, {**pretrained, **own}, architecture)
     script, notes = _of_script(checkpoint.args)
-    base = Options(**{name: value for name, value in script.items() if name not in told}).prepare(base, config.patch)
+    base = Options(**{name: value for name, value in script.items() if name not in told}).prepare(
+        base, config.patch_size
+    )
     told |= {*script, *options.given}
     if architecture and checkpoint.arch == architecture and not notes:
         # timm's own script writes down what differs from the architecture's, and None for what does not.
@@ -60,7 +62,7 @@ def preprocessing_of(
     trained = size_of_script(checkpoint.args)
     if trained is not None and _is_other_size(trained, config):
         base = replace(base, size=trained)
-    found = options.prepare(base, config.patch)
+    found = options.prepare(base, config.patch_size)
     how = "" if checkpoint.path else "set model.preprocessing"  # weights in memory come without options
     return found, notes + assumption(source, assumed, [*OF_PIXELS], found, how)
 
@@ -79,8 +81,8 @@ def size_of_script(args: Mapping[str, Any]) -> Size | None:
 def _is_other_size(size: Size, config: ViTConfig) -> bool:
     """Return whether a model with positions of one grid was trained on this one, for example by `dynamic_img_size`."""
     height, width = size if isinstance(size, tuple) else (size, size)
-    patches = math.prod((height // config.patch, width // config.patch))
-    whole = height % config.patch == 0 == width % config.patch
+    patches = math.prod((height // config.patch_size, width // config.patch_size))
+    whole = height % config.patch_size == 0 == width % config.patch_size
     return whole and (height, width) != config.image_size and patches <= MANY_PATCHES
 
 

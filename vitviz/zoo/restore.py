@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModelError
-from ..model.config import Meaning
+from ..model.config import OutputKind
 from ..trace.vision_transformer import VisionTransformer
 from .architecture import architecture, checked_options, contradicted, created, in_timms_names, is_known, options_of
 from .checkpoint import Checkpoint, read_checkpoint
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 # What the outputs are, in the words of a Hugging Face training run.
-_MEANINGS: dict[str, Meaning] = {"multi_label_classification": "independent", "regression": "values"}
+_OUTPUT_KINDS: dict[str, OutputKind] = {"multi_label_classification": "independent", "regression": "values"}
 
 
 def load_checkpoint(path: str | Path, options: Options = NOTHING_SAID, *, name: str | None = None) -> VisionTransformer:
@@ -118,11 +118,11 @@ def _restored(checkpoint: Checkpoint, options: Options, labels: Path | None = No
     model = _with_resampling(model, layout)
     model.name = checkpoint.name
     model.assume(*preprocessing_of(checkpoint, model.config, layout, config, name if config else "", options))
-    model.labels, unused = _labels_of(checkpoint, options, labels, model.config.classes)
+    model.labels, unused = _labels_of(checkpoint, options, labels, model.config.num_classes)
     # Names make classes of what the architecture alone would take for an embedding.
-    meaning = _MEANINGS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
-    if meaning:
-        model.meaning = meaning
+    output_kind = _OUTPUT_KINDS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)
+    if output_kind:
+        model.output_kind = output_kind
     model.notes = tuple(notes + unused)
     return model
 
@@ -182,16 +182,16 @@ def _wide_head(weights: dict[str, Tensor], layout: Layout | None, name: str) -> 
 
 
 def _with_wide_head(model: VisionTransformer, head: Mapping[str, Tensor]) -> VisionTransformer:
-    config = replace(model.config, pooling="token+mean", classes=len(head["head.weight"]))
+    config = replace(model.config, pooling="token+mean", num_classes=len(head["head.weight"]))
     weights = model.state_dict() | {key: value.float().clone() for key, value in head.items()}
     return build_model(config, weights, name=model.name, preprocessing=model.preprocessing)
 
 
 def _with_resampling(model: VisionTransformer, layout: Layout | None) -> VisionTransformer:
     """The model with positions that are brought to other grids as its own framework does it, where that is not timm."""
-    if layout is None or layout.resampling is None or not model.config.learned_positions:
+    if layout is None or layout.resampling is None or not model.config.position_embedding:
         return model
-    if layout is HUGGING_FACE_DINOV2 and model.config.registers:  # whose code is timm's here
+    if layout is HUGGING_FACE_DINOV2 and model.config.num_registers:  # whose code is timm's here
         return model
     config = replace(model.config, resampling=layout.resampling)
     return build_model(config, model.state_dict(), name=model.name, preprocessing=model.preprocessing)

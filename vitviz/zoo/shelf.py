@@ -26,7 +26,7 @@ def max_models() -> int:
     return int(said)
 
 
-class ModelShelf:
+class ModelCache:
     """Keeps the most recently used models.
 
     Threads that ask for the same model wait for one of them to load it; whoever asks for another one waits for nobody.

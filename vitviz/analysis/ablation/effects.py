@@ -60,7 +60,7 @@ def class_score(model: VisionTransformer, index: int | str, quantity: str = "pro
     name = class_name(model, index)
     if quantity == "logit":
         return Score(f"logit of {name}", lambda outputs: outputs[:, index])
-    each = model.meaning == "independent" or model.config.classes == 1
+    each = model.output_kind == "independent" or model.config.num_classes == 1
     share = torch.sigmoid if each else lambda outputs: outputs.softmax(dim=-1)
     return Score(f"probability of {name}", lambda outputs: share(outputs)[:, index])
 
@@ -89,5 +89,5 @@ def measured(score: Measured, trace: Trace) -> Score:
 def distance(trace: Trace) -> Score:
     """How far an output has turned away from that of a trace: 1 - cosine, from 0 to 2."""
     original = torch.tensor(trace.output)[None]
-    words = "1 − cosine with the original " + ("output" if trace.config.classes else "feature")
+    words = "1 − cosine with the original " + ("output" if trace.config.num_classes else "feature")
     return Score(words, lambda outputs: 1 - F.cosine_similarity(outputs, original), signed=False)

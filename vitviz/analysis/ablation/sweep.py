@@ -18,15 +18,16 @@ from ...errors import EditError
 from ...errors.arguments import at_least, typed
 from ...model.applying import left_out_of_the_mean, without
 from ...model.config import POOL
-from ...model.edits import How, HowPatch, one_of
-from ...model.hooks import edit, entering_names, undisturbed
+from ...model.edits import How, one_of
+from ...model.hooks import edit, entering_names, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.absent import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from .effects import Measured, Score, measured
+from .switching import PatchMethod
 
-PARTS = ("attention", "mlp")
+SUBLAYERS = ("attention", "mlp")
 AT_ONCE = 8  # patches switched off in one batch
 Progress = Callable[[float], object]
 
@@ -72,7 +73,7 @@ def sweep_layers(
 def sweep_patches(
     model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "keys", progress: Progress | None = None
 ) -> np.ndarray:
-    """The effect of switching off each patch alone, as `PatchOff` does; see `sweep_heads`.
+    """The effect of switching off each patch alone, as `KeyMask` or `PatchAblation`; see `sweep_heads`.
 
     Returns:
         Score without it less score with it, float32 [row, column].
@@ -111,7 +112,7 @@ def each_head(
     for layer, x in _entering(trace, begin):
         for off in parts:
             change = {f"blocks.{layer}.attn.z": partial(ablate, off=off)}
-            with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(change):
+            with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(change):
                 outputs = model.finish(x.expand(len(off), -1, -1), trace.grid, layer)
             yield _effects(trace, score, outputs)
 
@@ -123,7 +124,7 @@ def each_layer(
     """The rows of `sweep_layers`, one layer after the other, beginning at any."""
 
     def ablate(sample: int) -> Callable[[Tensor], Tensor]:
-        off = torch.arange(len(PARTS))[:, None, None] == sample
+        off = torch.arange(len(SUBLAYERS))[:, None, None] == sample
         return lambda added: torch.where(off, without(added, how), added)
 
     one_of(how, How)
@@ -131,8 +132,8 @@ def each_layer(
     score = measured(score, trace)
     for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
-        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
-            outputs = model.finish(x.expand(len(PARTS), -1, -1), trace.grid, layer)
+        with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
+            outputs = model.finish(x.expand(len(SUBLAYERS), -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
 
@@ -147,7 +148,7 @@ def each_patch(
     at_once: int = AT_ONCE,
 ) -> Iterator[np.ndarray]:
     """The results of `sweep_patches`, `at_once` patches after the other, beginning at any batch."""
-    one_of(how, HowPatch)
+    one_of(how, PatchMethod)
     _check(model, trace)
     score = measured(score, trace)
     patches = trace.token_count - trace.prefix
@@ -157,7 +158,7 @@ def each_patch(
     for some in torch.arange(patches).split(at_least(at_once, 1, "at_once"))[at_least(begin, 0, "The first batch") :]:
         off = some[:, None] == torch.arange(patches)  # batch patch
         changes = _hidden(model, trace, off) if how == "keys" else _averaged(off)
-        with plain_arithmetic(), undisturbed(), torch.no_grad(), edit(changes):
+        with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
             outputs = model(pixels.expand(len(some), -1, -1, -1))
         yield _effects(trace, score, outputs)
 
@@ -166,7 +167,7 @@ def _hidden(model: VisionTransformer, trace: Trace, off: Tensor) -> dict[str, Ca
     """As `Applied.hooks` has it, with other patches [batch, patch] for each sample."""
     config = model.config
     hidden = torch.cat([torch.zeros(len(off), trace.prefix, dtype=torch.bool), off], dim=1)
-    read = hidden[:, 0 if config.pool_prefix else config.prefix :]
+    read = hidden[:, 0 if config.pool_include_prefix else config.num_prefix_tokens :]
 
     def hide(scores: Tensor, hidden: Tensor = hidden) -> Tensor:
         return scores.masked_fill(hidden.view(len(hidden), *[1] * (scores.ndim - 2), -1), -torch.inf)

@@ -6,10 +6,20 @@ from collections.abc import Iterable
 from typing import Literal, get_args
 
 from ...errors import EditError
-from ...errors.arguments import typed
-from ...model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
+from ...errors.arguments import one_of, typed
+from ...model.edits import (
+    ActivationCopy,
+    Edit,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    Sublayer,
+    SublayerAblation,
+    Temperature,
+)
 
 Tool = Literal["zero", "mean", "temperature", "copy"]
+PatchMethod = Literal["keys", "mean"]
 TOOLS: tuple[Tool, ...] = get_args(Tool)
 
 
@@ -18,11 +28,11 @@ def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
     """What a tool does to a head."""
     if tool == "temperature":
         return Temperature(layer, head, temperature)
-    return Copied(layer, head) if tool == "copy" else HeadOff(layer, head, tool)
+    return ActivationCopy(layer, head) if tool == "copy" else HeadAblation(layer, head, tool)
 
 
 @typed
-def part_edit(tool: Tool, layer: int, part: str) -> Edit:
+def sublayer_edit(tool: Tool, layer: int, sublayer: Sublayer) -> Edit:
     """What a tool does to attention or MLP of a layer.
 
     Raises:
@@ -30,7 +40,13 @@ def part_edit(tool: Tool, layer: int, part: str) -> Edit:
     """
     if tool == "temperature":
         raise EditError("Only heads have a temperature.")
-    return Copied(layer, None, part) if tool == "copy" else LayerOff(layer, part, tool)
+    return ActivationCopy(layer, None, sublayer) if tool == "copy" else SublayerAblation(layer, sublayer, tool)
+
+
+def patch_edit(how: PatchMethod, token: int) -> Edit:
+    """Edit that removes a patch: `"keys"` masks it as a key, `"mean"` replaces its embedding by the mean."""
+    one_of(how, get_args(PatchMethod), "way to remove a patch", EditError)
+    return KeyMask(token) if how == "keys" else PatchAblation(token)
 
 
 def switched(edits: Iterable[Edit], wanted: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors.arguments import of_kind, one_of
-from ...model.hooks import undisturbed
+from ...model.hooks import without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .method import Parameter
@@ -70,11 +70,11 @@ def masked_values(
         float32 [choice].
     """
     report = progress or silent
-    image, patch = torch.tensor(trace.pixels()), trace.config.patch
+    image, patch = torch.tensor(trace.pixels()), trace.config.patch_size
     values = []
     for part in hidden.split(max(1, TOKENS_AT_ONCE // trace.token_count)):
         of_pixels = part.repeat_interleave(patch, dim=1).repeat_interleave(patch, dim=2)[:, None]
-        with plain_arithmetic(), undisturbed(), torch.no_grad():
+        with plain_arithmetic(), without_hooks(), torch.no_grad():
             values.append(target(trace.model(torch.where(of_pixels, baseline, image))))
         report(sum(map(len, values)), len(hidden))
     return torch.cat(values)

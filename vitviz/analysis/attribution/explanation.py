@@ -12,7 +12,7 @@ from ...errors import HookError, ModelError
 from ...errors.arguments import of_kind, one_of
 from ...errors.brief import brief
 from ...images import Prepared, Size
-from ...model.hooks import is_edited, undisturbed
+from ...model.hooks import is_edited, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
 from ...trace.absent import check_same_model
 from ...trace.inputs import ImageSource, checked_tensor, prepared_for
@@ -146,15 +146,15 @@ def _traced(
             f"This trace was made under an edit, without which {method.name} runs the model; trace it again."
         )
     is_at_hand = image.edits or is_recorded(image, records(method.name, model.config.depth))
-    if not method.by_layer or is_at_hand or not _keeps_graph(model, image.seen):
+    if not method.by_layer or is_at_hand or not _keeps_graph(model, image.model_input):
         return image, None
-    with undisturbed():
-        return image, trace_with_graph(model, image.seen, graph_names(model.config.depth))[1]
+    with without_hooks():
+        return image, trace_with_graph(model, image.model_input, graph_names(model.config.depth))[1]
 
 
 def _keeps_graph(model: VisionTransformer, seen: Prepared | Tensor) -> bool:
     rows, columns = model.grid_of(seen[None]) if isinstance(seen, Tensor) else seen.geometry.grid
-    return keeps_graph(model.config, model.config.prefix + rows * columns)
+    return keeps_graph(model.config, model.config.num_prefix_tokens + rows * columns)
 
 
 def _finished(found: Tensor, model: VisionTransformer) -> np.ndarray:

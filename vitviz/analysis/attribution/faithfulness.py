@@ -31,16 +31,16 @@ class Curves:
         fraction: the share of patches that has gone, or come, float32 [n], from 0 to 1.
         deletion: the target with that share taken away, the most important first, float32 [n].
         insertion: the target with nothing but that share, float32 [n].
-        area_deletion: the area below `deletion`; the lower, the better the map knows what the model needs.
-        area_insertion: the area below `insertion`; the higher, the better.
+        deletion_auc: the area below `deletion`; the lower, the better the map knows what the model needs.
+        insertion_auc: the area below `insertion`; the higher, the better.
         baseline: what stood for missing patches.
     """
 
     fraction: np.ndarray
     deletion: np.ndarray
     insertion: np.ndarray
-    area_deletion: float
-    area_insertion: float
+    deletion_auc: float
+    insertion_auc: float
     baseline: str
 
 
@@ -194,7 +194,7 @@ class _Value(Target):
 
     def __init__(self, target: Target, model: VisionTransformer):
         self.target = target
-        self.each = model.meaning == "independent" or model.config.classes == 1
+        self.each = model.output_kind == "independent" or model.config.num_classes == 1
 
     def __call__(self, output: Tensor) -> Tensor:
         if isinstance(self.target, ClassTarget):

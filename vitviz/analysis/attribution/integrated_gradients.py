@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors.arguments import share, whole
 from ...model.config import ViTConfig
-from ...model.hooks import capture, undisturbed
+from ...model.hooks import capture, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels
@@ -97,9 +97,9 @@ def _poor(pieces: list[_Piece], tolerance: float) -> list[_Piece]:
 
     Half of what completeness may miss is tolerated, as pieces are judged with their ends rounded.
     """
-    risen = abs(sum(piece.rise for piece in pieces))
+    pre_activation = abs(sum(piece.rise for piece in pieces))
     swings = sum(abs(piece.rise) for piece in pieces)
-    allowed = tolerance * max(risen, swings / 100)  # a rise of nearly nothing cannot be met to 1 %
+    allowed = tolerance * max(pre_activation, swings / 100)  # a rise of nearly nothing cannot be met to 1 %
     error, poor = sum(piece.error for piece in pieces), []
     for piece in sorted(pieces, key=lambda piece: -piece.error):
         if error <= allowed:
@@ -160,13 +160,13 @@ class _Way:
 
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
-        with plain_arithmetic(), undisturbed():
+        with plain_arithmetic(), without_hooks():
             return self.target(model.finish(model.norm_pre(tokens), self.trace.grid))
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
     """The patches' embeddings with positions and prefix tokens, [1, token, D]: of the patches a shifted copy."""
-    with plain_arithmetic(), undisturbed(), torch.no_grad(), capture("embed.tokens") as kept:
+    with plain_arithmetic(), without_hooks(), torch.no_grad(), capture("embed.tokens") as kept:
         trace.model.embed(pixels[None])
     return kept["embed.tokens"]
 

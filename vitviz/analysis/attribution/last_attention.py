@@ -51,7 +51,7 @@ def _layers(trace: Trace, _: Chosen) -> list[int]:
 
 
 def _heads(trace: Trace, chosen: Chosen) -> list[int | None]:
-    count = trace.config.pool_heads if has_pool(trace) and chosen["layer"] == LAST else trace.heads
+    count = trace.config.pool_num_heads if has_pool(trace) and chosen["layer"] == LAST else trace.heads
     return [None, *range(count)]
 
 
@@ -83,9 +83,10 @@ class LastAttention(Method):
 
     def summary(self, config: ViTConfig) -> str:
         """Sentences on what it computes."""
+        all_tokens = config.pool_include_prefix and config.num_prefix_tokens
         looking = {
             "token": "the class token looks",
-            "mean": f"{'all tokens' if config.pool_prefix and config.prefix else 'all patches'} look, on average,",
+            "mean": f"{'all tokens' if all_tokens else 'all patches'} look, on average,",
             "token+mean": "the class token and, on average, the patches look",
             "attention": "the pooling looks with its learned query",
             "distilled": "class and distillation token look, on average,",

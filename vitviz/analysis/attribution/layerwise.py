@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...model.config import POOL, ViTConfig
-from ...model.hooks import capture, entering_names, undisturbed
+from ...model.hooks import capture, entering_names, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .targets import Target
@@ -33,7 +33,7 @@ def graph_names(depth: int) -> tuple[str, ...]:
 
 def keeps_graph(config: ViTConfig, tokens: int) -> bool:
     """Return True if the graph of a whole pass is small enough to keep, and the pooling has no attention of its own."""
-    numbers = 3 * config.heads * tokens**2 + 20 * config.width * tokens  # of a layer: matrices; activations
+    numbers = 3 * config.num_heads * tokens**2 + 20 * config.embed_dim * tokens  # of a layer: matrices; activations
     return config.pooling != "attention" and 4 * config.depth * numbers <= LARGEST_GRAPH
 
 
@@ -46,7 +46,7 @@ def streams(trace: Trace) -> list[Tensor]:
 def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
     """What leaves a block, [1, token, D], and its weights, [1, head, query, key], in the graph that begins at x."""
     model, name = trace.model, f"blocks.{layer}.attn.weights"
-    with plain_arithmetic(), undisturbed(), capture(name) as kept:
+    with plain_arithmetic(), without_hooks(), capture(name) as kept:
         y = model.blocks[layer](x, trace.grid, model.rotations(trace.grid)[layer])
     return y, kept[name]
 
@@ -54,7 +54,7 @@ def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
 def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Tensor | None]:
     """The target of what leaves a block, and the weights of the pooling, [1, head, 1, key], if it has any."""
     pools = trace.config.pooling == "attention"
-    with plain_arithmetic(), undisturbed(), capture(*[f"{POOL}.weights"] * pools) as kept:
+    with plain_arithmetic(), without_hooks(), capture(*[f"{POOL}.weights"] * pools) as kept:
         output = trace.model.finish(x, trace.grid, layer=trace.layers)
     return target(output).sum(), kept.get(f"{POOL}.weights")
 

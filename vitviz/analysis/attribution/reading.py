@@ -22,7 +22,7 @@ def reading(trace: Trace) -> Tensor:
     elif config.pooling == "token":
         counts[0] = 1
     else:
-        first = 0 if config.pooling == "mean" and config.pool_prefix else config.prefix
+        first = 0 if config.pooling == "mean" and config.pool_include_prefix else config.num_prefix_tokens
         counts[first:] = 1 / (tokens - first)
     if config.pooling == "token+mean":
         counts = counts / 2

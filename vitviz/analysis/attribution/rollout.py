@@ -82,7 +82,7 @@ class Rollout(Method):
 
     def summary(self, config: ViTConfig) -> str:
         """Sentences on what it computes."""
-        output = "what the pooling finds" if config.pooling == "attention" else config.pooling_words
+        output = "what the pooling finds" if config.pooling == "attention" else config.pooling_description
         return (
             f"How much of each patch reaches {output} if attention only mixed tokens: the attention of all layers, "
             "multiplied, with half of each token staying as it is. Values, MLPs and the target are left out."

@@ -192,7 +192,7 @@ def default_target(trace: Trace) -> Target:
     Raises:
         ModelError: if the model's output is not finite.
     """
-    if trace.model.tells_classes:
+    if trace.model.is_classifier:
         best = predictions(trace, 1)[0]
         return ClassTarget(best.index, best.label)
     return ProjectionTarget(trace.output, "this image's own feature")

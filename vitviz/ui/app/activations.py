@@ -51,8 +51,8 @@ def usual_names(trace: Trace) -> tuple[str, ...]:
     stream = [*residual_stream_names(trace.layers), "embed.patches", "embed.tokens", "norm"]
     stream += [f"{POOL}.{part}" for part in ("k", "v", "z", "out") if config.pooling == "attention"]
     inner = [name for layer in range(trace.layers) for name in sublayer_names(layer) if name not in stream]
-    size = 4 * tokens * config.width * (trace.layers + 4)
-    a_block = 3 * config.width + 2 * config.heads * config.head_width  # numbers for each token beside the stream
+    size = 4 * tokens * config.embed_dim * (trace.layers + 4)
+    a_block = 3 * config.embed_dim + 2 * config.num_heads * config.head_dim  # numbers for each token beside the stream
     if size + 4 * tokens * trace.layers * a_block <= LARGEST:
         return *stream, *inner
     return tuple(stream) if size <= LARGEST else ()

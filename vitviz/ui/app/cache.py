@@ -161,7 +161,7 @@ def _holds(key: object, words: Set[Hashable]) -> bool:
 def size_of(result: object) -> int:
     """Bytes of the arrays, pictures and texts in a result, and some for each object.
 
-    A model does not count: how many there are is for `vitviz.zoo.ModelShelf` to decide, and no result should hold one.
+    A model does not count: how many there are is for `vitviz.zoo.ModelCache` to decide, and no result should hold one.
     """
     seen, found, total = set(), [result], 0
     while found:

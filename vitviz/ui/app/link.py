@@ -12,7 +12,17 @@ from dataclasses import replace
 from ...errors import ModelError
 from ...images import FITS
 from ...model.config import POOL
-from ...notation.marks import MEAN, counted, head_of, layer_of, listed, one_of, size_mark, token_mark, token_of
+from ...notation.marks import (
+    MEAN,
+    counted,
+    format_size,
+    format_token,
+    listed,
+    one_of,
+    parse_head,
+    parse_layer,
+    parse_token,
+)
 from ...notation.view import DIRECTIONS, View, scales
 from ...trace.trace import Trace
 from ...viz.colour import Style
@@ -43,7 +53,7 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     chosen, notices = read({"model": _model}, parameters)
     understand = {"image": one_of(samples), "fit": one_of(FITS)}
     try:
-        sizes = {size_mark(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
+        sizes = {format_size(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
         understand["size"] = lambda text: sizes[one_of(sizes)(text)]
     except ModelError:  # the page says why, and shows nothing that could have a size
         pass
@@ -108,11 +118,11 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
 
 def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
     """The view that a link asks for, and a notice for each part that could not be used."""
-    layer, notices = read({"layer": lambda text: layer_of(text, trace.config)}, parameters)
+    layer, notices = read({"layer": lambda text: parse_layer(text, trace.config)}, parameters)
     view = View(layer.get("layer", trace.layers - 1))
     understand = {
-        "head": lambda text: head_of(text, view.layer, trace.config),
-        "query": lambda text: token_of(text, trace),
+        "head": lambda text: parse_head(text, view.layer, trace.config),
+        "query": lambda text: parse_token(text, trace),
         "direction": one_of(DIRECTIONS),
         "scale": one_of(scales(trace)),
     }
@@ -136,7 +146,7 @@ def style_parameters(style: Style) -> dict[str, str]:
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
     """The query parameters that reopen a choice; a visitor's own image is not part of them."""
     image = choice.picked.name if choice.picked.sample else OWN
-    return {"image": image, "model": choice.model, "size": size_mark(choice.size), "fit": choice.fit}
+    return {"image": image, "model": choice.model, "size": format_size(choice.size), "fit": choice.fit}
 
 
 def view_parameters(view: View, trace: Trace) -> dict[str, str]:
@@ -147,7 +157,7 @@ def view_parameters(view: View, trace: Trace) -> dict[str, str]:
         "direction": view.direction,
         "scale": view.scale,
     }
-    return parameters if view.query is None else {**parameters, "query": token_mark(view.query, trace)}
+    return parameters if view.query is None else {**parameters, "query": format_token(view.query, trace)}
 
 
 def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:

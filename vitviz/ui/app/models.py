@@ -62,9 +62,9 @@ def _about(name: str, version: str) -> About:
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
     model = zoo.shared(name)
-    if model.config.channels not in (1, 3):
+    if model.config.in_chans not in (1, 3):
         raise ModelError(
-            f"{name!r} takes {model.config.channels} channels, which no photo has; look at it in Python, with tensors."
+            f"{name!r} takes {model.config.in_chans} channels, which no photo has; look at it in Python, with tensors."
         )
     return About(
         name,
@@ -119,9 +119,11 @@ def is_checkpoint(name: str) -> bool:
 def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tuple[Size, ...]:
     """Input sizes that make sense for a model: its own, and usual squares if it was made for photographs."""
     usual = (
-        {round(side / config.patch) * config.patch for side in USUAL_SIDES} if config.image_size[0] >= 112 else set()
+        {round(side / config.patch_size) * config.patch_size for side in USUAL_SIDES}
+        if config.image_size[0] >= 112
+        else set()
     )
-    fitting = {side for side in usual if (side // config.patch) ** 2 <= LARGEST_GRID}
+    fitting = {side for side in usual if (side // config.patch_size) ** 2 <= LARGEST_GRID}
     return tuple(sorted(fitting | {default_size(config, preprocessing)}, key=lambda size: math.prod(pixels(size))))
 
 

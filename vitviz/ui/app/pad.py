@@ -69,7 +69,7 @@ def _invitation() -> str:
 def _verdict() -> str:
     """The likeliest class, for those whose sidebar hides the page."""
     choice = state.choice()
-    if not state.is_drawn() or not state.trace(choice).model.tells_classes:
+    if not state.is_drawn() or not state.trace(choice).model.is_classifier:
         return ""
     best = predictions(state.trace(choice), count=1)[0]
     return f"**{literally(best.label)}**, {percent(best.probability)}"

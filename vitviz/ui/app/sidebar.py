@@ -208,7 +208,7 @@ def _only_the_centre(used: float, key: str) -> None:
 def token_words(about: models.About) -> None:
     """How many tokens follow from the choice, and which of them the model's output comes from."""
     rows, columns = state.prepared(state.choice()).geometry.grid
-    names = about.config.prefix_names
+    names = about.config.prefix_token_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
     if readout_words(about.config):

@@ -287,7 +287,7 @@ def prepared(choice: Choice) -> Prepared:
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
     about = models.about(_choice.model)
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return prepare(image, _choice.size, about.config.patch, _choice.fit, about.preprocessing)
+    return prepare(image, _choice.size, about.config.patch_size, _choice.fit, about.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:

@@ -79,7 +79,7 @@ def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
         "Each dot is a head: low ones look nearby, high ones far. In the first ViTs the early layers had both and "
         f"the late ones looked far (Dosovitskiy et al. 2021, figure 11). {signs}Dotted: looking at all patches alike.",
     )
-    even = float(patch_distances(trace.grid, trace.config.patch).mean())
+    even = float(patch_distances(trace.grid, trace.config.patch_size).mean())
     figure = figures.by_layer(distance, "mean distance, px", view.layer, view.head, even, "all alike")
     st.plotly_chart(figure, config=CHART, key="distance", alt="Mean attention distance of every head by layer")
 

@@ -112,7 +112,7 @@ def _ratio(trace: Trace, layer: int, head: int, query: int) -> Question | None:
             f"This divides the scores, {decimal(high)} / {decimal(low)}; but a weight grows with exp of its score",
         ),
         (
-            math.exp(difference / math.sqrt(trace.config.head_width)),
+            math.exp(difference / math.sqrt(trace.config.head_dim)),
             "This divides by the root of d once more; that is in the scores already",
         ),
         (2**difference, f"This is 2 to the power of {told}; exp takes e, about 2.718, in place of 2"),

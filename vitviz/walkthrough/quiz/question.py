@@ -93,7 +93,7 @@ def in_front(config: ViTConfig) -> str:
     """The tokens before the patches: `"the class token and 4 registers"`; empty if there are none."""
     if config.pooling == "distilled":
         return "the class token and the distillation token"
-    registers = f"{config.registers} register{'s' * (config.registers > 1)}" if config.registers else ""
+    registers = f"{config.num_registers} register{'s' * (config.num_registers > 1)}" if config.num_registers else ""
     return " and ".join(filter(None, ["the class token" * config.class_token, registers]))
 
 

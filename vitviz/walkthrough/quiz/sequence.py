@@ -34,7 +34,7 @@ def about_sequence(trace: Trace, patch: int) -> tuple[Question, ...]:
 @typed
 def other_side(trace: Trace) -> int | None:
     """Another side of a patch, in pixels, that divides height and width into two or more; None if there is none."""
-    side = trace.config.patch
+    side = trace.config.patch_size
     height, width = (count * side for count in trace.grid)
     nearest = sorted(range(1, min(height, width) // 2 + 1), key=lambda other: abs(math.log(other / side)))
     fit = [other for other in (*KNOWN_SIDES, *nearest) if height % other == width % other == 0 and other != side]
@@ -46,7 +46,7 @@ def _other_patches(trace: Trace) -> Question | None:
     other = other_side(trace)
     if other is None:
         return None
-    now, then = _sizes(trace, trace.config.patch), _sizes(trace, other)
+    now, then = _sizes(trace, trace.config.patch_size), _sizes(trace, other)
     (rows, columns), prefix, front = then.grid, trace.prefix, in_front(trace.config)
     patches = f"{rows} × {columns} = {then.patches:,}"
     tokens, and_front, before = patches, "", ""
@@ -96,8 +96,8 @@ def _other_patches(trace: Trace) -> Question | None:
 
 
 def _sizes(trace: Trace, side: int) -> Sizes:
-    height, width = (count * trace.config.patch for count in trace.grid)
-    return what_if(height, width, side, trace.config.channels, prefix=trace.prefix)
+    height, width = (count * trace.config.patch_size for count in trace.grid)
+    return what_if(height, width, side, trace.config.in_chans, prefix=trace.prefix)
 
 
 def _row_of_x(trace: Trace, patch: int) -> Question | None:

@@ -54,7 +54,7 @@ def embedded(trace: Trace, token: int) -> Embedded:
         IndexError: if there is no such token.
     """
     token, model = trace.token_index(token), trace.model
-    names = ["embed.tokens"] + ["blocks.0.resid_pre"] * model.config.norm_first
+    names = ["embed.tokens"] + ["blocks.0.resid_pre"] * model.config.pre_norm
     names += ["embed.patches"] * model.config.stem
     recorded = trace.activations(*names)
     patches = slice(token - trace.prefix, token - trace.prefix + 1)
@@ -80,7 +80,7 @@ def sequence(trace: Trace) -> Check:
 def prefix_tokens(model: VisionTransformer) -> np.ndarray:
     """The learned tokens before the patches, class token first, float32 [prefix, D]: the same for every image."""
     tokens = [numbers(token[0]) for token in (model.cls_token, model.reg_token) if token is not None]
-    return np.concatenate([np.zeros((0, model.config.width), np.float32), *tokens])
+    return np.concatenate([np.zeros((0, model.config.embed_dim), np.float32), *tokens])
 
 
 def _patches(trace: Trace, which: slice) -> np.ndarray:

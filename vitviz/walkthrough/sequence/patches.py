@@ -28,7 +28,7 @@ def patch_pixels(trace: Trace, patch: int) -> tuple[np.ndarray | None, np.ndarra
 
 
 def _cut(pixels: np.ndarray, trace: Trace, patch: int) -> np.ndarray:
-    side, columns = trace.config.patch, trace.grid[1]
+    side, columns = trace.config.patch_size, trace.grid[1]
     row, column = divmod(checked_index(patch, trace.grid[0] * columns, "patch"), columns)
     cut = pixels[row * side : (row + 1) * side, column * side : (column + 1) * side]
     cut.flags.writeable = False
@@ -48,7 +48,7 @@ def flattened(pixels: np.ndarray) -> np.ndarray:
 @typed
 def patch_matrix(trace: Trace) -> np.ndarray:
     """All patches as the model sees them, each flattened: float32 [N, P * P * C]."""
-    (rows, columns), side = trace.grid, trace.config.patch
+    (rows, columns), side = trace.grid, trace.config.patch_size
     pixels = trace.pixels().reshape(
         -1, rows, side, columns, side
     )  # channel, row of patches, row, column of them, column

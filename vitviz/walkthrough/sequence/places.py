@@ -51,7 +51,7 @@ def all_position_similarities(model: VisionTransformer, grid: Grid) -> np.ndarra
     Raises:
         ModelError: if the model has no learned positions.
     """
-    patches = _learned(model, grid)[model.config.prefix :]
+    patches = _learned(model, grid)[model.config.num_prefix_tokens :]
     return cosines(patches, patches).reshape(-1, *grid)
 
 
@@ -72,10 +72,10 @@ def rotary_angles(model: VisionTransformer, grid: Grid, layer: int = 0, head: in
     config, grid = model.config, checked_grid(grid)
     if model.rope is None:
         raise ModelError(f"{model.name!r} has no rotary positions.")
-    layer, head = checked_index(layer, config.depth, "layer"), checked_index(head, config.heads, "head")
+    layer, head = checked_index(layer, config.depth, "layer"), checked_index(head, config.num_heads, "head")
     frequencies = numbers(model.rope.freqs)
-    per_row_and_column = frequencies[layer, head] if config.rotary.per_layer else frequencies[0, 0]
-    return coordinates(config.rotary, grid).numpy().astype(np.float64) @ per_row_and_column
+    per_row_and_column = frequencies[layer, head] if config.rope.per_layer else frequencies[0, 0]
+    return coordinates(config.rope, grid).numpy().astype(np.float64) @ per_row_and_column
 
 
 @typed
@@ -99,6 +99,6 @@ def rotary_similarity(model: VisionTransformer, grid: Grid, patch: int, layer: i
 
 
 def _learned(model: VisionTransformer, grid: Grid) -> np.ndarray:
-    if not model.config.learned_positions:
+    if not model.config.position_embedding:
         raise ModelError(f"{model.name!r} has no learned positions.")
     return positions(model, grid)

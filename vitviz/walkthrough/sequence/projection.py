@@ -36,8 +36,8 @@ def projection(model: VisionTransformer) -> tuple[np.ndarray, np.ndarray]:
         )
     convolution = model.patch_embed.proj
     weight = numbers(convolution.weight).transpose(2, 3, 1, 0)  # row column channel width
-    bias = np.zeros(model.config.width, np.float32) if convolution.bias is None else numbers(convolution.bias)
-    return weight.reshape(-1, model.config.width), bias
+    bias = np.zeros(model.config.embed_dim, np.float32) if convolution.bias is None else numbers(convolution.bias)
+    return weight.reshape(-1, model.config.embed_dim), bias
 
 
 @typed
@@ -47,7 +47,7 @@ def filters(model: VisionTransformer) -> np.ndarray:
     Raises:
         ModelError: if a convolutional network stands before the patches.
     """
-    side, channels = model.config.patch, model.config.channels
+    side, channels = model.config.patch_size, model.config.in_chans
     return projection(model)[0].T.reshape(-1, side, side, channels)
 
 
@@ -126,7 +126,7 @@ def project(trace: Trace, patch: int, dimension: int) -> Projected:
     model = trace.model
     weight, bias = projection(model)
     patch = checked_index(patch, trace.grid[0] * trace.grid[1], "patch")
-    dimension = checked_index(dimension, model.config.width, "dimension")
+    dimension = checked_index(dimension, model.config.embed_dim, "dimension")
     pixels = patch_pixels(trace, patch)[1]
     picture = weight[:, dimension].reshape(pixels.shape)
     products = pixels.astype(np.float64) * picture

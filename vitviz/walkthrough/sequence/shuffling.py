@@ -14,7 +14,7 @@ from ...analysis.arithmetic import unit
 from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, typed
 from ...errors.brief import brief
-from ...model.hooks import capture, edit, undisturbed
+from ...model.hooks import capture, edit, without_hooks
 from ...model.position_embeddings import Grid, Rotation, rotate
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
@@ -85,7 +85,7 @@ def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuf
     order = np.random.default_rng(at_least(seed, 0, "A seed")).permutation(trace.grid[0] * trace.grid[1])
     return Shuffled(
         order=order,
-        pixels=None if trace.image is None else rearranged(trace.image.pixels, order, trace.config.patch),
+        pixels=None if trace.image is None else rearranged(trace.image.pixels, order, trace.config.patch_size),
         positions=tuple(_removals(trace.model, trace.grid)),
         still=features(trace) if still is None else still,
         moved=features(trace, order),
@@ -136,7 +136,7 @@ def _checked_order(order: np.ndarray, count: int) -> np.ndarray:
 
 def _feature(trace: Trace, changes: dict[str, Callable]) -> np.ndarray:
     model, pixels = trace.model, torch.from_numpy(trace.pixels().copy())[None]
-    with plain_arithmetic(), undisturbed(), torch.no_grad(), capture("norm") as kept, edit(changes):
+    with plain_arithmetic(), without_hooks(), torch.no_grad(), capture("norm") as kept, edit(changes):
         model(pixels)
         return model.fc_norm(model.attn_pool(kept["norm"])).flatten().numpy()
 
@@ -145,7 +145,7 @@ def _removals(model: VisionTransformer, grid: Grid) -> dict[str, dict[str, Calla
     """For each kind of positions that the model has, the edits that undo it."""
     removals = {}
     with torch.no_grad():
-        if model.config.learned_positions:
+        if model.config.position_embedding:
             removals["learned"] = {"embed.tokens": partial(_less, what=model.positions(*grid))}
         if model.rope is not None:
             removals["rotary"] = {
@@ -153,7 +153,7 @@ def _removals(model: VisionTransformer, grid: Grid) -> dict[str, dict[str, Calla
                 for layer, rotation in enumerate(model.rotations(grid))
                 for part in "qk"
             }
-        if model.config.relative_positions:
+        if model.config.relative_position_bias:
             removals["relative"] = {
                 f"blocks.{layer}.attn.scores": partial(_less, what=block.attn.bias(grid))
                 for layer, block in enumerate(model.blocks)

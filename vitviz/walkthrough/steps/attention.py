@@ -241,5 +241,5 @@ def _halves(config: ViTConfig, x: np.ndarray) -> np.ndarray:
 
 def _outputs(config: ViTConfig, part: int, head: int) -> slice:
     """Which outputs of the joint map are queries (part 0), keys (1) or values (2) of a head."""
-    first = (part * config.heads + head) * config.head_width
-    return slice(first, first + config.head_width)
+    first = (part * config.num_heads + head) * config.head_dim
+    return slice(first, first + config.head_dim)

@@ -22,9 +22,9 @@ class MlpSteps:
         entered: what it reads, [D].
         up: the map to the hidden channels, weight [D, hidden].
         gate: in a gated MLP the map whose result goes through the activation, weight [D, hidden]; or None.
-        risen: what `up` made, [hidden].
+        pre_activation: what `up` made, [hidden].
         gating: what `gate` made, [hidden]; or None.
-        hidden: the activation of `risen`; or of `gating`, times `risen`; [hidden].
+        hidden: the activation of `pre_activation`; or of `gating`, times `pre_activation`; [hidden].
         hidden_norm: the norm of the hidden channels, where the model has one.
         down: the map back, weight [hidden, D].
         result: what it made, [D].
@@ -34,7 +34,7 @@ class MlpSteps:
     entered: np.ndarray
     up: Linear
     gate: Linear | None
-    risen: np.ndarray
+    pre_activation: np.ndarray
     gating: np.ndarray | None
     hidden: np.ndarray
     hidden_norm: Normed | None
@@ -54,15 +54,15 @@ def mlp_steps(mlp: PlainMlp | GatedMlp, activation: Activation, x: np.ndarray, n
     entered, gated = after(norm, x), isinstance(mlp, GatedMlp)
     up = Linear.of(mlp.fc1_x if gated else mlp.fc1)
     gate = Linear.of(mlp.fc1_g) if gated else None
-    risen, gating = up(entered), gate(entered) if gated else None
-    hidden = activated(gating, activation) * risen if gated else activated(risen, activation)
+    pre_activation, gating = up(entered), gate(entered) if gated else None
+    hidden = activated(gating, activation) * pre_activation if gated else activated(pre_activation, activation)
     hidden_norm, down = normed_if(hidden, mlp.norm), Linear.of(mlp.fc2)
     return MlpSteps(
         norm=norm,
         entered=entered,
         up=up,
         gate=gate,
-        risen=risen,
+        pre_activation=pre_activation,
         gating=gating,
         hidden=hidden,
         hidden_norm=hidden_norm,

@@ -56,7 +56,7 @@ class ReadoutSteps:
         norm: the final norm of all tokens; None if the model has none.
         tokens: after it, [token, D].
         pool: the steps of a pooling by attention; None if the model pools otherwise.
-        pooled: what the tokens became (`config.pooling_words`): [D]; [2 D] of "token+mean"; [2, D] of "distilled".
+        pooled: the pooled feature: [D]; [2 D] of "token+mean"; [2, D] of "distilled".
         pooled_norm: its norm; None if the model has none.
         feature: after that: what the classifier reads.
         heads: the classifier, weight [feature, class]; two of a distilled model, whose mean counts; or none.
@@ -113,7 +113,7 @@ def readout_by_hand(trace: Trace) -> ReadoutSteps:
         }
     distilled = config.pooling == "distilled"
     modules = [model.head.token, model.head.distilled] if distilled else [model.head]
-    heads = tuple(Linear.of(module) for module in modules) if config.classes else ()
+    heads = tuple(Linear.of(module) for module in modules) if config.num_classes else ()
     rows = feature if distilled else feature[None]
     output = np.mean([head(row) for head, row in zip(heads, rows, strict=True)] if heads else rows, axis=0)
     checks["output"] = Check("output", output, trace.output)
@@ -123,7 +123,7 @@ def readout_by_hand(trace: Trace) -> ReadoutSteps:
 def _pooled(trace: Trace, tokens: np.ndarray) -> np.ndarray:
     """What becomes of the tokens where no attention pools them."""
     pooling = trace.config.pooling
-    mean = tokens[0 if pooling == "mean" and trace.config.pool_prefix else trace.prefix :].mean(axis=0)
+    mean = tokens[0 if pooling == "mean" and trace.config.pool_include_prefix else trace.prefix :].mean(axis=0)
     if pooling == "token+mean":
         return np.concatenate([tokens[0], mean])
     return {"token": tokens[0], "mean": mean, "distilled": tokens[:2]}[pooling]

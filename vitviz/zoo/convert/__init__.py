@@ -44,8 +44,8 @@ def converted(model: nn.Module) -> VisionTransformer:
             weights,
             name=name_of(model),
             preprocessing=preprocessing_of(model),
-            labels=own_labels(_pretrained(model), config.classes),
-            meaning="embedding" if is_embedding(_pretrained(model), config.classes) else "classes",
+            labels=own_labels(_pretrained(model), config.num_classes),
+            output_kind="embedding" if is_embedding(_pretrained(model), config.num_classes) else "classes",
             stem=stem_of(model) if config.stem else None,
             refusal=f"{name_of(model)!r} is not as timm builds it",
         )
@@ -73,7 +73,7 @@ def _assumed_of_pixels(model: nn.Module, ours: VisionTransformer) -> list[str]:
     assumed = [name for name in ("mean", "std") if not pretrained.get(name)]
     source = "ImageNet"
     classes = pretrained.get("num_classes")
-    if not assumed and classes and ours.config.classes not in (0, classes):
+    if not assumed and classes and ours.config.num_classes not in (0, classes):
         assumed, source = ["mean", "std", "interpolation", "crop_pct", "fit"], f"timm's {name_of(model)}"
     return assumption(source, assumed, assumed, ours.preprocessing, "set model.preprocessing")
 

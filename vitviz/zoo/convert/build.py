@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelError
 from ...images import Preprocessing
-from ...model.config import Meaning, ViTConfig
+from ...model.config import OutputKind, ViTConfig
 from ...trace.vision_transformer import VisionTransformer
 
 
@@ -18,7 +18,7 @@ def build(
     name: str,
     preprocessing: Preprocessing,
     labels: tuple[str, ...] = (),
-    meaning: Meaning = "classes",
+    output_kind: OutputKind = "classes",
     stem: nn.Module | None = None,
     refusal: str = "",
 ) -> VisionTransformer:
@@ -29,7 +29,7 @@ def build(
     """
     with torch.inference_mode(False), torch.no_grad():
         with torch.device("meta"):  # shapes only: the parameters are about to be replaced
-            model = VisionTransformer(config, name, preprocessing, labels, meaning, stem)
+            model = VisionTransformer(config, name, preprocessing, labels, output_kind, stem)
         problem = mismatch(model, weights)
         if problem:
             raise ModelError(f"{refusal or f'These are not the weights of {name!r}'}: {problem}.")

@@ -7,7 +7,7 @@ from math import isclose
 from torch import nn
 
 from ...errors import ModelError
-from ...model.config import Resampling, Rotary, ViTConfig
+from ...model.config import Resampling, RoPE, ViTConfig
 from .changes import class_of, kind_of, what_differs
 from .frameworks import is_foreign
 
@@ -41,16 +41,16 @@ class _Block:
     """What has to be the same in all blocks of a model."""
 
     block: str
-    heads: int
-    head_width: int
-    mlp_width: int
+    num_heads: int
+    head_dim: int
+    mlp_dim: int
     mlp: str
     mlp_norm: bool
     activation: str
     qk_norm: bool
     attention_norm: bool
     differential: bool
-    relative_positions: bool
+    relative_position_bias: bool
 
 
 def config_of(model: nn.Module) -> ViTConfig:
@@ -70,27 +70,29 @@ def config_of(model: nn.Module) -> ViTConfig:
     hybrid = kind_of(embed) == "HybridEmbed"
     patch = _patch_of(embed, hybrid)
     shape = asdict(blocks[0])
-    shape["relative_positions"] = shape["relative_positions"] or getattr(model, "rel_pos_bias", None) is not None
+    shape["relative_position_bias"] = (
+        shape["relative_position_bias"] or getattr(model, "rel_pos_bias", None) is not None
+    )
     return ViTConfig(
         image_size=_image_size(embed, patch, hybrid),
-        patch=patch,
-        channels=_channels(model, patch),
+        patch_size=patch,
+        in_chans=_channels(model, patch),
         stem=hybrid,
-        width=model.embed_dim,
+        embed_dim=model.embed_dim,
         depth=len(blocks),
         **shape,
-        classes=_classes(model),
+        num_classes=_classes(model),
         class_token=tokens.cls_token is not None,
-        registers=_registers(tokens),
-        learned_positions=any(getattr(tokens, name, None) is not None for name in ("pos_embed", "pos_embed_y")),
+        num_registers=_registers(tokens),
+        position_embedding=any(getattr(tokens, name, None) is not None for name in ("pos_embed", "pos_embed_y")),
         resampling=_resampling(embed) if is_naflex(model) else Resampling(),
-        rotary=_rotary(model),
+        rope=_rotary(model),
         norm=norm,
         norm_eps=eps,
         patch_norm=_is_there(getattr(embed, "norm", None)),
-        norm_first=_is_there(getattr(model, "norm_pre", None)),
+        pre_norm=_is_there(getattr(model, "norm_pre", None)),
         final_norm=_is_there(model.norm),
-        pooled_norm=_is_there(model.fc_norm),
+        fc_norm=_is_there(model.fc_norm),
         **_pooling(model),
     )
 
@@ -194,16 +196,16 @@ def _read_halves(name: str, place: str, attn: nn.Module, mlp: nn.Module) -> _Blo
         _holds(f"{name}.mlp.fc1", mlp.fc1.out_features == 2 * mlp.fc2.in_features)
     return _Block(
         block=place,
-        heads=attn.num_heads,
-        head_width=width,
-        mlp_width=mlp.fc2.in_features,
+        num_heads=attn.num_heads,
+        head_dim=width,
+        mlp_dim=mlp.fc2.in_features,
         mlp=kind_of_mlp,
         mlp_norm=_is_there(mlp.norm),
         activation=_activation(f"{name}.mlp.act", mlp.act),
         qk_norm=_is_there(getattr(attn, "q_norm", None)),
         attention_norm=_is_there(getattr(attn, "norm", None)),
         differential=differential,
-        relative_positions=getattr(attn, "relative_position_bias_table", None) is not None,
+        relative_position_bias=getattr(attn, "relative_position_bias_table", None) is not None,
     )
 
 
@@ -212,16 +214,16 @@ def _read_parallel(name: str, block: nn.Module, differential: bool) -> _Block:
     _holds(f"{name}.scale", isclose(block.scale, channels**-0.5))
     return _Block(
         block="parallel",
-        heads=block.num_heads,
-        head_width=channels * (2 if differential else 1),
-        mlp_width=block.in_split[0],
+        num_heads=block.num_heads,
+        head_dim=channels * (2 if differential else 1),
+        mlp_dim=block.in_split[0],
         mlp="plain",
         mlp_norm=False,
         activation=_activation(f"{name}.mlp_act", block.mlp_act),
         qk_norm=_is_there(block.q_norm),
         attention_norm=False,
         differential=differential,
-        relative_positions=False,
+        relative_position_bias=False,
     )
 
 
@@ -238,7 +240,7 @@ def _read_side_by_side(name: str, block: nn.Module) -> _Block:
     for part, middle in (*((part, "attn") for part in block.attns), *((part, "mlp") for part in block.ffns)):
         _holds(f"{name}.{middle}s", [*part._modules] == ["norm", middle, "ls", "drop_path"])
         _kind(f"{name}.norm", part.norm, {"LayerNorm": "layer"})
-    return _Block(**{**asdict(one), "heads": count * one.heads, "mlp_width": count * one.mlp_width})
+    return _Block(**{**asdict(one), "num_heads": count * one.num_heads, "mlp_dim": count * one.mlp_dim})
 
 
 def _activation(name: str, module: nn.Module) -> str:
@@ -313,19 +315,19 @@ def _resampling(embed: nn.Module) -> Resampling:
     )
 
 
-def _rotary(model: nn.Module) -> Rotary | None:
+def _rotary(model: nn.Module) -> RoPE | None:
     rope = getattr(model, "rope", None)
     if rope is None:
         return None
     kinds = ("RotaryEmbeddingCat", "RotaryEmbeddingMixed", "RotaryEmbeddingDinoV3", "RotaryEmbeddingMRope")
     kind = _kind("rope", rope, {name: name for name in kinds})
     if kind == "RotaryEmbeddingDinoV3":
-        return Rotary("centred", offset=rope.grid_offset, divide_by=rope.normalize_coords)
+        return RoPE("centred", offset=rope.grid_offset, divide_by=rope.normalize_coords)
     if kind == "RotaryEmbeddingCat":
         _holds("rope.grid_type", rope.grid_type == "index")
         reference = None if rope.ref_feat_shape is None else tuple(rope.ref_feat_shape)
-        return Rotary("index", offset=rope.grid_offset, reference=reference)
-    return Rotary("index", per_layer=kind == "RotaryEmbeddingMixed")
+        return RoPE("index", offset=rope.grid_offset, reference=reference)
+    return RoPE("index", per_layer=kind == "RotaryEmbeddingMixed")
 
 
 def _pooling(model: nn.Module) -> dict:
@@ -338,7 +340,7 @@ def _pooling(model: nn.Module) -> dict:
     _holds("attn_pool", (getattr(model, "attn_pool", None) is not None) == (pooling == "attention"))
     # Eva's attention pooling always reads all tokens.
     prefix = getattr(model, "pool_include_prefix", False) or (kind_of(model) == "Eva" and pooling == "attention")
-    shape = {"pooling": pooling, "pool_prefix": prefix and pooling != "token"}
+    shape = {"pooling": pooling, "pool_include_prefix": prefix and pooling != "token"}
     return shape | _attention_pool(model.attn_pool) if pooling == "attention" else shape
 
 
@@ -351,7 +353,7 @@ def _attention_pool(pool: nn.Module) -> dict:
     _holds("attn_pool.scale", isclose(pool.scale, pool.head_dim**-0.5))
     _holds("attn_pool.mlp.norm", not _is_there(pool.mlp.norm))
     return {
-        "pool_heads": pool.num_heads,
-        "pool_mlp_width": pool.mlp.fc1.out_features,
+        "pool_num_heads": pool.num_heads,
+        "pool_mlp_dim": pool.mlp.fc1.out_features,
         "pool_activation": _activation("attn_pool.mlp.act", pool.mlp.act),
     }

@@ -26,9 +26,9 @@ def weights_of(model: nn.Module, config: ViTConfig) -> State:
         weights |= {f"blocks.{layer}.{name}": value for name, value in found.items()}
     for name in ("norm_pre", "norm", "fc_norm"):
         weights |= _norm(state, name, name)
-    if config.relative_positions:
+    if config.relative_position_bias:
         weights |= _relative(weights, state, config)
-    if config.rotary is not None:
+    if config.rope is not None:
         state.pop("rope.freqs", None)
         weights["rope.freqs"] = _frequencies(model.rope)
     if config.pooling == "attention":
@@ -66,23 +66,23 @@ def _embedding(state: State, model: nn.Module, config: ViTConfig) -> State:
             weight = _as_convolution(weight, config, channels_last=embed.channels_last)
         bias = parts.pop("proj.bias", None)
         weights["patch_embed.proj.weight"] = weight
-        weights["patch_embed.proj.bias"] = torch.zeros(config.width) if bias is None else bias
+        weights["patch_embed.proj.bias"] = torch.zeros(config.embed_dim) if bias is None else bias
     for name, theirs in {
         "cls_token": "cls_token",
         "reg_token": "dist_token" if "dist_token" in tokens else "reg_token",
     }.items():
         if theirs in tokens:
             weights[name] = tokens.pop(theirs)
-    if config.learned_positions:
+    if config.position_embedding:
         weights["pos_embed"] = _positions(tokens, config)
     return weights | {f"patch_embed.{name}": value for name, value in parts.items()}
 
 
 def _as_convolution(weight: Tensor, config: ViTConfig, channels_last: bool) -> Tensor:
-    sides = (config.patch, config.patch)
+    sides = (config.patch_size, config.patch_size)
     if channels_last:
-        return weight.unflatten(1, (*sides, config.channels)).permute(0, 3, 1, 2)
-    return weight.unflatten(1, (config.channels, *sides))
+        return weight.unflatten(1, (*sides, config.in_chans)).permute(0, 3, 1, 2)
+    return weight.unflatten(1, (config.in_chans, *sides))
 
 
 def _positions(tokens: State, config: ViTConfig) -> Tensor:
@@ -91,9 +91,9 @@ def _positions(tokens: State, config: ViTConfig) -> Tensor:
         positions = tokens.pop("pos_embed_y")[:, :, None] + tokens.pop("pos_embed_x")[:, None]
     else:
         positions = tokens.pop("pos_embed")
-    positions = positions.reshape(1, -1, config.width)
-    missing = config.prefix + config.grid[0] * config.grid[1] - positions.shape[1]
-    return torch.cat([torch.zeros(1, missing, config.width), positions], dim=1) if missing > 0 else positions
+    positions = positions.reshape(1, -1, config.embed_dim)
+    missing = config.num_prefix_tokens + config.grid[0] * config.grid[1] - positions.shape[1]
+    return torch.cat([torch.zeros(1, missing, config.embed_dim), positions], dim=1) if missing > 0 else positions
 
 
 def _norm(state: State, theirs: str, ours: str) -> State:
@@ -120,7 +120,7 @@ def _block(state: State, block: nn.Module, config: ViTConfig) -> State:
 
 def _layer_scale(state: State, names: list[str], ours: str, config: ViTConfig) -> State:
     found = [state.pop(name) for name in names if name in state]
-    return {f"{ours}.gamma": found[0] if found else torch.ones(config.width)}
+    return {f"{ours}.gamma": found[0] if found else torch.ones(config.embed_dim)}
 
 
 def _attention(state: State, attn: nn.Module, config: ViTConfig) -> State:
@@ -139,7 +139,7 @@ def _attention(state: State, attn: nn.Module, config: ViTConfig) -> State:
 
 def _joined(state: State, config: ViTConfig) -> tuple[Tensor, Tensor]:
     """Projections to queries, keys and values as one, with a bias for all three."""
-    width = config.heads * config.head_width
+    width = config.num_heads * config.head_dim
     zeros = torch.zeros(width)
     if "qkv.weight" in state:
         weight, bias = state.pop("qkv.weight"), state.pop("qkv.bias", None)
@@ -153,8 +153,8 @@ def _joined(state: State, config: ViTConfig) -> tuple[Tensor, Tensor]:
 
 def _repeated(rows: Tensor, config: ViTConfig) -> Tensor:
     """Keys and values that several heads share, once for each of the heads."""
-    groups = rows.unflatten(0, (-1, config.head_width))
-    return groups.repeat_interleave(config.heads // len(groups), dim=0).flatten(0, 1)
+    groups = rows.unflatten(0, (-1, config.head_dim))
+    return groups.repeat_interleave(config.num_heads // len(groups), dim=0).flatten(0, 1)
 
 
 def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) -> tuple[Tensor, Tensor, State]:
@@ -162,11 +162,11 @@ def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) 
 
     The order of channels does not matter to their product; timm's "half" layout pairs channel i with i + half.
     """
-    half = config.head_width // 2
-    order = torch.arange(config.head_width).unflatten(0, (2, half)).T.flatten()
+    half = config.head_dim // 2
+    order = torch.arange(config.head_dim).unflatten(0, (2, half)).T.flatten()
 
     def reorder(rows: Tensor) -> Tensor:
-        parts = rows.unflatten(0, (3, config.heads, config.head_width))
+        parts = rows.unflatten(0, (3, config.num_heads, config.head_dim))
         return torch.cat([parts[:2][:, :, order], parts[2:]]).flatten(0, 2)
 
     return reorder(weight), reorder(bias), {name: value[order] for name, value in norms.items()}
@@ -203,7 +203,7 @@ def _mlp(state: State, mlp: nn.Module, config: ViTConfig) -> State:
 def _parallel_block(state: State, block: nn.Module, config: ViTConfig) -> State:
     """One projection in for attention and MLP, and in some models one out."""
     weights = _norm(state, "in_norm", "norm1")
-    sizes = [config.mlp_width, 3 * config.heads * config.head_width]
+    sizes = [config.mlp_dim, 3 * config.num_heads * config.head_dim]
     joint = _linear(state, "in_proj", "in")
     (fc1, qkv), (fc1_bias, qkv_bias) = joint["in.weight"].split(sizes), joint["in.bias"].split(sizes)
     weights |= {"mlp.fc1.weight": fc1, "mlp.fc1.bias": fc1_bias + state.pop("mlp_bias", 0)}
@@ -213,8 +213,12 @@ def _parallel_block(state: State, block: nn.Module, config: ViTConfig) -> State:
         weights |= {f"attn.{name}": value for name, value in _differential(state, block).items()}
     if "out_proj.weight" in state:
         out = _linear(state, "out_proj", "attn.proj")
-        attn, fc2 = out["attn.proj.weight"].split([config.heads * config.head_width, config.mlp_width], dim=1)
-        weights |= out | {"attn.proj.weight": attn, "mlp.fc2.weight": fc2, "mlp.fc2.bias": torch.zeros(config.width)}
+        attn, fc2 = out["attn.proj.weight"].split([config.num_heads * config.head_dim, config.mlp_dim], dim=1)
+        weights |= out | {
+            "attn.proj.weight": attn,
+            "mlp.fc2.weight": fc2,
+            "mlp.fc2.bias": torch.zeros(config.embed_dim),
+        }
     else:
         weights |= _linear(state, "attn_out_proj", "attn.proj") | _linear(state, "mlp_out_proj", "mlp.fc2")
     scale = _layer_scale(state, ["ls.gamma"], "ls1", config)
@@ -227,9 +231,9 @@ def _side_by_side(state: State, config: ViTConfig) -> State:
     Each has its own norm and LayerScale, which are linear: they become part of the projections that follow and precede
     them, and the shared norm has ones.
     """
-    weights = {f"norm{half}.weight": torch.ones(config.width) for half in "12"}
-    weights |= {f"norm{half}.bias": torch.zeros(config.width) for half in "12"}
-    weights |= {f"ls{half}.gamma": torch.ones(config.width) for half in "12"}
+    weights = {f"norm{half}.weight": torch.ones(config.embed_dim) for half in "12"}
+    weights |= {f"norm{half}.bias": torch.zeros(config.embed_dim) for half in "12"}
+    weights |= {f"ls{half}.gamma": torch.ones(config.embed_dim) for half in "12"}
     attns, mlps = (_numbered(_under(state, f"{part}.")) for part in ("attns", "ffns"))
     into = [_after_norm(part, "attn.qkv") for part in attns]
     weights |= {
@@ -310,7 +314,7 @@ def _pool(state: State, pool: nn.Module) -> State:
 
 
 def _head(state: State, config: ViTConfig) -> State:
-    if not config.classes:
+    if not config.num_classes:
         return {}
     if config.pooling == "distilled":
         return _linear(state, "head", "head.token") | _linear(state, "head_dist", "head.distilled")

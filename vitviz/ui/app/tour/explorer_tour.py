@@ -8,7 +8,7 @@ from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, TUR
 
 def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
     """All stops in their order."""
-    one = config.depth * config.heads == 1
+    one = config.depth * config.num_heads == 1
     return (
         Stop(
             "explore",

@@ -24,7 +24,7 @@ from .stops import (
 
 def lesson(config: ViTConfig) -> tuple[Stop, ...]:
     """All stops in their order. There are as many for every model, so that a link to a stop fits each of them."""
-    one = config.depth * config.heads == 1
+    one = config.depth * config.num_heads == 1
     return (
         Stop(
             "sequence",
@@ -37,7 +37,8 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "Patches",
-            f"The image is cut into squares of {config.patch} × {config.patch} pixels. Everything from here on follows "
+            f"The image is cut into squares of {config.patch_size} × {config.patch_size} pixels. Everything from here on "
+            "follows "
             "one of them, on both pages.",
             ".st-key-part_splitting",
             image_of(PICTURE),
@@ -50,7 +51,8 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "The sequence",
-            f"Now all tokens are rows of one matrix of {config.width} columns. From here on the model sees only this.",
+            f"Now all tokens are rows of one matrix of {config.embed_dim} columns. From here on the model sees only "
+            "this.",
             ".st-key-part_sequence",
             ROWS,
             "Point at a row, tap one, or move with arrow keys: its patch lights up.",
@@ -80,7 +82,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "attention",
             "Query, key and value",
-            f"Each head makes three vectors of {config.head_width} numbers from every token: what it asks, what it "
+            f"Each head makes three vectors of {config.head_dim} numbers from every token: what it asks, what it "
             "answers to, and what it hands over.",
             ".st-key-part_qkv",
             *_another_head(config),
@@ -113,7 +115,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             "attention",
             "What comes back",
             "The values, mixed by their weights, are what the head has found."
-            + (f" All {config.heads} heads together are added to the token." if config.heads > 1 else ""),
+            + (f" All {config.num_heads} heads together are added to the token." if config.num_heads > 1 else ""),
             ".st-key-part_values",
             first_figure(".st-key-part_values"),
         ),
@@ -183,7 +185,7 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
             Stop(
                 "sequence",
                 "From pixels to a token",
-                f"Each place of its result becomes a token of {config.width} numbers. No single matrix does that.",
+                f"Each place of its result becomes a token of {config.embed_dim} numbers. No single matrix does that.",
                 ".st-key-part_projection",
                 heading(".st-key-part_projection"),
             ),
@@ -193,7 +195,7 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
             "sequence",
             "A patch is a row of numbers",
             f"Pixel by pixel, channel by channel, your patch becomes one vector of "
-            f"{config.patch**2 * config.channels} numbers.",
+            f"{config.patch_size**2 * config.in_chans} numbers.",
             ".st-key-part_flattening",
             ".st-key-vector_index",
             "Move the slider: which pixel does the number come from?",
@@ -202,8 +204,8 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
         Stop(
             "sequence",
             "From pixels to a token",
-            f"{config.width} learned filters, each as large as a patch. How much of each is in yours gives the "
-            f"{config.width} numbers of its token.",
+            f"{config.embed_dim} learned filters, each as large as a patch. How much of each is in yours gives the "
+            f"{config.embed_dim} numbers of its token.",
             ".st-key-part_projection",
             ".st-key-dimension",
             "Move the slider: another number comes from another filter.",
@@ -214,9 +216,9 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
 
 def _positions(config: ViTConfig) -> Stop:
     told = [
-        "A learned vector for its place is added to every token." if config.learned_positions else "",
-        "Queries and keys are turned by angles that depend on their place." if config.rotary else "",
-        "Every score gets a learned number for how the two places lie." if config.relative_positions else "",
+        "A learned vector for its place is added to every token." if config.position_embedding else "",
+        "Queries and keys are turned by angles that depend on their place." if config.rope else "",
+        "Every score gets a learned number for how the two places lie." if config.relative_position_bias else "",
     ]
     told = " ".join(filter(None, told)) or "This model is told nothing about places."
     return Stop(
@@ -232,7 +234,7 @@ def _positions(config: ViTConfig) -> Stop:
 
 def _another_head(config: ViTConfig) -> tuple[str | None, ...]:
     """Target, hint and what to watch, where there are other heads."""
-    if config.heads == 1:
+    if config.num_heads == 1:
         return (heading(".st-key-part_qkv"), None, None)
     return (".st-key-attention_head", "Choose another head: its vectors are others.", ".st-key-attention_head")
 
@@ -242,5 +244,5 @@ def _depth(config: ViTConfig) -> str:
 
 
 def _end(config: ViTConfig) -> str:
-    what = "the classes come" if config.classes else "the feature of the image comes"
-    return f"At the end {what} from {config.pooling_words}."
+    what = "the classes come" if config.num_classes else "the feature of the image comes"
+    return f"At the end {what} from {config.pooling_description}."

@@ -71,7 +71,7 @@ def fits_at_once(trace: Trace) -> bool:
     """Whether the queries, keys, log-sums and biases of all layers can be sent at once."""
     config, (rows, columns) = trace.config, trace.grid
     sums = trace.token_count * (2 if config.differential else 1)
-    distances = (2 * rows - 1) * (2 * columns - 1) + 3 if config.relative_positions else 0
+    distances = (2 * rows - 1) * (2 * columns - 1) + 3 if config.relative_position_bias else 0
     return 4 * trace.layers * (trace.queries(0).size + trace.heads * (sums + distances)) <= LARGEST
 
 
@@ -90,7 +90,7 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
         q.append(queries.numpy().tobytes())
         k.append(keys.numpy().tobytes())
         logsum.append(scores.logsumexp(dim=-1).numpy().tobytes())
-        if trace.config.relative_positions:
+        if trace.config.relative_position_bias:
             bias.append(_bias_table(trace, layer).tobytes())
     return Vectors(layers, b"".join(q), b"".join(k), b"".join(logsum), b"".join(bias))
 
@@ -124,14 +124,14 @@ def payload(
         "image_name": image_name,
         "layers": trace.layers,
         "heads": trace.heads,
-        "pool_heads": config.pool_heads if has_pool(trace) else 0,
+        "pool_heads": config.pool_num_heads if has_pool(trace) else 0,
         "pool_reads": View(trace.layers).reads(trace),
         "grid": trace.grid,
-        "channels": config.head_width,
+        "channels": config.head_dim,
         "scale": config.scale,
         "row_sums": [trace.row_sum(layer) for layer in range(trace.layers)] if signed else None,
         "class_token": config.class_token,
-        "prefix_names": config.prefix_names,
+        "prefix_names": config.prefix_token_names,
         "prefix_marks": prefix_marks(trace),
         "readout": readout_words(config),
         "all_live": all_live,
@@ -165,7 +165,7 @@ def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.
 def prefix_marks(trace: Trace) -> list[str]:
     """Short names of the prefix tokens: CLS, DIST, R1, R2, ..."""
     short = {"class token": "CLS", "distillation token": "DIST"}
-    return [short.get(name) or name.replace("register ", "R") for name in trace.config.prefix_names]
+    return [short.get(name) or name.replace("register ", "R") for name in trace.config.prefix_token_names]
 
 
 def as_jpeg(picture: Image.Image) -> bytes:

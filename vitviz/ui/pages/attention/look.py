@@ -66,7 +66,7 @@ class Look:
     def size(self) -> tuple[int, int]:
         """Width and height of what the model sees, pixels."""
         rows, columns = self.trace.grid
-        return columns * self.trace.config.patch, rows * self.trace.config.patch
+        return columns * self.trace.config.patch_size, rows * self.trace.config.patch_size
 
     @property
     def values(self) -> dict[str, int]:

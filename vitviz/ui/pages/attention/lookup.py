@@ -154,7 +154,7 @@ def _product(query: str, key: str, similarity: float) -> None:
 def on_the_image(look: Look) -> None:
     """The same three letters, on the image."""
     weights = look.steps.weights
-    prefix, columns, side = look.trace.prefix, look.trace.grid[1], look.trace.config.patch
+    prefix, columns, side = look.trace.prefix, look.trace.grid[1], look.trace.config.patch_size
     strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
     stroke = max(look.size) / 130
     x, y = drawing.centre(look.patch, side)

@@ -21,7 +21,7 @@ ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "
 def mlp(look: Look) -> None:
     """The other half of the block."""
     block, config = look.block, look.trace.config
-    steps, width, hidden = block.mlp, look.values["D"], config.mlp_width
+    steps, width, hidden = block.mlp, look.values["D"], config.mlp_dim
     reads = {
         "pre": "a second norm, then a small network that works on each token **alone**",
         "post": "a small network that works on each token **alone**, then a norm",
@@ -91,30 +91,34 @@ def output(look: Look) -> None:
         if config.pooling in ("token", "distilled", "token+mean")
         else ""
     )
-    head = "the classifier" if trace.model.tells_classes else "the last map"
-    becomes = f"what {head} turns into {config.classes} outputs" if config.classes else "what the model returns"
-    normed = "is normalised and " if config.pooled_norm else ""
+    head = "the classifier" if trace.model.is_classifier else "the last map"
+    becomes = f"what {head} turns into {config.num_classes} outputs" if config.num_classes else "what the model returns"
+    normed = "is normalised and " if config.fc_norm else ""
     count = f"{steps.feature.shape[-1]} numbers"
-    if config.pooling == "distilled" and config.classes:
+    if config.pooling == "distilled" and config.num_classes:
         told = (
             f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
-            f"of what they say is the {config.classes} outputs"
+            f"of what they say is the {config.num_classes} outputs"
         )
     else:
-        told = f"{config.pooling_words} ({count}) {normed}is {becomes}"
+        told = f"{config.pooling_description} ({count}) {normed}is {becomes}"
     look.say(f"**The output.** {first}{told}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
         st.html(drawing.maps(maps))
         st.caption("Where the pooling's heads look; each map's colours end at its own largest weight.")
     features = np.atleast_2d(steps.feature)
-    names = [f"of the {name}" for name in config.prefix_names] if len(features) > 1 else ["what the output is made of"]
+    names = (
+        [f"of the {name}" for name in config.prefix_token_names]
+        if len(features) > 1
+        else ["what the output is made of"]
+    )
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
         if config.final_norm or what != "tokens":  # without a norm these are what the last block made
             sections.by_hand(check)
-    if trace.model.tells_classes:
-        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes")
+    if trace.model.is_classifier:
+        prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
 
 
 def _pool_maps(look: Look) -> np.ndarray:

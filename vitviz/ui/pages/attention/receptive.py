@@ -34,7 +34,7 @@ def all_at_once(look: Look) -> None:
 @plain_errors()
 def _through_the_layers(look: Look) -> None:
     distance = state.statistics(look.choice).distance
-    side, layers = look.trace.config.patch, look.trace.layers
+    side, layers = look.trace.config.patch_size, look.trace.layers
     depths = [at_depth(layer, layers, side) for layer in range(layers)]
     layer = 0
     if layers > 1:

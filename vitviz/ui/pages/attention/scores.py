@@ -34,7 +34,7 @@ def queries_keys_values(look: Look) -> None:
     """Section 2: from the sequence to q, k and v."""
     steps, config, values = look.steps, look.trace.config, look.values
     tokens = look.trace.token_count
-    before = config.prefix_names
+    before = config.prefix_token_names
     counted = f"{', '.join(before)} and {values['N']} patches" if before else f"{values['N']} patches"
     enters = (
         f"It is normalised first ({NORMS[config.norm]})."
@@ -145,7 +145,7 @@ def scores(look: Look) -> None:
         look.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
     sections.by_hand(steps.checks["score"])
     sections.by_hand(steps.checks["scores"])
-    if config.relative_positions:
+    if config.relative_position_bias:
         st.caption("The bias depends only on how the two places lie to each other, not on what is there.")
 
 
@@ -181,7 +181,7 @@ def shares(look: Look) -> None:
     st.latex(symbols.formula(formula))
     _strongest(look)
     if prefix:
-        named = zip(config.prefix_names, steps.to_prefix, strict=True)
+        named = zip(config.prefix_token_names, steps.to_prefix, strict=True)
         patches = float(steps.weights[prefix:].sum())
         if look.signed:
             told = ", ".join(f"{name} {percent(float(share))}" for name, share in named)

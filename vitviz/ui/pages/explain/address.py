@@ -24,7 +24,7 @@ def begin(choice: state.Choice, trace: Trace) -> None:
     """Want what the link asks for, on the first visit of this page."""
     if wanted.KEY in st.session_state:
         return
-    read_aim = _class_reader(len(trace.output)) if trace.model.tells_classes else _images_reader(choice)
+    read_aim = _class_reader(len(trace.output)) if trace.model.is_classifier else _images_reader(choice)
     understand = {link.METHODS: _parameter_reader(trace), link.BASELINE: one_of(BASELINES)}
     asked = shell.take_from_link({**dict.fromkeys(link.TARGETS, read_aim), **understand})
     st.session_state[wanted.KEY] = Wanted(

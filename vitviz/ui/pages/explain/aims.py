@@ -97,4 +97,4 @@ def alike_words(aim: Alike) -> str:
 def first_aim(choice: state.Choice) -> Aim:
     """Default target until the user chooses one: the likeliest class; without classes, the image's own feature."""
     trace = state.trace(choice)
-    return OfClass(predictions(trace, count=1)[0].index) if trace.model.tells_classes else OwnFeature()
+    return OfClass(predictions(trace, count=1)[0].index) if trace.model.is_classifier else OwnFeature()

@@ -20,8 +20,8 @@ def table(found: Mapping[str, Curves], random: str, tells: bool = True) -> str:
         random: the name of the order that the others have to beat.
         tells: whether the curves differ by enough to call one of them the best.
     """
-    deletion = _column({name: curves.area_deletion for name, curves in found.items()}, random, -1, tells)
-    insertion = _column({name: curves.area_insertion for name, curves in found.items()}, random, 1, tells)
+    deletion = _column({name: curves.deletion_auc for name, curves in found.items()}, random, -1, tells)
+    insertion = _column({name: curves.insertion_auc for name, curves in found.items()}, random, 1, tells)
     rows = [[html.escape(name), deletion[name], insertion[name]] for name in found]
     head = ("order", f"area, deletion<br><small>{LOW}</small>", f"area, insertion<br><small>{HIGH}</small>")
     return f'<div data-testid="areas">{drawing.table(head, rows)}</div>'

@@ -24,7 +24,7 @@ PROBLEMS = "explain_upload_problems"
 
 def choose_targets(choice: state.Choice, trace: Trace) -> None:
     """The boxes that say what is explained, for both rows."""
-    if trace.model.tells_classes:
+    if trace.model.is_classifier:
         choose_classes(choice, trace)
     else:
         choose_images(choice)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from ....analysis.ablation.sweep import entering
-from ....model.edits import Copied, Edit, taken_from
+from ....model.edits import ActivationCopy, Edit, with_activations_from
 from ....notation.edits import to_text
 from ....trace.trace import Trace
 from ...app import state
@@ -33,13 +33,13 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
     Args:
         choice: image and model.
         edits: what is changed.
-        second: the same with the image that `Copied` edits copy from.
+        second: the same with the image that `ActivationCopy` edits copy from.
         layer: which layer.
     """
     plain = before(choice, layer)
     if not edits:
         return plain
-    copied = second.key if any(isinstance(edit, Copied) for edit in edits) else None
+    copied = second.key if any(isinstance(edit, ActivationCopy) for edit in edits) else None
     key = (choice.key, copied, to_text(edits, plain.config))
     kept = partial(_after, key, _names(plain, layer), plain, edits, second)
     kept()
@@ -48,14 +48,14 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
 
 @cached()
 def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit, ...], _second: state.Choice) -> Trace:
-    hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, Copied)))
+    hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, ActivationCopy)))
     other = activations(_second, *hooks) if hooks else {}
     with state.one_at_a_time:
-        found = _plain.again(edits=taken_from(_edits, other), record=names)
+        found = _plain.rerun(edits=with_activations_from(_edits, other), record=names)
     return replace(found, model=None)  # whoever asks has it
 
 
 def _names(trace: Trace, layer: int) -> tuple[str, ...]:
     """The hook points of the tokens: of all layers where they fit, so that another one is shown at once."""
-    fit = 4 * trace.layers * trace.token_count * trace.config.width <= AT_ONCE
+    fit = 4 * trace.layers * trace.token_count * trace.config.embed_dim <= AT_ONCE
     return tuple(f"blocks.{i}.resid_post" for i in (range(trace.layers) if fit else [layer]))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from ....model.edits import Copied, Edit, HeadOff, Temperature
+from ....model.edits import ActivationCopy, Edit, HeadAblation, Temperature
 from ....notation.edits import in_words, to_text
 from ....trace.trace import Trace
 from ...app import state
@@ -67,11 +67,11 @@ def in_lines(edits: Iterable[Edit], heads: int) -> list[tuple[Edit, ...]]:
 def _done(edit: Edit) -> tuple:
     """What is done to a head, without which head it is; for anything else, the edit itself."""
     match edit:
-        case HeadOff(layer, _, how):
+        case HeadAblation(layer, _, how):
             return "off", layer, how
         case Temperature(layer, _, value):
             return "temperature", layer, value
-        case Copied(layer, int(), _):
+        case ActivationCopy(layer, int(), _):
             return "copied", layer
     return None, edit
 
@@ -101,7 +101,7 @@ def _words(trace: Trace, line: tuple[Edit, ...]) -> str:
 
 def _leaves_a_bias(trace: Trace, off: Edit) -> bool:
     """Whether all heads of the layer together are not all of its attention: zeros are projected to the bias."""
-    zero = isinstance(off, HeadOff) and off.how == "zero"
+    zero = isinstance(off, HeadAblation) and off.how == "zero"
     return zero and trace.model.blocks[off.layer].attn.proj.bias is not None
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ....analysis.ablation.switching import TOOLS, head_edit, part_edit, replaced, switched
+from ....analysis.ablation.switching import TOOLS, head_edit, patch_edit, replaced, sublayer_edit, switched
 from ....errors import EditError, ImageError
-from ....model.edits import Copied, Edit, HeadOff, PatchOff, Temperature, checked
+from ....model.edits import ActivationCopy, Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
 from ....notation.edits import from_text, to_text
 from ....trace.trace import Trace
 from ...app import shell, state
@@ -50,8 +50,8 @@ def _put_away() -> None:
     kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
     if session.edits_are_first:
         return
-    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, PatchOff))
-    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, PatchOff))
+    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, KeyMask | PatchAblation))
+    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, KeyMask | PatchAblation))
 
 
 def _kept(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
@@ -65,7 +65,7 @@ def _kept(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
 def stays_off(choice: state.Choice) -> bool:
     """Whether patches are off that were switched off in another image."""
     session = st.session_state
-    patches = any(isinstance(edit, PatchOff) for edit in session.edits)
+    patches = any(isinstance(edit, KeyMask | PatchAblation) for edit in session.edits)
     return patches and session.patches_of != choice.picked.digest
 
 
@@ -98,9 +98,9 @@ def parameters(trace: Trace) -> dict[str, str]:
     return found
 
 
-def copies(edits: Iterable[Edit]) -> list[Copied]:
+def copies(edits: Iterable[Edit]) -> list[ActivationCopy]:
     """Those that need the second image."""
-    return [edit for edit in edits if isinstance(edit, Copied)]
+    return [edit for edit in edits if isinstance(edit, ActivationCopy)]
 
 
 # ---------------------------------------------------------------- what the visitor does
@@ -111,14 +111,14 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     tool = st.session_state.get("intervene_tool") or TOOLS[0]
     value = st.session_state.get("intervene_temperature", FIRST_TEMPERATURE)
     if column in COLUMNS:
-        _take(trace, lambda edits: switched(edits, [part_edit(tool, layer, column)]))
+        _take(trace, lambda edits: switched(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
         wanted = [head_edit(tool, layer, column, value)]
     elif tool == "temperature":
         wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
-        wanted = [part_edit(tool, layer, part) for part in COLUMNS]
+        wanted = [sublayer_edit(tool, layer, part) for part in COLUMNS]
     _take(trace, lambda edits: switched(edits, wanted))
     if column != "all":
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
@@ -126,7 +126,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
 
 def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
     """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
-    edit = part_edit(how, layer, part) if isinstance(part, str) else HeadOff(layer, part, how)
+    edit = sublayer_edit(how, layer, part) if isinstance(part, str) else HeadAblation(layer, part, how)
     _take(trace, lambda edits: switched(edits, [edit]))
 
 
@@ -134,7 +134,7 @@ def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
     token = trace.prefix + row * trace.grid[1] + column
     st.session_state.patches_of = st.session_state.picked.digest
-    _take(trace, lambda edits: switched(edits, [PatchOff(token, how)]))
+    _take(trace, lambda edits: switched(edits, [patch_edit(how, token)]))
 
 
 def retune(trace: Trace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ....model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
+from ....model.edits import ActivationCopy, Edit, HeadAblation, SublayerAblation, Temperature
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
@@ -63,10 +63,10 @@ def _cells(edits: tuple[Edit, ...]) -> dict[Place, Cell]:
     cells: dict[Place, Cell] = {}
     for edit in edits:
         match edit:
-            case HeadOff(layer, head, how) | LayerOff(layer, head, how):
+            case HeadAblation(layer, head, how) | SublayerAblation(layer, head, how):
                 words = "off, zero" if how == "zero" else "off, mean over the tokens"
                 cells[layer, head] = Cell(how, "0" if how == "zero" else "x̄", words)
-            case Copied(layer, head, part):
+            case ActivationCopy(layer, head, part):
                 place = layer, part if head is None else head
                 cells[place] = Cell("copy", "copy", "copied from the second image")
             case Temperature(layer, head, value):

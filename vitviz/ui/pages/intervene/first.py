@@ -7,7 +7,7 @@ import numpy as np
 from ....analysis.ablation import class_score, distance
 from ....analysis.ablation.sweep import each_head
 from ....analysis.predictions import predictions
-from ....model.edits import HeadOff
+from ....model.edits import HeadAblation
 from ....trace.trace import Trace
 from ...app import state
 from ...app.cache import cached as kept
@@ -16,19 +16,21 @@ from . import cached
 MOST = 20e9  # multiplications, about as many as five passes of the shipped model; the last layer is always tried
 
 
-def first_edit(choice: state.Choice, trace: Trace) -> HeadOff:
+def first_edit(choice: state.Choice, trace: Trace) -> HeadAblation:
     """The head, of the `layers_tried` last layers, without which the output changes most.
 
     The change is that of the likeliest class's probability; without classes, the angle by which the feature turns.
     """
     begin = trace.layers - layers_tried(trace)
-    return HeadOff(*_strongest(choice.key, begin, choice))
+    return HeadAblation(*_strongest(choice.key, begin, choice))
 
 
 def layers_tried(trace: Trace) -> int:
     """Number of the last layers whose heads are tried, as far as that takes a moment at most."""
     config, tried = trace.config, 1
-    of_a_pass = 12 * config.width**2 * trace.token_count  # multiplications in a layer, with an MLP four times as wide
+    of_a_pass = (
+        12 * config.embed_dim**2 * trace.token_count
+    )  # multiplications in a layer, with an MLP four times as wide
     while tried < trace.layers and trace.heads * of_a_pass * (tried + 1) * (tried + 2) / 2 <= MOST:
         tried += 1
     return tried
@@ -46,7 +48,7 @@ def words(trace: Trace) -> str:
 def _strongest(key: tuple, begin: int, _choice: state.Choice) -> tuple[int, int]:
     trace = cached.for_sweeps(_choice, begin)
     model = trace.model
-    score = class_score(model, predictions(trace, 1)[0].index) if model.tells_classes else distance(trace)
+    score = class_score(model, predictions(trace, 1)[0].index) if model.is_classifier else distance(trace)
     with state.one_at_a_time:
         effects = np.abs(np.stack(list(each_head(model, trace, score, begin=begin))))
     layer, head = np.unravel_index(effects.argmax(), effects.shape)

@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from ....analysis.tokens.pca import ENDS, colours, principal
-from ....model.edits import HeadOff
+from ....model.edits import HeadAblation
 from ....notation.marks import percent
 from ....notation.view import View, has_pool, strongest_patch, token_words
 from ....trace.trace import Trace
@@ -76,7 +76,7 @@ def attention(pair: Pair, picture: bytes) -> None:
     moved = 0.5 * float(np.abs(other - one).sum())
     thrown = (
         " What this head finds is thrown away; its weights are computed all the same."
-        if any(isinstance(edit, HeadOff) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
+        if any(isinstance(edit, HeadAblation) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
         else ""
     )
     # said whatever has moved, for what is below moves with a line more
@@ -114,7 +114,7 @@ def signed_percent(share: float) -> str:
 
 def prefix_words(trace: Trace) -> str:
     """The tokens before the patches, by name: `"the class token and 4 registers"`."""
-    names = trace.config.prefix_names
+    names = trace.config.prefix_token_names
     registers = [name for name in names if name.startswith("register")]
     parts = [f"the {name}" for name in names if name not in registers]
     if registers:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from ....model.edits import Copied, Edit, HeadOff
+from ....model.edits import ActivationCopy, Edit, HeadAblation
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
@@ -23,7 +23,7 @@ def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> V
     the last layer: then it is the head that was switched off last, or else the view stays as it is.
     """
     view = replace(st.session_state.view, direction="from")
-    applied = tuple(edit for edit in edits if not isinstance(edit, Copied))
+    applied = tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
     if not applied:
         return view
     last = trace.layers - 1
@@ -33,7 +33,7 @@ def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> V
     layer, head = np.unravel_index(int(moved.argmax()), moved.shape)
     if moved[layer, head] > NOTHING:
         return replace(view, layer=int(layer), head=int(head))
-    off = [edit.target for edit in applied if isinstance(edit, HeadOff)]
+    off = [edit.target for edit in applied if isinstance(edit, HeadAblation)]
     return replace(view, layer=off[-1][1], head=off[-1][2]) if off else view
 
 

@@ -30,7 +30,7 @@ STYLE = """<style>
 def output(pair: Pair) -> None:
     """What the model returns: its likeliest classes, or how far its feature has turned."""
     st.header("What the model says", anchor=False)
-    if pair.before.model.tells_classes:
+    if pair.before.model.is_classifier:
         _classes(pair)
     else:
         _feature(pair)
@@ -58,7 +58,7 @@ def _classes(pair: Pair) -> None:
     st.html(f'<div class="vv-answer">{drawing.table(("class", "before", "after", "change"), rows)}</div>')
     first, second = top
     same = "The likeliest class is still" if first == second else f"Before it was {first}; now the likeliest class is"
-    kinds = "" if pair.before.model.meaning == "classes" else " Each class is a question of its own."
+    kinds = "" if pair.before.model.output_kind == "classes" else " Each class is a question of its own."
     st.caption(
         literally(
             f"{same} {second}. The change is in percentage points; shown are the classes that are likeliest before or "
@@ -71,7 +71,7 @@ def _feature(pair: Pair) -> None:
     one, other = (trace.output.astype(np.float64) for trace in (pair.before, pair.after))
     lengths = np.linalg.norm(one), np.linalg.norm(other)
     cosine = float(one @ other / (lengths[0] * lengths[1] or 1)) if pair.edits else 1.0
-    what = "output" if pair.before.config.classes else "feature"
+    what = "output" if pair.before.config.num_classes else "feature"
     st.html(
         f'<p class="vv-result" data-testid="cosine" data-cosine="{cosine:.9f}">Cosine of the {what} with the original: '
         f"<b>{number(cosine)}</b></p>"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ....model.edits import Edit, PatchOff
+from ....model.edits import Edit, KeyMask, PatchAblation
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import shell, state
@@ -65,7 +65,7 @@ def look_from(token: int | None) -> None:
 
 def with_patches_off(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:
     """The picture with patches that are off crossed out (hidden) or covered with grey and a bar (mean)."""
-    off = [edit for edit in edits if isinstance(edit, PatchOff)]
+    off = [edit for edit in edits if isinstance(edit, KeyMask | PatchAblation)]
     if not off:
         return picture
     image = Image.open(io.BytesIO(picture)).convert("RGB")
@@ -74,10 +74,10 @@ def with_patches_off(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> b
         row, column = divmod(edit.token - trace.prefix, columns)
         left, right = (round(at * image.width / columns) for at in (column, column + 1))
         top, bottom = (round(at * image.height / rows) for at in (row, row + 1))
-        draw.rectangle((left, top, right - 1, bottom - 1), fill="#16141c" if edit.how == "keys" else "#8b8d98")
+        draw.rectangle((left, top, right - 1, bottom - 1), fill="#16141c" if isinstance(edit, KeyMask) else "#8b8d98")
         inset, width = max(1, (right - left) // 5), max(1, (right - left) // 12)
         left, top, right, bottom = left + inset, top + inset, right - 1 - inset, bottom - 1 - inset
-        if edit.how == "keys":
+        if isinstance(edit, KeyMask):
             draw.line((left, top, right, bottom), fill="white", width=width)
             draw.line((left, bottom, right, top), fill="white", width=width)
         else:

@@ -13,7 +13,7 @@ import streamlit as st
 import torch
 
 from ....analysis.ablation import Score, class_score, distance
-from ....analysis.ablation.sweep import PARTS, each_head, each_layer, each_patch
+from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_patch
 from ....analysis.attribution.progress import Progress
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
@@ -116,13 +116,13 @@ class Sweep:
         first, second = (at + 1 for at in place)
         if self.what == "patches":
             return f"patch ({first}, {second})"
-        return f"layer {first}, {f'head {second}' if self.what == 'heads' else NAMES[PARTS[place[1]]]}"
+        return f"layer {first}, {f'head {second}' if self.what == 'heads' else NAMES[SUBLAYERS[place[1]]]}"
 
     @property
     def title(self) -> str:
         """What the numbers are."""
         how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
-        what = "output" if self.trace.config.classes else "feature"
+        what = "output" if self.trace.config.num_classes else "feature"
         turned = f"{what} turns away from the original (1 − cosine)"
         changed = f"{self.score.words} changes" if self.target else turned
         return f"How far the {changed} when {ONE[self.what]} is off ({how})"
@@ -136,7 +136,9 @@ class Sweep:
         write = csv.writer(buffer, lineterminator="\n").writerow
         write((first, second, "off", "effect", "score"))
         for (i, j), effect in np.ndenumerate(effects):
-            write((i + 1, PARTS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.words))
+            write(
+                (i + 1, SUBLAYERS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.words)
+            )
         return buffer.getvalue()
 
 
@@ -166,9 +168,9 @@ def _ask(choice: state.Choice, trace: Trace) -> Sweep:
         key = "sweep_how_patch" if what == "patches" else "sweep_how"
         draw = partial(st.selectbox, "Off means", list(hows), format_func=hows.get, width=220)
         how = remembered(draw, key, next(iter(hows)))
-        if not trace.model.tells_classes:
+        if not trace.model.is_classifier:
             return Sweep(trace, what, how, distance(trace))
-        names = {one.index: one.label for one in predictions(trace, trace.config.classes)}
+        names = {one.index: one.label for one in predictions(trace, trace.config.num_classes)}
         key = f"sweep_class_{choice.picked.digest[:8]}"  # the likeliest at first, for each image
         draw = partial(st.selectbox, "Class", list(names), format_func=names.get, width=220)
         index = remembered(draw, key, next(iter(names)), names)
@@ -304,12 +306,12 @@ def _on_a_board(asked: Sweep, effects: np.ndarray) -> None:
 def _switch_clicked(asked: Sweep, key: str) -> None:
     """Switch what was clicked in the chart, which tells what is selected; a second click on a cell selects nothing."""
     clicked = [list(point.get("customdata", ())) for point in st.session_state[key].selection.points]
-    columns = asked.trace.heads if asked.what == "heads" else len(PARTS)
+    columns = asked.trace.heads if asked.what == "heads" else len(SUBLAYERS)
     told = {cell for cell in np.ndindex(asked.trace.layers, columns) if list(cell) in clicked}
     before = st.session_state.get(f"{key}_told", set())
     st.session_state[f"{key}_told"] = told
     for layer, column in told - before or before - told or told:  # alike, if the chart has forgotten in between
-        chosen.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else PARTS[column])
+        chosen.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else SUBLAYERS[column])
 
 
 def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from ....analysis.logit_lens import Lens, depth_words
-from ....notation.marks import counted, listed, token_mark
+from ....notation.marks import counted, format_token, listed
 from ....trace.trace import Trace
 from ...app import link, shell, state
 from ...app.remembered import answer, remembered
@@ -73,7 +73,7 @@ def write_address(look: Look) -> None:
     goal = {link.LENS: look.goal.mark} if look.goal.mark else {}
     depth = {link.DEPTH: str(look.depth)} if look.depth != look.first else {}
     pinned = shell.current_view(look.trace).query
-    patch = {"query": token_mark(pinned, look.trace)} if pinned is not None else {}
+    patch = {"query": format_token(pinned, look.trace)} if pinned is not None else {}
     shell.write_address({**goal, **depth, **patch})
 
 
@@ -99,9 +99,9 @@ def readers(trace: Trace) -> str:
     pooled = {
         "distilled": "class and distillation token",
         "attention": "its attention pooling",
-    }.get(config.pooling, config.pooling_words)
+    }.get(config.pooling, config.pooling_description)
     norm = ["its final norm"] if config.final_norm else []
-    head = ["the classifier" if trace.model.tells_classes else "the last map"] if config.classes else []
+    head = ["the classifier" if trace.model.is_classifier else "the last map"] if config.num_classes else []
     return listed([*norm, pooled, *head], "and")
 
 

@@ -58,7 +58,7 @@ class Goal:
 
 def reader(choice: state.Choice, lens: Lens) -> Callable[[str], int | str]:
     """What understands a target in a link: the number of a class, or the name of a sample."""
-    if not lens.model.tells_classes:
+    if not lens.model.is_classifier:
         return one_of([*state.samples_for(choice.model), OWN])
     classes = [str(index) for index in range(lens.probabilities().shape[1])]
 
@@ -72,7 +72,7 @@ def reader(choice: state.Choice, lens: Lens) -> Callable[[str], int | str]:
 
 def choose(choice: state.Choice, lens: Lens, asked: int | str | None) -> Goal:
     """The box that chooses the target, and what it says; `asked` is what a link asks for."""
-    if lens.model.tells_classes:
+    if lens.model.is_classifier:
         return choose_class(choice, lens, PREDICTED if asked is None else asked)
     return choose_image(choice, lens, EACH if asked is None else asked)
 

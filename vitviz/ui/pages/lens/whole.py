@@ -21,7 +21,7 @@ TOP = 5  # classes of the last layer that have a curve
 
 def after_each_layer(look: Look) -> None:
     """The curves over depth, and a table with a row for each layer."""
-    classes = look.lens.model.tells_classes
+    classes = look.lens.model.is_classifier
     st.header("1 · The image as a whole", anchor=False)
     st.markdown(  # and not as text with symbols: names of classes and files are other people's
         _settling(look)

@@ -48,7 +48,7 @@ def beside_the_text() -> tuple[DeltaGenerator, DeltaGenerator]:
 
 def title(words: str, config: ViTConfig) -> None:
     """The page's title, and beside it what all letters of this model mean."""
-    has = {"w_CLS": config.class_token, "W_pos": config.learned_positions, "W_LP": not config.stem}
+    has = {"w_CLS": config.class_token, "W_pos": config.position_embedding, "W_LP": not config.stem}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(words, anchor=False)
         # a part of the page itself, because what Streamlit lays over pages does not know their colour scheme
@@ -66,14 +66,14 @@ def values_of(trace: Trace) -> dict[str, int]:
     config = trace.config
     rows, columns = trace.grid
     return {
-        "H": rows * config.patch,
-        "W": columns * config.patch,
-        "C": config.channels,
-        "P": config.patch,
+        "H": rows * config.patch_size,
+        "W": columns * config.patch_size,
+        "C": config.in_chans,
+        "P": config.patch_size,
         "N": rows * columns,
-        "D": config.width,
+        "D": config.embed_dim,
         "L": config.depth,
-        "d": config.head_width,
+        "d": config.head_dim,
     }
 
 

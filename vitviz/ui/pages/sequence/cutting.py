@@ -57,7 +57,7 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
     )
     left, right = st.columns(2, vertical_alignment="center")
     with left:
-        st.html(_measured(choice, _sizes(trace, trace.config.patch), patch))
+        st.html(_measured(choice, _sizes(trace, trace.config.patch_size), patch))
     with right:
         st.latex(symbols.formula(r"@N = \frac{@H\,@W}{@P^2} = \frac{@=H \cdot @=W}{@=P^2} = @=N", values))
         st.markdown(
@@ -121,7 +121,7 @@ def _lines(sizes: Sizes) -> str:
 def what_if(choice: state.Choice) -> None:
     """Arithmetic for other patch sizes; choosing one runs only this again."""
     trace = state.trace(choice)
-    now = _sizes(trace, trace.config.patch)
+    now = _sizes(trace, trace.config.patch_size)
     st.header("What if patches were larger or smaller?", anchor=False)
     st.caption("Arithmetic only: a model with another patch size would be another model, and none is run here.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
@@ -145,8 +145,8 @@ def what_if(choice: state.Choice) -> None:
 
 def _sizes(trace: Trace, side: int) -> Sizes:
     values = values_of(trace)
-    width = None if trace.config.stem else trace.config.width
-    return sequence.what_if(values["H"], values["W"], side, trace.config.channels, width, trace.prefix)
+    width = None if trace.config.stem else trace.config.embed_dim
+    return sequence.what_if(values["H"], values["W"], side, trace.config.in_chans, width, trace.prefix)
 
 
 def _compared(then: Sizes, now: Sizes) -> None:

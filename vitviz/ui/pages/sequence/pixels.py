@@ -32,7 +32,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
         alt=f"The photo {choice.picked.name}, without colour where the fit removes it",
     )
     preprocessing = trace.model.preprocessing
-    names = channel_names(trace.config.channels)
+    names = channel_names(trace.config.in_chans)
     right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")
     pixels = trace.pixels()
     right.table(
@@ -62,7 +62,7 @@ def flattening(trace: Trace) -> None:
         return
     patch = patch_number(trace, chosen_patch(trace))
     raw, pixels = sequence.patch_pixels(trace, patch)
-    side, channels = trace.config.patch, trace.config.channels
+    side, channels = trace.config.patch_size, trace.config.in_chans
     section(
         "3 · Flattening",
         "The chosen patch is {P} × {P} × {C} numbers. They are written one after the other, row by row, "

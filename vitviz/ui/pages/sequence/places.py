@@ -19,31 +19,32 @@ from . import cached
 def tokens_before(trace: Trace) -> None:
     """5: class token and registers."""
     config = trace.config
-    if not config.prefix:
+    if not config.num_prefix_tokens:
         section(
             "5 · Positions",
-            "This model puts no token in front of the patches: its output comes from " + f"{config.pooling_words}.",
+            "This model puts no token in front of the patches: its output comes from "
+            + f"{config.pooling_description}.",
         )
         return
-    names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_names]
+    names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_token_names]
     which = listed(names, "and")
     section(
         "5 · Tokens in front, and positions",
         f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}. They were trained "
         "with the model and are the same for every image; what becomes of them in the blocks depends on the image. The "
-        f"model's output comes from {config.pooling_words}.",
+        f"model's output comes from {config.pooling_description}.",
         values_of(trace),
     )
-    for name, vector in list(zip(config.prefix_names, sequence.prefix_tokens(trace.model), strict=True))[:5]:
+    for name, vector in list(zip(config.prefix_token_names, sequence.prefix_tokens(trace.model), strict=True))[:5]:
         st.html(strip_html(vector, name, height="1rem"))
 
 
 def positions(choice: state.Choice, trace: Trace) -> None:
     """5: how a token knows its place."""
     config = trace.config
-    if config.learned_positions:
+    if config.position_embedding:
         placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
-        without = [name for name, has in zip(config.prefix_names, placed, strict=True) if not has]
+        without = [name for name, has in zip(config.prefix_token_names, placed, strict=True) if not has]
         none = f" Those of {listed(without, 'and')} are zeros: no place on the image is theirs." if without else ""
         say(
             f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
@@ -58,8 +59,8 @@ def positions(choice: state.Choice, trace: Trace) -> None:
                 "from −1 (blue) to 1 (red), as in figure 7 of the ViT paper.",
                 alt="Similarity of every learned position to all others",
             )
-    if config.rotary is not None:
-        own = config.rotary.per_layer
+    if config.rope is not None:
+        own = config.rope.per_layer
         say(
             "Queries and keys are turned by angles that grow with row and column (rotary positions): two patches then "
             f"score by how far apart they are. Switch the picture to *similar turns* to see how alike the turns are."
@@ -67,9 +68,9 @@ def positions(choice: state.Choice, trace: Trace) -> None:
         )
         angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, chosen_patch(trace))]
         st.html(strip_html(np.sin(angles), "sine of the chosen patch's angles, one a pair of channels", largest=1.0))
-    if config.relative_positions:
+    if config.relative_position_bias:
         say("Each head adds a learned number to a score for the distance of the two patches (relative positions).")
-    if not (config.learned_positions or config.rotary or config.relative_positions):
+    if not (config.position_embedding or config.rope or config.relative_position_bias):
         say("This model is told nothing about where a patch is.")
 
 

@@ -31,7 +31,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
             values_of(trace),
         )
         return
-    size = trace.config.patch**2 * trace.config.channels
+    size = trace.config.patch_size**2 * trace.config.in_chans
     section(
         "4 · Linear projection",
         f"The vector is multiplied with a learned matrix {{W_LP}} of shape {{P}}²{{C}} × {{D}} = {size} × {{=D}}. Each "
@@ -40,14 +40,14 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         values_of(trace),
     )
     st.html(cached.filter_gallery(choice))
-    st.caption(f"All {trace.config.width} filters. Grey is 0, the largest number of each has the full colour.")
+    st.caption(f"All {trace.config.embed_dim} filters. Grey is 0, the largest number of each has the full colour.")
     components, share = cached.component_gallery(choice)
     st.html(components)
     st.caption(
         "The principal components of the filters, the pictures that they are mostly made of, and the share of the "
         f"filters' variance that each explains; together {100 * share:.0f} % (as in figure 7, left, of the ViT paper)."
     )
-    dimension = st.slider("Which number of the token?", 1, trace.config.width, 1, key="dimension") - 1
+    dimension = st.slider("Which number of the token?", 1, trace.config.embed_dim, 1, key="dimension") - 1
     made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
     st.html(_in_the_gallery(made))
     say(
@@ -61,7 +61,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
 
 def chosen_number(trace: Trace) -> int:
     """The number of a patch's vector that section 3 points at, from 0."""
-    return min(st.session_state.get("vector_index", 1), trace.config.patch**2 * trace.config.channels) - 1
+    return min(st.session_state.get("vector_index", 1), trace.config.patch_size**2 * trace.config.in_chans) - 1
 
 
 def _in_the_gallery(made: sequence.Projected) -> str:

@@ -23,7 +23,7 @@ from . import cached
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
     """6: the matrix that enters the first block."""
     config, token = trace.config, chosen_row(trace)
-    enters = "{X}, after one more norm, enters the first block" if config.norm_first else "{X} enters the first block"
+    enters = "{X}, after one more norm, enters the first block" if config.pre_norm else "{X} enters the first block"
     section(
         "6 · The sequence",
         f"{trace.token_count} tokens of {{=D}} numbers: {enters}. Each row is a token. Point at one, and the patch "
@@ -38,7 +38,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     _one_number(trace, row, dimension)
     sequence_matrix(
         cached.whole_sequence(choice).drawn,
-        config.prefix_names,
+        config.prefix_token_names,
         trace.grid,
         state.picture(choice, PHOTO),
         choice.picked.name,
@@ -70,7 +70,7 @@ def follow_row(prefix: int, columns: int, token: int) -> None:
 
 def chosen_dimension(trace: Trace) -> int:
     """The number of the token that section 4 spells out, from 0; the first where there is no such section."""
-    return 0 if trace.config.stem else min(st.session_state.get("dimension", 1), trace.config.width) - 1
+    return 0 if trace.config.stem else min(st.session_state.get("dimension", 1), trace.config.embed_dim) - 1
 
 
 def _listed(trace: Trace, token: int) -> list[int | None]:
@@ -90,7 +90,7 @@ def _bracket(rows: list[str]) -> str:
 def _formula(trace: Trace, token: int) -> str:
     """X in symbols; the chosen row has a box."""
     rows = [r"\vdots" if one is None else _boxed(_origin(trace, one), one == token) for one in _listed(trace, token)]
-    return rf"\small @X = {_bracket(rows)}{' + @W_pos' if trace.config.learned_positions else ''}"
+    return rf"\small @X = {_bracket(rows)}{' + @W_pos' if trace.config.position_embedding else ''}"
 
 
 def _live_formula(trace: Trace, token: int, dimension: int) -> str:
@@ -100,12 +100,12 @@ def _live_formula(trace: Trace, token: int, dimension: int) -> str:
         if one is None:
             cells = [r"\vdots"] * 3
         else:
-            parts, total = _parts(sequence.embedded(trace, one), dimension, trace.config.learned_positions)
+            parts, total = _parts(sequence.embedded(trace, one), dimension, trace.config.position_embedding)
             cells = [*map(_tex, parts), _boxed(_tex(total), one == token)]
         for column, cell in zip(columns, [*cells[:-1], *[""] * (3 - len(cells)), cells[-1]], strict=True):
             column.append(cell)
     come_from, positions, total = map(_bracket, columns)
-    added = f"{come_from} + {positions} =" if trace.config.learned_positions else ""
+    added = f"{come_from} + {positions} =" if trace.config.position_embedding else ""
     return rf"\small {added} {total}"
 
 
@@ -117,10 +117,10 @@ def _parts(row: sequence.Embedded, dimension: int, positions: bool) -> tuple[lis
 
 def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     """One number of the chosen row, spelled out."""
-    parts, total = _parts(row, dimension, trace.config.learned_positions)
+    parts, total = _parts(row, dimension, trace.config.position_embedding)
     origin = _origin(trace, row.token, bias=True)
     sums = [rf"\underbrace{{{origin}}}_{{{_tex(parts[0])}}}"]
-    if trace.config.learned_positions:
+    if trace.config.position_embedding:
         sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
     chosen = "" if trace.config.stem else ", as chosen in section 4"
     say(
@@ -135,7 +135,11 @@ def _origin(trace: Trace, token: int, bias: bool = False) -> str:
     """What a row comes from, before its position is added, as a formula."""
     config, patch = trace.config, token - trace.prefix + 1
     if patch < 1:
-        return "@w_CLS" if config.prefix_names[token] == "class token" else rf"\text{{{config.prefix_names[token]}}}"
+        return (
+            "@w_CLS"
+            if config.prefix_token_names[token] == "class token"
+            else rf"\text{{{config.prefix_token_names[token]}}}"
+        )
     if config.stem:
         return f"f_{{{patch}}}"
     projected = rf"x_{{{patch}}}\,@W_LP" + (" + b" if bias and sequence.projection(trace.model)[1].any() else "")
@@ -149,12 +153,12 @@ def _sizes(trace: Trace) -> str:
     if config.stem:
         shapes.append("f₁, f₂, … are 1 × {=D}: what the convolutional network found at each place")
     else:
-        vector = config.patch**2 * config.channels
+        vector = config.patch_size**2 * config.in_chans
         shapes.append(f"each x is a patch as a vector, 1 × {{P}}²{{C}} = 1 × {vector}")
         shapes.append(f"{{W_LP}} is {vector} × {{=D}}")
     if config.class_token:
         shapes.append("{w_CLS} is 1 × {=D}")
-    if config.learned_positions:
+    if config.position_embedding:
         shapes.append(f"{{W_pos}} is {tokens} × {{=D}}")
     bias = not config.stem and sequence.projection(trace.model)[1].any()
     return "; ".join(shapes) + (". b is the bias of the projection, 1 × {=D}." if bias else ".")

@@ -35,7 +35,7 @@ def alike(seen: look.Look) -> None:
         seen.trace.grid,
         seen.patch,
         directions(cached.layer_tokens(seen.choice, seen.layer), centred),
-        seen.trace.config.prefix_names,
+        seen.trace.config.prefix_token_names,
         f"Cosine similarity {seen.where}{mean}",
         on_choose=following.choose_patch,
         key="similarity",

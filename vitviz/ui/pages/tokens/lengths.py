@@ -88,7 +88,7 @@ def outliers(seen: look.Look, found: tokens.Outliers) -> None:
         f"**{len(found.tokens)} of {found.norms.size} patches {stand} out {seen.where}**, up to {ratio}: "
         f"{', '.join(names)}{more}."
     )
-    side, (rows, columns) = seen.trace.config.patch, seen.trace.grid
+    side, (rows, columns) = seen.trace.config.patch_size, seen.trace.grid
     frames = [
         drawing.frame(divmod(token - seen.trace.prefix, columns), side, colour, side * stroke)
         for token in found.tokens
@@ -109,7 +109,7 @@ def over_all_layers(seen: look.Look, measured: np.ndarray) -> None:
         Line("longest", of_patches.max(axis=1), KEY, "dot"),
         *(
             Line(name, measured[:, token], COLOURS[token % len(COLOURS)])
-            for token, name in enumerate(seen.trace.config.prefix_names)
+            for token, name in enumerate(seen.trace.config.prefix_token_names)
         ),
     ]
     figure = over_layers(lines, "norm", first=0, shown=seen.layer + 1, log=True)
@@ -123,7 +123,7 @@ def attention_drawn(seen: look.Look, found: tokens.Outliers) -> None:
     what = f"the {len(chosen)} outliers" if len(chosen) > 1 else "the outlier" if found.tokens else "the longest token"
     even = len(chosen) / seen.trace.token_count
     signs = " Weights count by their size, whatever their sign." if seen.trace.config.differential else ""
-    names = seen.trace.config.prefix_names
+    names = seen.trace.config.prefix_token_names
     before = names[0] if prefix == 1 else f"{prefix} tokens before the patches together"
     dashed = f" Dashed: the {before}." if prefix else ""
     panels.panel(

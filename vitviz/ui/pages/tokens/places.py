@@ -105,7 +105,7 @@ def _task(seen: look.Look, samples: dict[str, bytes], key: tuple, ends: list[flo
 def _places_of(seen: look.Look, data: bytes) -> tokens.Places:
     """A sample's patches; its forward pass is not kept, and so without the cache of what visitors look at."""
     model, choice = seen.trace.model, seen.choice
-    image = prepare(read_image(data), choice.size, model.config.patch, choice.fit, model.preprocessing)
+    image = prepare(read_image(data), choice.size, model.config.patch_size, choice.fit, model.preprocessing)
     return tokens.places_of(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
 
 

@@ -57,7 +57,7 @@ def strongest(run: Run) -> str:
         head.append("")
         for row, t in zip(rows, shown, strict=False):
             row.append(paper.bar(float(steps.weights[t] / steps.weights[order[0]])))
-    width = run.trace.config.head_width // len(scores)
+    width = run.trace.config.head_dim // len(scores)
     bias = ", plus a bias for the distance" if steps.bias is not None else ""
     softmax = (
         f"the weight is the softmax of the first half less λ = {number(steps.lam)} times that of the second"
@@ -75,7 +75,7 @@ def strongest(run: Run) -> str:
 
 def _shares(run: Run) -> str:
     """What goes to the tokens before the patches, and what to patches."""
-    steps, names = run.block.head, run.trace.config.prefix_names
+    steps, names = run.block.head, run.trace.config.prefix_token_names
     patches = percent(float(steps.weights[run.trace.prefix :].sum()))
     if len(names) > STRONGEST:
         before = percent(float(steps.to_prefix.sum()))

@@ -113,9 +113,9 @@ def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -
 
 def _output(run: Run) -> str:
     trace = run.trace
-    if trace.model.tells_classes:
+    if trace.model.is_classifier:
         found = predictions(trace, CLASSES)
-        alone = trace.model.meaning != "classes"
+        alone = trace.model.output_kind != "classes"
         return paper.section(
             "7 · What the model says",
             paper.table(
@@ -126,7 +126,7 @@ def _output(run: Run) -> str:
             ),
             *([paper.say("Each class stands on its own.")] if alone else []),
         )
-    words = trace.config.pooling_words
+    words = trace.config.pooling_description
     return paper.section(
         "7 · What the model returns",
         paper.say(

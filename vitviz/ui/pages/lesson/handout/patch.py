@@ -55,9 +55,9 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
         if made.norm is not None:
             yield "= number of the token, before its norm", made.total
             yield "number of the token, after its norm", made.result
-        elif run.trace.config.learned_positions:
+        elif run.trace.config.position_embedding:
             yield "= number of the token", made.total
-    if run.trace.config.learned_positions:
+    if run.trace.config.position_embedding:
         yield "+ position, {W_pos}", float(row.position[FIRST])
     yield "= number of the row of {X}", float(row.row[FIRST])
 
@@ -65,11 +65,11 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
 def _places(run: Run) -> Iterator[str]:
     """What else there is to say of how this model knows where a patch is."""
     config = run.trace.config
-    if config.norm_first:
+    if config.pre_norm:
         yield "All tokens are normalised before the first layer."
-    if config.rotary is not None:
+    if config.rope is not None:
         yield "Rotary positions: {q} and {k} are turned by angles that say where the patch is."
-    if config.relative_positions:
+    if config.relative_position_bias:
         yield "Relative positions: a learned number for the distance of two patches is added to each score."
-    if not (config.learned_positions or config.rotary or config.relative_positions):
+    if not (config.position_embedding or config.rope or config.relative_position_bias):
         yield "This model is told nothing about where a patch is."
