@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import vitviz
 from vitviz.cli.attention import Attention
-from vitviz.cli.found import see
 from vitviz.cli.report import thumbnail
+from vitviz.cli.result import see
 from vitviz.viz.export import PICTURES
 
 from .library import PHOTO
@@ -17,7 +17,7 @@ LIMIT = 1.0  # of a pass: a run over many images takes as long as the model does
 def pictures() -> Iterator[Row]:
     """Draw a map over its photo at the usual size, burn in the caption and encode it; also for a report."""
     model = vitviz.load("dinov2-small")
-    question = Attention(None, "mean", None, "from", "share")
+    question = Attention(None, "mean", None, "from", "relative")
     seen = see(model, PHOTO, None, None)
 
     def written(kind: str) -> Callable[[], bytes]:

@@ -59,7 +59,7 @@ def test_changing_the_model_brings_its_own_size_and_samples():
         "fit": "crop",
         **opened,
         "direction": "from",
-        "scale": "share",
+        "scale": "relative",
     }
     app.selectbox(key="model").select("dinov2-small").run()
     assert (query(app)["image"], query(app)["size"]) == ("cat", "224")

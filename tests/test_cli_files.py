@@ -15,8 +15,8 @@ import pytest
 from PIL import Image, ImageColor
 
 import vitviz
+from vitviz.cli.console import Console, duration
 from vitviz.cli.inputs import Item
-from vitviz.cli.talk import Talk, duration
 from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.viz.colour import KEY
 
@@ -165,8 +165,8 @@ def test_everything_counts_from_1(vit, written, trace):
 @pytest.mark.parametrize("kind", POOLED)
 @pytest.mark.parametrize("typed", [("pool", "2", None), (None, "mean", None), ("2", "1", "2-3")])
 def test_the_app_and_the_command_line_name_alike(kind, typed):
-    from vitviz.cli.asked import parse_head, parse_layer, parse_token
     from vitviz.cli.attention import Attention
+    from vitviz.cli.parse import parse_head, parse_layer, parse_token
     from vitviz.notation.view import View
     from vitviz.viz import export
 
@@ -176,7 +176,7 @@ def test_the_app_and_the_command_line_name_alike(kind, typed):
     query_or_home = query or (None if found.config.class_token or layer == "pool" else "3-4")
     view = View(at, parse_head(head, at, found.config), parse_token(query_or_home, found))
     about = export.metadata(found, view, "cat.jpg", "x", "crop")
-    asked = Attention(layer, head, query_or_home, "from", "share")
+    asked = Attention(layer, head, query_or_home, "from", "relative")
     assert asked.stem("cat", found.config) == export.file_stem(view, about)
 
 
@@ -205,7 +205,7 @@ def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
         seen.append(capsys.readouterr())
         return False
 
-    with Talk(False, 3, {}) as talk:
+    with Console(False, 3, {}) as talk:
         assert list(talk.follow(items("a.png", "b.png", "c.png"), answer)) == [False] * 3
     assert not any("damaged" in said for one in seen for said in one)
     bars = [one.err for one in seen]

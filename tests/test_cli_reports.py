@@ -192,10 +192,10 @@ def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopp
 def test_a_report_is_written_as_it_goes(tmp_path, model):
     """Everything so far is on disk before the next image is looked at; also of a process that is killed."""
     from vitviz.cli.attention import Attention
-    from vitviz.cli.found import see
     from vitviz.cli.report import Report
+    from vitviz.cli.result import see
 
-    found = Attention(None, "mean", None, "from", "share").of(see(model, Path(CAT), None, None))
+    found = Attention(None, "mean", None, "from", "relative").of(see(model, Path(CAT), None, None))
     with Report(tmp_path / "a.html", "a", "b", 3) as growing:
         sizes = [(tmp_path / "a.html").stat().st_size]
         for number in range(3):

@@ -14,8 +14,8 @@ from vitviz.viz.colour import FAINTEST, GROUND, OPACITY, colour_map, ends, on_ne
     [
         ("raw", [[0, 0.25], [0.5, 1]], [[0, 0.25], [0.5, 1]]),
         ("raw", [[0, 1 + 1e-6]], [[0, 1]]),
-        ("share", [[0, 0.1], [0.2, 0.4]], [[0, 0.25], [0.5, 1]]),
-        ("share", [[0, 0], [0, 0]], [[0, 0], [0, 0]]),
+        ("relative", [[0, 0.1], [0.2, 0.4]], [[0, 0.25], [0.5, 1]]),
+        ("relative", [[0, 0], [0, 0]], [[0, 0], [0, 0]]),
         # with 4 tokens a uniform row gives 1/4: 1/4 is the middle, 2 x that is a tenth more, 1/32 x it the bottom
         ("uniform", [[1 / 4, 1 / 2], [1 / 8, 1]], [[0.5, 0.6], [0.4, 0.7]]),
         ("uniform", [[0, 1 / 128], [1e-9, 9]], [[0, 0], [0, 1]]),
@@ -26,17 +26,17 @@ def test_tones_by_hand(scale, weights, tones):
 
 
 def test_the_share_of_a_given_largest_weight():
-    assert tone(np.array([0.1, 0.3]), "share", 2, largest=0.2).tolist() == [0.5, 1]
+    assert tone(np.array([0.1, 0.3]), "relative", 2, largest=0.2).tolist() == [0.5, 1]
 
 
 @pytest.mark.parametrize(
     ("scale", "low", "high"),
-    [("share", "0", "14.2 %"), ("raw", "0", "100 %"), ("uniform", "≤ 1/32 × uniform", "≥ 32 × uniform")],
+    [("relative", "0", "14.2 %"), ("raw", "0", "100 %"), ("uniform", "≤ 1/32 × uniform", "≥ 32 × uniform")],
 )
 def test_the_ends_of_a_scale_in_words(scale, low, high):
     weights = np.array([0.01, 0.1419, 0.05])
     assert ends(weights, scale) == (low, high)
-    at_the_ends = {"share": [0, 0.1419], "raw": [0, 1], "uniform": [1 / 32 / 257, 32 / 257]}[scale]
+    at_the_ends = {"relative": [0, 0.1419], "raw": [0, 1], "uniform": [1 / 32 / 257, 32 / 257]}[scale]
     assert tone(np.array(at_the_ends), scale, 257, largest=0.1419) == pytest.approx([0, 1], abs=1e-6)
 
 
@@ -82,16 +82,18 @@ def test_overlay_by_hand():
     """Patches 3 x 2 pixels: a row of three above a row of three, on a picture of one colour."""
     tones = np.array([[0, 0.5, 1], [1, 0.25, 0]])
     picture = Image.new("RGB", (9, 4), (100, 200, 50))
-    heat = paint(tones, "share").repeat(2, 0).repeat(3, 1)
+    heat = paint(tones, "relative").repeat(2, 0).repeat(3, 1)
     seen = (0.2 + 0.8 * np.sqrt(tones)).repeat(2, 0).repeat(3, 1)[..., None]
-    assert np.array_equal(np.asarray(overlay(picture, tones, "share", opacity=0)), np.asarray(picture))
+    assert np.array_equal(np.asarray(overlay(picture, tones, "relative", opacity=0)), np.asarray(picture))
     for opacity in (0.8, 0.3, 1):
         expected = opacity * seen * heat + (1 - opacity * seen) * np.array([100, 200, 50])
-        assert np.abs(np.asarray(overlay(picture, tones, "share", opacity=opacity)) - expected).max() <= 1.5
+        assert np.abs(np.asarray(overlay(picture, tones, "relative", opacity=opacity)) - expected).max() <= 1.5
     assert picture.getpixel((4, 1)) == (100, 200, 50)  # the given picture is not drawn on
 
 
-@pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("share", True), ("raw", True)])
+@pytest.mark.parametrize(
+    ("scale", "signed"), [*((scale, False) for scale in SCALES), ("relative", True), ("raw", True)]
+)
 def test_the_picture_is_seen_where_nothing_is_said(scale, signed):
     table = overlay_map(scale, signed)
     assert np.array_equal(table[:, :3], colour_map(scale, signed))
@@ -103,7 +105,7 @@ def test_the_picture_is_seen_where_nothing_is_said(scale, signed):
     assert opacity[0] == (1 if signed else pytest.approx(FAINTEST, abs=0.01))
 
 
-@pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("share", True)])
+@pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("relative", True)])
 @pytest.mark.parametrize("opacity", [0, 0.5, OPACITY, 1])
 def test_the_colour_bar_shows_what_lies_on_a_grey_picture(scale, signed, opacity):
     grey = Image.new("RGB", (256, 1), (GROUND,) * 3)
@@ -114,7 +116,7 @@ def test_the_colour_bar_shows_what_lies_on_a_grey_picture(scale, signed, opacity
 def test_a_smooth_overlay_keeps_the_patches_middles():
     tones = np.random.default_rng(0).random((4, 5))
     picture = Image.new("RGB", (5 * 41, 4 * 41), (30, 160, 90))
-    flat, smooth = (np.asarray(overlay(picture, tones, "share", smooth=on)).astype(int) for on in (False, True))
+    flat, smooth = (np.asarray(overlay(picture, tones, "relative", smooth=on)).astype(int) for on in (False, True))
     assert np.abs(flat - smooth)[20::41, 20::41].max() <= 1
     assert np.abs(np.diff(flat, axis=0)).max() > 3 * np.abs(np.diff(smooth, axis=0)).max()
 
@@ -126,15 +128,15 @@ def test_a_smooth_overlay_keeps_the_patches_middles():
     ("scale", "weights", "tones"),
     [
         ("raw", [-1, -0.5, 0, 0.5, 1], [0, 0.25, 0.5, 0.75, 1]),
-        ("share", [-0.2, -0.1, 0, 0.05], [0, 0.25, 0.5, 0.625]),  # the negative one is the largest in size
-        ("share", [0, 0], [0.5, 0.5]),
+        ("relative", [-0.2, -0.1, 0, 0.05], [0, 0.25, 0.5, 0.625]),  # the negative one is the largest in size
+        ("relative", [0, 0], [0.5, 0.5]),
     ],
 )
 def test_signed_tones_have_0_in_the_middle(scale, weights, tones):
     assert tone(np.array(weights), scale, tokens=4, signed=True) == pytest.approx(np.array(tones))
 
 
-@pytest.mark.parametrize(("scale", "words"), [("share", ("−3.21 %", "3.21 %")), ("raw", ("−100 %", "100 %"))])
+@pytest.mark.parametrize(("scale", "words"), [("relative", ("−3.21 %", "3.21 %")), ("raw", ("−100 %", "100 %"))])
 def test_signed_ends_are_alike_in_size(scale, words):
     assert ends(np.array([0.01, -0.0321]), scale, signed=True) == words
 
@@ -147,7 +149,7 @@ def test_negative_percent(share, words):
     assert percent(share) == words
 
 
-@pytest.mark.parametrize("scale", ["share", "raw"])
+@pytest.mark.parametrize("scale", ["relative", "raw"])
 def test_signs_are_told_apart_by_colour(scale):
     colours = colour_map(scale, signed=True).astype(int)
     light = colours @ np.array([0.2126, 0.7152, 0.0722])

@@ -11,7 +11,8 @@ import vitviz
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, jobs, state
-from vitviz.ui.pages.explain import areas, maps, wanted, working
+from vitviz.ui.pages.explain import auc_table as areas
+from vitviz.ui.pages.explain import maps, wanted, working
 from vitviz.ui.widgets.strips import number
 
 from . import kinds

@@ -5,8 +5,8 @@ from streamlit.testing.v1 import AppTest
 
 from vitviz.ui.app import cache, state, waits
 from vitviz.ui.pages.explain import comparing, maps, working
-from vitviz.ui.pages.explain.aims import OfClass
 from vitviz.ui.pages.explain.methods import all_defaults
+from vitviz.ui.pages.explain.targets import OfClass
 
 from .pages import texts
 from .test_explain_page import QUICK, SLOW, bodies, digit_trace, digits, press, rows

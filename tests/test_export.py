@@ -90,7 +90,7 @@ def test_the_caption_tells_the_truth(trace, view):
     assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
     assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
     high = {
-        "share": f"0 to {share} %",
+        "relative": f"0 to {share} %",
         "raw": "0 to 100 %",
         "uniform": "at most 1/32 x uniform to at least 32 x uniform",
     }[view.scale]
@@ -145,13 +145,13 @@ def test_the_png_follows_opacity_and_smoothing(trace, picture, style):
     said = about(trace, view, style)
     assert (said["opacity"], said["smooth"]) == (style.opacity / 100, style.smooth)
     png = Image.open(io.BytesIO(overlay_png(trace, view, picture, said)))
-    tones = tone(shown(trace, view)[1:], "share", 257).reshape(16, 16)
-    wanted = np.asarray(overlay(picture, tones, "share", style.opacity / 100, smooth=style.smooth)).astype(int)
+    tones = tone(shown(trace, view)[1:], "relative", 257).reshape(16, 16)
+    wanted = np.asarray(overlay(picture, tones, "relative", style.opacity / 100, smooth=style.smooth)).astype(int)
     off = np.abs(np.asarray(png)[:640, :640].astype(int) - wanted).max(axis=2)
     assert (off > 1).sum() <= 2 * (40**2 - 34**2), "only the two frames lie on it"
     assert f"Overlay: {style.opacity} %{', smooth' if style.smooth else ''}." in png.text["Description"]
     bar = np.asarray(png)[640 + 14 + 5, 14:-14].astype(int)
-    assert np.abs(bar[[0, -1]] - on_neutral("share", style.opacity / 100)[[0, -1]]).max() <= 2
+    assert np.abs(bar[[0, -1]] - on_neutral("relative", style.opacity / 100)[[0, -1]]).max() <= 2
 
 
 def test_query_and_strongest_patch_are_framed(trace, picture):
@@ -273,6 +273,6 @@ def test_signed_weights_are_taken_home_with_their_signs():
     assert f"Colour: signed share of the strongest patch, 0 in the middle, -{size} to {size}." in text
     assert f"Rows sum to 1 - lambda = {found.row_sum(1):.2f}." in text
     pixels = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))[40:320:80, 40:480:80]
-    painted = overlay_map("share", True)[np.round(255 * tone(weights, "share", 25, signed=True)).astype(int)]
+    painted = overlay_map("relative", True)[np.round(255 * tone(weights, "relative", 25, signed=True)).astype(int)]
     wanted = (0.8 * painted[:, 3:] / 255 * painted[:, :3]).reshape(4, 6, 3)
     assert np.abs(pixels - wanted).max() <= 1.5

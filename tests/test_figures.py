@@ -69,7 +69,7 @@ def test_a_matrix_that_is_a_picture_shows_the_weights():
     weights = random_rows(figures.HOVERABLE + 1)
     picture, bar = figures.matrix(weights, 1, 0.02).data
     assert picture.type == "image"
-    known, drawn = (np.asarray(colours) @ [1 << 16, 1 << 8, 1] for colours in (colour_map("share"), picture.z))
+    known, drawn = (np.asarray(colours) @ [1 << 16, 1 << 8, 1] for colours in (colour_map("relative"), picture.z))
     order = np.argsort(known)
     shades = order[np.searchsorted(known, drawn, sorter=order)]  # look each colour up on the colour map
     assert np.array_equal(known[shades], drawn)
@@ -100,7 +100,7 @@ def test_where_the_colours_of_a_matrix_end():
 @pytest.mark.parametrize(("head", "chosen"), [(1, [(1, 1)]), (None, [(1, 0), (1, 1), (1, 2)])])
 def test_numbers_by_layer(head, chosen):
     values = np.array([[1, 2, 3], [4, 5, 9]])
-    figure = figures.by_layer(values, "bit", layer=1, head=head, even=7.5, even_name="all alike")
+    figure = figures.by_layer(values, "bit", layer=1, head=head, uniform=7.5, uniform_label="all alike")
     drawn = named(figure)
 
     def points(name):
@@ -133,18 +133,18 @@ def test_half_of(weights, words):
 
 def test_half_of_a_column_speaks_of_what_is_received():
     said = figures.half_of(np.array([0.0, 0.5, 0.25]), list("abc"), "to")
-    assert said == "1 of 3 tokens give half of what it receives, 0.75 × its even share; the strongest, b, gives 50.0 %."
+    assert said == "1 of 3 tokens give half of what it receives, 0.75 × uniform; the strongest, b, gives 50.0 %."
 
 
 # --- Weights with signs, and a pooling -------------------------------------------------------------------------------
 
 
 def test_sorted_weights_go_from_positive_to_negative():
-    drawn = named(figures.sorted_weights(np.array([0.2, -0.3, 0.15, -0.1]), NAMES, prefix=2, even=-0.0125))
+    drawn = named(figures.sorted_weights(np.array([0.2, -0.3, 0.15, -0.1]), NAMES, prefix=2, uniform=-0.0125))
     assert list(drawn["patches"].y) == [pytest.approx(15), pytest.approx(-10)]
     assert list(drawn["tokens before the patches"].y) == [pytest.approx(20), pytest.approx(-30)]
     assert list(drawn["tokens before the patches"].x) == [1, 4]
-    (even,) = figures.sorted_weights(np.array([0.2, -0.25]), NAMES, 0, even=-0.0125).layout.shapes
+    (even,) = figures.sorted_weights(np.array([0.2, -0.25]), NAMES, 0, uniform=-0.0125).layout.shapes
     assert even.y0 == pytest.approx(-1.25)
 
 
@@ -159,13 +159,13 @@ def test_a_signed_matrix_has_0_in_the_middle_of_its_colours(tokens):
     else:
         picture, bar = drawn
         shades = np.round(np.clip(weights / 0.2 + 0.5, 0, 1) * 255).astype(int)
-        assert np.array_equal(np.asarray(picture.z), colour_map("share", signed=True)[shades])
+        assert np.array_equal(np.asarray(picture.z), colour_map("relative", signed=True)[shades])
         assert (bar.marker.cmin, bar.marker.cmax) == (pytest.approx(-10), pytest.approx(10))
     assert figures.brightest(-np.eye(100)) == 1  # the size counts
 
 
 def test_nothing_is_marked_when_no_layer_is_chosen():
-    figure = figures.by_layer(np.ones((3, 2)), "bit", layer=3, head=1, even=1, even_name="all alike")
+    figure = figures.by_layer(np.ones((3, 2)), "bit", layer=3, head=1, uniform=1, uniform_label="all alike")
     assert list(named(figure)) == ["heads", "mean of the layer"]
 
 

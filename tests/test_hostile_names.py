@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vitviz.cli.app import app
-from vitviz.cli.talk import json_line, printable
+from vitviz.cli.console import json_line, printable
 from vitviz.zoo import assets
 
 FOUR = assets() / "images" / "digits" / "digit-4.png"

@@ -11,7 +11,7 @@ import vitviz
 from vitviz import ModelError, zoo
 from vitviz.ui.app import models
 from vitviz.zoo.checkpoint import MAX_TEXT, read_checkpoint
-from vitviz.zoo.shelf import max_models
+from vitviz.zoo.model_cache import max_models
 
 from . import hugging_face
 from .checkpoints import trainer_folder

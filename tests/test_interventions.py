@@ -13,7 +13,7 @@ from vitviz import HookError, edit
 from vitviz.analysis.ablation.switching import patch_edit
 from vitviz.analysis.attention import log_sums, received_weights
 from vitviz.errors import EditError
-from vitviz.model.applying import edit_hooks
+from vitviz.model.applied_edits import edit_hooks
 from vitviz.model.edits import (
     ActivationCopy,
     ActivationPatch,

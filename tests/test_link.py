@@ -63,8 +63,8 @@ def test_a_link_reopens_the_same_view(request, fixture):
 @pytest.mark.parametrize(
     ("view", "parameters"),
     [
-        (View(2, 0), {"layer": "3", "head": "1", "direction": "from", "scale": "share"}),
-        (View(0, None, 0), {"layer": "1", "head": "mean", "direction": "from", "scale": "share", "query": "cls"}),
+        (View(2, 0), {"layer": "3", "head": "1", "direction": "from", "scale": "relative"}),
+        (View(0, None, 0), {"layer": "1", "head": "mean", "direction": "from", "scale": "relative", "query": "cls"}),
         (
             View(0, 2, 2, "to", "raw"),
             {"layer": "1", "head": "3", "direction": "to", "scale": "raw", "query": "reg2"},
@@ -143,7 +143,7 @@ NO_TOKEN = [
     + [("head", text, "1 to 3 or mean") for text in [*NO_NUMBER, "Mean", "MEAN"]]
     + [("query", text, "cls, reg1, reg2 or a patch from 1-1 to 4-6") for text in [*NO_NUMBER, *NO_WORD, *NO_TOKEN]]
     + [("direction", text, "from or to") for text in NO_WORD]
-    + [("scale", text, "share, raw or uniform") for text in NO_WORD],
+    + [("scale", text, "relative, raw or uniform") for text in NO_WORD],
 )
 def test_a_nonsense_part_of_a_view_is_left_out_and_said(small_trace, name, text, help_words):
     right = {"layer": "2", "head": "3", "query": "2-5", "direction": "to", "scale": "raw"}

@@ -41,7 +41,7 @@ def test_each_number_is_one_pixel_in_the_librarys_colours():
     picture = drawn(NUMBERS)
     shown = opened(sent()["matrix"])
     assert shown.shape == (7, 200, 3)
-    assert (shown == paint(tone(NUMBERS, "share", 1, picture.largest, signed=True), "share", signed=True)).all()
+    assert (shown == paint(tone(NUMBERS, "relative", 1, picture.largest, signed=True), "relative", signed=True)).all()
     assert opened(sent()["bar"]).shape == (1, 256, 3)
 
 

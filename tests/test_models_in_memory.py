@@ -13,7 +13,7 @@ from vitviz import zoo
 from vitviz.trace.trace import Trace
 from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
-from vitviz.zoo.shelf import ModelCache
+from vitviz.zoo.model_cache import ModelCache
 
 from .pages import opened
 

@@ -7,7 +7,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from vitviz import ModelError, zoo
-from vitviz.zoo.shelf import ModelCache
+from vitviz.zoo.model_cache import ModelCache
 
 
 @pytest.fixture

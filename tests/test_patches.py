@@ -65,7 +65,9 @@ def test_what_is_chosen_is_in_the_grid():
         sent(choosing="value")
 
 
-@pytest.mark.parametrize(("scale", "signed"), [("share", False), ("raw", False), ("uniform", False), ("share", True)])
+@pytest.mark.parametrize(
+    ("scale", "signed"), [("relative", False), ("raw", False), ("uniform", False), ("relative", True)]
+)
 def test_a_map_has_the_librarys_colours(scale, signed):
     values = VALUES - 0.1 if signed else VALUES
     data = sent(overlay=Overlay(values, "x", scale=scale, signed=signed, tokens=6))["overlay"]

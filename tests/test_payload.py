@@ -222,7 +222,9 @@ def test_the_pooling_comes_as_it_is(kind):
 def test_what_models_read_is_said(kind, marks, readout):
     header = Explorer(packed(trace_of(kind))).header
     assert (header["prefix_marks"], header["readout"]) == (marks, readout)
-    assert list(header["colours"]) == (["share", "raw"] if kind == "differential" else ["share", "raw", "uniform"])
+    assert list(header["colours"]) == (
+        ["relative", "raw"] if kind == "differential" else ["relative", "raw", "uniform"]
+    )
 
 
 # --- All at once, or one layer at a time -----------------------------------------------------------------------------
@@ -331,7 +333,7 @@ def test_the_header_by_hand(small_trace):
     del header["sections"], header["key"]
     assert header.pop("picture_id") == hashlib.sha256(PICTURE).hexdigest()
     colours = {scale: base64.b64decode(table) for scale, table in header.pop("colours").items()}
-    assert colours == {scale: overlay_map(scale).tobytes() for scale in ("share", "raw", "uniform")}
+    assert colours == {scale: overlay_map(scale).tobytes() for scale in ("relative", "raw", "uniform")}
     assert header == {
         "image_name": "Grüße 猫 \"'</script>",
         "layers": 3,

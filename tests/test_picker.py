@@ -11,7 +11,7 @@ import vitviz
 from vitviz import zoo
 from vitviz.analysis.predictions import predictions
 from vitviz.ui.app import cache, catalogue, models, state
-from vitviz.zoo.shelf import ModelCache
+from vitviz.zoo.model_cache import ModelCache
 
 from .local_hub import NAME, point_at
 from .pages import explore, query, start, texts

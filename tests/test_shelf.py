@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from vitviz import ModelError, zoo
-from vitviz.zoo.shelf import ModelCache, max_models
+from vitviz.zoo.model_cache import ModelCache, max_models
 
 
 @pytest.fixture

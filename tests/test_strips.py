@@ -13,7 +13,7 @@ from vitviz.viz.colour import colour_map
 
 
 def test_a_number_has_the_colour_of_its_place_between_minus_and_plus_the_largest():
-    table = colour_map("share", signed=True)
+    table = colour_map("relative", signed=True)
     image = np.asarray(strip(np.array([-2, -1, 0, 1, 2.0])))
     assert image.shape == (1, 5, 4)
     assert (image[0, :, :3] == table[[0, 64, 128, 191, 255]]).all()
@@ -23,7 +23,7 @@ def test_a_number_has_the_colour_of_its_place_between_minus_and_plus_the_largest
 
 def test_numbers_without_a_sign_begin_at_the_dark_end():
     image = np.asarray(strip(np.array([0, 1, 2.0]), signed=False))
-    assert (image[0, :, :3] == colour_map("share")[[0, 128, 255]]).all()
+    assert (image[0, :, :3] == colour_map("relative")[[0, 128, 255]]).all()
     with pytest.raises(ValueError, match="signed=True"):
         strip(np.array([-1.0]), signed=False)
 
@@ -35,7 +35,7 @@ def test_long_vectors_are_broken_into_rows():
 
 
 def test_zeros_have_no_colour():
-    assert (np.asarray(strip(np.zeros(2)))[0, 0, :3] == colour_map("share", signed=True)[128]).all()
+    assert (np.asarray(strip(np.zeros(2)))[0, 0, :3] == colour_map("relative", signed=True)[128]).all()
 
 
 @pytest.mark.parametrize("broken", [np.zeros((2, 2)), np.zeros(0), np.array([np.nan]), np.array([np.inf, 1])])

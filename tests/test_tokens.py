@@ -8,8 +8,8 @@ import torch
 
 import vitviz
 from vitviz.analysis import tokens
-from vitviz.analysis.tokens.lengths import SPREADS, TIMES
 from vitviz.analysis.tokens.projection import perplexity
+from vitviz.analysis.tokens.token_norms import SPREADS, TIMES
 from vitviz.notation.view import View
 from vitviz.ui.pages.tokens import badge
 from vitviz.viz.layer_lines import Line, over_layers

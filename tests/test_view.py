@@ -125,7 +125,7 @@ def test_a_pinned_patch_is_let_go_and_a_prefix_token_is_kept(trace):
         ("pooled", View(4, 0), View(2, 0)),
         ("pooled with prefix", View(3, 2), View(3, None)),
         ("mean", View(3, 2), View(2, 2)),
-        ("differential", View(3, 2, None, "to", "uniform"), View(2, 2, None, "to", "share")),
+        ("differential", View(3, 2, None, "to", "uniform"), View(2, 2, None, "to", "relative")),
         ("differential", View(1, 2, None, "to", "raw"), View(1, 2, None, "to", "raw")),
     ],
 )
@@ -180,8 +180,8 @@ def test_a_patch_is_let_go_where_its_number_is_another_token():
 
 
 def test_scales_that_mean_something(small_trace):
-    assert scales(small_trace) == ("share", "raw", "uniform")
-    assert scales(trace_of("differential")) == ("share", "raw")
+    assert scales(small_trace) == ("relative", "raw", "uniform")
+    assert scales(trace_of("differential")) == ("relative", "raw")
 
 
 @pytest.mark.parametrize(

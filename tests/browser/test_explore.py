@@ -64,10 +64,10 @@ def test_the_other_direction_shows_the_column(explore, cat):
     page.page.get_by_role("radio", name="Who looks at it?").click()
     for token in (1, 85, 200):
         page.hover(cat, token)
-        assert page.shown == View(8, 1, token, "to", "share")
+        assert page.shown == View(8, 1, token, "to", "relative")
         page.shows_what_the_library_says(cat)
     received = View(8, 1, 200, "to").weights(cat).sum()
-    expect(page.legend).to_contain_text(f"receives {received:.2f} × its even share")
+    expect(page.legend).to_contain_text(f"receives {received:.2f} × uniform")
 
 
 def test_the_legend_prints_real_numbers(explore, cat):
@@ -88,7 +88,7 @@ def test_the_legend_prints_real_numbers(explore, cat):
 
 @pytest.mark.parametrize(
     "scale",
-    ["share", exhaustive("raw"), exhaustive("uniform")],
+    ["relative", exhaustive("raw"), exhaustive("uniform")],
 )
 def test_the_drawn_colours_are_those_of_the_library(explore, cat, scale):
     page = explore(f"image=cat&layer=10&head=3&scale={scale}&query=6-6")
@@ -108,7 +108,7 @@ def test_a_click_pins_and_the_panels_follow(explore, cat):
     matrix = np.array(page.chart("matrix")[0]["z"])
     np.testing.assert_allclose(matrix, 100 * cat.attention(10, 1), rtol=1e-5, atol=1e-6)
     scale = page.page.locator(".st-key-matrix .js-plotly-plot").evaluate("chart => chart._fullData[0].colorscale")
-    assert [stop[1].replace(" ", "") for stop in scale] == [colour for _, colour in plotly_scale("share")]
+    assert [stop[1].replace(" ", "") for stop in scale] == [colour for _, colour in plotly_scale("relative")]
     page.page.mouse.move(5, 5)
     expect(page.root).to_have_attribute("data-query", "150")
     page.page.get_by_role("button", name="Pin the class token").click()
@@ -310,8 +310,8 @@ def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("direction", "scale"),
     [
-        exhaustive("from", "share"),
-        ("to", "share"),
+        exhaustive("from", "relative"),
+        ("to", "relative"),
         exhaustive("from", "uniform"),
     ],
 )
@@ -335,7 +335,7 @@ def test_at_518_px_layers_that_do_not_follow_show_the_pinned_token(explore, mode
     token = trace.prefix + 19 * 37 + 19
     page.hover(trace, 700)
     for layer, seen in ((5, 700), (0, token), (11, token)):
-        wanted = painted(View(layer, 3, seen, direction).weights(trace), trace, "share").reshape(37, 37, 3)
+        wanted = painted(View(layer, 3, seen, direction).weights(trace), trace, "relative").reshape(37, 37, 3)
         assert np.abs(drawn_cell(page, trace, layer, 3)[..., :3] - wanted).mean() < 1.5, layer
 
 

@@ -109,7 +109,7 @@ class Shown(ExplorerPage):
     def bar_is_right(self, strongest: float, tolerance: float) -> None:
         low, high = (self.page.locator(f"[data-ref={end}]").inner_text() for end in ("low", "high"))
         signed, scale = self.trace.config.differential, self.data("scale")
-        if scale == "share":
+        if scale == "relative":
             assert abs(number(high.removesuffix(" %")) - abs(strongest)) < tolerance
         assert low == (f"−{high}" if signed else "0" if scale != "uniform" else "≤ 1/32 ×")
 
@@ -156,7 +156,7 @@ def test_the_pooling_is_one_more_row(new_page, kind):
     assert page.data("layer") == "pool"
     expect(page.overview.get_by_text("pool", exact=True)).to_be_visible()
     for head, direction, scale in product(
-        [*range(trace.config.pool_num_heads), "mean"], ["from", "to"], ["share", "uniform"]
+        [*range(trace.config.pool_num_heads), "mean"], ["from", "to"], ["relative", "uniform"]
     ):
         page.root.locator(f"[data-direction={direction}]").click()
         page.page.locator("[data-ref=scale]").select_option(scale)
@@ -192,7 +192,9 @@ def test_every_small_map_is_its_own_head(new_page, kind):
             assert not page.cell(level, column).any(), "nothing stands where there is no head"
             continue
         weights = View(level, None if column == mean else column, trace.prefix + 4).weights(trace)[trace.prefix :]
-        wanted = colour_map("share")[np.round(255 * tone(weights, "share", 1)).astype(int)].reshape(*trace.grid, 3)
+        wanted = colour_map("relative")[np.round(255 * tone(weights, "relative", 1)).astype(int)].reshape(
+            *trace.grid, 3
+        )
         assert np.abs(page.cell(level, column)[..., :3] - wanted.astype(int)).mean() < 3, (level, column)
 
 
@@ -251,7 +253,7 @@ def test_one_layer_at_a_time(new_page, kind, direction):
     for level in (0, 2):
         weights = View(level, 0, pinned, direction).weights(trace)[trace.prefix :]
         signed = trace.config.differential
-        wanted = colour_map("share", signed)[np.round(255 * tone(weights, "share", 1, signed=signed)).astype(int)]
+        wanted = colour_map("relative", signed)[np.round(255 * tone(weights, "relative", 1, signed=signed)).astype(int)]
         assert np.abs(page.cell(level, 0)[..., :3].reshape(-1, 3) - wanted.astype(int)).mean() < 3
     if kind == "pooled":
         page.overview.get_by_role("button", name="Pooling, head 4", exact=True).click()
@@ -351,7 +353,7 @@ def test_another_model_takes_over_what_it_can(new_page):
     page = Shown(new_page(), trace_of("pooled"), View(3, 3, 5))
     unheard(page, View(3, 3, 5, "from", "uniform"))
     page.receive(trace_of("differential"), View(0))
-    assert page.shown == View(2, None, 0, "from", "share")  # no pooling, no such scale; the patch had another number
+    assert page.shown == View(2, None, 0, "from", "relative")  # no pooling, no such scale; the patch had another number
     assert page.shown == View(3, 3, 0, "from", "uniform").fitted(page.trace)
     page.tells_the_truth()
     expect(page.overview.get_by_text("pool", exact=True)).to_have_count(0)

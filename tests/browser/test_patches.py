@@ -247,9 +247,9 @@ def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
 @pytest.mark.parametrize(
     ("scale", "signed", "apart"),
     [
-        ("share", True, False),
+        ("relative", True, False),
         ("uniform", False, True),
-        exhaustive("share", False, True),
+        exhaustive("relative", False, True),
         exhaustive("raw", False, False),
     ],
 )
@@ -286,7 +286,7 @@ def test_a_map_comes_and_goes(new_page):
     expect(legend).to_be_hidden()
     picker.receive(overlay=Overlay(np.eye(4, 6, dtype=np.float32), "one"))
     expect(legend).to_be_visible()
-    assert near(picker.centres()[0, 0, :3], 0.8 * colour_map("share")[255] + 0.2 * colours(*GRID)[0, 0])
+    assert near(picker.centres()[0, 0, :3], 0.8 * colour_map("relative")[255] + 0.2 * colours(*GRID)[0, 0])
     picker.receive()
     expect(legend).to_be_hidden()
     assert near(picker.centres()[..., :3], colours(*GRID))

@@ -89,7 +89,7 @@ def test_similarity_follows_the_pointer_and_asks_nobody(page_of, cat):
 
     assert_asks_nobody(page, point)
     values = tokens.similarity(cat.tokens(8), cat.prefix + 15 * 16)[cat.prefix :].reshape(cat.grid)
-    expected = vitviz.viz.colour.paint((values + 1) / 2, "share", signed=True).astype(int)
+    expected = vitviz.viz.colour.paint((values + 1) / 2, "relative", signed=True).astype(int)
     assert np.abs(shown_colours(page) - expected).max() <= 8, "at most one step of the colour table"
 
 

@@ -192,7 +192,9 @@ class Visitor:
         return "closed"
 
     def open_link_with_notice(self) -> str:
-        view = View(self.random.randrange(6), self.random.randrange(4), None, self.random.choice(DIRECTIONS), "share")
+        view = View(
+            self.random.randrange(6), self.random.randrange(4), None, self.random.choice(DIRECTIONS), "relative"
+        )
         name = self.random.choice(list(SIZES))
         image = self.random.choice(list(state.samples_for(name)))
         size, fit = SIZES[name][0], models.about(name).preprocessing.fit

@@ -32,7 +32,7 @@ class OneLine(TyperGroup):
         except Exception as error:
             if not hasattr(error, "format_message"):  # not a wrong use
                 raise
-            from .talk import refuse
+            from .console import refuse
 
             refuse(error.format_message(), as_json="--json" in args)
             sys.exit(2)
@@ -48,7 +48,7 @@ def _size(text: str) -> int | tuple[int, int]:
 
 
 def _width(text: str) -> int:
-    from .found import NARROWEST, WIDEST
+    from .result import NARROWEST, WIDEST
 
     if not (text.isascii() and text.isdecimal() and len(text) < 9 and NARROWEST <= int(text) <= WIDEST):
         raise typer.BadParameter(f"{text!r} is not a width: it can be {NARROWEST} to {WIDEST} pixels.")
@@ -204,7 +204,7 @@ def attention(
         str | None, typer.Option(help="Which token looks: cls, reg1, or row-column of a patch, as 7-9.")
     ] = None,
     to: Annotated[bool, typer.Option("--to", help="Turn the question round: who looks at that token?")] = False,
-    scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.share,
+    scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.relative,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,

@@ -11,8 +11,8 @@ from ..notation.view import Direction, Scale, View, scales, strongest_patch
 from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
-from .asked import parse_head, parse_layer, parse_token
-from .found import Found, Seen, predicted, prediction_values
+from .parse import parse_head, parse_layer, parse_token
+from .result import Found, Seen, predicted, prediction_values
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Attention:
 
     @property
     def _scale(self) -> list[str]:
-        return [self.scale] if self.scale != "share" else []
+        return [self.scale] if self.scale != "relative" else []
 
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model does not have, whatever the image."""

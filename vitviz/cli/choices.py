@@ -25,6 +25,6 @@ class Fit(StrEnum):
 class Scale(StrEnum):
     """Ways to turn attention weights into colours; those of `vitviz.notation.view`."""
 
-    share = "share"
+    relative = "relative"
     raw = "raw"
     uniform = "uniform"

@@ -26,10 +26,10 @@ from ..notation.marks import listed
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.colour import KEY, on_neutral, overlay, tone
 from ..viz.picture import frame_patch
-from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 from .inputs import find
 from .names import joined, mark, short
 from .parameters import check_owner, marks_of, typed, understood
+from .result import Found, Seen, as_npz, base_facts, predicted, prediction_values, see
 
 NAMED = 3  # so many images of a likeness are named, of more it is said how many they are
 HEAVIEST = 2**30  # bytes of these weights; such a method takes up to eight times as much
@@ -138,7 +138,7 @@ class Explain:
             values=prediction_values(said) | valued | {"Strongest value": largest},
             about=about,
             text=f"{words} {seen.words}",
-            colours=on_neutral("share", signed=found.signed),
+            colours=on_neutral("relative", signed=found.signed),
             draw=lambda: _laid_over(seen, found),
             npz=lambda: as_npz(about, map=found.map),
         )
@@ -175,8 +175,8 @@ def _words(found: Attribution, marks: list[str], row: int, column: int) -> str:
 
 
 def _laid_over(seen: Seen, found: Attribution) -> Image.Image:
-    tones = tone(found.map, "share", 1, signed=found.signed)
-    picture = overlay(seen.picture, tones, "share", signed=found.signed)
+    tones = tone(found.map, "relative", 1, signed=found.signed)
+    picture = overlay(seen.picture, tones, "relative", signed=found.signed)
     frame_patch(picture, seen.trace.grid, *found.strongest, KEY)
     return picture
 

@@ -13,7 +13,7 @@ from ..analysis.attribution.rollout import FUSIONS
 from ..errors import VitvizError
 from ..errors.arguments import one_of, share, whole
 from ..model.config import ViTConfig
-from .asked import parse_head, parse_layer
+from .parse import parse_head, parse_layer
 
 
 def check_owner(method: str, parameters: Mapping[str, Any]) -> None:

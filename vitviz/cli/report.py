@@ -22,7 +22,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from ..viz.inline import data_url
-from .found import Found
+from .result import Found
 
 HEAVIEST = 20_000  # bytes of a small picture
 _SIDES = (320, 240, 160, 96)  # pixels of its longer side: as many as are possible with that

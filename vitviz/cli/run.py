@@ -26,11 +26,11 @@ from ..viz.provenance import about_model, of_model
 from ..zoo import files_of, load, takes_options
 from . import DEFAULT_MODEL, origin
 from .checkpoint import Typed, as_typed, marks_of, options_of
-from .found import Found, Seen, see
+from .console import Console, printable, refuse
 from .inputs import Item, find
 from .names import further, joined, labels, mark, of_images, short, with_folder
 from .report import Report, folders_of
-from .talk import Talk, printable, refuse
+from .result import Found, Seen, see
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
@@ -195,7 +195,7 @@ def run(task: Task, question: Question) -> int:
 
 
 def _run(task: Task, question: Question) -> int:
-    report = talk = None
+    report = console = None
     try:
         _check_out(task)
         items = find(task.images)
@@ -204,14 +204,14 @@ def _run(task: Task, question: Question) -> int:
             _check_patches(*check_size(task.size, model.config.patch_size), model.config)
         question.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
-        talk = Talk(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, question, items, talk) as report, talk:
-            answer = _Answers(task, model, question, items, report, talk)
-            failed = sum(not ok for ok in talk.follow(items, answer))
+        console = Console(task.as_json, len(items), of_model(model))
+        with _maybe_report(task, model, question, items, console) as report, console:
+            answer = _Answers(task, model, question, items, report, console)
+            failed = sum(not ok for ok in console.follow(items, answer))
     except BrokenPipeError:  # the reader is gone, so Typer ends without a word
         raise
     except KeyboardInterrupt:
-        done = f" after {talk.passed} of {talk.count} images; what was written stays" if talk else ""
+        done = f" after {console.passed} of {console.count} images; what was written stays" if console else ""
         refuse(f"Interrupted{done}.", task.as_json)
         return INTERRUPTED
     except VitvizError as error:
@@ -276,9 +276,9 @@ class _Answers:
         question: Question,
         items: Sequence[Item],
         report: Report | None,
-        talk: Talk,
+        console: Console,
     ):
-        self.task, self.model, self.question, self.report, self.talk = task, model, question, report, talk
+        self.task, self.model, self.question, self.report, self.console = task, model, question, report, console
         paths = [item.path for item in items]
         self.marks = task.marks(model)
         self.names = {
@@ -300,24 +300,24 @@ class _Answers:
         if not missing and (not self.report or self.report.has(name)):
             if self.report:
                 self.report.keep(name)
-            self.talk.skipped(item.path, every)
+            self.console.skipped(item.path, every)
             return True
         try:
             found = self._found(item, known)
             made = {kind: found.file(kind, self.task.width or LEAST) for kind in missing}
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
-            self.talk.problem(item.path, problem)
+            self.console.problem(item.path, problem)
             if self.report:
                 self.report.add_problem(label, name, problem)
             return False
         if taken:
-            self.talk.renamed(str(item.path), taken, name)
+            self.console.renamed(str(item.path), taken, name)
         for kind, data in made.items():  # an error here is one of the output, and would be one of each further image
             write_whole(files[kind], data)
         if self.report:
             self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
-        self.talk.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
+        self.console.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
         return True
 
     def _name(self, path: Path, known: Mapping[str, str]) -> tuple[str, Path | None]:
@@ -363,7 +363,7 @@ class _Answers:
 
 @contextmanager
 def _maybe_report(
-    task: Task, model: VisionTransformer, question: Question, items: Sequence[Item], talk: Talk
+    task: Task, model: VisionTransformer, question: Question, items: Sequence[Item], console: Console
 ) -> Iterator[Report | None]:
     if "html" not in task.formats:
         yield None
@@ -371,12 +371,12 @@ def _maybe_report(
     paths = task.reports([*map(short, filter(None, question.marks)), *task.marks(model)])
     folders = [origin.place(folder, task.folder) for folder in task.folders]
     known = {*folders, *(origin.place(item.path.parent, task.folder) for item in items)}
-    path = _report_place(paths, known, talk)
+    path = _report_place(paths, known, console)
     with Report(path, f"vitviz {task.command}", about_model(model), len(items), task.skip, folders) as report:
         yield report
 
 
-def _report_place(paths: Iterator[Path], known: set[str], talk: Talk) -> Path:
+def _report_place(paths: Iterator[Path], known: set[str], console: Console) -> Path:
     """The first place where no report would be lost that has images of other folders than these.
 
     Raises:
@@ -388,6 +388,6 @@ def _report_place(paths: Iterator[Path], known: set[str], talk: Talk) -> Path:
             taken = taken or path
             continue
         if taken:
-            talk.renamed("these images", taken, path.name)
+            console.renamed("these images", taken, path.name)
         return path
     raise VitvizError(f"{str(taken)!r} is not a report on these images; give another name, or move it away.")

@@ -12,8 +12,8 @@ from ..errors import VitvizError
 from ..model.config import ViTConfig
 from ..notation.marks import percent
 from ..trace.vision_transformer import VisionTransformer
-from .asked import parse_layer
-from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
+from .parse import parse_layer
+from .result import Found, Seen, as_npz, base_facts, predicted, prediction_values
 
 OPACITY = 0.75  # of the colours over the picture
 

@@ -13,7 +13,7 @@ from ..model.config import POOL, ViTConfig
 from ..trace.trace import Trace
 
 Direction = Literal["from", "to"]
-Scale = Literal["share", "raw", "uniform"]
+Scale = Literal["relative", "raw", "uniform"]
 Places = tuple[int, int, int]  # see `places`
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -38,7 +38,7 @@ class View:
     head: int | None = 0
     query: int | None = None
     direction: Direction = "from"
-    scale: Scale = "share"
+    scale: Scale = "relative"
 
     def __post_init__(self) -> None:
         of_kind(self.layer, int, "layer")
@@ -67,7 +67,7 @@ class View:
             view,
             head=view.head if view.head is not None and 0 <= view.head < view.heads(trace) else None,
             query=view.query if view.query is not None and 0 <= view.query < trace.token_count else None,
-            scale=view.scale if view.scale in scales(trace) else "share",
+            scale=view.scale if view.scale in scales(trace) else "relative",
         )
 
     def let_go(self, trace: Trace, prefix: int | None = None) -> View:

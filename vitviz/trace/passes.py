@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors.arguments import each_of_kind, of_kind
 from ..images import Size, normalise
-from ..model.applying import apply
+from ..model.applied_edits import apply
 from ..model.config import POOL
 from ..model.edits import Edit
 from ..model.hooks import capture, edit, is_edited

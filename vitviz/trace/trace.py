@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import HookError
 from ..errors.arguments import array, checked_index, each_of_kind, of_kind, shown
 from ..images import Prepared, normalise
-from ..model.applying import Applied, apply
+from ..model.applied_edits import Applied, apply
 from ..model.config import POOL, ViTConfig
 from ..model.edits import ActivationPatch, Edit
 from ..model.hooks import capture, edit, without_hooks

@@ -65,12 +65,12 @@ def tone(
 
     Args:
         weights: attention weights, any shape.
-        scale: `"share"`: of the largest weight shown, 0 to 1; `"raw"`: the weight itself, 0 to 1;
+        scale: `"relative"`: of the largest weight shown, 0 to 1; `"raw"`: the weight itself, 0 to 1;
             `"uniform"`: log2(weight x tokens) from -5 to 5, the middle is what a uniform row would give.
         tokens: how many tokens a row is spread over.
-        largest: what `"share"` divides by; the largest of `weights` in size if None.
-        signed: whether weights may be negative, as those of differential attention: then `"share"` and `"raw"` run from
-            -1 to 1 and 0 is the middle.
+        largest: what `"relative"` divides by; the largest of `weights` in size if None.
+        signed: whether weights may be negative, as those of differential attention: then `"relative"` and `"raw"`
+            run from -1 to 1 and 0 is the middle.
 
     Returns:
         float [shape of weights], 0 to 1.
@@ -85,7 +85,7 @@ def tone(
     if scale == "uniform":
         with np.errstate(divide="ignore"):  # log2(0) is -inf, which clips to the bottom
             return np.clip(np.log2(weights * tokens) / (2 * UNIFORM_RANGE) + 0.5, 0, 1)
-    if scale == "share":
+    if scale == "relative":
         largest = float(np.abs(weights).max()) if largest is None else largest
         weights = weights / largest if largest > 0 else np.zeros_like(weights)
     return np.clip((weights + 1) / 2 if signed else weights, 0, 1)

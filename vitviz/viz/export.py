@@ -33,13 +33,13 @@ _QUALITY = {  # fast, because a file must not take longer than the pass that it 
 }
 _MOST = {"jpeg": 65_500, "webp": 16_383}  # pixels of a side
 SCALE_WORDS = {
-    "share": "share of the strongest patch",
+    "relative": "relative to max",
     "raw": "weight, 0 to 1",
     "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
 _NEEDED = ("image", "model", "input", "fit", "layer", "token", "direction", "opacity", "smooth")
 SIGNED_SCALE_WORDS: dict[Scale, str] = {
-    "share": "signed share of the strongest patch, 0 in the middle",
+    "relative": "relative to max, signed, 0 in the middle",
     "raw": "signed weight, 0 in the middle",
 }
 

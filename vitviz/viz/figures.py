@@ -13,14 +13,14 @@ HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cell
 
 
 @typed
-def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: float | None = None) -> go.Figure:
+def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, uniform: float | None = None) -> go.Figure:
     """The weights of one view from the largest to the smallest, with what a uniform row would give.
 
     Args:
         weights: [token].
         names: what each token is called.
         prefix: how many of the first tokens are not patches; they are marked.
-        even: what a uniform row would give to each token it reads; 1 / tokens if None.
+        uniform: what a uniform row would give to each token it reads; 1 / tokens if None.
     """
     weights = _named_weights(weights, names)
     prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
@@ -42,9 +42,9 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, even: flo
                 hovertemplate="rank %{x}: %{text}<br>%{y:.3g} %<extra></extra>",
             )
     figure.add_hline(
-        y=100 / len(weights) if even is None else 100 * even,
+        y=100 / len(weights) if uniform is None else 100 * uniform,
         line={"color": NEUTRAL, "dash": "dot"},
-        annotation_text="even",
+        annotation_text="uniform",
         annotation_position="top left",
     )
     ticks = [10**power for power in range(len(str(len(order))))]
@@ -69,7 +69,7 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
     prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
     brightest = number(brightest, 0, np.inf, "The brightest weight")
     tokens, dimmest = len(weights), -brightest if signed else 0
-    colours = plotly_scale("share", signed=signed)
+    colours = plotly_scale("relative", signed=signed)
     figure = go.Figure()
     if tokens <= HOVERABLE:
         figure.add_heatmap(
@@ -81,8 +81,8 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
     else:
-        tones = tone(weights, "share", tokens, brightest, signed)
-        figure.add_image(z=paint(tones, "share", signed), hoverinfo="skip")
+        tones = tone(weights, "relative", tokens, brightest, signed)
+        figure.add_image(z=paint(tones, "relative", signed), hoverinfo="skip")
         figure.add_scatter(  # an image has no colour bar of its own
             x=[None],
             y=[None],
@@ -121,7 +121,9 @@ def brightest(weights: np.ndarray) -> float:
 
 
 @typed
-def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: float, even_name: str) -> go.Figure:
+def by_layer(
+    values: np.ndarray, unit: str, layer: int, head: int | None, uniform: float, uniform_label: str
+) -> go.Figure:
     """One number for each head, over the layers.
 
     Args:
@@ -129,8 +131,8 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
         unit: what the number is, for the axis.
         layer: the chosen layer; if it is none of these, nothing is marked.
         head: the chosen head, which is marked; None marks the whole layer.
-        even: what even attention would give, drawn as a line.
-        even_name: what that line is called.
+        uniform: the value of uniform attention, drawn as a line.
+        uniform_label: what that line is called.
     """
     values = array(values, "layer, head", "Values", finite=False)
     layers, heads = values.shape
@@ -160,9 +162,9 @@ def by_layer(values: np.ndarray, unit: str, layer: int, head: int | None, even: 
         name="mean of the layer",
         hovertemplate="layer %{x}, mean<br>%{y:.4g}<extra></extra>",
     )
-    figure.add_hline(y=even, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=even_name)
+    figure.add_hline(y=uniform, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=uniform_label)
     figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4)
-    figure.update_yaxes(title=unit, range=[0, 1.15 * max(even, float(values.max()))])
+    figure.update_yaxes(title=unit, range=[0, 1.15 * max(uniform, float(values.max()))])
     return _laid_out(figure)
 
 
@@ -177,7 +179,7 @@ def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed:
     size = np.abs(weights)
     running = np.cumsum(np.sort(size)[::-1])
     count = int(np.searchsorted(running, running[-1] / 2) + 1)
-    whole = "half of it" if direction == "from" else f"half of what it receives, {running[-1]:.2f} × its even share"
+    whole = "half of it" if direction == "from" else f"half of what it receives, {running[-1]:.2f} × uniform"
     if signed:
         whole = f"half of all weight, counted without signs; it sums to {percent(float(weights.sum()))} with them"
     verb = "get" if direction == "from" else "give"

@@ -24,12 +24,12 @@ from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
 from .hub import Progress, can_reach_hub
+from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
-from .shelf import ModelCache, max_models
 from .shipped import SHIPPED, ZooEntry, assets, load_shipped
 from .sidecar import files_beside, sidecar_of
 

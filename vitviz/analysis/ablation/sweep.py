@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ...errors import EditError
 from ...errors.arguments import at_least, typed
-from ...model.applying import left_out_of_the_mean, without
+from ...model.applied_edits import left_out_of_the_mean, without
 from ...model.config import POOL
 from ...model.edits import How, one_of
 from ...model.hooks import edit, entering_names, without_hooks

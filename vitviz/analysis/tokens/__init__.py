@@ -8,12 +8,12 @@ tokens.similarity(stages[12], 40)                   # cosine of token 40 with al
 tokens.outliers(trace, layer=11).tokens             # those that the model may use as registers
 """
 
+from .attention_received import attention_share, received
 from .cosine import directions, similarity
-from .drawn import attention_share, received
-from .lengths import Outliers, norms, outliers, outliers_in, stream
 from .pca import Components, PcaOfLayers, colours, pca_of_layers, principal
 from .probe import Places, PositionProbe, places_of, position_probe, probed, read_places, ridge
 from .projection import METHODS, project
+from .token_norms import Outliers, norms, outliers, outliers_in, stream
 
 __all__ = [
     "METHODS",

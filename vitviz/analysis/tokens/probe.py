@@ -15,7 +15,7 @@ from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, checked_index, each_of_kind, number, typed
 from ...errors.brief import brief
 from ...trace.trace import Trace
-from .lengths import stream
+from .token_norms import stream
 
 PENALTY = 1e-2  # of the mean variance of a token's numbers, added to the variance of each
 MOST = 400  # patches of an image that take part; more say nothing new

@@ -32,6 +32,7 @@ from . import models, state
 CHOICE = ("image", "model", "size", "fit")
 OWN = "own"  # stands for a visitor's own photo, which no link carries
 VIEW = ("layer", "head", "query", "direction", "scale")
+OLD_SCALES = {"share": "relative"}  # in links from before the scale had its name
 STYLE = ("overlay", "smooth", "marks")  # how it is drawn
 ON = "on"
 GUIDE = "guide"  # the tour or the lesson, and the stop
@@ -124,7 +125,7 @@ def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[s
         "head": lambda text: parse_head(text, view.layer, trace.config),
         "query": lambda text: parse_token(text, trace),
         "direction": one_of(DIRECTIONS),
-        "scale": one_of(scales(trace)),
+        "scale": lambda text: one_of(scales(trace))(OLD_SCALES.get(text, text)),
     }
     asked, more = read(understand, parameters)
     return replace(view, **asked), notices + more

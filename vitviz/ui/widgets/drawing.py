@@ -82,7 +82,7 @@ def strips(
 
 def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None, over: bool = False) -> Image.Image:
     """A map, one pixel a patch, on the scale of its largest number; `over` a picture it is RGBA, else RGB."""
-    return Image.fromarray(paint(tone(values, "share", 1, largest, signed), "share", signed, over=over))
+    return Image.fromarray(paint(tone(values, "relative", 1, largest, signed), "relative", signed, over=over))
 
 
 def maps(

@@ -50,8 +50,8 @@ def weights_in_order(trace: Trace, view: View) -> None:
     names = [token_words(trace, token) for token in range(trace.token_count)]
     reading = figures.half_of(weights, names, view.facing(trace), signed)
     panel("Weights, sorted", f"{view.words(trace)}, {view.question(trace)}: {reading}")
-    even = trace.row_sum(view.place(trace)) / view.reads(trace)
-    figure = figures.sorted_weights(weights, names, trace.prefix, even)
+    uniform = trace.row_sum(view.place(trace)) / view.reads(trace)
+    figure = figures.sorted_weights(weights, names, trace.prefix, uniform)
     st.plotly_chart(figure, config=CHART, key="sorted", alt="Weights, sorted")
 
 
@@ -79,8 +79,8 @@ def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
         "Each dot is a head: low ones look nearby, high ones far. In the first ViTs the early layers had both and "
         f"the late ones looked far (Dosovitskiy et al. 2021, figure 11). {signs}Dotted: looking at all patches alike.",
     )
-    even = float(patch_distances(trace.grid, trace.config.patch_size).mean())
-    figure = figures.by_layer(distance, "mean distance, px", view.layer, view.head, even, "all alike")
+    uniform = float(patch_distances(trace.grid, trace.config.patch_size).mean())
+    figure = figures.by_layer(distance, "mean distance, px", view.layer, view.head, uniform, "uniform")
     st.plotly_chart(figure, config=CHART, key="distance", alt="Mean attention distance of every head by layer")
 
 
@@ -91,8 +91,8 @@ def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
         "Mean entropy of a head's rows. At 0 bit every patch looks at one token only; at the dotted line "
         "at all of them alike.",
     )
-    even = float(np.log2(trace.token_count))
-    figure = figures.by_layer(entropy, "entropy, bit", view.layer, view.head, even, "all alike")
+    uniform = float(np.log2(trace.token_count))
+    figure = figures.by_layer(entropy, "entropy, bit", view.layer, view.head, uniform, "uniform")
     st.plotly_chart(figure, config=CHART, key="entropy", alt="Entropy of every head by layer")
 
 

@@ -36,7 +36,7 @@ def strip(
     width = per_row or len(vector)
     rows = -(-len(vector) // width)
     pixels = np.zeros((rows * width, 4), np.uint8)
-    pixels[: len(vector), :3] = paint(tone(vector, "share", 1, largest, signed), "share", signed)
+    pixels[: len(vector), :3] = paint(tone(vector, "relative", 1, largest, signed), "relative", signed)
     pixels[: len(vector), 3] = 255
     return Image.fromarray(pixels.reshape(rows, width, 4))
 

@@ -37,8 +37,8 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "Patches",
-            f"The image is cut into squares of {config.patch_size} × {config.patch_size} pixels. Everything from here on "
-            "follows "
+            f"The image is cut into squares of {config.patch_size} × {config.patch_size} pixels. Everything from here "
+            "on follows "
             "one of them, on both pages.",
             ".st-key-part_splitting",
             image_of(PICTURE),

@@ -72,7 +72,7 @@ class Explorer {
       layer,
       head: within(view.head, this.data.headsOf(layer)) ? view.head : null,
       query: within(view.query, pins) ? view.query : null,
-      scale: view.scale in colours ? view.scale : "share",
+      scale: view.scale in colours ? view.scale : "relative",
     };
   }
 

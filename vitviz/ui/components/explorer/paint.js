@@ -27,7 +27,7 @@ class Painter {
     const { prefix, grid: [rows, columns] } = data;
     const span = 2 * data.uniform_range;
     let factor = 1;
-    if (scale === "share") {
+    if (scale === "relative") {
       const largest = Math.abs(weights[data.strongestPatch(weights)]);
       factor = largest > 0 ? 1 / largest : 0;
     }

@@ -59,7 +59,7 @@ function columnFacts(data, view, weights) {
   const received = sumOf(weights, 0, data.tokens);
   return data.signed
     ? [...given, `receives ${percent(received)} in all`, rowSumFact(data, view.layer)]
-    : [...given, `receives ${received.toFixed(2)} × its even share`];
+    : [...given, `receives ${received.toFixed(2)} × uniform`];
 }
 
 function poolFacts(data, view, weights) {

@@ -28,8 +28,8 @@ class Overlay:
         scale: how numbers become colours, as in `vitviz.viz.colour.tone`.
         signed: whether values may be negative; then 0 is the middle of the colours.
         tokens: how many tokens a row of weights is spread over; only the scale "uniform" asks.
-        largest: what the scale "share" divides by; the largest of `values` in size if None.
-        lowest: where the colours of the scale "share" begin, for values far from 0 that differ little.
+        largest: what the scale "relative" divides by; the largest of `values` in size if None.
+        lowest: where the colours of the scale "relative" begin, for values far from 0 that differ little.
         say: how a value is written in the status line and at the ends of the colour bar.
         opacity: 0 shows the picture alone, 1 hides it where a value has its full colour.
 
@@ -39,7 +39,7 @@ class Overlay:
 
     values: np.ndarray
     caption: str
-    scale: Scale = "share"
+    scale: Scale = "relative"
     signed: bool = False
     tokens: int = 1
     largest: float | None = None
@@ -52,7 +52,7 @@ class Overlay:
             raise ValueError("Only finite numbers have a colour.")
         if not self.signed and (self.values < min(self.lowest, 0.0)).any():
             raise ValueError("A map of numbers with signs would hide them: pass signed=True.")
-        if self.lowest and (self.signed or self.scale != "share" or (self.values < self.lowest).any()):
+        if self.lowest and (self.signed or self.scale != "relative" or (self.values < self.lowest).any()):
             raise ValueError("Colours can begin elsewhere than at 0 only on the scale “share”, below all values.")
 
     def tones(self) -> np.ndarray:
@@ -66,7 +66,7 @@ class Overlay:
         if self.scale == "uniform":
             return ends(self.values, self.scale, self.signed)
         of_share = self._largest()
-        high = of_share if self.scale == "share" else 1.0
+        high = of_share if self.scale == "relative" else 1.0
         if self.lowest:
             return self.say(self.lowest), self.say(high)
         return self.say(-high) if self.signed else "0", self.say(high)

@@ -20,7 +20,7 @@ def product(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Figure:
         k: the key, [channel].
         halves: whether the channels are two halves with a product each; a line divides them.
     """
-    negative, positive = ("rgb({},{},{})".format(*colour_map("share", True)[at]) for at in (40, 215))
+    negative, positive = ("rgb({},{},{})".format(*colour_map("relative", True)[at]) for at in (40, 215))
     channel = np.arange(1, len(q) + 1)
     drawn = (("q", q, QUERY, ""), ("k", k, KEY, "2"), ("q × k", q * k, ATTENTION, "3"))
     bars = [

@@ -15,8 +15,8 @@ from ....trace.trace import Trace
 from ....viz.colour import Style
 from ...app import link, shell, state
 from . import wanted
-from .aims import MOST_IMAGES, Aim, Alike, OfClass
 from .methods import all_defaults
+from .targets import MOST_IMAGES, Aim, Alike, OfClass
 from .wanted import Wanted
 
 

@@ -18,9 +18,9 @@ from ...app import shell, state
 from ...app.remembered import remembered
 from ...app.words import literally
 from . import picture, wanted
-from .aims import Aim, target_of
 from .maps import Ask, ask_for, coarse, compute, known, steps
 from .methods import three_digits
+from .targets import Aim, target_of
 from .working import Work, begin_or_stop, takes, waiting
 
 

@@ -15,7 +15,7 @@ from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
 from . import wanted
-from .aims import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
+from .targets import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
 
 TITLES = ("Target 1", "Target 2, if you like")
 UPLOADS = "explain_uploads"  # Streamlit would forget what its own uploader holds as soon as the page is left

@@ -12,11 +12,11 @@ from ...app import state
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
 from . import wanted
-from .aims import Aim
 from .board import asks
 from .maps import known
 from .methods import seconds
 from .picture import about_words
+from .targets import Aim
 
 
 def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:

@@ -18,10 +18,11 @@ from ...app.jobs import Task
 from ...app.words import literally
 from ...widgets.panels import CHART
 from ...widgets.strips import number
-from . import areas, charts, wanted
-from .aims import Aim, target_of
+from . import auc_table as areas
+from . import charts, wanted
 from .board import asks
 from .maps import Ask, compute, known
+from .targets import Aim, target_of
 from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn

@@ -9,7 +9,7 @@ from typing import Any
 from ....analysis.attribution import METHODS, Attribution, explain
 from ....analysis.attribution.progress import Progress
 from ...app import cache, state, waits
-from .aims import Aim, target_of
+from .targets import Aim, target_of
 from .working import Step
 
 

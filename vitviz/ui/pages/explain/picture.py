@@ -37,7 +37,7 @@ def style(photo: bytes, opacity: float) -> str:
     With opacity 1 they lie on grey instead, where their colours are exactly those of the scale.
     """
     scales = "".join(
-        f".vv-map .{name} {{ background: {css_gradient('share', signed, opacity)}; }}"
+        f".vv-map .{name} {{ background: {css_gradient('relative', signed, opacity)}; }}"
         for name, signed in (("plain", False), ("signed", True))
     )
     beneath = f'url("{data_url(photo)}")' if opacity < 1 else "none"

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from ...app import state
-from .aims import Aim, Alike, first_aim
 from .methods import all_defaults
+from .targets import Aim, Alike, first_aim
 
 KEY = "explain"
 

@@ -26,7 +26,7 @@ def effects(found: np.ndarray, what: str, signed: bool) -> go.Figure:
         y=[str(layer + 1) for layer in range(layers)],
         zmin=-largest if signed else 0,
         zmax=largest,
-        colorscale=plotly_scale("share", signed=signed),
+        colorscale=plotly_scale("relative", signed=signed),
         colorbar={
             "thickness": 10,
             "outlinewidth": 0,

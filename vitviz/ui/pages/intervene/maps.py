@@ -93,8 +93,8 @@ def _map(
     """Weights, or their changes, on the picture; with their scale, and what the colours cannot say."""
     patches = row[trace.prefix :]
     largest = float(np.abs(patches).max()) if largest is None else largest
-    tones = tone(patches, "share", len(row), largest, signed).reshape(trace.grid)
-    image = overlay(Image.open(io.BytesIO(picture)).convert("RGB"), tones, "share", signed=signed)
+    tones = tone(patches, "relative", len(row), largest, signed).reshape(trace.grid)
+    image = overlay(Image.open(io.BytesIO(picture)).convert("RGB"), tones, "relative", signed=signed)
     top, change = strongest_patch(trace, row), name.startswith("after ")
     say = signed_percent if change else percent
     away = f"; {say(float(row[: trace.prefix].sum()))} to {prefix_words(trace)}" if trace.prefix else ""
@@ -151,5 +151,5 @@ def tokens(pair: Pair) -> None:
 
 
 def _scale(low: str, high: str, signed: bool) -> str:
-    bar = Image.fromarray(on_neutral("share", signed=signed)[None])
+    bar = Image.fromarray(on_neutral("relative", signed=signed)[None])
     return f'<div class="vv-scale"><span>{low}</span><img alt="" src="{data_url(bar)}"><span>{high}</span></div>'

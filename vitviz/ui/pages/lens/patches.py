@@ -94,7 +94,7 @@ def scale(look: Look, largest: float | None) -> str:
     """What the colours of the small maps mean, as HTML; each map has its own scale if there is no largest value."""
     end, opposite = ("its largest", "−largest") if largest is None else map(look.goal.say, (largest, -largest))
     low = opposite if look.goal.signed else "0"
-    bar = f'<i style="background:{css_gradient("share", look.goal.signed)}"></i>'
+    bar = f'<i style="background:{css_gradient("relative", look.goal.signed)}"></i>'
     return f'<div class="vv-scale"><span>{html.escape(low)}</span>{bar}<span>{html.escape(end)}</span></div>'
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ....analysis import tokens
-from ....analysis.tokens.lengths import TIMES
+from ....analysis.tokens.token_norms import TIMES
 from ....notation.marks import percent
 from ....notation.view import token_words
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE

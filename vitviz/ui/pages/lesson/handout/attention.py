@@ -24,8 +24,8 @@ def weights(run: Run) -> str:
     """The weights on the photo."""
     trace, steps, signed = run.trace, run.block.head, run.trace.config.differential
     of_patches = steps.weights[trace.prefix :].astype(np.float32)
-    tones = tone(of_patches, "share", len(steps.weights), signed=signed).reshape(trace.grid)
-    drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "share", signed=signed))
+    tones = tone(of_patches, "relative", len(steps.weights), signed=signed).reshape(trace.grid)
+    drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "relative", signed=signed))
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
     words = (
@@ -34,7 +34,7 @@ def weights(run: Run) -> str:
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
     shown = paper.photo(drawn, trace.grid, frames, words)
-    scale = paper.scale(*ends(of_patches, "share", signed), signed)
+    scale = paper.scale(*ends(of_patches, "relative", signed), signed)
     caption = f"<figcaption>{html.escape(words)}</figcaption>"
     return paper.section("4 · Where it looks", f"<figure>{shown}{scale}{caption}</figure>")
 

@@ -147,7 +147,7 @@ def vector(numbers: np.ndarray, alt: str) -> str:
 
 def scale(low: str, high: str, signed: bool) -> str:
     """The colours of a map on the photo, from end to end, with what the ends mean."""
-    colours = css_gradient("share", signed, OPACITY)
+    colours = css_gradient("relative", signed, OPACITY)
     return (
         f'<div class="scale"><span>{html.escape(low)}</span><i style="background:{colours}"></i>'
         f"<span>{html.escape(high)}</span></div>"

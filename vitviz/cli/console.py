@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:  # importing it takes time, which a complaint does not have
-    from .found import Found
     from .inputs import Item
+    from .result import Found
 
 
 @dataclass
-class Talk:
+class Console:
     """Progress messages while images are processed. A progress bar on a terminal is not torn apart by lines.
 
     Attributes:
@@ -41,7 +41,7 @@ class Talk:
         self.bar = self.count > 1 and sys.stderr.isatty()
         self._began = time.monotonic()
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> Console:
         return self
 
     def __exit__(self, *_) -> None:
