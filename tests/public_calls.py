@@ -45,6 +45,9 @@ def public_calls(small, photo):
         "vitviz": {
             "capture": {"names": "norm"},
             "edit": {"changes": {"norm": torch.zeros_like}},
+            "sweep_heads": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
+            "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
+            "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
             "explain": {"model": small, "image": trace, "method": "rollout", "target": ClassTarget(0)},
             "from_timm": None,  # tests/test_convert.py
             "lens": {"trace": trace},
@@ -71,7 +74,7 @@ def public_calls(small, photo):
             "similarity": {"tokens": stream[0], "of": 1, "centred": False},
             "stream": {"trace": trace},
         },
-        "analysis.attribution": {"explain": None},
+        "analysis.attribution": {"explain": None, "register": None},
         "analysis.attribution.faithfulness": {
             "baseline_pixels": {"trace": trace, "kind": "mean"},
             "curves": {
@@ -99,15 +102,15 @@ def public_calls(small, photo):
             "checked": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
             "with_activations_from": {"edits": [ActivationCopy(0, 0)], "values": copied},
         },
-        "model.applying": {
+        "model.applied_edits": {
             "edit_hooks": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
         },
         "analysis.ablation": {
             "class_score": {"model": small, "index": 0, "quantity": "logit"},
             "distance": {"trace": trace},
-            "sweep_heads": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
-            "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
-            "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
+            "sweep_heads": None,
+            "sweep_layers": None,
+            "sweep_patches": None,
         },
         "notation.edits": {
             "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
@@ -160,7 +163,6 @@ def public_calls(small, photo):
         "analysis.logit_lens": {
             "cosines": {"outputs": np.ones((2, 3)), "target": np.ones(3)},
             "depth_words": {"depth": 1},
-            "depths": {"trace": trace},
             "lens": None,
             "patch_lens": None,
         },
@@ -225,7 +227,6 @@ def public_calls(small, photo):
             "on_neutral": {"scale": "relative", "opacity": 0.5, "signed": False},
             "overlay_map": {"scale": "relative", "signed": False},
             "paint": {"tones": np.zeros((3, 3)), "scale": "relative", "signed": False, "over": True},
-            "percent": {"share": 0.5},
             "plotly_scale": {"scale": "relative", "stops": 3, "signed": False},
             "tone": {"weights": row, "scale": "uniform", "tokens": 7, "largest": 1.0, "signed": False},
         },
@@ -287,6 +288,7 @@ def public_calls(small, photo):
         },
         "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
         "notation.marks": {
+            "percent": {"share": 0.5},
             "counted": {"text": "1", "count": 2, "otherwise": "mean"},
             "parse_head": {"text": "1", "layer": 0, "config": small.config},
             "parse_layer": {"text": "1", "config": small.config},

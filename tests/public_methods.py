@@ -23,7 +23,7 @@ def methods(small, photo, checkpoint):
     return {
         "Trace.activation": (trace.activation, {"name": "norm"}),
         "Trace.activations": (lambda name: trace.activations(name, "norm"), {"name": "logits"}),
-        "Trace.again": (trace.again, {"edits": [HeadAblation(0, 0)], "record": "norm"}),
+        "Trace.rerun": (trace.rerun, {"edits": [HeadAblation(0, 0)], "record": "norm"}),
         "Trace.attention": (trace.attention, at),
         "Trace.head_index": (trace.head_index, {"head": 0}),
         "Trace.heatmap": (trace.heatmap, at),

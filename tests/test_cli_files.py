@@ -218,7 +218,19 @@ def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
 def test_machines_get_json_while_somebody_watches(tmp_path):
     """On a real terminal, with standard output in a file."""
     watched, terminal = pty.openpty()
-    command = [sys.executable, "-m", "vitviz", "attention", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "vitviz.cli",
+        "attention",
+        FOUR,
+        EIGHT,
+        "-m",
+        "digits",
+        "--json",
+        "-o",
+        str(tmp_path),
+    ]
     root = Path(vitviz.__file__).parents[1]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=terminal, text=True, check=True)
     os.close(terminal)

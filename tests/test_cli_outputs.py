@@ -349,7 +349,7 @@ STOPPED = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored in what a shell runs in the background
 from vitviz.cli.app import app
-from vitviz.model.vit import VisionTransformer
+from vitviz.trace.vision_transformer import VisionTransformer
 forward, passes = VisionTransformer.forward, []
 def stopped(*given):
     passes.append(1)

@@ -270,7 +270,7 @@ def test_signed_weights_are_taken_home_with_their_signs():
         f"Strongest patch: {token_words(found, 1 + int(np.abs(weights).argmax())).removeprefix('patch ')}, -{size}."
         in text
     )
-    assert f"Colour: signed share of the strongest patch, 0 in the middle, -{size} to {size}." in text
+    assert f"Colour: relative to max, signed, 0 in the middle, -{size} to {size}." in text
     assert f"Rows sum to 1 - lambda = {found.row_sum(1):.2f}." in text
     pixels = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))[40:320:80, 40:480:80]
     painted = overlay_map("relative", True)[np.round(255 * tone(weights, "relative", 25, signed=True)).astype(int)]

@@ -113,7 +113,7 @@ def test_a_baseline_has_the_mean_colour_or_no_detail(trace):
 
 def test_a_blur_by_hand():
     # Eight equal columns and one that differs: far from it nothing changes, and the difference is only spread.
-    model = tiny_model(16, class_token=False, depth=1, pooling="mean", patch=1)
+    model = tiny_model(16, class_token=False, depth=1, pooling="mean", patch_size=1)
     trace = model.trace(torch.nn.functional.one_hot(torch.tensor(7), 16).float().expand(1, 16, 16))
     blurred = baseline_pixels(trace)
     expected = np.exp(-(np.arange(-6, 7) ** 2) / (2 * 2.0**2))  # the standard deviation is 16 / 8

@@ -77,7 +77,7 @@ def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameter
 def test_the_head_that_moves_most_is_shown_until_one_is_chosen(edits, digit):
     app = intervene(**DIGIT, edits=edits)
     fine(app)
-    edited = digit.again(edits=app.session_state.edits)
+    edited = digit.rerun(edits=app.session_state.edits)
     moved = np.stack([np.abs(edited.attention(at, query=0) - digit.attention(at, query=0)).sum(-1) for at in range(6)])
     assert (app.session_state.view.layer, app.session_state.view.head) == np.unravel_index(moved.argmax(), moved.shape)
     app.selectbox(key="intervene_head").select(None).run()
@@ -133,7 +133,7 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
         Temperature(2, 0, 0.5),
         *with_activations_from(wishes, other),
     ]
-    edited = digit.again(edits=edits)
+    edited = digit.rerun(edits=edits)
     wanted = {one.label: one.probability for one in predictions(edited, 10)}
     shown = {
         label: (float(before), float(after))

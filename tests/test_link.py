@@ -285,7 +285,7 @@ def test_marks_in_links(kind, view, layer, query):
         ("pooled", {"query": "cls"}, View(2), "a patch from 1-1 to 4-6"),
         ("mean with registers", {"query": "cls"}, View(2), "reg1, reg2 or a patch from 1-1 to 4-6"),
         ("distilled", {"query": "reg1"}, View(2), "cls, dist or a patch from 1-1 to 4-6"),
-        ("differential", {"scale": "uniform"}, View(2), "share or raw"),
+        ("differential", {"scale": "uniform"}, View(2), "relative or raw"),
     ],
 )
 def test_links_to_what_a_model_does_not_have(kind, parameters, view, help_words):

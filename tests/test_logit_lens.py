@@ -8,8 +8,9 @@ import torch
 
 import vitviz
 from vitviz.analysis.attribution import DifferenceTarget, SimilarityTarget
-from vitviz.analysis.logit_lens import AT_ONCE, Lens, cosines, depth_words, depths
+from vitviz.analysis.logit_lens import AT_ONCE, Lens, cosines, depth_words
 from vitviz.analysis.predictions import probabilities
+from vitviz.model.hooks import residual_stream_names
 
 from . import kinds
 from .explained import ALL, explained
@@ -133,7 +134,7 @@ def test_patches_are_read_in_the_place_of_what_the_head_reads(kind, monkeypatch)
     assert maps.shape == (1 + trace.layers, rows, columns)
     assert maps.dtype == np.float32
     for depth, row, column in [(0, 0, 0), (1, 2, 1), (trace.layers, rows - 1, columns - 1)]:
-        stream = torch.from_numpy(trace.activation(depths(trace)[depth]).copy())
+        stream = torch.from_numpy(trace.activation(residual_stream_names(trace.layers)[depth]).copy())
         with torch.no_grad():
             said = in_the_place_of_what_is_read(model, model.norm(stream)[trace.prefix + row * columns + column])
         expected = probabilities(model, said.numpy())[2] if model.is_classifier else cosines(said.numpy(), target)

@@ -138,6 +138,10 @@ ELSEWHERE = {  # what tests of their own drive, or is one of the others
         "vitviz.from_timm",
         "vitviz.open_trace",
         "analysis.attribution.explain",
+        "analysis.attribution.register",
+        "analysis.ablation.sweep_heads",
+        "analysis.ablation.sweep_layers",
+        "analysis.ablation.sweep_patches",
         "analysis.logit_lens.lens",
         "analysis.logit_lens.patch_lens",
     ),
@@ -181,7 +185,7 @@ def check_message(error):
 
 
 METHODS = {
-    "Trace": "activation activations again attention head_index heatmap keys queries row_sum scores token_index tokens "
+    "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
     "save with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
@@ -215,7 +219,7 @@ def test_a_wrong_argument_of_a_method_is_refused_in_a_sentence(name, others):
 
 SHAPES = {
     "config": ViTConfig(image_size=(2, 2), patch_size=1, embed_dim=4, depth=1, num_heads=1, head_dim=4, mlp_dim=2),
-    "rotary": RoPE(),
+    "rope": RoPE(),
     "resampling": Resampling(),
 }
 
@@ -273,12 +277,12 @@ def test_numbers_of_numpy_are_numbers(name, calls):
     ("make", "arguments"),
     [
         (HeadAblation, {"layer": 0, "head": 0, "how": "zero"}),
-        (SublayerAblation, {"layer": 0, "part": "mlp", "how": "zero"}),
+        (SublayerAblation, {"layer": 0, "sublayer": "mlp", "how": "zero"}),
         (KeyMask, {"token": 3}),
         (PatchAblation, {"token": 3}),
         (Temperature, {"layer": 0, "head": 0, "value": 0.5}),
-        (ActivationCopy, {"layer": 0, "head": 0, "part": "attention"}),
-        (ActivationPatch, {"layer": 0, "head": 0, "part": "attention", "values": np.zeros((7, 8))}),
+        (ActivationCopy, {"layer": 0, "head": 0, "sublayer": "attention"}),
+        (ActivationPatch, {"layer": 0, "head": 0, "sublayer": "attention", "values": np.zeros((7, 8))}),
     ],
 )
 def test_a_wrong_edit_is_refused_in_a_sentence(make, arguments, small):

@@ -96,7 +96,7 @@ def commands():
 @pytest.mark.slow
 @pytest.mark.parametrize("line", commands())
 def test_a_command_of_the_readme_runs(line, folder):
-    run = f"{sys.executable} -m {line}"
+    run = f"{sys.executable} -m vitviz.cli {line.removeprefix('vitviz ')}"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     done = subprocess.run(["bash", "-c", run], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

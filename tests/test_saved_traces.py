@@ -135,7 +135,7 @@ def test_edits_come_back(kind, small, photo, path):
 
 NEEDS_THE_MODEL = {
     "tokens": lambda trace: trace.tokens(0),
-    "again": lambda trace: trace.again(),
+    "rerun": lambda trace: trace.rerun(),
     "another image": lambda trace: trace.model.trace(trace.image.picture()),
     "forward": lambda trace: trace.model(torch.zeros(1, 3, 32, 32)),
     "positions": lambda trace: trace.model.positions(2, 2),
@@ -254,7 +254,7 @@ FORGED = {
     "an edit of nothing": {"about": change("edits", [{"kind": "HeadAblation", "layer": 9, "head": 0, "how": "zero"}])},
     "an edit that is none": {"about": change("edits", [{"kind": "Trace"}])},
     "an edit without values": {
-        "about": change("edits", [{"kind": "ActivationPatch", "layer": 0, "head": 0, "part": "mlp"}])
+        "about": change("edits", [{"kind": "ActivationPatch", "layer": 0, "head": 0, "sublayer": "mlp"}])
     },
     "an image that is not there": {"about": change("image", {"geometry": {}, "notes": []})},
     "a preprocessing that is none": {"about": change("preprocessing.std", [0, 0, 0])},

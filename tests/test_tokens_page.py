@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.analysis import tokens
-from vitviz.ui.app import cache, jobs, state
+from vitviz.ui.app import activations, cache, jobs, state
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.pages.tokens import cached
@@ -127,7 +127,7 @@ def with_registers(monkeypatch, places: dict[int, float]) -> vitviz.Trace:
     """What the app sees if some patches are far longer than the others after the first layer."""
     network = vitviz.load("dinov2-small")
     with planted(network, places):
-        trace = network.trace(state.samples()["cat"], record=("blocks.*.resid_pre", "blocks.*.resid_post"))
+        trace = network.trace(state.samples()["cat"], record=("embed.*", "blocks.*.*", "blocks.*.*.*", "norm"))
     monkeypatch.setattr(state, "trace", lambda _: trace)
     monkeypatch.setattr(state.Choice, "key", property(lambda _: ("registers", *places)))
     return trace
@@ -274,7 +274,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
 
 
 def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat):
-    monkeypatch.setattr(cached, "AT_ONCE", 1000)
+    monkeypatch.setattr(activations, "LARGEST", 1000)
     cache.clear()
     for section in ("Colours", "Similarity", "Norms", "Points"):
         fine(page(section, layer="7"))

@@ -97,7 +97,7 @@ def lens(trace: Trace) -> Lens:
     """Read the residual stream at every depth as the model reads the last one.
 
     One depth at a time, in the shape of a forward pass, so that the last row is the model's own output to the bit. If
-    the trace does not have the stream recorded (`depths` names it), the model runs once more.
+    the trace does not have the stream recorded (`residual_stream_names`), the model runs once more.
 
     Args:
         trace: what is looked at. Edits that were made by an `edit` above the last block are not made again.
