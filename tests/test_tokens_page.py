@@ -305,7 +305,7 @@ def test_points_fill_the_room_there_is():
 
 def test_nothing_of_others_becomes_html():
     for part in (similarity, scatter):
-        assert "innerHTML" not in part.SCRIPT
+        assert "innerHTML" not in part.component.script
 
 
 def test_the_shared_model_is_as_it_was():
