@@ -160,7 +160,3 @@ def test_it_appears_in_a_page():
 def test_its_colours_are_those_of_the_other_pictures_and_of_the_formulas():
     assert f"--chosen: {QUERY};" in matrix.component.css
     assert SYMBOLS["D"].dark in matrix.component.css
-
-
-def test_words_are_set_as_text_only():
-    assert "innerHTML" not in matrix.component.script

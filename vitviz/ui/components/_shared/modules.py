@@ -21,7 +21,7 @@ from typing import NamedTuple
 # Comments and texts, in which nothing is an import or export.
 _HIDDEN = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL)
 _STATEMENT = re.compile(r"^[ \t]*(?:import|export)\b(?!\s*[(.])", re.MULTILINE)
-_IMPORT = re.compile(r'import (\{([\w$,\s]*)\}) from "(\.\.?/[^"\n]+)";')
+_IMPORT = re.compile(r'import (\{(\s*[\w$]+(?:,\s*[\w$]+)*,?\s*)\}) from "(\.\.?/[^"\n]+)";')
 _EXPORT = re.compile(r"export (?=(?:const|class|(?:async )?function) ([\w$]+))")
 _DEFAULT = "export default "
 

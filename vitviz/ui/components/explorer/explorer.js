@@ -304,7 +304,7 @@ class Explorer extends Component {
     if (event.target.matches("select, input")) return false;
     const { data, view } = this;
     const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
-    const turn = (value, step, count) => (value + step + count) % count;
+    const turn = (value, by, count) => (value + by + count) % count;
     const inOverview = event.target.parentElement === this.ref.buttons;
     const choose = (layer, head) => {
       this.change({ layer, head: head < data.headsOf(layer) ? head : null }, held);
