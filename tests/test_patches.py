@@ -139,7 +139,7 @@ def answer(monkeypatch):
         def draw() -> None:
             patch_picker(file("JPEG"), "cat", GRID, (0, 0), on_choose=listen("query"), key="it", **options)
 
-        Browser(monkeypatch, patches._component, draw).tell(message(1, "chosen", value))
+        Browser(monkeypatch, patches.component, draw).tell(message(1, "chosen", value))
         return heard
 
     return answered
@@ -180,13 +180,13 @@ def test_it_appears_in_a_page():
 
 
 def test_its_colours_are_those_of_queries_and_keys():
-    assert f"--query: {QUERY};" in patches.CSS
-    assert f"--key: {KEY};" in patches.CSS
+    assert f"--query: {QUERY};" in patches.component.css
+    assert f"--key: {KEY};" in patches.component.css
 
 
-def test_a_wheel_carries_all_packages_and_the_pickers_files():
+def test_a_wheel_carries_all_packages_and_the_files_of_components():
     root = Path(__file__).parents[1]
     setuptools = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     folders = {str(file.parent.relative_to(root)).replace("/", ".") for file in (root / "vitviz").rglob("__init__.py")}
     assert folders | {"vitviz.assets"} == set(setuptools["packages"])
-    assert setuptools["package-data"]["vitviz.ui.components.patches"] == ["*.js", "*.css", "*.html"]
+    assert setuptools["package-data"]["*"] == ["*.js", "*.css", "*.html"]

@@ -303,11 +303,6 @@ def test_points_fill_the_room_there_is():
         scatter.payload(picture(), "cat", (2, 3), (0, 0), points[:5], colours, "axes")
 
 
-def test_nothing_of_others_becomes_html():
-    for part in (similarity, scatter):
-        assert "innerHTML" not in part.SCRIPT
-
-
 def test_the_shared_model_is_as_it_was():
     network = vitviz.load("digits")
     before = {name: value.clone() for name, value in network.state_dict().items()}

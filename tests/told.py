@@ -32,7 +32,7 @@ class Browser:
 
     def __init__(self, monkeypatch, component: mounting.Component, draw: Callable[[], Any]):
         self.session, self.draw, self.drawn = Sent(session_mark=SESSION), draw, {}
-        monkeypatch.setattr(component, "_mount", lambda **arguments: self.drawn.update(arguments))
+        monkeypatch.setattr(component, "mount", lambda **arguments: self.drawn.update(arguments))
         monkeypatch.setattr(mounting.st, "session_state", self.session)
 
     def tell(self, *messages: dict, session: str = SESSION) -> Any:

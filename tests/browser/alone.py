@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from playwright.sync_api import Page
 
+from vitviz.ui.components._shared import Component
 from vitviz.ui.components._shared.binary import header_of
 
 # What Streamlit does for a component: HTML and style in a place of their own, then the module's default export, again
@@ -39,12 +40,19 @@ _keys = (f"alone {number}" for number in itertools.count())
 
 
 class Alone:
-    """Speaks with the component of a page, as Python would."""
+    """Speaks with the component of a page, as Python would.
 
-    def __init__(self, page: Page, html: str, css: str, script: str, head: str = ""):
-        self.page, self.key = page, next(_keys)
-        page.set_content(f"{head}<style>{css}</style><main>{html}</main>")
-        page.evaluate(_START, script)
+    Args:
+        page: where it is drawn.
+        component: what is drawn.
+        css: style of the page around it.
+        head: more of the page's head.
+    """
+
+    def __init__(self, page: Page, component: Component, css: str, head: str = ""):
+        self.page, self.key, self.html = page, next(_keys), component.html
+        page.set_content(f"{head}<style>{css} {component.css}</style><main>{self.html}</main>")
+        page.evaluate(_START, component.script)
 
     def receive(
         self, data: Mapping, *, heard: int = 0, session: str = "one", held: Mapping[str, bytes] | None = None, late=()
@@ -62,9 +70,9 @@ class Alone:
             "parts => hold(parts)", {header_of(part)["key"]: base64.b64encode(part).decode() for part in parts}
         )
 
-    def leave_and_come_back(self, html: str) -> None:
+    def leave_and_come_back(self) -> None:
         """Take the component off the page, as when a visitor leaves it; what it is told next mounts it again."""
-        self.page.evaluate("html => { cleanup(); document.querySelector('main').innerHTML = html; }", html)
+        self.page.evaluate("html => { cleanup(); document.querySelector('main').innerHTML = html; }", self.html)
 
     @property
     def told(self) -> list:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from vitviz.ui.components.board import CSS, HTML, SCRIPT
+from vitviz.ui.components.board import component
 from vitviz.ui.components.board.payload import Cell, payload
 
 from .alone import Alone
@@ -24,7 +24,7 @@ class Board:
         self.page, self.size = page, (layers, heads)
         body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
         head = '<meta name="viewport" content="width=device-width">'
-        self.alone = Alone(page, HTML, f"{body} main {{ max-width: {width} }} {CSS}", SCRIPT, head)
+        self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.receive(edited, **options)
 
     def receive(self, edited=None, looked_at=None, **options) -> None:
@@ -75,7 +75,7 @@ def test_every_click_is_told_until_it_is_heard(new_page):
 def test_a_board_that_is_made_anew_loses_no_click(new_page):
     board = Board(new_page(), heard=7)
     board.cell(0, 1).click()
-    board.alone.leave_and_come_back(HTML)
+    board.alone.leave_and_come_back()
     board.receive({}, heard=7)
     board.cell(2, 3).click()
     assert board.told == [(9, 2, 3)], "8 is on its way, and a second 8 would not be heard"

@@ -10,9 +10,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kinds import POOLED, trace_of
-from vitviz.notation.marks import percent
 from vitviz.notation.view import View, places
-from vitviz.ui.components.explorer import CSS, HTML, SCRIPT
+from vitviz.ui.components.explorer import component
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.viz.colour import Style, colour_map, overlay_map, tone
 
@@ -50,7 +49,7 @@ class Shown(ExplorerPage):
         super().__init__(page)
         self.heard = 0  # so many tellings were looked at
         body = f"body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }}"
-        self.alone = Alone(page, HTML, f"{body} {CSS}", SCRIPT)
+        self.alone = Alone(page, component, body)
         self.receive(trace, view, layers)
         expect(self.status).not_to_be_empty()
 
@@ -295,7 +294,7 @@ def test_an_explorer_that_is_made_anew_shows_what_python_says_now(new_page):
     page.head(1, 1).click()
     page.has_told(View(1, 1))
     first = page.alone.messages[-1]["number"]
-    page.alone.leave_and_come_back(HTML)
+    page.alone.leave_and_come_back()
     page.receive(page.trace, View(2, 0))
     assert (page.shown.layer, page.shown.head) == (2, 0)
     page.receive(page.trace, View(1, 1), heard=first)
@@ -319,7 +318,7 @@ def test_the_last_key_is_told_though_the_explorer_goes(new_page):
     page = Shown(new_page(), trace_of("relative"), View(2, 0))
     page.image.focus()
     page.press("[")
-    page.alone.leave_and_come_back(HTML)
+    page.alone.leave_and_come_back()
     assert read_view(page.alone.told[-1][1])[0] == View(1, 0)
 
 
@@ -332,7 +331,7 @@ def test_how_it_is_painted_is_told_and_outlives_the_explorer(new_page):
     assert style == Style(20, smooth=True)
     page.receive(page.trace, View(2, 0))  # an older answer
     expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
-    page.alone.leave_and_come_back(HTML)
+    page.alone.leave_and_come_back()
     page.receive(page.trace, View(2, 0), style=style)
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.2")
     expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
@@ -393,11 +392,3 @@ def test_tokens_before_the_patches_and_what_is_read(new_page, kind, marks, note)
     expect(page.overview).to_contain_text(note)
     assert page.shown.query == (0 if kind == "distilled" else trace.prefix + 2 * 6 + 3)
     page.tells_the_truth()
-
-
-def test_percentages_are_written_as_the_library_writes_them(new_page):
-    trace = trace_of("differential")
-    page = Shown(new_page(), trace, last(trace))
-    shares = [0.1419, -0.1419, -0.0381, 0.00021, -0.000021, -1e-9, 1e-9, 0, -1, 0.0999]
-    page.page.add_script_tag(content=SCRIPT.replace("export default function", "function start"))
-    assert page.page.evaluate("shares => shares.map(percent)", shares) == [percent(share) for share in shares]

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from vitviz.notation.marks import percent
-from vitviz.ui.components.patches import CSS, HTML, SCRIPT, Overlay
+from vitviz.ui.components.patches import Overlay, component
 from vitviz.ui.components.patches.payload import payload
 from vitviz.viz.colour import KEY, QUERY, colour_map, overlay_map, paint, tone
 
@@ -47,7 +47,7 @@ class Picker:
         self.page, self.grid = page, grid
         body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
         head = '<meta name="viewport" content="width=device-width">'
-        self.alone = Alone(page, HTML, f"{body} main {{ max-width: {width} }} {CSS}", SCRIPT, head)
+        self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.root = page.get_by_test_id("patch-picker")
         self.stage = page.get_by_test_id("patch-picker-image")
         self.status = page.get_by_test_id("patch-picker-status")
@@ -166,7 +166,7 @@ def test_a_picker_that_is_made_anew_shows_what_python_says(new_page):
     picker = Picker(new_page())
     picker.page.get_by_label("Pull the patches apart").check()
     picker.click(2, 4)
-    picker.alone.leave_and_come_back(HTML)
+    picker.alone.leave_and_come_back()
     picker.receive()
     picker.has(row="1", column="2", exploded="true")  # the switch is the browser's
     picker.receive(chosen=(2, 4), heard=1)

@@ -48,10 +48,7 @@ GUIDES = {
     "lesson": Guide("Lesson", "Take the lesson", "Resume the lesson at stop", ":material/school:", lesson),
 }
 
-_FOLDER = Path(__file__).parent
-_component = Component(
-    "tour", **{kind: (_FOLDER / f"tour.{kind}").read_text("utf-8") for kind in ("html", "css", "js")}
-)
+component = Component("tour", Path(__file__).parent)
 
 # The card needs no room in the page, but the end of a page must be able to come out from under it.
 _ROOM = """<style>
@@ -139,7 +136,7 @@ def tour(shown: str) -> None:
             "stops": [asdict(one) for one in _stops(guide)],
         }
         listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
-        _component.draw(data, listeners, key=KEY)
+        component.draw(data, listeners, key=KEY)
     if st.session_state.pop("tour_goes", False):
         turn_to_its_page(shown)
         st.query_params[GUIDE] = _mark(guide, stop)

@@ -1,5 +1,9 @@
 // The card and the ring of the tour and the lesson. Stops follow each other at once; Python hears of each, because pages and the address follow.
-// The part before this one is mounted.js.
+
+import { Component } from "../../components/_shared/component.js";
+import { refs, setText } from "../../components/_shared/elements.js";
+import { Frames } from "../../components/_shared/frames.js";
+import { mounted } from "../../components/_shared/mounted.js";
 
 const LOOK_EVERY = 120; // milliseconds between two looks at the page, which changes without telling anybody
 const SETTLES_IN = 2500; // a page that appears moves for so long
@@ -11,12 +15,12 @@ export default function (component) {
   return mounted(Tour, "[data-ref=card]", component);
 }
 
-class Tour {
+class Tour extends Component {
   constructor(card, mount) {
-    this.mount = mount;
-    this.ref = Object.fromEntries([...card.parentNode.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    super(card, mount);
+    this.ref = refs(card.parentNode); // the ring stands beside the card
+    this.frames = new Frames(() => this.drawRing());
     this.tried = new Set(JSON.parse(sessionStorage.getItem("vitviz-tour-tried") ?? "[]"));
-    this.listening = new AbortController();
     this.listen();
     this.ref.ring.showPopover();
     this.ref.card.showPopover(); // after the ring, so that it lies over it
@@ -25,26 +29,25 @@ class Tour {
   }
 
   close() {
-    this.listening.abort();
+    super.close();
     clearInterval(this.looking);
   }
 
   listen() {
     const { ref } = this;
-    const on = (node, event, act, more) => node.addEventListener(event, act, { signal: this.listening.signal, ...more });
-    on(ref.back, "click", () => this.go(this.at - 1));
-    on(ref.next, "click", () => this.goOn());
-    on(ref.leave, "click", () => this.leave());
-    on(ref.card, "keydown", (event) => { if (event.key === "Escape") this.leave(); });
+    this.on(ref.back, "click", () => this.go(this.at - 1));
+    this.on(ref.next, "click", () => this.goOn());
+    this.on(ref.leave, "click", () => this.leave());
+    this.on(ref.card, "keydown", (event) => { if (event.key === "Escape") this.leave(); });
     for (const kind of ["wheel", "touchmove", "keydown", "pointerdown", "pointermove"]) {
-      on(document, kind, (event) => {
+      this.on(document, kind, (event) => {
         if (event.composedPath().includes(ref.card)) return;
         this.acted = true;
         if (kind !== "pointermove") this.settled = true; // whoever moves the page by hand wants it where they move it
       }, { capture: true, passive: true });
     }
-    on(document, "scroll", () => this.schedule(), { capture: true, passive: true });
-    on(window, "resize", () => this.schedule());
+    this.on(document, "scroll", () => this.schedule(), { capture: true, passive: true });
+    this.on(window, "resize", () => this.schedule());
   }
 
   receive(data) {
@@ -116,13 +119,6 @@ class Tour {
     setText(ref.next, !here && !turning ? "Go there" : at + 1 < stops.length ? "Next" : "Finish");
     Object.assign(ref.card.dataset, { at, here, tried: this.tried.has(this.mark) });
     this.drawRing();
-  }
-
-  schedule() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.drawRing();
-    });
   }
 
   drawRing() {

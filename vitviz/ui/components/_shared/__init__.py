@@ -20,32 +20,44 @@ import streamlit as st
 
 from .binary import header_of, packed
 from .messages import Listener, read_messages, whole_number
+from .modules import link
 
-__all__ = ["BINARY", "MOUNTED", "Component", "Listener", "packed", "whole_number"]
+__all__ = ["Component", "Listener", "packed", "whole_number"]
 
 _log = logging.getLogger(__name__)
-_FOLDER = Path(__file__).parent
-BINARY, MOUNTED, _HELD = ((_FOLDER / f"{part}.js").read_text("utf-8") for part in ("binary", "mounted", "held"))
-_hold = st.components.v2.component("vitviz.held", html="<i hidden></i>", js=f"{BINARY}\n{_HELD}")
+_NOTHING = "<i hidden></i>"  # Streamlit expects elements
 
 
 class Component:
-    """A component of the page.
+    """A component of the page: NAME.js in a folder, with NAME.html and NAME.css if there are any.
 
     Attributes:
-        html, css: its assets, as texts.
-        script: its module, with the part that all components share before its own.
+        html, css, script: elements, style sheet and module, as texts; the module is linked with all that it imports.
+        mount: Streamlit's function that draws it; `draw` also speaks with a script that calls `mounted`.
 
     Args:
-        name: what Streamlit calls it, after `vitviz.`.
-        html: its elements.
-        css: its style sheet.
-        js: its own part of the module, whose default export calls `mounted`.
+        name: name of the files, and of the component in Streamlit, after `vitviz.`.
+        folder: folder of the files.
+        base: component that this one builds on: its elements are used if there are no own ones, and its style sheet
+            comes before the own one.
+        css: more of the style sheet, for what is computed in Python.
+        isolated: whether elements and styles are kept apart from the rest of the page.
+
+    Raises:
+        ValueError: if the script cannot be linked, see `link`.
     """
 
-    def __init__(self, name: str, *, html: str, css: str, js: str):
-        self.html, self.css, self.script = html, css, f"{MOUNTED}\n{js}"
-        self._mount = st.components.v2.component(f"vitviz.{name}", html=html, css=css, js=self.script)
+    def __init__(self, name: str, folder: Path, *, base: Component | None = None, css: str = "", isolated: bool = True):
+        def read(kind: str) -> str:
+            path = folder / f"{name}.{kind}"
+            return path.read_text("utf-8") if path.exists() else ""
+
+        self.html = read("html") or (base.html if base else _NOTHING)
+        self.css = (base.css if base else "") + read("css") + css
+        self.script = link(folder / f"{name}.js")
+        self.mount = st.components.v2.component(
+            f"vitviz.{name}", html=self.html, css=self.css or None, js=self.script, isolate_styles=isolated
+        )
 
     def draw(
         self,
@@ -65,7 +77,7 @@ class Component:
                 if it is another one than before; the component is sent after the first, and shows what has arrived.
         """
         said = {**data, "key": key, "session": _session(), "heard": _heard().get(key, 0)}
-        mount = partial(self._mount, key=key, on_told_change=partial(hear, key, listeners))
+        mount = partial(self.mount, key=key, on_told_change=partial(hear, key, listeners))
         if not held:
             mount(data=said)
             return
@@ -81,6 +93,9 @@ class Component:
                 if turn == 0:
                     with place:
                         mount(data=said | {"held": [header_of(part)["key"] for part in held.values()]})
+
+
+_hold = Component("held", Path(__file__).parent).mount
 
 
 def hear(key: str, listeners: Mapping[str, Listener]) -> None:

@@ -14,7 +14,7 @@ const HALF = (() => {
   return table;
 })();
 
-function halves(buffer, offset, count) {
+export function halves(buffer, offset, count) {
   const bits = new Uint16Array(buffer, offset, count);
   const numbers = new Float32Array(count);
   for (let i = 0; i < count; i++) numbers[i] = HALF[bits[i]];
@@ -22,7 +22,12 @@ function halves(buffer, offset, count) {
 }
 
 // The payload of payload.py: length of the header, JSON header, then the sections, whose places the header lists.
-function readHeader(bytes) {
+export function readHeader(bytes) {
   const start = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   return { ...JSON.parse(new TextDecoder().decode(bytes.subarray(4, start))), start };
 }
+
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+// base64 of 256 x RGBA -> 256 packed pixels in this machine's byte order
+export const packedColours = (text) => new Uint32Array(fromBase64(text).buffer);

@@ -1,5 +1,7 @@
 // What is too large to be sent with every answer: bytes that Streamlit sends once, and that lie here for the component
-// that shows them. The part before this one is binary.js.
+// that shows them.
+
+import { readHeader } from "./binary.js";
 
 const held = (globalThis.vitvizHeld ??= new Map()); // key of a payload -> { bytes, by }
 const holders = new WeakMap(); // place in the page -> { key, turns }

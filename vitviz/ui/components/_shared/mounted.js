@@ -4,6 +4,8 @@
 // is shown is the session's: a component begins with what Python says and follows it. Only while something that the visitor
 // did has not been heard is Python's word older than what the visitor sees; then the component keeps its own.
 
+import { Listening } from "./listening.js";
+
 const MOST_MESSAGES = 100; // that may wait, as vitviz/ui/components/_shared/messages.py has it
 const mounts = new WeakMap(); // place in the page -> Mount
 const memories = new Map(); // key of a component -> what only the browser knows, such as where a slider stands
@@ -12,7 +14,7 @@ let lastNumber = 0; // of all messages of this page: one that is told after a ne
 // What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, parts),
 // where the parts are those of `data.held` that have arrived, each in its place; it may have close(), and `static
 // momentary = true` where what it tells means nothing to a later session.
-function mounted(Kind, selector, { data, parentElement, setStateValue }) {
+export function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(selector);
   let mount = mounts.get(parentElement);
   if (mount?.root !== root) {
@@ -30,26 +32,19 @@ function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   };
 }
 
-// Write a text, only if it is another one than was written last: what stands there may have been changed by units.js.
-const written = new WeakMap();
-function setText(node, text) {
-  if (written.get(node) !== text) node.textContent = text;
-  written.set(node, text);
-}
-
 class Mount {
   constructor(Kind, root, key) {
     Object.assign(this, { Kind, root, turns: 0, waiting: [], retold: 0 });
     if (!memories.has(key)) memories.set(key, {});
     this.memory = memories.get(key);
     this.session = this.memory.session;
-    this.listening = new AbortController();
-    document.addEventListener("vitviz-held", () => this.show(), { signal: this.listening.signal });
+    this.listening = new Listening();
+    this.listening.on(document, "vitviz-held", () => this.show());
   }
 
   end() {
     this.component?.close?.();
-    this.listening.abort();
+    this.listening.end();
     this.memory.waiting = this.waiting;
   }
 

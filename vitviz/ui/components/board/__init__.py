@@ -9,10 +9,7 @@ from .payload import Cell, Column, Place, payload, read_click
 
 __all__ = ["Cell", "Column", "Place", "board"]
 
-_FOLDER = Path(__file__).parent
-HTML, CSS, _js = ((_FOLDER / f"board.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = Component("board", html=HTML, css=CSS, js=_js)
-SCRIPT = _component.script
+component = Component("board", Path(__file__).parent)
 
 
 def board(
@@ -39,4 +36,4 @@ def board(
         ValueError: if something is marked that is not on the board.
     """
     listener = Listener("a click", partial(read_click, layers=layers, heads=heads), lambda place: on_click(*place))
-    _component.draw(payload(layers, heads, edited, looked_at), {"click": listener}, key=key)
+    component.draw(payload(layers, heads, edited, looked_at), {"click": listener}, key=key)

@@ -1,30 +1,26 @@
 // The board of layers and heads: buttons that say what has been done to each part. Python decides what a click does.
-// The part before this one is mounted.js.
+
+import { Component } from "../_shared/component.js";
+import { element, setText } from "../_shared/elements.js";
+import { onKeys, rove } from "../_shared/keys.js";
+import { mounted } from "../_shared/mounted.js";
+import { clamp } from "../_shared/pointer.js";
 
 export default function (component) {
   return mounted(Board, "[data-testid=board]", component);
 }
 
-class Board {
+class Board extends Component {
   constructor(root, mount) {
-    this.root = root;
-    this.mount = mount;
-    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    super(root, mount);
     this.at = [0, 1]; // row and place of the button that Tab reaches
-    this.listening = new AbortController();
-    const on = (event, act) => this.ref.cells.addEventListener(event, act, { signal: this.listening.signal });
-    on("click", (event) => this.click(event.target.closest("button")));
-    on("keydown", (event) => this.key(event));
-    on("focusin", (event) => this.reach(event.target));
-    on("pointerover", (event) => this.say(event.target.closest("button")));
-    document.fonts.addEventListener("loadingdone", () => this.fit(), { signal: this.listening.signal });
-    const resized = new ResizeObserver(() => this.fit());
-    resized.observe(this.ref.cells);
-    this.listening.signal.addEventListener("abort", () => resized.disconnect());
-  }
-
-  close() {
-    this.listening.abort();
+    const { cells } = this.ref;
+    this.on(cells, "click", (event) => this.click(event.target.closest("button")));
+    onKeys(this.listening, cells, (event, step) => this.key(event, step));
+    this.on(cells, "focusin", (event) => this.reach(event.target));
+    this.on(cells, "pointerover", (event) => this.say(event.target.closest("button")));
+    this.on(document.fonts, "loadingdone", () => this.fit());
+    this.listening.onResize(cells, () => this.fit());
   }
 
   // ------------------------------------------------------------------ data from Python
@@ -42,27 +38,14 @@ class Board {
     ref.cells.style.setProperty("--heads", heads);
     const columns = [...Array(heads).keys(), "attention", "mlp"];
     const title = { all: "head", attention: "attention", mlp: "MLP" };
-    const row = (cells) => {
-      const line = Object.assign(document.createElement("div"), { className: "row" });
-      line.setAttribute("role", "row");
-      line.append(...cells);
-      return line;
-    };
-    const head = row(["all", ...columns].map((column) => {
-      const cell = Object.assign(document.createElement("span"), { textContent: title[column] ?? column + 1 });
-      cell.setAttribute("role", "columnheader");
-      return cell;
-    }));
-    this.buttons = Array.from({ length: layers }, (_, layer) => ["all", ...columns].map((column) => {
-      const button = Object.assign(document.createElement("button"), { type: "button", tabIndex: -1 });
-      Object.assign(button.dataset, { layer, column });
-      return button;
-    }));
+    const row = (cells) => element("div", { className: "row" }, { role: "row" }, cells);
+    const head = row(["all", ...columns].map((column) =>
+      element("span", { textContent: title[column] ?? column + 1 }, { role: "columnheader" })));
+    this.buttons = Array.from({ length: layers }, (_, layer) => ["all", ...columns].map((column) =>
+      element("button", { type: "button", tabIndex: -1 }, { "data-layer": layer, "data-column": column })));
     ref.cells.replaceChildren(head, ...this.buttons.map((line) => row(line.map((button) => {
-      const cell = document.createElement("div");
-      cell.setAttribute("role", "gridcell");
+      const cell = element("div", {}, { role: "gridcell" }, [button]);
       cell.style.display = "contents";
-      cell.append(button);
       return cell;
     }))));
     this.at = this.framed;
@@ -124,7 +107,7 @@ class Board {
   // the one button that Tab reaches
   reach(button) {
     if (button?.tagName !== "BUTTON") return;
-    for (const other of this.buttons.flat()) other.tabIndex = other === button ? 0 : -1;
+    rove(this.buttons.flat(), (other) => other === button);
     const row = this.buttons.findIndex((line) => line.includes(button));
     this.at = [row, this.buttons[row].indexOf(button)];
     if (button.matches(":focus")) this.say(button);
@@ -147,15 +130,12 @@ class Board {
     this.mark();
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  key(event, step) {
     const end = { Home: 0, End: this.data.heads + 2 }[event.key];
-    if (step) this.at = this.at.map((at, i) => Math.min(Math.max(at + step[i], 0), (i ? this.data.heads + 3 : this.data.layers) - 1));
+    if (step) this.at = this.at.map((at, i) => clamp(at + step[i], [this.data.layers, this.data.heads + 3][i]));
     else if (end !== undefined) this.at = [this.at[0], end];
-    else return;
+    else return false;
     this.button.focus();
-    event.preventDefault();
-    event.stopPropagation();
+    return true;
   }
 }

@@ -9,20 +9,10 @@ import numpy as np
 from ....notation.view import Places, View, places
 from ....trace.trace import Trace
 from ....viz.colour import Style
-from .._shared import BINARY, Component, Listener
+from .._shared import Component, Listener
 from .payload import Vectors, payload, read_style, read_view
 
-_FOLDER = Path(__file__).parent
-# A component's script is one module; the parts are joined here, in the order in which they build on each other.
-_PARTS = ("attention.js", "paint.js", "words.js", "hint.js", "marks.js", "explorer.js")
-HTML, CSS = ((_FOLDER / f"explorer.{kind}").read_text("utf-8") for kind in ("html", "css"))
-_component = Component(
-    "explorer",
-    html=HTML,
-    css=CSS,
-    js="\n".join((BINARY, *((_FOLDER / part).read_text("utf-8") for part in _PARTS))),
-)
-SCRIPT = _component.script
+component = Component("explorer", Path(__file__).parent)
 
 
 def explorer(
@@ -59,4 +49,4 @@ def explorer(
         "style": Listener("a style", read_style, on_style),
     }
     said = {"view": asdict(view), "style": asdict(style), "places": places(trace)}
-    _component.draw(said, listeners, key=key, held=held)
+    component.draw(said, listeners, key=key, held=held)

@@ -1,7 +1,9 @@
 // Queries and keys in, attention weights out. Everything that moves under the pointer is computed here.
 
+import { halves, readHeader } from "../_shared/binary.js";
+
 // One part of the payload: what its header says, and its sections.
-class Part {
+export class Part {
   constructor(bytes) {
     this.header = readHeader(bytes);
     this.buffer = bytes.slice(this.header.start).buffer; // a copy begins at 0, so that the sections are aligned
@@ -22,7 +24,7 @@ class Part {
   }
 }
 
-class AttentionData {
+export class AttentionData {
   constructor(frame) {
     const { header } = frame;
     Object.assign(this, header);
@@ -224,23 +226,23 @@ class AttentionData {
   }
 }
 
-function strongest(weights, start, end) {
+export function strongest(weights, start, end) {
   let best = start;
   for (let i = start + 1; i < end; i++) if (Math.abs(weights[i]) > Math.abs(weights[best])) best = i;
   return best;
 }
 
-function range(count) {
+export function range(count) {
   return Array.from({ length: count }, (_, i) => i);
 }
 
-function entropyBits(weights) {
+export function entropyBits(weights) {
   let sum = 0;
   for (const w of weights) if (w > 0) sum -= w * Math.log2(w);
   return sum;
 }
 
-function sumOf(weights, start, end) {
+export function sumOf(weights, start, end) {
   let sum = 0;
   for (let i = start; i < end; i++) sum += weights[i];
   return sum;

@@ -1,26 +1,32 @@
 // The explorer: what is shown, what the visitor does, and what Python hears of it (only pins and choices, never hovering).
-// The parts before this one are mounted.js, binary.js and the other scripts of this folder.
+
+import { Component } from "../_shared/component.js";
+import { element } from "../_shared/elements.js";
+import { isPress, onKeys, rove } from "../_shared/keys.js";
+import { mounted } from "../_shared/mounted.js";
+import { cellAt, clamp, onHover } from "../_shared/pointer.js";
+import { AttentionData, Part, range } from "./attention.js";
+import { Hint } from "./hint.js";
+import { Marks } from "./marks.js";
+import { Painter, gapOf } from "./paint.js";
+import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./words.js";
 
 export default function (component) {
   return mounted(Explorer, "[data-testid=explorer]", component);
 }
 
-class Explorer {
+class Explorer extends Component {
   constructor(root, mount) {
-    this.root = root;
-    this.mount = mount;
+    super(root, mount);
     this.view = null; // { layer, head (null: mean), query (null: nothing pinned), direction, scale }, as vitviz.notation.view.View
     this.hovered = null;
-    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
-    this.listening = new AbortController();
     this.hint = new Hint(this.ref.hint);
-    this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening.signal);
+    this.marks = new Marks(this.ref.marked, () => this.data && this.schedule(), this.listening);
     this.listen();
   }
 
   close() {
-    this.listening.abort();
-    cancelAnimationFrame(this.frame);
+    super.close();
     if (this.telling) this.tell(); // what the visitor did last counts, though the explorer goes
     if (this.tellingStyle) this.tellStyle();
     URL.revokeObjectURL(this.ref.photo.src);
@@ -92,7 +98,7 @@ class Explorer {
     const { ref, data } = this;
     ref.prefix.replaceChildren(...data.prefix_names.map((name, token) =>
       element("button", { type: "button", textContent: data.prefix_marks[token], title: `Pin the ${name}` },
-        { token, "aria-label": `${data.prefix_marks[token]}: pin the ${name}` })));
+        { "data-token": token, "aria-label": `${data.prefix_marks[token]}: pin the ${name}` })));
   }
 
   buildOverview() {
@@ -107,7 +113,7 @@ class Explorer {
     ref.buttons.replaceChildren(...range(levels).flatMap((level) => data.columnsOf(level).map((column) => {
       const name = headWords(data, level, column === mean ? null : column);
       const button = element("button", { type: "button", title: name, tabIndex: -1 },
-        { layer: level, head: column, "aria-label": name });
+        { "data-layer": level, "data-head": column, "aria-label": name });
       button.style.gridArea = `${level + 1} / ${column + 1}`; // a level may have fewer heads than there are columns
       return button;
     })));
@@ -135,16 +141,7 @@ class Explorer {
     return this.view.head ?? this.data.mean;
   }
 
-  // at most one drawing a frame, however fast the pointer is
-  schedule() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.draw();
-    });
-  }
-
   draw() {
-    performance.mark("vitviz-draw");
     const { data, painter, ref, view } = this;
     data.attend(this.token, view.direction, view.query ?? data.home());
     const weights = this.weights();
@@ -154,10 +151,6 @@ class Explorer {
     this.drawMarks(weights);
     this.drawWords(weights);
     this.drawControls();
-    performance.measure("vitviz-draw", "vitviz-draw");
-    performance.clearMarks("vitviz-draw");
-    this.drawn = (this.drawn ?? 0) + 1;
-    if (this.drawn % 1000 === 0) performance.clearMeasures("vitviz-draw"); // the page may stay open for hours
   }
 
   // what the framed head shows for the token under the pointer; null while Python has not sent it yet
@@ -201,21 +194,18 @@ class Explorer {
     const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
     if (state === this.controlsDrawn) return; // nothing here depends on which patch the pointer is over
     this.controlsDrawn = state;
-    for (const button of root.querySelectorAll("[data-direction]")) {
-      const chosen = button.dataset.direction === view.direction;
-      button.setAttribute("aria-checked", chosen);
-      button.tabIndex = chosen ? 0 : -1;
-    }
+    const directions = [...root.querySelectorAll("[data-direction]")];
+    const isChosen = ({ dataset }) => dataset.direction === view.direction;
+    for (const button of directions) button.setAttribute("aria-checked", isChosen(button));
+    rove(directions, isChosen);
     ref.scale.value = view.scale;
     this.painter.colourBar(ref.bar, view.scale, this.style.opacity);
     for (const button of ref.prefix.children) {
       button.setAttribute("aria-pressed", Number(button.dataset.token) === (view.query ?? data.home()));
     }
-    for (const button of ref.buttons.children) {
-      const chosen = Number(button.dataset.layer) === view.layer && Number(button.dataset.head) === this.headColumn;
-      button.setAttribute("aria-pressed", chosen);
-      button.tabIndex = chosen ? 0 : -1; // one stop for the tab key; arrows move within
-    }
+    const isFramed = ({ dataset: { layer, head } }) => Number(layer) === view.layer && Number(head) === this.headColumn;
+    for (const button of ref.buttons.children) button.setAttribute("aria-pressed", isFramed(button));
+    rove(ref.buttons.children, isFramed);
     root.classList.toggle("pinned", view.query !== null);
     root.classList.toggle("pooled", data.isPool(view.layer));
     // while the pointer moves, the words change too often to be read aloud
@@ -226,31 +216,28 @@ class Explorer {
 
   listen() {
     const { ref, root } = this;
-    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
-    on(ref.stage, "pointermove", (event) => this.hover(this.patchAt(event)));
-    on(ref.stage, "pointerleave", () => this.hover(null));
-    on(ref.stage, "pointercancel", () => this.hover(null));
-    on(ref.stage, "click", (event) => {
+    onHover(this.listening, ref.stage, (event) => this.hover(event && this.patchAt(event)));
+    this.on(ref.stage, "click", (event) => {
       const patch = this.patchAt(event);
       this.pin(patch === this.view.query ? null : patch); // a second click lets go
     });
-    on(ref.prefix, "click", (event) => {
+    this.on(ref.prefix, "click", (event) => {
       const button = event.target.closest("button");
       if (button) this.pin(Number(button.dataset.token));
     });
-    on(ref.buttons, "click", (event) => {
+    this.on(ref.buttons, "click", (event) => {
       const button = event.target.closest("button");
       if (button) this.choose(Number(button.dataset.layer), Number(button.dataset.head));
     });
     for (const button of root.querySelectorAll("[data-direction]")) {
-      on(button, "click", () => this.change({ direction: button.dataset.direction }));
+      this.on(button, "click", () => this.change({ direction: button.dataset.direction }));
     }
-    on(ref.scale, "change", () => this.change({ scale: ref.scale.value }));
-    on(ref.opacity, "input", () => this.changeStyle({ opacity: ref.opacity.valueAsNumber }));
-    for (const name of ["smooth", "marks"]) on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
-    on(ref.link, "click", () => this.copyLink());
-    on(root, "keydown", (event) => this.key(event));
-    on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
+    this.on(ref.scale, "change", () => this.change({ scale: ref.scale.value }));
+    this.on(ref.opacity, "input", () => this.changeStyle({ opacity: ref.opacity.valueAsNumber }));
+    for (const name of ["smooth", "marks"]) this.on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
+    this.on(ref.link, "click", () => this.copyLink());
+    onKeys(this.listening, root, (event, step) => this.key(event, step));
+    this.on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
       if (!event.composedPath().includes(ref.help)) ref.help.open = false;
     });
   }
@@ -279,12 +266,9 @@ class Explorer {
   }
 
   patchAt(event) {
-    const { data, ref } = this;
-    const [rows, columns] = data.grid;
-    const box = ref.stage.getBoundingClientRect();
-    const at = (offset, length, count) => Math.min(count - 1, Math.max(0, Math.floor(offset / length * count)));
-    const row = at(event.clientY - box.top, box.height, rows);
-    return data.prefix + row * columns + at(event.clientX - box.left, box.width, columns);
+    const { data: { grid, prefix }, ref } = this;
+    const [row, column] = cellAt(event, ref.stage, grid);
+    return prefix + row * grid[1] + column;
   }
 
   hover(token) {
@@ -316,14 +300,11 @@ class Explorer {
     this.mount.tell("view", { view: this.view, places: this.data.places }, { instead: true });
   }
 
-  key(event) {
-    const typed = event.key.length === 1 && event.getModifierState("AltGraph"); // how [ and ] are typed on many keyboards
-    if (!typed && (event.ctrlKey || event.metaKey || event.altKey)) return;
-    if (event.target.matches("select, input")) return;
+  key(event, step) {
+    if (event.target.matches("select, input")) return false;
     const { data, view } = this;
     const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
-    const turn = (value, step, count) => (value + step + count) % count;
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    const turn = (value, by, count) => (value + by + count) % count;
     const inOverview = event.target.parentElement === this.ref.buttons;
     const choose = (layer, head) => {
       this.change({ layer, head: head < data.headsOf(layer) ? head : null }, held);
@@ -341,10 +322,9 @@ class Explorer {
     else if (step && inOverview) step[0] ? otherLayer(step[0]) : otherHead(step[1]);
     else if (step && event.target.dataset.direction) this.otherDirection();
     else if (step && event.target === this.ref.stage) this.movePatch(step, held);
-    else if ((event.key === "Enter" || event.key === " ") && event.target === this.ref.stage) this.pin(this.token);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    else if (isPress(event) && event.target === this.ref.stage) this.pin(this.token);
+    else return false;
+    return true;
   }
 
   otherDirection() {
@@ -357,7 +337,6 @@ class Explorer {
   movePatch([down, right], wait) {
     const { data } = this;
     const [rows, columns] = data.grid;
-    const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
     const [row, column] = this.token < data.prefix
       ? [Math.floor(rows / 2), Math.floor(columns / 2)]
       : data.place(this.token).map((at, axis) => clamp(at + [down, right][axis], [rows, columns][axis]));
@@ -375,12 +354,4 @@ class Explorer {
     }
     setTimeout(() => { link.textContent = "Copy link"; }, 2000);
   }
-}
-
-function element(tag, properties, attributes = {}) {
-  const node = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(attributes)) {
-    node.setAttribute(name.includes("-") ? name : `data-${name}`, value);
-  }
-  return node;
 }

@@ -2,7 +2,7 @@
 
 const DONE = "vitviz-has-pointed";
 
-class Hint {
+export class Hint {
   constructor(line) {
     this.line = line;
     this.done = remembers(DONE);

@@ -1,28 +1,29 @@
 // A red square round the strongest patch of each small map, on a canvas of its own: a patch may be smaller than a line.
 
-class Marks {
-  constructor(canvas, redraw, signal) {
+import { onScreen } from "../_shared/canvas.js";
+import { KEY } from "../_shared/theme.js";
+import { gapOf } from "./paint.js";
+
+export class Marks {
+  constructor(canvas, redraw, listening) {
     this.canvas = canvas;
     this.size = [0, 0]; // asking for it while drawing would make the browser lay out the page each time
-    const resized = new ResizeObserver(([{ contentRect: { width, height } }]) => {
+    listening.onResize(canvas, ({ width, height }) => {
       this.size = [width, height];
       redraw();
     });
-    resized.observe(canvas);
-    signal.addEventListener("abort", () => resized.disconnect());
   }
 
   draw(data, on) {
     const { canvas, size: [width, height] } = this;
     canvas.hidden = !on;
     if (!on || !width) return;
-    const sharp = window.devicePixelRatio || 1;
-    const [across, down] = [Math.round(width * sharp), Math.round(height * sharp)];
+    const { sharp, across, down } = onScreen(width, height);
     if (canvas.width !== across || canvas.height !== down) Object.assign(canvas, { width: across, height: down });
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, across, down);
     const path = this.path(data, across, down, sharp);
-    for (const [colour, thick] of [["#fff", 3.5], ["#e5484d", 1.75]]) { // vitviz.viz.colour.KEY
+    for (const [colour, thick] of [["#fff", 3.5], [KEY, 1.75]]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: thick * sharp });
       context.stroke(path);
     }

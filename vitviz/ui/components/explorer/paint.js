@@ -1,23 +1,17 @@
 // Weights to colours, and colours to canvases; the rules are those of vitviz/viz/colour.py.
 
-function percent(share) {
-  const value = 100 * share;
-  if (value === 0) return "0 %";
-  if (value < 0) return value <= -1e-4 ? `−${percent(-share)}` : "> −0.0001 %";
-  if (value < 1e-4) return "< 0.0001 %";
-  const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
-  return `${value.toFixed(decimals)} %`;
-}
+import { packedColours } from "../_shared/binary.js";
+import { pixelsOf } from "../_shared/canvas.js";
 
 // Between the maps of the overview, in patches: half of it (rounded down) stands before each map, the rest behind it.
-const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
+export const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
 
-class Painter {
+export class Painter {
   constructor(data) {
     this.data = data;
     const tables = (kind) => Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, kind(text)]));
     this.tables = tables(opaque); // of the small maps
-    this.overlays = tables(packed); // of the map over the picture: the larger a weight, the more opaque
+    this.overlays = tables(packedColours); // of the map over the picture: the larger a weight, the more opaque
   }
 
   // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row; `reads`: how many tokens a
@@ -81,14 +75,9 @@ class Painter {
   }
 }
 
-// base64 of 256 x RGBA -> 256 packed pixels in this machine's byte order
-function packed(text) {
-  return new Uint32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-}
-
 // the same colours with nothing to be seen through them
 function opaque(text) {
-  return packed(text).map((colour) => withOpacity(colour, () => 255));
+  return packedColours(text).map((colour) => withOpacity(colour, () => 255));
 }
 
 function faded(colour, percent) {
@@ -99,17 +88,4 @@ function withOpacity(colour, change) {
   const rgba = new Uint8Array(Uint32Array.of(colour).buffer);
   rgba[3] = change(rgba[3]);
   return new Uint32Array(rgba.buffer)[0];
-}
-
-// the pixels of a canvas, made once for its size and written again and again
-function pixelsOf(canvas, width, height) {
-  if (canvas.pixels?.width !== width || canvas.pixels?.height !== height) {
-    Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(width, height);
-    canvas.pixels = {
-      width, height, packed: new Uint32Array(image.data.buffer), put: () => context.putImageData(image, 0, 0),
-    };
-  }
-  return canvas.pixels;
 }

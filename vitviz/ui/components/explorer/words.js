@@ -1,6 +1,18 @@
 // What is said: names, the status line, the legend, and what is particular about a model. Everything counts from 1.
 
+import { entropyBits, strongest, sumOf } from "./attention.js";
+
 const times = (data) => 2 ** data.uniform_range;
+
+// as vitviz.notation.marks.percent
+export function percent(share) {
+  const value = 100 * share;
+  if (value === 0) return "0 %";
+  if (value < 0) return value <= -1e-4 ? `−${percent(-share)}` : "> −0.0001 %";
+  if (value < 1e-4) return "< 0.0001 %";
+  const decimals = value < 10 ? Math.min(4, Math.max(0, 2 - Math.floor(Math.log10(value)))) : 1;
+  return `${value.toFixed(decimals)} %`;
+}
 
 function tokenWords(data, token) {
   if (token < data.prefix) return data.prefix_names[token];
@@ -8,18 +20,18 @@ function tokenWords(data, token) {
   return `patch (${row + 1}, ${column + 1})`;
 }
 
-function levelMark(data, level) {
+export function levelMark(data, level) {
   return data.isPool(level) ? "pool" : `L${level + 1}`;
 }
 
-function headWords(data, level, head) {
+export function headWords(data, level, head) {
   const place = data.isPool(level) ? "Pooling" : `Layer ${level + 1}`;
   return `${place}, ${head === null ? "mean of the heads" : `head ${head + 1}`}`;
 }
 
 // ------------------------------------------------------------------ the status line
 
-function statusWords(data, view, token, weights) {
+export function statusWords(data, view, token, weights) {
   const head = headWords(data, view.layer, view.head);
   const about = data.isPool(view.layer) ? head : `${head}, ${tokenWords(data, token)}`;
   return weights ? `${about}: ${strongestWords(data, view, weights)}` : `${about}: fetching this layer …`;
@@ -39,13 +51,13 @@ function strongestWords(data, view, weights) {
 // ------------------------------------------------------------------ the legend
 
 // the two ends of the colour bar
-function endWords(data, scale, weights) {
+export function endWords(data, scale, weights) {
   if (scale === "uniform") return [`≤ 1/${times(data)} ×`, `≥ ${times(data)} ×`];
   const high = scale === "raw" ? "100 %" : percent(Math.abs(weights[data.strongestPatch(weights)]));
   return [data.signed ? `−${high}` : "0", high];
 }
 
-function factWords(data, view, weights) {
+export function factWords(data, view, weights) {
   const facts = data.isPool(view.layer) ? poolFacts : view.direction === "from" ? rowFacts : columnFacts;
   return facts(data, view, weights).join(" · ");
 }
@@ -85,13 +97,13 @@ function entropyFact(weights, tokens) {
 // ------------------------------------------------------------------ the model
 
 // below the small maps
-function noteWords(data) {
+export function noteWords(data) {
   const oneLayer = "At this size the framed layer follows the pointer; the other layers show the pinned token.";
   return [data.readout, data.all_live ? "" : oneLayer].filter(Boolean).join(" ");
 }
 
 // in the help
-function aboutWords(data) {
+export function aboutWords(data) {
   return [
     data.pool_heads
       ? "Pool, the lowest row, is how this model reads its output from the tokens: with one learned query, the same for "

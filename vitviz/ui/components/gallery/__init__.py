@@ -12,9 +12,7 @@ from ....viz.inline import data_url
 from ...app.cache import cached
 from .._shared import Component, Listener
 
-_FOLDER = Path(__file__).parent
-_html, _css, _js = ((_FOLDER / f"gallery.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = Component("gallery", html=_html, css=_css, js=_js)
+component = Component("gallery", Path(__file__).parent)
 
 
 def gallery(
@@ -82,7 +80,7 @@ def gallery(
     listeners = {"chosen": Listener("an image", read, choose)}
     if on_remove:
         listeners["removed"] = Listener("an image that goes", read_removable, on_remove)
-    _component.draw(data, listeners, key=key)
+    component.draw(data, listeners, key=key)
     return st.session_state.pop(just_chosen, None)
 
 

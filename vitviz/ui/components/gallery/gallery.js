@@ -1,22 +1,21 @@
-// Thumbnails to choose from: buttons, the chosen one of which is pressed. The part before this one is mounted.js.
+// Thumbnails to choose from: buttons, the chosen one of which is pressed.
+
+import { Component } from "../_shared/component.js";
+import { element } from "../_shared/elements.js";
+import { mounted } from "../_shared/mounted.js";
 
 export default function (component) {
   return mounted(Gallery, "[data-testid=gallery]", component);
 }
 
-class Gallery {
+class Gallery extends Component {
   constructor(root, mount) {
-    this.root = root;
-    this.mount = mount;
-    root.onclick = (event) => {
+    super(root, mount);
+    this.on(root, "click", (event) => {
       const { name, removes } = event.target.closest("button")?.dataset ?? {};
       if (removes !== undefined) this.mount.tell("removed", removes, { instead: true });
       else if (name !== undefined) this.choose(name);
-    };
-  }
-
-  close() {
-    this.root.onclick = null;
+    });
   }
 
   receive(data) {
@@ -36,28 +35,21 @@ class Gallery {
     const { root } = this;
     const focused = root.getRootNode().activeElement?.dataset?.name; // new buttons take the keyboard over
     root.replaceChildren(...items.map((item) => {
-      const button = document.createElement("button");
-      const picture = Object.assign(document.createElement("img"), { src: item.image, alt: "", draggable: false });
-      const title = Object.assign(document.createElement("span"), { textContent: item.title, hidden: !titles });
-      const note = Object.assign(document.createElement("small"), { textContent: item.note, hidden: !item.note });
-      button.append(picture, title, note);
       const name = [item.title, item.note].filter(Boolean).join(": ");
-      Object.assign(button, { type: "button", title: name, ariaLabel: name });
-      button.dataset.name = item.name;
-      const tile = document.createElement("div");
-      tile.append(button);
-      if (item.removable) tile.append(this.remover(item));
-      return tile;
+      const button = element("button", { type: "button", title: name, ariaLabel: name }, { "data-name": item.name }, [
+        element("img", { src: item.image, alt: "", draggable: false }),
+        element("span", { textContent: item.title, hidden: !titles }),
+        element("small", { textContent: item.note, hidden: !item.note }),
+      ]);
+      return element("div", {}, {}, item.removable ? [button, this.remover(item)] : [button]);
     }));
     if (focused) this.button(focused)?.focus({ preventScroll: true });
   }
 
   remover({ name, title }) {
     const words = `Remove: ${title}`;
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "×", title: words, ariaLabel: words });
-    button.className = "remove";
-    button.dataset.removes = name;
-    return button;
+    const about = { type: "button", className: "remove", textContent: "×", title: words, ariaLabel: words };
+    return element("button", about, { "data-removes": name });
   }
 
   get buttons() {

@@ -10,11 +10,7 @@ from .payload import Drawn, drawn, payload, read_choice
 
 __all__ = ["Drawn", "drawn", "sequence_matrix"]
 
-_FOLDER = Path(__file__).parent
-HTML, CSS, _js = ((_FOLDER / f"matrix.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-CSS += symbols.rules()  # of the letters on the axes
-_component = Component("matrix", html=HTML, css=CSS, js=_js)
-SCRIPT = _component.script
+component = Component("matrix", Path(__file__).parent, css=symbols.rules())  # the rules are for letters on the axes
 
 
 def sequence_matrix(
@@ -47,4 +43,4 @@ def sequence_matrix(
     """
     data = payload(matrix, prefix_names, grid, picture, picture_name, chosen)
     listener = Listener("a row", partial(read_choice, rows=matrix.rows), on_choose)
-    _component.draw(data, {"chosen": listener}, key=key)
+    component.draw(data, {"chosen": listener}, key=key)

@@ -1,25 +1,22 @@
 // The sequence as a matrix: what is shown, and what the visitor does. Python hears of a chosen row, never of hovering.
-// The part before this one is mounted.js.
+
+import { Component } from "../_shared/component.js";
+import { element, setText } from "../_shared/elements.js";
+import { isPress, onKeys } from "../_shared/keys.js";
+import { mounted } from "../_shared/mounted.js";
+import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
 
 export default function (component) {
   return mounted(Matrix, "[data-testid=sequence-matrix]", component);
 }
 
-class Matrix {
+class Matrix extends Component {
   constructor(root, mount) {
-    this.root = root;
-    this.mount = mount;
-    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    super(root, mount);
     this.hovered = null; // rows, from 0
     this.focused = null; // where the arrow keys are; null until one is used
     this.sought = null; // a row that the scrolled matrix is to show
-    this.listening = new AbortController();
     this.listen();
-  }
-
-  close() {
-    this.listening.abort();
-    cancelAnimationFrame(this.frame);
   }
 
   // ------------------------------------------------------------------ data from Python
@@ -53,14 +50,6 @@ class Matrix {
   // the row that the visitor is at: under the pointer, else under the arrow keys, else chosen
   get row() {
     return this.hovered ?? this.focused ?? this.chosen;
-  }
-
-  // at most one drawing a frame, however fast the pointer is
-  schedule() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.draw();
-    });
   }
 
   draw() {
@@ -105,7 +94,7 @@ class Matrix {
     const from = patch ? `patch (${patch[0] + 1}, ${patch[1] + 1}), number ${row - prefix.length + 1}`
       : `${prefix[row]}, from no patch`;
     setText(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
-    setText(ref.hint, matchMedia("(pointer: coarse)").matches ? "Tap a row or a patch to follow it."
+    setText(ref.hint, isCoarse() ? "Tap a row or a patch to follow it."
       : "Point at a row or a patch, click to follow it; or arrow keys, Home, End, then Enter.");
   }
 
@@ -113,36 +102,31 @@ class Matrix {
 
   listen() {
     const { ref } = this;
-    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
     const places = [[ref.matrix, (event) => this.rowAt(event)], [ref.photo, (event) => this.sought = this.rowOfPatchAt(event)]];
     for (const [node, rowAt] of places) {
-      on(node, "pointermove", (event) => this.hover(rowAt(event)));
-      on(node, "pointerdown", (event) => this.hover(rowAt(event)));
-      on(node, "pointerleave", () => this.hover(null));
-      on(node, "pointercancel", () => this.hover(null));
-      on(node, "click", (event) => {
+      onHover(this.listening, node, (event) => this.hover(event && rowAt(event)));
+      this.on(node, "pointerdown", (event) => this.hover(rowAt(event)));
+      this.on(node, "click", (event) => {
         this.focused = null;
         this.choose(rowAt(event));
       });
     }
-    on(ref.matrix, "keydown", (event) => this.key(event));
-    on(ref.matrix, "blur", () => {
+    onKeys(this.listening, ref.matrix, (event, step) => this.key(event, step));
+    this.on(ref.matrix, "blur", () => {
       this.focused = null;
       this.schedule();
     });
-    on(ref.numbers, "load", () => this.schedule());
+    this.on(ref.numbers, "load", () => this.schedule());
   }
 
   rowAt(event) {
-    const box = this.ref.matrix.getBoundingClientRect();
-    return placed(event.clientY - box.top, box.height, this.data.rows);
+    return cellAt(event, this.ref.matrix, [this.data.rows, 1])[0];
   }
 
   rowOfPatchAt(event) {
-    const { grid: [down, across], prefix } = this.data;
-    const box = this.ref.photo.getBoundingClientRect();
-    const line = placed(event.clientY - box.top, box.height, down);
-    return prefix.length + line * across + placed(event.clientX - box.left, box.width, across);
+    const { grid, prefix } = this.data;
+    const [line, column] = cellAt(event, this.ref.photo, grid);
+    return prefix.length + line * grid[1] + column;
   }
 
   patchOf(row) {
@@ -164,15 +148,13 @@ class Matrix {
     this.mount.tell("chosen", { row, rows: this.data.rows }, { instead: true });
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  key(event, step) {
     const { data: { rows }, row } = this;
-    const to = { ArrowUp: row - 1, ArrowLeft: row - 1, ArrowDown: row + 1, ArrowRight: row + 1, Home: 0, End: rows - 1 }[event.key];
+    const to = step ? row + step[0] + step[1] : { Home: 0, End: rows - 1 }[event.key];
     if (to !== undefined) this.move(clamp(to, rows));
-    else if (event.key === "Enter" || event.key === " ") this.choose(row);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    else if (isPress(event)) this.choose(row);
+    else return false;
+    return true;
   }
 
   move(row) {
@@ -191,16 +173,10 @@ class Matrix {
   }
 }
 
-const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
-
-const placed = (offset, length, count) => clamp(Math.floor(offset / length * count), count);
-
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 // a symbol of the formulas, with its colour and its meaning, and what it counts
 function named({ symbol, meaning, words }) {
-  const letter = Object.assign(document.createElement("abbr"), { className: "vv-symbol", tabIndex: 0, textContent: symbol });
-  Object.assign(letter.dataset, { symbol, meaning });
-  letter.setAttribute("aria-description", meaning);
-  return [letter, words];
+  const about = { "data-symbol": symbol, "data-meaning": meaning, "aria-description": meaning };
+  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), words];
 }

@@ -14,7 +14,7 @@ import streamlit as st
 
 from ...app import state
 from ...app.uploads import drop_zone
-from .._shared import BINARY, Component, Listener, packed
+from .._shared import Component, Listener, packed
 
 NOT_IN_LINK = "This link was made with somebody's own photo, which is not part of it; this is a sample."
 ENDED = (
@@ -23,9 +23,7 @@ ENDED = (
 )
 LONGEST_NAME = 200  # characters of a file's name in a message
 
-_FOLDER = Path(__file__).parent
-_html, _css, _js = ((_FOLDER / f"own.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = Component("own", html=_html, css=_css, js=f"{BINARY}\n{_js}")
+component = Component("own", Path(__file__).parent)
 
 _OUT_OF_SIGHT = "<style>.st-key-own_dropped, .st-key-own_kept { display: none; }</style>"
 
@@ -68,7 +66,7 @@ def own_image(again: Callable[[], None]) -> None:
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
     held = {"image": packed({}, {"image": own.data if made_here else b""})}
-    _component.draw(data, listeners, key="own_image", held=held)
+    component.draw(data, listeners, key="own_image", held=held)
 
 
 def just_taken() -> bool:

@@ -1,5 +1,9 @@
 // The user's own image: taken from anywhere on the page, and kept for a reload of the tab. Files go to the server by two
-// of Streamlit's uploaders that are out of sight. The parts before this one are mounted.js and binary.js.
+// of Streamlit's uploaders that are out of sight.
+
+import { readHeader } from "../_shared/binary.js";
+import { Component } from "../_shared/component.js";
+import { mounted } from "../_shared/mounted.js";
 
 const LOOK_EVERY = 150; // milliseconds, while something is on its way
 const PATIENCE = 30_000; // milliseconds that a browser's store may take before there is nothing in it
@@ -12,12 +16,12 @@ export default function (component) {
   return mounted(OwnImage, "[data-ref=drop]", component);
 }
 
-class OwnImage {
+class OwnImage extends Component {
   static momentary = true;
 
   constructor(root, mount) {
-    Object.assign(this, { root, mount, seen: [], ...mount.memory.own });
-    this.listening = new AbortController();
+    super(root, mount);
+    Object.assign(this, { seen: [], ...mount.memory.own });
     this.listen();
     if (this.waiting) this.send(this.waiting.zone, this.waiting.file);
   }
@@ -25,12 +29,12 @@ class OwnImage {
   close() {
     const { seen, kept, restored, session, ended, waiting } = this;
     this.mount.memory.own = { seen, kept, restored, session, ended, waiting };
-    this.listening.abort();
+    super.close();
     clearInterval(this.looking);
   }
 
   listen() {
-    const on = (event, act) => document.addEventListener(event, act, { capture: true, signal: this.listening.signal });
+    const on = (event, act) => this.on(document, event, act, { capture: true });
     on("change", ({ target }) => { if (target.type === "file") this.see(target.files); });
     on("paste", (event) => this.paste(event));
     on("dragover", (event) => this.drag(event));

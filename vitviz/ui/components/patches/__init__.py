@@ -8,11 +8,7 @@ from .payload import Overlay, Patch, Role, payload, read_choice
 
 __all__ = ["Overlay", "Patch", "Role", "choices", "patch_picker"]
 
-_FOLDER = Path(__file__).parent
-HTML, CSS = ((_FOLDER / f"patches.{kind}").read_text("utf-8") for kind in ("html", "css"))
-PICKER = (_FOLDER / "picker.js").read_text("utf-8")  # what other components build on
-_component = Component("patches", html=HTML, css=CSS, js=f"{PICKER}\n{(_FOLDER / 'patches.js').read_text('utf-8')}")
-SCRIPT = _component.script
+component = Component("patches", Path(__file__).parent)
 
 
 def patch_picker(
@@ -56,7 +52,7 @@ def patch_picker(
         raise ValueError("A picker that chooses keys needs on_key.")
     data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded, switching)
     listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
-    _component.draw(data, choices(grid, listeners), key=key)
+    component.draw(data, choices(grid, listeners), key=key)
 
 
 def choices(grid: tuple[int, int], listeners: Mapping[Role, Callable[[int, int], None]]) -> dict[str, Listener]:

@@ -1,5 +1,8 @@
 // The patch picker alone.
 
+import { mounted } from "../_shared/mounted.js";
+import { Picker } from "./picker.js";
+
 export default function (component) {
   return mounted(Picker, ".patches", component);
 }

@@ -1,29 +1,29 @@
 // The patch grid: what is shown, and what the visitor does. Python hears of a chosen patch, never of hovering.
-// This is the part that other components build on; patches.js is the one that shows nothing else. The part before this one
-// is mounted.js.
+// Other components build on it; patches.js shows nothing else.
+
+import { fromBase64, packedColours } from "../_shared/binary.js";
+import { onScreen, paint } from "../_shared/canvas.js";
+import { Component } from "../_shared/component.js";
+import { element, setText } from "../_shared/elements.js";
+import { isPress, onKeys } from "../_shared/keys.js";
+import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
 
 const GAP = 0.16; // how much of a patch's place is empty when the patches are pulled apart
 const APART_IN = 220; // milliseconds
 
-class Picker {
+export class Picker extends Component {
   constructor(root, mount) {
-    this.root = root;
-    this.mount = mount;
-    this.ref = Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
+    super(root, mount);
     this.photo = new Image();
     this.marks = { query: null, key: null }; // the patches that are framed, [row, column] or null
     this.hovered = null;
     this.focused = null; // where the arrow keys are; null until one is used
     this.gap = 0;
-    this.listening = new AbortController();
     this.listen();
   }
 
   close() {
-    this.listening.abort();
-    this.resized.disconnect();
-    cancelAnimationFrame(this.frame);
-    cancelAnimationFrame(this.moving);
+    super.close();
     this.photo.onload = null;
   }
 
@@ -74,9 +74,9 @@ class Picker {
     root.classList.toggle("mapped", Boolean(overlay));
     root.classList.toggle("signed", Boolean(overlay?.signed));
     if (!overlay) return;
-    const table = bytes(overlay.colours);
-    colour(ref.heat, bytes(overlay.tones), table, columns, rows);
-    colour(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1); // on grey: see patches.css
+    const table = packedColours(overlay.colours);
+    paint(ref.heat, fromBase64(overlay.tones), table, columns, rows);
+    paint(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1); // on grey: see patches.css
     for (const part of ["low", "high", "caption"]) ref[part].textContent = overlay[part];
   }
 
@@ -85,19 +85,6 @@ class Picker {
   // the patch that the visitor is at: under the pointer, else under the arrow keys, else chosen
   get pointed() {
     return this.hovered ?? this.focused ?? this.marks[this.data.choosing] ?? this.marks.query;
-  }
-
-  // at most one drawing a frame, however fast the pointer is
-  schedule() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      performance.mark("vitviz-draw"); // what `make bench` reads
-      this.draw();
-      performance.measure("vitviz-draw", "vitviz-draw");
-      performance.clearMarks("vitviz-draw");
-      this.drawn = (this.drawn ?? 0) + 1;
-      if (this.drawn % 1000 === 0) performance.clearMeasures("vitviz-draw"); // the page may stay open for hours
-    });
   }
 
   draw() {
@@ -111,8 +98,8 @@ class Picker {
     const { data, gap, photo, ref } = this;
     const { clientWidth: width, clientHeight: height } = ref.stage;
     const overlay = data.overlay && ref.map.valueAsNumber ? data.overlay : null;
-    const sharp = window.devicePixelRatio || 1;
-    const size = [Math.round(width * sharp), Math.round(height * sharp)];
+    const { across, down } = onScreen(width, height);
+    const size = [across, down];
     ref.bar.style.opacity = ref.map.valueAsNumber / 100;
     const state = JSON.stringify([size, gap, ref.map.value, photo.complete]);
     // the strings are those of the last payload and are compared as such: only the frames move while one points
@@ -190,10 +177,10 @@ class Picker {
       ? `Patch ${number(pointed)} of ${rows * columns}, row ${pointed[0] + 1}, column ${pointed[1] + 1}${this.about(pointed)}` : "");
     const inPairs = data.choosing === "key" || marks.key;
     const names = { query: inPairs ? "query" : "chosen", key: "key" };
-    ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) => Object.assign(
-      document.createElement("span"), { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
+    ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) =>
+      element("span", { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
     const what = data.switching ? "switch a patch" : inPairs ? `choose the ${data.choosing}` : "choose a patch";
-    setText(ref.hint, matchMedia("(pointer: coarse)").matches ? `Tap to ${what}.`
+    setText(ref.hint, isCoarse() ? `Tap to ${what}.`
       : `Point to look closer, click to ${what}; or arrow keys, then Enter.`);
     ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
   }
@@ -208,25 +195,22 @@ class Picker {
 
   listen() {
     const { ref } = this;
-    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
-    on(ref.stage, "pointermove", (event) => this.hover(this.patchAt(event)));
-    on(ref.stage, "pointerdown", (event) => this.hover(this.patchAt(event)));
-    on(ref.stage, "pointerleave", () => this.hover(null));
-    on(ref.stage, "pointercancel", () => this.hover(null));
-    on(ref.stage, "click", (event) => {
+    onHover(this.listening, ref.stage, (event) => this.hover(event && this.patchAt(event)));
+    this.on(ref.stage, "pointerdown", (event) => this.hover(this.patchAt(event)));
+    this.on(ref.stage, "click", (event) => {
       this.focused = null;
       this.choose(this.patchAt(event));
     });
-    on(ref.stage, "keydown", (event) => this.key(event));
-    on(ref.stage, "blur", () => {
+    onKeys(this.listening, ref.stage, (event, step) => this.key(event, step));
+    this.on(ref.stage, "blur", () => {
       this.focused = null;
       this.schedule();
     });
-    on(ref.apart, "change", () => {
+    this.on(ref.apart, "change", () => {
       this.remember("exploded", this.data.exploded, ref.apart.checked);
       this.explode(ref.apart.checked);
     });
-    on(ref.map, "input", () => {
+    this.on(ref.map, "input", () => {
       this.remember("opacity", this.data.overlay?.opacity, ref.map.value);
       this.schedule();
     });
@@ -234,15 +218,11 @@ class Picker {
       this.painted = null;
       this.schedule();
     };
-    this.resized = new ResizeObserver(() => this.schedule());
-    this.resized.observe(ref.stage);
+    this.listening.onResize(ref.stage, () => this.schedule());
   }
 
   patchAt(event) {
-    const [rows, columns] = this.data.grid;
-    const box = this.ref.stage.getBoundingClientRect();
-    const at = (offset, length, count) => clamp(Math.floor(offset / length * count), count);
-    return [at(event.clientY - box.top, box.height, rows), at(event.clientX - box.left, box.width, columns)];
+    return cellAt(event, this.ref.stage, this.data.grid);
   }
 
   hover(patch) {
@@ -260,14 +240,11 @@ class Picker {
     this.mount.tell("chosen", { role, row: patch[0], column: patch[1], grid });
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  key(event, step) {
     if (step) this.move(step);
-    else if (event.key === "Enter" || event.key === " ") this.choose(this.pointed ?? this.middle());
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+    else if (isPress(event)) this.choose(this.pointed ?? this.middle());
+    else return false;
+    return true;
   }
 
   // the first arrow goes on from the patch under the pointer or the chosen one
@@ -287,33 +264,15 @@ class Picker {
   explode(apart, appearing = false) {
     const atOnce = appearing || matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.ref.apart.checked = apart;
-    cancelAnimationFrame(this.moving);
-    const [from, to, start] = [this.gap, apart ? GAP : 0, performance.now()];
-    const slide = (now) => {
-      const done = atOnce ? 1 : Math.min(1, Math.max(0, now - start) / APART_IN);
+    const [from, to] = [this.gap, apart ? GAP : 0];
+    this.frames.slide(atOnce ? 0 : APART_IN, (done) => {
       this.gap = from + (to - from) * done * (2 - done);
       this.draw();
-      if (done < 1) this.moving = requestAnimationFrame(slide);
-    };
-    if (atOnce) slide(start);
-    else this.moving = requestAnimationFrame(slide);
+    });
   }
 }
 
-const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
-
-const same = (one, other) => `${one}` === `${other}`;
+export const same = (one, other) => `${one}` === `${other}`;
 
 // parts of a whole to pixels
 const scaled = ([left, top, width, height], across, down) => [left * across, top * down, width * across, height * down];
-
-const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-
-// one colour of the table, 256 x RGBA, for each pixel
-function colour(canvas, tones, table, width, height) {
-  Object.assign(canvas, { width, height });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  tones.forEach((tone, i) => image.data.set(table.subarray(4 * tone, 4 * tone + 4), 4 * i));
-  context.putImageData(image, 0, 0);
-}

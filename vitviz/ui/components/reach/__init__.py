@@ -9,13 +9,9 @@ from pathlib import Path
 
 import streamlit as st
 
-_FOLDER = Path(__file__).parent
-_component = st.components.v2.component(
-    "vitviz.reach",
-    html="<i hidden></i>",
-    isolate_styles=False,
-    **{kind: (_FOLDER / f"reach.{kind}").read_text("utf-8") for kind in ("css", "js")},
-)
+from .._shared import Component
+
+component = Component("reach", Path(__file__).parent, isolated=False)
 
 
 def reach(page: str) -> None:
@@ -25,4 +21,4 @@ def reach(page: str) -> None:
         page: the page that is open, as its address names it.
     """
     with st.container(key=f"reach_on_{page}", gap=None):
-        _component(key="reach_script", on_connected_change=lambda: None)
+        component.mount(key="reach_script", on_connected_change=lambda: None)

@@ -1,6 +1,8 @@
 // What Streamlit's own elements lack: the buttons of the sidebar have words, the sidebar closes after a choice where it
 // lies over the page, what scrolls can be scrolled with the keyboard, and the page runs when a lost connection is back.
 
+import { Listening } from "../_shared/listening.js";
+
 const OPEN = "[data-testid=stExpandSidebarButton]";
 const CLOSE = "[data-testid=stSidebarCollapseButton] button";
 const NARROW = "(max-width: 767.98px)"; // as in reach.css
@@ -15,19 +17,18 @@ const CONNECTION = "data-test-connection-state"; // of the app
 
 export default function ({ setTriggerValue }) {
   const narrow = matchMedia(NARROW);
-  const listening = new AbortController();
-  const { signal } = listening;
+  const listening = new Listening();
   const sized = new ResizeObserver(() => later());
   const later = delayed(() => mend(narrow.matches, sized), 150);
   const seen = new MutationObserver(later);
   seen.observe(document.body, { childList: true, subtree: true });
-  narrow.addEventListener("change", later, { signal });
-  document.addEventListener("click", (event) => {
+  listening.on(narrow, "change", later);
+  listening.on(document, "click", (event) => {
     if (narrow.matches && chosenIn(event, CHOICES)) closeSoon();
-  }, { signal });
-  document.addEventListener("change", (event) => {
+  });
+  listening.on(document, "change", (event) => {
     if (narrow.matches && chosenIn(event, CHANGES) && (event.target.files?.length || event.target.checked)) closeSoon();
-  }, { signal });
+  });
   const app = document.querySelector("[data-testid=stApp]");
   let state = app?.getAttribute(CONNECTION);
   const connected = new MutationObserver(() => {
@@ -43,7 +44,7 @@ export default function ({ setTriggerValue }) {
     seen.disconnect();
     sized.disconnect();
     later.cancel();
-    listening.abort();
+    listening.end();
   };
 }
 

@@ -15,12 +15,7 @@ from ..patches.payload import payload as picker_payload
 
 __all__ = ["payload", "scatter"]
 
-_FOLDER = Path(__file__).parent
-HTML, CSS = patches.HTML, patches.CSS + (_FOLDER / "scatter.css").read_text("utf-8")
-_component = Component(
-    "scatter", html=HTML, css=CSS, js=f"{patches.PICKER}\n{(_FOLDER / 'scatter.js').read_text('utf-8')}"
-)
-SCRIPT = _component.script
+component = Component("scatter", Path(__file__).parent, base=patches.component)
 
 
 def scatter(
@@ -49,7 +44,7 @@ def scatter(
         key: identity of this component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, points, colours, axes)
-    _component.draw(data, choices(grid, {"query": on_choose}), key=key)
+    component.draw(data, choices(grid, {"query": on_choose}), key=key)
 
 
 def payload(

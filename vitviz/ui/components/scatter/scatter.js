@@ -1,5 +1,13 @@
 // The tokens as points beside the picture whose patches they are: pointing at one shows the other, and a line drawn
-// around points lights up their patches. The parts before this one are mounted.js and the patch picker's picker.js.
+// around points lights up their patches.
+
+import { fromBase64 } from "../_shared/binary.js";
+import { onScreen } from "../_shared/canvas.js";
+import { element, setText } from "../_shared/elements.js";
+import { onKeys } from "../_shared/keys.js";
+import { mounted } from "../_shared/mounted.js";
+import { QUERY, ink } from "../_shared/theme.js";
+import { Picker, same } from "../patches/picker.js";
 
 const NEAR = 24; // pixels within which a point is pointed at
 const EDGE = 14; // pixels around the points
@@ -21,26 +29,15 @@ class Scatter extends Picker {
 
   build() {
     const { ref, root } = this;
-    const make = (tag, about, data = {}) => {
-      const node = Object.assign(document.createElement(tag), about);
-      Object.assign(node.dataset, data);
-      return node;
-    };
-    ref.points = make("canvas", { tabIndex: 0, className: "points" }, { testid: "scatter-points" });
-    ref.points.setAttribute("role", "application");
-    ref.points.setAttribute("aria-roledescription", "scatter plot");
-    ref.axes = make("p", { className: "axes" });
-    ref.selection = make("span", {}, { testid: "scatter-selection" });
-    ref.selection.setAttribute("role", "status");
-    ref.clear = make("button", { type: "button", textContent: "Clear" });
-    ref.images = make("input", { type: "checkbox", checked: this.mount.memory.images ?? true });
-    const label = make("label", {});
-    label.append(ref.images, " Points as pictures");
-    const below = make("div", { className: "below" });
-    below.append(ref.selection, ref.clear, label);
-    const plot = make("div", { className: "plot" });
-    plot.append(ref.points, ref.axes, below);
-    root.querySelector(".board").after(plot);
+    ref.points = element("canvas", { tabIndex: 0, className: "points" },
+      { "data-testid": "scatter-points", role: "application", "aria-roledescription": "scatter plot" });
+    ref.axes = element("p", { className: "axes" });
+    ref.selection = element("span", {}, { "data-testid": "scatter-selection", role: "status" });
+    ref.clear = element("button", { type: "button", textContent: "Clear" });
+    ref.images = element("input", { type: "checkbox", checked: this.mount.memory.images ?? true });
+    const label = element("label", {}, {}, [ref.images, " Points as pictures"]);
+    const below = element("div", { className: "below" }, {}, [ref.selection, ref.clear, label]);
+    root.querySelector(".board").after(element("div", { className: "plot" }, {}, [ref.points, ref.axes, below]));
     root.classList.add("scatter");
     ref.mapLabel.hidden = true;
   }
@@ -49,7 +46,7 @@ class Scatter extends Picker {
     if (`${this.data?.grid}` !== `${data.grid}` || this.data?.picture !== data.picture) {
       this.selected = new Set(this.remembered("selected", madeOf(data), []));
     }
-    this.colours = bytes(data.colours); // red, green and blue of each patch
+    this.colours = fromBase64(data.colours); // red, green and blue of each patch
     super.receive(data);
     this.ref.axes.textContent = data.axes;
     this.ref.points.setAttribute("aria-label", `${data.axes}. Arrow keys go to the next point, space selects it, Enter chooses it.`);
@@ -104,10 +101,10 @@ class Scatter extends Picker {
   drawPoints() {
     const { colours, data: { points }, lasso, marks, photo, pointed, ref, selected } = this;
     const canvas = ref.points;
-    const sharp = window.devicePixelRatio || 1;
     const { clientWidth: width, clientHeight: height } = canvas;
     if (!width || !photo.naturalWidth) return;
-    Object.assign(canvas, { width: width * sharp, height: height * sharp });
+    const { sharp, across, down } = onScreen(width, height);
+    Object.assign(canvas, { width: across, height: down });
     const context = canvas.getContext("2d");
     context.scale(sharp, sharp);
     const side = ref.images.checked ? (points.length > 500 ? 9 : 16) : 6;
@@ -117,20 +114,20 @@ class Scatter extends Picker {
       one(i);
     });
     context.globalAlpha = 1;
-    const mark = (patch, ink) => {
+    const mark = (patch, colour) => {
       if (!patch) return;
       one(this.number(patch), 1.6);
-      this.drawFrame(context, this.number(patch), side * 1.6, ink);
+      this.drawFrame(context, this.number(patch), side * 1.6, colour);
     };
-    mark(marks.query, "#2f81f7");
-    if (pointed && !same(pointed, marks.query)) mark(pointed, getComputedStyle(canvas).color);
+    mark(marks.query, QUERY);
+    if (pointed && !same(pointed, marks.query)) mark(pointed, ink(canvas));
     if (lasso) this.drawLasso(context);
   }
 
-  drawPoint(context, i, side, ink) {
+  drawPoint(context, i, side, colour) {
     const { data: { grid: [rows, columns], points }, photo, ref } = this;
     const [x, y] = this.spot(points[i]);
-    context.fillStyle = ink;
+    context.fillStyle = colour;
     context.fillRect(x - side / 2, y - side / 2, side, side);
     if (!ref.images.checked) return;
     const [row, column] = this.patch(i);
@@ -138,16 +135,16 @@ class Scatter extends Picker {
     context.drawImage(photo, column * width, row * height, width, height, x - inner / 2, y - inner / 2, inner, inner);
   }
 
-  drawFrame(context, i, side, ink) {
+  drawFrame(context, i, side, inner) {
     const [x, y] = this.spot(this.data.points[i]);
-    for (const [colour, wide] of [["#fff", 5], [ink, 3]]) {
+    for (const [colour, wide] of [["#fff", 5], [inner, 3]]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: wide });
       context.strokeRect(x - side / 2 - 1, y - side / 2 - 1, side + 2, side + 2);
     }
   }
 
   drawLasso(context) {
-    Object.assign(context, { strokeStyle: getComputedStyle(this.ref.points).color, lineWidth: 1.5 });
+    Object.assign(context, { strokeStyle: ink(this.ref.points), lineWidth: 1.5 });
     context.setLineDash([5, 4]);
     context.beginPath();
     this.lasso.forEach(([x, y]) => context.lineTo(x, y));
@@ -159,35 +156,34 @@ class Scatter extends Picker {
 
   listenToPoints() {
     const { ref } = this;
-    const on = (node, event, act) => node.addEventListener(event, act, { signal: this.listening.signal });
     const at = (event) => {
       const box = ref.points.getBoundingClientRect();
       return [event.clientX - box.left, event.clientY - box.top];
     };
-    on(ref.points, "pointerdown", (event) => {
+    this.on(ref.points, "pointerdown", (event) => {
       if (event.button !== 0) return;
       ref.points.setPointerCapture(event.pointerId);
       this.lasso = [at(event)];
     });
-    on(ref.points, "pointermove", (event) => {
+    this.on(ref.points, "pointermove", (event) => {
       if (this.lasso) this.lasso.push(at(event));
       this.hover(this.nearest(at(event)));
       if (this.lasso) this.schedule();
     });
-    on(ref.points, "pointerup", () => this.endLasso());
-    on(ref.points, "pointercancel", () => this.endLasso(false));
-    on(ref.points, "pointerleave", () => this.hover(null));
-    on(ref.points, "keydown", (event) => this.keyAtPoints(event));
-    on(ref.points, "blur", () => {
+    this.on(ref.points, "pointerup", () => this.endLasso());
+    this.on(ref.points, "pointercancel", () => this.endLasso(false));
+    this.on(ref.points, "pointerleave", () => this.hover(null));
+    onKeys(this.listening, ref.points, (event, step) => this.keyAtPoints(event, step));
+    this.on(ref.points, "blur", () => {
       this.focused = null;
       this.schedule();
     });
-    on(ref.clear, "click", () => this.select([]));
-    on(ref.images, "change", () => {
+    this.on(ref.clear, "click", () => this.select([]));
+    this.on(ref.images, "change", () => {
       this.mount.memory.images = ref.images.checked;
       this.schedule();
     });
-    this.resized.observe(ref.points);
+    this.listening.onResize(ref.points, () => this.schedule());
   }
 
   nearest([x, y]) {
@@ -221,9 +217,7 @@ class Scatter extends Picker {
     this.schedule();
   }
 
-  keyAtPoints(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+  keyAtPoints(event, step) {
     const here = this.pointed ?? this.middle();
     if (step) [this.focused, this.hovered] = [this.next(here, step), null];
     else if (event.key === "Enter") this.choose(here);
@@ -232,14 +226,13 @@ class Scatter extends Picker {
       const numbers = new Set(this.selected);
       if (!numbers.delete(this.number(here))) numbers.add(this.number(here));
       this.select(numbers);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
+    } else return false;
     this.schedule();
+    return true;
   }
 
   // the nearest point that lies more in this direction than to its sides
-  next(patch, [right, down]) {
+  next(patch, [down, right]) {
     const [x, y] = this.spot(this.data.points[this.number(patch)]);
     let [best, distance] = [patch, Infinity];
     this.data.points.forEach((point, i) => {

@@ -10,21 +10,13 @@ import numpy as np
 from ....analysis.tokens import similarity as cosine
 from ...widgets.strips import number
 from .. import patches
-from .._shared import BINARY, Component, packed
+from .._shared import Component, packed
 from ..patches import Overlay, Patch, choices
 from ..patches.payload import payload as picker_payload
 
 __all__ = ["payload", "sent_once", "similarity_picker"]
 
-_FOLDER = Path(__file__).parent
-HTML, CSS = patches.HTML, patches.CSS + (_FOLDER / "similarity.css").read_text("utf-8")
-_component = Component(
-    "similarity",
-    html=HTML,
-    css=CSS,
-    js="\n".join((BINARY, patches.PICKER, (_FOLDER / "similarity.js").read_text("utf-8"))),
-)
-SCRIPT = _component.script
+component = Component("similarity", Path(__file__).parent, base=patches.component)
 
 
 def similarity_picker(
@@ -54,7 +46,7 @@ def similarity_picker(
     """
     data = payload(picture, picture_name, grid, chosen, directions, prefix_names, caption)
     held = {"directions": sent_once(directions)}
-    _component.draw(data, choices(grid, {"query": on_choose}), key=key, held=held)
+    component.draw(data, choices(grid, {"query": on_choose}), key=key, held=held)
 
 
 def payload(

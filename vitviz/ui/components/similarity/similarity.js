@@ -1,5 +1,12 @@
 // Which patches are like the one under the pointer: a picker whose colours are computed here, from the tokens
-// themselves. The parts before this one are mounted.js, binary.js and the patch picker's picker.js.
+// themselves.
+
+import { halves, packedColours, readHeader } from "../_shared/binary.js";
+import { paint } from "../_shared/canvas.js";
+import { element } from "../_shared/elements.js";
+import { mounted } from "../_shared/mounted.js";
+import { clamp } from "../_shared/pointer.js";
+import { Picker } from "../patches/picker.js";
 
 export default function (component) {
   return mounted(Similarity, ".patches", component);
@@ -15,18 +22,15 @@ class Similarity extends Picker {
 
   buildControls() {
     const { ref } = this;
-    const make = (tag, about) => Object.assign(document.createElement(tag), about);
-    ref.facts = make("p", { className: "facts" });
-    ref.facts.dataset.testid = "similarity-facts";
+    ref.facts = element("p", { className: "facts" }, { "data-testid": "similarity-facts" });
     ref.marks.after(ref.facts);
-    ref.hold = make("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
-    const label = make("label", {});
-    label.append(ref.hold, " Keep to the chosen patch, and read the others");
+    ref.hold = element("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
+    const label = element("label", {}, {}, [ref.hold, " Keep to the chosen patch, and read the others"]);
     ref.apart.closest(".switches").prepend(label);
-    ref.hold.addEventListener("change", () => {
+    this.on(ref.hold, "change", () => {
       this.mount.memory.hold = ref.hold.checked;
       this.schedule();
-    }, { signal: this.listening.signal });
+    });
   }
 
   receive(said, [held]) {
@@ -76,7 +80,7 @@ class Similarity extends Picker {
       if (i !== token && similar[i] > similar[this.top]) this.top = i;
     }
     const tones = Uint8Array.from(similar.subarray(first), (value) => Math.round(clamp((value + 1) / 2 * 255, 256)));
-    colour(ref.heat, tones, bytes(overlay.colours), columns, rows);
+    paint(ref.heat, tones, packedColours(overlay.colours), columns, rows);
     this.painted = null;
   }
 

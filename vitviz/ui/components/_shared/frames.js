@@ -1,0 +1,41 @@
+// Drawing in animation frames.
+
+const MEASURE = "vitviz-draw"; // what `make bench` reads
+
+export class Frames {
+  constructor(draw) {
+    this.draw = draw;
+    this.drawn = 0;
+  }
+
+  // at most one drawing a frame, however fast the pointer is
+  schedule() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      performance.mark(MEASURE);
+      this.draw();
+      performance.measure(MEASURE, MEASURE);
+      performance.clearMarks(MEASURE);
+      this.drawn += 1;
+      if (this.drawn % 1000 === 0) performance.clearMeasures(MEASURE); // the page may stay open for hours
+    });
+  }
+
+  // Call `step` in each frame with the share of the time that has passed, up to 1; at once if there is no time.
+  slide(milliseconds, step) {
+    cancelAnimationFrame(this.sliding);
+    const start = performance.now();
+    const next = (now) => {
+      const done = milliseconds ? Math.min(1, Math.max(0, now - start) / milliseconds) : 1;
+      step(done);
+      if (done < 1) this.sliding = requestAnimationFrame(next);
+    };
+    if (milliseconds) this.sliding = requestAnimationFrame(next);
+    else next(start);
+  }
+
+  end() {
+    cancelAnimationFrame(this.frame);
+    cancelAnimationFrame(this.sliding);
+  }
+}

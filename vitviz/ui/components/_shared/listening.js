@@ -1,0 +1,24 @@
+// Everything that a component listens to ends at once, when the component goes.
+
+export class Listening {
+  #until = new AbortController();
+
+  on(node, event, act, options = {}) {
+    node.addEventListener(event, act, { ...options, signal: this.#until.signal });
+  }
+
+  // Call `act` with the size of a node, now and whenever it changes.
+  onResize(node, act) {
+    const observer = new ResizeObserver(([{ contentRect }]) => act(contentRect));
+    observer.observe(node);
+    this.onEnd(() => observer.disconnect());
+  }
+
+  onEnd(act) {
+    this.#until.signal.addEventListener("abort", act);
+  }
+
+  end() {
+    this.#until.abort();
+  }
+}
