@@ -70,7 +70,7 @@ def test_weights_of_all_kinds_of_attention(kind, grid):
 
 @pytest.mark.parametrize("kind", POOLED)
 def test_the_pooling_shows_its_own_query_whatever_is_asked(kind):
-    found, heads = trace_of(kind), trace_of(kind).config.pool_heads
+    found, heads = trace_of(kind), trace_of(kind).config.pool_num_heads
     rows = found.attention("pool")[:, 0]
     for levels in attended(found, [(0, "from"), (5, "to")]):
         assert np.allclose(levels[-1][:heads], rows, atol=1e-6)
