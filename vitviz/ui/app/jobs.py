@@ -19,7 +19,7 @@ from functools import cache
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ...analysis.attribution.progress import Progress
+from ...errors.progress import Progress
 from .turns import one_at_a_time
 
 PATIENCE = 30.0  # seconds that work goes on when nobody who waits for it is connected: somebody may come back

@@ -11,7 +11,7 @@ import streamlit as st
 from ....analysis.attribution import METHODS
 from ....analysis.attribution.baselines import baseline_words
 from ....analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
-from ....analysis.attribution.progress import Progress
+from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ...app import cache, state, waits
 from ...app.jobs import Task

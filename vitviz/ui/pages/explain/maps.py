@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ....analysis.attribution import METHODS, Attribution, explain
-from ....analysis.attribution.progress import Progress
+from ....errors.progress import Progress
 from ...app import cache, state, waits
 from .aims import Aim, target_of
 from .working import Step

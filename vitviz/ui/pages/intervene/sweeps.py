@@ -14,8 +14,8 @@ import torch
 
 from ....analysis.ablation import Score, class_score, distance
 from ....analysis.ablation.sweep import PARTS, each_head, each_layer, each_patch
-from ....analysis.attribution.progress import Progress
 from ....analysis.predictions import predictions
+from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ...app import cache, jobs, state, waits, watching
 from ...app.remembered import remembered

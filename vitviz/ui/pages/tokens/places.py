@@ -11,7 +11,7 @@ import streamlit as st
 
 from .... import zoo
 from ....analysis import tokens
-from ....analysis.attribution.progress import Progress
+from ....errors.progress import Progress
 from ....images import prepare, read_image
 from ....viz.colour import KEY, QUERY
 from ....viz.layer_lines import Line, over_layers
