@@ -167,3 +167,12 @@ def test_a_result_that_is_too_large_to_be_kept_is_not_computed_for_ever(monkeypa
     app = click(page(lambda chosen, job: runs.append(chosen) or "x" * 100))
     assert len(app.error) == 1
     assert runs == ["first"]
+
+
+def test_work_goes_on_below_a_dialog_and_the_page_does_not_wait_for_it(slow, monkeypatch):
+    app = click(page(slow))
+    assert slow.begun.wait(60)
+    monkeypatch.setattr(asking, "again", lambda: pytest.fail("a dialog could not be used"))
+    app.session_state[asking.KEY].dialog = "another place"
+    assert said(app.run()) == ["so far half"]
+    assert app.button(key="run").label == "Stop"

@@ -145,19 +145,19 @@ def _download(name: str, source: Source, progress: Progress | None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    told = _Told(progress or silent)
-    bar = _bar(told) if progress else None
+    report = _Relay(progress or silent)
+    bar = _bar(report) if progress else None
     for file in source.files:
         try:
             path = Path(hf_hub_download(source.repository, file, revision=source.revision, tqdm_class=bar))
-            told.pass_on()  # some of the client's threads lose what their callback raises
+            report.pass_on()  # some of the client's threads lose what their callback raises
             return path
         except LocalEntryNotFoundError as error:
             raise _broken_off(name, error) from error
         except EntryNotFoundError:
             continue
         except Exception as error:  # the client's errors and those of the two HTTP libraries below it have no base
-            told.pass_on()
+            report.pass_on()
             if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
                 raise ModelError(
                     f"The hub does not hand out the weights of {name!r} to everybody: accept the licence at "
@@ -173,18 +173,18 @@ def _download_url(name: str, url: str, progress: Progress | None) -> Path:
     path = _torch_cache() / Path(urlsplit(url).path).name
     part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = _Told(progress or silent)
+    report = _Relay(progress or silent)
     try:
         with urlopen(url, timeout=10) as answer, part.open("wb") as file:
             total = int(answer.headers.get("Content-Length", 0))
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
-                told(file.tell(), total)
+                report(file.tell(), total)
             if total not in (0, file.tell()):
                 raise EOFError(f"{file.tell()} of {total} bytes")
         return part.replace(path)
     except (OSError, EOFError, HTTPException) as error:
-        told.pass_on()
+        report.pass_on()
         raise _broken_off(name, error) from error
     finally:
         part.unlink(missing_ok=True)
@@ -200,8 +200,8 @@ def _torch_cache() -> Path:
     return Path(get_dir()) / "checkpoints"
 
 
-class _Told:
-    """A `Progress` that knows what it has raised, whatever the client of the hub makes of it."""
+class _Relay:
+    """A `Progress` that remembers the error it has raised, because the client of the hub may replace or lose it."""
 
     def __init__(self, progress: Progress):
         self._progress, self._raised = progress, None
@@ -214,7 +214,7 @@ class _Told:
             raise
 
     def pass_on(self) -> None:
-        """Raise it again."""
+        """Raise that error again, if there is one."""
         if self._raised is not None:
             raise self._raised
 

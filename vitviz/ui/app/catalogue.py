@@ -26,6 +26,7 @@ _counting = threading.Lock()
 def open_catalogue() -> None:
     """Show the catalogue from the next run on."""
     st.session_state.catalogue = True
+    asking.set_dialog(PLACE)
     _ask_again()
     for name in list(_downloaded):  # what was downloaded while it was closed is not used unasked
         if models.is_ready(name):
@@ -35,6 +36,7 @@ def open_catalogue() -> None:
 def close_catalogue() -> None:
     """Show it no longer."""
     st.session_state.catalogue = False
+    asking.set_dialog(None)
 
 
 def catalogue_if_open() -> None:

@@ -33,13 +33,13 @@ class Step:
     """A part of slow work: its coarse result, or the final one.
 
     Attributes:
-        key: what identifies its result among all users.
-        task: what computes the result; in any thread, so it asks nothing of the page. It gets the job, to which it
-            reports how far it is, and in whose `part` it may leave what it has found so far.
-        seconds: how long it is expected to take; None if nobody knows.
-        words: what it is, if there is more than one step.
-        pace: what identifies the speed of such work, see `durations.Paces`; None if the task itself keeps the paces.
-        say: says how far the job is; by default, how many seconds are left.
+        key: identifies the result among all users.
+        task: computes the result, in any thread, so that it must not use the page. It is called with the job, to which
+            it reports how far it is, and whose `part` it may set to what it has found so far.
+        seconds: expected duration; None if it is not known.
+        words: name of the step, if there is more than one.
+        pace: identifies the speed of such work, see `durations.Paces`; None if the task notes it itself.
+        say: describes how far the job is; by default, the time that is left.
         is_kept: whether the result is kept in `cache.results`.
     """
 
@@ -57,17 +57,17 @@ class Work:
     """Slow work that a user can ask for.
 
     Attributes:
-        key: what identifies what is asked for.
-        place: where in the app it stands. Whoever begins something there gives up what else they waited for there,
-            unless it is still in sight.
-        name: of its button in the session.
-        label: of the button before.
-        steps: what is left to do, the coarse results first; nothing if it is done.
-        width: of the button.
-        detail: what is said after the expected duration.
-        keeps_parts: whether something of it is kept when it is stopped.
-        begins_itself: whether nobody has to click, unless they have stopped it before.
-        jobs: the queue that it waits in.
+        key: identifies the work in the session.
+        place: where in the app it stands, such as a section of a page. As soon as a user waits for something there,
+            they wait no more for other work that they had begun there and that is no longer in sight.
+        name: key of its button in the session.
+        label: label of the button before it is clicked.
+        steps: the steps that are left, coarse results first; none if the work is done.
+        width: width of the button.
+        detail: text after the expected duration.
+        keeps_parts: whether a part of the result is kept when the work is stopped.
+        begins_itself: whether it begins without a click, unless the user has stopped it before.
+        jobs: the queue in which it waits.
     """
 
     key: tuple
@@ -87,8 +87,8 @@ class Asked:
     """Work that was asked for and is not done.
 
     Attributes:
-        work: which.
-        bar: the progress bar that waits for it.
+        work: the work.
+        bar: its progress bar.
     """
 
     work: Work
@@ -97,20 +97,22 @@ class Asked:
 
 @dataclass
 class _Session:
-    """What a session has asked for.
+    """Requests of a session.
 
     Attributes:
-        asked: keys of work.
-        stopped: keys of work that was stopped, or has failed.
-        said: what is to be said of such work, once; None if it was stopped.
+        asked: keys of the work that was asked for, done or not.
+        stopped: keys of the work that was stopped, or has failed.
+        said: for work that has just been stopped, None, and for work that has just failed, the reason; shown once.
         begins: place and name of the button that was clicked, until it is drawn again: what is chosen then may be newer
             than the button that was clicked, and it is that which begins.
+        dialog: the place of the dialog that is open; None if none is.
     """
 
     asked: set[tuple] = field(default_factory=set)
     stopped: set[tuple] = field(default_factory=set)
     said: dict[tuple, str | None] = field(default_factory=dict)
     begins: tuple[str, str] | None = None
+    dialog: str | None = None
 
 
 def ask(work: Work, below: DeltaGenerator | None = None) -> list[Asked]:
@@ -177,6 +179,8 @@ def watch(place: str, asked: Sequence[Asked], in_fragment: bool = False) -> None
         for one in asked:
             step, job = next((step, job) for other, step, job in joined if other is one)
             _draw(one, step, job, jobs)
+        if session.dialog not in (None, place):
+            return
         joined[0][2].watch(GLANCE if in_fragment else SHORT_GLANCE)
         for _, _, job in joined:
             job.watch()
@@ -221,6 +225,15 @@ def is_asked(work: Work) -> bool:
 def forget(key: tuple) -> None:
     """Ask for this work no more; it goes on nevertheless, if it has begun."""
     _session().asked.discard(key)
+
+
+def set_dialog(place: str | None) -> None:
+    """Note which dialog is open. The page below does not wait for its work meanwhile, or the dialog could not be used.
+
+    Args:
+        place: where its own work stands; None if it was closed.
+    """
+    _session().dialog = place
 
 
 def made(step: Step, progress: Progress) -> Any:
