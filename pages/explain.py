@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from vitviz.ui.app import shell, state
+from vitviz.ui.app.jobs import asking
 from vitviz.ui.app.remembered import remembered
 from vitviz.ui.app.words import plain_errors
 from vitviz.ui.pages.explain import address, picture, wanted
@@ -12,7 +13,7 @@ from vitviz.ui.pages.explain.board import board, mark_box
 from vitviz.ui.pages.explain.choosing import choose_targets
 from vitviz.ui.pages.explain.closer import enlarge
 from vitviz.ui.pages.explain.comparing import compare
-from vitviz.ui.pages.explain.working import work
+from vitviz.ui.pages.explain.maps import PLACE
 from vitviz.ui.widgets import drawing
 from vitviz.viz.colour import OPACITY
 
@@ -36,7 +37,7 @@ def explained(choice: state.Choice) -> None:
     with st.container():  # empty or not, what follows stays where it is
         enlarge(choice, trace, aims)
     pending += compare(choice, trace, aims)
-    work(pending)
+    asking.watch(PLACE, pending)
 
 
 shell.enter("pages/explain.py")

@@ -65,7 +65,7 @@ def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: stat
 
 
 shell.enter("pages/intervene.py")
-st.html(drawing.STYLE + STYLE + bench.STYLE + output.STYLE + sweeps.STYLE)
+st.html(drawing.STYLE + STYLE + bench.STYLE + output.STYLE)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.title("Intervene", anchor=False, width="content")
     st.markdown("Switch heads, layers or patches off, and see what changes. They are numbered from 1.", width="content")

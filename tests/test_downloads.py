@@ -1,6 +1,5 @@
 """Downloads from the app: how large they may be, alone and together, and where others are served."""
 
-from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
@@ -62,7 +61,5 @@ def test_all_downloads_together_are_bounded(monkeypatch):
     open_catalogue(app)
     button = app.button(key=f"use_{other}")
     assert (button.label, button.disabled) == ("No more downloads here", True)
-    failed = Future()
-    failed.set_exception(OSError("no network"))
-    catalogue._uncount(small, failed)
+    catalogue._uncount(small)
     catalogue._count(other)

@@ -3,8 +3,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vitviz.ui.app import cache, state, waits
-from vitviz.ui.pages.explain import comparing, maps, working
+from vitviz.ui.app import cache, state
+from vitviz.ui.app.jobs import asking, durations
+from vitviz.ui.pages.explain import comparing, maps
 from vitviz.ui.pages.explain.methods import all_defaults
 from vitviz.ui.pages.explain.targets import OfClass
 
@@ -55,10 +56,10 @@ def test_slow_work_comes_coarse_first_and_says_so(monkeypatch):
 
 
 def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeypatch):
-    monkeypatch.setattr(working, "work", lambda pending: None)
+    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
-        step.task(lambda done, total: None)
+        asking.made(step, lambda done, total: None)
         press(app, f"explain_compute_{ask.method}_0")
         said = bodies(app)
         assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
@@ -69,12 +70,12 @@ def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeyp
 
 
 def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
-    monkeypatch.setattr(working, "work", lambda pending: None)
+    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     choice = state.Choice(app.session_state.picked, **app.session_state.settings)
     contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
     for step in comparing._steps(contest, {}, {})[:5]:
-        step.task(lambda done, total: None)
+        asking.made(step, lambda done, total: None)
     assert "Coarse: some curves have 5 points only" in texts(app.run())
     assert len(rows(app)) == 5
     assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
@@ -91,17 +92,17 @@ def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
 def test_how_long_it_takes_is_said_and_follows_what_was_measured():
     app = digits()
     choice, trace = state.Choice(app.session_state.picked, **app.session_state.settings), digit_trace()
-    waits.paces().note(waits.pace_key(choice, trace, "occlusion"), 1200.0, 100)
-    assert waits.about((64 + 16 + 4) * 12) in texts(app.run())
-    before = waits.paces().get(waits.pace_key(choice, trace, "occlusion"))
+    durations.paces().note(durations.pace_key(choice, trace, "occlusion"), 1200.0, 100)
+    assert durations.about((64 + 16 + 4) * 12) in texts(app.run())
+    before = durations.paces().get(durations.pace_key(choice, trace, "occlusion"))
     press(app, "explain_compute_occlusion_0")
-    assert waits.paces().get(waits.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
+    assert durations.paces().get(durations.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
 
 
 @pytest.mark.parametrize("button", ["explain_compare_0", "explain_compute_occlusion_0"])
 def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatch):
     """Who chooses and clicks at once clicks on what was drawn for the choice before."""
-    monkeypatch.setattr(working, "work", lambda pending: None)
+    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     app.selectbox(key="explain_minus_0").set_value(9)
     press(app, button)
@@ -112,8 +113,8 @@ def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatc
 def test_a_click_on_what_is_there_by_now_begins_nothing_later(monkeypatch):
     app = digits()
     press(app, "explain_compute_occlusion_0")
-    app.session_state[working.BEGINS] = "explain_compute_occlusion_0"  # the same again, before the page was drawn
+    app.session_state[asking.KEY].begins = maps.PLACE, "explain_compute_occlusion_0"  # again, before it was drawn
     app.run()
-    monkeypatch.setattr(working, "work", lambda pending: None)
+    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app.selectbox(key="explain_minus_0").select(9).run()
     assert app.button(key="explain_compute_occlusion_0").label == "Compute"

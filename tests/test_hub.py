@@ -88,6 +88,17 @@ def test_a_broken_download_is_said_and_the_next_one_works(server, made):
     assert vitviz.load(NAME).config.embed_dim == made.embed_dim
 
 
+def stop(done, total):
+    raise OSError("stopped")  # as a broken network is said, too
+
+
+def test_what_progress_raises_stops_a_download_and_reaches_the_caller(server, made):
+    with pytest.raises(OSError, match="stopped"):
+        vitviz.load(NAME, progress=stop)
+    assert not zoo.is_on_disk(NAME)
+    assert vitviz.load(NAME).config.embed_dim == made.embed_dim
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_weights_that_need_a_licence_say_what_to_do(status, server):
     server.status = {"HEAD": 0, "GET": 0}
@@ -144,6 +155,13 @@ def test_weights_from_elsewhere(server, cache):
     server.asked.clear()
     assert hub.weights_of("x", source) == path
     assert server.asked == []
+
+
+def test_a_stopped_download_from_elsewhere_leaves_nothing_behind(server, cache):
+    server.files["/weights.pth"] = bytes(1000)
+    with pytest.raises(OSError, match="stopped"):
+        hub.weights_of("x", hub.Source("", url=f"{server.url}/weights.pth"), stop)
+    assert list((cache / "torch" / "hub" / "checkpoints").iterdir()) == []
 
 
 def test_a_broken_download_from_elsewhere_leaves_nothing_behind(server, cache):

@@ -1,10 +1,13 @@
-"""Slow work of the page "Explain": begun once, watched by many, ended when nobody watches, kept for all."""
+"""The queue of slow work: begun once, watched by many, ended when nobody watches, shared out among sessions."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
 
-from vitviz.ui.app import jobs, waits
+from vitviz.errors import VitvizError
+from vitviz.ui.app.jobs import durations
+from vitviz.ui.app.jobs import queue as jobs
 
 
 def test_who_asks_for_the_same_work_waits_for_the_same_job():
@@ -115,4 +118,65 @@ def test_how_many_come_before_is_told_without_those_that_nobody_waits_for():
     ("seconds", "words"), [(0.01, "1 s"), (3.2, "4 s"), (10, "10 s"), (11, "15 s"), (76, "80 s"), (126, "2 min")]
 )
 def test_a_wait_is_said_in_round_numbers(seconds, words):
-    assert waits.about(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
+    assert durations.about(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
+
+
+def test_sessions_take_turns_however_much_one_of_them_asks_for():
+    go, begun, went = threading.Event(), threading.Event(), []
+    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    every.join(("first",), lambda report: begun.set() or go.wait(), ("somebody", "explain"))
+    assert begun.wait(60)
+
+    def join(name, *sessions):
+        for session in sessions:
+            job = every.join((name,), lambda report: went.append(name), (session, "explain"))
+        return job
+
+    asked = [join(name, "greedy") for name in ("greedy 1", "greedy 2", "greedy 3")]
+    asked += [join("modest", "modest"), join("shared", "greedy", "third")]
+    assert [every.ahead(job) for job in asked] == [1, 4, 5, 2, 3]
+    go.set()
+    assert all(job.watch(60) for job in asked)
+    assert went == ["greedy 1", "modest", "shared", "greedy 2", "greedy 3"]
+
+
+def test_as_much_goes_on_at_once_as_may():
+    go, both = threading.Event(), threading.Barrier(3)
+    every = jobs.Jobs(2, patience=1000, is_here=lambda _: True, turn=nullcontext)
+
+    def task(report):
+        both.wait(60)
+        go.wait(60)
+
+    first, second = (every.join((name,), task, (name, "explain")) for name in ("first", "second"))
+    both.wait(60)
+    third, fourth = (every.join((name,), lambda report: None, (name, "explain")) for name in ("third", "fourth"))
+    assert [every.ahead(job) for job in (first, second, third, fourth)] == [0, 0, 1, 2]
+    assert not third.has_begun
+    go.set()
+    assert all(job.watch(60) for job in (first, second, third, fourth))
+
+
+def test_how_much_goes_on_at_once_is_a_setting(monkeypatch):
+    monkeypatch.delenv(jobs.VARIABLE, raising=False)
+    assert jobs.most_at_once() == 1
+    monkeypatch.setenv(jobs.VARIABLE, "3")
+    assert jobs.most_at_once() == 3
+    for wrong in ("0", "many", "-1", "1.5"):
+        monkeypatch.setenv(jobs.VARIABLE, wrong)
+        with pytest.raises(VitvizError, match=jobs.VARIABLE):
+            jobs.most_at_once()
+
+
+def test_a_failure_is_told_to_each_who_waited_and_then_work_can_begin_anew():
+    go = threading.Event()
+    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    failed = every.join(("a",), lambda report: go.wait() and 1 / 0, ("me", "explain"))
+    every.join(("a",), lambda report: None, ("you", "explain"))
+    go.set()
+    assert failed.watch(60)
+    assert every.join(("a",), lambda report: None, ("me", "explain")) is failed
+    assert every.join(("a",), lambda report: None, ("you", "explain")) is failed
+    again = every.join(("a",), lambda report: None, ("me", "explain"))
+    assert again.watch(60)
+    assert again.error is None

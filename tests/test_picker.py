@@ -1,9 +1,11 @@
 """Choosing a model in the app: what is here, what needs a download, what a server offers, and what goes wrong."""
 
 import gc
+import threading
 import weakref
 
 import pytest
+import streamlit as st
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
@@ -11,6 +13,7 @@ import vitviz
 from vitviz import zoo
 from vitviz.analysis.predictions import predictions
 from vitviz.ui.app import cache, catalogue, models, state
+from vitviz.ui.app.jobs import asking, queue
 from vitviz.zoo.model_cache import ModelCache
 
 from .local_hub import NAME, point_at
@@ -96,6 +99,41 @@ def test_a_download_that_fails_is_said_and_can_be_tried_again(server):
     del server.status["GET"]
     app.button(key=f"use_{NAME}").click().run()
     assert query(app)["model"] == NAME
+
+
+def test_a_download_goes_on_behind_a_closed_catalogue_and_ends_when_it_is_stopped(server, monkeypatch):
+    go, real = threading.Event(), zoo.shared
+
+    def slow(name, progress=None):
+        if progress is not None:
+            progress(10**6, 2 * 10**6)
+            assert go.wait(60)
+            progress(2 * 10**6, 2 * 10**6)
+        return real(name, progress)
+
+    monkeypatch.setattr(zoo, "shared", slow)
+    monkeypatch.setattr(catalogue, "_downloaded", {})
+    monkeypatch.setattr(asking, "again", st.stop)
+    app = explore()
+    open_catalogue(app)
+    app.text_input(key="model_search").set_value("test_vit r160 in1k").run()
+    app.button(key=f"use_{NAME}").click().run()
+    (job,) = queue.downloads()._jobs.values()
+    catalogue_is_open = app.session_state["catalogue"]
+    app.session_state["catalogue"] = False
+    app.switch_page("pages/lens.py").run()
+    assert f"use_{NAME}" not in [button.key for button in app.button]
+    app.session_state["catalogue"] = catalogue_is_open
+    assert not job.has_ended
+    app.text_input(key="model_search").set_value("test_vit r160 in1k").run()
+    assert app.button(key=f"use_{NAME}").label == "Stop"
+    app.button(key=f"use_{NAME}").click().run()
+    go.set()
+    assert job._ended.wait(60)
+    assert isinstance(job.error, queue.AbandonedError)
+    assert app.run().button(key=f"use_{NAME}").label.startswith("Download")
+    assert not zoo.is_on_disk(NAME)
+    assert NAME in catalogue._downloaded, "some of it may be on the disk"
 
 
 @pytest.mark.parametrize(

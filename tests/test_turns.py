@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from vitviz.ui.app.jobs import Jobs
+from vitviz.ui.app.jobs.queue import Jobs
 from vitviz.ui.app.turns import Turns, one_at_a_time
 
 
@@ -173,3 +173,28 @@ def test_a_job_gives_way_whenever_it_reports():
     thread.join()
     assert went == ["pass 1", "map", "pass 2"]
     assert job.error is None
+
+
+def test_slow_work_goes_on_together_if_it_may_and_whoever_looks_goes_before_all_of_it():
+    turns, went, together = Turns(slow=2), [], threading.Barrier(2)
+
+    def slow():
+        with turns.later():
+            together.wait(60)  # both have the turn
+            until(lambda: waiting(turns) >= 1)
+            turns.give_way()
+            went.append("pass")
+
+    def look():
+        with turns:
+            went.append("map")
+
+    threads = [threading.Thread(target=slow) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(turns._owners) == 2)
+    threads.append(threading.Thread(target=look))
+    threads[-1].start()
+    for thread in threads:
+        thread.join(60)
+    assert went == ["map", "pass", "pass"]

@@ -17,13 +17,14 @@ from torch import nn
 
 from ..errors import ModelError, VitvizWarning
 from ..errors.arguments import of_kind, shown, typed
+from ..errors.progress import Progress
 from ..images import Size
 from ..model.precision import plain_arithmetic
 from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
-from .hub import Progress, can_reach_hub
+from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
 from .options import Colour, Options

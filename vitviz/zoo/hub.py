@@ -7,7 +7,6 @@ asked first and briefly: the hub's own client needs most of a minute to find out
 import queue
 import ssl
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -17,9 +16,8 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from ..errors import ModelError
+from ..errors.progress import Progress, silent
 from .shipped import SHIPPED
-
-Progress = Callable[[int, int], None]  # bytes that are here, and bytes in all (0: not known)
 
 _GATEWAY_ERRORS = (502, 503, 504)  # what a proxy says when there is nothing behind it
 
@@ -68,7 +66,8 @@ def weights_of(name: str, source: Source, progress: Progress | None = None) -> P
     Args:
         name: what to call the model in messages.
         source: where its weights are published.
-        progress: is told how many bytes are here, and how many there will be.
+        progress: called with how many bytes are here and how many there will be (0: not known). What it raises stops
+            the download and reaches the caller; what the hub's client has got by then it goes on from the next time.
 
     Raises:
         ModelError: if they are neither here nor to be had; within three seconds if the hub cannot be reached.
@@ -146,15 +145,19 @@ def _download(name: str, source: Source, progress: Progress | None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    bar = _bar(progress) if progress else None
+    report = _Relay(progress or silent)
+    bar = _bar(report) if progress else None
     for file in source.files:
         try:
-            return Path(hf_hub_download(source.repository, file, revision=source.revision, tqdm_class=bar))
+            path = Path(hf_hub_download(source.repository, file, revision=source.revision, tqdm_class=bar))
+            report.pass_on()  # some of the client's threads lose what their callback raises
+            return path
         except LocalEntryNotFoundError as error:
             raise _broken_off(name, error) from error
         except EntryNotFoundError:
             continue
         except Exception as error:  # the client's errors and those of the two HTTP libraries below it have no base
+            report.pass_on()
             if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
                 raise ModelError(
                     f"The hub does not hand out the weights of {name!r} to everybody: accept the licence at "
@@ -170,17 +173,18 @@ def _download_url(name: str, url: str, progress: Progress | None) -> Path:
     path = _torch_cache() / Path(urlsplit(url).path).name
     part = path.with_name(f"{path.name}.{threading.get_ident()}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
+    report = _Relay(progress or silent)
     try:
         with urlopen(url, timeout=10) as answer, part.open("wb") as file:
             total = int(answer.headers.get("Content-Length", 0))
             while chunk := answer.read(1 << 20):
                 file.write(chunk)
-                if progress:
-                    progress(file.tell(), total)
+                report(file.tell(), total)
             if total not in (0, file.tell()):
                 raise EOFError(f"{file.tell()} of {total} bytes")
         return part.replace(path)
     except (OSError, EOFError, HTTPException) as error:
+        report.pass_on()
         raise _broken_off(name, error) from error
     finally:
         part.unlink(missing_ok=True)
@@ -196,8 +200,27 @@ def _torch_cache() -> Path:
     return Path(get_dir()) / "checkpoints"
 
 
+class _Relay:
+    """A `Progress` that remembers the error it has raised, because the client of the hub may replace or lose it."""
+
+    def __init__(self, progress: Progress):
+        self._progress, self._raised = progress, None
+
+    def __call__(self, done: int, total: int) -> None:
+        try:
+            self._progress(done, total)
+        except BaseException as error:
+            self._raised = error
+            raise
+
+    def pass_on(self) -> None:
+        """Raise that error again, if there is one."""
+        if self._raised is not None:
+            raise self._raised
+
+
 def _bar(progress: Progress) -> type:
-    """A progress bar for the hub's client that draws nothing and tells `progress`."""
+    """A progress bar for the hub's client that draws nothing and calls `progress`."""
 
     class Bar:
         def __init__(self, *_: Any, total: int | None = None, initial: int = 0, **__: Any):

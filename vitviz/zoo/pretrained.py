@@ -14,12 +14,13 @@ from safetensors import SafetensorError
 
 from ..errors import ModelError
 from ..errors.arguments import LONGEST, at_least, shown, typed
+from ..errors.progress import Progress
 from ..trace.vision_transformer import VisionTransformer
 from .checkpoint import read_weights
 from .convert import config_of
 from .convert.labels import is_embedding, labels_of
 from .curated import CURATED, TimmEntry
-from .hub import Progress, Source, refuse_out_of_reach, weights_of
+from .hub import Source, refuse_out_of_reach, weights_of
 from .in_memory import from_timm
 from .shipped import SHIPPED
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
+from ..errors.progress import Progress
 from ..trace.vision_transformer import VisionTransformer
 from .folders import FOLDER_FILES, INDEX_FILES
-from .hub import Progress, Source, optional_file, weights_of
+from .hub import Source, optional_file, weights_of
 from .options import NOTHING_SAID, Options
 from .restore import load_checkpoint
 

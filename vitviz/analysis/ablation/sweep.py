@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...errors import EditError
 from ...errors.arguments import at_least, typed
+from ...errors.progress import Progress, silent
 from ...model.applied_edits import left_out_of_the_mean, without
 from ...model.config import POOL
 from ...model.edits import How, one_of
@@ -29,7 +30,6 @@ from .switching import PatchMethod
 
 SUBLAYERS = ("attention", "mlp")
 AT_ONCE = 8  # patches switched off in one batch
-Progress = Callable[[float], object]
 
 
 @typed
@@ -44,7 +44,7 @@ def sweep_heads(
         score: what is measured: a score such as `class_score` or `distance` make, the number or the name of a class,
             whose probability it then is, or a target of `vitviz.analysis.attribution`.
         how: what stands in for the head's z: zeros, or its mean over the tokens.
-        progress: called with the share that is done, after each layer.
+        progress: called with how many heads are done and how many there are. What it raises stops the sweep.
 
     Returns:
         Score without the head less score with it, float32 [layer, head].
@@ -54,7 +54,8 @@ def sweep_heads(
         ModelError: if the model does not have what is measured.
         IndexError: if there is no class of this number.
     """
-    return np.stack(_collected(each_head(model, trace, score, how=how), trace.layers, progress))
+    heads = trace.layers * trace.heads
+    return np.stack(_collected(each_head(model, trace, score, how=how), heads, progress))
 
 
 @typed
@@ -66,7 +67,8 @@ def sweep_layers(
     Returns:
         Score without it less score with it, float32 [layer, 2]: attention, MLP.
     """
-    return np.stack(_collected(each_layer(model, trace, score, how=how), trace.layers, progress))
+    parts = trace.layers * len(SUBLAYERS)
+    return np.stack(_collected(each_layer(model, trace, score, how=how), parts, progress))
 
 
 @typed
@@ -82,7 +84,7 @@ def sweep_patches(
         EditError: as `sweep_heads`, or if the trace has only one patch, which would leave none.
     """
     patches = trace.token_count - trace.prefix
-    found = _collected(each_patch(model, trace, score, how=how), -(-patches // AT_ONCE), progress)
+    found = _collected(each_patch(model, trace, score, how=how), patches, progress)
     return np.concatenate(found).reshape(trace.grid)
 
 
@@ -211,9 +213,10 @@ def _effects(trace: Trace, score: Score, outputs: Tensor) -> np.ndarray:
 
 
 def _collected(results: Iterator[np.ndarray], count: int, progress: Progress | None) -> list[np.ndarray]:
-    found = []
+    """Results of all batches; progress is counted in parts of the model."""
+    found, done, report = [], 0, progress or silent
     for result in results:
         found.append(result)
-        if progress is not None:
-            progress(len(found) / count)
+        done += len(result)
+        report(done, count)
     return found

@@ -5,11 +5,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors.arguments import of_kind, one_of
+from ...errors.progress import Progress, silent
 from ...model.hooks import without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .method import Parameter
-from .progress import Progress, silent
 from .targets import Target
 
 BASELINES = ("blur", "mean")

@@ -11,6 +11,7 @@ from torch import Tensor
 from ...errors import HookError, ModelError
 from ...errors.arguments import of_kind, one_of
 from ...errors.brief import brief
+from ...errors.progress import Progress
 from ...images import Prepared, Size
 from ...model.hooks import is_edited, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
@@ -22,7 +23,6 @@ from ...trace.vision_transformer import VisionTransformer
 from .layerwise import Graph, graph_names, keeps_graph, stream_names
 from .method import Method
 from .methods import METHODS
-from .progress import Progress
 from .targets import AnyTarget, checked_target, value_of
 
 

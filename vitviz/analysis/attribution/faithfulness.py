@@ -10,11 +10,11 @@ from torch import Tensor
 from ...errors import HookError, ModelError, VitvizError
 from ...errors.arguments import array, of_kind, whole
 from ...errors.brief import brief
+from ...errors.progress import Progress
 from ...trace.absent import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from .baselines import BASELINES, baseline_pixels, masked_values
-from .progress import Progress
 from .targets import AnyTarget, ClassTarget, Target, checked_target, value_of
 
 __all__ = ["BASELINES", "Curves", "baseline_pixels", "curves", "endpoints", "lowest_baseline", "random_curves"]

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ...errors.arguments import share, whole
+from ...errors.progress import Progress, silent
 from ...model.config import ViTConfig
 from ...model.hooks import capture, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels
 from .method import Chosen, Method, Parameter
-from .progress import Progress, silent
 from .targets import Target
 
 TOKENS_AT_ONCE = 1024  # in one batch: each keeps the graph of a whole forward pass

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from ...errors.arguments import whole
+from ...errors.progress import Progress
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels, masked_values
 from .method import Chosen, Method, Parameter
-from .progress import Progress
 from .targets import Target, value_of
 
 WIDE = (8, 4, 2)  # patches, sides of the covers of coarse maps; each takes a quarter of the next one's passes

@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, checked_index, each_of_kind, number, typed
 from ...errors.brief import brief
+from ...errors.progress import Progress, silent
 from ...trace.trace import Trace
 from .token_norms import stream
 
@@ -96,14 +97,24 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float = PENALTY) -> tuple[np.nd
 
 
 @typed
-def position_probe(images: Sequence[Places], penalty: float = PENALTY) -> PositionProbe:
+def position_probe(
+    images: Sequence[Places], penalty: float = PENALTY, progress: Progress | None = None
+) -> PositionProbe:
     """Read row and column from the tokens of every stage, see `read_places`.
+
+    Args:
+        images: the patches of at least two images, of the same model.
+        penalty: as in `ridge`.
+        progress: called with how many stages are done and how many there are. What it raises stops the probe.
 
     Raises:
         ArgumentError: if there are fewer than two images, or they are not of the same model.
     """
     _check(images)
-    r2 = [read_places(images, stage, penalty) for stage in range(len(images[0].stages))]
+    r2, stages, report = [], len(images[0].stages), progress or silent
+    for stage in range(stages):
+        r2.append(read_places(images, stage, penalty))
+        report(stage + 1, stages)
     return probed(images, r2, penalty)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...errors.arguments import array, at_least, one_of, typed
+from ...errors.progress import Progress, silent
 from .pca import principal
 
 Method = Literal["pca", "tsne"]
@@ -23,7 +24,7 @@ def perplexity(points: int) -> float:
 
 
 @typed
-def project(points: np.ndarray, method: str = "pca") -> np.ndarray:
+def project(points: np.ndarray, method: str = "pca", progress: Progress | None = None) -> np.ndarray:
     """Bring tokens to a plane, the same way each time.
 
     Args:
@@ -31,6 +32,8 @@ def project(points: np.ndarray, method: str = "pca") -> np.ndarray:
         method: `"pca"`: the first two principal components, which keep distances as far as two numbers can.
             `"tsne"`: keeps neighbours near each other (van der Maaten and Hinton 2008, "Visualizing Data using
             t-SNE"); how far groups are apart then means little. Runs scikit-learn's, started from the components.
+        progress: called before and after with how many of one step are done, because scikit-learn's t-SNE does not say
+            how far it is. What it raises stops the projection.
 
     Returns:
         float32 [point, 2].
@@ -40,10 +43,16 @@ def project(points: np.ndarray, method: str = "pca") -> np.ndarray:
     """
     one_of(method, METHODS, "method")
     points = array(points, "point, D", "Points")
-    if method == "pca":
-        return principal(points, 2).scores(points)
-    if len(points) < 4:
+    if method == "tsne" and len(points) < 4:
         raise ArgumentError(f"t-SNE needs four points; these are {len(points)}.")
+    report = progress or silent
+    report(0, 1)
+    found = principal(points, 2).scores(points) if method == "pca" else _tsne(points)
+    report(1, 1)
+    return found
+
+
+def _tsne(points: np.ndarray) -> np.ndarray:
     from sklearn.manifold import TSNE  # takes a second to import, and only this needs it
 
     shorter = principal(points, min(FIRST, *points.shape)).scores(points)

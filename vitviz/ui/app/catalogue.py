@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from ... import zoo
 from ...errors import ModelError
-from . import models, state, waits
+from . import models, state
+from .jobs import asking, durations, queue
 from .words import literally, plain_errors
 
 FOUND_AT_MOST = 10
+PLACE = "models"  # where downloads are waited for
 LEAST = 1.0  # seconds after which a speed is believed
 
-# Not in the visitor's own thread, which Streamlit stops when they click elsewhere: what has begun comes to its end.
-_downloads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="download")
 _downloaded: dict[str, int] = {}  # bytes since the server began, by the name of the model
 _counting = threading.Lock()
 
@@ -26,12 +26,17 @@ _counting = threading.Lock()
 def open_catalogue() -> None:
     """Show the catalogue from the next run on."""
     st.session_state.catalogue = True
+    asking.set_dialog(PLACE)
     _ask_again()
+    for name in list(_downloaded):  # what was downloaded while it was closed is not used unasked
+        if models.is_ready(name):
+            asking.forget(_key(name))
 
 
 def close_catalogue() -> None:
     """Show it no longer."""
     st.session_state.catalogue = False
+    asking.set_dialog(None)
 
 
 def catalogue_if_open() -> None:
@@ -47,8 +52,8 @@ def _catalogue() -> None:
         text = st.text_input(
             "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
         )
-        for name in _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED):
-            _row(name)
+        shown = _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED)
+        asking.watch(PLACE, [one for name in shown for one in _row(name)], in_fragment=True)
 
 
 def _say_if_offline() -> None:
@@ -79,20 +84,35 @@ def _found(text: str) -> tuple[str, ...]:
     return names[:FOUND_AT_MOST]
 
 
-def _row(name: str) -> None:
-    """One model: what it is, and a button to use or to download it."""
-    used = name == state.choice().model
+def _row(name: str) -> list[asking.Asked]:
+    """One model: what it is, and a button to use or to download it; the download if it was asked for."""
+    used, ready = name == state.choice().model, models.is_ready(name)
     with st.container(border=True):
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(f"**{literally(models.title(name))}**  \n{literally(models.summary(name))}")
         if models.facts(name):
             left.caption(literally(models.facts(name)))
         words, possible = ("In use", False) if used else _offer(name)
-        right.button(words, key=f"use_{name}", disabled=not possible, width="stretch", on_click=_want, args=(name,))
-        if st.session_state.get("wanted_model") == name:
-            st.session_state.wanted_model = None
-            if possible:
+        below = st.container()
+        work = asking.Work(
+            _key(name), PLACE, f"use_{name}", words, width="stretch", keeps_parts=True, jobs=queue.downloads
+        )
+        if possible and not ready:
+            step = asking.Step(work.key, partial(_download, name), say=_so_far, is_kept=False)
+            with right:
+                return asking.ask(replace(work, steps=[step]), below)
+        right.button(words, key=work.name, disabled=not possible, width="stretch", on_click=_want, args=(name,))
+        with below:
+            asking.ask(work)  # says why it has failed
+            if possible and (st.session_state.get("wanted_model") == name or asking.is_asked(work)):
+                st.session_state.wanted_model = None
+                asking.forget(work.key)
                 _use(name)
+    return []
+
+
+def _key(name: str) -> tuple:
+    return "download", name
 
 
 def _offer(name: str) -> tuple[str, bool]:
@@ -114,10 +134,10 @@ def _want(name: str) -> None:
 
 
 def _use(name: str) -> None:
-    """Take a model, downloaded if need be, and go back to the page; or say why not."""
+    """Take a model that is here, and go back to the page; or say why not."""
     try:
-        _fetch(name)
-        state.use_model(name)
+        with st.spinner("Loading …"):
+            state.use_model(name)
     except ModelError as error:
         st.error(literally(str(error)))
     else:
@@ -146,34 +166,38 @@ def _has_room(name: str, size: int) -> bool:
     return others + size <= models.all_downloads()
 
 
-def _uncount(name: str, job: Future) -> None:
-    """Count a download no more that has failed."""
-    if job.cancelled() or job.exception() is not None:
-        with _counting:
-            _downloaded.pop(name, None)
+def _uncount(name: str) -> None:
+    """Count a download no more, because it has failed."""
+    with _counting:
+        _downloaded.pop(name, None)
 
 
-def _fetch(name: str) -> None:
-    """Bring a model here, while a bar shows how much of it is here."""
-    here, bar = (0, 0), st.empty()
-    start, began = here, time.monotonic()
+def _download(name: str, job: queue.Job) -> None:
+    """Bring a model here, in any thread. One that is stopped still counts: some of it is on the disk.
+
+    Raises:
+        ModelError: if that fails, or would be too much.
+    """
+    start, began = (0, 0), time.monotonic()
 
     def progress(done: int, total: int) -> None:
-        nonlocal here, start, began
+        nonlocal start, began
         if total != start[1]:  # another file, of which some may be here from before
             start, began = (done, total), time.monotonic()
-        here = done, total
+        if total:
+            job.part = so_far(done, total, done - start[0], time.monotonic() - began)
+        job(done, total)
 
     _count(name)
-    job = _downloads.submit(zoo.shared, name, progress)
-    job.add_done_callback(partial(_uncount, name))
-    while not job.done():
-        done, total = here
-        words = so_far(done, total, done - start[0], time.monotonic() - began) if total else "Loading …"
-        bar.progress(min(1.0, done / total) if total else 0.0, text=words)  # also lets a click elsewhere end this wait
-        time.sleep(0.1)
-    bar.empty()
-    job.result()
+    try:
+        zoo.shared(name, progress)
+    except Exception:
+        _uncount(name)
+        raise
+
+
+def _so_far(job: queue.Job) -> str:
+    return job.part or "Loading …"
 
 
 def so_far(done: int, total: int, came: int, seconds: float) -> str:
@@ -181,4 +205,4 @@ def so_far(done: int, total: int, came: int, seconds: float) -> str:
     words = f"{models.megabytes(done)} of {models.megabytes(total)}"
     if came <= 0 or done >= total or seconds < LEAST:
         return words
-    return f"{words}, {waits.about(seconds / came * (total - done))} left"
+    return f"{words}, {durations.about(seconds / came * (total - done))} left"

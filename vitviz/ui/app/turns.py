@@ -3,7 +3,7 @@
 A forward pass uses all cores; two at once would only slow each other down. What the first picture of a page needs goes
 first, and among visitors the one whose page began to run first. Slow work, such as a sweep, gives way between its
 passes and waits until all others have been quiet for a moment: whoever opens a page meanwhile waits for one pass, not
-for the sweep, nor for one at each of the steps that a page takes.
+for the sweep, nor for one at each of the steps that a page takes. A server may let some slow work go on together.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
 
@@ -20,16 +21,28 @@ QUIET = 0.2  # seconds in which nobody else has asked for a turn
 PATIENCE = 10.0  # seconds after which slow work has a turn however many others come
 
 
-class Turns:
-    """A lock that the most urgent gets, and of these the one who came first; who has it may take it again."""
+@dataclass
+class _Owner:
+    """A thread that has the turn: as how urgent it took it, and how many times."""
 
-    def __init__(self) -> None:
+    rank: int
+    depth: int = 1
+
+
+class Turns:
+    """A lock that the most urgent gets, and of these the one who came first; who has it may take it again.
+
+    Attributes:
+        slow: how many may have it together, if all of them do slow work.
+    """
+
+    def __init__(self, slow: int = 1) -> None:
+        self.slow = slow
         self._changed = threading.Condition()
         self._numbers = count()
         self._run = threading.local()
         self._waiting: list[tuple[int, int, int]] = []
-        self._owner: int | None = None
-        self._depth = 0
+        self._owners: dict[int, _Owner] = {}  # by their threads
         self._last = -QUIET  # when a turn ended that was no slow work's
 
     def __enter__(self) -> None:
@@ -53,16 +66,17 @@ class Turns:
     def give_way(self) -> None:
         """Let all others go first but slow work, if this thread has a turn with `later`."""
         with self._changed:
-            if self._owner != threading.get_ident() or not any(rank < LATER for rank, *_ in self._waiting):
+            mine = self._owners.get(threading.get_ident())
+            if mine is None or not any(rank < LATER for rank, *_ in self._waiting):
                 return
-            depth, self._depth = self._depth, 1
+            depth, mine.depth = mine.depth, 1
         self._leave()
         self._take(LATER)
-        self._depth = depth
+        self._owners[threading.get_ident()].depth = depth
 
     def is_mine(self) -> bool:
         """Return True if this thread has the turn."""
-        return self._owner == threading.get_ident()
+        return threading.get_ident() in self._owners
 
     @contextmanager
     def _kept(self, rank: int) -> Iterator[None]:
@@ -75,31 +89,37 @@ class Turns:
     def _take(self, rank: int) -> None:
         me = threading.get_ident()
         with self._changed:
-            if self._owner == me:
-                self._depth += 1
+            if me in self._owners:
+                self._owners[me].depth += 1
                 return
             number, began = next(self._numbers), time.monotonic()
             mine = (rank, getattr(self._run, "number", number) if rank < LATER else number, number)
             self._waiting.append(mine)
-            while not (self._owner is None and min(self._waiting) == mine and self._is_quiet(mine)):
+            while not (self._is_free(rank) and min(self._waiting) == mine and self._is_quiet(mine)):
                 self._changed.wait(QUIET if rank == LATER else None)
                 if mine[0] == LATER and time.monotonic() - began > PATIENCE:
                     self._waiting.remove(mine)
                     mine = (FIRST, *mine[1:])
                     self._waiting.append(mine)
             self._waiting.remove(mine)
-            self._owner, self._depth, self._rank = me, 1, rank
+            self._owners[me] = _Owner(rank)
+
+    def _is_free(self, rank: int) -> bool:
+        if rank < LATER:
+            return not self._owners
+        return len(self._owners) < self.slow and all(owner.rank == LATER for owner in self._owners.values())
 
     def _is_quiet(self, mine: tuple[int, int, int]) -> bool:
         return mine[0] < LATER or time.monotonic() - self._last >= QUIET
 
     def _leave(self) -> None:
         with self._changed:
-            self._depth -= 1
-            if self._depth == 0:
-                if self._rank < LATER:
+            mine = self._owners[threading.get_ident()]
+            mine.depth -= 1
+            if mine.depth == 0:
+                if mine.rank < LATER:
                     self._last = time.monotonic()
-                self._owner = None
+                del self._owners[threading.get_ident()]
                 self._changed.notify_all()
 
 

@@ -15,13 +15,13 @@ from ....analysis.attribution.targets import value_of
 from ....errors import VitvizError
 from ....trace.trace import Trace
 from ...app import shell, state
+from ...app.jobs import asking
 from ...app.remembered import remembered
 from ...app.words import literally
 from . import picture, wanted
-from .maps import Ask, ask_for, coarse, compute, known, steps
+from .maps import PLACE, Ask, ask_for, coarse, compute, known, steps
 from .methods import three_digits
 from .targets import Aim, target_of
-from .working import Work, begin_or_stop, takes, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
@@ -30,7 +30,7 @@ def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
 
 
-def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
     """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
     pending, together = [], one_scale(aims)
     rows = [asks(choice, trace, aim) for aim in aims]
@@ -106,7 +106,7 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
     )
 
 
-def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
+def cell(ask: Ask, place: int, largest: float | None) -> list[asking.Asked]:
     """One map; or a button that asks for it; or how far it is, and then the work that is left.
 
     Args:
@@ -115,17 +115,16 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
         largest: where its colours end; at its own largest number if None.
     """
     found, name, pending = known(ask), f"{ask.method}_{place}", []
-    if found is None and not METHODS[ask.method].slow:
-        found = _computed(ask)
-    elif found is None:
-        left = steps(ask)
-        if begin_or_stop(ask.key, "Compute", f"explain_compute_{name}", "stretch"):
-            pending = [waiting(left)]
-        else:
-            st.caption(takes(left))
-        rough = coarse(ask)
+    if METHODS[ask.method].slow:
+        left = steps(ask) if found is None else []
+        button = f"explain_compute_{name}"
+        work = asking.Work(ask.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
+        pending = asking.ask(work)
+        rough = coarse(ask) if left else None
         if rough is not None:
             st.html(picture.figure(rough, coarse=True, mark=shell.current_style().marks))
+    elif found is None:
+        found = _computed(ask)
     if found is not None:
         st.html(picture.figure(found, largest, mark=shell.current_style().marks))
         st.button(

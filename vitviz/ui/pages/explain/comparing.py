@@ -11,19 +11,19 @@ import streamlit as st
 from ....analysis.attribution import METHODS
 from ....analysis.attribution.baselines import baseline_words
 from ....analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
-from ....analysis.attribution.progress import Progress
+from ....errors.progress import Progress
 from ....trace.trace import Trace
-from ...app import cache, state, waits
-from ...app.jobs import Task
+from ...app import cache, state
+from ...app.jobs import asking, durations
+from ...app.jobs.queue import Task
 from ...app.words import literally
 from ...widgets.panels import CHART
 from ...widgets.strips import number
 from . import auc_table as areas
 from . import charts, wanted
 from .board import asks
-from .maps import Ask, compute, known
+from .maps import PLACE, Ask, compute, known
 from .targets import Aim, target_of
-from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
 TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}
@@ -62,7 +62,7 @@ class Contest:
         return {name: result for name, result in found.items() if result is not None}
 
 
-def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
+def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
     """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
     st.header("Which one to believe", anchor=False)
     st.markdown(
@@ -93,18 +93,16 @@ def _choose_baseline(chosen: str) -> None:
     )
 
 
-def _contest(contest: Contest, place: int) -> list[Work]:
+def _contest(contest: Contest, place: int) -> list[asking.Asked]:
     target = target_of(contest.aim, contest.choice)
     found, rough = contest.known(), contest.known(COARSE)
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
     bounds = _bounds(contest)
     st.caption(what_is_left(bounds, contest))
-    left, pending = _steps(contest, found, rough), []
+    left = _steps(contest, found, rough)
     label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
-    if left and begin_or_stop(contest.key, label, f"explain_compare_{place}"):
-        pending = [waiting(left)]
-    elif left:
-        st.caption(takes(left))
+    work = asking.Work(contest.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
+    pending = asking.ask(work)
     if found or rough:
         if rough.keys() - found.keys():
             st.caption(f"Coarse: some curves have {COARSE + 1} points only, and their areas may change.")
@@ -112,23 +110,23 @@ def _contest(contest: Contest, place: int) -> list[Work]:
     return pending
 
 
-def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[Step]:
+def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
     """Remaining steps: all curves with few points, and then with all."""
     missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
     coarse = [_step(contest, name, COARSE) for name in missing if name not in rough]
     return coarse + [_step(contest, name, FINE) for name in missing]
 
 
-def _step(contest: Contest, name: str, points: int) -> Step:
+def _step(contest: Contest, name: str, points: int) -> asking.Step:
     choice, trace = contest.choice, state.trace(contest.choice)
     words = title(name) + (", coarse" if points == COARSE else "")
     passes = 2 * (points + 1) * (ORDERS if name == RANDOM else 1)
-    return Step(
+    return asking.Step(
         (*contest.keys()[name], points),
-        words,
         _task(contest, name, points),
-        waits.pace_key(choice, trace, "curves"),
-        waits.expected(choice, trace, "curves", passes),
+        durations.expected(choice, trace, "curves", passes),
+        words,
+        durations.pace_key(choice, trace, "curves"),
     )
 
 
@@ -155,9 +153,9 @@ def says_little(bounds: tuple[float, float]) -> bool:
 
 
 def _task(contest: Contest, name: str, points: int) -> Task:
-    """Task that computes the curves of one map, or of random orders, and keeps them for all; in any thread."""
+    """Task that computes the curves of one map, or of random orders; in any thread."""
     trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    key, how = (*contest.keys()[name], points), {"baseline": contest.baseline, "steps": points}
+    how = {"baseline": contest.baseline, "steps": points}
     ask = next((ask for ask in contest.asks if ask.method == name), None)
 
     def work(progress: Progress) -> Curves:
@@ -166,7 +164,7 @@ def _task(contest: Contest, name: str, points: int) -> Task:
         found = compute(ask)  # or it is there
         return curves(trace.model, trace, found.map, target, progress=progress, **how)
 
-    return lambda progress: cache.results.made(key, lambda: work(progress))
+    return work
 
 
 def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ....analysis.attribution import METHODS, Attribution, explain
-from ....analysis.attribution.progress import Progress
-from ...app import cache, state, waits
+from ....errors.progress import Progress
+from ...app import cache, state
+from ...app.jobs import durations
+from ...app.jobs.asking import Step
+from ...app.jobs.queue import Task
 from .targets import Aim, target_of
-from .working import Step
+
+PLACE = "explain"  # where slow work is waited for
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def compute(ask: Ask) -> Attribution:
     """
     work = task(ask)
     with state.one_at_a_time:  # gradients of all layers at 518 px take half a gigabyte
-        return work(None)
+        return cache.results.made(ask.key, partial(work, None))
 
 
 def coarse(ask: Ask) -> Attribution | None:
@@ -83,20 +87,20 @@ def _step(ask: Ask, final: Ask) -> Step:
     count, weight = told.passes(parameters, trace)
     return Step(
         ask.key,
-        words,
         task(ask),
-        waits.pace_key(ask.choice, trace, ask.method),
-        waits.expected(ask.choice, trace, ask.method, count, weight),
+        durations.expected(ask.choice, trace, ask.method, count, weight),
+        words,
+        durations.pace_key(ask.choice, trace, ask.method),
     )
 
 
-def task(ask: Ask) -> Callable[[Progress | None], Attribution]:
-    """Task that computes a map and keeps it for all. It may run in any thread: it asks nothing of the page."""
+def task(ask: Ask) -> Task:
+    """Task that computes a map. It may run in any thread: it asks nothing of the page."""
     trace = state.trace(ask.choice)
     target = None if ask.aim is None else target_of(ask.aim, ask.choice)
 
     def run(progress: Progress | None) -> Attribution:
         given = {"target": target, "progress": progress, **dict(ask.parameters)}
-        return cache.results.made(ask.key, lambda: explain(trace.model, trace, method=ask.method, **given))
+        return explain(trace.model, trace, method=ask.method, **given)
 
     return run

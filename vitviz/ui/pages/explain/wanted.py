@@ -24,7 +24,6 @@ class Wanted:
         aims: what is explained; None for the first stands for what `first_aim` finds, None for the second for nothing.
         parameters: of each method, by its name.
         baseline: what removed patches become when the methods are compared; None for the one of which least is left.
-        asked: what slow work was asked for, by the keys of its results.
         patch: row and column, from 0, of the patch whose value is looked at in a large map; None if there is none.
         enlarged: the map that is shown large: which aim, and which method; None if none is.
     """
@@ -33,7 +32,6 @@ class Wanted:
     aims: tuple[Aim | None, Aim | None] = (None, None)
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=all_defaults)
     baseline: str | None = None
-    asked: frozenset[tuple] = frozenset()
     patch: tuple[int, int] | None = None
     enlarged: tuple[int, str] | None = None
 
@@ -50,21 +48,6 @@ def current(choice: state.Choice) -> Wanted:
 def change(**changes: Any) -> None:
     """Want something else from here on."""
     st.session_state[KEY] = replace(st.session_state[KEY], **changes)
-
-
-def asked() -> frozenset[tuple]:
-    """The keys of what slow work was asked for."""
-    return st.session_state[KEY].asked
-
-
-def ask(key: tuple) -> None:
-    """Ask for slow work."""
-    change(asked=st.session_state[KEY].asked | {key})
-
-
-def stop() -> None:
-    """Ask for no slow work any more. What is done is kept; what is running ends with the rerun that this is part of."""
-    change(asked=frozenset())
 
 
 def set_aim(place: int, aim: Aim | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,10 +14,11 @@ import torch
 
 from ....analysis.ablation import Score, class_score, distance
 from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_patch
-from ....analysis.attribution.progress import Progress
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
-from ...app import cache, jobs, state, waits, watching
+from ...app import state
+from ...app.jobs import asking, durations
+from ...app.jobs.queue import Job
 from ...app.remembered import remembered
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
@@ -32,14 +33,9 @@ ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches"
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
 TOKENS_AT_ONCE = 2048  # in one batch: a good half of a second on two cores
 LARGEST = 8  # effects that are listed
-PAGE = "intervene"
 MOST_KEPT = 4_000_000  # numbers of outputs; where there are more, only the score is kept
 SHARES = (0.62, 0.38)  # of the width: cells that are not much wider than high
 NAMES = {"attention": "attention", "mlp": "MLP"}
-# Streamlit takes what is no longer there away when a run ends, and the runs of a sweep end only with the sweep.
-STYLE = "<style>:has(> .st-key-sweep_stop) > .st-key-sweep_run { display: none; }</style>"
-
-_so_far: dict[tuple, list[np.ndarray]] = {}  # results of the sweeps that are going on, by their keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +88,7 @@ class Sweep:
         bounded = {} if self.what == "layers" else {"at_once": self.at_once}
         return EACH[self.what](self.trace.model, self.trace, score, how=self.how, **bounded)
 
-    def effects(self, found: list[np.ndarray]) -> np.ndarray:
+    def effects(self, found: Sequence[np.ndarray]) -> np.ndarray:
         """The changes of the score, from the results of all steps: [layer, head], [layer, 2] or [row, column].
 
         From those of the first steps in a sweep of heads or layers, the other layers are NaN.
@@ -150,13 +146,10 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
         "number is measured."
     )
     asked = _ask(choice, trace)
-    key = ("sweep", choice.key, *asked.key)
-    if st.session_state.pop("sweep_begins", False):  # what is chosen now may be newer than the button that was clicked
-        st.session_state.sweep_asked = key
-    found = cache.results.get(key)
-    if found is None:
-        _run_when_asked(asked, key, choice)
-    else:
+    key, detail = ("sweep", choice.key, *asked.key), f"{asked.passes} passes"
+    work = asking.Work(key, "sweep", "sweep_run", "Run the sweep", detail=detail)
+    found = asking.result(work, partial(_step, asked, choice, key), partial(_show_part, asked))
+    if found is not None:
         _show(choice, asked, asked.effects(found))
 
 
@@ -179,68 +172,27 @@ def _ask(choice: state.Choice, trace: Trace) -> Sweep:
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 
-def _run_when_asked(asked: Sweep, key: tuple, choice: state.Choice) -> None:
-    """A button that begins the sweep, or the sweep that is going on with a button that stops it."""
-    pace, expected = waits.pace_key(choice, asked.trace, f"sweep of {asked.what}"), _expected(asked, choice)
-    with st.container():
-        if st.session_state.get("sweep_asked") != key:
-            st.button("Run the sweep", key="sweep_run", icon=":material/play_arrow:", on_click=_begin)
-            st.caption(f"Takes {waits.about(expected)} on this server: {asked.passes} passes.")
-            if st.session_state.pop("sweep_stopped", False):
-                st.caption("Stopped; what was found so far is not kept.")
-            return
-        bar = st.progress(0.0)
-        st.button("Stop", key="sweep_stop", icon=":material/stop_circle:", on_click=_stop)
-    recorded = replace(asked, trace=cached.for_sweeps(choice))
-    job = jobs.shared().join(key, _task(recorded, key), jobs.visitor(PAGE))
-    _show_part(asked, list(_so_far.get(key, ())))
-    if watching.ended(job, bar, expected):
-        if job.error is None:
-            waits.paces().note(pace, job.seconds, job.total)
-        if not isinstance(job.error, jobs.AbandonedError):
-            del st.session_state.sweep_asked
-            if job.error is not None:
-                raise job.error
-    watching.again()
+def _step(asked: Sweep, choice: state.Choice, key: tuple) -> asking.Step:
+    kind, each = f"sweep of {asked.what}", asked.passes / asked.batches
+    weight = each if asked.what == "patches" else 0.5 * each  # a pass that begins at a layer is half of one on average
+    seconds = durations.expected(choice, asked.trace, kind, asked.batches, weight)
+    pace = durations.pace_key(choice, asked.trace, kind)
+    return asking.Step(key, partial(_run, asked, choice), seconds, pace=pace)
 
 
-def _expected(asked: Sweep, choice: state.Choice) -> float:
-    """Seconds; a pass that begins at a layer needs half of them on average."""
-    weight = 1.0 if asked.what == "patches" else 0.5
-    each = asked.passes / asked.batches
-    return waits.expected(choice, asked.trace, f"sweep of {asked.what}", asked.batches, each * weight)
+def _run(asked: Sweep, choice: state.Choice, job: Job) -> list[np.ndarray]:
+    """The results of all steps, in any thread; others see those that are there."""
+    job.part = found = []
+    steps = replace(asked, trace=cached.for_sweeps(choice)).run()
+    for done in range(1, asked.batches + 1):
+        found.append(next(steps))
+        job(done, asked.batches)
+    return found
 
 
-def _task(asked: Sweep, key: tuple) -> jobs.Task:
-    """Task that runs the sweep and keeps its result for all, in any thread."""
-
-    def work(report: Progress) -> list[np.ndarray]:
-        found, steps = [], asked.run()
-        _so_far[key] = found
-        try:
-            for done in range(1, asked.batches + 1):
-                found.append(next(steps))
-                report(done, asked.batches)
-            return found
-        finally:
-            del _so_far[key]
-
-    return lambda report: cache.results.made(key, lambda: work(report))
-
-
-def _begin() -> None:
-    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
-    st.session_state.sweep_begins = True
-
-
-def _stop() -> None:
-    jobs.shared().wait_only_for([], jobs.visitor(PAGE))
-    st.session_state.pop("sweep_asked", None)
-    st.session_state.sweep_stopped = True
-
-
-def _show_part(asked: Sweep, found: list[np.ndarray]) -> None:
+def _show_part(asked: Sweep, part: list[np.ndarray]) -> None:
     """The layers that are done, while a sweep goes on; patches come in no order that says much."""
+    found = list(part)
     if not found or asked.what == "patches":
         return
     done = len(found) * asked.trace.layers // asked.batches

@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ....analysis import tokens
-from ....analysis.tokens.projection import Method
 from ....trace.trace import Trace
 from ...app import state
 from ...app.activations import activations, residual_stream
@@ -42,13 +41,6 @@ def thumbnails(choice: state.Choice, together: bool, foreground: bool, swap: boo
     """The components of every layer as colours, small PNGs."""
     found = pca(choice, together, foreground, swap)
     return _thumbnails((*choice.key, together, foreground, swap and foreground), state.trace(choice).grid, found)
-
-
-def plane(choice: state.Choice, layer: int, method: Method) -> np.ndarray:
-    """The patches that leave a layer as points on a plane, float32 [patch, 2]."""
-    if method == "pca":  # is at hand
-        return pca(choice, together=False, foreground=False, swap=False).scores[layer, :, :2]
-    return _plane(choice.key, layer, method, choice)
 
 
 def as_picture(colours: np.ndarray, grid: tuple[int, int], longest: int) -> Image.Image:
@@ -90,10 +82,3 @@ def _pca(key: tuple, together: bool, foreground: bool, swap: bool, _choice: stat
 def _thumbnails(key: tuple, grid: tuple[int, int], _found: tokens.PcaOfLayers) -> list[bytes]:
     pictures = (as_picture(_found.colours(layer), grid, THUMBNAIL) for layer in range(len(_found.scores)))
     return [as_png(ImageOps.pad(picture, (THUMBNAIL, THUMBNAIL), color="grey")) for picture in pictures]
-
-
-@cached("Laying out the tokens …")
-def _plane(key: tuple, layer: int, method: Method, _choice: state.Choice) -> np.ndarray:
-    points = layer_tokens(_choice, layer)[state.trace(_choice).prefix :]
-    with state.one_at_a_time:
-        return tokens.project(points, method)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
-from ....analysis.tokens import METHODS
+from ....analysis import tokens
 from ....analysis.tokens.projection import Method, perplexity
 from ....notation.marks import percent
+from ...app.jobs import asking, durations
+from ...app.jobs.queue import Job
 from ...app.remembered import remembered
 from ...components.scatter import scatter
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
 
+WEIGHT = 10.0  # what t-SNE costs against a forward pass, until it is measured
 WORDS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
@@ -25,19 +29,41 @@ def plane(seen: look.Look) -> None:
         "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
         "patches light up on the picture.",
     )
-    draw = partial(st.segmented_control, "Laid out by", METHODS, required=True, format_func=WORDS.get)
+    draw = partial(st.segmented_control, "Laid out by", tokens.METHODS, required=True, format_func=WORDS.get)
     method = remembered(draw, "plane_method", "pca")
+    points = projected(seen, method)
+    if points is None:
+        return
     scatter(
         seen.picture(),
         seen.name,
         seen.trace.grid,
         seen.patch,
-        cached.plane(seen.choice, seen.layer, method),
+        points,
         cached.pca(seen.choice, False, False, False).colours(seen.layer),
         f"Tokens of the patches {seen.where}: {how(seen, method)}. Borders have the colours of the components.",
         on_choose=following.choose_patch,
         key="scatter",
     )
+
+
+def projected(seen: look.Look, method: Method) -> np.ndarray | None:
+    """The patches as points on a plane, float32 [patch, 2]; None while nobody asks for those that take long."""
+    if method == "pca":
+        return cached.pca(seen.choice, together=False, foreground=False, swap=False).scores[seen.layer, :, :2]
+    key = ("projection", method, seen.choice.key, seen.layer)
+    work = asking.Work(key, "plane", "plane_run", "Lay out", begins_itself=True)
+    return asking.result(work, partial(_step, seen, method, key))
+
+
+def _step(seen: look.Look, method: Method, key: tuple) -> asking.Step:
+    choice, trace = seen.choice, seen.trace
+    seconds, pace = durations.expected(choice, trace, method, 1, WEIGHT), durations.pace_key(choice, trace, method)
+
+    def project(job: Job) -> np.ndarray:
+        return tokens.project(cached.layer_tokens(choice, seen.layer)[trace.prefix :], method, job)
+
+    return asking.Step(key, project, seconds, pace=pace)
 
 
 def how(seen: look.Look, method: Method) -> str:

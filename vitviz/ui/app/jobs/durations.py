@@ -6,10 +6,10 @@ import math
 import time
 from functools import cache
 
-from ...analysis.attribution.faithfulness import endpoints
-from ...trace.trace import Trace
-from . import state
-from .cache import Cache
+from ....analysis.attribution.faithfulness import endpoints
+from ....trace.trace import Trace
+from .. import state
+from ..cache import Cache
 
 MOST = 64_000  # bytes of all paces; some hundred
 
