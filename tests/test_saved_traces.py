@@ -231,7 +231,7 @@ def change(key, value):
 
 
 FORGED = {
-    "another version": {"version": "2"},
+    "another version": {"version": "1"},
     "no JSON": {"about": lambda said: "{"},
     "nested JSON": {"about": lambda said: "[" * 10**5},
     "a list": {"about": lambda said: "[]"},

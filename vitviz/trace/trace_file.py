@@ -29,7 +29,7 @@ from ..errors import TraceError
 from ..errors.arguments import shown_path
 from .whole_files import write_whole
 
-FORMAT, VERSION = "vitviz trace", 1
+FORMAT, VERSION = "vitviz trace", 2
 _LONGEST_HEADER = 25_000_000  # bytes of names and metadata
 
 
