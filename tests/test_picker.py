@@ -5,7 +5,6 @@ import threading
 import weakref
 
 import pytest
-import streamlit as st
 import torch
 from timm.models.vision_transformer import VisionTransformer as TimmViT
 
@@ -113,18 +112,17 @@ def test_a_download_goes_on_behind_a_closed_catalogue_and_ends_when_it_is_stoppe
 
     monkeypatch.setattr(zoo, "shared", slow)
     monkeypatch.setattr(catalogue, "_downloaded", {})
-    monkeypatch.setattr(asking, "again", st.stop)
+    monkeypatch.setattr(asking, "set_dialog", lambda _: setattr(asking._session(), "dialog", "another"))  # look once
     app = explore()
     open_catalogue(app)
     app.text_input(key="model_search").set_value("test_vit r160 in1k").run()
     app.button(key=f"use_{NAME}").click().run()
     (job,) = queue.downloads()._jobs.values()
-    catalogue_is_open = app.session_state["catalogue"]
     app.session_state["catalogue"] = False
-    app.switch_page("pages/lens.py").run()
+    app.run()
     assert f"use_{NAME}" not in [button.key for button in app.button]
-    app.session_state["catalogue"] = catalogue_is_open
     assert not job.has_ended
+    open_catalogue(app)
     app.text_input(key="model_search").set_value("test_vit r160 in1k").run()
     assert app.button(key=f"use_{NAME}").label == "Stop"
     app.button(key=f"use_{NAME}").click().run()

@@ -93,21 +93,20 @@ def _row(name: str) -> list[asking.Asked]:
         if models.facts(name):
             left.caption(literally(models.facts(name)))
         words, possible = ("In use", False) if used else _offer(name)
-        below = st.container()
         work = asking.Work(
             _key(name), PLACE, f"use_{name}", words, width="stretch", keeps_parts=True, jobs=queue.downloads
         )
         if possible and not ready:
             step = asking.Step(work.key, partial(_download, name), say=_so_far, is_kept=False)
+            below = st.container()
             with right:
                 return asking.ask(replace(work, steps=[step]), below)
         right.button(words, key=work.name, disabled=not possible, width="stretch", on_click=_want, args=(name,))
-        with below:
-            asking.ask(work)  # says why it has failed
-            if possible and (st.session_state.get("wanted_model") == name or asking.is_asked(work)):
-                st.session_state.wanted_model = None
-                asking.forget(work.key)
-                _use(name)
+        asking.ask(work)  # says why it has failed
+        if possible and (st.session_state.get("wanted_model") == name or asking.is_asked(work)):
+            st.session_state.wanted_model = None
+            asking.forget(work.key)
+            _use(name)
     return []
 
 
