@@ -115,7 +115,7 @@ def public_calls(small, photo):
         "notation.edits": {
             "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
             "in_words": {"edit": HeadAblation(0, 0), "config": small.config, "grid": grid},
-            "to_text": {"edits": [HeadAblation(0, 0)], "config": small.config},
+            "to_text": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
         },
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
@@ -289,6 +289,12 @@ def public_calls(small, photo):
         "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
         "notation.marks": {
             "percent": {"share": 0.5},
+            "parse_class": {"text": "1", "count": 2},
+            "head_in_name": {"mark": "4"},
+            "format_head": {"head": 0},
+            "layer_in_name": {"mark": "12"},
+            "format_layer": {"layer": 0, "config": small.config},
+            "format_patch": {"row": 0, "column": 0},
             "counted": {"text": "1", "count": 2, "otherwise": "mean"},
             "parse_head": {"text": "1", "layer": 0, "config": small.config},
             "parse_layer": {"text": "1", "config": small.config},

@@ -13,11 +13,11 @@ from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, 
 from vitviz.ui.app import cache, state
 from vitviz.ui.app.jobs import asking, queue
 from vitviz.ui.pages.explain import auc_table as areas
-from vitviz.ui.pages.explain import maps, wanted
+from vitviz.ui.pages.explain import maps
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
-from .pages import opened, query, show_instead, texts
+from .pages import opened, query, settings, show_instead, texts
 
 pytestmark = pytest.mark.slow
 
@@ -329,10 +329,10 @@ def test_visitors_who_ask_the_same_share_the_maps(monkeypatch):
 def test_a_map_can_be_enlarged():
     app = press(digits(), "explain_enlarge_legrad_0")
     assert not app.exception
-    assert app.session_state[wanted.KEY].enlarged == (0, "legrad")
+    assert settings(app)["explain_enlarged_digits"] == (0, "legrad")
     assert "Sum of all patches" in texts(app)
     app.selectbox(key="explain_class_0").select(2).run()
-    assert app.session_state[wanted.KEY].enlarged is None
+    assert "explain_enlarged_digits" not in settings(app)
 
 
 def test_another_model_has_other_targets():

@@ -5,11 +5,11 @@
 | `h3.2z`, `h3.2m`| layer 3, head 2: off, its z zero or the mean                                  |
 | `l5a`, `l5am`   | layer 5: attention off, zero or the mean                                      |
 | `l5f`, `l5fm`   | layer 5: MLP (feed-forward) off, zero or the mean                             |
-| `p12k`, `p12m`  | patch 12, row by row: hidden, or the mean of the patches                      |
+| `p2-6k`, `p2-6m`| patch in row 2, column 6: hidden, or the mean of the patches                  |
 | `t3.2x0.5`      | layer 3, head 2: scores divided by 0.5                                        |
 | `c3.2`, `c5a`, `c5f` | layer 3, head 2; attention or MLP of layer 5: copied from the second image |
 
-Several are separated by commas.
+Several are separated by commas. Older links count patches row by row: `p12k` is understood, too.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from ..model.edits import (
     Temperature,
     checked,
 )
+from .marks import format_patch
 
 MOST = 500  # edits in a text: browsers and servers do not take addresses of any length
 _NUMBER = r"([1-9][0-9]{0,3})"
 _KINDS = {
     "h": rf"h{_NUMBER}\.{_NUMBER}([zm])",
     "l": rf"l{_NUMBER}([af])(m?)",
-    "p": rf"p{_NUMBER}([km])",
+    "p": rf"p{_NUMBER}(?:-{_NUMBER})?([km])",
     "t": rf"t{_NUMBER}\.{_NUMBER}x([0-9]{{1,3}}(?:\.[0-9]{{1,6}})?)",
     "c": rf"c{_NUMBER}(?:\.{_NUMBER}|([af]))",
 }
@@ -47,8 +48,13 @@ _SUBLAYER = {"a": "attention", "f": "mlp"}
 
 
 @typed
-def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
+def to_text(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> str:
     """Edits as a text, in their order.
+
+    Args:
+        edits: which.
+        config: the shape of the model that they are for.
+        grid: rows and columns of patches.
 
     Raises:
         EditError: if one of them carries numbers, or there are too many.
@@ -57,7 +63,7 @@ def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
     each_of_kind(edits, Edit, "edits")
     if len(edits) > MOST:
         raise EditError(f"A link holds at most {MOST} edits; these are {len(edits)}.")
-    return ",".join(_text(edit, config) for edit in edits)
+    return ",".join(_text(edit, config, grid) for edit in edits)
 
 
 @typed
@@ -65,7 +71,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
     """The edits that a text names.
 
     Args:
-        text: what `to_text` writes, and nothing else.
+        text: what `to_text` writes or has written, and nothing else.
         config: the shape of the model that they are for.
         grid: rows and columns of patches.
 
@@ -78,7 +84,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
         raise EditError(f"A link holds at most {MOST} edits.")
     edits = []
     for one in text.split(","):
-        edit = _edit(one, config)
+        edit = _edit(one, config, grid)
         try:
             checked([edit], config, grid)
         except EditError as error:
@@ -120,17 +126,16 @@ def _name(sublayer: str) -> str:
     return "MLP" if sublayer == "mlp" else sublayer
 
 
-def _text(edit: Edit, config: ViTConfig) -> str:
+def _text(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
     letters = {word: letter for letter, word in {**_SUBLAYER, "z": "zero", "m": "mean"}.items()}
     match edit:
         case HeadAblation(layer, head, how):
             return f"h{layer + 1}.{head + 1}{letters[how]}"
         case SublayerAblation(layer, sublayer, how):
             return f"l{layer + 1}{letters[sublayer]}{'m' if how == 'mean' else ''}"
-        case KeyMask(token):
-            return f"p{token - config.num_prefix_tokens + 1}k"
-        case PatchAblation(token):
-            return f"p{token - config.num_prefix_tokens + 1}m"
+        case KeyMask(token) | PatchAblation(token):
+            place = format_patch(*divmod(token - config.num_prefix_tokens, grid[1]))
+            return f"p{place}{'k' if isinstance(edit, KeyMask) else 'm'}"
         case Temperature(layer, head, value):
             return f"t{layer + 1}.{head + 1}x{f'{value:.6f}'.rstrip('0').rstrip('.')}"
         case ActivationCopy(layer, head, sublayer):
@@ -138,11 +143,11 @@ def _text(edit: Edit, config: ViTConfig) -> str:
     raise EditError("Only edits that carry no numbers fit into a link.")
 
 
-def _edit(text: str, config: ViTConfig) -> Edit:
+def _edit(text: str, config: ViTConfig, grid: tuple[int, int]) -> Edit:
     pattern = _KINDS.get(text[:1])
     found = pattern and re.fullmatch(pattern, text, re.ASCII)
     if not found:
-        raise EditError(f"“{text[:20]}” is no edit; write such as h3.2z, l5a, p12k, t3.2x0.5 or c3.2.")
+        raise EditError(f"“{text[:20]}” is no edit; write such as h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
     parts = found.groups()
     first = int(parts[0]) - 1
     match text[0]:
@@ -151,7 +156,18 @@ def _edit(text: str, config: ViTConfig) -> Edit:
         case "l":
             return SublayerAblation(first, _SUBLAYER[parts[1]], _HOW[parts[2]])
         case "p":
-            return _PATCH[parts[1]](config.num_prefix_tokens + first)
+            return _PATCH[parts[2]](config.num_prefix_tokens + _patch(parts[0], parts[1], grid))
         case "t":
             return Temperature(first, int(parts[1]) - 1, float(parts[2]))
     return ActivationCopy(first, int(parts[1]) - 1) if parts[1] else ActivationCopy(first, None, _SUBLAYER[parts[2]])
+
+
+def _patch(row: str, column: str | None, grid: tuple[int, int]) -> int:
+    """The number of a patch from 0: of one that is named by row and column, or in older links by its number alone.
+
+    One that the grid does not have gets a number that no patch has.
+    """
+    rows, columns = grid
+    if column is None:
+        return int(row) - 1
+    return (int(row) - 1) * columns + int(column) - 1 if int(column) <= columns else rows * columns

@@ -12,11 +12,11 @@ from ....analysis.tokens.projection import Method, perplexity
 from ....notation.marks import percent
 from ...app.jobs import asking, durations
 from ...app.jobs.queue import Job
-from ...app.remembered import remembered
 from ...components.scatter import scatter
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
+from .settings import METHOD
 
 WEIGHT = 10.0  # what t-SNE costs against a forward pass, until it is measured
 WORDS = {"pca": "PCA", "tsne": "t-SNE"}
@@ -29,8 +29,7 @@ def plane(seen: look.Look) -> None:
         "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
         "patches light up on the picture.",
     )
-    draw = partial(st.segmented_control, "Laid out by", tokens.METHODS, required=True, format_func=WORDS.get)
-    method = remembered(draw, "plane_method", "pca")
+    method = METHOD.draw(st.segmented_control, "Laid out by", tokens.METHODS, required=True, format_func=WORDS.get)
     points = projected(seen, method)
     if points is None:
         return
