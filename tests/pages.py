@@ -9,9 +9,23 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.ui.app import state
+from vitviz.ui.app.registry import PAGES
 
+NAMES = tuple(page.name for page in PAGES)
 APP = str(Path(__file__).parents[1] / "app.py")
 PATIENCE = 240  # seconds that a run may take; nothing here depends on how fast the machine is
+
+
+def addresses(*without: str, **queries: str) -> list[str]:
+    """The addresses of all pages.
+
+    Args:
+        *without: names of pages that are left out.
+        **queries: what follows after the `?`, by the page's name.
+    """
+    kept = [name for name in NAMES if name not in without]
+    shown = {name: "" if name == NAMES[0] else name for name in kept}
+    return [f"{shown[name]}?{queries[name]}" if name in queries else shown[name] for name in kept]
 
 
 def app_with(parameters: dict[str, str]) -> AppTest:
@@ -33,6 +47,16 @@ def opened(page: str, **parameters: str) -> AppTest:
 
 def explore(**parameters: str) -> AppTest:
     return opened("explore", **parameters)
+
+
+def settings(app: AppTest) -> dict:
+    """The values of all settings that were set, by key."""
+    return app.session_state["settings"]
+
+
+def choice_of(app: AppTest) -> state.Choice:
+    """Image and model that the app looks at."""
+    return state.Choice(app.session_state.picked, *(settings(app)[name] for name in ("model", "size", "fit")))
 
 
 def texts(app: AppTest) -> str:

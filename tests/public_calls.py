@@ -112,7 +112,7 @@ def public_calls(small, photo):
         "notation.edits": {
             "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
             "in_words": {"edit": HeadOff(0, 0), "config": small.config, "grid": grid},
-            "to_text": {"edits": [HeadOff(0, 0)], "config": small.config},
+            "to_text": {"edits": [HeadOff(0, 0)], "config": small.config, "grid": grid},
         },
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
@@ -287,6 +287,12 @@ def public_calls(small, photo):
         },
         "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
         "notation.marks": {
+            "class_of": {"text": "1", "count": 2},
+            "head_in_name": {"mark": "4"},
+            "head_mark": {"head": 0},
+            "layer_in_name": {"mark": "12"},
+            "layer_mark": {"layer": 0, "config": small.config},
+            "patch_mark": {"row": 0, "column": 0},
             "counted": {"text": "1", "count": 2, "otherwise": "mean"},
             "head_of": {"text": "1", "layer": 0, "config": small.config},
             "layer_of": {"text": "1", "config": small.config},

@@ -11,7 +11,7 @@ from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
 
 from .exhaustive import exhaustive
-from .pages import dropped, explore, picture, query, start, texts
+from .pages import choice_of, dropped, explore, picture, query, start, texts
 
 SAMPLES = list(state.samples())
 
@@ -272,5 +272,5 @@ def test_a_setting_may_be_heard_together_with_a_click_that_chooses_another_model
     app.selectbox(key=box).set_value(other)
     next(button for button in app.button if button.label == "Draw a digit").click().run()
     assert not app.exception
-    assert app.session_state.settings["model"] == "digits"
-    assert app.session_state.settings["size"] == 32
+    assert choice_of(app).model == "digits"
+    assert choice_of(app).size == 32

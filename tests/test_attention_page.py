@@ -19,7 +19,7 @@ from vitviz.ui.app import models
 from vitviz.ui.pages.attention import lookup
 
 from . import kinds
-from .pages import opened, query, show_instead, texts
+from .pages import opened, query, settings, show_instead, texts
 from .printed_sums import comes_out, printed_sums
 
 KINDS = {  # and words that the page has to say of them
@@ -84,12 +84,12 @@ def test_the_page_opens(parameters):
 def test_layers_heads_and_patches_can_be_chosen():
     app = attention(layer="3", head="2", query="4-5")
     assert "layer 3, head 2" in fine(app)
-    assert app.session_state.patch == (3, 4)
+    assert settings(app)["patch"] == (3, 4)
     app.selectbox(key="attention_layer").select(0).run()
     app.selectbox(key="attention_head").select(5).run()
     assert "layer 1, head 6" in fine(app)
     assert "patch (4, 5)" in texts(app)
-    app.session_state["patch"], app.session_state["key_patch"] = (0, 0), (15, 15)
+    settings(app)["patch"], settings(app)["key_patch"] = (0, 0), (15, 15)
     assert "the query of patch (1, 1) times the key of patch (16, 16)" in fine(app.run())
 
 
@@ -100,7 +100,7 @@ def test_a_link_holds_what_is_looked_at():
 
 def test_another_model_keeps_what_it_has_of_the_choice():
     app = attention(layer="12", head="6", query="16-16")
-    app.session_state["key_patch"] = (15, 15)
+    settings(app)["key_patch"] = (15, 15)
     app.selectbox(key="model").select("digits").run()
     assert "digit" in app.session_state.picked.name
     fine(app)

@@ -11,11 +11,11 @@ import vitviz
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, jobs, state
-from vitviz.ui.pages.explain import areas, maps, wanted, working
+from vitviz.ui.pages.explain import areas, maps, working
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
-from .pages import opened, query, show_instead, texts
+from .pages import opened, query, settings, show_instead, texts
 
 pytestmark = pytest.mark.slow
 
@@ -327,10 +327,10 @@ def test_visitors_who_ask_the_same_share_the_maps(monkeypatch):
 def test_a_map_can_be_enlarged():
     app = press(digits(), "explain_enlarge_legrad_0")
     assert not app.exception
-    assert app.session_state[wanted.KEY].enlarged == (0, "legrad")
+    assert settings(app)["explain_enlarged_digits"] == (0, "legrad")
     assert "Sum of all patches" in texts(app)
     app.selectbox(key="explain_class_0").select(2).run()
-    assert app.session_state[wanted.KEY].enlarged is None
+    assert "explain_enlarged_digits" not in settings(app)
 
 
 def test_another_model_has_other_targets():

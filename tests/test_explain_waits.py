@@ -3,12 +3,12 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from vitviz.ui.app import cache, state, waits
+from vitviz.ui.app import cache, waits
 from vitviz.ui.pages.explain import comparing, maps, working
 from vitviz.ui.pages.explain.aims import OfClass
-from vitviz.ui.pages.explain.methods import all_defaults
+from vitviz.ui.pages.explain.settings import all_defaults
 
-from .pages import texts
+from .pages import choice_of, texts
 from .test_explain_page import QUICK, SLOW, bodies, digit_trace, digits, press, rows
 
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeyp
 def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
     monkeypatch.setattr(working, "work", lambda pending: None)
     app = digits()
-    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    choice = choice_of(app)
     contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
     for step in comparing._steps(contest, {}, {})[:5]:
         step.task(lambda done, total: None)
@@ -84,13 +84,13 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
 
 
 def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
-    choice = state.Choice(app.session_state.picked, **app.session_state.settings)
+    choice = choice_of(app)
     return [maps.ask_for(choice, method, all_defaults()[method], OfClass(4)) for method in methods]
 
 
 def test_how_long_it_takes_is_said_and_follows_what_was_measured():
     app = digits()
-    choice, trace = state.Choice(app.session_state.picked, **app.session_state.settings), digit_trace()
+    choice, trace = choice_of(app), digit_trace()
     waits.paces().note(waits.pace_key(choice, trace, "occlusion"), 1200.0, 100)
     assert waits.about((64 + 16 + 4) * 12) in texts(app.run())
     before = waits.paces().get(waits.pace_key(choice, trace, "occlusion"))

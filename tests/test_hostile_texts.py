@@ -10,6 +10,8 @@ from safetensors.torch import save
 import vitviz
 from vitviz import ModelError, zoo
 from vitviz.ui.app import models
+from vitviz.ui.app.link import CHOICE
+from vitviz.ui.app.registry import PAGES
 from vitviz.zoo.checkpoint import MAX_TEXT, read_checkpoint
 from vitviz.zoo.shelf import max_models
 
@@ -71,17 +73,14 @@ def test_a_usual_table_of_contents_is_read(tmp_path):
 
 
 PARAMETERS = ["²", "٣", "-1", "nan", "9" * 5000, "1\n", "{N}<b>", "h1.1z," * 2000]
-NAMES = ("layer", "head", "query", "direction", "scale", "tour", "size", "fit", "image", "model")
-OF_PAGES = {
-    "explain": ("target", "target2", "methods", "baseline"),
-    "intervene": ("edits", "second"),
-    "lens": ("lens", "depth"),
-    "tokens": ("section",),
-    "explore": NAMES,
-}
+OF_PAGES = {}  # each name with the first page that reads it
+for entry in PAGES[1:]:
+    names = {name for setting in entry.settings for name in setting.names}
+    OF_PAGES[entry.name] = names - {name for others in OF_PAGES.values() for name in others}
+OF_PAGES["explore"] |= {"guide", "tour", *CHOICE}
 
 
-@pytest.mark.parametrize("page", OF_PAGES)
+@pytest.mark.parametrize("page", [name for name, names in OF_PAGES.items() if names])
 @pytest.mark.parametrize("text", PARAMETERS, ids=lambda text: ascii(text)[:12])
 def test_a_link_with_nonsense_opens_the_page(page, text):
     app = opened(page, **{"model": "digits", "image": "digit-4", **dict.fromkeys(OF_PAGES[page], text)})

@@ -14,13 +14,13 @@ from vitviz.ui.app import state
 
 from . import kinds
 from .exhaustive import exhaustive
-from .pages import dropped, opened, picture, query, show_instead, texts
+from .pages import choice_of, dropped, opened, picture, query, show_instead, texts
 from .test_attention_page import KINDS
 
 pytestmark = pytest.mark.slow
 
 DIGIT = {"model": "digits", "image": "digit-4"}
-ALL = "h3.2z,h3.3m,l5a,l6fm,p12k,p20m,t3.1x0.5,c1.1,c2f"
+ALL = "h3.2z,h3.3m,l5a,l6fm,p2-4k,p3-4m,t3.1x0.5,c1.1,c2f"
 
 
 def intervene(**parameters: str) -> AppTest:
@@ -51,7 +51,7 @@ def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameter
 
     said = fine(app)
     (edit,) = app.session_state.edits
-    trace = state.trace(state.Choice(app.session_state.picked, **app.session_state.settings))
+    trace = state.trace(choice_of(app))
     score = class_score(trace.model, 4) if parameters == DIGIT else distance(trace)
     effects = np.abs(sweep_heads(trace.model, trace, score))
     tried = effects[-layers_tried(trace) :]
@@ -65,7 +65,7 @@ def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameter
     assert "Nothing is changed yet." in fine(opened("intervene", **query(app)))
 
 
-@pytest.mark.parametrize("edits", ["h3.2z", "l5a,l6fm", "p12k,p20m"])
+@pytest.mark.parametrize("edits", ["h3.2z", "l5a,l6fm", "p2-4k,p3-4m"])
 def test_the_head_that_moves_most_is_shown_until_one_is_chosen(edits, digit):
     app = intervene(**DIGIT, edits=edits)
     fine(app)
@@ -149,11 +149,11 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
 
 
 def test_edits_are_undone_one_by_one_and_all_at_once():
-    app = intervene(**DIGIT, edits="h3.2z,l5a,p12k")
+    app = intervene(**DIGIT, edits="h3.2z,l5a,p2-4k")
     labels = [button.label for button in app.main.button]
     assert "Layer 3, head 2: off (zero)" in labels
     app.button(key="undo_l5a").click().run()
-    assert query(app)["edits"] == "h3.2z,p12k"
+    assert query(app)["edits"] == "h3.2z,p2-4k"
     app.button(key="undo_all").click().run()
     assert query(app)["edits"] == "none"
     assert "Nothing is changed yet." in fine(app)
@@ -173,13 +173,13 @@ def test_edits_that_cannot_be_are_left_out_with_a_sentence(text):
 
 def test_a_second_image_that_is_no_sample_is_said():
     app = intervene(**DIGIT, edits="c1.1", second="own")
-    assert "The link's second image is not a sample" in " ".join(one.value for one in app.warning)
+    assert "The link's second “own”" in " ".join(one.value for one in app.warning)
     fine(app)
     assert query(app)["second"] == "digit-0"
 
 
 def test_edits_are_kept_for_the_return_to_their_model_and_grid():
-    app = intervene(image="cat", edits="h3.2z,p12k")
+    app = intervene(image="cat", edits="h3.2z,p1-12k")
     app.selectbox(key="size").set_value(280).run()
     assert query(app)["edits"] == "h3.2z"
     assert "comes back when you return to it" in fine(app)
@@ -187,22 +187,22 @@ def test_edits_are_kept_for_the_return_to_their_model_and_grid():
     assert "edits" not in query(app), "this model begins with its own"
     fine(app)
     app.selectbox(key="model").select("dinov2-small").run()
-    assert query(app)["edits"] == "h3.2z,p12k", "the model's own size is 224 again"
+    assert query(app)["edits"] == "h3.2z,p1-12k", "the model's own size is 224 again"
     fine(app)
     app.selectbox(key="size").set_value(280).run()
     app.button(key="undo_all").click().run()
     app.selectbox(key="size").set_value(224).run()
-    assert query(app)["edits"] == "p12k", "what has been undone does not come back"
+    assert query(app)["edits"] == "p1-12k", "what has been undone does not come back"
 
 
 def test_patches_that_stay_off_in_another_image_are_said():
-    app = intervene(**DIGIT, edits="h3.2z,p12k")
+    app = intervene(**DIGIT, edits="h3.2z,p2-4k")
     said = "Patches switched off stay off in this image."
     assert said not in texts(app.main)
     app.session_state["picked"] = state.Picked("digit-7", state.samples()["digit-7"], sample=True)
     assert said in texts(app.run().main)
-    assert query(app)["edits"] == "h3.2z,p12k"
-    app.button(key="undo_p12k").click().run()
+    assert query(app)["edits"] == "h3.2z,p2-4k"
+    app.button(key="undo_p2-4k").click().run()
     assert said not in texts(app.main)
 
 
@@ -224,14 +224,15 @@ def test_what_cannot_be_done_is_said_once():
 
 
 def test_many_edits_are_listed_in_parts_and_all_can_be_undone():
-    app = intervene(**DIGIT, edits=",".join(f"p{i}k" for i in range(1, 64)))
+    patches = [f"p{row}-{column}k" for row in range(1, 9) for column in range(1, 9)]
+    app = intervene(**DIGIT, edits=",".join(patches[:63]))
     assert len(undo_labels(app)) == 24
     assert app.button(key="edits_more").label == "… 39 earlier ones"
     app.button(key="edits_more").click().run()
     assert len(undo_labels(app)) == 63
-    app.button(key="undo_p1k").click().run()
+    app.button(key="undo_p1-1k").click().run()
     app.button(key="undo_last").click().run()
-    assert query(app)["edits"] == ",".join(f"p{i}k" for i in range(2, 63))
+    assert query(app)["edits"] == ",".join(patches[1:62])
     fine(app)
 
 

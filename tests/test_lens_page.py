@@ -13,7 +13,7 @@ from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
-from .pages import dropped, opened, picture, query, show_instead, texts
+from .pages import dropped, opened, picture, query, settings, show_instead, texts
 
 UPLOAD, MINE = "\0", "\0mine"
 KINDS = {  # and words that the page has to say of them
@@ -70,7 +70,7 @@ def test_another_class_layer_scale_and_patch():
     maps = vitviz.patch_lens(vitviz.load("digits").trace(state.samples()["digit-4"]), 9)
     app.selectbox(key="lens_class_digits").set_value(9).run()
     app.select_slider(key="lens_depth_6").set_value(2).run()
-    app.session_state["patch"] = (1, 6)
+    settings(app)["patch"] = (1, 6)
     said = fine(app.run())
     here, last = (percent(float(maps[depth, 1, 6])) for depth in (2, 6))
     assert (

@@ -7,17 +7,8 @@ import pytest
 
 from vitviz.images import FITS
 from vitviz.notation.view import DIRECTIONS, SCALES, View, scales
-from vitviz.ui.app.link import (
-    CHOICE,
-    OURS,
-    VIEW,
-    misspelt,
-    read_choice,
-    read_style,
-    read_view,
-    style_parameters,
-    view_parameters,
-)
+from vitviz.ui.app.link import CHOICE, misspelt, ours, read_choice
+from vitviz.ui.app.views import NAMES_OF_VIEW, read_style, read_view, style_parameters, view_parameters
 from vitviz.viz.colour import Style
 from vitviz.zoo import SHIPPED
 
@@ -53,7 +44,7 @@ def test_a_link_reopens_the_same_view(request, fixture):
     links = {}
     for view in chosen:
         parameters = view_parameters(view, trace)
-        assert set(parameters) <= set(VIEW)
+        assert set(parameters) <= set(NAMES_OF_VIEW)
         assert all(isinstance(value, str) for value in parameters.values())
         assert read_view(parameters, trace) == (view, [])
         links.setdefault(tuple(parameters.items()), set()).add(view)
@@ -243,7 +234,7 @@ def test_a_misspelt_parameter_is_said(written, meant):
 
 
 def test_no_parameter_of_ours_is_taken_for_another():
-    assert misspelt(OURS) == []
+    assert misspelt(ours()) == []
 
 
 # --- Other kinds of attention ----------------------------------------------------------------------------------------

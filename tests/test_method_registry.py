@@ -11,7 +11,7 @@ from vitviz.analysis.attribution import METHODS, Method, Parameter, register
 from vitviz.analysis.attribution.method import unregister
 
 from .command_line import FOUR, objects
-from .pages import opened
+from .pages import opened, query, settings
 
 
 def centre(trace, target, *, power: int = 1) -> torch.Tensor:
@@ -62,8 +62,8 @@ def test_the_page_shows_its_map_and_what_it_is_about():
 def test_a_link_has_its_parameter():
     app = opened("explain", model="digits", image="digit-4", methods="centre.power.3")
     assert not app.warning
-    assert app.session_state["explain"].parameters["centre"] == {"power": 3}
-    assert app.query_params["methods"] == ["centre.power.3"]
+    assert settings(app)["explain_parameters"]["centre"] == {"power": 3}
+    assert query(app)["methods"] == "centre.power.3"
 
 
 def test_the_command_line_has_it(vit, written):

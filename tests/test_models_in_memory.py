@@ -15,9 +15,7 @@ from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
 from vitviz.zoo.shelf import ModelShelf
 
-from .pages import opened
-
-PAGES = ("explore", "tokens", "lens", "intervene", "attention", "sequence", "explain")
+from .pages import NAMES, opened
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def alive() -> list[VisionTransformer]:
     return [one for one in gc.get_objects() if type(one) is VisionTransformer and one.config.classes == 2]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NAMES[1:])
 def test_no_session_keeps_a_model_or_a_trace(page, three_models):
     models, traces = len(alive()), kept()
     sessions = [opened(page, model=name) for name in three_models]

@@ -21,8 +21,8 @@ EXAMPLES = {
     "l2am": LayerOff(1, "attention", "mean"),
     "l2f": LayerOff(1, "mlp"),
     "l3fm": LayerOff(2, "mlp", "mean"),
-    "p1k": PatchOff(3),
-    "p24m": PatchOff(26, "mean"),
+    "p1-1k": PatchOff(3),
+    "p4-6m": PatchOff(26, "mean"),
     "t3.2x0.5": Temperature(2, 1, 0.5),
     "t1.1x100": Temperature(0, 0, 100),
     "t1.1x0.01": Temperature(0, 0, 0.01),
@@ -35,13 +35,13 @@ EXAMPLES = {
 
 def test_every_edit_has_a_text_and_every_text_its_edit():
     for text, edit in EXAMPLES.items():
-        assert to_text([edit], SMALL) == text
+        assert to_text([edit], SMALL, GRID) == text
         assert from_text(text, SMALL, GRID) == (edit,)
         assert type(edit)(**json.loads(json.dumps(asdict(edit)))) == edit
-    different = ["h3.2z", "l2am", "l2f", "p1k", "p24m", "t3.2x0.5", "c1a", "c1f"]
-    assert to_text(from_text(",".join(different), SMALL, GRID), SMALL) == ",".join(different)
+    different = ["h3.2z", "l2am", "l2f", "p1-1k", "p4-6m", "t3.2x0.5", "c1a", "c1f"]
+    assert to_text(from_text(",".join(different), SMALL, GRID), SMALL, GRID) == ",".join(different)
     assert from_text("", SMALL, GRID) == ()
-    assert to_text([], SMALL) == ""
+    assert to_text([], SMALL, GRID) == ""
 
 
 def test_all_edits_of_a_small_model_make_a_round_trip():
@@ -52,9 +52,9 @@ def test_all_edits_of_a_small_model_make_a_round_trip():
     ]
     edits += [PatchOff(token, how) for token, how in product(range(3, 27), ("keys", "mean"))]
     edits += [Temperature(*place, value) for place, value in product(places, (0.01, 0.1, 1 / 3, 2, 99.999))]
-    texts = {to_text([edit], SMALL) for edit in edits}
+    texts = {to_text([edit], SMALL, GRID) for edit in edits}
     assert len(texts) == len(edits)
-    assert all(from_text(to_text([edit], SMALL), SMALL, GRID) == (edit,) for edit in edits)
+    assert all(from_text(to_text([edit], SMALL, GRID), SMALL, GRID) == (edit,) for edit in edits)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,8 @@ def test_all_edits_of_a_small_model_make_a_round_trip():
     [
         "h3.2", "h3.2zz", "h03.2z", "h0.1z", "h4.1z", "h1.4z", "h1.0z", "H1.1z", " h1.1z", "h1.1z ", "h1.1z\n",
         "h1.1z,", ",", ",h1.1z", "h1.1z,,h1.2z", "h1.1z;h1.2z", "h-1.1z", "h1.1.1z", "h1z", "l1", "l1z", "l4a", "l0a",
-        "l1aa", "l1.1a", "p0k", "p25k", "p1", "p1z", "p1-1k", "p99999k", "t1.1", "t1.1x", "t1.1x0", "t1.1x0.001",
+        "l1aa", "l1.1a", "p0k", "p25k", "p1", "p1z", "p1-0k", "p1-7k", "p5-1k", "p1-1-1k",
+        "p99999k", "t1.1", "t1.1x", "t1.1x0", "t1.1x0.001",
         "t1.1x101", "t1.1x1e1", "t1.1x-1", "t1.1xnan", "t1.1xinf", "t1.1x.5", "t1.1x1.", "t1.1x1.2345678", "t1.1x1,5",
         "c1", "c4a", "c1.4", "c1.1a", "c1m", "x", "1", "null", "<script>", "h١.١z", "h1.1z" * 50, "h1.1z,h1.1m",
         "h1.1z,c1.1", "l1a,c1a", "p1k,p1m", "t1.1x2,t1.1x3", ",".join(f"p{i}k" for i in range(1, 25)), "9" * 100_000,
@@ -80,12 +81,12 @@ def test_anything_else_is_refused_in_one_sentence(text):
 def test_a_link_has_room_for_many_edits_but_not_for_any_number():
     assert len(from_text(",".join(f"p{i}k" for i in range(1, MOST + 1)), SMALL, (30, 30))) == MOST
     with pytest.raises(EditError, match="at most 500"):
-        to_text([PatchOff(token) for token in range(3, MOST + 4)], SMALL)
+        to_text([PatchOff(token) for token in range(3, MOST + 4)], SMALL, GRID)
 
 
 def test_numbers_do_not_fit_into_a_link():
     with pytest.raises(EditError, match="carry no numbers"):
-        to_text([Patched(0, 0, "attention", np.zeros((27, 8)))], SMALL)
+        to_text([Patched(0, 0, "attention", np.zeros((27, 8)))], SMALL, GRID)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from vitviz.notation.view import View, strongest_patch
 from vitviz.ui.app import state
 
 from .kinds import CONFIGS, trace_of
-from .pages import explore, opened, query
+from .pages import choice_of, explore, opened, query
 
 
 def looks_far(trace, view) -> float:
@@ -82,17 +82,13 @@ def test_large_images_are_asked_in_part(model, monkeypatch):
 @pytest.mark.parametrize("about", [{"image": "rocket"}, {"model": "digits", "image": "digit-4"}])
 def test_explore_opens_on_it_and_its_link_says_so(about):
     app = explore(**about)
-    found = opening_view(state.trace(choice(app)))
+    found = opening_view(state.trace(choice_of(app)))
     assert app.session_state.view == found
     said = query(app)
     assert (said["layer"], said["head"]) == (str(found.layer + 1), str(found.head + 1))
     again = explore(**said)
     assert again.session_state.view == found
     assert query(again) == said
-
-
-def choice(app) -> state.Choice:
-    return state.Choice(app.session_state.picked, **app.session_state.settings)
 
 
 @pytest.mark.parametrize("said", [{"layer": "12"}, {"query": "cls"}, {"direction": "to"}, {"head": "mean"}])
@@ -107,4 +103,4 @@ def test_other_pages_leave_it_to_explore():
     app = opened("lens", model="digits")
     assert app.session_state.view == View(5)
     app.switch_page("pages/explore.py").run()
-    assert app.session_state.view == opening_view(state.trace(choice(app)))
+    assert app.session_state.view == opening_view(state.trace(choice_of(app)))

@@ -12,9 +12,8 @@ from vitviz.ui.app import state
 from vitviz.ui.app.words import literally
 
 from .conftest import SMALL
-from .pages import app_with, picture, show_instead
+from .pages import NAMES, app_with, picture, show_instead
 
-PAGES = ("start", "explore", "sequence", "attention", "tokens", "explain", "intervene", "lens")
 HOSTILE = "{x} [a](javascript:b) :material/home: :red[r] $y$ <img src=x onerror=b> **c** `d` & {N}"
 
 
@@ -26,7 +25,7 @@ def shown(app):
 
 
 @pytest.mark.parametrize("classes", [5, 0])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", NAMES)
 def test_every_page_shows_them_as_they_are(page, classes, monkeypatch):
     model = VisionTransformer(replace(SMALL, classes=classes), HOSTILE, labels=(HOSTILE,) * classes)
     for parameter in model.parameters():

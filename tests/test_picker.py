@@ -14,7 +14,7 @@ from vitviz.ui.app import cache, catalogue, models, state
 from vitviz.zoo.shelf import ModelShelf
 
 from .local_hub import NAME, point_at
-from .pages import explore, query, start, texts
+from .pages import choice_of, explore, query, start, texts
 
 AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of components of every page
 
@@ -39,7 +39,7 @@ def offered(tmp_path, monkeypatch):
 
 def open_catalogue(app):
     app.selectbox(key="model").select("more").run()
-    assert app.selectbox(key="model").value == app.session_state.settings["model"], "opening it changes nothing"
+    assert app.selectbox(key="model").value == choice_of(app).model, "opening it changes nothing"
 
 
 def test_what_was_assumed_of_a_checkpoint_stands_below_its_name(offered):

@@ -18,7 +18,7 @@ from vitviz.walkthrough.quiz.sequence import other_side
 
 from . import kinds
 from .explained import ALL, explained
-from .pages import opened, show_instead
+from .pages import choice_of, opened, settings, show_instead
 
 TRACES = {f"explained: {kind}": (explained, kind) for kind in ALL} | {
     f"kinds: {kind}": (kinds.trace_of, kind) for kind in kinds.CONFIGS
@@ -284,8 +284,8 @@ def choose(app: AppTest, place: int, question, option: Option) -> AppTest:
 
 def questions_on(app: AppTest) -> tuple:
     """The questions of the library for what the page looks at."""
-    settings, patch = app.session_state.settings, app.session_state.patch
-    trace = vitviz.load(settings["model"]).trace(app.session_state.picked.data, size=settings["size"])
+    choice, patch = choice_of(app), settings(app)["patch"]
+    trace = vitviz.load(choice.model).trace(choice.picked.data, size=choice.size)
     index = patch[0] * trace.grid[1] + patch[1]
     if not app.radio[0].proto.label.startswith("To which"):
         return about_sequence(trace, index)
@@ -317,7 +317,7 @@ def test_another_patch_begins_anew_with_what_is_asked_about_it():
     app = opened("sequence", image="cat")
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
-    app.session_state.patch = (0, 0)
+    settings(app)["patch"] = (0, 0)
     app.run()
     assert [radio.value is None for radio in asked(app)] == [False, True, False]
     assert counted(app) == "**2 of 3 right**"
@@ -341,7 +341,7 @@ def test_another_patch_or_head_asks_anew_about_attention():
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
     assert counted(app) == "**3 of 3 right**"
-    app.session_state.patch = (15, 15)
+    settings(app)["patch"] = (15, 15)
     app.run()
     assert [radio.value is None for radio in asked(app)] == [True, True, False]
     app.selectbox(key="attention_layer").select(0).run()

@@ -14,7 +14,7 @@ from vitviz.ui.widgets.strips import number
 from vitviz.ui.widgets.sums import product, redone
 from vitviz.walkthrough import sequence
 
-from .pages import opened, texts
+from .pages import opened, settings, texts
 from .printed_sums import comes_out, printed_sums
 
 
@@ -58,7 +58,7 @@ def test_the_story_is_told_with_real_numbers(model, image, said):
 @pytest.mark.parametrize("dimension", [1, 200, 384])
 def test_a_number_of_the_token_is_the_librarys(dimension):
     app = story(image="coffee")
-    app.session_state.patch = (2, 3)
+    settings(app)["patch"] = (2, 3)
     app.slider(key="dimension").set_value(dimension).run()
     assert_all_hold(app)
     trace = vitviz.load("dinov2-small").trace(state.samples()["coffee"], size=224, record=("embed.*",))
@@ -103,13 +103,13 @@ def test_all_positions():
 def test_a_row_without_a_patch_is_shown_until_another_patch_is_chosen():
     app = story(image="cat")
     assert "Row 138, patch (9, 9): [" in words(app)
-    app.session_state.row_without_patch = (8, 8), 0
+    settings(app)["row_without_patch"] = (8, 8), 0
     app.run()
-    assert app.session_state.patch == (8, 8), "the page keeps its patch"
+    assert settings(app)["patch"] == (8, 8), "the page keeps its patch"
     assert "Row 1, class token: [" in words(app)
     assert r"\boxed{\textcolor{#8a6500}{\mathbf{w}_{\mathrm{CLS}}}}" in formulas(app)
     assert_all_hold(app)
-    app.session_state.patch = (1, 2)
+    settings(app)["patch"] = (1, 2)
     app.run()
     assert "Row 20, patch (2, 3): [" in words(app)
     assert_all_hold(app)
@@ -117,7 +117,7 @@ def test_a_row_without_a_patch_is_shown_until_another_patch_is_chosen():
 
 def test_the_formula_has_the_numbers_of_the_chosen_row():
     app = story(image="cat")
-    app.session_state.patch = (2, 4)
+    settings(app)["patch"] = (2, 4)
     app.slider(key="dimension").set_value(7).run()
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
     row = sequence.embedded(trace, 37)
@@ -133,8 +133,7 @@ def test_other_patch_sizes_are_arithmetic():
     app = story(image="cat")
     assert app.get("button_group")[-1].value == 14
     before = words(app)
-    app.session_state.what_if_patch = 32
-    app.run()
+    app.get("button_group")[-1].set_value(32).run()
     said = words(app)
     assert "Arithmetic only" in said
     assert "P = 32: 7 rows of 7 patches, so N = 49 (× 0.191)" in said
@@ -147,22 +146,20 @@ def test_other_patch_sizes_are_arithmetic():
 
 def test_pixels_that_would_be_left_over_are_said():
     app = story(model="digits", image="digit-4")
-    app.session_state.what_if_patch = 14
-    app.run()
+    app.get("button_group")[-1].set_value(14).run()
     assert "4 rows and 4 columns of pixels that fill no patch" in words(app)
-    app.session_state.what_if_patch = 4
-    app.run()
+    app.get("button_group")[-1].set_value(4).run()
     app.selectbox(key="model").select("dinov2-small").run()
-    assert app.session_state.what_if_patch == 14, "4 is offered only by the model that has it"
+    assert app.get("button_group")[-1].value == 14, "4 is offered only by the model that has it"
     assert_all_hold(app)
 
 
 def test_another_grid_has_another_middle():
     app = story(image="cat", size="518")
-    app.session_state.patch = (36, 36)
+    settings(app)["patch"] = (36, 36)
     app.run()
     app.selectbox(key="size").select(224).run()
-    assert app.session_state.patch == (8, 8)
+    assert settings(app)["patch"] == (8, 8)
     assert_all_hold(app)
 
 

@@ -16,7 +16,7 @@ from vitviz.walkthrough import sequence
 from . import kinds
 from .explained import ALL, explained
 from .handouts import Read, as_number, made, run_of
-from .pages import opened, picture
+from .pages import opened, picture, settings
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"{N}' .png"
 
@@ -175,7 +175,7 @@ def test_both_pages_give_the_same_document(parameters, name, taken):
 
 def test_the_document_is_of_the_chosen_patch_and_opens_the_same_view_again(taken):
     app = opened("sequence", image="coffee", layer="5", head="6")
-    app.session_state.patch = (2, 3)
+    settings(app)["patch"] = (2, 3)
     app.run()
     name, _, document = taken[-1]
     assert name == "vitviz-coffee-dinov2-small-layer5-head6-patch3-4.html"

@@ -9,7 +9,7 @@ import vitviz
 from vitviz.analysis.attention import HeadStatistics, head_statistics
 from vitviz.notation.view import View, places
 from vitviz.trace.trace import Trace
-from vitviz.ui.app import link, models, state
+from vitviz.ui.app import models, state, views
 from vitviz.viz import export
 
 SIZES = {"dinov2-small": (224, 280), "digits": (32,)}
@@ -60,19 +60,19 @@ class Session:
 
     def parameters(self) -> dict[str, str]:
         """The link to this."""
-        image = link.OWN if self.own else self.image
+        image = state.OWN if self.own else self.image
         choice = {"image": image, "model": self.model, "size": str(self.size), "fit": self.fit}
-        return choice | link.view_parameters(self.view, self.trace)
+        return choice | views.view_parameters(self.view, self.trace)
 
     def reopened(self) -> Session:
         """The session after a reload: the same, also if the image is the user's own, which their browser has kept."""
-        view, _ = link.read_view(self.parameters(), self.trace)
+        view, _ = views.read_view(self.parameters(), self.trace)
         return replace(self, view=view.fitted(self.trace))
 
     def shared(self) -> Session:
         """The session of somebody else who opens the link; an own image is not part of it."""
         start = replace(self, own=None, image=FIRST[self.model]) if self.own else self
-        view, _ = link.read_view(self.parameters(), start.trace)
+        view, _ = views.read_view(self.parameters(), start.trace)
         return replace(start, view=view.fitted(start.trace))
 
     def about(self) -> dict:

@@ -7,12 +7,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ..exhaustive import exhaustive
+from ..pages import addresses
 from .layout import choose, settled
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 THEMES = ("light", "dark")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-PAGES = ("", "explore", "sequence", "attention", "tokens", "explain", "intervene?edits=h3.2z,p12k", "lens")
+PAGES = addresses(intervene="edits=h3.2z,p1-12k")
 OPTIONS = {
     "resultTypes": ["violations"],
     "rules": {

@@ -4,10 +4,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ..exhaustive import exhaustive
+from ..pages import addresses
 from .layout import assert_nothing_sticks_out, box_at_rest, settled
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-PAGES = ("", "explore", "sequence", "attention", "tokens", "explain", "intervene", "lens")
+PAGES = addresses()
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
+from ..pages import addresses
 from .layout import assert_no_text_is_cut, assert_nothing_sticks_out, box_at_rest, settled
 
 ENLARGED, WIDE = {"width": 910, "height": 512}, {"width": 1920, "height": 1080}
-PAGES = ("", "sequence", "attention", "tokens", "explain", "intervene?edits=h3.2z,p12k", "lens")
+PAGES = addresses("explore", intervene="edits=h3.2z,p1-12k")
 SQUEEZED = """() => [...document.querySelectorAll("[data-testid=stMain] [data-testid=stColumn]")]
   .filter((column) => !column.closest("[class*=st-key-explain_row]")) // a map needs less
   .filter((column) => column.clientWidth < Math.min(250, column.parentElement.clientWidth - 1))

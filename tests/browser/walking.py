@@ -21,7 +21,7 @@ from playwright.sync_api import Locator, expect
 from vitviz.images import FITS
 from vitviz.notation.view import DIRECTIONS, SCALES, View
 from vitviz.trace.inputs import default_size
-from vitviz.ui.app import link, models, state
+from vitviz.ui.app import models, state
 from vitviz.viz import export
 from vitviz.viz.colour import colour_map, tone
 
@@ -175,7 +175,7 @@ class Visitor:
     def choose_own(self) -> str:
         if not self.mine:
             return "there is none"
-        self.sidebar.get_by_test_id("gallery").locator(f"[data-name={link.OWN}]").click()
+        self.sidebar.get_by_test_id("gallery").locator(f"[data-name={state.OWN}]").click()
         self.session = self.session.looking_at(**self.mine)
         return self.mine["image"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import VitvizError
 from ..model.config import POOL, ViTConfig
-from ..notation.marks import percent
+from ..notation.marks import MEAN, head_in_name, layer_in_name, percent
 from ..notation.view import Direction, Scale, View, scales, strongest_patch
 from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
@@ -36,8 +36,8 @@ class Attention:
     @property
     def marks(self) -> list[str]:
         """What differs from the default, for the name of a report."""
-        layer = f"L{self.layer}" if self.layer else ""
-        head = f"H{self.head}" if self.head != "mean" else ""
+        layer = layer_in_name(self.layer) if self.layer else ""
+        head = head_in_name(self.head) if self.head != MEAN else ""
         return [layer, head, self.query or "", self.direction if self.direction != "from" else "", *self._scale]
 
     @property

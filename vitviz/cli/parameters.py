@@ -13,6 +13,7 @@ from ..analysis.attribution.rollout import FUSIONS
 from ..errors import VitvizError
 from ..errors.arguments import one_of, share, whole
 from ..model.config import ViTConfig
+from ..notation.marks import head_in_name, layer_in_name
 from .asked import head_of, layer_of
 
 
@@ -83,7 +84,7 @@ def marks_of(given: Mapping[str, Any]) -> list[str]:
 
 def _mark(name: str, value: Any) -> str:
     if name in ("layer", "head"):
-        return f"{name[0].upper()}{value + 1}"
+        return (layer_in_name if name == "layer" else head_in_name)(str(value + 1))
     return f"{name.replace('_', ' ')} {value}"
 
 

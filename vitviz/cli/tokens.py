@@ -10,7 +10,7 @@ from PIL import Image
 from ..analysis import tokens
 from ..errors import VitvizError
 from ..model.config import ViTConfig
-from ..notation.marks import percent
+from ..notation.marks import layer_in_name, layer_mark, percent
 from ..trace.vision_transformer import VisionTransformer
 from .asked import layer_of
 from .found import Found, Seen, as_npz, base_facts, predicted, prediction_values
@@ -33,7 +33,7 @@ class Tokens:
     @property
     def marks(self) -> list[str]:
         """What differs from the default, for the name of a report."""
-        return [f"L{self.layer}" if self.layer else "", *self._foreground]
+        return [layer_in_name(self.layer) if self.layer else "", *self._foreground]
 
     @property
     def _foreground(self) -> list[str]:
@@ -50,7 +50,8 @@ class Tokens:
 
     def stem(self, name: str, config: ViTConfig) -> str:
         """The file name, without its ending, for an image of this name."""
-        return "-".join([f"{name}-tokens-L{layer_of(self.layer, config) + 1}", *self._foreground])
+        layer = layer_in_name(layer_mark(layer_of(self.layer, config), config))
+        return "-".join([name, "tokens", layer, *self._foreground])
 
     def of(self, seen: Seen) -> Found:
         """The tokens that leave the layer."""

@@ -5,11 +5,11 @@
 | `h3.2z`, `h3.2m`| layer 3, head 2: off, its z zero or the mean                                  |
 | `l5a`, `l5am`   | layer 5: attention off, zero or the mean                                      |
 | `l5f`, `l5fm`   | layer 5: MLP (feed-forward) off, zero or the mean                             |
-| `p12k`, `p12m`  | patch 12, row by row: hidden, or the mean of the patches                      |
+| `p2-6k`, `p2-6m`| patch in row 2, column 6: hidden, or the mean of the patches                  |
 | `t3.2x0.5`      | layer 3, head 2: scores divided by 0.5                                        |
 | `c3.2`, `c5a`, `c5f` | layer 3, head 2; attention or MLP of layer 5: copied from the second image |
 
-Several are separated by commas.
+Several are separated by commas. Older links count patches row by row: `p12k` is understood, too.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from ..errors import EditError
 from ..errors.arguments import each_of_kind, shown, typed
 from ..model.config import ViTConfig
 from ..model.edits import Copied, Edit, HeadOff, LayerOff, Patched, PatchOff, Temperature, checked
+from .marks import patch_mark
 
 MOST = 500  # edits in a text: browsers and servers do not take addresses of any length
 _NUMBER = r"([1-9][0-9]{0,3})"
 _KINDS = {
     "h": rf"h{_NUMBER}\.{_NUMBER}([zm])",
     "l": rf"l{_NUMBER}([af])(m?)",
-    "p": rf"p{_NUMBER}([km])",
+    "p": rf"p{_NUMBER}(?:-{_NUMBER})?([km])",
     "t": rf"t{_NUMBER}\.{_NUMBER}x([0-9]{{1,3}}(?:\.[0-9]{{1,6}})?)",
     "c": rf"c{_NUMBER}(?:\.{_NUMBER}|([af]))",
 }
@@ -37,8 +38,13 @@ _PART = {"a": "attention", "f": "mlp"}
 
 
 @typed
-def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
+def to_text(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> str:
     """Edits as a text, in their order.
+
+    Args:
+        edits: which.
+        config: the shape of the model that they are for.
+        grid: rows and columns of patches.
 
     Raises:
         EditError: if one of them carries numbers, or there are too many.
@@ -47,7 +53,7 @@ def to_text(edits: Iterable[Edit], config: ViTConfig) -> str:
     each_of_kind(edits, Edit, "edits")
     if len(edits) > MOST:
         raise EditError(f"A link holds at most {MOST} edits; these are {len(edits)}.")
-    return ",".join(_text(edit, config) for edit in edits)
+    return ",".join(_text(edit, config, grid) for edit in edits)
 
 
 @typed
@@ -55,7 +61,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
     """The edits that a text names.
 
     Args:
-        text: what `to_text` writes, and nothing else.
+        text: what `to_text` writes or has written, and nothing else.
         config: the shape of the model that they are for.
         grid: rows and columns of patches.
 
@@ -68,7 +74,7 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
         raise EditError(f"A link holds at most {MOST} edits.")
     edits = []
     for one in text.split(","):
-        edit = _edit(one, config)
+        edit = _edit(one, config, grid)
         try:
             checked([edit], config, grid)
         except EditError as error:
@@ -110,7 +116,7 @@ def _name(part: str) -> str:
     return "MLP" if part == "mlp" else part
 
 
-def _text(edit: Edit, config: ViTConfig) -> str:
+def _text(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
     letters = {word: letter for letter, word in {**_PART, **_HOW_PATCH, "z": "zero"}.items()}
     match edit:
         case HeadOff(layer, head, how):
@@ -118,7 +124,7 @@ def _text(edit: Edit, config: ViTConfig) -> str:
         case LayerOff(layer, part, how):
             return f"l{layer + 1}{letters[part]}{'m' if how == 'mean' else ''}"
         case PatchOff(token, how):
-            return f"p{token - config.prefix + 1}{letters[how]}"
+            return f"p{patch_mark(*divmod(token - config.prefix, grid[1]))}{letters[how]}"
         case Temperature(layer, head, value):
             return f"t{layer + 1}.{head + 1}x{f'{value:.6f}'.rstrip('0').rstrip('.')}"
         case Copied(layer, head, part):
@@ -126,11 +132,11 @@ def _text(edit: Edit, config: ViTConfig) -> str:
     raise EditError("Only edits that carry no numbers fit into a link.")
 
 
-def _edit(text: str, config: ViTConfig) -> Edit:
+def _edit(text: str, config: ViTConfig, grid: tuple[int, int]) -> Edit:
     pattern = _KINDS.get(text[:1])
     found = pattern and re.fullmatch(pattern, text, re.ASCII)
     if not found:
-        raise EditError(f"“{text[:20]}” is no edit; write such as h3.2z, l5a, p12k, t3.2x0.5 or c3.2.")
+        raise EditError(f"“{text[:20]}” is no edit; write such as h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
     parts = found.groups()
     first = int(parts[0]) - 1
     match text[0]:
@@ -139,7 +145,18 @@ def _edit(text: str, config: ViTConfig) -> Edit:
         case "l":
             return LayerOff(first, _PART[parts[1]], _HOW[parts[2]])
         case "p":
-            return PatchOff(config.prefix + first, _HOW_PATCH[parts[1]])
+            return PatchOff(config.prefix + _patch(parts[0], parts[1], grid), _HOW_PATCH[parts[2]])
         case "t":
             return Temperature(first, int(parts[1]) - 1, float(parts[2]))
     return Copied(first, int(parts[1]) - 1) if parts[1] else Copied(first, None, _PART[parts[2]])
+
+
+def _patch(row: str, column: str | None, grid: tuple[int, int]) -> int:
+    """The number of a patch from 0: of one that is named by row and column, or in older links by its number alone.
+
+    One that the grid does not have gets a number that no patch has.
+    """
+    rows, columns = grid
+    if column is None:
+        return int(row) - 1
+    return (int(row) - 1) * columns + int(column) - 1 if int(column) <= columns else rows * columns

@@ -1,4 +1,6 @@
-"""Layers, heads, tokens and sizes as they are written in links and on the command line: counted from 1, as on screen.
+"""Layers, heads, tokens, classes and sizes as they are written in links, in file names and on the command line.
+
+Layers, heads, rows and columns count from 1, as on screen; a class has the index that the model gives it, from 0.
 
 `pool` is the attention of a pooling, `mean` the mean of a layer's heads; a patch is `row-column`; `cls`, `dist` and
 `reg1` are the class token, the distillation token and the first register; `224` is a square of so many pixels, `96x192`
@@ -30,10 +32,43 @@ def layer_of(text: str, config: ViTConfig) -> int:
 
 
 @typed
+def layer_mark(layer: int, config: ViTConfig) -> str:
+    """Description of the texts that `layer_of` understands."""
+    return POOL if layer == config.depth and config.pooling == "attention" else str(layer + 1)
+
+
+@typed
 def head_of(text: str, layer: int, config: ViTConfig) -> int | None:
     """A head of a layer from 0; None for the mean of them."""
     heads = config.heads if layer < config.depth else config.pool_heads
     return None if text == MEAN else counted(text, heads, MEAN)
+
+
+@typed
+def head_mark(head: int | None) -> str:
+    """Description of the texts that `head_of` understands."""
+    return MEAN if head is None else str(head + 1)
+
+
+@typed
+def layer_in_name(mark: str) -> str:
+    """A layer, as `layer_of` understands it, as a part of a file name: `"L12"`, `"pool"`."""
+    return mark if mark == POOL else f"L{mark}"
+
+
+@typed
+def head_in_name(mark: str) -> str:
+    """A head, as `head_of` understands it, as a part of a file name: `"H4"`, `"mean"`."""
+    return mark if mark == MEAN else f"H{mark}"
+
+
+@typed
+def class_of(text: str, count: int) -> int:
+    """A class, by the index that the model gives it, from 0."""
+    at_least(count, 1, "The number of classes")
+    if not re.fullmatch(r"0|[1-9][0-9]{0,5}", text) or int(text) >= count:
+        raise ValueError(f"a class from 0 to {count - 1}")
+    return int(text)
 
 
 @typed
@@ -57,7 +92,12 @@ def token_mark(token: int, trace: Trace) -> str:
     if token < trace.prefix:
         name = trace.config.prefix_names[token]
         return {"class token": "cls", "distillation token": "dist"}.get(name) or name.replace("register ", "reg")
-    row, column = divmod(token - trace.prefix, trace.grid[1])
+    return patch_mark(*divmod(token - trace.prefix, trace.grid[1]))
+
+
+@typed
+def patch_mark(row: int, column: int) -> str:
+    """A patch by its row and column, which are given from 0."""
     return f"{row + 1}-{column + 1}"
 
 

@@ -14,8 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..errors import ArgumentError
 from ..errors.arguments import array, one_of, typed, whole
-from ..model.config import POOL
-from ..notation.marks import percent, token_mark
+from ..notation.marks import head_in_name, head_mark, layer_in_name, percent, token_mark
 from ..notation.view import Scale, View, strongest_patch, token_words
 from ..trace.trace import Trace
 from . import provenance
@@ -233,8 +232,8 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
     """The same for a layer from 1, or `"pool"`; a head from 0 as a view has it, and a token as it is written."""
     parts = [
         safe_name(image.rsplit(".", 1)[0]),
-        str(layer) if layer == POOL else f"L{layer}",
-        "mean" if head is None else f"H{head + 1}",
+        layer_in_name(str(layer)),
+        head_in_name(head_mark(head)),
         token or "",
         "to" if to and token else "",
     ]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...errors.arguments import checked_index, is_whole
 from ...model.config import POOL, ViTConfig
-from ...notation.marks import percent
+from ...notation.marks import head_mark, percent
 from ...notation.view import has_pool
 from ...trace.trace import Trace
 from .method import Chosen, Method, Parameter
@@ -77,7 +77,7 @@ class LastAttention(Method):
             None,
             _heads,
             lambda head: "mean of the heads" if head is None else f"head {head + 1}",
-            lambda head: "mean" if head is None else str(head + 1),
+            head_mark,
         ),
     )
 

@@ -6,33 +6,26 @@ one sentence; the rest of it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from ...errors import ModelError
-from ...images import FITS
-from ...model.config import POOL
-from ...notation.marks import MEAN, counted, head_of, layer_of, listed, one_of, size_mark, token_mark, token_of
-from ...notation.view import DIRECTIONS, View, scales
-from ...trace.trace import Trace
-from ...viz.colour import Style
+from ...notation.marks import counted, listed, one_of, size_mark
 from ...zoo import SHIPPED, checkpoints
 from . import models, state
+from .registry import PAGES
+from .settings import read
 
 CHOICE = ("image", "model", "size", "fit")
-OWN = "own"  # stands for a visitor's own photo, which no link carries
-VIEW = ("layer", "head", "query", "direction", "scale")
-STYLE = ("overlay", "smooth", "marks")  # how it is drawn
-ON = "on"
 GUIDE = "guide"  # the tour or the lesson, and the stop
 OLD_LESSON = "tour"  # a stop of the lesson, in links from when there was nothing else
-SECTION = "section"  # of the page "Tokens"
-TARGETS, METHODS, BASELINE = ("target", "target2"), "methods", "baseline"  # of "Explain"
-EDITS, SECOND = "edits", "second"  # of "Intervene"
-LENS, DEPTH = "lens", "depth"  # of "Lens"
-OF_PAGES = (SECTION, *TARGETS, METHODS, BASELINE, EDITS, SECOND, LENS, DEPTH)  # each page reads its own
-OURS = (*CHOICE, *VIEW, *STYLE, GUIDE, OLD_LESSON, *OF_PAGES)
 LONG = 5  # letters of a name of which one may be wrong: of shorter ones, another word comes of it
+
+
+def ours() -> tuple[str, ...]:
+    """The names of all query parameters: of the choice, of the guides and of every page."""
+    of_pages = (name for page in PAGES for setting in page.settings for name in setting.names)
+    return tuple(dict.fromkeys((*CHOICE, GUIDE, OLD_LESSON, *of_pages)))
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
@@ -41,13 +34,13 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     A user's own image is none of them: only the browser may have it, see `vitviz.ui.components.own`.
     """
     chosen, notices = read({"model": _model}, parameters)
-    understand = {"image": one_of(samples), "fit": one_of(FITS)}
+    understand = {"image": one_of(samples), "fit": partial(state.FIT.read, about=None)}
     try:
-        sizes = {size_mark(size): size for size in models.about(chosen.get("model", next(iter(SHIPPED)))).sizes}
-        understand["size"] = lambda text: sizes[one_of(sizes)(text)]
+        about = models.about(chosen.get("model", state.MODEL.first()))
+        understand["size"] = partial(state.SIZE.read, about=about)
     except ModelError:  # the page says why, and shows nothing that could have a size
         pass
-    own = parameters.get("image") == OWN
+    own = parameters.get("image") == state.OWN
     others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
     return chosen, notices + misspelt(parameters)
@@ -59,9 +52,9 @@ def misspelt(names: Iterable[str]) -> list[str]:
     All others are somebody else's: mail programs, search engines and networks put their own into the links that they
     hand on. Those are dropped without a word.
     """
-    notices = []
+    notices, known = [], ours()
     for name in names:
-        meant = None if name in OURS else next((one for one in OURS if _is_slip(name[:40].lower(), one)), None)
+        meant = None if name in known else next((one for one in known if _is_slip(name[:40].lower(), one)), None)
         if meant:
             notices.append(f"The link's “{name[:40]}” was left out: “{meant}” may have been meant.")
     return notices
@@ -106,78 +99,10 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
     return stops.get(GUIDE, stops.get(OLD_LESSON)), notices
 
 
-def read_view(parameters: Mapping[str, str], trace: Trace) -> tuple[View, list[str]]:
-    """The view that a link asks for, and a notice for each part that could not be used."""
-    layer, notices = read({"layer": lambda text: layer_of(text, trace.config)}, parameters)
-    view = View(layer.get("layer", trace.layers - 1))
-    understand = {
-        "head": lambda text: head_of(text, view.layer, trace.config),
-        "query": lambda text: token_of(text, trace),
-        "direction": one_of(DIRECTIONS),
-        "scale": one_of(scales(trace)),
-    }
-    asked, more = read(understand, parameters)
-    return replace(view, **asked), notices + more
-
-
-def read_style(parameters: Mapping[str, str]) -> tuple[Style, list[str]]:
-    """The style that a link asks for, and a notice for each part that could not be used."""
-    asked, notices = read({"overlay": _percent, "smooth": _switch, "marks": _switch}, parameters)
-    opacity = {"opacity": asked.pop("overlay")} if "overlay" in asked else {}
-    return Style(**opacity, **asked), notices
-
-
-def style_parameters(style: Style) -> dict[str, str]:
-    """The query parameters that reopen a style: what differs from the usual one."""
-    overlay = {} if style.opacity == Style().opacity else {"overlay": str(style.opacity)}
-    return overlay | {name: ON for name in ("smooth", "marks") if getattr(style, name)}
-
-
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
     """The query parameters that reopen a choice; a visitor's own image is not part of them."""
-    image = choice.picked.name if choice.picked.sample else OWN
+    image = choice.picked.name if choice.picked.sample else state.OWN
     return {"image": image, "model": choice.model, "size": size_mark(choice.size), "fit": choice.fit}
-
-
-def view_parameters(view: View, trace: Trace) -> dict[str, str]:
-    """The query parameters that reopen a view."""
-    parameters = {
-        "layer": POOL if view.is_pool(trace) else str(view.layer + 1),
-        "head": MEAN if view.head is None else str(view.head + 1),
-        "direction": view.direction,
-        "scale": view.scale,
-    }
-    return parameters if view.query is None else {**parameters, "query": token_mark(view.query, trace)}
-
-
-def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
-    """What parameters mean, and a notice for each that means nothing.
-
-    Args:
-        understand: what makes a value of each text, by name; a `ValueError` says what the text can be.
-        parameters: texts by name.
-    """
-    values, notices = {}, []
-    for name, value_of in understand.items():
-        if name in parameters:
-            try:
-                values[name] = value_of(parameters[name])
-            except ValueError as error:
-                notices.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
-    return values, notices
-
-
-def _percent(text: str) -> int:
-    if text == "0":
-        return 0
-    try:
-        return counted(text, 100) + 1
-    except ValueError as error:
-        raise ValueError("0 to 100") from error
-
-
-def _switch(text: str) -> bool:
-    return bool(one_of((ON,))(text))
 
 
 def _model(text: str) -> str:

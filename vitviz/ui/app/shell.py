@@ -1,19 +1,19 @@
 """What surrounds every page: a link is read once, the sidebar is drawn, the address bar follows."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from functools import wraps
 
 import streamlit as st
 
-from ...notation.view import Places, View, places
-from ...trace.trace import Trace
-from ...viz.colour import Style
 from ..components import own
 from ..components.reach import reach
-from . import link, pad, sidebar, state, tour
+from . import link, notices, pad, registry, settings, sidebar, state, tour
 from .catalogue import catalogue_if_open
 from .turns import one_at_a_time
-from .words import literally, plain_errors
+from .words import plain_errors
+
+_SURROUNDED = "surrounded"  # in the session: whether a page is being drawn by `run`
+_PAGE, _WRITTEN = "page", "address_is_written"  # the page that is open, and whether this run has written its address
 
 
 def run(page: st.Page) -> None:
@@ -22,16 +22,18 @@ def run(page: st.Page) -> None:
     is_new = not state.has_begun()
     if is_new:
         parameters = st.query_params.to_dict()
-        chosen, notices = link.read_choice(parameters, state.samples())
+        chosen, wrong = link.read_choice(parameters, state.samples())
+        # pages read the rest as soon as they know what it depends on
+        settings.begin({name: text for name, text in parameters.items() if name not in link.CHOICE})
+        notices.begin(wrong)
         state.begin(**chosen)
-        st.session_state.link = parameters  # the view in it can be read once there is a trace
-        st.session_state.notices = notices
-        own.begin(wanted=parameters.get("image") == link.OWN)
+        own.begin(wanted=parameters.get("image") == state.OWN)
     problem = state.problem_of_model()
     if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())
         tour.begin_at(stop)
-        st.session_state.notices += wrong
+        notices.add(wrong)
+    st.session_state[_PAGE], st.session_state[_WRITTEN] = page.url_path, False
     st.set_page_config(page_title=f"{page.title} · vitviz")
     st.html(_ROOM)
     reach(page.url_path)
@@ -39,18 +41,17 @@ def run(page: st.Page) -> None:
         tour.turn_to_its_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
-    st.session_state.notices_place = st.container(key="notices", gap="xxsmall")
+    notices.make_place()
     tours_place = st.container(gap=None, key="tour_place")
     pad.page_place()
     sidebar.page_place()
     own_place = st.container(gap=None, key="own_place")
-    st.session_state.last_said = {"notices": [], "image_problem": None}
-    show_notices()
-    st.session_state.surrounded = True
+    notices.begin_run()
+    st.session_state[_SURROUNDED] = True
     try:
         with plain_errors():
             with own_place:
-                own.own_image(say_again)
+                own.own_image(notices.say_again)
             if problem:
                 sidebar.model_that_does_not_load(problem)
             elif own.is_waiting():
@@ -60,9 +61,11 @@ def run(page: st.Page) -> None:
                 with tours_place:
                     tour.tour(page.url_path)
                 page.run()
+                if not st.session_state[_WRITTEN]:
+                    write_address()
         catalogue_if_open()
     finally:
-        st.session_state.surrounded = False
+        st.session_state[_SURROUNDED] = False
 
 
 def enter(page: str) -> None:
@@ -71,97 +74,40 @@ def enter(page: str) -> None:
     A server that has not yet served anybody takes the folder `pages` for Streamlit's old kind of app, and runs the page
     that the first link names without app.py. Calling `st.navigation` ends that misunderstanding for good.
     """
-    if not st.session_state.get("surrounded"):
+    if not st.session_state.get(_SURROUNDED):
         st.navigation([st.Page(lambda: None, title="app", default=True), st.Page(page)], position="hidden")
         st.switch_page(page, query_params=st.query_params.to_dict())
 
 
-def show_notices() -> None:
-    """Say what a link asked for in vain, and why an image was not taken; once, over the page."""
-    session = st.session_state
-    said = session.last_said
-    said["notices"] = said["notices"] + session.notices
-    said["image_problem"] = session.image_problem or said["image_problem"]
-    problems = [session.image_problem] if session.image_problem else []
-    with session.notices_place:
-        if session.notices:
-            st.warning("  \n".join(map(literally, session.notices)))
-        for problem in problems:
-            st.error(literally(problem))
-        if session.notices or problems:
-            session.said = session.get("said", 0) + 1  # another text for each, so that the browser makes it anew, open
-            st.html(f'<details class="vv-close said-{session.said}" open><summary title="Close">×</summary></details>')
-    session.notices, session.image_problem = [], None
-
-
-def say_again() -> None:
-    """Say the same once more, because the page runs again although the visitor has done nothing."""
-    st.session_state.update(st.session_state.last_said)
-
-
-def take_from_link(understand: Mapping[str, Callable]) -> dict:
-    """What the link asks for under these names, see `link.read`; only once, for then the visitor's choices count."""
-    link_ = st.session_state.link
-    found, wrong = link.read(understand, {name: link_.pop(name) for name in understand if name in link_})
-    st.session_state.notices += wrong
-    show_notices()
-    return found
-
-
-def current_view(trace: Trace, opening: Callable[[], View] | None = None) -> View:
-    """The user's current view: what they chose last, else what the link asks for, else what a page opens with.
-
-    Args:
-        trace: of what they look at.
-        opening: the view that the page opens with, as long as nobody has chosen one; else the last layer, or what
-            another page has opened with.
-    """
-    state = st.session_state
-    if "view" not in state:
-        state.view, state.notices = link.read_view(state.link, trace)
-        state.view_is_chosen = any(name in state.link for name in link.VIEW)
-        show_notices()
-    if opening is not None and not state.view_is_chosen:
-        state.view = opening()
-    elif state.get("places", places(trace)) != places(trace):  # the same number would be another token
-        state.view = state.view.let_go(trace, state.places[0])
-    state.view, state.places = state.view.fitted(trace), places(trace)
-    return state.view
-
-
-def remember_view(view: View, seen: Places | None = None) -> None:
-    """Keep a view that the visitor chose, also for their return to the page.
-
-    Args:
-        view: what they chose.
-        seen: the places of the trace that they saw, if these may be others than now: on another grid the number of a
-            pinned token would be another place.
-    """
-    now = st.session_state.places
-    if seen is not None and seen != now and view.query is not None and view.query >= min(seen[0], now[0]):
-        view = replace(view, query=None)
-    st.session_state.view, st.session_state.view_is_chosen = view, True
-
-
-def current_style() -> Style:
-    """Style in which this visitor has maps drawn: what they chose last, else what the link asks for."""
-    if "style" not in st.session_state:
-        st.session_state.style, wrong = link.read_style(st.session_state.link)
-        st.session_state.notices += wrong
-        show_notices()
-    return st.session_state.style
-
-
-def remember_style(style: Style) -> None:
-    """Keep a style that the visitor chose, also for their return to the page."""
-    st.session_state.style = style
-
-
-def write_address(more: Mapping[str, str] | None = None) -> None:
-    """Make the address bar a link to the current choice, and to `more`."""
-    parameters = link.choice_parameters(state.choice()) | tour.parameters() | dict(more or {})
+def write_address() -> None:
+    """Make the address bar a link to the current choice, and to what the page's settings say."""
+    st.session_state[_WRITTEN] = True  # or said why it cannot be
+    choice = state.choice()
+    parameters = link.choice_parameters(choice) | tour.parameters()
+    for setting in registry.page_at(st.session_state[_PAGE]).settings:
+        parameters |= setting.to_link(choice)
+    notices.show()  # what the link asked for in vain: these settings have been read by now
     # Also if this run began with them: of a page that was left in a hurry, the browser may have got others meanwhile.
     st.query_params.from_dict(parameters)
+
+
+def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], None]:
+    """Decorator for the part of a page that alone runs again after a click in it; each time it writes the address.
+
+    Args:
+        draw: draws the part, for a choice of image and model. An error that the library knows is said in its place.
+    """
+
+    @st.fragment
+    @plain_errors()
+    @wraps(draw)
+    def part(choice: state.Choice) -> None:
+        with st.empty():  # spinners come and go here, and move nothing below
+            state.trace(choice)
+            write_address()
+        draw(choice)
+
+    return part
 
 
 # Streamlit leaves a hand's breadth of white above a page; the explorer needs it to fit a laptop's screen. And where

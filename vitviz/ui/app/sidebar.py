@@ -1,8 +1,5 @@
 """Choosing image and model; the same on every page."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -11,7 +8,7 @@ from ...images import FITS
 from ...notation.view import readout_words
 from ...viz.provenance import in_short
 from ..components.gallery import gallery
-from . import link, models, state, tour
+from . import models, state, tour
 from .catalogue import open_catalogue
 from .pad import draw_a_digit
 from .uploads import drop_zone
@@ -42,9 +39,9 @@ def sidebar(page: str) -> None:
         about = models.about(state.choice().model)
         left, right = st.columns(2)
         with left:
-            setting("size", "Input size", about.sizes, models.size_words)
+            state.SIZE.draw(st.selectbox, "Input size", about.sizes, context=about, format_func=models.size_words)
         with right:
-            setting("fit", "Fit", FITS, FIT_WORDS.get)
+            state.FIT.draw(st.selectbox, "Fit", FITS, context=about, format_func=FIT_WORDS.get)
         token_words(about)
         if page:
             tour.offer(tour.of_page(page), "sidebar_tour", width="stretch")
@@ -79,7 +76,7 @@ def choose_model() -> None:
 
 def model_box(summary: str = "", label: str = "Model") -> None:
     """The models that can be used at once, and a way to all others."""
-    current = state.choice().model
+    current = state.MODEL.get()
     ready = models.ready()
     options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
@@ -114,23 +111,15 @@ def _take_model() -> None:
         state.try_model(name)
 
 
-def setting(name: str, label: str, options: Sequence, words: Callable[[Any], str], help: str | None = None) -> None:
-    """A box to choose one of the session's settings."""
-    st.session_state.setdefault(name, st.session_state.settings[name])
-    st.selectbox(
-        label, options, key=name, format_func=words, help=help, on_change=state.keep_setting, args=(name, options)
-    )
-
-
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     """The gallery of samples and of the visitor's own image. Returns whether one has just been chosen."""
     session = st.session_state
     images = dict(state.samples_for(state.choice().model))
     if session.own is not None:
-        images[link.OWN] = session.own_thumbnail
+        images[state.OWN] = session.own_thumbnail
 
     def pick(name: str) -> None:
-        if name == link.OWN:
+        if name == state.OWN:
             state.pick_own()
         else:
             state.pick_sample(name)
@@ -138,12 +127,12 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     name = gallery(
         "Images",
         images,
-        chosen=session.picked.name if session.picked.sample else link.OWN,
+        chosen=session.picked.name if session.picked.sample else state.OWN,
         on_choose=pick,
         columns=columns,
         titles=titles,
-        words={link.OWN: OWN_WORDS},
-        removable=(link.OWN,),
+        words={state.OWN: OWN_WORDS},
+        removable=(state.OWN,),
         on_remove=lambda _: state.forget_own(),
         key=key,
     )
@@ -217,7 +206,7 @@ def token_words(about: models.About) -> None:
 
 def _use_all() -> None:
     """All of the image, undistorted, with about as many patches."""
-    st.session_state.fit = st.session_state.settings["fit"] = "native"
+    state.FIT.set("native")
 
 
 def _take_photo() -> None:

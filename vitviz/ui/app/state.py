@@ -7,7 +7,6 @@ thing, so they are made once; nothing about a visitor is kept on them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
@@ -20,22 +19,25 @@ from ... import zoo
 from ...analysis import attention
 from ...analysis.opening import opening_view
 from ...errors import ImageError, ModelError
-from ...images import Prepared, SafeImage, Size, prepare, read_image
+from ...images import FITS, Prepared, SafeImage, Size, prepare, read_image
+from ...notation.marks import one_of, size_mark
 from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import models, visits
+from . import models, notices, visits
 from .cache import cached
 from .lent import lent
+from .settings import Setting
 from .turns import one_at_a_time
 
 FIRST_SAMPLE = "cat"
 DRAWN = "drawing"  # what an image from the drawing pad is called
 CAMERA = "camera"  # what a photo taken on the page is called
 MADE_HERE = (DRAWN, CAMERA)  # images that are no file of the user's
+OWN = "own"  # stands in links and galleries for a user's own image, which no link carries
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 
@@ -84,12 +86,36 @@ def samples_for(model: str) -> dict[str, bytes]:
 # ---------------------------------------------------------------- one visitor's choice
 
 
+def _size_of(text: str, about: models.About) -> Size:
+    sizes = {size_mark(size): size for size in about.sizes}
+    return sizes[one_of(sizes)(text)]
+
+
+MODEL = Setting("model", next(iter(zoo.SHIPPED)))
+SIZE = Setting(
+    "size",
+    lambda about: default_size(about.config, about.preprocessing),
+    "size",
+    read=_size_of,
+    valid=lambda size, about: size in about.sizes,
+)  # its context, and that of the next one, is what the app knows of the model
+FIT = Setting(
+    "fit",
+    lambda about: about.preprocessing.fit,
+    "fit",
+    read=lambda text, about: one_of(FITS)(text),
+    valid=lambda fit, about: fit in FITS,
+)
+
+
 def begin(model: str | None = None, size: Size | None = None, fit: str | None = None, image: str | None = None) -> None:
     """Fill in a new session's choices; those not given get their defaults as soon as the model is loaded."""
-    name = model or next(iter(zoo.SHIPPED))
-    st.session_state.settings = {"model": name, "size": size, "fit": fit}
+    MODEL.set(model or MODEL.first())
+    for setting, value in ((SIZE, size), (FIT, fit)):
+        if value is not None:
+            setting.set(value)
     st.session_state.own = None
-    pick_sample(image or _first_sample(name))
+    pick_sample(image or _first_sample(MODEL.get()))
 
 
 def has_begun() -> bool:
@@ -98,21 +124,8 @@ def has_begun() -> bool:
 
 
 def choice() -> Choice:
-    """The current choice of this visitor."""
-    return Choice(st.session_state.picked, **st.session_state.settings)
-
-
-def keep_setting(name: str, options: Sequence) -> None:
-    """Take over what the widget of this setting says, if it is one of its options.
-
-    The settings are kept apart from the widgets, whose state Streamlit drops when a run is cut short by a page change.
-    """
-    if name not in st.session_state:  # a click that was heard with this one has the widget begin anew: `use_model`
-        return
-    if st.session_state[name] in options:
-        st.session_state.settings[name] = st.session_state[name]
-    else:  # only a tampered message says this
-        st.session_state[name] = st.session_state.settings[name]
+    """The current choice of this visitor; size and fit are None while the model cannot be loaded."""
+    return Choice(st.session_state.picked, MODEL.get(), SIZE.kept(), FIT.kept())
 
 
 def use_model(name: str) -> None:
@@ -122,16 +135,18 @@ def use_model(name: str) -> None:
         ModelError: if it cannot be loaded; then nothing has changed.
     """
     about = models.about(name)
-    st.session_state.settings = {
-        "model": name,
-        "size": default_size(about.config, about.preprocessing),
-        "fit": about.preprocessing.fit,
-    }
-    for setting in st.session_state.settings:
-        st.session_state.pop(setting, None)  # the widgets begin anew
+    _change_model(name)
+    SIZE.settle(about)
+    FIT.settle(about)
     picked = st.session_state.picked
     if picked.sample and picked.name not in samples_for(name):
         pick_sample(_first_sample(name))
+
+
+def _change_model(name: str) -> None:
+    for setting in (MODEL, SIZE, FIT):
+        setting.reset()
+    MODEL.set(name)
 
 
 def problem_of_model() -> str | None:
@@ -140,15 +155,13 @@ def problem_of_model() -> str | None:
     Nothing else is shown instead. The model is tried again with each run, and gets its own size and fit where the
     visitor has chosen none that it can have.
     """
-    settings = st.session_state.settings
+    name = MODEL.get()
     try:
-        about = models.about(settings["model"])
+        about = models.about(name)
     except ModelError as error:
-        return models.advice(str(error), settings["model"])
-    if settings["size"] not in about.sizes:
-        settings["size"] = default_size(about.config, about.preprocessing)
-        st.session_state.pop("size", None)  # the widget begins anew
-    settings["fit"] = settings["fit"] or about.preprocessing.fit
+        return models.advice(str(error), name)
+    SIZE.settle(about)
+    FIT.settle(about)
     return None
 
 
@@ -157,13 +170,13 @@ def try_model(name: str) -> None:
     try:
         use_model(name)
     except ModelError:
-        st.session_state.settings = {"model": name, "size": None, "fit": None}
+        _change_model(name)
 
 
 def pick_sample(name: str) -> None:
     """Look at one of the samples."""
     st.session_state.picked = Picked(name, samples()[name], sample=True)
-    st.session_state.image_problem = None
+    notices.of_image(None)
 
 
 def pick_drawing(data: bytes | None) -> None:
@@ -189,10 +202,10 @@ def pick_upload(name: str, data: bytes) -> bool:
     try:
         _own(name, data)
     except ImageError as error:
-        st.session_state.image_problem = str(error)
+        notices.of_image(str(error))
         return False
     st.session_state.picked = st.session_state.own
-    st.session_state.image_problem = None
+    notices.of_image(None)
     if choice().size is not None:
         with suppress(ModelError):  # is said by the page
             picture(choice())  # now, with what the model sees, while the image is at hand: only a few stay in memory
@@ -248,7 +261,7 @@ def forget_own() -> None:
     """Have no image of the visitor's own any more; if they looked at it, look at a sample."""
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_asked = None
     if not st.session_state.picked.sample:
-        pick_sample(_first_sample(choice().model))
+        pick_sample(_first_sample(MODEL.get()))
 
 
 def _thumbnail(image: SafeImage, side: int = 240) -> bytes:

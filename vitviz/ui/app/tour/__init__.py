@@ -18,6 +18,7 @@ from ....model.config import ViTConfig
 from ...components._shared import Component, Listener
 from .. import models, state
 from ..link import GUIDE
+from ..registry import page_at
 from .explorer_tour import explorer_tour
 from .lesson import lesson
 from .stops import Stop
@@ -76,8 +77,8 @@ def offer(guide: str, key: str, **button) -> None:
 
 
 def of_page(page: str) -> str:
-    """The guide that is offered on a page, given by its address: on those that explain it is the lesson."""
-    return "lesson" if page in {"sequence", "attention"} else "tour"
+    """The guide that is offered on a page, given by its address."""
+    return page_at(page).guide
 
 
 def at() -> tuple[str, int] | None:
@@ -113,7 +114,7 @@ def turn_to_its_page(shown: str) -> None:
         guide, stop = at()
         page = _stops(guide)[stop].page
         if page != shown:
-            st.switch_page(f"pages/{page}.py")
+            st.switch_page(page_at(page).file)
 
 
 @st.fragment

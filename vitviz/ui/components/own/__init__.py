@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ...app import state
+from ...app import notices, state
 from ...app.uploads import drop_zone
 from .._shared import BINARY, Component, Listener, packed
 
@@ -92,7 +92,7 @@ def _take_kept(name: str, data: bytes, again: Callable[[], None]) -> None:
 
 def _nothing_kept(ended: bool) -> None:
     if is_waiting():
-        st.session_state.notices.append(ENDED if ended else NOT_IN_LINK)
+        notices.add([ENDED if ended else NOT_IN_LINK])
     st.session_state.own_asked = None
 
 
@@ -104,9 +104,9 @@ def _name(message: object) -> str:
 
 def _too_large(name: str) -> None:
     most = st.get_option("server.maxUploadSize")
-    st.session_state.image_problem = f"{name}: This file is larger than {most} MB; make it smaller and try again."
+    notices.of_image(f"{name}: This file is larger than {most} MB; make it smaller and try again.")
 
 
 def _lost(name: str) -> None:
     st.session_state.own_dropped_turn += 1  # an uploader that has not failed
-    st.session_state.image_problem = f"{name}: This file did not arrive; try again."
+    notices.of_image(f"{name}: This file did not arrive; try again.")

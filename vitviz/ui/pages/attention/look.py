@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import streamlit as st
@@ -10,10 +10,13 @@ import streamlit as st
 from ....notation.view import strongest_patch, token_words
 from ....trace.trace import Trace
 from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
-from ...app import link, shell, state
+from ...app import state
+from ...app.settings import bound
+from ...app.views import VIEW
 from ...components.patches import Overlay, patch_picker
 from ..lesson import following, sections
 from . import cached
+from .settings import KEY_PATCH, with_one_head
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +105,9 @@ def current(choice: state.Choice) -> Look:
 
 def place(trace: Trace) -> Place:
     """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
-    view = shell.current_view(trace)
-    patch = following.chosen_patch(trace)
-    layer, head = min(view.layer, trace.layers - 1), 0 if view.head is None else min(view.head, trace.heads - 1)
-    key_patch = st.session_state.get("key_patch")
+    view = with_one_head(VIEW.of(trace), trace)
+    patch, layer, head = following.chosen_patch(trace), view.layer, view.head
+    key_patch = KEY_PATCH.get()
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
         query = trace.prefix + sections.patch_number(trace, patch)
         strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
@@ -121,38 +123,24 @@ def at(choice: state.Choice, place: Place) -> Look:
     return Look(choice, trace, *place, block)
 
 
-def link_to(trace: Trace, place: Place) -> dict[str, str]:
-    """The query parameters that lead to this layer and head of this patch."""
-    query = trace.prefix + sections.patch_number(trace, place.patch)
-    view = replace(st.session_state.view, layer=place.layer, head=place.head, query=query)
-    return link.view_parameters(view, trace)
-
-
-def write_address(look: Look) -> None:
-    """Make the address bar a link to this layer and head of this patch."""
-    shell.write_address(link_to(look.trace, Place(look.layer, look.head, look.patch, look.key_patch)))
-
-
 def choose(look: Look) -> None:
     """The boxes that choose layer and head, from 1."""
     with st.container(horizontal=True):
         for name, count, chosen in (("layer", look.trace.layers, look.layer), ("head", look.trace.heads, look.head)):
-            key = f"attention_{name}"
-            st.selectbox(
+            bound(
+                st.selectbox,
                 name.capitalize(),
                 range(count),
-                index=chosen,
+                key=f"attention_{name}",
+                value=chosen,
+                take=lambda place, name=name: VIEW.change(**{name: place}),
                 format_func=lambda place, count=count: f"{place + 1} of {count}",
-                key=key,
-                on_change=lambda name=name, key=key: shell.remember_view(
-                    replace(st.session_state.view, **{name: st.session_state[key]})
-                ),
             )
 
 
 def answer(row: int, column: int) -> None:
     """Look at the key of another patch."""
-    st.session_state.key_patch = row, column
+    KEY_PATCH.set((row, column))
 
 
 def picker(look: Look, overlay: Overlay, key: str, choosing: str = "query") -> None:

@@ -14,19 +14,20 @@ from ....analysis.attribution import METHODS, Attribution, Parameter
 from ....analysis.attribution.targets import value_of
 from ....errors import VitvizError
 from ....trace.trace import Trace
-from ...app import shell, state
-from ...app.remembered import remembered
+from ...app import state
+from ...app.settings import bound
 from ...app.words import literally
-from . import picture, wanted
+from . import picture
 from .aims import Aim, target_of
 from .maps import Ask, ask_for, coarse, compute, known, steps
 from .methods import three_digits
+from .settings import ENLARGED, MARKS, ONE_SCALE, PARAMETERS, set_parameter
 from .working import Work, begin_or_stop, takes, waiting
 
 
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     """What is asked about an aim: one map of each method."""
-    parameters = wanted.current(choice).parameters
+    parameters = PARAMETERS.get(choice)
     return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
 
 
@@ -49,12 +50,13 @@ def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]
 
 def mark_box() -> None:
     """The box that has the strongest patch of each map framed; Explore's is the same choice."""
-    style = shell.current_style()
-    st.session_state.explain_marks = style.marks
-    st.checkbox(
+    style = MARKS.get()
+    bound(
+        st.checkbox,
         "Mark the strongest patch",
         key="explain_marks",
-        on_change=lambda: shell.remember_style(replace(style, marks=st.session_state.explain_marks)),
+        value=style.marks,
+        take=lambda marks: MARKS.set(replace(style, marks=marks)),
     )
 
 
@@ -62,7 +64,7 @@ def one_scale(aims: Sequence[Aim]) -> bool:
     """Whether maps of two targets have the same scale; they can, where their targets have the same unit."""
     if len(aims) < 2 or len({aim.unit for aim in aims}) > 1:
         return False
-    return remembered(partial(st.toggle, "One scale for both targets"), "explain_one_scale", True)
+    return ONE_SCALE.draw(st.toggle, "One scale for both targets")
 
 
 def largest(asked: Sequence[Ask]) -> float:
@@ -89,20 +91,20 @@ def about(method: str, trace: Trace, place: int) -> None:
     with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
         st.markdown(f"{told.summary(trace.config)}  \n[{told.paper}]({told.url})")
         if place == 0:  # the same for all targets
-            parameters = told.fitted(st.session_state[wanted.KEY].parameters[method], trace)
+            parameters = told.fitted(PARAMETERS.get()[method], trace)
             for parameter in told.parameters:
                 _choose(method, parameter, parameters, trace)
 
 
 def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Trace) -> None:
-    key = f"explain_{method}_{parameter.name}"
-    st.session_state[key] = chosen[parameter.name]
-    st.selectbox(
+    bound(
+        st.selectbox,
         parameter.label,
         parameter.options(trace, chosen),
-        key=key,
+        key=f"explain_{method}_{parameter.name}",
+        value=chosen[parameter.name],
+        take=partial(set_parameter, method, parameter.name),
         format_func=parameter.words,
-        on_change=lambda: wanted.set_parameter(method, parameter.name, st.session_state[key]),
     )
 
 
@@ -125,15 +127,15 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[Work]:
             st.caption(takes(left))
         rough = coarse(ask)
         if rough is not None:
-            st.html(picture.figure(rough, coarse=True, mark=shell.current_style().marks))
+            st.html(picture.figure(rough, coarse=True, mark=MARKS.get().marks))
     if found is not None:
-        st.html(picture.figure(found, largest, mark=shell.current_style().marks))
+        st.html(picture.figure(found, largest, mark=MARKS.get().marks))
         st.button(
             "Enlarge",
             icon=":material/zoom_in:",
             type="tertiary",
             key=f"explain_enlarge_{name}",
-            on_click=lambda: wanted.change(enlarged=(place, ask.method)),
+            on_click=lambda: ENLARGED.set((place, ask.method), ask.choice),
         )
     return pending
 

@@ -14,11 +14,10 @@ from ...app import state
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
-from . import wanted
 from .aims import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
+from .settings import TARGETS, UPLOADS, aims, set_target
 
 TITLES = ("Target 1", "Target 2, if you like")
-UPLOADS = "explain_uploads"  # Streamlit would forget what its own uploader holds as soon as the page is left
 PROBLEMS = "explain_upload_problems"
 
 
@@ -34,7 +33,7 @@ def choose_classes(choice: state.Choice, trace: Trace) -> None:
     """A class, the likeliest first, and optionally another one that it is compared with."""
     likely = {one.index: f"{one.label} ({percent(one.probability)})" for one in predictions(trace, count=5)}
     classes = [one.index for one in predictions(trace, count=len(trace.output))]
-    chosen = [*wanted.aims(choice), None][:2]
+    chosen = [*aims(choice), None][:2]
 
     def words(index: int) -> str:
         return likely.get(index) or class_name(trace.model, index)
@@ -42,13 +41,22 @@ def choose_classes(choice: state.Choice, trace: Trace) -> None:
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         with column.container(horizontal=True):
             index, minus = (aim.index, aim.minus) if isinstance(aim, OfClass) else (None, None)
-            _box(f"explain_class_{place}", TITLES[place], classes, index, words, place)
+            _box(choice, "class", place, TITLES[place], classes, index, words)
             others = [other for other in classes if other != index]
             if index is not None and others:
-                _box(f"explain_minus_{place}", "minus, if you like", others, minus, words, place)
+                _box(choice, "minus", place, "minus, if you like", others, minus, words)
 
 
-def _box(key: str, label: str, options: list[int], chosen: int | None, words: Callable[[int], str], place: int) -> None:
+def _box(
+    choice: state.Choice,
+    part: str,
+    place: int,
+    label: str,
+    options: list[int],
+    chosen: int | None,
+    words: Callable[[int], str],
+) -> None:
+    key = f"explain_{part}_{place}"
     st.session_state[key] = chosen
     st.selectbox(
         label,
@@ -58,13 +66,13 @@ def _box(key: str, label: str, options: list[int], chosen: int | None, words: Ca
         format_func=words,
         placeholder="nothing",
         on_change=_take_class,
-        args=(place,),
+        args=(choice, place),
     )
 
 
-def _take_class(place: int) -> None:
+def _take_class(choice: state.Choice, place: int) -> None:
     index, minus = (st.session_state.get(f"explain_{part}_{place}") for part in ("class", "minus"))
-    wanted.set_aim(place, None if index is None else OfClass(index, None if minus == index else minus))
+    set_target(choice, place, None if index is None else OfClass(index, None if minus == index else minus))
 
 
 def choose_images(choice: state.Choice) -> None:
@@ -75,10 +83,10 @@ def choose_images(choice: state.Choice) -> None:
         by_digest = _offered(choice)
     own = state.own_beside(choice)
     words = {own.digest: OWN_WORDS} if own else {}
-    chosen = [*wanted.aims(choice), None][:2]
+    chosen = [*aims(choice), None][:2]
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"
-        asked = wanted.current(choice).aims[place] is not None
+        asked = TARGETS[place].get(choice) is not None
         digests = [picked.digest for picked in aim.images] if asked and isinstance(aim, Alike) else []
         st.session_state[key] = [digest for digest in digests if digest in by_digest]
         column.multiselect(
@@ -91,7 +99,7 @@ def choose_images(choice: state.Choice) -> None:
             help="Without a choice, this image’s own feature is explained. Choose one image to ask why the two are "
             "alike; choose several of a kind, and it is their mean.",
             on_change=_take_images,
-            args=(place, by_digest),
+            args=(choice, place, by_digest),
         )
     with st.popover("Compare with your own photos", icon=":material/add_photo_alternate:"):
         drop_zone("Your own photos", _take_upload, key="explain_upload", help=FORMATS, many=True)
@@ -106,18 +114,18 @@ def _until_then(aim: Aim | None) -> str:
     return "this image’s own feature" if isinstance(aim, OwnFeature) else "nothing"
 
 
-def _take_images(place: int, offered: dict[str, state.Picked]) -> None:
+def _take_images(choice: state.Choice, place: int, offered: dict[str, state.Picked]) -> None:
     images = tuple(offered[digest] for digest in st.session_state[f"explain_images_{place}"])
-    wanted.set_aim(place, Alike(images) if images else None)
+    set_target(choice, place, Alike(images) if images else None)
 
 
 def _offered(choice: state.Choice) -> dict[str, state.Picked]:
     """All images that this one can be compared with, by their digests; the visitor's own after the samples."""
     samples = [state.Picked(name, data, sample=True) for name, data in state.samples_for(choice.model).items()]
-    chosen = [picked for aim in wanted.aims(choice) if isinstance(aim, Alike) for picked in aim.images]
+    chosen = [picked for aim in aims(choice) if isinstance(aim, Alike) for picked in aim.images]
     own = state.own_beside(choice)
     found: dict[str, state.Picked] = {}
-    for picked in (*samples, *([own] if own else []), *chosen, *st.session_state.get(UPLOADS, ())):
+    for picked in (*samples, *([own] if own else []), *chosen, *UPLOADS.get()):
         found.setdefault(picked.digest, picked)
     found.pop(choice.picked.digest, None)
     return found
@@ -131,5 +139,5 @@ def _take_upload(name: str, data: bytes) -> None:
     except ImageError as error:
         session[PROBLEMS] = [*session.get(PROBLEMS, ()), str(error)]
     else:
-        others = [other for other in session.get(UPLOADS, ()) if other.data != data]
-        session[UPLOADS] = [*others, picked][-MOST_IMAGES:]
+        others = [other for other in UPLOADS.get() if other.data != data]
+        UPLOADS.set([*others, picked][-MOST_IMAGES:])

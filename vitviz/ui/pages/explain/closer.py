@@ -11,17 +11,17 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
-from . import wanted
 from .aims import Aim
 from .board import asks
 from .maps import known
 from .methods import seconds
 from .picture import about_words
+from .settings import ENLARGED, PATCH
 
 
 def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
     """Show the map that the visitor chose, if it is still there."""
-    chosen = wanted.current(choice).enlarged
+    chosen = ENLARGED.get(choice)
     if chosen is None or chosen[0] >= len(aims):
         return
     ask = next(ask for ask in asks(choice, trace, aims[chosen[0]]) if ask.method == chosen[1])
@@ -35,23 +35,17 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     told = METHODS[found.method]
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.header(told.title, anchor=False)
-        st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: wanted.change(enlarged=None))
+        st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: ENLARGED.reset(choice))
     st.markdown(f"{told.summary(trace.config)} [{told.paper}]({told.url})")
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
-        _patch(choice, trace.grid),
-        on_choose=lambda row, column: wanted.change(patch=(row, column)),
+        PATCH.get(trace.grid),
+        on_choose=lambda row, column: PATCH.set((row, column)),
         overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.format),
         key=f"explain_closer_{found.method}",
     )
     words = f"Sum of all patches: {told.format(float(found.map.sum()))} · took {seconds(found.seconds)}"
     of_target = f" · {found.target}, for this image: {told.format(found.value)}" if found.target else ""
     st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
-
-
-def _patch(choice: state.Choice, grid: tuple[int, int]) -> tuple[int, int] | None:
-    """The patch that was chosen, if this grid has it."""
-    chosen = wanted.current(choice).patch
-    return chosen if chosen and chosen[0] < grid[0] and chosen[1] < grid[1] else None

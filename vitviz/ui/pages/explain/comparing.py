@@ -18,10 +18,11 @@ from ...app.jobs import Task
 from ...app.words import literally
 from ...widgets.panels import CHART
 from ...widgets.strips import number
-from . import areas, charts, wanted
+from . import areas, charts
 from .aims import Aim, target_of
 from .board import asks
 from .maps import Ask, compute, known
+from .settings import BASELINE
 from .working import Step, Work, begin_or_stop, takes, waiting
 
 ORDERS = 5  # random ones, of which the mean is drawn
@@ -70,26 +71,20 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Wor
         "is good). A map that does no better than a random order has not found what the model uses. "
         "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
     )
-    baseline = wanted.current(choice).baseline or lowest(choice, aims[0])
-    _choose_baseline(baseline)
+    baseline = replace(BASELINE, default=lambda _: lowest(choice, aims[0])).draw(
+        st.segmented_control,
+        "Missing patches are replaced by the",
+        BASELINES,
+        context=choice,
+        format_func=baseline_words,
+        required=True,
+    )
     pending = []
     for place, aim in enumerate(aims):
         maps = tuple(ask for ask in asks(choice, trace, aim) if known(ask) is not None)
         with st.container(key=f"explain_contest_{place}"):
             pending += _contest(Contest(choice, aim, baseline, maps), place)
     return pending
-
-
-def _choose_baseline(chosen: str) -> None:
-    st.session_state.explain_baseline = chosen
-    st.segmented_control(
-        "Missing patches are replaced by the",
-        BASELINES,
-        key="explain_baseline",
-        format_func=baseline_words,
-        required=True,
-        on_change=lambda: wanted.change(baseline=st.session_state.explain_baseline or chosen),
-    )
 
 
 def _contest(contest: Contest, place: int) -> list[Work]:

@@ -1,15 +1,6 @@
-"""Attribution methods on the page: their parameters until somebody chooses, and numbers in words."""
+"""Numbers of attribution methods in words."""
 
 from __future__ import annotations
-
-from typing import Any
-
-from ....analysis.attribution import METHODS
-
-
-def all_defaults() -> dict[str, dict[str, Any]]:
-    """The parameters of all methods until somebody chooses others."""
-    return {name: {one.name: one.default for one in method.parameters} for name, method in METHODS.items()}
 
 
 def three_digits(value: float) -> str:

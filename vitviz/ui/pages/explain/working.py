@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ....errors import VitvizError
 from ...app import cache, jobs, waits
 from ...app.words import literally
-from . import wanted
+from .settings import ASKED, ask
 
 GLANCE = 0.2  # seconds between two looks at how far it is
 PAGE = "explain"
@@ -72,17 +72,22 @@ def begin_or_stop(key: tuple, label: str, name: str, width: str = "content") -> 
     """
     if st.session_state.get(BEGINS) == name:  # what is chosen now may be newer than the button that was clicked
         del st.session_state[BEGINS]
-        wanted.ask(key)
-    asked = key in wanted.asked()
+        ask(key)
+    asked = key in ASKED.get()
     icon = ":material/stop_circle:" if asked else None
     st.button(
         "Stop" if asked else label,
         icon=icon,
         key=name,
         width=width,
-        on_click=wanted.stop if asked else partial(st.session_state.update, {BEGINS: name}),
+        on_click=stop if asked else partial(st.session_state.update, {BEGINS: name}),
     )
     return asked
+
+
+def stop() -> None:
+    """Ask for no slow work any more. What is done is kept; what is running ends with the rerun that this is part of."""
+    ASKED.reset()
 
 
 def takes(steps: Sequence[Step]) -> str:
@@ -119,7 +124,7 @@ def work(pending: Sequence[Work]) -> None:
         waits.paces().note(step.pace, job.seconds, job.total)
     if job.error is None or isinstance(job.error, jobs.AbandonedError):
         st.rerun()
-    wanted.stop()  # it will not go better the next time
+    stop()  # it will not go better the next time
     every.wait_only_for([], who)
     if not isinstance(job.error, VitvizError):
         raise job.error

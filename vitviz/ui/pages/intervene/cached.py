@@ -40,7 +40,7 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
     if not edits:
         return plain
     copied = second.key if any(isinstance(edit, Copied) for edit in edits) else None
-    key = (choice.key, copied, to_text(edits, plain.config))
+    key = (choice.key, copied, to_text(edits, plain.config, plain.grid))
     kept = partial(_after, key, _names(plain, layer), plain, edits, second)
     kept()
     return lent(kept, plain.model, choice.model)

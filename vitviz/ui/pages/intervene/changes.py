@@ -12,10 +12,9 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
 from . import chosen, first
+from .settings import EDITS, LISTED
 
-LISTED = 24  # lines at first; more buttons would make the page slow
 HEIGHT = 150  # pixels, whatever is in it, so that nothing below moves
-LISTS = "intervene_listed"
 
 
 def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None:
@@ -33,7 +32,7 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
             st.caption("What you changed in the other model or grid comes back when you return to it.")
         if chosen.stays_off(choice):
             st.caption("Patches switched off stay off in this image.")
-        if st.session_state.edits_are_first:
+        if not EDITS.is_set():
             st.caption(f"{first.words(trace)} Click it to switch it on again.")
         elif edits:
             st.caption("Click one to undo it.")
@@ -77,17 +76,17 @@ def _done(edit: Edit) -> tuple:
 
 
 def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
-    listed = st.session_state.get(LISTS, LISTED)
+    listed = LISTED.get()
     for line in lines[: -listed - 1 : -1]:
-        _button(_words(trace, line), line, f"undo_{to_text(line, trace.config)}", icon=":material/undo:")
+        _button(_words(trace, line), line, f"undo_{to_text(line, trace.config, trace.grid)}", icon=":material/undo:")
     earlier = len(lines) - listed
     if earlier > 0:
         st.button(
             f"… {earlier} earlier ones",
             key="edits_more",
             type="tertiary",
-            on_click=st.session_state.__setitem__,
-            args=(LISTS, listed + 2 * LISTED),
+            on_click=LISTED.set,
+            args=(listed + 2 * LISTED.first(),),
         )
 
 

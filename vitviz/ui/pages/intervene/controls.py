@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from ....model.edits import Copied, Edit, HeadOff, LayerOff, Temperature
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
-from ...app.link import OWN
 from ...app.sidebar import OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
 from ...components.board import Cell, Place, board
 from ...components.gallery import gallery
 from . import chosen
-from .tools import tool_box
+from .settings import TEMPERATURE, TEMPERATURES, TOOL
 
 TOOLS = {"zero": "Zero", "mean": "Mean", "temperature": "Temperature", "copy": "Copy"}
 TOOL_WORDS = {
@@ -29,7 +30,7 @@ TOOL_WORDS = {
 
 def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The tool, and the board on which it is used."""
-    tool = tool_box("A click on the board", TOOLS, "intervene_tool")
+    tool = TOOL.draw(st.segmented_control, "A click on the board", list(TOOLS), format_func=TOOLS.get, required=True)
     with st.container():  # also for the other tools, so that the board stays where it is
         if tool == "temperature":
             temperature_slider(trace)
@@ -47,14 +48,12 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
 
 def temperature_slider(trace: Trace) -> None:
     """The temperature that a click gives to a head."""
-    st.select_slider(
+    TEMPERATURE.draw(
+        st.select_slider,
         "Temperature",
-        chosen.TEMPERATURES,
-        value=chosen.FIRST_TEMPERATURE,
+        TEMPERATURES,
+        then=partial(chosen.retune, trace),
         format_func="{:g}".format,
-        key="intervene_temperature",
-        on_change=chosen.retune,
-        args=(trace,),
         help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
     )
 
@@ -80,16 +79,16 @@ def second_image(trace: Trace, second: state.Choice) -> None:
     picked, offered = second.picked, dict(state.samples_for(second.model))
     own = state.own_beside(state.choice())
     if own is not None:
-        offered[OWN] = st.session_state.own_thumbnail
+        offered[state.OWN] = st.session_state.own_thumbnail
     st.markdown(f"**Second image**, to copy from: {literally(picked.name)}")
     gallery(
         "Second image",
         offered,
-        chosen=picked.name if picked.sample else OWN if own == picked else None,
+        chosen=picked.name if picked.sample else state.OWN if own == picked else None,
         on_choose=chosen.pick_second,
         columns=6,
         titles=False,
-        words={OWN: OWN_WORDS},
+        words={state.OWN: OWN_WORDS},
         key="intervene_gallery",
     )
     drop_zone("Or your own", chosen.take_second, key="intervene_upload")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -18,7 +17,8 @@ from ....notation.view import View, has_pool, strongest_patch, token_words
 from ....trace.trace import Trace
 from ....viz.colour import on_neutral, overlay, tone
 from ....viz.inline import data_url
-from ...app import shell
+from ...app.settings import bound
+from ...app.views import VIEW
 from ...components.explorer.payload import as_jpeg
 from ...widgets.strips import number
 from .pair import Pair
@@ -49,13 +49,10 @@ def choose(trace: Trace, view: View) -> None:
 
 
 def _box(label: str, name: str, options: Sequence, value: int | None, words: Callable[..., str]) -> None:
-    key = f"intervene_{name}"
-    st.session_state[key] = value
+    def take(chosen: int | None) -> None:
+        VIEW.change(**{name: chosen})
 
-    def take() -> None:
-        shell.remember_view(replace(st.session_state.view, **{name: st.session_state[key]}))
-
-    st.selectbox(label, options, format_func=words, key=key, on_change=take, width=150)
+    bound(st.selectbox, label, options, key=f"intervene_{name}", value=value, take=take, format_func=words, width=150)
 
 
 def attention(pair: Pair, picture: bytes) -> None:
@@ -80,7 +77,7 @@ def attention(pair: Pair, picture: bytes) -> None:
         else ""
     )
     # said whatever has moved, for what is below moves with a line more
-    most = "" if st.session_state.view_is_chosen else " Until you choose one, it is the head that moves most."
+    most = "" if VIEW.is_set() else " Until you choose one, it is the head that moves most."
     st.caption(
         f"{view.words(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
         f"weight has moved (half the sum of the differences).{thrown}{most}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import streamlit as st
 
 from ....model.edits import Copied, Edit, HeadOff
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
+from ...app.views import VIEW
 from . import cached
 
 NOTHING = 1e-4  # of the weight; less is not a movement worth a look
@@ -22,7 +22,7 @@ def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> V
     Each head is asked where the current token looks. Nothing moves if all that is changed comes after the attention of
     the last layer: then it is the head that was switched off last, or else the view stays as it is.
     """
-    view = replace(st.session_state.view, direction="from")
+    view = replace(VIEW.last(trace), direction="from")
     applied = tuple(edit for edit in edits if not isinstance(edit, Copied))
     if not applied:
         return view

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import streamlit as st
 from PIL import Image, ImageDraw
@@ -11,11 +10,12 @@ from PIL import Image, ImageDraw
 from ....model.edits import Edit, PatchOff
 from ....notation.view import View
 from ....trace.trace import Trace
-from ...app import shell, state
+from ...app import state
+from ...app.views import VIEW
 from ...components.explorer.payload import as_jpeg
 from ...components.patches import patch_picker
 from . import chosen
-from .tools import tool_box
+from .settings import PATCH_TOOL
 
 SWITCHES = {"keys": "Hide", "mean": "Mean", "ask": "Look from"}
 SWITCH_WORDS = {
@@ -27,7 +27,9 @@ SWITCH_WORDS = {
 
 def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
     """The picture, whose patches can be switched off."""
-    switch = tool_box("A click on the picture", SWITCHES, "intervene_patch_tool")
+    switch = PATCH_TOOL.draw(
+        st.segmented_control, "A click on the picture", list(SWITCHES), format_func=SWITCHES.get, required=True
+    )
     pools = (
         " and the model's pooling does not read it"
         if trace.config.pooling in ("mean", "token+mean", "attention")
@@ -60,7 +62,7 @@ def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], vie
 
 def look_from(token: int | None) -> None:
     """Show the attention of this token."""
-    shell.remember_view(replace(st.session_state.view, query=token))
+    VIEW.change(query=token)
 
 
 def with_patches_off(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:

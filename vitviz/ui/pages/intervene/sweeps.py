@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -18,16 +17,16 @@ from ....analysis.attribution.progress import Progress
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
 from ...app import cache, jobs, state, waits, watching
-from ...app.remembered import remembered
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing
 from ...widgets.panels import CHART
 from . import cached, charts, chosen
+from .settings import HOW, HOW_PATCH, MEASURED, QUANTITY, SWEPT
 
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
-HOW = {"zero": "zero", "mean": "mean over the tokens"}
-HOW_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
+WORDS = {"zero": "zero", "mean": "mean over the tokens"}
+WORDS_PATCH = {"keys": "hidden", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # all of it, from which any score follows later
 TOKENS_AT_ONCE = 2048  # in one batch: a good half of a second on two cores
@@ -121,7 +120,7 @@ class Sweep:
     @property
     def title(self) -> str:
         """What the numbers are."""
-        how = (HOW_PATCH if self.what == "patches" else HOW)[self.how]
+        how = (WORDS_PATCH if self.what == "patches" else WORDS)[self.how]
         what = "output" if self.trace.config.classes else "feature"
         turned = f"{what} turns away from the original (1 − cosine)"
         changed = f"{self.score.words} changes" if self.target else turned
@@ -160,20 +159,14 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
 
 def _ask(choice: state.Choice, trace: Trace) -> Sweep:
     with st.container(horizontal=True):  # remembered, so that who comes back finds what is going on
-        draw = partial(st.segmented_control, "Switch off each of", list(EACH), required=True)
-        what = remembered(draw, "sweep_what", "heads")
-        hows = HOW_PATCH if what == "patches" else {name: HOW[name] for name in ("zero", "mean")}
-        key = "sweep_how_patch" if what == "patches" else "sweep_how"
-        draw = partial(st.selectbox, "Off means", list(hows), format_func=hows.get, width=220)
-        how = remembered(draw, key, next(iter(hows)))
+        what = SWEPT.draw(st.segmented_control, "Switch off each of", list(EACH), required=True)
+        words, setting = (WORDS_PATCH, HOW_PATCH) if what == "patches" else (WORDS, HOW)
+        how = setting.draw(st.selectbox, "Off means", list(words), format_func=words.get, width=220)
         if not trace.model.tells_classes:
             return Sweep(trace, what, how, distance(trace))
         names = {one.index: one.label for one in predictions(trace, trace.config.classes)}
-        key = f"sweep_class_{choice.picked.digest[:8]}"  # the likeliest at first, for each image
-        draw = partial(st.selectbox, "Class", list(names), format_func=names.get, width=220)
-        index = remembered(draw, key, next(iter(names)), names)
-        draw = partial(st.selectbox, "Measured", ["probability", "logit"], width=150)
-        quantity = remembered(draw, "sweep_quantity", "probability")
+        index = MEASURED.draw(st.selectbox, "Class", list(names), context=choice, format_func=names.get, width=220)
+        quantity = QUANTITY.draw(st.selectbox, "Measured", ["probability", "logit"], width=150)
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -12,7 +11,6 @@ from ....analysis.logit_lens import depth_words
 from ....viz.colour import css_gradient
 from ....viz.inline import png
 from ...app import state
-from ...app.remembered import remembered
 from ...app.words import literally
 from ...components.gallery import gallery
 from ...components.patches import Overlay, patch_picker
@@ -21,6 +19,7 @@ from ..lesson import following, sections
 from . import cached
 from .charts import Curve, curves
 from .look import Look, alone, choose_depth, go_to_depth
+from .settings import ONE_SCALE
 
 STYLE = """<style>
 .vv-scale { display: flex; align-items: center; gap: 0.6rem; font-size: 0.85rem; margin-bottom: 0.7rem; }
@@ -35,9 +34,7 @@ def patch_by_patch(look: Look) -> None:
         maps = cached.by_patch(look.choice, look.goal.key, look.goal.target)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         choose_depth(look)
-        toggle = partial(st.toggle, "One scale for all layers")
-        together = not look.goal.signed  # cosines of earlier layers do not come near those of the last
-        shared = remembered(toggle, f"lens_shared_{look.goal.signed}", together)
+        shared = ONE_SCALE.draw(st.toggle, "One scale for all layers", context=look.goal.signed)
     left, right = st.columns([0.42, 0.58], gap="large")
     with left:
         large_map(look, maps, shared)

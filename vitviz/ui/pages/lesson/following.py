@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import streamlit as st
-
+from ....notation.view import View
 from ....trace.trace import Trace
-from ...app import link, shell
+from ...app import state
+from ...app.settings import Setting
+from ...app.views import VIEW
 from .sections import Patch, patch_number
+
+PATCH = Setting("patch")  # row and column, from 0
+PIN_SEEN = Setting("pin_seen")  # the explorer's token that was taken for the patch last
 
 
 def chosen_patch(trace: Trace) -> Patch:
     """The patch that the pages follow: the one chosen last on any page, if this grid has it; else the middle one."""
-    pinned = shell.current_view(trace).query
-    if pinned is not None and pinned >= trace.prefix and pinned != st.session_state.get("pin_seen"):
-        st.session_state.patch = divmod(pinned - trace.prefix, trace.grid[1])
-    st.session_state.pin_seen = pinned
+    pinned = VIEW.of(trace).query
+    if pinned is not None and pinned >= trace.prefix and pinned != PIN_SEEN.get():
+        PATCH.set(divmod(pinned - trace.prefix, trace.grid[1]))
+    PIN_SEEN.set(pinned)
     rows, columns = trace.grid
-    row, column = st.session_state.setdefault("patch", (rows // 2, columns // 2))
-    if not (row < rows and column < columns):
-        st.session_state.patch = rows // 2, columns // 2
-    return st.session_state.patch
+    patch = PATCH.get()
+    if patch is None or not (patch[0] < rows and patch[1] < columns):
+        patch = rows // 2, columns // 2
+        PATCH.set(patch)
+    return patch
 
 
 def choose_patch(row: int, column: int) -> None:
     """Follow this patch from here on; the explorer pins it too. As a callback it keeps no trace alive."""
-    prefix, _, columns = st.session_state.places
-    st.session_state.patch, st.session_state.pin_seen = (row, column), prefix + row * columns + column
-    shell.remember_view(replace(st.session_state.view, query=st.session_state.pin_seen))
+    token = VIEW.token_at(row, column)
+    PATCH.set((row, column))
+    PIN_SEEN.set(token)
+    VIEW.change(query=token)
 
 
-def write_address(trace: Trace) -> None:
-    """Make the address bar a link to what is looked at, with the patch that the page follows."""
-    query = trace.prefix + patch_number(trace, chosen_patch(trace))
-    shell.write_address(link.view_parameters(replace(shell.current_view(trace), query=query), trace))
+def at_the_patch(view: View, choice: state.Choice) -> View:
+    """The view with the patch that the pages follow."""
+    trace = state.trace(choice)
+    return replace(view, query=trace.prefix + patch_number(trace, chosen_patch(trace)))
+
+
+FOLLOWED = replace(VIEW, shown=at_the_patch)  # what links of these pages hold

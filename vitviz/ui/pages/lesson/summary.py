@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from ....notation.marks import head_in_name, head_mark, layer_in_name, patch_mark
 from ....viz.export import safe_name
 from ...app import link, models, state
 from ..attention import cached, look
+from ..attention.settings import PLACE
 from ..sequence.cached import embedded_trace
 from .handout import Run, handout
 
@@ -17,7 +19,7 @@ def take_home(choice: state.Choice) -> None:
     """The last section of both pages, which gives the same document on both."""
     trace = state.trace(choice)
     place = look.place(trace)
-    address = _address(choice, look.link_to(trace, place))
+    address = urlencode(link.choice_parameters(choice) | PLACE.to_link(choice)) if choice.picked.sample else ""
 
     def document() -> str:  # keeps no trace, and with it no model: it may be asked for much later
         return handout(_run(choice, place, address))
@@ -33,17 +35,10 @@ def take_home(choice: state.Choice) -> None:
 
 
 def file_name(choice: state.Choice, place: look.Place) -> str:
-    """Such as `"vitviz-cat-dinov2-small-layer12-head4-patch9-9.html"`."""
+    """Such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; counted from 1, as all file names are."""
     image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
-    row, column = place.patch
-    return (
-        f"vitviz-{safe_name(image)}-{safe_name(choice.model, 'model')}-layer{place.layer + 1}-head{place.head + 1}"
-        f"-patch{row + 1}-{column + 1}.html"
-    )
-
-
-def _address(choice: state.Choice, view: dict[str, str]) -> str:
-    return urlencode(link.choice_parameters(choice) | view) if choice.picked.sample else ""
+    at = layer_in_name(str(place.layer + 1)), head_in_name(head_mark(place.head)), patch_mark(*place.patch)
+    return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"
 
 
 def _run(choice: state.Choice, place: look.Place, address: str) -> Run:

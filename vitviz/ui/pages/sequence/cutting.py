@@ -13,6 +13,7 @@ from ...widgets import symbols
 from ...widgets.drawing import PHOTO, frame, on_photo, table
 from ..lesson.following import chosen_patch
 from ..lesson.sections import Patch, patch_number, say, section, values_of
+from .settings import WHAT_IF
 
 PATCH_SIDES = (8, 14, 16, 32)
 
@@ -125,13 +126,12 @@ def what_if(choice: state.Choice) -> None:
     st.header("What if patches were larger or smaller?", anchor=False)
     st.caption("Arithmetic only: a model with another patch size would be another model, and none is run here.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
-    if st.session_state.get("what_if_patch") not in sides or st.session_state.get("what_if_of") != now.patch:
-        st.session_state.what_if_patch = st.session_state.what_if_of = now.patch
-    chosen = st.segmented_control(
+    chosen = WHAT_IF.draw(
+        st.segmented_control,
         "Side of a patch, in pixels",
         sides,
+        context=(now.patch, *sides),
         format_func=lambda side: f"{side} (this model)" if side == now.patch else str(side),
-        key="what_if_patch",
         required=True,
     )
     then = _sizes(trace, chosen)

@@ -15,6 +15,7 @@ from ...widgets.sums import redone
 from ..lesson.following import chosen_patch
 from ..lesson.sections import by_hand, patch_number, section, values_of
 from . import cached
+from .settings import INDEX
 
 
 def the_input(choice: state.Choice, trace: Trace) -> None:
@@ -71,7 +72,7 @@ def flattening(trace: Trace) -> None:
     )
     vector = sequence.flattened(pixels)
     drawn = st.container()  # what the slider marks stands above it
-    index = st.slider("Which number of the vector?", 1, len(vector), 1, key="vector_index") - 1
+    index = INDEX.draw(st.slider, "Which number of the vector?", 1, len(vector), context=len(vector)) - 1
     row, column, channel = sequence.place_of(index, side, channels)
     with drawn:
         names = channel_names(channels)

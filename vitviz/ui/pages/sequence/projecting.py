@@ -19,6 +19,7 @@ from ...widgets.sums import product, redone
 from ..lesson.following import chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
+from .settings import DIMENSION, INDEX
 
 
 def projecting(choice: state.Choice, trace: Trace) -> None:
@@ -47,7 +48,8 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         "The principal components of the filters, the pictures that they are mostly made of, and the share of the "
         f"filters' variance that each explains; together {100 * share:.0f} % (as in figure 7, left, of the ViT paper)."
     )
-    dimension = st.slider("Which number of the token?", 1, trace.config.width, 1, key="dimension") - 1
+    width = trace.config.width
+    dimension = DIMENSION.draw(st.slider, "Which number of the token?", 1, width, context=width) - 1
     made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
     st.html(_in_the_gallery(made))
     say(
@@ -61,7 +63,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
 
 def chosen_number(trace: Trace) -> int:
     """The number of a patch's vector that section 3 points at, from 0."""
-    return min(st.session_state.get("vector_index", 1), trace.config.patch**2 * trace.config.channels) - 1
+    return INDEX.get(trace.config.patch**2 * trace.config.channels) - 1
 
 
 def _in_the_gallery(made: sequence.Projected) -> str:

@@ -15,9 +15,10 @@ from ...widgets import symbols
 from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import redone
-from ..lesson.following import choose_patch, chosen_patch
+from ..lesson.following import PATCH, choose_patch, chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
+from .settings import DIMENSION, ROW_WITHOUT_PATCH
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
@@ -55,22 +56,22 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
 def chosen_row(trace: Trace) -> int:
     """The row that this section shows: of the patch that the page follows, unless a row without a patch was chosen."""
     patch = chosen_patch(trace)
-    at_patch, token = st.session_state.get("row_without_patch", (None, 0))
+    at_patch, token = ROW_WITHOUT_PATCH.get()
     return token if at_patch == patch and token < trace.prefix else trace.prefix + patch_number(trace, patch)
 
 
 def follow_row(prefix: int, columns: int, token: int) -> None:
     """Show a row; the page follows its patch, or keeps the one it has for a row that comes from none."""
-    st.session_state.pop("row_without_patch", None)
+    ROW_WITHOUT_PATCH.reset()
     if token >= prefix:
         choose_patch(*divmod(token - prefix, columns))
     else:
-        st.session_state.row_without_patch = st.session_state.patch, token
+        ROW_WITHOUT_PATCH.set((PATCH.get(), token))
 
 
 def chosen_dimension(trace: Trace) -> int:
     """The number of the token that section 4 spells out, from 0; the first where there is no such section."""
-    return 0 if trace.config.stem else min(st.session_state.get("dimension", 1), trace.config.width) - 1
+    return 0 if trace.config.stem else DIMENSION.get(trace.config.width) - 1
 
 
 def _listed(trace: Trace, token: int) -> list[int | None]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from ....analysis.tokens import directions
-from ...app.remembered import remembered
 from ...components.similarity import similarity_picker
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
+from .settings import CENTRED
 
 
 def alike(seen: look.Look) -> None:
@@ -21,13 +19,12 @@ def alike(seen: look.Look) -> None:
         "Point at a patch: the colours are the cosine similarity of its token with every other, from −1 (opposite) "
         "over 0 (nothing in common) to 1 (the same direction).",
     )
-    draw = partial(
+    centred = CENTRED.draw(
         st.toggle,
         "Without the mean token",
         help="All tokens of a layer share a direction, which makes all of them alike. Without their mean, the "
         "similarity says in which way a token differs from the rest.",
     )
-    centred = remembered(draw, "similarity_centred", False)
     mean = ", the mean of all tokens taken away first" if centred else ""
     similarity_picker(
         seen.picture(),

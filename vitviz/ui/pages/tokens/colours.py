@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 
 import streamlit as st
 from PIL import Image
 
 from ....analysis.tokens import PcaOfLayers
 from ....notation.marks import percent
-from ...app.remembered import remembered
 from ...components.gallery import gallery
 from ...components.patches import patch_picker
 from ...widgets import drawing
@@ -18,8 +16,8 @@ from ...widgets.strips import number
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
+from .settings import ALL, EACH, FITTED, FOREGROUND, SWAP
 
-EACH, ALL = "on each layer", "on all layers"
 SIDES = ("#e5484d", "#30a46c", "#2f81f7")  # red, green and blue, as they are in the legend
 
 
@@ -31,10 +29,9 @@ def components(seen: look.Look) -> None:
         "become red, green and blue: patches of one colour are alike to the model.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fits = partial(st.segmented_control, "Components fitted", (EACH, ALL), required=True)
-        fitted = remembered(fits, "pca_fitted", EACH)
-        foreground = remembered(partial(st.toggle, "Foreground only"), "pca_foreground", False)
-        swap = foreground and remembered(partial(st.toggle, "Take the other side"), "pca_swap", False)
+        fitted = FITTED.draw(st.segmented_control, "Components fitted", (EACH, ALL), required=True)
+        foreground = FOREGROUND.draw(st.toggle, "Foreground only")
+        swap = foreground and SWAP.draw(st.toggle, "Take the other side")
     options = (fitted == ALL, foreground, swap)
     found = cached.pca(seen.choice, *options)
     left, right = st.columns([0.46, 0.54], gap="large")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 
 from ....analysis import tokens
-from ....analysis.tokens.lengths import TIMES
 from ....notation.marks import percent
 from ....notation.view import token_words
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 from ....viz.layer_lines import Line, over_layers
-from ...app.remembered import remembered
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
 from ...widgets.strips import number
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
+from .settings import OUTLIER_TIMES
 
 COLOURS = (QUERY, "#d97706", "#0b7285", "#c2188f", NEUTRAL)  # of the tokens before the patches
 NAMED = 8  # outliers that are named; a line of more nobody reads
@@ -34,7 +31,7 @@ def lengths(seen: look.Look) -> None:
         "al. 2024](https://arxiv.org/abs/2309.16588)). Small models often have none.",
     )
     words = "An outlier is longer than … × the median"
-    times = remembered(partial(st.slider, words, 1.2, 10.0, step=0.1, width=360), "outlier_times", TIMES)
+    times = OUTLIER_TIMES.draw(st.slider, words, 1.2, 10.0, step=0.1, width=360)
     measured = cached.norms(seen.choice)
     found = tokens.outliers_in(measured[1 + seen.layer], seen.trace.prefix, times)
     with st.container(horizontal=True, gap="large"):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import streamlit as st
 
 from ....trace.trace import Trace
-from ...app import shell, state
+from ...app import state
+from ...app.settings import bound
+from ...app.views import VIEW
 from ..attention import look as attention_look
 from ..lesson.sections import Patch, patch_number
 
@@ -64,24 +66,21 @@ def current(choice: state.Choice) -> Look:
     return Look(choice, found, attention_look.place(found))
 
 
-def link_to(seen: Look) -> dict[str, str]:
-    """The query parameters that reopen this layer and patch."""
-    return attention_look.link_to(seen.trace, seen.place)
-
-
 def choose_layer(layer: int) -> None:
     """Look at the tokens after another layer."""
-    shell.remember_view(replace(st.session_state.view, layer=layer))
+    VIEW.change(layer=layer)
 
 
 def layer_box(seen: Look) -> None:
     """The box that chooses the layer, from 1."""
-    st.session_state.tokens_layer = seen.layer  # which may have been chosen elsewhere
-    st.selectbox(
+    count = seen.trace.layers
+    bound(
+        st.selectbox,
         "Tokens after layer",
-        range(seen.trace.layers),
-        format_func=lambda layer: f"{layer + 1} of {seen.trace.layers}",
+        range(count),
         key="tokens_layer",
-        on_change=lambda: choose_layer(st.session_state.tokens_layer),
+        value=seen.layer,
+        take=choose_layer,
+        format_func=lambda layer: f"{layer + 1} of {count}",
         width=200,
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from ....analysis.tokens import METHODS
 from ....analysis.tokens.projection import Method, perplexity
 from ....notation.marks import percent
-from ...app.remembered import remembered
 from ...components.scatter import scatter
 from ..lesson import following
 from ..lesson.sections import section
 from . import cached, look
+from .settings import METHOD
 
 WORDS = {"pca": "PCA", "tsne": "t-SNE"}
 
@@ -25,8 +23,7 @@ def plane(seen: look.Look) -> None:
         "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
         "patches light up on the picture.",
     )
-    draw = partial(st.segmented_control, "Laid out by", METHODS, required=True, format_func=WORDS.get)
-    method = remembered(draw, "plane_method", "pca")
+    method = METHOD.draw(st.segmented_control, "Laid out by", METHODS, required=True, format_func=WORDS.get)
     scatter(
         seen.picture(),
         seen.name,

@@ -1,0 +1,87 @@
+"""The page "Explore": point at a patch and see where every head of every layer looks."""
+
+from __future__ import annotations
+
+import io
+
+import streamlit as st
+from PIL import Image
+
+from ....analysis.predictions import predictions
+from ....notation.view import View
+from ....trace.trace import Trace
+from ....viz import export
+from ....viz.colour import Style
+from ...app import models, shell, state
+from ...app.views import STYLE
+from ...components.explorer import explorer
+from ...widgets import panels
+from ...widgets.prediction import no_prediction, prediction_bars
+from ..tokens import badge
+from .settings import OPENED
+
+HEADING = "Where each head looks"
+
+
+def draw() -> None:
+    """Draw the page."""
+    predict(state.choice())
+    look(state.choice())
+
+
+@shell.fragment
+def look(choice: state.Choice) -> None:
+    """The explorer and what belongs to its view; a pin runs only this again."""
+    with st.empty():  # spinners come and go here, and move nothing below
+        trace = state.trace(choice)
+        view, style = OPENED.get(choice), STYLE.get()
+        sent = state.explorer_vectors(choice, view)
+        all_live = len(sent.layers) == trace.layers
+        sums = None if all_live or view.direction == "from" else state.log_sums(choice)
+        picture = state.picture(choice)
+    explorer(
+        trace,
+        sent,
+        view,
+        style,
+        sums=sums,
+        picture=picture,
+        image_name=choice.picked.name,
+        on_view=OPENED.choose,
+        on_style=STYLE.set,
+        key="explorer",
+    )
+    with st.container():
+        badge.warning(choice, trace, view)
+    downloads(choice, trace, view, style)
+    panels.of_view(trace, view)
+    with st.empty():
+        statistics = state.statistics(choice)
+    panels.of_model(trace, view, statistics)
+
+
+def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:
+    """The overlay and the numbers, made when they are asked for."""
+    about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit, style)
+    name = export.file_stem(view, about)
+
+    # these stay with the session: they keep what is looked at, and no pass, which may have left the cache by then
+    def png() -> bytes:
+        return export.overlay_png(state.trace(choice), view, Image.open(io.BytesIO(state.picture(choice))), about)
+
+    def npz() -> bytes:
+        return export.arrays_npz(state.trace(choice), view, about)
+
+    with st.container(horizontal=True):
+        st.download_button("Picture (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
+        st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
+
+
+def predict(choice: state.Choice) -> None:
+    """What the model says of the image; in one place, whether it has classes or not."""
+    with st.empty():
+        trace = state.trace(choice)
+    if trace.model.tells_classes:
+        prediction_bars(predictions(trace), one_of_all=trace.model.meaning == "classes", heading=HEADING)
+    else:
+        no_prediction(len(trace.output), HEADING)

@@ -1,0 +1,11 @@
+"""Settings of the page "Explore"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...app import state
+from ...app.views import STYLE, VIEW
+
+OPENED = replace(VIEW, default=state.opening)  # the view, which is an eloquent one until somebody chooses
+SETTINGS = (OPENED, STYLE)

@@ -1,0 +1,95 @@
+"""The page "Image to sequence": one scrolling story from the photo to the rows that enter the first block."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ....trace.trace import Trace
+from ....walkthrough import sequence
+from ...app import models, shell, state
+from ...components.patches import Overlay, patch_picker
+from ...widgets import drawing, pictures, symbols
+from ...widgets.strips import number
+from ..lesson import questions, summary
+from ..lesson.following import choose_patch, chosen_patch
+from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
+from . import cached, cutting, pixels, places, projecting, rows
+from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
+
+
+def draw() -> None:
+    """Draw the page."""
+    st.html(symbols.style())
+    st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
+    st.html(BESIDE)
+    title("From image to sequence", models.about(state.choice().model).config)
+    tell(state.choice())
+
+
+def picture(choice: state.Choice, trace: Trace) -> None:
+    """The picture that stays beside the text."""
+    patch, config = chosen_patch(trace), trace.config
+    kinds = [PATCHES, *[POSITIONS] * config.learned_positions, *[TURNS] * (config.rotary is not None)]
+    shown = ON_PICTURE.draw(
+        st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
+    )
+    overlays = {POSITIONS: similar_positions, TURNS: similar_turns}
+    patch_picker(
+        state.picture(choice),
+        choice.picked.name,
+        trace.grid,
+        patch,
+        on_choose=choose_patch,
+        overlay=overlays[shown](trace, patch) if shown in overlays else None,
+        key="sequence_picture",
+    )
+
+
+def similar_positions(trace: Trace, patch: Patch) -> Overlay:
+    """How alike the learned position of the chosen place is to all others."""
+    similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + patch_number(trace, patch))
+    return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
+
+
+def similar_turns(trace: Trace, patch: Patch) -> Overlay:
+    """How alike the rotary angles of the chosen place are to all others."""
+    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
+    where = " (layer 1, head 1)" if trace.config.rotary.per_layer else ""
+    return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
+
+
+def similarity(values: np.ndarray, words: str) -> Overlay:
+    """A map of cosines with the chosen patch."""
+    return Overlay(values.astype(np.float32), f"{words} with all others", signed=True, largest=1.0, say=number)
+
+
+@shell.fragment
+def tell(choice: state.Choice) -> None:
+    """The whole story; choosing a patch runs only this again."""
+    with st.empty():  # a spinner comes and goes here, and moves nothing below
+        trace = cached.embedded_trace(choice)
+    beside, text = beside_the_text()
+    with beside:
+        picture(choice, trace)
+    with text:
+        with part("input"):
+            pixels.the_input(choice, trace)
+        with part("splitting"):
+            cutting.splitting(choice, trace)
+        with part("flattening"):
+            pixels.flattening(trace)
+        with part("projection"):
+            projecting.projecting(choice, trace)
+        with part("positions"):
+            places.tokens_before(trace)
+            places.positions(choice, trace)
+            places.shuffling(choice, trace)
+        with part("sequence"):
+            rows.the_sequence(choice, trace)
+        with part("what_if"):
+            cutting.what_if(choice)
+        with part("questions"):
+            questions.about_sequence(choice, trace)
+        with part("summary"):
+            summary.take_home(choice)
