@@ -160,7 +160,6 @@ def public_calls(small, photo):
         "analysis.logit_lens": {
             "cosines": {"outputs": np.ones((2, 3)), "target": np.ones(3)},
             "depth_words": {"depth": 1},
-            "depths": {"trace": trace},
             "lens": None,
             "patch_lens": None,
         },

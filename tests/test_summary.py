@@ -152,9 +152,9 @@ def taken(monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "name"),
     [
-        ({"layer": "3", "head": "2"}, "vitviz-cat-dinov2-small-layer3-head2-patch9-9.html"),
-        ({"model": "digits", "image": "digit-4"}, "vitviz-digit-4-digits-layer6-head1-patch5-5.html"),
-        ({"image": "rocket", "fit": "native"}, "vitviz-rocket-dinov2-small-layer12-head1-patch7-11.html"),
+        ({"layer": "3", "head": "2"}, "vitviz-cat-dinov2-small-L3-H2-9-9.html"),
+        ({"model": "digits", "image": "digit-4"}, "vitviz-digit-4-digits-L6-H1-5-5.html"),
+        ({"image": "rocket", "fit": "native"}, "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
     ],
 )
 def test_both_pages_give_the_same_document(parameters, name, taken):
@@ -178,7 +178,7 @@ def test_the_document_is_of_the_chosen_patch_and_opens_the_same_view_again(taken
     settings(app)["patch"] = (2, 3)
     app.run()
     name, _, document = taken[-1]
-    assert name == "vitviz-coffee-dinov2-small-layer5-head6-patch3-4.html"
+    assert name == "vitviz-coffee-dinov2-small-L5-H6-3-4.html"
     read = Read(document())
     trace = vitviz.load("dinov2-small").trace(state.samples()["coffee"], size=224)
     model = {what: cells[2] for what, *cells in read.tables["checks"]}
@@ -194,7 +194,7 @@ def test_a_visitors_own_photo_with_a_hostile_name(taken):
     app.session_state["picked"] = state.Picked(HOSTILE, picture(), sample=False)
     app.run()
     name, _, document = taken[-1]
-    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-layer12-head1-patch9-9\.html", name)
+    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L12-H1-9-9\.html", name)
     assert_stands_alone(document())
     said = Read(document()).text
     assert f"saw in {HOSTILE}" in said
