@@ -15,6 +15,5 @@ WHAT_IF = Setting(
     "what_if_patch",
     default=lambda sides: sides[0],
     valid=lambda side, sides: side in sides[1:],
-    per=lambda sides: f"{sides[0]}",
 )  # another side of a patch; its context is the model's own and then all that are offered
 SETTINGS = (FOLLOWED,)
