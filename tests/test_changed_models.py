@@ -343,7 +343,7 @@ def test_a_method_of_a_new_name_that_another_library_puts_on_a_class_changes_not
     monkeypatch.setattr(kind, "initialize_smartly", lambda self, how: how, raising=False)
     assert torch.equal(vitviz.from_timm(theirs)(pixels()), expected)
     path = saved(tmp_path / "best.pth", randomised(vision_transformer.VisionTransformer(**SHAPE)).state_dict())
-    assert vitviz.load(path, heads=SHAPE["num_heads"]).config.depth == SHAPE["depth"]
+    assert vitviz.load(path, num_heads=SHAPE["num_heads"]).config.depth == SHAPE["depth"]
 
 
 def test_global_hooks():

@@ -76,10 +76,10 @@ def test_what_a_script_notes_and_the_weights_contradict_is_a_note(option, narrow
 def test_each_advice_on_an_unusual_width_leads_to_the_model(narrow, tmp_path):
     plain, named = (saved(tmp_path / f"{i}.pth", held) for i, held in enumerate((narrow.state_dict(), told(narrow))))
     for path, said in ((plain, {}), (plain, {"arch": NAME}), (named, {})):
-        with pytest.raises(ModelError, match="heads=") as caught:
+        with pytest.raises(ModelError, match="num_heads=") as caught:
             vitviz.load(path, **said)
         assert_one_sentence(str(caught.value))
-        assert close(vitviz.load(path, **said, heads=3)(pixels()), narrow(pixels()))
+        assert close(vitviz.load(path, **said, num_heads=3)(pixels()), narrow(pixels()))
 
 
 def test_the_advice_on_positions_that_are_no_square_leads_to_the_model(tmp_path):
@@ -96,6 +96,6 @@ def test_heads_are_taken_from_an_architecture_of_the_same_width_alone(tmp_path):
     weights = hugging_face.random_weights("vit")
     path = saved(tmp_path / "best.pth", weights)
     assert close(vitviz.load(path, arch=NAME)(pixels()), hugging_face.forward(weights, pixels()))
-    with pytest.raises(ModelError, match="heads="):
+    with pytest.raises(ModelError, match="num_heads="):
         vitviz.load(path, arch="vit_small_patch16_224")
-    assert vitviz.load(path, arch="vit_small_patch16_224", heads=6).config.num_heads == 6
+    assert vitviz.load(path, arch="vit_small_patch16_224", num_heads=6).config.num_heads == 6

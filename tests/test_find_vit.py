@@ -309,7 +309,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
     with pytest.warns(VitvizWarning, match="6 are assumed"):
         assumed = vitviz.load(path)
     assert assumed.config.num_heads == 6
-    ours = vitviz.load(path, heads=12)
+    ours = vitviz.load(path, num_heads=12)
     assert not any("heads" in note for note in ours.notes)
     assert close(ours(pixels()), theirs(pixels()))
 
@@ -317,7 +317,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
 def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path):
     path = saved(tmp_path / "a.pth", original.state_dict())
     with pytest.warns(VitvizWarning, match=r"GELU .*class token .*square"):
-        vitviz.load(path, heads=3)
+        vitviz.load(path, num_heads=3)
     told = {"num_attention_heads": 3, "hidden_act": "gelu", "image_size": 64, "global_pool": "token"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -327,4 +327,4 @@ def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path
 @pytest.mark.parametrize("heads", [0, -3, 5, 2.5, "6", True])
 def test_a_number_of_heads_that_cannot_be_is_refused(heads, original, tmp_path):
     with pytest.raises(ModelError, match="heads"):
-        vitviz.load(saved(tmp_path / "a.pth", original.state_dict()), heads=heads)
+        vitviz.load(saved(tmp_path / "a.pth", original.state_dict()), num_heads=heads)

@@ -122,7 +122,7 @@ def test_an_unusual_width_needs_a_name(tmp_path):
             "vit_tiny_patch16_225",
             "timm has no architecture 'vit_tiny_patch16_225'; the nearest names are vit_tiny_patch16",
         ),
-        ("vit_small_patch16_224", r"192 wide.*384.*heads="),
+        ("vit_small_patch16_224", r"192.*384.*num_heads="),
         ("local-dir:/etc", "timm has no architecture"),
         ("hf-hub:timm/vit", "timm has no architecture"),
     ],

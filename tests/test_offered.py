@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
     (folder / "out").symlink_to(tmp_path / "secret", target_is_directory=True)
     (folder / "inside.pth").symlink_to(folder / "best.pth")
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(folder))
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 2))
     return folder
 
 

@@ -22,7 +22,7 @@ AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of 
 @pytest.fixture(autouse=True)
 def empty_shelf(monkeypatch):
     """No model is in memory, and none stays there."""
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 2))
     cache.clear()
 
 
@@ -47,7 +47,7 @@ def test_what_was_assumed_of_a_checkpoint_stands_below_its_name(offered):
     (said,) = (caption for caption in app.sidebar.caption if "attention heads" in caption.value)
     assert "heads" in said.help
     assert "best.toml beside the checkpoint" in said.help.replace("\\", "")
-    assert "heads=" not in said.help
+    assert "num_heads=" not in said.help
     assert not any("attention heads" in caption.value for caption in explore().sidebar.caption)
 
 
@@ -274,7 +274,7 @@ def test_a_link_to_a_model_that_is_here(offered):
 
 
 def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     app = explore()
     assert zoo.loaded() == ("dinov2-small",)
     app.selectbox(key="model").select("best.pth").run()
@@ -335,7 +335,7 @@ def test_a_checkpoint_that_became_another_model_is_looked_at_in_its_own_size(off
 
 
 def test_no_trace_of_a_dropped_model_stays(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     explore(model="best.pth")
     model = weakref.ref(zoo.shared("best.pth"))
     explore(image="cat")

@@ -129,7 +129,7 @@ def test_a_bad_limit_is_said(value, monkeypatch):
 
 
 def test_visitors_share_a_model(monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     shared = zoo.shared("dinov2-small")
     assert zoo.shared("dinov2-small") is shared
     assert zoo.load("dinov2-small") is not shared

@@ -17,7 +17,7 @@ ALL = """
 arch_kwargs = {global_pool = "token"}
 arch = "vit_tiny_patch16_224"
 prefix = "b"
-heads = 3
+num_heads = 3
 classes = ["ant", "bee", "cat", "dog", "fox"]
 mean = [0.5, 0.4, 0.3]
 std = 0.25
@@ -75,7 +75,7 @@ def test_class_names_in_a_file_that_it_names(original, tmp_path):
 
 HOSTILE = {
     "an unknown option": b"lr = 0.1",
-    "a wrong type": b'heads = "six"',
+    "a wrong type": b'num_heads = "six"',
     "out of range": b"mean = [123.7, 116.3, 103.5]",
     "a date": b"crop_pct = 2020-01-01",
     "not a number": b"std = nan",
@@ -86,8 +86,8 @@ HOSTILE = {
     "no text": b"\xff\xfe\x00",
     "a control character": b'arch = "a\x1b[31m"',
     "nested": b"mean = " + b"[" * 50_000,
-    "a long number": b"heads = " + b"9" * 50_000,
-    "twice": b"heads = 3\nheads = 3",
+    "a long number": b"num_heads = " + b"9" * 50_000,
+    "twice": b"num_heads = 3\nnum_heads = 3",
     "huge": b"# " + b"x" * 1_000_000,
     "a file elsewhere": b'classes = "../names.txt"',
     "an absolute file": b'classes = "/etc/passwd"',

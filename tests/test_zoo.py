@@ -21,7 +21,7 @@ from vitviz.zoo.convert import build
 from vitviz.zoo.convert.labels import imagenet_labels, labels_of
 from vitviz.zoo.convert.preprocessing import from_timm_config
 from vitviz.zoo.hub import Source
-from vitviz.zoo.pretrained import measured, pretrained_config, source_of
+from vitviz.zoo.pretrained import measure, pretrained_config, source_of
 
 from .conftest import SMALL
 
@@ -64,13 +64,13 @@ def test_every_entry_is_complete(entry):
     assert entry.summary.endswith(".")
     assert entry.licence
     assert entry.parameters == sum(value.numel() for value in load_file(entry.path).values())
-    assert (entry.patch, entry.image_size, entry.classes) == (
+    assert (entry.patch_size, entry.image_size, entry.num_classes) == (
         entry.config.patch_size,
         entry.config.image_size,
         entry.config.num_classes,
     )
     assert entry.download_bytes == entry.path.stat().st_size
-    assert len(entry.labels) == entry.classes
+    assert len(entry.labels) == entry.num_classes
     assert zoo.is_on_disk(entry.name)
     assert vitviz.load(entry.name).labels == entry.labels
     assert all(size % entry.config.patch_size == 0 for size in entry.sizes)
@@ -166,7 +166,7 @@ def test_an_unknown_name_gets_the_three_nearest(name, near):
 def test_what_is_said_of_a_curated_model_is_what_timm_says(name):
     entry = zoo.CURATED[name]
     assert entry.summary.endswith(".")
-    assert replace(measured(name), title=entry.title, summary=entry.summary) == entry
+    assert replace(measure(name), title=entry.title, summary=entry.summary) == entry
     config = pretrained_config(name)
     assert source_of(name) == Source(config["hf_hub_id"])
     assert "hf_hub_filename" not in config
@@ -187,11 +187,11 @@ def test_a_download_is_about_four_bytes_for_each_parameter():
     [
         ("vit_base_patch16_224.augreg_in21k", {"classes": 21843, "embedding": 0, "patch": 16, "licence": "apache-2.0"}),
         ("vit_base_patch16_224.bamboo", {"classes": 115217, "embedding": 0, "licence": ""}),
-        ("vit_base_patch16_clip_224.laion2b", {"classes": 0, "embedding": 512, "image_size": (224, 224)}),
+        ("vit_base_patch16_clip_224.laion2b", {"num_classes": 0, "embedding_dim": 512, "image_size": (224, 224)}),
         ("vit_base_patch16_sapiens2.fb", {"image_size": (1024, 768), "hub_id": "timm/vit_base_patch16_sapiens2.fb"}),
-        ("vit_small_r26_s32_224.augreg_in21k", {"patch": 32, "classes": 21843}),
-        ("naflexvit_base_patch16_siglip.v2_webli", {"patch": 16, "classes": 0}),
-        ("vit_huge_patch14_gap_224.in1k_ijepa", {"hub_id": "", "patch": 14}),
+        ("vit_small_r26_s32_224.augreg_in21k", {"patch_size": 32, "num_classes": 21843}),
+        ("naflexvit_base_patch16_siglip.v2_webli", {"patch_size": 16, "num_classes": 0}),
+        ("vit_huge_patch14_gap_224.in1k_ijepa", {"hub_id": "", "patch_size": 14}),
         ("vit_tiny_patch16_224", {"parameters": 5_717_416, "title": "vit_tiny_patch16_224", "summary": ""}),
     ],
 )
