@@ -73,7 +73,7 @@ def test_names_that_no_page_or_link_could_hold_are_left_out(name, folder):
 @pytest.mark.parametrize("name", [*ELSEWHERE, "{folder}/best.pth", "{folder}/../secret/key.pth"])
 def test_nothing_else_is(name, folder):
     name = name.format(folder=folder)
-    with pytest.raises(ModelError, match=r"No checkpoint .* is on offer here; there are 'best\.pth'"):
+    with pytest.raises(ModelError, match=r"no checkpoint .*; choose one of 'best\.pth'"):
         zoo.load_offered(name)
     with pytest.raises(ModelError, match=r"There is no model .*; the nearest names are"):
         zoo.shared(name)
@@ -86,7 +86,7 @@ def test_without_a_folder_nothing_is_on_offer(value, folder, monkeypatch):
     else:
         monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", value)
     assert zoo.checkpoints() == ()
-    with pytest.raises(ModelError, match=r"No checkpoint 'best\.pth' is on offer here"):
+    with pytest.raises(ModelError, match=r"no checkpoint 'best\.pth'"):
         zoo.load_offered("best.pth")
 
 

@@ -196,7 +196,7 @@ def assert_says_only(app, *words):
 BROKEN = {
     "damaged": (lambda path: path.write_bytes(b"PK\x03\x04 nothing"), "is damaged"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
-    "no model": (lambda path: torch.save({"a": torch.zeros(2)}, path), "cannot be told"),
+    "no model": (lambda path: torch.save({"a": torch.zeros(2)}, path), "cannot be determined"),
     "a wrong option beside it": (
         lambda path: (
             torch.save(TimmViT(img_size=32, embed_dim=192, depth=1, num_heads=3).state_dict(), path),
@@ -255,7 +255,7 @@ def test_the_app_is_told_options_in_a_file_beside_a_checkpoint(offered):
 @pytest.mark.parametrize("name", ["../secret.pth", "gone.safetensors"])
 def test_a_link_to_a_checkpoint_that_is_not_on_offer_is_an_error(name, offered):
     torch.save({}, offered.parent / "secret.pth")
-    assert_says_only(explore(model=name), name, "on offer")
+    assert_says_only(explore(model=name), name, "offers no checkpoint")
 
 
 @pytest.mark.parametrize("name", ["vit_small_patch14_dinov2.lvd142m", "nonsense", "resnet18"])
@@ -318,7 +318,7 @@ def test_a_checkpoint_that_is_gone_is_an_error_until_another_model_is_chosen(off
     app = explore(model="best.pth")
     (offered / "best.pth").unlink()
     app.run()
-    assert_says_only(app, "best.pth", "on offer")
+    assert_says_only(app, "best.pth", "offers no checkpoint")
     app.selectbox(key="model").select("dinov2-small").run()
     assert not app.error
     assert query(app)["model"] == "dinov2-small"

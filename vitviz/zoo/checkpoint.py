@@ -80,19 +80,19 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     is_part = PART.fullmatch(file.name) is not None
     described = file.name in FOLDER_FILES or is_part
     if file.name in INDEX_FILES or is_part:
-        found, content = _read_parts(file) if is_part else _read_shards(file), {}
+        found, metadata = _read_parts(file) if is_part else _read_shards(file), {}
     else:
-        found, content = _read(file)
-    args = _arguments(content)
+        found, metadata = _read(file)
+    args = _arguments(metadata)
     folder = file.parent.resolve().name
     return Checkpoint(
         name=folder if described else file.stem,
         path=f"{folder}/{file.name}" if described else file.name,
         weights=tensors_in(found, file.name),
-        arch=_architecture(content, args),
+        arch=_architecture(metadata, args),
         args=args,
         classes=next(
-            (found for key in _CLASS_KEYS if isinstance(found := content.get(key), dict | list | tuple)), None
+            (found for key in _CLASS_KEYS if isinstance(found := metadata.get(key), dict | list | tuple)), None
         ),
         config=read_json(file.with_name("config.json")) if described else {},
         preprocessor=read_json(file.with_name("preprocessor_config.json")) if described else {},
@@ -118,8 +118,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
     """Read the tensors of all files listed in an index."""
-    content = read_json(index).get("weight_map")
-    files = list(content.values()) if isinstance(content, dict) else []
+    weight_map = read_json(index).get("weight_map")
+    files = list(weight_map.values()) if isinstance(weight_map, dict) else []
     if not files or not all(isinstance(file, str) and file == Path(file).name for file in files):
         raise ModelError(f"{index.name!r} does not list files of weights in its folder; save it again.")
     weights: dict[str, Tensor] = {}
@@ -128,7 +128,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
         if not path.is_file():
             raise ModelError(f"{index.name!r} lists {file!r}, which is missing; copy the whole folder again.")
         weights |= tensors_in(_read(path)[0], file)
-    missing = content.keys() - weights.keys()
+    missing = weight_map.keys() - weights.keys()
     if missing:
         raise ModelError(
             f"{index.name!r} lists {len(missing)} weights that are missing from its files, such as {min(missing)!r}; "
@@ -225,11 +225,11 @@ def _refusal_reason(message: str) -> str:
     return "is damaged or not a PyTorch file"
 
 
-def _arguments(content: Mapping) -> dict[str, Any]:
+def _arguments(metadata: Mapping) -> dict[str, Any]:
     """Arguments of the model or of its training script that are stored in a file."""
     found: dict[str, Any] = {}
     for key in ("hyper_parameters", "hparams", "config", "args"):  # timm's "args" come last and override the others
-        value = content.get(key)
+        value = metadata.get(key)
         value = vars(value) if isinstance(value, Namespace) else _parsed(value) if isinstance(value, str) else value
         if isinstance(value, Mapping):
             found |= {str(name): inner for name, inner in value.items()}
@@ -248,11 +248,11 @@ def _parsed(text: str) -> object:
         return text
 
 
-def _architecture(content: Mapping, args: Mapping) -> str:
+def _architecture(metadata: Mapping, args: Mapping) -> str:
     """Architecture that a training script saved with the weights; "" if it did not."""
     notes = [
-        *(content.get(key) for key in _ARCHITECTURE_KEYS),
-        content.get("args"),
+        *(metadata.get(key) for key in _ARCHITECTURE_KEYS),
+        metadata.get("args"),
         args.get("model"),
         args.get("arch"),
     ]

@@ -100,7 +100,7 @@ def find_vit(
             name, head = adopted
             own |= head
             del beside[name]
-            notes.append(f"The linear layer {name!r} beside the ViT is assumed to be its classifier.")
+            notes.append(f"The linear layer {name!r} beside the ViT is used as its classifier.")
     for name, module in {**elsewhere, **beside}.items():
         if not is_state(name, module, embed_dim) and not (without_head and is_classifier(name, module)):
             left_out.add(name)

@@ -171,7 +171,7 @@ def pretrained_config(name: str) -> dict[str, Any]:
 
 
 def unknown_model(name: str) -> ModelError:
-    """Error for an unknown_model name, with the nearest names of models that can be loaded."""
+    """Error for an unknown name, with the nearest names of models that can be loaded."""
     architectures = sorted({tag.partition(".")[0] for tag in tags()})
     nearest = difflib.get_close_matches(name[:LONGEST], [*SHIPPED, *architectures, *tags()], n=3, cutoff=0)
     return ModelError(f"There is no model {shown(name)}; the nearest names are {', '.join(nearest)}.")
@@ -207,6 +207,6 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
 def _without_weights(name: str) -> "nn.Module":
     import timm
 
-    pretrained_config(name)  # raises a ModelError for an unknown_model model
+    pretrained_config(name)  # raises a ModelError for an unknown model
     with torch.device("meta"):  # shapes only
         return timm.create_model(name)

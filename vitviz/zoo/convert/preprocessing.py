@@ -112,7 +112,8 @@ def _preprocessing(*, mean: tuple, std: tuple, **settings: Any) -> Preprocessing
     colours = [value for value in (*mean, *std) if isinstance(value, float | int) and math.isfinite(value)]
     if not mean or len(mean) != len(std) or len(colours) != 2 * len(mean) or min(std) <= 0:
         raise ModelError(
-            "The model's preprocessing is not supported: mean and std must have one number for each channel."
+            "The model's preprocessing is not supported: mean and std must be finite numbers, one per channel, and std "
+            "must be above 0."
         )
     try:
         return Preprocessing(mean, std, **settings)

@@ -117,10 +117,12 @@ def refuse_other_models(model: nn.Module) -> None:
     inside = next(
         (place for place, part in model.named_modules() if place and (_is_plain(part) or is_foreign(part))), ""
     )
-    advice = f"; pass the ViT inside it, model.{inside}" if inside and not reason else ""
-    difference = difference_from(type(model)) or advice
+    difference, _, advice = difference_from(type(model)).partition("; ")
+    if inside and not reason:
+        advice = advice or f"pass the ViT inside it, model.{inside}"
     raise ModelError(
-        f"{name} is not one of timm's plain Vision Transformers and cannot be represented exactly{reason}{difference}."
+        f"{name}{difference}{',' if difference else ''} is not one of timm's plain Vision Transformers and cannot be "
+        f"represented exactly{reason}{'; ' if advice else ''}{advice}."
     )
 
 
