@@ -1,4 +1,4 @@
-"""Advice in messages about files works when it is followed."""
+"""The advice in error messages about files works."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""timm models that were changed in memory: the same numbers as they compute, or a refusal that names the part."""
+"""timm models that were modified in memory: the same output, or a refusal that names the part."""
 
 import copy
 import types
@@ -120,7 +120,7 @@ def test_the_channels_are_those_of_the_weights():
     assert_same(vitviz.from_timm(theirs), theirs, channels=1)
 
 
-# --- Taken off -------------------------------------------------------------------------------------------------------
+# --- Removed ---------------------------------------------------------------------------------------------------------
 
 
 def test_wrappers_around_a_model_and_around_its_parts_are_taken_off():
@@ -148,7 +148,7 @@ def test_what_is_for_training_only_changes_nothing():
 
 
 class Harmless(vision_transformer.VisionTransformer):
-    """Adds to timm's class and replaces nothing that computes."""
+    """Subclass of timm's class that overrides nothing in the forward pass."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -180,7 +180,7 @@ class OtherAttention(vision_transformer.Attention):
 
 
 class Attention(nn.Module):
-    """Called like timm's, and something else."""
+    """Class with the name of timm's, but another computation."""
 
     def __init__(self, inner):
         super().__init__()
@@ -191,7 +191,7 @@ class Attention(nn.Module):
 
 
 class Linear(nn.Linear):
-    """An adapter, as libraries make them: called Linear."""
+    """Adapter with the name Linear, as in some libraries."""
 
     def __init__(self, inner):
         super().__init__(inner.in_features, inner.out_features)
@@ -276,7 +276,7 @@ def test_classes_that_replace_methods_are_refused():
 
 
 class Lit(nn.Module):
-    """A training module with the model as one of its parts."""
+    """Training module that contains the model."""
 
     def __init__(self):
         super().__init__()

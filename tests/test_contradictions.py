@@ -1,4 +1,4 @@
-"""Architectures of a caller or a training script that contradict the weights, and the way out."""
+"""Stated architectures that contradict the weights, and the advice in the error message."""
 
 import argparse
 
@@ -35,12 +35,12 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def narrow():
-    """A ViT of a width that no architecture of timm's has under this name."""
+    """A ViT with an embed_dim other than that of the timm architecture of this name."""
     return randomised(TimmViT(**NARROW))
 
 
 def told(model, **changed):
-    """A file of a training script that names the architecture and notes its arguments."""
+    """A checkpoint that stores the architecture and its arguments."""
     args = argparse.Namespace(model=NAME, img_size=64, model_kwargs=changed or None)
     return {"model": model.state_dict(), "args": args}
 
@@ -59,7 +59,7 @@ def test_what_a_caller_says_is_refused_if_the_weights_contradict_it(option, narr
 def test_what_the_weights_bear_out_is_no_contradiction(said, narrow, tmp_path):
     path = saved(tmp_path / "best.pth", narrow.state_dict())
     assert close(vitviz.load(path, arch=NAME, arch_kwargs=said)(pixels()), narrow(pixels()))
-    without = vitviz.load(path, arch=NAME, arch_kwargs=said, classes=0)  # which leaves out what num_classes is about
+    without = vitviz.load(path, arch=NAME, arch_kwargs=said, classes=0)  # num_classes has no effect
     assert without.config.num_classes == 0
 
 

@@ -1,4 +1,4 @@
-"""vitviz.zoo.convert: the same numbers as the timm model, or a refusal that names the part that differs."""
+"""vitviz.zoo.convert: the same output as the timm model, or a refusal that names the part that differs."""
 
 import copy
 import functools
@@ -17,7 +17,7 @@ PARALLEL = vision_transformer.ParallelScalingBlock
 
 
 def timm_model(name, **options):
-    """A random timm model whose parts all matter: no LayerScale of nearly 0, no bias of 0."""
+    """A random timm model in which all parts have an effect: no LayerScale close to 0, no bias of 0."""
     model = timm.create_model(name, **options).eval()
     random = torch.Generator().manual_seed(9)
     for parameter in model.parameters():
@@ -142,7 +142,7 @@ def test_a_model_in_memory_has_only_the_class_names_that_it_spells_out():
     assert vitviz.from_timm(theirs).labels[999] == "n999"
 
 
-# --- The original is left alone --------------------------------------------------------------------------------------
+# --- The original is not changed -------------------------------------------------------------------------------------
 
 
 def test_the_original_is_untouched_and_goes_its_own_way():

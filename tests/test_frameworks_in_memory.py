@@ -1,4 +1,4 @@
-"""ViTs of torchvision and transformers in memory, and adapters of peft: the same numbers, or the part by its name."""
+"""torchvision and transformers ViTs in memory, and peft adapters: same output, or a refusal that names the part."""
 
 import copy
 
@@ -224,7 +224,7 @@ def test_a_model_with_a_decoder_points_at_its_vit():
 
 
 def adapted(model, places, kind=peft_lora.Linear):
-    """The model with LoRA on some of its layers, wrapped as peft does it."""
+    """Model with LoRA on some of its layers, wrapped as by peft."""
     for place in places:
         outer, _, name = place.rpartition(".")
         setattr(model.get_submodule(outer), name, kind(model.get_submodule(place)))

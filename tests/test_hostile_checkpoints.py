@@ -1,4 +1,4 @@
-"""Checkpoints that do not fit, or are not what they seem: refused in a sentence, and nothing in a file is ever run."""
+"""Checkpoints that do not fit, or are malicious: refused with one sentence, and no code in a file is run."""
 
 import fractions
 import json
@@ -20,7 +20,7 @@ from vitviz.zoo.checkpoint import read_checkpoint
 from . import hugging_face
 from .checkpoints import SHAPE, prefixed, saved, trainer_folder, zeros
 
-# --- What does not fit -----------------------------------------------------------------------------------------------
+# --- Misfits ---------------------------------------------------------------------------------------------------------
 
 
 def without(weights, *keys):
@@ -197,11 +197,11 @@ def test_a_config_beside_other_files_is_not_theirs(original, tmp_path):
     assert ours.config.num_heads == 3
 
 
-# --- Files that are not what they seem -------------------------------------------------------------------------------
+# --- Malformed and malicious files -----------------------------------------------------------------------------------
 
 
 class Bomb:
-    """Whoever unpickles this creates a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, marker):
         self.marker = marker
@@ -238,7 +238,7 @@ def many_records(path):
     torch.save({"a": torch.zeros(9)}, path)
     whole = path.read_bytes()
     directory = (b"PK\x01\x02" + bytes(24) + b"\x01\x00" + bytes(16) + b"a") * 300_000
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), len(whole), 0)  # which says there is one
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), len(whole), 0)  # with one entry
     path.write_bytes(whole + directory + end)
 
 

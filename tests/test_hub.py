@@ -1,4 +1,4 @@
-"""Weights from the hub: asked first and briefly, downloaded with progress, found again. No test needs a network."""
+"""Weights from the hub: a short request first, downloads with progress, and the cache. No test needs a network."""
 
 import re
 import ssl
@@ -43,7 +43,7 @@ def test_a_model_is_downloaded_once_with_progress(server, made):
     server.asked.clear()
     again = vitviz.load(NAME, progress=lambda *_: pytest.fail("nothing is downloaded"))
     assert torch.equal(again(pixels), ours(pixels))
-    assert server.asked == []  # no question, so no wait
+    assert server.asked == []  # no request
 
 
 def test_what_comes_with_a_downloaded_model(server):
@@ -97,7 +97,7 @@ def test_weights_that_need_a_licence_say_what_to_do(status, server):
 
     def reachable(url, timeout):
         answer = real(url, timeout)
-        server.status = hub_says  # after the question whether the hub is there
+        server.status = hub_says  # after the request that checks whether the hub can be reached
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
@@ -188,7 +188,7 @@ def test_a_model_that_is_not_here_is_not_asked_for_when_offline(cache, monkeypat
 
 @pytest.fixture
 def silence(monkeypatch):
-    """A network that never answers, as when names are looked up at a server that is gone."""
+    """A network that never answers, such as a DNS server that is down."""
     asked, end = [], threading.Event()
 
     def never(*asking, **_):

@@ -1,4 +1,4 @@
-"""Models that sessions keep in memory: as many as the limit says, whatever was looked at."""
+"""Models that sessions keep in memory: no more than the limit."""
 
 import gc
 from dataclasses import replace
@@ -60,7 +60,7 @@ def test_a_trace_of_a_page_finds_its_model_and_its_parts_again(three_models):
     choice = state.Choice(state.Picked("cat", state.samples()["cat"], True), three_models[0], 64, "crop")
     trace = state.trace(choice)
     keys = trace.keys(1)
-    zoo._model_cache = ModelCache(lambda: 2)  # as if others had been looked through
+    zoo._model_cache = ModelCache(lambda: 2)  # as if other models had been loaded meanwhile
     cache.shared.clear()
     gc.collect()
     again = trace.with_recorded({})

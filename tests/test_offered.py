@@ -1,4 +1,4 @@
-"""Checkpoints that a server offers: those in its folder, and nothing else whatever a visitor asks for."""
+"""Checkpoints that a server offers: those in its folder, and no other file, whatever name a user requests."""
 
 import os
 
@@ -12,7 +12,7 @@ from vitviz.zoo.model_cache import ModelCache
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder on offer, and a secret beside it."""
+    """A folder of offered checkpoints, and a secret file beside it."""
     model = TimmViT(img_size=32, patch_size=16, embed_dim=192, depth=1, num_heads=3, num_classes=2)
     folder = tmp_path / "offered"
     for name in ("best.pth", "run7/last.pth", ".hidden/a.pth", "run7/.b.pth", "../secret/key.pth"):
@@ -101,7 +101,7 @@ def test_a_file_that_has_changed_is_read_again(folder):
     assert zoo.shared("best.pth") is before
     assert zoo.is_loaded(before)
     weights = {key: value + 1 for key, value in torch.load(folder / "best.pth", weights_only=True).items()}
-    torch.save({"state_dict": weights}, folder / "best.pth")  # another size, so that a coarse clock is no excuse
+    torch.save({"state_dict": weights}, folder / "best.pth")  # another size, in case the time is the same
     after = zoo.shared("best.pth")
     assert torch.allclose(after.head.bias, before.head.bias + 1)
     assert zoo.loaded() == ("best.pth", "best.pth")

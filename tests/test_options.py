@@ -1,4 +1,4 @@
-"""Options of a checkpoint: preprocessing, size, architecture; and what is assumed where nobody says."""
+"""Options of a checkpoint: preprocessing, size, architecture; and the assumptions if they are not given."""
 
 import argparse
 import warnings
@@ -23,16 +23,16 @@ HALF = (0.5, 0.5, 0.5)
 
 
 def notes_on_pixels(model):
-    """The one sentence on what of the preprocessing is assumed, or none."""
+    """Notes on assumptions about the preprocessing."""
     return [note for note in model.notes if note.startswith("Preprocessing assumed")]
 
 
 def assumed(model):
-    """The options that the note asks for."""
+    """Options mentioned in the note."""
     return {name for name in PREPROCESSING_OPTIONS for note in notes_on_pixels(model) if f"{name}=" in note}
 
 
-# --- Said by a caller ------------------------------------------------------------------------------------------------
+# --- From the caller -------------------------------------------------------------------------------------------------
 
 
 def test_what_is_said_is_used_and_not_assumed(original, tmp_path):
@@ -116,7 +116,7 @@ def test_what_is_known_of_a_model_is_not_said(name):
         vitviz.load(name, mean=0.5)
 
 
-# --- Said by the training script -------------------------------------------------------------------------------------
+# --- From the training script ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["test_vit", "my_own_vit"])

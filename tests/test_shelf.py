@@ -1,4 +1,4 @@
-"""Shared models: loaded once however many threads ask, and forgotten in the order of their last use."""
+"""Shared models: loaded once for all threads, and evicted in the order of their last use."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +87,7 @@ def test_a_failure_is_told_to_all_who_waited_and_not_kept(shelf):
 
 
 def test_a_thread_that_is_stopped_leaves_the_loading_to_the_next(shelf):
-    """A visitor who closes the page while a model loads must not take it away from others."""
+    """A user who closes the page while a model is being loaded must not affect others."""
     loading, release = threading.Event(), threading.Event()
 
     class Stopped(BaseException):

@@ -1,4 +1,4 @@
-"""Text files beside a checkpoint: what they say is used, and what is wrong with them is said."""
+"""Sidecar files of a checkpoint: their options are used, and errors in them are reported."""
 
 import os
 
@@ -158,7 +158,7 @@ def test_class_names_in_the_folder(original, tmp_path):
     assert any("labels.txt" in note for note in ours.notes)
 
 
-# --- On offer --------------------------------------------------------------------------------------------------------
+# --- Offered ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_offered_checkpoint_is_read_again_when_a_file_beside_it_changes(original, tmp_path, monkeypatch):
@@ -178,7 +178,7 @@ def test_an_offered_checkpoint_is_read_again_when_a_file_beside_it_changes(origi
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Leave behind what a Trainer does that was not asked to save its model at the end."""
+    """Folder of a Trainer that saved intermediate checkpoints, but not the final model."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     for step in (500, 1500, 1000):

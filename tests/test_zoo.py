@@ -1,4 +1,4 @@
-"""vitviz.zoo: what can be loaded, and what is said of the rest. No test uses a network."""
+"""vitviz.zoo: loading of models, and error messages for unknown names. No test uses a network."""
 
 import os
 import re
@@ -27,7 +27,7 @@ from .conftest import SMALL
 
 
 def in_a_new_process(code, **environment):
-    """What a program prints."""
+    """Run a program in a new process and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(Path(vitviz.__file__).parents[1]), **environment},
@@ -40,7 +40,7 @@ def in_a_new_process(code, **environment):
     return done.stdout
 
 
-# --- What ships ------------------------------------------------------------------------------------------------------
+# --- Shipped ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_model_is_ready_to_use(model):
@@ -78,7 +78,7 @@ def test_every_entry_is_complete(entry):
 
 
 def test_the_shipped_model_knows_a_cat_from_a_rocket(model):
-    """A cat is more like its mirror image than like a rocket: nonsense weights would not know."""
+    """The features of a cat are closer to those of its mirror image than to those of a rocket."""
 
     def feature(image):
         output = model.trace(image).output
@@ -131,7 +131,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
     assert "torch" in imported.split()
 
 
-# --- Names that are not known ----------------------------------------------------------------------------------------
+# --- Unknown names ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_names_in_the_configuration_win():
     ],
 )
 def test_a_model_sees_what_timm_shows_it(name, photo):
-    """Mean, standard deviation, interpolation, crop and squash: timm's evaluation transform, pixel for pixel."""
+    """The preprocessing equals timm's evaluation transform in every pixel."""
     from timm.data import create_transform, resolve_data_config
 
     pretrained = pretrained_config(name)
@@ -292,7 +292,7 @@ def test_a_model_sees_what_timm_shows_it(name, photo):
 
 def test_a_border_is_a_pad():
     assert from_timm_config({"crop_mode": "border"}).fit == "pad"
-    assert from_timm_config({"mean": (0, 0, 0)}).crop_fraction == 0.875  # timm's own default
+    assert from_timm_config({"mean": (0, 0, 0)}).crop_fraction == 0.875  # timm's default
     with pytest.raises(ModelError, match=r"preprocessing .* 'spiral'"):
         from_timm_config({"crop_mode": "spiral"})
 
