@@ -63,7 +63,7 @@ def legrad() -> Row:
         parameter.data = torch.randn(parameter.shape, generator=random) / 20
     with tempfile.TemporaryDirectory() as folder:
         torch.save(theirs.state_dict(), Path(folder) / "theirs.pth")
-        ours = vitviz.load(Path(folder) / "theirs.pth", heads=shape["num_heads"])
+        ours = vitviz.load(Path(folder) / "theirs.pth", num_heads=shape["num_heads"])
     return _legrad(ours, theirs, torch.randn(3, 224, 224, generator=random))
 
 

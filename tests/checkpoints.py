@@ -1,4 +1,4 @@
-"""Checkpoints that tests make, and the small model that they come from."""
+"""Checkpoints for tests, and the small model from which they are made."""
 
 import json
 
@@ -11,7 +11,7 @@ SHAPE = {"img_size": 64, "patch_size": 16, "embed_dim": 192, "depth": 2, "num_he
 
 
 def randomised(model):
-    """A model whose parts all matter."""
+    """Randomise a model so that all parts have an effect."""
     random = torch.Generator().manual_seed(1)
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=random) / 5
@@ -20,7 +20,7 @@ def randomised(model):
 
 @pytest.fixture(scope="module")
 def original():
-    """A small timm model, as a training run has it in memory."""
+    """A small timm model."""
     return randomised(TimmViT(**SHAPE))
 
 
@@ -34,7 +34,7 @@ def close(ours, expected):
 
 
 def saved(path, weights):
-    """Save as the suffix says; returns the path as text."""
+    """Save in the format of the suffix; return the path as text."""
     if path.suffix == ".safetensors":
         save_file({key: value.contiguous() for key, value in weights.items()}, path)
     else:
@@ -51,7 +51,7 @@ def zeros(weights):
 
 
 def trainer_folder(path, weights, config=None, preprocessor=None):
-    """What a run of the Trainer leaves behind."""
+    """Write the folder of a training run with transformers' Trainer."""
     path.mkdir()
     saved(path / "model.safetensors", weights)
     for name, said in (("config.json", config), ("preprocessor_config.json", preprocessor)):

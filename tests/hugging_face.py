@@ -1,6 +1,6 @@
-"""What transformers' ViT, DeiT and DINOv2 compute, written from their source and keys; and such weights at random.
+"""Reference forward pass of transformers' ViT, DeiT and DINOv2, written from their source; and random weights for it.
 
-Nothing here knows timm's names: it is what vitviz's conversion is compared with.
+It does not use timm's names, so it is an independent reference for the conversion.
 """
 
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 def random_weights(
     model="vit", *, width=192, depth=2, patch=16, grid=4, hidden=256, classes=5, registers=0, swiglu=False, seed=0
 ):
-    """The state dict of a model as `save_pretrained` writes it."""
+    """State dict with random weights, by the keys of `save_pretrained`."""
     random = torch.Generator().manual_seed(seed)
     weights = {}
 
@@ -61,7 +61,7 @@ def random_weights(
 
 
 def forward(weights, pixels, model="vit", *, heads=3, eps=1e-12):
-    """The logits, or without a classifier the class token after the final norm."""
+    """Logits; without a classifier, the class token after the final norm."""
     at = f"{model}." if model else ""
 
     def linear(x, key):

@@ -1,4 +1,4 @@
-"""A hub on this machine with one small model, for tests of downloads."""
+"""Local hub with one small model, for tests of downloads."""
 
 import hashlib
 import threading
@@ -18,14 +18,14 @@ COMMIT = "0123456789012345678901234567890123456789"
 
 @pytest.fixture(scope="session")
 def made():
-    """A random model, as its maker has it."""
+    """A random timm model."""
     torch.manual_seed(0)
     return timm.create_model("test_vit").eval().requires_grad_(False)
 
 
 @pytest.fixture
 def cache(monkeypatch, tmp_path):
-    """An empty cache, and a hub that may be asked: at a closed port, unless a test opens one."""
+    """An empty cache, and the address of the hub: a closed port, unless a test starts a server."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -43,7 +43,7 @@ def point_at(monkeypatch, url):
 
 @pytest.fixture
 def server(cache, monkeypatch, made):
-    """A hub on this machine. `files` is what it has; `status` and `cut` are what goes wrong with a download."""
+    """Local hub. `files` are its files; `status` and `cut` make downloads fail."""
     state = SimpleNamespace(files={FILE: save(made.state_dict())}, asked=[], status={}, cut=[])
 
     class Hub(BaseHTTPRequestHandler):
@@ -68,12 +68,12 @@ def server(cache, monkeypatch, made):
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header(
                 "ETag", f'"{hashlib.sha256(data or b"").hexdigest()}"'
-            )  # by which the cache tells files apart
+            )  # by which the cache identifies files
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if with_body and state.cut and body:
                 self.wfile.write(body[: state.cut.pop()])
-                state.status["GET"] = 500  # so that the client does not mend it by itself
+                state.status["GET"] = 500  # so that the client cannot resume the download
                 self.close_connection = True
             elif with_body:
                 self.wfile.write(body)

@@ -1,4 +1,4 @@
-"""A stand-in for peft's LoRA: the same places and methods, written for the tests; see `stand_ins_of_frameworks`."""
+"""Stand-in for peft's LoRA with the same attributes and methods; see `stand_ins_of_frameworks`."""
 
 import torch
 from torch import nn
@@ -67,7 +67,7 @@ class PeftModel(nn.Module):
 
 
 class PromptModel(nn.Module):
-    """Adapter that is no tuner: it puts tokens of its own before those of the model."""
+    """Adapter that is not a tuner: it adds prompt tokens before those of the model."""
 
     def __init__(self, model):
         super().__init__()

@@ -89,7 +89,7 @@ def methods(small, photo, checkpoint):
                 "name": checkpoint,
                 "arch": "vit_tiny_patch16_224",
                 "classes": 5,
-                "heads": 3,
+                "num_heads": 3,
                 "prefix": "model",
                 "arch_kwargs": {"global_pool": "token"},
                 "mean": 0.5,

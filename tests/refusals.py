@@ -1,4 +1,4 @@
-"""Models that are refused."""
+"""Check of refused models."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from .pictures import assert_one_sentence
 
 
 def assert_refused(theirs, part):
-    """Check that `from_timm` refuses a model in a sentence that names the part, and return the sentence."""
+    """Check that `from_timm` refuses a model with one sentence that names the part; return the sentence."""
     with pytest.raises(vitviz.ModelError) as caught:
         vitviz.from_timm(theirs)
     assert part in str(caught.value)

@@ -1,10 +1,10 @@
-"""Stand-ins for objects of the library of which a test needs a few attributes only."""
+"""Stand-ins for objects of the library of which a test needs only a few attributes."""
 
 from unittest.mock import Mock
 
 
 def stand_in(kind, **attributes):
-    """An object that passes for one of a kind, and has these attributes."""
+    """Create an object that passes as an instance of a class and has these attributes."""
     made = Mock(spec=kind)
     for name, value in attributes.items():
         setattr(made, name, value)

@@ -1,4 +1,4 @@
-"""Stand-ins for transformers and peft, which the tests do not need: their classes, under their names."""
+"""Stand-ins for classes of transformers and peft, so that the tests do not need these packages."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -7,7 +7,7 @@ HERE = Path(__file__).parent
 
 
 def under_the_name(name, file):
-    """The module in a file of this folder, as if it were the one of this name. Nothing can import it by that name."""
+    """Load a file of this folder as a module of another name, without making it importable."""
     spec = spec_from_file_location(name, HERE / file)
     module = module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""Advice in messages about files works when it is followed."""
+"""The advice in error messages about files works."""
 
 import re
 
@@ -14,7 +14,7 @@ from .checkpoints import SHAPE, close, pixels, prefixed, randomised, saved
 from .pictures import assert_one_sentence
 
 
-@pytest.mark.parametrize("key", ["heads", "h" * 500])
+@pytest.mark.parametrize("key", ["num_heads", "h" * 500])
 def test_broken_toml_is_refused_with_its_line(key, original, tmp_path):
     path = saved(tmp_path / "best.pth", original.state_dict())
     (tmp_path / "best.toml").write_text(f"mean = 0.5\n{key} = 3\n{key} = 4\nstd = 0,5\n")

@@ -1,4 +1,4 @@
-"""timm models that were changed in memory: the same numbers as they compute, or a refusal that names the part."""
+"""timm models that were modified in memory: the same output, or a refusal that names the part."""
 
 import copy
 import types
@@ -120,7 +120,7 @@ def test_the_channels_are_those_of_the_weights():
     assert_same(vitviz.from_timm(theirs), theirs, channels=1)
 
 
-# --- Taken off -------------------------------------------------------------------------------------------------------
+# --- Removed ---------------------------------------------------------------------------------------------------------
 
 
 def test_wrappers_around_a_model_and_around_its_parts_are_taken_off():
@@ -148,7 +148,7 @@ def test_what_is_for_training_only_changes_nothing():
 
 
 class Harmless(vision_transformer.VisionTransformer):
-    """Adds to timm's class and replaces nothing that computes."""
+    """Subclass of timm's class that overrides nothing in the forward pass."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -180,7 +180,7 @@ class OtherAttention(vision_transformer.Attention):
 
 
 class Attention(nn.Module):
-    """Called like timm's, and something else."""
+    """Class with the name of timm's, but another computation."""
 
     def __init__(self, inner):
         super().__init__()
@@ -191,7 +191,7 @@ class Attention(nn.Module):
 
 
 class Linear(nn.Linear):
-    """An adapter, as libraries make them: called Linear."""
+    """Adapter with the name Linear, as in some libraries."""
 
     def __init__(self, inner):
         super().__init__(inner.in_features, inner.out_features)
@@ -217,7 +217,7 @@ CHANGES = {
     "VisionTransformer": lambda m: setattr(m, "forward", lambda x: x),
     "blocks.1.attn": lambda m: setattr(m.blocks[1].attn, "forward", lambda x, **_: x),
     "blocks.0.mlp.act": lambda m: setattr(m.blocks[0].mlp.act, "forward", torch.relu),
-    "norm has a forward of its own": lambda m: setattr(m.norm, "forward", lambda x: x),
+    "norm has its own forward": lambda m: setattr(m.norm, "forward", lambda x: x),
     "blocks.0 has a forward hook": lambda m: m.blocks[0].register_forward_hook(shifted),
     "blocks.1.attn.qkv has a forward pre-hook": lambda m: m.blocks[1].attn.qkv.register_forward_pre_hook(shifted),
     "VisionTransformer has a forward hook": lambda m: m.register_forward_hook(shifted),
@@ -235,7 +235,7 @@ CHANGES = {
     "blocks.1.mlp.act": lambda m: setattr(m.blocks[1].mlp, "act", nn.ReLU()),
     "blocks.1.norm1 is Identity": lambda m: setattr(m.blocks[1], "norm1", nn.Identity()),
     "norm_pre is Linear": lambda m: setattr(m, "norm_pre", nn.Linear(24, 24)),
-    "adapter is a part": lambda m: setattr(m, "adapter", Mlp(24)),
+    "adapter does not exist": lambda m: setattr(m, "adapter", Mlp(24)),
     "loss_weight is not expected": lambda m: m.register_parameter("loss_weight", nn.Parameter(torch.ones(3))),
     "patch_embed.proj.stride": lambda m: setattr(m.patch_embed.proj, "stride", (4, 4)),
     "patch_embed.proj.dilation": lambda m: setattr(m.patch_embed.proj, "dilation", (2, 2)),
@@ -271,12 +271,12 @@ def test_a_compiled_script_is_no_timm_model():
 
 
 def test_classes_that_replace_methods_are_refused():
-    with pytest.raises(ModelError, match=r"OtherPool .* own pool "):
+    with pytest.raises(ModelError, match=r"OtherPool, .* pool of VisionTransformer"):
         vitviz.from_timm(tiny(OtherPool))
 
 
 class Lit(nn.Module):
-    """A training module with the model as one of its parts."""
+    """Training module that contains the model."""
 
     def __init__(self):
         super().__init__()
@@ -286,7 +286,7 @@ class Lit(nn.Module):
 @pytest.mark.parametrize("outer", [Lit, lambda: nn.Sequential(nn.Identity(), tiny())])
 def test_a_model_inside_of_something_else_is_pointed_at(outer):
     model = outer()
-    with pytest.raises(ModelError, match=r"give the one in it, model\.(net|1)\.") as caught:
+    with pytest.raises(ModelError, match=r" model\.(net|1)\.") as caught:
         vitviz.from_timm(model)
     assert_one_sentence(str(caught.value))
     assert vitviz.from_timm(tiny()).config.depth == 2
@@ -343,7 +343,7 @@ def test_a_method_of_a_new_name_that_another_library_puts_on_a_class_changes_not
     monkeypatch.setattr(kind, "initialize_smartly", lambda self, how: how, raising=False)
     assert torch.equal(vitviz.from_timm(theirs)(pixels()), expected)
     path = saved(tmp_path / "best.pth", randomised(vision_transformer.VisionTransformer(**SHAPE)).state_dict())
-    assert vitviz.load(path, heads=SHAPE["num_heads"]).config.depth == SHAPE["depth"]
+    assert vitviz.load(path, num_heads=SHAPE["num_heads"]).config.depth == SHAPE["depth"]
 
 
 def test_global_hooks():

@@ -1,4 +1,4 @@
-"""Class names that a caller gives: every usual way to write them down, in the order of their numbers."""
+"""Class names given by the caller: all supported types, in the order of their indices."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def test_class_names_by_order_or_by_number(classes, path):
 
 
 def test_folders_called_by_numbers_are_names(path):
-    """As torchvision's ImageFolder numbers them: in the order of their names as text."""
+    """torchvision's ImageFolder sorts folders by their names as text."""
     folders = {"0": 0, "1": 1, "10": 2, "2": 3, "3": 4}
     assert vitviz.load(path, classes=folders).labels == ("0", "1", "10", "2", "3")
     assert vitviz.load(path, classes={0: 8, 2: 6, 1: 7, 4: 4, 3: 5}).labels == ("8", "7", "6", "5", "4")

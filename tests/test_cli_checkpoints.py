@@ -19,14 +19,14 @@ from .command_line import CAT, objects, only_line
 @pytest.mark.parametrize(
     ("python", "typed"),
     [
-        ("pass heads=6, or mean=0.5.", "pass --heads 6, or --mean 0.5."),
-        ("pass heads= with the number", "pass --heads with the number"),
+        ("pass num_heads=6, or mean=0.5.", "pass --num-heads 6, or --mean 0.5."),
+        ("pass num_heads= with the number", "pass --num-heads with the number"),
         ("give arch='vit' and crop_pct=0.9.", "give --arch 'vit' and --crop-pct 0.9."),
         (
             "such as arch_kwargs={'img_size': (height, width), 'global_pool': 'avg'}.",
             "such as --arch-kwargs 'img_size=(height, width)' --arch-kwargs global_pool=avg.",
         ),
-        ("the heads=6attention", "the heads=6attention"),
+        ("the num_heads=6attention", "the num_heads=6attention"),
     ],
 )
 def test_advice_names_options_as_they_are_typed(python, typed):
@@ -43,9 +43,9 @@ def test_heads_that_are_assumed_are_said_once_and_can_be_given(vit, theirs, tmp_
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--format", "npz", "--json")
     assumed = vit(*asked)
     assert assumed.exit_code == 0
-    assert assumed.stderr.count("--heads") == 1
+    assert assumed.stderr.count("--num-heads") == 1
     assert "Warning" not in assumed.stderr
-    given = vit(*asked, "--heads", "12")
+    given = vit(*asked, "--num-heads", "12")
     assert "heads" not in given.stderr
     assert objects(given)[0]["files"] != objects(assumed)[0]["files"], "another question writes another file"
 
@@ -54,7 +54,7 @@ def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):
     weights = theirs.state_dict()
     both = {**prefixed(zeros(weights), "left."), **prefixed(weights, "right.")}
     torch.save(both | {"right.head.1.weight": torch.zeros(2, 5)}, tmp_path / "best.pth")
-    asked = ["attention", CAT, "-m", str(tmp_path / "best.pth"), "--heads", "12", "--json"]
+    asked = ["attention", CAT, "-m", str(tmp_path / "best.pth"), "--num-heads", "12", "--json"]
     assert "--prefix " in only_line(vit(*asked[:-1]))
     asked += ["--prefix", "right."]
     assert "--classes 0" in only_line(vit(*asked[:-3], "--prefix", "right."))
@@ -64,7 +64,7 @@ def test_one_of_several_models_and_the_vit_alone(vit, theirs, tmp_path):
 def test_class_names_from_a_file(vit, theirs, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "best.pth")
     (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nfox\n")
-    asked = ("explain", CAT, "-m", str(tmp_path / "best.pth"), "--heads", "12", "--method", "legrad", "--json")
+    asked = ("explain", CAT, "-m", str(tmp_path / "best.pth"), "--num-heads", "12", "--method", "legrad", "--json")
     result = vit(*asked, "--classes", str(tmp_path / "names.txt"), "--target", "dog")
     assert result.exit_code == 0, result.stderr
     assert "dog" in str(objects(result)[0])
@@ -122,6 +122,6 @@ def test_advice_names_options_as_they_are_typed_and_works(vit, theirs, tmp_path)
     asked = ("attention", CAT, "-m", str(tmp_path / "best.pth"), "--size", "64")
     wrong = vit(*asked, "--arch", "vit_base_patch16_224")
     assert wrong.exit_code == 2
-    assert " --heads " in only_line(wrong)
-    assert "heads=" not in only_line(wrong)
-    assert "--crop-pct" in vit(*asked, "--arch", "vit_base_patch16_224", "--heads", "12").stderr
+    assert " --num-heads " in only_line(wrong)
+    assert "num_heads=" not in only_line(wrong)
+    assert "--crop-pct" in vit(*asked, "--arch", "vit_base_patch16_224", "--num-heads", "12").stderr

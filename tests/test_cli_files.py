@@ -85,7 +85,7 @@ def test_what_is_there_is_skipped(command, vit, written, passes):
 def test_what_is_older_than_its_image_or_model_is_not_skipped(changed, vit, tmp_path, original, passes):
     (tmp_path / "photo.png").write_bytes(Path(FOUR).read_bytes())
     saved(tmp_path / "run.safetensors", original.state_dict())
-    (tmp_path / "run.toml").write_text("heads = 3\n")
+    (tmp_path / "run.toml").write_text("num_heads = 3\n")
     for name in ("labels.txt", "names.txt"):
         (tmp_path / name).write_text("\n".join("abcde"))
     model = ["-m", str(tmp_path / "run.safetensors"), "--classes", str(tmp_path / "names.txt")]

@@ -132,7 +132,7 @@ def test_names_hold_nothing_of_the_machine(tmp_path):
 
 
 def test_class_names_of_a_file_are_no_path_in_names(tmp_path):
-    (said,) = checkpoint.marks_of({"classes": str(tmp_path / "labels.txt"), "heads": None})
+    (said,) = checkpoint.marks_of({"classes": str(tmp_path / "labels.txt"), "num_heads": None})
     assert said.startswith("classes labels-txt-")
     assert len(said) == len("classes labels-txt-") + 8
     assert checkpoint.marks_of({"classes": "10"}) == ["classes 10"]

@@ -1,4 +1,4 @@
-"""Architectures of a caller or a training script that contradict the weights, and the way out."""
+"""Stated architectures that contradict the weights, and the advice in the error message."""
 
 import argparse
 
@@ -35,12 +35,12 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def narrow():
-    """A ViT of a width that no architecture of timm's has under this name."""
+    """A ViT with an embed_dim other than that of the timm architecture of this name."""
     return randomised(TimmViT(**NARROW))
 
 
 def told(model, **changed):
-    """A file of a training script that names the architecture and notes its arguments."""
+    """A checkpoint that stores the architecture and its arguments."""
     args = argparse.Namespace(model=NAME, img_size=64, model_kwargs=changed or None)
     return {"model": model.state_dict(), "args": args}
 
@@ -59,7 +59,7 @@ def test_what_a_caller_says_is_refused_if_the_weights_contradict_it(option, narr
 def test_what_the_weights_bear_out_is_no_contradiction(said, narrow, tmp_path):
     path = saved(tmp_path / "best.pth", narrow.state_dict())
     assert close(vitviz.load(path, arch=NAME, arch_kwargs=said)(pixels()), narrow(pixels()))
-    without = vitviz.load(path, arch=NAME, arch_kwargs=said, classes=0)  # which leaves out what num_classes is about
+    without = vitviz.load(path, arch=NAME, arch_kwargs=said, classes=0)  # num_classes has no effect
     assert without.config.num_classes == 0
 
 
@@ -76,10 +76,10 @@ def test_what_a_script_notes_and_the_weights_contradict_is_a_note(option, narrow
 def test_each_advice_on_an_unusual_width_leads_to_the_model(narrow, tmp_path):
     plain, named = (saved(tmp_path / f"{i}.pth", held) for i, held in enumerate((narrow.state_dict(), told(narrow))))
     for path, said in ((plain, {}), (plain, {"arch": NAME}), (named, {})):
-        with pytest.raises(ModelError, match="heads=") as caught:
+        with pytest.raises(ModelError, match="num_heads=") as caught:
             vitviz.load(path, **said)
         assert_one_sentence(str(caught.value))
-        assert close(vitviz.load(path, **said, heads=3)(pixels()), narrow(pixels()))
+        assert close(vitviz.load(path, **said, num_heads=3)(pixels()), narrow(pixels()))
 
 
 def test_the_advice_on_positions_that_are_no_square_leads_to_the_model(tmp_path):
@@ -96,6 +96,6 @@ def test_heads_are_taken_from_an_architecture_of_the_same_width_alone(tmp_path):
     weights = hugging_face.random_weights("vit")
     path = saved(tmp_path / "best.pth", weights)
     assert close(vitviz.load(path, arch=NAME)(pixels()), hugging_face.forward(weights, pixels()))
-    with pytest.raises(ModelError, match="heads="):
+    with pytest.raises(ModelError, match="num_heads="):
         vitviz.load(path, arch="vit_small_patch16_224")
-    assert vitviz.load(path, arch="vit_small_patch16_224", heads=6).config.num_heads == 6
+    assert vitviz.load(path, arch="vit_small_patch16_224", num_heads=6).config.num_heads == 6

@@ -1,4 +1,4 @@
-"""vitviz.zoo.convert: the same numbers as the timm model, or a refusal that names the part that differs."""
+"""vitviz.zoo.convert: the same output as the timm model, or a refusal that names the part that differs."""
 
 import copy
 import functools
@@ -17,7 +17,7 @@ PARALLEL = vision_transformer.ParallelScalingBlock
 
 
 def timm_model(name, **options):
-    """A random timm model whose parts all matter: no LayerScale of nearly 0, no bias of 0."""
+    """A random timm model in which all parts have an effect: no LayerScale close to 0, no bias of 0."""
     model = timm.create_model(name, **options).eval()
     random = torch.Generator().manual_seed(9)
     for parameter in model.parameters():
@@ -142,7 +142,7 @@ def test_a_model_in_memory_has_only_the_class_names_that_it_spells_out():
     assert vitviz.from_timm(theirs).labels[999] == "n999"
 
 
-# --- The original is left alone --------------------------------------------------------------------------------------
+# --- The original is not changed -------------------------------------------------------------------------------------
 
 
 def test_the_original_is_untouched_and_goes_its_own_way():
@@ -182,10 +182,10 @@ def test_a_half_precision_model_becomes_float32():
     ("name", "why"),
     [
         ("resnet18", "ResNet is not one of timm's plain Vision Transformers"),
-        ("swin_tiny_patch4_window7_224", "its attention stays inside windows"),
-        ("swinv2_tiny_window8_256", "its attention stays inside windows"),
+        ("swin_tiny_patch4_window7_224", "its attention .* windows"),
+        ("swinv2_tiny_window8_256", "its attention .* windows"),
         ("xcit_nano_12_p16_224", "its attention is between channels"),
-        ("cait_xxs24_224", "its class token joins only in blocks of another kind"),
+        ("cait_xxs24_224", "its class token .* last blocks"),
         ("vit_relpos_small_patch16_224", "VisionTransformerRelPos is not"),
     ],
 )
@@ -223,7 +223,7 @@ def test_an_option_that_is_not_computed_is_refused_by_name(options, part):
         ("blocks.1.norm1", nn.BatchNorm1d(17), "blocks.1.norm1 is BatchNorm1d"),
         ("blocks.1.attn.num_heads", 6, "blocks.1.attn.scale"),
         ("blocks.1.attn.scale", 0.5, "blocks.1.attn.scale"),
-        ("blocks.1.attn.lora", nn.Linear(24, 2), "blocks.1.attn.lora is a part that timm's Attention does not have"),
+        ("blocks.1.attn.lora", nn.Linear(24, 2), "blocks.1.attn.lora does not exist in timm's Attention"),
         ("blocks.1.attn", nn.Identity(), "blocks.1.attn is Identity"),
         ("patch_embed.proj", nn.Sequential(), "patch_embed.proj is Sequential"),
         ("blocks.1.attn.qkv", nn.Sequential(nn.Linear(24, 72)), "blocks.1.attn.qkv is Sequential"),

@@ -1,4 +1,4 @@
-"""A ViT among whatever else a training run saved: found, whole, and never another one than the file's."""
+"""Finding the complete ViT among the other modules that a training run saved."""
 
 import warnings
 
@@ -21,7 +21,7 @@ def backbone():
 
 
 def notes_of(path, **options):
-    """The model and what was said while it was loaded, but for its number of heads."""
+    """Load a model; return it and its notes, except those on assumptions."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         model = vitviz.load(path, **options)
@@ -34,7 +34,7 @@ def notes_of(path, **options):
 
 
 def inside(weights, module, wrapper):
-    """Weights with a wrapper of training around one module."""
+    """Weights with a training wrapper around one module."""
     return {key.replace(module, f"{module}{wrapper}."): value for key, value in weights.items()}
 
 
@@ -87,7 +87,7 @@ def test_the_vit_is_found_in_whatever_was_saved_with_it(wrap, original, tmp_path
     assert close(ours(pixels()), original(pixels()))
 
 
-OF_TIMM = ("encoder", "FSDP", "activation checkpointing", "a masked autoencoder")  # containers above with timm's keys
+OF_TIMM = ("encoder", "FSDP", "activation checkpointing", "a masked autoencoder")  # those with timm's keys
 
 
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if name not in OF_TIMM])
@@ -140,7 +140,7 @@ def test_an_averaged_copy_is_said(original, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda w: {**prefixed(w, "module."), "norm.weight": torch.ones(192)},  # what one wrapper less would be called
+        lambda w: {**prefixed(w, "module."), "norm.weight": torch.ones(192)},  # the key without the wrapper
         lambda w: {**w, "blocks.0._orig_mod.norm1.weight": torch.ones(192)},
     ],
 )
@@ -160,7 +160,7 @@ def test_two_names_of_one_weight_are_refused(tmp_path):
 
 
 class Net(nn.Module):
-    """A backbone with parts of somebody's own around it."""
+    """A custom network around a backbone."""
 
     def __init__(self, backbone, **parts):
         super().__init__()
@@ -223,7 +223,7 @@ EXTRA += ["std", "normalize.mean", "log_sigma", "confmat.confmat", "masked_embed
 
 @pytest.mark.parametrize("key", EXTRA)
 def test_one_key_more_is_no_obstacle(key, original, backbone, tmp_path):
-    """Beside a ViT, among its own weights, and beside a ViT whose classifier stands beside it."""
+    """An additional key beside a ViT, among its weights, and beside a ViT with a separate classifier, is ignored."""
     one, weights = {key: torch.ones(5)}, original.state_dict()
     for i, file in enumerate(({"state_dict": prefixed(weights, "model.") | one}, weights | one)):
         assert close(vitviz.load(saved(tmp_path / f"{i}.pth", file))(pixels()), original(pixels()))
@@ -300,7 +300,7 @@ def test_hugging_faces_classifier_behind_a_norm_of_ones_own_is_refused(tmp_path)
     assert close(vitviz.load(path, classes=0)(pixels()), hugging_face.forward(features, pixels()))
 
 
-# --- What a file cannot tell -----------------------------------------------------------------------------------------
+# --- Missing information ---------------------------------------------------------------------------------------------
 
 
 def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
@@ -309,7 +309,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
     with pytest.warns(VitvizWarning, match="6 are assumed"):
         assumed = vitviz.load(path)
     assert assumed.config.num_heads == 6
-    ours = vitviz.load(path, heads=12)
+    ours = vitviz.load(path, num_heads=12)
     assert not any("heads" in note for note in ours.notes)
     assert close(ours(pixels()), theirs(pixels()))
 
@@ -317,7 +317,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
 def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path):
     path = saved(tmp_path / "a.pth", original.state_dict())
     with pytest.warns(VitvizWarning, match=r"GELU .*class token .*square"):
-        vitviz.load(path, heads=3)
+        vitviz.load(path, num_heads=3)
     told = {"num_attention_heads": 3, "hidden_act": "gelu", "image_size": 64, "global_pool": "token"}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -327,4 +327,4 @@ def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path
 @pytest.mark.parametrize("heads", [0, -3, 5, 2.5, "6", True])
 def test_a_number_of_heads_that_cannot_be_is_refused(heads, original, tmp_path):
     with pytest.raises(ModelError, match="heads"):
-        vitviz.load(saved(tmp_path / "a.pth", original.state_dict()), heads=heads)
+        vitviz.load(saved(tmp_path / "a.pth", original.state_dict()), num_heads=heads)

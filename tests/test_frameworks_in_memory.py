@@ -1,4 +1,4 @@
-"""ViTs of torchvision and transformers in memory, and adapters of peft: the same numbers, or the part by its name."""
+"""torchvision and transformers ViTs in memory, and peft adapters: same output, or a refusal that names the part."""
 
 import copy
 
@@ -105,7 +105,7 @@ class Doubled(TorchvisionViT):
 
 CHANGES = {
     "mlp.1 is ReLU": lambda m: setattr(m.encoder.layers[0].mlp, "1", nn.ReLU()),
-    "built anew": lambda m: delattr(m, "encoder"),
+    "its own settings": lambda m: delattr(m, "encoder"),
     "encoder.ln is Identity": lambda m: setattr(m.encoder, "ln", nn.Identity()),
     "ln_1.eps": lambda m: setattr(m.encoder.layers[1].ln_1, "eps", 1e-3),
     "self_attention.num_heads": lambda m: setattr(m.encoder.layers[1].self_attention, "num_heads", 4),
@@ -113,11 +113,11 @@ CHANGES = {
     "heads is ReLU": lambda m: setattr(m, "heads", nn.ReLU()),
     "heads is Tanh": lambda m: setattr(m, "heads", Tanh()),
     "extra is an addition": lambda m: setattr(m, "extra", nn.Linear(2, 2)),
-    "forward of its own": lambda m: setattr(m, "forward", lambda x: x),
+    "its own forward": lambda m: setattr(m, "forward", lambda x: x),
     "encoder has a forward hook": lambda m: m.encoder.register_forward_hook(lambda *_: None),
     "conv_proj.stride": lambda m: setattr(m.conv_proj, "stride", (4, 4)),
     "dropout is Tanh": lambda m: setattr(m.encoder, "dropout", Tanh()),
-    "own forward in place": lambda m: setattr(m, "__class__", Doubled),
+    "overrides forward": lambda m: setattr(m, "__class__", Doubled),
     "meta": lambda m: m.to("meta"),
 }
 
@@ -195,7 +195,7 @@ def test_a_version_that_computes_something_else_is_refused(monkeypatch):
         (lambda self, x: self.value(x)).__code__, forward.__globals__, "forward"
     )  # as if transformers had written it
     monkeypatch.setattr(attend, "forward", other)
-    with pytest.raises(ModelError, match="computes other numbers") as caught:
+    with pytest.raises(ModelError, match="differs") as caught:
         vitviz.from_timm(theirs)
     assert_one_sentence(str(caught.value))
 
@@ -210,7 +210,7 @@ class Lit(nn.Module):
 @pytest.mark.parametrize("make", [torchvision, timm, classifier])
 def test_a_model_in_something_else_is_pointed_at(make):
     model = Lit(make())
-    with pytest.raises(ModelError, match=r"give the one in it, model\.backbone"):
+    with pytest.raises(ModelError, match=r"model\.backbone"):
         vitviz.from_timm(model)
     vitviz.from_timm(model.backbone)
 
@@ -224,7 +224,7 @@ def test_a_model_with_a_decoder_points_at_its_vit():
 
 
 def adapted(model, places, kind=peft_lora.Linear):
-    """The model with LoRA on some of its layers, wrapped as peft does it."""
+    """Model with LoRA on some of its layers, wrapped as by peft."""
     for place in places:
         outer, _, name = place.rpartition(".")
         setattr(model.get_submodule(outer), name, kind(model.get_submodule(place)))

@@ -1,4 +1,4 @@
-"""Checkpoints that do not fit, or are not what they seem: refused in a sentence, and nothing in a file is ever run."""
+"""Checkpoints that do not fit, or are malicious: refused with one sentence, and no code in a file is run."""
 
 import fractions
 import json
@@ -20,7 +20,7 @@ from vitviz.zoo.checkpoint import read_checkpoint
 from . import hugging_face
 from .checkpoints import SHAPE, prefixed, saved, trainer_folder, zeros
 
-# --- What does not fit -----------------------------------------------------------------------------------------------
+# --- Misfits ---------------------------------------------------------------------------------------------------------
 
 
 def without(weights, *keys):
@@ -42,36 +42,36 @@ MISFITS = {
     ),
     "gated": (
         lambda w: {**w, "blocks.0.mlp.fc2.weight": torch.zeros(192, 384)},
-        "cannot be told: its MLPs are gated, and no key tells with which activation; pass timm",
+        "its MLPs are gated.* activation .*; pass timm's name",
     ),
     "other parts": (
         lambda w: {**w, "norm_pre.weight": torch.zeros(192), "adapter.x": torch.zeros(192)},
-        "cannot be told: a plain ViT has no adapter.x, norm_pre.weight; pass timm's name",
+        "a plain ViT has no adapter.x, norm_pre.weight; pass timm's name",
     ),
     "no ViT": (
         lambda w: {"conv1.weight": torch.zeros(3), "fc.bias": torch.zeros(3)},
-        "cannot be told: a plain ViT has no conv1.weight, fc.bias; pass",
+        "a plain ViT has no conv1.weight, fc.bias; pass",
     ),
     "no patches": (
         lambda w: {**w, "patch_embed.proj.weight": torch.zeros(192, 768)},
-        "patch_embed.proj.weight is missing or not of a ViT's shape",
+        "patch_embed.proj.weight is missing or .* shape",
     ),
-    "no positions": (lambda w: without(w, "pos_embed"), "pos_embed is missing or not of a ViT's shape"),
+    "no positions": (lambda w: without(w, "pos_embed"), "pos_embed is missing or .* shape"),
     "no square": (
         lambda w: {**w, "pos_embed": torch.zeros(1, 16, 192)[:, :13]},
-        "its 13 positions are not of a square grid",
+        "its 13 position embeddings .* square grid",
     ),
     "a layer far away": (
         lambda w: {**w, "blocks.999999999.norm1.bias": torch.zeros(192)},
-        "cannot be told: layers are missing between its first and its last; pass",
+        "layers are missing between its first and its last; pass",
     ),
     "a number as classifier": (
         lambda w: {**w, "head.weight": torch.tensor(1.0)},
-        "'best.safetensors', or a JSON file .*makes no sense",
+        "'best.safetensors' or a JSON file ",
     ),
     "a number as registers": (
         lambda w: {**w, "reg_token": torch.tensor(1.0)},
-        "'best.safetensors', or a JSON file .*makes no sense",
+        "'best.safetensors' or a JSON file ",
     ),
     "two models": (
         lambda w: {**prefixed(w, "left."), **prefixed(zeros(w), "right.")},
@@ -109,9 +109,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(change, message, original, 
 
 def test_an_unusual_width_needs_a_name(tmp_path):
     path = saved(tmp_path / "best.safetensors", TimmViT(**{**SHAPE, "embed_dim": 96}).state_dict())
-    with pytest.raises(
-        ModelError, match="no key tells how many heads it has, and at a width of 96 there is no usual number"
-    ):
+    with pytest.raises(ModelError, match=r"embed_dim 96; pass num_heads="):
         vitviz.load(path)
 
 
@@ -122,7 +120,7 @@ def test_an_unusual_width_needs_a_name(tmp_path):
             "vit_tiny_patch16_225",
             "timm has no architecture 'vit_tiny_patch16_225'; the nearest names are vit_tiny_patch16",
         ),
-        ("vit_small_patch16_224", r"192 wide.*384.*heads="),
+        ("vit_small_patch16_224", r"192.*384.*num_heads="),
         ("local-dir:/etc", "timm has no architecture"),
         ("hf-hub:timm/vit", "timm has no architecture"),
     ],
@@ -152,30 +150,30 @@ def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("config", "preprocessor", "message"),
     [
-        ({"hidden_act": "mish"}, None, "config.json names the activation 'mish'; known are gelu"),
-        (None, {"do_rescale": False}, "preprocessor_config.json does not scale pixels from 0 to 1"),
+        ({"hidden_act": "mish"}, None, "config.json .* 'mish'; .* gelu"),
+        (None, {"do_rescale": False}, "preprocessor_config.json does not scale pixels"),
         (None, {"resample": 17}, "There is no interpolation '17'"),
-        ({"num_attention_heads": 5}, None, "'run/model.safetensors', or a JSON file beside it, makes no sense: "),
-        ({"num_attention_heads": 0}, None, "says 0 for num_attention_heads; write their number"),
-        ({"num_attention_heads": True}, None, "says True for num_attention_heads; write their number"),
-        ({"layer_norm_eps": "small"}, None, "makes no sense: could not convert string to float"),
+        ({"num_attention_heads": 5}, None, "'run/model.safetensors' or a JSON file "),
+        ({"num_attention_heads": 0}, None, "num_attention_heads .* is 0;"),
+        ({"num_attention_heads": True}, None, "num_attention_heads .* is True;"),
+        ({"layer_norm_eps": "small"}, None, "JSON file .*could not convert string to float"),
         ({"layer_norm_eps": 1000}, None, "norm_eps"),
         (
             None,
             {"image_std": [1e-9] * 3},
             "std of a preprocessing .* from 0.0001 to 10000.* this is 1e-09, 1e-09, 1e-09",
         ),
-        (None, {"image_mean": [1e9] * 3}, "has the mean .1000000000.0, .* makes no sense"),
-        ({"image_size": ["a", "b"]}, None, "makes no sense"),
-        (None, {"rescale_factor": "1"}, "makes no sense"),
-        (None, {"image_mean": 3}, "makes no sense"),
-        (None, {"image_mean": []}, "preprocessing cannot be done here: mean and std must be three numbers each"),
-        (None, {"image_std": [1, 0, 1]}, "mean and std must be three numbers each"),
-        (None, {"image_std": [1, 1, float("nan")]}, "mean and std must be three numbers each"),
+        (None, {"image_mean": [1e9] * 3}, "has the mean .1000000000.0,"),
+        ({"image_size": ["a", "b"]}, None, "JSON file"),
+        (None, {"rescale_factor": "1"}, "JSON file"),
+        (None, {"image_mean": 3}, "has the mean 3,"),
+        (None, {"image_mean": []}, "mean and std must be finite"),
+        (None, {"image_std": [1, 0, 1]}, "mean and std must be finite"),
+        (None, {"image_std": [1, 1, float("nan")]}, "mean and std must be finite"),
         (
             None,
             {"size": [], "crop_size": "x", "do_center_crop": True, "resample": {}},
-            "no interpolation|makes no sense",
+            "no interpolation|JSON file",
         ),
     ],
 )
@@ -199,11 +197,11 @@ def test_a_config_beside_other_files_is_not_theirs(original, tmp_path):
     assert ours.config.num_heads == 3
 
 
-# --- Files that are not what they seem -------------------------------------------------------------------------------
+# --- Malformed and malicious files -----------------------------------------------------------------------------------
 
 
 class Bomb:
-    """Whoever unpickles this creates a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, marker):
         self.marker = marker
@@ -240,12 +238,12 @@ def many_records(path):
     torch.save({"a": torch.zeros(9)}, path)
     whole = path.read_bytes()
     directory = (b"PK\x01\x02" + bytes(24) + b"\x01\x00" + bytes(16) + b"a") * 300_000
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), len(whole), 0)  # which says there is one
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, len(directory), len(whole), 0)  # with one entry
     path.write_bytes(whole + directory + end)
 
 
 MALFORMED = {
-    "many axes": ("a.safetensors", many_axes, "^a in 'a.safetensors' has 1,000,000 axes"),
+    "many axes": ("a.safetensors", many_axes, "^a in 'a.safetensors' has 1,000,000 dimensions"),
     "many records": ("a.pth", many_records, "^'a.pth' has more records than any"),
     "a long key": ("a.pth", as_zip({"x" * 10**6: torch.zeros(3)}), "^'a.pth' has the key 'x+…, which"),
     "a key of two lines": ("a.pth", as_zip({"a\nb": torch.zeros(3)}), r"^'a.pth' has the key 'a\\nb', which"),
@@ -259,26 +257,26 @@ MALFORMED = {
     "noise": (
         "a.pth",
         lambda path: path.write_bytes(b"noise" * 99),
-        "'a.pth' is damaged or no PyTorch file; save the weights",
+        "'a.pth' is damaged or .* PyTorch file; save",
     ),
-    "cut": ("a.pth", cut, "'a.pth' is damaged or no PyTorch file"),
-    "an image": ("a.bin", lambda path: path.write_bytes(b"\xff\xd8\xff" * 99), "'a.bin' is damaged or no PyTorch file"),
+    "cut": ("a.pth", cut, "'a.pth' is damaged"),
+    "an image": ("a.bin", lambda path: path.write_bytes(b"\xff\xd8\xff" * 99), "'a.bin' is damaged"),
     "noise as safetensors": (
         "a.safetensors",
         lambda path: path.write_bytes(b"\xff" * 99),
-        "is not a whole safetensors file",
+        "is damaged or .* safetensors file",
     ),
-    "a pickle as safetensors": ("a.safetensors", as_zip({"a": torch.zeros(9)}), "is not a whole safetensors file"),
+    "a pickle as safetensors": ("a.safetensors", as_zip({"a": torch.zeros(9)}), "is damaged or .* safetensors file"),
     "a header without data": (
         "a.safetensors",
         lambda path: path.write_bytes(
             (header := b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}')
             and len(header).to_bytes(8, "little") + header
         ),
-        "is not a whole safetensors file",
+        "is damaged or .* safetensors file",
     ),
-    "a list": ("a.pth", as_zip([1, 2]), "'a.pth' holds a list and no weights by name; save the weights alone"),
-    "a tensor": ("a.pth", as_zip(torch.zeros(3)), "'a.pth' holds a Tensor and no weights by name"),
+    "a list": ("a.pth", as_zip([1, 2]), "'a.pth' holds a list .*; save"),
+    "a tensor": ("a.pth", as_zip(torch.zeros(3)), "'a.pth' holds a Tensor "),
     "no weights": (
         "a.pth",
         as_zip({"epoch": 3, "optimizer": {}}),
@@ -289,7 +287,7 @@ MALFORMED = {
         "a.pth",
         as_zip({"model": {"a": torch.zeros(3)}, "args": fractions.Fraction(1, 7)}),
         "holds more than weights: its fractions.Fraction could only be read by running code that the file chooses; "
-        r"save the weights alone, with safetensors or torch.save\(model.state_dict\(\), path\)\.",
+        r"save only the weights, with safetensors or torch.save\(model.state_dict\(\), path\)\.",
     ),
     "a NumPy number": (
         "a.pth",
@@ -310,14 +308,14 @@ MALFORMED = {
     "larger than its file": (
         "a.pth",
         as_zip({"a": torch.zeros(1).expand(10**12)}),
-        "a in 'a.pth' is not a plain tensor",
+        "a in 'a.pth' is not a dense tensor",
     ),
     "sparse": (
         "a.pth",
         as_zip({"a": torch.eye(3).to_sparse()}),
-        "a in 'a.pth' is not a plain tensor that is stored whole",
+        "a in 'a.pth' is not a dense tensor",
     ),
-    "without data": ("a.pth", as_zip({"a": torch.zeros(3, device="meta")}), "a in 'a.pth' is not a plain tensor"),
+    "without data": ("a.pth", as_zip({"a": torch.zeros(3, device="meta")}), "a in 'a.pth' is not a dense tensor"),
 }
 
 
@@ -346,7 +344,7 @@ def test_a_pickle_is_never_run(save, name, tmp_path, original):
     with pytest.raises(ModelError) as caught:
         vitviz.load(tmp_path / name)
     assert not marker.exists()
-    assert re.search("damaged|not a whole safetensors|holds more than weights", str(caught.value))
+    assert re.search("damaged|holds more than weights", str(caught.value))
 
 
 def test_the_bomb_would_have_gone_off(tmp_path):

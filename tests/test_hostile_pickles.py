@@ -1,4 +1,4 @@
-"""Pickles that would build endlessly much: refused by their opcodes, with little memory, before torch reads them."""
+"""Pickles that would build huge objects: refused by their opcodes, with little memory, before torch reads them."""
 
 import json
 import pickle
@@ -22,7 +22,7 @@ from .checkpoints import prefixed
 
 ROOT = Path(__file__).resolve().parents[1]
 MANY = 3_000_000
-MEMORY = 150_000_000  # bytes that a refusal may take besides what is loaded
+MEMORY = 150_000_000  # bytes available for a refusal, beyond those in use
 MAGIC = 0x1950A86A20F9469CFC6C
 
 
@@ -54,7 +54,7 @@ def keys(each):
 
 
 def colliding(count):
-    return [long(place * (2**61 - 1)) for place in range(2, count + 2)]  # whose hash is 0
+    return [long(place * (2**61 - 1)) for place in range(2, count + 2)]  # all have the hash 0
 
 
 def doubling(times):
@@ -131,7 +131,7 @@ def as_legacy(content, path):
 
 FORMS = {"zip": as_zip, "legacy": as_legacy, "bare": lambda content, path: path.write_bytes(content)}
 
-# Reads one file after the other, each with little more memory than there is already, and says what became of it.
+# Reads the files one after the other with a memory limit, and prints the result for each.
 READER = """
 import json, resource, sys
 from vitviz.errors import ModelError
@@ -157,7 +157,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory):
-    """By file name, what a process with little memory said of it."""
+    """Result of a process with little memory for each file, by name."""
     folder = tmp_path_factory.mktemp("hostile")
     said = {}
     with subprocess.Popen(
@@ -197,7 +197,7 @@ def test_a_name_that_torch_does_not_know_is_left_to_torch(tmp_path):
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_what_training_leaves_behind_is_read(legacy, tmp_path, original):
-    """Weights, an average of them, an optimiser's state, losses and settings: large, deep and ordinary."""
+    """A large, deep, but ordinary checkpoint with weights, averaged weights, optimiser state, losses and settings."""
     weights = original.state_dict()
     model = torch.nn.ModuleList([torch.nn.Linear(2, 2) for _ in range(400)])
     optimiser = torch.optim.AdamW(model.parameters())
@@ -232,7 +232,7 @@ def test_what_is_held_twice_is_no_cycle(tmp_path):
 
 
 class Made:
-    """Pickled as a call, with attributes and items for what it makes."""
+    """Object that is pickled as a call, with attributes and items for the result."""
 
     def __init__(self, *reduced):
         self.reduced = reduced
@@ -242,7 +242,7 @@ class Made:
 
 
 def test_a_file_cannot_give_its_dictionaries_and_tensors_methods(tmp_path, original):
-    """An OrderedDict and a tensor take attributes from a pickle, such as a `get` or `numel` that cannot be called."""
+    """A pickle can set attributes of an OrderedDict and a tensor, such as a `get` or `numel` that cannot be called."""
     sevens = dict.fromkeys(("get", "items", "keys", "values", "numel", "untyped_storage", "detach", "layout_of"), 7)
     weights = {
         key: Made(torch._utils._rebuild_parameter_with_state, (value, False, OrderedDict(), sevens))

@@ -1,4 +1,4 @@
-"""Texts that come with weights, in links and in the environment: too large, too deep, too long, or nonsense."""
+"""Texts in weights, links and environment variables that are too large, too deep, too long, or invalid."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Weights from the hub: asked first and briefly, downloaded with progress, found again. No test needs a network."""
+"""Weights from the hub: a short request first, downloads with progress, and the cache. No test needs a network."""
 
 import re
 import ssl
@@ -43,7 +43,7 @@ def test_a_model_is_downloaded_once_with_progress(server, made):
     server.asked.clear()
     again = vitviz.load(NAME, progress=lambda *_: pytest.fail("nothing is downloaded"))
     assert torch.equal(again(pixels), ours(pixels))
-    assert server.asked == []  # no question, so no wait
+    assert server.asked == []  # no request
 
 
 def test_what_comes_with_a_downloaded_model(server):
@@ -81,7 +81,7 @@ def test_a_pickle_on_the_hub_is_read_without_running_it(server, made, tmp_path):
 
 def test_a_broken_download_is_said_and_the_next_one_works(server, made):
     server.cut = [1000]
-    with pytest.raises(ModelError, match=rf"The download of '{NAME}' broke off \(\w+\); load it again to retry\."):
+    with pytest.raises(ModelError, match=rf"The download of '{NAME}' failed \(\w+\); load it again to retry\."):
         vitviz.load(NAME)
     assert not zoo.is_on_disk(NAME)
     server.status = {}
@@ -103,22 +103,20 @@ def test_what_progress_raises_stops_a_download_and_reaches_the_caller(server, ma
 def test_weights_that_need_a_licence_say_what_to_do(status, server):
     server.status = {"HEAD": 0, "GET": 0}
     server.files[FILE] = b""
-    real = hub._answers
+    real = hub._responds
     hub_says = {"HEAD": status}
 
     def reachable(url, timeout):
         answer = real(url, timeout)
-        server.status = hub_says  # after the question whether the hub is there
+        server.status = hub_says  # after the request that checks whether the hub can be reached
         return answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub, "_answers", reachable)
+        patch.setattr(hub, "_responds", reachable)
         with pytest.raises(ModelError) as caught:
             vitviz.load(NAME)
-    assert str(caught.value) == (
-        f"The hub does not hand out the weights of '{NAME}' to everybody: accept the licence at "
-        f"https://huggingface.co/timm/{NAME} and set HF_TOKEN to a token of your account."
-    )
+    assert f"https://huggingface.co/timm/{NAME} " in str(caught.value)
+    assert "HF_TOKEN" in str(caught.value)
 
 
 def test_a_repository_without_weights(server):
@@ -132,7 +130,7 @@ def test_a_repository_without_weights(server):
 def test_damaged_weights_are_said(server):
     vitviz.load(NAME)
     source_of(NAME).on_disk().write_bytes(b"\xff" * 100)
-    with pytest.raises(ModelError, match="on this disk are damaged; delete them from the cache and load it again"):
+    with pytest.raises(ModelError, match=rf"weights of '{NAME}' .* damaged; delete"):
         vitviz.load(NAME)
 
 
@@ -167,7 +165,7 @@ def test_a_stopped_download_from_elsewhere_leaves_nothing_behind(server, cache):
 def test_a_broken_download_from_elsewhere_leaves_nothing_behind(server, cache):
     server.files["/weights.pth"] = bytes(1000)
     server.cut = [500]
-    with pytest.raises(ModelError, match=r"The download of 'x' broke off"):
+    with pytest.raises(ModelError, match=r"The download of 'x' failed"):
         hub.weights_of("x", hub.Source("", url=f"{server.url}/weights.pth"))
     assert list((cache / "torch" / "hub" / "checkpoints").iterdir()) == []
 
@@ -200,7 +198,7 @@ def test_a_closed_port_is_said(name, cache):
 
 def test_a_model_that_is_not_here_is_not_asked_for_when_offline(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(hub, "_answers", lambda *_: pytest.fail("the network is off"))
+    monkeypatch.setattr(hub, "_responds", lambda *_: pytest.fail("the network is off"))
     with pytest.raises(ModelError, match=SENTENCE.format(NAME)):
         vitviz.load(NAME)
     assert not zoo.can_reach_hub()
@@ -208,7 +206,7 @@ def test_a_model_that_is_not_here_is_not_asked_for_when_offline(cache, monkeypat
 
 @pytest.fixture
 def silence(monkeypatch):
-    """A network that never answers, as when names are looked up at a server that is gone."""
+    """A network that never answers, such as a DNS server that is down."""
     asked, end = [], threading.Event()
 
     def never(*asking, **_):
@@ -240,7 +238,7 @@ def test_the_answer_is_waited_for_no_longer_than_the_deadline(cache, monkeypatch
             raise hub.queue.Empty
 
     monkeypatch.setattr(hub.queue, "SimpleQueue", Queue)
-    monkeypatch.setattr(hub, "_answers", lambda url, timeout: waited.append((url, timeout)))
+    monkeypatch.setattr(hub, "_responds", lambda url, timeout: waited.append((url, timeout)))
     assert not zoo.can_reach_hub(timeout=0.5)
     assert not zoo.can_reach_hub()
     assert [wait for wait in waited if not isinstance(wait, tuple)] == [0.5, 2.0]

@@ -1,4 +1,4 @@
-"""Models that sessions keep in memory: as many as the limit says, whatever was looked at."""
+"""Models that sessions keep in memory: no more than the limit."""
 
 import gc
 from dataclasses import replace
@@ -22,7 +22,7 @@ from .pages import NAMES, opened
 def three_models(tmp_path, monkeypatch):
     """A server with three checkpoints that keeps one model."""
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     cache.shared.clear()
     for seed in range(3):
         torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def test_a_trace_of_a_page_finds_its_model_and_its_parts_again(three_models):
     choice = state.Choice(state.Picked("cat", state.samples()["cat"], True), three_models[0], 64, "crop")
     trace = state.trace(choice)
     keys = trace.keys(1)
-    zoo._shelf = ModelCache(lambda: 2)  # as if others had been looked through
+    zoo._model_cache = ModelCache(lambda: 2)  # as if other models had been loaded meanwhile
     cache.shared.clear()
     gc.collect()
     again = trace.with_recorded({})
@@ -70,7 +70,7 @@ def test_a_trace_of_a_page_finds_its_model_and_its_parts_again(three_models):
 def test_a_trace_is_not_looked_at_with_the_weights_of_another_file(three_models, tmp_path):
     choice = state.Choice(state.Picked("cat", state.samples()["cat"], True), three_models[0], 64, "crop")
     trace = state.trace(choice)
-    zoo._shelf = ModelCache(lambda: 2)
+    zoo._model_cache = ModelCache(lambda: 2)
     gc.collect()
     (tmp_path / three_models[0]).write_bytes((tmp_path / three_models[1]).read_bytes())
     with pytest.raises(vitviz.ModelError, match="has changed; load the page again"):

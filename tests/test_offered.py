@@ -1,4 +1,4 @@
-"""Checkpoints that a server offers: those in its folder, and nothing else whatever a visitor asks for."""
+"""Checkpoints that a server offers: those in its folder, and no other file, whatever name a user requests."""
 
 import os
 
@@ -12,7 +12,7 @@ from vitviz.zoo.model_cache import ModelCache
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder on offer, and a secret beside it."""
+    """A folder of offered checkpoints, and a secret file beside it."""
     model = TimmViT(img_size=32, patch_size=16, embed_dim=192, depth=1, num_heads=3, num_classes=2)
     folder = tmp_path / "offered"
     for name in ("best.pth", "run7/last.pth", ".hidden/a.pth", "run7/.b.pth", "../secret/key.pth"):
@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
     (folder / "out").symlink_to(tmp_path / "secret", target_is_directory=True)
     (folder / "inside.pth").symlink_to(folder / "best.pth")
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(folder))
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 2))
     return folder
 
 
@@ -73,7 +73,7 @@ def test_names_that_no_page_or_link_could_hold_are_left_out(name, folder):
 @pytest.mark.parametrize("name", [*ELSEWHERE, "{folder}/best.pth", "{folder}/../secret/key.pth"])
 def test_nothing_else_is(name, folder):
     name = name.format(folder=folder)
-    with pytest.raises(ModelError, match=r"No checkpoint .* is on offer here; there are 'best\.pth'"):
+    with pytest.raises(ModelError, match=r"no checkpoint .*; choose one of 'best\.pth'"):
         zoo.load_offered(name)
     with pytest.raises(ModelError, match=r"There is no model .*; the nearest names are"):
         zoo.shared(name)
@@ -86,7 +86,7 @@ def test_without_a_folder_nothing_is_on_offer(value, folder, monkeypatch):
     else:
         monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", value)
     assert zoo.checkpoints() == ()
-    with pytest.raises(ModelError, match=r"No checkpoint 'best\.pth' is on offer here"):
+    with pytest.raises(ModelError, match=r"no checkpoint 'best\.pth'"):
         zoo.load_offered("best.pth")
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_has_changed_is_read_again(folder):
     assert zoo.shared("best.pth") is before
     assert zoo.is_loaded(before)
     weights = {key: value + 1 for key, value in torch.load(folder / "best.pth", weights_only=True).items()}
-    torch.save({"state_dict": weights}, folder / "best.pth")  # another size, so that a coarse clock is no excuse
+    torch.save({"state_dict": weights}, folder / "best.pth")  # another size, in case the time is the same
     after = zoo.shared("best.pth")
     assert torch.allclose(after.head.bias, before.head.bias + 1)
     assert zoo.loaded() == ("best.pth", "best.pth")

@@ -1,4 +1,4 @@
-"""Options of a checkpoint: preprocessing, size, architecture; and what is assumed where nobody says."""
+"""Options of a checkpoint: preprocessing, size, architecture; and the assumptions if they are not given."""
 
 import argparse
 import warnings
@@ -13,7 +13,7 @@ import vitviz
 from vitviz import ModelError, VitvizWarning
 from vitviz.images import Preprocessing
 from vitviz.viz import provenance
-from vitviz.zoo.options import OF_PIXELS
+from vitviz.zoo.options import PREPROCESSING_OPTIONS
 
 from . import hugging_face
 from .checkpoints import SHAPE, close, pixels, randomised, saved, trainer_folder
@@ -23,16 +23,16 @@ HALF = (0.5, 0.5, 0.5)
 
 
 def notes_on_pixels(model):
-    """The one sentence on what of the preprocessing is assumed, or none."""
+    """Notes on assumptions about the preprocessing."""
     return [note for note in model.notes if note.startswith("Preprocessing assumed")]
 
 
 def assumed(model):
-    """The options that the note asks for."""
-    return {name for name in OF_PIXELS for note in notes_on_pixels(model) if f"{name}=" in note}
+    """Options mentioned in the note."""
+    return {name for name in PREPROCESSING_OPTIONS for note in notes_on_pixels(model) if f"{name}=" in note}
 
 
-# --- Said by a caller ------------------------------------------------------------------------------------------------
+# --- From the caller -------------------------------------------------------------------------------------------------
 
 
 def test_what_is_said_is_used_and_not_assumed(original, tmp_path):
@@ -73,7 +73,7 @@ def test_arguments_of_an_architecture(tmp_path):
     ours = vitviz.load(path, arch="test_vit", arch_kwargs=options)
     assert close(ours(pixels()), theirs(pixels()))
     del options["num_heads"]
-    assert close(vitviz.load(path, arch="test_vit", arch_kwargs=options, heads=4)(pixels()), theirs(pixels()))
+    assert close(vitviz.load(path, arch="test_vit", arch_kwargs=options, num_heads=4)(pixels()), theirs(pixels()))
 
 
 WRONG = {
@@ -91,14 +91,14 @@ WRONG = {
     "size of other patches": {"size": 65},
     "size": {"size": (64, 64, 3)},
     "huge": {"size": 10**6},
-    "heads": {"heads": "six"},
+    "num_heads": {"num_heads": "six"},
     "arch": {"arch": 3},
     "arch_kwargs without a name": {"arch_kwargs": {"global_pool": "avg"}},
     "arch_kwargs": {"arch": "vit_tiny_patch16_224", "arch_kwargs": ["global_pool=avg"]},
     "an unknown argument": {"arch": "vit_tiny_patch16_224", "arch_kwargs": {"colour": 1}},
     "a file": {"arch": "vit_tiny_patch16_224", "arch_kwargs": {"checkpoint_path": "/etc/passwd"}},
     "an impossible depth": {"arch": "vit_tiny_patch16_224", "arch_kwargs": {"depth": 10**9}},
-    "heads twice": {"arch": "vit_tiny_patch16_224", "arch_kwargs": {"num_heads": 6}, "heads": 3},
+    "heads twice": {"arch": "vit_tiny_patch16_224", "arch_kwargs": {"num_heads": 6}, "num_heads": 3},
 }
 
 
@@ -116,7 +116,7 @@ def test_what_is_known_of_a_model_is_not_said(name):
         vitviz.load(name, mean=0.5)
 
 
-# --- Said by the training script -------------------------------------------------------------------------------------
+# --- From the training script ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("model", ["test_vit", "my_own_vit"])
@@ -198,13 +198,13 @@ def test_whose_preprocessing_is_assumed_is_said_once_everywhere(write, whose, op
     facts = provenance.of_model(ours)
     assert facts["assumed"] == list(ours.notes)
     assert note in provenance.about_model(ours, "A title")
-    told = vitviz.load(path, **options, **{name: facts["preprocessing"][name] for name in OF_PIXELS})
+    told = vitviz.load(path, **options, **{name: facts["preprocessing"][name] for name in PREPROCESSING_OPTIONS})
     assert told.preprocessing == ours.preprocessing, "what is shown can be said"
     assert notes_on_pixels(told) == []
 
 
 def test_setting_a_preprocessing_ends_the_assumption(original, tmp_path):
-    ours = vitviz.load(saved(tmp_path / "best.pth", original.state_dict()), heads=3)
+    ours = vitviz.load(saved(tmp_path / "best.pth", original.state_dict()), num_heads=3)
     rest = [note for note in ours.notes if note not in notes_on_pixels(ours)]
     ours.preprocessing = Preprocessing(HALF, HALF)
     assert list(ours.notes) == rest

@@ -24,7 +24,7 @@ AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of 
 @pytest.fixture(autouse=True)
 def empty_shelf(monkeypatch):
     """No model is in memory, and none stays there."""
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 2))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 2))
     cache.clear()
 
 
@@ -49,7 +49,7 @@ def test_what_was_assumed_of_a_checkpoint_stands_below_its_name(offered):
     (said,) = (caption for caption in app.sidebar.caption if "attention heads" in caption.value)
     assert "heads" in said.help
     assert "best.toml beside the checkpoint" in said.help.replace("\\", "")
-    assert "heads=" not in said.help
+    assert "num_heads=" not in said.help
     assert not any("attention heads" in caption.value for caption in explore().sidebar.caption)
 
 
@@ -232,7 +232,7 @@ def assert_says_only(app, *words):
 BROKEN = {
     "damaged": (lambda path: path.write_bytes(b"PK\x03\x04 nothing"), "is damaged"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
-    "no model": (lambda path: torch.save({"a": torch.zeros(2)}, path), "cannot be told"),
+    "no model": (lambda path: torch.save({"a": torch.zeros(2)}, path), "cannot be determined"),
     "a wrong option beside it": (
         lambda path: (
             torch.save(TimmViT(img_size=32, embed_dim=192, depth=1, num_heads=3).state_dict(), path),
@@ -291,7 +291,7 @@ def test_the_app_is_told_options_in_a_file_beside_a_checkpoint(offered):
 @pytest.mark.parametrize("name", ["../secret.pth", "gone.safetensors"])
 def test_a_link_to_a_checkpoint_that_is_not_on_offer_is_an_error(name, offered):
     torch.save({}, offered.parent / "secret.pth")
-    assert_says_only(explore(model=name), name, "on offer")
+    assert_says_only(explore(model=name), name, "offers no checkpoint")
 
 
 @pytest.mark.parametrize("name", ["vit_small_patch14_dinov2.lvd142m", "nonsense", "resnet18"])
@@ -310,7 +310,7 @@ def test_a_link_to_a_model_that_is_here(offered):
 
 
 def test_only_so_many_models_stay_in_memory(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     app = explore()
     assert zoo.loaded() == ("dinov2-small",)
     app.selectbox(key="model").select("best.pth").run()
@@ -354,7 +354,7 @@ def test_a_checkpoint_that_is_gone_is_an_error_until_another_model_is_chosen(off
     app = explore(model="best.pth")
     (offered / "best.pth").unlink()
     app.run()
-    assert_says_only(app, "best.pth", "on offer")
+    assert_says_only(app, "best.pth", "offers no checkpoint")
     app.selectbox(key="model").select("dinov2-small").run()
     assert not app.error
     assert query(app)["model"] == "dinov2-small"
@@ -371,7 +371,7 @@ def test_a_checkpoint_that_became_another_model_is_looked_at_in_its_own_size(off
 
 
 def test_no_trace_of_a_dropped_model_stays(offered, monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     explore(model="best.pth")
     model = weakref.ref(zoo.shared("best.pth"))
     explore(image="cat")

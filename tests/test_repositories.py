@@ -1,4 +1,4 @@
-"""Models by the name of their repository, as on the hub's pages; a hub on this machine stands for the real one."""
+"""Models by the name of their repository on the hub, with a local server as the hub."""
 
 import json
 
@@ -20,7 +20,7 @@ CONFIG = {"model_type": "vit", "num_attention_heads": 3, "layer_norm_eps": 0.1, 
 
 
 def stored(server, repository, **files):
-    """Put files into a repository of the hub."""
+    """Store files in a repository of the hub."""
     for name, data in files.items():
         path = f"/{repository}/resolve/main/{name.replace('__', '.').replace('_index', '.index')}"
         server.files[path] = data if isinstance(data, bytes) else json.dumps(data).encode()

@@ -1,4 +1,4 @@
-"""Weights in several files, adapters, and tensors that are no weights of a model."""
+"""Weights in several files, adapters, and tensors that are not weights of a model."""
 
 import json
 
@@ -17,7 +17,7 @@ from .checkpoints import SHAPE, close, pixels, randomised, saved
 
 
 def in_shards(folder, weights, write=save_file, file="model.safetensors"):
-    """Write weights as `save_pretrained` does when they are too large for one file."""
+    """Write weights in several files, as `save_pretrained` does for large models."""
     folder.mkdir()
     stem, suffix = file.split(".")
     names = {f"{stem}-0000{i + 1}-of-00002.{suffix}": sorted(weights)[i::2] for i in range(2)}

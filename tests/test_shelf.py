@@ -1,4 +1,4 @@
-"""Shared models: loaded once however many threads ask, and forgotten in the order of their last use."""
+"""Shared models: loaded once for all threads, and evicted in the order of their last use."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +87,7 @@ def test_a_failure_is_told_to_all_who_waited_and_not_kept(shelf):
 
 
 def test_a_thread_that_is_stopped_leaves_the_loading_to_the_next(shelf):
-    """A visitor who closes the page while a model loads must not take it away from others."""
+    """A user who closes the page while a model is being loaded must not affect others."""
     loading, release = threading.Event(), threading.Event()
 
     class Stopped(BaseException):
@@ -129,7 +129,7 @@ def test_a_bad_limit_is_said(value, monkeypatch):
 
 
 def test_visitors_share_a_model(monkeypatch):
-    monkeypatch.setattr(zoo, "_shelf", ModelCache(lambda: 1))
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 1))
     shared = zoo.shared("dinov2-small")
     assert zoo.shared("dinov2-small") is shared
     assert zoo.load("dinov2-small") is not shared

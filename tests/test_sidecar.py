@@ -1,4 +1,4 @@
-"""Text files beside a checkpoint: what they say is used, and what is wrong with them is said."""
+"""Sidecar files of a checkpoint: their options are used, and errors in them are reported."""
 
 import os
 
@@ -17,7 +17,7 @@ ALL = """
 arch_kwargs = {global_pool = "token"}
 arch = "vit_tiny_patch16_224"
 prefix = "b"
-heads = 3
+num_heads = 3
 classes = ["ant", "bee", "cat", "dog", "fox"]
 mean = [0.5, 0.4, 0.3]
 std = 0.25
@@ -75,7 +75,7 @@ def test_class_names_in_a_file_that_it_names(original, tmp_path):
 
 HOSTILE = {
     "an unknown option": b"lr = 0.1",
-    "a wrong type": b'heads = "six"',
+    "a wrong type": b'num_heads = "six"',
     "out of range": b"mean = [123.7, 116.3, 103.5]",
     "a date": b"crop_pct = 2020-01-01",
     "not a number": b"std = nan",
@@ -86,8 +86,8 @@ HOSTILE = {
     "no text": b"\xff\xfe\x00",
     "a control character": b'arch = "a\x1b[31m"',
     "nested": b"mean = " + b"[" * 50_000,
-    "a long number": b"heads = " + b"9" * 50_000,
-    "twice": b"heads = 3\nheads = 3",
+    "a long number": b"num_heads = " + b"9" * 50_000,
+    "twice": b"num_heads = 3\nnum_heads = 3",
     "huge": b"# " + b"x" * 1_000_000,
     "a file elsewhere": b'classes = "../names.txt"',
     "an absolute file": b'classes = "/etc/passwd"',
@@ -158,7 +158,7 @@ def test_class_names_in_the_folder(original, tmp_path):
     assert any("labels.txt" in note for note in ours.notes)
 
 
-# --- On offer --------------------------------------------------------------------------------------------------------
+# --- Offered ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_offered_checkpoint_is_read_again_when_a_file_beside_it_changes(original, tmp_path, monkeypatch):
@@ -178,7 +178,7 @@ def test_an_offered_checkpoint_is_read_again_when_a_file_beside_it_changes(origi
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Leave behind what a Trainer does that was not asked to save its model at the end."""
+    """Folder of a Trainer that saved intermediate checkpoints, but not the final model."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run").mkdir()
     for step in (500, 1500, 1000):

@@ -1,8 +1,8 @@
-"""Every plain Vision Transformer of timm computes the same here as there; whatever cannot is refused by name.
+"""Every plain Vision Transformer of timm has the same output after conversion; other models are refused by name.
 
-All architectures are tried two layers deep, on a small grid that is not square and on a second one, with random weights
-in every part. Where timm lets the width be chosen it is small, and names that differ in the image's size alone are one;
-`--all` (`make test-all`) tries each name at its own width.
+All architectures are tested with two layers and random weights, on two small grids of which one is not square. The
+embed_dim is small where timm allows it, and of names that differ only in the image size one is tested. `--all`
+(`make test-all`) tests each name at its own embed_dim.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ WITHIN = 1e-5  # relative to the largest number
 
 @pytest.fixture(scope="module")
 def tally(request):
-    """Whether each architecture was equal; how many were is printed at the end."""
+    """Result for each architecture; a summary is printed at the end."""
     equal = {}
     yield equal
     plugins = request.config.pluginmanager
@@ -40,7 +40,7 @@ def tally(request):
 
 
 def small(name, full_width):
-    """Options for a small model of an architecture: two layers, a small grid and, if possible, a small width."""
+    """Options for a small model of an architecture: two layers, a small grid and, if possible, a small embed_dim."""
     with torch.device("meta"):
         model = timm.create_model(name)
     options = {"depth": 2}
@@ -49,35 +49,35 @@ def small(name, full_width):
     else:
         patch = model.patch_embed.feat_ratio()
         options["img_size"] = tuple(side * patch for side in GRIDS[0])
-    if not full_width and name != "vit_base_mci_224":  # whose stem has the width of its tokens
+    if not full_width and name != "vit_base_mci_224":  # its stem depends on embed_dim
         options |= {"embed_dim": 96, "num_heads": 3}
     shared = [
         block.attn.num_kv_heads for block in model.blocks if hasattr(getattr(block, "attn", None), "num_kv_heads")
     ]
-    if shared:  # one entry a block: how many heads of keys and values there are
+    if shared:  # number of key and value heads of each block
         heads = options.get("num_heads", max(shared))
         options["num_kv_heads"] = (heads, heads if len(set(shared)) == 1 else 1)
     return options
 
 
 def randomised(model):
-    """The model in evaluation mode with no weight left at a special value."""
+    """Model in evaluation mode with random weights, none of which has a special value such as 0."""
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             inputs = (
                 parameter[0].numel() if parameter.ndim > 1 else 100
-            )  # so that no layer's numbers grow with its width
+            )  # so that activations do not grow with embed_dim
             parameter.add_(torch.randn(parameter.shape, generator=random) / max(100, inputs) ** 0.5)
     for module in model.modules():
         if hasattr(module, "fused_attn"):
-            module.fused_attn = False  # the explicit path, whose weights can be heard
+            module.fused_attn = False  # the explicit path, in which hooks can read the weights
     return model.eval().requires_grad_(False)
 
 
 @contextlib.contextmanager
 def their_weights(model):
-    """What timm's own modules compute as attention, one entry a layer, [batch, head, query, key]."""
+    """Attention weights computed by timm's modules, one entry per layer, [batch, head, query, key]."""
     heard = []
 
     def keep(module, inputs):
@@ -101,7 +101,7 @@ def their_weights(model):
 
 
 def their_pooling(model, tokens):
-    """The attention of timm's pooling, from its own modules, [head, 1, key]."""
+    """Attention weights of timm's attention pooling, [head, 1, key]."""
     pool = model.attn_pool
     q = pool.q_norm(pool.q(pool.latent).unflatten(-1, (pool.num_heads, -1)).transpose(1, 2))
     k = pool.k_norm(pool.kv(tokens).chunk(2, -1)[0].unflatten(-1, (pool.num_heads, -1)).transpose(1, 2))
@@ -116,7 +116,7 @@ def assert_close(ours, theirs):
 
 
 def assert_same(theirs, ours, pixels):
-    """Outputs and every layer's attention weights, for one image."""
+    """Compare the outputs and the attention weights of all layers for one image."""
     pooled = []
     handle = (
         theirs.attn_pool.register_forward_pre_hook(lambda _, inputs: pooled.append(inputs[0]))
@@ -150,18 +150,18 @@ def check(name, full_width):
         if (rows, columns) != trained and hasattr(theirs, "set_input_size"):
             theirs.set_input_size(tuple(pixels.shape[1:]))
         assert_same(theirs, ours, pixels)
-        if (rows, columns) == trained:  # nothing about the original has changed
+        if (rows, columns) == trained:  # the original is unchanged
             assert all(torch.equal(value, before[key]) for key, value in theirs.state_dict().items())
 
 
 def test_the_family_is_complete():
-    """Nothing was left out of the list: 251 architectures of timm 1.0.31's four modules, and their neighbours."""
+    """The list has all 251 architectures of timm 1.0.31's four modules, and the related ones."""
     assert len(PLAIN) >= 251
     assert (len(HYBRID), len(NAFLEX)) >= (14, 14)
 
 
 def each_size_once(names):
-    """The names; of those that differ in the trained size of the image alone, which is set here, the first."""
+    """The names, without those that differ from another one only in the image size."""
     seen = set()
     for name in names:
         shape = re.sub(r"_\d{3,4}(?=$|_)", "", name)

@@ -1,4 +1,4 @@
-"""What training scripts and papers write: timm's own files, published layouts, shards, adapters, values of NumPy."""
+"""Files of training scripts and papers: timm's files, published layouts, shards, adapters, NumPy values."""
 
 import argparse
 import collections
@@ -25,7 +25,7 @@ from .checkpoints import SHAPE, close, pixels, randomised, saved, trainer_folder
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """What is assumed is tested where it is the topic."""
+    """Ignore notes on assumptions, which other tests cover."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VitvizWarning)
         yield
@@ -120,7 +120,7 @@ def test_a_hybrid(tmp_path):
 
 
 def test_dinov3_as_published(tmp_path):
-    """Its registers are called storage tokens there, LayerScale as in DINOv2, and its biases stand in one."""
+    """DINOv3 calls its register tokens storage tokens, names LayerScale as DINOv2 does, and has one bias tensor."""
     theirs = randomised(timm.create_model("vit_small_patch16_dinov3_qkvb", depth=2, img_size=64))
     weights = {}
     for key, value in theirs.state_dict().items():
@@ -231,7 +231,7 @@ def test_dinov2_as_published(gated, registers, tmp_path):
 
 
 def of_version_5(weights):
-    """The names that transformers 5 has in memory."""
+    """Weights by the names of transformers 5."""
     names = {
         "encoder.layer.": "layers.",
         "attention.attention.query": "attention.q_proj",
@@ -251,7 +251,7 @@ def of_version_5(weights):
             continue
         new = key.replace("mlp.weights_out", "mlp.down_proj")
         for old, now in names.items():
-            if not (old == "encoder.layer." and "dinov2" in key):  # which keeps its encoder
+            if not (old == "encoder.layer." and "dinov2" in key):  # DINOv2 keeps this prefix
                 new = new.replace(old, now)
         renamed[new] = value
     return renamed
@@ -282,7 +282,7 @@ def test_names_of_transformers_5(model, options, tmp_path):
     [("vit", 0, False), ("dinov2", 0, False), ("dinov2_with_registers", 4, True)],
 )
 def test_positions_at_another_size_are_resampled_as_there(model, registers, antialias, grid, tmp_path):
-    """Bicubic and without antialiasing in `interpolate_pos_encoding`, but for DINOv2 with registers."""
+    """`interpolate_pos_encoding` is bicubic without antialiasing, except for DINOv2 with registers."""
     weights = hugging_face.random_weights(model, classes=0, registers=registers)
     ours = vitviz.load(saved(tmp_path / "model.safetensors", weights))
     key = f"{model}.embeddings.position_embeddings"
@@ -295,7 +295,7 @@ def test_positions_at_another_size_are_resampled_as_there(model, registers, anti
     assert close(ours(image), expected)
 
 
-# --- Values beside the weights ---------------------------------------------------------------------------------------
+# --- Values saved with weights ---------------------------------------------------------------------------------------
 
 VALUES = {
     "float64": np.float64(0.93),

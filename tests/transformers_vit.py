@@ -1,6 +1,6 @@
-"""A stand-in for transformers' `modeling_vit.py`: the same classes, places and settings, written for the tests.
+"""Stand-in for transformers' `modeling_vit.py` with the same classes, attributes and settings.
 
-`tests.stand_ins_of_frameworks` runs it under transformers' name, by which vitviz knows such models.
+`tests.stand_ins_of_frameworks` loads it under transformers' name, by which vitviz recognises such models.
 """
 
 import json

@@ -16,9 +16,9 @@ from .test_layout import PHONE
 
 A4 = {"width": 718, "height": 1047}  # 190 x 277 mm in CSS pixels: a sheet less its margins
 ASSUMED = (  # of a plain state dict
-    "No key tells how many attention heads it has: 12 are assumed, as is usual at a width of 768; if it has another "
-    "number, every attention map is wrong, so pass heads=.",
-    "Not told by the file and assumed, as is usual: GELU as activation, the class token as output, a square grid.",
+    "The number of attention heads cannot be derived from the weights: 12 are assumed, as usual for embed_dim 768; if "
+    "this is wrong, all attention maps are wrong, so pass num_heads=.",
+    "Not stated in the file and assumed, as usual: GELU as activation, the class token as output, a square grid.",
     "Preprocessing assumed: ImageNet (mean 0.485 0.456 0.406, std 0.229 0.224 0.225, bicubic, crop_pct 1, crop); if "
     "training differed, pass mean=, std=, interpolation=, crop_pct= or fit=.",
 )

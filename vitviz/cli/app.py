@@ -82,7 +82,7 @@ Classes = Annotated[
     str | None,
     typer.Option(help="A checkpoint's class names: a text file, one name a line; 0 leaves the classifier out."),
 ]
-Heads = Annotated[int | None, typer.Option(help="Attention heads of a checkpoint, where its file does not tell.")]
+NumHeads = Annotated[int | None, typer.Option(help="Attention heads of a checkpoint, if its file does not state them.")]
 Prefix = Annotated[
     str | None, typer.Option(help="What the keys of the wanted model begin with, where a checkpoint holds several.")
 ]
@@ -212,7 +212,7 @@ def attention(
     skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
-    heads: Heads = None,
+    num_heads: NumHeads = None,
     prefix: Prefix = None,
     arch_kwargs: ArchKwargs = None,
     mean: Mean = None,
@@ -230,7 +230,7 @@ def attention(
         question,
         images,
         model,
-        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,
@@ -254,7 +254,7 @@ def tokens(
     skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
-    heads: Heads = None,
+    num_heads: NumHeads = None,
     prefix: Prefix = None,
     arch_kwargs: ArchKwargs = None,
     mean: Mean = None,
@@ -271,7 +271,7 @@ def tokens(
         Tokens(layer, foreground),
         images,
         model,
-        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,
@@ -337,7 +337,7 @@ def explain(
     skip_existing: Skip = False,
     arch: Arch = None,
     classes: Classes = None,
-    heads: Heads = None,
+    num_heads: NumHeads = None,
     prefix: Prefix = None,
     arch_kwargs: ArchKwargs = None,
     mean: Mean = None,
@@ -367,7 +367,7 @@ def explain(
         question,
         images,
         model,
-        (arch, classes, heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import VitvizError
-from ..zoo.options import reworded
+from ..zoo.options import rewrite_options
 from .names import mark
 
 LONGEST = 10_000  # letters of a value
@@ -51,8 +51,8 @@ def marks_of(typed: Mapping[str, Typed]) -> list[str]:
 
 
 def as_typed(advice: str) -> str:
-    """A sentence that names options as Python does, `heads=`, with them as they are typed, `--heads`."""
-    return reworded(advice, _typed)
+    """Replace options in Python syntax, such as `num_heads=`, by command-line options, such as `--num-heads`."""
+    return rewrite_options(advice, _typed)
 
 
 def _typed(name: str, value: str) -> str:

@@ -65,14 +65,14 @@ class Options:
     Attributes:
         arch: timm's name of its architecture.
         classes: the file with its class names, or how many there are, as text.
-        heads: how many attention heads a block has.
+        num_heads: number of attention heads per block.
         prefix: what the keys of the model begin with.
         more: further options by name, as typed; None where one is not.
     """
 
     arch: str | None = None
     classes: str | None = None
-    heads: int | None = None
+    num_heads: int | None = None
     prefix: str | None = None
     more: Mapping[str, Typed] = field(default_factory=dict)
 
@@ -90,7 +90,9 @@ class Options:
             try:
                 if fit and takes_options(name):
                     more["fit"] = fit
-                model = load(name, arch=self.arch, classes=classes, heads=self.heads, prefix=self.prefix, **more)
+                model = load(
+                    name, arch=self.arch, classes=classes, num_heads=self.num_heads, prefix=self.prefix, **more
+                )
             except ModelError as error:
                 raise ModelError(as_typed(str(error))) from error
         for note in model.notes:
@@ -103,7 +105,7 @@ class Options:
         return [
             short(self.arch) if self.arch else "",
             "features" if self.classes == "0" else "",
-            f"{self.heads}heads" if self.heads else "",
+            f"{self.num_heads}heads" if self.num_heads else "",
             short(self.prefix.strip(".")) if self.prefix else "",
             *map(short, marks_of({"classes": None if self.classes == "0" else self.classes, **self.more})),
         ]

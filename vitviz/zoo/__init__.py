@@ -1,10 +1,10 @@
-"""What can be loaded, and from where.
+"""Loading of models: shipped ones, pretrained models of timm, checkpoints and repositories on the Hugging Face hub.
 
-    load("dinov2-small")                            # shipped: read from disk, no network
-    load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm's: from the Hugging Face cache, or downloaded to it
-    load("run7/best.safetensors", classes="names.txt", mean=0.5, std=0.5)  # your own
+    load("dinov2-small")                               # shipped: read from disk, no network needed
+    load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm: from the Hugging Face cache, or downloaded to it
+    load("run7/best.safetensors", classes="names.txt", mean=0.5, std=0.5)  # your own checkpoint
 
-`SHIPPED` and `CURATED` are the catalogue; `search` finds the rest of timm's plain ViTs and `facts` describes them.
+`SHIPPED` and `CURATED` are the catalogue. `search` finds the other plain ViTs of timm and `facts` describes them.
 """
 
 import warnings
@@ -27,7 +27,7 @@ from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
 from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
-from .options import Colour, Options
+from .options import ChannelValues, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
@@ -69,66 +69,70 @@ def load(
     arch: str | None = None,
     arch_kwargs: Mapping[str, Any] | None = None,
     classes: Classes | None = None,
-    heads: int | None = None,
+    num_heads: int | None = None,
     prefix: str | None = None,
-    mean: Colour | None = None,
-    std: Colour | None = None,
+    mean: ChannelValues | None = None,
+    std: ChannelValues | None = None,
     interpolation: str | None = None,
     crop_pct: float | None = None,
     fit: str | None = None,
     size: Size | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
-    """Load a model: a shipped one, a pretrained one of timm, or your own checkpoint.
+    """Load a shipped model, a pretrained timm model, a checkpoint or a repository of the Hugging Face hub.
 
-    All arguments but `name` and `progress` are options of a checkpoint, for what its file does not tell; they win over
-    what it tells. The same options, by the same names, may stand in a TOML file beside the checkpoint: `best.toml`
-    beside `best.safetensors`, or a `vitviz.toml` for all checkpoints in its folder that have none of their own.
+    All arguments except `name` and `progress` are options for a checkpoint or a repository. They supply information
+    that is missing from the file, and override the information in it. The same options can be set in a TOML file in the
+    folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in the folder
+    that have no TOML file of their own.
 
     Args:
-        name: a shipped model, such as `"dinov2-small"`, which is read from disk and needs no network; the name of a
-            pretrained timm model, which is downloaded if it is not in the Hugging Face cache; or the path of a
-            checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or a folder with config.json and model.safetensors, as a
-            Hugging Face training run leaves behind); or a repository on the Hugging Face hub, such as
-            `"facebook/dinov2-small"`. Weights may be named as by timm, torchvision, or Hugging Face's ViT, DeiT and
-            DINOv2.
-        arch: timm's name of the architecture. Needed only where the file does not tell it.
+        name: a shipped model, such as `"dinov2-small"` (needs no network); a pretrained timm model (downloaded if it is
+            not in the Hugging Face cache); the path of a checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or the
+            folder of a Hugging Face training run with config.json and model.safetensors); or a repository on the
+            Hugging Face hub, such as `"facebook/dinov2-small"`. Weights may use the names of timm, torchvision, or
+            Hugging Face's ViT, DeiT and DINOv2.
+        arch: timm's name of the architecture; needed only if the file does not state it.
         arch_kwargs: arguments of timm's `create_model` for that architecture, such as `{"global_pool": "avg"}`.
-        classes: the class names, as a text file with one a line, as names in order (a list, an array) or as a
-            dictionary from number to name or from name to number; or how many there are; 0 leaves the classifier out.
-            By default those in the file, or in a `labels.txt` in its folder.
-        heads: how many attention heads a block has. Needed only where nothing tells it: no weight does.
-        prefix: what the keys of the wanted model begin with, where the file holds several.
+        classes: class names: a text file with one name per line, a sequence of names, or a dictionary from index to
+            name or from name to index; or the number of classes; 0 removes the classifier. Default: the names in the
+            file, or in a `labels.txt` in its folder.
+        num_heads: number of attention heads per block; needed only if the file does not state it, because it cannot be
+            derived from the weights.
+        prefix: common prefix of the keys of the model to load, if the file holds several.
         mean: mean of each channel in training, for pixel values from 0 to 1; or one number for all channels.
         std: standard deviation of each channel in training, or one number for all channels.
         interpolation: resampling of images in evaluation: `"bicubic"`, `"bilinear"`, `"nearest"`, `"lanczos"`, `"box"`
             or `"hamming"`.
-        crop_pct: part of the resized image's shorter side that the centre crop keeps, 0.1 to 2.
-        fit: how images that are not square were made to fit: `"crop"`, `"squash"`, `"pad"` or `"native"` (see
+        crop_pct: fraction of the resized image's shorter side that the centre crop keeps, 0.1 to 2.
+        fit: treatment of images that are not square: `"crop"`, `"squash"`, `"pad"` or `"native"` (see
             `vitviz.images.prepare`).
-        size: default input size of the model in pixels, which `trace` and the app use if no other is asked for: the
-            side of a square, or (height, width); multiples of the patch side.
-        progress: is called during a download with the bytes that are here and the bytes in all (0: not known).
+        size: default input size in pixels of `trace` and the app: the side of a square, or (height, width); multiples
+            of the patch size.
+        progress: function called during a download with the bytes downloaded so far and the total (0: not known).
 
     Returns:
-        The model in evaluation mode, float32, on the CPU. A checkpoint's pixels are prepared as the options, its
-        preprocessor_config.json or the arguments of its training say, else as the architecture's pretrained weights
-        want them, else as for ImageNet. What was assumed is in `notes`, and each note is given as a `VitvizWarning`.
+        The model in evaluation mode, float32, on the CPU. The preprocessing of a checkpoint comes from the options, its
+        preprocessor_config.json or the arguments of its training script; otherwise from timm's configuration of the
+        architecture, or else from ImageNet. `notes` lists every assumption; each is also issued as a `VitvizWarning`.
 
     Raises:
-        ModelError: if the name is unknown (the message gives the three nearest), the weights cannot be had or read, an
-            option is of the wrong kind or does not fit the weights, or the model cannot be represented exactly.
+        ModelError: if the name is unknown (the message gives the three nearest), the weights are not available or
+            cannot be read, an option has the wrong type or does not fit the weights, or the model cannot be represented
+            exactly.
     """
     if isinstance(name, nn.Module):
-        raise ModelError(f"{type(name).__name__} is a model in memory already; turn it with vitviz.from_timm(model).")
+        raise ModelError(
+            f"{type(name).__name__} is already a model in memory; convert it with vitviz.from_timm(model)."
+        )
     if not isinstance(name, str | Path):
-        raise ModelError(f"A model is loaded by its name, not by {shown(name)}; try {next(iter(SHIPPED))!r}.")
+        raise ModelError(f"The name of a model must be text, not {shown(name)}; try {next(iter(SHIPPED))!r}.")
     of_kind(progress, Progress | None, "progress", ModelError)
     options = Options(
         arch=arch,
         arch_kwargs=arch_kwargs,
         classes=classes,
-        heads=heads,
+        num_heads=num_heads,
         prefix=prefix,
         mean=mean,
         std=std,
@@ -150,27 +154,27 @@ def _load(name: str | Path, options: Options, progress: Progress | None) -> Visi
         return load_repository(repository, options, progress) if repository else load_checkpoint(name, options)
     if options.given:
         raise ModelError(
-            f"{shown(known)} is a model and not a file: its architecture, classes and preprocessing are known; leave "
-            f"{next(iter(options.given))}= out."
+            f"{shown(known)} is not a checkpoint, and its architecture, classes and preprocessing are known; leave out "
+            f"{next(iter(options.given))}=."
         )
     return load_model(known, progress)
 
 
 @typed
 def takes_options(name: str) -> bool:
-    """True for a checkpoint or a repository on the hub; of other models everything is known.
+    """Return True for a checkpoint or a repository on the hub; other models take no options.
 
     Raises:
-        ModelError: if the name is that of a repository and makes no sense.
+        ModelError: if the name is not valid.
     """
     return _known(name) is None
 
 
 def files_of(name: str) -> list[Path]:
-    """Files that a checkpoint is read from, with those beside it that describe it; none of other models.
+    """Files that a checkpoint is read from, and the files in its folder that describe it; [] for other models.
 
     Raises:
-        ModelError: if the name makes no sense, or there is no such file.
+        ModelError: if the name is not valid, or there is no such file.
     """
     if not takes_options(name) or _repository(name):
         return []
@@ -179,7 +183,7 @@ def files_of(name: str) -> list[Path]:
 
 
 def _known(name: str | Path) -> str | None:
-    """Name of the shipped model, or of timm's pretrained one, that is meant; None for a checkpoint or a repository."""
+    """Name of a shipped or pretrained model; None for a checkpoint or a repository."""
     if not _is_path(name):
         return name
     repository = _repository(name)
@@ -188,7 +192,7 @@ def _known(name: str | Path) -> str | None:
 
 
 def _repository(name: str | Path) -> Repository | None:
-    """Repository on the hub of this name; None for a path on this disk."""
+    """Repository of this name on the hub; None for a path on this disk."""
     return None if isinstance(name, Path) or _exists(name) else repository_of(name)
 
 
@@ -205,7 +209,7 @@ def load_model(name: str, progress: Progress | None = None) -> VisionTransformer
 
 @typed
 def is_on_disk(name: str) -> bool:
-    """Whether a shipped or pretrained model can be loaded without a download.
+    """Return whether a shipped or pretrained model can be loaded without a download.
 
     Raises:
         ModelError: if there is no such model.
@@ -215,10 +219,10 @@ def is_on_disk(name: str) -> bool:
 
 @typed
 def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
-    """The model that all visitors of the app share, loaded if it is not in memory or its file has changed.
+    """Return the model that all users of the app share; load it if it is not in memory or its file has changed.
 
     Args:
-        name: of a shipped or pretrained model, or one of `checkpoints()`; never a path.
+        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path.
         progress: see `load`.
 
     Raises:
@@ -226,27 +230,29 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
-    return _shelf.get(f"{name}@{changed}" if changed else name, load)
+    return _model_cache.get(f"{name}@{changed}" if changed else name, load)
 
 
 def loaded() -> tuple[str, ...]:
-    """The shared models that are in memory, the least recently used first."""
-    return tuple(key.partition("@")[0] for key in _shelf.names())
+    """Names of the shared models in memory, least recently used first."""
+    return tuple(key.partition("@")[0] for key in _model_cache.names())
 
 
 def is_loaded(model: VisionTransformer) -> bool:
-    """Whether this very model is one of the shared ones in memory."""
-    return _shelf.holds(model)
+    """Return whether this object is one of the shared models in memory."""
+    return _model_cache.holds(model)
 
 
 def _is_path(name: str | Path) -> bool:
     if isinstance(name, Path):
         return True
-    # A few of timm's tags end in ".pt", so that suffix alone does not make a path.
+    # The names of a few pretrained timm models end in ".pt", so the suffix alone does not identify a path.
     looks_like_one = name.endswith(tuple(set(SUFFIXES) - {".pt"})) or "/" in name or "\\" in name
     if looks_like_one or _is_file(name, ".pt") or any(_is_file(f"{name}/{file}") for file in FOLDER_FILES):
         return True
-    return _is_folder(name) and name not in SHIPPED and not is_tag(name)  # which is told that it holds no weights
+    return (
+        _is_folder(name) and name not in SHIPPED and not is_tag(name)
+    )  # load_checkpoint then reports that it holds no weights
 
 
 def _exists(path: str) -> bool:
@@ -266,8 +272,8 @@ def _is_folder(path: str) -> bool:
 def _is_file(path: str, suffix: str = "") -> bool:
     try:
         return path.endswith(suffix) and Path(path).is_file()
-    except (OSError, ValueError):  # such as that of a name that no file system can hold
+    except (OSError, ValueError):  # for example, a name that is too long for the file system
         return False
 
 
-_shelf = ModelCache(max_models)
+_model_cache = ModelCache(max_models)

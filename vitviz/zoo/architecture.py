@@ -1,4 +1,4 @@
-"""Build a timm architecture by its name, with the options that the file states or that its weights imply."""
+"""Build a timm architecture by name, with the options that a file states or its weights imply."""
 
 import ast
 import difflib
@@ -23,12 +23,12 @@ from .convert import mismatch
 if TYPE_CHECKING:
     from torch import nn
 
-_MAX_TEXT = 10_000  # letters of options that are written as text
-_MAX_DEPTH = 256  # blocks; building more takes long, and no model has them
-# Arguments of a training script or a config.json that change how a model is loaded or trained, not what it computes.
+_MAX_TEXT = 10_000  # characters of options given as text
+_MAX_DEPTH = 256  # blocks; no model has more, and building them would take long
+# Arguments of a training script or a config.json that affect loading or training, but not the forward pass.
 _NOT_ARCHITECTURE = {"device", "dtype", "weight_init", "fix_init", "strict_img_size", "head_init_scale", "scriptable"}
 _NOT_ARCHITECTURE |= {"exportable", "no_jit", "pretrained", "pretrained_cfg", "pretrained_strict", "cache_dir"}
-# Arguments of a training script that are called as timm calls them.
+# Arguments of a training script that have the same name in timm.
 _OF_SCRIPTS = ("num_heads", "global_pool", "act_layer", "qk_norm")
 
 
@@ -37,13 +37,13 @@ class Architecture:
     """A timm architecture with the options that a set of weights needs.
 
     Attributes:
-        build: function that builds the model with random weights, with options that the weights tell.
-        as_said: the same with no such option but the depth, for weights that timm has yet to rename.
+        build: function that builds the model with random weights, with all options that the weights imply.
+        as_stated: the same, but with only the depth implied by the weights; for weights that timm has yet to rename.
         pretrained_cfg: `pretrained_cfg` of the timm model.
     """
 
     build: "Callable[[], nn.Module]"
-    as_said: "Callable[[], nn.Module]"
+    as_stated: "Callable[[], nn.Module]"
     pretrained_cfg: Mapping[str, Any]
 
 
@@ -55,65 +55,72 @@ def is_known(name: object) -> bool:
 
 
 def architecture(
-    name: str, weights: Mapping[str, Tensor], said: Mapping[str, Any], trained: Size | None = None
+    name: str, weights: Mapping[str, Tensor], stated: Mapping[str, Any], trained: Size | None = None
 ) -> Architecture:
     """Find the architecture of this name and the options that the weights need.
 
     Args:
         name: timm's name.
-        weights: tensors by timm's names; where their shapes contradict `said`, the shapes win.
-        said: options that the file states, see `options_of`.
-        trained: input size in training, pixels, if it is known; used if the position embeddings are for it.
+        weights: tensors by timm's names; their shapes override contradicting options in `stated`.
+        stated: options stated by the file, see `options_of`.
+        trained: input size in training, in pixels, if known; used if the position embeddings have this size.
 
     Raises:
-        ModelError: if timm has no such architecture, or cannot build it with the options that the file states.
+        ModelError: if timm has no such architecture, or cannot build it with the stated options.
     """
     import timm
 
-    model = created(name, said)
-    width, own = _width(weights), _width(model.state_dict())
-    if width and own and width != own and "embed_dim" not in said:
-        if "num_heads" not in said:  # those of the name are for its own width
-            raise ModelError(
-                f"The weights are {width} wide and {name} is {own}; pass heads= with the number of heads in training, "
-                "which no weight tells, or the arch= that it was trained as."
-            )
-        said = {**said, "embed_dim": width}
-        model = created(name, said)
-    taken = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
-    told = {key: value for key, value in _told(model, weights, said, trained).items() if key in taken}
-    depth = {key: value for key, value in told.items() if key == "depth"}
-    builds = (partial(timm.create_model, name, **{**said, **given}) for given in (told, depth))
+    model = created(name, stated)
+    embed_dim, own = _embed_dim(weights), _embed_dim(model.state_dict())
+    if embed_dim and own and embed_dim != own and "embed_dim" not in stated:
+        if "num_heads" not in stated:  # the architecture's number of heads belongs to its own embed_dim
+            raise other_embed_dim(embed_dim, name, own)
+        stated = {**stated, "embed_dim": embed_dim}
+        model = created(name, stated)
+    accepted = {name for kind in type(model).__mro__[:-1] for name in inspect.signature(kind).parameters}
+    implied = {
+        key: value for key, value in _implied_options(model, weights, stated, trained).items() if key in accepted
+    }
+    depth = {key: value for key, value in implied.items() if key == "depth"}
+    builds = (partial(timm.create_model, name, **{**stated, **given}) for given in (implied, depth))
     return Architecture(*builds, dict(model.pretrained_cfg))
 
 
-def contradicted(said: Mapping[str, Any], build: "Callable[[], nn.Module]") -> list[str]:
-    """Options that the weights contradict, each as a phrase with what the weights have instead.
+def other_embed_dim(embed_dim: int, arch: str, expected: int) -> ModelError:
+    """Error for weights whose embed_dim is not that of the architecture."""
+    return ModelError(
+        f"The weights have embed_dim {embed_dim} and {arch} has {expected}; pass num_heads= with the number of heads "
+        "used in training, which cannot be derived from the weights, or arch= with the architecture used in training."
+    )
+
+
+def contradicted(stated: Mapping[str, Any], build: "Callable[[], nn.Module]") -> list[str]:
+    """Options that the weights contradict, each as a phrase with the value in the weights.
 
     Args:
-        said: options that somebody states.
-        build: the function of an `Architecture` that made a model which the weights fit.
+        stated: options stated by the file or the caller.
+        build: function of an `Architecture` that built a model which fits the weights.
     """
     used = build.keywords if isinstance(build, partial) else {}
-    others = {key: used[key] for key, value in said.items() if key in used and not _same(key, value, used[key])}
-    return [f"{key}={shown(said[key])}, where the weights have {_rounded(value)}" for key, value in others.items()]
+    others = {key: used[key] for key, value in stated.items() if key in used and not _same(key, value, used[key])}
+    return [f"{key}={shown(stated[key])}, where the weights have {_rounded(value)}" for key, value in others.items()]
 
 
-def _same(option: str, said: object, used: object) -> bool:
+def _same(option: str, stated: object, used: object) -> bool:
     if option in ("img_size", "patch_size"):
-        said, used = (tuple(value) if isinstance(value, list | tuple) else (value, value) for value in (said, used))
-    return said == used
+        stated, used = (tuple(value) if isinstance(value, list | tuple) else (value, value) for value in (stated, used))
+    return stated == used
 
 
 def _rounded(value: object) -> str:
     return f"{value:.2g}" if isinstance(value, float) else shown(value)
 
 
-def created(name: str, said: Mapping[str, Any] = MappingProxyType({})) -> "nn.Module":
-    """The timm model of this name with these options, on the meta device: shapes only.
+def created(name: str, stated: Mapping[str, Any] = MappingProxyType({})) -> "nn.Module":
+    """Create a timm model on the meta device, with shapes but without weights.
 
     Raises:
-        ModelError: if timm has no such architecture, or cannot build it so.
+        ModelError: if timm has no such architecture, or cannot build it with these options.
     """
     import timm
 
@@ -122,13 +129,13 @@ def created(name: str, said: Mapping[str, Any] = MappingProxyType({})) -> "nn.Mo
         raise ModelError(f"timm has no architecture {shown(name)}; the nearest names are {', '.join(nearest)}.")
     try:
         with torch.device("meta"):
-            return timm.create_model(name, **said)
+            return timm.create_model(name, **stated)
     except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"The architecture {name!r} cannot be built with the options {said}: {reason}.") from error
+        raise ModelError(f"The architecture {name!r} cannot be built with the options {stated}: {reason}.") from error
 
 
-def _width(weights: Mapping[str, Tensor]) -> int:
+def _embed_dim(weights: Mapping[str, Tensor]) -> int:
     embed = weights.get("patch_embed.proj.weight")
     return 0 if embed is None or embed.ndim not in (2, 4) else len(embed)
 
@@ -137,44 +144,44 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
     """Read the options that a model was created with from the settings that timm saves with its weights.
 
     Args:
-        config: `config.json` as timm's `save_for_hf` writes it: `model_args`, and `global_pool`.
-        args: the arguments of timm's train.py: `gp`, `in_chans`, `model_kwargs`.
+        config: `config.json` as written by timm's `save_for_hf`, with `model_args` and `global_pool`.
+        args: arguments of timm's train.py, such as `gp`, `in_chans` and `model_kwargs`.
 
     Raises:
         ModelError: if an option is not one of a plain ViT of timm.
     """
     of_script = {key: args[key] for key in _OF_SCRIPTS if isinstance(args.get(key), str | int)}
-    said = {**of_script, **_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
+    stated = {**of_script, **_mapping(args.get("model_kwargs")), **_mapping(config.get("model_args"))}
     pool = args.get("gp") or config.get("global_pool")
     if isinstance(pool, str):
-        said.setdefault("global_pool", pool)
-    return checked_options(said, "The model was made with")
+        stated.setdefault("global_pool", pool)
+    return checked_options(stated, "The model was made with")
 
 
-def checked_options(said: Mapping[str, Any], before: str) -> dict[str, Any]:
-    """Options that change what a plain ViT of timm computes, without those that do not.
+def checked_options(stated: Mapping[str, Any], before: str) -> dict[str, Any]:
+    """Return the options that affect the forward pass of a plain timm ViT.
 
     Args:
-        said: arguments of timm's `create_model`.
-        before: beginning of the sentence if one of them cannot be followed.
+        stated: arguments of timm's `create_model`.
+        before: beginning of the error message for an unsupported option.
 
     Raises:
         ModelError: if one is not an option of a plain ViT.
     """
-    said = {key: value for key, value in said.items() if key not in _NOT_ARCHITECTURE and not key.endswith("_rate")}
-    unknown = [key for key in said if key not in _options()]
-    if unknown or not isinstance(said.get("depth", 1), int) or said.get("depth", 1) > _MAX_DEPTH:
+    stated = {key: value for key, value in stated.items() if key not in _NOT_ARCHITECTURE and not key.endswith("_rate")}
+    unknown = [key for key in stated if key not in _options()]
+    if unknown or not isinstance(stated.get("depth", 1), int) or stated.get("depth", 1) > _MAX_DEPTH:
         raise ModelError(
-            f"{before} {shown(unknown[0]) if unknown else repr('depth')}, which cannot be followed here; build it "
+            f"{before} {shown(unknown[0]) if unknown else repr('depth')}, which is not supported here; build the model "
             "with timm and use vitviz.from_timm."
         )
-    if isinstance(said.get("img_size"), list):
-        said["img_size"] = tuple(said["img_size"])
-    return said
+    if isinstance(stated.get("img_size"), list):
+        stated["img_size"] = tuple(stated["img_size"])
+    return stated
 
 
 def _mapping(value: object) -> dict[str, Any]:
-    """Options as a mapping, also from a text of one, or from texts such as "num_heads=12" on a command line."""
+    """Convert options to a dictionary, from a mapping, its text, or command-line texts such as "num_heads=12"."""
     if isinstance(value, list | tuple) and all(isinstance(part, str) and "=" in part for part in value):
         return {key: _literal(text) for key, _, text in (part.partition("=") for part in value)}
     value = _literal(value) if isinstance(value, str) else value
@@ -182,7 +189,7 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _literal(text: str) -> object:
-    """The value that a text writes as Python does; the text itself if it does not."""
+    """Parse a text as a Python literal; return the text itself if it is not one."""
     try:
         return ast.literal_eval(text) if len(text) < _MAX_TEXT else text
     except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -190,7 +197,7 @@ def _literal(text: str) -> object:
 
 
 def _options() -> set[str]:
-    """Names of all options that determine the shape of a plain ViT of timm."""
+    """Names of all arguments of timm's plain ViTs."""
     from timm.models.beit import Beit
     from timm.models.eva import Eva
     from timm.models.naflexvit import NaFlexVit
@@ -200,94 +207,94 @@ def _options() -> set[str]:
     return {"use_naflex"} | {name for kind in kinds for name in inspect.signature(kind).parameters}
 
 
-def _told(
-    model: "nn.Module", weights: Mapping[str, Tensor], said: Mapping[str, Any], trained: Size | None
+def _implied_options(
+    model: "nn.Module", weights: Mapping[str, Tensor], stated: Mapping[str, Any], trained: Size | None
 ) -> dict[str, Any]:
-    """Options that the weights imply, as far as they differ from those of the model."""
+    """Options implied by the weights that differ from those of the model."""
     own = model.state_dict()
-    told: dict[str, Any] = {"num_classes": 0}
+    implied: dict[str, Any] = {"num_classes": 0}
     name = model.pretrained_cfg.get("classifier") or "head"
     head = weights.get(f"{name if isinstance(name, str) else name[0]}.weight")
     if head is not None:
-        told["num_classes"] = len(head)
+        implied["num_classes"] = len(head)
     embed = weights.get("patch_embed.proj.weight")
     if embed is not None and embed.ndim == 4 and embed.shape != own.get("patch_embed.proj.weight", embed).shape:
-        told |= {"in_chans": embed.shape[1], "patch_size": embed.shape[2]}
-    told |= _positions(model, weights, told.get("patch_size"), said, trained)
+        implied |= {"in_chans": embed.shape[1], "patch_size": embed.shape[2]}
+    implied |= _size_options(model, weights, implied.get("patch_size"), stated, trained)
     scaled = {"blocks.0.ls1.gamma", "blocks.0.gamma_1"}
     if bool(scaled & own.keys()) != bool(scaled & weights.keys()):
-        told["init_values"] = 1e-5 if scaled & weights.keys() else None
+        implied["init_values"] = 1e-5 if scaled & weights.keys() else None
     if "fc_norm.weight" in weights and "fc_norm.weight" not in own:
-        told["global_pool"] = "avg"
+        implied["global_pool"] = "avg"
     if "fc_norm.weight" in own and "norm.weight" in weights and "fc_norm.weight" not in weights:
-        told |= {"fc_norm": False, "use_fc_norm": False} if "global_pool" in said else {}
+        implied |= {"fc_norm": False, "use_fc_norm": False} if "global_pool" in stated else {}
     for option, key in {
         "class_token": "cls_token",
         "qk_norm": "blocks.0.attn.q_norm.weight",
         "pre_norm": "norm_pre.weight",
     }.items():
         if (key in weights) != (key in own):
-            told[option] = key in weights
+            implied[option] = key in weights
     if "blocks.0.attn.qkv.weight" in weights and "blocks.0.attn.q_bias" not in {*own, *weights}:
         key = "blocks.0.attn.qkv.bias"
         if (key in weights) != (key in own):
-            told["qkv_bias"] = key in weights
+            implied["qkv_bias"] = key in weights
     registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
     if registers != (own["reg_token"].shape[1] if "reg_token" in own else 0):
-        told |= {"reg_tokens": registers, "num_reg_tokens": registers}
+        implied |= {"reg_tokens": registers, "num_reg_tokens": registers}
     depth = len({found[1] for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))})
     if 0 < depth <= _MAX_DEPTH and depth != len(model.blocks):
-        told["depth"] = depth
+        implied["depth"] = depth
     hidden = weights.get("blocks.0.mlp.fc1.weight")
     if hidden is not None and hidden.ndim == 2 and hidden.shape != own.get("blocks.0.mlp.fc1.weight", hidden).shape:
-        told["mlp_ratio"] = (len(hidden) + 0.5) / hidden.shape[1]  # timm rounds down
-    return told
+        implied["mlp_ratio"] = (len(hidden) + 0.5) / hidden.shape[1]  # timm rounds down
+    return implied
 
 
-def _positions(
+def _size_options(
     model: "nn.Module",
     weights: Mapping[str, Tensor],
     patch: int | None,
-    said: Mapping[str, Any],
+    stated: Mapping[str, Any],
     trained: Size | None,
 ) -> dict[str, Any]:
-    """Options for the input size of the position embeddings in the weights, if the model has another one."""
+    """Options for the input size of the position embeddings in the weights, if that of the model differs."""
     own, found = getattr(model, "pos_embed", None), weights.get("pos_embed")
     rows, columns = model.patch_embed.grid_size if hasattr(model, "patch_embed") else (0, 0)
-    stride = model.patch_embed.img_size[0] // rows if rows else 0  # a hybrid's is not the side of its patches
+    stride = model.patch_embed.img_size[0] // rows if rows else 0  # not the patch_size of a hybrid's patch_embed
     table = next((value for key, value in weights.items() if key.endswith("relative_position_bias_table")), None)
-    if own is None and table is not None and table.ndim == 2:  # BEiT's has (2 rows - 1) (2 columns - 1) + 3 numbers
+    if own is None and table is not None and table.ndim == 2:  # BEiT: (2 rows - 1) (2 columns - 1) + 3 entries
         side = (math.isqrt(max(0, len(table) - 3)) + 1) // 2
         is_other = (2 * rows - 1) * (2 * columns - 1) + 3 != len(table)
         return {"img_size": (side * stride,) * 2} if side and is_other else {}
     if own is None or found is None or found.ndim != 3 or own.ndim != 3:
         return {}
-    size = said.get("img_size", (rows * stride, columns * stride))
+    size = stated.get("img_size", (rows * stride, columns * stride))
     patch = patch or stride
     size = (size, size) if isinstance(size, int) else size
     registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
     prefix = ("cls_token" in weights) + ("dist_token" in weights) + registers
     with_prefix = own.shape[1] > rows * columns
-    for places in (with_prefix, not with_prefix):
-        patches = found.shape[1] - (prefix if places else 0)
+    for includes_prefix in (with_prefix, not with_prefix):
+        patches = found.shape[1] - (prefix if includes_prefix else 0)
         side = math.isqrt(max(0, patches))
-        options = {} if places == with_prefix else {"no_embed_class": not places}
+        options = {} if includes_prefix == with_prefix else {"no_embed_class": not includes_prefix}
         if math.prod(length // patch for length in size) == patches:
             return options
         sides = trained if isinstance(trained, tuple) else (trained, trained)
-        if trained and "img_size" not in said and math.prod(length // patch for length in sides) == patches:
+        if trained and "img_size" not in stated and math.prod(length // patch for length in sides) == patches:
             return options | {"img_size": sides}
         if side and side * side == patches:
             return options | {"img_size": (side * patch, side * patch)}
     return {}
 
 
-def in_timms_names(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Rename weights with timm's own `checkpoint_filter_fn` for this model; unchanged if it cannot read them.
+def renamed_by_timm(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Rename weights with timm's `checkpoint_filter_fn` for this model; return them unchanged if that fails.
 
     Args:
         model: timm model on the meta device.
-        weights: tensors by the names in the code that was published with the paper.
+        weights: tensors by the names of the code published with the paper.
     """
     rename = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if rename is None:
@@ -297,6 +304,6 @@ def in_timms_names(model: "nn.Module", weights: Mapping[str, Tensor]) -> Mapping
         found = rename(dict(weights), model, **options)
     except (KeyError, RuntimeError, ValueError, AttributeError, TypeError, IndexError):
         return weights
-    # It also resizes, which would be another model than the file's.
+    # checkpoint_filter_fn also resizes weights, which would change the model.
     is_resized = any(key in weights and value.numel() != weights[key].numel() for key, value in found.items())
     return weights if is_resized or mismatch(model, found) else found

@@ -1,4 +1,4 @@
-"""The class names that a caller gives."""
+"""Class names given by the caller."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -9,65 +9,65 @@ from pathlib import Path
 from ..errors import ModelError
 from ..errors.arguments import shown, shown_path
 
-# A file with a name in each line; how many there are; the names in order; or which number has which name.
+# A text file with one name per line, the number of classes, the names in order, or a mapping between index and name.
 Classes = str | Path | int | Iterable[str] | Mapping[int, str] | Mapping[str, int]
 MAX_BYTES = 10_000_000
 MAX_NAMES = 1_000_000
-LONGEST_NAME = 1000  # letters; the longest of ImageNet's, with all synonyms, has under 200
-_WANTED = (
-    "give the names in order, a text file with one name a line, how many there are, or a dictionary from number to name"
+MAX_NAME = 1000  # characters; the longest ImageNet description with all synonyms has fewer than 200
+_ADVICE = (
+    "give the names in order, a text file with one name per line, the number of classes, or a dictionary from index to "
+    "name"
 )
 
 
-def taken(classes: object) -> str | Path | int | tuple[str, ...] | None:
-    """What a caller gave as `classes`, as one of few types, so that nobody else needs to know the others.
+def parse_classes(classes: object) -> str | Path | int | tuple[str, ...] | None:
+    """Convert the argument `classes` to one of a few types.
 
     Args:
-        classes: the path of a text file with one name a line; the names in order, as a list, an array or anything else
-            that hands them out; a dictionary or a pandas Series from number to name (Hugging Face's `id2label`) or from
-            name to number (torchvision's `class_to_idx`), whose numbers count, not its order; how many there are, as a
-            number of Python, NumPy or PyTorch; or None.
+        classes: path of a text file with one name per line; the names in order, as any iterable; a dictionary or a
+            pandas Series from index to name (Hugging Face's `id2label`) or from name to index (torchvision's
+            `class_to_idx`), in any order; the number of classes, as an integer of Python, NumPy or PyTorch; or None.
 
     Returns:
-        The path, the number, the names, or None.
+        The path, the number of classes, the names, or None.
 
     Raises:
         ModelError: if it is none of these.
     """
     if classes is None or isinstance(classes, str | Path):
         return classes
-    count = _how_many(classes)
+    count = _as_count(classes)
     if count is not None:
         return count
-    if hasattr(classes, "to_dict") and getattr(classes, "ndim", 0) == 1:  # a pandas Series: its index says the number
+    if hasattr(classes, "to_dict") and getattr(classes, "ndim", 0) == 1:  # a pandas Series
         return _from_mapping(classes.to_dict(), len(classes))
     if isinstance(classes, Mapping):
         return _from_mapping(classes, len(classes))
     if isinstance(classes, set | frozenset):
         raise ModelError("classes is a set, which has no order; give the names as a list in the order of the outputs.")
     if getattr(classes, "ndim", 1) != 1 or isinstance(classes, bytes | bytearray) or not isinstance(classes, Iterable):
-        raise ModelError(f"classes is given as {shown(classes)}; {_WANTED}.")
+        raise ModelError(f"classes is given as {shown(classes)}; {_ADVICE}.")
     names = tuple(islice(classes.tolist() if hasattr(classes, "tolist") else classes, MAX_NAMES + 1))
     if len(names) > MAX_NAMES:
-        raise ModelError(f"classes holds more than {MAX_NAMES:,} names; {_WANTED}.")
+        raise ModelError(f"classes holds more than {MAX_NAMES:,} names; {_ADVICE}.")
     return tuple(map(_as_name, names))
 
 
 def read_labels(classes: Classes | None, outputs: int, model: str) -> tuple[str, ...]:
-    """The class names that a caller gives for a model.
+    """Read the class names of a model.
 
     Args:
-        classes: as `taken` has it.
-        outputs: how many outputs the model's classifier has.
-        model: what to call it in messages.
+        classes: argument of `parse_classes`.
+        outputs: number of outputs of the classifier.
+        model: name of the model for messages.
 
     Returns:
-        The names; () if only their number was given.
+        The names; () if only the number of classes was given.
 
     Raises:
-        ModelError: if the file cannot be read, the names cannot be told, or the count is not the classifier's.
+        ModelError: if the file cannot be read, the names are not valid, or their number is not that of the classifier.
     """
-    given = taken(classes)
+    given = parse_classes(classes)
     if given is None:
         return ()
     names = () if isinstance(given, int) else given if isinstance(given, tuple) else _from_file(Path(given))
@@ -77,50 +77,51 @@ def read_labels(classes: Classes | None, outputs: int, model: str) -> tuple[str,
     return names
 
 
-def _how_many(classes: object) -> int | None:
-    """A number of classes; None if it is something else than a number."""
+def _as_count(classes: object) -> int | None:
+    """Convert to a number of classes; None for anything but a number."""
     number = classes.item() if getattr(classes, "shape", None) == () and hasattr(classes, "item") else classes
     if isinstance(number, bool | float):
-        raise ModelError(f"classes is {shown(number)}, which is not a number of classes; {_WANTED}.")
+        raise ModelError(f"classes is {shown(number)}, which is not a number of classes; {_ADVICE}.")
     return int(number) if isinstance(number, Integral) else None
 
 
 def _as_name(name: object) -> str:
-    """One name, on one line. Numbers are names too: those of digits, for example.
+    """Convert a class name to text on one line; integers are allowed, for example as names of digits.
 
     Raises:
-        ModelError: if it is no name, a very long one, or one with characters that nobody can read.
+        ModelError: if it is not a name, is too long, or has characters that cannot be displayed.
     """
-    if isinstance(name, int) and abs(name) >= 10**20:  # Python refuses to write very long ones
-        raise ModelError(f"classes holds {shown(name)}, which is not the name of a class; {_WANTED}.")
+    if isinstance(name, int) and abs(name) >= 10**20:  # Python refuses to convert very long integers to text
+        raise ModelError(f"classes holds {shown(name)}, which is not a class name; {_ADVICE}.")
     if not isinstance(name, str | Integral) or isinstance(name, bool):
-        raise ModelError(f"classes holds {shown(name)}, which is not the name of a class; {_WANTED}.")
+        raise ModelError(f"classes holds {shown(name)}, which is not a class name; {_ADVICE}.")
     text = " ".join(str(name).split()) if any(map(_is_control, str(name))) else str(name)
-    if len(text) > LONGEST_NAME or any(map(_is_control, text)):
+    if len(text) > MAX_NAME or any(map(_is_control, text)):
         raise ModelError(
-            f"classes holds the name {shown(text)}, which is too long or has characters that cannot be shown; give "
-            f"names of at most {LONGEST_NAME} letters."
+            f"classes holds the name {shown(text)}, which is too long or has characters that cannot be displayed; give "
+            f"names of at most {MAX_NAME} characters."
         )
     return text
 
 
 def _is_control(letter: str) -> bool:
-    """Return whether this is a control character, a line end, or half of a character."""
+    """Return whether this is a control character, a line separator or a surrogate."""
     return unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs")
 
 
 def _from_mapping(classes: Mapping, count: int) -> tuple[str, ...]:
-    """The names in the order of their numbers, which are the keys (perhaps as text, as in JSON) or the values."""
+    """Sort the names by their indices, which are the keys (possibly as text, as in JSON) or the values."""
     pairs = list(classes.items())
     by_value = [(_number(value), key) for key, value in pairs]
     by_key = [(_number(key), value) for key, value in pairs]
-    # Folders that are called 0, 1, 10, 2 are classes 0 to 3: numbers that are numbers win over numbers that are text.
+    # The names themselves may be digits: folders named 0, 1, 10, 2 are classes 0 to 3. So integers take precedence over
+    # digits in text.
     is_index_of = all(_is_whole(value) and isinstance(key, str) for key, value in pairs)
     found = by_value if is_index_of or any(number is None for number, _ in by_key) else by_key
     if [*sorted(number for number, _ in found if number is not None)] != list(range(count)):
         raise ModelError(
-            f"classes gives {_counted(count)} by number, but its numbers are not 0 to {max(0, count - 1)}, each once; "
-            "give all of them, or the names as a list in the order of the outputs."
+            f"classes gives {_counted(count)} by index, but the indices are not 0 to {max(0, count - 1)}, each once; "
+            "give all of them, or a list of names in the order of the outputs."
         )
     return tuple(_as_name(name) for _, name in sorted(found, key=lambda pair: pair[0]))
 
@@ -130,7 +131,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _number(value: object) -> int | None:
-    """A number, also one written as text; None if it is not one."""
+    """Convert an integer, possibly written as text; None for anything else."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdecimal() and len(value) < 20 else None
     return int(value) if _is_whole(value) else None
@@ -140,14 +141,16 @@ def _from_file(path: Path) -> tuple[str, ...]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ModelError(
-                f"{shown_path(path)} is too large for a list of class names; give a text file, one name a line."
+                f"{shown_path(path)} is too large for a list of class names; give a text file with one name per line."
             )
         text = path.read_text(encoding="utf-8-sig").rstrip()
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The class names in {shown_path(path)} cannot be read; give a text file in UTF-8, one name a line."
+            f"The class names in {shown_path(path)} cannot be read; give a text file in UTF-8 with one name per line."
         ) from error
-    return tuple(_as_name(line.strip()) for line in text.split("\n")) if text else ()  # as Python reads line ends
+    return (
+        tuple(_as_name(line.strip()) for line in text.split("\n")) if text else ()
+    )  # read_text has converted all line ends
 
 
 def _counted(count: int) -> str:

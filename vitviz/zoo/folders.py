@@ -1,4 +1,4 @@
-"""The file that a path means: itself, the weights in a folder of a training run, or an index of several files."""
+"""Find the file of weights for a path: the file itself, the weights in a folder, or the index of several files."""
 
 import json
 import re
@@ -10,25 +10,25 @@ from ..errors.arguments import shown_path
 from ..notation.marks import listed
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-# What the folder of a training run holds: the weights in one file, or an index of the files that they are split into.
+# Files in the folder of a training run: the weights in a single file, or an index of several.
 WHOLE_FILES = ("model.safetensors", "pytorch_model.bin")
 INDEX_FILES = tuple(f"{file}.index.json" for file in WHOLE_FILES)
 FOLDER_FILES = (*WHOLE_FILES, *INDEX_FILES)
 
-MAX_TEXT = 10_000_000  # bytes of a JSON file, and of a safetensors file's table of contents
+MAX_TEXT = 10_000_000  # bytes of a JSON file, and of the header of a safetensors file
 PART = re.compile(r"(model|pytorch_model)-([0-9]{5})-of-([0-9]{5})(\.\w+)")
 
 
 def checkpoint_file(path: Path) -> Path:
-    """The file that a path means: itself, the weights in a folder, or the index of which it is one part.
+    """Return the file of weights for a path: the file itself, the weights in a folder, or the index that lists it.
 
     Raises:
-        ModelError: if there is none, or it is empty.
+        ModelError: if there is no such file, or it is empty.
     """
     try:
         is_folder = path.is_dir()
-        is_there = is_folder or path.is_file()
-    except OSError as error:  # such as that of a name that no file system can hold
+        exists = is_folder or path.is_file()
+    except OSError as error:  # for example, a name that is too long for the file system
         raise ModelError(f"The file {shown_path(path)} cannot be read; check its path.") from error
     if is_folder:
         names = (*FOLDER_FILES, *sorted(part.name for part in path.iterdir() if PART.fullmatch(part.name))[:1])
@@ -36,7 +36,7 @@ def checkpoint_file(path: Path) -> Path:
         if file is None:
             raise _no_weights_in(path)
         path = file
-    if not is_there:
+    if not exists:
         raise ModelError(f"There is no file {shown_path(path)}; check its path.")
     if not path.stat().st_size:
         raise ModelError(f"{path.name!r} is empty; save or copy it again.")
@@ -48,7 +48,7 @@ def checkpoint_file(path: Path) -> Path:
 
 
 def parts_of(file: Path) -> list[Path]:
-    """The files with the weights: this one, or those beside an index."""
+    """List the files with the weights: the file itself, or an index and the files in its folder."""
     if not file.name.endswith(".index.json"):
         return [file]
     return [file, *(path for path in file.parent.iterdir() if PART.fullmatch(path.name))]
@@ -59,7 +59,7 @@ def _no_weights_in(folder: Path) -> ModelError:
         return adapter_error(folder.name)
     if (folder / ".metadata").is_file():
         return ModelError(
-            f"{shown_path(folder)} is a checkpoint of torch.distributed; turn it into one file with "
+            f"{shown_path(folder)} is a checkpoint of torch.distributed; convert it to a single file with "
             "torch.distributed.checkpoint.format_utils.dcp_to_torch_save(folder, 'weights.pth') and load that."
         )
     saved = _saved_in(folder)
@@ -67,19 +67,19 @@ def _no_weights_in(folder: Path) -> ModelError:
         best = _best_of(folder, saved)
         names = [path.name for path in saved]
         names = names if len(names) <= 4 else [names[0], "...", names[-1]]
-        which = "the best by trainer_state.json" if best else "the last of them"
+        reason = "the best one according to trainer_state.json" if best else "the last one"
         return ModelError(
-            f"{shown_path(folder)} holds no weights itself, but {listed(names, 'and')} in it; load "
-            f"{shown_path(best or saved[-1])}, {which}."
+            f"{shown_path(folder)} holds no weights, but the subfolders {listed(names, 'and')} do; load "
+            f"{shown_path(best or saved[-1])}, {reason}."
         )
     files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
-    which = f"one of its files, such as {shown_path(files[0])}" if files else "the file that holds the weights"
-    which = shown_path(files[0]) if len(files) == 1 else which
-    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; load {which}.")
+    advice = f"one of its files, such as {shown_path(files[0])}" if files else "the file that holds the weights"
+    advice = shown_path(files[0]) if len(files) == 1 else advice
+    return ModelError(f"{shown_path(folder)} is a folder without {' or '.join(WHOLE_FILES)}; load {advice}.")
 
 
 def _saved_in(folder: Path) -> list[Path]:
-    """Folders with weights that a Trainer saved on the way, such as `checkpoint-500`, in the order of their steps."""
+    """Folders of intermediate checkpoints saved by transformers' Trainer, such as `checkpoint-500`, sorted by step."""
     found = [path for path in folder.iterdir() if re.fullmatch(r"checkpoint-[0-9]{1,15}", path.name)]
     files = (*FOLDER_FILES, "adapter_config.json")
     with_weights = [path for path in found if any((path / name).is_file() for name in files)]
@@ -87,37 +87,37 @@ def _saved_in(folder: Path) -> list[Path]:
 
 
 def _best_of(folder: Path, saved: list[Path]) -> Path | None:
-    """The one of these folders that the newest trainer_state.json calls the best; None if it names none of them."""
+    """Best of these folders according to the newest trainer_state.json; None if it names none of them."""
     for place in (folder, *reversed(saved)):
         try:
             best = read_json(place / "trainer_state.json").get("best_model_checkpoint")
-        except ModelError:  # a damaged state does not matter to the advice
+        except ModelError:  # a damaged file only makes the advice less specific
             continue
-        if isinstance(best, str):  # a path on the machine of the training
+        if isinstance(best, str):  # a path on the machine used for training
             name = re.split(r"[/\\]", best)[-1]
             return next((path for path in saved if path.name == name), None)
     return None
 
 
 def adapter_error(name: str) -> ModelError:
-    """The refusal of an adapter (LoRA and its like), which is a change to a model and not a model."""
+    """Error for an adapter, such as LoRA, without its base model."""
     return ModelError(
-        f"{name!r} holds an adapter such as LoRA and not a whole model; merge it into its model first, with "
-        "model = PeftModel.from_pretrained(base, folder).merge_and_unload(), and load what "
-        "model.save_pretrained('merged') writes."
+        f"{name!r} holds an adapter such as LoRA and not a complete model; merge it into its base model with "
+        "model = PeftModel.from_pretrained(base, folder).merge_and_unload(), save that with "
+        "model.save_pretrained('merged'), and load 'merged'."
     )
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object, or {} if there is no such file."""
+    """Read a JSON object; {} if there is no such file."""
     if not file.is_file():
         return {}
     if file.stat().st_size > MAX_TEXT:
         raise ModelError(f"{file.name} beside the weights is too large; write it again or remove it.")
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file.name} beside the weights is not valid JSON; write it again or remove it.") from error
-    if not isinstance(said, dict):
+    if not isinstance(content, dict):
         raise ModelError(f"{file.name} beside the weights is not a JSON object; write it again or remove it.")
-    return said
+    return content

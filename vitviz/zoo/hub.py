@@ -1,7 +1,7 @@
-"""Weights on this disk, on the Hugging Face hub, and on the way from there to here.
+"""Find weights on disk and download them from the Hugging Face hub.
 
-Weights live in the standard Hugging Face cache, where timm and others find them too. Whether the hub can be reached is
-asked first and briefly: the hub's own client needs most of a minute to find out that there is no network.
+Weights are stored in the standard Hugging Face cache, which timm and other libraries use too. A short request first
+checks that the hub can be reached, because its own client needs most of a minute to notice a missing network.
 """
 
 import queue
@@ -19,18 +19,18 @@ from ..errors import ModelError
 from ..errors.progress import Progress, silent
 from .shipped import SHIPPED
 
-_GATEWAY_ERRORS = (502, 503, 504)  # what a proxy says when there is nothing behind it
+_GATEWAY_ERRORS = (502, 503, 504)  # answers of a proxy that cannot reach the server
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights of a model are published.
+    """Location of published weights.
 
     Attributes:
-        repository: on the hub; empty if they are elsewhere.
-        files: their possible names there, the best first.
-        revision: of the repository; None for its newest.
-        url: of the file if it is not on the hub; empty if it is.
+        repository: repository on the hub; "" if the weights are elsewhere.
+        files: possible names of the file in the repository, in order of preference.
+        revision: revision of the repository; None for the newest.
+        url: URL of a file that is not on the hub; "" otherwise.
     """
 
     repository: str
@@ -39,7 +39,7 @@ class Source:
     url: str = ""
 
     def on_disk(self) -> Path | None:
-        """The file if it is on this disk: in the Hugging Face cache, or in PyTorch's for weights from elsewhere."""
+        """Path of the file in the Hugging Face cache, or in PyTorch's cache for other URLs; None if it is not there."""
         if self.url:
             path = _torch_cache() / Path(urlsplit(self.url).path).name
             return path if path.is_file() else None
@@ -49,56 +49,58 @@ class Source:
         return next((Path(path) for path in found if isinstance(path, str)), None)
 
     def is_known_missing(self) -> bool:
-        """Return whether the cache says that the repository has none of the files."""
+        """Return whether, according to the cache, the repository has none of the files."""
         from huggingface_hub import _CACHED_NO_EXIST, try_to_load_from_cache
 
         found = [try_to_load_from_cache(self.repository, file, revision=self.revision) for file in self.files]
         return all(path is _CACHED_NO_EXIST for path in found)
 
 
-class _NothingThereError(ModelError):
-    """The repository has none of the files."""
+class _NoSuchFileError(ModelError):
+    """Error for a repository that has none of the files."""
 
 
 def weights_of(name: str, source: Source, progress: Progress | None = None) -> Path:
-    """The file with a model's weights, downloaded if it is not on this disk.
+    """Return the file with a model's weights; download it if it is not on disk.
 
     Args:
-        name: what to call the model in messages.
-        source: where its weights are published.
-        progress: called with how many bytes are here and how many there will be (0: not known). What it raises stops
-            the download and reaches the caller; what the hub's client has got by then it goes on from the next time.
+        name: name of the model for messages.
+        source: location of its weights.
+        progress: function called with the bytes downloaded so far and the total (0 if it is not known). An exception
+            that it raises stops the download and reaches the caller; the next download continues from the bytes that
+            the hub's client has stored.
 
     Raises:
-        ModelError: if they are neither here nor to be had; within three seconds if the hub cannot be reached.
+        ModelError: if the weights are not on disk and cannot be downloaded; within three seconds if the hub cannot be
+            reached.
     """
     found = source.on_disk()
     if found is not None:
         return found
-    refuse_out_of_reach(name, source)
+    refuse_unreachable(name, source)
     return _download_url(name, source.url, progress) if source.url else _download(name, source, progress)
 
 
 def optional_file(name: str, source: Source) -> Path | None:
-    """A file that describes a model, downloaded if it is not on this disk; None if there is none or it is out of reach.
+    """Return a file that describes a model; download it if needed; None if it does not exist or cannot be reached.
 
     Raises:
-        ModelError: if the download breaks off.
+        ModelError: if the download fails.
     """
     found = source.on_disk()
     if found is not None or source.is_known_missing() or not can_reach_hub():
         return found
     try:
         return _download(name, source, None)
-    except _NothingThereError:
+    except _NoSuchFileError:
         return None
 
 
-def refuse_out_of_reach(name: str, source: Source) -> None:
-    """Find out briefly whether a model's weights can be had at all.
+def refuse_unreachable(name: str, source: Source) -> None:
+    """Check within a few seconds that a model's weights are on disk or that their server can be reached.
 
     Raises:
-        ModelError: if they are not on this disk and whoever has them does not answer.
+        ModelError: if neither is the case.
     """
     if source.on_disk() is None and not (can_reach(source.url) if source.url else can_reach_hub()):
         raise ModelError(
@@ -108,35 +110,35 @@ def refuse_out_of_reach(name: str, source: Source) -> None:
 
 
 def can_reach_hub(timeout: float = 2.0) -> bool:
-    """Whether the Hugging Face hub answers within `timeout` seconds; False without asking if HF_HUB_OFFLINE is set."""
+    """Return whether the Hugging Face hub answers within `timeout` seconds; False if HF_HUB_OFFLINE is set."""
     from huggingface_hub import constants
 
     return can_reach(constants.ENDPOINT, timeout)
 
 
 def can_reach(url: str, timeout: float = 2.0) -> bool:
-    """Whether a server answers within `timeout` seconds, whatever it says; False if HF_HUB_OFFLINE is set."""
+    """Return whether a server answers within `timeout` seconds; False if HF_HUB_OFFLINE is set."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return False
     answer: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    # In a thread, because looking up an address has no timeout of its own.
-    threading.Thread(target=lambda: answer.put(_answers(url, timeout)), daemon=True).start()
+    # In a thread, because DNS lookup has no timeout.
+    threading.Thread(target=lambda: answer.put(_responds(url, timeout)), daemon=True).start()
     try:
         return answer.get(timeout=timeout)
     except queue.Empty:
         return False
 
 
-def _answers(url: str, timeout: float) -> bool:
+def _responds(url: str, timeout: float) -> bool:
     try:
         with urlopen(Request(url, method="HEAD"), timeout=timeout):
             return True
     except HTTPError as error:
         return error.code not in _GATEWAY_ERRORS
     except URLError as error:
-        return isinstance(error.reason, ssl.SSLCertVerificationError)  # the hub's client may know the certificate
+        return isinstance(error.reason, ssl.SSLCertVerificationError)  # the hub's client may accept the certificate
     except (OSError, HTTPException, ValueError):
         return False
 
@@ -153,18 +155,18 @@ def _download(name: str, source: Source, progress: Progress | None) -> Path:
             report.pass_on()  # some of the client's threads lose what their callback raises
             return path
         except LocalEntryNotFoundError as error:
-            raise _broken_off(name, error) from error
+            raise _download_error(name, error) from error
         except EntryNotFoundError:
             continue
-        except Exception as error:  # the client's errors and those of the two HTTP libraries below it have no base
+        except Exception as error:  # errors of the client and its two HTTP libraries have no common base class
             report.pass_on()
             if getattr(getattr(error, "response", None), "status_code", None) in (401, 403):
                 raise ModelError(
-                    f"The hub does not hand out the weights of {name!r} to everybody: accept the licence at "
+                    f"Access to the weights of {name!r} on the hub is restricted; accept the licence at "
                     f"https://huggingface.co/{source.repository} and set HF_TOKEN to a token of your account."
                 ) from error
-            raise _broken_off(name, error) from error
-    raise _NothingThereError(
+            raise _download_error(name, error) from error
+    raise _NoSuchFileError(
         f"The hub has no weights of {name!r}: {source.repository} holds none of {', '.join(source.files)}."
     )
 
@@ -185,13 +187,13 @@ def _download_url(name: str, url: str, progress: Progress | None) -> Path:
         return part.replace(path)
     except (OSError, EOFError, HTTPException) as error:
         report.pass_on()
-        raise _broken_off(name, error) from error
+        raise _download_error(name, error) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def _broken_off(name: str, error: Exception) -> ModelError:
-    return ModelError(f"The download of {name!r} broke off ({type(error).__name__}); load it again to retry.")
+def _download_error(name: str, error: Exception) -> ModelError:
+    return ModelError(f"The download of {name!r} failed ({type(error).__name__}); load it again to retry.")
 
 
 def _torch_cache() -> Path:
@@ -220,7 +222,7 @@ class _Relay:
 
 
 def _bar(progress: Progress) -> type:
-    """A progress bar for the hub's client that draws nothing and calls `progress`."""
+    """Create a progress bar class for the hub's client that displays nothing and calls `progress`."""
 
     class Bar:
         def __init__(self, *_: Any, total: int | None = None, initial: int = 0, **__: Any):
@@ -232,7 +234,7 @@ def _bar(progress: Progress) -> type:
             progress(int(self.n), int(self.total or 0))
 
         def update_transfer(self, n: int = 1) -> None:
-            """Bytes on the wire, which are not those of the file. The client then makes one bar instead of two."""
+            """Ignore transferred bytes, which may differ from those of the file; with this method one bar suffices."""
 
         def set_postfix_str(self, *_: Any, **__: Any) -> None:
             pass

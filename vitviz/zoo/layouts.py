@@ -1,9 +1,9 @@
-"""How training frameworks name the weights of a ViT, and the way from there to timm's names.
+"""Convert the weight names of training frameworks to timm's names.
 
 Sources: Hugging Face transformers' `modeling_vit.py`, `modeling_deit.py`, `modeling_dinov2.py` and
 `modeling_dinov2_with_registers.py`, of versions 4 and 5; torchvision's `vision_transformer.py`; the published files of
-DINOv2. Renaming is all that differs, except that Hugging Face keeps queries, keys and values apart, and that DINOv2's
-registers enter after the positions.
+DINOv2. Only the names differ, with two exceptions: Hugging Face has separate weights for queries, keys and values, and
+DINOv2 adds the register tokens after the position embedding.
 """
 
 import re
@@ -17,23 +17,23 @@ from ..errors import ModelError
 from ..images import Preprocessing
 from ..model.config import Resampling
 
-_HALF = (0.5, 0.5, 0.5)
+_MEAN_AND_STD = (0.5, 0.5, 0.5)
 _OUTER = r"(?P<outer>(?:.*?\.)??)"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One way to name the weights.
+    """Naming scheme of weights.
 
     Attributes:
-        name: for people.
-        signature: matches keys that only this layout has; its group `outer` is what stands before all keys.
-        renames: regular expressions of keys, and timm's names for them; "" for what no forward pass uses.
-        names: the attributes that hold the ViT in the framework's own classifiers.
-        classifiers: the attributes that hold their linear maps, beside the ViT.
-        norm_eps: that of its layer norms, unless a config.json says otherwise.
-        resampling: how its framework brings positions to another grid; None if as timm does.
-        preprocessing: what its models expect, unless a preprocessor_config.json says otherwise.
+        name: name of the layout in messages.
+        signature: regular expression for keys that only this layout has; its group `outer` is the prefix of all keys.
+        renames: timm's names by regular expressions for keys; "" for weights not used in the forward pass.
+        names: attributes that hold the ViT in the framework's classifier models.
+        classifiers: attributes that hold the linear classifiers in those models.
+        norm_eps: default epsilon of the layer norms, if config.json does not state it.
+        resampling: interpolation of the position embedding to other grids; None if it is timm's.
+        preprocessing: default preprocessing, if there is no preprocessor_config.json.
     """
 
     name: str
@@ -51,7 +51,7 @@ _HUGGING_FACE = {
     r"embeddings\.cls_token": "cls_token",
     r"embeddings\.position_embeddings": "pos_embed",
     r"embeddings\.patch_embeddings\.projection\.": "patch_embed.proj.",
-    r"embeddings\.mask_token": "",  # stands in for hidden patches while training
+    r"embeddings\.mask_token": "",  # replaces masked patches in training
     r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.attention\.(query|key|value)\.": r"blocks.\1.attn.\2.",
     r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.q_proj\.": r"blocks.\1.attn.query.",
     r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.k_proj\.": r"blocks.\1.attn.key.",
@@ -59,17 +59,17 @@ _HUGGING_FACE = {
     r"(?:encoder\.layer|layers)\.([0-9]+)\.attention\.(?:output\.dense|o_proj)\.": r"blocks.\1.attn.proj.",
     r"(?:encoder\.layer|layers)\.([0-9]+)\.mlp\.(fc[12])\.": r"blocks.\1.mlp.\2.",
     r"layernorm\.": "norm.",
-    r"pooler\.dense\.": "",  # follows the class token; neither the tokens nor a classifier see it
+    r"pooler\.dense\.": "",  # applied to the class token, but not used by classifiers
     r"(?:cls_)?classifier\.": "head.",
     r"distillation_classifier\.": "head_dist.",
 }
 
-# That of many papers' own code too.
+# Also used in the code of many papers.
 TIMM = Layout(
     "timm", _OUTER + r"(?:patch_embed\.(?:proj\.weight|backbone\..*)|embeds\.proj\.weight)", {r"mask_token$": ""}
 )
 DINOV2 = Layout(
-    "DINOv2",  # as published, where that is not timm's
+    "DINOv2",  # published names that differ from timm's
     _OUTER + r"(?:register_tokens|blocks\.0\.mlp\.w12\.weight)",
     {
         r"mask_token$": "",
@@ -93,7 +93,7 @@ HUGGING_FACE_VIT = Layout(
     _HUGGING_FACE_CLASSIFIERS,
     norm_eps=1e-12,
     resampling=Resampling(antialias=False),
-    preprocessing=Preprocessing(_HALF, _HALF, "bilinear", fit="squash", centre="floor"),
+    preprocessing=Preprocessing(_MEAN_AND_STD, _MEAN_AND_STD, "bilinear", fit="squash", centre="floor"),
 )
 HUGGING_FACE_DINOV2 = Layout(
     "Hugging Face DINOv2",
@@ -127,26 +127,26 @@ TORCHVISION = Layout(
         r"encoder\.ln\.": "norm.",
         r"heads\.(?:head\.)?": "head.",
     },
-    # Its models take one size only; its `interpolate_embeddings` makes weights for another.
+    # torchvision's models accept a single size; its `interpolate_embeddings` converts weights to another.
     resampling=Resampling(antialias=False, align_corners=True),
     preprocessing=Preprocessing(interpolation="bilinear", crop_fraction=224 / 256),
 )
-LAYOUTS = (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2, TORCHVISION, TIMM, DINOV2)  # the last that matches is meant
+LAYOUTS = (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2, TORCHVISION, TIMM, DINOV2)  # the last match takes precedence
 
 
 def renamed(weights: Mapping[str, Tensor], layout: Layout, file: str) -> dict[str, Tensor]:
-    """Give the weights of a ViT timm's names.
+    """Convert the keys of a ViT's weights to timm's names.
 
     Args:
-        weights: tensors by the layout's keys, without what wrappers put before them.
-        layout: how they are named.
-        file: what to call it in messages.
+        weights: tensors by the layout's keys, without the prefixes of wrappers.
+        layout: naming scheme of the keys.
+        file: name of the file for messages.
 
     Returns:
-        The weights. Keys that the layout does not have keep their names, so that whoever checks them can say so.
+        The weights. Unknown keys keep their names, so that the later check of the keys reports them.
 
     Raises:
-        ModelError: if two keys become one.
+        ModelError: if two keys have the same timm name.
     """
     found: dict[str, Tensor] = {}
     origin: dict[str, str] = {}
@@ -154,17 +154,17 @@ def renamed(weights: Mapping[str, Tensor], layout: Layout, file: str) -> dict[st
         name = _timm_name(key, layout.renames)
         if name in origin:
             raise ModelError(
-                f"{origin[name]!r} and {key!r} in {file!r} are both {name!r} in a ViT; save the weights of the ViT "
-                "alone, with torch.save(vit.state_dict(), path)."
+                f"{origin[name]!r} and {key!r} in {file!r} are both {name!r} in a ViT; save only the weights of the "
+                "ViT, with torch.save(vit.state_dict(), path)."
             )
         if name:
             found[name], origin[name] = value, key
     if layout in (HUGGING_FACE_VIT, HUGGING_FACE_DINOV2):
-        found = _joined(found, "attn", ("query", "key", "value"), "qkv")
-        found = _joined(found, "mlp", ("gate", "up"), "fc1")
+        found = _join(found, "attn", ("query", "key", "value"), "qkv")
+        found = _join(found, "mlp", ("gate", "up"), "fc1")
     if layout in (HUGGING_FACE_DINOV2, DINOV2) and {"reg_token", "cls_token", "pos_embed"} <= found.keys():
         _fold_class_position(found)
-    # DeiT's distillation token is a register like any other, unless a second classifier reads it.
+    # DeiT's distillation token acts as a register token, unless a second classifier reads it.
     if layout is HUGGING_FACE_VIT and {"reg_token", "head_dist.weight"} <= found.keys():
         found["dist_token"] = found.pop("reg_token")
     return found
@@ -178,8 +178,8 @@ def _timm_name(key: str, renames: Mapping[str, str]) -> str:
     return key
 
 
-def _joined(weights: dict[str, Tensor], part: str, names: tuple[str, ...], joint: str) -> dict[str, Tensor]:
-    """Put matrices that timm has in one into one, in this order; what is incomplete is left as it is."""
+def _join(weights: dict[str, Tensor], part: str, names: tuple[str, ...], joint: str) -> dict[str, Tensor]:
+    """Concatenate weights that timm stores in a single tensor, in this order; keep incomplete sets as they are."""
     joined = {}
     for key, value in weights.items():
         found = re.fullmatch(rf"(blocks\.[0-9]+\.{part})\.({'|'.join(names)})\.(weight|bias)", key)
@@ -193,7 +193,7 @@ def _joined(weights: dict[str, Tensor], part: str, names: tuple[str, ...], joint
 
 
 def _fold_class_position(weights: dict[str, Tensor]) -> None:
-    """Add the class token's position to the token itself: then positions are of patches alone, as timm has them."""
+    """Add the class token's position embedding to the token, because timm then stores that of the patches only."""
     positions = weights["pos_embed"]
     weights["cls_token"] = weights["cls_token"] + positions[:, :1]
     weights["pos_embed"] = positions[:, 1:]

@@ -1,4 +1,4 @@
-"""Models in memory that many threads share: a few stay, and the least recently used goes."""
+"""Cache of models in memory, shared by all threads, with least-recently-used eviction."""
 
 import os
 import re
@@ -15,36 +15,36 @@ VARIABLE = "VITVIZ_MAX_MODELS"
 
 
 def max_models() -> int:
-    """How many models stay loaded: VITVIZ_MAX_MODELS, or 2.
+    """Maximum number of models in memory: the environment variable VITVIZ_MAX_MODELS, or 2.
 
     Raises:
-        ModelError: if it is not a whole number of at least 1.
+        ModelError: if the variable is not an integer of at least 1.
     """
-    said = os.environ.get(VARIABLE, "2")
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", said):
-        raise ModelError(f"{VARIABLE} is {shown(said)}; set it to a whole number of at least 1.")
-    return int(said)
+    value = os.environ.get(VARIABLE, "2")
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", value):
+        raise ModelError(f"{VARIABLE} is {shown(value)}; set it to a whole number of at least 1.")
+    return int(value)
 
 
 class ModelCache:
-    """Keeps the most recently used models.
+    """Cache of the most recently used models.
 
-    Threads that ask for the same model wait for one of them to load it; whoever asks for another one waits for nobody.
+    Threads that request the same model wait until one of them has loaded it. Requests for other models do not wait.
 
     Args:
-        limit: says how many models to keep.
+        limit: function that returns the maximum number of models.
     """
 
     def __init__(self, limit: Callable[[], int]):
         self._limit = limit
-        self._lock = threading.Lock()  # held for looking things up, never while a model loads
+        self._lock = threading.Lock()  # not held while a model is being loaded
         self._models: OrderedDict[str, Future[VisionTransformer]] = OrderedDict()
 
     def get(self, name: str, load: Callable[[], VisionTransformer]) -> VisionTransformer:
-        """The model of this name, loaded if it is not here.
+        """Return the model of this name; call `load` if it is not in the cache.
 
         Raises:
-            ModelError: what `load` raises, in each thread that waited for it; nothing is kept then.
+            ModelError: the error raised by `load`, in each waiting thread; errors are not cached.
         """
         limit = self._limit()
         while True:
@@ -58,19 +58,19 @@ class ModelCache:
                 self._load(name, model, load, limit)
             try:
                 return model.result()
-            except CancelledError:  # who was loading it went away; then it is this thread's turn
+            except CancelledError:  # the loading thread was interrupted; try again in this thread
                 continue
 
     def names(self) -> tuple[str, ...]:
-        """The models that are here, the least recently used first."""
+        """Names of the cached models, least recently used first."""
         with self._lock:
             return tuple(name for name, model in self._models.items() if model.done())
 
     def holds(self, model: VisionTransformer) -> bool:
-        """Whether this very model is here."""
+        """Return whether this object is one of the cached models."""
         with self._lock:
-            kept = [found for found in self._models.values() if found.done() and not found.cancelled()]
-        return any(found.exception() is None and found.result() is model for found in kept)
+            loaded = [found for found in self._models.values() if found.done() and not found.cancelled()]
+        return any(found.exception() is None and found.result() is model for found in loaded)
 
     def _load(
         self, name: str, model: "Future[VisionTransformer]", load: Callable[[], VisionTransformer], limit: int
@@ -83,10 +83,10 @@ class ModelCache:
             if isinstance(error, Exception):
                 model.set_exception(error)
                 return
-            model.cancel()  # the end of one thread, such as that of a visitor who closed the page, is not another's
+            model.cancel()  # the interruption of one thread, such as by a user closing the page, must not reach others
             raise
         with self._lock:
             model.set_result(loaded)
-            here = [other for other, found in self._models.items() if found.done()]
-            for other in here[: max(0, len(here) - limit)]:
+            done = [other for other, found in self._models.items() if found.done()]
+            for other in done[: max(0, len(done) - limit)]:
                 del self._models[other]

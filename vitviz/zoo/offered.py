@@ -1,4 +1,4 @@
-"""Checkpoints that a server offers to its visitors: those in the folder VITVIZ_CHECKPOINT_DIR, and no others."""
+"""Checkpoints that a server offers to its users: those in the folder VITVIZ_CHECKPOINT_DIR."""
 
 import os
 from pathlib import Path
@@ -8,21 +8,20 @@ from ..errors.arguments import shown, typed
 from ..trace.vision_transformer import VisionTransformer
 from .folders import SUFFIXES
 from .restore import load_checkpoint
-from .sidecar import stamp
+from .sidecar import version_of
 
 VARIABLE = "VITVIZ_CHECKPOINT_DIR"
-_NAMED = 8  # checkpoints that a refusal names
+_MAX_LISTED = 8  # checkpoints listed in an error message
 
-
-# What training runs leave beside their weights, under suffixes that weights have too.
+# First part of the names of other files from training runs that have a suffix of weights.
 _NO_WEIGHTS = ("optimizer", "scheduler", "rng_state", "training_args", "scaler", "trainer_state")
 
 
 def checkpoints() -> tuple[str, ...]:
-    """The checkpoints on offer, as paths relative to the folder with `/` between their parts; () if it is not set.
+    """List the offered checkpoints as paths relative to the folder, separated by `/`; () if no folder is set.
 
-    Hidden files are left out, the state of optimisers and the like, names that are no text, and whatever a symbolic
-    link leads to outside the folder. The whole folder is read each time; `is_offered` looks at one file.
+    Hidden files, training state such as that of optimisers, names with unprintable characters, and symbolic links to
+    files outside the folder are left out. Each call reads the whole folder; `is_offered` reads a single file.
     """
     root = _root()
     if root is None:
@@ -32,12 +31,12 @@ def checkpoints() -> tuple[str, ...]:
 
 @typed
 def is_offered(name: str) -> bool:
-    """Whether this is one of `checkpoints()`."""
+    """Return whether this is one of `checkpoints()`."""
     root = _root()
     try:
         path = None if root is None else root / name
         return path is not None and path.relative_to(root).as_posix() == name and _is_offered(path, root)
-    except (OSError, ValueError):  # no file can have such a name
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
@@ -54,33 +53,33 @@ def load_offered(name: str) -> VisionTransformer:
 
 
 def not_offered(shown_name: str) -> ModelError:
-    """The refusal of a checkpoint that is none of `checkpoints()`, with those that are."""
+    """Error for a name that is not one of `checkpoints()`; the message lists them."""
     names = checkpoints()
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    offered = f"there {'is' if len(names) == 1 else 'are'} {', '.join(map(repr, names[:_NAMED]))}{more}"
-    return ModelError(f"No checkpoint {shown_name} is on offer here; {offered if names else 'choose another model'}.")
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    choices = f"choose {'one of ' if len(names) > 1 else ''}{', '.join(map(repr, names[:_MAX_LISTED]))}{more}"
+    return ModelError(f"This server offers no checkpoint {shown_name}; {choices if names else 'choose another model'}.")
 
 
 @typed
 def version(name: str) -> str:
-    """Version of an offered checkpoint and of the files beside it that describe it; "" for all other names."""
+    """Version of an offered checkpoint, including the files that describe it; "" for all other names."""
     if not is_offered(name):
         return ""
     file = _root() / name
     found = file.stat()
-    return f"{found.st_mtime_ns}-{found.st_size}-{stamp(file)}"
+    return f"{found.st_mtime_ns}-{found.st_size}-{version_of(file)}"
 
 
 def _root() -> Path | None:
     folder = os.environ.get(VARIABLE)
-    return Path(folder).resolve() if folder and os.path.isdir(folder) else None  # which never raises
+    return Path(folder).resolve() if folder and os.path.isdir(folder) else None  # os.path.isdir does not raise
 
 
 def _is_offered(path: Path, root: Path) -> bool:
     relative = path.relative_to(root)
     if path.suffix not in SUFFIXES or any(part.startswith(".") for part in relative.parts):
         return False
-    if not str(relative).isprintable():  # no text that a page or a link could hold
+    if not str(relative).isprintable():  # cannot be shown on a page or written in a link
         return False
     is_weights = not path.name.startswith(_NO_WEIGHTS)
     return is_weights and path.is_file() and path.resolve().is_relative_to(root)

@@ -1,9 +1,9 @@
 """Run the opcodes of a pickle on placeholders, and refuse pickles that build more than a checkpoint needs.
 
-`torch.load(weights_only=True)` runs no code that the file chooses, but it builds whatever the file describes: lists
-that are nested without end, dictionaries that contain themselves, keys whose hash takes years to compute. Therefore the
-opcodes that its unpickler supports (torch/_weights_only_unpickler.py) are run here first, on placeholders instead of
-values. The scan ends at any other opcode, because torch stops there too and reports the reason.
+`torch.load(weights_only=True)` runs no code that the file chooses, but it builds any object that it describes: lists
+nested without end, dictionaries that contain themselves, keys whose hash takes years to compute. Therefore the opcodes
+that its unpickler supports (torch/_weights_only_unpickler.py) are run here first, on placeholders instead of values.
+The scan ends at any other opcode, because torch stops there too and reports the reason.
 """
 
 from __future__ import annotations
@@ -13,27 +13,32 @@ from collections.abc import Callable
 from struct import unpack_from
 from typing import Any
 
-MAX_BYTES = 32_000_000  # of a pickle; the numbers of its tensors stand elsewhere
-MAX_OPCODES = 1_000_000  # a checkpoint has some 40 for each tensor
-MAX_OBJECTS = 300_000  # containers and texts
-MAX_WAITING = 100_000  # values on the stack; `pickle` writes the items of a list a thousand at a time
-MAX_DEPTH = 100  # of containers within containers
-MAX_COPIED = 32_000_000  # letters and items that calls such as `set(list)` read
-MAX_ODD_KEYS = 1_000  # keys of dictionaries and sets that may share a hash, which makes n of them cost n^2
-MAX_NAME = 1_000  # letters of a function's or class's name
-MAX_KEY = 1_000  # items of a tuple that is a key, and of the tuples in it
+MAX_BYTES = 32_000_000  # bytes of a pickle; the data of its tensors is stored elsewhere
+MAX_OPCODES = 1_000_000  # a checkpoint has about 40 per tensor
+MAX_OBJECTS = 300_000  # containers and strings
+MAX_STACK = 100_000  # values on the stack; `pickle` writes the items of a list in batches of a thousand
+MAX_DEPTH = 100  # levels of nested containers
+MAX_COPIED = 32_000_000  # characters and items read by calls such as `set(list)`
+MAX_ODD_KEYS = 1_000  # keys of dictionaries and sets that may have the same hash: n of them cost O(n^2)
+MAX_NAME = 1_000  # characters of the name of a function or class
+MAX_KEY = 1_000  # items of a tuple used as a key, including nested tuples
 _TOO_DEEP = f"nests its content more than {MAX_DEPTH} deep"
-_ENCODINGS = (b"latin1", b"latin-1", b"utf-8", b"ascii")  # how pickles write bytes; some others take quadratic time
+_ENCODINGS = (
+    b"latin1",
+    b"latin-1",
+    b"utf-8",
+    b"ascii",
+)  # encodings of bytes in pickles; some others take quadratic time
 _HASHING = ("set", "frozenset", "Counter", "OrderedDict", "dict")
-_ALLOCATING = ("bytearray", "Tensor", "Storage")  # given a number they make room for as many
+_ALLOCATING = ("bytearray", "Tensor", "Storage")  # allocate as many items as a number argument says
 
 
 class TooMuchError(Exception):
-    """Error for a file that exceeds a limit; the message completes a sentence that begins with the name of the file."""
+    """Error for a file that exceeds a limit; the message continues a sentence that begins with the file name."""
 
 
 class EndedError(Exception):
-    """Error at an opcode where PyTorch stops reading too."""
+    """Error at an opcode at which PyTorch stops reading too."""
 
 
 class _Value:
@@ -42,23 +47,23 @@ class _Value:
     __slots__ = ("depth", "holds", "odd", "size", "what")
 
     def __init__(self, what: str, size: int = 1, depth: int = 0):
-        # "text", "plain" (None, True, False), "odd" (a long integer, a float), "tuple", "list" (or a dictionary, a
-        # set), "made" (by a call), or the dotted name of a global.
+        # "text", "plain" (None, True, False), "odd" (a long integer or a float), "tuple", "list" (also a dictionary or
+        # a set), "made" (result of a call), or the dotted name of a global.
         self.what = what
-        self.size = size  # letters; items; of a tuple with those of the tuples in it, up to a bound
-        self.depth = depth  # at least; of a tuple exactly, as far as it holds tuples
-        self.odd = 0  # items that would be odd keys
-        self.holds: list[Any] | tuple = ()  # all items of a tuple; of others the containers
+        self.size = size  # number of characters or items; for a tuple including nested tuples, up to a bound
+        self.depth = depth  # lower bound of the nesting depth; exact for tuples of tuples
+        self.odd = 0  # number of items that would be odd keys
+        self.holds: list[Any] | tuple = ()  # all items of a tuple; only the containers in other objects
 
 
 class Scan:
-    """Run pickles on placeholders. The limits apply to all pickles of a file together."""
+    """Interpreter that runs pickles on placeholders. The limits apply to all pickles of a file together."""
 
     def __init__(self) -> None:
         self.opcodes = self.objects = self.copied = self.odd_keys = 0
 
     def read(self, data: bytes | mmap.mmap, at: int) -> int:
-        """Run the pickle that begins at `at`; return where it ends."""
+        """Run the pickle that begins at the offset `at`; return the offset of its end."""
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -72,11 +77,11 @@ class Scan:
             if self.opcodes > MAX_OPCODES:
                 raise TooMuchError(f"has a pickle of more than {MAX_OPCODES:,} steps")
             stack = self.stack
-            if len(stack) > MAX_WAITING:
-                raise TooMuchError("nests its content or lines it up endlessly")
-            act = _ACTS.get(code)
-            if act is not None:
-                act(self, stack)
+            if len(stack) > MAX_STACK:
+                raise TooMuchError(f"puts more than {MAX_STACK:,} values on the stack")
+            handler = _HANDLERS.get(code)
+            if handler is not None:
+                handler(self, stack)
             elif code in _MEMO_READS:
                 stack.append(self.memo[unpack_from(_MEMO_READS[code], data, at)[0]])
                 at += 1 if code == 0x68 else 4
@@ -101,7 +106,7 @@ class Scan:
                 module, name, *_ = *bytes(data[at : at + MAX_NAME]).split(b"\n", 2), b"", b""
                 at += len(module) + len(name) + 2
                 if at > end or len(module) + len(name) + 2 > MAX_NAME:
-                    raise TooMuchError("names something endlessly long")
+                    raise TooMuchError(f"has a name of more than {MAX_NAME:,} characters")
                 self._count()
                 stack.append(_Value(f"{module.decode()}.{name.decode()}"))
             elif code == 0x80:  # PROTO
@@ -161,7 +166,7 @@ class Scan:
     def _put(self, into: Any, items: list[Any]) -> None:
         """Put items into a list or another container."""
         if not isinstance(into, _Value) or into.what not in ("list", "made"):
-            raise EndedError  # torch puts nothing into a text, tuple or number
+            raise EndedError  # torch cannot add items to a string, tuple or number
         into.size += len(items)
         self._deepen(into, items)
         held = [item for item in items if isinstance(item, _Value) and item.depth]
@@ -182,7 +187,7 @@ class Scan:
         self._count()
         arguments = list(given.holds) if isinstance(given, _Value) and given.what == "tuple" else [given]
         self._check_call(function, arguments)
-        result = _Value("made", sum(_size(one) for one in arguments), 1)  # it may hold all of what it was given
+        result = _Value("made", sum(_size(one) for one in arguments), 1)  # it may contain all of its arguments
         result.holds = [given]
         self._deepen(result, [given])
         stack.append(result)
@@ -201,13 +206,13 @@ class Scan:
 
     def _check_call(self, function: Any, arguments: list[Any]) -> None:
         name = function.what if isinstance(function, _Value) else ""
-        if name.endswith("_rebuild_from_type_v2") and len(arguments) > 2:  # which calls its first with its third
+        if name.endswith("_rebuild_from_type_v2") and len(arguments) > 2:  # it calls its first argument with its third
             inner = arguments[2].holds if isinstance(arguments[2], _Value) else ()
             self._check_call(arguments[0], [item for item in inner if not isinstance(item, bytes)])
         self._copy(arguments)
         last = name.rpartition(".")[2]
         if last.endswith(_ALLOCATING) and any(isinstance(one, int) or one is _ODD for one in arguments):
-            raise TooMuchError(f"asks for room ({last}) without saying what fills it")
+            raise TooMuchError(f"allocates memory ({last}) without content")
         if last == "encode":
             encoding = arguments[1].holds[:1] if len(arguments) > 1 and isinstance(arguments[1], _Value) else ()
             if not set(encoding) <= set(_ENCODINGS) or not encoding:
@@ -217,7 +222,7 @@ class Scan:
                 self._hash_items(one)
 
     def _hash_items(self, value: Any, depth: int = 2) -> None:
-        """Check the items, and the items of these, that `set(list)` or `OrderedDict(pairs)` would use as keys."""
+        """Check the items, and their items, that `set(list)` or `OrderedDict(pairs)` would use as keys."""
         if isinstance(value, _Value):
             self.odd_keys += value.odd
             self._check_keys()
@@ -229,7 +234,7 @@ class Scan:
     def _copy(self, values: list[Any]) -> None:
         self.copied += sum(_size(value) for value in values)
         if self.copied > MAX_COPIED:
-            raise TooMuchError("copies its content over and over")
+            raise TooMuchError("copies its content too often")
 
     def _hash(self, key: Any) -> None:
         if not _is_odd(key):
@@ -237,7 +242,7 @@ class Scan:
         self.odd_keys += 1
         self._check_keys()
         if key.what == "tuple" and key.size > MAX_KEY:
-            raise TooMuchError(f"has a key of more than {MAX_KEY:,} parts")
+            raise TooMuchError(f"has a key of more than {MAX_KEY:,} items")
 
     def _check_keys(self) -> None:
         if self.odd_keys > MAX_ODD_KEYS:
@@ -265,13 +270,13 @@ def _is_odd(value: Any) -> bool:
 
 
 def _check_whole(root: Any) -> None:
-    """Refuse a value that contains itself or is nested too deeply, which is known only when the value is complete."""
-    depths: dict[int, int] = {}  # of what has been looked into; 0 for what holds the one that is being looked into
-    waiting, inside = [root], 0
-    while waiting:
-        value = waiting[-1]
-        if depths.get(id(value)):  # held by several
-            waiting.pop()
+    """Refuse a value that contains itself or is nested too deeply; both are known only when the value is complete."""
+    depths: dict[int, int] = {}  # depth of each visited value; 0 for those that contain the current value
+    pending, inside = [root], 0
+    while pending:
+        value = pending[-1]
+        if depths.get(id(value)):  # contained in several values
+            pending.pop()
             continue
         held = [item for item in value.holds if isinstance(item, _Value)] if isinstance(value, _Value) else []
         if id(value) in depths:
@@ -284,7 +289,7 @@ def _check_whole(root: Any) -> None:
             raise TooMuchError("contains itself")
         if inside > MAX_DEPTH + 1:
             raise TooMuchError(_TOO_DEEP)
-        waiting += [item for item in held if id(item) not in depths]
+        pending += [item for item in held if id(item) not in depths]
 
 
 def _append(scan: Scan, stack: list[Any]) -> None:
@@ -307,7 +312,7 @@ def _set_all(scan: Scan, stack: list[Any]) -> None:
     scan._put_pairs(scan.stack[-1], items)
 
 
-_ACTS: dict[int, Callable[[Scan, list[Any]], None]] = {
+_HANDLERS: dict[int, Callable[[Scan, list[Any]], None]] = {
     0x81: Scan._call,  # NEWOBJ
     0x52: Scan._call,  # REDUCE
     0x62: Scan._build,

@@ -1,4 +1,4 @@
-"""Options of a checkpoint that its file does not tell: one definition for Python, the command line and TOML files."""
+"""Options of a checkpoint: one definition for Python, the command line and TOML files."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +11,12 @@ from PIL import Image
 from ..errors import ImageError, ModelError
 from ..errors.arguments import LONGEST, is_number, is_whole, of_kind, shown
 from ..images import FITS, Preprocessing, Size, check_size
-from .class_names import Classes, taken
+from .class_names import Classes, parse_classes
 
-Colour = float | Sequence[float]  # one number for all channels, or one for each
+ChannelValues = float | Sequence[float]  # one number for all channels, or one per channel
 
-# The options that say how pixels are prepared, and their names in `Preprocessing`.
-OF_PIXELS = {
+# Options of the preprocessing, and their names in `Preprocessing`.
+PREPROCESSING_OPTIONS = {
     "mean": "mean",
     "std": "std",
     "interpolation": "interpolation",
@@ -24,38 +24,38 @@ OF_PIXELS = {
     "fit": "fit",
 }
 _INTERPOLATIONS = tuple(name.lower() for name in Image.Resampling.__members__)
-_MOST_CHANNELS = 10_000
-_LARGEST_STD = 10.0  # for pixels from 0 to 1, whose own is at most 0.5; a model that does not scale has 1
+_MAX_CHANNELS = 10_000
+_MAX_STD = 10.0  # the standard deviation of pixels from 0 to 1 is at most 0.5; models without scaling use 1
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of `vitviz.load` for a checkpoint; None where nothing is said.
+    """Options of `vitviz.load` for a checkpoint; None for options that are not given.
 
     Attributes:
         arch: timm's name of the architecture.
-        arch_kwargs: arguments for timm's `create_model` beside that name, such as `{"global_pool": "avg"}`.
-        classes: the class names, or how many there are; 0 leaves the classifier out.
-        heads: how many attention heads a block has.
-        prefix: what the keys of the wanted model begin with, where a file holds several.
+        arch_kwargs: further arguments of timm's `create_model`, such as `{"global_pool": "avg"}`.
+        classes: class names, or number of classes; 0 removes the classifier.
+        num_heads: number of attention heads per block.
+        prefix: common prefix of the keys of the model to load, if a file holds several.
         mean: mean of each channel, for pixel values from 0 to 1; or one number for all channels.
         std: standard deviation of each channel, or one number for all.
-        interpolation: one of Pillow's, in lower case, such as `"bicubic"`.
-        crop_pct: part of the resized image's shorter side that the centre crop keeps, 0.1 to 2.
-        fit: how images that are not square were made to fit, one of `vitviz.images.FITS`.
+        interpolation: name of a Pillow resampling filter in lower case, such as `"bicubic"`.
+        crop_pct: fraction of the resized image's shorter side that the centre crop keeps, 0.1 to 2.
+        fit: treatment of images that are not square, one of `vitviz.images.FITS`.
         size: default input size in pixels, the side of a square or (height, width).
 
     Raises:
-        ModelError: if a value is of another kind or out of range; the message names the option.
+        ModelError: if a value has the wrong type or is out of range; the message names the option.
     """
 
     arch: str | None = None
     arch_kwargs: Mapping[str, Any] | None = None
     classes: Classes | None = None
-    heads: int | None = None
+    num_heads: int | None = None
     prefix: str | None = None
-    mean: Colour | None = None
-    std: Colour | None = None
+    mean: ChannelValues | None = None
+    std: ChannelValues | None = None
     interpolation: str | None = None
     crop_pct: float | None = None
     fit: str | None = None
@@ -65,11 +65,11 @@ class Options:
         checks = {
             "arch": _text,
             "arch_kwargs": _arguments,
-            "classes": lambda classes, _: taken(classes),
-            "heads": _heads,
+            "classes": lambda classes, _: parse_classes(classes),
+            "num_heads": _num_heads,
             "prefix": _text,
-            "mean": lambda mean, name: _colour(mean, name, -1.0, 1.0),
-            "std": lambda std, name: _colour(std, name, 1e-4, _LARGEST_STD),
+            "mean": lambda mean, name: _channel_values(mean, name, -1.0, 1.0),
+            "std": lambda std, name: _channel_values(std, name, 1e-4, _MAX_STD),
             "interpolation": lambda value, name: _one_of(value, name, _INTERPOLATIONS),
             "crop_pct": _crop_pct,
             "fit": lambda value, name: _one_of(value, name, FITS),
@@ -80,35 +80,44 @@ class Options:
             if value is not None:
                 object.__setattr__(self, name, check(value, name))
         if self.mean and self.std and 1 != len(self.mean) != len(self.std) != 1:
-            raise ModelError(f"mean has {len(self.mean)} numbers and std {len(self.std)}; give one of each a channel.")
-        if self.heads and (self.arch_kwargs or {}).get("num_heads", self.heads) != self.heads:
-            raise ModelError("heads and num_heads in arch_kwargs differ; give only one of them.")
+            raise ModelError(
+                f"mean has {len(self.mean)} numbers and std has {len(self.std)}; give one of each per channel."
+            )
+        if self.num_heads and (self.arch_kwargs or {}).get("num_heads", self.num_heads) != self.num_heads:
+            raise ModelError("num_heads differs from num_heads in arch_kwargs; give only one of them.")
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options that are given, by name."""
+        """Options that are given, by name."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in found.items() if value is not None}
 
     @property
     def without_head(self) -> bool:
-        """True if the classifier is left out."""
+        """True if the classifier is removed."""
         return isinstance(self.classes, Integral) and not isinstance(self.classes, bool) and self.classes == 0
 
     def over(self, other: "Options") -> "Options":
-        """These options, and for what they leave open those of another one."""
+        """Merge with other options; these take precedence."""
         return Options(**{**other.given, **self.given})
 
     def prepare(self, base: Preprocessing, patch: int) -> Preprocessing:
-        """The preprocessing of a model with these options, and for what they leave open that of `base`.
+        """Replace the settings of a preprocessing that these options give.
+
+        Args:
+            base: preprocessing of the model.
+            patch: patch size in pixels.
 
         Raises:
-            ModelError: if the size is not made of whole patches, or mean and std are for other numbers of channels.
+            ModelError: if the size is not a multiple of the patch size, or mean and std are for different numbers of
+                channels.
         """
         try:
             if self.size is not None:
                 check_size(self.size, patch)
-            changed = {OF_PIXELS[name]: self.given[name] for name in OF_PIXELS if name in self.given}
+            changed = {
+                PREPROCESSING_OPTIONS[name]: self.given[name] for name in PREPROCESSING_OPTIONS if name in self.given
+            }
             mean, std = changed.get("mean", base.mean), changed.get("std", base.std)
             count = max(len(mean), len(std))
             mean, std = (values * count if len(values) == 1 else values for values in (mean, std))
@@ -126,42 +135,42 @@ def _text(value: object, name: str) -> object:
 def _arguments(value: object, name: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ModelError(
-            f"{name} is {shown(value)}; give arguments of timm's create_model by their names, such as "
+            f"{name} is {shown(value)}; give a dictionary with arguments of timm's create_model, such as "
             "{'global_pool': 'avg'}."
         )
     return dict(value)
 
 
-def _heads(value: object, name: str) -> int:
+def _num_heads(value: object, name: str) -> int:
     if not is_whole(value) or value < 1:
-        raise ModelError(f"{name} is {shown(value)}; give the number of attention heads, such as heads=6.")
+        raise ModelError(f"{name} is {shown(value)}; give the number of attention heads, such as num_heads=6.")
     return int(value)
 
 
-def _colour(value: object, name: str, low: float, high: float) -> tuple[float, ...]:
+def _channel_values(value: object, name: str, low: float, high: float) -> tuple[float, ...]:
     values = value.tolist() if hasattr(value, "tolist") else value
     values = tuple(values) if isinstance(values, tuple | list) else (values,)
-    if not 0 < len(values) <= _MOST_CHANNELS or not all(is_number(one) and low <= one <= high for one in values):
-        said = ", ".join(map(shown, values[:4])) if values else "empty"
+    if not 0 < len(values) <= _MAX_CHANNELS or not all(is_number(one) and low <= one <= high for one in values):
+        listed = ", ".join(map(shown, values[:4])) if values else "empty"
         raise ModelError(
-            f"{name} is {said[:LONGEST]}; give a number from {low:g} to {high:g} for each channel, or one for all, for "
-            "pixel values from 0 to 1 (divide numbers for values up to 255 by 255)."
+            f"{name} is {listed[:LONGEST]}; give a number from {low:g} to {high:g} for each channel, or one for "
+            "all, for pixel values from 0 to 1 (divide values for 0 to 255 by 255)."
         )
     return tuple(map(float, values))
 
 
 def _one_of(value: object, name: str, choices: Sequence[str]) -> str:
-    word = value.lower() if isinstance(value, str) else value
-    if not isinstance(word, str) or word not in choices:
-        raise ModelError(f"{name} is {shown(value)}; it can be {', '.join(choices)}.")
-    return word
+    choice = value.lower() if isinstance(value, str) else value
+    if not isinstance(choice, str) or choice not in choices:
+        raise ModelError(f"{name} is {shown(value)}; choose one of {', '.join(choices)}.")
+    return choice
 
 
 def _crop_pct(value: object, name: str) -> float:
     if not is_number(value) or not 0.1 <= float(value) <= 2:
         raise ModelError(
-            f"{name} is {shown(value)}; give the part of the resized image that the crop keeps, such as 0.9 (from 0.1 "
-            "to 2)."
+            f"{name} is {shown(value)}; give the fraction of the resized image that the crop keeps, from 0.1 to 2, "
+            "such as 0.9."
         )
     return float(value)
 
@@ -177,19 +186,19 @@ def _size(value: object, name: str) -> Size:
     return height if height == width else (height, width)
 
 
-NOTHING_SAID = Options()
+NO_OPTIONS = Options()
 
-_NAMED = re.compile(
+_OPTION = re.compile(
     rf"(?<=\s)({'|'.join(field.name for field in fields(Options))})"
     r"=('[^']*'|\{[^}]*\}|[0-9.]*[0-9])?(?=[\s,.;]|$)"
 )
 
 
-def reworded(advice: str, write: Callable[[str, str], str]) -> str:
-    """Sentence that names options as Python does, `heads=6`, with them in other words.
+def rewrite_options(advice: str, write: Callable[[str, str], str]) -> str:
+    """Replace options in Python syntax, such as `num_heads=6`, by another notation.
 
     Args:
-        advice: the sentence.
-        write: makes these words of an option's name and its value, "" if the sentence has none.
+        advice: sentence with options in Python syntax.
+        write: function that formats an option from its name and its value ("" if the sentence gives none).
     """
-    return _NAMED.sub(lambda found: write(found[1], found[2] or ""), advice)
+    return _OPTION.sub(lambda match: write(match[1], match[2] or ""), advice)

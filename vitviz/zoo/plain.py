@@ -1,8 +1,8 @@
-"""Build a plain ViT from the keys and shapes of its weights, for files that name no architecture.
+"""Build a plain ViT from the keys and shapes of its weights, for files that state no architecture.
 
-The options of timm's `VisionTransformer` are read off the keys and shapes. The number of heads cannot be read off; the
-usual one for the width is assumed, and a note says so. Everything else that stays open is refused with a message that
-asks for it.
+The options of timm's `VisionTransformer` are derived from the keys and shapes. The number of heads cannot be derived;
+the usual number for the embed_dim is assumed, with a note. If anything else is undetermined, the file is refused with
+advice.
 """
 
 import math
@@ -21,7 +21,7 @@ from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 if TYPE_CHECKING:
     from torch import nn
 
-# No key tells how many heads there are; these are what ViTs of these widths nearly always have. Wider ones differ.
+# Number of heads of nearly all ViTs with these values of embed_dim; larger ViTs differ.
 USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 
 _PLAIN_KEYS = re.compile(
@@ -40,7 +40,7 @@ _ACTIVATIONS = {
 
 
 def plain_vit(
-    weights: Mapping[str, Tensor], layout: Layout, config: Mapping[str, Any], heads: int | None, name: str
+    weights: Mapping[str, Tensor], layout: Layout, config: Mapping[str, Any], num_heads: int | None, name: str
 ) -> "tuple[Callable[[], nn.Module], list[str]]":
     """Determine the shape of a plain ViT from its weights.
 
@@ -48,66 +48,66 @@ def plain_vit(
         weights: tensors by timm's names.
         layout: naming scheme of the file.
         config: contents of the config.json in the same folder, or {}.
-        heads: number of heads; None to assume the usual one for the width.
+        num_heads: number of heads; None to assume the usual number for the embed_dim.
         name: name of the model for messages.
 
     Returns:
-        A function that builds the timm model with random weights; and sentences that say what was assumed.
+        A function that builds the timm model with random weights; and notes on assumptions.
 
     Raises:
         ModelError: if the keys do not determine the shape, or are not those of a plain ViT.
     """
-    if layout in (TIMM, DINOV2):  # of other layouts all names are known, and what is left over is said by name
+    if layout in (TIMM, DINOV2):  # all names of other layouts are known, and unknown keys are reported later
         _refuse_unknown_parts(weights, name)
     notes: list[str] = []
-    options = _options(weights, layout, config, heads, name, notes)
-    if layout is TIMM:  # all others are of one framework, whose models are known
+    options = _options(weights, layout, config, num_heads, name, notes)
+    if layout is TIMM:  # each other layout belongs to a framework whose models are known
         notes += _assumptions(weights, config)
     return partial(_build, **options), notes
 
 
-def of_script(args: Mapping[str, Any], size: Size | None) -> dict[str, Any]:
-    """Read what the arguments of a training script say about a plain ViT, by its names in a config.json.
+def script_config(args: Mapping[str, Any], size: Size | None) -> dict[str, Any]:
+    """Convert the arguments of a training script to the names of a config.json.
 
     Args:
-        args: the arguments.
-        size: input size that they give.
+        args: arguments of the training script.
+        size: input size in the arguments, in pixels.
     """
     names = ("num_attention_heads", "num_heads", "n_heads", "heads")
-    heads = next((args[name] for name in names if is_whole(args.get(name)) and args[name] > 0), None)
+    num_heads = next((args[name] for name in names if is_whole(args.get(name)) and args[name] > 0), None)
     pool = args.get("global_pool", args.get("gp"))
     sides = {} if size is None else {"image_size": list(size) if isinstance(size, tuple) else size}
-    return {"num_attention_heads": heads, "global_pool": pool if isinstance(pool, str) else None, **sides}
+    return {"num_attention_heads": num_heads, "global_pool": pool if isinstance(pool, str) else None, **sides}
 
 
 def _options(
     weights: Mapping[str, Tensor],
     layout: Layout,
     config: Mapping[str, Any],
-    heads: int | None,
+    num_heads: int | None,
     name: str,
     notes: list[str],
 ) -> dict[str, Any]:
     embed, positions, hidden = (
         _needed(weights, key, name) for key in ("patch_embed.proj.weight", "pos_embed", "blocks.0.mlp.fc1.weight")
     )
-    width, channels, patch, _ = embed.shape
+    embed_dim, channels, patch, _ = embed.shape
     head = weights.get("head.weight")
     registers = weights["reg_token"].shape[1] if "reg_token" in weights else 0
     prefix = ("cls_token" in weights) + ("dist_token" in weights) + registers
     side, with_prefix = _grid(positions.shape[1], prefix, config, patch, name)
     gated = len(hidden) != _needed(weights, "blocks.0.mlp.fc2.weight", name).shape[1]
     if gated and layout not in (HUGGING_FACE_DINOV2, DINOV2):
-        raise ask(name, "its MLPs are gated, and no key tells with which activation")
+        raise unknown_architecture(name, "its MLPs are gated, and their activation cannot be derived from the weights")
     return {
         "distilled": "dist_token" in weights,
         "img_size": side,
         "patch_size": patch,
         "in_chans": channels,
-        "embed_dim": width,
+        "embed_dim": embed_dim,
         "depth": _depth(weights, name),
-        "num_heads": _heads(width, config, heads, name, notes),
-        "mlp_ratio": (len(hidden) + 0.5) / width,  # timm rounds down
+        "num_heads": _num_heads(embed_dim, config, num_heads, name, notes),
+        "mlp_ratio": (len(hidden) + 0.5) / embed_dim,  # timm rounds down
         "gated": gated,
         "qkv_bias": "blocks.0.attn.qkv.bias" in weights,
         "init_values": 1e-5 if "blocks.0.ls1.gamma" in weights else None,
@@ -145,41 +145,42 @@ def _build(
 
 def _needed(weights: Mapping[str, Tensor], key: str, name: str) -> Tensor:
     if key not in weights or weights[key].ndim != {"patch_embed.proj.weight": 4, "pos_embed": 3}.get(key, 2):
-        raise ask(name, f"{key} is missing or not of a ViT's shape")
+        raise unknown_architecture(name, f"{key} is missing or does not have the shape of a ViT")
     return weights[key]
 
 
 def _depth(weights: Mapping[str, Tensor], name: str) -> int:
     layers = {int(found[1]) for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))}
     if layers != set(range(len(layers))):
-        raise ask(name, "layers are missing between its first and its last")
+        raise unknown_architecture(name, "layers are missing between its first and its last")
     return len(layers)
 
 
-def _heads(width: int, config: Mapping[str, Any], heads: int | None, name: str, notes: list[str]) -> int:
-    if heads is not None:
-        return heads
-    said = config.get("num_attention_heads")
-    if said is not None:
-        if not is_whole(said) or said < 1:
-            raise ModelError(f"config.json of {name!r} says {shown(said)} for num_attention_heads; write their number.")
-        return int(said)
-    if width not in USUAL_HEADS:
-        raise ask(
+def _num_heads(embed_dim: int, config: Mapping[str, Any], num_heads: int | None, name: str, notes: list[str]) -> int:
+    if num_heads is not None:
+        return num_heads
+    value = config.get("num_attention_heads")
+    if value is not None:
+        if not is_whole(value) or value < 1:
+            raise ModelError(f"num_attention_heads in config.json of {name!r} is {shown(value)}; write an integer.")
+        return int(value)
+    if embed_dim not in USUAL_HEADS:
+        raise unknown_architecture(
             name,
-            f"no key tells how many heads it has, and at a width of {width} there is no usual number",
-            "pass heads= with the number in training",
+            f"its number of attention heads cannot be derived from the weights, and there is no usual number for "
+            f"embed_dim {embed_dim}",
+            "pass num_heads= with the number used in training",
         )
-    usual = USUAL_HEADS[width]
+    usual = USUAL_HEADS[embed_dim]
     notes.append(
-        f"No key tells how many attention heads it has: {usual} are assumed, as is usual at a width of {width}; if it "
-        "has another number, every attention map is wrong, so pass heads=."
+        f"The number of attention heads cannot be derived from the weights: {usual} are assumed, as usual for "
+        f"embed_dim {embed_dim}; if this is wrong, all attention maps are wrong, so pass num_heads=."
     )
     return usual
 
 
 def _assumptions(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> list[str]:
-    """Sentence on what the usual is assumed for besides the heads; none if everything is told."""
+    """Note on all assumptions except the number of heads; [] if there are none."""
     reads_token = "cls_token" in weights and "fc_norm.weight" not in weights
     assumed = {
         "GELU as activation": "hidden_act" not in config,
@@ -187,12 +188,12 @@ def _assumptions(weights: Mapping[str, Tensor], config: Mapping[str, Any]) -> li
         "the mean of the patches as output": "fc_norm.weight" in weights and not config.get("global_pool"),
         "a square grid": "image_size" not in config,
     }
-    found = [what for what, is_assumed in assumed.items() if is_assumed]
-    return [f"Not told by the file and assumed, as is usual: {', '.join(found)}."] if found else []
+    found = [choice for choice, is_assumed in assumed.items() if is_assumed]
+    return [f"Not stated in the file and assumed, as usual: {', '.join(found)}."] if found else []
 
 
 def _grid(tokens: int, prefix: int, config: Mapping[str, Any], patch: int, name: str) -> tuple[Any, bool]:
-    """Height and width of the input in pixels, and whether the prefix tokens have positions too."""
+    """Height and width of the input in pixels; and True if the prefix tokens have a position embedding too."""
     size = config.get("image_size")
     sides = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list) else ()
     for count, with_prefix in ((tokens - prefix, True), (tokens, False)):
@@ -201,31 +202,34 @@ def _grid(tokens: int, prefix: int, config: Mapping[str, Any], patch: int, name:
         rows = math.isqrt(max(0, count))
         if rows and rows * rows == count:
             return (rows * patch, rows * patch), with_prefix
-    raise ask(
+    raise unknown_architecture(
         name,
-        f"its {tokens} positions are not of a square grid",
-        "pass timm's name of it and its input size, such as arch='vit_small_patch16_224' and "
+        f"its {tokens} position embeddings do not form a square grid",
+        "pass timm's name of the architecture and the input size, such as arch='vit_small_patch16_224' and "
         "arch_kwargs={'img_size': (height, width)}",
     )
 
 
 def _activation(config: Mapping[str, Any]) -> str:
-    said = config.get("hidden_act", "gelu")
-    if said not in _ACTIVATIONS:
-        raise ModelError(f"config.json names the activation {said!r}; known are {', '.join(_ACTIVATIONS)}.")
-    return _ACTIVATIONS[said]
+    value = config.get("hidden_act", "gelu")
+    if value not in _ACTIVATIONS:
+        raise ModelError(f"hidden_act in config.json is {value!r}; supported are {', '.join(_ACTIVATIONS)}.")
+    return _ACTIVATIONS[value]
 
 
 def _refuse_unknown_parts(weights: Mapping[str, Tensor], name: str) -> None:
-    """Refuse weights with parts that a plain ViT does not have: variants of such parts can share the same keys."""
+    """Refuse weights that a plain ViT does not have, because variants of such parts can have the same keys."""
     others = [key for key in weights if not _PLAIN_KEYS.fullmatch(key)]
     if others:
         more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        raise ask(name, f"a plain ViT has no {', '.join(others[:5])}{more}")
+        raise unknown_architecture(name, f"a plain ViT has no {', '.join(others[:5])}{more}")
 
 
-def ask(name: str, why: str, how: str = "pass timm's name of it, such as arch='vit_small_patch16_224'") -> ModelError:
+def unknown_architecture(
+    name: str, why: str, advice: str = "pass timm's name of the architecture, such as arch='vit_small_patch16_224'"
+) -> ModelError:
     """Error for weights whose architecture cannot be determined."""
     return ModelError(
-        f"The architecture of {name!r} cannot be told: {why}; {how}, or build it with timm and use vitviz.from_timm."
+        f"The architecture of {name!r} cannot be determined: {why}; {advice}, or build the model with timm and use "
+        "vitviz.from_timm."
     )

@@ -1,6 +1,6 @@
-"""Pretrained models of timm: which there are, what is known of them without their weights, and how they are loaded.
+"""List, describe and load the pretrained models of timm.
 
-timm takes seconds to import, so nothing here imports it before it is needed.
+timm takes seconds to import, so it is imported only where it is needed.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from .checkpoint import read_weights
 from .convert import config_of
 from .convert.labels import is_embedding, labels_of
 from .curated import CURATED, TimmEntry
-from .hub import Source, refuse_out_of_reach, weights_of
+from .hub import Source, refuse_unreachable, weights_of
 from .in_memory import from_timm
 from .shipped import SHIPPED
 
@@ -32,14 +32,14 @@ MODULES = ("vision_transformer", "deit", "beit", "eva", "vision_transformer_hybr
 
 @lru_cache(maxsize=1)
 def tags() -> tuple[str, ...]:
-    """The names of all pretrained plain ViTs of timm, sorted."""
+    """Names of all pretrained plain ViTs of timm, sorted."""
     import timm
 
     return tuple(sorted({tag for module in MODULES for tag in timm.list_models(module=module, pretrained=True)}))
 
 
 def is_tag(name: str) -> bool:
-    """Return whether timm has pretrained weights of this name, with or without a tag."""
+    """Return whether timm has pretrained weights for this name, with or without a tag."""
     import timm
 
     return timm.is_model_pretrained(name)
@@ -47,11 +47,11 @@ def is_tag(name: str) -> bool:
 
 @typed
 def search(text: str, limit: int = 20) -> tuple[str, ...]:
-    """Names of pretrained models that contain all words of a text, in any order and case; the curated ones first.
+    """Find the pretrained models whose names contain all words of a text, in any order and case; curated models first.
 
     Args:
-        text: for example `"dinov2 small"`; an empty one finds everything.
-        limit: of how many names to return at most.
+        text: words to search for, such as `"dinov2 small"`; "" finds all models.
+        limit: maximum number of names.
 
     Raises:
         ArgumentError: if the limit is below 0.
@@ -59,14 +59,14 @@ def search(text: str, limit: int = 20) -> tuple[str, ...]:
     limit = at_least(limit, 0, "limit")
     names = (*CURATED, *(tag for tag in tags() if tag not in CURATED))
     titled = {tag: f"{tag} {CURATED[tag].title.lower()}" if tag in CURATED else tag for tag in names}
-    has_words = _finder(text)
-    return tuple([tag for tag in names if has_words(titled[tag])][:limit])
+    matches = _finder(text)
+    return tuple([tag for tag in names if matches(titled[tag])][:limit])
 
 
 def _finder(text: str) -> Callable[[str], bool]:
-    """Return a function that tells whether a name contains all words of a text.
+    """Return a function that tests whether a name contains all words of a text.
 
-    A number is found where it stands alone: the 2 of "siglip 2" in "v2", but not in "224".
+    Numbers match whole numbers only: the 2 of "siglip 2" matches "v2", but not "224".
     """
     words = text.lower().split()
     patterns = [re.compile(rf"(?<!\d){word}(?!\d)" if word.isdecimal() else re.escape(word)) for word in words]
@@ -76,13 +76,13 @@ def _finder(text: str) -> Callable[[str], bool]:
 @typed
 @lru_cache(maxsize=64)
 def why_refused(text: str) -> str | None:
-    """Why a pretrained model of timm that a text names is none of those that `search` finds.
+    """Explain why `search` does not find a pretrained timm model.
 
     Args:
-        text: for example `"swin"`.
+        text: words to search for, such as `"swin"`.
 
     Returns:
-        A sentence on the first of these models; None if timm has no such model.
+        The reason for the first matching model; None if timm has no such model.
     """
     import timm
 
@@ -103,18 +103,18 @@ def why_refused(text: str) -> str | None:
 @typed
 @lru_cache(maxsize=512)
 def facts(name: str) -> TimmEntry:
-    """What is known of a pretrained model of timm without its weights.
+    """Describe a pretrained timm model without loading its weights.
 
     Raises:
         ModelError: if there is no such model.
     """
     if name in CURATED:
         return CURATED[name]
-    return measured(name)
+    return measure(name)
 
 
-def measured(name: str) -> TimmEntry:
-    """The facts of a pretrained model as timm has them, without title and summary; see `facts`."""
+def measure(name: str) -> TimmEntry:
+    """Describe a pretrained model from timm's data, without title and summary; see `facts`."""
     pretrained = pretrained_config(name)
     model = _without_weights(name)
     embed = getattr(model, "patch_embed", None) or getattr(model, "embeds", None)
@@ -126,16 +126,16 @@ def measured(name: str) -> TimmEntry:
         summary="",
         hub_id=source_of(name).repository,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        patch=int(embed.feat_ratio(as_scalar=True)),
+        patch_size=int(embed.feat_ratio(as_scalar=True)),
         image_size=tuple(pretrained["input_size"][1:]),
-        classes=0 if embeds else outputs,
-        embedding=outputs if embeds else 0,
+        num_classes=0 if embeds else outputs,
+        embedding_dim=outputs if embeds else 0,
         licence=pretrained.get("license") or "",
     )
 
 
 def source_of(name: str) -> Source:
-    """Where the weights of a pretrained model of timm are published.
+    """Location of the weights of a pretrained timm model.
 
     Raises:
         ModelError: if there is no such model.
@@ -152,51 +152,52 @@ def source_of(name: str) -> Source:
 
 
 def pretrained_config(name: str) -> dict[str, Any]:
-    """The pretrained configuration that timm has of a model: of its default weights if the name has no tag.
+    """Pretrained configuration of a timm model; for a name without a tag, that of the default weights.
 
     Raises:
-        ModelError: if there is no such model (the message gives the three nearest), or none with weights.
+        ModelError: if there is no such model (the message gives the three nearest), or it has no published weights.
     """
     import timm
 
     architecture = name.partition(".")[0]
     if name not in timm.list_pretrained() and (name != architecture or not timm.is_model(name)):
-        raise unknown(name)
+        raise unknown_model(name)
     pretrained = timm.get_pretrained_cfg(name)
     if pretrained is None or not pretrained.has_weights:
         raise ModelError(
-            f"Nobody has published weights of {name!r}; build it with timm, load your own, and use vitviz.from_timm."
+            f"There are no published weights of {name!r}; build the model with timm, load your own weights, and use "
+            "vitviz.from_timm."
         )
     return pretrained.to_dict()
 
 
-def unknown(name: str) -> ModelError:
-    """What is said of a name that nothing has; only models that can be loaded here are near."""
+def unknown_model(name: str) -> ModelError:
+    """Error for an unknown name, with the nearest names of models that can be loaded."""
     architectures = sorted({tag.partition(".")[0] for tag in tags()})
     nearest = difflib.get_close_matches(name[:LONGEST], [*SHIPPED, *architectures, *tags()], n=3, cutoff=0)
     return ModelError(f"There is no model {shown(name)}; the nearest names are {', '.join(nearest)}.")
 
 
 def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransformer:
-    """Load a pretrained model of timm, downloaded if it is not on this disk.
+    """Load a pretrained timm model; download it if it is not on disk.
 
     Raises:
-        ModelError: if there is no such model, it cannot be represented exactly, or its weights cannot be had.
+        ModelError: if there is no such model, it cannot be represented exactly, or its weights are not available.
     """
     if name in CURATED:
-        refuse_out_of_reach(name, source_of(name))  # before seconds go into importing timm
+        refuse_unreachable(name, source_of(name))  # before timm is imported, which takes seconds
     import timm
 
-    config_of(_without_weights(name))  # refused before anything is downloaded
+    config_of(_without_weights(name))  # refuse the model before downloading it
     path = weights_of(name, source_of(name), progress)
-    # timm's own loader reads safetensors; whatever is a pickle is read by ours, which never runs one.
+    # timm loads safetensors. Pickles are loaded by `read_weights`, which runs no code in them.
     safe = path.suffix == ".safetensors"
     stored = {"file": str(path)} if safe else {"state_dict": read_weights(path)}
     try:
         model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={**stored, "custom_load": False})
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The weights of {name!r} on this disk are damaged; delete them from the cache and load it again."
+            f"The weights of {name!r} on this disk are damaged; delete them from the cache and load the model again."
         ) from error
     ours = from_timm(model)
     ours.name = name
@@ -207,7 +208,6 @@ def load_pretrained(name: str, progress: Progress | None = None) -> VisionTransf
 def _without_weights(name: str) -> "nn.Module":
     import timm
 
-    pretrained_config(name)  # or there is no such model
-
+    pretrained_config(name)  # raises a ModelError for an unknown model
     with torch.device("meta"):  # shapes only
         return timm.create_model(name)

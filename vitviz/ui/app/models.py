@@ -16,7 +16,7 @@ from ...errors.arguments import LONGEST_PATH, number, shown_path
 from ...images import Preprocessing, Size
 from ...model.config import ViTConfig
 from ...trace.inputs import default_size
-from ...zoo.options import reworded
+from ...zoo.options import rewrite_options
 
 USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
 LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
@@ -85,7 +85,7 @@ def title(name: str) -> str:
 
 def advice(text: str, name: str) -> str:
     """Sentence on a checkpoint that names options of `vitviz.load`, for those who run a server: where they go."""
-    worded = reworded(text, lambda option, value: f"{option} = {value}" if value else option)
+    worded = rewrite_options(text, lambda option, value: f"{option} = {value}" if value else option)
     if worded == text or not is_checkpoint(name):
         return text
     return f"{worded.removesuffix('.')}, in {zoo.sidecar_of(name)} beside the checkpoint."
@@ -146,7 +146,7 @@ def facts(name: str) -> str:
     trained = height if height == width else (height, width)
     parts = (
         f"{entry.parameters / 1e6:,.1f} M parameters",
-        f"patch {entry.patch}",
+        f"patch {entry.patch_size}",
         size_words(trained),
         _outputs(entry),
         entry.licence or "licence not known",
@@ -156,9 +156,9 @@ def facts(name: str) -> str:
 
 
 def _outputs(entry: zoo.ZooEntry | zoo.TimmEntry) -> str:
-    if entry.embedding:
-        return f"embedding of {entry.embedding}"
-    return f"{entry.classes:,} classes" if entry.classes else "no classes"
+    if entry.embedding_dim:
+        return f"embedding of {entry.embedding_dim}"
+    return f"{entry.num_classes:,} classes" if entry.num_classes else "no classes"
 
 
 def largest_download() -> float:

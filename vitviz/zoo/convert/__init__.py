@@ -1,7 +1,7 @@
-"""A timm model -> our `VisionTransformer` with the same weights; or a refusal that names the part that differs.
+"""Convert a timm model to a `VisionTransformer` with the same weights, or refuse it and name the part that differs.
 
-Differences that are only storage are removed here (`weights`), so that the forward pass does not know them; what is
-left is read into a `ViTConfig` (`shape`). timm itself is not imported: whoever has a timm model has imported it.
+`shape` reads the `ViTConfig`. `weights` converts the weights to one layout, so that the forward pass does not depend on
+the layout in timm. timm is not imported here: the caller already has a timm model.
 """
 
 import torch
@@ -23,7 +23,7 @@ __all__ = ["as_built", "build", "config_of", "converted", "mismatch"]
 
 
 def converted(model: nn.Module) -> VisionTransformer:
-    """Convert a timm model that is as timm built it (see `as_built`); other frameworks' are for `vitviz.from_timm`.
+    """Convert an unmodified timm model (see `as_built`); `vitviz.from_timm` accepts models of other frameworks too.
 
     Raises:
         ModelError: if the model has a part that cannot be represented exactly.
@@ -37,7 +37,7 @@ def converted(model: nn.Module) -> VisionTransformer:
             found = weights_of(model, config)
         except (KeyError, AttributeError) as error:
             part = error.args[0] if isinstance(error, KeyError) else error.name
-            raise ModelError(f"This model has no {part!r}, so it is not built as timm builds it.") from error
+            raise ModelError(f"This model has no {part!r}, so it is not as timm builds it.") from error
         weights = {name: value.detach().cpu().float().clone() for name, value in found.items()}
         ours = build(
             config,
@@ -54,20 +54,20 @@ def converted(model: nn.Module) -> VisionTransformer:
 
 
 def name_of(model: nn.Module) -> str:
-    """What a timm model is called: its architecture."""
+    """Name of a timm model: its architecture."""
     return _pretrained(model).get("architecture") or type(model).__name__
 
 
 def preprocessing_of(model: nn.Module) -> Preprocessing:
-    """How a timm model wants its pixels, from its pretrained configuration; ImageNet's if it has none."""
+    """Preprocessing of a timm model from its pretrained configuration; that of ImageNet if it has none."""
     pretrained = _pretrained(model)
     return from_timm_config(pretrained) if pretrained else Preprocessing()
 
 
 def _assumed_of_pixels(model: nn.Module, ours: VisionTransformer) -> list[str]:
-    """Sentence on a preprocessing that nothing states, or that is stated for weights with another classifier.
+    """Note on a preprocessing that is not stated, or that is stated for weights with another number of classes.
 
-    timm describes an architecture by its pretrained weights, whether or not a model has them.
+    timm's configuration of an architecture describes its pretrained weights, even if a model has other weights.
     """
     pretrained = _pretrained(model)
     assumed = [name for name in ("mean", "std") if not pretrained.get(name)]

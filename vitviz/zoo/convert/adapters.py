@@ -1,4 +1,4 @@
-"""Adapters of peft, such as LoRA: merged into the weights of a copy, which then compute the same."""
+"""Merge peft adapters, such as LoRA, into the weights of a copy."""
 
 import copy
 
@@ -8,10 +8,10 @@ from ...errors import ModelError
 
 
 def without_adapter(module: nn.Module) -> nn.Module | None:
-    """The module that peft wrapped, with the adapters that are in force merged into it; None if peft did not wrap it.
+    """Return the module that peft wrapped, with the active adapters merged; None if peft did not wrap it.
 
     Hu et al. 2021, "LoRA", https://arxiv.org/abs/2106.09685, section 4.1: W + BA in place of W. The given module is not
-    changed; the weights of the copy are float32, so that merging them rounds no more than the adapter itself does.
+    changed. The weights of the copy are float32, so that merging adds no rounding error beyond that of the adapter.
 
     Raises:
         ModelError: if the adapter cannot be merged.
@@ -21,19 +21,19 @@ def without_adapter(module: nn.Module) -> nn.Module | None:
         return None
     parts = module._modules
     tuner = parts.get("base_model")
-    if tuner is not None:  # a PeftModel: only what peft calls tuners changes nothing but layers
+    if tuner is not None:  # a PeftModel; only those in peft.tuners change nothing but layers
         return tuner if type(tuner).__module__.startswith("peft.tuners.") else None
     if origin.startswith("peft.tuners.") and "model" in parts:
         return parts["model"]
     if isinstance(parts.get("modules_to_save"), nn.ModuleDict):
-        return _chosen(module)
+        return _active_copy(module)
     if "base_layer" in parts and hasattr(module, "merge"):
         return _merged(module)
     return None
 
 
-def _chosen(wrapper: nn.Module) -> nn.Module | None:
-    """The copy of a module that training changed, or the original one while adapters are off."""
+def _active_copy(wrapper: nn.Module) -> nn.Module | None:
+    """Return the trained copy of a module, or the original if the adapters are disabled."""
     if getattr(wrapper, "disable_adapters", False):
         return wrapper._modules["original_module"]
     active = getattr(wrapper, "active_adapters", None) or [wrapper.active_adapter]
@@ -49,14 +49,14 @@ def _merged(module: nn.Module) -> nn.Module:
         if getattr(layer, "disable_adapters", False):
             if getattr(layer, "merged", False):
                 layer.unmerge()
-        elif hasattr(layer, "unload_and_optionally_merge_module"):  # of layers that need more than their weight changed
+        elif hasattr(layer, "unload_and_optionally_merge_module"):  # for layers in which more than the weight changes
             return layer.unload_and_optionally_merge_module(merge=True, safe_merge=True, adapter_names=None)
         else:
             layer.merge(safe_merge=True)
     except (ValueError, RuntimeError, NotImplementedError, TypeError, AttributeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ModelError(
-            f"An adapter of the kind {type(module).__name__} cannot be merged ({reason}); merge it with peft first, or "
-            "give the model without it."
+            f"The adapter {type(module).__name__} cannot be merged ({reason}); merge it with peft first, or pass the "
+            "model without it."
         ) from error
     return layer._modules["base_layer"]

@@ -1,4 +1,4 @@
-"""A model of our kind, made of weights in our layout."""
+"""Build a `VisionTransformer` from weights in its own layout."""
 
 from collections.abc import Mapping
 
@@ -22,31 +22,35 @@ def build(
     stem: nn.Module | None = None,
     refusal: str = "",
 ) -> VisionTransformer:
-    """Make a model of these weights, which it keeps without copying (unless they were made in `inference_mode`).
+    """Build a model from these weights without copying them (except tensors created in `inference_mode`).
 
     Raises:
-        ModelError: if a key is missing or left over, or a shape differs from the configuration's.
+        ModelError: if a key is missing or unexpected, or a shape does not match the configuration.
     """
     with torch.inference_mode(False), torch.no_grad():
-        with torch.device("meta"):  # shapes only: the parameters are about to be replaced
+        with torch.device("meta"):  # shapes only: the parameters are replaced below
             model = VisionTransformer(config, name, preprocessing, labels, output_kind, stem)
         problem = mismatch(model, weights)
         if problem:
             raise ModelError(f"{refusal or f'These are not the weights of {name!r}'}: {problem}.")
-        # Gradients cannot flow past tensors of inference_mode, later and elsewhere; their copies are ordinary ones.
-        kept = {key: value.clone() if value.is_inference() else value for key, value in weights.items()}
-        model.load_state_dict(kept, assign=True)
+        # Autograd cannot use tensors created in inference_mode; clones made here are ordinary tensors.
+        state = {key: value.clone() if value.is_inference() else value for key, value in weights.items()}
+        model.load_state_dict(state, assign=True)
         return model.requires_grad_(False)
 
 
 def mismatch(model: nn.Module, weights: Mapping[str, Tensor]) -> str:
-    """Which weights are missing, left over or of another shape: the first five, and how many more; empty if none."""
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    """Describe missing and unexpected weights and wrong shapes: the first five and the number of others; "" if none."""
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in weights.items()}
     problems = (
-        [f"{key} is missing" for key in wanted if key not in found]
-        + [f"{key} is not expected" for key in found if key not in wanted]
-        + [f"{key} is {found[key]}, not {wanted[key]}" for key in wanted if found.get(key, wanted[key]) != wanted[key]]
+        [f"{key} is missing" for key in expected if key not in found]
+        + [f"{key} is not expected" for key in found if key not in expected]
+        + [
+            f"{key} is {found[key]}, not {expected[key]}"
+            for key in expected
+            if found.get(key, expected[key]) != expected[key]
+        ]
     )
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "; ".join(problems[:5]) + more

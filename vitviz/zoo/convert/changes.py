@@ -1,7 +1,7 @@
-"""Changes to a timm model after timm built it: wrappers are taken off, and all that changes its numbers is refused.
+"""Remove wrappers from a timm model, and refuse any other change that affects its output.
 
-The forward pass here repeats that of timm's classes. So the code that runs must be theirs: no method replaced on an
-object or a class, no hook, no module of another kind in a place where timm has its own.
+The forward pass of vitviz reimplements that of timm's classes. Therefore the model may run only timm's code: no method
+replaced on an object or a class, no hooks, and no other module in place of one of timm's.
 """
 
 import copy
@@ -21,7 +21,7 @@ from ...errors import ModelError
 from ...model.precision import QUANTISERS
 from .adapters import without_adapter
 
-# In evaluation mode these hand on what they get.
+# Identity in evaluation mode.
 PASS_ON = {
     "Identity": "",
     "Dropout": "",
@@ -31,12 +31,12 @@ PASS_ON = {
 }
 _DROPS = ("drop", "drop1", "drop2", "drop_path", "drop_path1", "drop_path2", "attn_drop", "proj_drop", "pos_drop")
 _DROPS = (*_DROPS, "patch_drop", "head_drop", "mlp_drop")
-_MAPS = ("qkv", "q_proj", "k_proj", "v_proj", "fc1", "fc2", "fc1_g", "fc1_x", "in_proj", "out_proj", "q", "kv")
-_MAPS = (*_MAPS, "attn_out_proj", "mlp_out_proj")
-# By the name of a place, what may stand there; None: whatever reads that place looks at its class.
-_PLACES: dict[str, tuple[str, ...] | None] = {
+_LINEAR = ("qkv", "q_proj", "k_proj", "v_proj", "fc1", "fc2", "fc1_g", "fc1_x", "in_proj", "out_proj", "q", "kv")
+_LINEAR = (*_LINEAR, "attn_out_proj", "mlp_out_proj")
+# Allowed classes by the name of the attribute; None: `shape` checks the class.
+_ALLOWED: dict[str, tuple[str, ...] | None] = {
     **dict.fromkeys(_DROPS, tuple(PASS_ON)),
-    **dict.fromkeys(_MAPS, ("Linear",)),
+    **dict.fromkeys(_LINEAR, ("Linear",)),
     **dict.fromkeys(("head", "head_dist"), ("Linear", "Identity")),
     **dict.fromkeys(("ls", "ls1", "ls2"), ("LayerScale", *PASS_ON)),
     **dict.fromkeys(("blocks", "attns", "ffns"), ("Sequential", "ModuleList")),
@@ -50,14 +50,14 @@ _WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "
 _WRAPPERS = ("torch.", "timm.utils.", "lightning.", "lightning_fabric.", "pytorch_lightning.", "accelerate.")
 _HOOKS = {
     "_forward_hooks": "a forward hook",
-    "_forward_pre_hooks": "a forward pre-hook, as pruning, weight and spectral norm leave one",
+    "_forward_pre_hooks": "a forward pre-hook, as left by pruning, weight norm and spectral norm",
     "_state_dict_hooks": "a hook on its state_dict",
     "_state_dict_pre_hooks": "a hook on its state_dict",
 }
-THEIRS = ("timm.", "torch.nn.modules.")  # where the code has to come from
-_COUNTS = ("relative_position_index", "num_batches_tracked")  # buffers that hold whole numbers
+THEIRS = ("timm.", "torch.nn.modules.")  # prefixes of the modules whose code may run
+_COUNTS = ("relative_position_index", "num_batches_tracked")  # buffers that hold integers
 _FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-# Methods of a class derived from timm's that do not touch what the model computes.
+# Members that a subclass of a timm class may override without changing the forward pass.
 _HARMLESS = {
     *("__init__", "__doc__", "__module__", "__annotations__", "__annotate_func__", "__annotations_cache__"),
     *("__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__parameters__", "__orig_bases__"),
@@ -68,12 +68,12 @@ _HARMLESS = {
 
 
 def as_built(model: object) -> nn.Module:
-    """A timm model without what training puts around it and its parts, and with a classifier that is one layer.
+    """Return a timm model without wrappers and adapters, and with a classifier that is a single layer.
 
-    The original is not changed; what stays the same is shared with it.
+    The original is not changed. Unchanged modules are shared with it.
 
     Raises:
-        ModelError: if a part computes something else than timm's; the message names it.
+        ModelError: if a part does not compute the same as timm's; the message names it.
     """
     model = _unwrapped(model)
     if not isinstance(model, nn.Module) or isinstance(model, torch.jit.ScriptModule):
@@ -96,7 +96,7 @@ def _unwrapped(module: object) -> object:
         for kind in ("_forward_hooks", "_forward_pre_hooks"):
             if getattr(module, kind, None):
                 raise ModelError(
-                    f"{type(module).__name__} around this model has {_HOOKS[kind]}; give the model inside."
+                    f"{type(module).__name__} around this model has {_HOOKS[kind]}; pass the model inside it."
                 )
         return _unwrapped(inner)
     if not isinstance(module, nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -106,7 +106,7 @@ def _unwrapped(module: object) -> object:
 
 
 def _inside(module: object) -> object | None:
-    """Model inside a wrapper of PyTorch, timm or Lightning; None if this is no wrapper."""
+    """Model inside a wrapper of PyTorch, timm, Lightning or Accelerate; None if this is not a wrapper."""
     origin = type(module).__module__
     if not origin.startswith(_WRAPPERS) or origin.startswith("torch.nn.modules."):
         return None
@@ -114,17 +114,17 @@ def _inside(module: object) -> object | None:
 
 
 def _with(module: nn.Module, parts: dict[str, nn.Module]) -> nn.Module:
-    """The same module with other parts in these places."""
+    """Return a shallow copy of a module with these submodules replaced."""
     changed = copy.copy(module)
     changed._modules = module._modules | parts
     return changed
 
 
 def single_layer(head: nn.Module | None, name: str) -> nn.Module | None:
-    """The one layer of a classifier whose other layers hand on what they get; itself if it is not several.
+    """Return the only active layer of a Sequential classifier; other classifiers are returned as they are.
 
     Raises:
-        ModelError: if more than one of them computes something.
+        ModelError: if more than one layer is not the identity in evaluation mode.
     """
     if not isinstance(head, nn.Sequential):
         return head
@@ -133,19 +133,23 @@ def single_layer(head: nn.Module | None, name: str) -> nn.Module | None:
         for part in module:
             yield from layers(part) if type(part) is nn.Sequential else (part,)
 
-    kept = [part for part in layers(head) if type(part).__name__ not in PASS_ON]
-    if not kept:
+    active = [part for part in layers(head) if type(part).__name__ not in PASS_ON]
+    if not active:
         return nn.Identity()
-    if len(kept) > 1 or type(kept[0]).__name__ != "Linear":
-        said = ", ".join(type(part).__name__ for part in kept)
-        raise ModelError(f"{name} is a Sequential of {said}; only one Linear, and dropout, can be represented exactly.")
-    return kept[0]
+    if len(active) > 1 or type(active[0]).__name__ != "Linear":
+        names = ", ".join(type(part).__name__ for part in active)
+        raise ModelError(
+            f"{name} is a Sequential of {names}; only one Linear, with or without dropout, can be represented exactly."
+        )
+    return active[0]
 
 
 def class_of(module: object, theirs: tuple[str, ...] = THEIRS) -> type:
-    """The class of timm or PyTorch whose code runs; for one derived from it, the one that it is derived from.
+    """Class whose code runs: for a subclass that overrides nothing relevant, its base class in timm or PyTorch.
 
-    A class that replaces something of it is its own class. `theirs` is what the names of their modules begin with.
+    Args:
+        module: the module.
+        theirs: prefixes of the names of Python modules in which base classes are searched.
     """
     kind = type(module)
     base = _base_of(kind, theirs)
@@ -157,7 +161,7 @@ def _base_of(kind: type, theirs: tuple[str, ...] = THEIRS) -> type | None:
 
 
 def _replaced(kind: type, base: type) -> list[str]:
-    """Members of a class that replace members of the timm or PyTorch class that it is derived from."""
+    """Members of a class that override members of its timm or PyTorch base class."""
     if kind is base:
         return []
     mine = kind.__mro__[: kind.__mro__.index(base)]
@@ -165,35 +169,35 @@ def _replaced(kind: type, base: type) -> list[str]:
     return sorted(({name for part in mine for name in vars(part)} - _HARMLESS) & known)
 
 
-def what_differs(kind: type, theirs: tuple[str, ...] = THEIRS) -> str:
-    """Difference of a class from timm's, and advice, as the rest of a sentence; empty if there is nothing to say."""
+def difference_from(kind: type, theirs: tuple[str, ...] = THEIRS) -> str:
+    """Difference of a class from its base class, and advice, as the end of a sentence; "" if there is none."""
     origin, base = f"{kind.__module__}.", _base_of(kind, theirs)
     if origin.startswith("peft."):
-        return ", an adapter; merge it first, as model = model.merge_and_unload() does"
+        return ", an adapter; merge it first with model = model.merge_and_unload()"
     if origin.startswith(QUANTISERS):
-        return ", which is quantised; give the model in floating point, as it was before"
+        return ", which is quantised; pass the model in floating point, before quantisation"
     if base is None or base.__name__ == "Module" or not _replaced(kind, base):
         return ""
-    return f", which has its own {', '.join(_replaced(kind, base))} in place of that of {base.__name__}"
+    return f", which overrides {', '.join(_replaced(kind, base))} of {base.__name__}"
 
 
 def kind_of(module: object) -> str:
-    """The name of `class_of`."""
+    """Name of `class_of(module)`."""
     return class_of(module).__name__
 
 
 def refuse_changed_code(model: nn.Module, theirs: tuple[str, ...] = THEIRS) -> None:
-    """Refuse by name whatever makes a model run other code than that of timm's and PyTorch's classes.
+    """Refuse hooks, replaced methods, parametrisations and classes that run code other than timm's and PyTorch's.
 
     Args:
         model: the model.
-        theirs: what the names of the modules begin with whose code may run.
+        theirs: prefixes of the names of the Python modules whose code may run.
 
     Raises:
-        ModelError: if there is any.
+        ModelError: if there is one; the message names it.
     """
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
-        raise ModelError("A global forward hook of PyTorch is in force; remove it before the model is converted.")
+        raise ModelError("A global forward hook of PyTorch is active; remove it before converting the model.")
     for name, module in model.named_modules(remove_duplicate=False):
         _refuse_changed_code(module, name or type(model).__name__, theirs)
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
@@ -201,10 +205,10 @@ def refuse_changed_code(model: nn.Module, theirs: tuple[str, ...] = THEIRS) -> N
 
 
 def refuse_other_parts(model: nn.Module) -> None:
-    """Refuse by name a module in a place where timm has none, or one of another kind.
+    """Refuse additional modules, and modules of a class that timm does not use there.
 
     Raises:
-        ModelError: if there is any.
+        ModelError: if there is one; the message names it.
     """
     for name, module in model.named_modules(remove_duplicate=False):
         parent, _, place = name.rpartition(".")
@@ -217,43 +221,41 @@ def _refuse_changed_code(module: nn.Module, where: str, theirs: tuple[str, ...] 
     if parametrize.is_parametrized(module):
         names = ", ".join(module.parametrizations)
         raise ModelError(
-            f"{where} computes {names} by a parametrisation; make it plain first, with "
+            f"{where} computes {names} by a parametrisation; remove it first with "
             "torch.nn.utils.parametrize.remove_parametrizations."
         )
     own = class_of(module, theirs)
     if not own.__module__.startswith(theirs):
         raise ModelError(_other_class(kind, where, theirs))
-    for hooks, words in _HOOKS.items():
-        if not all(_is_of_framework(hook) for hook in (getattr(module, hooks, None) or {}).values()):
-            raise ModelError(f"{where} has {words}; remove it first, because it may change what the model computes.")
+    for hooks, description in _HOOKS.items():
+        if not all(_is_transformers_hook(hook) for hook in (getattr(module, hooks, None) or {}).values()):
+            raise ModelError(f"{where} has {description}; remove it first, because it may change the model's output.")
     code = _code_of(own)
     for name in vars(module):
         if name in code:
-            raise ModelError(
-                f"{where} has a {name} of its own in place of that of its class; give the model without it."
-            )
+            raise ModelError(f"{where} has its own {name} in place of that of its class; pass the model without it.")
     for name, method in code.items():
-        if inspect.isfunction(method) and not _is_from(method, theirs) and _matters(name, own):
-            raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the one of its class.")
+        if inspect.isfunction(method) and not _is_from(method, theirs) and _affects_forward(name, own):
+            raise ModelError(f"{where} is {own.__name__}, whose {name} was replaced; restore the original one.")
 
 
-def _matters(name: str, kind: type) -> bool:
-    """Return whether a foreign method can change what a class computes: it replaced one, or something calls it by name.
+def _affects_forward(name: str, kind: type) -> bool:
+    """Return whether a method from other code can affect the forward pass: it replaces a method, or is called by name.
 
-    Other libraries may add methods of new names to PyTorch's classes, as transformers does.
+    Other libraries, such as transformers, may add methods with new names to PyTorch's classes.
     """
     if name.startswith("__") and name.endswith("__"):  # called by Python itself
         return True
-    # Not from its cache, which is of classes that nobody changed.
+    # Without the cache, which may hold the names used before the class was modified.
     if name in _names_used.__wrapped__(kind):
         return True
-    written = map(_written, kind.__mro__[:-1])
+    written = map(_names_in_source, kind.__mro__[:-1])
     return any(names is None or name in names for names in written)
 
 
 @lru_cache(maxsize=256)
-def _written(kind: type) -> frozenset[str] | None:
-    """The names that a class has in its source, whatever was done to it later; None if that is not known."""
+def _names_in_source(kind: type) -> frozenset[str] | None:
+    """Names defined in the source of a class, regardless of later changes; None if the source is not available."""
     try:
         table = symtable.symtable(textwrap.dedent(inspect.getsource(kind)), kind.__module__, "exec")
     except (OSError, TypeError, SyntaxError):
@@ -263,25 +265,25 @@ def _written(kind: type) -> frozenset[str] | None:
 
 
 def _code_of(kind: type) -> dict[str, object]:
-    """The methods and properties of a class and of those it is derived from."""
+    """Methods and properties of a class and its base classes."""
     found = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
     return {name: value for name, value in found.items() if callable(value) or hasattr(value, "__get__")}
 
 
 @lru_cache(maxsize=256)
 def _names_used(kind: type) -> frozenset[str]:
-    """The names that the forward pass of a class uses, in all methods that it reaches."""
-    used, open_ends = set(), [("forward", kind.__mro__)]
-    while open_ends:
-        name, bases = open_ends.pop()
+    """Names used in the forward pass of a class, including all methods that it calls."""
+    used, pending = set(), [("forward", kind.__mro__)]
+    while pending:
+        name, bases = pending.pop()
         at = next((i for i, base in enumerate(bases) if name in vars(base)), None)
         method = None if at is None else inspect.unwrap(getattr(vars(bases[at])[name], "fget", vars(bases[at])[name]))
         if not inspect.isfunction(method):
             continue
         found = set(_names_in(method.__code__))
-        open_ends += [(other, kind.__mro__) for other in found - used]
+        pending += [(other, kind.__mro__) for other in found - used]
         if "super" in found:
-            open_ends.append((name, bases[at + 1 :]))
+            pending.append((name, bases[at + 1 :]))
         used |= found
     return frozenset(used)
 
@@ -300,27 +302,25 @@ def _is_from(method: object, theirs: tuple[str, ...]) -> bool:
     return origin.startswith(("torch.", *theirs)) or origin == "torch"
 
 
-def _is_of_framework(hook: object) -> bool:
-    """Return whether transformers left a hook, with which its models note what they computed."""
+def _is_transformers_hook(hook: object) -> bool:
+    """Return whether a hook belongs to transformers, which uses hooks to record activations."""
     return str(getattr(inspect.unwrap(hook), "__module__", "")).startswith("transformers.")
 
 
 def _other_class(kind: type, where: str, theirs: tuple[str, ...]) -> str:
-    differs = what_differs(kind, theirs)
-    rest = "" if ";" in differs else "; only modules of timm and PyTorch as they are can be represented exactly"
+    differs = difference_from(kind, theirs)
+    rest = "" if ";" in differs else "; only unmodified modules of timm and PyTorch can be represented exactly"
     return f"{where} is {kind.__name__} of {kind.__module__}{differs}{rest}."
 
 
 def _refuse_other_kind(parent: nn.Module, module: nn.Module, where: str, place: str) -> None:
-    if place not in _PLACES:
-        raise ModelError(
-            f"{where} is a part that timm's {kind_of(parent)} does not have; remove it, if nothing uses it."
-        )
+    if place not in _ALLOWED:
+        raise ModelError(f"{where} does not exist in timm's {kind_of(parent)}; remove it if it is not used.")
     if not isinstance(parent, nn.Sequential | nn.ModuleList) and place not in _names_used(class_of(parent)):
         if kind_of(module) not in PASS_ON:
-            raise ModelError(f"{where} is there, but timm's {kind_of(parent)} does not use it; take it away first.")
+            raise ModelError(f"{where} is not used by timm's {kind_of(parent)}; remove it first.")
         return
-    known = _PLACES[place]
+    known = _ALLOWED[place]
     if known is not None and kind_of(module) not in known:
         raise ModelError(f"{where} is {kind_of(module)}; only {', '.join(known)} can be represented exactly.")
 
@@ -331,11 +331,10 @@ def _refuse_other_numbers(name: str, tensor: Tensor, whole: bool) -> None:
     plain = type(tensor) in (nn.Parameter, Tensor) and tensor.layout is torch.strided and not tensor.is_quantized
     if not plain:
         raise ModelError(
-            f"{name} is quantised, sparse or sharded ({type(tensor.data).__name__}); give the model in floating point, "
-            "as it was before."
+            f"{name} is quantised, sparse or sharded ({type(tensor.data).__name__}); pass the original floating-point "
+            "model."
         )
     if tensor.dtype not in _FLOATS and not whole:
         raise ModelError(
-            f"{name} is {str(tensor.dtype).removeprefix('torch.')}, as when it is quantised; give the model in "
-            "floating point, as it was before."
+            f"{name} has the dtype {str(tensor.dtype).removeprefix('torch.')}; pass the original floating-point model."
         )

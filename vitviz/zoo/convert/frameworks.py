@@ -1,7 +1,7 @@
-"""Vision Transformers of torchvision and transformers that are in memory, read through their own names.
+"""Read Vision Transformers of torchvision and transformers in memory.
 
-What makes them plain is checked against a model that their framework builds anew: the same modules in the same places,
-with the same settings, and no code but the framework's. Their weights are then read as those in a file are.
+A model is compared with a new one that its framework builds from the same configuration: it must have the same modules
+with the same attributes, and run only the framework's code. Its weights are then read like those of a checkpoint file.
 """
 
 import copy
@@ -21,22 +21,22 @@ from .changes import PASS_ON, class_of, refuse_changed_code, single_layer
 _TORCHVISION = "torchvision.models.vision_transformer"
 _TRANSFORMERS = "transformers.models."
 _THEIRS = ("torch.nn.modules.", "torchvision.", "transformers.")
-_ADVICE = "only the model as its framework builds it can be represented exactly"
-_USUAL_EPS = 1e-6  # of torchvision's norms
+_ADVICE = "only an unmodified model of its framework can be represented exactly"
+_USUAL_EPS = 1e-6  # default of torchvision's norms
 _PLAIN = (bool, int, float, str, type(None))
-# Attributes that change nothing in evaluation mode.
+# Attributes without effect in evaluation mode.
 _FOR_TRAINING = ("training", "p", "inplace", "gradient_checkpointing", "num_labels", "num_classes")
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A model of another framework, in the words of a file of weights.
+    """Model of another framework, described like a checkpoint file.
 
     Attributes:
-        name: what to call it.
-        weights: its tensors by the framework's names, float32 on the CPU.
-        config: what a config.json would say of it.
-        output: function of a batch of pixels that returns what the framework's model makes of them.
+        name: name of the model.
+        weights: tensors by the framework's names, float32 on the CPU.
+        config: contents of its config.json.
+        output: function that runs the framework's model on a batch of pixels.
     """
 
     name: str
@@ -47,15 +47,15 @@ class Foreign:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A class of another framework.
+    """Supported class of another framework.
 
     Attributes:
-        heads: the attributes that hold its classifiers, and what their layer is called among the weights.
-        inner: the attribute that holds the ViT alone; "" if this is the ViT alone.
-        unused: parts that no output of ours depends on.
+        classifiers: attributes with its classifiers, and the prefix of each in the weights.
+        inner: attribute with the ViT; "" if the class itself is the ViT.
+        unused: modules that the output does not depend on.
     """
 
-    heads: Mapping[str, str]
+    classifiers: Mapping[str, str]
     inner: str = ""
     unused: tuple[str, ...] = ()
 
@@ -81,30 +81,31 @@ _KINDS = {
 
 
 def is_foreign(model: object) -> bool:
-    """Return True if this is a ViT of torchvision or transformers, or of a class that is derived from one."""
+    """Return whether a model is a ViT of torchvision or transformers, or of a subclass of one."""
     return _kind_of(model) is not None
 
 
 def read_foreign(model: nn.Module) -> Foreign:
-    """Read a ViT of torchvision or transformers. It is not changed.
+    """Read a ViT of torchvision or transformers, without changing it.
 
     Raises:
         ModelError: if a part of it is not as its framework builds it; the message names the part.
     """
     kind = _kind_of(model)
     refuse_changed_code(model, _THEIRS)
-    heads = {name: single_layer(getattr(model, name, None), name) for name in kind.heads}
-    for name, head in heads.items():
-        if type(head).__name__ not in ("Linear", "Identity"):
+    classifiers = {name: single_layer(getattr(model, name, None), name) for name in kind.classifiers}
+    for name, classifier in classifiers.items():
+        if type(classifier).__name__ not in ("Linear", "Identity"):
             raise ModelError(
-                f"{name} is {type(head).__name__}; only one Linear, and dropout, can be represented exactly."
+                f"{name} is {type(classifier).__name__}; only one Linear, with or without dropout, can be represented "
+                "exactly."
             )
-        if isinstance(head, nn.Identity) and kind.inner:
-            raise ModelError(f"{name} is missing; give the model without a classifier, model.{kind.inner}.")
-    _refuse_other_parts(model, _built_anew(model), kind)
-    weights = {key: value for key, value in model.state_dict().items() if not _within(key, kind.heads)}
-    for name, key in kind.heads.items():
-        weights |= {f"{key}.{part}": value for part, value in heads[name].state_dict().items()}
+        if isinstance(classifier, nn.Identity) and kind.inner:
+            raise ModelError(f"{name} is missing; pass the model without a classifier, model.{kind.inner}.")
+    _refuse_other_parts(model, _rebuilt(model), kind)
+    weights = {key: value for key, value in model.state_dict().items() if not _within(key, kind.classifiers)}
+    for name, key in kind.classifiers.items():
+        weights |= {f"{key}.{part}": value for part, value in classifiers[name].state_dict().items()}
     return Foreign(
         name=_name(model),
         weights={key: value.detach().cpu().float() for key, value in weights.items() if value.is_floating_point()},
@@ -122,8 +123,8 @@ def _is_torchvision(model: nn.Module) -> bool:
     return any(base.__module__ == _TORCHVISION for base in type(model).__mro__)
 
 
-def _built_anew(model: nn.Module) -> nn.Module:
-    """The same model as its framework builds it, without weights."""
+def _rebuilt(model: nn.Module) -> nn.Module:
+    """Build the same model anew with its framework, without weights."""
     own = class_of(model, _THEIRS)
     try:
         with torch.device("meta"):
@@ -140,15 +141,15 @@ def _built_anew(model: nn.Module) -> nn.Module:
             )
     except (TypeError, ValueError, LookupError, AttributeError, AssertionError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise ModelError(f"{own.__name__} cannot be built anew with its own settings ({reason}); {_ADVICE}.") from error
+        raise ModelError(f"{own.__name__} cannot be built from its own settings ({reason}); {_ADVICE}.") from error
 
 
-def _refuse_other_parts(model: nn.Module, wanted: nn.Module, kind: _Kind) -> None:
-    """Refuse by name what differs from the model as its framework builds it, but for its classifier."""
+def _refuse_other_parts(model: nn.Module, expected: nn.Module, kind: _Kind) -> None:
+    """Refuse differences from the model that the framework builds, except in the classifier."""
     unused = tuple(f"{kind.inner}.{part}".lstrip(".") for part in (kind.unused or _POOLER))
     own, theirs = (
-        {name: part for name, part in one.named_modules() if not _within(name, (*kind.heads, *unused))}
-        for one in (model, wanted)
+        {name: part for name, part in one.named_modules() if not _within(name, (*kind.classifiers, *unused))}
+        for one in (model, expected)
     )
     for name in own.keys() ^ theirs.keys():
         raise ModelError(f"{name} is {'missing from' if name in theirs else 'an addition to'} this model; {_ADVICE}.")
@@ -157,15 +158,15 @@ def _refuse_other_parts(model: nn.Module, wanted: nn.Module, kind: _Kind) -> Non
         if found.__name__ in PASS_ON and built.__name__ in PASS_ON:
             continue
         if found is not built:
-            raise ModelError(f"{name or 'It'} is {found.__name__} and not {built.__name__}; {_ADVICE}.")
+            raise ModelError(f"{name or 'The model'} is {found.__name__} and not {built.__name__}; {_ADVICE}.")
         for key, value in vars(theirs[name]).items():
             given = vars(part).get(key, value)
-            if _counts(key, value) and (type(given) is not type(value) or given != value):
+            if _affects_forward(key, value) and (type(given) is not type(value) or given != value):
                 raise ModelError(f"{f'{name}.{key}'.lstrip('.')} is {given!r:.60} and not {value!r:.60}; {_ADVICE}.")
 
 
-def _counts(key: str, value: object) -> bool:
-    """Return whether an attribute of a module can change what it computes."""
+def _affects_forward(key: str, value: object) -> bool:
+    """Return whether an attribute of a module can affect its output in evaluation mode."""
     if key.startswith("_") or "drop" in key or key in _FOR_TRAINING:
         return False
     is_plain = isinstance(value, (*_PLAIN, FunctionType))
@@ -183,16 +184,16 @@ def _config(model: nn.Module) -> dict[str, Any]:
             "layer_norm_eps": model.encoder.ln.eps,
             "image_size": model.image_size,
         }
-    return json.loads(json.dumps(model.config.to_dict(), default=str))  # as it stands in a file
+    return json.loads(json.dumps(model.config.to_dict(), default=str))  # as in config.json
 
 
 def _name(model: nn.Module) -> str:
-    said = getattr(getattr(model, "config", None), "name_or_path", "")
-    return said if isinstance(said, str) and said else type(model).__name__
+    name = getattr(getattr(model, "config", None), "name_or_path", "")
+    return name if isinstance(name, str) and name else type(model).__name__
 
 
 def _output(model: nn.Module, pixels: Tensor) -> Tensor:
-    """Logits, or the class token after the final norm, of a copy in evaluation mode, float32, on the CPU."""
+    """Logits, or the class token after the final norm, of a copy of the model in evaluation mode, float32, CPU."""
     found = copy.deepcopy(model).cpu().float().eval()(pixels)
     if isinstance(found, Tensor):
         return found

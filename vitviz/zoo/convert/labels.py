@@ -1,40 +1,40 @@
-"""Class names: from timm's lists, or from a pretrained configuration."""
+"""Class names from timm's label sets or from a pretrained configuration."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-# What the head of an image model that was trained with captions gives out: embeddings, which are not classes.
-_EMBEDDING_WIDTHS = (512, 640, 768, 1024, 1280, 1536)
+# Output dimensions of image encoders trained with captions (CLIP): their outputs are embeddings, not classes.
+_EMBEDDING_DIMS = (512, 640, 768, 1024, 1280, 1536)
 
 
 def is_embedding(pretrained: Mapping[str, Any], outputs: int) -> bool:
-    """Whether the outputs of a timm model are an embedding, going by its pretrained configuration."""
+    """Return whether the outputs of a timm model are an embedding, according to its pretrained configuration."""
     own = pretrained.get("num_classes") == outputs
-    return own and outputs in _EMBEDDING_WIDTHS and not labels_of(pretrained)
+    return own and outputs in _EMBEDDING_DIMS and not labels_of(pretrained)
 
 
 def own_labels(pretrained: Mapping[str, Any], outputs: int) -> tuple[str, ...]:
-    """The class names that a pretrained configuration spells out for this many outputs; () if it does not."""
+    """Class names listed in a pretrained configuration with this number of classes; () if it lists none."""
     return labels_of(pretrained) if pretrained.get("label_names") and pretrained.get("num_classes") == outputs else ()
 
 
 def labels_of(pretrained: Mapping[str, Any]) -> tuple[str, ...]:
-    """The class names of a timm model, from its pretrained configuration; () if nobody knows them.
+    """Class names of a timm model from its pretrained configuration; () if they are not known.
 
-    Names in the configuration win; else the number of classes tells which of ImageNet's label sets it is.
+    Names in the configuration take precedence; otherwise the number of classes selects one of ImageNet's label sets.
     """
     count, names = pretrained.get("num_classes"), pretrained.get("label_names")
     if names and len(names) == count:
-        words = pretrained.get("label_descriptions") or {}
-        return readable([str(words.get(name, name)) for name in names])
+        descriptions = pretrained.get("label_descriptions") or {}
+        return readable([str(descriptions.get(name, name)) for name in names])
     return imagenet_labels(count) if count else ()
 
 
 @lru_cache(maxsize=4)
 def imagenet_labels(count: int) -> tuple[str, ...]:
-    """The readable names of the ImageNet label set with this many classes; () if there is none."""
+    """Short names of the ImageNet label set with this number of classes; () if there is none."""
     from timm.data import ImageNetInfo, infer_imagenet_subset
 
     subset = infer_imagenet_subset({"num_classes": count})
@@ -44,14 +44,14 @@ def imagenet_labels(count: int) -> tuple[str, ...]:
     if info.num_classes() != count:
         return ()
     names = readable([info.index_to_description(i) for i in range(count)])
-    same = Counter(names)  # the crane that flies and the one that lifts
+    same = Counter(names)  # for example "crane", a bird and a machine
     return tuple(
         name if same[name] == 1 else info.index_to_description(i, detailed=True) for i, name in enumerate(names)
     )
 
 
 def readable(descriptions: Sequence[str]) -> tuple[str, ...]:
-    """The first synonym of each description: "tabby, tabby cat" becomes "tabby"; all of them where it names several."""
+    """First synonym of each description ("tabby" for "tabby, tabby cat"); the whole description if it is ambiguous."""
     first = [description.split(",")[0].strip() for description in descriptions]
     named = Counter(first)
     return tuple(

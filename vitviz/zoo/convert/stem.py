@@ -1,4 +1,4 @@
-"""The convolutional network that stands before the patches of a hybrid model."""
+"""Convolutional stem of a hybrid model."""
 
 import copy
 
@@ -8,7 +8,7 @@ from .shape import embed_of
 
 
 class Stem(nn.Module):
-    """timm's own network and the projection after it: [batch, channel, H, W] to [batch, width, row, column]."""
+    """timm's backbone and the projection after it: [batch, channel, H, W] to [batch, embed_dim, row, column]."""
 
     def __init__(self, backbone: nn.Module, proj: nn.Module):
         super().__init__()
@@ -16,12 +16,12 @@ class Stem(nn.Module):
         self.proj = proj
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """The features of each patch."""
+        """Compute the feature map."""
         features = self.backbone(pixels)
         return self.proj(features[-1] if isinstance(features, list | tuple) else features)
 
 
 def stem_of(model: nn.Module) -> Stem:
-    """A copy of a hybrid model's stem."""
+    """Copy the stem of a hybrid model."""
     embed = embed_of(model)
     return Stem(copy.deepcopy(embed.backbone), copy.deepcopy(embed.proj)).eval()

@@ -1,7 +1,7 @@
-"""The weights of a timm model in the layout of `VisionTransformer`.
+"""Convert the weights of a timm model to the layout of `VisionTransformer`.
 
-Everything is taken out of the model's own state; what is left over at the end is handed on under its own name, so that
-`build` refuses a model that has a part which nothing here knows.
+All functions remove the entries that they convert from the model's state. Remaining entries are returned under their
+own names, so that `build` refuses a model with an unknown part.
 """
 
 import copy
@@ -17,12 +17,12 @@ State = dict[str, Tensor]
 
 
 def weights_of(model: nn.Module, config: ViTConfig) -> State:
-    """All weights, by the names of `VisionTransformer.state_dict()`."""
+    """Convert all weights; return them by the names of `VisionTransformer.state_dict()`."""
     state = {name: value.detach().cpu().float() for name, value in model.state_dict().items()}
-    state |= _implied(model)
+    state |= _implicit(model)
     weights = _embedding(state, model, config)
     for layer, block in enumerate(model.blocks):
-        found = _block(_under(state, f"blocks.{layer}."), block, config)
+        found = _block(_pop_prefix(state, f"blocks.{layer}."), block, config)
         weights |= {f"blocks.{layer}.{name}": value for name, value in found.items()}
     for name in ("norm_pre", "norm", "fc_norm"):
         weights |= _norm(state, name, name)
@@ -32,12 +32,12 @@ def weights_of(model: nn.Module, config: ViTConfig) -> State:
         state.pop("rope.freqs", None)
         weights["rope.freqs"] = _frequencies(model.rope)
     if config.pooling == "attention":
-        weights |= _pool(_under(state, "attn_pool."), model.attn_pool)
+        weights |= _pool(_pop_prefix(state, "attn_pool."), model.attn_pool)
     return weights | _head(state, config) | state
 
 
-def _implied(model: nn.Module) -> State:
-    """Scale and shift of norms that have none: ones and zeros."""
+def _implicit(model: nn.Module) -> State:
+    """Ones and zeros as scale and shift of norms without parameters."""
     found = {}
     for name, module in model.named_modules():
         if "Norm" in kind_of(module) and getattr(module, "normalized_shape", None) is not None:
@@ -48,21 +48,21 @@ def _implied(model: nn.Module) -> State:
     return found
 
 
-def _under(state: State, prefix: str) -> State:
-    """Take out what is stored under a prefix."""
+def _pop_prefix(state: State, prefix: str) -> State:
+    """Remove the entries with a prefix from `state` and return them without it."""
     return {name.removeprefix(prefix): state.pop(name) for name in list(state) if name.startswith(prefix)}
 
 
 def _embedding(state: State, model: nn.Module, config: ViTConfig) -> State:
     embed = embed_of(model)
-    parts = _under(state, "embeds." if is_naflex(model) else "patch_embed.")
+    parts = _pop_prefix(state, "embeds." if is_naflex(model) else "patch_embed.")
     tokens = parts if is_naflex(model) else state
     weights = _norm(parts, "norm", "patch_embed.norm")
     if config.stem:
         weights |= {f"patch_embed.backbone.{name}": parts.pop(name) for name in list(parts)}
     else:
         weight = parts.pop("proj.weight")
-        if weight.ndim == 2:  # a linear map of flattened patches
+        if weight.ndim == 2:  # a linear layer on flattened patches
             weight = _as_convolution(weight, config, channels_last=embed.channels_last)
         bias = parts.pop("proj.bias", None)
         weights["patch_embed.proj.weight"] = weight
@@ -74,7 +74,7 @@ def _embedding(state: State, model: nn.Module, config: ViTConfig) -> State:
         if theirs in tokens:
             weights[name] = tokens.pop(theirs)
     if config.position_embedding:
-        weights["pos_embed"] = _positions(tokens, config)
+        weights["pos_embed"] = _position_embedding(tokens, config)
     return weights | {f"patch_embed.{name}": value for name, value in parts.items()}
 
 
@@ -85,8 +85,8 @@ def _as_convolution(weight: Tensor, config: ViTConfig, channels_last: bool) -> T
     return weight.unflatten(1, (config.in_chans, *sides))
 
 
-def _positions(tokens: State, config: ViTConfig) -> Tensor:
-    """Learned positions of all tokens; zeros for prefix tokens that have none."""
+def _position_embedding(tokens: State, config: ViTConfig) -> Tensor:
+    """Position embedding of all tokens, with zeros for prefix tokens that have none."""
     if "pos_embed_y" in tokens:
         positions = tokens.pop("pos_embed_y")[:, :, None] + tokens.pop("pos_embed_x")[:, None]
     else:
@@ -97,7 +97,7 @@ def _positions(tokens: State, config: ViTConfig) -> Tensor:
 
 
 def _norm(state: State, theirs: str, ours: str) -> State:
-    """A norm if it is there."""
+    """Convert a norm; {} if there is none."""
     if f"{theirs}.weight" not in state:
         return {}
     return {
@@ -109,12 +109,12 @@ def _block(state: State, block: nn.Module, config: ViTConfig) -> State:
     if "in_proj.weight" in state:
         return _parallel_block(state, block, config)
     if hasattr(block, "attns"):
-        return _side_by_side(state, config)
+        return _parallel_things_block(state, config)
     weights = _norm(state, "norm1", "norm1") | _norm(state, "norm2", "norm2")
-    weights |= _attention(_under(state, "attn."), block.attn, config)
-    weights |= _mlp(_under(state, "mlp."), block.mlp, config)
-    for half in ("1", "2"):
-        weights |= _layer_scale(state, [f"ls{half}.gamma", f"gamma_{half}"], f"ls{half}", config)
+    weights |= _attention(_pop_prefix(state, "attn."), block.attn, config)
+    weights |= _mlp(_pop_prefix(state, "mlp."), block.mlp, config)
+    for i in ("1", "2"):
+        weights |= _layer_scale(state, [f"ls{i}.gamma", f"gamma_{i}"], f"ls{i}", config)
     return weights | state
 
 
@@ -124,7 +124,7 @@ def _layer_scale(state: State, names: list[str], ours: str, config: ViTConfig) -
 
 
 def _attention(state: State, attn: nn.Module, config: ViTConfig) -> State:
-    weight, bias = _joined(state, config)
+    weight, bias = _qkv(state, config)
     norms = _norm(state, "q_norm", "q_norm") | _norm(state, "k_norm", "k_norm")
     if getattr(attn, "rotate_half", False):
         weight, bias, norms = _interleaved(weight, bias, norms, config)
@@ -137,13 +137,12 @@ def _attention(state: State, attn: nn.Module, config: ViTConfig) -> State:
     return {f"attn.{name}": value for name, value in (weights | state).items()}
 
 
-def _joined(state: State, config: ViTConfig) -> tuple[Tensor, Tensor]:
-    """Projections to queries, keys and values as one, with a bias for all three."""
-    width = config.num_heads * config.head_dim
-    zeros = torch.zeros(width)
+def _qkv(state: State, config: ViTConfig) -> tuple[Tensor, Tensor]:
+    """Projections to queries, keys and values as a single one, with a bias for all three."""
+    zeros = torch.zeros(config.num_heads * config.head_dim)
     if "qkv.weight" in state:
         weight, bias = state.pop("qkv.weight"), state.pop("qkv.bias", None)
-        if bias is None:  # BEiT and EVA store one for queries and values only
+        if bias is None:  # BEiT and EVA have biases for queries and values only
             bias = torch.cat([state.pop("q_bias", zeros), zeros, state.pop("v_bias", zeros)])
         return weight, bias
     weights = [_repeated(state.pop(f"{part}_proj.weight"), config) for part in "qkv"]
@@ -152,15 +151,15 @@ def _joined(state: State, config: ViTConfig) -> tuple[Tensor, Tensor]:
 
 
 def _repeated(rows: Tensor, config: ViTConfig) -> Tensor:
-    """Keys and values that several heads share, once for each of the heads."""
+    """Repeat keys and values that are shared by several heads, once for each head."""
     groups = rows.unflatten(0, (-1, config.head_dim))
     return groups.repeat_interleave(config.num_heads // len(groups), dim=0).flatten(0, 1)
 
 
 def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) -> tuple[Tensor, Tensor, State]:
-    """Reorder the channels of queries and keys, so that the two that are turned together stand side by side.
+    """Reorder the dimensions of queries and keys so that the two that RoPE rotates together are adjacent.
 
-    The order of channels does not matter to their product; timm's "half" layout pairs channel i with i + half.
+    The order does not affect the dot products. timm's "half" layout pairs dimension i with i + head_dim / 2.
     """
     half = config.head_dim // 2
     order = torch.arange(config.head_dim).unflatten(0, (2, half)).T.flatten()
@@ -173,7 +172,7 @@ def _interleaved(weight: Tensor, bias: Tensor, norms: State, config: ViTConfig) 
 
 
 def _differential(state: State, attn: nn.Module) -> State:
-    """Lambda as one number, and the factor 1 - lambda_init as part of the norm that precedes it."""
+    """Compute lambda as a single number, and fold the factor 1 - lambda_init into the preceding norm."""
     lam = copy.deepcopy(attn).cpu().float()._compute_lambda()
     for name in [name for name in state if name.startswith("lambda_")]:
         del state[name]
@@ -181,13 +180,13 @@ def _differential(state: State, attn: nn.Module) -> State:
 
 
 def _linear(state: State, theirs: str, ours: str) -> State:
-    """A linear map; zeros for a bias that is not there."""
+    """Convert a linear layer, with zeros for a missing bias."""
     weight, bias = state.pop(f"{theirs}.weight"), state.pop(f"{theirs}.bias", None)
     return {f"{ours}.weight": weight, f"{ours}.bias": torch.zeros(len(weight)) if bias is None else bias}
 
 
 def _mlp(state: State, mlp: nn.Module, config: ViTConfig) -> State:
-    if kind_of(mlp) == "GluMlp":  # both maps packed into one
+    if kind_of(mlp) == "GluMlp":  # both linear layers packed into one
         packed = _linear(state, "fc1", "fc1")
         order = ("x", "g") if mlp.gate_last else ("g", "x")
         halves = {name: value.chunk(2) for name, value in packed.items()}
@@ -201,7 +200,7 @@ def _mlp(state: State, mlp: nn.Module, config: ViTConfig) -> State:
 
 
 def _parallel_block(state: State, block: nn.Module, config: ViTConfig) -> State:
-    """One projection in for attention and MLP, and in some models one out."""
+    """Split the joint input projection of attention and MLP, and the joint output projection if there is one."""
     weights = _norm(state, "in_norm", "norm1")
     sizes = [config.mlp_dim, 3 * config.num_heads * config.head_dim]
     joint = _linear(state, "in_proj", "in")
@@ -225,27 +224,27 @@ def _parallel_block(state: State, block: nn.Module, config: ViTConfig) -> State:
     return weights | scale | {"ls2.gamma": scale["ls1.gamma"]} | state
 
 
-def _side_by_side(state: State, config: ViTConfig) -> State:
-    """Several attentions as one with more heads, several MLPs as one that is wider ("18x2", Touvron et al. 2022).
+def _parallel_things_block(state: State, config: ViTConfig) -> State:
+    """Merge several attentions into one with more heads, and several MLPs into one ("18x2", Touvron et al. 2022).
 
-    Each has its own norm and LayerScale, which are linear: they become part of the projections that follow and precede
-    them, and the shared norm has ones.
+    Each has its own norm and LayerScale, whose scales and shifts are linear. They are folded into the following and the
+    preceding projection, and the shared norm has a scale of one.
     """
-    weights = {f"norm{half}.weight": torch.ones(config.embed_dim) for half in "12"}
-    weights |= {f"norm{half}.bias": torch.zeros(config.embed_dim) for half in "12"}
-    weights |= {f"ls{half}.gamma": torch.ones(config.embed_dim) for half in "12"}
-    attns, mlps = (_numbered(_under(state, f"{part}.")) for part in ("attns", "ffns"))
-    into = [_after_norm(part, "attn.qkv") for part in attns]
+    weights = {f"norm{i}.weight": torch.ones(config.embed_dim) for i in "12"}
+    weights |= {f"norm{i}.bias": torch.zeros(config.embed_dim) for i in "12"}
+    weights |= {f"ls{i}.gamma": torch.ones(config.embed_dim) for i in "12"}
+    attns, mlps = (_numbered(_pop_prefix(state, f"{part}.")) for part in ("attns", "ffns"))
+    into = [_with_norm(part, "attn.qkv") for part in attns]
     weights |= {
         f"attn.qkv.{name}": torch.cat(
             [value for thirds in zip(*(part[i].chunk(3) for part in into), strict=True) for value in thirds]
         )
         for i, name in enumerate(("weight", "bias"))
     }
-    weights |= _summed([_before_scale(part, "attn.proj") for part in attns], "attn.proj")
-    wide = [_after_norm(part, "mlp.fc1") for part in mlps]
-    weights |= {f"mlp.fc1.{name}": torch.cat([part[i] for part in wide]) for i, name in enumerate(("weight", "bias"))}
-    weights |= _summed([_before_scale(part, "mlp.fc2") for part in mlps], "mlp.fc2")
+    weights |= _summed([_with_layer_scale(part, "attn.proj") for part in attns], "attn.proj")
+    fc1 = [_with_norm(part, "mlp.fc1") for part in mlps]
+    weights |= {f"mlp.fc1.{name}": torch.cat([part[i] for part in fc1]) for i, name in enumerate(("weight", "bias"))}
+    weights |= _summed([_with_layer_scale(part, "mlp.fc2") for part in mlps], "mlp.fc2")
     left = {
         f"{i}.{name}": value for parts in (attns, mlps) for i, part in enumerate(parts) for name, value in part.items()
     }
@@ -253,25 +252,25 @@ def _side_by_side(state: State, config: ViTConfig) -> State:
 
 
 def _numbered(state: State) -> list[State]:
-    return [_under(state, f"{i}.") for i in sorted({int(name.partition(".")[0]) for name in state})]
+    return [_pop_prefix(state, f"{i}.") for i in sorted({int(name.partition(".")[0]) for name in state})]
 
 
-def _after_norm(part: State, name: str) -> tuple[Tensor, Tensor]:
-    """A linear map that takes in the scale and shift of the norm before it."""
+def _with_norm(part: State, name: str) -> tuple[Tensor, Tensor]:
+    """Linear layer with the scale and shift of the preceding norm folded in."""
     scale, shift = part.pop("norm.weight").double(), part.pop("norm.bias").double()
     weight, bias = (value.double() for value in _linear(part, name, name).values())
     return weight * scale, bias + weight @ shift
 
 
-def _before_scale(part: State, name: str) -> tuple[Tensor, Tensor]:
-    """A linear map that takes in the LayerScale after it."""
+def _with_layer_scale(part: State, name: str) -> tuple[Tensor, Tensor]:
+    """Linear layer with the following LayerScale folded in."""
     weight, bias = (value.double() for value in _linear(part, name, name).values())
     scale = part.pop("ls.gamma", torch.ones(len(weight))).double()
     return weight * scale[:, None], bias * scale
 
 
 def _summed(parts: list[tuple[Tensor, Tensor]], name: str) -> State:
-    """Linear maps whose results are added, as one that takes all their inputs."""
+    """Linear layers whose outputs are summed, as a single layer on their concatenated inputs."""
     return {
         f"{name}.weight": torch.cat([part[0] for part in parts], dim=1),
         f"{name}.bias": sum(part[1] for part in parts),
@@ -279,14 +278,14 @@ def _summed(parts: list[tuple[Tensor, Tensor]], name: str) -> State:
 
 
 def _relative(weights: State, state: State, config: ViTConfig) -> State:
-    """A table for each layer, to which one that all layers share is added."""
+    """Relative position bias table of each layer, plus the table shared by all layers."""
     shared = state.pop("rel_pos_bias.relative_position_bias_table", None)
     names = [f"blocks.{layer}.attn.relative.table" for layer in range(config.depth)]
     return {name: sum(table for table in (weights.get(name), shared) if table is not None).clone() for name in names}
 
 
 def _frequencies(rope: nn.Module) -> Tensor:
-    """Radians per row and per column for each pair of channels, [layer or 1, head or 1, 2, pair]."""
+    """RoPE frequencies, radians per row and per column for a pair of dimensions, [layer or 1, head or 1, 2, pair]."""
     kind = kind_of(rope)
     if kind == "RotaryEmbeddingMixed":
         frequencies = rope.freqs.permute(1, 2, 0, 3)  # layer head axis pair
@@ -300,7 +299,7 @@ def _frequencies(rope: nn.Module) -> Tensor:
 
 
 def _pool(state: State, pool: nn.Module) -> State:
-    """The pooling's query does not depend on the image; it is computed once."""
+    """Convert the attention pooling; its query does not depend on the image and is computed here."""
     pool = copy.deepcopy(pool).cpu().float()
     query = pool.q_norm(pool.q(pool.latent).unflatten(-1, (pool.num_heads, -1)))  # 1 1 head channel
     for name in [name for name in state if name.partition(".")[0] in ("latent", "q", "q_norm")]:
