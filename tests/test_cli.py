@@ -37,7 +37,7 @@ def test_attention_is_the_librarys(vit, written, model):
     assert said["strongest"] == {"patch": [row + 1, column + 1], "weight": pytest.approx(float(weights[1:].max()))}
     assert [Path(file).name for file in said["files"]] == [f"{stem}.png", f"{stem}.npz"]
     png = Image.open(io.BytesIO(files[f"{stem}.png"]))
-    assert "Layer 3, head 2, patch (4, 9): where it looks" in png.info["Description"]
+    assert "Layer 3, head 2, patch (4, 9): attention from this token" in png.info["Description"]
 
 
 def test_attention_by_default(vit, written):

@@ -44,7 +44,7 @@ def assert_same_numbers(one, other):
         assert one.row_sum(layer) == other.row_sum(layer)
     if one.config.pooling == "attention":
         assert np.array_equal(one.attention("pool"), other.attention("pool"))
-    assert view.home(one) == view.home(other)
+    assert view.default_token(one) == view.default_token(other)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

@@ -17,8 +17,8 @@ from ..images import Geometry, Prepared, Preprocessing
 from ..model.config import POOL, OutputKind, Resampling, RoPE, ViTConfig, checked
 from ..model.edits import ActivationPatch, Edit, HeadAblation, KeyMask, PatchAblation, SublayerAblation, Temperature
 from ..model.edits import checked as checked_edits
-from .absent import absent_model
-from .kept import fingerprint, kept_shapes
+from .model_stub import model_stub
+from .saved_weights import fingerprint, saved_weight_shapes
 from .trace import Trace
 from .trace_file import damaged, read_trace_file
 from .vision_transformer import VisionTransformer
@@ -73,7 +73,7 @@ def _put_together(
     preprocessing = _made(Preprocessing, about["preprocessing"])
     kept = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     if model is None:
-        model = absent_model(
+        model = model_stub(
             config,
             {key: torch.from_numpy(value) for key, value in kept.items()},
             name=own_name,
@@ -143,7 +143,7 @@ def _check_shapes(
     sides = (grid[0] * config.patch_size, grid[1] * config.patch_size)
     whole = (config.num_heads, tokens, config.head_dim)
     wanted = {f"{part}.{layer}": whole for part in ("queries", "keys") for layer in range(config.depth)}
-    wanted |= {f"model.{name}": shape for name, shape in kept_shapes(config).items()}
+    wanted |= {f"model.{name}": shape for name, shape in saved_weight_shapes(config).items()}
     wanted["output"] = (config.num_classes or config.feature_dim,)
     if config.pooling == "attention":
         read = tokens if config.pool_include_prefix else tokens - config.num_prefix_tokens

@@ -22,7 +22,7 @@ from ..model.edits import ActivationPatch, Edit
 from ..model.hooks import capture, edit, without_hooks
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
-from .kept import fingerprint, kept_weights
+from .saved_weights import fingerprint, saved_weights
 from .trace_file import write_trace_file
 
 
@@ -348,7 +348,7 @@ def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
     tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
     tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, ActivationPatch)}
-    tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
+    tensors |= {f"model.{name}": value.numpy() for name, value in saved_weights(own).items()}
     if trace._pool_keys is not None:
         tensors["pool_keys"] = trace._pool_keys.numpy()
     if image is not None:

@@ -27,7 +27,7 @@ from safetensors.numpy import save
 
 from ..errors import TraceError
 from ..errors.arguments import shown_path
-from .whole_files import write_whole
+from .atomic_write import write_atomically
 
 FORMAT, VERSION = "vitviz trace", 1
 _LONGEST_HEADER = 25_000_000  # bytes of names and metadata
@@ -49,7 +49,7 @@ def write_trace_file(path: Path, tensors: Mapping[str, np.ndarray], about: Mappi
     metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": checksum(tensors, text)}
     data = save(tensors, metadata)
     try:
-        write_whole(path, data)
+        write_atomically(path, data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TraceError(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..errors.arguments import shown_path
-from ..notation.marks import listed
+from ..notation.marks import join_words
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # What the folder of a training run holds: the weights in one file, or an index of the files that they are split into.
@@ -69,7 +69,7 @@ def _no_weights_in(folder: Path) -> ModelError:
         names = names if len(names) <= 4 else [names[0], "...", names[-1]]
         which = "the best by trainer_state.json" if best else "the last of them"
         return ModelError(
-            f"{shown_path(folder)} holds no weights itself, but {listed(names, 'and')} in it; load "
+            f"{shown_path(folder)} holds no weights itself, but {join_words(names, 'and')} in it; load "
             f"{shown_path(best or saved[-1])}, {which}."
         )
     files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())

@@ -14,13 +14,13 @@ from ...images import FITS
 from ...model.config import POOL
 from ...notation.marks import (
     MEAN,
-    counted,
     format_size,
     format_token,
-    listed,
+    join_words,
     one_of,
     parse_head,
     parse_layer,
+    parse_number,
     parse_token,
 )
 from ...notation.view import DIRECTIONS, View, scales
@@ -108,11 +108,11 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
     def stop_of(text: str) -> tuple[str, int]:
         guide, _, stop = text.partition("-")
         try:
-            return guide, counted(stop, counts[guide])
+            return guide, parse_number(stop, counts[guide])
         except (KeyError, ValueError) as error:
-            raise ValueError(listed([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
+            raise ValueError(join_words([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
 
-    understand = {OLD_LESSON: lambda text: ("lesson", counted(text, counts["lesson"])), GUIDE: stop_of}
+    understand = {OLD_LESSON: lambda text: ("lesson", parse_number(text, counts["lesson"])), GUIDE: stop_of}
     stops, notices = read(understand, parameters)
     return stops.get(GUIDE, stops.get(OLD_LESSON)), notices
 
@@ -182,7 +182,7 @@ def _percent(text: str) -> int:
     if text == "0":
         return 0
     try:
-        return counted(text, 100) + 1
+        return parse_number(text, 100) + 1
     except ValueError as error:
         raise ValueError("0 to 100") from error
 
@@ -194,5 +194,5 @@ def _switch(text: str) -> bool:
 def _model(text: str) -> str:
     # A link causes no download. A checkpoint that is not here or does not load is not replaced by another model.
     if not models.is_ready(text) and not models.is_checkpoint(text):
-        raise ValueError(listed([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
+        raise ValueError(join_words([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
     return text

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ...notation.view import Places, View, places
+from ...notation.view import TokenLayout, View, token_layout
 from ...trace.trace import Trace
 from ...viz.colour import Style
 from ..components import own
@@ -123,13 +123,13 @@ def current_view(trace: Trace, opening: Callable[[], View] | None = None) -> Vie
         show_notices()
     if opening is not None and not state.view_is_chosen:
         state.view = opening()
-    elif state.get("places", places(trace)) != places(trace):  # the same number would be another token
-        state.view = state.view.let_go(trace, state.places[0])
-    state.view, state.places = state.view.fitted(trace), places(trace)
+    elif state.get("places", token_layout(trace)) != token_layout(trace):  # the same number would be another token
+        state.view = state.view.without_pinned_patch(trace, state.places[0])
+    state.view, state.places = state.view.fitted(trace), token_layout(trace)
     return state.view
 
 
-def remember_view(view: View, seen: Places | None = None) -> None:
+def remember_view(view: View, seen: TokenLayout | None = None) -> None:
     """Keep a view that the visitor chose, also for their return to the page.
 
     Args:

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ... import images
 from ...images import FITS
-from ...notation.view import readout_words
+from ...notation.view import pooling_note
 from ...viz.provenance import in_short
 from ..components.gallery import gallery
 from . import link, models, state, tour
@@ -180,7 +180,7 @@ def image_words() -> None:
     prepared = state.prepared(choice)
     for note in prepared.notes:
         st.caption(note)
-    used = prepared.geometry.share
+    used = prepared.geometry.visible_fraction
     if used < NEARLY_ALL and not choice.picked.sample:
         _only_the_centre(used, "use_all")
         with st.session_state.page_crop_place:
@@ -211,8 +211,8 @@ def token_words(about: models.About) -> None:
     names = about.config.prefix_token_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
-    if readout_words(about.config):
-        st.caption(readout_words(about.config))
+    if pooling_note(about.config):
+        st.caption(pooling_note(about.config))
 
 
 def _use_all() -> None:

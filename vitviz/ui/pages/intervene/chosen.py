@@ -10,7 +10,7 @@ import streamlit as st
 from ....analysis.ablation.switching import TOOLS, head_edit, patch_edit, replaced, sublayer_edit, switched
 from ....errors import EditError, ImageError
 from ....model.edits import ActivationCopy, Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
-from ....notation.edits import from_text, to_text
+from ....notation.edits import format_edits, parse_edits
 from ....trace.trace import Trace
 from ...app import shell, state
 from ...app.link import EDITS, OWN, SECOND
@@ -75,7 +75,7 @@ def _begin(trace: Trace) -> None:
     session.edits, session.edits_are_first = (), EDITS not in session.link
     asked = session.link.get(EDITS, NOTHING)
     try:
-        session.edits = () if asked == NOTHING else from_text(asked, trace.config, trace.grid)
+        session.edits = () if asked == NOTHING else parse_edits(asked, trace.config, trace.grid)
     except EditError as error:
         session.notices.append(f"The link's edits were left out: {error}")
     name = session.link.get(SECOND)
@@ -91,7 +91,7 @@ def parameters(trace: Trace) -> dict[str, str]:
     edits = st.session_state.edits
     if st.session_state.edits_are_first:
         return {}
-    found = {EDITS: to_text(edits, trace.config) or NOTHING}
+    found = {EDITS: format_edits(edits, trace.config) or NOTHING}
     if copies(edits):
         picked = second()
         found[SECOND] = picked.name if picked.sample else OWN
@@ -154,7 +154,7 @@ def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) 
     """Have other edits from here on; or say why that cannot be, and keep those of before."""
     try:
         edits = checked(change(st.session_state.edits), trace.config, trace.grid)
-        to_text(edits, trace.config)  # a link has to hold them
+        format_edits(edits, trace.config)  # a link has to hold them
         st.session_state.edits, st.session_state.edits_are_first = edits, False
     except EditError as error:
         st.session_state.edit_problem = str(error)

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from ....analysis.logit_lens import Lens, depth_words
-from ....notation.marks import counted, format_token, listed
+from ....notation.marks import format_token, join_words, parse_number
 from ....trace.trace import Trace
 from ...app import link, shell, state
 from ...app.remembered import answer, remembered
@@ -85,7 +85,7 @@ def choose_depth(look: Look) -> None:
 
 
 def _depth_reader(trace: Trace) -> Callable[[str], int]:
-    return lambda text: 0 if text == "0" else 1 + counted(text, trace.layers, "0")
+    return lambda text: 0 if text == "0" else 1 + parse_number(text, trace.layers, "0")
 
 
 def _depth_key(trace: Trace, goal: Goal) -> str:
@@ -102,7 +102,7 @@ def readers(trace: Trace) -> str:
     }.get(config.pooling, config.pooling_description)
     norm = ["its final norm"] if config.final_norm else []
     head = ["the classifier" if trace.model.is_classifier else "the last map"] if config.num_classes else []
-    return listed([*norm, pooled, *head], "and")
+    return join_words([*norm, pooled, *head], "and")
 
 
 def alone(trace: Trace) -> str:

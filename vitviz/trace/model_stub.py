@@ -20,7 +20,7 @@ from .vision_transformer import VisionTransformer
 ADVICE = "open the trace with vitviz.open_trace(path, model=model)"
 
 
-class _Absent(nn.Module):
+class _Stub(nn.Module):
     """A module that says in a sentence, once it is complete, that its other parts are not there."""
 
     _complete = False
@@ -34,26 +34,26 @@ class _Absent(nn.Module):
             raise ModelError(f"This needs the model, which is not saved with a trace; {ADVICE}.") from None
 
 
-class _AbsentBlock(_Absent):
+class _StubBlock(_Stub):
     def __init__(self, attn: nn.Module):
         super().__init__()
         self.attn = attn
 
 
-class _AbsentAttention(_Absent, Attention):
+class _StubAttention(_Stub, Attention):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
         self.heads, self.scale = config.num_heads, config.scale
         self.relative = RelativeBias(config) if config.relative_position_bias else None
 
 
-class _AbsentDifferentialAttention(_AbsentAttention, DifferentialAttention):
+class _StubDifferentialAttention(_StubAttention, DifferentialAttention):
     def __init__(self, config: ViTConfig):
         super().__init__(config)
         self.lam = nn.Parameter(torch.zeros(()))
 
 
-class _AbsentPool(_Absent, AttentionPool):
+class _StubPool(_Stub, AttentionPool):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
         width = config.embed_dim // config.pool_num_heads
@@ -62,7 +62,7 @@ class _AbsentPool(_Absent, AttentionPool):
         self.q = nn.Parameter(torch.zeros(config.pool_num_heads, width))
 
 
-class AbsentModel(_Absent, VisionTransformer):
+class ModelStub(_Stub, VisionTransformer):
     """Description of a trace's model when the model itself is not there; whatever runs it raises a `ModelError`."""
 
     def __init__(
@@ -83,24 +83,24 @@ class AbsentModel(_Absent, VisionTransformer):
         self.labels = labels
         self.output_kind = output_kind
         self.notes = notes
-        kind = _AbsentDifferentialAttention if config.differential else _AbsentAttention
+        kind = _StubDifferentialAttention if config.differential else _StubAttention
         with torch.device("meta"):  # shapes only: the few parameters are about to be replaced
-            self.blocks = nn.ModuleList(_AbsentBlock(kind(config)) for _ in range(config.depth))
+            self.blocks = nn.ModuleList(_StubBlock(kind(config)) for _ in range(config.depth))
             if config.pooling == "attention":
-                self.attn_pool = _AbsentPool(config)
+                self.attn_pool = _StubPool(config)
         self.requires_grad_(False).eval()
 
 
-def absent_model(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -> AbsentModel:
-    """Make a model that only has the weights of `kept_weights`.
+def model_stub(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -> ModelStub:
+    """Make a model that only has the weights of `saved_weights`.
 
     Args:
         config: the shape of the model.
-        weights: those of `kept_weights`, by name.
-        **known: the other arguments of `AbsentModel`.
+        weights: those of `saved_weights`, by name.
+        **known: the other arguments of `ModelStub`.
     """
     with torch.inference_mode(False):
-        model = AbsentModel(config, **known)
+        model = ModelStub(config, **known)
         model.load_state_dict(weights, assign=True)
         model.requires_grad_(False)
     for module in model.modules():
@@ -117,7 +117,7 @@ def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizE
     if trace.model is model:
         return
     name = trace.model.name
-    if isinstance(trace.model, AbsentModel):
+    if isinstance(trace.model, ModelStub):
         raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
     which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
     raise error(

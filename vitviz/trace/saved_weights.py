@@ -11,14 +11,14 @@ from ..model.config import ViTConfig
 from ..model.vit import ViT
 
 
-def kept_weights(model: ViT) -> dict[str, Tensor]:
-    """The weights of a model that an `AbsentModel` keeps, by their names."""
+def saved_weights(model: ViT) -> dict[str, Tensor]:
+    """The weights of a model that an `ModelStub` keeps, by their names."""
     names = ("attn.relative.table", "attn.lam", "attn_pool.q")
     return {name: value for name, value in model.state_dict().items() if name.endswith(names)}
 
 
-def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
-    """The shapes of what `kept_weights` gives for a model of this configuration."""
+def saved_weight_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
+    """The shapes of what `saved_weights` gives for a model of this configuration."""
     shapes: dict[str, tuple[int, ...]] = {}
     rows, columns = config.grid
     for layer in range(config.depth):
