@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 import os
 import threading
@@ -6,18 +6,18 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that nobody ever finds half of it: not while it is written, and not after an interruption.
+    """Write a file atomically: the complete content or nothing, even if interrupted.
 
     Raises:
-        OSError: if it cannot be written; it names this file, and not the one that was growing.
-        ValueError: if no file can have this name.
+        OSError: if the file cannot be written; it names this file and not the temporary one.
+        ValueError: if the file name is invalid.
     """
-    growing = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.part")
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        growing.write_bytes(data)
-        growing.replace(path)
+        temporary.write_bytes(data)
+        temporary.replace(path)
     except OSError as error:
         error.filename, error.filename2 = str(path), None
         raise
     finally:
-        growing.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A model without its weights, but for the few that a trace computes attention with."""
+"""Stub of a model, with only the few weights that a trace needs to compute attention."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADVICE = "open the trace with vitviz.open_trace(path, model=model)"
 
 
 class _Stub(nn.Module):
-    """A module that says in a sentence, once it is complete, that its other parts are not there."""
+    """Module that raises a `ModelError` for missing attributes, once it is complete."""
 
     _complete = False
 
@@ -29,9 +29,9 @@ class _Stub(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name.startswith("_") or not self._complete:  # PyTorch and Python ask whether there is such a thing
+            if name.startswith("_") or not self._complete:  # needed by `hasattr` and while the module is built
                 raise
-            raise ModelError(f"This needs the model, which is not saved with a trace; {ADVICE}.") from None
+            raise ModelError(f"This requires the model, which is not saved with a trace; {ADVICE}.") from None
 
 
 class _StubBlock(_Stub):
@@ -56,14 +56,14 @@ class _StubDifferentialAttention(_StubAttention, DifferentialAttention):
 class _StubPool(_Stub, AttentionPool):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
-        width = config.embed_dim // config.pool_num_heads
-        self.heads, self.scale = config.pool_num_heads, width**-0.5
+        head_dim = config.embed_dim // config.pool_num_heads
+        self.heads, self.scale = config.pool_num_heads, head_dim**-0.5
         self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
-        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, width))
+        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, head_dim))
 
 
 class ModelStub(_Stub, VisionTransformer):
-    """Description of a trace's model when the model itself is not there; whatever runs it raises a `ModelError`."""
+    """Stand-in for the model of a trace that was opened without it; running it raises a `ModelError`."""
 
     def __init__(
         self,
@@ -84,23 +84,23 @@ class ModelStub(_Stub, VisionTransformer):
         self.output_kind = output_kind
         self.notes = notes
         kind = _StubDifferentialAttention if config.differential else _StubAttention
-        with torch.device("meta"):  # shapes only: the few parameters are about to be replaced
+        with torch.device("meta"):  # shapes only, because the parameters are replaced afterwards
             self.blocks = nn.ModuleList(_StubBlock(kind(config)) for _ in range(config.depth))
             if config.pooling == "attention":
                 self.attn_pool = _StubPool(config)
         self.requires_grad_(False).eval()
 
 
-def model_stub(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -> ModelStub:
-    """Make a model that only has the weights of `saved_weights`.
+def make_model_stub(config: ViTConfig, weights: Mapping[str, Tensor], **description: Any) -> ModelStub:
+    """Create a model stub and load its weights.
 
     Args:
-        config: the shape of the model.
-        weights: those of `saved_weights`, by name.
-        **known: the other arguments of `ModelStub`.
+        config: configuration of the model.
+        weights: weights from `saved_weights`, by name.
+        **description: other arguments of `ModelStub`.
     """
     with torch.inference_mode(False):
-        model = ModelStub(config, **known)
+        model = ModelStub(config, **description)
         model.load_state_dict(weights, assign=True)
         model.requires_grad_(False)
     for module in model.modules():
@@ -109,17 +109,20 @@ def model_stub(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -
 
 
 def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
-    """Check that a trace is of this very model, which is about to run.
+    """Check that a trace was made by this model object, which is about to run.
+
+    Args:
+        trace: trace to check.
+        model: model that is about to run.
+        error: class of the error to raise.
 
     Raises:
-        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
+        VitvizError: an `error`, if the trace is of another model or of a copy, or was opened without its model.
     """
     if trace.model is model:
         return
     name = trace.model.name
     if isinstance(trace.model, ModelStub):
         raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
-    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
-    raise error(
-        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
-    )
+    other = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
+    raise error(f"This trace was made by {other} {name!r}; use trace.model, or trace the image again with this model.")
