@@ -195,7 +195,7 @@ def test_one_bad_file_is_reported_and_the_rest_finish(command, vit, written, tmp
             ["attention", CAT, "--query", "17-1"],
             f"{CAT}: There is no token '17-1'; it can be cls or a patch from 1-1 to 16-16.",
         ),
-        (["attention", CAT, "--size", "225"], "A size of 225 does not hold whole patches of 14 pixels"),
+        (["attention", CAT, "--size", "225"], "A size of 225 does not consist of whole patches of 14 pixels"),
         (["attention", CAT, "--fit", "stretch"], "stretch"),
         (["attention", CAT, "--format", "gif"], "gif"),
         (["attention"], "Missing argument 'IMAGE"),

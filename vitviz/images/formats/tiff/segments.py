@@ -1,7 +1,8 @@
 """Decompression of the strips or tiles of a TIFF to an array of samples.
 
 Pillow's libtiff decompresses groups of segments, which are passed to it as a small TIFF of bytes. Byte order,
-predictor, planes and bit depth are handled here, because Pillow supports only some combinations and decodes others incorrectly.
+predictor, planes and bit depth are handled here, because Pillow supports only some combinations and decodes others
+incorrectly.
 """
 
 import struct
