@@ -37,7 +37,7 @@ class Directory:
 
 
 class Directories:
-    """The directories of a TIFF file or of EXIF data, in either byte order, classic or BigTIFF.
+    """Directories of a TIFF file or of EXIF data, in either byte order, classic or BigTIFF.
 
     Raises:
         ValueError: if the header is not that of a TIFF file.

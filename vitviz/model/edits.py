@@ -27,7 +27,7 @@ COLDEST, HOTTEST = 0.01, 100.0  # temperatures; beyond them a softmax is nearly 
 
 @dataclass(frozen=True)
 class HeadAblation:
-    """Ablates one attention head: replaces its output z before the output projection.
+    """Ablation of an attention head: its output z is replaced before the output projection.
 
     Attributes:
         layer: layer index.
@@ -51,7 +51,7 @@ class HeadAblation:
 
 @dataclass(frozen=True)
 class SublayerAblation:
-    """Ablates a sublayer: replaces what the attention or the MLP of a block adds to the residual stream.
+    """Ablation of a sublayer: the output that attention or the MLP adds to the residual stream is replaced.
 
     Zero ablation skips the sublayer. Ablating all of its heads is not the same: the output projection of zeros is its
     bias (normalised, if a norm follows), and this constant is still added to every token.
@@ -79,7 +79,7 @@ class SublayerAblation:
 
 @dataclass(frozen=True)
 class KeyMask:
-    """Masks a patch as a key: no token can attend to it, in any layer.
+    """Mask of a patch as a key: no token can attend to it, in any layer.
 
     Its scores become -inf, so its weights are exactly 0 and the weights of the others sum to 1. Pooling does not read
     it either. Its own residual stream is still computed, but has no effect on the output.
@@ -101,7 +101,9 @@ class KeyMask:
 
 @dataclass(frozen=True)
 class PatchAblation:
-    """Replaces the embedding of a patch by the mean of all patch embeddings, before position embeddings are added.
+    """Ablation of a patch: its embedding is replaced by the mean of all patch embeddings.
+
+    This happens before position embeddings are added.
 
     Attributes:
         token: token index of the patch.
@@ -120,7 +122,7 @@ class PatchAblation:
 
 @dataclass(frozen=True)
 class Temperature:
-    """Divides the attention scores of a head by a temperature before the softmax: below 1, attention is sharper.
+    """Temperature of a head, by which its scores are divided before the softmax: below 1, attention is sharper.
 
     Attributes:
         layer: layer index.
@@ -150,7 +152,7 @@ class Temperature:
 
 @dataclass(frozen=True)
 class ActivationCopy:
-    """Requests activation patching from the forward pass of another image, without the values themselves.
+    """Request for activation patching from another image, without the activations themselves.
 
     `with_activations_from` turns it into an `ActivationPatch`.
 
@@ -183,7 +185,7 @@ class ActivationCopy:
 
 @dataclass(frozen=True)
 class ActivationPatch:
-    """Replaces the output of a head or of a sublayer by given values (activation patching).
+    """Activation patching: the output of a head or sublayer is replaced by given values.
 
     Vig et al. 2020, "Investigating Gender Bias in Language Models Using Causal Mediation Analysis", section 3.
 
