@@ -268,7 +268,7 @@ def with_activations_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) 
     """Replace each `ActivationCopy` by an `ActivationPatch` with the activations of another image.
 
     Args:
-        edits: edits of any kind; all others are returned unchanged.
+        edits: edits of any kind; those of other kinds are returned unchanged.
         values: activations of the other image, by hook point, without the batch axis:
             `other.activations(*{edit.hook for edit in edits if isinstance(edit, ActivationCopy)})`.
 

@@ -62,7 +62,10 @@ class View:
         return cls(**data)
 
     def fitted(self, trace: Trace) -> View:
-        """Replace everything that a trace does not have: by the last layer, the mean head, no pin, relative scale."""
+        """Adapt the view to a trace.
+
+        Values that the trace does not have become the last layer, the mean over the heads, no pin, and relative scale.
+        """
         view = self if 0 <= self.layer < trace.layers or self.is_pool(trace) else replace(self, layer=trace.layers - 1)
         return replace(
             view,

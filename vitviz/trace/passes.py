@@ -19,7 +19,7 @@ from ..model.hooks import capture, edit, is_edited
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
 from .inputs import ImageSource, checked_tensor, prepared_for
-from .trace import Trace, _frozen, _under
+from .trace import Trace, _editing, _frozen
 
 
 @plain_arithmetic()
@@ -110,7 +110,7 @@ def run(
     applied = apply(edits, model.config, grid)
     names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
     begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
-    with torch.set_grad_enabled(graph), _under(applied), begin, capture(*names, *record) as recorded:
+    with torch.set_grad_enabled(graph), _editing(applied), begin, capture(*names, *record) as recorded:
         output = model(pixels[None])[0]
     layers = range(model.config.depth)
     result = Trace(

@@ -232,7 +232,13 @@ class Trace:
         activations = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
             check_numbers(self.model)
-            with plain_arithmetic(), without_hooks(), torch.no_grad(), _under(self._applied), capture(*missing) as new:
+            with (
+                plain_arithmetic(),
+                without_hooks(),
+                torch.no_grad(),
+                _editing(self._applied),
+                capture(*missing) as new,
+            ):
                 self.model(self._pixels()[None])
             for name in missing:
                 if name not in new:
@@ -326,7 +332,7 @@ class Trace:
         return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
 
 
-def _under(applied: Applied) -> AbstractContextManager[None]:
+def _editing(applied: Applied) -> AbstractContextManager[None]:
     """Context in which the edits are applied; without edits it does nothing."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
 
