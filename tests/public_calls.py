@@ -1,4 +1,4 @@
-"""Calls of public functions with which they work, to be made with one argument wrong."""
+"""Valid calls of all public functions, for tests that replace one argument by an invalid one."""
 
 import importlib
 import math
@@ -25,7 +25,7 @@ def weights(trace):
 
 
 def public_calls(small, photo):
-    """By name: a public function, and arguments with which it works."""
+    """Public functions and valid arguments, by name."""
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
     trace = small.trace(prepared)

@@ -1,4 +1,4 @@
-"""vitviz.images fits: every way to the model's size, and the way back to the original's pixels."""
+"""vitviz.images.prepare: every method to fit an image to the input, and the mapping back to the original."""
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -206,7 +206,7 @@ def test_patch_boxes_tile_the_source(fit, original, crop_fraction):
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("original", [(400, 200), (150, 400)])
 def test_a_patch_box_shows_what_the_patch_shows(fit, original):
-    """Cut each patch out of the original, shrink it, and find about the same colour as in the model's pixels."""
+    """Crop each patch from the original, resize it, and compare its colour with the pixels of the input."""
     width, height = original
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     image = Image.fromarray(np.stack([x, y, x * 0], axis=2).round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""vitviz.images refuses what is no image, in a sentence, and decodes nothing that is too large."""
+"""vitviz.images refuses invalid files in one sentence, and decodes nothing that is too large."""
 
 import re
 import struct
@@ -33,7 +33,7 @@ from .tiffs import one_picture, tags_of
 
 
 def png_claiming(width, height):
-    """A PNG of a few bytes whose header claims any size."""
+    """Create a PNG of a few bytes whose header claims a size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(1000))
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
@@ -250,7 +250,7 @@ FUZZED = {
 
 
 def harmed(data, random):
-    """Cut, flip or overwrite; half of the time near the start, where headers are."""
+    """Cut, flip or overwrite bytes; half of the time near the start, where headers are."""
     data = bytearray(data)
     reach = min(len(data), 120) if random.random() < 0.5 else len(data)
     for _ in range(random.integers(1, 6)):

@@ -1,4 +1,4 @@
-"""vitviz.images reads: formats, pixel formats, orientation, frames."""
+"""vitviz.images.read_image: file formats, pixel formats, orientation and frames."""
 
 import struct
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""The public names: all are there, and none costs anything before it is used."""
+"""The public names: all exist, and none is imported before it is used."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_every_public_name_is_a_module_or_what_a_module_defines():
 
 
 def test_no_name_is_that_of_a_module_and_of_something_in_it():
-    """Else it would depend on what was imported before which of the two one gets."""
+    """Otherwise the result would depend on the order of imports."""
     assert not MODULES & set(vitviz._MODULES)
 
 
