@@ -1,4 +1,4 @@
-"""The kinds of models that interventions are tried on, and passes of them under edits."""
+"""Kinds of models for tests of edits, and their edited forward passes."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ KINDS = [*kinds.CONFIGS, *MORE, *EXPLAINED]
 
 
 def trace_of_kind(kind: str, monkeypatch) -> vitviz.Trace:
-    """A trace of one of `KINDS`."""
+    """Trace of one of `KINDS`."""
     if kind in EXPLAINED:
         return explained(EXPLAINED[kind])
     if kind in MORE:
@@ -27,5 +27,5 @@ def trace_of_kind(kind: str, monkeypatch) -> vitviz.Trace:
 
 
 def again(trace: vitviz.Trace, *edits, **options) -> vitviz.Trace:
-    """The same image, under edits."""
+    """Trace the same image with edits."""
     return trace.model.trace(trace._pixels(), edits=edits, **options)

@@ -1,4 +1,4 @@
-"""Small random models whose attention is of a kind that the shipped one does not have, and traces of noise."""
+"""Small random models with kinds of attention that the shipped models do not have, and traces of noise."""
 
 from dataclasses import replace
 from functools import cache
@@ -28,7 +28,7 @@ POOLED = [kind for kind, config in CONFIGS.items() if config.pooling == "attenti
 
 @cache
 def trace_of(kind: str, grid: tuple[int, int] = (4, 6)) -> vitviz.Trace:
-    """What a model of this kind makes of noise."""
+    """Trace noise with a model of this kind."""
     random = torch.Generator().manual_seed(3)
     model = vitviz.VisionTransformer(CONFIGS[kind], kind)
     for name, parameter in model.named_parameters():

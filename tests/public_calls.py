@@ -1,4 +1,4 @@
-"""Calls of public functions with which they work, to be made with one argument wrong."""
+"""Valid calls of all public functions, for tests that replace one argument by an invalid one."""
 
 import importlib
 import math
@@ -25,7 +25,7 @@ def weights(trace):
 
 
 def public_calls(small, photo):
-    """By name: a public function, and arguments with which it works."""
+    """Public functions and valid arguments, by name."""
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
     trace = small.trace(prepared)
@@ -36,7 +36,7 @@ def public_calls(small, photo):
     places = tokens.places_of(trace)
     other = tokens.places_of(small.trace(prepared))
     heard = steps.listen(trace, 0)
-    grid, names = trace.grid, [view.token_words(trace, token) for token in range(trace.token_count)]
+    grid, names = trace.grid, [view.token_label(trace, token) for token in range(trace.token_count)]
     patches = stream[1:, trace.prefix :]
     score = ablation.class_score(small, 0)
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
@@ -113,9 +113,9 @@ def public_calls(small, photo):
             "sweep_patches": None,
         },
         "notation.edits": {
-            "from_text": {"text": "h1.1z", "config": small.config, "grid": grid},
-            "in_words": {"edit": HeadAblation(0, 0), "config": small.config, "grid": grid},
-            "to_text": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
+            "parse_edits": {"text": "h1.1z", "config": small.config, "grid": grid},
+            "edit_label": {"edit": HeadAblation(0, 0), "config": small.config, "grid": grid},
+            "format_edits": {"edits": [HeadAblation(0, 0)], "config": small.config, "grid": grid},
         },
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
@@ -234,12 +234,12 @@ def public_calls(small, photo):
         "notation.view": {
             "View": {"layer": 0, "head": 0, "query": 0, "direction": "from", "scale": "relative"},
             "has_pool": {"trace": trace},
-            "home": {"trace": trace},
-            "places": {"trace": trace},
-            "readout_words": {"config": small.config},
+            "default_token": {"trace": trace},
+            "token_layout": {"trace": trace},
+            "pooling_note": {"config": small.config},
             "scales": {"trace": trace},
             "strongest_patch": {"trace": trace, "weights": row},
-            "token_words": {"trace": trace, "token": 0},
+            "token_label": {"trace": trace, "token": 0},
         },
         "walkthrough.quiz": {
             "about_attention": {"trace": trace, "layer": 0, "head": 0, "query": 0},
@@ -295,13 +295,13 @@ def public_calls(small, photo):
             "layer_in_name": {"mark": "12"},
             "format_layer": {"layer": 0, "config": small.config},
             "format_patch": {"row": 0, "column": 0},
-            "counted": {"text": "1", "count": 2, "otherwise": "mean"},
+            "parse_number": {"text": "1", "count": 2, "otherwise": "mean"},
             "parse_head": {"text": "1", "layer": 0, "config": small.config},
             "parse_layer": {"text": "1", "config": small.config},
-            "listed": {"words": ["a", "b"], "last": "or"},
+            "join_words": {"words": ["a", "b"], "last": "or"},
             "one_of": {"allowed": ["a", "b"]},
             "format_size": {"size": (16, 24)},
-            "size_of": {"text": "16x24"},
+            "parse_size": {"text": "16x24"},
             "format_token": {"token": 0, "trace": trace},
             "parse_token": {"text": "1-1", "trace": trace},
         },

@@ -252,7 +252,7 @@ def test_size_and_fit_can_be_changed_to_and_fro_while_exploring(size):
         app.selectbox(key=name).set_value(value).run()
         assert not app.exception
         assert "query" not in query(app), "a pin on one grid is another place on the next"
-        assert "class token, where it looks" in texts(app)
+        assert "class token, attention from this token" in texts(app)
 
 
 def test_start_has_one_place_for_images_and_one_button_for_each_guide():

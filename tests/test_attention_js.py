@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from vitviz.analysis.attention import row_entropy
-from vitviz.notation.view import View, home, scales
+from vitviz.notation.view import View, default_token, scales
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, vectors
 from vitviz.ui.components.patches import Overlay
 from vitviz.viz.colour import on_neutral, overlay_map, paint, tone
@@ -102,17 +102,17 @@ def test_places_and_sums(kind):
           home: data.home(),
           places: [data.prefix, data.tokens - 1].map((token) => data.place(token)),
           strongest: data.strongestPatch(row), entropy: entropyBits(row), sum: sumOf(row, 2, 9), row: [...row],
-          reads: Array.from({ length: data.levels }, (_, level) => data.reads(level)),
+          reads: Array.from({ length: data.levels }, (_, level) => data.num_keys(level)),
         });
     """
     )
     answer = run(script, {"parts": sent(found)})
     row = np.array(answer["row"], np.float32)
-    assert answer["home"] == home(found)
+    assert answer["home"] == default_token(found)
     assert answer["places"] == [[0, 0], [3, 5]]
     assert answer["strongest"] == found.prefix + np.abs(row[found.prefix :]).argmax()
     assert answer["sum"] == pytest.approx(row[2:9].sum(), abs=1e-5)
-    assert answer["reads"] == [View(level).reads(found) for level in range(len(answer["reads"]))]
+    assert answer["reads"] == [View(level).num_keys(found) for level in range(len(answer["reads"]))]
     if kind != "differential":
         assert answer["entropy"] == pytest.approx(float(row_entropy(torch.from_numpy(row))), abs=1e-4)
 
@@ -148,7 +148,7 @@ def test_colours_are_those_of_the_library(kind):
         data.attend(7, "from", 7);
         answer(Object.fromEntries(Object.keys(data.colours).map((scale) => {
           const [overlay, overview, bar] = [canvasOf(), canvasOf(), canvasOf()];
-          painter.overlay(overlay, data.weights[1][0], scale, data.reads(1));
+          painter.overlay(overlay, data.weights[1][0], scale, data.num_keys(1));
           painter.overview(overview, scale);
           painter.colourBar(bar, scale, 80);
           const drawn = { overlay: pixels(overlay), overview: pixels(overview), bar: pixels(bar) };
@@ -168,7 +168,7 @@ def test_colours_are_those_of_the_library(kind):
                 if weights is None:  # a level with fewer heads
                     continue
                 patches = np.array(weights)[found.prefix :].reshape(rows, columns)
-                tones = tone(patches, scale, View(level).reads(found), signed=signed)
+                tones = tone(patches, scale, View(level).num_keys(found), signed=signed)
                 place = np.s_[level * down : level * down + rows, column * across : column * across + columns]
                 seen[place] = np.dstack([paint(tones, scale, signed), np.full((rows, columns), 255, np.uint8)])
                 if (level, column) == (1, 0):

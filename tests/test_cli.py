@@ -37,7 +37,7 @@ def test_attention_is_the_librarys(vit, written, model):
     assert said["strongest"] == {"patch": [row + 1, column + 1], "weight": pytest.approx(float(weights[1:].max()))}
     assert [Path(file).name for file in said["files"]] == [f"{stem}.png", f"{stem}.npz"]
     png = Image.open(io.BytesIO(files[f"{stem}.png"]))
-    assert "Layer 3, head 2, patch (4, 9): where it looks" in png.info["Description"]
+    assert "Layer 3, head 2, patch (4, 9): attention from this token" in png.info["Description"]
 
 
 def test_attention_by_default(vit, written):
@@ -195,7 +195,7 @@ def test_one_bad_file_is_reported_and_the_rest_finish(command, vit, written, tmp
             ["attention", CAT, "--query", "17-1"],
             f"{CAT}: There is no token '17-1'; it can be cls or a patch from 1-1 to 16-16.",
         ),
-        (["attention", CAT, "--size", "225"], "A size of 225 does not hold whole patches of 14 pixels"),
+        (["attention", CAT, "--size", "225"], "A size of 225 does not consist of whole patches of 14 pixels"),
         (["attention", CAT, "--fit", "stretch"], "stretch"),
         (["attention", CAT, "--format", "gif"], "gif"),
         (["attention"], "Missing argument 'IMAGE"),

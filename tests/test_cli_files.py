@@ -151,7 +151,7 @@ def test_everything_counts_from_1(vit, written, trace):
     png, npz = (written()[f"cat-L1-H1-3-5.{kind}"] for kind in ("png", "npz"))
     image = Image.open(io.BytesIO(png))
     assert (
-        f"Layer 1, head 1, patch (3, 5): where it looks. Strongest patch: ({row + 1}, {column + 1})"
+        f"Layer 1, head 1, patch (3, 5): attention from this token. Strongest patch: ({row + 1}, {column + 1})"
         in (image.text["Description"])
     )
     about = {"layer": 1, "head": 1, "token": "3-5", "counted_from": 1}

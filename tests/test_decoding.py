@@ -1,4 +1,4 @@
-"""Several images at once: how many are decoded together, and how much memory that takes."""
+"""Concurrent decoding: the number of images decoded at once, and their memory."""
 
 import io
 import os
@@ -36,7 +36,7 @@ def test_two_images_are_decoded_at_once_and_the_others_wait(monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="reads Linux's /proc")
 def test_four_small_files_of_large_images_take_no_more_memory_than_two():
-    """2.5 kB of WebP with 64 megapixels and transparency: without bounds four took 6.4 GB."""
+    """2.5 kB of WebP with 64 megapixels and transparency: four at once would take 6.4 GB without limits."""
     buffer = io.BytesIO()
     Image.new("RGBA", (8000, 8000), (9, 99, 199, 128)).save(buffer, "WEBP", lossless=True)
     assert len(buffer.getvalue()) < 3000

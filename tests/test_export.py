@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageColor
 
 from vitviz.errors import ArgumentError
 from vitviz.notation.marks import percent
-from vitviz.notation.view import SCALES, View, token_words
+from vitviz.notation.view import SCALES, View, token_label
 from vitviz.viz import provenance
 from vitviz.viz.colour import KEY, QUERY, Style, on_neutral, overlay, overlay_map, tone
 from vitviz.viz.export import (
@@ -84,8 +84,8 @@ def test_the_caption_tells_the_truth(trace, view):
     weights = shown(trace, view)
     strongest = 1 + int(np.argmax(weights[1:]))
     text = caption(trace, view, about(trace, view))
-    question = {"from": "where it looks", "to": "who looks at it"}[view.direction]
-    assert text.startswith(f"{view.words(trace)}: {question}. ")
+    question = {"from": "attention from this token", "to": "attention to this token"}[view.direction]
+    assert text.startswith(f"{view.label(trace)}: {question}. ")
     row, column, share = re.search(r"Strongest patch: \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
     assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
     assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
@@ -226,11 +226,11 @@ def test_file_names(trace, name, view, stem):
 def test_registers_have_names_in_captions(small_trace):
     view = View(1, 2, 2)
     text = caption(small_trace, view, about(small_trace, view))
-    assert text.startswith("Layer 2, head 3, register 2: where it looks.")
+    assert text.startswith("Layer 2, head 3, register 2: attention from this token.")
     weights = small_trace.attention(1, 2, 2)
     strongest = 3 + int(np.argmax(weights[3:]))
     assert (
-        f"Strongest patch: {token_words(small_trace, strongest).removeprefix('patch ')}, {percent(weights[strongest])}."
+        f"Strongest patch: {token_label(small_trace, strongest).removeprefix('patch ')}, {percent(weights[strongest])}."
         in text
     )
     assert "48 x 32 px" in text
@@ -245,7 +245,7 @@ def test_a_pooling_is_taken_home_as_what_it_is(kind):
     said = about(found, view)
     assert (said["layer"], said["head"], said["token"], said["direction"]) == ("pool", 2, None, "from")
     assert caption(found, view, said).startswith(
-        "Pooling, head 2: where it looks with its own query, whatever is pinned."
+        "Pooling, head 2: attention from its learned query (the pinned token has no effect)."
     )
     assert file_stem(view, said) == "cat-pool-H2"
     assert file_stem(View(3, None), about(found, View(3, None))) == "cat-pool-mean"
@@ -267,7 +267,7 @@ def test_signed_weights_are_taken_home_with_their_signs():
     text = caption(found, view, about(found, view))
     size = percent(-float(strongest))
     assert (
-        f"Strongest patch: {token_words(found, 1 + int(np.abs(weights).argmax())).removeprefix('patch ')}, -{size}."
+        f"Strongest patch: {token_label(found, 1 + int(np.abs(weights).argmax())).removeprefix('patch ')}, -{size}."
         in text
     )
     assert f"Colour: relative to max, signed, 0 in the middle, -{size} to {size}." in text

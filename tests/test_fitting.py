@@ -1,4 +1,4 @@
-"""vitviz.images fits: every way to the model's size, and the way back to the original's pixels."""
+"""vitviz.images.prepare: every method to fit an image to the input, and the mapping back to the original."""
 
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -109,12 +109,12 @@ def test_squash_and_native_show_the_whole_photo():
 
 REFUSED_REQUESTS = [
     (224, 14, "stretch", r"^There is no fit 'stretch'; choose one of crop, squash, pad, native\.$"),
-    (225, 14, "crop", r"^A size of 225 does not hold whole patches of 14 pixels; use a multiple of 14\.$"),
-    (0, 14, "crop", "^A size of 0 does not"),
-    (-224, 14, "pad", "^A size of -224 does not"),
-    (224.0, 14, "pad", "^A size of 224.0 does not"),
-    ("224", 14, "pad", "^A size of '224' does not"),
-    (224, 0, "native", "^The side of a patch is a whole number"),
+    (225, 14, "crop", "size of 225 .*patches of 14 pixels.*multiple of 14"),
+    (0, 14, "crop", "size of 0 "),
+    (-224, 14, "pad", "size of -224 "),
+    (224.0, 14, "pad", "size of 224.0 "),
+    ("224", 14, "pad", "size of '224' "),
+    (224, 0, "native", "patch size.*not 0"),
 ]
 
 
@@ -129,8 +129,8 @@ def test_impossible_requests_are_refused(size, patch, fit, sentence):
     ("values", "sentence"),
     [
         ({"interpolation": "random"}, "^There is no interpolation 'random'; choose one of nearest,"),
-        ({"crop_fraction": 0}, r"^A crop fraction of 0 is not possible; give one from 0\.1 to 2\.$"),
-        ({"crop_fraction": float("nan")}, "^A crop fraction of nan"),
+        ({"crop_fraction": 0}, r"crop fraction .*from 0\.1 to 2, not 0\."),
+        ({"crop_fraction": float("nan")}, "crop fraction.*nan"),
     ],
 )
 def test_impossible_preprocessing_is_refused(values, sentence):
@@ -206,7 +206,7 @@ def test_patch_boxes_tile_the_source(fit, original, crop_fraction):
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("original", [(400, 200), (150, 400)])
 def test_a_patch_box_shows_what_the_patch_shows(fit, original):
-    """Cut each patch out of the original, shrink it, and find about the same colour as in the model's pixels."""
+    """Crop each patch from the original, resize it, and compare its colour with the pixels of the input."""
     width, height = original
     x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
     image = Image.fromarray(np.stack([x, y, x * 0], axis=2).round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""vitviz.model.hooks: everything that flows can be listened to and changed, by whoever asks and by nobody else."""
+"""vitviz.model.hooks: every activation can be captured and edited, in one context without effect on any other."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ LENGTHS = {
     "token": 27,
     "query": 27,
     "key": 27,
-    "width": 24,
+    "D": 24,
     "head": 3,
     "channel": 8,
     "class": 5,
@@ -33,7 +33,7 @@ def run(model, pixels=PIXELS):
 
 
 def documented():
-    """The vocabulary as its table in the module's documentation has it: name (with {i}) -> shape."""
+    """Parse the table of hook points in the module docstring: name (with {i}) -> shape."""
     shapes = {}
     for names, axes in re.findall(r"^\| (`.+?) +\| (batch.+?) +\|", hooks.__doc__, re.MULTILINE):
         first, *others = re.findall(r"`(.+?)`", names)
@@ -155,7 +155,7 @@ def without_head(head):
 
 
 def test_an_edit_does_what_it_says(small):
-    """Switching a head off is switching off its columns of the projection."""
+    """Ablating a head is equivalent to zeroing its columns of the output projection."""
     with edit({"blocks.1.attn.z": without_head(2)}), capture("blocks.1.attn.z", "blocks.1.attn.out") as kept:
         run(small)
     assert kept["blocks.1.attn.z"][:, 2].abs().max() == 0
@@ -205,7 +205,7 @@ def test_ablating_nothing_is_bit_equal(small, model):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x[:, :-1], r"'norm' returned shape \(2, 26, 24\); it has to keep \(2, 27, 24\)"),
+        (lambda x: x[:, :-1], r"'norm' returned shape \(2, 26, 24\); it must keep \(2, 27, 24\)"),
         (lambda x: x[..., None], r"returned shape \(2, 27, 24, 1\)"),
         (lambda x: x.sum(), r"returned shape \(\)"),
         (lambda x: None, "returned a NoneType"),
@@ -242,7 +242,7 @@ def fail(_x):
 @pytest.mark.parametrize("inside", [lambda: capture("norm", "never"), lambda: edit({"never": fail})])
 def test_after_an_exception_nothing_stays_registered(small, inside):
     plain = run(small)
-    with pytest.raises(MishapError), inside():  # and not a HookError about the name that is never reached
+    with pytest.raises(MishapError), inside():  # not a HookError about the name that was not reached
         fail(run(small))
     assert_nobody_listens(small)
     assert torch.equal(run(small), plain)
@@ -286,7 +286,7 @@ def test_the_model_keeps_no_listeners(small):
 
 
 def test_gradients_through_captured_weights(small):
-    """They say how much a logit changes when a weight is changed, which an edit can try."""
+    """Compare gradients with the change of a logit when an edit changes a weight."""
     name, step = "blocks.1.attn.weights", 1e-2
     with capture(name) as kept:
         output = small(PIXELS[:1].clone().requires_grad_())
@@ -317,7 +317,7 @@ def test_a_capture_in_one_thread_is_invisible_to_another(small):
 
 
 def test_eight_threads_through_one_model_see_what_they_would_see_alone(model):
-    """25 times; each result is compared with that of the same image when nobody else was there."""
+    """Run 25 times and compare each result with that of the same image in a single thread."""
     images = torch.randn(8, 3, 56, 56, generator=torch.Generator().manual_seed(7))
     begin = threading.Barrier(8)
 
@@ -339,7 +339,7 @@ def test_eight_threads_through_one_model_see_what_they_would_see_alone(model):
         return wrong
 
     patience = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # threads interrupt each other far more often than they would
+    sys.setswitchinterval(1e-5)  # threads interrupt each other far more often than by default
     try:
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(look_often, range(8))) == [0] * 8

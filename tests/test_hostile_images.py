@@ -1,4 +1,4 @@
-"""vitviz.images refuses what is no image, in a sentence, and decodes nothing that is too large."""
+"""vitviz.images refuses invalid files in one sentence, and decodes nothing that is too large."""
 
 import re
 import struct
@@ -33,7 +33,7 @@ from .tiffs import one_picture, tags_of
 
 
 def png_claiming(width, height):
-    """A PNG of a few bytes whose header claims any size."""
+    """Create a PNG of a few bytes whose header claims a size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(1000))
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
@@ -80,32 +80,32 @@ def middle(data):
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
-TOO_LARGE = r"^This image has more than 64 megapixels; make it smaller"
-DAMAGED = r"^This {} file is damaged or incomplete; download or save it again\.$"
+TOO_LARGE = r"more than 64 megapixels"
+DAMAGED = r"^This {} file is damaged"
 ALL_FORMATS = r"JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF\.$"
 BAD_INPUTS = [
     ("empty", b"", r"^This file is empty; choose"),
-    ("text", b"Dear sir or madam,\n", "^This is not an image that can be read here; use " + ALL_FORMATS),
-    ("zeros", bytes(5000), "^This is not an image"),
-    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "^This is not an image"),
-    ("ICO", encoded(quarters(32, 32), "ICO"), "^This is not an image"),
-    ("PPM", encoded(quarters(), "PPM"), "^This is not an image"),
-    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "^This is not an image"),
-    ("SVG", SVG, "^SVG files cannot be read here; save the image as " + ALL_FORMATS),
-    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, "^SVG files cannot"),
+    ("text", b"Dear sir or madam,\n", "not an image.*" + ALL_FORMATS),
+    ("zeros", bytes(5000), "not an image"),
+    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not an image"),
+    ("ICO", encoded(quarters(32, 32), "ICO"), "not an image"),
+    ("PPM", encoded(quarters(), "PPM"), "not an image"),
+    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "not an image"),
+    ("SVG", SVG, "^SVG files.*" + ALL_FORMATS),
+    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, "^SVG files"),
     (
         "JPEG 2000",
         b"\0\0\0\x0cjP  \r\n\x87\n",
-        "^JPEG 2000 files cannot be read here; save the image as " + ALL_FORMATS,
+        "^JPEG 2000 files.*" + ALL_FORMATS,
     ),
-    ("JPEG XL", b"\xff\x0a\xfa\x1f", "^JPEG XL files cannot be read here; save the image as " + ALL_FORMATS),
-    ("DICOM", bytes(128) + b"DICM", "^DICOM files cannot be read here; save the image as " + ALL_FORMATS),
+    ("JPEG XL", b"\xff\x0a\xfa\x1f", "^JPEG XL files.*" + ALL_FORMATS),
+    ("DICOM", bytes(128) + b"DICM", "^DICOM files.*" + ALL_FORMATS),
     ("HEIC header", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("HEIF header", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("AVIF header", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", DAMAGED.format("AVIF")),
     ("half a HEIC", middle(heic(noise(200, 100))), DAMAGED.format("HEIC")),
     ("half an AVIF", middle(encoded(noise(200, 100), "AVIF")), DAMAGED.format("AVIF")),
-    ("PDF", b"%PDF-1.7\n1 0 obj\n", "^PDF files cannot be read here; save the image as " + ALL_FORMATS),
+    ("PDF", b"%PDF-1.7\n1 0 obj\n", "^PDF files.*" + ALL_FORMATS),
     ("half a JPEG", middle(encoded(noise(200, 100), "JPEG")), DAMAGED.format("JPEG")),
     ("half a progressive JPEG", middle(encoded(noise(200, 100), "JPEG", progressive=True)), DAMAGED.format("JPEG")),
     ("half a PNG", middle(encoded(noise(200, 100), "PNG")), DAMAGED.format("PNG")),
@@ -122,20 +122,20 @@ BAD_INPUTS = [
     ("BMP header", b"BM", DAMAGED.format("BMP")),
     ("TIFF header", b"II*\0", DAMAGED.format("TIFF")),
     ("64 megapixels and a row", png_claiming(8000, 8001), TOO_LARGE),
-    ("narrow side", encoded(quarters(7, 60), "PNG"), r"^This image is 7 x 60 pixels; use one of at least 8 x 8\.$"),
-    ("flat side", encoded(quarters(60, 7), "PNG"), r"^This image is 60 x 7 pixels; use one of at least 8 x 8\.$"),
-    ("too long", encoded(quarters(202, 10), "PNG"), r"^This image is 202 x 10 pixels; crop it to at most 20:1\.$"),
-    ("too tall", encoded(quarters(10, 202), "PNG"), r"^This image is 10 x 202 pixels; crop it to at most 20:1\.$"),
-    ("PIL image without pixels", Image.new("RGB", (0, 0)), "^This image is 0 x 0 pixels; use"),
-    ("PIL image that is too long", Image.new("L", (500, 9)), "^This image is 500 x 9 pixels; crop"),
+    ("narrow side", encoded(quarters(7, 60), "PNG"), r"7 x 60 pixels.*at least 8 x 8"),
+    ("flat side", encoded(quarters(60, 7), "PNG"), r"60 x 7 pixels.*at least 8 x 8"),
+    ("too long", encoded(quarters(202, 10), "PNG"), r"202 x 10 pixels.*20:1"),
+    ("too tall", encoded(quarters(10, 202), "PNG"), r"10 x 202 pixels.*20:1"),
+    ("PIL image without pixels", Image.new("RGB", (0, 0)), "0 x 0 pixels"),
+    ("PIL image that is too long", Image.new("L", (500, 9)), "500 x 9 pixels.*20:1"),
     (
         "PIL image of a damaged file",
         lambda: Image.open(BytesIO(middle(encoded(noise(99, 99), "BMP")))),
-        "^This image is d",
+        "^This image is damaged",
     ),
-    ("no finite number", column(np.nan, np.inf, dtype=np.float32), "^This image holds no finite number; save"),
-    ("None", None, r"^An image cannot be read from None; give a path, bytes or a PIL image\.$"),
-    ("array", np.zeros((9, 9, 3), np.uint8), "^An image cannot be read from an array; give"),
+    ("no finite number", column(np.nan, np.inf, dtype=np.float32), "finite"),
+    ("None", None, "None.*path, bytes or a PIL image"),
+    ("array", np.zeros((9, 9, 3), np.uint8), "an array"),
 ]
 
 
@@ -156,8 +156,8 @@ def test_bad_input_is_refused_in_one_sentence(name, source, sentence):
 
 def test_paths_that_are_no_image_files(tmp_path):
     missing = tmp_path / "no" / "such.jpg"
-    assert refusal_of(missing) == f"There is no file {str(missing)!r}; check its name."
-    assert refusal_of(str(tmp_path)) == f"{str(tmp_path)!r} is a folder; choose an image file in it."
+    assert repr(str(missing)) in refusal_of(missing)
+    assert f"{str(tmp_path)!r} is a folder" in refusal_of(str(tmp_path))
     assert "cannot be read" in refusal_of("x" * 5000)
     assert "There is no file" in refusal_of("nul\0byte.png")
     damaged = tmp_path / "damaged.png"
@@ -250,7 +250,7 @@ FUZZED = {
 
 
 def harmed(data, random):
-    """Cut, flip or overwrite; half of the time near the start, where headers are."""
+    """Cut, flip or overwrite bytes; half of the time near the start, where headers are."""
     data = bytearray(data)
     reach = min(len(data), 120) if random.random() < 0.5 else len(data)
     for _ in range(random.integers(1, 6)):

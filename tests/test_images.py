@@ -1,4 +1,4 @@
-"""vitviz.images reads: formats, pixel formats, orientation, frames."""
+"""vitviz.images.read_image: file formats, pixel formats, orientation and frames."""
 
 import struct
 from io import BytesIO
@@ -172,15 +172,25 @@ def test_16_bit_transparent_colour_is_white():
 
 
 SCALE_TABLE = [  # values, what they become, what the note says
-    ("float from 0 to 1", column(0, 0.2, 1, dtype=np.float32), [0, 51, 255], "0 is drawn black and 1 white"),
-    ("float of 8 bits", column(0, 51.4, 200, dtype=np.float32), [0, 51, 200], "0 is drawn black and 255 white"),
-    ("float of 16 bits", column(0, 257, 51400, dtype=np.float32), [0, 1, 200], "0 is drawn black and 65535 white"),
-    ("negative float", column(-1, 0, 1, dtype=np.float32), [0, 128, 255], "-1 is drawn black and 1 white"),
-    ("large int", column(0, 500_000, 1_000_000, dtype=np.int32), [0, 128, 255], "0 is drawn black and 1e+06 white"),
-    ("int of 8 bits", column(0, 51, 200, dtype=np.int32), [0, 51, 200], "0 is drawn black and 255 white"),
+    ("float from 0 to 1", column(0, 0.2, 1, dtype=np.float32), [0, 51, 255], "0 is shown as black and 1 as white"),
+    ("float of 8 bits", column(0, 51.4, 200, dtype=np.float32), [0, 51, 200], "0 is shown as black and 255 as white"),
+    (
+        "float of 16 bits",
+        column(0, 257, 51400, dtype=np.float32),
+        [0, 1, 200],
+        "0 is shown as black and 65535 as white",
+    ),
+    ("negative float", column(-1, 0, 1, dtype=np.float32), [0, 128, 255], "-1 is shown as black and 1 as white"),
+    (
+        "large int",
+        column(0, 500_000, 1_000_000, dtype=np.int32),
+        [0, 128, 255],
+        "0 is shown as black and 1e+06 as white",
+    ),
+    ("int of 8 bits", column(0, 51, 200, dtype=np.int32), [0, 51, 200], "0 is shown as black and 255 as white"),
     ("not all numbers", column(0, np.nan, np.inf, 1, -np.inf, dtype=np.float32), [0, 0, 255, 255, 0], "from 0 to 1;"),
     ("one value", column(1e9, dtype=np.float32), [0], "from 1e+09 to 1e+09"),
-    ("zero", column(0, dtype=np.float32), [0], "from 0 to 0; 0 is drawn black and 1 white"),
+    ("zero", column(0, dtype=np.float32), [0], "from 0 to 0; 0 is shown as black and 1 as white"),
 ]
 
 

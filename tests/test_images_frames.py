@@ -1,4 +1,4 @@
-"""vitviz.images shows first frames and turned photos as browsers do."""
+"""vitviz.images.read_image: first frames and orientations as in browsers."""
 
 import struct
 from io import BytesIO
@@ -27,7 +27,7 @@ def on_canvas(frame=None):
 
 
 def gif(transparent=None, background=0, local=False, canvas=CANVAS, further=b"", interlaced=False):
-    """A GIF of one frame of four colours; the background colour is one that browsers do not draw."""
+    """Create a GIF of one frame with four colours, and a background colour that browsers ignore."""
     frame = Image.fromarray(INDICES)
     frame.putpalette([value for colour in COLOURS for value in colour])
     data = encoded(frame, "GIF", interlace=interlaced)

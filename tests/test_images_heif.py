@@ -1,4 +1,4 @@
-"""vitviz.images reads HEIC and AVIF, what phones make: turned once, with opacity, from any depth, grid or sequence."""
+"""vitviz.images.read_image: HEIC and AVIF of any bit depth, grid or sequence, with rotation and opacity."""
 
 import struct
 from io import BytesIO

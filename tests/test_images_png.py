@@ -1,4 +1,4 @@
-"""vitviz.images reads PNG: one transparent colour at every depth, large text and profiles, animations."""
+"""vitviz.images.read_image: PNG with a transparent colour at every bit depth, large text and profiles, animations."""
 
 import struct
 import zlib
@@ -19,7 +19,7 @@ PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 
 
 def png(numbers, bits, colour_type, *chunks, interlaced=False):
-    """A PNG of samples [height, width, channels] as they are; `chunks` stand before the pixels."""
+    """Create a PNG of samples [height, width, channels]; `chunks` are inserted before the pixels."""
     height, width, _ = numbers.shape
     header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
     parts = [numbers[top::down, left::across] for left, top, across, down in PASSES] if interlaced else [numbers]

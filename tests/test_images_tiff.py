@@ -1,4 +1,4 @@
-"""vitviz.images reads TIFF of every kind as its tags say, or says which kind it cannot read."""
+"""vitviz.images.read_image: TIFF of every kind is decoded according to its tags, or refused by name."""
 
 import itertools
 import zlib
@@ -39,7 +39,7 @@ def random_samples(depth, samples):
 
 
 def as_seen(samples, photometric):
-    """What a picture of these samples looks like: the full range of a few bits, or else from the least to the most."""
+    """Expected pixels of these samples: scaled from the full range of a bit depth, or from minimum to maximum."""
     kind, numbers = samples.dtype, samples.astype(float)
     if kind.kind == "u" and kind.itemsize <= 2:
         share = numbers / np.iinfo(kind).max

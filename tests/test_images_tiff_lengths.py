@@ -1,4 +1,4 @@
-"""Compressed segments of a TIFF are read to their end, however long their codes; what is too short is refused."""
+"""Compressed segments of a TIFF are read to their end, for codes of any length; truncated ones are refused."""
 
 from io import BytesIO
 
@@ -25,12 +25,12 @@ SIZES = [(8, 8), (9, 40), (40, 8), (61, 43), (300, 200), (900, 300)]
 
 
 def dots(width, height, share=0.5):
-    """Dots without a pattern; a share of them is white."""
+    """Random dots, a fraction of them white."""
     return Image.fromarray(np.random.default_rng(width).random((height, width)) < share)
 
 
 def dithered(width, height):
-    """Grey of single dots with a little noise, for which fax codes are longer than the dots themselves."""
+    """Alternating dots with a little noise, for which fax codes are longer than the uncompressed dots."""
     rows, columns = np.indices((height, width))
     return Image.fromarray((rows + columns) % 2 != np.asarray(dots(width, height, 0.05)))
 
@@ -47,13 +47,13 @@ def file_of(picture, kind, strip=65536, **tags):
 
 
 def segments_of(data):
-    """Offsets and lengths of the strips of a file, and the places of both in the file."""
+    """Offsets and lengths of the strips of a file, and the positions of both in the file."""
     image = Image.open(BytesIO(data))
     return list(zip(image.tag_v2[273], image.tag_v2[279], strict=True))
 
 
 def shortened(data, share):
-    """A picture of one strip, of which the end is missing, with the right length in its tag."""
+    """Truncate an image of one strip, with the right length in its tag."""
     ((start, length),) = segments_of(data)
     image = Image.open(BytesIO(data))
     tags = {tag: image.tag_v2[tag] for tag in (256, 257, 258, 259, 262, 277, 292, 293, 530) if tag in image.tag_v2}

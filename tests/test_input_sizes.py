@@ -1,4 +1,4 @@
-"""Inputs that are not square, models with one channel, and centre crops as transformers makes them."""
+"""Inputs that are not square, models with one channel, and centre crops as in transformers."""
 
 import math
 from dataclasses import replace
@@ -110,7 +110,7 @@ def test_sizes_that_are_none(size):
 
 
 def by_hand(image, shortest, crop):
-    """get_resize_output_image_size and center_crop of transformers' image_transforms.py; crop is height, width."""
+    """Resize and crop as transformers' image_transforms.py; crop is (height, width)."""
     width, height = image.size
     short, long = (width, height) if width <= height else (height, width)
     across, down = (
@@ -164,7 +164,7 @@ def test_every_way_to_write_sizes(size, crop, fraction, fit):
 
 
 def test_squares_are_squashed_to_the_side_that_is_written_down():
-    """DeiT's: to 256 x 256, of which the centre is kept."""
+    """Check DeiT's preprocessing: resize to 256 x 256 and crop the centre."""
     for whole in range(225, 300):
         ours = from_hugging_face({"size": whole, "do_center_crop": True, "crop_size": 224})
         geometry = prepare(safe(noise(300, 200)), 224, 16, "squash", ours).geometry

@@ -159,7 +159,7 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
 def test_edits_are_undone_one_by_one_and_all_at_once():
     app = intervene(**DIGIT, edits="h3.2z,l5a,p2-4k")
     labels = [button.label for button in app.main.button]
-    assert "Layer 3, head 2: off (zero)" in labels
+    assert "Layer 3, head 2: ablated (zero)" in labels
     app.button(key="undo_l5a").click().run()
     assert query(app)["edits"] == "h3.2z,p2-4k"
     app.button(key="undo_all").click().run()
@@ -247,13 +247,13 @@ def test_many_edits_are_listed_in_parts_and_all_can_be_undone():
 def test_all_heads_of_a_layer_that_are_edited_alike_are_one_line():
     app = intervene(**DIGIT, edits="h1.1z,h1.2z,h1.3z,h2.1m,h1.4z,t4.1x2,t4.2x2,t4.3x2,t4.4x2,h2.2z,h2.3z,h2.4z,c6.1")
     assert undo_labels(app) == [
-        "Layer 6, head 1: copied from the second image",
-        "Layer 2, head 4: off (zero)",
-        "Layer 2, head 3: off (zero)",
-        "Layer 2, head 2: off (zero)",
+        "Layer 6, head 1: activations from the second image",
+        "Layer 2, head 4: ablated (zero)",
+        "Layer 2, head 3: ablated (zero)",
+        "Layer 2, head 2: ablated (zero)",
         "Layer 4, all heads: temperature 2 (they look more evenly)",
         "Layer 1, all heads: off (zero); the projection’s bias is still added",
-        "Layer 2, head 1: off (mean over the tokens)",
+        "Layer 2, head 1: ablated (mean over the tokens)",
     ]
     app.button(key="undo_h1.1z,h1.2z,h1.3z,h1.4z").click().run()
     assert query(app)["edits"].startswith("h2.1m,t4.1x2")
@@ -270,7 +270,7 @@ def test_the_temperature_of_the_head_that_was_clicked_last_can_be_changed(digit)
     app.segmented_control(key="intervene_tool").set_value("temperature").run()
     app.select_slider(key="intervene_temperature").set_value(5.0).run()
     assert query(app)["edits"] == "t3.2x5"
-    assert "it looks more evenly" in " ".join(button.label for button in app.main.button)
+    assert "more uniform attention" in " ".join(button.label for button in app.main.button)
     app.selectbox(key="intervene_head").select(0).run()
     app.select_slider(key="intervene_temperature").set_value(0.1).run()
     assert query(app)["edits"] == "t3.2x5", "the head that is looked at has none"

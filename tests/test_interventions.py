@@ -1,4 +1,4 @@
-"""vitviz.analysis.ablation: what is switched off is off, everywhere, and nothing else has changed."""
+"""vitviz.analysis.ablation: an ablated part has no effect anywhere, and everything else is unchanged."""
 
 import sys
 import threading
@@ -58,7 +58,7 @@ TINY = vitviz.ViTConfig(
     norm="rms",
     norm_eps=0.0,
 )
-A, B = np.array([1.0, 1.0]), np.array([-1.0, 1.0])  # of root mean square 1: the norm leaves them as they are
+A, B = np.array([1.0, 1.0]), np.array([-1.0, 1.0])  # root mean square 1, so that the norm does not change them
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_a_layer_without_attention_is_a_block_without_that_half(seen):
 
 
 def test_all_heads_off_is_no_attention_but_for_the_bias(seen):
-    """What the projection makes of zeros is added to each token, and nothing else."""
+    """Only the bias of the output projection is added to each token."""
     off = again(seen, *(HeadAblation(1, head) for head in range(seen.heads)), record="blocks.1.*")
     block = seen.model.blocks[1]
     zeros = torch.zeros(1, 1, seen.config.num_heads * seen.config.head_dim)
@@ -212,7 +212,7 @@ def test_tokens_of_an_edited_pass_are_computed_again_under_its_edits(seen):
         assert alike(plain.tokens(layer), recorded.tokens(layer))
     with edit({"blocks.1.mlp.out": torch.zeros_like}):
         under = again(seen, *edits)
-    with pytest.raises(HookError, match="made under an edit"):
+    with pytest.raises(HookError, match="was not recorded"):
         under.tokens(0)
 
 
@@ -231,14 +231,14 @@ def test_a_patch_that_is_off_has_no_weight_at_all(seen):
 
 @pytest.mark.parametrize("how", ["keys", "mean"])
 def test_a_patch_that_is_off_is_not_in_the_output(seen, how):
-    """Whatever its pixels are. With its mean in its place, they count in that mean alone, which is kept here."""
+    """A masked patch has no effect, for any pixels; an ablated one only through the mean, which is kept here."""
     side, pixels = seen.config.patch_size, seen._pixels()
     if seen.config.stem:
         pytest.skip("a stem has mixed the pixels of neighbours before there are patches")
     other = pixels.clone()
     if how == "keys":
         other[:, :side, side : 2 * side] = 3
-    else:  # two patches are off and swap places
+    else:  # two ablated patches swap positions
         other[:, :side, side : 2 * side], other[:, :side, :side] = (
             pixels[:, :side, :side],
             pixels[:, :side, side : 2 * side],
@@ -275,7 +275,7 @@ def test_what_is_copied_is_the_other_images(seen):
 
 
 def test_copying_everything_makes_the_other_images_output_but_for_its_embedding():
-    """With both halves of each block copied, what is added to the stream is all the other image's."""
+    """With both sublayers of each block copied, all additions to the residual stream are the other image's."""
     seen = kinds.trace_of("relative")
     other = seen.model.trace(torch.flip(seen._pixels(), [1]))
     wishes = [ActivationCopy(layer, None, part) for layer in range(3) for part in ("attention", "mlp")]
@@ -303,8 +303,8 @@ def test_patched_values_are_compared_by_content():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: [HeadAblation(3, 0)], "a layer is from 0 to 2, not 3"),
-        (lambda: [HeadAblation(0, 3)], "a head is from 0 to 2, not 3"),
+        (lambda: [HeadAblation(3, 0)], "a layer.*from 0 to 2, not 3"),
+        (lambda: [HeadAblation(0, 3)], "a head.*from 0 to 2, not 3"),
         (lambda: [HeadAblation(-1, 0)], "from 0 to 2, not -1"),
         (lambda: [SublayerAblation("1")], "not '1'"),
         (lambda: [HeadAblation(0, None)], "a whole number, not None"),
@@ -315,21 +315,21 @@ def test_patched_values_are_compared_by_content():
         (lambda: [Temperature(0, 0, "a")], "not 'a'"),
         (lambda: [Temperature(0, 0, None)], "not None"),
         (lambda: [Temperature(0, 0, 10**400)], "from 0.01 to 100"),
-        (lambda: [KeyMask(0)], "a patch is a token from 1 to 24, not 0"),
+        (lambda: [KeyMask(0)], "patch.*from 1 to 24, not 0"),
         (lambda: [KeyMask(25)], "not 25"),
-        (lambda: [Temperature(0, 9, 2)], "a head is from 0 to 2"),
+        (lambda: [Temperature(0, 9, 2)], "a head.*from 0 to 2"),
         (lambda: [HeadAblation(0, 0), HeadAblation(0, 0, "mean")], "two edits of the same head"),
         (lambda: [HeadAblation(0, 0), ActivationCopy(0, 0)], "two edits of the same head"),
         (lambda: [SublayerAblation(0, "mlp"), SublayerAblation(0, "mlp", "mean")], "two edits of the same sublayer"),
-        (lambda: [KeyMask(token) for token in range(1, 25)], "At least one patch has to stay"),
+        (lambda: [KeyMask(token) for token in range(1, 25)], "at least one"),
         (lambda: [ActivationPatch(0, 0, "attention", np.zeros((25, 9)))], r"\[25, 8\] .* not \[25, 9\]"),
-        (lambda: ["h1.1z"], "is no edit"),
+        (lambda: ["h1.1z"], "is not an edit"),
         (lambda: [HeadAblation(0, 0, "off")], "'off'.*zero, mean"),
         (lambda: [SublayerAblation(0, "norm")], "'norm'.*attention, mlp"),
         (lambda: [patch_edit("zero", 3)], "'zero'.*keys, mean"),
         (lambda: [Temperature(0, 0, 0)], "from 0.01 to 100, not 0"),
         (lambda: [Temperature(0, 0, float("nan"))], "not nan"),
-        (lambda: [ActivationCopy(0, 1, "mlp")], "Only attention has heads"),
+        (lambda: [ActivationCopy(0, 1, "mlp")], "sublayer"),
         (lambda: [ActivationPatch(0, None, "mlp", [[np.inf]])], "finite numbers"),
     ],
 )
@@ -342,7 +342,7 @@ def test_what_a_model_has_not_is_refused_in_one_sentence(make, message):
 @pytest.mark.parametrize("edits", [None, HeadAblation(0, 0), 3])
 def test_edits_come_in_a_list(edits):
     seen = kinds.trace_of("relative")
-    with pytest.raises(EditError, match="Edits come in a list"):
+    with pytest.raises(EditError, match="list"):
         seen.model.trace(seen._pixels(), edits=edits)
 
 

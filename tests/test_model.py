@@ -1,4 +1,4 @@
-"""vitviz.model.vit: the same numbers as timm, and a refusal of what it cannot compute."""
+"""vitviz.model.vit: the same numbers as timm; unsupported configurations are refused."""
 
 import math
 from dataclasses import FrozenInstanceError, replace
@@ -54,7 +54,7 @@ def test_the_shipped_model_computes_what_timm_computes(model, twin, photo, heigh
     assert np.abs(trace.output - features[0]).max() <= 1e-4 * np.abs(features[0]).max()
     ours = np.stack([[trace.attention(layer, query=query) for query in queries] for layer in range(12)])
     assert np.abs(ours.swapaxes(1, 2) - weights).max() <= 1e-5
-    assert weights.max() > 0.5  # the comparison is of something
+    assert weights.max() > 0.5  # not all weights are near zero
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (48, 32), (64, 24)])
@@ -145,7 +145,7 @@ def test_only_who_listens_to_weights_pays_for_them(model, monkeypatch, names, fu
 
 
 def test_attention_by_hand():
-    """Two tokens [1, 0] and [0, 1]: column t of a weight matrix is what token t gets."""
+    """Two tokens [1, 0] and [0, 1], so that column t of a weight matrix is the projection of token t."""
     config = ViTConfig(embed_dim=2, num_heads=2, head_dim=4)
     attention = Attention(config, "attn")
     ln3 = math.log(3)
@@ -205,24 +205,24 @@ def test_an_input_of_the_wrong_shape_is_refused(small, shape):
     with pytest.raises(ModelError) as caught:
         small(torch.zeros(shape))
     assert str(shape) in str(caught.value)
-    assert "[batch, 3, H, W] with H and W multiples of 8" in str(caught.value)
+    assert "[batch, 3, H, W]" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ({"mlp": "convolution"}, "mlp = 'convolution'; only 'plain', 'gated'"),
-        ({"activation": "relu"}, "activation = 'relu'"),
-        ({"norm": "batch"}, "norm = 'batch'"),
-        ({"block": "recurrent"}, "block = 'recurrent'"),
-        ({"pooling": "max"}, "pooling = 'max'"),
-        ({"class_token": False}, "token pooling without a class token"),
-        ({"pooling": "distilled"}, "distilled pooling without class and distillation token"),
-        ({"pooling": "attention"}, "attention pooling without heads"),
-        ({"relative_position_bias": True}, "relative positions without exactly a class token"),
-        ({"differential": True, "qk_norm": True}, "differential attention with normalised queries"),
-        ({"rope": RoPE(), "head_dim": 7}, "rotary positions on an odd number of channels"),
-        ({"stem": True}, "a stem that is not given"),
+        ({"mlp": "convolution"}, "mlp='convolution'.*'plain', 'gated'"),
+        ({"activation": "relu"}, "activation='relu'"),
+        ({"norm": "batch"}, "norm='batch'"),
+        ({"block": "recurrent"}, "block='recurrent'"),
+        ({"pooling": "max"}, "pooling='max'"),
+        ({"class_token": False}, "token pooling.*class token"),
+        ({"pooling": "distilled"}, "distilled pooling.*distillation token"),
+        ({"pooling": "attention"}, "attention pooling.*heads"),
+        ({"relative_position_bias": True}, "relative position.*prefix token"),
+        ({"differential": True, "qk_norm": True}, "differential attention.*queries"),
+        ({"rope": RoPE(), "head_dim": 7}, "RoPE.*head_dim"),
+        ({"stem": True}, "stem=True"),
     ],
 )
 def test_what_cannot_be_represented_is_refused_by_name(parts, why):
@@ -250,7 +250,7 @@ def test_a_model_without_registers_or_classes():
 
 
 def test_differential_attention_by_hand():
-    """One head whose halves score apart: first softmax (1/4, 3/4), second (1/2, 1/2), lambda 1/2."""
+    """One head whose halves have different scores: first softmax (1/4, 3/4), second (1/2, 1/2), lambda 1/2."""
     config = ViTConfig(embed_dim=2, num_heads=1, head_dim=2, differential=True)
     attention = DifferentialAttention(config, "attn")
     attention.lam.data.fill_(0.5)
@@ -263,18 +263,18 @@ def test_differential_attention_by_hand():
 
 
 def test_rotation_by_hand_and_scores_depend_on_the_distance_only():
-    """A pair that turns by pi / 2 a row; far along, scores are those of equal distances."""
+    """One pair rotated by pi / 2 a row; scores depend on the offset between two tokens only."""
     config = replace(SMALL, rope=RoPE(), num_registers=0, num_heads=1, head_dim=4)
     rope = RotaryEmbedding(config)
     rope.freqs.data[0, 0] = torch.tensor([[math.pi / 2, 0.0], [0.0, 0.3]])
     (rotation,) = rope((2, 3))
     vectors = torch.tensor([1.0, 0.0, 1.0, 0.0]).expand(1, 1, 7, 4)
     turned = rotate(vectors, rotation)[0, 0]
-    assert torch.equal(turned[0], vectors[0, 0, 0])  # the class token has no place
+    assert torch.equal(turned[0], vectors[0, 0, 0])  # the class token has no position
     assert torch.allclose(turned[1], vectors[0, 0, 0])
     assert torch.allclose(turned[6], torch.tensor([0.0, 1.0, math.cos(0.6), math.sin(0.6)]), atol=1e-6)
     scores = turned[1:] @ turned[1:].T
-    assert torch.allclose(scores[0, 4], scores[1, 5])  # one row down and one column right, from two places
+    assert torch.allclose(scores[0, 4], scores[1, 5])  # one row down and one column right, from two positions
 
 
 def test_the_relative_bias_is_looked_up_by_distance():
@@ -282,10 +282,10 @@ def test_the_relative_bias_is_looked_up_by_distance():
     bias.table.data[:, 0] = torch.arange(len(bias.table))
     assert bias.table.shape == (3 * 5 + 3, 1)
     found = bias((2, 3))[0]
-    assert found[0, 1:].tolist() == [15.0] * 6  # the class token asks
-    assert found[1:, 0].tolist() == [16.0] * 6  # the class token is asked
+    assert found[0, 1:].tolist() == [15.0] * 6  # the class token as query
+    assert found[1:, 0].tolist() == [16.0] * 6  # the class token as key
     assert found[0, 0] == 17
-    assert found[1, 1] == found[5, 5] == 7  # no distance: the middle of the table
+    assert found[1, 1] == found[5, 5] == 7  # offset 0: the middle of the table
     assert found[1, 2] == found[4, 5] == 6  # the key is one column to the right
     assert found[1, 4] == found[2, 5] == 2  # the key is one row below
 
@@ -321,5 +321,5 @@ def test_a_pass_can_begin_at_any_block(small, small_trace):
         point = f"blocks.{layer}.resid_pre" if layer < small_trace.layers else f"blocks.{layer - 1}.resid_post"
         entering = torch.from_numpy(small_trace.activation(point).copy())[None]
         with torch.no_grad():
-            output = small.finish(entering.expand(2, -1, -1), small_trace.grid, layer)
+            output = small.forward_from(entering.expand(2, -1, -1), small_trace.grid, layer)
         np.testing.assert_allclose(output[1].numpy(), small_trace.output, rtol=1e-5, atol=1e-6)

@@ -1,4 +1,4 @@
-"""vitviz.notation.edits: a short text for every edit, and a sentence for everything else."""
+"""vitviz.notation.edits: every edit has a notation; any other text is refused in one sentence."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from vitviz.model.edits import (
     SublayerAblation,
     Temperature,
 )
-from vitviz.notation.edits import MOST, from_text, in_words, to_text
+from vitviz.notation.edits import MAX_EDITS, edit_label, format_edits, parse_edits
 
 from .conftest import SMALL
 
@@ -44,13 +44,13 @@ EXAMPLES = {
 
 def test_every_edit_has_a_text_and_every_text_its_edit():
     for text, edit in EXAMPLES.items():
-        assert to_text([edit], SMALL, GRID) == text
-        assert from_text(text, SMALL, GRID) == (edit,)
+        assert format_edits([edit], SMALL, GRID) == text
+        assert parse_edits(text, SMALL, GRID) == (edit,)
         assert type(edit)(**json.loads(json.dumps(asdict(edit)))) == edit
     different = ["h3.2z", "l2am", "l2f", "p1-1k", "p4-6m", "t3.2x0.5", "c1a", "c1f"]
-    assert to_text(from_text(",".join(different), SMALL, GRID), SMALL, GRID) == ",".join(different)
-    assert from_text("", SMALL, GRID) == ()
-    assert to_text([], SMALL, GRID) == ""
+    assert format_edits(parse_edits(",".join(different), SMALL, GRID), SMALL, GRID) == ",".join(different)
+    assert parse_edits("", SMALL, GRID) == ()
+    assert format_edits([], SMALL, GRID) == ""
 
 
 def test_all_edits_of_a_small_model_make_a_round_trip():
@@ -62,9 +62,9 @@ def test_all_edits_of_a_small_model_make_a_round_trip():
     ]
     edits += [patch_edit(how, token) for token, how in product(range(3, 27), ("keys", "mean"))]
     edits += [Temperature(*place, value) for place, value in product(places, (0.01, 0.1, 1 / 3, 2, 99.999))]
-    texts = {to_text([edit], SMALL, GRID) for edit in edits}
+    texts = {format_edits([edit], SMALL, GRID) for edit in edits}
     assert len(texts) == len(edits)
-    assert all(from_text(to_text([edit], SMALL, GRID), SMALL, GRID) == (edit,) for edit in edits)
+    assert all(parse_edits(format_edits([edit], SMALL, GRID), SMALL, GRID) == (edit,) for edit in edits)
 
 
 @pytest.mark.parametrize(
@@ -82,35 +82,35 @@ def test_all_edits_of_a_small_model_make_a_round_trip():
 )  # fmt: skip
 def test_anything_else_is_refused_in_one_sentence(text):
     with pytest.raises(EditError) as caught:
-        from_text(text, SMALL, GRID)
-    said = str(caught.value)
-    assert len(said) < 250
-    assert said.endswith(".")
+        parse_edits(text, SMALL, GRID)
+    message = str(caught.value)
+    assert len(message) < 250
+    assert message.endswith(".")
 
 
 def test_a_link_has_room_for_many_edits_but_not_for_any_number():
-    assert len(from_text(",".join(f"p{i}k" for i in range(1, MOST + 1)), SMALL, (30, 30))) == MOST
+    assert len(parse_edits(",".join(f"p{i}k" for i in range(1, MAX_EDITS + 1)), SMALL, (30, 30))) == MAX_EDITS
     with pytest.raises(EditError, match="at most 500"):
-        to_text([KeyMask(token) for token in range(3, MOST + 4)], SMALL, GRID)
+        format_edits([KeyMask(token) for token in range(3, MAX_EDITS + 4)], SMALL, GRID)
 
 
 def test_numbers_do_not_fit_into_a_link():
     with pytest.raises(EditError, match="carry no numbers"):
-        to_text([ActivationPatch(0, 0, "attention", np.zeros((27, 8)))], SMALL, GRID)
+        format_edits([ActivationPatch(0, 0, "attention", np.zeros((27, 8)))], SMALL, GRID)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("h3.2z", "Layer 3, head 2: off (zero)"),
-        ("h3.2m", "Layer 3, head 2: off (mean over the tokens)"),
-        ("l1f", "Layer 1, MLP: off (zero)"),
-        ("p8k", "Patch (2, 2): off (hidden)"),
-        ("t1.2x0.5", "Layer 1, head 2: temperature 0.5 (it looks more sharply)"),
-        ("c1a", "Layer 1, attention: copied from the second image"),
-        ("c1.2", "Layer 1, head 2: copied from the second image"),
+        ("h3.2z", "Layer 3, head 2: ablated (zero)"),
+        ("h3.2m", "Layer 3, head 2: ablated (mean over the tokens)"),
+        ("l1f", "Layer 1, MLP: ablated (zero)"),
+        ("p8k", "Patch (2, 2): masked"),
+        ("t1.2x0.5", "Layer 1, head 2: temperature 0.5 (sharper attention)"),
+        ("c1a", "Layer 1, attention: activations from the second image"),
+        ("c1.2", "Layer 1, head 2: activations from the second image"),
     ],
 )
 def test_edits_in_words(text, words):
-    (edit,) = from_text(text, SMALL, GRID)
-    assert in_words(edit, SMALL, GRID) == words
+    (edit,) = parse_edits(text, SMALL, GRID)
+    assert edit_label(edit, SMALL, GRID) == words

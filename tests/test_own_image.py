@@ -95,7 +95,7 @@ def test_a_message_that_is_no_name_is_refused(message):
 )
 def test_the_share_of_an_image_that_is_used(size, fit, share):
     prepared = prepare(read_image(Image.new("RGB", size)), 224, 14, fit)
-    assert prepared.geometry.share == pytest.approx(share, abs=0.01)
+    assert prepared.geometry.visible_fraction == pytest.approx(share, abs=0.01)
 
 
 def test_a_panorama_says_how_much_is_used_and_shows_all_of_it():

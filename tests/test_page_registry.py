@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from vitviz.notation.marks import counted
+from vitviz.notation.marks import parse_number
 from vitviz.ui.app import link
 from vitviz.ui.app.registry import PAGES, PageEntry, page_at, register, unregister
 from vitviz.ui.app.settings import Setting
@@ -25,7 +25,7 @@ shell.enter("pages/histogram.py")
 st.title("Histogram")
 bins.draw(st.slider, "Bins", 1, 20)
 """
-BINS = Setting("histogram_bins", 10, "bins", read=lambda text, _: 1 + counted(text, 20))
+BINS = Setting("histogram_bins", 10, "bins", read=lambda text, _: 1 + parse_number(text, 20))
 ENTRY = PageEntry("histogram", "Histogram", ":material/bar_chart:", "How are the weights distributed?", (BINS,))
 
 

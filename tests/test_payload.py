@@ -201,13 +201,13 @@ def test_the_pooling_comes_as_it_is(kind):
         (
             "pooled",
             [],
-            "No class token: the model's output comes from what one more attention finds, whose query is learned "
+            "No class token: the model's output comes from attention pooling with a learned query "
             "(see the row “pool”).",
         ),
         (
             "pooled with prefix",
             ["CLS", "R1", "R2"],
-            "The model's output comes from what one more attention finds, whose query is learned (see the row “pool”).",
+            "The model's output comes from attention pooling with a learned query (see the row “pool”).",
         ),
         ("differential", ["CLS"], ""),
         ("mean", [], "No class token: the model's output comes from the mean of the patches."),
@@ -216,7 +216,11 @@ def test_the_pooling_comes_as_it_is(kind):
             ["R1", "R2"],
             "No class token: the model's output comes from the mean of the patches.",
         ),
-        ("distilled", ["CLS", "DIST"], "The model's output comes from the mean of class and distillation token."),
+        (
+            "distilled",
+            ["CLS", "DIST"],
+            "The model's output comes from the mean of the class token and the distillation token.",
+        ),
     ],
 )
 def test_what_models_read_is_said(kind, marks, readout):

@@ -1,4 +1,4 @@
-"""Numbers are float32 on the CPU, whatever is in force around a call; a model that is not is refused in a sentence."""
+"""Results are float32 on the CPU, independent of global settings; other models are refused in one sentence."""
 
 import contextlib
 

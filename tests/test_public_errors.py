@@ -1,4 +1,4 @@
-"""Every public function, driven with everything that is wrong: what it raises is meant for people, in one sentence."""
+"""Every public function, called with every kind of invalid argument, raises an error of one readable sentence."""
 
 import inspect
 import math
@@ -120,7 +120,7 @@ NAMES = {
 
 
 def public_functions():
-    """The functions that a module offers: those of its `__all__`, else those that it defines without `_`."""
+    """Public functions of the modules: those in `__all__`, or else those defined without `_`."""
     for name, module in NAMES.items():
         offered = getattr(module, "__all__", None) or [
             key
@@ -156,7 +156,7 @@ DRIVEN = sorted(
 
 
 def run(function, arguments):
-    """Call it; what is a context manager is entered, and what is a generator is read."""
+    """Call a function; enter its result if it is a context manager, read it if it is a generator."""
     if function is hooks.capture:
         function, arguments = lambda names: hooks.capture(names), dict(arguments)
     try:
@@ -238,7 +238,7 @@ def test_a_wrong_field_of_a_configuration_is_refused_in_a_sentence(part, small):
 
 
 def drive(call, argument):
-    """Call it with everything that is wrong, in place of one argument."""
+    """Call a function with every invalid value in place of one argument."""
     for kind, value in WRONG.items():
         if callable(value) and argument == "progress":
             continue  # not wrong, and what it raises is the caller's own

@@ -192,7 +192,7 @@ def test_the_token_with_the_largest_weight(any_trace):
         query = any_trace.prefix + patch
         strongest = about_attention(any_trace, layer, head, query)[0]
         weights = any_trace.attention(layer, head, query)
-        names = [vitviz.notation.view.token_words(any_trace, token) for token in range(any_trace.token_count)]
+        names = [vitviz.notation.view.token_label(any_trace, token) for token in range(any_trace.token_count)]
         asked = {option.answer: float(weights[names.index(option.answer)]) for option in strongest.options}
         assert max(asked, key=asked.get) == strongest.right.answer
         assert asked[strongest.right.answer] == weights.max()
@@ -211,7 +211,7 @@ def test_how_many_times_as_large(any_trace):
         ratio = about_attention(any_trace, 0, 0, query)[1]
         scores = any_trace.attention(0, 0)[query].astype(np.float64)
         one, other = two_keys(any_trace.scores(0, 0, query))
-        names = [vitviz.notation.view.token_words(any_trace, token) for token in (one, other)]
+        names = [vitviz.notation.view.token_label(any_trace, token) for token in (one, other)]
         assert all(f"the key of {'the ' * name.endswith('token')}{name}" in ratio.words for name in names)
         said = float(ratio.right.answer.split()[0])
         assert said == pytest.approx(scores[one] / scores[other], rel=0.06)

@@ -1,4 +1,4 @@
-"""Traces as files: the same numbers without the model, all of them with it, and nothing of a file that is not one."""
+"""Saved traces: the same numbers with and without the model; invalid files are refused."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ def assert_same_numbers(one, other):
         assert one.row_sum(layer) == other.row_sum(layer)
     if one.config.pooling == "attention":
         assert np.array_equal(one.attention("pool"), other.attention("pool"))
-    assert view.home(one) == view.home(other)
+    assert view.default_token(one) == view.default_token(other)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -203,7 +203,7 @@ def test_another_model_is_refused(small, photo, path):
 
 
 def forged(path, *, about=None, tensors=None, version=None):
-    """The same file with something else in it, and the right checksum."""
+    """Change the content of a file and write the matching checksum."""
     found = {**load_file(path)}
     with trace_file.safe_open(path, "numpy") as file:
         metadata = dict(file.metadata())

@@ -103,7 +103,7 @@ def test_the_strongest_tokens_are_the_librarys(kind):
     read = made(trace)
     _, *rows, rest = read.tables["strongest"]
     for token, (name, *cells) in zip(order, rows, strict=True):
-        assert name == vitviz.notation.view.token_words(trace, token)
+        assert name == vitviz.notation.view.token_label(trace, token)
         found = [as_number(cell) for cell in cells if cell]
         np.testing.assert_allclose(found[:-1], scores[:, token], atol=1e-3)
         assert found[-1] == pytest.approx(weights[token], rel=0.01)

@@ -20,7 +20,7 @@ def noise():
 
 
 def close(a, b):
-    """The same sum twice; where its numbers lie in memory may change the last digits."""
+    """Compare two results of one computation; memory alignment may change the last digits."""
     return np.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
@@ -278,7 +278,7 @@ def test_an_unknown_name_is_an_error(small, noise, small_trace, name):
 
 
 def bytes_reachable(trace):
-    """All memory of tensors and arrays that a trace keeps alive, the model not counted."""
+    """Memory of all tensors and arrays that a trace keeps alive, without the model."""
     todo, seen, buffers = [getattr(trace, field.name) for field in fields(trace) if field.name != "model"], set(), {}
     while todo:
         item = todo.pop()
@@ -308,7 +308,7 @@ def test_a_trace_keeps_no_attention_matrix(large_trace):
 
 def test_memory_counts_what_was_recorded(small, noise):
     plain, recorded = small.trace(noise), small.trace(noise, record=("norm",))
-    plain.tokens(1)  # what is computed again is not kept
+    plain.tokens(1)  # the computed activation is not stored
     assert recorded.nbytes - plain.nbytes == 27 * 24 * 4
     assert bytes_reachable(recorded) - bytes_reachable(plain) == 27 * 24 * 4
 
@@ -340,7 +340,7 @@ def test_what_was_not_recorded_under_an_edit_is_not_invented(model, photo):
         edited = model.trace(photo, size=56, record="blocks.3.resid_post")
     plain = model.trace(photo, size=56)
     assert not np.array_equal(edited.tokens(3), plain.tokens(3))
-    with pytest.raises(HookError, match="made under an edit"):
+    with pytest.raises(HookError, match="was not recorded"):
         edited.tokens(4)
 
 
@@ -349,7 +349,7 @@ def test_recomputing_is_not_disturbed_by_an_edit_around_it(model, photo):
     wanted = plain.tokens(5)
     with edit({"blocks.3.attn.z": lambda z: z * 0}):
         assert np.array_equal(plain.tokens(5), wanted)
-        model.trace(photo, size=56)  # the edit itself is heard here
+        model.trace(photo, size=56)  # the edit applies to this pass
 
 
 def test_an_image_prepared_for_another_patch_side_is_refused(model, photo):

@@ -12,7 +12,7 @@ import vitviz
 from vitviz import ModelError, zoo
 from vitviz.cli import run as run_command
 from vitviz.cli.app import app as command
-from vitviz.notation.marks import format_size, size_of
+from vitviz.notation.marks import format_size, parse_size
 from vitviz.trace.inputs import default_size
 from vitviz.ui.app import link, models, state
 
@@ -68,14 +68,14 @@ def test_the_trained_size_is_the_default_and_can_be_linked_to(kind):
 
 @pytest.mark.parametrize(("text", "size"), [("224", 224), ("96x192", (96, 192)), ("64x64", 64)])
 def test_sizes_as_text(text, size):
-    assert size_of(text) == size
-    assert size_of(format_size(size)) == size
+    assert parse_size(text) == size
+    assert parse_size(format_size(size)) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "96x", "x96", "96 x 192", "96×192", "-96x192", "9.5x3", "1x2x3", "٩٦"])
 def test_texts_that_are_no_sizes(text):
     with pytest.raises(ValueError, match="96x192"):
-        size_of(text)
+        parse_size(text)
 
 
 def test_models_that_no_photo_fits_are_not_offered(monkeypatch):

@@ -1,4 +1,4 @@
-"""vitviz.notation.view: a view is a row or a column of a trace's matrix, and says which."""
+"""vitviz.notation.view: a view selects a row or a column of the attention matrix, and its label says which."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vitviz.model.config import Pooling
-from vitviz.notation.view import View, home, places, readout_words, scales, strongest_patch, token_words
+from vitviz.notation.view import View, default_token, pooling_note, scales, strongest_patch, token_label, token_layout
 from vitviz.trace.trace import Trace
 
 from .kinds import PLAIN, POOLED, trace_of
@@ -38,17 +38,17 @@ def test_weights_are_a_row_or_a_column_of_the_matrix(small_trace, head, query):
     heads = small_trace.attention(1)
     matrix = heads.mean(axis=0) if head is None else heads[head]
     token = query or 0
-    looking, looked_at = View(1, head, query, "from"), View(1, head, query, "to")
-    assert looking.token(small_trace) == looked_at.token(small_trace) == token
-    for view in (looking, looked_at):
+    row, column = View(1, head, query, "from"), View(1, head, query, "to")
+    assert row.token(small_trace) == column.token(small_trace) == token
+    for view in (row, column):
         assert view.matrix(small_trace) == pytest.approx(matrix, abs=1e-5)
-    assert looking.weights(small_trace) == pytest.approx(matrix[token], abs=1e-5)
-    assert looked_at.weights(small_trace) == pytest.approx(matrix[:, token], abs=1e-5)
+    assert row.weights(small_trace) == pytest.approx(matrix[token], abs=1e-5)
+    assert column.weights(small_trace) == pytest.approx(matrix[:, token], abs=1e-5)
     assert np.abs(matrix[token] - matrix[:, token]).max() > 0.01
 
 
 @pytest.mark.parametrize(
-    ("view", "words"),
+    ("view", "label"),
     [
         (View(2, 0), "Layer 3, head 1, class token"),
         (View(0, None, 2, "to"), "Layer 1, mean of the heads, register 2"),
@@ -57,18 +57,18 @@ def test_weights_are_a_row_or_a_column_of_the_matrix(small_trace, head, query):
         (View(1, 2, 26), "Layer 2, head 3, patch (4, 6)"),
     ],
 )
-def test_a_view_in_words(small_trace, view, words):
-    assert view.words(small_trace) == words
-    assert token_words(small_trace, view.token(small_trace)) == words.split(", ", 2)[2]
+def test_the_label_of_a_view(small_trace, view, label):
+    assert view.label(small_trace) == label
+    assert token_label(small_trace, view.token(small_trace)) == label.split(", ", 2)[2]
 
 
 @pytest.mark.parametrize(
     ("grid", "class_token", "prefix", "token"),
     [((4, 6), True, 3, 0), ((4, 6), False, 2, 2 + 2 * 6 + 3), ((3, 3), False, 0, 4), ((1, 1), False, 0, 0)],
 )
-def test_home_is_the_class_token_or_the_patch_in_the_middle(grid, class_token, prefix, token):
+def test_the_default_token_is_the_class_token_or_the_patch_in_the_middle(grid, class_token, prefix, token):
     trace = stand_in(Trace, grid=grid, prefix=prefix, config=SimpleNamespace(class_token=class_token))
-    assert home(trace) == token
+    assert default_token(trace) == token
 
 
 def test_the_strongest_patch_is_no_prefix_token(small_trace):
@@ -80,8 +80,8 @@ def test_the_strongest_patch_is_no_prefix_token(small_trace):
 GOOD = {"layer": 3, "head": None, "query": 7, "direction": "to", "scale": "raw"}
 
 
-def test_a_browsers_view_is_read():
-    assert View.read(GOOD) == View(3, None, 7, "to", "raw")
+def test_a_view_from_a_browser_is_read():
+    assert View.from_dict(GOOD) == View(3, None, 7, "to", "raw")
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_browsers_view_is_read():
 )
 def test_what_is_not_a_view_is_refused(data):
     with pytest.raises(ValueError, match=r"\w"):
-        View.read(data)
+        View.from_dict(data)
 
 
-def test_a_pinned_patch_is_let_go_and_a_prefix_token_is_kept(trace):
-    assert View(3, 1, 7).let_go(trace) == View(3, 1)
-    assert View(3, 1, 0).let_go(trace) == View(3, 1, 0)
-    assert View(3, 1).let_go(trace) == View(3, 1)
+def test_a_pinned_patch_is_unpinned_and_a_prefix_token_is_kept(trace):
+    assert View(3, 1, 7).without_pinned_patch(trace) == View(3, 1)
+    assert View(3, 1, 0).without_pinned_patch(trace) == View(3, 1, 0)
+    assert View(3, 1).without_pinned_patch(trace) == View(3, 1)
 
 
 # --- Pooling, signs, and models without a class token ----------------------------------------------------------------
@@ -136,21 +136,21 @@ def test_a_view_is_fitted_to_other_kinds_of_attention(kind, view, fitted):
 @pytest.mark.parametrize("direction", ["from", "to"])
 @pytest.mark.parametrize("query", [None, 0, 9])
 @pytest.mark.parametrize("kind", POOLED)
-def test_the_pooling_shows_one_map_whatever_is_asked(kind, query, direction):
+def test_the_pooling_shows_one_map_for_every_query_and_direction(kind, query, direction):
     found = trace_of(kind)
     heads = found.attention("pool")
-    for head, wanted in [*enumerate(heads), (None, heads.mean(axis=0))]:
+    for head, expected in [*enumerate(heads), (None, heads.mean(axis=0))]:
         view = View(3, head, query, direction)
         assert view.is_pool(found)
-        assert view.facing(found) == "from"
-        assert view.matrix(found) == pytest.approx(wanted)
-        assert view.weights(found) == pytest.approx(wanted[0])
-        words = "Pooling, mean of the heads" if head is None else f"Pooling, head {head + 1}"
-        assert view.words(found) == view.head_words(found) == words
-        assert view.question(found) == "where it looks with its own query, whatever is pinned"
-    assert View(3, 0).reads(found) == np.count_nonzero(heads[0])
+        assert view.effective_direction(found) == "from"
+        assert view.matrix(found) == pytest.approx(expected)
+        assert view.weights(found) == pytest.approx(expected[0])
+        label = "Pooling, mean of the heads" if head is None else f"Pooling, head {head + 1}"
+        assert view.label(found) == view.head_label(found) == label
+        assert "learned query" in view.direction_label(found)
+    assert View(3, 0).num_keys(found) == np.count_nonzero(heads[0])
     assert not View(2, 0).is_pool(found)
-    assert View(2, 0).reads(found) == found.token_count
+    assert View(2, 0).num_keys(found) == found.token_count
 
 
 def test_weights_of_differential_attention_have_signs():
@@ -169,14 +169,14 @@ def test_the_strongest_patch_is_the_largest_in_size(small_trace):
     assert strongest_patch(small_trace, weights) == 11
 
 
-def test_a_patch_is_let_go_where_its_number_is_another_token():
+def test_a_patch_is_unpinned_where_its_index_is_another_token():
     pooled, distilled, registers = (trace_of(kind) for kind in ("pooled", "distilled", "mean with registers"))
-    assert len({places(found) for found in (pooled, distilled, trace_of("relative"))}) == 3
-    assert places(distilled) == places(registers)
+    assert len({token_layout(found) for found in (pooled, distilled, trace_of("relative"))}) == 3
+    assert token_layout(distilled) == token_layout(registers)
     for query in (0, 1, 5):  # all of them patches of a model without prefix tokens
-        assert View(1, 0, query).let_go(distilled, prefix=places(pooled)[0]).query is None
-    assert View(1, 0, 1).let_go(distilled, prefix=2).query == 1
-    assert View(1, 0, 1).let_go(trace_of("relative"), prefix=2).query is None
+        assert View(1, 0, query).without_pinned_patch(distilled, prefix=token_layout(pooled)[0]).query is None
+    assert View(1, 0, 1).without_pinned_patch(distilled, prefix=2).query == 1
+    assert View(1, 0, 1).without_pinned_patch(trace_of("relative"), prefix=2).query is None
 
 
 def test_scales_that_mean_something(small_trace):
@@ -190,32 +190,32 @@ def test_scales_that_mean_something(small_trace):
         ("differential", "the class token", ""),
         (
             "pooled",
-            "what one more attention finds, whose query is learned",
-            "No class token: the model's output comes from what one more attention finds, whose query is learned "
+            "attention pooling with a learned query",
+            "No class token: the model's output comes from attention pooling with a learned query "
             "(see the row “pool”).",
         ),
         ("mean", "the mean of the patches", "No class token: the model's output comes from the mean of the patches."),
         (
             "distilled",
-            "the mean of class and distillation token",
-            "The model's output comes from the mean of class and distillation token.",
+            "the mean of the class token and the distillation token",
+            "The model's output comes from the mean of the class token and the distillation token.",
         ),
     ],
 )
 def test_where_the_output_comes_from(kind, words, sentence):
     config = trace_of(kind).config
     assert config.pooling_description == words
-    assert readout_words(config) == sentence
+    assert pooling_note(config) == sentence
 
 
-def test_every_pooling_has_words():
-    words = {replace(PLAIN, pooling=pooling).pooling_description for pooling in get_args(Pooling)}
-    assert len(words) == len(get_args(Pooling))
+def test_every_pooling_has_a_description():
+    descriptions = {replace(PLAIN, pooling=pooling).pooling_description for pooling in get_args(Pooling)}
+    assert len(descriptions) == len(get_args(Pooling))
 
 
-def test_home_and_names_without_a_class_token():
+def test_default_token_and_labels_without_a_class_token():
     found = trace_of("mean with registers")
-    assert home(found) == View(1).token(found) == 2 + 2 * 6 + 3
-    assert View(1).words(found) == "Layer 2, head 1, patch (3, 4)"
-    assert token_words(found, 1) == "register 2"
-    assert token_words(trace_of("distilled"), 1) == "distillation token"
+    assert default_token(found) == View(1).token(found) == 2 + 2 * 6 + 3
+    assert View(1).label(found) == "Layer 2, head 1, patch (3, 4)"
+    assert token_label(found, 1) == "register 2"
+    assert token_label(trace_of("distilled"), 1) == "distillation token"

@@ -1,4 +1,4 @@
-"""TIFF files made by hand: any tags, any order of bytes, classic or BigTIFF, with sub-directories."""
+"""Builder of TIFF files: any tags, either byte order, classic or BigTIFF, with sub-directories."""
 
 import struct
 
@@ -8,7 +8,7 @@ _SIZES = {1: "B", 3: "H", 4: "I", 5: "I", 7: "B", 16: "Q"}
 
 
 class Tiff:
-    """A TIFF that grows: `directory` adds a picture and tells its offset, `file` starts with one."""
+    """TIFF file under construction: `directory` adds an image and returns its offset; `file` starts with one."""
 
     def __init__(self, order="<", big=False):
         self.order, self.big = order, big
@@ -21,7 +21,7 @@ class Tiff:
         return at
 
     def directory(self, segments, tags, following=0):
-        """Add a picture: the bytes of its strips or tiles, and {tag: (type, numbers)}."""
+        """Add an image: the bytes of its strips or tiles, and {tag: (type, numbers)}."""
         offsets = [self.put(segment) for segment in segments]
         tiled = 322 in tags
         tags = {324 if tiled else 273: (4, offsets), 325 if tiled else 279: (4, [len(s) for s in segments]), **tags}
@@ -46,7 +46,7 @@ class Tiff:
 
 
 def tags_of(height, width, bits=8, photometric=2, samples=3, planar=1, form=1, compression=1, **more):
-    """The tags that every picture has; further ones by number, as `_338=[2]`."""
+    """Return the tags that every image has; further ones by number, as `_338=[2]`."""
     numbers = {256: [width], 257: [height], 258: [bits] * samples, 259: [compression], 262: [photometric]}
     numbers |= {277: [samples], 278: [height], 284: [planar], 339: [form] * samples}
     numbers |= {int(tag[1:]): values for tag, values in more.items()}
@@ -59,6 +59,6 @@ def one_picture(segments, tags, order="<", big=False):
 
 
 def packed(samples, bits):
-    """Samples [height, count] of any depth as bytes, each row filled up to whole ones."""
+    """Pack samples [height, count] of any bit depth, each row padded to whole bytes."""
     places = np.arange(bits)[::-1]
     return np.packbits((samples[..., None] >> places & 1).reshape(len(samples), -1).astype(np.uint8), axis=1).tobytes()

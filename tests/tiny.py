@@ -37,5 +37,5 @@ def tiny_model(columns, **changes):
 
 
 def tiny_trace(model, *pixels):
-    """What the model makes of one row of pixels."""
+    """Trace one row of pixels."""
     return model.trace(torch.tensor(pixels, dtype=torch.float32)[None, None])

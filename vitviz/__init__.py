@@ -1,10 +1,10 @@
-"""vitviz: look inside a Vision Transformer.
+"""vitviz: explore the inside of Vision Transformers.
 
 import vitviz
 
 model = vitviz.load("dinov2-small")
 trace = model.trace("cat.jpg")
-trace.attention(layer=11, head=3, query=0)  # where the class token looks, float32 [key]
+trace.attention(layer=11, head=3, query=0)  # attention of the class token, float32 [key]
 """
 
 import ast
@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the public names, listed once: what follows is also read by `_homes`
+if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parses this block
     from .analysis import tokens
     from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
@@ -48,23 +48,23 @@ if TYPE_CHECKING:  # the public names, listed once: what follows is also read by
     from .zoo.in_memory import from_timm
 
 
-def _homes() -> dict[str, str]:
-    """Modules of the public names. PyTorch takes seconds to import: that waits until a name is used."""
+def _public_modules() -> dict[str, str]:
+    """Modules of the public names, for lazy imports, because PyTorch takes seconds to import."""
     (block,) = (node for node in ast.parse(Path(__file__).read_text("utf-8")).body if isinstance(node, ast.If))
     return {alias.name: statement.module for statement in block.body for alias in statement.names}
 
 
-_HOMES = _homes()
-__all__ = sorted(_HOMES)
+_MODULES = _public_modules()
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> object:
-    """A public name, or a module of the package, imported when it is first used."""
-    if name in _HOMES:
-        home = import_module(f".{_HOMES[name]}", __name__)
-        found = getattr(home, name, None) or import_module(f".{name}", home.__name__)
-        globals()[name] = found
-        return found
+    """Import a public name or a module of the package on first use."""
+    if name in _MODULES:
+        module = import_module(f".{_MODULES[name]}", __name__)
+        value = getattr(module, name, None) or import_module(f".{name}", module.__name__)
+        globals()[name] = value
+        return value
     if name == "__version__":
         globals()[name] = version = _version()
         return version
@@ -78,10 +78,10 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    """The version that pyproject.toml states; of an installed package, which has no such file, its metadata has it."""
-    stated = Path(__file__).parents[1] / "pyproject.toml"
-    if stated.is_file():
-        project = tomllib.loads(stated.read_text(encoding="utf-8")).get("project", {})
+    """Version from pyproject.toml, or from the metadata of an installed package."""
+    project_file = Path(__file__).parents[1] / "pyproject.toml"
+    if project_file.is_file():
+        project = tomllib.loads(project_file.read_text(encoding="utf-8")).get("project", {})
         if project.get("name") == __name__:
             return project["version"]
     from importlib.metadata import version

@@ -112,15 +112,15 @@ class ExplorerPage:
         assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
         assert weights[top] > weights[trace.prefix :].max() - tolerance, "no other patch is stronger"
         text = self.status.inner_text().replace("\u00a0", " ")
-        assert text.startswith(view.words(trace))
+        assert text.startswith(view.label(trace))
         row, column = divmod(top - trace.prefix, trace.grid[1])
-        assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
-        said = float(re.search(r", ([\d.]+)\s%", text.removeprefix(view.words(trace)))[1]) / 100
+        assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.label(trace))
+        said = float(re.search(r", ([\d.]+)\s%", text.removeprefix(view.label(trace)))[1]) / 100
         assert abs(said - weights[top]) < tolerance + 5e-4
 
     def panels_show(self, trace: Trace, view: View) -> None:
         """The sorted row and the matrix hold exactly the numbers of the view."""
-        expect(self.panel("Weights, sorted")).to_contain_text(f"{view.words(trace)}, {view.question(trace)}:")
+        expect(self.panel("Weights, sorted")).to_contain_text(f"{view.label(trace)}, {view.direction_label(trace)}:")
         self.at_rest()
         drawn = np.sort(np.concatenate([part["y"] for part in self.chart("sorted")]))
         np.testing.assert_allclose(drawn, np.sort(100 * view.weights(trace)), rtol=1e-5, atol=1e-6)

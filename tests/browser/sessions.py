@@ -7,7 +7,7 @@ from functools import cache
 
 import vitviz
 from vitviz.analysis.attention import HeadStatistics, head_statistics
-from vitviz.notation.view import View, places
+from vitviz.notation.view import View, token_layout
 from vitviz.trace.trace import Trace
 from vitviz.ui.app import models, state, views
 from vitviz.viz import export
@@ -54,8 +54,8 @@ class Session:
         """The same view of something else, as far as it has it."""
         after, before = replace(self, **changes), self.trace
         view = self.view
-        if places(before) != places(after.trace):
-            view = view.let_go(after.trace, before.prefix)
+        if token_layout(before) != token_layout(after.trace):
+            view = view.without_pinned_patch(after.trace, before.prefix)
         return replace(after, view=view.fitted(after.trace))
 
     def parameters(self) -> dict[str, str]:

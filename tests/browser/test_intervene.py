@@ -40,7 +40,7 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
     digit = vitviz.load("digits").trace(state.samples()["digit-4"])
     part(page, 5, 1).click()
     expect(part(page, 5, 1)).to_have_attribute("aria-pressed", "true")
-    expect(page.get_by_text("Layer 6, head 2: off (zero)")).to_be_visible()
+    expect(page.get_by_text("Layer 6, head 2: ablated (zero)")).to_be_visible()
     after = predictions(digit.rerun(edits=[HeadAblation(5, 1)]), 10)
     had = {one.label: one for one in predictions(digit, 10)}
     for other in sorted(after, key=lambda other: max(other.probability, had[other.label].probability))[-5:]:
@@ -52,11 +52,11 @@ def test_a_head_is_clicked_off_and_the_page_says_what_the_library_says(app, new_
     expect(page).to_have_url(re.compile("edits=h6.2z"))
 
     click_patch(page, 0, 3, 4, rows=8)
-    expect(page.get_by_text("Patch (4, 5): off (hidden)")).to_be_visible()
+    expect(page.get_by_text("Patch (4, 5): masked")).to_be_visible()
     after = {one.label: one for one in predictions(digit.rerun(edits=[HeadAblation(5, 1), KeyMask(29)]), 10)}
     expect_number(page.locator("[data-class='4']"), "after", after["4"].probability)
     click_patch(page, 0, 3, 4, rows=8)
-    expect(page.get_by_text("Patch (4, 5): off")).to_have_count(0), "the same patch again switches it on"
+    expect(page.get_by_text("Patch (4, 5): masked")).to_have_count(0), "the same patch again switches it on"
 
     part(page, 5, 1).click()
     expect(page.get_by_text("Nothing is changed yet.")).to_be_visible()

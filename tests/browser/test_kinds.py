@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.kinds import POOLED, trace_of
-from vitviz.notation.view import View, places
+from vitviz.notation.view import View, token_layout
 from vitviz.ui.components.explorer import component
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.viz.colour import Style, colour_map, overlay_map, tone
@@ -70,7 +70,7 @@ class Shown(ExplorerPage):
         self, trace, view: View, layers: tuple[int, ...] | None = None, style: Style | None = None, **options
     ) -> None:
         self.trace = trace
-        said = {"view": asdict(view), "style": asdict(style or Style()), "places": places(trace)}
+        said = {"view": asdict(view), "style": asdict(style or Style()), "places": token_layout(trace)}
         self.alone.receive(said, held=encoded(trace, view, layers), **options)
 
     def has_told(self, view: View) -> None:
@@ -82,7 +82,7 @@ class Shown(ExplorerPage):
         )
         told = self.alone.told
         self.heard = len(told)
-        assert read_view(told[-1][1]) == (view, places(self.trace))
+        assert read_view(told[-1][1]) == (view, token_layout(self.trace))
 
     def tells_the_truth(self, tolerance: float = 5e-3) -> None:
         """Marks, status line, colour bar and the picture's colours are those of `Trace.attention`."""
@@ -92,13 +92,13 @@ class Shown(ExplorerPage):
         assert abs(float(self.data("top-weight")) - weights[top]) < tolerance
         assert size[top] > size[trace.prefix :].max() - tolerance, "no other patch is stronger"
         text = self.status.inner_text()
-        assert text.startswith(f"{view.words(trace)}: ")
+        assert text.startswith(f"{view.label(trace)}: ")
         row, column = divmod(top - trace.prefix, trace.grid[1])
-        assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.words(trace))
-        said = number(re.search(r", (−?[\d.]+) %", text.removeprefix(view.words(trace)))[1])
+        assert f"patch ({row + 1}, {column + 1})" in text.removeprefix(view.label(trace))
+        said = number(re.search(r", (−?[\d.]+) %", text.removeprefix(view.label(trace)))[1])
         assert abs(said - weights[top]) < tolerance + 5e-4
         self.bar_is_right(weights[top], tolerance)
-        tones = tone(patches, view.scale, view.reads(trace), signed=trace.config.differential)
+        tones = tone(patches, view.scale, view.num_keys(trace), signed=trace.config.differential)
         wanted = colour_map(view.scale, trace.config.differential)[np.round(255 * tones).astype(int)].astype(int)
         off = np.abs(self.pixels("canvas.heat", 0, 0).reshape(-1, 4)[:, :3] - wanted)
         assert off.mean() < 4
@@ -186,7 +186,7 @@ def test_every_small_map_is_its_own_head(new_page, kind):
     page.hover(trace, trace.prefix + 4)
     mean = max(trace.heads, trace.config.pool_num_heads)
     for level, column in product(range(4), range(mean + 1)):
-        heads = View(level).heads(trace)
+        heads = View(level).num_heads(trace)
         if heads <= column < mean:
             assert not page.cell(level, column).any(), "nothing stands where there is no head"
             continue
@@ -382,7 +382,11 @@ def test_a_patch_does_not_become_a_token_before_the_patches(new_page):
             ["R1", "R2"],
             "No class token: the model's output comes from the mean of the patches.",
         ),
-        ("distilled", ["CLS", "DIST"], "The model's output comes from the mean of class and distillation token."),
+        (
+            "distilled",
+            ["CLS", "DIST"],
+            "The model's output comes from the mean of the class token and the distillation token.",
+        ),
     ],
 )
 def test_tokens_before_the_patches_and_what_is_read(new_page, kind, marks, note):

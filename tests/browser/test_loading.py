@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.kinds import trace_of
-from vitviz.notation.view import View, places
+from vitviz.notation.view import View, token_layout
 from vitviz.ui.app import state
 from vitviz.ui.components._shared.binary import header_of
 from vitviz.viz.colour import Style
@@ -108,7 +108,7 @@ def test_what_has_arrived_is_shown_and_nothing_else_is(new_page):
     page = Shown(new_page(), trace_of("relative"), View(1, 0))
     trace, view = trace_of("relative", (5, 3)), View(2, 1)
     page.trace, parts = trace, encoded(trace, view)
-    said = {"view": asdict(view), "style": asdict(Style()), "places": places(trace)}
+    said = {"view": asdict(view), "style": asdict(Style()), "places": token_layout(trace)}
     page.alone.receive(said, held=parts, late=[name for name in parts if name != "frame"])
     expect(page.root).to_have_attribute("data-layer", "2")
     page.hover(trace, trace.prefix + 7)

@@ -39,10 +39,10 @@ class OneLine(TyperGroup):
 
 
 def _size(text: str) -> int | tuple[int, int]:
-    from ..notation.marks import size_of
+    from ..notation.marks import parse_size
 
     try:
-        return size_of(text)
+        return parse_size(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a size: it can be {error}.") from error
 

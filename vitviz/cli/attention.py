@@ -91,7 +91,7 @@ class Attention:
         said = predicted(trace)
         return Found(
             facts=about | said | {"strongest": {"patch": patch, "weight": weight}},
-            caption=f"{view.words(trace)}: {view.question(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
+            caption=f"{view.label(trace)}: {view.direction_label(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
             f"{percent(weight)}.",
             values=prediction_values(said) | {"Strongest weight (%)": 100 * weight},
             about=about,

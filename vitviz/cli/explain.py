@@ -22,7 +22,7 @@ from ..analysis.attribution.explanation import records
 from ..errors import ModelError, VitvizError
 from ..images import Size, check_size
 from ..model.config import POOL, ViTConfig
-from ..notation.marks import listed
+from ..notation.marks import join_words
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.colour import KEY, on_neutral, overlay, tone
 from ..viz.picture import frame_patch
@@ -71,7 +71,7 @@ class Explain:
     @property
     def _likeness(self) -> str:
         """Reference images of a similarity, as a part of a file name."""
-        return f"likeness to {listed(map(mark, self.like), 'and')}" if self.like else ""
+        return f"likeness to {join_words(map(mark, self.like), 'and')}" if self.like else ""
 
     def check(self, model: VisionTransformer) -> None:
         """Refuse in a sentence what this model cannot be asked, whatever the image; get the target ready."""
@@ -150,7 +150,7 @@ class Explain:
             raise VitvizError(problems[0])
         traces = [see(model, item.path, self.size, self.fit).trace for item in items]
         names = [item.path.name for item in items]
-        words = listed(names, "and") if len(names) <= NAMED else f"{len(names)} images"
+        words = join_words(names, "and") if len(names) <= NAMED else f"{len(names)} images"
         return SimilarityTarget.of(traces, f"likeness to {words}")
 
 

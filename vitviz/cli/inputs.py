@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import VitvizError
-from ..notation.marks import listed
+from ..notation.marks import join_words
 
 SUFFIXES = (  # of the formats that `vitviz.images` reads
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
@@ -116,8 +116,8 @@ def _natural(text: str) -> list[str | int]:
 
 
 def _nothing_in(*typed: str) -> str:
-    places = listed([f"{text!r} or below it" if os.path.isdir(text) else f"{text!r}" for text in typed])
+    places = join_words([f"{text!r} or below it" if os.path.isdir(text) else f"{text!r}" for text in typed])
     return (
-        f"There is no image in {places}; names of images end in {listed(SUFFIXES)}, and pictures that vitviz wrote do "
-        "not count."
+        f"There is no image in {places}; names of images end in {join_words(SUFFIXES)}, and pictures that vitviz wrote "
+        "do not count."
     )

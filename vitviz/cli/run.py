@@ -18,9 +18,9 @@ from ..errors import ModelError, VitvizError, VitvizWarning
 from ..images import Size, check_size
 from ..model.config import ViTConfig
 from ..notation.marks import format_size
+from ..trace.atomic_write import write_atomically
 from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
-from ..trace.whole_files import write_whole
 from ..viz.export import LEAST, PICTURES
 from ..viz.provenance import about_model, of_model
 from ..zoo import files_of, load, takes_options
@@ -316,7 +316,7 @@ class _Answers:
         if taken:
             self.console.renamed(str(item.path), taken, name)
         for kind, data in made.items():  # an error here is one of the output, and would be one of each further image
-            write_whole(files[kind], data)
+            write_atomically(files[kind], data)
         if self.report:
             self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
         self.console.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])

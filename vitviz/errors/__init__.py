@@ -1,36 +1,36 @@
-"""What can go wrong because of what a caller gave us: one plain sentence each, saying what to do."""
+"""Exceptions of vitviz. Each message is one sentence: the problem, and how to solve it."""
 
 
 class VitvizError(Exception):
-    """Anything that a caller of vitviz can do wrong. The message is fit to be shown to a visitor."""
+    """Base class of all errors that a caller can cause. The message can be shown to users."""
 
 
 class ArgumentError(VitvizError, ValueError):
-    """An argument is of the wrong kind, or outside what it can be; a `ValueError` as well, as Python's own calls have.
+    """Argument of the wrong type or out of range; also a `ValueError`, as in Python's own functions.
 
-    Layers, heads, tokens and other things that are counted raise an `IndexError` where they are out of range.
+    Indices of layers, heads, tokens and the like that are out of range raise an `IndexError` instead.
     """
 
 
 class ImageError(VitvizError):
-    """The image cannot be used: not an image, damaged, too large, or an impossible size or fit."""
+    """Invalid image: not an image, damaged, too large, or with an invalid size or fit."""
 
 
 class ModelError(VitvizError):
-    """The model cannot be loaded, or cannot be represented exactly."""
+    """Model that cannot be loaded, or that vitviz does not support."""
 
 
 class HookError(VitvizError):
-    """A hook point was asked for that the forward pass never reached."""
+    """Hook point that no forward pass reached, or invalid edit function of a hook point."""
 
 
 class EditError(VitvizError):
-    """An edit of a forward pass that this model cannot have, or a text that names none."""
+    """Edit that does not fit the model, or text that is not a valid edit."""
 
 
 class TraceError(VitvizError):
-    """A saved trace cannot be written or read, or is not one of the given model."""
+    """Trace that cannot be saved or opened, or that was made by another model."""
 
 
 class VitvizWarning(UserWarning):
-    """Assumption where a caller or a file left something open: one plain sentence, saying what to do."""
+    """Assumption about something that a caller or a file did not specify: one sentence, saying how to specify it."""

@@ -1,4 +1,4 @@
-"""Check the arguments of public functions; each error message is one plain sentence."""
+"""Checks of the arguments of public functions; each error message is one sentence."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ import numpy as np
 
 from . import ArgumentError, VitvizError
 
-LONGEST = 60  # letters of a value that a message repeats
-LONGEST_PATH = 250  # and of the path of a file, whose end says the most
-_WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a text", NoneType: "None"}
+LONGEST = 60  # characters of a value in an error message
+LONGEST_PATH = 250  # characters of a file path, of which the end is shown
+_TYPE_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a string", NoneType: "None"}
 _Function = TypeVar("_Function", bound=Callable)
 
 
 def typed(function: _Function) -> _Function:
     """Decorate a public function so that it checks its arguments against its annotations.
 
-    Numbers of NumPy and PyTorch count as numbers; `True` and `False` do not. The items of lists, the signatures of
-    functions and the contents of arrays are not checked; use `each_of_kind` and `array` for these.
+    NumPy and PyTorch scalars count as numbers; `True` and `False` do not. Items of lists, signatures of functions and
+    contents of arrays are not checked; use `each_of_kind` and `array` for these.
 
     Raises:
         ArgumentError: if an argument is of another type; the message names the argument.
     """
-    of_call = signature(function)
-
+    call_signature = signature(function)
     plain = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    own = {name for name, parameter in of_call.parameters.items() if parameter.kind in plain}
+    own = {name for name, parameter in call_signature.parameters.items() if parameter.kind in plain}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        for name, value in of_call.bind(*args, **kwargs).arguments.items():
+        for name, value in call_signature.bind(*args, **kwargs).arguments.items():
             if name in own and (kind := _kinds(unwrap(function)).get(name)) is not None:
                 of_kind(value, kind, name)
         return function(*args, **kwargs)
@@ -49,18 +48,18 @@ def typed(function: _Function) -> _Function:
 def of_kind(value: object, kind: Any, name: str, error: type[VitvizError] = ArgumentError) -> None:
     """Check that a value is of a type, such as `int | None`; see `typed`."""
     if not _fits(value, kind):
-        raise error(f"The argument {name!r} has to be {_named(kind)}; this is {shown(value)}.")
+        raise error(f"The argument {name!r} must be {_type_name(kind)}, not {shown(value)}.")
 
 
 def with_fields_of(kind: type, data: object, what: str) -> dict:
-    """Check that data, which may be anything, is a dictionary with the fields of a dataclass, and return it.
+    """Check that untrusted data is a dictionary with exactly the fields of a dataclass, and return it.
 
     Raises:
-        ArgumentError: if it is anything else.
+        ArgumentError: if it is not.
     """
     names = [field.name for field in fields(kind)]
     if not isinstance(data, dict) or set(data) != set(names):
-        raise ArgumentError(f"{what} has {', '.join(names)}; this is something else.")
+        raise ArgumentError(f"{what} must be a dictionary with exactly the keys {', '.join(names)}.")
     return data
 
 
@@ -68,7 +67,7 @@ def each_of_kind(values: Iterable, kind: Any, name: str) -> None:
     """Check that each of some values is of a type; see `typed`."""
     for value in values:
         if not _fits(value, kind):
-            raise ArgumentError(f"The argument {name!r} holds {shown(value)}; each has to be {_named(kind)}.")
+            raise ArgumentError(f"Each item of the argument {name!r} must be {_type_name(kind)}, not {shown(value)}.")
 
 
 def array(
@@ -80,31 +79,31 @@ def array(
     empty: bool = False,
     error: type[VitvizError] = ArgumentError,
 ) -> np.ndarray:
-    """Convert numbers to an array without changing their type, and check its axes.
+    """Convert numbers to an array without changing their dtype, and check its axes.
 
     Args:
-        values: an array, or nested lists of numbers.
+        values: array, or nested lists of numbers.
         axes: names of the axes, such as `"token, D"`; `...` stands for any number of axes.
-        what: description of the numbers for the message.
+        what: description of the numbers, for the error message.
         finite: require all numbers to be finite.
         empty: allow an array without numbers.
         error: class of the error to raise.
 
     Raises:
-        ArgumentError: if they are not numbers, or not with these axes; or an error of the class `error`.
+        ArgumentError: an `error`, if they are not numbers, or do not have these axes.
     """
     try:
-        found = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError):  # lists of several lengths, a tensor with a graph
-        found = np.asarray(None)
+        result = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError):  # lists of different lengths, a tensor with a graph
+        result = np.asarray(None)
     names = axes.split(", ")
-    fits = found.ndim >= len(names) - 1 if "..." in names else found.ndim == len(names)
-    if found.dtype.kind not in "biuf" or not fits or not (found.size or empty):
-        given = f"an array of shape {list(found.shape)}" if found.dtype.kind in "biuf" else shown(values)
-        raise error(f"{what} have to be numbers [{axes}], at least one of them; this is {given}.")
-    if finite and not np.isfinite(found).all():
-        raise error(f"{what} have to be finite numbers; some of these are not.")
-    return found
+    fits = result.ndim >= len(names) - 1 if "..." in names else result.ndim == len(names)
+    if result.dtype.kind not in "biuf" or not fits or not (result.size or empty):
+        given = f"an array of shape {list(result.shape)}" if result.dtype.kind in "biuf" else shown(values)
+        raise error(f"{what} must be a non-empty array of numbers [{axes}], not {given}.")
+    if finite and not np.isfinite(result).all():
+        raise error(f"{what} must be finite numbers, but some are not.")
+    return result
 
 
 def one_of(value: object, choices: Sequence[str], what: str, kind: type[VitvizError] = ArgumentError) -> str:
@@ -117,14 +116,14 @@ def one_of(value: object, choices: Sequence[str], what: str, kind: type[VitvizEr
 def whole(value: object, low: int, high: int, what: str) -> int:
     """Check that a value is a whole number from `low` to `high`, and return it as an int."""
     if not is_whole(value) or not low <= operator.index(value) <= high:
-        raise ArgumentError(f"{what} has to be a whole number from {low} to {high}; this is {shown(value)}.")
+        raise ArgumentError(f"{what} must be a whole number from {low} to {high}, not {shown(value)}.")
     return operator.index(value)
 
 
 def at_least(value: object, low: int, what: str) -> int:
     """Check that a value is a whole number of at least `low`, and return it as an int."""
     if not is_whole(value) or operator.index(value) < low:
-        raise ArgumentError(f"{what} has to be a whole number of at least {low}; this is {shown(value)}.")
+        raise ArgumentError(f"{what} must be a whole number of at least {low}, not {shown(value)}.")
     return operator.index(value)
 
 
@@ -132,26 +131,26 @@ def number(value: object, low: float, high: float, what: str) -> float:
     """Check that a value is a number from `low` to `high`, which may be infinite, and return it as a float."""
     if not is_number(value) or not low <= float(value) <= high:
         ends = f"from {low:g}" + (f" to {high:g}" if math.isfinite(high) else "")
-        raise ArgumentError(f"{what} has to be a number {ends}; this is {shown(value)}.")
+        raise ArgumentError(f"{what} must be a number {ends}, not {shown(value)}.")
     return float(value)
 
 
 def share(value: object, what: str) -> float:
-    """Check that a value is a number from 0 to below 1, and return it as a float."""
+    """Check that a value is at least 0 and below 1, and return it as a float."""
     if not is_number(value) or not 0 <= float(value) < 1:
-        raise ArgumentError(f"{what} has to be a number from 0 to below 1; this is {shown(value)}.")
+        raise ArgumentError(f"{what} must be at least 0 and below 1, not {shown(value)}.")
     return float(value)
 
 
 def checked_index(value: object, count: int, what: str) -> int:
-    """Check an index and convert a negative one, which counts from the end, to one that counts from 0.
+    """Check an index, and convert a negative one, which counts from the end, to one that counts from 0.
 
     Raises:
         ArgumentError: if it is not a whole number.
         IndexError: if it is out of range; the message states the valid range.
     """
     if not is_whole(value):
-        raise ArgumentError(f"A {what} is chosen by a whole number; this is {shown(value)}.")
+        raise ArgumentError(f"The index of a {what} must be a whole number, not {shown(value)}.")
     position = operator.index(value)
     if not -count <= position < count:
         raise IndexError(
@@ -168,7 +167,7 @@ def checked_grid(grid: object) -> tuple[int, int]:
 
 
 def is_whole(value: object) -> bool:
-    """Return whether this is an integer of at most 64 bits, of Python, NumPy or PyTorch, and not a bool."""
+    """Return True for an integer of Python, NumPy or PyTorch of at most 64 bits that is not a bool."""
     if isinstance(value, bool | np.bool_):
         return False
     try:
@@ -178,11 +177,11 @@ def is_whole(value: object) -> bool:
 
 
 def is_number(value: object) -> bool:
-    """Return whether this is one real number that fits a float, of Python, NumPy or PyTorch, and not a bool."""
+    """Return True for a real number of Python, NumPy or PyTorch that fits into a float and is not a bool."""
     if isinstance(value, bool | np.bool_ | str) or getattr(value, "ndim", 0):
         return False
     try:
-        float(value)  # an integer may be too large for it
+        float(value)  # fails for very large integers
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return False
     return isinstance(value, Real) or hasattr(value, "ndim")
@@ -193,27 +192,27 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
     Args:
         value: any value.
-        longest: maximum number of characters; a longer text is cut off.
+        longest: maximum number of characters; longer text is truncated.
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, int) and abs(value) >= 10**20:  # Python refuses to write very long ones
+    if isinstance(value, int) and abs(value) >= 10**20:  # Python refuses to convert very long integers to text
         return "a number with very many digits"
     if value is None or isinstance(value, bool | int | float | str):
         text = repr(value)
         return text if len(text) <= longest else f"{text[:longest]}…"
-    return _one(type(value).__name__)
+    return _with_article(type(value).__name__)
 
 
 def shown_path(path: object) -> str:
-    """Format the path of a file for an error message; only the end of a very long one."""
+    """Format a file path for an error message; a very long path is truncated at the start."""
     text = str(path)
     return shown(text if len(text) <= LONGEST_PATH else f"…{text[-LONGEST_PATH:]}", 2 * LONGEST_PATH)
 
 
 @cache
 def _kinds(function: Callable) -> dict[str, Any]:
-    """Types of the arguments of a function."""
+    """Annotated types of the arguments of a function."""
     return get_type_hints(function)
 
 
@@ -237,23 +236,23 @@ def _fits(value: object, kind: Any) -> bool:
     if origin is tuple:
         return isinstance(value, tuple | list)
     if origin is not None and (isinstance(value, str | bytes) or getattr(value, "ndim", 1) == 0):
-        return False  # a text is no list of texts, and one number no list of numbers
+        return False  # a string is not a list of strings, and a number is not a list of numbers
     return isinstance(value, origin or kind)
 
 
-def _named(kind: Any) -> str:
+def _type_name(kind: Any) -> str:
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        return " or ".join(dict.fromkeys(map(_named, inner)))
+        return " or ".join(dict.fromkeys(map(_type_name, inner)))
     if origin is Literal:
         return f"one of {', '.join(map(repr, inner))}"
     if origin is tuple and inner and Ellipsis not in inner:
-        return f"({', '.join(map(_named, inner))})"
-    if kind in _WORDS:
-        return _WORDS[kind]
-    return _one((origin or kind).__name__)
+        return f"({', '.join(map(_type_name, inner))})"
+    if kind in _TYPE_NAMES:
+        return _TYPE_NAMES[kind]
+    return _with_article((origin or kind).__name__)
 
 
-def _one(name: str) -> str:
+def _with_article(name: str) -> str:
     name = {"ndarray": "array", "Callable": "function", "Mapping": "dictionary"}.get(name, name)
     return f"a{'n' * (name[0].lower() in 'aeiou')} {name}"

@@ -1,7 +1,7 @@
-"""Read images, prepare them as the input of a model, and map patches back to the pixels of the original.
+"""Read images, prepare them as input of a model, and map patches back to the pixels of the original image.
 
-prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # what the model sees, uint8 [224, 224, 3]
-prepared.geometry.patch_box(row=0, col=3)                      # where that patch lies on the original photo
+prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # pixels of the input, uint8 [224, 224, 3]
+prepared.geometry.patch_box(row=0, col=3)                      # box of a patch on the original image
 """
 
 from .geometry import Geometry, Prepared, as_picture

@@ -1,6 +1,6 @@
-"""Directories of tags, the structure of TIFF files and of EXIF data, read without using more memory than the file.
+"""Reading of tag directories, the structure of TIFF files and EXIF data, in no more memory than the file takes.
 
-Libraries such as Pillow and tifffile read every tag of a directory, and a hostile file of a few megabytes can have
+Libraries such as Pillow and tifffile read every tag of a directory, but a hostile file of a few megabytes can have
 65,535 tags whose values each span the whole file. Here only the requested tags are read, as views of the file.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_MAX_DIRECTORIES = 100  # that one file may make us look at
+_MAX_DIRECTORIES = 100  # read from one file
 
-# Types of values: bytes of each number, and numbers to a value (rationals have two).
+# NumPy dtypes of the TIFF types; a rational is two numbers.
 _TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 5: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 10: "i4", 11: "f4"}
 _TYPES |= {12: "f8", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
 _RATIONAL = (5, 10)
@@ -20,10 +20,10 @@ _RATIONAL = (5, 10)
 
 @dataclass(frozen=True, eq=False)
 class Directory:
-    """One directory: the tags of one picture in a TIFF file, or of EXIF data."""
+    """Tags of one image in a TIFF file, or of EXIF data."""
 
-    values: dict[int, np.ndarray] = field(repr=False)  # of the tags asked for
-    next: int  # where the following directory starts; 0 if there is none
+    values: dict[int, np.ndarray] = field(repr=False)  # of the requested tags
+    next: int  # offset of the next directory; 0 if there is none
 
     def number(self, tag: int, default: int) -> int:
         """Return the first number of a tag."""
@@ -37,7 +37,7 @@ class Directory:
 
 
 class Directories:
-    """The directories of a TIFF file or of EXIF data, in either byte order, classic or BigTIFF.
+    """Directories of a TIFF file or of EXIF data, in either byte order, classic or BigTIFF.
 
     Raises:
         ValueError: if the header is not that of a TIFF file.
@@ -48,7 +48,7 @@ class Directories:
         self.order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]), "")
         version = struct.unpack_from(self.order + "H", data, 2)[0] if self.order and len(data) >= 8 else 0
         if version not in (42, 43):
-            raise ValueError("no header of a TIFF")
+            raise ValueError("not a TIFF header")
         self.big = version == 43
         self.first = struct.unpack_from(self.order + "Q", data, 8)[0] if self.big else self._long(4)
         self._tags = np.array(sorted(tags))
@@ -58,10 +58,10 @@ class Directories:
         self._entry = np.dtype([*fields, ("inline", inline)])
 
     def read(self, offset: int) -> Directory | None:
-        """Read the directory at an offset; None if it was read before, or too many were.
+        """Read the directory at an offset; None if it was read already, or if too many were read.
 
         Raises:
-            ValueError: if it does not lie within the file.
+            ValueError: if it is not inside the file.
         """
         if not offset or offset in self._seen or len(self._seen) >= _MAX_DIRECTORIES:
             return None
@@ -76,7 +76,7 @@ class Directories:
             entries = np.frombuffer(self.data, self._entry, min(count, 65535), start)
             following = self.data[end : end + struct.calcsize("=" + link)]
         except (struct.error, OverflowError, EOFError) as error:
-            raise ValueError("a directory lies outside of the file") from error
+            raise ValueError("a directory is outside of the file") from error
         values = {}
         for i in np.flatnonzero(np.isin(entries["tag"], self._tags)):
             at = start + int(i) * self._entry.itemsize
@@ -84,10 +84,10 @@ class Directories:
             values.setdefault(tag, self._values(at, kind, numbers))
         whole = len(following) == struct.calcsize("=" + link)
         following = struct.unpack(self.order + link, following)[0] if whole else 0
-        return Directory({tag: found for tag, found in values.items() if found is not None}, following)
+        return Directory({tag: numbers for tag, numbers in values.items() if numbers is not None}, following)
 
     def _values(self, entry: int, kind: int, count: int) -> np.ndarray | None:
-        """Numbers of one entry; None if they do not lie within the file or their type is unknown."""
+        """Numbers of one entry; None if they are not inside the file or their type is unknown."""
         if kind not in _TYPES:
             return None
         dtype = np.dtype(self.order + _TYPES[kind])

@@ -1,4 +1,4 @@
-"""Map the pixels and patches of a model's input to the original image."""
+"""Mapping of the pixels and patches of a model's input to the original image."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ PixelBox = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Geometry:
-    """Position of the model's pixels and patches on the original image. Boxes are (left, top, right, bottom)."""
+    """Position of the input's pixels and patches on the original image. Boxes are (left, top, right, bottom)."""
 
-    original: tuple[int, int]  # width and height of the upright original, in pixels
-    model: tuple[int, int]  # width and height of the model's input, in pixels
-    patch: int  # side of a patch, in model pixels
-    source: Box  # the rectangle of the original that `content` shows, in original pixels
-    content: PixelBox  # where the photo is, in model pixels: everywhere, unless there is padding
+    original: tuple[int, int]  # width and height of the original image after its EXIF orientation is applied, pixels
+    model: tuple[int, int]  # width and height of the model's input, pixels
+    patch: int  # patch size, pixels of the input
+    source: Box  # box on the original image that `content` shows
+    content: PixelBox  # box of the image on the input: the whole input, unless it is padded
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -30,12 +30,12 @@ class Geometry:
 
     @property
     def padded(self) -> bool:
-        """True if some of the model's pixels are padding."""
+        """True if some pixels of the input are padding."""
         return self.content != (0, 0, *self.model)
 
     @property
-    def share(self) -> float:
-        """Share of the original's area that the model sees, from 0 to 1."""
+    def visible_fraction(self) -> float:
+        """Fraction of the original's area inside of the input, from 0 to 1."""
         left, top, right, bottom = self.source
         width, height = self.original
         return (min(right, width) - max(left, 0)) * (min(bottom, height) - max(top, 0)) / (width * height)
@@ -46,18 +46,18 @@ class Geometry:
         Rows count from 0 at the top and columns from 0 at the left; negative ones count from the other end.
 
         Raises:
-            IndexError: if there is no such patch.
-            ArgumentError: if a row or column is no whole number.
+            IndexError: if the row or column is out of range.
+            ArgumentError: if the row or column is not a whole number.
         """
         across, down = self._span(col, axis=0), self._span(row, axis=1)
         return box(across, down) if across and down else None
 
     def is_padding(self, row: int, col: int) -> bool:
-        """Return whether all pixels of a patch are padding; rows and columns as in `patch_box`."""
+        """Return True if all pixels of a patch are padding; rows and columns as in `patch_box`."""
         return self.patch_box(row, col) is None
 
     def padding_mask(self) -> np.ndarray:
-        """Return a mask that is True for patches that are all padding, bool [rows, cols]."""
+        """Return a mask of the patches that are all padding, bool [rows, cols]."""
         rows, cols = self.grid
         return np.array([[self.is_padding(row, col) for col in range(cols)] for row in range(rows)])
 
@@ -77,14 +77,14 @@ class Geometry:
 @brief
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Pixels of an image as a model sees them, before normalisation."""
+    """Image at the size of a model's input, before normalisation."""
 
-    pixels: np.ndarray  # uint8 [H, W, channel], read-only; one channel is luminance
-    geometry: Geometry  # the way back to the original pixels
-    notes: tuple[str, ...] = ()  # those of the SafeImage
+    pixels: np.ndarray  # uint8 [H, W, channel], read-only; a single channel is luminance
+    geometry: Geometry  # mapping to the original image
+    notes: tuple[str, ...] = ()  # notes of the SafeImage
 
     def picture(self) -> Image.Image:
-        """Return the pixels as a picture in which padding is hatched, so that it is not mistaken for the image."""
+        """Convert to a PIL image with hatched padding, so that the padding is not mistaken for a part of the image."""
         y, x, _ = np.indices((*self.pixels.shape[:2], 3))
         hatch = np.where((x + y) % 8 < 4, np.uint8(240), np.uint8(176))
         left, top, right, bottom = self.geometry.content
@@ -93,17 +93,14 @@ class Prepared:
 
 
 def as_picture(pixels: np.ndarray) -> Image.Image:
-    """Convert pixels, uint8 [H, W, channel] with three channels or one, to an RGB image.
+    """Convert pixels, uint8 [H, W, 3] or [H, W, 1], to an RGB image.
 
     Raises:
-        ImageError: if they are something else.
+        ImageError: if the dtype or shape is different.
     """
     pixels = array(pixels, "H, W, channel", "Pixels", error=ImageError)
     if pixels.dtype != np.uint8 or pixels.shape[2] not in (1, 3):
-        raise ImageError(
-            f"Pixels of a picture have to be uint8 [H, W, 3] or [H, W, 1]; these are {pixels.dtype} "
-            f"{list(pixels.shape)}."
-        )
+        raise ImageError(f"Pixels must be uint8 [H, W, 3] or [H, W, 1], not {pixels.dtype} {list(pixels.shape)}.")
     return Image.fromarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
 
 

@@ -1,4 +1,4 @@
-"""Convert any pixel format to 8-bit RGB, upright and on a white background."""
+"""Conversion of any pixel format to 8-bit RGB, upright and on a white background."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ from ..errors import ImageError
 from ..errors.brief import brief
 
 _TURNS = ["FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90"]
-_UPRIGHT = {orientation: Image.Transpose[turn] for orientation, turn in enumerate(_TURNS, start=2)}  # undoes EXIF's
+# Inverse of each EXIF orientation.
+_UPRIGHT = {orientation: Image.Transpose[turn] for orientation, turn in enumerate(_TURNS, start=2)}
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -17,22 +18,22 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 @brief
 @dataclass(frozen=True)
 class SafeImage:
-    """An image that is safe to use: decoded, upright, 8-bit RGB, and within the limits on size."""
+    """Image that is safe to use: decoded, upright, 8-bit RGB, and within the size limits."""
 
     rgb: Image.Image  # mode "RGB"
-    notes: tuple[str, ...] = ()  # plain sentences on what was done that a person may want to know
+    notes: tuple[str, ...] = ()  # sentences on conversions that users should know about
 
 
 def upright(rgb: Image.Image, orientation: int) -> Image.Image:
-    """Undo an orientation, numbered from 1 to 8 as in EXIF; any other number changes nothing."""
+    """Undo an EXIF orientation, 1 to 8; other numbers have no effect."""
     return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
 
 
 def on_canvas(rgb: Image.Image, size: tuple[int, int], covered: Box) -> Image.Image:
-    """Place the first frame of an animation on its canvas, which is white where the frame does not cover it.
+    """Paste the first frame of an animation on a white canvas.
 
     Args:
-        rgb: the frame alone, or a picture of the whole canvas, of which only the part inside of `covered` is used.
+        rgb: the frame alone, or an image of the whole canvas, of which only the part inside of `covered` is used.
         size: width and height of the canvas in pixels.
         covered: box of the frame on the canvas.
     """
@@ -54,7 +55,7 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if not image.has_transparency_data:
         return image.convert("RGB"), ()
     rgba = image.convert("LA") if image.mode == "La" else image
-    if rgba.mode != "RGBA":  # converting would copy it, and of 64 megapixels that is a quarter gigabyte
+    if rgba.mode != "RGBA":  # avoids a copy, which is 256 MB for 64 megapixels
         rgba = rgba.convert("RGBA")
     on_white = Image.new("RGB", image.size, "white")
     on_white.paste(rgba, mask=rgba)
@@ -62,48 +63,48 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
 
 
 def full_range(bits: int) -> np.ndarray:
-    """Return the table that maps unsigned values of so many bits linearly to 0 to 255, uint8 [2 ** bits]."""
+    """Return a lookup table that scales unsigned values of this bit depth to 0 to 255, uint8 [2 ** bits]."""
     white = 2**bits - 1
     return np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
 
 
 def scale_to_255(numbers: np.ndarray, inverted: bool = False) -> str:
-    """Scale numbers in place whose black and white are not given in the file; NaN becomes black.
+    """Scale pixel values without a known range to 0 to 255, in place; NaN becomes black.
 
     Args:
-        numbers: float32 of any shape, changed to whole numbers from 0 (the smallest) to 255.
-        inverted: whether the caller draws 0 as white; used for the note only.
+        numbers: pixel values, float32 of any shape; replaced by whole numbers from 0 to 255.
+        inverted: True if the caller displays 0 as white; affects the note only.
 
     Returns:
-        A note that says which values are black and white.
+        A note that states which values are black and white.
 
     Raises:
-        ImageError: if none of them is finite.
+        ImageError: if no value is finite.
     """
-    # Everything in place: of 64 megapixels each copy is a quarter gigabyte.
+    # In place, because each copy takes 256 MB for 64 megapixels.
     finite = np.isfinite(numbers)
     if not finite.any():
-        raise ImageError("This image holds no finite number; save it with finite pixel values.")
+        raise ImageError("This image has no finite pixel value; save it with finite pixel values.")
     low = float(numbers.min(where=finite, initial=np.inf))
     high = float(numbers.max(where=finite, initial=-np.inf))
     del finite
-    # The usual scale (0 to 1, 8 bits, 16 bits) that holds all values; if none does, their own range.
+    # The smallest usual range (0 to 1, 8 bits, 16 bits) that contains all values, otherwise the range of the values.
     usual = ((0, white) for white in (1, 255, 65535) if low >= 0 and high <= white)
     black, white = next(usual, (low, high))
     np.nan_to_num(numbers, copy=False, nan=black)
     np.clip(numbers, black, white, out=numbers)
     span = white - black or 1
-    numbers /= span  # before black is taken away: the difference of large numbers of both signs may not fit
+    numbers /= span  # before the subtraction, because the difference of very large numbers can overflow
     numbers -= black / span
     numbers *= 255
     np.rint(numbers, out=numbers)
     if inverted:
         black, white = white, black
-    return f"Its values run from {low:g} to {high:g}; {black:g} is drawn black and {white:g} white."
+    return f"The pixel values range from {low:g} to {high:g}; {black:g} is shown as black and {white:g} as white."
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 0 to 255; Pillow's own conversion would clip it."""
+    """Scale 16-bit greyscale to 0 to 255; Pillow's own conversion would clip it."""
     numbers = np.asarray(image)
     grey = full_range(16)[numbers]
     grey[numbers == image.info.get("transparency")] = 255

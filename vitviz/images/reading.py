@@ -1,7 +1,7 @@
-"""Read image files that may be damaged or hostile.
+"""Reading of image files that may be damaged or hostile.
 
-The first bytes of a file select one decoder, and no other is tried. The size in the header is checked before anything
-is decoded, and every error of a decoder becomes an `ImageError`. Colour profiles are ignored, as in training.
+The first bytes of a file select the decoder; no other is tried. The size in the header is checked before decoding, and
+every error of a decoder becomes an `ImageError`. Colour profiles are ignored, as in training.
 """
 
 import math
@@ -35,7 +35,7 @@ _READERS = {
 }
 FORMATS = tuple(_READERS)
 
-# How files begin: first the formats that work, then those that people try and that deserve an answer by name.
+# First bytes of files: the supported formats, then others that an error message should name.
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8",
     "PNG": rb"\x89PNG",
@@ -51,42 +51,45 @@ _SIGNATURES = {
     "PDF": rb".{0,1024}%PDF-",
 }
 
-# Decoders take up to half a gigabyte for an image: however many visitors upload at once, no more than two run.
+# At most two decoders run at once, because each can take half a gigabyte.
 _decoding = threading.BoundedSemaphore(2)
-_IN_WORDS = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
-_NO_MEMORY = "This image needs more memory to decode than there is; make it smaller and try again."
+_FORMAT_LIST = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
+_NO_MEMORY = "There is not enough memory to decode this image; reduce its size and try again."
 
 
 def read_image(source: str | Path | bytes | Image.Image) -> SafeImage:
     """Read an image from a path, bytes or a PIL image, which may be damaged or hostile.
 
-    The result looks as in a browser. The orientation is applied (that of EXIF, or of the container of HEIC and AVIF,
-    not that of XMP). Transparent pixels, and the part of the canvas that a first frame does not cover, become white.
-    Every pixel format is converted to 8-bit RGB: the full range of values of up to 16 bits is scaled to 0 to 255;
-    values of 32 bits or floating point are scaled as a note then says. Only the first or main frame, image or page is
-    used; of a TIFF, the full picture and not its preview.
+    The result looks the same as in a browser. The orientation is applied (from EXIF, or from the container of HEIC and
+    AVIF; not from XMP). Transparent pixels, and the part of the canvas that a first frame does not cover, become white.
+    Every pixel format is converted to 8-bit RGB: the full range of values of up to 16 bits is scaled to 0 to 255; for
+    values of 32 bits or floating point, a note states the scale. Only the first or main frame, image or page is used;
+    for a TIFF, the full image and not its preview.
 
     Args:
-        source: a path, the bytes of a file, or a PIL image (which is not changed).
+        source: path, bytes of a file, or PIL image (which is not changed).
+
+    Returns:
+        Image with its notes.
 
     Raises:
-        ImageError: if it cannot be used; the message is one sentence that says why and what to do.
+        ImageError: if the image cannot be read; the message says why and what to do.
     """
     if isinstance(source, Image.Image):
-        with _plain_refusals("image"), _decoding:
+        with _errors_as_image_error("image"), _decoding:
             data = _unread_file(source)
             safe = _from_pillow(source) if data is None else _READERS[_format_of(data)](data)
     else:
         data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _read_file(source)
         kind = _format_of(data)
-        with _plain_refusals(f"{kind} file"), _decoding:
+        with _errors_as_image_error(f"{kind} file"), _decoding:
             safe = _READERS[kind](data)
-    safe.rgb.info = {}  # or the next reader would apply the orientation again
+    safe.rgb.info = {}  # otherwise the orientation could be applied again
     return safe
 
 
 def _unread_file(image: Image.Image) -> bytes | None:
-    """Bytes of the file of an image that is not decoded yet, if Pillow does not always decode its format correctly."""
+    """File content of an image that is not decoded yet, if its format is one that Pillow may decode incorrectly."""
     file = getattr(image, "fp", None)
     lazy = isinstance(image, ImageFile.ImageFile) and image.tile and file is not None and image.tell() == 0
     if not lazy or image.format not in ("PNG", "GIF", "TIFF"):
@@ -113,22 +116,22 @@ def _read_file(path: str | Path) -> bytes:
 
 
 def _format_of(data: bytes) -> str:
-    """Identify the format of a file, one of `FORMATS`, by its first bytes; refuse all other files."""
+    """Identify the format of a file, one of `FORMATS`, by its first bytes; refuse other formats."""
     if not data:
         raise ImageError("This file is empty; choose another one.")
     start = data[:4096]
-    by_start = (kind for kind, begin in _SIGNATURES.items() if re.match(begin, start, re.DOTALL))
-    kind = heif.kind_of(start) or next(by_start, None)
+    matching = (kind for kind, signature in _SIGNATURES.items() if re.match(signature, start, re.DOTALL))
+    kind = heif.kind_of(start) or next(matching, None)
     if kind is None:
-        raise ImageError(f"This is not an image that can be read here; use {_IN_WORDS}.")
+        raise ImageError(f"This file is not an image of a supported format; use {_FORMAT_LIST}.")
     if kind not in FORMATS:
-        raise ImageError(f"{kind} files cannot be read here; save the image as {_IN_WORDS}.")
+        raise ImageError(f"{kind} files are not supported; save the image as {_FORMAT_LIST}.")
     return kind
 
 
 @contextmanager
-def _plain_refusals(what: str) -> Iterator[None]:
-    """Turn every error of a decoder into an ImageError; hostile bytes can cause nearly any exception."""
+def _errors_as_image_error(what: str) -> Iterator[None]:
+    """Convert every error of a decoder to an `ImageError`; hostile files can cause nearly any exception."""
     try:
         yield
     except ImageError:
@@ -138,21 +141,20 @@ def _plain_refusals(what: str) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(_NO_MEMORY) from error
     except Exception as error:
-        # What Pillow and libheif say of a whole file that they have no room for, or no decoder.
-        said = str(error).lower()
-        if any(word in said for word in ("out of memory", "memory allocation", "security limit")) or error.args == (
-            -9,
-        ):
+        # Messages of Pillow and libheif for an intact file that needs too much memory or a missing decoder.
+        text = str(error).lower()
+        no_memory = any(part in text for part in ("out of memory", "memory allocation", "security limit"))
+        if no_memory or error.args == (-9,):
             raise ImageError(_NO_MEMORY) from error
-        if "unsupported" in said or "not supported" in said:
-            message = f"This {what} is of a rare kind that cannot be read here; save it as JPEG or PNG."
+        if "unsupported" in text or "not supported" in text:
+            message = f"This {what} is of an unsupported kind; save it as JPEG or PNG."
             raise ImageError(message) from error
         raise ImageError(f"This {what} is damaged or incomplete; download or save it again.") from error
 
 
 def _from_pillow(image: Image.Image) -> SafeImage:
     """Check and convert a PIL image that the caller created or opened."""
-    # libtiff makes room for whole tiles, and a tiny TIFF may claim (tags TileWidth, TileLength) tiles of gigabytes.
+    # libtiff allocates whole tiles, and a tiny TIFF can claim tiles of gigabytes (tags TileWidth, TileLength).
     if math.prod(float(getattr(image, "tag_v2", {}).get(tag, 0)) for tag in (322, 323)) > MAX_PIXELS:
         raise ImageError(TOO_LARGE)
     check_sides(*image.size)

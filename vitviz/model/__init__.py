@@ -1,1 +1,1 @@
-"""The Vision Transformer itself, in PyTorch: its shape, its forward pass, hooks and edits."""
+"""Vision Transformer in PyTorch: configuration, forward pass, hook points and edits."""

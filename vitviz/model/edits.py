@@ -1,7 +1,7 @@
-"""Edits of a forward pass, as small frozen records.
+"""Edits of a forward pass, as small frozen dataclasses.
 
-Layers, heads and tokens are counted from 0, as in `Trace`. All records are hashable. All of them are plain data, which
-`vitviz.notation.edits` writes into links, except for `ActivationPatch`, which carries an array.
+Layers, heads and tokens are counted from 0, as in `Trace`. All edits are hashable. All are plain data that
+`vitviz.notation.edits` can write into links, except for `ActivationPatch`, which holds an array.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .config import ViTConfig
 
 How = Literal["zero", "mean"]
 Sublayer = Literal["attention", "mlp"]
-COLDEST, HOTTEST = 0.01, 100.0  # temperatures; beyond them a softmax is one token or all alike anyway
+COLDEST, HOTTEST = 0.01, 100.0  # temperatures; beyond them a softmax is nearly one-hot or uniform
 
 
 @dataclass(frozen=True)
 class HeadAblation:
-    """Ablates one attention head: replaces its output z before the output projection.
+    """Ablation of an attention head: its output z is replaced before the output projection.
 
     Attributes:
         layer: layer index.
@@ -45,13 +45,13 @@ class HeadAblation:
 
     @property
     def target(self) -> tuple:
-        """What is edited; of two edits with the same target one would undo the other."""
+        """Target of the edit; two edits of the same target would override each other."""
         return "head", self.layer, self.head
 
 
 @dataclass(frozen=True)
 class SublayerAblation:
-    """Ablates a sublayer: replaces what the attention or the MLP of a block adds to the residual stream.
+    """Ablation of a sublayer: the output that attention or the MLP adds to the residual stream is replaced.
 
     Zero ablation skips the sublayer. Ablating all of its heads is not the same: the output projection of zeros is its
     bias (normalised, if a norm follows), and this constant is still added to every token.
@@ -73,13 +73,13 @@ class SublayerAblation:
 
     @property
     def target(self) -> tuple:
-        """What is edited."""
+        """Target of the edit."""
         return "sublayer", self.layer, self.sublayer
 
 
 @dataclass(frozen=True)
 class KeyMask:
-    """Masks a patch as a key: no token can attend to it, in any layer.
+    """Mask of a patch as a key: no token can attend to it, in any layer.
 
     Its scores become -inf, so its weights are exactly 0 and the weights of the others sum to 1. Pooling does not read
     it either. Its own residual stream is still computed, but has no effect on the output.
@@ -95,13 +95,15 @@ class KeyMask:
 
     @property
     def target(self) -> tuple:
-        """What is edited."""
+        """Target of the edit."""
         return "patch", self.token
 
 
 @dataclass(frozen=True)
 class PatchAblation:
-    """Replaces the embedding of a patch by the mean of all patch embeddings, before position embeddings are added.
+    """Ablation of a patch: its embedding is replaced by the mean of all patch embeddings.
+
+    This happens before position embeddings are added.
 
     Attributes:
         token: token index of the patch.
@@ -114,13 +116,13 @@ class PatchAblation:
 
     @property
     def target(self) -> tuple:
-        """What is edited; the same as for `KeyMask`."""
+        """Target of the edit, the same as for `KeyMask`."""
         return "patch", self.token
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """Divides the attention scores of a head by a temperature before the softmax: below 1, attention is sharper.
+    """Temperature of a head, by which its scores are divided before the softmax: below 1, attention is sharper.
 
     Attributes:
         layer: layer index.
@@ -139,18 +141,18 @@ class Temperature:
         except (TypeError, ValueError, OverflowError):
             value = math.nan
         if not COLDEST <= value <= HOTTEST:
-            raise EditError(f"A temperature is a number from {COLDEST:g} to {HOTTEST:g}, not {shown(self.value)}.")
+            raise EditError(f"A temperature must be a number from {COLDEST:g} to {HOTTEST:g}, not {shown(self.value)}.")
         object.__setattr__(self, "value", value)
 
     @property
     def target(self) -> tuple:
-        """What is edited."""
+        """Target of the edit."""
         return "temperature", self.layer, self.head
 
 
 @dataclass(frozen=True)
 class ActivationCopy:
-    """Requests activation patching from the forward pass of another image, without the values themselves.
+    """Request for activation patching from another image, without the activations themselves.
 
     `with_activations_from` turns it into an `ActivationPatch`.
 
@@ -168,22 +170,22 @@ class ActivationCopy:
         _whole(self, "layer", *([] if self.head is None else ["head"]))
         one_of(self.sublayer, Sublayer)
         if self.head is not None and self.sublayer != "attention":
-            raise EditError("Only attention has heads to copy.")
+            raise EditError("The MLP has no heads; use head=None or sublayer='attention'.")
 
     @property
     def target(self) -> tuple:
-        """What is edited: the same as `HeadAblation` or `SublayerAblation` edit."""
-        return _place(self)
+        """Target of the edit, the same as for `HeadAblation` or `SublayerAblation`."""
+        return _target(self)
 
     @property
     def hook(self) -> str:
-        """The hook point whose values are copied."""
+        """Hook point whose activations are copied."""
         return f"blocks.{self.layer}.{'attn.z' if self.head is not None else _OUT[self.sublayer]}"
 
 
 @dataclass(frozen=True)
 class ActivationPatch:
-    """Replaces the output of a head or of a sublayer by given values (activation patching).
+    """Activation patching: the output of a head or sublayer is replaced by given values.
 
     Vig et al. 2020, "Investigating Gender Bias in Language Models Using Causal Mediation Analysis", section 3.
 
@@ -192,7 +194,7 @@ class ActivationPatch:
         head: head index; None for the whole sublayer.
         sublayer: `"attention"` or `"mlp"`.
         values: float32 [token, channel], z of the head, or [token, D], the output of the sublayer; read-only.
-        digest: SHA-256 of the values, used for equality and hashing.
+        digest: SHA-256 of the values, for equality and hashing.
     """
 
     layer: int
@@ -202,11 +204,11 @@ class ActivationPatch:
     digest: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
-        copied = ActivationCopy(self.layer, self.head, self.sublayer)  # the same rules
+        copied = ActivationCopy(self.layer, self.head, self.sublayer)  # checks the fields
         object.__setattr__(self, "layer", copied.layer)
         object.__setattr__(self, "head", copied.head)
         try:
-            values = array(self.values, "token, channel", "Patched values").astype(np.float32)  # and a copy
+            values = array(self.values, "token, channel", "Patched values").astype(np.float32)  # makes a copy
         except ArgumentError as error:
             raise EditError(str(error)) from error
         values.flags.writeable = False
@@ -215,21 +217,22 @@ class ActivationPatch:
 
     @property
     def target(self) -> tuple:
-        """What is edited: the same as `HeadAblation` or `SublayerAblation` edit."""
-        return _place(self)
+        """Target of the edit, the same as for `HeadAblation` or `SublayerAblation`."""
+        return _target(self)
 
 
 Edit = HeadAblation | SublayerAblation | KeyMask | PatchAblation | Temperature | ActivationCopy | ActivationPatch
 
 
 def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit, ...]:
-    """The edits, if a model of this shape has what they are about.
+    """Check edits against a model and its input, and return them as a tuple.
 
     Raises:
-        EditError: if it has not, if two edits are about the same thing, or if no patch would be left to look at.
+        EditError: if a layer, head or token is out of range, if two edits have the same target, or if all patches are
+            masked.
     """
     if not isinstance(edits, Iterable) or getattr(edits, "ndim", 1) == 0:
-        raise EditError(f"Edits come in a list, such as edits=[HeadAblation(2, 1)], and not as {shown(edits)}.")
+        raise EditError(f"Edits must be a list, such as edits=[HeadAblation(2, 1)], not {shown(edits)}.")
     of_kind(config, ViTConfig, "config")
     edits, grid = tuple(edits), checked_grid(grid)
     tokens = config.num_prefix_tokens + grid[0] * grid[1]
@@ -237,54 +240,55 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
     for edit in edits:
         if not isinstance(edit, Edit):
             raise EditError(
-                f"An edit is one of vitviz.analysis.ablation, such as HeadAblation(2, 1); {shown(edit)} is no edit."
+                f"{shown(edit)} is not an edit; use a class of vitviz.model.edits, such as HeadAblation(2, 1)."
             )
         if edit.target in seen:
-            raise EditError(f"There are two edits of the same {edit.target[0]}; one would undo the other.")
+            raise EditError(f"There are two edits of the same {edit.target[0]}; remove one of them.")
         seen.add(edit.target)
         if isinstance(edit, KeyMask | PatchAblation):
-            _within(edit.token, config.num_prefix_tokens, tokens, "a patch is a token")
+            _within(edit.token, config.num_prefix_tokens, tokens, "the token index of a patch")
             continue
-        _within(edit.layer, 0, config.depth, "a layer is")
+        _within(edit.layer, 0, config.depth, "a layer")
         if getattr(edit, "head", None) is not None:
-            _within(edit.head, 0, config.num_heads, "a head is")
+            _within(edit.head, 0, config.num_heads, "a head")
         if isinstance(edit, ActivationPatch):
-            wanted = (tokens, config.embed_dim if edit.head is None else config.head_dim)
-            if edit.values.shape != wanted:
+            shape = (tokens, config.embed_dim if edit.head is None else config.head_dim)
+            if edit.values.shape != shape:
                 raise EditError(
-                    f"Patched values must have the shape {list(wanted)} [token, channel] here, not "
-                    f"{list(edit.values.shape)}; "
-                    "take them from an image with the same grid."
+                    f"Patched values must have the shape {list(shape)} [token, channel], not "
+                    f"{list(edit.values.shape)}; take them from an image with the same grid."
                 )
     if sum(isinstance(edit, KeyMask) for edit in edits) == tokens - config.num_prefix_tokens:
-        raise EditError("At least one patch has to stay: a softmax over nothing has no weights.")
+        raise EditError("All patches are masked; leave at least one unmasked.")
     return edits
 
 
 @typed
 def with_activations_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) -> tuple[Edit, ...]:
-    """The same edits, each `ActivationCopy` one with the values of another image's pass.
+    """Replace each `ActivationCopy` by an `ActivationPatch` with the activations of another image.
 
     Args:
-        edits: edits of any kind.
-        values: what flowed there in the other pass, by hook point, without the batch axis:
+        edits: edits of any kind; those of other kinds are returned unchanged.
+        values: activations of the other image, by hook point, without the batch axis:
             `other.activations(*{edit.hook for edit in edits if isinstance(edit, ActivationCopy)})`.
 
     Raises:
-        EditError: if the values of a copied edit are missing.
-        IndexError: if they have no such head.
+        EditError: if the activations of a hook point are missing.
+        IndexError: if a head is out of range.
     """
 
     def filled(edit: Edit) -> Edit:
         if not isinstance(edit, ActivationCopy):
             return edit
         if edit.hook not in values:
-            raise EditError(f"The values of {edit.hook} are missing; record them in the other image's pass.")
-        found = values[edit.hook]
+            raise EditError(
+                f"The activations at {edit.hook} are missing; record them in the forward pass of the other image."
+            )
+        activations = values[edit.hook]
         if edit.head is not None:
-            found = array(found, "head, token, channel", "Values")
-            found = found[checked_index(edit.head, len(found), "head")]
-        return ActivationPatch(edit.layer, edit.head, edit.sublayer, found)
+            activations = array(activations, "head, token, channel", "Values")
+            activations = activations[checked_index(edit.head, len(activations), "head")]
+        return ActivationPatch(edit.layer, edit.head, edit.sublayer, activations)
 
     return tuple(map(filled, edits))
 
@@ -292,24 +296,24 @@ def with_activations_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) 
 _OUT = {"attention": "attn.out", "mlp": "mlp.out"}
 
 
-def _place(edit: ActivationCopy | ActivationPatch) -> tuple:
+def _target(edit: ActivationCopy | ActivationPatch) -> tuple:
     return ("sublayer", edit.layer, edit.sublayer) if edit.head is None else ("head", edit.layer, edit.head)
 
 
 def one_of(value: str, kinds: object) -> None:
-    """Refuse in a sentence what is none of the words of a `Literal`."""
-    choose(value, get_args(kinds), "way or part to edit", EditError)
+    """Check that a value is one of the choices of a `Literal`."""
+    choose(value, get_args(kinds), "ablation or sublayer", EditError)
 
 
 def _whole(edit: Edit, *names: str) -> None:
-    """Make whole numbers of these fields, whichever kind of number they are; `True` is none."""
+    """Convert these fields to `int`, from integers of Python, NumPy or PyTorch; bools are refused."""
     for name in names:
         value = getattr(edit, name)
         if not is_whole(value):
-            raise EditError(f"A {name} is chosen by a whole number, not {shown(value)}.")
+            raise EditError(f"The {name} must be a whole number, not {shown(value)}.")
         object.__setattr__(edit, name, index(value))
 
 
 def _within(value: int, first: int, end: int, what: str) -> None:
     if not first <= value < end:
-        raise EditError(f"In this model {what} from {first} to {end - 1}, not {shown(value)}.")
+        raise EditError(f"In this model {what} is from {first} to {end - 1}, not {shown(value)}.")

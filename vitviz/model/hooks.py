@@ -1,33 +1,33 @@
-"""Who listens to a forward pass, and who changes it.
+"""Hook points: record or change the activations of a forward pass.
 
-A model is shared by all threads of a process, so nothing about one caller may be kept on it. The listeners of a forward
-pass live in a `ContextVar`: each thread (and each asyncio task) sees its own, and they are gone when the `with` block
-ends, however it ends. The idea of identity modules at named places is TransformerLens' (hook_points.py).
+All threads of a process share a model, so a model must not hold the state of one caller. The hooks of a forward pass
+are kept in a `ContextVar` instead: each thread (and each asyncio task) has its own, and they are removed at the end of
+the `with` block. Identity modules as hook points follow TransformerLens (hook_points.py).
 
-Names, with the shape of what flows there (`token` counts prefix tokens first, then the patches row by row):
+Names and shapes of the activations (D is embed_dim; tokens are the prefix tokens, then the patches row by row):
 
-| name                        | shape                     | what                                                 |
-| --------------------------- | ------------------------- | ---------------------------------------------------- |
-| `embed.patches`             | batch patch width         | patches after the linear projection                  |
-| `embed.tokens`              | batch token width         | prefix tokens and patches, positions added           |
-| `blocks.{i}.resid_pre`      | batch token width         | what enters the block                                |
-| `blocks.{i}.attn.q`, `.k`   | batch head token channel  | queries and keys as they enter the softmax, unscaled |
-| `blocks.{i}.attn.v`         | batch head token channel  | values                                               |
-| `blocks.{i}.attn.scores`    | batch head query key      | scaled products, before the softmax                  |
-| `blocks.{i}.attn.weights`   | batch head query key      | after the softmax; rows sum to 1                     |
-| `blocks.{i}.attn.z`         | batch head query channel  | weighted sums of the values, one per head            |
-| `blocks.{i}.attn.out`       | batch token width         | what attention adds to the residual stream           |
-| `blocks.{i}.resid_mid`      | batch token width         | between attention and MLP                            |
-| `blocks.{i}.mlp.out`        | batch token width         | what the MLP adds to the residual stream             |
-| `blocks.{i}.resid_post`     | batch token width         | what leaves the block                                |
-| `norm`                      | batch token width         | after the final norm                                 |
-| `logits`                    | batch class (or width)    | what the model returns                               |
+| name                        | shape                     | activation                                            |
+| --------------------------- | ------------------------- | ----------------------------------------------------- |
+| `embed.patches`             | batch patch D             | patch embeddings, after the linear projection         |
+| `embed.tokens`              | batch token D             | prefix tokens and patches, position embeddings added  |
+| `blocks.{i}.resid_pre`      | batch token D             | residual stream before the block                      |
+| `blocks.{i}.attn.q`, `.k`   | batch head token channel  | queries and keys, after norm and RoPE, before scaling |
+| `blocks.{i}.attn.v`         | batch head token channel  | values                                                |
+| `blocks.{i}.attn.scores`    | batch head query key      | attention scores: scaled products, before the softmax |
+| `blocks.{i}.attn.weights`   | batch head query key      | attention weights, after the softmax; rows sum to 1   |
+| `blocks.{i}.attn.z`         | batch head query channel  | weighted sums of the values, one per head             |
+| `blocks.{i}.attn.out`       | batch token D             | output of attention, added to the residual stream     |
+| `blocks.{i}.resid_mid`      | batch token D             | residual stream between attention and MLP             |
+| `blocks.{i}.mlp.out`        | batch token D             | output of the MLP, added to the residual stream       |
+| `blocks.{i}.resid_post`     | batch token D             | residual stream after the block                       |
+| `norm`                      | batch token D             | tokens after the final norm                           |
+| `logits`                    | batch class (or D)        | output of the model                                   |
 
-The scores of differential attention have two halves, batch head 2 query key; its weights are the effective ones, which
-may be negative and whose rows sum to 1 - lambda.
+The scores of differential attention have shape batch head 2 query key, one matrix for each softmax. Its weights are the
+effective ones: they can be negative, and their rows sum to 1 - lambda.
 
-Models that pool by attention have `pool.k`, `pool.v`, `pool.scores`, `pool.weights`, `pool.z` and `pool.out` too,
-shaped as a block's with a single query, the pooling's own; `pool.out` is batch width.
+Models with attention pooling also have `pool.k`, `pool.v`, `pool.scores`, `pool.weights`, `pool.z` and `pool.out`. They
+are shaped as those of a block with a single, learned query; `pool.out` is batch D.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -50,80 +50,80 @@ SUBLAYER_HOOKS = (
     "resid_mid",
     "mlp.out",
     "resid_post",
-)  # of a block, in order
+)  # of a block, from input to output
 
 
 def residual_stream_names(depth: int) -> tuple[str, ...]:
-    """Hook points of the residual stream, from the bottom: before the first of `depth` blocks, and after each."""
+    """Return the hook points of the residual stream: before the first of `depth` blocks, and after each block."""
     return "blocks.0.resid_pre", *(f"blocks.{layer}.resid_post" for layer in range(depth))
 
 
-def entering_names(depth: int, begin: int = 0) -> tuple[str, ...]:
-    """Hook points of what enters each block from `begin` on."""
+def block_input_names(depth: int, begin: int = 0) -> tuple[str, ...]:
+    """Return the hook points of the input of each block, from block `begin` on."""
     return tuple(f"blocks.{layer}.resid_pre" for layer in range(begin, depth))
 
 
 def sublayer_names(layer: int) -> tuple[str, ...]:
-    """Hook points of a block that lead from its input to its output; queries and keys are in every trace."""
+    """Return the hook points of a block from input to output, without queries and keys, which every trace has."""
     return tuple(f"blocks.{layer}.{part}" for part in SUBLAYER_HOOKS)
 
 
 class HookPoint(nn.Module):
-    """An identity module with a name. Without a listener it hands its input on, and costs a lookup."""
+    """Identity module with a name. Without hooks it returns its input, at the cost of one lookup."""
 
     def __init__(self, name: str):
         super().__init__()
         self.name = name
 
     def forward(self, x: Tensor) -> Tensor:
-        """Hand `x` to the edits and then to the captures of this context; return what the edits made of it."""
+        """Apply the edits of this context to `x`, record the result in its captures, and return it."""
         for edits in _edits.get():
             x = edits.change(self.name, x)
         for recorder in _captures.get():
-            recorder.keep(self.name, x)
+            recorder.record(self.name, x)
         return x
 
     def has_listeners(self) -> bool:
-        """Whether anybody in this context listens to, or edits, this point."""
-        return any(listener.wants(self.name) for listener in (*_edits.get(), *_captures.get()))
+        """Return True if a capture or an edit of this context matches this hook point."""
+        return any(listener.matches(self.name) for listener in (*_edits.get(), *_captures.get()))
 
 
 @contextmanager
 def capture(*names: str) -> Iterator[dict[str, Tensor]]:
-    """Record what flows through hook points, in this thread and inside this `with` block only.
+    """Record activations at hook points, in this thread and inside this `with` block only.
 
-    Captures see the values after all edits. Tensors are recorded as they are (with their graph, if gradients are on).
+    Activations are recorded after all edits, as they are (with their graph, if gradients are enabled).
 
     Args:
-        *names: hook point names; `*` matches any run of characters, as in `"blocks.*.attn.q"`.
+        *names: hook point names; `*` matches any characters, as in `"blocks.*.attn.q"`.
 
     Yields:
-        A dict from hook point name to tensor, filled by the forward passes that run inside the block. A later pass
-        overwrites an earlier one.
+        A dict from hook point name to tensor, filled by the forward passes inside the block. A later pass overwrites an
+        earlier one.
 
     Raises:
-        HookError: on leaving the block, if one of the names was never reached. Silence is not a recording.
-        ArgumentError: if a name is none.
+        HookError: at the end of the block, if a name matched no hook point that was reached.
+        ArgumentError: if a name is not a string.
     """
     each_of_kind(names, str, "names")
     recorder = _Recorder(names)
     with _listening(_captures, recorder):
-        yield recorder.kept
+        yield recorder.recorded
     recorder.check()
 
 
 @contextmanager
 def edit(changes: Mapping[str, Change]) -> Iterator[None]:
-    """Change what flows through hook points, in this thread and inside this `with` block only.
+    """Change activations at hook points, in this thread and inside this `with` block only.
 
     Args:
-        changes: from hook point name (`*` as in `capture`) to a function of the tensor that flows there, which returns
-            a tensor of the same shape, a new one: changing it in place would change what others have captured.
+        changes: mapping from hook point name (`*` as in `capture`) to a function of the activation. The function must
+            return a new tensor of the same shape, because a change in place would also change captured activations.
             Functions run in the order of the mapping.
 
     Raises:
-        HookError: if a function changes the shape or returns no tensor; on leaving the block, if a name was never
-            reached.
+        HookError: if a function changes the shape or does not return a tensor; at the end of the block, if a name
+            matched no hook point that was reached.
     """
     of_kind(changes, Mapping[str, Change], "changes")
     each_of_kind(changes, str, "changes")
@@ -136,31 +136,31 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
 
 @contextmanager
 def without_hooks() -> Iterator[None]:
-    """Let forward passes inside this `with` block run without the captures and edits of the blocks around it."""
+    """Disable the captures and edits of enclosing blocks for the forward passes inside this `with` block."""
     with _set_to(_captures, ()), _set_to(_edits, ()):
         yield
 
 
 def is_edited() -> bool:
-    """Whether an `edit` is in force here."""
+    """Return True inside an `edit` block."""
     return bool(_edits.get())
 
 
 class _Listener:
     def __init__(self, patterns):
-        self.unheard = dict.fromkeys(patterns)
-        self.patterns = tuple(self.unheard)
+        self.unreached = dict.fromkeys(patterns)
+        self.patterns = tuple(self.unreached)
 
     def matching(self, name: str) -> list[str]:
         return [pattern for pattern in self.patterns if _matches(name, pattern)]
 
-    def wants(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         return any(_matches(name, pattern) for pattern in self.patterns)
 
     def check(self) -> None:
-        if self.unheard:
+        if self.unreached:
             raise HookError(
-                f"No forward pass reached {', '.join(map(shown, list(self.unheard)[:5]))}; "
+                f"No forward pass reached {', '.join(map(shown, list(self.unreached)[:5]))}; "
                 "run the model inside the block and check the name against vitviz.model.hooks."
             )
 
@@ -168,14 +168,14 @@ class _Listener:
 class _Recorder(_Listener):
     def __init__(self, patterns):
         super().__init__(patterns)
-        self.kept: dict[str, Tensor] = {}
+        self.recorded: dict[str, Tensor] = {}
 
-    def keep(self, name: str, x: Tensor) -> None:
+    def record(self, name: str, x: Tensor) -> None:
         matching = self.matching(name)
         if matching:
-            self.kept[name] = x
+            self.recorded[name] = x
             for pattern in matching:
-                self.unheard.pop(pattern, None)
+                self.unreached.pop(pattern, None)
 
 
 class _Edits(_Listener):
@@ -187,13 +187,13 @@ class _Edits(_Listener):
         for pattern in self.matching(name):
             changed = self.changes[pattern](x)
             if not isinstance(changed, Tensor):
-                raise HookError(f"The edit of {name!r} returned a {type(changed).__name__}; it has to return a tensor.")
+                raise HookError(f"The edit of {name!r} returned a {type(changed).__name__}; it must return a tensor.")
             if changed.shape != x.shape:
                 raise HookError(
-                    f"The edit of {name!r} returned shape {tuple(changed.shape)}; it has to keep {tuple(x.shape)}."
+                    f"The edit of {name!r} returned shape {tuple(changed.shape)}; it must keep {tuple(x.shape)}."
                 )
             x = changed
-            self.unheard.pop(pattern, None)
+            self.unreached.pop(pattern, None)
         return x
 
 

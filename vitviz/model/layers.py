@@ -1,4 +1,4 @@
-"""What the parts of a Vision Transformer are made of: norms, MLPs, LayerScale."""
+"""Layers of a Vision Transformer: norms, MLPs, LayerScale."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from .config import ViTConfig
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """OpenAI's approximation of GELU, x sigmoid(1.702 x)."""
+    """Compute OpenAI's approximation of GELU, x sigmoid(1.702 x)."""
     return x * torch.sigmoid(1.702 * x)
 
 
@@ -23,61 +23,61 @@ ACTIVATIONS = {
 
 
 def make_norm(config: ViTConfig, channels: int) -> nn.Module:
-    """The configuration's kind of norm."""
+    """Create a norm layer of the configured kind."""
     kind = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}[config.norm]
     return kind(channels, eps=config.norm_eps)
 
 
-def norm_if(wanted: bool, config: ViTConfig, channels: int) -> nn.Module:
-    """A norm, or nothing, as the configuration has it."""
-    return make_norm(config, channels) if wanted else nn.Identity()
+def norm_if(enabled: bool, config: ViTConfig, channels: int) -> nn.Module:
+    """Create a norm layer if it is enabled, otherwise an identity."""
+    return make_norm(config, channels) if enabled else nn.Identity()
 
 
 class PlainMlp(nn.Module):
-    """Two linear maps with an activation, and in some models a norm, between them."""
+    """MLP of two linear layers with an activation function and optionally a norm between them."""
 
-    def __init__(self, width: int, hidden: int, activation: str, norm: nn.Module | None = None):
+    def __init__(self, embed_dim: int, hidden_dim: int, activation: str, norm: nn.Module | None = None):
         super().__init__()
         self.activation = ACTIVATIONS[activation]
-        self.fc1 = nn.Linear(width, hidden)
+        self.fc1 = nn.Linear(embed_dim, hidden_dim)
         self.norm = norm or nn.Identity()
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc2 = nn.Linear(hidden_dim, embed_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to the same shape."""
+        """Map tokens [batch, token, D] to the same shape."""
         return self.fc2(self.norm(self.activation(self.fc1(x))))
 
 
 class GatedMlp(nn.Module):
-    """One linear map lets through what another found (Shazeer 2020, "GLU Variants", https://arxiv.org/abs/2002.05202)."""
+    """Gated MLP (Shazeer 2020, "GLU Variants Improve Transformer", https://arxiv.org/abs/2002.05202)."""
 
-    def __init__(self, width: int, hidden: int, activation: str, norm: nn.Module | None = None):
+    def __init__(self, embed_dim: int, hidden_dim: int, activation: str, norm: nn.Module | None = None):
         super().__init__()
         self.activation = ACTIVATIONS[activation]
-        self.fc1_g = nn.Linear(width, hidden)
-        self.fc1_x = nn.Linear(width, hidden)
+        self.fc1_g = nn.Linear(embed_dim, hidden_dim)
+        self.fc1_x = nn.Linear(embed_dim, hidden_dim)
         self.norm = norm or nn.Identity()
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc2 = nn.Linear(hidden_dim, embed_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to the same shape."""
+        """Map tokens [batch, token, D] to the same shape."""
         return self.fc2(self.norm(self.activation(self.fc1_g(x)) * self.fc1_x(x)))
 
 
 def make_mlp(config: ViTConfig) -> nn.Module:
-    """The configuration's kind of MLP."""
+    """Create the MLP of a configuration."""
     kind = {"plain": PlainMlp, "gated": GatedMlp}[config.mlp]
     norm = make_norm(config, config.mlp_dim) if config.mlp_norm else None
     return kind(config.embed_dim, config.mlp_dim, config.activation, norm)
 
 
 class LayerScale(nn.Module):
-    """A learned factor per channel on what a half block adds; ones for models that have none."""
+    """Learned scale per channel of a sublayer's output; ones for models without LayerScale."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(config.embed_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to the same shape."""
+        """Map tokens [batch, token, D] to the same shape."""
         return x * self.gamma

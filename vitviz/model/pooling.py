@@ -1,4 +1,4 @@
-"""What becomes the model's feature: one token, the mean of many, or what a learned query finds among them."""
+"""Pooling of the tokens to the model's feature: class token, mean, or attention with a learned query."""
 
 import torch
 import torch.nn.functional as F
@@ -10,47 +10,47 @@ from .layers import PlainMlp, make_norm
 
 
 class TokenPool(nn.Module):
-    """The class token is the feature."""
+    """Pooling by the class token."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to [batch, width]."""
+        """Map tokens [batch, token, D] to the feature [batch, D]."""
         return x[:, 0]
 
 
 class MeanPool(nn.Module):
-    """The mean of the patches is the feature."""
+    """Pooling by the mean of the patches, or of all tokens (`pool_include_prefix`)."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to [batch, width]."""
+        """Map tokens [batch, token, D] to the feature [batch, D]."""
         return x[:, self.first :].mean(dim=1)
 
 
 class TokenAndMeanPool(nn.Module):
-    """The class token beside the mean of the patches is the feature (Oquab et al. 2024, DINOv2, appendix B.3)."""
+    """Concatenation of the class token and the mean of the patches (Oquab et al. 2024, DINOv2, appendix B.3)."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.first = config.num_prefix_tokens
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to [batch, 2 width]."""
+        """Map tokens [batch, token, D] to the feature [batch, 2 D]."""
         return torch.cat([x[:, 0], x[:, self.first :].mean(dim=1)], dim=-1)
 
 
 class DistilledPool(nn.Module):
-    """Class and distillation token, side by side for the two classifiers (Touvron et al. 2021, DeiT, section 4)."""
+    """Class token and distillation token, one for each classifier (Touvron et al. 2021, DeiT, section 4)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to [batch, 2, width]."""
+        """Map tokens [batch, token, D] to the two features [batch, 2, D]."""
         return x[:, :2]
 
 
 class DistilledHead(nn.Module):
-    """The mean of what two classifiers say of the two tokens; without classes, the mean of the tokens."""
+    """Mean of the logits of two classifiers, one for each token; without classes, the mean of the two tokens."""
 
     def __init__(self, config: ViTConfig):
         super().__init__()
@@ -60,15 +60,16 @@ class DistilledHead(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, 2, width] to [batch, class]."""
+        """Map the two features [batch, 2, D] to logits [batch, class]."""
         return (self.token(x[:, 0]) + self.distilled(x[:, 1])) / 2
 
 
 class AttentionPool(nn.Module):
-    """One learned query looks at the tokens, and an MLP works on what it found.
+    """Attention pooling: a learned query attends to the tokens, followed by an MLP.
 
     Lee et al. 2019, "Set Transformer", https://arxiv.org/abs/1810.00825, section 3.2; Zhai et al. 2022, "Scaling Vision
-    Transformers", section 2 ("MAP"). The query does not depend on the image, so `q` holds it ready, one vector a head.
+    Transformers", section 2 ("MAP"). The query does not depend on the image, so `q` stores it after the projection,
+    [head, channel].
     """
 
     def __init__(self, config: ViTConfig):
@@ -89,7 +90,7 @@ class AttentionPool(nn.Module):
         self.out = HookPoint(f"{POOL}.out")
 
     def forward(self, x: Tensor) -> Tensor:
-        """[batch, token, width] to [batch, width]."""
+        """Map tokens [batch, token, D] to the feature [batch, D]."""
         k, v = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.kv(x[:, self.first :]).chunk(2, -1)
         )
@@ -98,16 +99,16 @@ class AttentionPool(nn.Module):
             z = self.weights(self.scores(self.score(k)).softmax(dim=-1)) @ v
         else:
             z = F.scaled_dot_product_attention(self.q[:, None].expand(len(x), -1, -1, -1), k, v, scale=self.scale)
-        x = self.proj(self.z(z).flatten(1))  # batch head 1 channel -> batch width
+        x = self.proj(self.z(z).flatten(1))  # batch head 1 channel -> batch D
         return self.out(x + self.mlp(self.norm(x)))
 
     def score(self, k: Tensor) -> Tensor:
-        """Scaled products of the query with keys [..., head, token, channel]: [..., head, 1, token]."""
+        """Compute the scaled dot products of the query with keys [..., head, token, channel]: [..., head, 1, token]."""
         return self.q[:, None] @ k.mT * self.scale
 
 
 def make_pool(config: ViTConfig) -> nn.Module:
-    """The pooling of a configuration, `attn_pool` among the weights."""
+    """Create the pooling of a configuration (`attn_pool` in the weights)."""
     pools = {
         "token": lambda _: TokenPool(),
         "mean": MeanPool,

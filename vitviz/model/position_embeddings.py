@@ -1,4 +1,4 @@
-"""How a token knows where its patch is: learned vectors, rotations, or a bias for every distance."""
+"""Position embeddings: learned vectors, rotary embeddings (RoPE), and relative position biases."""
 
 from functools import lru_cache
 
@@ -14,40 +14,40 @@ Rotation = tuple[Tensor, Tensor]  # cosine and sine, [head or 1, token, channel]
 
 
 def resampled(positions: Tensor, trained: Grid, grid: Grid, prefix: int, how: Resampling) -> Tensor:
-    """Learned positions for another grid; those of prefix tokens, which have no place, stay as they are.
+    """Resample position embeddings to another grid; those of prefix tokens are not changed.
 
     Args:
-        positions: [1, prefix + patches of the trained grid, D].
-        trained: the grid they were trained for.
-        grid: the grid that is wanted.
-        prefix: how many prefix tokens there are.
-        how: the interpolation.
+        positions: position embeddings [1, prefix + patches of the trained grid, D].
+        trained: grid at the training size.
+        grid: target grid.
+        prefix: number of prefix tokens.
+        how: interpolation.
 
     Returns:
-        [1, prefix + rows * columns, D].
+        Position embeddings [1, prefix + rows * columns, D].
     """
     if grid == trained and not how.always:
         return positions
     first, patches = positions.split([prefix, positions.shape[1] - prefix], dim=1)
-    # The filter of a picture is that of its columns after that of its rows, so two small products do it.
+    # The interpolation is separable, so it is two small matrix products.
     sides = (max(grid), max(grid)) if how.square else grid
     rows, columns = (
-        _filter(*lengths, how)[:wanted].to(patches) for *lengths, wanted in zip(trained, sides, grid, strict=True)
+        _filter(*lengths, how)[:length].to(patches) for *lengths, length in zip(trained, sides, grid, strict=True)
     )
-    patches = (rows @ patches[0].unflatten(0, trained).flatten(1)).unflatten(1, (trained[1], -1))  # row column width
+    patches = (rows @ patches[0].unflatten(0, trained).flatten(1)).unflatten(1, (trained[1], -1))  # row column D
     return torch.cat([first, (columns @ patches).flatten(0, 1)[None]], dim=1)
 
 
 @lru_cache(maxsize=256)
-def _filter(trained: int, wanted: int, how: Resampling) -> Tensor:
-    """The matrix that resamples along one side of the grid: [wanted, trained]."""
-    each = torch.eye(trained)[None, None]  # a picture whose columns are the places, made higher or lower
+def _filter(trained: int, length: int, how: Resampling) -> Tensor:
+    """Matrix that resamples along one side of the grid, [length, trained]."""
+    each = torch.eye(trained)[None, None]  # unit vectors as the columns of an image, which is resized vertically
     options = {"mode": how.mode, "antialias": how.antialias, "align_corners": how.align_corners}
-    return F.interpolate(each, (wanted, trained), **options)[0, 0]
+    return F.interpolate(each, (length, trained), **options)[0, 0]
 
 
 def coordinates(rotary: RoPE, grid: Grid) -> Tensor:
-    """Row and column of every patch as rotary positions count them, float32 [patch, 2]."""
+    """Compute the coordinates (row, column) of all patches for RoPE, float32 [patch, 2]."""
     rows, columns = (torch.arange(count, dtype=torch.float32) for count in grid)
     if rotary.grid == "centred":
         across = {"separate": grid, "min": (min(grid),) * 2, "max": (max(grid),) * 2}[rotary.divide_by]
@@ -60,9 +60,9 @@ def coordinates(rotary: RoPE, grid: Grid) -> Tensor:
 
 
 class RotaryEmbedding(nn.Module):
-    """The rotations of queries and keys; see `Rotary`.
+    """Rotary position embedding of queries and keys; see `vitviz.model.config.RoPE`.
 
-    Channels 2i and 2i + 1 of a head form pair i. Prefix tokens have no place and are not turned.
+    Channels 2i and 2i + 1 of a head form pair i. Prefix tokens have no position and are not rotated.
     """
 
     def __init__(self, config: ViTConfig):
@@ -73,83 +73,83 @@ class RotaryEmbedding(nn.Module):
         self.freqs = nn.Parameter(torch.zeros(layers, heads, 2, config.head_dim // 2))  # radians per row, per column
 
     def forward(self, grid: Grid) -> list[Rotation]:
-        """Cosines and sines for each layer (or once, if all layers share them)."""
+        """Compute cosines and sines for each layer (or one entry, if all layers share them)."""
         angles = coordinates(self.rotary, grid) @ self.freqs  # layer head patch pair
         angles = F.pad(angles, (0, 0, self.prefix, 0)).repeat_interleave(2, dim=-1)  # layer head token channel
         return list(zip(angles.cos(), angles.sin(), strict=True))
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Turn each pair of channels of [batch, head, token, channel] by its angle."""
+    """Rotate each pair of channels of [batch, head, token, channel] by its angle."""
     cosine, sine = rotation
-    turned = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
-    return x * cosine + turned * sine
+    rotated = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
+    return x * cosine + rotated * sine
 
 
 class RelativeBias(nn.Module):
-    """A learned number for each head and each distance between query and key, added to the score.
+    """Relative position bias: learned for each head and each offset between query and key, added to the scores.
 
     Bao et al. 2022, "BEiT", https://arxiv.org/abs/2106.08254, appendix; as in Swin (Liu et al. 2021, equation 4), with
-    three more numbers for the class token: as query, as key, and for itself.
+    three more entries for the class token: as query, as key, and as both.
     """
 
     def __init__(self, config: ViTConfig):
         super().__init__()
         self.trained = config.grid
-        self.table = nn.Parameter(torch.zeros(_distances(config.grid) + 3, config.num_heads))
+        self.table = nn.Parameter(torch.zeros(_num_offsets(config.grid) + 3, config.num_heads))
 
     def forward(self, grid: Grid, queries: slice = slice(None), keys: slice = slice(None)) -> Tensor:
-        """The bias of queries and keys, of all of them if not said otherwise: [head, query, key]."""
+        """Compute the bias [head, query, key], by default for all queries and keys."""
         return self.for_grid(grid)[relative_index(grid)[queries, keys]].permute(2, 0, 1)
 
     def for_grid(self, grid: Grid) -> Tensor:
-        """The table for a grid, [(2 rows - 1) (2 columns - 1) + 3, head].
+        """Return the bias table for a grid, [(2 rows - 1) (2 columns - 1) + 3, head].
 
-        Another grid than the trained one is reached as BEiT's fine-tuning does: known distances are spread out
-        geometrically, dense near 0, and the values between them interpolated linearly.
+        For another grid than the trained one, the table is interpolated linearly as in BEiT's fine-tuning, from
+        trained offsets that are spaced geometrically, dense near 0.
         """
         if grid == self.trained:
             return self.table
-        known = _distances(self.trained)
+        count = _num_offsets(self.trained)
         down, across = (_interpolation(old, new) for old, new in zip(self.trained, grid, strict=True))
-        table = self.table[:known].unflatten(0, (down.shape[1], across.shape[1]))  # row column head
+        table = self.table[:count].unflatten(0, (down.shape[1], across.shape[1]))  # row column head
         table = torch.einsum("ir,jc,rch->ijh", down.to(table), across.to(table), table).flatten(0, 1)
-        return torch.cat([table, self.table[known:]])
+        return torch.cat([table, self.table[count:]])
 
 
 @lru_cache(maxsize=64)
 def relative_index(grid: Grid) -> Tensor:
-    """Which row of the table belongs to each query and key, int64 [token, token]; the class token is token 0.
+    """Return the row of the bias table for each query and key, int64 [token, token]; token 0 is the class token.
 
-    Shared by all who ask for the same grid: not to be changed.
+    The result is cached and must not be changed.
     """
     rows, columns = grid
-    places = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
-    down, across = (places[:, None] - places[None]).unbind(-1)
+    positions = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+    down, across = (positions[:, None] - positions[None]).unbind(-1)
     index = (down + rows - 1) * (2 * columns - 1) + across + columns - 1
     index = F.pad(index, (1, 0, 1, 0))
-    distances = _distances(grid)
-    index[0], index[:, 0], index[0, 0] = distances, distances + 1, distances + 2
+    count = _num_offsets(grid)
+    index[0], index[:, 0], index[0, 0] = count, count + 1, count + 2
     return index
 
 
 @lru_cache(maxsize=64)
-def _interpolation(trained: int, wanted: int) -> Tensor:
-    """The matrix that interpolates along one side of a table: [2 wanted - 1, 2 trained - 1]."""
-    known_at = _spread(trained - 1, wanted - 1)
-    distances = np.arange(1 - wanted, wanted)
-    return torch.from_numpy(np.stack([np.interp(distances, known_at, one) for one in np.eye(len(known_at))], axis=1))
+def _interpolation(trained: int, length: int) -> Tensor:
+    """Matrix that interpolates along one side of the bias table, [2 length - 1, 2 trained - 1]."""
+    knots = _geometric_offsets(trained - 1, length - 1)
+    offsets = np.arange(1 - length, length)
+    return torch.from_numpy(np.stack([np.interp(offsets, knots, one) for one in np.eye(len(knots))], axis=1))
 
 
-def _distances(grid: Grid) -> int:
+def _num_offsets(grid: Grid) -> int:
     return (2 * grid[0] - 1) * (2 * grid[1] - 1)
 
 
-def _spread(steps: int, reach: int) -> np.ndarray:
-    """Places of the trained distances -steps to steps on a grid whose largest distance is `reach`.
+def _geometric_offsets(steps: int, reach: int) -> np.ndarray:
+    """Place the trained offsets -steps to steps on a grid whose largest offset is `reach`.
 
-    The gap between neighbours grows by a factor q, found by bisection as BEiT's code does so that the outermost place
-    is about `reach`.
+    The distance between neighbours grows by a factor q. As in BEiT's code, q is found by bisection, so that the
+    outermost offset is about `reach`.
     """
     low, high = 1.01, 1.5
     while high - low > 1e-6:

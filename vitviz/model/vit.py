@@ -1,4 +1,4 @@
-"""A Vision Transformer, read top to bottom.
+"""Vision Transformer: the model and its blocks, in the order of the forward pass.
 
 References:
     Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words" (ViT), https://arxiv.org/abs/2010.11929, section 3.1
@@ -7,11 +7,11 @@ References:
     Dehghani et al. 2023, "Scaling Vision Transformers to 22 Billion Parameters" (parallel blocks),
     https://arxiv.org/abs/2302.05442, section 2.1
     Ye et al. 2024, "Differential Transformer", https://arxiv.org/abs/2410.05258, section 2.1
-    timm's vision transformers, whose numbers this file reproduces and whose parameter names it mostly has
+    timm's vision transformers, whose outputs this file reproduces and whose parameter names it mostly uses
 
-Attention normally runs PyTorch's fused kernel, which never builds the matrix of weights. Queries and keys pass through
-hook points as they enter the softmax, so whoever keeps them can compute any weight later; a block takes the explicit
-path only while somebody listens to, or edits, its `scores` or `weights`.
+Attention normally runs in PyTorch's fused kernel, which never builds the matrix of attention weights. Any weight can be
+computed later from recorded queries and keys. A block computes the matrix explicitly only if its `scores` or `weights`
+are captured or edited.
 """
 
 from collections.abc import Sequence
@@ -34,16 +34,17 @@ class ViT(nn.Module):
     """Forward pass of a plain Vision Transformer with named hook points (see `vitviz.model.hooks`).
 
     Args:
-        config: its shape.
-        name: what it is called on screen and in files.
-        preprocessing: how pixels become its input.
-        labels: what its classes are called, one name a class; empty if that is not known.
-        output_kind: what its outputs are: scores of classes of which one is right, or of classes each on its own; an
-            embedding that it shares with texts (CLIP); or values of something else.
-        stem: the convolutional network before the projection, for a configuration that has one.
+        config: configuration of the model.
+        name: name of the model, on screen and in files.
+        preprocessing: preprocessing of the input; ImageNet's by default.
+        labels: class names, one for each class; empty if they are not known.
+        output_kind: meaning of the output: `"classes"` for logits of mutually exclusive classes (softmax),
+            `"independent"` for logits of independent classes (sigmoid), `"embedding"` for an embedding shared with text
+            (CLIP), `"values"` for anything else.
+        stem: convolutional network before the patch projection, if the configuration has a stem.
 
     Raises:
-        ModelError: if the configuration contradicts itself or names a part that does not exist.
+        ModelError: if the configuration is contradictory or names a part that does not exist.
         ArgumentError: if an argument, or a field of the configuration, is of the wrong type or too small.
     """
 
@@ -72,7 +73,7 @@ class ViT(nn.Module):
         self.reg_token = (
             nn.Parameter(torch.zeros(1, config.num_registers, config.embed_dim)) if config.num_registers else None
         )
-        # Those of the prefix tokens come first.
+        # Prefix tokens first, then the patches.
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, config.embed_dim)) if config.position_embedding else None
         self.rope = RotaryEmbedding(config) if config.rope else None
         self.embedded = HookPoint("embed.tokens")
@@ -91,7 +92,7 @@ class ViT(nn.Module):
         """Run the model.
 
         Args:
-            pixels: normalised images [batch, channel, H, W]; both sides multiples of the patch side.
+            pixels: normalised images [batch, channel, H, W]; H and W multiples of the patch size.
 
         Returns:
             Logits [batch, class], or without a classifier the feature [batch, D].
@@ -99,32 +100,32 @@ class ViT(nn.Module):
         Raises:
             ModelError: if the input does not have this shape.
         """
-        return self.finish(self.embed(pixels), self.grid_of(pixels))
+        return self.forward_from(self.embed(pixels), self.grid_of(pixels))
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """From normalised images [batch, channel, H, W] to what enters the first block, [batch, token, D].
+        """Compute the input of the first block, [batch, token, D], from normalised images [batch, channel, H, W].
 
         Raises:
             ModelError: if the input does not have this shape.
         """
         grid = self.grid_of(pixels)
-        x = self.patch_embed(pixels)  # batch patch width
+        x = self.patch_embed(pixels)  # batch patch D
         prefix = [token.expand(len(x), -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
-        x = torch.cat([*prefix, x], dim=1)  # batch token width
+        x = torch.cat([*prefix, x], dim=1)  # batch token D
         if self.pos_embed is not None:
             x = x + self.positions(*grid)
         return self.norm_pre(self.embedded(x))
 
-    def finish(self, x: Tensor, grid: Grid, layer: int = 0) -> Tensor:
-        """From what enters a block to what the model returns; passes that differ only above it share what is below.
+    def forward_from(self, x: Tensor, grid: Grid, layer: int = 0) -> Tensor:
+        """Run the model from a block on, so that passes that differ only from there on can share the blocks before.
 
         Args:
-            x: what enters the block, [batch, token, D].
+            x: input of the block, [batch, token, D].
             grid: rows and columns of patches.
-            layer: which block, from 0; the number of blocks for what leaves the last one.
+            layer: index of the block; `depth` if `x` is the output of the last block.
 
         Returns:
-            As `forward`.
+            Output of the model, as in `forward`.
         """
         for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
             x = block(x, grid, rotation)
@@ -132,11 +133,11 @@ class ViT(nn.Module):
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """Preprocessing of its input; a value that is set is adapted to the model's number of channels.
+        """Preprocessing of the input. On assignment it is adapted to the model's number of channels.
 
         Raises:
-            ModelError: on setting it, if it is for another number of channels.
-            ArgumentError: on setting it, if it is no `Preprocessing`.
+            ModelError: if the assigned value is for another number of channels.
+            ArgumentError: if the assigned value is not a `Preprocessing`.
         """
         return self._preprocessing
 
@@ -147,25 +148,25 @@ class ViT(nn.Module):
             self._preprocessing = preprocessing.for_channels(self.config.in_chans)
         except ImageError as error:
             raise ModelError(str(error)) from error
-        self._assumed_of_pixels: tuple[str, ...] = ()
+        self._preprocessing_notes: tuple[str, ...] = ()
 
-    def assume(self, preprocessing: Preprocessing, assumed: Sequence[str]) -> None:
-        """Set a preprocessing of which a part is assumed.
+    def set_preprocessing(self, preprocessing: Preprocessing, notes: Sequence[str]) -> None:
+        """Set the preprocessing, with notes on the parts of it that are assumed.
 
         Args:
             preprocessing: preprocessing of the input.
-            assumed: sentences on what of it is assumed; they are among the `notes` until another one is set.
+            notes: sentences on the assumptions; they are part of `notes` until another preprocessing is assigned.
 
         Raises:
-            ModelError: if it is for another number of channels.
+            ModelError: if the preprocessing is for another number of channels.
         """
         self.preprocessing = preprocessing
-        self._assumed_of_pixels = tuple(assumed)
+        self._preprocessing_notes = tuple(notes)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Plain sentences on what was assumed when the model was loaded."""
-        return (*self._notes, *self._assumed_of_pixels)
+        """Assumptions made when the model was loaded, as sentences."""
+        return (*self._notes, *self._preprocessing_notes)
 
     @notes.setter
     def notes(self, notes: Sequence[str]) -> None:
@@ -173,23 +174,23 @@ class ViT(nn.Module):
 
     @property
     def is_classifier(self) -> bool:
-        """Whether its outputs are scores of classes."""
+        """True if the outputs are logits of classes."""
         return self.config.num_classes > 0 and self.output_kind in ("classes", "independent")
 
     def __repr__(self) -> str:
         config, (height, width) = self.config, self.config.image_size
-        shape = f"{config.depth} layers, {config.num_heads} heads, width {config.embed_dim}, patch {config.patch_size}"
+        shape = f"{config.depth} layers, {config.num_heads} heads, dim {config.embed_dim}, patch {config.patch_size}"
         return f"{type(self).__name__}({self.name!r}: {shape}, {height} x {width} px, {config.num_classes} classes)"
 
     def readout(self, x: Tensor) -> Tensor:
-        """From the tokens after the final norm [batch, token, D] to what the model returns."""
+        """Compute the output of the model from the tokens after the final norm, [batch, token, D]."""
         return self.logits(self.head(self.fc_norm(self.attn_pool(x))))
 
     def positions(self, rows: int, columns: int) -> Tensor:
-        """Learned positions for a grid of patches, [1, prefix + rows * columns, D]; zeros if the model has none.
+        """Return the position embeddings for a grid, [1, prefix + rows * columns, D]; zeros if the model has none.
 
         Raises:
-            ArgumentError: if there is not at least one row and one column.
+            ArgumentError: if the number of rows or columns is below 1.
         """
         rows, columns = checked_grid((rows, columns))
         config = self.config
@@ -198,37 +199,39 @@ class ViT(nn.Module):
         return resampled(self.pos_embed, config.grid, (rows, columns), config.num_prefix_tokens, config.resampling)
 
     def rotations(self, grid: Grid) -> list[Rotation | None]:
-        """How each layer turns its queries and keys."""
+        """Return the rotations of queries and keys (RoPE) for each layer; None without RoPE."""
         rotations = [None] if self.rope is None else self.rope(grid)
         return rotations if len(rotations) == self.config.depth else rotations * self.config.depth
 
     def grid_of(self, pixels: Tensor) -> Grid:
-        """Rows and columns of patches of an input; a `ModelError` if it is not one."""
+        """Check an input and return its rows and columns of patches.
+
+        Raises:
+            ModelError: if it is not a normalised float tensor of the right shape.
+        """
         patch, channels = self.config.patch_size, self.config.in_chans
         if not isinstance(pixels, Tensor) or not pixels.is_floating_point():
             kind = f"a tensor of {pixels.dtype}" if isinstance(pixels, Tensor) else shown(pixels)
-            raise ModelError(
-                f"The input is {kind}; this model needs a normalised float tensor [batch, {channels}, H, W]."
-            )
+            raise ModelError(f"The input is {kind}; give a normalised float tensor [batch, {channels}, H, W].")
         shape = tuple(pixels.shape)
         if len(shape) != 4 or shape[1] != channels or any(side % patch or not side for side in shape[2:]):
             raise ModelError(
-                f"The input has shape {shape}; this model needs [batch, {channels}, H, W] with H and W multiples of "
+                f"The input has shape {shape}; give one of shape [batch, {channels}, H, W] with H and W multiples of "
                 f"{patch}."
             )
         return shape[2] // patch, shape[3] // patch
 
 
 class PatchEmbed(nn.Module):
-    """Cut the image into patches and project each of them to a token (ViT, equation 1: x_p E).
+    """Patch embedding: split the image into patches and project each to a token (ViT, equation 1: x_p E).
 
-    A hybrid's stem is a convolutional network, whose feature map is cut up instead (ViT, section 3.1, "Hybrid").
+    In a hybrid model the patches are taken from the feature map of a convolutional stem (ViT, section 3.1, "Hybrid").
     """
 
     def __init__(self, config: ViTConfig, stem: nn.Module | None = None):
         super().__init__()
         self.backbone = stem
-        # A convolution whose stride is its kernel is the same linear map for each patch.
+        # A convolution whose stride equals its kernel size applies the same linear map to each patch.
         self.proj = (
             nn.Conv2d(config.in_chans, config.embed_dim, config.patch_size, config.patch_size)
             if stem is None
@@ -238,13 +241,13 @@ class PatchEmbed(nn.Module):
         self.patches = HookPoint("embed.patches")
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Turn [batch, channel, H, W] into [batch, patch, width]."""
+        """Embed the patches of images [batch, channel, H, W]: [batch, patch, D]."""
         pixels = pixels if self.backbone is None else self.backbone(pixels)
         return self.patches(self.norm(self.proj(pixels).flatten(2).transpose(1, 2)))
 
 
 class Block(nn.Module):
-    """One layer: attention and MLP, each normalised first and added to the residual stream (ViT, equations 2 and 3)."""
+    """Pre-norm block: attention and MLP, each added to the residual stream (ViT, equations 2 and 3)."""
 
     def __init__(self, config: ViTConfig, layer: int):
         super().__init__()
@@ -262,31 +265,31 @@ class Block(nn.Module):
         self.resid_post = HookPoint(f"{name}.resid_post")
 
     def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
-        """Residual stream in, residual stream out: [batch, token, width]."""
+        """Update the residual stream, [batch, token, D]."""
         x = self.resid_pre(x)
         x = self.resid_mid(x + self.attn_out(self.ls1(self.attn(self.norm1(x), grid, rotation))))
         return self.resid_post(x + self.mlp_out(self.ls2(self.mlp(self.norm2(x)))))
 
 
 class PostNormBlock(Block):
-    """The same with each half normalised after it, before it is added (Liu et al. 2022, Swin V2, section 3.2)."""
+    """Block with a norm after each sublayer, before the residual addition (Liu et al. 2022, Swin V2, section 3.2)."""
 
     def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
-        """Residual stream in, residual stream out: [batch, token, width]."""
+        """Update the residual stream, [batch, token, D]."""
         x = self.resid_pre(x)
         x = self.resid_mid(x + self.attn_out(self.ls1(self.norm1(self.attn(x, grid, rotation)))))
         return self.resid_post(x + self.mlp_out(self.ls2(self.norm2(self.mlp(x)))))
 
 
 class ParallelBlock(Block):
-    """Attention and MLP side by side, on one norm of the same stream (Dehghani et al. 2023, section 2.1)."""
+    """Block with attention and MLP in parallel, after a shared norm (Dehghani et al. 2023, section 2.1)."""
 
     def __init__(self, config: ViTConfig, layer: int):
         super().__init__(config, layer)
         del self.norm2
 
     def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
-        """Residual stream in, residual stream out: [batch, token, width]."""
+        """Update the residual stream, [batch, token, D]."""
         x = self.resid_pre(x)
         normed = self.norm1(x)
         x = self.resid_mid(x + self.attn_out(self.ls1(self.attn(normed, grid, rotation))))
@@ -300,21 +303,21 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = config.num_heads
         self.scale = config.scale
-        width = config.num_heads * config.head_dim
-        self.qkv = nn.Linear(config.embed_dim, 3 * width)
+        inner_dim = config.num_heads * config.head_dim
+        self.qkv = nn.Linear(config.embed_dim, 3 * inner_dim)
         self.q_norm = norm_if(config.qk_norm, config, config.head_dim)
         self.k_norm = norm_if(config.qk_norm, config, config.head_dim)
         self.relative = RelativeBias(config) if config.relative_position_bias else None
         self.head_norm = nn.Identity()
-        self.norm = norm_if(config.attention_norm, config, width)
-        self.proj = nn.Linear(width, config.embed_dim)
+        self.norm = norm_if(config.attention_norm, config, inner_dim)
+        self.proj = nn.Linear(inner_dim, config.embed_dim)
         self.q, self.k, self.v = (HookPoint(f"{name}.{part}") for part in "qkv")
         self.scores = HookPoint(f"{name}.scores")
         self.weights = HookPoint(f"{name}.weights")
         self.z = HookPoint(f"{name}.z")
 
     def forward(self, x: Tensor, grid: Grid, rotation: Rotation | None) -> Tensor:
-        """[batch, token, width] to the same shape."""
+        """Map tokens [batch, token, D] to the same shape."""
         q, k = self.q_norm(self._project(x, 0)), self.k_norm(self._project(x, 1))
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
@@ -327,64 +330,64 @@ class Attention(nn.Module):
         return self.proj(self.norm(z))
 
     def bias(self, grid: Grid, queries: slice = slice(None), keys: slice = slice(None)) -> Tensor | None:
-        """What is added to the scores besides the products, [head, query, key]."""
+        """Return the relative position bias of the scores, [head, query, key]; None if the model has none."""
         return None if self.relative is None else self.relative(grid, queries, keys)
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Scaled products of queries and keys [..., head, token, channel]: scores [..., head, query, key]."""
-        scores = (q * self.scale) @ k.mT  # in this order, which scales fewer numbers
+        """Compute the scores [..., head, query, key] of queries and keys [..., head, token, channel]."""
+        scores = (q * self.scale) @ k.mT  # scaling q first takes fewer multiplications
         return scores if bias is None else scores + bias
 
     def weigh(self, scores: Tensor) -> Tensor:
-        """From scores to weights, whose rows sum to 1: [..., head, query, key]."""
+        """Compute the attention weights of scores [..., head, query, key]; rows sum to 1."""
         return scores.softmax(dim=-1)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        """The weighted sums of the values, without ever holding all weights: [batch, head, query, channel]."""
+        """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=self.scale)
 
     def _project(self, x: Tensor, part: int) -> Tensor:
-        # Three products, not one: then queries and keys own their memory, and keeping them does not keep the values.
-        width = self.qkv.out_features // 3
-        rows = slice(part * width, (part + 1) * width)
+        # Three products instead of one: recorded queries and keys then do not keep the values in memory.
+        inner_dim = self.qkv.out_features // 3
+        rows = slice(part * inner_dim, (part + 1) * inner_dim)
         projected = F.linear(x, self.qkv.weight[rows], self.qkv.bias[rows])
         return projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # batch head token channel
 
 
 class DifferentialAttention(Attention):
-    """The difference of two softmaxes: what both find everywhere is noise and cancels (Ye et al. 2024, section 2.1).
+    """Differential attention: the difference of two softmaxes, which cancels noise (Ye et al. 2024, section 2.1).
 
-    A head's channels are two halves, each with its own scores. Weights may be negative and a row sums to 1 - lambda.
+    Each half of a head's channels has its own scores. Weights can be negative, and rows sum to 1 - lambda.
     """
 
     def __init__(self, config: ViTConfig, name: str):
         super().__init__(config, name)
-        self.lam = nn.Parameter(torch.zeros(()))  # the paper's lambda: how much of the second softmax is taken away
+        self.lam = nn.Parameter(torch.zeros(()))  # lambda in the paper, the factor of the second softmax
         self.head_norm = nn.RMSNorm(config.head_dim, eps=1e-5)
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
-        """Scores of both halves, [..., head, 2, query, key]."""
+        """Compute the scores of both halves, [..., head, 2, query, key]."""
         return super().score(_halves(q), _halves(k), bias)
 
     def weigh(self, scores: Tensor) -> Tensor:
-        """The effective weights, [..., head, query, key]; rows sum to 1 - lambda."""
+        """Compute the effective weights, [..., head, query, key]; rows sum to 1 - lambda."""
         first, second = scores.softmax(dim=-1).unbind(-3)
         return first - self.lam * second
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-        """The weighted sums of the values, without ever holding all weights: [batch, head, query, channel]."""
+        """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
         halves = zip(_halves(q).unbind(-3), _halves(k).unbind(-3), strict=True)
         first, second = (super(DifferentialAttention, self).attend(q, k, v, bias) for q, k in halves)
         return first - self.lam * second
 
 
 def _halves(x: Tensor) -> Tensor:
-    """[..., head, token, channel] as [..., head, 2, token, channel / 2]."""
+    """Split the channels of [..., head, token, channel] into [..., head, 2, token, channel / 2]."""
     return x.unflatten(-1, (2, -1)).transpose(-2, -3)
 
 
 def make_head(config: ViTConfig) -> nn.Module:
-    """The classifier, or nothing."""
+    """Create the classifier, or an identity for a model without classes."""
     if config.pooling == "distilled":
         return DistilledHead(config)
     return nn.Linear(config.feature_dim, config.num_classes) if config.num_classes else nn.Identity()

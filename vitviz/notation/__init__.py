@@ -1,1 +1,1 @@
-"""Notation of layers, heads, tokens, views and edits in links, file names and on the command line."""
+"""Notation and labels of layers, heads, tokens, views and edits, for links, files, the screen and the command line."""

@@ -1,15 +1,15 @@
-"""Edits as a short text, for links, and in words, for people. Everything counts from 1, as on screen.
+"""Notation of edits in links, and labels of edits on screen. Layers, heads and patches count from 1.
 
-| text            | edit                                                                          |
-| --------------- | ----------------------------------------------------------------------------- |
-| `h3.2z`, `h3.2m`| layer 3, head 2: off, its z zero or the mean                                  |
-| `l5a`, `l5am`   | layer 5: attention off, zero or the mean                                      |
-| `l5f`, `l5fm`   | layer 5: MLP (feed-forward) off, zero or the mean                             |
-| `p2-6k`, `p2-6m`| patch in row 2, column 6: hidden, or the mean of the patches                  |
-| `t3.2x0.5`      | layer 3, head 2: scores divided by 0.5                                        |
-| `c3.2`, `c5a`, `c5f` | layer 3, head 2; attention or MLP of layer 5: copied from the second image |
+| notation             | edit                                                                                |
+| -------------------- | ----------------------------------------------------------------------------------- |
+| `h3.2z`, `h3.2m`     | ablate layer 3, head 2: zero or mean                                                |
+| `l5a`, `l5am`        | ablate the attention of layer 5: zero or mean                                       |
+| `l5f`, `l5fm`        | ablate the MLP (feed-forward) of layer 5: zero or mean                              |
+| `p2-6k`, `p2-6m`     | patch in row 2, column 6: mask it as a key, or replace it by the mean of patches    |
+| `t3.2x0.5`           | layer 3, head 2: divide the scores by a temperature of 0.5                          |
+| `c3.2`, `c5a`, `c5f` | patch activations of layer 3, head 2, or the attention or MLP of layer 5            |
 
-Several are separated by commas. Older links count patches row by row: `p12k` is understood, too.
+Commas separate several edits. Older links number patches row by row, which is also accepted: `p12k`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ..model.edits import (
 )
 from .marks import format_patch
 
-MOST = 500  # edits in a text: browsers and servers do not take addresses of any length
+MAX_EDITS = 500  # in one link, because browsers and servers limit the length of an address
 _NUMBER = r"([1-9][0-9]{0,3})"
 _KINDS = {
     "h": rf"h{_NUMBER}\.{_NUMBER}([zm])",
@@ -48,8 +48,8 @@ _SUBLAYER = {"a": "attention", "f": "mlp"}
 
 
 @typed
-def to_text(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> str:
-    """Edits as a text, in their order.
+def format_edits(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> str:
+    """Format edits as text, in their order.
 
     Args:
         edits: which.
@@ -57,31 +57,31 @@ def to_text(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
         grid: rows and columns of patches.
 
     Raises:
-        EditError: if one of them carries numbers, or there are too many.
+        EditError: if there are too many, or one of them holds activations (`ActivationPatch`).
     """
     edits = tuple(edits)
     each_of_kind(edits, Edit, "edits")
-    if len(edits) > MOST:
-        raise EditError(f"A link holds at most {MOST} edits; these are {len(edits)}.")
+    if len(edits) > MAX_EDITS:
+        raise EditError(f"A link can hold at most {MAX_EDITS} edits, but there are {len(edits)}; remove some.")
     return ",".join(_text(edit, config, grid) for edit in edits)
 
 
 @typed
-def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit, ...]:
-    """The edits that a text names.
+def parse_edits(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit, ...]:
+    """Parse edits from text.
 
     Args:
-        text: what `to_text` writes or has written, and nothing else.
-        config: the shape of the model that they are for.
+        text: text in the notation of `format_edits`.
+        config: configuration of the model to edit.
         grid: rows and columns of patches.
 
     Raises:
-        EditError: if it is not such a text, or the model has not what it names; one sentence.
+        EditError: if the text is not in this notation, or the model does not have such a layer, head or patch.
     """
     if not text:
         return ()
-    if text.count(",") >= MOST:
-        raise EditError(f"A link holds at most {MOST} edits.")
+    if text.count(",") >= MAX_EDITS:
+        raise EditError(f"A link can hold at most {MAX_EDITS} edits; remove some.")
     edits = []
     for one in text.split(","):
         edit = _edit(one, config, grid)
@@ -90,44 +90,44 @@ def from_text(text: str, config: ViTConfig, grid: tuple[int, int]) -> tuple[Edit
         except EditError as error:
             rows, columns = grid
             raise EditError(
-                f"“{one}” is about something that this model does not have: it has {config.depth} layers of "
-                f"{config.num_heads} heads, and {rows * columns} patches of which one has to stay."
+                f"“{one}” does not fit this model, which has {config.depth} layers of {config.num_heads} heads and "
+                f"{rows * columns} patches, of which at least one must stay unmasked."
             ) from error
         edits.append(edit)
     return checked(edits, config, grid)
 
 
 @typed
-def in_words(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
-    """An edit in words, such as `"Layer 3, head 2: off (zero)"`."""
+def edit_label(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
+    """Return the label of an edit, such as `"Layer 3, head 2: ablated (zero)"`."""
     match edit:
         case HeadAblation(layer, head, how):
-            return f"Layer {layer + 1}, head {head + 1}: off ({_instead(how)})"
+            return f"Layer {layer + 1}, head {head + 1}: ablated ({_replacement(how)})"
         case SublayerAblation(layer, sublayer, how):
-            return f"Layer {layer + 1}, {_name(sublayer)}: off ({_instead(how)})"
+            return f"Layer {layer + 1}, {_sublayer_label(sublayer)}: ablated ({_replacement(how)})"
         case KeyMask(token) | PatchAblation(token):
             row, column = divmod(token - config.num_prefix_tokens, grid[1])
-            lost = "hidden" if isinstance(edit, KeyMask) else "mean of the patches"
-            return f"Patch ({row + 1}, {column + 1}): off ({lost})"
+            change = "masked" if isinstance(edit, KeyMask) else "ablated (mean of the patches)"
+            return f"Patch ({row + 1}, {column + 1}): {change}"
         case Temperature(layer, head, value):
-            looks = "more sharply" if value < 1 else "more evenly" if value > 1 else "as before"
-            return f"Layer {layer + 1}, head {head + 1}: temperature {value:g} (it looks {looks})"
+            effect = "sharper attention" if value < 1 else "more uniform attention" if value > 1 else "no change"
+            return f"Layer {layer + 1}, head {head + 1}: temperature {value:g} ({effect})"
         case ActivationCopy(layer, head, sublayer) | ActivationPatch(layer, head, sublayer):
-            what = _name(sublayer) if head is None else f"head {head + 1}"
-            return f"Layer {layer + 1}, {what}: copied from the second image"
-    raise EditError(f"An edit is one of vitviz.analysis.ablation; {shown(edit)} is no edit.")
+            source = _sublayer_label(sublayer) if head is None else f"head {head + 1}"
+            return f"Layer {layer + 1}, {source}: activations from the second image"
+    raise EditError(f"{shown(edit)} is not an edit; use a class of vitviz.model.edits.")
 
 
-def _instead(how: str) -> str:
+def _replacement(how: str) -> str:
     return "zero" if how == "zero" else "mean over the tokens"
 
 
-def _name(sublayer: str) -> str:
+def _sublayer_label(sublayer: str) -> str:
     return "MLP" if sublayer == "mlp" else sublayer
 
 
 def _text(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
-    letters = {word: letter for letter, word in {**_SUBLAYER, "z": "zero", "m": "mean"}.items()}
+    letters = {name: letter for letter, name in {**_SUBLAYER, "z": "zero", "m": "mean"}.items()}
     match edit:
         case HeadAblation(layer, head, how):
             return f"h{layer + 1}.{head + 1}{letters[how]}"
@@ -140,15 +140,15 @@ def _text(edit: Edit, config: ViTConfig, grid: tuple[int, int]) -> str:
             return f"t{layer + 1}.{head + 1}x{f'{value:.6f}'.rstrip('0').rstrip('.')}"
         case ActivationCopy(layer, head, sublayer):
             return f"c{layer + 1}{letters[sublayer] if head is None else f'.{head + 1}'}"
-    raise EditError("Only edits that carry no numbers fit into a link.")
+    raise EditError("A link cannot hold an ActivationPatch; use an ActivationCopy.")
 
 
 def _edit(text: str, config: ViTConfig, grid: tuple[int, int]) -> Edit:
     pattern = _KINDS.get(text[:1])
-    found = pattern and re.fullmatch(pattern, text, re.ASCII)
-    if not found:
-        raise EditError(f"“{text[:20]}” is no edit; write such as h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
-    parts = found.groups()
+    match = pattern and re.fullmatch(pattern, text, re.ASCII)
+    if not match:
+        raise EditError(f"“{text[:20]}” is not an edit; write for example h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
+    parts = match.groups()
     first = int(parts[0]) - 1
     match text[0]:
         case "h":

@@ -1,11 +1,16 @@
-"""Layers, heads, tokens, classes and sizes as they are written in links, in file names and on the command line.
+"""Notation of layers, heads, tokens, classes and sizes in links, in file names and on the command line.
 
-Layers, heads, rows and columns count from 1, as on screen; a class has the index that the model gives it, from 0.
+Layers, heads, rows and columns count from 1, as on screen; a class has its index in the model's output, from 0.
 
-`pool` is the attention of a pooling, `mean` the mean of a layer's heads; a patch is `row-column`; `cls`, `dist` and
-`reg1` are the class token, the distillation token and the first register; `224` is a square of so many pixels, `96x192`
-an input that is 96 high and 192 wide. What cannot be understood raises a
-`ValueError` with what it could have been, to be put behind "it can be".
+| notation             | meaning                                                        |
+| -------------------- | -------------------------------------------------------------- |
+| `12`, `pool`         | layer 12; the attention pooling                                |
+| `4`, `mean`          | head 4; the mean over the heads                                |
+| `7-9`                | patch in row 7, column 9                                       |
+| `cls`, `dist`, `reg1`| class token, distillation token, first register token          |
+| `224`, `96x192`      | input of 224 x 224 pixels; input 96 pixels high and 192 wide   |
+
+The parsers raise a `ValueError` whose message lists the accepted values, to be placed after "it can be".
 """
 
 from __future__ import annotations
@@ -25,10 +30,10 @@ MEAN = "mean"
 
 @typed
 def parse_layer(text: str, config: ViTConfig) -> int:
-    """A layer from 0, as `vitviz.notation.view.View` counts it: the pooling comes after the last."""
+    """Parse a layer and return its index, as in `vitviz.notation.view.View`: the pooling follows the last layer."""
     if config.pooling != "attention":
-        return counted(text, config.depth)
-    return config.depth if text == POOL else counted(text, config.depth, POOL)
+        return parse_number(text, config.depth)
+    return config.depth if text == POOL else parse_number(text, config.depth, POOL)
 
 
 @typed
@@ -39,9 +44,9 @@ def format_layer(layer: int, config: ViTConfig) -> str:
 
 @typed
 def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
-    """A head of a layer from 0; None for the mean of them."""
+    """Parse a head of a layer and return its index; None for the mean over the heads."""
     heads = config.num_heads if layer < config.depth else config.pool_num_heads
-    return None if text == MEAN else counted(text, heads, MEAN)
+    return None if text == MEAN else parse_number(text, heads, MEAN)
 
 
 @typed
@@ -73,20 +78,20 @@ def parse_class(text: str, count: int) -> int:
 
 @typed
 def parse_token(text: str, trace: Trace) -> int:
-    """A token as the model counts it, the ones before the patches first."""
-    marks = {format_token(token, trace): token for token in range(trace.token_count)}
-    if text not in marks:
+    """Parse a token and return its index, prefix tokens first."""
+    tokens = {format_token(token, trace): token for token in range(trace.token_count)}
+    if text not in tokens:
         rows, columns = trace.grid
-        raise ValueError(listed([*list(marks)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
-    return marks[text]
+        raise ValueError(join_words([*list(tokens)[: trace.prefix], f"a patch from 1-1 to {rows}-{columns}"]))
+    return tokens[text]
 
 
 @typed
 def format_token(token: int, trace: Trace) -> str:
-    """Description of the texts that `parse_token` understands.
+    """Format a token index as text for `parse_token`.
 
     Raises:
-        IndexError: if there is no such token.
+        IndexError: if the index is out of range.
     """
     token = checked_index(token, trace.token_count, "token")
     if token < trace.prefix:
@@ -101,8 +106,8 @@ def format_patch(row: int, column: int) -> str:
     return f"{row + 1}-{column + 1}"
 
 
-def size_of(text: str) -> Size:
-    """An input size in pixels: the side of a square, or (height, width)."""
+def parse_size(text: str) -> Size:
+    """Parse an input size in pixels and return the side of a square, or (height, width)."""
     of_kind(text, str, "text")
     if not re.fullmatch(r"[0-9]{1,5}(x[0-9]{1,5})?", text):
         raise ValueError("a number of pixels, such as 224, or height x width, such as 96x192")
@@ -111,14 +116,20 @@ def size_of(text: str) -> Size:
 
 
 def format_size(size: Size) -> str:
-    """Description of the texts that `size_of` understands."""
+    """Format an input size as text for `parse_size`."""
     of_kind(size, int | tuple[int, int], "size")
     return "x".join(map(str, size)) if isinstance(size, tuple) else str(size)
 
 
 @typed
-def counted(text: str, count: int, otherwise: str = "") -> int:
-    """What a number from 1 to `count` counts, from 0; `otherwise` is a word that the caller understands."""
+def parse_number(text: str, count: int, otherwise: str = "") -> int:
+    """Parse a number from 1 to `count` and return it as an index from 0.
+
+    Args:
+        text: text to parse.
+        count: largest number.
+        otherwise: another value that the caller accepts, for the error message only.
+    """
     at_least(count, 1, "The largest number")
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= count:
         raise ValueError(f"1 to {count}" + (f" or {otherwise}" if otherwise else ""))
@@ -127,33 +138,36 @@ def counted(text: str, count: int, otherwise: str = "") -> int:
 
 @typed
 def one_of(allowed: Iterable[str]) -> Callable[[str], str]:
-    """What understands one of these words."""
-    words = list(allowed)
-    each_of_kind(words, str, "allowed")
+    """Return a parser that accepts only these values."""
+    choices = list(allowed)
+    each_of_kind(choices, str, "allowed")
 
-    def understand(text: str) -> str:
+    def parse(text: str) -> str:
         of_kind(text, str, "text")
-        if text not in words:
-            raise ValueError(listed(words))
+        if text not in choices:
+            raise ValueError(join_words(choices))
         return text
 
-    return understand
+    return parse
 
 
 @typed
-def listed(words: Iterable[str], last: str = "or") -> str:
-    """`"a, b or c"`."""
+def join_words(words: Iterable[str], last: str = "or") -> str:
+    """Join words for a sentence, as in `"a, b or c"`."""
     words = list(words)
     each_of_kind(words, str, "words")
     if not words:
-        raise ArgumentError("There are no words to list; give at least one.")
+        raise ArgumentError("There are no words to join; give at least one.")
     *most, end = words
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
 @typed
 def percent(share: float) -> str:
-    """A share in words, with three digits that matter: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`."""
+    """Format a fraction as a percentage with three significant digits, at most four decimals.
+
+    Examples: `"14.2 %"`, `"0.380 %"`, `"0.0021 %"`, `"−3.21 %"`.
+    """
     value = 100 * share
     if value == 0:
         return "0 %"

@@ -1,1 +1,1 @@
-"""Traces: the record of one forward pass, its inputs, and how it is saved."""
+"""Traces: records of forward passes, their inputs, and their files."""

@@ -1,4 +1,4 @@
-"""From what a caller gives to what a model takes: the size where none is asked for, images and tensors."""
+"""Conversion of images and tensors to the input of a model, and its default size."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..images import Prepared, Preprocessing, Size, prepare, read_image
 from ..model.config import ViTConfig
 from ..model.vit import ViT
 
-MANY_PATCHES = 1024  # more are slow to look at; nothing forbids them
+MANY_PATCHES = 1024  # more are slow to explore, but allowed
 
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 
 
 def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) -> Size:
-    """The input size if none is asked for: the trained one, or about 224 pixels square if that has over 1024 patches.
+    """Return the default input size: the training size, or about 224 x 224 pixels if that has over 1024 patches.
 
     Args:
-        config: shape of a model.
-        preprocessing: its preprocessing; a size that is given with it (`load(size=)`) is the default instead.
+        config: configuration of the model.
+        preprocessing: preprocessing of the model; its `size`, if set (`load(size=)`), takes precedence.
 
     Returns:
-        The side of a square, or (height, width) of a model that was not trained on squares; pixels.
+        Side of a square, or (height, width) for a model that was not trained on squares; in pixels.
     """
     if preprocessing is not None and preprocessing.size is not None:
         return preprocessing.size
@@ -40,20 +40,20 @@ def default_size(config: ViTConfig, preprocessing: Preprocessing | None = None) 
 
 
 def prepared_for(model: ViT, image: ImageSource, size: Size | None, fit: str | None) -> Prepared:
-    """An image as this model sees it; one that is prepared already is checked.
+    """Prepare an image for a model; an image that is already prepared is checked.
 
     Raises:
-        ImageError: if the image, the size or the fit cannot be used.
+        ImageError: if the image, the size or the fit is invalid.
     """
     if isinstance(image, Prepared):
         if image.geometry.patch != model.config.patch_size:
             raise ImageError(
-                f"The image was prepared for patches of {image.geometry.patch} pixels; this model's have "
-                f"{model.config.patch_size}."
+                f"The image was prepared for patches of {image.geometry.patch} pixels, but this model has patches of "
+                f"{model.config.patch_size}; prepare it for this model."
             )
         if image.pixels.shape[-1] != model.config.in_chans:
             raise ImageError(
-                f"The image was prepared with {image.pixels.shape[-1]} channels, and this model has "
+                f"The image was prepared with {image.pixels.shape[-1]} channels, but this model has "
                 f"{model.config.in_chans}; prepare it with this model's preprocessing."
             )
         return image
@@ -63,19 +63,19 @@ def prepared_for(model: ViT, image: ImageSource, size: Size | None, fit: str | N
 
 
 def checked_tensor(image: Tensor) -> Tensor:
-    """A copy of a normalised image [channel, H, W] as float32 on the CPU, without gradients.
+    """Copy a normalised image [channel, H, W] to float32 on the CPU, without gradients.
 
     Raises:
-        ImageError: if it is something else.
+        ImageError: if it is not a dense float tensor of this shape, or not finite.
     """
     if image.is_meta or image.layout is not torch.strided:
-        raise ImageError("The tensor holds no plain numbers (it is on the meta device, or sparse); give a dense one.")
+        raise ImageError("The tensor is on the meta device or sparse; give a dense one with values.")
     if image.ndim != 3 or not image.is_floating_point():
         raise ImageError(
-            f"A tensor has to be a normalised float image [channels, height, width]; this one is "
+            f"A tensor must be a normalised float image [channels, height, width], not "
             f"{str(image.dtype).removeprefix('torch.')} {list(image.shape)}."
         )
-    own = image.detach().cpu().float().clone()  # an ordinary tensor, also if the caller's is of inference_mode
+    own = image.detach().cpu().float().clone()  # not an inference tensor
     if not torch.isfinite(own).all():
         raise ImageError("The tensor has values that are not finite in float32; normalise the image first.")
     return own

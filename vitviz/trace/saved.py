@@ -1,4 +1,4 @@
-"""Traces from files, checked: nothing of a file that is none becomes a trace."""
+"""Reading of saved traces, with checks of everything that a file contains."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..images import Geometry, Prepared, Preprocessing
 from ..model.config import POOL, OutputKind, Resampling, RoPE, ViTConfig, checked
 from ..model.edits import ActivationPatch, Edit, HeadAblation, KeyMask, PatchAblation, SublayerAblation, Temperature
 from ..model.edits import checked as checked_edits
-from .absent import absent_model
-from .kept import fingerprint, kept_shapes
+from .model_stub import make_model_stub
+from .saved_weights import fingerprint, saved_weight_shapes
 from .trace import Trace
 from .trace_file import damaged, read_trace_file
 from .vision_transformer import VisionTransformer
@@ -33,49 +33,49 @@ _EDITS = {
 def open_trace(path: str | Path, *, model: VisionTransformer | None = None) -> Trace:
     """Open a trace that `Trace.save` wrote.
 
-    No code in the file is run.
+    The file contains data only; no code is run.
 
     Args:
-        path: the file.
-        model: the model that made the trace. Without it, all that was recorded is there (attention, heat maps, the
-            output, recorded activations, the image and its geometry), and only what has to run the model is not.
+        path: path of the file.
+        model: model that made the trace. Without it, everything that was recorded is available (attention, heat maps,
+            output, recorded activations, image and geometry), but nothing that has to run the model.
 
     Returns:
-        The trace, which computes the same numbers as the one that was saved.
+        Trace with the same numbers as the one that was saved.
 
     Raises:
-        TraceError: if the file cannot be read, is damaged or no trace, or if the trace is not one of this model.
+        TraceError: if the file cannot be read, is damaged, is not a trace, or was made by another model.
     """
     name = Path(path).name
     tensors, text = read_trace_file(Path(path))
-    with _refused(name):
-        return _put_together(tensors, json.loads(text), model, name)
+    with _errors_as_damaged(name):
+        return _build(tensors, json.loads(text), model, name)
 
 
-def _put_together(
+def _build(
     tensors: dict[str, np.ndarray], about: Mapping[str, Any], model: VisionTransformer | None, name: str
 ) -> Trace:
     labels, notes = _texts(about["labels"]), _texts(about["notes"])
     own_name, own_fingerprint = _texts([about["name"], about["fingerprint"]])
     one_of(about["output_kind"], get_args(OutputKind), "output_kind")
     layers = sum(key.startswith("queries.") for key in tensors)
-    _holds(about["config"]["depth"] == layers)  # before anything of that size is built
+    _require(about["config"]["depth"] == layers)  # before memory of that size is allocated
     config = _config(about["config"], len(labels))
     grid = tuple(about["grid"])
-    _holds(len(grid) == 2 and all(type(side) is int and side > 0 for side in grid))
+    _require(len(grid) == 2 and all(type(side) is int and side > 0 for side in grid))
     edits = checked_edits([_edit(one, tensors.get(f"edits.{i}")) for i, one in enumerate(about["edits"])], config, grid)
     _check_shapes(tensors, config, grid, about)
     image = None
     if about["image"] is not None:
         geometry = _geometry(about["image"]["geometry"])
-        _holds(geometry.grid == grid and geometry.patch == config.patch_size)
+        _require(geometry.grid == grid and geometry.patch == config.patch_size)
         image = Prepared(_frozen(tensors["pixels"]), geometry, _texts(about["image"]["notes"]))
-    preprocessing = _made(Preprocessing, about["preprocessing"])
-    kept = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
+    preprocessing = _dataclass(Preprocessing, about["preprocessing"])
+    weights = {key.removeprefix("model."): value for key, value in tensors.items() if key.startswith("model.")}
     if model is None:
-        model = absent_model(
+        model = make_model_stub(
             config,
-            {key: torch.from_numpy(value) for key, value in kept.items()},
+            {key: torch.from_numpy(value) for key, value in weights.items()},
             name=own_name,
             fingerprint=own_fingerprint,
             preprocessing=preprocessing,
@@ -84,9 +84,9 @@ def _put_together(
             notes=notes,
         )
     elif own_fingerprint != fingerprint(model):
-        differs = "another architecture" if model.config != config else "other weights or another preprocessing"
+        what = "architecture" if model.config != config else "weights or preprocessing"
         raise TraceError(
-            f"The trace in {name!r} was made by {shown(own_name)}, which has {differs} than the given model "
+            f"The trace in {name!r} was made by {shown(own_name)}, whose {what} differs from that of the given model "
             f"{shown(model.name)}; give the model that made it."
         )
     return Trace(
@@ -108,65 +108,65 @@ def _put_together(
     )
 
 
-# ---------------------------------------------------------------- what a file says, checked
+# --- Checks of the parts of a file -----------------------------------------------------------------------------------
 
 
-def _config(said: dict[str, Any], labels: int) -> ViTConfig:
-    rope = said["rope"]
+def _config(data: dict[str, Any], labels: int) -> ViTConfig:
+    rope = data["rope"]
     if rope is not None:
         rope = RoPE(**{**rope, "reference": _pair(rope["reference"])})
-    parts = {"rope": rope, "resampling": Resampling(**said["resampling"]), "image_size": _pair(said["image_size"])}
-    return checked(ViTConfig(**{**said, **parts}), labels, bool(said["stem"]))
+    parts = {"rope": rope, "resampling": Resampling(**data["resampling"]), "image_size": _pair(data["image_size"])}
+    return checked(ViTConfig(**{**data, **parts}), labels, bool(data["stem"]))
 
 
-def _geometry(said: dict[str, Any]) -> Geometry:
-    found = Geometry(**{key: value if key == "patch" else tuple(value) for key, value in said.items()})
-    numbers = (*found.original, *found.model, *found.source, *found.content)
-    _holds([len(found.original), len(found.model), len(found.source), len(found.content)] == [2, 2, 4, 4])
-    _holds(all(type(one) in (int, float) and abs(one) < 1e9 for one in numbers) and type(found.patch) is int)
-    left, top, right, bottom = found.content
-    _holds(0 <= left < right <= found.model[0] and 0 <= top < bottom <= found.model[1] and found.patch > 0)
-    return found
+def _geometry(data: dict[str, Any]) -> Geometry:
+    geometry = Geometry(**{key: value if key == "patch" else tuple(value) for key, value in data.items()})
+    fields = (geometry.original, geometry.model, geometry.source, geometry.content)
+    _require([len(numbers) for numbers in fields] == [2, 2, 4, 4] and type(geometry.patch) is int)
+    _require(all(type(one) in (int, float) and abs(one) < 1e9 for numbers in fields for one in numbers))
+    left, top, right, bottom = geometry.content
+    _require(0 <= left < right <= geometry.model[0] and 0 <= top < bottom <= geometry.model[1] and geometry.patch > 0)
+    return geometry
 
 
-def _edit(said: dict[str, Any], values: np.ndarray | None) -> Edit:
-    kind = _EDITS[said["kind"]]
-    given = {key: value for key, value in said.items() if key != "kind"}
-    return kind(**given, values=values) if kind is ActivationPatch else kind(**given)
+def _edit(data: dict[str, Any], values: np.ndarray | None) -> Edit:
+    kind = _EDITS[data["kind"]]
+    fields = {key: value for key, value in data.items() if key != "kind"}
+    return kind(**fields, values=values) if kind is ActivationPatch else kind(**fields)
 
 
 def _check_shapes(
     tensors: Mapping[str, np.ndarray], config: ViTConfig, grid: tuple[int, int], about: Mapping[str, Any]
 ) -> None:
-    """Refuse a file with an array too many, too few, or of another shape or type."""
+    """Refuse a file with missing or additional arrays, or arrays of another shape or dtype."""
     tokens = config.num_prefix_tokens + grid[0] * grid[1]
     sides = (grid[0] * config.patch_size, grid[1] * config.patch_size)
-    whole = (config.num_heads, tokens, config.head_dim)
-    wanted = {f"{part}.{layer}": whole for part in ("queries", "keys") for layer in range(config.depth)}
-    wanted |= {f"model.{name}": shape for name, shape in kept_shapes(config).items()}
-    wanted["output"] = (config.num_classes or config.feature_dim,)
+    per_head = (config.num_heads, tokens, config.head_dim)
+    expected = {f"{part}.{layer}": per_head for part in ("queries", "keys") for layer in range(config.depth)}
+    expected |= {f"model.{name}": shape for name, shape in saved_weight_shapes(config).items()}
+    expected["output"] = (config.num_classes or config.feature_dim,)
     if config.pooling == "attention":
         read = tokens if config.pool_include_prefix else tokens - config.num_prefix_tokens
-        wanted["pool_keys"] = (config.pool_num_heads, read, config.embed_dim // config.pool_num_heads)
+        expected["pool_keys"] = (config.pool_num_heads, read, config.embed_dim // config.pool_num_heads)
     if about["image"] is None:
-        wanted["input"] = (config.in_chans, *sides)
+        expected["input"] = (config.in_chans, *sides)
     else:
-        wanted["pixels"] = (*sides, config.in_chans)
+        expected["pixels"] = (*sides, config.in_chans)
     for i, edit in enumerate(about["edits"]):
         if edit["kind"] == "ActivationPatch":
-            wanted[f"edits.{i}"] = tensors[f"edits.{i}"].shape  # which the edit itself has checked
+            expected[f"edits.{i}"] = tensors[f"edits.{i}"].shape  # checked by the edit itself
     recorded = {name for name in tensors if name.startswith("recorded.")}
-    _holds(wanted.keys() | recorded == tensors.keys())
-    for name, shape in wanted.items():
+    _require(expected.keys() | recorded == tensors.keys())
+    for name, shape in expected.items():
         kind = np.uint8 if name == "pixels" else np.float32
-        _holds(tensors[name].shape == tuple(shape) and tensors[name].dtype == kind)
+        _require(tensors[name].shape == tuple(shape) and tensors[name].dtype == kind)
     for name in recorded:
         shape = _shape_of(name.removeprefix("recorded."), config, tokens)
-        _holds(shape is None or tensors[name].shape == shape)
+        _require(shape is None or tensors[name].shape == shape)
 
 
 def _shape_of(hook: str, config: ViTConfig, tokens: int) -> tuple[int, ...] | None:
-    """Shape of a hook point's values without the batch axis; None where that depends on more than the shape."""
+    """Shape of the activation at a hook point without batch axis; None if it does not follow from the configuration."""
     last = hook.rpartition(".")[2]
     if hook.startswith(f"{POOL}.") or not hook.startswith(("blocks.", "embed.", "norm")):
         return None
@@ -177,8 +177,8 @@ def _shape_of(hook: str, config: ViTConfig, tokens: int) -> tuple[int, ...] | No
     return None
 
 
-def _made(kind: type, said: dict[str, Any]) -> Any:
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()})
+def _dataclass(kind: type, data: dict[str, Any]) -> Any:
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
 
 
 def _pair(value: object) -> tuple | None:
@@ -186,18 +186,18 @@ def _pair(value: object) -> tuple | None:
 
 
 def _texts(values: object) -> tuple[str, ...]:
-    _holds(isinstance(values, list) and all(isinstance(one, str) for one in values))
+    _require(isinstance(values, list) and all(isinstance(one, str) for one in values))
     return tuple(values)
 
 
-def _holds(condition: bool) -> None:
+def _require(condition: bool) -> None:
     if not condition:
-        raise ValueError("it does not fit together")
+        raise ValueError("inconsistent data")
 
 
 @contextmanager
-def _refused(name: str) -> Iterator[None]:
-    """Turn what nonsense in a file makes Python raise into one sentence."""
+def _errors_as_damaged(name: str) -> Iterator[None]:
+    """Convert every exception that invalid data can cause to a `TraceError`."""
     try:
         yield
     except TraceError:

@@ -1,4 +1,4 @@
-"""Trace: the frozen record of one forward pass; attention computed on demand."""
+"""Trace: frozen record of one forward pass, with attention computed on demand."""
 
 from __future__ import annotations
 
@@ -22,104 +22,103 @@ from ..model.edits import ActivationPatch, Edit
 from ..model.hooks import capture, edit, without_hooks
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
-from .kept import fingerprint, kept_weights
+from .saved_weights import fingerprint, saved_weights
 from .trace_file import write_trace_file
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What one forward pass of one image left behind. Frozen, on the CPU, without gradients: share it between threads.
+    """Record of one forward pass of one image: frozen, on the CPU, without gradients, safe to share between threads.
 
-    It keeps queries and keys (tokens x width numbers per layer), not the attention matrices (tokens x tokens per head);
-    weights are computed from them when asked for. Indices count from 0 and may be negative. Tokens are counted as the
-    model sees them: the `prefix` tokens (class token, registers), then the patches row by row.
+    A trace stores queries and keys (tokens x D numbers per layer) rather than attention matrices (tokens x tokens per
+    head), and computes attention weights from them on demand. Indices count from 0 and may be negative. Tokens are
+    ordered as in the model: the `prefix` tokens (class token, registers), then the patches row by row.
 
     Attributes:
-        model: the model that ran; shared, never changed.
+        model: model that made the trace; shared, never changed.
         grid: rows and columns of patches.
-        image: the pixels that the model saw and where they come from; None if a tensor was given.
+        image: input pixels and their geometry on the original image; None if a tensor was given.
         output: logits [class], or without a classifier the feature [D].
-        edits: what was changed in this pass (`vitviz.model.edits`); all that the trace tells is of the edited pass.
+        edits: edits of this pass (`vitviz.model.edits`); all activations of the trace are those of the edited pass.
     """
 
     model: ViT
     grid: tuple[int, int]
     image: Prepared | None
     output: np.ndarray
-    _input: Tensor | None = field(repr=False)  # kept only if it cannot be made again from the image
-    _queries: tuple[Tensor, ...] = field(repr=False)  # one a layer, [head, token, channel]
+    _input: Tensor | None = field(repr=False)  # only if there is no image to compute it from
+    _queries: tuple[Tensor, ...] = field(repr=False)  # per layer, [head, token, channel]
     _keys: tuple[Tensor, ...] = field(repr=False)
-    _pool_keys: Tensor | None = field(repr=False)  # [head, token, channel] of what the attention pooling reads
+    _pool_keys: Tensor | None = field(repr=False)  # of the attention pooling, [head, token, channel]
     _recorded: Mapping[str, np.ndarray] = field(repr=False)
-    _edited: bool = field(default=False, repr=False)  # under an `edit` that nobody can repeat
+    _edited: bool = field(default=False, repr=False)  # made in an `edit` block, which cannot be repeated
     edits: tuple[Edit, ...] = ()
 
     @property
     def config(self) -> ViTConfig:
-        """The shape of the model."""
+        """Configuration of the model."""
         return self.model.config
 
     @property
     def layers(self) -> int:
-        """How many layers the model has; an attention pooling is not counted."""
+        """Number of layers, attention pooling not included."""
         return len(self._queries)
 
     @property
     def heads(self) -> int:
-        """How many attention heads a layer has."""
+        """Number of attention heads of a layer."""
         return self._queries[0].shape[0]
 
     @property
     def prefix(self) -> int:
-        """How many tokens stand before the patches."""
+        """Number of prefix tokens."""
         return self.config.num_prefix_tokens
 
     @property
     def token_count(self) -> int:
-        """How many tokens the sequence has, prefix tokens included."""
+        """Number of tokens, prefix tokens included."""
         return self.prefix + self.grid[0] * self.grid[1]
 
     @property
     def edited(self) -> bool:
-        """Whether it was made under an `edit`, so that a second pass would differ."""
+        """True if the trace was made in an `edit` block, so that a second pass would differ."""
         return self._edited
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that this trace holds, the model not counted."""
+        """Memory of this trace in bytes, without the model."""
         tensors = [t for t in (*self._queries, *self._keys, self._pool_keys, self._input) if t is not None]
         arrays = [self.output, *self._recorded.values()] + ([] if self.image is None else [self.image.pixels])
         arrays += [edit.values for edit in self.edits if isinstance(edit, ActivationPatch)]
         return sum(t.untyped_storage().nbytes() for t in tensors) + sum(a.nbytes for a in arrays)
 
     def queries(self, layer: int) -> np.ndarray:
-        """Queries of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
+        """Return the queries of a layer after norm and RoPE (unscaled), float32 [head, token, channel]; read-only."""
         return _frozen(self._queries[self._layer(layer)])
 
     def keys(self, layer: int) -> np.ndarray:
-        """Keys of a layer as they enter the softmax, float32 [head, token, channel]; read-only."""
+        """Return the keys of a layer after norm and RoPE, float32 [head, token, channel]; read-only."""
         return _frozen(self._keys[self._layer(layer)])
 
     @plain_arithmetic()
     def attention(self, layer: int | str, head: int | None = None, query: int | None = None) -> np.ndarray:
-        """Attention weights, softmax(q k^T / sqrt(d)), "Attention Is All You Need", section 3.2.1.
+        """Compute attention weights, softmax(q k^T / sqrt(d)) ("Attention Is All You Need", section 3.2.1).
 
-        Relative positions are part of the scores, and so is what the trace's edits make of them. Of differential
-        attention these are the effective weights: the difference of two softmaxes, which may be negative; their rows
-        sum to 1 - lambda.
+        Relative position biases and the edits of the trace are included. For differential attention these are the
+        effective weights, the difference of two softmaxes: they can be negative, and rows sum to 1 - lambda.
 
-        Who wants all of it can have it from the pass itself, with `record="blocks.*.attn.weights"`, for the memory that
-        all matrices take; what is returned is then read-only.
+        If all weights are needed, they can be recorded in the forward pass with `record="blocks.*.attn.weights"`, at
+        the cost of memory for all matrices. The result is then read-only.
 
         Args:
-            layer: which block; or `"pool"` for the attention of a pooling, which has one query only, its own. Tokens
-                that the pooling does not read get weight 0.
-            head: which head; None for all of them.
-            query: the token that looks; None for all of them. With a query no matrix is built.
+            layer: layer index; or `"pool"` for the attention pooling, which has a single, learned query. Tokens that
+                the pooling does not read get weight 0.
+            head: head index; None for all heads.
+            query: index of the query token; None for all. With a single query no matrix is built.
 
         Returns:
-            float32 [head, query, key], less the axes that were chosen. But for differential attention, weights are
-            between 0 and 1 and every row sums to 1.
+            Weights, float32 [head, query, key], without the axes for which an index was given. Except for differential
+            attention, weights are between 0 and 1 and every row sums to 1.
 
         Raises:
             IndexError: if an index is out of range.
@@ -144,7 +143,7 @@ class Trace:
         return weights if head is None else weights[0]
 
     def row_sum(self, layer: int | str) -> float:
-        """What each row of a layer's weights sums to: 1, or 1 - lambda if its attention is differential.
+        """Return the sum of each row of attention weights: 1, or 1 - lambda for differential attention.
 
         Raises:
             IndexError: if the layer is out of range.
@@ -158,17 +157,17 @@ class Trace:
     def scores(
         self, layer: int, head: int | None = None, query: int | None = None, key: int | None = None
     ) -> np.ndarray:
-        """What enters the softmax: q k^T / sqrt(d), plus the bias of relative positions; -inf of patches that are off.
+        """Compute attention scores before the softmax: q k^T / sqrt(d) plus relative position bias; -inf if masked.
 
         Args:
-            layer: which block.
-            head: which head; None for all of them.
-            query: the token that looks; None for all of them.
-            key: the token that is looked at; None for all of them.
+            layer: layer index.
+            head: head index; None for all heads.
+            query: index of the query token; None for all.
+            key: index of the key token; None for all.
 
         Returns:
-            float32 [head, query, key], or [head, 2, query, key] of differential attention, which has two softmaxes;
-            less the axes that were chosen.
+            Scores, float32 [head, query, key], or [head, 2, query, key] for differential attention, which has two
+            softmaxes; without the axes for which an index was given.
 
         Raises:
             IndexError: if an index is out of range.
@@ -181,19 +180,20 @@ class Trace:
         heads, queries, keys = (slice(None) if at is None else slice(at, at + 1) for at in chosen)
         with torch.no_grad():
             scores = self._scores(layer, heads, queries, keys).numpy()
-        places = [0, scores.ndim - 2, scores.ndim - 1]
-        return scores.squeeze(tuple(place for place, at in zip(places, chosen, strict=True) if at is not None))
+        axes = [0, scores.ndim - 2, scores.ndim - 1]
+        return scores.squeeze(tuple(axis for axis, at in zip(axes, chosen, strict=True) if at is not None))
 
     def heatmap(self, layer: int | str, head: int | None = None, query: int = 0) -> np.ndarray:
-        """The patch part of one attention row, as a map.
+        """Return the attention from one query token to the patches, as a map.
 
         Args:
-            layer: which block, or `"pool"`.
-            head: which head; None for all of them.
-            query: the token that looks; 0 is the class token where there is one (and the pooling's only query).
+            layer: layer index, or `"pool"`.
+            head: head index; None for all heads.
+            query: index of the query token; 0 is the class token, if the model has one (and the pooling's only query).
 
         Returns:
-            float32 [rows, columns], or [head, rows, columns]. Sums to 1 less what goes to the prefix tokens.
+            Weights, float32 [rows, columns] or [head, rows, columns]; their sum is that of the row without the prefix
+            tokens.
 
         Raises:
             IndexError: if an index is out of range.
@@ -202,7 +202,7 @@ class Trace:
         return weights.reshape(*weights.shape[:-1], *self.grid)
 
     def tokens(self, layer: int) -> np.ndarray:
-        """The residual stream after a block, float32 [token, D]; read-only.
+        """Return the residual stream after a block, float32 [token, D]; read-only.
 
         Raises:
             IndexError: if the layer is out of range.
@@ -210,92 +210,98 @@ class Trace:
         return self.activation(f"blocks.{self._layer(layer)}.resid_post")
 
     def activation(self, name: str) -> np.ndarray:
-        """Activation at a hook point (names and shapes in `vitviz.model.hooks`), without the batch axis; read-only.
+        """Return the activation at a hook point (see `vitviz.model.hooks`), without batch axis; read-only.
 
-        Taken from the record if it was recorded, computed again by one forward pass if it was not.
+        An activation that was not recorded is computed by another forward pass.
 
         Raises:
-            HookError: if there is no such hook point; or if it was not recorded and the trace was made under an `edit`,
-                so that a second pass would differ.
+            HookError: if the hook point does not exist, or if it was not recorded and the trace was made in an `edit`
+                block, so that a second pass would differ.
         """
         return self.activations(name)[name]
 
     def activations(self, *names: str) -> dict[str, np.ndarray]:
-        """The same for several hook points, with one forward pass for all that were not recorded; read-only."""
+        """Return activations by hook point, with one forward pass for all that were not recorded; see `activation`."""
         each_of_kind(names, str, "names")
         missing = [name for name in names if name not in self._recorded]
         if missing and self._edited:
             raise HookError(
-                f"{shown(missing[0])} was not recorded and this trace was made under an edit; trace with "
+                f"{shown(missing[0])} was not recorded, and this trace was made in an edit block; trace again with "
                 f"record={shown(missing[0])}."
             )
-        found = {name: self._recorded[name] for name in names if name in self._recorded}
+        activations = {name: self._recorded[name] for name in names if name in self._recorded}
         if missing:
             check_numbers(self.model)
-            with plain_arithmetic(), without_hooks(), torch.no_grad(), _under(self._applied), capture(*missing) as kept:
+            with (
+                plain_arithmetic(),
+                without_hooks(),
+                torch.no_grad(),
+                _editing(self._applied),
+                capture(*missing) as new,
+            ):
                 self.model(self._pixels()[None])
             for name in missing:
-                if name not in kept:
-                    raise HookError(f"{shown(name)} means several hook points; give the name of each.")
-                found[name] = _frozen(kept[name][0])
-        return found
+                if name not in new:
+                    raise HookError(f"{shown(name)} matches several hook points; give the name of each.")
+                activations[name] = _frozen(new[name][0])
+        return activations
 
     def with_recorded(self, activations: Mapping[str, np.ndarray]) -> Trace:
-        """The same trace, which has these activations (of `activations`) at hand and does not compute them again.
+        """Return a copy of the trace that holds these activations (from `activations`) as recorded.
 
         Raises:
-            ArgumentError: if they are not arrays by the name of their hook point.
+            ArgumentError: if they are not a dictionary from hook point name to array.
         """
         of_kind(activations, Mapping[str, np.ndarray], "activations")
         each_of_kind(activations, str, "activations")
-        found = {
+        arrays = {
             name: array(values, "...", f"The activations of {shown(name)}", finite=False)
             for name, values in activations.items()
         }
-        return replace(self, _recorded={**self._recorded, **found})
+        return replace(self, _recorded={**self._recorded, **arrays})
 
     def rerun(self, *, edits: Sequence[Edit] = (), record: tuple[str, ...] = ()) -> Trace:
-        """The same image once more through the same model, under these edits instead of this trace's own.
+        """Trace the same image with the same model again, with these edits instead of those of this trace.
 
         Raises:
             HookError: if `record` names a hook point that does not exist.
-            EditError: if an edit is of something that the model has not.
+            EditError: if an edit does not fit the model.
         """
         return self.model.trace(self.model_input, record=record, edits=edits)
 
     @property
     def model_input(self) -> Prepared | Tensor:
-        """The model's input, as `trace` accepts it."""
+        """Input of the model, in a form that `trace` accepts."""
         return self._input if self.image is None else self.image
 
     def save(self, path: str | Path) -> None:
-        """Write the trace to a file, without the model, which may be many times larger; `vitviz.open_trace` reads it.
+        """Write the trace to a file, without the model; read it with `vitviz.open_trace`.
 
-        The file is in the safetensors format, about as large as `nbytes`; `pickle` takes the whole model along.
+        The file is in the safetensors format and about as large as `nbytes`. (`pickle` would include the whole model.)
 
         Args:
-            path: the file, such as `"cat.trace"`; an existing one is replaced.
+            path: path of the file, such as `"cat.trace"`; an existing file is replaced.
 
         Raises:
             TraceError: if the file cannot be written.
         """
         of_kind(path, str | Path, "path")
-        write_trace_file(Path(path), *_taken_apart(self))
+        write_trace_file(Path(path), *_to_arrays_and_json(self))
 
     def __repr__(self) -> str:
         shape = f"{self.grid[0]} x {self.grid[1]} patches, {self.layers} layers, {self.heads} heads"
         return f"Trace({self.model.name!r}: {shape}, output {list(self.output.shape)}, {len(self.edits)} edits)"
 
     def pixels(self) -> np.ndarray:
-        """What entered the model: normalised pixels, float32 [channel, H, W]; read-only."""
+        """Return the input of the model: normalised pixels, float32 [channel, H, W]; read-only."""
         return _frozen(self._pixels())
 
     def token_index(self, token: int) -> int:
-        """The token counted from 0, for one that may be counted from the end."""
+        """Check a token index and convert a negative one to one that counts from 0."""
         return checked_index(token, self.token_count, "token")
 
     def head_index(self, head: int) -> int:
-        """The head counted from 0, for one that may be counted from the end."""
+        """Check a head index and convert a negative one to one that counts from 0."""
         return checked_index(head, self.heads, "head")
 
     @property
@@ -314,7 +320,7 @@ class Trace:
 
     def _pool_attention(self) -> np.ndarray:
         if self._pool_keys is None:
-            raise IndexError(f"This model pools by {self.config.pooling}: its pooling has no attention.")
+            raise IndexError(f"This model has no attention pooling; its pooling is {self.config.pooling!r}.")
         with torch.no_grad():
             scores = self._applied.pool_scores(self.model.attn_pool.score(self._pool_keys))
             weights = scores.softmax(dim=-1)  # head 1 key
@@ -326,13 +332,13 @@ class Trace:
         return torch.from_numpy(normalise(self.image.pixels, self.model.preprocessing))
 
 
-def _under(applied: Applied) -> AbstractContextManager[None]:
-    """The edits in force; without any, nothing is."""
+def _editing(applied: Applied) -> AbstractContextManager[None]:
+    """Context in which the edits are applied; without edits it does nothing."""
     return edit(applied.hooks()) if applied.edits else nullcontext()
 
 
 def _is_pool(layer: object) -> bool:
-    return isinstance(layer, str) and layer == POOL  # in this order, because an array compares each of its numbers
+    return isinstance(layer, str) and layer == POOL  # type first, because == compares arrays element by element
 
 
 def _frozen(tensor: Tensor) -> np.ndarray:
@@ -341,14 +347,14 @@ def _frozen(tensor: Tensor) -> np.ndarray:
     return array
 
 
-def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """A trace as arrays and JSON, see `trace_file`."""
-    image, own = trace.image, trace.model
+def _to_arrays_and_json(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Convert a trace to arrays and data for JSON; see `trace_file`."""
+    image, model = trace.image, trace.model
     tensors = {f"queries.{layer}": trace.queries(layer) for layer in range(trace.layers)}
     tensors |= {f"keys.{layer}": trace.keys(layer) for layer in range(trace.layers)}
     tensors |= {"output": trace.output} | {f"recorded.{name}": value for name, value in trace._recorded.items()}
     tensors |= {f"edits.{i}": edit.values for i, edit in enumerate(trace.edits) if isinstance(edit, ActivationPatch)}
-    tensors |= {f"model.{name}": value.numpy() for name, value in kept_weights(own).items()}
+    tensors |= {f"model.{name}": value.numpy() for name, value in saved_weights(model).items()}
     if trace._pool_keys is not None:
         tensors["pool_keys"] = trace._pool_keys.numpy()
     if image is not None:
@@ -356,21 +362,21 @@ def _taken_apart(trace: Trace) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     else:
         tensors["input"] = trace._input.numpy()
     about = {
-        "config": asdict(own.config),
-        "name": own.name,
-        "preprocessing": asdict(own.preprocessing),
-        "labels": own.labels,
-        "output_kind": own.output_kind,
-        "notes": own.notes,
-        "fingerprint": fingerprint(own),
+        "config": asdict(model.config),
+        "name": model.name,
+        "preprocessing": asdict(model.preprocessing),
+        "labels": model.labels,
+        "output_kind": model.output_kind,
+        "notes": model.notes,
+        "fingerprint": fingerprint(model),
         "grid": trace.grid,
         "image": None if image is None else {"geometry": asdict(image.geometry), "notes": image.notes},
         "edited": trace.edited,
-        "edits": [_edit_said(edit) for edit in trace.edits],
+        "edits": [_edit_to_json(edit) for edit in trace.edits],
     }
     return tensors, about
 
 
-def _edit_said(edit: Edit) -> dict[str, Any]:
-    said = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
-    return {"kind": type(edit).__name__, **said}
+def _edit_to_json(edit: Edit) -> dict[str, Any]:
+    data = {one.name: getattr(edit, one.name) for one in fields(edit) if one.name not in ("values", "digest")}
+    return {"kind": type(edit).__name__, **data}

@@ -1,18 +1,18 @@
-"""Traces as files: safetensors, with plain numbers and a JSON text beside them, and without the model.
+"""File format of traces: safetensors with arrays and a JSON text, without the model.
 
-| tensor                | shape                             | what                                                     |
+| tensor                | shape                             | content                                                  |
 | --------------------- | --------------------------------- | -------------------------------------------------------- |
-| `queries.{layer}`     | head token channel, float32       | queries as they enter the softmax                        |
-| `keys.{layer}`        | head token channel, float32       | keys as they enter the softmax                           |
-| `pool_keys`           | head token channel, float32       | the same of an attention pooling                         |
-| `output`              | class (or D), float32             | what the model returned                                  |
-| `pixels`              | H W channel, uint8                | the image as the model saw it; or                        |
-| `input`               | channel H W, float32              | the tensor that was given instead                        |
-| `recorded.{hook}`     | as in `model/hooks.py`, no batch  | what was recorded                                        |
-| `edits.{i}`           | token channel, float32            | the values of an edit that carries numbers               |
-| `model.{weight}`      | as in the model                   | the few weights that attention is computed with          |
+| `queries.{layer}`     | head token channel, float32       | queries, after norm and RoPE, before scaling             |
+| `keys.{layer}`        | head token channel, float32       | keys, after norm and RoPE                                |
+| `pool_keys`           | head token channel, float32       | keys of the attention pooling                            |
+| `output`              | class (or D), float32             | output of the model                                      |
+| `pixels`              | H W channel, uint8                | input image before normalisation; or                     |
+| `input`               | channel H W, float32              | input tensor, if a tensor was given                      |
+| `recorded.{hook}`     | as in `model/hooks.py`, no batch  | recorded activations                                     |
+| `edits.{i}`           | token channel, float32            | values of an `ActivationPatch`                           |
+| `model.{weight}`      | as in the model                   | the few weights that attention needs                     |
 
-The metadata has the version of the format, the rest of the trace as JSON, and a checksum over all of it.
+The metadata hold the format version, the rest of the trace as JSON, and a checksum of everything.
 """
 
 import json
@@ -27,19 +27,19 @@ from safetensors.numpy import save
 
 from ..errors import TraceError
 from ..errors.arguments import shown_path
-from .whole_files import write_whole
+from .atomic_write import write_atomically
 
 FORMAT, VERSION = "vitviz trace", 2
 _LONGEST_HEADER = 25_000_000  # bytes of names and metadata
 
 
 def write_trace_file(path: Path, tensors: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
-    """Write the parts of a trace.
+    """Write the parts of a trace to a file.
 
     Args:
-        path: the file.
-        tensors: the arrays, by the names above.
-        about: everything else, as JSON.
+        path: path of the file.
+        tensors: arrays, by the names above.
+        about: everything else, as data for JSON.
 
     Raises:
         TraceError: if the file cannot be written.
@@ -49,28 +49,28 @@ def write_trace_file(path: Path, tensors: Mapping[str, np.ndarray], about: Mappi
     metadata = {"format": FORMAT, "version": str(VERSION), "trace": text, "sha256": checksum(tensors, text)}
     data = save(tensors, metadata)
     try:
-        write_whole(path, data)
+        write_atomically(path, data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TraceError(
-            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a folder that "
-            "can be written to."
+            f"The trace cannot be written to {shown_path(path)} ({reason}); give the path of a file in a writable "
+            "folder."
         ) from error
 
 
 def read_trace_file(path: Path) -> tuple[dict[str, np.ndarray], str]:
-    """Read the parts of a trace: the arrays, and everything else as JSON text.
+    """Read the parts of a trace from a file: the arrays, and everything else as JSON text.
 
     Raises:
-        TraceError: if the file cannot be read, is damaged or no trace, or is of another version.
+        TraceError: if the file cannot be read, is damaged, is not a trace, or has another format version.
     """
     tensors, metadata = _read(path)
     name = path.name
     if metadata.get("format") != FORMAT:
-        raise TraceError(f"{name!r} is no trace of vitviz; open a file that trace.save(path) wrote.")
+        raise TraceError(f"{name!r} is not a trace of vitviz; open a file written by trace.save(path).")
     if metadata.get("version") != str(VERSION):
         raise TraceError(
-            f"{name!r} has version {metadata.get('version', '')[:20]!r} of the format, and this vitviz reads version "
+            f"{name!r} has format version {metadata.get('version', '')[:20]!r}, but this vitviz reads version "
             f"{VERSION}; trace the image again."
         )
     text = metadata.get("trace", "")
@@ -81,7 +81,7 @@ def read_trace_file(path: Path) -> tuple[dict[str, np.ndarray], str]:
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     try:
-        with path.open("rb") as file:  # the format's first number: how long its table of contents is
+        with path.open("rb") as file:  # a file starts with the length of its header
             if int.from_bytes(file.read(8), "little") > _LONGEST_HEADER:
                 raise damaged(path.name)
         with safe_open(path, "numpy") as file:
@@ -95,12 +95,12 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def damaged(name: str) -> TraceError:
-    """The error that a file is no whole trace."""
-    return TraceError(f"{name!r} is damaged or no trace of vitviz; save it again with trace.save(path).")
+    """Create the error for a file that is damaged or not a trace."""
+    return TraceError(f"{name!r} is damaged or not a trace of vitviz; save it again with trace.save(path).")
 
 
 def checksum(tensors: Mapping[str, np.ndarray], text: str) -> str:
-    """Digest of all that a file holds, hexadecimal."""
+    """Compute the hexadecimal SHA-256 digest of the content of a file."""
     digest = sha256(text.encode())
     for name in sorted(tensors):
         array = tensors[name]

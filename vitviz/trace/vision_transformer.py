@@ -1,4 +1,4 @@
-"""The Vision Transformer as callers have it: its forward pass, and traces of images."""
+"""Vision Transformer with tracing, the class of all loaded models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .trace import Trace
 
 
 class VisionTransformer(ViT):
-    """A plain Vision Transformer that can be looked into; its arguments are those of `vitviz.model.vit.ViT`."""
+    """Plain Vision Transformer with the method `trace`; arguments as in `vitviz.model.vit.ViT`."""
 
     def trace(
         self,
@@ -24,5 +24,5 @@ class VisionTransformer(ViT):
         record: tuple[str, ...] = (),
         edits: Sequence[Edit] = (),
     ) -> Trace:
-        """Run the model on one image and keep what is needed to look inside; see `vitviz.trace.passes.trace`."""
+        """Run the model on one image and record the forward pass; see `vitviz.trace.passes.trace`."""
         return trace(self, image, size=size, fit=fit, record=record, edits=edits)

@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..errors import ArgumentError
 from ..errors.arguments import array, one_of, typed, whole
 from ..notation.marks import format_head, format_token, head_in_name, layer_in_name, percent
-from ..notation.view import Scale, View, strongest_patch, token_words
+from ..notation.view import Scale, View, strongest_patch, token_label
 from ..trace.trace import Trace
 from . import provenance
 from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, tone
@@ -60,11 +60,11 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
         "fit": fit,
         "grid": [rows, columns],
         "prefix": list(trace.config.prefix_token_names),
-        "layer": view.place(trace) if view.is_pool(trace) else view.layer + 1,
+        "layer": view.attention_layer(trace) if view.is_pool(trace) else view.layer + 1,
         "head": "mean" if view.head is None else view.head + 1,
         "token": None if view.is_pool(trace) else format_token(view.token(trace), trace),
         "counted_from": 1,
-        "direction": view.facing(trace),
+        "direction": view.effective_direction(trace),
         "scale": view.scale,
         "opacity": style.opacity / 100,
         "smooth": style.smooth,
@@ -82,8 +82,8 @@ def caption(trace: Trace, view: View, about: dict) -> str:
     _check_complete(about)
     width, height = about["input"]
     shown = (
-        f"{view.words(trace)}: {view.question(trace)}. "
-        f"Strongest patch: {token_words(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
+        f"{view.label(trace)}: {view.direction_label(trace)}. "
+        f"Strongest patch: {token_label(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
         f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. "
         f"Overlay: {100 * about['opacity']:.0f} %{', smooth' if about['smooth'] else ''}. {sums}"
     )
@@ -118,7 +118,7 @@ def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
     signed = trace.config.differential
-    tones = tone(patches, view.scale, view.reads(trace), signed=signed).reshape(trace.grid)
+    tones = tone(patches, view.scale, view.num_keys(trace), signed=signed).reshape(trace.grid)
     image = overlay(picture, tones, view.scale, style.opacity / 100, signed, style.smooth)
     asked = None if view.is_pool(trace) else view.token(trace)
     for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..errors.arguments import shown_path
-from ..notation.marks import listed
+from ..notation.marks import join_words
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 # Files in the folder of a training run: the weights in a single file, or an index of several.
@@ -69,7 +69,7 @@ def _no_weights_in(folder: Path) -> ModelError:
         names = names if len(names) <= 4 else [names[0], "...", names[-1]]
         reason = "the best one according to trainer_state.json" if best else "the last one"
         return ModelError(
-            f"{shown_path(folder)} holds no weights, but the subfolders {listed(names, 'and')} do; load "
+            f"{shown_path(folder)} holds no weights, but the subfolders {join_words(names, 'and')} do; load "
             f"{shown_path(best or saved[-1])}, {reason}."
         )
     files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())

@@ -134,7 +134,9 @@ def _build_model(checkpoint: Checkpoint, options: Options, labels: Path | None =
         model = _with_wide_head(model, wide_head)
     model = _with_resampling(model, layout)
     model.name = checkpoint.name
-    model.assume(*preprocessing_of(checkpoint, model.config, layout, config, name if config else "", options))
+    model.set_preprocessing(
+        *preprocessing_of(checkpoint, model.config, layout, config, name if config else "", options)
+    )
     model.labels, unused = _labels_of(checkpoint, options, labels, model.config.num_classes)
     # With class names, outputs that would otherwise be considered an embedding are classes.
     output_kind = _OUTPUT_KINDS.get(str(checkpoint.config.get("problem_type"))) or ("classes" if model.labels else None)

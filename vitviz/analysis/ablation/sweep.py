@@ -17,12 +17,12 @@ from torch import Tensor
 from ...errors import EditError
 from ...errors.arguments import at_least, typed
 from ...errors.progress import Progress, silent
-from ...model.applied_edits import left_out_of_the_mean, without
+from ...model.applied_edits import ablated, exclude_from_mean
 from ...model.config import POOL
 from ...model.edits import How, one_of
-from ...model.hooks import edit, entering_names, without_hooks
+from ...model.hooks import block_input_names, edit, without_hooks
 from ...model.precision import plain_arithmetic
-from ...trace.absent import check_same_model
+from ...trace.model_stub import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from .effects import Measured, Score, measured
@@ -109,13 +109,13 @@ def each_head(
     parts = torch.eye(trace.heads, dtype=torch.bool)[..., None, None].split(some)  # batch head 1 1: which head is off
 
     def ablate(z: Tensor, off: Tensor) -> Tensor:
-        return torch.where(off, without(z, how), z)
+        return torch.where(off, ablated(z, how), z)
 
     for layer, x in _entering(trace, begin):
         for off in parts:
             change = {f"blocks.{layer}.attn.z": partial(ablate, off=off)}
             with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(change):
-                outputs = model.finish(x.expand(len(off), -1, -1), trace.grid, layer)
+                outputs = model.forward_from(x.expand(len(off), -1, -1), trace.grid, layer)
             yield _effects(trace, score, outputs)
 
 
@@ -127,7 +127,7 @@ def each_layer(
 
     def ablate(sample: int) -> Callable[[Tensor], Tensor]:
         off = torch.arange(len(SUBLAYERS))[:, None, None] == sample
-        return lambda added: torch.where(off, without(added, how), added)
+        return lambda added: torch.where(off, ablated(added, how), added)
 
     one_of(how, How)
     _check(model, trace)
@@ -135,7 +135,7 @@ def each_layer(
     for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
-            outputs = model.finish(x.expand(len(SUBLAYERS), -1, -1), trace.grid, layer)
+            outputs = model.forward_from(x.expand(len(SUBLAYERS), -1, -1), trace.grid, layer)
         yield _effects(trace, score, outputs)
 
 
@@ -178,7 +178,7 @@ def _hidden(model: VisionTransformer, trace: Trace, off: Tensor) -> dict[str, Ca
     if config.pooling == "attention":
         changes[f"{POOL}.scores"] = lambda scores: hide(scores, read)
     elif "mean" in config.pooling:
-        changes["norm"] = lambda x: left_out_of_the_mean(x, hidden, config)
+        changes["norm"] = lambda x: exclude_from_mean(x, hidden, config)
     return changes
 
 
@@ -190,7 +190,7 @@ def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
 def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
     """The hook points that sweeps of heads and layers begin at; a trace that has recorded them spares them a pass."""
     begin = at_least(begin, 0, "The first layer")
-    return entering_names(trace.layers, begin)
+    return block_input_names(trace.layers, begin)
 
 
 def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:

@@ -15,8 +15,8 @@ from ...errors.progress import Progress
 from ...images import Prepared, Size
 from ...model.hooks import is_edited, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
-from ...trace.absent import check_same_model
 from ...trace.inputs import ImageSource, checked_tensor, prepared_for
+from ...trace.model_stub import check_same_model
 from ...trace.passes import is_recorded, trace_with_graph
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer

@@ -11,7 +11,7 @@ from ...errors import HookError, ModelError, VitvizError
 from ...errors.arguments import array, of_kind, whole
 from ...errors.brief import brief
 from ...errors.progress import Progress
-from ...trace.absent import check_same_model
+from ...trace.model_stub import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from .baselines import BASELINES, baseline_pixels, masked_values

@@ -161,7 +161,7 @@ class _Way:
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
         with plain_arithmetic(), without_hooks():
-            return self.target(model.finish(model.norm_pre(tokens), self.trace.grid))
+            return self.target(model.forward_from(model.norm_pre(tokens), self.trace.grid))
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:

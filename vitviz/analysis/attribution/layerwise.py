@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...model.config import POOL, ViTConfig
-from ...model.hooks import capture, entering_names, without_hooks
+from ...model.hooks import block_input_names, capture, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .targets import Target
@@ -23,7 +23,7 @@ Graph = Mapping[str, Tensor]  # what has `graph_names`, with the graph of one pa
 
 def stream_names(depth: int) -> tuple[str, ...]:
     """What enters each of `depth` blocks, and what leaves the last; a trace that recorded it spares a forward pass."""
-    return (*entering_names(depth), f"blocks.{depth - 1}.resid_post")
+    return (*block_input_names(depth), f"blocks.{depth - 1}.resid_post")
 
 
 def graph_names(depth: int) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Te
     """The target of what leaves a block, and the weights of the pooling, [1, head, 1, key], if it has any."""
     pools = trace.config.pooling == "attention"
     with plain_arithmetic(), without_hooks(), capture(*[f"{POOL}.weights"] * pools) as kept:
-        output = trace.model.finish(x, trace.grid, layer=trace.layers)
+        output = trace.model.forward_from(x, trace.grid, layer=trace.layers)
     return target(output).sum(), kept.get(f"{POOL}.weights")
 
 

@@ -1,8 +1,8 @@
-"""Find the true size of the pictures in an AVIF file, which its container may misstate.
+"""True sizes of the images in an AVIF file, which its container can misstate.
 
-A file of 2 KB that states 64 x 64 can hold a picture of 16,384 x 16,384, which libavif decodes before it scales it
-down. Therefore the headers of the AV1 streams are read first. ISO/IEC 14496-12 specifies the position of the streams
-(boxes iloc, stsz and stco), and section 5.5.1 of the AV1 specification their headers.
+A file of 2 KB that states 64 x 64 can hold an image of 16,384 x 16,384, which libavif decodes before scaling it down.
+Therefore the headers of the AV1 streams are read first. ISO/IEC 14496-12 specifies the position of the streams (boxes
+iloc, stsz and stco), and section 5.5.1 of the AV1 specification their headers.
 """
 
 import re
@@ -13,14 +13,14 @@ from .heif import boxes_of
 
 _AV1_ITEM = re.compile(rb"infe(?:\x02.{3}(..)|\x03.{3}(.{4}))..av01", re.DOTALL)
 _SEQUENCE_HEADER = 1
-_MAX_UNITS = 1000  # of one stream, and streams of one file; usual files have less than ten
+_MAX_UNITS = 1000  # of a stream, and streams of a file; typical files have fewer than ten
 
 
 def pixels_in_streams(data: bytes) -> int:
-    """Count the pixels of the largest picture that the AV1 streams of a file announce.
+    """Return the number of pixels of the largest image that the AV1 streams of a file state.
 
     Raises:
-        ValueError: if there are far too many streams, or parts of them.
+        ValueError: if there are too many streams or units.
     """
     largest = 0
     for count, stream in enumerate(_streams(data)):
@@ -32,7 +32,7 @@ def pixels_in_streams(data: bytes) -> int:
 
 
 def _streams(data: bytes) -> Iterator[bytes]:
-    """Streams of all AV1 items, and of the first picture of each track."""
+    """Iterate over the streams of all AV1 items, and of the first image of each track."""
     boxes = boxes_of(data)
     inside = next((start for name, start, _ in boxes if name == b"idat"), 0)
     for name, start, end in boxes:
@@ -48,7 +48,7 @@ def _streams(data: bytes) -> Iterator[bytes]:
 
 
 def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
-    """The streams of the items that a box iloc lists."""
+    """Iterate over the streams of the items in an iloc box."""
     version = data[at]
     offset_size, length_size = data[at + 4] >> 4, data[at + 4] & 15
     base_size, index_size = data[at + 5] >> 4, data[at + 5] & 15 if version else 0
@@ -59,13 +59,13 @@ def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
         nonlocal at
         at += size
         if at > end:
-            raise ValueError("a list of items is cut off")
+            raise ValueError("a list of items is truncated")
         return int.from_bytes(data[at - size : at])
 
     for _ in range(number(4 if version == 2 else 2)):
         item = number(4 if version == 2 else 2)
         in_idat = version > 0 and number(2) & 15 == 1
-        number(2)  # which file it is in
+        number(2)  # data reference index
         base = number(base_size) + (inside if in_idat else 0)
         parts, total = [], 0
         for _ in range(number(2)):
@@ -76,15 +76,15 @@ def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
                 total += len(parts[-1])
             if total > len(data):
                 raise ValueError("parts of an item overlap")
-        if item in av1:  # others are text, or how items make a grid
+        if item in av1:  # other items are text, or grids of items
             yield b"".join(parts)
 
 
 def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """Width and height in each sequence header of a stream."""
+    """Iterate over the width and height in each sequence header of a stream."""
     at = 0
     for _ in range(_MAX_UNITS):
-        if at >= len(stream) or stream[at] & 0x81:  # the end, or no AV1
+        if at >= len(stream) or stream[at] & 0x81:  # end of the stream, or not AV1
             return
         kind, extended, sized = stream[at] >> 3 & 15, stream[at] >> 2 & 1, stream[at] >> 1 & 1
         at += 1 + extended
@@ -104,7 +104,7 @@ def _sizes(stream: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Bits:
-    """Reader of single bits, which returns zeros beyond the end of the data."""
+    """Reader of single bits; returns zeros beyond the end of the data."""
 
     def __init__(self, data: bytes) -> None:
         self.number, self.left = int.from_bytes(data), 8 * len(data)
@@ -118,7 +118,7 @@ class _Bits:
 def _size(header: bytes) -> tuple[int, int]:
     """Width and height in a sequence header."""
     take = _Bits(header).take
-    take(4)  # profile, still picture
+    take(4)  # profile and still picture
     if take(1):  # reduced header of a still picture
         take(5)
     else:
@@ -128,16 +128,16 @@ def _size(header: bytes) -> tuple[int, int]:
 
 
 def _skip_operating_points(take: Callable[[int], int]) -> None:
-    """Skip fields that matter for films only: timing, levels and buffers."""
+    """Skip fields that matter for video only: timing, levels and buffers."""
     delay_bits = 0
     if take(1):  # timing
         take(64)
-        if take(1):  # all pictures are shown for the same time, which is coded with leading zeros
+        if take(1):  # equal display times, coded with leading zeros
             zeros = 0
             while not take(1) and zeros < 32:
                 zeros += 1
             take(zeros)
-        if take(1):  # a model of the decoder
+        if take(1):  # decoder model
             delay_bits = take(5) + 1
             take(42)
     display_delay = take(1)

@@ -1,4 +1,4 @@
-"""AVIF, through Pillow."""
+"""Reader of AVIF files, with Pillow."""
 
 from io import BytesIO
 
@@ -13,18 +13,18 @@ from .heif import check_stated_sizes, without_exif
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of an AVIF; of a sequence the first picture, of a grid the whole one.
+    """Read an AVIF file: the first image of a sequence, all of a grid.
 
     Raises:
-        ImageError: if this installation of Pillow has no decoder for it.
+        ImageError: if this installation of Pillow has no AVIF decoder.
     """
     if not features.check("avif"):
         raise ImageError(
-            "AVIF files cannot be read by this installation of Pillow; install Pillow 11.3 or newer from PyPI, or save "
+            "This installation of Pillow cannot read AVIF files; install Pillow 11.3 or newer from PyPI, or save "
             "the image as JPEG or PNG."
         )
     check_stated_sizes(data)
-    # Without EXIF the orientation that Pillow tells is that of the container, the only one that browsers apply.
+    # Without EXIF data Pillow reports the orientation of the container, the only one that browsers apply.
     with Image.open(BytesIO(without_exif(data)), formats=("AVIF",)) as image:
         check_sides(*image.size)
         if pixels_in_streams(data) > MAX_PIXELS:

@@ -1,4 +1,4 @@
-"""BMP."""
+"""Reader of BMP files."""
 
 from io import BytesIO
 
@@ -10,10 +10,10 @@ from ..pixels import SafeImage, to_rgb
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a BMP.
+    """Read a BMP file.
 
     Raises:
-        ImageError: if it is of a kind that Pillow does not know.
+        ImageError: if Pillow does not support its kind.
     """
     try:
         with Image.open(BytesIO(data), formats=("BMP",)) as image:
@@ -22,7 +22,7 @@ def read(data: bytes) -> SafeImage:
     except OSError as error:
         if "nsupported BMP" not in str(error):
             raise
-        message = "This BMP is of a rare kind that cannot be read here; save it as an ordinary BMP or PNG."
+        message = "This BMP file is of an unsupported kind; save it as a standard BMP or PNG."
         raise ImageError(message) from error
     rgb, _ = to_rgb(image)
     return SafeImage(rgb)

@@ -1,6 +1,6 @@
-"""GIF: Pillow gets the first frame only, without comments and further frames.
+"""Reader of GIF files; Pillow gets the first frame only, without comments and further frames.
 
-Pillow fills the part of the canvas that the first frame does not cover with the colour of index 0; browsers leave it
+Pillow fills the part of the canvas that the first frame does not cover with the colour of index 0. Browsers leave it
 transparent.
 """
 
@@ -16,7 +16,7 @@ _IMAGE, _EXTENSION, _END, _GRAPHIC_CONTROL = 0x2C, 0x21, 0x3B, 0xF9
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a GIF; of an animation the first frame, laid on white."""
+    """Read a GIF file; for an animation the first frame, on a white canvas."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + _colours(flags)
     start, control = data[:at], b""
@@ -28,7 +28,7 @@ def read(data: bytes) -> SafeImage:
             control = data[at:end]
         at = end
     left, top, frame_width, frame_height, flags = struct.unpack_from("<4HB", data, at + 1)
-    size = max(width, left + frame_width), max(height, top + frame_height)  # browsers enlarge the canvas, too
+    size = max(width, left + frame_width), max(height, top + frame_height)  # browsers enlarge the canvas too
     check_sides(*size)
     end = _after_blocks(data, at + 11 + _colours(flags))
     still = start[:6] + struct.pack("<HH", frame_width, frame_height) + start[10:] + control
@@ -41,19 +41,19 @@ def read(data: bytes) -> SafeImage:
 
 
 def _colours(flags: int) -> int:
-    """Number of bytes of a colour table."""
+    """Size of a colour table in bytes."""
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _after_blocks(data: bytes, at: int) -> int:
-    """End of a chain of blocks."""
+    """Position after a chain of blocks."""
     while data[at]:
         at += data[at] + 1
     return at + 1
 
 
 def _more(data: bytes, at: int) -> bool:
-    """Return whether another frame follows."""
+    """Return True if another frame follows."""
     try:
         while data[at] not in (_IMAGE, _END):
             at = _after_blocks(data, at + 2) if data[at] == _EXTENSION else at + 1

@@ -1,4 +1,4 @@
-"""HEIC, read by pillow-heif; if that is not installed, such files are refused."""
+"""Reader of HEIC files, with the optional package pillow-heif."""
 
 from PIL import Image
 
@@ -8,32 +8,32 @@ from ..pixels import SafeImage, to_rgb
 from .heif import check_stated_sizes, without_exif
 
 try:
-    import _pillow_heif  # noqa: F401 - the decoder itself, whose absence pillow_heif tells only when it is used
+    import _pillow_heif  # noqa: F401 - the decoder; pillow_heif reports its absence only on use
     import pillow_heif
-except ImportError:  # its wheels contain GPL code, which some may not want: everything else works without it
+except ImportError:  # optional, because its wheels contain GPL code
     pillow_heif = None
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the primary image of a HEIC file, rotated and mirrored as the container says.
+    """Read the primary image of a HEIC file, with the rotation and mirroring of its container.
 
     Raises:
         ImageError: if pillow-heif is not installed.
     """
     if pillow_heif is None:
-        raise ImageError("HEIC files need the package pillow-heif; install it, or save the image as JPEG or PNG.")
+        raise ImageError("HEIC files require the package pillow-heif; install it, or save the image as JPEG or PNG.")
     check_stated_sizes(data)
     file = pillow_heif.HeifFile(without_exif(data), convert_hdr_to_8bit=True)
     image = file[file.primary_index]
     check_sides(*image.size)
     tiling = image.info.get("tiling") or {}
-    if tiling and _pixels_in_tiles(tiling) > 2 * MAX_PIXELS:  # tiles hold a little more than the image
+    if tiling and _pixels_in_tiles(tiling) > 2 * MAX_PIXELS:  # tiles extend a little beyond the image
         raise ImageError(TOO_LARGE)
     pixels = image.data
     check_sides(*image.size)
-    picture = Image.frombytes(image.mode, image.size, bytes(pixels), "raw", image.mode, image.stride)
-    rgb, _ = to_rgb(picture)
-    notes = ("This HEIC holds several images; only its main one is used.",) if len(file) > 1 else ()
+    decoded = Image.frombytes(image.mode, image.size, bytes(pixels), "raw", image.mode, image.stride)
+    rgb, _ = to_rgb(decoded)
+    notes = ("This HEIC file contains several images; only the main one is used.",) if len(file) > 1 else ()
     return SafeImage(rgb, notes)
 
 

@@ -1,4 +1,4 @@
-"""JPEG: Pillow gets the main picture only, without thumbnails, profiles and the other pictures of an MPO file."""
+"""Reader of JPEG files; Pillow gets the main image only, without thumbnails, profiles and other MPO images."""
 
 from io import BytesIO
 
@@ -10,18 +10,18 @@ from ..limits import check_sides
 from ..pixels import SafeImage, to_rgb, upright
 
 _START_OF_SCAN, _END, _EXIF, _COMMENT = 0xDA, 0xD9, 0xE1, 0xFE
-_KEPT = (0xE0, 0xEE)  # JFIF and Adobe say what the channels mean
+_KEPT = (0xE0, 0xEE)  # JFIF and Adobe state the colour space
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a body
-_MAX_SCANS = 100  # a usual progressive one has about ten; each goes through the whole picture
+_MAX_SCANS = 100  # a typical progressive file has about ten; each passes through the whole image
 _USUAL = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # baseline, extended and progressive
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a JPEG.
+    """Read a JPEG file.
 
     Raises:
-        ImageError: if it is of a kind, such as 12 bits a sample, that browsers do not show either.
+        ImageError: if it is of a kind that browsers do not support either, such as 12 bits per sample.
     """
     parts, exif, at = [data[:2]], b"", 2
     while True:
@@ -48,7 +48,7 @@ def read(data: bytes) -> SafeImage:
             break
     end = data.find(b"\xff\xd9", at)
     if data.count(b"\xff\xda", at, end if end > 0 else len(data)) > _MAX_SCANS:
-        raise ImageError(f"This JPEG is drawn in more than {_MAX_SCANS} passes; save it again as an ordinary JPEG.")
+        raise ImageError(f"This JPEG file has more than {_MAX_SCANS} scans; save it again as a standard JPEG.")
     still = b"".join([*parts, data[at:]])
     with Image.open(BytesIO(still), formats=("JPEG",)) as image:
         check_sides(*image.size)
@@ -58,8 +58,8 @@ def read(data: bytes) -> SafeImage:
 
 
 def _check_kind(marker: int, frame: bytes) -> None:
-    """Refuse kinds of JPEG that ordinary decoders cannot read."""
+    """Refuse kinds of JPEG that common decoders do not support."""
     if marker in _USUAL and frame[0] == 8:
         return
-    what = f"has {frame[0]} bits a sample" if marker in _USUAL else "is of a rare kind (lossless or hierarchical)"
-    raise ImageError(f"This JPEG {what} and cannot be read here; save it as an ordinary JPEG of 8 bits, or as PNG.")
+    what = f"has {frame[0]} bits per sample" if marker in _USUAL else "is lossless or hierarchical"
+    raise ImageError(f"This JPEG file {what}, which is not supported; save it as a standard 8-bit JPEG, or as PNG.")

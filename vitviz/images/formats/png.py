@@ -1,8 +1,8 @@
-"""PNG: Pillow gets the first picture only, without the text, profiles and further frames of the file.
+"""Reader of PNG files; Pillow gets the first image only, without text, profiles and further frames.
 
-Pillow decompresses texts and colour profiles and refuses a file in which these are large, even if its picture is valid.
-It shows the hidden default image of an animation instead of the first frame. And it compares a transparent colour of
-less or more than 8 bits with values that it has already scaled.
+Pillow decompresses text and colour profiles, and refuses a file in which these are large even if the image is valid.
+For an animation it returns the hidden default image instead of the first frame. It compares a transparent colour of
+fewer or more than 8 bits with values that are already scaled.
 """
 
 import struct
@@ -18,12 +18,12 @@ from ..limits import check_sides
 from ..pixels import Box, SafeImage, on_canvas, to_rgb, upright
 
 _START = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB = 0, 2  # colour types whose transparency is one colour
+_GREY, _RGB = 0, 2  # colour types with a single transparent colour
 _USED = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"acTL", b"fcTL", b"IDAT", b"fdAT", b"IEND")
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a PNG; of an animation the first frame, laid on white."""
+    """Read a PNG file; for an animation the first frame, on a white canvas."""
     chunks = _chunks(data)
     name, header = next(chunks)
     if name != b"IHDR":
@@ -40,7 +40,7 @@ def read(data: bytes) -> SafeImage:
             once.setdefault(name, body)
     frames = struct.unpack(">I", once[b"acTL"][:4])[0] if b"acTL" in once else 0
     covered, compressed = (0, 0, *size), b"".join(pixels[b"IDAT"])
-    if frames and control and control[0][1]:  # the default image stands before the first frame: no part of it
+    if frames and control and control[0][1]:  # the default image is not part of the animation
         covered, compressed = _place(control[0][0], size), b"".join(pixels[b"fdAT"])
     rgb = _decoded(header, once, covered, compressed)
     rgb = upright(on_canvas(rgb, size, covered), orientation(once.get(b"eXIf", b"")))
@@ -48,7 +48,7 @@ def read(data: bytes) -> SafeImage:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Iterate over the chunks that are needed; a missing or damaged one is an error."""
+    """Iterate over the required chunks; a missing or damaged one is an error."""
     at = len(_START)
     if not data.startswith(_START):
         raise SyntaxError("not a PNG")
@@ -61,9 +61,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
             continue
         body = data[body_at : body_at + length]
         if zlib.crc32(body, zlib.crc32(name)) != struct.unpack_from(">I", data, at - 4)[0]:
-            if name in (b"tRNS", b"eXIf"):  # browsers, too, do without them
+            if name in (b"tRNS", b"eXIf"):  # browsers ignore these too
                 continue
-            raise SyntaxError("a chunk is harmed")
+            raise SyntaxError("a chunk is damaged")
         if name == b"IEND":
             return
         yield name, body
@@ -73,12 +73,12 @@ def _place(control: bytes, size: tuple[int, int]) -> Box:
     """Box of a frame on the canvas."""
     width, height, left, top = struct.unpack_from(">4I", control, 4)
     if not (width and height and left + width <= size[0] and top + height <= size[1]):
-        raise SyntaxError("a frame lies outside of the canvas")
+        raise SyntaxError("a frame is outside of the canvas")
     return left, top, left + width, top + height
 
 
 def _decoded(header: bytes, once: dict[bytes, bytes], covered: Box, compressed: bytes) -> Image.Image:
-    """One picture as RGB on white."""
+    """Decode one image as RGB on a white background."""
     left, top, right, bottom = covered
     header = struct.pack(">II", right - left, bottom - top) + header[8:]
     bits, colour_type = header[8:10]
@@ -109,7 +109,7 @@ def _numbers(image: Image.Image, still: bytes, bits: int) -> np.ndarray:
         return numbers // (255 // (2**bits - 1)) if image.mode == "L" else numbers.astype(np.uint8)
     if bits == 8 or image.mode != "RGB":
         return numbers
-    with Image.open(BytesIO(still), formats=("PNG",)) as low:  # Pillow keeps one byte of two: ask for the other, too
+    with Image.open(BytesIO(still), formats=("PNG",)) as low:  # Pillow keeps the high byte only; read the low byte too
         low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
         low.load()
     return numbers.astype(np.uint16) << 8 | np.asarray(low)

@@ -1,4 +1,4 @@
-"""WebP, still or animated."""
+"""Reader of WebP files."""
 
 import struct
 from io import BytesIO
@@ -11,7 +11,7 @@ from ..pixels import Box, SafeImage, on_canvas, to_rgb, upright
 
 
 def read(data: bytes) -> SafeImage:
-    """Read the bytes of a WebP; of an animation the first frame, laid on white."""
+    """Read a WebP file; for an animation the first frame, on a white canvas."""
     with Image.open(BytesIO(data), formats=("WEBP",)) as image:
         check_sides(*image.size)
         image.load()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...model.config import POOL
-from ...model.hooks import entering_names, residual_stream_names, sublayer_names
+from ...model.hooks import block_input_names, residual_stream_names, sublayer_names
 from ...trace.trace import Trace
 from . import state
 from .cache import cached
@@ -70,7 +70,7 @@ def _usual(key: tuple, _choice: state.Choice) -> dict[str, np.ndarray]:
     stream = np.stack([found[name] for name in in_order])
     stream.flags.writeable = False
     after = dict(zip(in_order, stream, strict=True))
-    entering = dict(zip(entering_names(trace.layers), stream[:-1], strict=True))
+    entering = dict(zip(block_input_names(trace.layers), stream[:-1], strict=True))
     return found | entering | after
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from ...errors import ModelError
-from ...notation.marks import counted, format_size, listed, one_of
+from ...notation.marks import format_size, join_words, one_of, parse_number
 from ...zoo import SHIPPED, checkpoints
 from . import models, state
 from .registry import PAGES
@@ -90,11 +90,11 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
     def stop_of(text: str) -> tuple[str, int]:
         guide, _, stop = text.partition("-")
         try:
-            return guide, counted(stop, counts[guide])
+            return guide, parse_number(stop, counts[guide])
         except (KeyError, ValueError) as error:
-            raise ValueError(listed([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
+            raise ValueError(join_words([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
 
-    understand = {OLD_LESSON: lambda text: ("lesson", counted(text, counts["lesson"])), GUIDE: stop_of}
+    understand = {OLD_LESSON: lambda text: ("lesson", parse_number(text, counts["lesson"])), GUIDE: stop_of}
     stops, notices = read(understand, parameters)
     return stops.get(GUIDE, stops.get(OLD_LESSON)), notices
 
@@ -108,5 +108,5 @@ def choice_parameters(choice: state.Choice) -> dict[str, str]:
 def _model(text: str) -> str:
     # A link causes no download. A checkpoint that is not here or does not load is not replaced by another model.
     if not models.is_ready(text) and not models.is_checkpoint(text):
-        raise ValueError(listed([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
+        raise ValueError(join_words([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
     return text

@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ... import images
 from ...images import FITS
-from ...notation.view import readout_words
+from ...notation.view import pooling_note
 from ...viz.provenance import in_short
 from ..components.gallery import gallery
 from . import models, state, tour
@@ -42,7 +42,7 @@ def sidebar(page: str) -> None:
             state.SIZE.draw(st.selectbox, "Input size", about.sizes, context=about, format_func=models.size_words)
         with right:
             state.FIT.draw(st.selectbox, "Fit", FITS, context=about, format_func=FIT_WORDS.get)
-        token_words(about)
+        token_label(about)
         if page:
             tour.offer(tour.of_page(page), "sidebar_tour", width="stretch")
 
@@ -169,7 +169,7 @@ def image_words() -> None:
     prepared = state.prepared(choice)
     for note in prepared.notes:
         st.caption(note)
-    used = prepared.geometry.share
+    used = prepared.geometry.visible_fraction
     if used < NEARLY_ALL and not choice.picked.sample:
         _only_the_centre(used, "use_all")
         with st.session_state.page_crop_place:
@@ -194,14 +194,14 @@ def _only_the_centre(used: float, key: str) -> None:
         st.button("Use all", key=key, on_click=_use_all)
 
 
-def token_words(about: models.About) -> None:
+def token_label(about: models.About) -> None:
     """How many tokens follow from the choice, and which of them the model's output comes from."""
     rows, columns = state.prepared(state.choice()).geometry.grid
     names = about.config.prefix_token_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
-    if readout_words(about.config):
-        st.caption(readout_words(about.config))
+    if pooling_note(about.config):
+        st.caption(pooling_note(about.config))
 
 
 def _use_all() -> None:

@@ -9,16 +9,16 @@ from typing import Any
 import streamlit as st
 
 from ...notation.marks import (
-    counted,
     format_head,
     format_layer,
     format_token,
     one_of,
     parse_head,
     parse_layer,
+    parse_number,
     parse_token,
 )
-from ...notation.view import DIRECTIONS, Places, View, places, scales
+from ...notation.view import DIRECTIONS, TokenLayout, View, scales, token_layout
 from ...trace.trace import Trace
 from ...viz.colour import Style
 from . import state
@@ -64,9 +64,9 @@ class ViewSetting(Setting):
         view = self.last(trace)
         if self.default is not None and not chosen:
             view = self.first(context)
-        elif session.get(_PLACES, places(trace)) != places(trace):  # the same number would be another token
-            view = view.let_go(trace, session[_PLACES][0])
-        session[_VIEW], session[_PLACES] = view.fitted(trace), places(trace)
+        elif session.get(_PLACES, token_layout(trace)) != token_layout(trace):  # the same number would be another token
+            view = view.without_pinned_patch(trace, session[_PLACES][0])
+        session[_VIEW], session[_PLACES] = view.fitted(trace), token_layout(trace)
         return session[_VIEW]
 
     def last(self, trace: Trace | None = None) -> View:
@@ -84,7 +84,7 @@ class ViewSetting(Setting):
         super().set(True)
         st.session_state[_VIEW] = value
 
-    def choose(self, view: View, seen: Places | None = None) -> None:
+    def choose(self, view: View, seen: TokenLayout | None = None) -> None:
         """Choose a view on a component.
 
         Args:
@@ -186,7 +186,7 @@ def _percent(text: str) -> int:
     if text == "0":
         return 0
     try:
-        return counted(text, 100) + 1
+        return parse_number(text, 100) + 1
     except ValueError as error:
         raise ValueError("0 to 100") from error
 

@@ -5,7 +5,7 @@ import streamlit as st
 
 from ...analysis.attention import HeadStatistics, patch_distances
 from ...notation.marks import percent
-from ...notation.view import View, token_words
+from ...notation.view import View, token_label
 from ...trace.trace import Trace
 from ...viz import figures
 
@@ -20,7 +20,7 @@ def of_view(trace: Trace, view: View) -> None:
     with right:
         if view.is_pool(trace):
             panel(
-                f"No matrix: {view.head_words(trace)}",
+                f"No matrix: {view.head_label(trace)}",
                 "The pooling asks with one query, which the model has learned and which is the same for every image. "
                 "Its matrix is the one row of weights that is shown beside this.",
             )
@@ -47,10 +47,10 @@ def of_model(trace: Trace, view: View, statistics: HeadStatistics) -> None:
 def weights_in_order(trace: Trace, view: View) -> None:
     """The weights of the view, from the largest to the smallest."""
     weights, signed = view.weights(trace), trace.config.differential
-    names = [token_words(trace, token) for token in range(trace.token_count)]
-    reading = figures.half_of(weights, names, view.facing(trace), signed)
-    panel("Weights, sorted", f"{view.words(trace)}, {view.question(trace)}: {reading}")
-    uniform = trace.row_sum(view.place(trace)) / view.reads(trace)
+    names = [token_label(trace, token) for token in range(trace.token_count)]
+    reading = figures.half_of(weights, names, view.effective_direction(trace), signed)
+    panel("Weights, sorted", f"{view.label(trace)}, {view.direction_label(trace)}: {reading}")
+    uniform = trace.row_sum(view.attention_layer(trace)) / view.num_keys(trace)
     figure = figures.sorted_weights(weights, names, trace.prefix, uniform)
     st.plotly_chart(figure, config=CHART, key="sorted", alt="Weights, sorted")
 
@@ -63,7 +63,7 @@ def whole_matrix(trace: Trace, view: View) -> None:
     lines = "Above and left of the red lines are the tokens before the patches. " if trace.prefix else ""
     ends = "Red is positive, blue negative; the colours end at ±" if signed else "Brightest: "
     panel(
-        f"The whole matrix: {view.head_words(trace)}",
+        f"The whole matrix: {view.head_label(trace)}",
         f"Row: who looks; column: who is looked at; each row sums to {total}. {lines}"
         f"{ends}{percent(brightest)} and more (0.5 % of all weights).",
     )

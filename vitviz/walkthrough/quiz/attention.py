@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors.arguments import checked_index, typed
 from ...notation.marks import percent
-from ...notation.view import token_words
+from ...notation.view import token_label
 from ...trace.trace import Trace
 from .question import Option, Question, decimal, in_front, posed, product
 
@@ -49,18 +49,18 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
     def facts(token: int) -> str:
         told = " and ".join(decimal(float(score)) for score in np.atleast_1d(scores[..., token]))
         kind = "scores" if scores.ndim > 1 else "score"
-        return f"{token_words(trace, token)}: {kind} {told}, weight {percent(float(weights[token]))}"
+        return f"{token_label(trace, token)}: {kind} {told}, weight {percent(float(weights[token]))}"
 
     return posed(
         f"To which of these tokens does {_the(trace, query)} give most attention in layer {layer + 1}, "
         f"head {head + 1}?",
         Option(
-            token_words(trace, top),
+            token_label(trace, top),
             f"{_capital(facts(top))}, the largest of all {len(weights)} tokens.",
             right=True,
         ),
         (
-            Option(token_words(trace, token), f"{why} {_capital(facts(token))}. {_capital(facts(top))}.")
+            Option(token_label(trace, token), f"{why} {_capital(facts(token))}. {_capital(facts(top))}.")
             for token, why in _not_the_strongest(trace, weights, query)
             if percent(float(weights[token])) != percent(float(weights[top]))
         ),
@@ -230,7 +230,7 @@ def about(value: float) -> str:
 
 
 def _the(trace: Trace, token: int) -> str:
-    words = token_words(trace, token)
+    words = token_label(trace, token)
     return f"the {words}" if words.endswith("token") else words
 
 

@@ -49,7 +49,7 @@ def converted(model: nn.Module) -> VisionTransformer:
             stem=stem_of(model) if config.stem else None,
             refusal=f"{name_of(model)!r} is not as timm builds it",
         )
-        ours.assume(ours.preprocessing, _assumed_of_pixels(model, ours))
+        ours.set_preprocessing(ours.preprocessing, _assumed_of_pixels(model, ours))
         return ours
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import ImageError, ModelError
 from ...images import Preprocessing
-from ...notation.marks import listed
+from ...notation.marks import join_words
 
 FITS_OF_TIMM = {"center": "crop", "squash": "squash", "border": "pad"}  # timm's crop_mode
 _RESAMPLE = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # Pillow's numbers
@@ -73,9 +73,9 @@ def assumption(
     """
     if not assumed:
         return []
-    what = source if len(assumed) == len(options) else f"{listed(assumed, 'and')} of {source}"
+    what = source if len(assumed) == len(options) else f"{join_words(assumed, 'and')} of {source}"
     values = ", ".join(_format(name, preprocessing) for name in assumed)
-    how = how or f"pass {listed([f'{name}=' for name in assumed], 'or')}"
+    how = how or f"pass {join_words([f'{name}=' for name in assumed], 'or')}"
     return [f"Preprocessing assumed: {what} ({values}); if training differed, {how}."]
 
 

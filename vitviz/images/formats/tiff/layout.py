@@ -1,4 +1,4 @@
-"""Read the layout of the samples of a TIFF picture from its tags, and refuse kinds that are not supported."""
+"""Layout of the samples of a TIFF image, from its tags; kinds that are not supported are refused."""
 
 import math
 from dataclasses import dataclass
@@ -10,34 +10,34 @@ from ...directories import Directory
 from ...limits import MAX_PIXELS, TOO_LARGE, check_sides
 from . import tags
 
-_MAX_BYTES = 4 * MAX_PIXELS  # that the samples of one picture may take
+_MAX_BYTES = 4 * MAX_PIXELS  # of the samples of one image
 _MAX_SEGMENTS = 300_000
-_MAX_JPEG_SEGMENTS = 20_000  # each is decoded for itself
+_MAX_JPEG_SEGMENTS = 20_000  # each is decoded separately
 
 
 class UnreadableKindError(ImageError):
-    """Error for an undamaged TIFF of a kind that is not supported."""
+    """Valid TIFF of a kind that is not supported."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Layout of one picture: its size, its samples, and the positions of its segments (strips or tiles)."""
+    """Layout of one image: its size, samples, and the positions of its segments (strips or tiles)."""
 
     width: int
     height: int
-    samples: int  # to a pixel
-    bits: int  # to a sample
-    form: int  # of a sample: tags.UNSIGNED, SIGNED or FLOAT
+    samples: int  # per pixel
+    bits: int  # per sample
+    form: int  # sample format: tags.UNSIGNED, SIGNED or FLOAT
     photometric: int
     compression: int
     predictor: int
     reversed_bits: bool
-    planes: int  # 1, or as many as samples if each has its own segments
+    planes: int  # 1, or the number of samples if each has its own segments
     segment: tuple[int, int]  # width and height of a segment, in pixels
     tiled: bool
-    chroma: tuple[int, int]  # how many luma samples share a chroma sample, across and down, if colours are YCbCr
+    chroma: tuple[int, int]  # luma samples per chroma sample, across and down, for YCbCr
     fax_options: int
-    offsets: np.ndarray  # of the segments: from left to right, from top to bottom, plane by plane
+    offsets: np.ndarray  # of the segments: left to right, top to bottom, plane by plane
     sizes: np.ndarray | None  # of the segments in bytes, if stated
 
     @property
@@ -51,24 +51,24 @@ class Layout:
         return math.ceil(self.height / self.segment[1])
 
     def rows(self, down: int) -> int:
-        """Number of rows of pixels in a segment; the last strip can have fewer, the last tile cannot."""
+        """Return the number of pixel rows of a segment; the last strip can have fewer, the last tile cannot."""
         left = self.height - down * self.segment[1]
         return self.segment[1] if self.tiled else min(self.segment[1], left)
 
     @property
     def subsampling(self) -> tuple[int, int]:
-        """Chroma subsampling that has to be undone here; JPEG decoders undo it themselves."""
+        """Chroma subsampling to undo; (1, 1) for JPEG, whose decoder does it."""
         plain = self.photometric == tags.YCBCR and self.compression != tags.JPEG
         return self.chroma if plain else (1, 1)
 
     @property
     def differences(self) -> int:
-        """Predictor that has to be undone; 1 if there is none."""
+        """Predictor to undo; 1 for none."""
         return self.predictor if self.compression in tags.PREDICTED else 1
 
     @property
     def row_bytes(self) -> int:
-        """Number of bytes of a row of a segment; with subsampled chroma, of all rows that share a chroma sample."""
+        """Bytes per row of a segment; with chroma subsampling, per group of rows that share chroma samples."""
         across, down = self.subsampling
         if across * down > 1:
             return math.ceil(self.segment[0] / across) * (across * down + 2)
@@ -76,17 +76,17 @@ class Layout:
 
     @property
     def dtype(self) -> np.dtype:
-        """Data type of a sample in memory."""
+        """Dtype of a sample in memory."""
         if self.bits % 8:
             return np.dtype(np.uint8 if self.bits < 8 else np.uint16 if self.bits < 16 else np.uint32)
         return np.dtype({tags.UNSIGNED: "u", tags.SIGNED: "i", tags.FLOAT: "f"}[self.form] + str(self.bits // 8))
 
 
 def layout_of(directory: Directory) -> Layout:
-    """Read and check the tags of a picture, before anything is decoded.
+    """Read and check the tags of an image, before decoding.
 
     Raises:
-        UnreadableKindError: if it is undamaged but of a kind that is not supported.
+        UnreadableKindError: if the image is valid but not supported.
         ImageError: if it is too large.
     """
     width, height = directory.number(tags.WIDTH, 0), directory.number(tags.HEIGHT, 0)
@@ -94,7 +94,7 @@ def layout_of(directory: Directory) -> Layout:
     segment = directory.number(tags.TILE_WIDTH, 0), directory.number(tags.TILE_HEIGHT, 0)
     if not tiled:
         segment = width, min(directory.number(tags.ROWS_PER_STRIP, height), height) or height
-    if segment[0] * segment[1] > MAX_PIXELS:  # of tiny files, too, whose tiles claim gigabytes
+    if segment[0] * segment[1] > MAX_PIXELS:  # tiles of a tiny file can claim gigabytes
         raise ImageError(TOO_LARGE)
     if min(width, height, *segment) < 1:
         raise ValueError("no size")
@@ -131,75 +131,75 @@ def layout_of(directory: Directory) -> Layout:
     rows = layout.down * segment[1] if tiled else height
     stored = layout.row_bytes * rows * layout.across * planes
     if max(stored, width * height * samples * layout.dtype.itemsize) > _MAX_BYTES:
-        raise ImageError(f"This TIFF takes more than {_MAX_BYTES // 1_000_000} MB in memory; make it smaller.")
+        raise ImageError(f"This TIFF takes more than {_MAX_BYTES // 1_000_000} MB of memory; reduce its size.")
     return layout
 
 
-def _segments(directory: Directory, of_tiles: int, of_strips: int) -> np.ndarray | None:
-    found = directory.values.get(of_tiles, directory.values.get(of_strips))
-    if found is None and of_tiles == tags.TILE_OFFSETS:
+def _segments(directory: Directory, tile_tag: int, strip_tag: int) -> np.ndarray | None:
+    values = directory.values.get(tile_tag, directory.values.get(strip_tag))
+    if values is None and tile_tag == tags.TILE_OFFSETS:
         raise ValueError("no pixels")
-    return found
+    return values
 
 
 def _form(directory: Directory) -> int:
-    """Format of the samples, which has to be numeric and the same for all."""
+    """Sample format, which must be real numbers and the same for all samples."""
     bits, forms = directory.numbers(tags.BITS, (1,)), directory.numbers(tags.SAMPLE_FORMAT, (tags.UNSIGNED,))
     if len(set(bits)) > 1 or len(set(forms)) > 1:
-        raise _refusal("has samples of different kinds", "samples that are all alike")
+        raise _refusal("has samples of different formats", "samples of one format")
     form = tags.UNSIGNED if forms[0] == 4 else forms[0]  # 4 is "undefined"
     usual = {tags.UNSIGNED: (*range(1, 17), 32, 64), tags.SIGNED: (8, 16, 32, 64), tags.FLOAT: (16, 32, 64)}
     if form not in usual:
-        raise _refusal("has complex numbers as samples", "their magnitude, as 8 bits a sample")
+        raise _refusal("has complex samples", "their magnitude, at 8 bits per sample")
     if bits[0] not in usual[form]:
         what = {tags.UNSIGNED: "bits", tags.SIGNED: "signed bits", tags.FLOAT: "bits of floating point"}[form]
-        raise _refusal(f"has {bits[0]} {what} a sample", "8 or 16 bits a sample")
+        raise _refusal(f"has {bits[0]} {what} per sample", "8 or 16 bits per sample")
     return form
 
 
 def _check_meaning(photometric: int, compression: int, samples: int, directory: Directory) -> None:
-    """Refuse colour spaces and compressions that are not supported, and bands that are not a picture."""
+    """Refuse unsupported colour spaces and compressions, and bands that do not form an image."""
     if photometric not in tags.COLOURS:
-        what = tags.OTHER_PHOTOMETRICS.get(photometric, f"colours of an unknown kind ({photometric})")
-        raise _refusal(f"holds {what}", "an ordinary RGB picture")
+        what = tags.OTHER_PHOTOMETRICS.get(photometric, f"an unknown colour space ({photometric})")
+        raise _refusal(f"contains {what}", "RGB colours")
     if compression not in (tags.NONE, *tags.BYTES, *tags.BILEVEL, tags.JPEG):
         name = tags.OTHER_COMPRESSIONS.get(compression, f"an unknown method ({compression})")
-        raise _refusal(f"is compressed by {name}", "LZW, deflate or no compression")
+        raise _refusal(f"is compressed with {name}", "LZW, deflate or no compression")
     colours = tags.COLOURS[photometric]
     if samples < colours:
         raise ValueError("samples are missing")
     unknown = [kind for kind in directory.numbers(tags.EXTRA_SAMPLES, ()) if kind not in (1, 2)]
     if colours == 1 and samples > 2 and (len(unknown) > 1 or tags.EXTRA_SAMPLES not in directory.values):
-        raise _refusal(f"holds {samples} bands rather than a picture", "three of them as red, green and blue")
+        raise _refusal(f"contains {samples} bands rather than an image", "three of them as red, green and blue")
     if photometric == tags.CMYK and directory.number(tags.INK_SET, 1) != 1:
-        raise _refusal("holds inks other than CMYK", "RGB or CMYK")
+        raise _refusal("contains inks other than CMYK", "RGB or CMYK")
 
 
 def _check_samples(layout: Layout) -> None:
-    """Refuse combinations that the specification does not allow, or that no software writes."""
-    many = layout.subsampling != (1, 1)
+    """Refuse combinations that the specification forbids, or that no software writes."""
+    subsampled = layout.subsampling != (1, 1)
     if layout.photometric == tags.PALETTE and layout.bits > 16:
         raise ValueError("a palette of more than 16 bits")
     if layout.photometric in (tags.PALETTE, tags.CMYK) and layout.form != tags.UNSIGNED:
-        raise _refusal("has colours that are no plain numbers", "RGB of 8 bits a sample")
+        raise _refusal("has signed or floating-point colours", "RGB at 8 bits per sample")
     if layout.photometric in (tags.YCBCR,) and (layout.bits != 8 or layout.form != tags.UNSIGNED):
-        raise _refusal(f"has YCbCr colours of {layout.bits} bits a sample", "RGB of 8 bits a sample")
+        raise _refusal(f"has YCbCr colours of {layout.bits} bits per sample", "RGB at 8 bits per sample")
     if layout.photometric in (tags.CIELAB, tags.ICCLAB) and (layout.bits not in (8, 16) or layout.form == tags.FLOAT):
-        raise _refusal(f"has Lab colours of {layout.bits} bits a sample", "RGB of 8 or 16 bits a sample")
-    if many and (layout.planes > 1 or layout.samples != 3 or not {*layout.subsampling} <= {1, 2, 4}):
-        raise _refusal("has chroma of an unusual layout", "RGB")
+        raise _refusal(f"has Lab colours of {layout.bits} bits per sample", "RGB at 8 or 16 bits per sample")
+    if subsampled and (layout.planes > 1 or layout.samples != 3 or not {*layout.subsampling} <= {1, 2, 4}):
+        raise _refusal("has an unusual chroma layout", "RGB")
     if layout.compression in tags.BILEVEL and (layout.bits != 1 or (layout.samples > 1 and layout.planes == 1)):
         raise ValueError("fax compression of more than one bit")
     if layout.compression == tags.JPEG:
         if layout.bits != 8:
-            raise _refusal(f"holds JPEG of {layout.bits} bits a sample", "8 bits a sample")
+            raise _refusal(f"contains JPEG of {layout.bits} bits per sample", "8 bits per sample")
         if layout.planes == 1 and layout.samples > 4:
-            raise _refusal(f"holds JPEG of {layout.samples} samples a pixel", "LZW, deflate or no compression")
+            raise _refusal(f"contains JPEG of {layout.samples} samples per pixel", "LZW, deflate or no compression")
     elif layout.differences != 1:
-        fits = {2: layout.bits in (8, 16, 32, 64) and not many, 3: layout.form == tags.FLOAT}
+        fits = {2: layout.bits in (8, 16, 32, 64) and not subsampled, 3: layout.form == tags.FLOAT}
         if not fits.get(layout.differences, False):
             raise _refusal("has a predictor that does not fit its samples", "no predictor")
 
 
 def _refusal(what: str, instead: str) -> UnreadableKindError:
-    return UnreadableKindError(f"This TIFF {what}, which cannot be read here; save it with {instead}.")
+    return UnreadableKindError(f"This TIFF {what}, which is not supported; save it with {instead}.")

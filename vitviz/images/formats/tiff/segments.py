@@ -1,8 +1,8 @@
-"""Decompress the strips or tiles of a TIFF into an array of samples.
+"""Decompression of the strips or tiles of a TIFF to an array of samples.
 
-Pillow's libtiff decompresses groups of segments, which are passed to it as a small TIFF of plain bytes. Byte order,
-predictor, planes and bit depth are handled here, because Pillow supports only some of the combinations and misreads
-others.
+Pillow's libtiff decompresses groups of segments, which are passed to it as a small TIFF of bytes. Byte order,
+predictor, planes and bit depth are handled here, because Pillow supports only some combinations and decodes others
+incorrectly.
 """
 
 import struct
@@ -17,24 +17,24 @@ from . import tags
 from .layout import Layout, UnreadableKindError
 from .lengths import most_bytes, with_more
 
-_GROUP_BYTES = 8_000_000  # decompressed at once; more only where a single segment is larger
-_PILLOWS_LIMIT = 89_000_000  # a little less than the pixels from which on it warns
+_GROUP_BYTES = 8_000_000  # decompressed at once, unless a single segment is larger
+_PILLOWS_LIMIT = 89_000_000  # just below the number of pixels at which Pillow warns
 _REVERSED = np.array([int(f"{value:08b}"[::-1], 2) for value in range(256)], np.uint8)
 
 
 def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) -> np.ndarray:
-    """Decode all samples of a picture.
+    """Decode all samples of an image.
 
     Args:
-        data: the whole file.
-        layout: layout of the picture.
+        data: content of the file.
+        layout: layout of the image.
         order: byte order of a sample, "<" or ">".
-        tables: JPEG tables that all segments share, if the file has them.
+        tables: JPEG tables shared by all segments, if the file has them.
 
     Returns:
         Samples [height, width, samples], of `layout.dtype`.
     """
-    _check_places(len(data), layout)
+    _check_positions(len(data), layout)
     result = np.empty((layout.height, layout.width, layout.samples), layout.dtype)
     width, height = layout.segment
     for place, row, pixels in _pieces(data, layout, order, tables):
@@ -47,7 +47,7 @@ def samples_of(data: bytes, layout: Layout, order: str, tables: bytes | None) ->
 
 
 def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield the number of a segment, a row of it, and samples [rows, columns, samples] from this row on."""
+    """Yield the index of a segment, the index of a row in it, and samples [rows, columns, samples] from there on."""
     of_plane = layout.down * layout.across
     of_segment = max(layout.row_bytes * layout.segment[1], most_bytes(layout, layout.segment[1]))
     size = max(1, _GROUP_BYTES // of_segment)
@@ -55,7 +55,7 @@ def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> It
         group = range(first, min(first + size, of_plane * layout.planes))
         rows = [layout.rows(place % of_plane // layout.across) for place in group]
         files = [_compressed(data, layout, place, count) for place, count in zip(group, rows, strict=True)]
-        # A small TIFF has strips of one height, but for the last: a group ends where a short strip stands.
+        # All strips of the small TIFF except the last have one height, so a group ends at a shorter strip.
         start = 0
         for end in range(1, len(rows) + 1):
             if end == len(rows) or rows[end - 1] != rows[start] or rows[end] > rows[end - 1]:
@@ -64,10 +64,10 @@ def _pieces(data: bytes, layout: Layout, order: str, tables: bytes | None) -> It
                 start = end
 
 
-def _check_places(length: int, layout: Layout) -> None:
-    """Refuse segments that lie outside of the file, before memory is allocated for their samples."""
+def _check_positions(length: int, layout: Layout) -> None:
+    """Refuse segments outside of the file, before memory is allocated for their samples."""
     count = layout.planes * layout.down * layout.across
-    ends = layout.offsets[:count].astype(np.float64)  # in which no claim overflows
+    ends = layout.offsets[:count].astype(np.float64)  # cannot overflow
     if layout.compression == tags.NONE:
         rows = np.array([layout.rows(down) for down in range(layout.down)])
         raw = -(-rows // layout.subsampling[1]) * layout.row_bytes
@@ -79,7 +79,7 @@ def _check_places(length: int, layout: Layout) -> None:
 
 
 def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
-    """Bytes of a segment in the file, at most as many as it can need, because segments can claim the same bytes."""
+    """Bytes of a segment in the file, up to its largest possible size, because segments can claim the same bytes."""
     start, size = int(layout.offsets[i]), most_bytes(layout, rows)
     if layout.sizes is not None and layout.compression != tags.NONE:
         size = min(size, int(layout.sizes[i]))
@@ -89,17 +89,17 @@ def _compressed(data: bytes, layout: Layout, i: int, rows: int) -> bytes:
 
 
 def _unit_rows(layout: Layout, rows: int) -> int:
-    """Number of rows of bytes that hold this number of rows of pixels."""
+    """Number of byte rows for this number of pixel rows."""
     return -(-rows // layout.subsampling[1])
 
 
 def _decoded(
     files: list[bytes], rows: list[int], layout: Layout, order: str, tables: bytes | None
 ) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yield number, row and samples [rows, columns, samples] of segments that have the same height, except the last."""
+    """Yield index, row and samples, as `_pieces`, of segments that have the same height except the last."""
     width, samples = layout.segment[0], layout.samples if layout.planes == 1 else 1
     if layout.compression == tags.JPEG:
-        for i, (file, count) in enumerate(zip(files, rows, strict=True)):  # one by one: each is a picture of its own
+        for i, (file, count) in enumerate(zip(files, rows, strict=True)):  # one by one, because each is a separate JPEG
             yield i, 0, _whole([file], [count], width, layout, samples, _stored_as(layout, samples), tables)
         return
     if layout.compression in tags.BILEVEL:
@@ -113,7 +113,7 @@ def _decoded(
         packed = (_REVERSED[packed] if layout.reversed_bits else packed).reshape(-1, layout.row_bytes)
     else:
         packed = _bytes_of(files, unit_rows, layout)
-    step = max(1, _GROUP_BYTES // layout.row_bytes)  # rows of a large segment do not depend on each other
+    step = max(1, _GROUP_BYTES // layout.row_bytes)  # rows of a large segment are independent
     for i, part in enumerate(np.split(packed, np.cumsum(unit_rows)[:-1])):
         for top in range(0, len(part), step):
             if layout.subsampling == (1, 1):
@@ -123,15 +123,15 @@ def _decoded(
 
 
 def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray:
-    """Decompress segments of rows of bytes; uint8 [rows, bytes]."""
+    """Decompress segments to rows of bytes, uint8 [rows, bytes]."""
     size = sum(rows) * layout.row_bytes
     if size <= _PILLOWS_LIMIT:
         return _by_libtiff(files, rows, layout.row_bytes, layout, 1, tags.BLACK_IS_ZERO)[..., 0]
-    # Pillow refuses so many pixels: this one large segment (groups are small) is handed over as pixels of four bytes.
+    # Pillow refuses that many pixels, so a single large segment is passed to it as pixels of four bytes.
     if size % 4:
         raise UnreadableKindError(
-            f"This TIFF holds more than {_PILLOWS_LIMIT // 1_000_000} MB in one strip, which cannot be read here; "
-            f"save it in smaller strips, or uncompressed."
+            f"This TIFF has more than {_PILLOWS_LIMIT // 1_000_000} MB in one strip, which is not supported; save it "
+            "in smaller strips, or uncompressed."
         )
     across = next(part for part in (4, 2, 1) if layout.row_bytes % part == 0 and rows[0] % (4 // part) == 0)
     pixels = _by_libtiff(files, [rows[0] * across // 4], layout.row_bytes // across, layout, 4, tags.CMYK)
@@ -139,24 +139,24 @@ def _bytes_of(files: list[bytes], rows: list[int], layout: Layout) -> np.ndarray
 
 
 def _stored_as(layout: Layout, samples: int) -> int:
-    """Colour space for which the decoder returns the samples unchanged, except YCbCr, which it converts to RGB."""
+    """Colour space for which the decoder returns the samples unchanged; YCbCr is converted to RGB."""
     if samples == 3 and layout.photometric == tags.YCBCR:
         return tags.YCBCR
     return {1: tags.BLACK_IS_ZERO, 2: tags.BLACK_IS_ZERO, 3: tags.RGB, 4: tags.CMYK}[samples]
 
 
 def _whole(files: list[bytes], rows: list[int], width: int, layout: Layout, *more: object) -> np.ndarray:
-    """Decompress strips as `_by_libtiff` does, and refuse those that end before their last pixel.
+    """Decompress strips with `_by_libtiff`, and refuse truncated ones.
 
     Raises:
-        EOFError: if one is too short.
+        EOFError: if one is truncated.
     """
-    found = None
+    checksum = None
     for kind in range(2):
-        pixels = None  # or a large picture would take its memory twice
+        pixels = None  # frees memory before the second pass
         pixels = _by_libtiff([with_more(file, layout, kind) for file in files], rows, width, layout, *more)
-        before, found = found, zlib.crc32(pixels)
-    if found != before:
+        previous, checksum = checksum, zlib.crc32(pixels)
+    if checksum != previous:
         raise EOFError
     return pixels
 
@@ -170,7 +170,7 @@ def _by_libtiff(
     photometric: int,
     tables: bytes | None = None,
 ) -> np.ndarray:
-    """Decompress strips of `width` x `rows` pixels; uint8 [rows of all, width, samples]."""
+    """Decompress strips of `width` x `rows` pixels to uint8 [sum of rows, width, samples]."""
     entries = {
         tags.WIDTH: [width],
         tags.HEIGHT: [sum(rows)],
@@ -192,7 +192,7 @@ def _by_libtiff(
     with TiffImagePlugin.TiffImageFile(BytesIO(_small_tiff(entries, files, tables))) as image:
         image.load()
         result = np.empty((image.height, image.width, samples), np.uint8)
-        step = max(1, _GROUP_BYTES // (image.width * samples))  # or the copy would take as much again, twice
+        step = max(1, _GROUP_BYTES // (image.width * samples))  # in parts, to limit the memory of copies
         for top in range(0, image.height, step):
             part = np.asarray(image.crop((0, top, image.width, min(top + step, image.height))))
             result[top : top + step] = part if samples > 1 else part[..., None]
@@ -200,7 +200,7 @@ def _by_libtiff(
 
 
 def _small_tiff(entries: dict[int, list[int]], strips: list[bytes], tables: bytes | None) -> bytes:
-    """A little-endian TIFF of these strips and tags."""
+    """Create a little-endian TIFF with these strips and tags."""
     count = len(entries) + (tables is not None)
     end = 8 + 2 + 12 * count + 4
     lists, after = {}, end
@@ -239,9 +239,9 @@ def _unpacked(packed: np.ndarray, layout: Layout, order: str, samples: int) -> n
 
 
 def _from_bits(packed: np.ndarray, layout: Layout, count: int) -> np.ndarray:
-    """Samples [rows, count] of a bit depth that is not a multiple of 8."""
+    """Unpack samples [rows, count] with a bit depth that is not a multiple of 8."""
     result = np.zeros((len(packed), count), layout.dtype)
-    step = max(1, _GROUP_BYTES // (8 * layout.row_bytes))  # a byte for each bit
+    step = max(1, _GROUP_BYTES // (8 * layout.row_bytes))  # unpacked bits take a byte each
     for top in range(0, len(packed), step):
         bits = np.unpackbits(packed[top : top + step], axis=1)[:, : count * layout.bits]
         bits = bits.reshape(len(bits), count, layout.bits)
@@ -251,7 +251,7 @@ def _from_bits(packed: np.ndarray, layout: Layout, count: int) -> np.ndarray:
 
 
 def _full_chroma(packed: np.ndarray, layout: Layout) -> np.ndarray:
-    """Expand subsampled YCbCr, [units of rows, bytes], to one chroma sample a pixel, [rows, columns, 3]."""
+    """Expand subsampled YCbCr, [groups of rows, bytes], to one chroma sample per pixel, [rows, columns, 3]."""
     across, down = layout.subsampling
     units = packed.reshape(len(packed), -1, across * down + 2)
     luma = units[..., :-2].reshape(*units.shape[:2], down, across).transpose(0, 2, 1, 3)

@@ -1,4 +1,4 @@
-"""Constants of TIFF files: tags and the meanings of their values."""
+"""Constants of TIFF files: tags and their values."""
 
 SUBFILE, OLD_SUBFILE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -15,7 +15,7 @@ COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBC
 OTHER_PHOTOMETRICS = {
     4: "a transparency mask",
     10: "ITU Lab colours",
-    32803: "raw data of a camera's sensor",
+    32803: "raw data of a camera sensor",
     32844: "LogL light measurements",
     32845: "LogLuv light measurements",
     34892: "raw data of a camera",
@@ -25,8 +25,8 @@ OTHER_PHOTOMETRICS = {
 
 NONE, FAX, FAX3, FAX4, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 2, 3, 4, 5, 7, 8, 32946, 32773
 LZMA, ZSTD = 34925, 50000
-PREDICTED = (LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD)  # may compress differences of samples
-BYTES = (*PREDICTED, PACKBITS)  # compress bytes, whatever these mean
+PREDICTED = (LZW, DEFLATE, OLD_DEFLATE, LZMA, ZSTD)  # can have a predictor
+BYTES = (*PREDICTED, PACKBITS)  # general compression of bytes
 BILEVEL = (FAX, FAX3, FAX4)
 OTHER_COMPRESSIONS = {
     6: "JPEG of the old style",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ....notation.view import Places, View, places
+from ....notation.view import TokenLayout, View, token_layout
 from ....trace.trace import Trace
 from ....viz.colour import Style
 from .._shared import Component, Listener
@@ -24,7 +24,7 @@ def explorer(
     sums: np.ndarray | None,
     picture: bytes,
     image_name: str,
-    on_view: Callable[[View, Places], None],
+    on_view: Callable[[View, TokenLayout], None],
     on_style: Callable[[Style], None],
     key: str,
 ) -> None:
@@ -48,5 +48,5 @@ def explorer(
         "view": Listener("a view", read_view, lambda told: on_view(*told)),
         "style": Listener("a style", read_style, on_style),
     }
-    said = {"view": asdict(view), "style": asdict(style), "places": places(trace)}
+    said = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
     component.draw(said, listeners, key=key, held=held)

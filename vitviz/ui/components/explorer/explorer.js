@@ -67,7 +67,7 @@ class Explorer extends Component {
     this.buildWords();
   }
 
-  // A view that was chosen for other data; the same rules as vitviz.notation.view.View.fitted and let_go.
+  // A view that was chosen for other data; the same rules as vitviz.notation.view.View.fitted and without_pinned_patch.
   fitted(view, before) {
     const { data, data: { layers, levels, colours } } = this;
     const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);

@@ -29,7 +29,7 @@ from PIL import Image
 
 from ....analysis.attention import log_sums, received_weights
 from ....model.config import POOL
-from ....notation.view import Places, Scale, View, has_pool, readout_words, scales
+from ....notation.view import Scale, TokenLayout, View, has_pool, pooling_note, scales
 from ....trace.trace import Trace
 from ....viz.colour import UNIFORM_RANGE, Style, overlay_map
 from ....viz.inline import text
@@ -125,7 +125,7 @@ def payload(
         "layers": trace.layers,
         "heads": trace.heads,
         "pool_heads": config.pool_num_heads if has_pool(trace) else 0,
-        "pool_reads": View(trace.layers).reads(trace),
+        "pool_reads": View(trace.layers).num_keys(trace),
         "grid": trace.grid,
         "channels": config.head_dim,
         "scale": config.scale,
@@ -133,7 +133,7 @@ def payload(
         "class_token": config.class_token,
         "prefix_names": config.prefix_token_names,
         "prefix_marks": prefix_marks(trace),
-        "readout": readout_words(config),
+        "readout": pooling_note(config),
         "all_live": all_live,
         "uniform_range": UNIFORM_RANGE,
         "colours": {scale: _colours(scale, signed) for scale in scales(trace)},
@@ -186,7 +186,7 @@ def read_style(message: object) -> Style:
     return Style.read(message)
 
 
-def read_view(message: object) -> tuple[View, Places]:
+def read_view(message: object) -> tuple[View, TokenLayout]:
     """The view that a browser tells, and the places of the trace that it showed.
 
     Raises:
@@ -198,4 +198,4 @@ def read_view(message: object) -> tuple[View, Places]:
     if not isinstance(seen, list) or len(seen) != 3:
         raise ValueError("not the places of a trace")
     prefix, rows, columns = map(whole_number, seen)
-    return View.read(message["view"]), (prefix, rows, columns)
+    return View.from_dict(message["view"]), (prefix, rows, columns)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from ....notation.view import strongest_patch, token_words
+from ....notation.view import strongest_patch, token_label
 from ....trace.trace import Trace
 from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
 from ...app import state
@@ -78,7 +78,7 @@ class Look:
 
     def name(self, token: int) -> str:
         """What a token is called."""
-        return token_words(self.trace, token)
+        return token_label(self.trace, token)
 
     def say(self, text: str) -> None:
         """Text with this look's symbols."""

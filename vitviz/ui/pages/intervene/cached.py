@@ -7,7 +7,7 @@ from functools import partial
 
 from ....analysis.ablation.sweep import entering
 from ....model.edits import ActivationCopy, Edit, with_activations_from
-from ....notation.edits import to_text
+from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.activations import activations, with_activations
@@ -40,7 +40,7 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
     if not edits:
         return plain
     copied = second.key if any(isinstance(edit, ActivationCopy) for edit in edits) else None
-    key = (choice.key, copied, to_text(edits, plain.config, plain.grid))
+    key = (choice.key, copied, format_edits(edits, plain.config, plain.grid))
     kept = partial(_after, key, _names(plain, layer), plain, edits, second)
     kept()
     return lent(kept, plain.model, choice.model)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from ....model.edits import ActivationCopy, Edit, HeadAblation, Temperature
-from ....notation.edits import in_words, to_text
+from ....notation.edits import edit_label, format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
@@ -78,7 +78,9 @@ def _done(edit: Edit) -> tuple:
 def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
     listed = LISTED.get()
     for line in lines[: -listed - 1 : -1]:
-        _button(_words(trace, line), line, f"undo_{to_text(line, trace.config, trace.grid)}", icon=":material/undo:")
+        _button(
+            _words(trace, line), line, f"undo_{format_edits(line, trace.config, trace.grid)}", icon=":material/undo:"
+        )
     earlier = len(lines) - listed
     if earlier > 0:
         st.button(
@@ -91,7 +93,7 @@ def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
 
 
 def _words(trace: Trace, line: tuple[Edit, ...]) -> str:
-    words = in_words(line[0], trace.config, trace.grid)
+    words = edit_label(line[0], trace.config, trace.grid)
     if len(line) == 1:
         return words
     words = words.replace(f"head {line[0].head + 1}", "all heads", 1).replace("it looks", "they look")

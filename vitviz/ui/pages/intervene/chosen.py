@@ -9,7 +9,7 @@ import streamlit as st
 from ....analysis.ablation.switching import head_edit, patch_edit, replaced, sublayer_edit, switched
 from ....errors import EditError, ImageError
 from ....model.edits import Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
-from ....notation.edits import to_text
+from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.views import VIEW
@@ -70,7 +70,7 @@ def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) 
     """Have other edits from here on; or say why that cannot be, and keep those of before."""
     try:
         edits = checked(change(EDITS.now()), trace.config, trace.grid)
-        to_text(edits, trace.config, trace.grid)  # a link has to hold them
+        format_edits(edits, trace.config, trace.grid)  # a link has to hold them
         EDITS.set(edits)
     except EditError as error:
         st.session_state.edit_problem = str(error)

@@ -13,7 +13,7 @@ from PIL import Image
 from ....analysis.tokens.pca import ENDS, colours, principal
 from ....model.edits import HeadAblation
 from ....notation.marks import percent
-from ....notation.view import View, has_pool, strongest_patch, token_words
+from ....notation.view import View, has_pool, strongest_patch, token_label
 from ....trace.trace import Trace
 from ....viz.colour import on_neutral, overlay, tone
 from ....viz.inline import data_url
@@ -31,10 +31,10 @@ def choose(trace: Trace, view: View) -> None:
     """The boxes that say which layer, head and token are shown."""
     count = trace.layers  # the boxes keep what writes their options until the page runs again
     layers = [*range(count), *([count] if has_pool(trace) else [])]
-    heads = [None, *range(view.heads(trace))]
+    heads = [None, *range(view.num_heads(trace))]
     tokens = [*range(trace.prefix), *([] if view.query is None or view.query < trace.prefix else [view.query])]
     tokens = tokens or [view.token(trace)]
-    names, pool = {token: token_words(trace, token) for token in tokens}, view.is_pool(trace)
+    names, pool = {token: token_label(trace, token) for token in tokens}, view.is_pool(trace)
     with st.container(horizontal=True):
         _box(
             "Layer",
@@ -79,7 +79,7 @@ def attention(pair: Pair, picture: bytes) -> None:
     # said whatever has moved, for what is below moves with a line more
     most = "" if VIEW.is_set() else " Until you choose one, it is the head that moves most."
     st.caption(
-        f"{view.words(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
+        f"{view.label(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
         f"weight has moved (half the sum of the differences).{thrown}{most}"
     )
 
@@ -98,9 +98,9 @@ def _map(
     low, high = (percent(-largest) if signed else "0", percent(largest))
     return (
         f'<figure data-map="{"difference" if change else name}" data-top="{top}" data-weight="{float(row[top]):.9f}">'
-        f'<img alt="Attention {name}, {html.escape(view.words(trace))}" src="{data_url(as_jpeg(image))}">'
+        f'<img alt="Attention {name}, {html.escape(view.label(trace))}" src="{data_url(as_jpeg(image))}">'
         f"{_scale(low, high, signed)}<b>{name.capitalize()}</b>: {'changes most' if change else 'strongest'} on "
-        f"{token_words(trace, top)}, {say(float(row[top]))}{away}</figure>"
+        f"{token_label(trace, top)}, {say(float(row[top]))}{away}</figure>"
     )
 
 
@@ -143,7 +143,7 @@ def tokens(pair: Pair) -> None:
         f"Patch tokens after layer {layer + 1}: red, green and blue are their first three principal components, fitted "
         f"before and used for both ({shares} of the variance; the colours end at the 1st and 99th percentile). Mean "
         f"cosine of a patch's token with itself before: {number(float(alike.mean()))}; least alike is "
-        f"{token_words(pair.before, prefix + lowest)}, {number(float(alike[lowest]))}."
+        f"{token_label(pair.before, prefix + lowest)}, {number(float(alike[lowest]))}."
     )
 
 

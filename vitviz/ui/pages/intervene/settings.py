@@ -10,7 +10,7 @@ import streamlit as st
 from ....analysis.predictions import predictions
 from ....errors import EditError
 from ....model.edits import ActivationCopy, Edit, KeyMask, PatchAblation, checked
-from ....notation.edits import from_text, to_text
+from ....notation.edits import format_edits, parse_edits
 from ....notation.marks import one_of
 from ....trace.trace import Trace
 from ...app import state
@@ -65,14 +65,14 @@ class EditsSetting(Setting):
         """The edits that a link names; without any, if they are not edits of this model and grid."""
         trace, text = state.trace(context), texts[self.name]
         try:
-            return () if text == NOTHING else from_text(text, trace.config, trace.grid), []
+            return () if text == NOTHING else parse_edits(text, trace.config, trace.grid), []
         except EditError as error:
             return (), [f"The link's edits were left out: {error}"]
 
     def to_link(self, context: state.Choice) -> dict[str, str]:
         """The query parameter that reopens the edits, if they are not the page's own."""
         edits, trace = self.get(context), state.trace(context)
-        return {self.name: to_text(edits, trace.config, trace.grid) or NOTHING} if self.is_set() else {}
+        return {self.name: format_edits(edits, trace.config, trace.grid) or NOTHING} if self.is_set() else {}
 
 
 def _put_away() -> None:

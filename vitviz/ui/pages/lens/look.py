@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ....analysis.logit_lens import Lens, depth_words
-from ....notation.marks import listed
+from ....notation.marks import join_words
 from ....trace.trace import Trace
 from ...app import state
 from . import cached, target
@@ -70,7 +70,7 @@ def readers(trace: Trace) -> str:
     }.get(config.pooling, config.pooling_description)
     norm = ["its final norm"] if config.final_norm else []
     head = ["the classifier" if trace.model.is_classifier else "the last map"] if config.num_classes else []
-    return listed([*norm, pooled, *head], "and")
+    return join_words([*norm, pooled, *head], "and")
 
 
 def alone(trace: Trace) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ....analysis.logit_lens import Asked, Lens
 from ....analysis.predictions import class_name
-from ....notation.marks import counted, one_of, parse_class, percent
+from ....notation.marks import one_of, parse_class, parse_number, percent
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
@@ -63,7 +63,7 @@ def _is_possible(target: int | str, choice: state.Choice) -> bool:
 
 
 def _depth_of(text: str, choice: state.Choice) -> int:
-    return 0 if text == "0" else 1 + counted(text, state.trace(choice).layers, "0")
+    return 0 if text == "0" else 1 + parse_number(text, state.trace(choice).layers, "0")
 
 
 def _kind_of_depth(choice: state.Choice) -> str:

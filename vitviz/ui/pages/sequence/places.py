@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from ....images import as_picture
-from ....notation.marks import listed
+from ....notation.marks import join_words
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
@@ -27,7 +27,7 @@ def tokens_before(trace: Trace) -> None:
         )
         return
     names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_token_names]
-    which = listed(names, "and")
+    which = join_words(names, "and")
     section(
         "5 · Tokens in front, and positions",
         f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}. They were trained "
@@ -45,7 +45,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     if config.position_embedding:
         placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
         without = [name for name, has in zip(config.prefix_token_names, placed, strict=True) if not has]
-        none = f" Those of {listed(without, 'and')} are zeros: no place on the image is theirs." if without else ""
+        none = f" Those of {join_words(without, 'and')} are zeros: no place on the image is theirs." if without else ""
         say(
             f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
             f"numbers.{none} Neighbours have similar ones. Switch the picture to *similar positions* to see which "

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from ....notation.view import token_words
+from ....notation.view import token_label
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
@@ -47,7 +47,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
         key="matrix_of_x",
     )
-    st.markdown(f"Row {token + 1}, {token_words(trace, token)}: {numbers(row.row)}")
+    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
         by_hand(check)
     by_hand(cached.whole_sequence(choice).check)
@@ -125,7 +125,7 @@ def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
         sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
     chosen = "" if trace.config.stem else ", as chosen in section 4"
     say(
-        f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_words(trace, row.token)}:"
+        f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_label(trace, row.token)}:"
     )
     st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ....analysis import tokens
 from ....notation.marks import percent
-from ....notation.view import token_words
+from ....notation.view import token_label
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 from ....viz.layer_lines import Line, over_layers
 from ...components.patches import Overlay, patch_picker
@@ -72,13 +72,13 @@ def outliers(seen: look.Look, found: tokens.Outliers) -> None:
     ratio = f"{largest / found.median:.2f} × the median" if found.median else "the median is 0"
     if not found.tokens:
         st.markdown(
-            f"**No outlier {seen.where}.** The longest token is that of {token_words(seen.trace, longest)}: "
+            f"**No outlier {seen.where}.** The longest token is that of {token_label(seen.trace, longest)}: "
             f"{number(largest, 2)}, {ratio}."
         )
         if seen.trace.config.block == "post":
             st.caption("This model normalises its tokens at the end of every block, so that they are about as long.")
         return
-    names = [token_words(seen.trace, token) for token in found.tokens[:NAMED]]
+    names = [token_label(seen.trace, token) for token in found.tokens[:NAMED]]
     more = f" and {len(found.tokens) - NAMED} more" if len(found.tokens) > NAMED else ""
     stand = "stands" if len(found.tokens) == 1 else "stand"
     st.markdown(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .....notation.view import token_words
+from .....notation.view import token_label
 from .....trace.trace import Trace
 from .....walkthrough.checks import Check
 from .....walkthrough.steps import BlockSteps
@@ -61,4 +61,4 @@ class Run:
 
     def name(self, token: int) -> str:
         """What a token is called."""
-        return token_words(self.trace, token)
+        return token_label(self.trace, token)

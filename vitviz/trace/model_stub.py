@@ -1,4 +1,4 @@
-"""A model without its weights, but for the few that a trace computes attention with."""
+"""Stub of a model, with only the few weights that a trace needs to compute attention."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .vision_transformer import VisionTransformer
 ADVICE = "open the trace with vitviz.open_trace(path, model=model)"
 
 
-class _Absent(nn.Module):
-    """A module that says in a sentence, once it is complete, that its other parts are not there."""
+class _Stub(nn.Module):
+    """Module that raises a `ModelError` for missing attributes, once it is complete."""
 
     _complete = False
 
@@ -29,41 +29,41 @@ class _Absent(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name.startswith("_") or not self._complete:  # PyTorch and Python ask whether there is such a thing
+            if name.startswith("_") or not self._complete:  # needed by `hasattr` and while the module is built
                 raise
-            raise ModelError(f"This needs the model, which is not saved with a trace; {ADVICE}.") from None
+            raise ModelError(f"This requires the model, which is not saved with a trace; {ADVICE}.") from None
 
 
-class _AbsentBlock(_Absent):
+class _StubBlock(_Stub):
     def __init__(self, attn: nn.Module):
         super().__init__()
         self.attn = attn
 
 
-class _AbsentAttention(_Absent, Attention):
+class _StubAttention(_Stub, Attention):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
         self.heads, self.scale = config.num_heads, config.scale
         self.relative = RelativeBias(config) if config.relative_position_bias else None
 
 
-class _AbsentDifferentialAttention(_AbsentAttention, DifferentialAttention):
+class _StubDifferentialAttention(_StubAttention, DifferentialAttention):
     def __init__(self, config: ViTConfig):
         super().__init__(config)
         self.lam = nn.Parameter(torch.zeros(()))
 
 
-class _AbsentPool(_Absent, AttentionPool):
+class _StubPool(_Stub, AttentionPool):
     def __init__(self, config: ViTConfig):
         nn.Module.__init__(self)
-        width = config.embed_dim // config.pool_num_heads
-        self.heads, self.scale = config.pool_num_heads, width**-0.5
+        head_dim = config.embed_dim // config.pool_num_heads
+        self.heads, self.scale = config.pool_num_heads, head_dim**-0.5
         self.first = 0 if config.pool_include_prefix else config.num_prefix_tokens
-        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, width))
+        self.q = nn.Parameter(torch.zeros(config.pool_num_heads, head_dim))
 
 
-class AbsentModel(_Absent, VisionTransformer):
-    """Description of a trace's model when the model itself is not there; whatever runs it raises a `ModelError`."""
+class ModelStub(_Stub, VisionTransformer):
+    """Stand-in for the model of a trace that was opened without it; running it raises a `ModelError`."""
 
     def __init__(
         self,
@@ -83,24 +83,24 @@ class AbsentModel(_Absent, VisionTransformer):
         self.labels = labels
         self.output_kind = output_kind
         self.notes = notes
-        kind = _AbsentDifferentialAttention if config.differential else _AbsentAttention
-        with torch.device("meta"):  # shapes only: the few parameters are about to be replaced
-            self.blocks = nn.ModuleList(_AbsentBlock(kind(config)) for _ in range(config.depth))
+        kind = _StubDifferentialAttention if config.differential else _StubAttention
+        with torch.device("meta"):  # shapes only, because the parameters are replaced afterwards
+            self.blocks = nn.ModuleList(_StubBlock(kind(config)) for _ in range(config.depth))
             if config.pooling == "attention":
-                self.attn_pool = _AbsentPool(config)
+                self.attn_pool = _StubPool(config)
         self.requires_grad_(False).eval()
 
 
-def absent_model(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any) -> AbsentModel:
-    """Make a model that only has the weights of `kept_weights`.
+def make_model_stub(config: ViTConfig, weights: Mapping[str, Tensor], **description: Any) -> ModelStub:
+    """Create a model stub and load its weights.
 
     Args:
-        config: the shape of the model.
-        weights: those of `kept_weights`, by name.
-        **known: the other arguments of `AbsentModel`.
+        config: configuration of the model.
+        weights: weights from `saved_weights`, by name.
+        **description: other arguments of `ModelStub`.
     """
     with torch.inference_mode(False):
-        model = AbsentModel(config, **known)
+        model = ModelStub(config, **description)
         model.load_state_dict(weights, assign=True)
         model.requires_grad_(False)
     for module in model.modules():
@@ -109,17 +109,20 @@ def absent_model(config: ViTConfig, weights: Mapping[str, Tensor], **known: Any)
 
 
 def check_same_model(trace: Trace, model: VisionTransformer, error: type[VitvizError]) -> None:
-    """Check that a trace is of this very model, which is about to run.
+    """Check that a trace was made by this model object, which is about to run.
+
+    Args:
+        trace: trace to check.
+        model: model that is about to run.
+        error: class of the error to raise.
 
     Raises:
-        VitvizError: of this kind, if it is of another one, of a copy, or was opened without its model.
+        VitvizError: an `error`, if the trace is of another model or of a copy, or was opened without its model.
     """
     if trace.model is model:
         return
     name = trace.model.name
-    if isinstance(trace.model, AbsentModel):
+    if isinstance(trace.model, ModelStub):
         raise error(f"This trace of {name!r} was opened without its model; {ADVICE}.")
-    which = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
-    raise error(
-        f"This trace is of {which} {name!r}; give the model that made it, trace.model, or trace the image again."
-    )
+    other = "another copy of" if name == model.name and trace.model.config == model.config else "another model,"
+    raise error(f"This trace was made by {other} {name!r}; use trace.model, or trace the image again with this model.")

@@ -1,4 +1,4 @@
-"""Parts of a model that are saved with a trace: the few weights that attention is computed with, and a fingerprint."""
+"""Parts of a model that are saved with a trace: the few weights that attention needs, and a fingerprint."""
 
 import json
 from dataclasses import asdict, replace
@@ -11,20 +11,20 @@ from ..model.config import ViTConfig
 from ..model.vit import ViT
 
 
-def kept_weights(model: ViT) -> dict[str, Tensor]:
-    """The weights of a model that an `AbsentModel` keeps, by their names."""
+def saved_weights(model: ViT) -> dict[str, Tensor]:
+    """Return the weights of a model that a `ModelStub` needs, by name."""
     names = ("attn.relative.table", "attn.lam", "attn_pool.q")
     return {name: value for name, value in model.state_dict().items() if name.endswith(names)}
 
 
-def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
-    """The shapes of what `kept_weights` gives for a model of this configuration."""
+def saved_weight_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of `saved_weights` for a model of this configuration."""
     shapes: dict[str, tuple[int, ...]] = {}
     rows, columns = config.grid
     for layer in range(config.depth):
         if config.relative_position_bias:
-            distances = (2 * rows - 1) * (2 * columns - 1) + 3
-            shapes[f"blocks.{layer}.attn.relative.table"] = (distances, config.num_heads)
+            offsets = (2 * rows - 1) * (2 * columns - 1) + 3
+            shapes[f"blocks.{layer}.attn.relative.table"] = (offsets, config.num_heads)
         if config.differential:
             shapes[f"blocks.{layer}.attn.lam"] = ()
     if config.pooling == "attention":
@@ -33,10 +33,10 @@ def kept_shapes(config: ViTConfig) -> dict[str, tuple[int, ...]]:
 
 
 def fingerprint(model: ViT) -> str:
-    """Identify what a model computes: its shape, its weights, and how its pixels are prepared; hexadecimal."""
-    if hasattr(model, "fingerprint"):  # of a model that is not there
+    """Compute a hexadecimal digest of a model's configuration, weights and preprocessing."""
+    if hasattr(model, "fingerprint"):  # a `ModelStub`
         return model.fingerprint
-    preprocessing = replace(model.preprocessing, size=None)  # the usual size computes nothing
+    preprocessing = replace(model.preprocessing, size=None)  # the default size does not affect what the model computes
     digest = sha256(json.dumps([asdict(model.config), asdict(preprocessing)], sort_keys=True).encode())
     for key, value in sorted(model.state_dict().items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
