@@ -40,7 +40,7 @@ def parameters(choice: state.Choice) -> dict[str, str]:
     wants = wanted.current(choice)
     found = {name: _aim_mark(aim) for name, aim in zip(link.TARGETS, wants.aims, strict=True) if aim is not None}
     changed = [
-        f"{method}.{one.name}.{one.mark(wants.parameters[method][one.name])}"
+        f"{method}.{one.name}.{one.format_link(wants.parameters[method][one.name])}"
         for method, told in METHODS.items()
         for one in told.parameters
         if wants.parameters[method][one.name] != one.default
@@ -91,7 +91,7 @@ def _parameter_reader(trace: Trace) -> Callable[[str], dict[str, dict[str, Any]]
         for part in text.split(","):
             method, name, mark = [*part.split(".", 2), "", ""][:3]
             for one in METHODS[method].parameters if method in METHODS else ():
-                options = {one.mark(option): option for option in one.options(trace, found[method])}
+                options = {one.format_link(option): option for option in one.options(trace, found[method])}
                 if one.name == name and mark in options:
                     found[method][name] = options[mark]
                     break

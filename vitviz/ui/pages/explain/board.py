@@ -27,7 +27,9 @@ from .working import Work, begin_or_stop, takes, waiting
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     """What is asked about an aim: one map of each method."""
     parameters = wanted.current(choice).parameters
-    return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
+    return [
+        ask_for(choice, name, method.valid_parameters(parameters[name], trace), aim) for name, method in METHODS.items()
+    ]
 
 
 def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[Work]:
@@ -80,7 +82,7 @@ def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
     """Which target the row is about, and what it is for this image."""
     target = target_of(aim, choice)
     value = three_digits(value_of(target, trace))
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+    st.markdown(f"**Target {place + 1}: {literally(target.label)}** · {aim.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
@@ -89,7 +91,7 @@ def about(method: str, trace: Trace, place: int) -> None:
     with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
         st.markdown(f"{told.summary(trace.config)}  \n[{told.paper}]({told.url})")
         if place == 0:  # the same for all targets
-            parameters = told.fitted(st.session_state[wanted.KEY].parameters[method], trace)
+            parameters = told.valid_parameters(st.session_state[wanted.KEY].parameters[method], trace)
             for parameter in told.parameters:
                 _choose(method, parameter, parameters, trace)
 
@@ -101,7 +103,7 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
         parameter.label,
         parameter.options(trace, chosen),
         key=key,
-        format_func=parameter.words,
+        format_func=parameter.format,
         on_change=lambda: wanted.set_parameter(method, parameter.name, st.session_state[key]),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from ....analysis.ablation.switching import TOOLS, head_edit, patch_edit, replaced, sublayer_edit, switched
+from ....analysis.ablation.edit_tools import TOOLS, head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
 from ....errors import EditError, ImageError
 from ....model.edits import ActivationCopy, Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
 from ....notation.edits import from_text, to_text
@@ -111,7 +111,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     tool = st.session_state.get("intervene_tool") or TOOLS[0]
     value = st.session_state.get("intervene_temperature", FIRST_TEMPERATURE)
     if column in COLUMNS:
-        _take(trace, lambda edits: switched(edits, [sublayer_edit(tool, layer, column)]))
+        _take(trace, lambda edits: toggle_edits(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
         wanted = [head_edit(tool, layer, column, value)]
@@ -119,7 +119,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
         wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
         wanted = [sublayer_edit(tool, layer, part) for part in COLUMNS]
-    _take(trace, lambda edits: switched(edits, wanted))
+    _take(trace, lambda edits: toggle_edits(edits, wanted))
     if column != "all":
         shell.remember_view(replace(st.session_state.view, layer=layer, head=column))
 
@@ -127,21 +127,21 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
 def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
     """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
     edit = sublayer_edit(how, layer, part) if isinstance(part, str) else HeadAblation(layer, part, how)
-    _take(trace, lambda edits: switched(edits, [edit]))
+    _take(trace, lambda edits: toggle_edits(edits, [edit]))
 
 
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
     token = trace.prefix + row * trace.grid[1] + column
     st.session_state.patches_of = st.session_state.picked.digest
-    _take(trace, lambda edits: switched(edits, [patch_edit(how, token)]))
+    _take(trace, lambda edits: toggle_edits(edits, [patch_edit(how, token)]))
 
 
 def retune(trace: Trace) -> None:
     """Give the head that is looked at the temperature that has just been set, if it has one already."""
     view, value = st.session_state.view, st.session_state.intervene_temperature
     if any(edit.target == ("temperature", view.layer, view.head) for edit in st.session_state.edits):
-        _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
+        _take(trace, lambda edits: replace_edits(edits, [Temperature(view.layer, view.head, value)]))
 
 
 def undo(edits: Iterable[Edit]) -> None:

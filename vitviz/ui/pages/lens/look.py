@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import Lens, depth_words
+from ....analysis.logit_lens import Lens, depth_label
 from ....notation.marks import counted, format_token, listed
 from ....trace.trace import Trace
 from ...app import link, shell, state
@@ -80,7 +80,7 @@ def write_address(look: Look) -> None:
 def choose_depth(look: Look) -> None:
     """The slider that chooses the depth; `current` has its answer."""
     depths = range(1 + look.trace.layers)
-    draw = partial(st.select_slider, "Layer", depths, format_func=depth_words, width=340)
+    draw = partial(st.select_slider, "Layer", depths, format_func=depth_label, width=340)
     remembered(draw, _depth_key(look.trace, look.goal), look.depth)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import Asked, Lens
+from ....analysis.logit_lens import Lens, LensTarget
 from ....analysis.predictions import class_name
 from ....errors import ImageError
 from ....notation.marks import one_of, percent
@@ -40,7 +40,7 @@ class Goal:
     """
 
     key: tuple
-    target: Asked | None
+    target: LensTarget | None
     name: str
     curve: np.ndarray
     mark: str
