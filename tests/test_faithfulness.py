@@ -127,7 +127,7 @@ def test_a_blur_by_hand():
         ({"steps": 0}, "whole number"),
         ({"steps": 1.5}, "whole number"),
         ({"attribution_map": np.zeros((6, 4))}, r"shape \[6, 4\]"),
-        ({"attribution_map": np.full((4, 6), np.nan)}, "no order"),
+        ({"attribution_map": np.full((4, 6), np.nan)}, "not finite"),
         ({"attribution_map": np.full((4, 6), "high")}, "have to be numbers"),
         ({"target": 3.5}, "has to be"),
     ],

@@ -186,9 +186,9 @@ def test_what_cannot_be_asked(trace, small_trace):
     with pytest.raises(vitviz.ModelError, match="cannot be compared"):
         vitviz.patch_lens(trace, small_trace.output)
     for nothing in (1.5, True, [1.0]):
-        with pytest.raises(vitviz.ModelError, match="is asked about a class, an output or a"):
+        with pytest.raises(vitviz.ModelError, match="Target, not"):
             vitviz.patch_lens(small_trace, nothing)
-    with pytest.raises(vitviz.ModelError, match="The target has numbers that are not finite"):
+    with pytest.raises(vitviz.ModelError, match="not finite"):
         vitviz.lens(trace).similarities(np.full(trace.output.shape, np.nan))
 
 

@@ -4,8 +4,8 @@ The theoretical receptive field is the square of input pixels that one value of 
 kernels k_i and strides s_i its side is 1 + sum_i (k_i - 1) prod_{j < i} s_j (Araujo, Norris and Sim 2019, "Computing
 Receptive Fields of Convolutional Neural Networks", Distill, https://distill.pub/2019/computing-receptive-fields,
 equation 2). The effective receptive field of a trained network is smaller (Luo et al. 2016,
-https://arxiv.org/abs/1701.04128). In a Vision Transformer it is the whole image in every layer, and attention distance
-takes its place.
+https://arxiv.org/abs/1701.04128). In a Vision Transformer it is the whole image in every layer; attention distance is
+the comparable quantity there.
 """
 
 from __future__ import annotations

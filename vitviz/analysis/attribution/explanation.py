@@ -1,4 +1,4 @@
-"""The `explain` function, which runs any attribution method, and its result."""
+"""Function `explain`, which runs any attribution method, and its result."""
 
 import time
 from dataclasses import dataclass

@@ -94,7 +94,7 @@ def random_curves(
     seeds: int = 5,
     progress: Progress | None = None,
 ) -> Curves:
-    """Compute the mean curves of random patch orders, a lower bound for useful maps.
+    """Compute the mean curves of random patch orders, a reference for the curves of a map.
 
     Args:
         model: as in `curves`.
@@ -135,7 +135,7 @@ def endpoints(
 
 
 def lowest_baseline(model: VisionTransformer, trace: Trace, target: AnyTarget | None) -> str:
-    """Return the baseline with the lowest target value, which separates the ends of the curves most.
+    """Return the baseline with the lowest target value, which leaves the largest drop to the curves.
 
     Args:
         model: as in `curves`.

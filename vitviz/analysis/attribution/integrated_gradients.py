@@ -188,7 +188,7 @@ class IntegratedGradients(Method):
     slow = True
     parameters = (
         Parameter("steps", "Steps on the path", 32, lambda *_: (8, 16, 32, 64, 128), lambda steps: f"{steps} steps"),
-        baseline_parameter("Start", "blur", "from"),
+        baseline_parameter("Baseline", "blur", "from"),
     )
 
     def summary(self, config: ViTConfig) -> str:

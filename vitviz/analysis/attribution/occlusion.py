@@ -71,12 +71,12 @@ class Occlusion(Method):
     parameters = (
         Parameter(
             "window",
-            "Covered at a time",
+            "Window",
             1,
             lambda trace, _: range(1, min(4, *trace.grid) + 1),
             lambda side: f"{side} × {side} patches" if side > 1 else "1 patch",
         ),
-        baseline_parameter("Cover", "mean", "by"),
+        baseline_parameter("Baseline", "mean", "by"),
     )
 
     def summary(self, config: ViTConfig) -> str:
@@ -88,7 +88,7 @@ class Occlusion(Method):
         return True
 
     def passes(self, parameters: ParameterValues, trace: Trace) -> tuple[int, float]:
-        """Return one forward pass per window."""
+        """Return the number of windows, with one forward pass each."""
         return len(cover_masks(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
 
     def coarse_parameters(self, parameters: ParameterValues, trace: Trace) -> list[dict[str, Any]]:
