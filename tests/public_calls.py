@@ -33,9 +33,9 @@ def public_calls(small, photo):
     looked = view.View(1, 0)
     about = export.metadata(trace, looked, "cat.jpg", "small", "crop")
     stream = tokens.stream(trace)
-    places = tokens.places_of(trace)
-    other = tokens.places_of(small.trace(prepared))
-    heard = steps.listen(trace, 0)
+    places = tokens.patch_positions(trace)
+    other = tokens.patch_positions(small.trace(prepared))
+    recording = steps.record_layer(trace, 0)
     grid, names = trace.grid, [view.token_label(trace, token) for token in range(trace.token_count)]
     patches = stream[1:, trace.prefix :]
     score = ablation.class_score(small, 0)
@@ -60,15 +60,15 @@ def public_calls(small, photo):
             "colours": {"scores": np.zeros((4, 3)), "low": np.zeros(3), "high": np.ones(3)},
             "directions": {"tokens": stream[0], "centred": True},
             "norms": {"stages": stream},
-            "outliers": {"trace": trace, "layer": 0, "times": 3.0, "spreads": 5.0},
-            "outliers_in": {"lengths": np.ones(7), "prefix": 3, "times": 3.0, "spreads": 5.0},
+            "outliers": {"trace": trace, "layer": 0, "times": 3.0, "num_stds": 5.0},
+            "outliers_in": {"token_norms": np.ones(7), "prefix": 3, "times": 3.0, "num_stds": 5.0},
             "pca_of_layers": {"patches": patches, "together": False, "grid": grid, "swap": False},
-            "places_of": {"trace": trace, "most": 3},
+            "patch_positions": {"trace": trace, "max_patches": 3},
             "position_probe": {"images": [places, other], "penalty": 0.1, "progress": None},
             "principal": {"points": stream[0], "count": 2},
-            "probed": {"images": [places, other], "r2": [np.zeros(2)] * len(stream), "penalty": 0.1},
+            "assemble_probe": {"images": [places, other], "r2": [np.zeros(2)] * len(stream), "penalty": 0.1},
             "project": {"points": stream[0][:5], "method": "pca", "progress": None},
-            "read_places": {"images": [places, other], "stage": 1, "penalty": 0.1},
+            "position_r2": {"images": [places, other], "stage": 1, "penalty": 0.1},
             "received": {"trace": trace, "layer": 0},
             "ridge": {"x": np.eye(3), "y": np.eye(3)[:, :2], "penalty": 0.1},
             "similarity": {"tokens": stream[0], "of": 1, "centred": False},
@@ -119,9 +119,9 @@ def public_calls(small, photo):
         },
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
-            "block_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
-            "head_steps": {"heard": heard, "head": 0, "query": 0, "key": 0},
-            "listen": {"trace": trace, "layer": 0},
+            "block_steps": {"recording": recording, "head": 0, "query": 0, "key": 0},
+            "head_steps": {"recording": recording, "head": 0, "query": 0, "key": 0},
+            "record_layer": {"trace": trace, "layer": 0},
             "readout_by_hand": {"trace": trace},
             "what_if_temperature": {"scores": np.zeros((2, 3)), "temperature": 1.0, "lam": 0.5},
         },
@@ -131,12 +131,12 @@ def public_calls(small, photo):
             "features": {"trace": trace, "order": np.arange(math.prod(grid))},
             "filters": {"model": small},
             "flattened": {"pixels": np.zeros((2, 2, 3))},
-            "index_of": {"row": 0, "column": 0, "channel": 0, "patch": 2, "channels": 3},
+            "flat_index": {"row": 0, "column": 0, "channel": 0, "patch": 2, "channels": 3},
             "patch_matrix": {"trace": trace},
             "patch_pixels": {"trace": trace, "patch": 0},
-            "place_of": {"index": 0, "patch": 2, "channels": 3},
+            "unflatten_index": {"index": 0, "patch": 2, "channels": 3},
             "position_similarity": {"model": small, "grid": grid, "token": 0},
-            "positions": {"model": small, "grid": grid},
+            "position_embedding": {"model": small, "grid": grid},
             "prefix_tokens": {"model": small},
             "principal_filters": {"model": small, "count": 2},
             "project": {"trace": trace, "patch": 0, "dimension": 0},
@@ -145,8 +145,8 @@ def public_calls(small, photo):
             "rotary_angles": {"model": turning, "grid": grid, "layer": 0, "head": 0},
             "rotary_similarity": {"model": turning, "grid": grid, "patch": 0, "layer": 0, "head": 0},
             "sequence": {"trace": trace},
-            "shuffled": {"trace": trace, "seed": 0, "still": None},
-            "what_if": {"height": 8, "width": 8, "patch": 2, "channels": 3, "token_width": 4, "prefix": 1},
+            "shuffled": {"trace": trace, "seed": 0, "original": None},
+            "sequence_sizes": {"height": 8, "width": 8, "patch": 2, "channels": 3, "embed_dim": 4, "prefix": 1},
         },
         "walkthrough.soft_dictionary": {
             "ngrams": {"word": "cat", "n": 2},
@@ -162,7 +162,7 @@ def public_calls(small, photo):
         },
         "analysis.logit_lens": {
             "cosines": {"outputs": np.ones((2, 3)), "target": np.ones(3)},
-            "depth_words": {"depth": 1},
+            "depth_label": {"depth": 1},
             "lens": None,
             "patch_lens": None,
         },
@@ -230,7 +230,7 @@ def public_calls(small, photo):
             "plotly_scale": {"scale": "relative", "stops": 3, "signed": False},
             "tone": {"weights": row, "scale": "uniform", "tokens": 7, "largest": 1.0, "signed": False},
         },
-        "analysis.opening": {"opening_view": {"trace": trace}},
+        "analysis.default_view": {"default_view": {"trace": trace}},
         "notation.view": {
             "View": {"layer": 0, "head": 0, "query": 0, "direction": "from", "scale": "relative"},
             "has_pool": {"trace": trace},
@@ -242,8 +242,8 @@ def public_calls(small, photo):
             "token_label": {"trace": trace, "token": 0},
         },
         "walkthrough.quiz": {
-            "about_attention": {"trace": trace, "layer": 0, "head": 0, "query": 0},
-            "about_sequence": {"trace": trace, "patch": 0},
+            "attention_questions": {"trace": trace, "layer": 0, "head": 0, "query": 0},
+            "sequence_questions": {"trace": trace, "patch": 0},
         },
         "analysis.predictions": {
             "class_index": {"model": small, "chosen": 0},
@@ -253,14 +253,14 @@ def public_calls(small, photo):
         },
         "analysis.arithmetic": {
             "activated": {"x": np.zeros(3), "activation": "gelu"},
-            "after": {"norm": arithmetic.normed(np.ones(3), torch.nn.LayerNorm(3)), "x": np.ones(3)},
+            "norm_output": {"norm": arithmetic.normed(np.ones(3), torch.nn.LayerNorm(3)), "x": np.ones(3)},
             "cosines": {"x": np.ones((2, 3)), "to": np.ones((2, 3))},
             "normed": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
-            "normed_if": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
+            "optional_norm": {"x": np.ones(3), "norm": torch.nn.LayerNorm(3)},
             "numbers": {"tensor": torch.zeros(3)},
             "softmax": {"scores": np.ones(3)},
-            "tempered": {"scores": np.ones(3), "temperature": 0.5},
-            "turned": {"x": np.ones((3, 4)), "angles": np.ones((3, 2))},
+            "softmax_with_temperature": {"scores": np.ones(3), "temperature": 0.5},
+            "rotated": {"x": np.ones((3, 4)), "angles": np.ones((3, 2))},
             "unit": {"x": np.ones((2, 3))},
         },
         "analysis.attention": {

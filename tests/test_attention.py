@@ -1,4 +1,4 @@
-"""vitviz.analysis.attention: how far heads look and how spread out they are, by hand and by a naive loop."""
+"""vitviz.analysis.attention: attention distance and entropy, by hand and by a naive loop."""
 
 import math
 from types import SimpleNamespace
@@ -40,7 +40,7 @@ def test_entropy_by_hand(row, bits):
 
 
 def test_statistics_by_hand():
-    """A class token and two patches side by side, 16 pixels apart; keys are logarithms of weights."""
+    """Check a class token and two patches, 16 pixels apart, with logarithms of weights as keys."""
     config = ViTConfig(patch_size=16, head_dim=1)
     q = torch.tensor([[[9.0], [1.0], [0.0]], [[9.0], [1.0], [1.0]]])  # head token channel
     k = torch.tensor([[[0.0], [0.0], [math.log(2)]], [[math.log(2)], [0.0], [0.0]]])
@@ -54,7 +54,7 @@ def test_statistics_by_hand():
 
 
 def naive(trace):
-    """The same two numbers, one weight at a time."""
+    """Compute both statistics one weight at a time."""
     rows, columns = trace.grid
     places = [(row, column) for row in range(rows) for column in range(columns)]
     distance, entropy = (np.zeros((trace.layers, trace.heads)) for _ in range(2))

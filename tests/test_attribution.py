@@ -1,4 +1,4 @@
-"""vitviz.explain: what it accepts, refuses and returns, for every method and every kind of model; no traces left."""
+"""vitviz.explain: inputs, errors and results for every method and every kind of model, without side effects."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

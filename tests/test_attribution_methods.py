@@ -1,4 +1,4 @@
-"""Each method of explaining by hand on two or three tokens, and computed again, naively, by other code."""
+"""Attribution methods against hand calculations on two or three tokens and against independent implementations."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from vitviz.analysis.attribution import METHODS, ClassTarget, SimilarityTarget
 from vitviz.analysis.attribution.baselines import baseline_pixels
 from vitviz.analysis.attribution.faithfulness import endpoints
 from vitviz.analysis.attribution.last_attention import last_attention
-from vitviz.analysis.attribution.reading import reading
+from vitviz.analysis.attribution.readout_weights import readout_weights
 from vitviz.analysis.attribution.rollout import rollout
 from vitviz.analysis.attribution.targets import default_target, value_of
 from vitviz.zoo import assets
@@ -22,11 +22,11 @@ from .exhaustive import exhaustive
 from .explained import explained
 from .tiny import tiny_model, tiny_trace
 
-# --- By hand ---------------------------------------------------------------------------------------------------------
+# --- Hand calculations -----------------------------------------------------------------------------------------------
 
 
 class Attention:
-    """A class token and one patch, one head, and the weights that a test chooses."""
+    """Attention weights given by the test, for a class token, one patch and one head."""
 
     def __init__(self, *layers, **changes):
         self.weights = np.array(layers, dtype=np.float32)  # layer head query key
@@ -61,7 +61,7 @@ def test_fusion_of_heads_by_hand(fusion, expected):
 def test_discarding_by_hand():
     # The smallest of four weights is 0.1, the class token's to itself, and the next 0.3, to the patch.
     trace = Attention([[[0.1, 0.3], [0.55, 0.45]]])
-    assert rollout(trace, discard_ratio=0.25).item() == pytest.approx(0.3 / 1.4)  # 0.1 is spared
+    assert rollout(trace, discard_ratio=0.25).item() == pytest.approx(0.3 / 1.4)  # 0.1 is exempt
     assert rollout(trace, discard_ratio=0.5).item() == 0
     without = Attention([[[0.1, 0.3], [0.55, 0.45]]], class_token=False, pooling="mean")
     without.prefix, without.grid = 0, (1, 2)
@@ -78,16 +78,16 @@ def test_attention_by_hand():
 
 
 def test_gradient_attention_by_hand():
-    # A class token (2, 0) and a patch (-9, 0). Normed they are (1, -1) and (-1, 1) whatever their length, so gradients
-    # flow along the residual stream and not through norms; with a bias of 3 channel 0 of v is 4 and 2.
+    # A class token (2, 0) and a patch (-9, 0). Normalised they are (1, -1) and (-1, 1) for any norm, so gradients flow
+    # along the residual stream and not through norms; with a bias of 3, channel 0 of v is 4 and 2.
     model = tiny_model(1, class_token=True, depth=2, pooling="token")
     model.cls_token.data[..., 0] = 2
     for block in model.blocks:
         block.attn.qkv.bias.data[4] = 3
     # Each layer adds (4 + 2) / 2 = 3 to channel 0 and (-1 + 1) / 2 = 0 to channel 1 of both tokens.
     # In both layers dy/dA of the class token's row is v, (4, 2), and A' = v / 2 = (2, 1). The patch's row of layer 1
-    # would reach y only through a norm, and gets nothing. R = (I + A'2)(I + A'1) has in the class token's row at the
-    # patch (1 + 2) * 1 through A'1, and 1 through A'2.
+    # would reach y only through a norm, so its gradient is 0. R = (I + A'2)(I + A'1) has in the class token's row at
+    # the patch (1 + 2) * 1 through A'1, and 1 through A'2.
     found = explain(model, tiny_trace(model, -9), target=ClassTarget(0))
     assert found.value == 2 + 3 + 3
     assert found.map.item() == pytest.approx(4)
@@ -101,7 +101,7 @@ def tiny_mean():
 
 
 def test_legrad_by_hand():
-    # y is the mean of the patches' channel 0, so dy/dA is v / 3 in every row: 1, 1.4 and -1, of which nothing remains.
+    # y is the mean of the patches' channel 0, so dy/dA is v / 3 in every row: 1, 1.4 and -1, which is clipped to 0.
     model, trace = tiny_mean()
     assert explain(model, trace, method="legrad", target=ClassTarget(0)).map == pytest.approx(
         np.array([[1, 1.4, 0]]) / 1.4
@@ -116,7 +116,7 @@ def test_gradient_attention_of_a_mean_by_hand():
 
 @pytest.mark.parametrize("method", ["occlusion", "integrated_gradients"])
 def test_a_model_that_adds_by_hand(method):
-    # Each patch adds (p + v) / 3 to y, whatever the others are; in place of each comes the mean pixel, 7 / 3.
+    # Each patch adds (p + v) / 3 to y, independently of the others; the baseline is the mean pixel, 7 / 3.
     def adds(p):
         return (p + p / np.sqrt((p * p + 1) / 2)) / 3
 
@@ -127,8 +127,8 @@ def test_a_model_that_adds_by_hand(method):
 
 
 def test_wide_covers_by_hand():
-    # Two rows alike, so each patch counts half as much. Covers of columns 0, 1 and of 1, 2 hide what the single ones do
-    # together; the middle column gets the mean of both.
+    # Both rows are equal, so each patch counts half as much. The drop of a window is the sum over its patches; the
+    # middle column gets the mean of both windows.
     model, trace = tiny_mean()
     single = explain(model, trace, method="occlusion", target=ClassTarget(0)).map[0]
     two_rows = model.trace(torch.tensor([[1.0, 7, -1], [1, 7, -1]])[None])
@@ -178,12 +178,12 @@ def test_integrated_gradients_take_no_more_steps_than_completeness_asks_for(mode
     assert missed[1] <= 0.2
 
 
-# --- By other code, on the shipped model -----------------------------------------------------------------------------
+# --- Independent implementations, on the shipped model ---------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def naive(twin, trace):
-    """timm's weights of each layer and what leaves it, with one graph for all."""
+    """Return attention weights and outputs of all layers of a timm model, in one graph."""
     weights, leaving = [], []
     hooks = [block.attn.attn_drop.register_forward_hook(lambda _m, _i, x: weights.append(x)) for block in twin.blocks]
     hooks += [block.register_forward_hook(lambda _m, _i, x: leaving.append(x)) for block in twin.blocks]
@@ -294,7 +294,7 @@ def test_integrated_gradients_of_the_shipped_model_are_complete(size, baseline, 
 @pytest.mark.parametrize("kind", sorted(kinds.CONFIGS))
 def test_what_the_output_is_read_from(kind):
     trace = kinds.trace_of(kind)
-    counts = reading(trace)
+    counts = readout_weights(trace)
     model, tokens = trace.model, torch.tensor(trace.activation("norm"))[None].requires_grad_()
     (gradient,) = torch.autograd.grad(model.readout(tokens).square().sum(), tokens)
     assert counts.sum().item() == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Deletion and insertion curves: by hand, against their ends, and what they refuse."""
+"""Deletion and insertion curves: hand calculations, end points and errors."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from .tiny import tiny_model, tiny_trace
 
 @pytest.fixture(scope="module")
 def line():
-    """Four patches, whose mean is the feature: a pixel p adds (p + sign p) / 4 to y0 and -(sign p) / 4 to y1."""
+    """Return four mean-pooled patches: pixel p adds (p + sign p) / 4 to y0 and -(sign p) / 4 to y1."""
     model = tiny_model(4, class_token=False, depth=1, pooling="mean")
     return model, tiny_trace(model, 8, 4, -2, -6)
 
@@ -83,7 +83,7 @@ def test_random_curves_are_the_mean_of_random_orders_and_the_same_every_time(sma
 def test_no_target_means_the_one_that_is_explained(model, photo):
     trace = model.trace(photo, size=70)
     found = curves(model, trace, explain(model, trace, method="attention").map, None, steps=2)
-    assert found.deletion[0] == pytest.approx(1, abs=1e-4)  # all of its own feature is there
+    assert found.deletion[0] == pytest.approx(1, abs=1e-4)  # the image's own feature
 
 
 def test_more_steps_than_patches_are_one_a_patch(line):
@@ -112,7 +112,7 @@ def test_a_baseline_has_the_mean_colour_or_no_detail(trace):
 
 
 def test_a_blur_by_hand():
-    # Eight equal columns and one that differs: far from it nothing changes, and the difference is only spread.
+    # All columns are equal but one: far from it nothing changes, and the blur only distributes the difference.
     model = tiny_model(16, class_token=False, depth=1, pooling="mean", patch_size=1)
     trace = model.trace(torch.nn.functional.one_hot(torch.tensor(7), 16).float().expand(1, 16, 16))
     blurred = baseline_pixels(trace)
@@ -127,7 +127,7 @@ def test_a_blur_by_hand():
         ({"steps": 0}, "whole number"),
         ({"steps": 1.5}, "whole number"),
         ({"attribution_map": np.zeros((6, 4))}, r"shape \[6, 4\]"),
-        ({"attribution_map": np.full((4, 6), np.nan)}, "no order"),
+        ({"attribution_map": np.full((4, 6), np.nan)}, "not finite"),
         ({"attribution_map": np.full((4, 6), "high")}, "numbers"),
         ({"target": 3.5}, "has to be"),
     ],

@@ -10,7 +10,7 @@ import torch
 
 import vitviz
 from vitviz import HookError, edit
-from vitviz.analysis.ablation.switching import patch_edit
+from vitviz.analysis.ablation.edit_tools import patch_edit
 from vitviz.analysis.attention import log_sums, received_weights
 from vitviz.errors import EditError
 from vitviz.model.applied_edits import edit_hooks

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from vitviz.analysis.logit_lens import depth_words
+from vitviz.analysis.logit_lens import depth_label
 from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
@@ -54,7 +54,7 @@ def test_the_numbers_of_a_classifier_are_the_librarys():
     found = vitviz.lens(trace)
     likely = found.probabilities()
     for depth, top in enumerate(found.tops()):
-        words = depth_words(depth)
+        words = depth_label(depth)
         row = f"{f'<b>{words}</b>' if depth == trace.layers else words}</td><td>{top}</td>"
         assert f"{row}<td>" in said
         assert f"{percent(float(likely[depth, top]))}</td></tr>" in said
@@ -208,7 +208,7 @@ def test_models_of_other_kinds(other):
     assert "register" not in said
     for depth in (0, 1):
         app.select_slider[0].set_value(depth).run()
-        assert f"<b>{depth_words(depth)}</b>" in fine(app)
+        assert f"<b>{depth_label(depth)}</b>" in fine(app)
 
 
 def test_a_model_whose_numbers_are_not_finite_is_said_in_one_sentence(monkeypatch):

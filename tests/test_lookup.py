@@ -1,4 +1,4 @@
-"""The soft dictionary, on paper."""
+"""Soft dictionary: hand calculations."""
 
 import math
 
@@ -40,7 +40,7 @@ def test_a_spelling_mistake_finds_its_key():
 
 
 def test_a_lookup_on_paper():
-    """Similarities 1 and 1/3 at temperature (2/3) / ln 3: probabilities 3/4 and 1/4."""
+    """Check similarities 1 and 1/3 at temperature (2/3) / ln 3: probabilities 3/4 and 1/4."""
     found, probabilities, answer = soft_lookup("ab", ["ab", "ac"], [[8, 0], [0, 4]], temperature=2 / 3 / math.log(3))
     assert found == pytest.approx([1, 1 / 3])
     assert probabilities == pytest.approx([3 / 4, 1 / 4])

@@ -1,4 +1,4 @@
-"""A method in one file: once it is registered, the library, the page, links and the command line have it."""
+"""Registration of a method: the library, the page, links and the command line offer it."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_the_library_has_it(small, photo):
 
 
 def test_its_name_is_its_own():
-    with pytest.raises(vitviz.VitvizError, match="There is a method 'centre' already"):
+    with pytest.raises(vitviz.VitvizError, match="'centre'"):
         register(Centre())
 
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from vitviz.analysis.ablation.switching import patch_edit
+from vitviz.analysis.ablation.edit_tools import patch_edit
 from vitviz.errors import EditError
 from vitviz.model.edits import (
     ActivationCopy,

@@ -1,4 +1,4 @@
-"""vitviz.analysis.predictions: by hand, and against torch's softmax."""
+"""vitviz.analysis.predictions: hand calculations, and comparison with torch.softmax."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from .stand_ins import stand_in
 
 
 def said(logits, labels=(), output_kind="classes"):
-    """A trace whose model gave these logits."""
+    """Return a trace with given logits."""
     model = stand_in(VisionTransformer, labels=labels, is_classifier=True, output_kind=output_kind)
     model.name = "m"
     return stand_in(Trace, model=model, output=np.array(logits, dtype=np.float32))

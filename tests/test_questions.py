@@ -1,4 +1,4 @@
-"""The questions at the end of the pages: the right answers are right, and every wrong one is explained."""
+"""Questions at the end of the lesson pages: correctness of the answers, and explanations of wrong ones."""
 
 import math
 import re
@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from vitviz.ui.app import state
-from vitviz.walkthrough.quiz import Option, about_attention, about_sequence
+from vitviz.walkthrough.quiz import Option, attention_questions, sequence_questions
 from vitviz.walkthrough.quiz.attention import about, two_keys
-from vitviz.walkthrough.quiz.question import decimal, in_front, posed, product
+from vitviz.walkthrough.quiz.question import decimal, make_question, prefix_label, product
 from vitviz.walkthrough.quiz.sequence import other_side
 
 from . import kinds
@@ -32,7 +32,7 @@ def any_trace(request):
 
 
 def some_patches(trace):
-    """The corners, and patches on the edges and in the middle."""
+    """Return patches at the corners, at the edges and in the middle."""
     rows, columns = trace.grid
     return sorted({0, columns - 1, (rows - 1) * columns, rows * columns - 1, columns, rows * columns // 2 + 1})
 
@@ -50,20 +50,20 @@ def option_of(question, answer):
 
 def test_a_question_drops_mistakes_that_lead_to_the_same_answer():
     wrong = [Option("1", "by luck"), Option("2", "first"), Option("2", "again"), Option("3", "x"), Option("4", "y")]
-    question = posed("How many?", Option("1", "so it is", right=True), wrong)
+    question = make_question("How many?", Option("1", "so it is", right=True), wrong)
     assert answers(question) == {"1", "2", "3", "4"}
     assert question.right.explanation == "so it is"
     assert option_of(question, "2").explanation == "first"
-    assert posed("How many?", Option("1", "", right=True), wrong[:3]) is None
+    assert make_question("How many?", Option("1", "", right=True), wrong[:3]) is None
 
 
 def test_the_order_is_the_same_whenever_asked_and_differs_between_questions():
     options = [Option(str(number), "", right=number == 0) for number in range(4)]
-    asked = [posed(f"Question {number}?", options[0], options[1:]) for number in range(40)]
-    assert asked == [posed(f"Question {number}?", options[0], options[1:]) for number in range(40)]
+    asked = [make_question(f"Question {number}?", options[0], options[1:]) for number in range(40)]
+    assert asked == [make_question(f"Question {number}?", options[0], options[1:]) for number in range(40)]
     places = [question.options.index(question.right) for question in asked]
     assert min(places.count(place) for place in range(4)) > 2
-    # not by `hash`, which is another one in every process: an answer would change when the server starts again
+    # independent of `hash`, which differs between processes: answers must keep their order after a restart
     assert [option.answer for option in asked[0].options] == ["3", "2", "1", "0"]
 
 
@@ -73,7 +73,7 @@ def test_words():
     assert product(100_000, 100_000, 100_000)[1] == "1,000,000,000,000,000"
     assert [decimal(value) for value in (1.234, -0.5, -0.001)] == ["1.23", "−0.50", "0.00"]
     assert [about(value) for value in (0.2231, 4.4817, 9.96, 20.1, 120.4)] == ["0.22", "4.5", "10.0", "20", "120"]
-    names = {kind: in_front(config) for kind, config in kinds.CONFIGS.items()}
+    names = {kind: prefix_label(config) for kind, config in kinds.CONFIGS.items()}
     assert names["mean"] == ""
     assert names["relative"] == "the class token"
     assert names["pooled of all"] == "the class token and 1 register" or not kinds.CONFIGS["pooled of all"].class_token
@@ -84,17 +84,17 @@ def test_words():
 def test_questions_of_every_kind_of_model(any_trace):
     layer, head = any_trace.layers - 1, any_trace.heads - 1
     for patch in some_patches(any_trace):
-        asked = about_sequence(any_trace, patch)
-        asked += about_attention(any_trace, layer, head, any_trace.prefix + patch)
+        asked = sequence_questions(any_trace, patch)
+        asked += attention_questions(any_trace, layer, head, any_trace.prefix + patch)
         assert len(asked) == 6
         for question in asked:
             assert 3 <= len(question.options) <= 4
-            assert len(answers(question)) == len({o.words for o in question.options}) == len(question.options)
+            assert len(answers(question)) == len({o.label for o in question.options}) == len(question.options)
             assert sum(option.right for option in question.options) == 1
             explanations = [option.explanation for option in question.options]
             assert len(set(explanations)) == len(explanations)
             assert min(map(len, explanations)) > 20
-            said = question.words + " ".join(explanations)
+            said = question.plain_text + " ".join(explanations)
             assert "nan" not in said
             assert ("class token" in said) <= any_trace.config.class_token
             assert ("register" in said) <= (any_trace.config.num_registers > 0)
@@ -102,20 +102,20 @@ def test_questions_of_every_kind_of_model(any_trace):
 
 
 def test_questions_of_prefix_tokens_and_wrong_places(small_trace):
-    assert len(about_attention(small_trace, 0, 0, 0)) == 3
-    assert about_attention(small_trace, -1, -1, -1) == about_attention(small_trace, 2, 2, 26)
+    assert len(attention_questions(small_trace, 0, 0, 0)) == 3
+    assert attention_questions(small_trace, -1, -1, -1) == attention_questions(small_trace, 2, 2, 26)
     for wrong in ((9, 0, 0), (0, 9, 0), (0, 0, 99)):
         with pytest.raises(IndexError):
-            about_attention(small_trace, *wrong)
+            attention_questions(small_trace, *wrong)
     with pytest.raises(IndexError):
-        about_sequence(small_trace, 24)
+        sequence_questions(small_trace, 24)
 
 
 # ---------------------------------------------------------------- from the image to the sequence
 
 
 def of_grid(rows, columns, **changes):
-    """A trace of noise with that many patches of 8 pixels."""
+    """Return a trace of noise with a grid of patches of 8 pixels."""
     model = vitviz.VisionTransformer(replace(kinds.PLAIN, depth=1, **changes), "of a grid")
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3))
@@ -124,26 +124,26 @@ def of_grid(rows, columns, **changes):
 
 
 def test_by_hand_for_two_rows_of_two_patches():
-    tokens, row, weights = about_sequence(of_grid(2, 2), 2)
+    tokens, row, weights = sequence_questions(of_grid(2, 2), 2)
     # 16 x 16 pixels; with P = 4 there are 4 rows of 4
-    assert "= 16 × 16 pixels. How many tokens would it give with P = 4?" in tokens.words.replace("{", "")
+    assert "= 16 × 16 pixels. How many tokens would it give with P = 4?" in tokens.plain_text.replace("{", "")
     assert tokens.right.answer == "17"
     assert answers(tokens) == {"17", "16", "4", "9"}  # class token forgotten, one row only, twice as many patches
     assert "there are 4 rows of them, and the class token: 4 × 4 + 1 = 17." in option_of(tokens, "4").explanation
     # the third patch is the first of the second row: row 4 of X
-    assert "row 2, column 1 of a grid of 2 rows and 2 columns" in row.words
+    assert "row 2, column 1 of a grid of 2 rows and 2 columns" in row.plain_text
     assert row.right.answer == "Row 4"
     assert answers(row) == {"Row 4", "Row 3", "Row 6", "Row 2"}
     assert "1 + 1 × 2 + 1 = 4" in option_of(row, "Row 6").explanation
     # 5 tokens become 17
-    assert "5 × 5 = 25 attention weights" in weights.words
-    assert weights.right.words == "17 × 17 = 289"
+    assert "5 × 5 = 25 attention weights" in weights.plain_text
+    assert weights.right.label == "17 × 17 = 289"
     assert answers(weights) == {"289", "81", "85", "400"}
     assert "11.56 times as many" in weights.right.explanation
 
 
 def test_by_hand_without_a_token_in_front():
-    tokens, row, weights = about_sequence(of_grid(2, 3, class_token=False, pooling="mean"), 0)
+    tokens, row, weights = sequence_questions(of_grid(2, 3, class_token=False, pooling="mean"), 0)
     assert answers(tokens) == {"24", "25", "6", "12"}
     assert row.right.answer == "Row 1"
     assert {"Row 0", "Row 2"} <= answers(row)
@@ -151,7 +151,7 @@ def test_by_hand_without_a_token_in_front():
 
 
 def test_rows_and_columns_are_not_swapped():
-    row = about_sequence(of_grid(3, 5), 1 * 5 + 3)[1]
+    row = sequence_questions(of_grid(3, 5), 1 * 5 + 3)[1]
     assert row.right.answer == "Row 10"
     assert "column by column" in option_of(row, f"Row {1 + 3 * 3 + 1 + 1}").explanation
 
@@ -164,7 +164,7 @@ def test_the_right_answers_of_any_image(any_trace):
     assert rows * side % other == columns * side % other == 0
     corners = len(pixels[::other, ::other].ravel())
     for patch in some_patches(any_trace):
-        tokens, row, weights = about_sequence(any_trace, patch)
+        tokens, row, weights = sequence_questions(any_trace, patch)
         assert f"P}} = {other}?" in tokens.text
         assert int(tokens.right.answer.replace(",", "")) == prefix + corners
         marked = np.zeros(any_trace.grid)
@@ -190,7 +190,7 @@ def test_the_token_with_the_largest_weight(any_trace):
     layer, head = 0, any_trace.heads - 1
     for patch in some_patches(any_trace):
         query = any_trace.prefix + patch
-        strongest = about_attention(any_trace, layer, head, query)[0]
+        strongest = attention_questions(any_trace, layer, head, query)[0]
         weights = any_trace.attention(layer, head, query)
         names = [vitviz.notation.view.token_label(any_trace, token) for token in range(any_trace.token_count)]
         asked = {option.answer: float(weights[names.index(option.answer)]) for option in strongest.options}
@@ -208,14 +208,14 @@ def test_how_many_times_as_large(any_trace):
         pytest.skip("no ratio of weights with signs")
     for patch in some_patches(any_trace):
         query = any_trace.prefix + patch
-        ratio = about_attention(any_trace, 0, 0, query)[1]
+        ratio = attention_questions(any_trace, 0, 0, query)[1]
         scores = any_trace.attention(0, 0)[query].astype(np.float64)
         one, other = two_keys(any_trace.scores(0, 0, query))
         names = [vitviz.notation.view.token_label(any_trace, token) for token in (one, other)]
-        assert all(f"the key of {'the ' * name.endswith('token')}{name}" in ratio.words for name in names)
+        assert all(f"the key of {'the ' * name.endswith('token')}{name}" in ratio.plain_text for name in names)
         said = float(ratio.right.answer.split()[0])
         assert said == pytest.approx(scores[one] / scores[other], rel=0.06)
-        shown = [float(score.replace("−", "-")) for score in re.findall(r"−?\d+\.\d\d(?= with)", ratio.words)]
+        shown = [float(score.replace("−", "-")) for score in re.findall(r"−?\d+\.\d\d(?= with)", ratio.plain_text)]
         assert about(math.exp(shown[0] - shown[1])) == ratio.right.answer.split()[0]
         wrong = [float(option.answer.split()[0]) for option in ratio.options if not option.right]
         assert all(abs(math.log(answer / said)) > 0.1 for answer in wrong)
@@ -233,21 +233,21 @@ def test_a_row_without_differences_has_a_sum_to_ask_about():
     trace = of_grid(2, 2)
     for parameter in trace.model.blocks[0].attn.parameters():
         parameter.data.zero_()
-    asked = about_attention(trace.model.trace(torch.randn(3, 16, 16)), 0, 0, 1)
+    asked = attention_questions(trace.model.trace(torch.randn(3, 16, 16)), 0, 0, 1)
     assert [question.right.answer for question in asked] == ["1.00", "75"]
 
 
 def test_weights_with_signs_are_asked_for_their_sum():
     trace = kinds.trace_of("differential")
     for layer in range(trace.layers):
-        question = about_attention(trace, layer, 1, 3)[1]
+        question = attention_questions(trace, layer, 1, 3)[1]
         total = float(trace.attention(layer, 1, 3).sum())
         assert float(question.right.answer) == pytest.approx(total, abs=0.006)
         assert {"1.00", decimal(1 - total)} <= answers(question)
 
 
 def test_how_many_weights_a_layer_has(any_trace):
-    count = about_attention(any_trace, 0, 0, any_trace.prefix)[2]
+    count = attention_questions(any_trace, 0, 0, any_trace.prefix)[2]
     assert int(count.right.answer.replace(",", "")) == any_trace.attention(0).size
     patches = any_trace.token_count - any_trace.prefix
     if any_trace.prefix:
@@ -255,8 +255,8 @@ def test_how_many_weights_a_layer_has(any_trace):
 
 
 def test_one_head_is_not_forgotten():
-    count = about_attention(of_grid(2, 2, num_heads=1, head_dim=24), 0, 0, 1)[2]
-    assert count.right.words == "5 × 5 = 25"
+    count = attention_questions(of_grid(2, 2, num_heads=1, head_dim=24), 0, 0, 1)[2]
+    assert count.right.label == "5 × 5 = 25"
     assert "one head" not in "".join(option.explanation for option in count.options)
 
 
@@ -270,7 +270,7 @@ def asked(app: AppTest) -> list:
 
 
 def said(elements) -> str:
-    """What is written in boxes, without the signs that keep Markdown from reading it."""
+    """Return the text of boxes without Markdown escapes."""
     return "\n".join(re.sub(r"\\(.)", r"\1", element.value) for element in elements).replace("\u00a0", " ")
 
 
@@ -288,9 +288,9 @@ def questions_on(app: AppTest) -> tuple:
     trace = vitviz.load(choice.model).trace(choice.picked.data, size=choice.size)
     index = patch[0] * trace.grid[1] + patch[1]
     if not app.radio[0].proto.label.startswith("To which"):
-        return about_sequence(trace, index)
+        return sequence_questions(trace, index)
     view = app.session_state.view
-    return about_attention(trace, view.layer, view.head or 0, trace.prefix + index)
+    return attention_questions(trace, view.layer, view.head or 0, trace.prefix + index)
 
 
 @pytest.mark.parametrize("model", ["dinov2-small", "digits"])
@@ -298,7 +298,7 @@ def questions_on(app: AppTest) -> tuple:
 def test_every_answer_is_explained_on_the_page(name, model):
     app = opened(name, model=model)
     questions = questions_on(app)
-    assert [radio.proto.label for radio in asked(app)] == [question.words for question in questions]
+    assert [radio.proto.label for radio in asked(app)] == [question.plain_text for question in questions]
     assert [radio.value for radio in asked(app)] == [None] * 3
     assert (len(app.warning), len(app.success), counted(app)) == (0, 0, "**0 of 3 right**")
     for place, question in enumerate(questions):
@@ -352,7 +352,7 @@ def test_a_differential_model_is_asked_on_the_page(monkeypatch):
     trace = kinds.trace_of("differential")
     show_instead(monkeypatch, trace, "differential")
     app = opened("attention")
-    question = about_attention(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
-    assert asked(app)[1].proto.label == question.words
+    question = attention_questions(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
+    assert asked(app)[1].proto.label == question.plain_text
     choose(app, 1, question, option_of(question, "1.00"))
     assert "1 − λ" in said(app.warning)

@@ -1,4 +1,4 @@
-"""How much convolutional networks see, against paper and against a network that is asked."""
+"""Receptive fields of convolutional networks: hand calculations, and measurements on a network."""
 
 import pytest
 import timm
@@ -31,7 +31,7 @@ def test_resnet50():
 
 
 def seen_by(network, size):
-    """The side of what one number in the middle of a map depends on, found with gradients."""
+    """Measure the receptive field of the centre of a feature map by gradients."""
     pixels = torch.ones(1, 3, size, size, dtype=torch.float64, requires_grad=True)
     features = network.double()(pixels)
     middle = features.shape[-1] // 2
@@ -46,12 +46,12 @@ def test_a_real_stack_of_convolutions():
 
 
 def test_a_real_resnet50():
-    """The first two stages of timm's, whose strides are in the middle, with averages in place of maxima."""
-    resnet = timm.create_model("resnet50", layers=(3, 4, 1, 1)).eval()  # the last two stages are not looked at
+    """Measure the first two stages of timm's ResNet-50, with average instead of max pooling."""
+    resnet = timm.create_model("resnet50", layers=(3, 4, 1, 1)).eval()  # the last two stages are not measured
     with torch.no_grad():
         for name, weight in resnet.named_parameters():
             if name.endswith("weight"):
-                weight.abs_().add_(0.01)  # so that nothing cancels or is cut off
+                weight.abs_().add_(0.01)  # against cancellation and clipping
     network = nn.Sequential(
         nn.Sequential(resnet.conv1, resnet.bn1, nn.AvgPool2d(3, 2, 1)), resnet.layer1, resnet.layer2
     )

@@ -1,4 +1,4 @@
-"""From image to sequence: 2 x 2 cases on paper, and every number by hand against what models of all kinds computed."""
+"""From image to sequence: 2 x 2 hand calculations, and checks against models of all kinds."""
 
 import math
 
@@ -23,7 +23,7 @@ TWO = vitviz.ViTConfig(
 
 @pytest.fixture(scope="module")
 def paper():
-    """One grey image of 2 x 2 patches of 2 x 2 pixels, two dimensions, and weights that one can do sums with."""
+    """Return a trace of a grey image, 2 x 2 patches of 2 x 2 pixels, two channels, and simple weights."""
     model = vitviz.VisionTransformer(TWO, "paper").requires_grad_(False)
     model.patch_embed.proj.weight.copy_(torch.tensor([[[[1.0, 2], [3, 4]]], [[[0.0, 1], [0, -1]]]]))
     model.patch_embed.proj.bias.copy_(torch.tensor([10.0, 20]))
@@ -53,13 +53,13 @@ def test_zeros():
 
 
 def test_what_is_compared_has_to_have_the_same_shape():
-    with pytest.raises(ValueError, match="by hand"):
+    with pytest.raises(ValueError, match=r"\[2, 1\]"):
         Check("broadcast", np.zeros((2, 1)), np.zeros(2))
 
 
 def test_not_a_number_is_worst():
     checks = [Check("fine", 1.0, 1.0), Check("nan", math.nan, 1.0), Check("off", 2.0, 1.0)]
-    assert worst(checks).what == "nan"
+    assert worst(checks).label == "nan"
     assert not checks[1].holds
 
 
@@ -87,15 +87,15 @@ def test_a_patch_of_the_photograph(trace):
 
 
 def test_where_a_pixel_goes_and_back():
-    assert [seq.index_of(*place, patch=2) for place in ((0, 0, 0), (0, 0, 2), (0, 1, 0), (1, 0, 0), (1, 1, 2))] == [
+    assert [seq.flat_index(*place, patch=2) for place in ((0, 0, 0), (0, 0, 2), (0, 1, 0), (1, 0, 0), (1, 1, 2))] == [
         0, 2, 3, 6, 11,
     ]  # fmt: skip
     vector = seq.flattened(np.arange(27).reshape(3, 3, 3))
     for index, value in enumerate(vector):
-        place = seq.place_of(index, patch=3)
+        place = seq.unflatten_index(index, patch=3)
         assert np.arange(27).reshape(3, 3, 3)[place] == value
-        assert seq.index_of(*place, patch=3) == index
-    assert seq.place_of(3, patch=2, channels=1) == (1, 1, 0)
+        assert seq.flat_index(*place, patch=3) == index
+    assert seq.unflatten_index(3, patch=2, channels=1) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_where_a_pixel_goes_and_back():
         lambda t: seq.project(t, 0, 2),
         lambda t: seq.embedded(t, 5),
         lambda t: seq.position_similarity(t.model, t.grid, 5),
-        lambda t: seq.index_of(2, 0, 0, patch=2),
-        lambda t: seq.index_of(0, 0, 3, patch=2),
-        lambda t: seq.place_of(12, patch=2),
+        lambda t: seq.flat_index(2, 0, 0, patch=2),
+        lambda t: seq.flat_index(0, 0, 3, patch=2),
+        lambda t: seq.unflatten_index(12, patch=2),
     ],
 )
 def test_what_is_not_there(paper, ask):
@@ -142,7 +142,7 @@ def test_one_number_of_a_token(kind):
         assert one.products.sum() + one.bias == pytest.approx(one.total)
         assert set(one.checks) == ({"total", "result"} if trace.config.patch_norm else {"total"})
         for check in one.checks.values():
-            assert check.holds, (check.what, check.error)
+            assert check.holds, (check.label, check.error)
         assert one.result == pytest.approx(trace.activation("embed.patches")[patch, dimension], abs=1e-4)
 
 
@@ -156,7 +156,7 @@ def test_a_networks_features_have_no_filters():
 
 
 def test_principal_filters_on_paper():
-    """Three filters along one direction: one component, which explains all."""
+    """Check three collinear filters: one component explains all variance."""
     model = vitviz.VisionTransformer(
         vitviz.ViTConfig(image_size=(2, 2), patch_size=2, in_chans=1, embed_dim=3, num_heads=1)
     )
@@ -166,7 +166,7 @@ def test_principal_filters_on_paper():
     model.patch_embed.proj.weight.data = weight
     components, share = seq.principal_filters(model, 1)
     assert components.shape == (1, 2, 2, 1)
-    assert components.ravel() == pytest.approx([-0.6, 0, 0, 0.8], abs=1e-6)  # largest number positive
+    assert components.ravel() == pytest.approx([-0.6, 0, 0, 0.8], abs=1e-6)  # largest value positive
     assert share == pytest.approx([1])
 
 
@@ -186,7 +186,7 @@ def test_principal_filters(model):
 def test_similar_positions_on_paper(paper):
     half = 0.5**0.5
     assert seq.position_similarity(paper.model, (2, 2), 1) == pytest.approx([0, 1, 0, half, -1])
-    assert seq.position_similarity(paper.model, (2, 2), 0) == pytest.approx([0] * 5)  # zeros are like nothing
+    assert seq.position_similarity(paper.model, (2, 2), 0) == pytest.approx([0] * 5)  # zero vectors have similarity 0
     maps = seq.all_position_similarities(paper.model, (2, 2))
     assert maps.shape == (4, 2, 2)
     assert maps[0] == pytest.approx(np.array([[1, 0], [half, -1]]))
@@ -205,14 +205,14 @@ def test_similar_positions(model, grid):
 
 def test_no_positions_of_that_kind(paper):
     for ask in (seq.rotary_angles, lambda model, grid: seq.rotary_similarity(model, grid, 0)):
-        with pytest.raises(ModelError, match="no rotary positions"):
+        with pytest.raises(ModelError, match="RoPE"):
             ask(paper.model, (2, 2))
     rotary = explained("rotary and registers").model
     for ask in (
         lambda: seq.position_similarity(rotary, (3, 4), 0),
         lambda: seq.all_position_similarities(rotary, (3, 4)),
     ):
-        with pytest.raises(ModelError, match="no learned positions"):
+        with pytest.raises(ModelError, match="position embedding"):
             ask()
 
 
@@ -221,7 +221,9 @@ def test_rotary_angles_on_paper():
         embed_dim=4, num_heads=1, head_dim=4, rope=vitviz.model.config.RoPE(), position_embedding=False
     )
     model = vitviz.VisionTransformer(config)
-    model.rope.freqs.data = torch.tensor([[[[1.0, 0.0], [0.0, 0.5]]]])  # pair 0 turns with the row, pair 1 half as fast
+    model.rope.freqs.data = torch.tensor(
+        [[[[1.0, 0.0], [0.0, 0.5]]]]
+    )  # pair 0 rotates with the row, pair 1 half as fast
     angles = seq.rotary_angles(model, (2, 2))
     assert angles.tolist() == [[0, 0], [0, 0.5], [1, 0], [1, 0.5]]
     expected = np.array([[1, (1 + math.cos(0.5)) / 2], [(1 + math.cos(1)) / 2, (math.cos(1) + math.cos(0.5)) / 2]])
@@ -258,7 +260,7 @@ def test_each_layer_and_head_can_have_rotations_of_its_own():
 
 def test_the_sequence_on_paper(paper):
     expected = [[5, 6], [0 + 2 + 12 + 20 + 11, 1 - 5 + 20], [64, 17], [125, 17], [143, 16]]
-    assert seq.sequence(paper).by_hand.tolist() == expected
+    assert seq.sequence(paper).computed.tolist() == expected
     row = seq.embedded(paper, 2)
     assert (row.vector.tolist(), row.position.tolist(), row.row.tolist()) == ([64, 16], [0, 1], [64, 17])
     assert seq.embedded(paper, 0).row.tolist() == [5, 6]
@@ -268,15 +270,15 @@ def test_the_sequence_on_paper(paper):
 def test_the_sequence(kind):
     trace = explained(kind)
     whole = seq.sequence(trace)
-    assert whole.by_hand.shape == (trace.token_count, trace.config.embed_dim)
+    assert whole.computed.shape == (trace.token_count, trace.config.embed_dim)
     assert whole.holds, whole.error
     for token in {0, trace.prefix, trace.token_count - 1, -1}:
         row = seq.embedded(trace, token)
         assert set(row.checks) == ({"row", "enters"} if trace.config.pre_norm else {"row"})
         for check in row.checks.values():
-            assert check.holds, (check.what, check.error)
+            assert check.holds, (check.label, check.error)
         assert row.row == pytest.approx(row.vector + row.position.astype(np.float64))
-        assert row.row == pytest.approx(whole.by_hand[token])
+        assert row.row == pytest.approx(whole.computed[token])
         assert row.enters == pytest.approx(trace.activation("blocks.0.resid_pre")[token], rel=1e-3, abs=1e-3)
 
 
@@ -298,8 +300,9 @@ def test_without_positions_a_shuffled_image_is_the_same(kind):
     assert sorted(result.order) == list(range(trace.grid[0] * trace.grid[1]))
     assert result.positions
     assert result.without_positions == pytest.approx(1, abs=1e-4)
-    assert Check("feature", result.moved.placeless, result.still.placeless).holds
-    moved = Check("feature", result.moved.trained, result.still.trained)  # random weights make little of positions
+    assert Check("feature", result.permuted.without_positions, result.original.without_positions).holds
+    # with random weights, position embeddings have little effect
+    moved = Check("feature", result.permuted.with_positions, result.original.with_positions)
     assert moved.error > 1e-4
     assert 1 - result.with_positions > 100 * abs(1 - result.without_positions)
     assert all(torch.equal(value, before[name]) for name, value in trace.model.state_dict().items())
@@ -307,13 +310,13 @@ def test_without_positions_a_shuffled_image_is_the_same(kind):
 
 @pytest.mark.parametrize("kind", ["digits", "rotary and registers", "relative"])
 def test_an_order_is_that_of_the_shuffled_image(kind):
-    """Patches shuffled after their projection are patches shuffled in the image: the same logits."""
+    """Check that shuffling patches after their projection and in the image gives equal logits."""
     trace = explained(kind)
     result = seq.shuffled(trace, seed=2)
     pixels = seq.rearranged(trace.pixels().transpose(1, 2, 0), result.order, trace.config.patch_size)
     twin = trace.model.trace(torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
     feature = seq.features(twin)
-    assert feature.trained == pytest.approx(result.moved.trained, rel=1e-4, abs=1e-4)
+    assert feature.with_positions == pytest.approx(result.permuted.with_positions, rel=1e-4, abs=1e-4)
     if trace.image is not None:
         assert np.array_equal(result.pixels, seq.rearranged(trace.image.pixels, result.order, trace.config.patch_size))
 
@@ -327,7 +330,7 @@ def test_rearranged_on_paper():
 
 def test_the_feature_is_what_the_classifier_reads():
     trace = explained("digits")
-    feature = torch.from_numpy(seq.shuffled(trace).still.trained)
+    feature = torch.from_numpy(seq.shuffled(trace).original.with_positions)
     assert trace.model.head(feature).numpy() == pytest.approx(trace.output, abs=1e-4)
 
 
@@ -336,36 +339,38 @@ def test_seeds_and_edits_around_it():
     first, again, other = (seq.shuffled(trace, seed) for seed in (0, 0, 1))
     assert np.array_equal(first.order, again.order)
     assert not np.array_equal(first.order, other.order)
-    with pytest.raises(vitviz.HookError), vitviz.edit({"norm": torch.zeros_like}):  # which no forward pass reaches
+    with pytest.raises(vitviz.HookError), vitviz.edit({"norm": torch.zeros_like}):  # out of reach of a forward pass
         around = seq.shuffled(trace, 0)
     assert around.with_positions == first.with_positions
-    assert seq.shuffled(trace, 0, still=other.still).with_positions == first.with_positions
+    assert seq.shuffled(trace, 0, original=other.original).with_positions == first.with_positions
 
 
 # --- What if ---------------------------------------------------------------------------------------------------------
 
 
 def test_what_if():
-    sizes = seq.what_if(224, 224, 16, 3, token_width=384)
-    assert (sizes.grid, sizes.patches, sizes.tokens, sizes.vector) == ((14, 14), 196, 197, 768)
-    assert (sizes.attention_weights, sizes.projection_weights, sizes.left_over) == (38809, 294912, (0, 0))
-    finer = seq.what_if(224, 224, 8, 3)
+    sizes = seq.sequence_sizes(224, 224, 16, 3, embed_dim=384)
+    assert (sizes.grid, sizes.patches, sizes.tokens, sizes.patch_dim) == ((14, 14), 196, 197, 768)
+    assert (sizes.attention_weights, sizes.projection_weights, sizes.remainder) == (38809, 294912, (0, 0))
+    finer = seq.sequence_sizes(224, 224, 8, 3)
     assert finer.cost(sizes) == pytest.approx((785 / 197) ** 2)
     assert finer.projection_weights is None
-    uneven = seq.what_if(32, 50, 14, 1, prefix=0)
-    assert (uneven.grid, uneven.tokens, uneven.vector, uneven.left_over) == ((2, 3), 6, 196, (4, 8))
+    uneven = seq.sequence_sizes(32, 50, 14, 1, prefix=0)
+    assert (uneven.grid, uneven.tokens, uneven.patch_dim, uneven.remainder) == ((2, 3), 6, 196, (4, 8))
 
 
 @pytest.mark.parametrize("patch", [0, -1, 33])
 def test_a_patch_has_to_fit(patch):
     with pytest.raises(ImageError, match="do not fit"):
-        seq.what_if(32, 48, patch)
+        seq.sequence_sizes(32, 48, patch)
 
 
 def test_it_follows_the_models_sizes(trace):
     config = trace.config
     height, width = trace.image.pixels.shape[:2]
-    sizes = seq.what_if(height, width, config.patch_size, config.in_chans, config.embed_dim, config.num_prefix_tokens)
+    sizes = seq.sequence_sizes(
+        height, width, config.patch_size, config.in_chans, config.embed_dim, config.num_prefix_tokens
+    )
     assert (sizes.grid, sizes.tokens) == (trace.grid, trace.token_count)
     assert sizes.projection_weights == seq.projection(trace.model)[0].size
     assert sizes.attention_weights == trace.attention(0, 0).size

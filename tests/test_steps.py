@@ -1,4 +1,4 @@
-"""One head and its block: a 2 x 2 case on paper, and every number by hand against what models of all kinds computed."""
+"""Steps of a head and its block: a 2 x 2 hand calculation, and checks against models of all kinds."""
 
 import math
 from dataclasses import replace
@@ -18,8 +18,8 @@ from vitviz.walkthrough.steps import (
     block_by_hand,
     block_steps,
     head_steps,
-    listen,
     readout_by_hand,
+    record_layer,
     what_if_temperature,
 )
 
@@ -72,10 +72,12 @@ def test_activations(name):
 
 
 def test_turning_on_paper():
-    assert arithmetic.turned(np.array([1.0, 0, 0, 2]), np.array([math.pi / 2, math.pi])) == pytest.approx([0, 1, 0, -2])
+    assert arithmetic.rotated(np.array([1.0, 0, 0, 2]), np.array([math.pi / 2, math.pi])) == pytest.approx(
+        [0, 1, 0, -2]
+    )
     x, angles = (torch.randn(shape, generator=torch.Generator().manual_seed(0)).double() for shape in ((5, 6), (5, 3)))
     cosine, sine = (part.repeat_interleave(2, -1) for part in (angles.cos(), angles.sin()))
-    assert arithmetic.turned(x.numpy(), angles.numpy()) == pytest.approx(rotate(x, (cosine, sine)).numpy())
+    assert arithmetic.rotated(x.numpy(), angles.numpy()) == pytest.approx(rotate(x, (cosine, sine)).numpy())
 
 
 # --- On paper --------------------------------------------------------------------------------------------------------
@@ -83,7 +85,7 @@ def test_turning_on_paper():
 
 @pytest.fixture(scope="module")
 def paper():
-    """Two patches in a row, two dimensions; norms that leave (1, -1) and (-1, 1) as they are, and simple weights."""
+    """Return a trace of two patches with two channels, (1, -1) and (-1, 1), unchanged by norms, and simple weights."""
     config = vitviz.ViTConfig(
         image_size=(1, 2), patch_size=1, in_chans=1, embed_dim=2, depth=1, num_heads=1, head_dim=2, mlp_dim=2,
         norm_eps=0.0,
@@ -145,20 +147,20 @@ def test_every_stage_is_the_models(kind):
     trace = explained(kind)
     last = trace.token_count - 1
     for layer, head, query, key in ((0, 0, 0, last), (trace.layers - 1, trace.heads - 1, last, 0), (-1, 1, 3, 2)):
-        block = block_steps(listen(trace, layer), head, query, key)
+        block = block_steps(record_layer(trace, layer), head, query, key)
         post = trace.config.block == "post"
         assert set(block.checks) == HEAD | BLOCK | (set() if post else {"norm"})
         for name, check in block.checks.items():
             assert check.holds, (name, check.error)
-            assert np.all(np.isfinite(check.by_hand))
+            assert np.all(np.isfinite(check.computed))
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_scores_and_weights_are_those_of_the_explicit_path(kind):
-    """They are compared with the trace's; those are what flows through the hook points too."""
+    """Compare scores and weights of the trace with the activations at the hook points."""
     trace = explained(kind)
     recorded = trace.activations("blocks.1.attn.scores", "blocks.1.attn.weights")
-    head = head_steps(listen(trace, 1), 1, 4, 2)
+    head = head_steps(record_layer(trace, 1), 1, 4, 2)
     scores, weights = recorded["blocks.1.attn.scores"][1][..., 4, :], recorded["blocks.1.attn.weights"][1, 4]
     assert np.abs(head.scores - scores).max() <= 1e-4 * np.abs(scores).max()
     assert np.abs(head.weights - weights).max() <= 1e-4 * np.abs(weights).max()
@@ -166,7 +168,7 @@ def test_scores_and_weights_are_those_of_the_explicit_path(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_the_ingredients_make_the_result(kind):
-    """What a page shows can be added up by a visitor."""
+    """Recompute results from the intermediate results that a page shows."""
     trace, config = explained(kind), explained(kind).config
     block = block_by_hand(trace, 1, 2, 5, 1)
     head, mlp = block.head, block.mlp
@@ -232,7 +234,7 @@ def test_the_feature_of_a_model_without_classes():
 
 
 def test_all_kinds_are_there():
-    """The parts of a block that differ between models all occur among the kinds."""
+    """Check that the kinds of models cover all variants of a block."""
     configs = [explained(kind).config for kind in ALL]
     for part, values in {
         "block": {"pre", "post", "parallel"},
@@ -258,9 +260,9 @@ def test_one_forward_pass_is_enough(model, photo, monkeypatch):
     passes = []
     forward = type(model).forward
     monkeypatch.setattr(type(model), "forward", lambda *inputs: passes.append(1) or forward(*inputs))
-    heard = listen(trace, 11)
+    recording = record_layer(trace, 11)
     for head in range(3):
-        block_steps(heard, head, 0, 5)
+        block_steps(recording, head, 0, 5)
     assert len(passes) == 1
     recorded = model.trace(photo, size=56, record=("blocks.11.*",))
     passes.clear()
@@ -282,7 +284,7 @@ def test_an_edited_trace_has_only_what_it_recorded(small):
         trace = small.trace(pixels, record=("norm",))
     assert set(trace.activations("norm")) == {"norm"}
     with pytest.raises(vitviz.HookError, match="made under an edit"):
-        listen(trace, 0)
+        record_layer(trace, 0)
 
 
 def test_the_input_is_what_the_trace_saw(small):

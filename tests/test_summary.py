@@ -48,8 +48,8 @@ def test_every_kind_of_model_fills_the_page_with_its_own_numbers(kind):
         "keys of all tokens": trace.keys(layer)[head],
         "score of the chosen key": trace.scores(layer, head, token, 0),
         "attention weights": trace.attention(layer, head, token),
-        "what attention adds": trace.activation("blocks.1.attn.out")[token],
-        "what the MLP adds": trace.activation("blocks.1.mlp.out")[token],
+        "attention output": trace.activation("blocks.1.attn.out")[token],
+        "MLP output": trace.activation("blocks.1.mlp.out")[token],
         "residual stream after the block": trace.tokens(layer)[token],
         "output": trace.output,
     }

@@ -1,4 +1,4 @@
-"""vitviz.analysis.ablation.sweep: each effect is that of switching off one part alone, however much is run at once."""
+"""vitviz.analysis.ablation.sweep: each effect equals that of a single ablation, for any batch size."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ import torch
 import vitviz
 from vitviz import edit
 from vitviz.analysis.ablation import class_score, distance, sweep_heads, sweep_layers, sweep_patches
+from vitviz.analysis.ablation.edit_tools import patch_edit
 from vitviz.analysis.ablation.sweep import each_head, each_layer, each_patch, entering
-from vitviz.analysis.ablation.switching import patch_edit
 from vitviz.errors import ArgumentError, EditError, ModelError
 from vitviz.model import hooks
 from vitviz.model.edits import HeadAblation, SublayerAblation

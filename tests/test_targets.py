@@ -1,4 +1,4 @@
-"""A class is chosen by its number or its name, in the same way wherever something is asked about it."""
+"""Classes given by index or name, in all functions that take a class."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_a_class_by_number_or_name_is_the_same_everywhere(chosen, index, named, 
     assert np.array_equal(*random)
     maps = [vitviz.patch_lens(seen, one) for one in (chosen, index)]
     assert np.array_equal(*maps)
-    assert class_score(named, chosen).words == f"probability of {words}"
+    assert class_score(named, chosen).label == f"probability of {words}"
     for sweep in (sweep_heads, sweep_layers, sweep_patches):
         by_score = sweep(named, seen, class_score(named, index))
         assert np.array_equal(sweep(named, seen, chosen), by_score)

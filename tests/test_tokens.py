@@ -1,4 +1,4 @@
-"""The space of the tokens, against cases that are computed by hand and against what has to hold."""
+"""Analysis of tokens: hand calculations and invariants."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import torch
 import vitviz
 from vitviz.analysis import tokens
 from vitviz.analysis.tokens.projection import perplexity
-from vitviz.analysis.tokens.token_norms import SPREADS, TIMES
+from vitviz.analysis.tokens.token_norms import NUM_STDS, TIMES
 from vitviz.notation.view import View
 from vitviz.ui.pages.tokens import badge
 from vitviz.viz.layer_lines import Line, over_layers
@@ -152,11 +152,11 @@ def test_the_stream_is_what_the_trace_says(trace, stages):
 def test_the_rule_by_hand():
     lengths = np.array([100.0, 1, 2, 3, 4, 100])  # one prefix token; median 3, deviations 2, 1, 0, 1, 97
     found = tokens.outliers_in(lengths, 1)
-    assert (found.median, found.spread) == (3, pytest.approx(1.4826))
-    assert found.threshold == pytest.approx(max(TIMES * 3, 3 + SPREADS * 1.4826))
+    assert (found.median, found.std) == (3, pytest.approx(1.4826))
+    assert found.threshold == pytest.approx(max(TIMES * 3, 3 + NUM_STDS * 1.4826))
     assert found.tokens == (5,)
     assert tokens.outliers_in(lengths, 1, times=40).tokens == ()
-    assert tokens.outliers_in(lengths, 0, times=1.0, spreads=0.0).tokens == (0, 5, 4)
+    assert tokens.outliers_in(lengths, 0, times=1.0, num_stds=0.0).tokens == (0, 5, 4)
 
 
 def test_norms_that_hardly_differ_have_no_outliers():
@@ -164,7 +164,7 @@ def test_norms_that_hardly_differ_have_no_outliers():
 
 
 def planted(model, places: dict[int, float]):
-    """An edit that makes some of the tokens that leave the first block longer."""
+    """Return an edit that increases the norms of some tokens after the first block."""
 
     def longer(x):
         factors = torch.ones(x.shape[1])
@@ -191,7 +191,7 @@ def test_there_are_no_outliers_of_a_layer_that_is_not_there(trace, layer):
 
 
 def test_the_shipped_models_have_no_registers_of_their_own(trace, stages):
-    """As Darcet et al. (figure 4) found of small models; the page says so."""
+    """Check the finding of Darcet et al. (figure 4) on small models, which the page mentions."""
     lengths = tokens.norms(stages)
     assert not any(tokens.outliers_in(of_layer, trace.prefix).tokens for of_layer in lengths)
     digit = explained("digits")
@@ -270,12 +270,12 @@ def test_ridge_of_what_does_not_vary_says_the_mean():
     assert intercept == 1.5
 
 
-def known(noise: float, seed: int) -> tokens.Places:
-    """An image whose first stage holds the place and whose second does not."""
+def known(noise: float, seed: int) -> tokens.PatchPositions:
+    """Return patches whose position is encoded in the first stage but not in the second."""
     random = np.random.default_rng(seed)
     places = np.stack(np.meshgrid(np.linspace(-1, 1, 6), np.linspace(-1, 1, 5), indexing="ij"), axis=-1).reshape(-1, 2)
     held = places @ np.array([[1.0, 2, 0, 1], [0, 1, 3, -1]]) + noise * random.normal(size=(30, 4))
-    return tokens.Places(np.stack([held, random.normal(size=(30, 4))]), places)
+    return tokens.PatchPositions(np.stack([held, random.normal(size=(30, 4))]), places)
 
 
 def test_a_place_is_read_where_it_is_and_nowhere_else():
@@ -287,7 +287,7 @@ def test_a_place_is_read_where_it_is_and_nowhere_else():
 
 
 def test_a_probe_is_tried_on_an_image_that_it_has_not_seen():
-    """Places mirrored in one image: the probe of the others is wrong there, which a fit on all would hide."""
+    """Mirror the positions of one image: a probe fitted on the others fails there, a fit on all would not."""
     first, other = known(0.0, 0), known(0.0, 1)
     mirrored = replace(other, stages=-other.stages)
     assert (tokens.position_probe([first, mirrored]).r2[0] < -2).all()
@@ -296,18 +296,18 @@ def test_a_probe_is_tried_on_an_image_that_it_has_not_seen():
 def test_a_probe_needs_two_images_and_more_than_one_row():
     with pytest.raises(ValueError, match="two"):
         tokens.position_probe([known(0, 0)])
-    flat = [replace(known(0, seed), places=known(0, seed).places * [0, 1]) for seed in range(2)]
+    flat = [replace(known(0, seed), positions=known(0, seed).positions * [0, 1]) for seed in range(2)]
     found = tokens.position_probe(flat).r2[0]
     assert np.isnan(found[0])
     assert found[1] > 0.9
 
 
 def test_places_of_a_trace(trace):
-    every, some = tokens.places_of(trace), tokens.places_of(trace, most=50)
-    assert (every.places.shape, some.places.shape) == ((256, 2), (50, 2))
-    np.testing.assert_array_equal(every.places.min(axis=0), [-1, -1])
-    np.testing.assert_array_equal(every.places.max(axis=0), [1, 1])
-    row, column = np.round((some.places[0] + 1) * 7.5).astype(int)
+    every, some = tokens.patch_positions(trace), tokens.patch_positions(trace, max_patches=50)
+    assert (every.positions.shape, some.positions.shape) == ((256, 2), (50, 2))
+    np.testing.assert_array_equal(every.positions.min(axis=0), [-1, -1])
+    np.testing.assert_array_equal(every.positions.max(axis=0), [1, 1])
+    row, column = np.round((some.positions[0] + 1) * 7.5).astype(int)
     np.testing.assert_array_equal(some.stages[3, 0], trace.tokens(2)[trace.prefix + 16 * row + column])
 
 

@@ -118,7 +118,7 @@ def test_the_similarity_may_leave_out_what_all_share():
 def test_the_rule_stands_on_the_page_with_the_layers_numbers(cat):
     said = fine(page("Norms", layer="9"))
     found = tokens.outliers(cat, 8)
-    for value in (found.median, found.spread, found.threshold, found.norms.max()):
+    for value in (found.median, found.std, found.threshold, found.norms.max()):
         assert number(value, 2) in said
     assert "No outlier after layer 9" in said
     assert "3.0 × the median" in said
@@ -191,7 +191,7 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
     app.button(key="probe").click().run()
     said = fine(app)
     network = vitviz.load("digits")
-    images = [tokens.places_of(network.trace(data)) for data in state.samples_for("digits").values()]
+    images = [tokens.patch_positions(network.trace(data)) for data in state.samples_for("digits").values()]
     row, column = tokens.position_probe(images).r2[6]
     assert f"row {row:.3f}, column {column:.3f}" in said
     other = page("Places", model="digits", image="digit-8")
@@ -307,6 +307,6 @@ def test_points_fill_the_room_there_is():
 def test_the_shared_model_is_as_it_was():
     network = vitviz.load("digits")
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    tokens.places_of(network.trace(state.samples()["digit-4"]))
+    tokens.patch_positions(network.trace(state.samples()["digit-4"]))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(parameter.requires_grad for parameter in network.parameters())

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.analysis.opening import opening_view
+from vitviz.analysis.default_view import default_view
 from vitviz.ui.app import state
 from vitviz.viz.colour import KEY
 
@@ -83,7 +83,7 @@ def test_link_and_picture_follow_opacity_and_smoothing(explore):
 
 def test_explore_opens_on_a_clear_view(explore, cat):
     page = explore("")
-    assert page.shown == opening_view(cat)
+    assert page.shown == default_view(cat)
     page.shows_what_the_library_says(cat)
     assert re.search(rf"layer={page.shown.layer + 1}&head={page.shown.head + 1}&.*query=", page.page.url)
 

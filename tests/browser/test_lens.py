@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
-from vitviz.analysis.logit_lens import depth_words
+from vitviz.analysis.logit_lens import depth_label
 from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
@@ -38,7 +38,7 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     page.mouse.move(box["x"] + box["width"] / 16, box["y"] + box["height"] / 16)
     status(page, 1, 1, percent(float(maps[-2, 0, 0])))
     for depth, values in enumerate(maps):
-        name = f"{depth_words(depth).capitalize()}: {percent(float(values.min()))} to {percent(float(values.max()))}"
+        name = f"{depth_label(depth).capitalize()}: {percent(float(values.min()))} to {percent(float(values.max()))}"
         button = page.get_by_role("button", name=name, exact=True)
         expect(button).to_have_attribute("aria-pressed", str(depth == len(maps) - 2).lower())
     page.get_by_role("button", name="After layer 2").click()

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 import vitviz
 from vitviz.ui.app import state
-from vitviz.walkthrough.quiz import Question, about_attention, about_sequence
+from vitviz.walkthrough.quiz import Question, attention_questions, sequence_questions
 
 from .explanations import click_patch, opener
 
@@ -23,7 +23,7 @@ def attention(app, new_page):
 
 
 def answers(page: Page, question: Question) -> Locator:
-    return page.get_by_role("radiogroup", name=question.words, exact=True).get_by_role("radio")
+    return page.get_by_role("radiogroup", name=question.plain_text, exact=True).get_by_role("radio")
 
 
 def answer_wrongly_then_rightly(page: Page, question: Question) -> None:
@@ -44,13 +44,13 @@ def answer_wrongly_then_rightly(page: Page, question: Question) -> None:
 def test_a_wrong_answer_is_explained_and_another_can_be_given(story):
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
     page = story("image=cat")
-    for question in about_sequence(trace, 8 * 16 + 8):
+    for question in sequence_questions(trace, 8 * 16 + 8):
         answer_wrongly_then_rightly(page, question)
     expect(page.get_by_text("3 of 3 right")).to_be_visible()
     expect(page.get_by_text("Not this one.")).to_have_count(0)
     click_patch(page, 0, 4, 5)
     expect(page.get_by_text("2 of 3 right")).to_be_visible()
-    answer_wrongly_then_rightly(page, about_sequence(trace, 4 * 16 + 5)[1])
+    answer_wrongly_then_rightly(page, sequence_questions(trace, 4 * 16 + 5)[1])
     expect(page.get_by_text("3 of 3 right")).to_be_visible()
 
 
@@ -60,7 +60,7 @@ def test_the_questions_about_attention_follow_layer_head_and_patch(attention):
     click_patch(page, 0, 1, 6, rows=8)
     expect(page.locator(".patches").first).to_have_attribute("data-column", "6")
     expect(page).to_have_url(re.compile("query=2-7"))
-    for question in about_attention(trace, 2, 1, trace.prefix + 1 * 8 + 6):
+    for question in attention_questions(trace, 2, 1, trace.prefix + 1 * 8 + 6):
         expect(answers(page, question)).to_have_count(len(question.options))
         answer_wrongly_then_rightly(page, question)
     expect(page.get_by_text("3 of 3 right")).to_be_visible()

@@ -1,6 +1,6 @@
-"""The sums of a Vision Transformer in plain numpy, so that they can be shown with all their ingredients.
+"""Building blocks of a Vision Transformer in plain numpy, which return all intermediate results.
 
-Nothing here runs a model: PyTorch modules are only read. Sums are float64, weights stay as they are stored (float32).
+Nothing here runs a model: only the weights of PyTorch modules are read. Computations use float64, weights stay float32.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from ..model.config import Activation
 @brief
 @dataclass(frozen=True, eq=False)
 class Normed:
-    """A norm by hand: (x - mean) / std, times a gain, plus a shift.
+    """Intermediate results of a norm, (x - mean) / std * gain + shift.
 
-    LayerNorm (Ba et al. 2016, https://arxiv.org/abs/1607.06450, equation 4), or RMSNorm, which takes no mean away
-    (Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467, equation 4): then mean and shift are 0.
+    LayerNorm (Ba et al. 2016, https://arxiv.org/abs/1607.06450, equation 4), or RMSNorm (Zhang and Sennrich 2019,
+    https://arxiv.org/abs/1910.07467, equation 4), for which mean and shift are 0.
 
     Attributes:
-        x: what entered, float64 [..., channel].
-        mean: its mean, [...].
-        std: the root of its mean squared distance from that, plus `eps` under the root, [...].
-        eps: keeps the root away from 0.
-        gain: the learned factor of each channel, float32 [channel].
-        shift: the learned offset of each channel, float32 [channel].
-        result: what left, float64 [..., channel].
+        x: input, float64 [..., channel].
+        mean: mean over channels, [...].
+        std: square root of the mean squared distance from the mean plus `eps`, [...].
+        eps: small constant under the square root, against division by 0.
+        gain: learned scale of each channel, float32 [channel].
+        shift: learned bias of each channel, float32 [channel].
+        result: output, float64 [..., channel].
     """
 
     x: np.ndarray
@@ -46,14 +46,14 @@ class Normed:
 
 @typed
 def normed(x: np.ndarray, norm: nn.LayerNorm | nn.RMSNorm) -> Normed:
-    """Compute a norm of the last axis of [..., channel] by hand.
+    """Compute a norm over the last axis of [..., channel].
 
     Raises:
-        ArgumentError: if these are no such numbers.
+        ArgumentError: if the input does not fit the norm.
     """
     x = array(x, "..., channel", "Inputs of a norm", finite=False).astype(np.float64)
     if x.shape[-1:] != tuple(norm.normalized_shape):
-        raise ArgumentError(f"This norm is of {list(norm.normalized_shape)} channels; give as many as it has.")
+        raise ArgumentError(f"This norm has shape {list(norm.normalized_shape)}; give inputs with as many channels.")
     centred = isinstance(norm, nn.LayerNorm)
     mean = x.mean(axis=-1) if centred else np.zeros(x.shape[:-1])
     std = np.sqrt(((x - mean[..., None]) ** 2).mean(axis=-1) + norm.eps)
@@ -63,25 +63,25 @@ def normed(x: np.ndarray, norm: nn.LayerNorm | nn.RMSNorm) -> Normed:
 
 
 @typed
-def normed_if(x: np.ndarray, norm: nn.Module) -> Normed | None:
-    """A norm by hand; None where the model has none."""
+def optional_norm(x: np.ndarray, norm: nn.Module) -> Normed | None:
+    """Compute a norm like `normed`; return None if the module is an identity."""
     return None if isinstance(norm, nn.Identity) else normed(x, norm)
 
 
 @typed
-def after(norm: Normed | None, x: np.ndarray) -> np.ndarray:
-    """What left a norm; `x` itself where there is none."""
+def norm_output(norm: Normed | None, x: np.ndarray) -> np.ndarray:
+    """Return the output of a norm, or `x` if there is no norm."""
     return x if norm is None else norm.result
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A linear map x W + b, the matrix as the literature writes it: rows are inputs, columns are outputs.
+    """Linear map x W + b, with W in the orientation of the literature: rows are inputs, columns are outputs.
 
     Attributes:
         weight: W, float32 [input, output]; read-only.
-        bias: b, float32 [output]; zeros if the model has none.
+        bias: b, float32 [output]; zeros if the module has no bias.
     """
 
     weight: np.ndarray
@@ -89,7 +89,7 @@ class Linear:
 
     @classmethod
     def of(cls, module: nn.Linear, outputs: slice = slice(None)) -> Linear:
-        """Some or all outputs of a module."""
+        """Return the linear map of a module, restricted to some of its outputs."""
         weight = numbers(module.weight)[outputs].T
         bias = np.zeros(weight.shape[1], np.float32) if module.bias is None else numbers(module.bias)[outputs]
         return cls(weight, bias)
@@ -102,15 +102,15 @@ class Linear:
 @brief
 @dataclass(frozen=True, eq=False)
 class Softmax:
-    """A softmax by hand: exp(score - largest), divided by their sum.
+    """Intermediate results of a softmax, exp(score - largest) / total.
 
-    The largest is taken away first, which changes nothing but keeps exp from overflowing.
+    Subtracting the largest score does not change the result and prevents overflow.
 
     Attributes:
-        scores: float64 [..., key].
-        largest: the largest of each row, [...].
+        scores: input, float64 [..., key].
+        largest: largest score of each row, [...].
         exponentials: exp(score - largest), [..., key]; from 0 to 1.
-        total: their sum, [...].
+        total: sum of the exponentials of each row, [...].
         weights: exponentials / total, [..., key]; rows sum to 1.
     """
 
@@ -123,7 +123,7 @@ class Softmax:
 
 @typed
 def softmax(scores: np.ndarray) -> Softmax:
-    """Compute the softmax over the last axis of [..., key] by hand."""
+    """Compute the softmax over the last axis of [..., key]."""
     scores = array(scores, "..., key", "Scores", finite=False).astype(np.float64)
     largest = scores.max(axis=-1)
     exponentials = np.exp(scores - largest[..., None])
@@ -132,20 +132,20 @@ def softmax(scores: np.ndarray) -> Softmax:
 
 
 @typed
-def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """softmax(scores / temperature) over the last axis, float64 [..., key].
+def softmax_with_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Compute softmax(scores / temperature) over the last axis, float64 [..., key].
 
     Args:
         scores: [..., key].
-        temperature: 1 is the softmax; the smaller, the more the largest wins; at 0 it takes all (equal largest ones
-            share); at infinity all get the same.
+        temperature: 1 gives the plain softmax. Lower values favour the largest score; 0 gives it all the weight, shared
+            among equal maxima. Infinity gives uniform weights.
 
     Raises:
-        ArgumentError: if the temperature is negative or not a number, or these are no scores.
+        ArgumentError: if the temperature is negative or NaN, or the scores are invalid.
     """
     temperature = number(temperature, 0, np.inf, "A temperature")
     scores = array(scores, "..., key", "Scores", finite=False).astype(np.float64)
-    below = scores - scores.max(axis=-1, keepdims=True)  # the difference first: it may be divided by almost nothing
+    below = scores - scores.max(axis=-1, keepdims=True)  # subtracted first, because the temperature may be tiny
     with np.errstate(over="ignore"):
         cold = np.where(below == 0, 0.0, -np.inf) if temperature == 0 else below / temperature
     return softmax(cold).weights
@@ -153,10 +153,10 @@ def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
 
 @typed
 def activated(x: np.ndarray, activation: Activation) -> np.ndarray:
-    """The activation of an MLP, number by number.
+    """Apply the activation function of an MLP elementwise.
 
-    `"gelu"` is x Phi(x), Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415, section 2, where `"gelu_tanh"`
-    and `"quick_gelu"` are given as approximations; `"silu"` is x sigmoid(x).
+    `"gelu"` is x Phi(x) (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415, section 2); `"gelu_tanh"` and
+    `"quick_gelu"` are its approximations from the same section; `"silu"` is x sigmoid(x).
     """
     x = array(x, "...", "Inputs of an activation", finite=False, empty=True)
     if activation == "gelu":
@@ -171,15 +171,17 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 @typed
-def turned(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Turn channels 2i and 2i + 1 of [..., channel] by angle i of [..., pair], in radians.
+def rotated(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """Rotate channels 2i and 2i + 1 of [..., channel] by angle i of [..., pair], in radians, as in RoPE.
 
     (a, b) becomes (a cos - b sin, a sin + b cos); Su et al. 2021, "RoFormer", equation 13.
     """
     x = array(x, "..., channel", "Channels", finite=False)
     angles = array(angles, "..., pair", "Angles", finite=False)
     if x.shape[-1] != 2 * angles.shape[-1] or angles.shape[:-1] not in ((), x.shape[x.ndim - angles.ndim : -1]):
-        raise ArgumentError(f"{x.shape[-1]} channels make no {angles.shape[-1]} pairs; give an angle for each pair.")
+        raise ArgumentError(
+            f"{x.shape[-1]} channels do not match {angles.shape[-1]} angles; give one angle per pair of channels."
+        )
     cosine, sine = np.cos(angles), np.sin(angles)
     first, second = x[..., ::2], x[..., 1::2]
     pairs = np.stack([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
@@ -188,24 +190,24 @@ def turned(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 @typed
 def cosines(x: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """Cosine of each vector of [n, channel] to each of [m, channel]: float64 [n, m]; one of zeros has cosine 0."""
+    """Compute cosine similarities between [n, channel] and [m, channel], float64 [n, m]; 0 for zero vectors."""
     x, to = (array(one, "n, channel", "Vectors", finite=False, empty=True) for one in (x, to))
     if x.shape[1] != to.shape[1]:
-        raise ArgumentError(f"Vectors of {x.shape[1]} and of {to.shape[1]} numbers have no cosine; give as many.")
+        raise ArgumentError(f"Vectors have {x.shape[1]} and {to.shape[1]} channels; give equal numbers of channels.")
     return unit(x) @ unit(to).T
 
 
 @typed
 def unit(x: np.ndarray) -> np.ndarray:
-    """Vectors [..., channel] scaled to length 1, float64; those of zeros stay so."""
+    """Scale vectors [..., channel] to unit L2 norm, float64; zero vectors stay zero."""
     x = array(x, "..., channel", "Vectors", finite=False, empty=True).astype(np.float64)
-    lengths = np.linalg.norm(x, axis=-1, keepdims=True)
-    return np.divide(x, lengths, out=np.zeros_like(x), where=lengths > 0)
+    norms = np.linalg.norm(x, axis=-1, keepdims=True)
+    return np.divide(x, norms, out=np.zeros_like(x), where=norms > 0)
 
 
 @typed
 def numbers(tensor: Tensor) -> np.ndarray:
-    """A weight as float32 numbers; read-only, for they may be the model's own memory."""
+    """Convert a weight to a float32 array; read-only, because it may share memory with the model."""
     array = tensor.detach().cpu().float().numpy()
     array.flags.writeable = False
     return array

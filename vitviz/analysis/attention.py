@@ -1,4 +1,4 @@
-"""What the attention of a whole model is like: how far it reaches, and how spread out it is."""
+"""Statistics of attention: mean attention distance, attention entropy and attention received by a token."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from ..trace.trace import Trace
 @brief
 @dataclass(frozen=True)
 class HeadStatistics:
-    """Two numbers for every head of every layer; a pooling is not counted.
+    """Statistics of every head of every layer; attention pooling is not included.
 
     Attributes:
-        distance: mean attention distance, float32 [layer, head], pixels of the model's input.
-        entropy: mean entropy of the rows, float32 [layer, head], bits; from 0 (one token) to log2(tokens) (all alike).
-            None for differential attention: weights that may be negative are no distribution and have no entropy.
+        distance: mean attention distance, float32 [layer, head], in pixels of the model's input.
+        entropy: mean attention entropy, float32 [layer, head], in bits, from 0 (one token) to log2(tokens) (uniform).
+            None for differential attention, whose weights may be negative and have no entropy.
     """
 
     distance: np.ndarray
@@ -28,22 +28,22 @@ class HeadStatistics:
 
 @typed
 def head_statistics(trace: Trace) -> HeadStatistics:
-    """Mean attention distance and entropy of every head, averaged over the queries that are patches.
+    """Compute mean attention distance and attention entropy of every head, averaged over the query patches.
 
-    The distance is that of ViT (Dosovitskiy et al. 2021, section 4.5 and appendix D.7, figure 11): how far apart query
-    and key patch are, centre to centre, weighted with attention. What goes to prefix tokens, which have no place, is
-    left out and the rest is scaled to 1. The entropy is that of the whole row, prefix tokens included. The weights of
-    differential attention may be negative; their distance is weighted with their size, whatever the sign.
+    Attention distance follows ViT (Dosovitskiy et al. 2021, section 4.5 and appendix D.7, figure 11): the distance
+    between the centres of query and key patch, weighted by attention. Attention to prefix tokens, which have no
+    position, is left out and the rest is rescaled to sum to 1. Attention entropy includes prefix tokens. For
+    differential attention, whose weights may be negative, distances are weighted by absolute values.
 
-    Works on one layer's matrices at a time: heads x tokens x tokens float32 numbers of memory.
+    One layer is processed at a time, which takes heads x tokens x tokens float32 values of memory.
     """
-    apart = torch.from_numpy(patch_distances(trace.grid, trace.config.patch_size))
+    distances = torch.from_numpy(patch_distances(trace.grid, trace.config.patch_size))
     distance, entropy = [], []
     for layer in range(trace.layers):
         weights = torch.tensor(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
         among_patches = weights[..., trace.prefix :].abs()
-        travelled = torch.einsum("hqk,qk->hq", among_patches, apart)
-        distance.append((travelled / among_patches.sum(dim=-1)).mean(dim=-1))
+        weighted = torch.einsum("hqk,qk->hq", among_patches, distances)
+        distance.append((weighted / among_patches.sum(dim=-1)).mean(dim=-1))
         if not trace.config.differential:
             entropy.append(row_entropy(weights).mean(dim=-1))
     return HeadStatistics(_shared(distance), _shared(entropy) if entropy else None)
@@ -51,16 +51,16 @@ def head_statistics(trace: Trace) -> HeadStatistics:
 
 def _shared(rows: list[torch.Tensor]) -> np.ndarray:
     array = torch.stack(rows).numpy()
-    array.flags.writeable = False  # visitors share it
+    array.flags.writeable = False  # shared between users
     return array
 
 
 @typed
 def log_sums(trace: Trace) -> np.ndarray:
-    """Log of the sum over all keys of exp(score), float32 [layer, head, query].
+    """Compute log-sum-exp of the scores over all keys, float32 [layer, head, query].
 
-    Differential attention has two softmaxes, and so two sums: [layer, head, 2, query]. With them one column of a matrix
-    of weights needs no other. Costs one layer's matrices at a time.
+    Differential attention has two softmaxes: [layer, head, 2, query]. Given these values, a column of an attention
+    matrix can be computed alone. One layer is processed at a time.
     """
     scores = (torch.from_numpy(trace.scores(layer)) for layer in range(trace.layers))
     return np.stack([of_layer.logsumexp(dim=-1).numpy() for of_layer in scores])
@@ -68,18 +68,18 @@ def log_sums(trace: Trace) -> np.ndarray:
 
 @typed
 def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> np.ndarray:
-    """The weight that every query gives to one token, float32 [head, query].
+    """Return the attention weights of all queries to one key token, float32 [head, query].
 
     Args:
-        trace: what is looked at.
-        layer: which layer.
-        token: who is looked at.
-        sums: `log_sums(trace)`.
+        trace: trace of the image.
+        layer: layer index, from 0.
+        token: index of the key token.
+        sums: result of `log_sums(trace)`.
     """
     scores = trace.scores(layer, key=token)
     sums = array(sums, "layer, head, ...", "Sums", finite=False)
     if sums.shape != (trace.layers, *scores.shape):
-        raise ArgumentError("These sums are of another trace; give log_sums of this one.")
+        raise ArgumentError("These sums belong to another trace; give log_sums of this one.")
     weights = np.exp(scores - sums[layer])
     if not trace.config.differential:
         return weights
@@ -89,13 +89,13 @@ def received_weights(trace: Trace, layer: int, token: int, sums: np.ndarray) -> 
 
 @typed
 def row_entropy(weights: torch.Tensor) -> torch.Tensor:
-    """Entropy of the last axis, -sum w log2 w, in bits; 0 log 0 counts as 0."""
+    """Compute the entropy over the last axis, -sum w log2 w, in bits, with 0 log 0 = 0."""
     return torch.special.entr(weights).sum(dim=-1) / np.log(2)
 
 
 @typed
 def patch_distances(grid: tuple[int, int], patch: int) -> np.ndarray:
-    """Distances between the centres of all patches, float32 [patch, patch], pixels of the model's input."""
+    """Return the distances between the centres of all patches, float32 [patch, patch], in pixels of the input."""
     grid, patch = checked_grid(grid), at_least(patch, 1, "The side of a patch")
     rows, columns = np.divmod(np.arange(grid[0] * grid[1]), grid[1])
     down, across = (np.subtract.outer(axis, axis) for axis in (rows, columns))

@@ -1,4 +1,4 @@
-"""What a classifier says of an image."""
+"""Class predictions and class lookup by name or index."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..trace.vision_transformer import VisionTransformer
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class and how likely the model takes it to be.
+    """Predicted probability of one class.
 
     Attributes:
-        index: which output of the model, from 0.
-        label: what the class is called; `"class 281"` if nobody knows.
-        probability: from 0 to 1; those of all classes sum to 1, unless each class is a question of its own.
+        index: class index, from 0.
+        label: class name; `"class 281"` if the model has no names.
+        probability: from 0 to 1; sums to 1 over all classes, unless classes are independent.
     """
 
     index: int
@@ -31,14 +31,13 @@ class Prediction:
 
 @typed
 def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
-    """The most likely classes, the most likely first.
+    """Return the top classes, the most probable first.
 
-    That is the softmax of the logits; or the sigmoid of each of them, where every class is a question of its own or
-    there is only one.
+    Probabilities are the softmax of the logits, or their sigmoid if classes are independent or there is only one.
 
     Args:
-        trace: what a model with classes made of an image.
-        count: how many classes to give at most.
+        trace: trace by a model with classes.
+        count: maximum number of classes.
 
     Raises:
         ModelError: if the model has no classes, or its output is not finite.
@@ -50,7 +49,7 @@ def predictions(trace: Trace, count: int = 5) -> tuple[Prediction, ...]:
 
 @typed
 def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
-    """From what a model returned, float [..., class], to probabilities, float64 of the same shape.
+    """Convert logits, float [..., class], to probabilities, float64 of the same shape.
 
     Raises:
         ModelError: as `predictions`.
@@ -60,37 +59,37 @@ def probabilities(model: VisionTransformer, logits: np.ndarray) -> np.ndarray:
     logits = array(logits, "..., class", "Logits", finite=False).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
-    return _each(logits) if model.output_kind == "independent" or logits.shape[-1] == 1 else _one_of_all(logits)
+    return _sigmoid(logits) if model.output_kind == "independent" or logits.shape[-1] == 1 else _softmax(logits)
 
 
 @typed
 def class_name(model: VisionTransformer, index: int) -> str:
-    """What an output is called; `"class 281"` if nobody knows.
+    """Return the name of a class; `"class 281"` if the model has no names.
 
     Raises:
-        IndexError: if there is no such output.
+        IndexError: if the index is out of range.
     """
     return model.labels[checked_index(index, len(model.labels), "class")] if model.labels else f"class {index}"
 
 
 @typed
 def class_index(model: VisionTransformer, chosen: int | str) -> int:
-    """Find a class by its number or its name.
+    """Return the index of a class given by index or name.
 
     Args:
         model: a model with classes.
-        chosen: the number of an output, negative ones counted from the end; or the name of a class, whatever its case;
-            or a number written as text, if no class has this name.
+        chosen: class index, negative indices counted from the end; or class name, case-insensitive; or an index written
+            as text, if no class has this name.
 
     Returns:
-        The number of the class, from 0.
+        Class index, from 0.
 
     Raises:
-        IndexError: if there is no output of this number.
-        ModelError: if the model has no classes, or none of this name (the message gives the nearest), or several.
+        IndexError: if the index is out of range.
+        ModelError: if the model has no classes, the name is unknown (the message lists similar names) or ambiguous.
     """
     if not model.is_classifier:
-        raise ModelError(f"{model.name!r} has no classes; compare outputs instead, as vitviz.SimilarityTarget does.")
+        raise ModelError(f"{model.name!r} has no classes; compare outputs with vitviz.SimilarityTarget instead.")
     count = model.config.num_classes
     if is_whole(chosen):
         return checked_index(chosen, count, "class")
@@ -99,34 +98,34 @@ def class_index(model: VisionTransformer, chosen: int | str) -> int:
     exactly = [index for index in named if model.labels[index] == chosen]
     if len(exactly or named) > 1:
         numbers = ", ".join(map(str, named[:5])) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
-        raise ModelError(f"{len(named)} classes are called {shown(chosen)}; give one's number: {numbers}.")
+        raise ModelError(f"{len(named)} classes are named {shown(chosen)}; give an index: {numbers}.")
     if named:
         return (exactly or named)[0]
     if re.fullmatch(r"[0-9]{1,7}", chosen) and int(chosen) < count:
         return int(chosen)
     raise ModelError(
-        f"There is no class {shown(chosen)}; give {_nearest(model.labels, chosen)}a number from 0 to {count - 1}."
+        f"There is no class {shown(chosen)}; give {_similar(model.labels, chosen)}an index from 0 to {count - 1}."
     )
 
 
-def _nearest(labels: tuple[str, ...], name: str) -> str:
-    """The names that are the most like one, as a part of a sentence."""
+def _similar(labels: tuple[str, ...], name: str) -> str:
+    """Return the names most similar to a given one, as part of a sentence."""
     if not labels:
         return ""
     by_case = {label.casefold(): label for label in reversed(labels)}
-    found = difflib.get_close_matches(name.casefold()[:LONGEST], by_case, n=3, cutoff=0.5)
-    if not found:
+    matches = difflib.get_close_matches(name.casefold()[:LONGEST], by_case, n=3, cutoff=0.5)
+    if not matches:
         return "a name or "
-    return f"a name, such as {', '.join(shown(by_case[label]) for label in found)}, or "
+    return f"a name, such as {', '.join(shown(by_case[label]) for label in matches)}, or "
 
 
-def _one_of_all(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis."""
-    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return likely / likely.sum(axis=-1, keepdims=True)
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    """Compute the softmax over the last axis."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def _each(logits: np.ndarray) -> np.ndarray:
-    """Sigmoid, without overflow."""
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Compute the sigmoid without overflow."""
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1, small) / (1 + small)

@@ -109,7 +109,7 @@ class Explain:
 
     def stem(self, name: str, config: ViTConfig) -> str:
         """The file name, without its ending, for an image of this name; a default target is not part of it."""
-        aim = "" if self._aim is None else short(self._likeness or self._aim.words)
+        aim = "" if self._aim is None else short(self._likeness or self._aim.label)
         return joined(name, self.method, aim, *(how.replace(" ", "-") for how in marks_of(self._given)))
 
     def of(self, seen: Seen) -> Found:

@@ -1,1 +1,1 @@
-"""Arithmetic of the two lesson pages, in plain numpy beside the model's own numbers."""
+"""Computations of the two lesson pages in plain numpy, compared with the model's own results."""

@@ -1,4 +1,4 @@
-"""Check: a number that was computed by hand, beside the one that the model computed."""
+"""Checks of numpy computations against the model's own results."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from ..errors import ArgumentError
 from ..errors.arguments import each_of_kind, typed
 from ..errors.brief import brief
 
-CLOSE = 1e-4  # within which a sum in another order and another precision counts as the same
+CLOSE = 1e-4  # relative tolerance for another summation order and precision
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class Check:
-    """One stage of a computation, twice: from the ingredients that are shown, and from the running model.
+    """Comparison of one intermediate result, computed in numpy, with the model's.
 
     Attributes:
-        what: what was computed, in words.
-        by_hand: the numbers from plain numpy, in float64; an array, or one number.
-        model: the same numbers as the model had them, of the same shape.
-        among: for one number, those that it is one of (such as all channels of its token); they say how large a
-            difference is small, which a single number that happens to be near 0 does not.
+        label: name of the result.
+        computed: result of the numpy computation, float64; an array or one number.
+        model: result of the model, of the same shape.
+        among: for one number, the vector that it belongs to (such as all channels of its token), used as the scale of
+            the error; a single number may be near 0 by chance.
     """
 
-    what: str
-    by_hand: np.ndarray | float
+    label: str
+    computed: np.ndarray | float
     model: np.ndarray | float
     among: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if np.shape(self.by_hand) != np.shape(self.model):
+        if np.shape(self.computed) != np.shape(self.model):
             raise ArgumentError(
-                f"{self.what} has shape {list(np.shape(self.by_hand))} by hand and {list(np.shape(self.model))} in the "
-                "model; compare the same numbers."
+                f"{self.label} has shape {list(np.shape(self.computed))} in numpy and {list(np.shape(self.model))} in "
+                "the model; compare the same values."
             )
 
     @property
     def error(self) -> float:
-        """The largest difference, relative to the largest of the model's numbers in size; 0 if all are 0."""
-        difference = np.max(np.abs(np.subtract(self.by_hand, self.model, dtype=np.float64)))
+        """Largest difference, relative to the largest absolute value of the model's result; 0 if all are 0."""
+        difference = np.max(np.abs(np.subtract(self.computed, self.model, dtype=np.float64)))
         size = np.max(np.abs(self.model if self.among is None else self.among))
         return 0.0 if difference == 0 else float(difference / size) if size else float("inf")
 
     @property
     def holds(self) -> bool:
-        """Whether both are the same up to rounding, 1e-4 relative."""
+        """True if both results agree to 1e-4, relative."""
         return self.error <= CLOSE
 
 
 @typed
 def worst(checks: Iterable[Check]) -> Check:
-    """The check with the largest error; one that is not a number is worse than any.
+    """Return the check with the largest error; NaN is larger than any number.
 
     Raises:
-        ArgumentError: if there are no checks, or others than checks.
+        ArgumentError: if there are no checks, or some items are not checks.
     """
     checks = tuple(checks)
     each_of_kind(checks, Check, "checks")
     if not checks:
-        raise ArgumentError("There are no checks to choose the worst of; give at least one.")
+        raise ArgumentError("There are no checks to compare; give at least one.")
     return max(checks, key=lambda check: float("inf") if np.isnan(check.error) else check.error)

@@ -1,10 +1,11 @@
-"""How much of the image a convolutional network can see after each layer, to compare with how far attention looks.
+"""Receptive fields of convolutional networks, for comparison with mean attention distance.
 
-The theoretical receptive field is the side, in pixels of the input, of the square that one number of a feature map can
-depend on at all. With kernels k_i and strides s_i it is 1 + sum_i (k_i - 1) prod_{j < i} s_j (Araujo, Norris and Sim
-2019, "Computing Receptive Fields of Convolutional Neural Networks", Distill, https://distill.pub/2019/computing-receptive-fields,
-equation 2). What a trained network really uses is smaller (Luo et al. 2016, https://arxiv.org/abs/1701.04128). A
-Vision Transformer's is the whole image in every layer; there it is the attention that says how far a head looks.
+The theoretical receptive field is the square of input pixels that one value of a feature map can depend on. With
+kernels k_i and strides s_i its side is 1 + sum_i (k_i - 1) prod_{j < i} s_j (Araujo, Norris and Sim 2019, "Computing
+Receptive Fields of Convolutional Neural Networks", Distill, https://distill.pub/2019/computing-receptive-fields,
+equation 2). The effective receptive field of a trained network is smaller (Luo et al. 2016,
+https://arxiv.org/abs/1701.04128). In a Vision Transformer it is the whole image in every layer; attention distance is
+the comparable quantity there.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import Literal
 
 from ..errors.arguments import at_least, checked_index, each_of_kind, typed, whole
 
-MOST = 1_000_000  # layers
+MOST = 1_000_000  # maximum number of layers
 RESNET50_STAGES = {"conv2": 3, "conv3": 4, "conv4": 6, "conv5": 3}  # bottleneck blocks; He et al. 2016, table 1
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What one number of a feature map can depend on.
+    """Theoretical receptive field after a layer.
 
     Attributes:
-        layer: what the layer is called, such as `"conv4, block 2"`.
-        side: side of the square, pixels of the input.
+        layer: name of the layer, such as `"conv4, block 2"`.
+        side: side of the square, in input pixels.
     """
 
     layer: str
@@ -33,19 +34,19 @@ class ReceptiveField:
 
     @property
     def reach(self) -> float:
-        """From the centre of the square to the centre of its outermost pixels, in pixels: the furthest it can look."""
+        """Distance from the centre of the square to the centre of its outermost pixels, in pixels."""
         return (self.side - 1) / 2
 
 
 @typed
 def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
-    """Side of the receptive field of a chain of layers, pixels; 1 if there are none.
+    """Return the side of the receptive field of a chain of layers, in pixels; 1 if there are none.
 
     Args:
-        layers: kernel and stride of each convolution or pooling, from the input on.
+        layers: kernel size and stride of each convolution or pooling, from the input on.
 
     Raises:
-        ArgumentError: if one is not two whole numbers of at least 1.
+        ArgumentError: if a kernel size or stride is not an integer of at least 1.
     """
     side, stride, layers = 1, 1, tuple(layers)
     each_of_kind(layers, tuple[int, int], "layers")
@@ -58,12 +59,12 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
 
 @typed
 def convolutions(count: int, patch: int = 1) -> ReceptiveField:
-    """The receptive field after a number of 3 x 3 convolutions with stride 1.
+    """Return the receptive field after a number of 3 x 3 convolutions with stride 1.
 
     Args:
-        count: how many.
-        patch: side of the patches that they work on: 1 for pixels (then it is 1 + 2 count); P to see patches that were
-            projected first, as a Vision Transformer's layers do (P (1 + 2 count)).
+        count: number of convolutions.
+        patch: side of the input patches: 1 for pixels (side 1 + 2 count), or P for projected patches, as in a Vision
+            Transformer (side P (1 + 2 count)).
     """
     count = whole(count, 0, MOST, "The number of convolutions")
     side = receptive_field([(patch, patch), *[(3, 1)] * count])
@@ -72,15 +73,15 @@ def convolutions(count: int, patch: int = 1) -> ReceptiveField:
 
 @typed
 def resnet50(stride_in: Literal["first", "middle"] = "first") -> tuple[ReceptiveField, ...]:
-    """Receptive fields of ResNet-50 after its stem and each of its 16 blocks.
+    """Return the receptive fields of ResNet-50 after its stem and each of its 16 blocks.
 
     He et al. 2016, https://arxiv.org/abs/1512.03385, table 1: a 7 x 7 convolution and a 3 x 3 max pooling, both with
     stride 2; then bottlenecks of 1 x 1, 3 x 3 and 1 x 1. The first block of conv3, conv4 and conv5 has stride 2.
 
     Args:
-        stride_in: which convolution of the block has it. `"first"`, the 1 x 1, as in the paper: 483 pixels at the end.
-            `"middle"`, the 3 x 3, as in torchvision and timm ("v1.5"): 427 pixels, for then the first 3 x 3 of a stage
-            still works on the finer map, which makes the field 8, 16 and 32 pixels smaller there.
+        stride_in: convolution with this stride. `"first"`: the 1 x 1, as in the paper; 483 pixels at the end.
+            `"middle"`: the 3 x 3, as in torchvision and timm ("v1.5"); 427 pixels at the end, because the first 3 x 3
+            of these stages works on the finer map, which makes the field 8, 16 and 32 pixels smaller.
     """
     layers = [(7, 2), (3, 2)]
     fields = [ReceptiveField("stem", receptive_field(layers))]
@@ -95,12 +96,12 @@ def resnet50(stride_in: Literal["first", "middle"] = "first") -> tuple[Receptive
 
 @dataclass(frozen=True)
 class SameDepth:
-    """Convolutional networks at the depth of one layer of a Vision Transformer.
+    """Receptive fields of convolutional networks at the depth of one layer of a Vision Transformer.
 
     Attributes:
-        on_pixels: as many 3 x 3 convolutions on pixels as the transformer has had layers.
-        on_patches: as many on its patches.
-        resnet50: the block of ResNet-50 at the same share of its depth.
+        on_pixels: 3 x 3 convolutions on pixels, one per transformer layer so far.
+        on_patches: the same number of 3 x 3 convolutions on patches.
+        resnet50: block of ResNet-50 at the same relative depth.
     """
 
     on_pixels: ReceptiveField
@@ -110,19 +111,19 @@ class SameDepth:
 
 @typed
 def at_depth(layer: int, layers: int, patch: int) -> SameDepth:
-    """What convolutional networks can see at the depth of a layer.
+    """Return the receptive fields of convolutional networks at the depth of a transformer layer.
 
-    Stacks of convolutions have one convolution for each layer. ResNet-50 is taken at the same share of its depth: after
-    layer l of L (from 1) that is its block ceil(16 l / L), so that both end together.
+    Stacks of convolutions have one convolution per layer. ResNet-50 is taken at the same relative depth: after layer l
+    of L (from 1) that is its block ceil(16 l / L), so both end together.
 
     Args:
-        layer: which layer of the transformer, from 0.
-        layers: how many it has.
-        patch: side of its patches, pixels.
+        layer: layer index of the transformer, from 0.
+        layers: number of layers of the transformer.
+        patch: side of its patches, in pixels.
 
     Raises:
-        IndexError: if there is no such layer.
+        IndexError: if the layer is out of range.
     """
-    done = checked_index(layer, whole(layers, 1, MOST, "The number of layers"), "layer") + 1
+    depth = checked_index(layer, whole(layers, 1, MOST, "The number of layers"), "layer") + 1
     _, *blocks = resnet50()
-    return SameDepth(convolutions(done), convolutions(done, patch), blocks[-(-len(blocks) * done // layers) - 1])
+    return SameDepth(convolutions(depth), convolutions(depth, patch), blocks[-(-len(blocks) * depth // layers) - 1])

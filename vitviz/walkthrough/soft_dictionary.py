@@ -1,8 +1,7 @@
-"""A soft dictionary: what attention does, on words.
+"""Soft dictionary: attention over words.
 
-A query is compared with every key, similarities become probabilities, and the answer is the sum of the values, each
-times its probability. Words are compared by the pieces of letters that they share, so that a word with a spelling
-mistake still finds its key.
+A query is compared with every key, a softmax turns similarities into probabilities, and the answer is the sum of the
+values weighted by them. Words are compared by their shared character n-grams, so a misspelled word still finds its key.
 """
 
 from __future__ import annotations
@@ -12,70 +11,70 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..analysis.arithmetic import tempered, unit
+from ..analysis.arithmetic import softmax_with_temperature, unit
 from ..errors import ArgumentError, VitvizError
 from ..errors.arguments import array, at_least, each_of_kind, number, typed
 
-PIECE = 2  # letters
+NGRAM = 2  # characters
 
 
 @typed
-def ngrams(word: str, n: int = PIECE) -> dict[str, int]:
-    """All pieces of n letters of a word, and how often each occurs.
+def ngrams(word: str, n: int = NGRAM) -> dict[str, int]:
+    """Count the character n-grams of a word.
 
-    Case does not matter, spaces around the word neither. Its start and end count as letters `<` and `>`, so that the
-    first and the last letter are pieces of their own kind (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606,
-    section 3.2). A word that is too short has none; the empty word has none.
+    Case and surrounding spaces are ignored. The word is enclosed in `<` and `>`, which distinguishes n-grams at its
+    start and end (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606, section 3.2). The result is empty for an
+    empty word or one that is too short.
 
     Raises:
-        VitvizError: if n is not at least 1.
+        VitvizError: if n is less than 1.
     """
-    n = at_least(n, 1, "The number of letters of a piece")
+    n = at_least(n, 1, "The number of characters of an n-gram")
     word = word.strip().casefold()
     marked = f"<{word}>" if word else ""
     return dict(Counter(marked[start : start + n] for start in range(len(marked) - n + 1)))
 
 
 @typed
-def vectors(words: Sequence[str], n: int = PIECE) -> tuple[tuple[str, ...], np.ndarray]:
-    """Words as vectors: one number for each piece, how often it occurs, scaled to length 1.
+def vectors(words: Sequence[str], n: int = NGRAM) -> tuple[tuple[str, ...], np.ndarray]:
+    """Convert words to vectors of n-gram counts, scaled to unit length.
 
     Returns:
-        The pieces that occur in any of the words, in order of the alphabet; and float64 [word, piece]. A word without
-        pieces is zeros.
+        All n-grams of the words in alphabetical order, and vectors, float64 [word, n-gram]. Words without n-grams give
+        zero vectors.
     """
     each_of_kind(words, str, "words")
     counts = [ngrams(word, n) for word in words]
-    pieces = tuple(sorted(set().union(*counts)))
-    table = np.array([[count.get(piece, 0) for piece in pieces] for count in counts], dtype=np.float64)
-    table = table.reshape(len(counts), len(pieces))
-    return pieces, unit(table)
+    vocabulary = tuple(sorted(set().union(*counts)))
+    table = np.array([[count.get(ngram, 0) for ngram in vocabulary] for count in counts], dtype=np.float64)
+    table = table.reshape(len(counts), len(vocabulary))
+    return vocabulary, unit(table)
 
 
 @typed
-def similarities(query: str, keys: Sequence[str], n: int = PIECE) -> np.ndarray:
-    """Dot products of the query's vector with each key's, float64 [key]: 1 for the same word, 0 if no piece is."""
+def similarities(query: str, keys: Sequence[str], n: int = NGRAM) -> np.ndarray:
+    """Compute dot products of the query vector with all key vectors, float64 [key]; 1 for equal words."""
     each_of_kind(keys, str, "keys")
-    _, (asking, *asked) = vectors([query, *keys], n)
-    return np.array([key @ asking for key in asked])
+    _, (q, *k) = vectors([query, *keys], n)
+    return np.array([key @ q for key in k])
 
 
 @typed
 def soft_lookup(
-    query: str, keys: Sequence[str], values: np.ndarray, temperature: float = 0.1, n: int = PIECE
+    query: str, keys: Sequence[str], values: np.ndarray, temperature: float = 0.1, n: int = NGRAM
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Look a word up in a dictionary that always answers.
+    """Look up a word in a soft dictionary.
 
     Args:
-        query: the word, which no key has to equal.
-        keys: the words of the dictionary.
-        values: what each stands for, [key] or [key, number].
-        temperature: what similarities are divided by before the softmax. 0 is a dictionary: the most similar key takes
-            all (equally similar ones share). The larger, the closer to the plain average of all values.
-        n: letters of a piece.
+        query: any word, not necessarily a key.
+        keys: keys of the dictionary.
+        values: values of the keys, [key] or [key, channel].
+        temperature: divisor of the similarities before the softmax. 0 selects the most similar key (equally similar
+            keys share the probability), as a hard dictionary does; higher values approach the mean of all values.
+        n: characters of an n-gram.
 
     Returns:
-        Similarities [key]; probabilities [key], which sum to 1; and the answer, one number or [number].
+        Similarities [key]; probabilities [key], which sum to 1; and the answer, one number or [channel].
 
     Raises:
         VitvizError: if the dictionary is empty, a key has no value, or the temperature is negative.
@@ -85,9 +84,9 @@ def soft_lookup(
         raise VitvizError(f"The dictionary has {len(keys)} keys and {len(values)} values; give one value to each key.")
     if values.ndim > 2:
         raise ArgumentError(
-            f"Values of shape {list(values.shape)} are no numbers or vectors; give [key] or [key, number]."
+            f"Values of shape {list(values.shape)} are not numbers or vectors; give [key] or [key, channel]."
         )
     temperature = number(temperature, 0, np.inf, "A temperature")
-    found = similarities(query, keys, n)
-    probabilities = tempered(found, temperature)
-    return found, probabilities, probabilities @ values
+    scores = similarities(query, keys, n)
+    probabilities = softmax_with_temperature(scores, temperature)
+    return scores, probabilities, probabilities @ values

@@ -1,9 +1,9 @@
-"""Ablation: what each head, layer or patch contributes, measured by leaving it out.
+"""Ablation: effect of each head, sublayer or patch on the output, measured by removing it.
 
     score = class_score(model, "cat")
     effects = sweep_heads(model, trace, score)  # change of the score without each head, [layer, head]
 
-Nothing is changed on the model: edits are in force for one forward pass, in one thread (see `vitviz.edit`).
+The model is not changed: edits are active for one forward pass, in one thread (see `vitviz.edit`).
 """
 
 from .effects import Score, class_score, distance

@@ -1,4 +1,4 @@
-"""What is measured of a model's output when something is switched off."""
+"""Scores: numbers computed from a model's output, whose change under ablation is measured."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ Quantity = Literal["logit", "probability"]
 @brief
 @dataclass(frozen=True, eq=False)
 class Score:
-    """One number for each output of a model.
+    """Function from a model's output to one number.
 
     Attributes:
-        words: what it is, such as `"probability of 4"`.
-        of: from outputs [batch, class or D] to numbers [batch].
-        signed: whether switching something off can raise as well as lower it.
+        label: name of the score on screen, such as `"probability of 4"`.
+        of: function from outputs [batch, class or D] to scores [batch].
+        signed: whether ablation can both raise and lower the score.
     """
 
-    words: str
+    label: str
     of: Callable[[Tensor], Tensor]
     signed: bool = True
 
 
-Measured = Score | Target | int | str  # what a sweep can measure
+ScoreLike = Score | Target | int | str  # a score, a target, a class index or a class name
 
 
 @typed
 def class_score(model: VisionTransformer, index: int | str, quantity: str = "probability") -> Score:
-    """The logit or the probability of a class.
+    """Return the score for the logit or the probability of a class.
 
     Args:
         model: a model with classes.
-        index: the number or the name of a class, as `vitviz.analysis.predictions.class_index` takes it.
+        index: class index or class name, see `vitviz.analysis.predictions.class_index`.
         quantity: `"probability"` or `"logit"`.
 
     Raises:
-        ModelError: if the model has no classes, or none of this name.
-        IndexError: if it has no class of this number.
-        EditError: if there is no such quantity.
+        ModelError: if the model has no classes, or the class name is unknown.
+        IndexError: if the class index is out of range.
+        EditError: if the quantity is unknown.
     """
     index = class_index(model, index)
     if quantity not in get_args(Quantity):
@@ -60,34 +60,34 @@ def class_score(model: VisionTransformer, index: int | str, quantity: str = "pro
     name = class_name(model, index)
     if quantity == "logit":
         return Score(f"logit of {name}", lambda outputs: outputs[:, index])
-    each = model.output_kind == "independent" or model.config.num_classes == 1
-    share = torch.sigmoid if each else lambda outputs: outputs.softmax(dim=-1)
-    return Score(f"probability of {name}", lambda outputs: share(outputs)[:, index])
+    independent = model.output_kind == "independent" or model.config.num_classes == 1
+    probabilities = torch.sigmoid if independent else lambda outputs: outputs.softmax(dim=-1)
+    return Score(f"probability of {name}", lambda outputs: probabilities(outputs)[:, index])
 
 
-def measured(score: Measured, trace: Trace) -> Score:
-    """The score that is meant by a class or a target.
+def as_score(score: ScoreLike, trace: Trace) -> Score:
+    """Convert a class or a target to a score.
 
     Args:
-        score: a score; or what `vitviz.explain` takes as a target. Of a class that is its probability, of other targets
-            what they are.
-        trace: of the model that is asked.
+        score: a score, or a target as in `vitviz.explain`. Classes are scored by their probability, other targets by
+            their value.
+        trace: trace of the image.
 
     Raises:
-        ModelError: if it is none of these, or the model does not have this class or feature.
-        IndexError: if the model has no class of this number.
+        ModelError: if this is neither a score nor a target, or the model does not have the class or feature.
+        IndexError: if the class index is out of range.
     """
     if isinstance(score, Score):
         return score
     target = checked_target(score, trace)
     if isinstance(target, ClassTarget):
         return class_score(trace.model, target.index)
-    return Score(target.words, target)
+    return Score(target.label, target)
 
 
 @typed
 def distance(trace: Trace) -> Score:
-    """How far an output has turned away from that of a trace: 1 - cosine, from 0 to 2."""
+    """Return the score for the distance of an output from that of a trace: 1 - cosine similarity, from 0 to 2."""
     original = torch.tensor(trace.output)[None]
-    words = "1 − cosine with the original " + ("output" if trace.config.num_classes else "feature")
-    return Score(words, lambda outputs: 1 - F.cosine_similarity(outputs, original), signed=False)
+    label = "1 − cosine with the original " + ("output" if trace.config.num_classes else "feature")
+    return Score(label, lambda outputs: 1 - F.cosine_similarity(outputs, original), signed=False)

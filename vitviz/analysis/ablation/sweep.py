@@ -1,8 +1,8 @@
-"""What each part of a model does for one image: the output without it, compared with the output with it.
+"""Ablation sweeps: change of a score when each head, sublayer or patch is ablated alone.
 
-Passes that switch off one part each run as one batch, which begins at the part's layer: what is below is the same for
-all and is taken from one recorded pass. Each function is also there as a generator of the batches' results, for those
-who want to show progress, or to stop and go on later; nothing is in force while it waits.
+Forward passes with different ablations run as one batch, which starts at the layer of the ablated part: lower layers
+are the same for all and come from one recorded pass. Each sweep is also available as a generator of batch results, to
+show progress, or to stop and resume; no edit is active between its results.
 """
 
 from __future__ import annotations
@@ -25,34 +25,35 @@ from ...model.precision import plain_arithmetic
 from ...trace.model_stub import check_same_model
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from .effects import Measured, Score, measured
-from .switching import PatchMethod
+from .edit_tools import PatchMethod
+from .effects import Score, ScoreLike, as_score
 
 SUBLAYERS = ("attention", "mlp")
-AT_ONCE = 8  # patches switched off in one batch
+AT_ONCE = 8  # patches per batch, each ablated in one sample
 
 
 @typed
 def sweep_heads(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: ScoreLike, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
-    """The effect of switching off each head alone.
+    """Ablate each head alone and return the change of a score.
 
     Args:
         model: the model.
-        trace: what it made of an image, without edits.
-        score: what is measured: a score such as `class_score` or `distance` make, the number or the name of a class,
-            whose probability it then is, or a target of `vitviz.analysis.attribution`.
-        how: what stands in for the head's z: zeros, or its mean over the tokens.
-        progress: called with how many heads are done and how many there are. What it raises stops the sweep.
+        trace: trace of the image by this model, without edits.
+        score: score to measure: a result of `class_score` or `distance`, a class index or name (measured as
+            probability), or a target of `vitviz.analysis.attribution`.
+        how: replacement of the head's z: `"zero"` or `"mean"`, its mean over tokens.
+        progress: function called with the number of heads done and in total. An exception that it raises stops the
+            sweep.
 
     Returns:
-        Score without the head less score with it, float32 [layer, head].
+        Score without the head minus score with it, float32 [layer, head].
 
     Raises:
-        EditError: if the trace was made under edits or by another model, or there is no such `how`.
-        ModelError: if the model does not have what is measured.
-        IndexError: if there is no class of this number.
+        EditError: if the trace was made under edits or by another model, or `how` is unknown.
+        ModelError: if the model does not have the class or target.
+        IndexError: if the class index is out of range.
     """
     heads = trace.layers * trace.heads
     return np.stack(_collected(each_head(model, trace, score, how=how), heads, progress))
@@ -60,12 +61,12 @@ def sweep_heads(
 
 @typed
 def sweep_layers(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: ScoreLike, *, how: str = "zero", progress: Progress | None = None
 ) -> np.ndarray:
-    """The effect of switching off attention or MLP of each layer alone; see `sweep_heads`.
+    """Ablate attention and MLP of each layer alone and return the change of a score; see `sweep_heads`.
 
     Returns:
-        Score without it less score with it, float32 [layer, 2]: attention, MLP.
+        Score without the sublayer minus score with it, float32 [layer, 2]: attention, MLP.
     """
     parts = trace.layers * len(SUBLAYERS)
     return np.stack(_collected(each_layer(model, trace, score, how=how), parts, progress))
@@ -73,15 +74,15 @@ def sweep_layers(
 
 @typed
 def sweep_patches(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "keys", progress: Progress | None = None
+    model: VisionTransformer, trace: Trace, score: ScoreLike, *, how: str = "keys", progress: Progress | None = None
 ) -> np.ndarray:
-    """The effect of switching off each patch alone, as `KeyMask` or `PatchAblation`; see `sweep_heads`.
+    """Ablate each patch alone, as `KeyMask` or `PatchAblation`, and return the change of a score; see `sweep_heads`.
 
     Returns:
-        Score without it less score with it, float32 [row, column].
+        Score without the patch minus score with it, float32 [row, column].
 
     Raises:
-        EditError: as `sweep_heads`, or if the trace has only one patch, which would leave none.
+        EditError: as `sweep_heads`, or if the trace has only one patch.
     """
     patches = trace.token_count - trace.prefix
     found = _collected(each_patch(model, trace, score, how=how), patches, progress)
@@ -92,21 +93,21 @@ def sweep_patches(
 def each_head(
     model: VisionTransformer,
     trace: Trace,
-    score: Measured,
+    score: ScoreLike,
     *,
     how: str = "zero",
     begin: int = 0,
     at_once: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """The rows of `sweep_heads`, one layer after the other, beginning at any.
+    """Yield the rows of `sweep_heads`, starting at layer `begin`.
 
-    With `at_once`, each row comes in parts of so many heads.
+    With `at_once`, each row is yielded in parts of at most `at_once` heads.
     """
     one_of(how, How)
     _check(model, trace)
-    score = measured(score, trace)
+    score = as_score(score, trace)
     some = at_least(trace.heads if at_once is None else at_once, 1, "at_once")
-    parts = torch.eye(trace.heads, dtype=torch.bool)[..., None, None].split(some)  # batch head 1 1: which head is off
+    parts = torch.eye(trace.heads, dtype=torch.bool)[..., None, None].split(some)  # batch head 1 1: ablated head
 
     def ablate(z: Tensor, off: Tensor) -> Tensor:
         return torch.where(off, ablated(z, how), z)
@@ -121,9 +122,9 @@ def each_head(
 
 @typed
 def each_layer(
-    model: VisionTransformer, trace: Trace, score: Measured, *, how: str = "zero", begin: int = 0
+    model: VisionTransformer, trace: Trace, score: ScoreLike, *, how: str = "zero", begin: int = 0
 ) -> Iterator[np.ndarray]:
-    """The rows of `sweep_layers`, one layer after the other, beginning at any."""
+    """Yield the rows of `sweep_layers`, starting at layer `begin`."""
 
     def ablate(sample: int) -> Callable[[Tensor], Tensor]:
         off = torch.arange(len(SUBLAYERS))[:, None, None] == sample
@@ -131,7 +132,7 @@ def each_layer(
 
     one_of(how, How)
     _check(model, trace)
-    score = measured(score, trace)
+    score = as_score(score, trace)
     for layer, x in _entering(trace, begin):
         changes = {f"blocks.{layer}.attn.out": ablate(0), f"blocks.{layer}.mlp.out": ablate(1)}
         with plain_arithmetic(), without_hooks(), torch.no_grad(), edit(changes):
@@ -143,19 +144,19 @@ def each_layer(
 def each_patch(
     model: VisionTransformer,
     trace: Trace,
-    score: Measured,
+    score: ScoreLike,
     *,
     how: str = "keys",
     begin: int = 0,
     at_once: int = AT_ONCE,
 ) -> Iterator[np.ndarray]:
-    """The results of `sweep_patches`, `at_once` patches after the other, beginning at any batch."""
+    """Yield the results of `sweep_patches` in batches of `at_once` patches, starting at batch `begin`."""
     one_of(how, PatchMethod)
     _check(model, trace)
-    score = measured(score, trace)
+    score = as_score(score, trace)
     patches = trace.token_count - trace.prefix
     if patches == 1:
-        raise EditError("The only patch cannot be switched off: a softmax over nothing has no weights.")
+        raise EditError("The only patch cannot be ablated, because attention needs at least one; use a larger image.")
     pixels = torch.tensor(trace.pixels())[None]
     for some in torch.arange(patches).split(at_least(at_once, 1, "at_once"))[at_least(begin, 0, "The first batch") :]:
         off = some[:, None] == torch.arange(patches)  # batch patch
@@ -166,7 +167,7 @@ def each_patch(
 
 
 def _hidden(model: VisionTransformer, trace: Trace, off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
-    """As `Applied.hooks` has it, with other patches [batch, patch] for each sample."""
+    """Return edits like those of `Applied.hooks`, with different masked patches [batch, patch] in each sample."""
     config = model.config
     hidden = torch.cat([torch.zeros(len(off), trace.prefix, dtype=torch.bool), off], dim=1)
     read = hidden[:, 0 if config.pool_include_prefix else config.num_prefix_tokens :]
@@ -188,23 +189,23 @@ def _averaged(off: Tensor) -> dict[str, Callable[[Tensor], Tensor]]:
 
 @typed
 def entering(trace: Trace, begin: int = 0) -> tuple[str, ...]:
-    """The hook points that sweeps of heads and layers begin at; a trace that has recorded them spares them a pass."""
+    """Return the hook points where sweeps of heads and layers start; recording them in the trace saves a pass."""
     begin = at_least(begin, 0, "The first layer")
     return block_input_names(trace.layers, begin)
 
 
 def _entering(trace: Trace, begin: int) -> Iterator[tuple[int, Tensor]]:
-    """What enters each layer, [1, token, D]; from one pass, if it was not recorded."""
+    """Yield each layer with its input, [1, token, D]; takes one forward pass, unless recorded."""
     names = entering(trace, begin)
-    found = trace.activations(*names)
+    activations = trace.activations(*names)
     for layer, name in enumerate(names, begin):
-        yield layer, torch.tensor(found[name])[None]
+        yield layer, torch.tensor(activations[name])[None]
 
 
 def _check(model: VisionTransformer, trace: Trace) -> None:
     check_same_model(trace, model, EditError)
     if trace.edits or trace.edited:
-        raise EditError("Effects are measured from a pass without edits; trace the image again without them.")
+        raise EditError("Sweeps need a trace without edits; trace the image again without them.")
 
 
 def _effects(trace: Trace, score: Score, outputs: Tensor) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Attribution: methods that say which patches mattered for an output, each with its source, and how to judge them.
+"""Attribution methods: one number per patch for its contribution to an output.
 
     vitviz.explain(model, "cat.jpg").map                               # float32 [rows, columns]
-    vitviz.explain(model, trace, method="legrad", target="three").map  # a class, by name or number; of a trace
+    vitviz.explain(model, trace, method="legrad", target="three").map  # class by name or index, image by trace
     vitviz.explain(model, trace, target=vitviz.DifferenceTarget("three", "five")).map
 
-`vitviz.faithfulness` measures how well a map tells what the model needs.
+`vitviz.faithfulness` measures how well a map identifies the patches that the model needs.
 """
 
 from . import faithfulness

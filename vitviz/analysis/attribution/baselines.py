@@ -1,4 +1,4 @@
-"""What stands for "nothing to see": images without their content, and images of which some patches are missing."""
+"""Baseline images, which carry no content, and model outputs with some patches replaced by a baseline."""
 
 import torch
 import torch.nn.functional as F
@@ -13,30 +13,30 @@ from .method import Parameter
 from .targets import Target
 
 BASELINES = ("blur", "mean")
-BLUR = 1 / 8  # standard deviation of the blur, in shorter sides of the input
-TOKENS_AT_ONCE = 2048  # in one batch: larger ones are not faster on a processor, and take memory
+BLUR = 1 / 8  # standard deviation of the blur, as a fraction of the input's shorter side
+TOKENS_AT_ONCE = 2048  # tokens per batch: larger batches are not faster on a CPU and take more memory
 
 
-def baseline_words(kind: str) -> str:
-    """Name of an image without content on screen."""
+def baseline_label(kind: str) -> str:
+    """Return the name of a baseline on screen."""
     return {"blur": "blurred image", "mean": "mean colour"}[kind]
 
 
 def baseline_parameter(label: str, default: str, before: str) -> Parameter:
-    """Parameter that chooses a baseline, its options written with a word before them."""
-    return Parameter("baseline", label, default, lambda *_: BASELINES, lambda kind: f"{before} {baseline_words(kind)}")
+    """Return a parameter that selects a baseline; `before` is a word put in front of each option."""
+    return Parameter("baseline", label, default, lambda *_: BASELINES, lambda kind: f"{before} {baseline_label(kind)}")
 
 
 def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:
-    """The image of a trace without its content, as it enters the model: float32 [channel, H, W].
+    """Return the baseline of a trace's image, as model input: float32 [channel, H, W].
 
     Args:
-        trace: whose image.
+        trace: trace of the image.
         kind: `"blur"`, a Gaussian blur whose standard deviation is an eighth of the shorter side; or `"mean"`, the
             image's mean colour everywhere.
 
     Raises:
-        VitvizError: if there is no such kind.
+        VitvizError: if the kind is unknown.
     """
     of_kind(trace, Trace, "trace")
     pixels = torch.tensor(trace.pixels())
@@ -46,28 +46,28 @@ def baseline_pixels(trace: Trace, kind: str = "blur") -> Tensor:
 
 
 def _blurred(pixels: Tensor, sigma: float) -> Tensor:
-    """Blur along columns, then along rows; at the edges the image is mirrored."""
+    """Apply a separable Gaussian blur with reflection padding."""
     radius = min(int(3 * sigma + 0.5), min(pixels.shape[1:]) - 1)
     kernel = torch.exp(-torch.arange(-radius, radius + 1, dtype=torch.float32).square() / (2 * sigma**2))
     kernel = kernel / kernel.sum()
-    padded = F.pad(pixels[:, None], (radius,) * 4, mode="reflect")  # the channels are a batch
+    padded = F.pad(pixels[:, None], (radius,) * 4, mode="reflect")  # channels are the batch
     return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]
 
 
 def masked_values(
     trace: Trace, hidden: Tensor, target: Target, baseline: Tensor, progress: Progress | None = None
 ) -> Tensor:
-    """The target of the image with some patches replaced, for many choices of patches, in batches.
+    """Compute the target for images with some patches replaced by a baseline, in batches.
 
     Args:
-        trace: the image and its model.
-        hidden: which patches are replaced, bool [choice, rows, columns].
-        target: what to compute.
-        baseline: what replaces them, as `baseline_pixels` makes it.
-        progress: called with how many are done and how many there are.
+        trace: trace of the image.
+        hidden: masks of the replaced patches, bool [mask, rows, columns].
+        target: target to compute.
+        baseline: replacement pixels, see `baseline_pixels`.
+        progress: callback, called with the number of masks done and their total number.
 
     Returns:
-        float32 [choice].
+        Values of the target, float32 [mask].
     """
     report = progress or silent
     image, patch = torch.tensor(trace.pixels()), trace.config.patch_size

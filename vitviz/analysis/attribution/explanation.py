@@ -1,4 +1,4 @@
-"""One function for all methods, and what it returns."""
+"""Function `explain`, which runs any attribution method, and its result."""
 
 import time
 from dataclasses import dataclass
@@ -29,17 +29,17 @@ from .targets import AnyTarget, checked_target, value_of
 @brief
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """Which patches mattered.
+    """Result of an attribution method.
 
     Attributes:
-        map: one number a patch, float32 [rows, columns], read-only.
-        method: one of `METHODS`.
-        target: what is explained, in words; `""` for methods that explain no target (attention, rollout).
-        parameters: all parameters of the method that were in force, defaults included.
-        seconds: how long it took, the forward pass included if no trace was given.
-        signed: whether the map may be negative.
-        value: what the target is for this image: a logit, a difference of logits, a cosine; not a number (NaN) for
-            methods that explain no target.
+        map: one number per patch, float32 [rows, columns], read-only.
+        method: name of the method, one of `METHODS`.
+        target: label of the target; `""` for methods without a target (attention, rollout).
+        parameters: all parameters of the method, defaults included.
+        seconds: run time, including the forward pass if no trace was given.
+        signed: whether the map may contain negative values.
+        value: value of the target for this image, such as a logit, a difference of logits or a cosine; NaN for
+            methods without a target.
     """
 
     map: np.ndarray
@@ -52,7 +52,7 @@ class Attribution:
 
     @property
     def strongest(self) -> tuple[int, int]:
-        """Row and column, from 0, of the patch whose number is the largest in size, whatever its sign."""
+        """Row and column, from 0, of the patch with the largest absolute value."""
         row, column = np.unravel_index(np.abs(self.map).argmax(), self.map.shape)
         return int(row), int(column)
 
@@ -68,51 +68,51 @@ def explain(
     fit: str | None = None,
     **parameters: object,
 ) -> Attribution:
-    """Say which patches of an image mattered for what a model made of it.
+    """Attribute a model's output to the patches of an image.
 
-    The model is not changed and may be shared between threads. The methods, each with its source and parameters, are
-    in the files of their names beside this one.
+    The model is not changed and may be shared between threads. Each method is documented in its own module, with its
+    source and parameters.
 
     Args:
         model: the model.
-        image: what `model.trace` accepts, or a trace of this model, whose pixels are then used as they are.
+        image: any input of `model.trace`, or a trace of this model, whose pixels are used unchanged.
         method: one of `METHODS`.
-        target: what is explained: a class by its number or its name, or a `Target` such as `DifferenceTarget("cat",
-            "dog")`; the likeliest class if it is not given. For models without classes it is then how much of the
-            image's own feature there is, which is 1 (not the cosine with it: that is at its maximum, so it has no
-            gradient). Attention and rollout explain none; one that is given is checked and not used.
-        progress: called by the slow methods (integrated gradients, occlusion) with how much is done and how much there
-            is; what it raises stops them.
+        target: a class index or name, or a `Target` such as `DifferenceTarget("cat", "dog")`. The default is the top-1
+            class; for models without classes it is the projection on the image's own feature, which is 1 (not the
+            cosine: it has its maximum there, and therefore no gradient). Attention and rollout have no target: it is
+            checked and ignored.
+        progress: callback of the slow methods (integrated gradients, occlusion), called with the number of steps done
+            and their total number; an exception in it stops the method.
         size: as in `model.trace`.
         fit: as in `model.trace`.
-        **parameters: those of the method.
+        **parameters: parameters of the method.
 
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
-        ModelError: if the model cannot be explained by this method, or does not have this target.
+        ModelError: if the method does not support the model, or the model does not have the target.
         IndexError: if a class, a layer or a head is out of range.
-        HookError: if the trace was made under an `edit`, or one is in force, and the method runs the model again.
-        VitvizError: if there is no such method or parameter, or a parameter is not possible.
+        HookError: if the trace was made under an `edit`, or an edit is active, and the method runs the model again.
+        VitvizError: if the method or a parameter is unknown, or a parameter has an invalid value.
     """
     start = time.perf_counter()
     of_kind(model, VisionTransformer, "model")
     of_kind(progress, Progress | None, "progress")
     chosen = METHODS[one_of(method, tuple(METHODS), "method")]
-    in_force = chosen.in_force(parameters)
+    settings = chosen.with_defaults(parameters)
     check_numbers(model)
     with plain_arithmetic(), torch.enable_grad():
         trace, graph = _traced(model, image, size, fit, chosen)
         explained = checked_target(target, trace) if chosen.targeted or target is not None else None
         explained = explained if chosen.targeted else None
         value = float("nan") if explained is None else value_of(explained, trace)
-        given = {"trace": trace, "target": explained, "progress": progress, "graph": graph}
-        taken = {name: given[name] for name in signature(chosen.explain).parameters if name in given}
-        found = chosen.explain(**taken, **in_force)
+        available = {"trace": trace, "target": explained, "progress": progress, "graph": graph}
+        inputs = {name: available[name] for name in signature(chosen.explain).parameters if name in available}
+        values = chosen.explain(**inputs, **settings)
     return Attribution(
-        map=_finished(found, model),
+        map=_as_map(values, model),
         method=method,
-        target="" if explained is None else explained.words,
-        parameters=in_force,
+        target="" if explained is None else explained.label,
+        parameters=settings,
         seconds=time.perf_counter() - start,
         signed=chosen.is_signed(model.config),
         value=value,
@@ -120,46 +120,49 @@ def explain(
 
 
 def records(method: str, depth: int) -> tuple[str, ...]:
-    """Hook points that a method reads: a trace of `depth` layers that recorded them spares it a forward pass."""
+    """Return the hook points that a method reads in a model of `depth` layers.
+
+    A trace that has recorded them saves the method a forward pass.
+    """
     return stream_names(depth) if METHODS[method].by_layer else ()
 
 
 def _traced(
     model: VisionTransformer, image: ImageSource | Trace, size: Size | None, fit: str | None, method: Method
 ) -> tuple[Trace, Graph | None]:
-    """A trace that the method can work on, and the graph of its pass for methods that need it, if it can be kept.
+    """Return a trace for the method and, for methods that need it, the graph of its pass if it fits into memory.
 
-    What was made under an edit is refused, which a second pass would not have.
+    Edited traces are refused if the method runs the model, because the edit would be missing from the second pass.
     """
     if not isinstance(image, Trace):
         if is_edited() and method.runs_model:
-            raise HookError(f"{method.name} runs the model again and again, without edits; leave the edit first.")
+            raise HookError(f"{method.name} runs the model again, without edits; leave the edit first.")
         if not method.by_layer:
             return model.trace(image, size=size, fit=fit), None
-        seen = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
-        if _keeps_graph(model, seen):
-            return trace_with_graph(model, seen, graph_names(model.config.depth))
-        return model.trace(seen, record=records(method.name, model.config.depth)), None
+        model_input = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
+        if _keeps_graph(model, model_input):
+            return trace_with_graph(model, model_input, graph_names(model.config.depth))
+        return model.trace(model_input, record=records(method.name, model.config.depth)), None
     check_same_model(image, model, ModelError)
     if image.edited and method.runs_model:
         raise HookError(
-            f"This trace was made under an edit, without which {method.name} runs the model; trace it again."
+            f"This trace was made under an edit, but {method.name} runs the model without it; trace it again."
         )
-    is_at_hand = image.edits or is_recorded(image, records(method.name, model.config.depth))
-    if not method.by_layer or is_at_hand or not _keeps_graph(model, image.model_input):
+    suffices = image.edits or is_recorded(image, records(method.name, model.config.depth))
+    if not method.by_layer or suffices or not _keeps_graph(model, image.model_input):
         return image, None
     with without_hooks():
         return image, trace_with_graph(model, image.model_input, graph_names(model.config.depth))[1]
 
 
-def _keeps_graph(model: VisionTransformer, seen: Prepared | Tensor) -> bool:
-    rows, columns = model.grid_of(seen[None]) if isinstance(seen, Tensor) else seen.geometry.grid
+def _keeps_graph(model: VisionTransformer, image: Prepared | Tensor) -> bool:
+    rows, columns = model.grid_of(image[None]) if isinstance(image, Tensor) else image.geometry.grid
     return keeps_graph(model.config, model.config.num_prefix_tokens + rows * columns)
 
 
-def _finished(found: Tensor, model: VisionTransformer) -> np.ndarray:
-    found = found.detach().numpy().astype(np.float32, copy=True)
-    if not np.isfinite(found).all():
+def _as_map(values: Tensor, model: VisionTransformer) -> np.ndarray:
+    values = values.detach().numpy().astype(np.float32, copy=True)
+    if not np.isfinite(values).all():
         raise ModelError(f"{model.name!r} returns numbers that are not finite; check its weights.")
-    found.flags.writeable = False
-    return found
+    values.flags.writeable = False
+    return values

@@ -1,4 +1,4 @@
-"""Which explanation to believe: what happens to the target when patches go, or come, in the order of a map."""
+"""Faithfulness of attribution maps: deletion and insertion curves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ MOST_SEEDS = 1000
 @brief
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """What is left of the target when patches go, and what is there when they come; arrays are read-only.
+    """Deletion and insertion curves of a map; arrays are read-only.
 
     Attributes:
-        fraction: the share of patches that has gone, or come, float32 [n], from 0 to 1.
-        deletion: the target with that share taken away, the most important first, float32 [n].
-        insertion: the target with nothing but that share, float32 [n].
-        deletion_auc: the area below `deletion`; the lower, the better the map knows what the model needs.
-        insertion_auc: the area below `insertion`; the higher, the better.
-        baseline: what stood for missing patches.
+        fraction: fraction of patches deleted or inserted, float32 [n], from 0 to 1.
+        deletion: target with this fraction deleted, most important patches first, float32 [n].
+        insertion: target with only this fraction inserted, float32 [n].
+        deletion_auc: area under `deletion`; lower is better.
+        insertion_auc: area under `insertion`; higher is better.
+        baseline: baseline that replaces missing patches.
     """
 
     fraction: np.ndarray
@@ -54,30 +54,30 @@ def curves(
     steps: int = 16,
     progress: Progress | None = None,
 ) -> Curves:
-    """Deletion and insertion curves of a map.
+    """Compute the deletion and insertion curves of a map.
 
     Petsiuk et al. 2018, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
-    https://arxiv.org/abs/1806.07421, section 4.1, with patches in place of pixels. The value of a class is its
-    probability, as there; of other targets it is what they are. Areas are by trapezoids.
+    https://arxiv.org/abs/1806.07421, section 4.1, with patches in place of pixels. Class targets are measured as
+    probabilities, as in the paper, other targets by their own value. Areas follow the trapezoidal rule.
 
     Args:
         model: the model.
-        trace: its trace of the image.
-        attribution_map: one number a patch, [rows, columns]; the largest is the most important. Of equal ones the
-            first, row by row, counts as more important.
-        target: what is measured, as `explain` takes it; if it is None, what `explain` would explain.
-        baseline: what stands for missing patches, `"blur"` or `"mean"` (see `baseline_pixels`); by default
-            `lowest_baseline`, for one more forward pass each.
-        steps: in how many steps, of equally many patches as nearly as possible, they go and come; no more than there
-            are patches are taken.
-        progress: called with how many forward passes are done and how many there are; what it raises stops it.
+        trace: trace of the image by this model.
+        attribution_map: one number per patch, [rows, columns]; larger is more important. Among equal values the first
+            patch, row by row, is the more important one.
+        target: target to measure, as in `explain`.
+        baseline: replacement of missing patches, `"blur"` or `"mean"` (see `baseline_pixels`); by default the result
+            of `lowest_baseline`, which takes one more forward pass per baseline.
+        steps: number of steps, with nearly equal numbers of patches; at most the number of patches.
+        progress: callback, called with the number of forward passes done and their total number; an exception in it
+            stops the computation.
 
     Raises:
-        ModelError: if the trace is not one of this model, the map does not fit it, or the model does not have this
+        ModelError: if the trace belongs to another model, the map does not fit it, or the model does not have the
             target.
         IndexError: if a class is out of range.
         HookError: if the trace was made under an `edit`.
-        VitvizError: if a parameter is not possible.
+        VitvizError: if a parameter has an invalid value.
     """
     _check(model, trace)
     order = _order(attribution_map, trace)
@@ -94,7 +94,7 @@ def random_curves(
     seeds: int = 5,
     progress: Progress | None = None,
 ) -> Curves:
-    """The mean curves of random orders of the patches: what a map has to beat.
+    """Compute the mean curves of random patch orders, a reference for the curves of a map.
 
     Args:
         model: as in `curves`.
@@ -102,11 +102,11 @@ def random_curves(
         target: as in `curves`.
         baseline: as in `curves`.
         steps: as in `curves`.
-        seeds: how many random orders; the same ones every time.
+        seeds: number of random orders; the same orders in every call.
         progress: as in `curves`.
 
     Raises:
-        VitvizError: and the others, as in `curves`.
+        VitvizError: and others, as in `curves`.
     """
     _check(model, trace)
     count = trace.grid[0] * trace.grid[1]
@@ -117,7 +117,7 @@ def random_curves(
 def endpoints(
     model: VisionTransformer, trace: Trace, target: AnyTarget | None, *, baseline: str = "blur"
 ) -> tuple[float, float]:
-    """Value of the target with all patches and with none, where all curves begin and end; takes one forward pass.
+    """Return the target's value with all patches and with none, the ends of all curves; takes one forward pass.
 
     Args:
         model: as in `curves`.
@@ -126,7 +126,7 @@ def endpoints(
         baseline: as in `curves`.
 
     Raises:
-        VitvizError: and the others, as in `curves`.
+        VitvizError: and others, as in `curves`.
     """
     _check(model, trace)
     value = _Value(checked_target(target, trace), model)
@@ -135,7 +135,7 @@ def endpoints(
 
 
 def lowest_baseline(model: VisionTransformer, trace: Trace, target: AnyTarget | None) -> str:
-    """Baseline that leaves least of the target of this image, so that curves have far to fall.
+    """Return the baseline with the lowest target value, which leaves the largest drop to the curves.
 
     Args:
         model: as in `curves`.
@@ -143,7 +143,7 @@ def lowest_baseline(model: VisionTransformer, trace: Trace, target: AnyTarget | 
         target: as in `curves`.
 
     Raises:
-        VitvizError: and the others, as in `curves`.
+        VitvizError: and others, as in `curves`.
     """
     return min(BASELINES, key=lambda kind: endpoints(model, trace, target, baseline=kind)[1])
 
@@ -156,12 +156,12 @@ def _measured(
     steps: int,
     progress: Progress | None,
 ) -> Curves:
-    """The mean curves of some orders of the patches."""
+    """Return the mean curves of several patch orders."""
     of_kind(progress, Progress | None, "progress")
     patches = trace.grid[0] * trace.grid[1]
     counts = np.unique(np.rint(np.linspace(0, patches, 1 + whole(steps, 1, 10**6, "The number of steps"))).astype(int))
-    gone = torch.stack([_first(order, counts, trace.grid) for order in orders])  # order step row column
-    hidden = torch.stack([gone, ~gone])  # while patches go those are hidden, while they come the others
+    first = torch.stack([_first(order, counts, trace.grid) for order in orders])  # order step row column
+    hidden = torch.stack([first, ~first])  # deletion, insertion
     value = _Value(checked_target(target, trace), trace.model)
     if baseline is None:
         baseline = lowest_baseline(trace.model, trace, target)
@@ -173,32 +173,32 @@ def _measured(
 
 
 def _first(order: np.ndarray, counts: np.ndarray, grid: tuple[int, int]) -> Tensor:
-    """Which patches are among the first of an order, for several numbers of patches: bool [count, rows, columns]."""
+    """Return masks of the first patches of an order, one per count: bool [count, rows, columns]."""
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
     return torch.from_numpy(rank.reshape(grid) < counts[:, None, None])
 
 
 def _order(attribution_map: np.ndarray, trace: Trace) -> np.ndarray:
-    """The patches from the most to the least important, int [patch]."""
+    """Return the patches from the most to the least important, int [patch]."""
     values = array(attribution_map, "...", "The numbers of the map", finite=False)
     if values.shape != trace.grid:
         raise ModelError(f"The map has shape {list(values.shape)}; this image has {list(trace.grid)} patches.")
     if not np.isfinite(values).all():
-        raise VitvizError("The map has to hold finite numbers; without them its patches have no order.")
+        raise VitvizError("The map has values that are not finite; give finite numbers to order its patches.")
     return np.argsort(-values.astype(np.float64), axis=None, kind="stable")
 
 
 class _Value(Target):
-    """A target as it is measured: the probability of a class; the others as they are."""
+    """Measured value of a target: the probability of a class, or the value of any other target."""
 
     def __init__(self, target: Target, model: VisionTransformer):
         self.target = target
-        self.each = model.output_kind == "independent" or model.config.num_classes == 1
+        self.independent = model.output_kind == "independent" or model.config.num_classes == 1
 
     def __call__(self, output: Tensor) -> Tensor:
         if isinstance(self.target, ClassTarget):
-            output = output.sigmoid() if self.each else output.softmax(dim=-1)
+            output = output.sigmoid() if self.independent else output.softmax(dim=-1)
         return self.target(output)
 
 
@@ -207,7 +207,9 @@ def _check(model: VisionTransformer, trace: Trace) -> None:
     of_kind(trace, Trace, "trace")
     check_same_model(trace, model, ModelError)
     if trace.edited:
-        raise HookError("This trace was made under an edit, without which the curves run the model; trace it again.")
+        raise HookError(
+            "This trace was made under an edit, but curves run the model without it; trace the image again."
+        )
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Attention weighted with gradients: only weights that speak for the target count."""
+"""Gradient-weighted attention rollout (Chefer et al.)."""
 
 import torch
 import torch.nn.functional as F
@@ -7,60 +7,60 @@ from torch import Tensor
 from ...errors import ModelError
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
-from .layerwise import Graph, downwards
+from .layerwise import Graph, attention_gradients
 from .method import Method
-from .reading import patch_map, reading
+from .readout_weights import patch_map, readout_weights
 from .targets import Target
 
-FLAT = 1e-3  # of a cosine: the sine of the angle below which rounding is all that its gradient shows
+FLAT = 1e-3  # relative slope below which a gradient is rounding error; for a cosine, the sine of the angle
 
 
 def gradient_attention(trace: Trace, target: Target, graph: Graph | None = None) -> Tensor:
-    """The generic rule of relevance for self-attention, float32 [rows, columns], 0 or more.
+    """Compute the relevance map for self-attention, float32 [rows, columns], non-negative.
 
     Chefer et al. 2021, "Generic Attention-model Explainability for Interpreting Bi-Modal and Encoder-Decoder
-    Transformers", https://arxiv.org/abs/2103.15679, section 3.1: A' = E_h[(dy/dA * A)+] (equation 5) and, beginning
-    with R = I, R = R + A' R for each layer (equation 6). The explanation is the patch part of the class token's row of
-    R; only that row of the product is needed, so a vector is multiplied with the matrices from the last layer down.
+    Transformers", https://arxiv.org/abs/2103.15679, section 3.1: A' = E_h[(dy/dA * A)+] (equation 5) and, starting
+    from R = I, R = R + A' R for each layer (equation 6). The map is the patch part of the class token's row of R. Only
+    this row of the product is needed, so a vector is multiplied by the matrices from the last layer to the first.
 
-    Where the mean of the patches is the feature it is the mean of their rows, less I, which would add the same to each
-    patch. An attention pooling is one more layer whose only query has no row in I. Weights of differential attention
-    are the effective ones; a negative weight with a negative gradient speaks for the target, too.
+    With mean pooling, the map is the mean of the patch rows without I, which would add a constant. Attention pooling
+    is one more layer, whose single query has no row in I. For differential attention, A holds the effective weights; a
+    negative weight with a negative gradient supports the target, too.
 
     Raises:
-        ModelError: if the target does not change with the output at all, as the cosine of a feature with itself.
+        ModelError: if the target has no gradient, as the cosine of a feature with itself.
     """
     _check_slope(trace, target)
-    layers = downwards(trace, target, graph)
+    layers = attention_gradients(trace, target, graph)
     if trace.config.pooling == "attention":
         row, own = _relevant(*next(layers))[0], 0
-        row = F.pad(row, (trace.token_count - len(row), 0))  # the tokens that it does not read come first
+        row = F.pad(row, (trace.token_count - len(row), 0))  # skipped tokens come first
     else:
-        row = own = reading(trace)
+        row = own = readout_weights(trace)
     for weights, gradient in layers:
         row = row + row @ _relevant(weights, gradient)
     return patch_map(row - own, trace)
 
 
 def _relevant(weights: Tensor, gradient: Tensor) -> Tensor:
-    """Equation 5: [head, query, key] to [query, key]."""
+    """Compute A' (equation 5) from [head, query, key] to [query, key]."""
     return (gradient * weights).relu().mean(dim=0)
 
 
 def _check_slope(trace: Trace, target: Target) -> None:
-    """Refuse what has no gradient: the map would show rounding errors."""
+    """Reject targets without a gradient, whose maps would show rounding errors."""
     output = torch.tensor(trace.output)[None].requires_grad_()
     value = target(output)
     slope = torch.autograd.grad(value.sum(), output)[0].norm() * output.norm()
     if slope <= FLAT * value.abs():
         raise ModelError(
-            f"“{target.words}” has no gradient for this image, as a similarity to itself has none at its maximum; "
+            f"“{target.label}” has no gradient for this image, because a similarity to itself is at its maximum; "
             "compare it with another image, or give no target."
         )
 
 
 class GradientAttention(Method):
-    """Attention weighted with gradients."""
+    """Gradient-weighted attention."""
 
     name, title, unit = "gradient_attention", "Gradient × attention", "relevance, without unit"
     paper, url = "Chefer et al. 2021, section 3.1", "https://arxiv.org/abs/2103.15679"
@@ -68,8 +68,8 @@ class GradientAttention(Method):
     by_layer = holds_weights = True
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
+        """Describe the method."""
         return (
-            "The attention of each layer, weighted with how much the target would rise with it; what would lower the "
-            "target is left out. The layers are then followed up to the output, as in rollout."
+            "The attention weights of each layer are multiplied by the target's gradient, and negative products are "
+            "set to 0. The layers are then combined as in rollout."
         )

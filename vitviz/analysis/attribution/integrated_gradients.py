@@ -1,4 +1,4 @@
-"""Integrated gradients: the difference to an image without content, shared out among the patches."""
+"""Integrated gradients: contributions of the patches to the difference between an image and a baseline."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,31 +16,38 @@ from ...model.hooks import capture, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels
-from .method import Chosen, Method, Parameter
+from .method import Method, Parameter, ParameterValues
 from .targets import Target
 
-TOKENS_AT_ONCE = 1024  # in one batch: each keeps the graph of a whole forward pass
+TOKENS_AT_ONCE = 1024  # tokens per batch: each batch keeps the graph of a whole forward pass
 MOST_STEPS = 1024
-PLACES = 4  # where the gradient is taken on each piece of the way
-BACKWARD = 3.0  # forward passes that a pass and the way back take
-REFINED = 4  # times as many steps as at first are usual until the map is complete
-FEW_STEPS = 8  # of a coarse map
-GROWTH = 16  # at most so many times the first gradients are taken
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(PLACES)  # from -1 to 1; the weights sum to 2
+NODES = 4  # gradients per segment of the path
+BACKWARD = 3.0  # cost of a forward and a backward pass, in forward passes
+REFINED = 4  # typical ratio of the gradients needed for completeness to the initial number of steps
+FEW_STEPS = 8  # steps of a coarse map
+GROWTH = 16  # limit of that ratio
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)  # on [-1, 1]; the weights sum to 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Piece:
-    """A piece of the way from `start` to `end`, shares of it, with the rise of the target and what each patch gets."""
+class _Segment:
+    """Segment of the path, with the change of the target along it and the attributions of the patches.
+
+    Attributes:
+        start: start of the segment, from 0 (baseline) to 1 (image).
+        end: end of the segment.
+        change: target at the end minus target at the start.
+        map: attributions [patch], whose sum approximates the change.
+    """
 
     start: float
     end: float
-    rise: float
-    map: Tensor  # [patch]; its sum should be the rise
+    change: float
+    map: Tensor
 
     @property
     def error(self) -> float:
-        return abs(float(self.map.sum()) - self.rise)
+        return abs(float(self.map.sum()) - self.change)
 
     def halves(self) -> tuple[tuple[float, float], tuple[float, float]]:
         middle = (self.start + self.end) / 2
@@ -56,107 +63,108 @@ def integrated_gradients(
     steps: int = 32,
     completeness: float | None = 0.01,
 ) -> Tensor:
-    """Integrated gradients of the patch embeddings, float32 [rows, columns], of either sign.
+    """Compute integrated gradients of the patch embeddings, signed float32 [rows, columns].
 
     Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", https://arxiv.org/abs/1703.01365, equation 1:
-    (x - x') times the mean gradient on the way from the baseline x' to the image x, summed here over the channels of
-    each patch. x is what flows at `embed.patches`, so prefix tokens and positions are the same all along. Completeness
-    (proposition 1): the map sums to the target of the image less that of the baseline.
+    (x - x') times the mean gradient along the path from the baseline x' to the image x, summed over the channels of
+    each patch. x is the activation at `embed.patches`, so prefix tokens and position embeddings stay constant along the
+    path. Completeness (proposition 1): the map sums to the target of the image minus the target of the baseline.
 
-    Transformers change their mind within a hundredth of the way, where the image begins to show, and equal steps miss
-    that. So the way is cut into pieces, each with the rule of Gauss and Legendre, and pieces whose gradients do not sum
-    to the rise of the target are halved until completeness holds (or 16 times as many gradients were taken).
+    The target of a transformer often changes within a hundredth of the path, near the baseline, and equal steps miss
+    that. So the path is split into segments, each integrated with Gauss-Legendre quadrature, and segments whose
+    gradients do not sum to the change of the target are halved until completeness holds (or 16 times the initial
+    number of gradients have been computed).
 
     Args:
-        trace: what is explained.
-        target: what of the output is explained.
-        progress: called with how many gradients were taken and how many are planned by now.
-        baseline: where the way begins: `"blur"` or `"mean"` (see `baseline_pixels`).
-        steps: at how many places of the way the gradient is taken at first, rounded up to whole pieces of 4.
-        completeness: by which share of the target's rise the sum of the map may miss it, from 0 to below 1; None for
-            exactly `steps` gradients by one rule of Gauss and Legendre for the whole way, as captum takes them,
-            however far that is from complete.
+        trace: trace of the image.
+        target: target to explain.
+        progress: callback, called with the number of gradients computed and the number planned so far.
+        baseline: start of the path: `"blur"` or `"mean"` (see `baseline_pixels`).
+        steps: initial number of gradients along the path, rounded up to a multiple of 4.
+        completeness: tolerated difference between the sum of the map and the change of the target, as a fraction of the
+            change, from 0 to below 1. None for exactly `steps` gradients and one Gauss-Legendre rule for the whole
+            path, as in Captum, without a check of completeness.
     """
     allowed = None if completeness is None else share(completeness, "Completeness")
     steps = whole(steps, 1, MOST_STEPS, "The number of steps")
-    way = _Way(trace, target, baseline, progress or silent)
+    path = _Path(trace, target, baseline, progress or silent)
     if allowed is None:
         nodes, weights = np.polynomial.legendre.leggauss(steps)
-        maps = way.maps(torch.tensor((1 + nodes) / 2, dtype=torch.float32))
+        maps = path.maps(torch.tensor((1 + nodes) / 2, dtype=torch.float32))
         return (torch.tensor(weights / 2, dtype=torch.float32)[:, None] * maps).sum(dim=0).reshape(trace.grid)
-    pieces = way.pieces(pairwise(np.linspace(0, 1, 1 + -(-steps // PLACES)).tolist()))
-    most = GROWTH * way.done
-    while way.done < most and (poor := _poor(pieces, allowed / 2)):
-        pieces = [piece for piece in pieces if piece not in poor]
-        pieces += way.pieces(half for piece in poor for half in piece.halves())
-    return torch.stack([piece.map for piece in pieces]).sum(dim=0).reshape(trace.grid)
+    segments = path.segments(pairwise(np.linspace(0, 1, 1 + -(-steps // NODES)).tolist()))
+    most = GROWTH * path.done
+    while path.done < most and (inaccurate := _inaccurate(segments, allowed / 2)):
+        segments = [segment for segment in segments if segment not in inaccurate]
+        segments += path.segments(half for segment in inaccurate for half in segment.halves())
+    return torch.stack([segment.map for segment in segments]).sum(dim=0).reshape(trace.grid)
 
 
-def _poor(pieces: list[_Piece], tolerance: float) -> list[_Piece]:
-    """The worst pieces, so many that the errors of the others are small against the rise of the target.
+def _inaccurate(segments: list[_Segment], tolerance: float) -> list[_Segment]:
+    """Return the segments with the largest errors, so many that the sum of the other errors is within the tolerance.
 
-    Half of what completeness may miss is tolerated, as pieces are judged with their ends rounded.
+    Callers pass half of the tolerance for completeness, because the ends of segments are rounded.
     """
-    pre_activation = abs(sum(piece.rise for piece in pieces))
-    swings = sum(abs(piece.rise) for piece in pieces)
-    allowed = tolerance * max(pre_activation, swings / 100)  # a rise of nearly nothing cannot be met to 1 %
-    error, poor = sum(piece.error for piece in pieces), []
-    for piece in sorted(pieces, key=lambda piece: -piece.error):
+    total_change = abs(sum(segment.change for segment in segments))
+    variation = sum(abs(segment.change) for segment in segments)
+    allowed = tolerance * max(total_change, variation / 100)  # a change near 0 cannot be met to 1 %
+    error, inaccurate = sum(segment.error for segment in segments), []
+    for segment in sorted(segments, key=lambda segment: -segment.error):
         if error <= allowed:
             break
-        error -= piece.error
-        poor.append(piece)
-    return poor
+        error -= segment.error
+        inaccurate.append(segment)
+    return inaccurate
 
 
-class _Way:
-    """The straight way from the baseline's patch embeddings to the image's."""
+class _Path:
+    """Straight path from the patch embeddings of the baseline to those of the image."""
 
     def __init__(self, trace: Trace, target: Target, baseline: str, report: Progress):
         self.trace, self.target, self.report = trace, target, report
         self.start = _tokens(trace, baseline_pixels(trace, baseline))
-        self.way = _tokens(trace, torch.tensor(trace.pixels())) - self.start  # 0 for prefix tokens
+        self.direction = _tokens(trace, torch.tensor(trace.pixels())) - self.start  # 0 for prefix tokens
         self.at_once = max(1, TOKENS_AT_ONCE // trace.token_count)
         self.done = 0
-        self.heights: dict[float, float] = {}
+        self.values: dict[float, float] = {}  # target by position on the path
 
-    def pieces(self, spans: Iterable[tuple[float, float]]) -> list[_Piece]:
-        """What the patches get on some pieces of the way."""
+    def segments(self, spans: Iterable[tuple[float, float]]) -> list[_Segment]:
+        """Integrate over segments given by start and end."""
         spans = list(spans)
-        self._climb(sorted({end for span in spans for end in span} - self.heights.keys()))
-        places = torch.tensor(
+        self._evaluate(sorted({end for span in spans for end in span} - self.values.keys()))
+        positions = torch.tensor(
             [(a + b) / 2 + (b - a) / 2 * node for a, b in spans for node in _NODES], dtype=torch.float32
         )
-        maps = self.maps(places)
+        maps = self.maps(positions)
         weights = torch.tensor(_WEIGHTS / 2, dtype=torch.float32)[:, None]
         return [
-            _Piece(a, b, self.heights[b] - self.heights[a], (b - a) * (of_piece * weights).sum(dim=0))
-            for (a, b), of_piece in zip(spans, maps.split(PLACES), strict=True)
+            _Segment(a, b, self.values[b] - self.values[a], (b - a) * (of_segment * weights).sum(dim=0))
+            for (a, b), of_segment in zip(spans, maps.split(NODES), strict=True)
         ]
 
-    def maps(self, places: Tensor) -> Tensor:
-        """Gradient times way at some places, in batches, [place, patch]."""
-        maps, planned = [], self.done + len(places)
-        for some in places.split(self.at_once):
+    def maps(self, positions: Tensor) -> Tensor:
+        """Compute gradient times direction at several positions, in batches: [position, patch]."""
+        maps, planned = [], self.done + len(positions)
+        for some in positions.split(self.at_once):
             maps.append(self._gradients(some))
             self.done += len(some)
             self.report(self.done, planned)
         return torch.cat(maps)
 
-    def _gradients(self, places: Tensor) -> Tensor:
-        """Gradient times way at some places, [place, patch]."""
-        tokens = self._at(places).requires_grad_()
+    def _gradients(self, positions: Tensor) -> Tensor:
+        """Compute gradient times direction at several positions, [position, patch]."""
+        tokens = self._at(positions).requires_grad_()
         (gradient,) = torch.autograd.grad(self._value(tokens).sum(), tokens)
-        return (self.way * gradient)[:, self.trace.prefix :].sum(dim=-1)
+        return (self.direction * gradient)[:, self.trace.prefix :].sum(dim=-1)
 
-    def _climb(self, places: list[float]) -> None:
-        """Note the target at some places."""
+    def _evaluate(self, positions: list[float]) -> None:
+        """Compute and store the target at several positions."""
         with torch.no_grad():
-            for some in torch.tensor(places, dtype=torch.float64).split(self.at_once):
-                self.heights.update(zip(some.tolist(), self._value(self._at(some)).tolist(), strict=True))
+            for some in torch.tensor(positions, dtype=torch.float64).split(self.at_once):
+                self.values.update(zip(some.tolist(), self._value(self._at(some)).tolist(), strict=True))
 
-    def _at(self, places: Tensor) -> Tensor:
-        return self.start + places.float()[:, None, None] * self.way
+    def _at(self, positions: Tensor) -> Tensor:
+        return self.start + positions.float()[:, None, None] * self.direction
 
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
@@ -165,44 +173,44 @@ class _Way:
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
-    """The patches' embeddings with positions and prefix tokens, [1, token, D]: of the patches a shifted copy."""
+    """Return the embedded sequence, [1, token, D]: patch embeddings with prefix tokens and position embeddings."""
     with plain_arithmetic(), without_hooks(), torch.no_grad(), capture("embed.tokens") as kept:
         trace.model.embed(pixels[None])
     return kept["embed.tokens"]
 
 
 class IntegratedGradients(Method):
-    """Gradients on the way from an image without content."""
+    """Gradients along the path from a baseline to the image."""
 
     name, title, unit = "integrated_gradients", "Integrated gradients", "part of the target"
     paper, url = "Sundararajan et al. 2017, equation 1", "https://arxiv.org/abs/1703.01365"
     explain = staticmethod(integrated_gradients)
     slow = True
     parameters = (
-        Parameter("steps", "Steps on the way", 32, lambda *_: (8, 16, 32, 64, 128), lambda steps: f"{steps} steps"),
-        baseline_parameter("Start", "blur", "from"),
+        Parameter("steps", "Steps on the path", 32, lambda *_: (8, 16, 32, 64, 128), lambda steps: f"{steps} steps"),
+        baseline_parameter("Baseline", "blur", "from"),
     )
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
+        """Describe the method."""
         return (
-            "Goes step by step from an image without content to this one and adds up the target's gradient on the way. "
-            "The numbers of all patches sum to how much the target differs between the two images."
+            "Integrates the target's gradient along a path from a baseline, an image without content, to this image. "
+            "The values of all patches sum to the difference of the target between the two images."
         )
 
     def is_signed(self, config: ViTConfig) -> bool:
         """Return True."""
         return True
 
-    def passes(self, parameters: Chosen, trace: Trace) -> tuple[int, float]:
-        """Steps with a way back each; until completeness, usually some times as many as at first."""
+    def passes(self, parameters: ParameterValues, trace: Trace) -> tuple[int, float]:
+        """Return the expected number of gradients, more than `steps` if completeness is required, and their cost."""
         refined = 1 if "completeness" in parameters else REFINED
         return refined * parameters["steps"], BACKWARD
 
-    def coarser(self, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
-        """A few steps, complete or not."""
+    def coarse_parameters(self, parameters: ParameterValues, trace: Trace) -> list[dict[str, Any]]:
+        """Return a few steps, without a check of completeness."""
         return [{"steps": FEW_STEPS, "completeness": None}] if parameters["steps"] > FEW_STEPS else []
 
-    def coarse_words(self, parameters: Chosen) -> str:
-        """Number of steps."""
-        return self.parameters[0].words(parameters["steps"])
+    def coarse_label(self, parameters: ParameterValues) -> str:
+        """Return the label of the number of steps."""
+        return self.parameters[0].format(parameters["steps"])

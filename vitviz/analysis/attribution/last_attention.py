@@ -1,4 +1,4 @@
-"""Attention as it is: where the last layer looks."""
+"""Raw attention of one layer, by default the last."""
 
 import torch
 from torch import Tensor
@@ -8,25 +8,25 @@ from ...model.config import POOL, ViTConfig
 from ...notation.marks import format_head, percent
 from ...notation.view import has_pool
 from ...trace.trace import Trace
-from .method import Chosen, Method, Parameter
-from .reading import patch_map, reading
+from .method import Method, Parameter, ParameterValues
+from .readout_weights import patch_map, readout_weights
 
 LAST = -1
 
 
 def last_attention(trace: Trace, *, head: int | None = None, layer: int | str = -1) -> Tensor:
-    """The attention of the tokens that the output is read from, float32 [rows, columns].
+    """Return the attention of the tokens that the output is pooled from, float32 [rows, columns].
 
-    With a class token as the feature that is its row, as in Caron et al. 2021, "Emerging Properties in Self-Supervised
-    Vision Transformers" (DINO), https://arxiv.org/abs/2104.14294, section 4.2. If the model pools by an attention of
-    its own, it is that attention; if it pools by the mean, the mean of the rows of all tokens that the mean reads.
-    What goes to prefix tokens is left out and the rest is not scaled.
+    With class token pooling this is the class token's row, as in Caron et al. 2021, "Emerging Properties in
+    Self-Supervised Vision Transformers" (DINO), https://arxiv.org/abs/2104.14294, section 4.2. With attention pooling
+    it is the pooling's attention, with mean pooling the mean row of all pooled tokens. Attention to prefix tokens is
+    left out, and the rest is not rescaled.
 
     Args:
-        trace: what is explained.
-        head: which head; None for their mean.
-        layer: which block; `"pool"` for the attention of a pooling. -1 is the model's last attention, which is the
-            pooling's if it has one.
+        trace: trace of the image.
+        head: head index, from 0; None for the mean over heads.
+        layer: layer index, from 0, or `"pool"` for the attention pooling. -1 is the model's last attention, which is
+            the pooling's if it has one.
     """
     pools = trace.config.pooling == "attention"
     if (isinstance(layer, str) and layer == POOL) or (pools and is_whole(layer) and layer == -1):
@@ -38,25 +38,25 @@ def last_attention(trace: Trace, *, head: int | None = None, layer: int | str = 
 
 
 def _rows(trace: Trace, layer: int) -> Tensor:
-    """The rows of every head, averaged over the queries as the output reads them: [head, key]."""
-    counts = reading(trace)
+    """Return each head's mean row, weighted by the readout weights of the queries: [head, key]."""
+    counts = readout_weights(trace)
     if trace.config.pooling == "token":
         return torch.tensor(trace.attention(layer, query=0))
     return torch.einsum("q,hqk->hk", counts, torch.tensor(trace.attention(layer)))
 
 
-def _layers(trace: Trace, _: Chosen) -> list[int]:
-    """-1 is the model's last attention: that of its pooling, if that has one, which comes after all layers."""
+def _layers(trace: Trace, _: ParameterValues) -> list[int]:
+    """Return the layer options; -1 is the model's last attention, which is the pooling's if it has one."""
     return [*range(trace.layers if has_pool(trace) else trace.layers - 1), LAST]
 
 
-def _heads(trace: Trace, chosen: Chosen) -> list[int | None]:
+def _heads(trace: Trace, chosen: ParameterValues) -> list[int | None]:
     count = trace.config.pool_num_heads if has_pool(trace) and chosen["layer"] == LAST else trace.heads
     return [None, *range(count)]
 
 
 class LastAttention(Method):
-    """Attention as it is."""
+    """Raw attention."""
 
     name, title, unit = "attention", "Attention", "share of attention"
     paper, url = "Caron et al. 2021 (DINO), section 4.2", "https://arxiv.org/abs/2104.14294"
@@ -82,22 +82,22 @@ class LastAttention(Method):
     )
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
+        """Describe the method."""
         all_tokens = config.pool_include_prefix and config.num_prefix_tokens
-        looking = {
-            "token": "the class token looks",
-            "mean": f"{'all tokens' if all_tokens else 'all patches'} look, on average,",
-            "token+mean": "the class token and, on average, the patches look",
-            "attention": "the pooling looks with its learned query",
-            "distilled": "class and distillation token look, on average,",
+        queries = {
+            "token": "the class token",
+            "mean": f"{'all tokens' if all_tokens else 'all patches'}, averaged,",
+            "token+mean": "the class token and of all patches, averaged,",
+            "attention": "the pooling's learned query",
+            "distilled": "the class token and the distillation token, averaged,",
         }[config.pooling]
-        other = "; in other layers, where what it reads looks" if config.pooling == "attention" else " in one layer"
-        return f"Where {looking}{other}. These are the weights themselves; they say nothing about a target."
+        layers = "; in other layers, of the tokens that it pools" if config.pooling == "attention" else " in one layer"
+        return f"Attention of {queries}{layers}. These are raw weights; they do not depend on a target."
 
     def is_signed(self, config: ViTConfig) -> bool:
         """Return True for differential attention."""
         return config.differential
 
     def format(self, value: float) -> str:
-        """Write a share of attention."""
+        """Format a share of attention."""
         return percent(value)

@@ -1,8 +1,8 @@
 """Gradients with respect to attention weights, one block at a time.
 
-Where the graph of a whole pass fits into memory it is kept, and no block is run twice. Else a pass begins at a block
-with what enters it, so only one layer's matrices are ever in memory. The graph hangs on tensors of this pass: nothing
-is left on the model, and its parameters are never asked for a gradient.
+If the graph of a whole forward pass fits into memory, it is kept and no block runs twice. Otherwise each block is rerun
+from its input, so only one layer's matrices are in memory at a time. The model itself is not changed, and no gradients
+of its parameters are computed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,35 +16,35 @@ from ...model.precision import plain_arithmetic
 from ...trace.trace import Trace
 from .targets import Target
 
-LARGEST_GRAPH = 400 * 2**20  # bytes, about
+LARGEST_GRAPH = 400 * 2**20  # bytes, approximate
 
-Graph = Mapping[str, Tensor]  # what has `graph_names`, with the graph of one pass
+Graph = Mapping[str, Tensor]  # activations at `graph_names`, attached to the graph of one forward pass
 
 
 def stream_names(depth: int) -> tuple[str, ...]:
-    """What enters each of `depth` blocks, and what leaves the last; a trace that recorded it spares a forward pass."""
+    """Return the hook points of the residual stream before each of `depth` blocks and after the last."""
     return (*block_input_names(depth), f"blocks.{depth - 1}.resid_post")
 
 
 def graph_names(depth: int) -> tuple[str, ...]:
-    """Names of what is kept of a pass with its graph: weights and what leaves each block."""
+    """Return the hook points of a `Graph`: attention weights and output of each block."""
     return tuple(f"blocks.{layer}.{part}" for layer in range(depth) for part in ("attn.weights", "resid_post"))
 
 
 def keeps_graph(config: ViTConfig, tokens: int) -> bool:
-    """Return True if the graph of a whole pass is small enough to keep, and the pooling has no attention of its own."""
-    numbers = 3 * config.num_heads * tokens**2 + 20 * config.embed_dim * tokens  # of a layer: matrices; activations
+    """Return True if the graph of a whole forward pass is small enough to keep and there is no attention pooling."""
+    numbers = 3 * config.num_heads * tokens**2 + 20 * config.embed_dim * tokens  # per layer: matrices, activations
     return config.pooling != "attention" and 4 * config.depth * numbers <= LARGEST_GRAPH
 
 
-def streams(trace: Trace) -> list[Tensor]:
-    """What has these names, [1, token, D] each; each the beginning of a graph."""
-    found = trace.activations(*stream_names(trace.layers))
-    return [torch.tensor(x)[None].requires_grad_() for x in found.values()]
+def residual_streams(trace: Trace) -> list[Tensor]:
+    """Return the residual stream at `stream_names`, [1, token, D] each, as leaves that require gradients."""
+    stream = trace.activations(*stream_names(trace.layers))
+    return [torch.tensor(x)[None].requires_grad_() for x in stream.values()]
 
 
 def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
-    """What leaves a block, [1, token, D], and its weights, [1, head, query, key], in the graph that begins at x."""
+    """Run a block on x; return its output, [1, token, D], and its attention weights, [1, head, query, key]."""
     model, name = trace.model, f"blocks.{layer}.attn.weights"
     with plain_arithmetic(), without_hooks(), capture(name) as kept:
         y = model.blocks[layer](x, trace.grid, model.rotations(trace.grid)[layer])
@@ -52,17 +52,17 @@ def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Tensor | None]:
-    """The target of what leaves a block, and the weights of the pooling, [1, head, 1, key], if it has any."""
+    """Return the target for a block's output, and the weights of an attention pooling, [1, head, 1, key], or None."""
     pools = trace.config.pooling == "attention"
     with plain_arithmetic(), without_hooks(), capture(*[f"{POOL}.weights"] * pools) as kept:
         output = trace.model.forward_from(x, trace.grid, layer=trace.layers)
     return target(output).sum(), kept.get(f"{POOL}.weights")
 
 
-def downwards(trace: Trace, target: Target, graph: Graph | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Weights and the target's gradient with respect to them, [head, query, key] each, from the last layer down.
+def attention_gradients(trace: Trace, target: Target, graph: Graph | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield attention weights and the target's gradient with respect to them, from the last layer to the first.
 
-    A pooling with an attention of its own comes first, as [head, 1, key].
+    Both are [head, query, key]. An attention pooling comes first, as [head, 1, key].
     """
     if graph is not None:
         weights = [graph[f"blocks.{layer}.attn.weights"] for layer in range(trace.layers)]
@@ -70,7 +70,7 @@ def downwards(trace: Trace, target: Target, graph: Graph | None = None) -> Itera
         gradients = torch.autograd.grad(value, weights, retain_graph=True)
         yield from ((w[0].detach(), g[0]) for w, g in zip(weights[::-1], gradients[::-1], strict=True))
         return
-    entering = streams(trace)
+    entering = residual_streams(trace)
     leaving = entering.pop()
     value, pooled = through_readout(trace, leaving, target)
     if pooled is None:
@@ -81,7 +81,7 @@ def downwards(trace: Trace, target: Target, graph: Graph | None = None) -> Itera
     while entering:
         x = entering.pop()
         y, weights = through_block(trace, len(entering), x)
-        wanted = [weights, x] if entering else [weights]  # below the first block nobody asks
-        gradient, *below = torch.autograd.grad(y, wanted, upstream)
+        inputs = [weights, x] if entering else [weights]
+        gradient, *below = torch.autograd.grad(y, inputs, upstream)
         upstream = below[0] if below else None
         yield weights[0].detach(), gradient[0]

@@ -1,4 +1,4 @@
-"""LeGrad: how sensitive the target is to the attention of every layer."""
+"""LeGrad: sensitivity of the target to the attention of every layer."""
 
 import torch
 import torch.nn.functional as F
@@ -7,34 +7,34 @@ from torch import Tensor
 from ...errors.arguments import one_of
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
-from .layerwise import Graph, streams, through_block, through_readout
+from .layerwise import Graph, residual_streams, through_block, through_readout
 from .method import Method
-from .reading import patch_map
+from .readout_weights import patch_map
 from .targets import Target
 
 
 def legrad(trace: Trace, target: Target, graph: Graph | None = None, *, tokens: str = "mean") -> Tensor:
-    """LeGrad, float32 [rows, columns], from 0 to 1.
+    """Compute the LeGrad map, float32 [rows, columns], from 0 to 1.
 
     Bousselham et al. 2024, "LeGrad: An Explainability Method for Vision Transformers via Feature Formation
     Sensitivity", https://arxiv.org/abs/2404.03214, section 3: the target s(l) is computed from the tokens after layer
-    l through the final norm and the head; (ds(l)/dA(l))+ is averaged over heads and queries, its patch part taken and
-    summed over the layers, and the sum scaled to run from 0 to 1. If the pooling has an attention of its own, A is
-    that attention, as it looks at the tokens of layer l.
+    l through the final norm and the head; (ds(l)/dA(l))+ is averaged over heads and queries, restricted to patches,
+    summed over layers and rescaled to [0, 1]. With attention pooling, A is the attention of the pooling applied to the
+    tokens of layer l.
 
     Args:
-        trace: what is explained.
-        target: what of the output is explained.
-        graph: the pass of the trace with its graph, where it was kept; spares running each block again.
-        tokens: what stands for the tokens of a layer before norm and head: `"mean"`, the mean of all of them, as the
-            authors have it; or `"pooling"`, what the model itself reads. With a class token only its row of A would
-            then count. An attention pooling always reads for itself.
+        trace: trace of the image.
+        target: target to explain.
+        graph: graph of the trace's forward pass, if it was kept; saves running each block again.
+        tokens: input of the norm and the head: `"mean"`, the mean of all tokens, as in the paper; or `"pooling"`, the
+            tokens that the model pools. With a class token, `"pooling"` uses only its row of A. Ignored with attention
+            pooling.
     """
     averaged = one_of(tokens, ("mean", "pooling"), "choice of tokens") == "mean"
     if graph is not None:
         relevant = [_relevant(trace, *_of_graph(graph, layer), target, averaged) for layer in range(trace.layers)]
         return _from_0_to_1(patch_map(torch.stack(relevant).sum(dim=0), trace))
-    *entering, last = streams(trace)
+    *entering, last = residual_streams(trace)
     if trace.config.pooling == "attention":
         relevant = [_of_pooling(trace, x, target) for x in [*entering[1:], last]]
     else:
@@ -44,12 +44,12 @@ def legrad(trace: Trace, target: Target, graph: Graph | None = None, *, tokens: 
 
 
 def _of_graph(graph: Graph, layer: int) -> tuple[Tensor, Tensor]:
-    """Output of a block and its weights, as `through_block`."""
+    """Return the output of a block and its attention weights, as `through_block` does."""
     return graph[f"blocks.{layer}.resid_post"], graph[f"blocks.{layer}.attn.weights"]
 
 
 def _relevant(trace: Trace, y: Tensor, weights: Tensor, target: Target, averaged: bool) -> Tensor:
-    """From what leaves a block and its weights to one number a key: [token]."""
+    """Return the relevance of each key from a block's output and attention weights: [token]."""
     value, _ = through_readout(trace, y.mean(dim=1, keepdim=True).expand_as(y) if averaged else y, target)
     return torch.autograd.grad(value, weights, retain_graph=True)[0][0].relu().mean(dim=(0, 1))
 
@@ -57,7 +57,7 @@ def _relevant(trace: Trace, y: Tensor, weights: Tensor, target: Target, averaged
 def _of_pooling(trace: Trace, x: Tensor, target: Target) -> Tensor:
     value, weights = through_readout(trace, x, target)
     relevant = torch.autograd.grad(value, weights)[0][0, :, 0].relu().mean(dim=0)
-    return F.pad(relevant, (trace.token_count - len(relevant), 0))  # the tokens that it does not read come first
+    return F.pad(relevant, (trace.token_count - len(relevant), 0))  # skipped tokens come first
 
 
 def _from_0_to_1(values: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class LeGrad(Method):
     by_layer = holds_weights = True
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
+        """Describe the method."""
         pools = config.pooling == "attention"
-        where = "the pooling's attention to the tokens of each layer" if pools else "the attention of each layer"
-        return f"How much the target would rise with {where}, added up over all layers and scaled to run from 0 to 1."
+        attention = "the pooling's attention to the tokens of each layer" if pools else "the attention of each layer"
+        return f"Positive gradient of the target with respect to {attention}, summed over layers and scaled to [0, 1]."

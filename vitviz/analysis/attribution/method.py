@@ -1,6 +1,6 @@
-"""Attribution methods: all that is to be said of one, and the registry that library, app, links and command line read.
+"""Base class of attribution methods, and the registry used by the library, the app, links and the command line.
 
-A method is a class in a file of its own, derived from `Method`; `register` makes it known everywhere.
+To add a method, derive a class from `Method` in its own module and pass an instance to `register`.
 """
 
 from __future__ import annotations
@@ -18,47 +18,48 @@ from ...errors import VitvizError
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
 
-Chosen = Mapping[str, Any]  # parameters of a method by their names
+ParameterValues = Mapping[str, Any]  # values of a method's parameters, by name
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a method that can be chosen in the app.
+    """Parameter of a method that can be set in the app.
 
     Attributes:
-        name: in the library.
-        label: on screen.
-        default: value until somebody chooses.
-        options: possible values, for a trace and the other parameters.
-        words: an option in words.
-        mark: an option in a link.
+        name: name in the library.
+        label: name on screen.
+        default: default value.
+        options: function from a trace and the other parameters to the possible values.
+        format: function that formats an option on screen.
+        format_link: function that formats an option in a link.
     """
 
     name: str
     label: str
     default: Any
-    options: Callable[[Trace, Chosen], Sequence]
-    words: Callable[[Any], str] = str
-    mark: Callable[[Any], str] = str
+    options: Callable[[Trace, ParameterValues], Sequence]
+    format: Callable[[Any], str] = str
+    format_link: Callable[[Any], str] = str
 
 
 class Method:
-    """An attribution method.
+    """Attribution method.
 
     Attributes:
-        name: in the library, in links and on the command line.
-        title: on screen.
+        name: name in the library, in links and on the command line.
+        title: name on screen.
         paper: authors, year and section.
         url: address of the paper.
-        unit: of its numbers.
-        explain: computes the map, float32 [rows, columns]; called with those of `trace`, `target`, `progress` and
-            `graph` that it takes, and with its own parameters by keyword.
-        targeted: whether it explains a target.
-        slow: whether it takes so many passes that the app computes it only on request.
-        runs_model: whether it runs the model again; else it reads the trace alone.
-        by_layer: whether it takes gradients with respect to the weights of every layer, see `layerwise`.
-        holds_weights: whether it holds the attention weights of all heads of a layer at once.
-        parameters: those that can be chosen in the app.
+        unit: unit of the map's values.
+        explain: function that computes the map, float32 [rows, columns]. It is called with those of `trace`, `target`,
+            `progress` and `graph` that are in its signature, and with its parameters as keyword arguments.
+        targeted: whether the map depends on a target.
+        slow: whether the method takes so many forward passes that the app runs it only on request.
+        runs_model: whether the method runs the model again, instead of only reading the trace.
+        by_layer: whether the method needs gradients with respect to the attention weights of every layer, see
+            `layerwise`.
+        holds_weights: whether the method holds the attention weights of all heads of a layer in memory.
+        parameters: parameters that can be set in the app.
     """
 
     name: str
@@ -75,43 +76,43 @@ class Method:
     parameters: tuple[Parameter, ...] = ()
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences in plain English on what it computes, for a model of this shape."""
+        """Describe the method in plain English, for a model with this configuration."""
         raise NotImplementedError
 
     def is_signed(self, config: ViTConfig) -> bool:
-        """Return True if the map may be negative."""
+        """Return True if the map may contain negative values."""
         return False
 
     def format(self, value: float) -> str:
-        """Write one of its numbers with three digits that matter: `"−0.0123"`."""
+        """Format a value of the map with three significant digits, such as `"−0.0123"`."""
         return f"{value:.3g}".replace("-", "−")
 
-    def passes(self, parameters: Chosen, trace: Trace) -> tuple[int, float]:
-        """Approximate number of steps of a slow method, and the cost of each against a forward pass."""
+    def passes(self, parameters: ParameterValues, trace: Trace) -> tuple[int, float]:
+        """Return the approximate number of steps of a slow method, and the cost of a step in forward passes."""
         return 1, 1.0
 
-    def coarser(self, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
-        """Changed parameters of a slow method for maps that are there sooner, the quickest first."""
+    def coarse_parameters(self, parameters: ParameterValues, trace: Trace) -> list[dict[str, Any]]:
+        """Return changed parameters for quicker, coarser maps of a slow method, the quickest first."""
         return []
 
-    def coarse_words(self, parameters: Chosen) -> str:
-        """Parameter that makes a map a coarse one, in words."""
-        return self.words(parameters)
+    def coarse_label(self, parameters: ParameterValues) -> str:
+        """Return the label of the parameter that makes a map coarse."""
+        return self.parameters_label(parameters)
 
-    def words(self, parameters: Chosen) -> str:
-        """Parameters in words, such as `"mean of the heads, 0 % discarded"`."""
-        return ", ".join(one.words(parameters[one.name]) for one in self.parameters)
+    def parameters_label(self, parameters: ParameterValues) -> str:
+        """Return a label of the parameter values, such as `"mean of the heads, 0 % discarded"`."""
+        return ", ".join(one.format(parameters[one.name]) for one in self.parameters)
 
     def defaults(self) -> dict[str, Any]:
-        """All parameters of the library with their defaults, also those that cannot be chosen in the app."""
+        """Return the default values of all parameters, including those that cannot be set in the app."""
         own = signature(self.explain).parameters.values()
         return {one.name: one.default for one in own if one.kind is Argument.KEYWORD_ONLY}
 
-    def in_force(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters with what was given in place of their defaults.
+    def with_defaults(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameter values: the given ones, and defaults for the others.
 
         Raises:
-            VitvizError: if it has no parameter of a name.
+            VitvizError: if a parameter is unknown.
         """
         defaults = self.defaults()
         unknown = [name for name in given if name not in defaults]
@@ -120,31 +121,31 @@ class Method:
             raise VitvizError(f"{self.name} has no parameter {unknown[0]!r}; it {has}.")
         return defaults | dict(given)
 
-    def fitted(self, chosen: Chosen, trace: Trace) -> dict[str, Any]:
-        """The parameters as far as this model and image have them; defaults for the others."""
-        found: dict[str, Any] = {}
+    def valid_parameters(self, chosen: ParameterValues, trace: Trace) -> dict[str, Any]:
+        """Return the chosen values, with defaults in place of values that are no option for this model and image."""
+        valid: dict[str, Any] = {}
         for one in self.parameters:
-            options = one.options(trace, {**chosen, **found})
-            found[one.name] = chosen[one.name] if chosen[one.name] in options else one.default
-        return found
+            options = one.options(trace, {**chosen, **valid})
+            valid[one.name] = chosen[one.name] if chosen[one.name] in options else one.default
+        return valid
 
 
 _registered: dict[str, Method] = {}
-METHODS: Mapping[str, Method] = MappingProxyType(_registered)  # in the order of their registration
+METHODS: Mapping[str, Method] = MappingProxyType(_registered)  # in order of registration
 
 
 def register(method: Method) -> Method:
-    """Make a method known to the library, the app and the command line.
+    """Register a method with the library, the app and the command line.
 
     Raises:
-        VitvizError: if there is one of this name.
+        VitvizError: if the name is taken.
     """
     if method.name in _registered:
-        raise VitvizError(f"There is a method {method.name!r} already; give this one another name.")
+        raise VitvizError(f"A method named {method.name!r} is already registered; choose another name.")
     _registered[method.name] = method
     return method
 
 
 def unregister(name: str) -> None:
-    """Forget a method."""
+    """Remove a method from the registry."""
     del _registered[name]

@@ -1,4 +1,4 @@
-"""The methods that come with the project, in the order in which they are shown."""
+"""Registration of the built-in methods, in the order shown on screen."""
 
 from .gradient_attention import GradientAttention
 from .integrated_gradients import IntegratedGradients

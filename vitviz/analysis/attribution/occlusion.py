@@ -1,4 +1,4 @@
-"""Occlusion: what the model says when a patch is covered."""
+"""Occlusion: drop of the target when patches are covered."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from ...errors.progress import Progress
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels, masked_values
-from .method import Chosen, Method, Parameter
+from .method import Method, Parameter, ParameterValues
 from .targets import Target, value_of
 
-WIDE = (8, 4, 2)  # patches, sides of the covers of coarse maps; each takes a quarter of the next one's passes
+WIDE = (8, 4, 2)  # window sides of coarse maps, patches; each takes a quarter of the forward passes of the next
 
 
 def occlusion(
@@ -25,40 +25,39 @@ def occlusion(
     stride: int = 1,
     baseline: str = "mean",
 ) -> Tensor:
-    """How much the target drops when a patch is covered, float32 [rows, columns], of either sign.
+    """Compute the drop of the target when patches are covered, signed float32 [rows, columns].
 
     Zeiler & Fergus 2014, "Visualizing and Understanding Convolutional Networks", https://arxiv.org/abs/1311.2901,
-    section 4.2, with the patch grid as the places of the cover. A cover of several patches is moved by `stride`
-    patches, in the end by as many as are left, and a patch gets the mean drop of all covers that hide it.
+    section 4.2, with windows aligned to the patch grid. The window moves by `stride` patches; the last one is aligned
+    to the edge. A patch gets the mean drop over all windows that cover it.
 
     Args:
-        trace: what is explained.
-        target: what of the output is explained.
-        progress: called with how many covers are done and how many there are.
-        window: side of the cover, in patches.
-        stride: by how many patches the cover is moved, no more than its side; with its side no two covers overlap,
-            which takes the fewest passes and shows least detail.
-        baseline: what covers: `"mean"` or `"blur"` (see `baseline_pixels`).
+        trace: trace of the image.
+        target: target to explain.
+        progress: callback, called with the number of windows done and their total number.
+        window: side of the window, in patches.
+        stride: step of the window, in patches, at most its side. If both are equal, windows do not overlap, which takes
+            the fewest forward passes and shows the least detail.
+        baseline: image inside the window: `"mean"` or `"blur"` (see `baseline_pixels`).
     """
     window = whole(window, 1, min(trace.grid), "The window")
-    covers = cover_places(trace.grid, window, whole(stride, 1, window, "The stride"))
-    seen = value_of(target, trace)
-    drops = seen - masked_values(trace, covers, target, baseline_pixels(trace, baseline), progress)
+    covers = cover_masks(trace.grid, window, whole(stride, 1, window, "The stride"))
+    drops = value_of(target, trace) - masked_values(trace, covers, target, baseline_pixels(trace, baseline), progress)
     return torch.einsum("c,cij->ij", drops, covers.float()) / covers.sum(dim=0)
 
 
-def cover_places(grid: tuple[int, int], window: int, stride: int) -> Tensor:
-    """All places of the cover, bool [place, rows, columns]."""
+def cover_masks(grid: tuple[int, int], window: int, stride: int) -> Tensor:
+    """Return the masks of all windows, bool [window, rows, columns]."""
     along_rows, along_columns = (_starts(side, window, stride) for side in grid)
     covers = torch.zeros(len(along_rows) * len(along_columns), *grid, dtype=torch.bool)
-    places = [(row, column) for row in along_rows for column in along_columns]
-    for cover, (row, column) in zip(covers, places, strict=True):
+    corners = [(row, column) for row in along_rows for column in along_columns]
+    for cover, (row, column) in zip(covers, corners, strict=True):
         cover[row : row + window, column : column + window] = True
     return covers
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:
-    """Positions at which a cover begins along one side; the last one ends with it."""
+    """Return the starts of the windows along one side; the last window ends at the edge."""
     return sorted({*range(0, side - window, stride), side - window})
 
 
@@ -72,31 +71,31 @@ class Occlusion(Method):
     parameters = (
         Parameter(
             "window",
-            "Covered at a time",
+            "Window",
             1,
             lambda trace, _: range(1, min(4, *trace.grid) + 1),
             lambda side: f"{side} × {side} patches" if side > 1 else "1 patch",
         ),
-        baseline_parameter("Cover", "mean", "by"),
+        baseline_parameter("Baseline", "mean", "by"),
     )
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
-        return "Covers one place after the other and measures how much the target drops, by forward passes alone."
+        """Describe the method."""
+        return "Covers one region after another and measures the drop of the target. It needs no gradients."
 
     def is_signed(self, config: ViTConfig) -> bool:
         """Return True."""
         return True
 
-    def passes(self, parameters: Chosen, trace: Trace) -> tuple[int, float]:
-        """One pass for each place of the cover."""
-        return len(cover_places(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
+    def passes(self, parameters: ParameterValues, trace: Trace) -> tuple[int, float]:
+        """Return the number of windows, with one forward pass each."""
+        return len(cover_masks(trace.grid, parameters["window"], parameters.get("stride", 1))), 1.0
 
-    def coarser(self, parameters: Chosen, trace: Trace) -> list[dict[str, Any]]:
-        """Larger covers that do not overlap."""
+    def coarse_parameters(self, parameters: ParameterValues, trace: Trace) -> list[dict[str, Any]]:
+        """Return larger windows that do not overlap."""
         sides = [side for side in WIDE if parameters["window"] < side <= min(trace.grid) // 2]
         return [{"window": side, "stride": side} for side in sides]
 
-    def coarse_words(self, parameters: Chosen) -> str:
-        """Side of the cover."""
-        return self.parameters[0].words(parameters["window"])
+    def coarse_label(self, parameters: ParameterValues) -> str:
+        """Return the label of the window's side."""
+        return self.parameters[0].format(parameters["window"])

@@ -1,4 +1,4 @@
-"""Attention rollout: how much of each patch reaches the output, if attention only mixed tokens."""
+"""Attention rollout: share of each patch in the output if attention only averaged tokens."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from ...model.config import ViTConfig
 from ...notation.marks import percent
 from ...trace.trace import Trace
 from .method import Method, Parameter
-from .reading import patch_map, reading
+from .readout_weights import patch_map, readout_weights
 
 FUSIONS = {
     "mean": lambda weights: weights.mean(dim=0),
@@ -19,36 +19,37 @@ FUSIONS = {
 
 
 def rollout(trace: Trace, *, head_fusion: str = "mean", discard_ratio: float = 0.0) -> Tensor:
-    """Attention rollout, float32 [rows, columns]: shares of the output, which with the prefix tokens' sum to 1.
+    """Compute attention rollout, float32 [rows, columns]: shares of the output, which sum to 1 with the prefix tokens.
 
     Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", https://arxiv.org/abs/2005.00928, section 4:
-    A = 0.5 W + 0.5 I, its rows scaled to sum to 1, and the product A(L) ... A(1) of all layers. Of that product only
-    the row of the class token is needed (the mean of the patches' rows, if the mean is the feature; the pooling's own
-    attention before them, if it has one), so a vector is multiplied with the matrices from the last layer down.
+    A = 0.5 W + 0.5 I, rows normalised to sum to 1, and the product A(L) ... A(1) over all layers. Only one row of the
+    product is needed: the class token's, or the mean of the patch rows for mean pooling, or the rows weighted by the
+    pooling's attention. So a vector is multiplied by the matrices from the last layer to the first.
 
-    Fusion of the heads other than by their mean, and discarding, are those of Gildenblat's vit-explain (2020). Its code
-    spares only the class token's weight to itself; here all weights to the class token are, as its comment means.
+    Head fusion other than the mean, and discarding, follow Gildenblat's vit-explain (2020). Its code exempts only the
+    class token's weight to itself from discarding; here all weights to the class token are exempt, as its comment
+    states.
 
     Args:
-        trace: what is explained.
-        head_fusion: `"mean"`, `"max"` or `"min"` of the heads' weights.
-        discard_ratio: this share of the fused weights of a layer, the smallest ones, becomes 0; never those to the
-            class token. From 0 to below 1.
+        trace: trace of the image.
+        head_fusion: `"mean"`, `"max"` or `"min"` over the heads' weights.
+        discard_ratio: fraction of each layer's fused weights, the smallest ones, that is set to 0, except weights to
+            the class token; 0 or more, below 1.
 
     Raises:
-        ModelError: for differential attention, whose weights are no shares.
-        VitvizError: for parameters that are not possible.
+        ModelError: for differential attention, whose weights may be negative.
+        VitvizError: if a parameter has an invalid value.
     """
     fuse = FUSIONS[one_of(head_fusion, tuple(FUSIONS), "head fusion")]
     discarded = share(discard_ratio, "The discard ratio")
     if trace.config.differential:
-        raise ModelError("Rollout multiplies shares, and differential attention has negative weights; take LeGrad.")
-    row = reading(trace)
+        raise ModelError("Rollout needs non-negative weights, unlike those of differential attention; use LeGrad.")
+    row = readout_weights(trace)
     for layer in reversed(range(trace.layers)):
         mixed = fuse(torch.tensor(trace.attention(layer)))  # query key
         if discarded:
             mixed = _without_smallest(mixed, discarded, trace.config.class_token)
-        # A row of (W + I) / 2, scaled to sum to 1, without building the matrix; the halves cancel.
+        # row @ A with A = (W + I) / 2, normalised, without building the matrix; the factors 1 / 2 cancel.
         row = row / (mixed.sum(dim=1) + 1)
         row = row @ mixed + row
     return patch_map(row, trace)
@@ -81,13 +82,13 @@ class Rollout(Method):
     )
 
     def summary(self, config: ViTConfig) -> str:
-        """Sentences on what it computes."""
-        output = "what the pooling finds" if config.pooling == "attention" else config.pooling_description
+        """Describe the method."""
+        output = "the pooled feature" if config.pooling == "attention" else config.pooling_description
         return (
-            f"How much of each patch reaches {output} if attention only mixed tokens: the attention of all layers, "
-            "multiplied, with half of each token staying as it is. Values, MLPs and the target are left out."
+            f"Share of each patch in {output} if attention only averaged tokens: the product of all layers' attention, "
+            "each layer averaged with the residual connection. Values, MLPs and the target are ignored."
         )
 
     def format(self, value: float) -> str:
-        """Write a share of the output."""
+        """Format a share of the output."""
         return percent(value)

@@ -1,4 +1,4 @@
-"""What is explained: one number made of a model's output."""
+"""Targets of an explanation: functions from a model's output to one number."""
 
 from __future__ import annotations
 
@@ -19,57 +19,52 @@ from ..predictions import class_index, class_name, predictions
 
 
 class Target:
-    """One number of a model's output, differentiable. Derive from it to explain something else.
+    """Differentiable function from a model's output to one number; the base class of all targets.
 
     Attributes:
-        words: what it is, to be read by people.
+        label: name of the target on screen.
     """
 
-    words: str = ""
+    label: str = ""
 
     def __call__(self, output: Tensor) -> Tensor:
-        """From what a model returns, [batch, out], to the number that is explained, [batch]."""
+        """Compute the target, [batch], from a model's output, [batch, out]."""
         raise NotImplementedError
 
     def check(self, trace: Trace) -> None:
-        """Refuse, in a sentence, a model whose output does not have this number."""
+        """Raise an error if the trace's model does not have this target."""
 
     def of_model(self, model: VisionTransformer) -> Target:
-        """The same target with the names and numbers of this model's classes; itself if it is about no class."""
+        """Return the target with class indices and labels of this model."""
         return self
 
 
 @dataclass(frozen=True)
 class ClassTarget(Target):
-    """The logit of a class.
+    """Logit of a class.
 
     Attributes:
-        index: which class, by its number, which may be negative as Python's, or by its name.
-        label: what it is called; the model's own name of it if that is not given, `"class 281"` if it has none.
+        index: class index, from 0 or negative, or class name.
+        label: label of the class; by default the model's label, or `"class 281"` if it has none (see `of_model`).
     """
 
     index: int | str
     label: str = ""
 
     def __post_init__(self) -> None:
-        _check_chosen(self.index, "index")
+        _check_class(self.index, "index")
         of_kind(self.label, str, "label")
 
-    @property
-    def words(self) -> str:
-        """The name of the class."""
-        return _words(self.label, self.index)
-
     def __call__(self, output: Tensor) -> Tensor:
-        """The logits of the class, [batch]."""
+        """Return the logits of the class, [batch]."""
         return output[:, self.index]
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` if the model has no class of this name, an `IndexError` if none of this number."""
+        """Raise a `ModelError` if the class name is unknown, an `IndexError` if the index is out of range."""
         class_index(trace.model, self.index)
 
     def of_model(self, model: VisionTransformer) -> ClassTarget:
-        """The same class by its number from 0, with the model's name of it if it has no label.
+        """Return the target with the class index from 0 and, unless given, the model's label.
 
         Raises:
             ModelError: as `check`.
@@ -81,12 +76,12 @@ class ClassTarget(Target):
 
 @dataclass(frozen=True)
 class DifferenceTarget(Target):
-    """The logit of class `a` less that of class `b`: what speaks for the one rather than the other.
+    """Logit of class `a` minus logit of class `b`: evidence for the one rather than the other.
 
     Attributes:
-        a: a class, by its number, which may be negative as Python's, or by its name.
-        b: the one it is compared with.
-        labels: what the two are called; the model's own names if that is not given.
+        a: class index, from 0 or negative, or class name.
+        b: class to contrast with, likewise.
+        labels: labels of both classes; by default the model's labels (see `of_model`).
     """
 
     a: int | str
@@ -94,27 +89,27 @@ class DifferenceTarget(Target):
     labels: tuple[str, str] = ("", "")
 
     def __post_init__(self) -> None:
-        _check_chosen(self.a, "a")
-        _check_chosen(self.b, "b")
+        _check_class(self.a, "a")
+        _check_class(self.b, "b")
         of_kind(self.labels, tuple[str, str], "labels")
 
     @property
-    def words(self) -> str:
-        """Both names."""
-        first, second = map(_words, self.labels, (self.a, self.b))
+    def label(self) -> str:
+        """Label of the difference, such as `"three minus five"`."""
+        first, second = map(_class_label, self.labels, (self.a, self.b))
         return f"{first} minus {second}"
 
     def __call__(self, output: Tensor) -> Tensor:
-        """The differences of the logits, [batch]."""
+        """Return the differences of the logits, [batch]."""
         return output[:, self.a] - output[:, self.b]
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` or an `IndexError` if the model lacks one of the two, or they are the same."""
+        """Raise a `ModelError` or an `IndexError` if the model lacks one of the classes, or both are the same."""
         if class_index(trace.model, self.a) == class_index(trace.model, self.b):
-            raise ModelError(f"{self.words} is always 0; choose two different classes.")
+            raise ModelError(f"{self.label} is always 0; choose two different classes.")
 
     def of_model(self, model: VisionTransformer) -> DifferenceTarget:
-        """The same classes by their numbers from 0, with the model's names of those that have no label.
+        """Return the target with class indices from 0 and, unless given, the model's labels.
 
         Raises:
             ModelError: as `check`.
@@ -128,66 +123,70 @@ class DifferenceTarget(Target):
 @brief
 @dataclass(frozen=True, eq=False)
 class SimilarityTarget(Target):
-    """The cosine of the model's output with a given one: "why are these two alike?".
+    """Cosine similarity of the model's output with a given feature, to explain why two images are alike.
 
     Attributes:
-        feature: what the output is compared with, [D]; its length does not matter.
-        words: what that is the feature of.
+        feature: feature to compare with, [D]; its norm does not matter.
+        label: name of the feature.
     """
 
     feature: np.ndarray
-    words: str
+    label: str
 
     @classmethod
-    def of(cls, traces: Sequence[Trace], words: str) -> SimilarityTarget:
-        """The similarity to some images: to the mean of their outputs, each scaled to length 1 first.
+    def of(cls, traces: Sequence[Trace], label: str) -> SimilarityTarget:
+        """Return the similarity to the mean of several images' outputs, each normalised to unit length.
+
+        Args:
+            traces: traces of the images.
+            label: name of the images.
 
         Raises:
-            ModelError: if there is none, or if they come of models with outputs of different widths.
+            ModelError: if there are no traces, or their outputs differ in shape or are zero.
         """
         each_of_kind(traces, Trace, "traces")
         if not traces or len({trace.output.shape for trace in traces}) > 1:
-            raise ModelError("Similarity needs at least one image, and all of them as the same model sees them.")
+            raise ModelError("Similarity needs at least one image, and traces of all images by the same model.")
         if not all(np.any(trace.output) for trace in traces):
-            raise ModelError("The feature of one of the images is zero, so nothing can be compared with it.")
-        return cls(np.mean([trace.output / np.linalg.norm(trace.output) for trace in traces], axis=0), words)
+            raise ModelError("The feature of one of the images is zero; choose images with a nonzero feature.")
+        return cls(np.mean([trace.output / np.linalg.norm(trace.output) for trace in traces], axis=0), label)
 
     def __call__(self, output: Tensor) -> Tensor:
-        """The cosines, [batch], from -1 to 1."""
+        """Return the cosine similarities, [batch], from -1 to 1."""
         return F.cosine_similarity(output, _as_row(self.feature, output), dim=-1)
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` if the feature is not one of this model."""
+        """Raise a `ModelError` if the feature does not fit the model's output."""
         _check_feature(trace, self.feature)
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class ProjectionTarget(Target):
-    """How much of a given feature the model's output has: their product, divided by the feature's squared length.
+    """Projection of the model's output on a given feature: dot product, divided by the feature's squared norm.
 
-    It is 1 for the feature itself, as the cosine is, but the cosine has its maximum there, and so no gradient.
+    It is 1 for the feature itself, like the cosine, but unlike the cosine it has a gradient there.
 
     Attributes:
-        feature: the feature, [D].
-        words: what it is the feature of.
+        feature: feature to project on, [D].
+        label: name of the feature.
     """
 
     feature: np.ndarray
-    words: str
+    label: str
 
     def __call__(self, output: Tensor) -> Tensor:
-        """The shares, [batch]."""
+        """Return the projections, [batch]."""
         feature = _as_row(self.feature, output)
         return (output * feature).sum(dim=-1) / feature.square().sum()
 
     def check(self, trace: Trace) -> None:
-        """Raise a `ModelError` if the feature is not one of this model."""
+        """Raise a `ModelError` if the feature does not fit the model's output."""
         _check_feature(trace, self.feature)
 
 
 def default_target(trace: Trace) -> Target:
-    """What is explained if nobody says what: the likeliest class; without classes, the image's own feature.
+    """Return the default target: the top-1 class, or for models without classes the image's own feature.
 
     Raises:
         ModelError: if the model's output is not finite.
@@ -199,10 +198,10 @@ def default_target(trace: Trace) -> Target:
 
 
 def value_of(target: Target, trace: Trace) -> float:
-    """What a target is for the image of a trace.
+    """Return the value of a target for the image of a trace.
 
     Raises:
-        ModelError: if that is not a finite number.
+        ModelError: if the value is not finite.
     """
     with torch.no_grad():
         value = float(target(torch.tensor(trace.output)[None])[0])
@@ -211,19 +210,19 @@ def value_of(target: Target, trace: Trace) -> float:
     return value
 
 
-AnyTarget = Target | int | str  # a class may be given by its number or its name
+AnyTarget = Target | int | str  # a target, a class index or a class name
 
 
 def checked_target(target: AnyTarget | None, trace: Trace) -> Target:
-    """The target that is meant; refused in a sentence if the model's output does not have it.
+    """Convert to a target and check it against the trace's model.
 
     Args:
-        target: a target; or the number or the name of a class; None for the default one.
-        trace: of the model that it is about.
+        target: a target, a class index or a class name; None for the default target.
+        trace: trace of the image.
 
     Raises:
-        ModelError: if it is no target, or the model has no such class or feature.
-        IndexError: if the model has no class of this number.
+        ModelError: if this is no target, or the model does not have the class or feature.
+        IndexError: if the class index is out of range.
     """
     if target is None:
         return default_target(trace)
@@ -231,8 +230,8 @@ def checked_target(target: AnyTarget | None, trace: Trace) -> Target:
         target = ClassTarget(target)
     if not isinstance(target, Target):
         raise ModelError(
-            "A target has to be the number or the name of a class, or a vitviz.analysis.attribution.Target such as "
-            f"DifferenceTarget(3, 5); this is {shown(target)}."
+            "A target has to be a class index, a class name or a vitviz.analysis.attribution.Target such as "
+            f"DifferenceTarget(3, 5), not {shown(target)}."
         )
     target.check(trace)
     return target.of_model(trace.model)
@@ -242,20 +241,20 @@ def _as_row(feature: np.ndarray, like: Tensor) -> Tensor:
     return torch.tensor(feature, dtype=like.dtype, device=like.device)[None]
 
 
-def _check_chosen(chosen: object, name: str) -> None:
+def _check_class(chosen: object, name: str) -> None:
     of_kind(chosen, int | str, name)
 
 
-def _words(label: str, chosen: int | str) -> str:
+def _class_label(label: str, chosen: int | str) -> str:
     return label or (chosen if isinstance(chosen, str) else f"class {chosen}")
 
 
 def _check_feature(trace: Trace, feature: np.ndarray) -> None:
-    shape = array(feature, "...", "The numbers of the feature", finite=False, empty=True).shape
+    shape = array(feature, "...", "The values of the feature", finite=False, empty=True).shape
     if shape != trace.output.shape:
         raise ModelError(
-            f"The feature has shape {list(shape)}; {trace.model.name!r} returns {list(trace.output.shape)}: "
-            "compare images as the same model sees them."
+            f"The feature has shape {list(shape)}, but {trace.model.name!r} returns {list(trace.output.shape)}; "
+            "compare images by the same model."
         )
     if not np.isfinite(feature).all() or not np.any(feature):
-        raise ModelError("The feature is zero or not finite, so nothing can be compared with it.")
+        raise ModelError("The feature is zero or not finite; give a nonzero, finite feature.")

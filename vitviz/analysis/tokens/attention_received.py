@@ -1,4 +1,4 @@
-"""How much of a layer's attention some tokens draw to themselves."""
+"""Share of a layer's attention that tokens receive."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ...trace.trace import Trace
 
 @typed
 def received(trace: Trace, layer: int) -> np.ndarray:
-    """The share of each head's attention that goes to each token, mean over all queries, float32 [head, token].
+    """Return the mean share of each head's attention that each token receives, float32 [head, token].
 
-    Each row sums to 1, so that even attention gives 1 / tokens. The weights of differential attention have signs and
-    count by their size. Makes the layer's matrices one head at a time.
+    The mean is over all queries. Each row sums to 1, so uniform attention gives 1 / tokens. For differential attention,
+    absolute weights are used. Attention matrices are computed one head at a time.
 
     Raises:
         IndexError: if the layer is out of range.
@@ -29,15 +29,15 @@ def received(trace: Trace, layer: int) -> np.ndarray:
 
 @typed
 def attention_share(trace: Trace, layer: int, tokens: Collection[int]) -> np.ndarray:
-    """The share of each head's attention that goes to these tokens together, float32 [head], 0 to 1.
+    """Return the share of each head's attention that a set of tokens receives in total, float32 [head], 0 to 1.
 
     Args:
-        trace: what is looked at.
-        layer: which layer; the tokens that it reads are those that left the layer before.
-        tokens: token indices, prefix tokens first; each counts once.
+        trace: trace of the image.
+        layer: layer index, from 0; its input are the tokens after the previous layer.
+        tokens: token indices, prefix tokens first; duplicates count once.
 
     Raises:
         IndexError: if the layer or a token is out of range.
     """
-    places = sorted({checked_index(token, trace.token_count, "token") for token in tokens})
-    return received(trace, layer)[:, places].sum(axis=1)
+    indices = sorted({checked_index(token, trace.token_count, "token") for token in tokens})
+    return received(trace, layer)[:, indices].sum(axis=1)

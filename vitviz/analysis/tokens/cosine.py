@@ -1,4 +1,4 @@
-"""How alike the directions of tokens are."""
+"""Cosine similarity of tokens."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ from ...errors.arguments import array, checked_index, typed
 
 @typed
 def directions(tokens: np.ndarray, centred: bool = False) -> np.ndarray:
-    """Tokens brought to length 1, [token, D] to float32 [token, D]: the product of two is their cosine similarity.
+    """Normalise tokens to unit length; dot products of the results are cosine similarities.
 
     Args:
-        tokens: the tokens of one layer.
-        centred: whether their mean is taken away first. What all tokens share makes all of them alike; without it the
-            similarity says in which way a token differs from the rest.
+        tokens: tokens of one layer, [token, D].
+        centred: subtract the mean token first. The component shared by all tokens makes them all similar; without it,
+            the similarity compares how tokens differ from the mean.
 
-    A token of length 0 has no direction and stays 0: it is similar to none.
+    Returns:
+        Unit vectors, float32 [token, D]. Zero vectors stay zero, with similarity 0 to all tokens.
 
     Raises:
-        ArgumentError: if these are no such numbers.
+        ArgumentError: if the tokens are not a finite array [token, D].
     """
     tokens = array(tokens, "token, D", "Tokens").astype(np.float64)
     tokens = tokens - tokens.mean(axis=0) if centred else tokens
-    lengths = np.linalg.norm(tokens, axis=-1, keepdims=True)
-    return np.divide(tokens, lengths, out=np.zeros_like(tokens), where=lengths > 0).astype(np.float32)
+    norms = np.linalg.norm(tokens, axis=-1, keepdims=True)
+    return np.divide(tokens, norms, out=np.zeros_like(tokens), where=norms > 0).astype(np.float32)
 
 
 @typed
 def similarity(tokens: np.ndarray, of: int | None = None, centred: bool = False) -> np.ndarray:
-    """Cosine similarity of tokens, -1 to 1.
+    """Compute cosine similarities of tokens, from -1 to 1.
 
     Args:
-        tokens: the tokens of one layer, [token, D].
-        of: the token that is compared with all; None for each with each.
+        tokens: tokens of one layer, [token, D].
+        of: index of the token to compare with all others; None for all pairs.
         centred: as in `directions`.
 
     Returns:
-        float32 [token], or [token, token] for all of them.
+        float32 [token], or [token, token] for all pairs.
 
     Raises:
-        ArgumentError: if these are no such numbers.
-        IndexError: if there is no such token.
+        ArgumentError: if the tokens are not a finite array [token, D].
+        IndexError: if the token is out of range.
     """
-    towards = directions(tokens, centred)
-    asked = towards if of is None else towards[checked_index(of, len(towards), "token")]
-    return np.clip(asked @ towards.T, -1, 1)
+    units = directions(tokens, centred)
+    chosen = units if of is None else units[checked_index(of, len(units), "token")]
+    return np.clip(chosen @ units.T, -1, 1)

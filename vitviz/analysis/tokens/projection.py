@@ -1,4 +1,4 @@
-"""Tokens as points on a plane."""
+"""Two-dimensional projections of tokens: PCA and t-SNE."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from .pca import principal
 
 Method = Literal["pca", "tsne"]
 METHODS: tuple[Method, ...] = get_args(Method)
-PERPLEXITY = 30.0  # about how many neighbours t-SNE keeps near a point
-FIRST = 50  # components that t-SNE works on, as its authors recommend
+PERPLEXITY = 30.0  # approximate number of neighbours that t-SNE keeps near a point
+FIRST = 50  # principal components in the input of t-SNE, as recommended by its authors
 
 
 @typed
 def perplexity(points: int) -> float:
-    """The perplexity that t-SNE uses for so many points: 30, or less if that would be a third of them."""
+    """Return the perplexity of t-SNE for a number of points: 30, or less for fewer than 91 points."""
     return min(PERPLEXITY, (at_least(points, 4, "The number of points") - 1) / 3)
 
 
 @typed
 def project(points: np.ndarray, method: str = "pca", progress: Progress | None = None) -> np.ndarray:
-    """Bring tokens to a plane, the same way each time.
+    """Project tokens to two dimensions, deterministically.
 
     Args:
         points: [point, D]; at least four for t-SNE.
-        method: `"pca"`: the first two principal components, which keep distances as far as two numbers can.
-            `"tsne"`: keeps neighbours near each other (van der Maaten and Hinton 2008, "Visualizing Data using
-            t-SNE"); how far groups are apart then means little. Runs scikit-learn's, started from the components.
-        progress: called before and after with how many of one step are done, because scikit-learn's t-SNE does not say
-            how far it is. What it raises stops the projection.
+        method: `"pca"`: first two principal components, which preserve distances as well as two dimensions can.
+            `"tsne"`: preserves neighbourhoods (van der Maaten and Hinton 2008, "Visualizing Data using t-SNE");
+            distances between groups are not meaningful. Runs scikit-learn's t-SNE, initialised with PCA.
+        progress: function called with (0, 1) before and (1, 1) after, because scikit-learn's t-SNE does not report its
+            progress. An exception that it raises stops the projection.
 
     Returns:
         float32 [point, 2].
 
     Raises:
-        ArgumentError: if there is no such method, these are no points, or too few for it.
+        ArgumentError: if the method is unknown, or the points are invalid or too few for it.
     """
     one_of(method, METHODS, "method")
     points = array(points, "point, D", "Points")
@@ -61,7 +61,7 @@ def _tsne(points: np.ndarray) -> np.ndarray:
 
 
 def _start(scores: np.ndarray) -> np.ndarray:
-    """The first two components, small, as t-SNE wants its beginning."""
+    """Return the first two components, scaled to a standard deviation of 1e-4, to initialise t-SNE."""
     first = np.zeros((len(scores), 2), np.float32)
     first[:, : scores.shape[1]] = scores[:, :2]
     return 1e-4 * first / (first[:, 0].std() or 1)

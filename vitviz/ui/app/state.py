@@ -17,7 +17,7 @@ from PIL import ImageOps
 
 from ... import zoo
 from ...analysis import attention
-from ...analysis.opening import opening_view
+from ...analysis.default_view import default_view
 from ...errors import ImageError, ModelError
 from ...images import FITS, Prepared, SafeImage, Size, prepare, read_image
 from ...notation.marks import format_size, one_of
@@ -343,7 +343,7 @@ def _statistics(key: tuple, _choice: Choice) -> attention.HeadStatistics:
 
 
 def opening(choice: Choice) -> View:
-    """View to begin with, see `vitviz.analysis.opening`."""
+    """View to begin with, see `vitviz.analysis.default_view`."""
     return _opening(choice.key, choice)
 
 
@@ -351,7 +351,7 @@ def opening(choice: Choice) -> View:
 def _opening(key: tuple, _choice: Choice) -> View:
     found = trace(_choice)
     with one_at_a_time.first():
-        return opening_view(found)
+        return default_view(found)
 
 
 def explorer_vectors(choice: Choice, view: View) -> Vectors:

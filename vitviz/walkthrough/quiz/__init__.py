@@ -1,7 +1,7 @@
-"""Questions to check oneself with, whose answers follow from the visitor's own image and model."""
+"""Self-test questions whose answers follow from the user's image and model."""
 
-from .attention import about_attention
+from .attention import attention_questions
 from .question import Option, Question
-from .sequence import about_sequence
+from .sequence import sequence_questions
 
-__all__ = ["Option", "Question", "about_attention", "about_sequence"]
+__all__ = ["Option", "Question", "attention_questions", "sequence_questions"]

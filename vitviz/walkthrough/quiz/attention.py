@@ -11,25 +11,25 @@ from ...errors.arguments import checked_index, typed
 from ...notation.marks import percent
 from ...notation.view import token_label
 from ...trace.trace import Trace
-from .question import Option, Question, decimal, in_front, posed, product
+from .question import Option, Question, decimal, make_question, prefix_label, product
 
-DIFFERENCES = ((0.5, 3.0), (0.1, 6.0))  # of two scores that are asked about; the second if there is none of the first
-TYPICAL = 1.5
-APART = 0.15  # how far wrong answers are from the right one at least, as a difference of logarithms
+DIFFERENCES = ((0.5, 3.0), (0.1, 6.0))  # ranges of the difference of two scores, the preferred range first
+TYPICAL = 1.5  # preferred difference
+APART = 0.15  # minimum difference between the logarithms of wrong and right answers
 
 
 @typed
-def about_attention(trace: Trace, layer: int, head: int, query: int) -> tuple[Question, ...]:
-    """What the visitor can work out after the page on attention.
+def attention_questions(trace: Trace, layer: int, head: int, query: int) -> tuple[Question, ...]:
+    """Return the questions at the end of the page on attention.
 
     Args:
-        trace: whose image and model.
-        layer: which layer.
-        head: which head of it.
-        query: the token that looks, prefix tokens first.
+        trace: trace of the image.
+        layer: layer index, from 0.
+        head: head index, from 0.
+        query: index of the query token, prefix tokens first.
 
     Returns:
-        Three questions; fewer only for a sequence of one or two tokens, which leaves less to ask.
+        Three questions, or fewer for a sequence of one or two tokens.
 
     Raises:
         IndexError: if an index is out of range.
@@ -37,23 +37,22 @@ def about_attention(trace: Trace, layer: int, head: int, query: int) -> tuple[Qu
     layer, head = checked_index(layer, trace.layers, "layer"), trace.head_index(head)
     query = trace.token_index(query)
     compared = None if trace.config.differential else _ratio(trace, layer, head, query)
-    asked = (_strongest(trace, layer, head, query), compared or _row_sum(trace, layer), _count(trace, layer))
-    return tuple(question for question in asked if question is not None)
+    questions = (_strongest(trace, layer, head, query), compared or _row_sum(trace, layer), _count(trace, layer))
+    return tuple(question for question in questions if question is not None)
 
 
 def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | None:
-    """Which token gets most?"""
+    """Ask for the token with the largest attention weight."""
     weights, scores = trace.attention(layer, head, query), trace.scores(layer, head, query)
     top = int(np.argmax(weights))
 
     def facts(token: int) -> str:
-        told = " and ".join(decimal(float(score)) for score in np.atleast_1d(scores[..., token]))
+        values = " and ".join(decimal(float(score)) for score in np.atleast_1d(scores[..., token]))
         kind = "scores" if scores.ndim > 1 else "score"
-        return f"{token_label(trace, token)}: {kind} {told}, weight {percent(float(weights[token]))}"
+        return f"{token_label(trace, token)}: {kind} {values}, weight {percent(float(weights[token]))}"
 
-    return posed(
-        f"To which of these tokens does {_the(trace, query)} give most attention in layer {layer + 1}, "
-        f"head {head + 1}?",
+    return make_question(
+        f"To which of these tokens does {_the(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
         Option(
             token_label(trace, top),
             f"{_capital(facts(top))}, the largest of all {len(weights)} tokens.",
@@ -68,21 +67,21 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
 
 
 def _not_the_strongest(trace: Trace, weights: np.ndarray, query: int) -> Iterator[tuple[int, str]]:
-    """Tokens that people expect to get most, and why they need not; the strongest may be among them."""
+    """Yield plausible wrong answers, each with an explanation; the right answer may be among them."""
     order = np.argsort(-weights, kind="stable")
-    yield query, "A token need not look at itself most: its own key is one among all."
+    yield query, "A token need not attend most to itself: its own key is one among all."
     if len(order) > 1:
-        yield int(order[1]), "Its key answers well, and yet another one answers better."
+        yield int(order[1]), "Its key matches the query well, but another key matches better."
     for token in range(trace.prefix):
-        yield token, "A token without a place on the image is looked at like any other: what counts is its key."
+        yield token, "A token without a position in the image has no special role: only the match of its key counts."
     for token in _neighbours(trace, query):
-        yield token, "To be near is not enough: what counts is how well its key answers."
+        yield token, "Being near is not enough: only the match of its key counts."
     for token in order[:0:-1]:
-        yield int(token), "Its key does not answer this query."
+        yield int(token), "Its key does not match this query."
 
 
 def _neighbours(trace: Trace, query: int) -> Iterator[int]:
-    """The patches beside, below and above a patch; none of a token without a place."""
+    """Yield the patches beside, below and above a patch; nothing for a prefix token."""
     rows, columns = trace.grid
     if query < trace.prefix:
         return
@@ -93,57 +92,61 @@ def _neighbours(trace: Trace, query: int) -> Iterator[int]:
 
 
 def _ratio(trace: Trace, layer: int, head: int, query: int) -> Question | None:
-    """How many times as large is one weight as another?"""
+    """Ask for the ratio of two attention weights."""
     weights, scores = trace.attention(layer, head, query), trace.scores(layer, head, query)
     pair = two_keys(scores)
     if pair is None:
         return None
     high, low = (round(float(scores[token]), 2) for token in pair)
     difference = round(high - low, 2)
-    told = decimal(difference)
-    so = f"exp({decimal(high)}) / exp({decimal(low)}) = exp({told}) ≈ {about(math.exp(difference))}"
+    shown = decimal(difference)
+    so = f"exp({decimal(high)}) / exp({decimal(low)}) = exp({shown}) ≈ {about(math.exp(difference))}"
     shares = [percent(float(weights[token])) for token in pair]
-    real = "" if shares[1].startswith("<") else f" The weights themselves: {shares[0]} and {shares[1]}."
-    found = [
-        (difference, f"{told} is the difference of the scores; but a weight grows with exp of its score"),
-        (math.exp(-difference), "This is the other way round, the second weight divided by the first"),
+    real = "" if shares[1].startswith("<") else f" The weights are {shares[0]} and {shares[1]}."
+    mistakes = [
+        (difference, f"{shown} is the difference of the scores; but weights are proportional to exp of the score"),
+        (math.exp(-difference), "This is the inverse, the second weight divided by the first"),
         (
             high / low if low > 0 else 0,
-            f"This divides the scores, {decimal(high)} / {decimal(low)}; but a weight grows with exp of its score",
+            f"This divides the scores, {decimal(high)} / {decimal(low)}; but weights are proportional to exp of the "
+            "score",
         ),
         (
             math.exp(difference / math.sqrt(trace.config.head_dim)),
-            "This divides by the root of d once more; that is in the scores already",
+            "This divides by the square root of d once more; the scores already include it",
         ),
-        (2**difference, f"This is 2 to the power of {told}; exp takes e, about 2.718, in place of 2"),
-        (1 + difference, "This adds the difference of the scores to 1; but a weight grows with exp of its score"),
+        (2**difference, f"This is 2 to the power of {shown}; exp has the base e, about 2.718, not 2"),
+        (
+            1 + difference,
+            "This adds the difference of the scores to 1; but weights are proportional to exp of the score",
+        ),
     ]
     first, second = (_the(trace, token) for token in pair)
-    return posed(
-        f"In layer {layer + 1}, head {head + 1} the query of {_the(trace, query)} has the score {decimal(high)} with "
-        f"the key of {first}, and {decimal(low)} with the key of {second}. About how many times as large is the first "
-        "attention weight as the second?",
+    return make_question(
+        f"In layer {layer + 1}, head {head + 1}, the query of {_the(trace, query)} has the score {decimal(high)} with "
+        f"the key of {first}, and {decimal(low)} with the key of {second}. About how many times as large as the second "
+        "attention weight is the first?",
         Option(
             f"{about(math.exp(difference))} times",
-            f"Both weights are exp of the score, divided by the same sum. So one divided by the other is {so}.{real}",
+            f"Both weights are exp of the score, divided by the same sum. So their ratio is {so}.{real}",
             right=True,
         ),
         [
             Option(f"{about(wrong)} times", f"{why}: {so}.{real}")
-            for wrong, why in found
+            for wrong, why in mistakes
             if wrong > 0 and abs(math.log(wrong) - difference) > APART
         ],
     )
 
 
 def two_keys(scores: np.ndarray) -> tuple[int, int] | None:
-    """Two tokens of a row that can be compared by head: the first as strong as possible.
+    """Choose two tokens whose weights can be compared in mental arithmetic, the first with the largest possible score.
 
-    Their scores differ by 0.5 to 3 where there are such, and rounded to two decimals lead to the same rounded ratio of
-    weights as the exact ones.
+    Their scores differ by 0.5 to 3, if possible. Scores rounded to two decimals give the same rounded ratio of weights
+    as exact scores.
 
     Args:
-        scores: of all keys, [token].
+        scores: scores of all keys, [token].
     """
     exact, shown = scores.astype(np.float64), np.round(scores.astype(np.float64), 2)
     for least, most in DIFFERENCES:
@@ -157,82 +160,87 @@ def two_keys(scores: np.ndarray) -> tuple[int, int] | None:
 
 
 def _row_sum(trace: Trace, layer: int) -> Question | None:
-    """What do the weights of a row sum to?"""
-    tokens, right, start = trace.token_count, trace.row_sum(layer), "Each softmax makes shares of a whole, 1"
+    """Ask for the sum of the weights of a row."""
+    tokens, right, start = trace.token_count, trace.row_sum(layer), "Each softmax sums to 1"
     if trace.config.differential:
-        lam = round(1 - right, 2)  # as it is told, so that the sums below hold for the digits on screen
+        lam = round(1 - right, 2)  # rounded as on screen, so that the arithmetic below holds for the shown digits
         right = 1 - lam
-        so = f"the first sums to 1 and λ times the second to λ, so their difference to 1 − λ = {decimal(right)}"
-        found = [
-            (1.0, f"1 is the sum of each of the two softmaxes. What is left after the second was taken away: {so}."),
-            (lam, f"{decimal(lam)} is λ, the sum of what is taken away: {so}."),
-            (1 + lam, f"This adds the second softmax; it is taken away: {so}."),
-            (0.0, f"The two would only cancel if λ were 1: {so}."),
-            (2.0, f"This adds both softmaxes; the second is taken away, λ times: {so}."),
+        so = f"the first sums to 1 and λ times the second to λ, so their difference sums to 1 − λ = {decimal(right)}"
+        mistakes = [
+            (1.0, f"1 is the sum of one softmax. But λ times the second softmax is subtracted: {so}."),
+            (lam, f"{decimal(lam)} is λ, the sum of the subtracted part: {so}."),
+            (1 + lam, f"This adds the second softmax, but it is subtracted: {so}."),
+            (0.0, f"Both would only cancel if λ were 1: {so}."),
+            (2.0, f"This adds both softmaxes, but λ times the second is subtracted: {so}."),
         ]
-        asked = f"In layer {layer + 1} λ is {decimal(lam)}. What do the {tokens:,} attention weights of a row sum to?"
+        text = f"In layer {layer + 1}, λ is {decimal(lam)}. What do the {tokens:,} attention weights of a row sum to?"
     else:
         so = "the weights are exp of the scores, divided by the sum of all exp: together exactly 1"
-        found = [
+        mistakes = [
             (0.0, f"No weight is negative, so nothing cancels; {so}."),
-            (float(tokens), f"Not each of the {tokens} weights is 1; {so}."),
-            (float(trace.heads), f"Each of the {trace.heads} heads has a row of its own; in it {so}."),
+            (float(tokens), f"This would be the sum if each of the {tokens} weights were 1; {so}."),
+            (float(trace.heads), f"Each of the {trace.heads} heads has its own row; in each, {so}."),
             (1 / tokens, f"{decimal(1 / tokens)} is the mean of the {tokens} weights; {so}."),
         ]
-        asked = f"What do the {tokens:,} attention weights of a row in layer {layer + 1} sum to?"
-    return posed(
-        asked,
+        text = f"What do the {tokens:,} attention weights of a row in layer {layer + 1} sum to?"
+    return make_question(
+        text,
         Option(decimal(right), f"{start}: {so}.", right=True),
-        [Option(decimal(wrong), why) for wrong, why in found],
+        [Option(decimal(wrong), why) for wrong, why in mistakes],
     )
 
 
 def _count(trace: Trace, layer: int) -> Question | None:
-    """How many attention weights does the layer compute?"""
-    prefix, tokens, heads, front = trace.prefix, trace.token_count, trace.heads, in_front(trace.config)
-    patches, (how, weights) = tokens - prefix, product(heads, tokens, tokens)
-    so = f"{how} = {weights}"
+    """Ask for the number of attention weights of a layer."""
+    prefix, tokens, heads, front = trace.prefix, trace.token_count, trace.heads, prefix_label(trace.config)
+    patches, (expression, weights) = tokens - prefix, product(heads, tokens, tokens)
+    so = f"{expression} = {weights}"
     each = f"each of the {heads} heads" if heads > 1 else "the only head"
 
     def wrong(factors: tuple[int, ...], why: str) -> Option:
-        how, answer = product(*factors)
-        return Option(answer, f"{why}: {so}.", how)
+        mistaken, answer = product(*factors)
+        return Option(answer, f"{why}: {so}.", mistaken)
 
     mistakes = [wrong((tokens, tokens), f"This is one head; the layer has {heads}")] if heads > 1 else []
     if trace.config.differential:
         mistakes.append(
-            wrong((2, heads, tokens, tokens), "This counts both softmaxes; a weight is the difference of the two")
+            wrong((2, heads, tokens, tokens), "This counts both softmaxes; each weight is the difference of the two")
         )
     if prefix:
-        they = "looks and is looked at like a patch" if prefix == 1 else "look and are looked at like patches"
-        mistakes.append(wrong((heads, patches, patches), f"This counts patches only; {front} {they}"))
+        have = "also has a query and a key" if prefix == 1 else "also have queries and keys"
+        mistakes.append(wrong((heads, patches, patches), f"This counts patches only; {front} {have}"))
     mistakes += [
-        wrong((heads, tokens), f"This is one row of {each}; there is a row for every one of the {tokens:,} tokens"),
-        wrong((trace.layers, heads, tokens, tokens), f"This is what all {trace.layers} layers compute; one of them"),
+        wrong((heads, tokens), f"This is one row of {each}; there is a row for each of the {tokens:,} tokens"),
+        wrong((trace.layers, heads, tokens, tokens), f"This counts all {trace.layers} layers, not one"),
     ]
     if not prefix:
         mistakes.append(
             wrong(
                 (heads, tokens + 1, tokens + 1),
-                "This counts a token in front of the patches; there is none here",
+                "This counts a token before the patches; this model has none",
             )
         )
-    return posed(
+    return make_question(
         f"How many attention weights does layer {layer + 1} compute for this image, in all its heads together?",
-        Option(weights, f"In {each} every one of {tokens:,} tokens looks at all {tokens:,}: {so}.", how, right=True),
+        Option(
+            weights,
+            f"In {each}, each of {tokens:,} tokens attends to all {tokens:,}: {so}.",
+            expression,
+            right=True,
+        ),
         mistakes,
     )
 
 
 def about(value: float) -> str:
-    """A positive number with at least two digits that matter: `"4.5"`, `"0.22"`, `"120"`."""
+    """Format a positive number with at least two significant digits: `"4.5"`, `"0.22"`, `"120"`."""
     return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
 
 
 def _the(trace: Trace, token: int) -> str:
-    words = token_label(trace, token)
-    return f"the {words}" if words.endswith("token") else words
+    label = token_label(trace, token)
+    return f"the {label}" if label.endswith("token") else label
 
 
-def _capital(words: str) -> str:
-    return words[0].upper() + words[1:]
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What a question is: several answers, one of them right, and for each other one what went wrong."""
+"""Multiple-choice questions with an explanation for every answer."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ import numpy as np
 
 from ...model.config import ViTConfig
 
-MOST, FEWEST = 4, 3  # answers to choose from
+MOST, FEWEST = 4, 3  # number of options
 
 
 @dataclass(frozen=True)
 class Option:
-    """One answer.
+    """Option of a question.
 
     Attributes:
-        answer: the answer itself, such as `"785 tokens"` or `"66,049"`.
-        explanation: why it is right; or which mistake leads to it, and how the right answer comes about.
-        how: the sum that gives it, where that is shown with it: `"257 × 257"`.
-        right: whether it is.
+        answer: the answer, such as `"785 tokens"` or `"66,049"`.
+        explanation: reason why the answer is right; or the mistake that leads to it, and the right calculation.
+        expression: expression shown before the answer, such as `"257 × 257"`; or empty.
+        right: whether the answer is right.
     """
 
     answer: str
     explanation: str
-    how: str = ""
+    expression: str = ""
     right: bool = False
 
     @property
-    def words(self) -> str:
-        """What there is to choose."""
-        return f"{self.how} = {self.answer}" if self.how else self.answer
+    def label(self) -> str:
+        """Text of the option on screen."""
+        return f"{self.expression} = {self.answer}" if self.expression else self.answer
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question with three or four answers, of which one is right.
+    """Question with three or four options, of which one is right.
 
     Attributes:
-        text: what is asked; `{P}` in it is the letter P of the formulas.
-        options: the answers, each with another `answer`.
+        text: text of the question; symbols of the formulas are in braces, such as `{P}`.
+        options: options with different answers.
     """
 
     text: str
     options: tuple[Option, ...]
 
     @property
-    def words(self) -> str:
-        """What is asked, as plain text."""
+    def plain_text(self) -> str:
+        """Text of the question without markup."""
         return self.text.replace("{", "").replace("}", "")
 
     @property
     def right(self) -> Option:
-        """The right answer."""
+        """Right option."""
         return next(option for option in self.options if option.right)
 
 
-def posed(text: str, right: Option, mistakes: Iterable[Option]) -> Question | None:
-    """A question whose wrong answers are the first mistakes that give something else than the others and the right one.
+def make_question(text: str, right: Option, mistakes: Iterable[Option]) -> Question | None:
+    """Return a question with the right option and the first mistakes that have different answers.
 
-    The order of the answers depends on nothing but the question, and is another one for other numbers.
+    The order of the options is pseudo-random and depends only on the question.
 
     Args:
-        text: what is asked.
-        right: the right answer.
-        mistakes: wrong ones, the most typical first.
+        text: text of the question.
+        right: right option.
+        mistakes: wrong options, the most typical first.
 
     Returns:
-        None if fewer than two mistakes give another answer.
+        The question, or None if fewer than two mistakes have different answers.
     """
     options = {right.answer: right}
     for mistake in mistakes:
@@ -77,20 +77,20 @@ def posed(text: str, right: Option, mistakes: Iterable[Option]) -> Question | No
             options.setdefault(mistake.answer, mistake)
     if len(options) < FEWEST:
         return None
-    return Question(text, tuple(sorted(options.values(), key=lambda option: _scatter(text + option.words))))
+    return Question(text, tuple(sorted(options.values(), key=lambda option: _scatter(text + option.label))))
 
 
 def product(*factors: int) -> tuple[str, str]:
-    """A product as `Option` wants it, the sum and its result: `("6 × 257 × 257", "396,294")`; a factor 1 says nothing.
+    """Format a product as expression and answer of an `Option`, such as `("6 × 257 × 257", "396,294")`.
 
-    The result is at least as good a name of the product as the sum: two sums with the same result are the same answer.
+    Factors of 1 are omitted, except among the last two.
     """
     shown = [factor for factor in factors[:-2] if factor != 1] + list(factors[-2:])
     return " × ".join(f"{factor:,}" for factor in shown), f"{np.prod(factors, dtype=object):,}"
 
 
-def in_front(config: ViTConfig) -> str:
-    """The tokens before the patches: `"the class token and 4 registers"`; empty if there are none."""
+def prefix_label(config: ViTConfig) -> str:
+    """Describe the prefix tokens, such as `"the class token and 4 registers"`; empty if there are none."""
     if config.pooling == "distilled":
         return "the class token and the distillation token"
     registers = f"{config.num_registers} register{'s' * (config.num_registers > 1)}" if config.num_registers else ""
@@ -98,9 +98,9 @@ def in_front(config: ViTConfig) -> str:
 
 
 def decimal(value: float) -> str:
-    """A score as it is told: `"−1.23"`."""
+    """Format a score with two decimals: `"−1.23"`."""
     return f"{value:.2f}".replace("-", "−").removeprefix("−" * (round(value, 2) == 0))
 
 
-def _scatter(words: str) -> bytes:
-    return hashlib.sha256(words.encode()).digest()  # unlike `hash`, the same in every process
+def _scatter(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()  # unlike `hash`, the same in every process

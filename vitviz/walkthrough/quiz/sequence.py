@@ -1,4 +1,4 @@
-"""Three questions about how an image becomes a sequence."""
+"""Three questions about the conversion of an image to a sequence of tokens."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import math
 
 from ...errors.arguments import checked_index, typed
 from ...trace.trace import Trace
-from ..sequence import Sizes, what_if
-from .question import Option, Question, in_front, posed, product
+from ..sequence import SequenceSizes, sequence_sizes
+from .question import Option, Question, make_question, prefix_label, product
 
-KNOWN_SIDES = (8, 16, 32, 14, 4)  # of patches, the first that fits and is not the model's
+KNOWN_SIDES = (8, 16, 32, 14, 4)  # preferred patch sizes
 
 
 @typed
-def about_sequence(trace: Trace, patch: int) -> tuple[Question, ...]:
-    """What the visitor can work out after the page on the sequence.
+def sequence_questions(trace: Trace, patch: int) -> tuple[Question, ...]:
+    """Return the questions at the end of the page on the sequence.
 
     Args:
-        trace: whose image and model.
-        patch: the chosen patch, row by row from 0.
+        trace: trace of the image.
+        patch: index of the chosen patch, row by row from 0.
 
     Returns:
-        Three questions; fewer only for an image of one patch of one pixel, which leaves less to ask.
+        Three questions, or fewer for an image of one patch of one pixel.
 
     Raises:
-        IndexError: if there is no such patch.
+        IndexError: if the patch is out of range.
     """
     patch = checked_index(patch, trace.grid[0] * trace.grid[1], "patch")
-    asked = (_other_patches(trace), _row_of_x(trace, patch), _larger_image(trace))
-    return tuple(question for question in asked if question is not None)
+    questions = (_other_patches(trace), _row_of_x(trace, patch), _larger_image(trace))
+    return tuple(question for question in questions if question is not None)
 
 
 @typed
 def other_side(trace: Trace) -> int | None:
-    """Another side of a patch, in pixels, that divides height and width into two or more; None if there is none."""
+    """Return another patch size that divides height and width into two or more patches; None if there is none."""
     side = trace.config.patch_size
     height, width = (count * side for count in trace.grid)
     nearest = sorted(range(1, min(height, width) // 2 + 1), key=lambda other: abs(math.log(other / side)))
@@ -42,17 +42,17 @@ def other_side(trace: Trace) -> int | None:
 
 
 def _other_patches(trace: Trace) -> Question | None:
-    """How many tokens with another P?"""
+    """Ask for the number of tokens with another patch size P."""
     other = other_side(trace)
     if other is None:
         return None
     now, then = _sizes(trace, trace.config.patch_size), _sizes(trace, other)
-    (rows, columns), prefix, front = then.grid, trace.prefix, in_front(trace.config)
+    (rows, columns), prefix, front = then.grid, trace.prefix, prefix_label(trace.config)
     patches = f"{rows} × {columns} = {then.patches:,}"
     tokens, and_front, before = patches, "", ""
     if prefix:
         tokens, and_front = f"{rows} × {columns} + {prefix} = {then.tokens:,}", f", and {front}"
-        before = f" In front of them {'stands' if prefix == 1 else 'stand'} {front}"
+        before = f" Before them {'comes' if prefix == 1 else 'come'} {front}"
 
     def wrong(answer: int, why: str) -> Option:
         return Option(f"{answer:,}", f"{answer:,} {why}: {tokens}.")
@@ -60,53 +60,54 @@ def _other_patches(trace: Trace) -> Question | None:
     mistakes = [
         wrong(then.patches, f"is the number of patches.{before}")
         if prefix
-        else wrong(then.patches + 1, "is one too many. This model puts nothing in front of the patches"),
+        else wrong(then.patches + 1, "is one too many. This model has no tokens before the patches"),
         wrong(columns, f"is the number of patches in a row; there are {rows} rows of them{and_front}"),
     ]
     if now.patches * now.patch % other == 0:
         mistakes.append(
             wrong(
                 now.patches * now.patch // other + prefix,
-                f"comes from {now.patches:,} patches times {now.patch} / {other}, once. But both the patches in a row "
-                "and the rows change by that much",
+                f"is {now.patches:,} patches times {now.patch} / {other}. But both the number of rows and the number "
+                "of patches in a row change by this factor",
             )
         )
     mistakes += [
         wrong(
             now.tokens,
-            f"is what this model makes of the image, with its own P = {now.patch}. With P = {other} there are {rows} "
-            f"rows of {columns} patches{and_front}",
+            f"is the number of tokens with this model's P = {now.patch}. With P = {other} there are {rows} rows of "
+            f"{columns} patches{and_front}",
         ),
         wrong(
             then.patches * now.channels + prefix,
-            f"takes each of the {now.channels} channels for patches of its own. A patch has all channels of its pixels",
+            f"counts separate patches for each of the {now.channels} channels. A patch has all channels of its pixels",
         ),
     ]
-    return posed(
+    return make_question(
         f"This image has {{H}} × {{W}} = {now.height} × {now.width} pixels. How many tokens would it give with "
         f"{{P}} = {other}?",
         Option(
             f"{then.tokens:,}",
-            f"{now.width} / {other} = {columns} patches make a row, and {now.height} / {other} = {rows} rows of them "
-            f"the image: {patches}." + (f"{before}: {then.patches:,} + {prefix} = {then.tokens:,}." if prefix else ""),
+            f"A row has {now.width} / {other} = {columns} patches, and there are {now.height} / {other} = {rows} rows: "
+            f"{patches}." + (f"{before}: {then.patches:,} + {prefix} = {then.tokens:,}." if prefix else ""),
             right=True,
         ),
         mistakes,
     )
 
 
-def _sizes(trace: Trace, side: int) -> Sizes:
+def _sizes(trace: Trace, side: int) -> SequenceSizes:
     height, width = (count * trace.config.patch_size for count in trace.grid)
-    return what_if(height, width, side, trace.config.in_chans, prefix=trace.prefix)
+    return sequence_sizes(height, width, side, trace.config.in_chans, prefix=trace.prefix)
 
 
 def _row_of_x(trace: Trace, patch: int) -> Question | None:
-    """Which row of X is the chosen patch?"""
-    (rows, columns), prefix, front = trace.grid, trace.prefix, in_front(trace.config)
+    """Ask for the row of X of the chosen patch."""
+    (rows, columns), prefix, front = trace.grid, trace.prefix, prefix_label(trace.config)
     above, left = divmod(patch, columns)
     row = prefix + patch + 1
-    so = f"Above it: {above} row{'s' * (above != 1)} of {columns} patches; in its own row: number {left + 1}"
-    so += f"; in front of all: {front}. So {prefix} + " if prefix else ". So "
+    so = f"There {'is' if above == 1 else 'are'} {above} row{'s' * (above != 1)} of {columns} patches above it, and it "
+    so += f"is number {left + 1} in its row"
+    so += f"; {front} {'comes' if prefix == 1 else 'come'} first. So {prefix} + " if prefix else ". So "
     so += f"{above} × {columns} + {left + 1} = {row:,}."
 
     def wrong(answer: int, why: str) -> Option:
@@ -114,15 +115,15 @@ def _row_of_x(trace: Trace, patch: int) -> Question | None:
 
     mistakes = [wrong(row - prefix, "counts patches only")] if prefix else []
     mistakes += [
-        wrong(prefix + left * rows + above + 1, "goes down column by column; patches are taken row by row"),
+        wrong(prefix + left * rows + above + 1, "counts column by column; patches are ordered row by row"),
         wrong(row - 1, "counts from 0"),
-        wrong(row + columns, f"takes {above + 1} rows for whole; the last of them is the one that it is in"),
-        wrong(prefix + left + 1, "counts its own row of patches only"),
+        wrong(row + columns, f"counts {above + 1} complete rows; but the last of them is the row of the patch itself"),
+        wrong(prefix + left + 1, "counts only the patch's own row of patches"),
     ]
     if not prefix:
-        mistakes.append(wrong(row + 1, "counts a token in front of the patches; this model puts nothing there"))
-    mistakes.append(wrong(trace.token_count - row + 1, "counts from below; the first row of the matrix is on top"))
-    return posed(
+        mistakes.append(wrong(row + 1, "counts a token before the patches; this model has none"))
+    mistakes.append(wrong(trace.token_count - row + 1, "counts from the bottom; the first row of the matrix is on top"))
+    return make_question(
         f"The chosen patch is in row {above + 1}, column {left + 1} of a grid of {rows} rows and {columns} columns. "
         "Which row of {X} is its token, counted from 1?",
         Option(f"Row {row:,}", so, right=True),
@@ -131,29 +132,29 @@ def _row_of_x(trace: Trace, patch: int) -> Question | None:
 
 
 def _larger_image(trace: Trace) -> Question | None:
-    """How many attention weights if the image were twice as high and wide?"""
-    prefix, front, tokens = trace.prefix, in_front(trace.config), trace.token_count
+    """Ask for the number of attention weights for an image twice as high and wide."""
+    prefix, front, tokens = trace.prefix, prefix_label(trace.config), trace.token_count
     patches = tokens - prefix
     four_times, larger = f"4 × {patches:,} = {4 * patches:,}", prefix + 4 * patches
-    how, weights = product(larger, larger)
-    so = f"{how} = {weights}"
+    expression, weights = product(larger, larger)
+    so = f"{expression} = {weights}"
 
-    def wrong(looking: int, looked_at: int, why: str) -> Option:
-        how, answer = product(looking, looked_at)
-        return Option(answer, f"This {why}: {so}.", how)
+    def wrong(queries: int, keys: int, why: str) -> Option:
+        mistaken, answer = product(queries, keys)
+        return Option(answer, f"This {why}: {so}.", mistaken)
 
     twice, sixteen = prefix + 2 * patches, prefix + 16 * patches
     mistakes = [
         wrong(
             twice,
             twice,
-            "takes twice as many patches. Twice as many in a row and twice as many rows make 4 times as many, "
+            "counts twice as many patches. Twice as many in a row and twice as many rows give 4 times as many, "
             f"{four_times}",
         ),
         wrong(
             larger,
             tokens,
-            f"lets {larger:,} tokens look at {tokens:,}. Those that look and those that are looked at are the same",
+            f"counts {larger:,} queries and {tokens:,} keys. Every token has both a query and a key",
         ),
     ]
     if prefix:
@@ -162,29 +163,27 @@ def _larger_image(trace: Trace) -> Question | None:
             wrong(
                 4 * tokens,
                 4 * tokens,
-                f"takes {front} 4 times. Only patches become more, {four_times}; in front of them there {still}",
+                f"counts {front} 4 times. Only the number of patches changes, {four_times}; before them there {still}",
             )
         )
     mistakes.append(
         wrong(
             sixteen,
             sixteen,
-            f"takes 16 times as many patches. There are {four_times}; the weights become about 16 times as many",
+            f"counts 16 times as many patches. There are {four_times}; only the weights are about 16 times as many",
         )
     )
     if not prefix:
-        mistakes.append(
-            wrong(larger + 1, larger + 1, "counts a token in front of the patches; this model puts nothing there")
-        )
+        mistakes.append(wrong(larger + 1, larger + 1, "counts a token before the patches; this model has none"))
     with_front = f", with {front} {larger:,} tokens." if prefix else ", each a token."
-    return posed(
+    return make_question(
         f"A head computes {' = '.join(product(tokens, tokens))} attention weights for this image. How many would it "
         "compute if the image were twice as high and twice as wide?",
         Option(
             weights,
-            f"There would be {four_times} patches{with_front} Each looks at each: {so}, {larger**2 / tokens**2:.4g} "
-            "times as many as now.",
-            how,
+            f"There would be {four_times} patches{with_front} Each token attends to each: {so}, "
+            f"{larger**2 / tokens**2:.4g} times as many as now.",
+            expression,
             right=True,
         ),
         mistakes,

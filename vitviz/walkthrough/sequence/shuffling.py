@@ -1,4 +1,4 @@
-"""Why positions matter: what the model says of an image whose patches are shuffled, with and without positions."""
+"""Effect of shuffling the patches on the model's feature, with and without position information."""
 
 from __future__ import annotations
 
@@ -24,81 +24,82 @@ from ...trace.vision_transformer import VisionTransformer
 @brief
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What the model makes of one image, before its classifier.
+    """Pooled features of one image, before the classifier.
 
     Attributes:
-        trained: with positions as trained, float32 [channel].
-        placeless: without any positions.
+        with_positions: feature of the unchanged model, float32 [channel].
+        without_positions: feature without any position information, float32 [channel].
     """
 
-    trained: np.ndarray
-    placeless: np.ndarray
+    with_positions: np.ndarray
+    without_positions: np.ndarray
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class Shuffled:
-    """How far the model's feature moves when the patches are shuffled.
+    """Features of an image before and after shuffling its patches.
 
-    Without positions a Vision Transformer sees a set of patches, and the same set always gives the same feature.
+    Without position information, a Vision Transformer processes a set of patches, and shuffling does not change the
+    feature.
 
     Attributes:
-        order: int64 [patch]; place i shows the patch that was at `order[i]`.
-        pixels: the shuffled image, uint8 [H, W, C], read-only; None if the model was given a tensor.
-        positions: which kinds of positions the model has: `"learned"`, `"rotary"`, `"relative"`.
-        still: features of the image as it is.
-        moved: features of the image with its patches shuffled.
+        order: permutation, int64 [patch]; position i gets the patch at `order[i]`.
+        pixels: shuffled image, uint8 [H, W, C], read-only; None if the model was given a tensor.
+        positions: kinds of position information in the model: `"learned"`, `"rotary"`, `"relative"`.
+        original: features of the original image.
+        permuted: features of the shuffled image.
     """
 
     order: np.ndarray
     pixels: np.ndarray | None
     positions: tuple[str, ...]
-    still: Features
-    moved: Features
+    original: Features
+    permuted: Features
 
     @property
     def with_positions(self) -> float:
-        """Cosine of the two features, positions as trained: less than 1."""
-        return float(unit(self.still.trained) @ unit(self.moved.trained))
+        """Cosine similarity of both features of the unchanged model: less than 1."""
+        return float(unit(self.original.with_positions) @ unit(self.permuted.with_positions))
 
     @property
     def without_positions(self) -> float:
-        """Cosine of the two features without any positions: 1, up to rounding."""
-        return float(unit(self.still.placeless) @ unit(self.moved.placeless))
+        """Cosine similarity of both features without position information: 1, up to rounding."""
+        return float(unit(self.original.without_positions) @ unit(self.permuted.without_positions))
 
 
 @typed
-def shuffled(trace: Trace, seed: int = 0, still: Features | None = None) -> Shuffled:
-    """Shuffle the patches and see how far the feature moves, by four real forward passes (or two, with `still`).
+def shuffled(trace: Trace, seed: int = 0, original: Features | None = None) -> Shuffled:
+    """Shuffle the patches and compare the features, with four forward passes (or two, given `original`).
 
-    The feature is what the classifier reads (or would read): the class token after the final norm, or what the model
-    pools. Patches are shuffled right after their projection, before positions are added, which is the same as
-    shuffling them in the image (but for a hybrid, whose network has already looked beyond each patch). Learned
-    positions (those of prefix tokens too) are taken away from the sequence, the rotations of queries and keys are
-    turned back, relative positions are taken away from the scores. Nothing on the model changes.
+    The feature is the input of the classifier: the pooled tokens after the final norm. Patches are shuffled after their
+    projection, before position embeddings are added, which is equivalent to shuffling them in the image (except for a
+    hybrid, whose convolutions reach beyond a patch). To remove position information, the position embedding is
+    subtracted from the sequence (also from prefix tokens), RoPE is undone on queries and keys, and relative position
+    biases are subtracted from the scores. The model is not changed.
 
     Args:
-        trace: which image and model. An edit that it was made under plays no role here.
-        seed: which order; the same seed gives the same order.
-        still: `features(trace)`, if it is at hand: it is the same for every order.
+        trace: trace of the image. Its edits are ignored.
+        seed: seed of the permutation.
+        original: result of `features(trace)`, which is the same for every permutation; computed by default.
     """
     order = np.random.default_rng(at_least(seed, 0, "A seed")).permutation(trace.grid[0] * trace.grid[1])
     return Shuffled(
         order=order,
         pixels=None if trace.image is None else rearranged(trace.image.pixels, order, trace.config.patch_size),
         positions=tuple(_removals(trace.model, trace.grid)),
-        still=features(trace) if still is None else still,
-        moved=features(trace, order),
+        original=features(trace) if original is None else original,
+        permuted=features(trace, order),
     )
 
 
 @typed
 def features(trace: Trace, order: np.ndarray | None = None) -> Features:
-    """The model's feature with positions as trained and without any, by two real forward passes; see `shuffled`.
+    """Compute the features with and without position information, with two forward passes; see `shuffled`.
 
     Args:
-        trace: which image and model.
-        order: place i gets the patch from `order[i]`, int [patch]; None: patches stay where they are.
+        trace: trace of the image.
+        order: permutation, int [patch]; position i gets the patch at `order[i]`. None keeps the original order.
     """
     count = trace.grid[0] * trace.grid[1]
     shuffle = {}
@@ -111,14 +112,14 @@ def features(trace: Trace, order: np.ndarray | None = None) -> Features:
 
 @typed
 def rearranged(pixels: np.ndarray, order: np.ndarray, patch: int) -> np.ndarray:
-    """An image whose place i shows the patch that was at `order[i]`, [H, W, C]; read-only.
+    """Return the image with permuted patches, [H, W, C], read-only; position i gets the patch at `order[i]`.
 
     Raises:
-        ArgumentError: if these are no such pixels, or the order is not one of the patches.
+        ArgumentError: if patches do not fill the image, or the order is not a permutation of them.
     """
     pixels, patch = array(pixels, "H, W, C", "Pixels", finite=False), at_least(patch, 1, "The side of a patch")
     if any(side % patch for side in pixels.shape[:2]):
-        raise ArgumentError(f"Patches of {patch} pixels do not fill this image; cut it to a multiple of that.")
+        raise ArgumentError(f"Patches of {patch} pixels do not fill this image; crop it to a multiple of that.")
     order = _checked_order(order, pixels.shape[0] // patch * (pixels.shape[1] // patch))
     rows, columns = pixels.shape[0] // patch, pixels.shape[1] // patch
     cut = pixels.reshape(rows, patch, columns, patch, -1).transpose(0, 2, 1, 3, 4).reshape(len(order), patch, patch, -1)
@@ -128,9 +129,12 @@ def rearranged(pixels: np.ndarray, order: np.ndarray, patch: int) -> np.ndarray:
 
 
 def _checked_order(order: np.ndarray, count: int) -> np.ndarray:
-    order = array(order, "patch", "Places of an order")
+    order = array(order, "patch", "Indices of an order")
     if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(count)):
-        raise ArgumentError(f"An order of {count} patches has each number from 0 to {count - 1} once; this has not.")
+        raise ArgumentError(
+            f"An order of {count} patches has to contain each index from 0 to {count - 1} exactly once; give a "
+            "permutation."
+        )
     return order.astype(np.int64)
 
 
@@ -142,20 +146,20 @@ def _feature(trace: Trace, changes: dict[str, Callable]) -> np.ndarray:
 
 
 def _removals(model: VisionTransformer, grid: Grid) -> dict[str, dict[str, Callable]]:
-    """For each kind of positions that the model has, the edits that undo it."""
+    """Return, for each kind of position information in the model, the edits that remove it."""
     removals = {}
     with torch.no_grad():
         if model.config.position_embedding:
-            removals["learned"] = {"embed.tokens": partial(_less, what=model.positions(*grid))}
+            removals["learned"] = {"embed.tokens": partial(_subtracted, bias=model.positions(*grid))}
         if model.rope is not None:
             removals["rotary"] = {
-                f"blocks.{layer}.attn.{part}": partial(_turned_back, rotation=rotation)
+                f"blocks.{layer}.attn.{part}": partial(_rotated_back, rotation=rotation)
                 for layer, rotation in enumerate(model.rotations(grid))
                 for part in "qk"
             }
         if model.config.relative_position_bias:
             removals["relative"] = {
-                f"blocks.{layer}.attn.scores": partial(_less, what=block.attn.bias(grid))
+                f"blocks.{layer}.attn.scores": partial(_subtracted, bias=block.attn.bias(grid))
                 for layer, block in enumerate(model.blocks)
             }
     return removals
@@ -165,10 +169,10 @@ def _reordered(patches: Tensor, order: Tensor) -> Tensor:
     return patches[:, order]
 
 
-def _less(x: Tensor, what: Tensor) -> Tensor:
-    return x - what
+def _subtracted(x: Tensor, bias: Tensor) -> Tensor:
+    return x - bias
 
 
-def _turned_back(x: Tensor, rotation: Rotation) -> Tensor:
+def _rotated_back(x: Tensor, rotation: Rotation) -> Tensor:
     cosine, sine = rotation
     return rotate(x, (cosine, -sine))

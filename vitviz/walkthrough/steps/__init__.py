@@ -1,17 +1,19 @@
-"""One head's attention and the block around it, by hand: every stage with its ingredients, in plain numpy.
+"""Step-by-step computation of a head, a block and the readout in plain numpy, with all intermediate results.
 
-heard = listen(trace, layer=11)                          # one forward pass; keep it for other heads and patches
-head = head_steps(heard, head=3, query=120, key=7)       # norm, q k v, scores, softmax, weighted sum
-block = block_steps(heard, head=3, query=120, key=7)     # the same, then all heads, W_O, residual, MLP
-block.checks["resid_post"].error                         # how far that is from what the model computed
-    readout_by_hand(trace).output                            # final norm, pooling, classifier
+    recording = record_layer(trace, layer=11)                 # one forward pass; reuse it for other heads and tokens
+    head = head_steps(recording, head=3, query=120, key=7)    # norm, q k v, scores, softmax, weighted sum
+    block = block_steps(recording, head=3, query=120, key=7)  # the head, then all heads, W_O, residual, MLP
+    block.checks["resid_post"].error                          # difference from the model's result
+    readout_by_hand(trace).output                             # final norm, pooling, classifier
+
+Each result has `checks`, which compare it with the model's own activations.
 """
 
 from .attention import HeadSteps, head_steps, what_if_temperature
 from .block import BlockSteps, block_by_hand, block_steps
 from .mlp import MlpSteps
 from .readout import PoolSteps, ReadoutSteps, readout_by_hand
-from .recording import Recording, listen
+from .recording import Recording, record_layer
 
 __all__ = [
     "BlockSteps",
@@ -23,7 +25,7 @@ __all__ = [
     "block_by_hand",
     "block_steps",
     "head_steps",
-    "listen",
     "readout_by_hand",
+    "record_layer",
     "what_if_temperature",
 ]

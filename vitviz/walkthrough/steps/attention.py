@@ -1,4 +1,4 @@
-"""One head, one query: from the residual stream to the weighted sum of the values."""
+"""Attention of one head for one query: from the residual stream to the weighted sum of the values."""
 
 from __future__ import annotations
 
@@ -8,47 +8,58 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...analysis.arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax, tempered, turned
+from ...analysis.arithmetic import (
+    Linear,
+    Normed,
+    Softmax,
+    norm_output,
+    normed,
+    numbers,
+    optional_norm,
+    rotated,
+    softmax,
+    softmax_with_temperature,
+)
 from ...errors import ArgumentError
 from ...errors.arguments import array, typed
 from ...errors.brief import brief
 from ...model.vit import ViTConfig
 from ...trace.trace import Trace
 from ..checks import Check
-from ..sequence.places import rotary_angles
+from ..sequence.positions import rotary_angles
 from .recording import Recording
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class HeadSteps:
-    """What one head does for one query token, stage by stage. Numbers by hand are float64, weights float32.
+    """Attention of one head for one query token, step by step. Results are float64, weights float32.
 
-    In differential attention a head's channels are two halves, each with its own scores and softmax; there `scores`,
+    In differential attention a head's channels form two halves, each with its own scores and softmax; then `scores`,
     `softmax` and `score` have a first axis of 2.
 
     Attributes:
-        layer, head, query, key: whose steps; tokens count prefix tokens first.
-        x: the residual stream that enters the block, float32 [token, D], as recorded.
-        norm: the norm before attention, of all tokens; None in post-norm blocks.
-        entered: what attention reads, [token, D].
-        w_q, w_k, w_v: this head's maps, weight [D, channel] and bias [channel].
-        q_norm, k_norm: the norms of the query [channel] and of all keys [token, channel], where the model has them.
-        angles: by which rotary positions turn pairs of channels, radians [token, pair]; or None.
-        q_before, k_before: query [channel] and keys [token, channel] before they are turned.
-        q: the query [channel].
+        layer, head, query, key: indices, from 0; prefix tokens come first.
+        x: residual stream before the block, float32 [token, D], from the recording.
+        norm: norm of all tokens before attention; None in post-norm blocks.
+        entered: input of attention, [token, D].
+        w_q, w_k, w_v: linear maps of this head, weight [D, channel] and bias [channel].
+        q_norm, k_norm: norms of the query [channel] and of all keys [token, channel]; None without QK-norm.
+        angles: RoPE angles of pairs of channels, in radians [token, pair]; or None.
+        q_before, k_before: query [channel] and keys [token, channel] before RoPE.
+        q: query [channel].
         k, v: keys and values of all tokens [token, channel].
-        scale: 1 / sqrt(d), d the number of channels in one product.
-        products: q times k of the chosen key, channel by channel, [channel].
-        product: their sum; of each half, [2], in differential attention.
-        bias: what relative positions add to the score of each key, float32 [token]; or None.
-        score: the chosen key's score: product * scale + bias.
-        scores: those of all keys, [token].
-        softmax: from scores to weights, with what is between.
-        lam: differential attention's lambda, how much of the second softmax is taken away; else None.
-        weights: the row of attention weights, [token].
-        z: the sum of all values times their weights, [channel].
-        prefix: how many tokens stand before the patches.
+        scale: 1 / sqrt(d), where d is the number of channels in a dot product.
+        products: query times chosen key, elementwise, [channel].
+        product: sum of the products; in differential attention of each half, [2].
+        bias: relative position bias of each key, float32 [token]; or None.
+        score: score of the chosen key, product * scale + bias.
+        scores: scores of all keys, [token].
+        softmax: softmax of the scores, with intermediate results.
+        lam: lambda of differential attention, the factor of the second softmax; else None.
+        weights: attention weights of all keys, [token].
+        z: sum of all values times their weights, [channel].
+        prefix: number of prefix tokens.
         checks: `"norm"` if there is one, `"q"`, `"k"`, `"v"`, `"score"`, `"scores"`, `"weights"`, `"z"`.
     """
 
@@ -85,74 +96,74 @@ class HeadSteps:
 
     @property
     def row_sum(self) -> float:
-        """What the weights sum to: 1, or 1 - lambda in differential attention."""
+        """Sum of the weights: 1, or 1 - lambda in differential attention."""
         return float(self.weights.sum())
 
     @property
     def to_prefix(self) -> np.ndarray:
-        """The weights of the prefix tokens, [prefix]."""
+        """Attention weights of the prefix tokens, [prefix]."""
         return self.weights[: self.prefix]
 
     @property
     def contributions(self) -> np.ndarray:
-        """Every token's value times its weight, [token, channel]; their sum over tokens is `z`."""
+        """Values times weights, [token, channel]; their sum over tokens is `z`."""
         return self.weights[:, None] * self.v
 
     def at_temperature(self, temperature: float) -> np.ndarray:
-        """What the weights would be at another temperature (what if: the model always has 1), [token]."""
+        """Return the weights at another softmax temperature, [token]; the model uses 1."""
         return what_if_temperature(self.scores, temperature, self.lam)
 
 
 @typed
-def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
-    """What one head does for one query token, by hand.
+def head_steps(recording: Recording, head: int, query: int, key: int) -> HeadSteps:
+    """Compute the attention of one head for one query token.
 
-    Only `x`, the residual stream, is taken from the record; all else follows from it and from weights.
+    Only the residual stream `x` is taken from the recording; all other results are computed from it and the weights.
 
     Args:
-        heard: the layer.
-        head: which head.
-        query: the token that looks.
-        key: the token that is looked at, for the product channel by channel.
+        recording: recording of the layer.
+        head: head index, from 0.
+        query: index of the query token.
+        key: index of the key token for the elementwise products.
 
     Raises:
         IndexError: if an index is out of range.
     """
-    trace, block, attn = heard.trace, heard.block, heard.block.attn
+    trace, block, attn = recording.trace, recording.block, recording.block.attn
     config = trace.config
     head, query, key = trace.head_index(head), trace.token_index(query), trace.token_index(key)
-    x = heard["resid_pre"]
+    x = recording["resid_pre"]
     norm = None if config.block == "post" else normed(x, block.norm1)
-    entered = after(norm, x)
+    entered = norm_output(norm, x)
     w_q, w_k, w_v = (Linear.of(attn.qkv, _outputs(config, part, head)) for part in range(3))
     q_before, k_before, v = w_q(entered[query]), w_k(entered), w_v(entered)
-    q_norm, k_norm = normed_if(q_before, attn.q_norm), normed_if(k_before, attn.k_norm)
-    q_before, k_before = after(q_norm, q_before), after(k_norm, k_before)
-    angles = token_angles(trace, heard.layer, head)
-    q = q_before if angles is None else turned(q_before, angles[query])
-    k = k_before if angles is None else turned(k_before, angles)
+    q_norm, k_norm = optional_norm(q_before, attn.q_norm), optional_norm(k_before, attn.k_norm)
+    q_before, k_before = norm_output(q_norm, q_before), norm_output(k_norm, k_before)
+    angles = token_angles(trace, recording.layer, head)
+    q = q_before if angles is None else rotated(q_before, angles[query])
+    k = k_before if angles is None else rotated(k_before, angles)
     bias = attn.bias(trace.grid)
     bias = None if bias is None else numbers(bias[head, query])
     scores = scored(config, q, k, bias)
-    shares = softmax(scores)
+    softmax_steps = softmax(scores)
     lam = float(attn.lam) if config.differential else None
-    weights = effective(shares.weights, lam)
+    weights = effective(softmax_steps.weights, lam)
     z = weights @ v
     products = q * k[key]
-    recorded = {part: heard[f"attn.{part}"][head] for part in "qkvz"}
-    model_scores = trace.scores(heard.layer, head, query)
-    checks = {} if norm is None else {"norm": Check("norm of all tokens", entered, _ran(block.norm1, x))}
+    recorded = {part: recording[f"attn.{part}"][head] for part in "qkvz"}
+    model_scores = trace.scores(recording.layer, head, query)
+    checks = {} if norm is None else {"norm": Check("norm of all tokens", entered, _applied(block.norm1, x))}
     checks |= {
         "q": Check("query", q, recorded["q"][query]),
         "k": Check("keys of all tokens", k, recorded["k"]),
         "v": Check("values of all tokens", v, recorded["v"]),
         "score": Check("score of the chosen key", scores[..., key], model_scores[..., key], among=model_scores),
         "scores": Check("scores of all keys", scores, model_scores),
-        "weights": Check("attention weights", weights, trace.attention(heard.layer, head, query)),
+        "weights": Check("attention weights", weights, trace.attention(recording.layer, head, query)),
         "z": Check("weighted sum of the values", z, recorded["z"][query]),
     }
     return HeadSteps(
-        layer=heard.layer,
+        layer=recording.layer,
         head=head,
         query=query,
         key=key,
@@ -176,7 +187,7 @@ def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
         bias=bias,
         score=scores[..., key],
         scores=scores,
-        softmax=shares,
+        softmax=softmax_steps,
         lam=lam,
         weights=weights,
         z=z,
@@ -187,27 +198,27 @@ def head_steps(heard: Recording, head: int, query: int, key: int) -> HeadSteps:
 
 @typed
 def what_if_temperature(scores: np.ndarray, temperature: float, lam: float | None = None) -> np.ndarray:
-    """What weights would be if scores were divided by a temperature first. No model does this: a what-if.
+    """Compute attention weights at another softmax temperature; models always use 1.
 
     Args:
-        scores: of all keys, [..., key]; [..., 2, key] of differential attention.
-        temperature: 1 is the model; 0 gives all to the largest score, infinity the same to all.
-        lam: differential attention's lambda; None for any other.
+        scores: scores of all keys, [..., key], or [..., 2, key] for differential attention.
+        temperature: divisor of the scores; 0 gives all weight to the largest score, infinity uniform weights.
+        lam: lambda of differential attention, else None.
 
     Returns:
         float64 [..., key].
 
     Raises:
-        ArgumentError: if the temperature is negative or not a number, or these are no scores.
+        ArgumentError: if the temperature is negative or NaN, or the scores or lambda are invalid.
     """
     scores = array(scores, "..., key", "Scores", finite=False)
     if lam is not None and (scores.ndim < 2 or scores.shape[-2] != 2 or not np.isfinite(float(lam))):
-        raise ArgumentError("With a lambda, a finite number, scores have two halves [..., 2, key]; leave it out.")
-    return effective(tempered(scores, temperature), lam)
+        raise ArgumentError("A lambda has to be finite, with scores of shape [..., 2, key]; otherwise leave it out.")
+    return effective(softmax_with_temperature(scores, temperature), lam)
 
 
 def scored(config: ViTConfig, q: np.ndarray, k: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    """Scores of queries [..., channel] with keys [..., token, channel]: [..., token], or [..., 2, token]."""
+    """Compute scores of queries [..., channel] with keys [..., token, channel]: [..., token], or [..., 2, token]."""
     q, k = _halves(config, q), _halves(config, k)
     if config.differential:
         k = np.swapaxes(k, -2, -3)  # ... half token channel
@@ -216,30 +227,30 @@ def scored(config: ViTConfig, q: np.ndarray, k: np.ndarray, bias: np.ndarray | N
 
 
 def effective(weights: np.ndarray, lam: float | None) -> np.ndarray:
-    """Attention weights from those of one softmax, or of two (Ye et al. 2024, equation 1): [..., key]."""
+    """Compute attention weights, [..., key], from one softmax, or from two (Ye et al. 2024, equation 1)."""
     return weights if lam is None else weights[..., 0, :] - lam * weights[..., 1, :]
 
 
 def token_angles(trace: Trace, layer: int, head: int) -> np.ndarray | None:
-    """Rotary angles of all tokens, radians [token, pair]; prefix tokens are not turned. None without rotary ones."""
+    """Return the RoPE angles of all tokens, radians [token, pair], 0 for prefix tokens; None without RoPE."""
     if trace.model.rope is None:
         return None
     angles = rotary_angles(trace.model, trace.grid, layer, head)
     return np.concatenate([np.zeros((trace.prefix, angles.shape[1])), angles])
 
 
-def _ran(norm: nn.Module, x: np.ndarray) -> np.ndarray:
-    """What the model's own module makes of numbers that it was recorded with."""
+def _applied(norm: nn.Module, x: np.ndarray) -> np.ndarray:
+    """Apply one of the model's own modules to an array."""
     with torch.no_grad():
         return norm(torch.tensor(x)).numpy()
 
 
 def _halves(config: ViTConfig, x: np.ndarray) -> np.ndarray:
-    """Channels as the two halves of differential attention, [..., 2, channel]; unchanged for any other."""
+    """Split channels into the two halves of differential attention, [..., 2, channel]; else return them unchanged."""
     return x.reshape(*x.shape[:-1], 2, -1) if config.differential else x
 
 
 def _outputs(config: ViTConfig, part: int, head: int) -> slice:
-    """Which outputs of the joint map are queries (part 0), keys (1) or values (2) of a head."""
+    """Return the outputs of the joint QKV map that are queries (part 0), keys (1) or values (2) of a head."""
     first = (part * config.num_heads + head) * config.head_dim
     return slice(first, first + config.head_dim)

@@ -1,4 +1,4 @@
-"""The whole block for one token: all heads, W_O, the residual sum, the MLP."""
+"""Block for one token: all heads, W_O, residual connections and the MLP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from ...analysis.arithmetic import Linear, Normed, after, normed, normed_if, numbers, softmax
+from ...analysis.arithmetic import Linear, Normed, norm_output, normed, numbers, optional_norm, softmax
 from ...errors.arguments import typed
 from ...errors.brief import brief
 from ...model.config import ViTConfig
@@ -15,33 +15,33 @@ from ...trace.trace import Trace
 from ..checks import Check
 from .attention import HeadSteps, effective, head_steps, scored
 from .mlp import MlpSteps, mlp_steps
-from .recording import Recording, listen
+from .recording import Recording, record_layer
 
 
 @brief
 @dataclass(frozen=True, eq=False)
 class BlockSteps:
-    """What a block does for one token, stage by stage. Numbers by hand are float64, weights float32.
+    """Block for one token, step by step. Results are float64, weights float32.
 
     Attributes:
-        head: the steps of the chosen head.
-        heads: the weighted sums of all heads, side by side, [head, channel].
-        head_norm: the norm of each head's (differential attention); or None.
-        concatenated: all heads in one row, after that norm, [head * channel].
-        attention_norm: the norm of that row, where the model has one.
-        w_o: the map that mixes the heads, weight [head * channel, D].
-        projected: what it made, [D].
-        attention_post_norm: the norm after attention in post-norm blocks; or None.
+        head: steps of the chosen head.
+        heads: weighted sums of the values of all heads, [head, channel].
+        head_norm: norm of each head's weighted sum (differential attention); or None.
+        concatenated: weighted sums of all heads after this norm, concatenated, [head * channel].
+        attention_norm: norm of the concatenated heads, if the model has one; or None.
+        w_o: output projection, weight [head * channel, D].
+        projected: output of the projection, [D].
+        attention_post_norm: norm after attention in post-norm blocks; or None.
         attention_scale: LayerScale, a factor per channel, float32 [D]; ones if the model has none.
-        attention_out: what attention adds to the residual stream, [D].
-        x: the residual stream of the token as it enters, float32 [D], as recorded.
+        attention_out: output of attention, added to the residual stream, [D].
+        x: residual stream of the token before the block, float32 [D], from the recording.
         resid_mid: x + attention_out, [D].
-        mlp: the steps of the MLP.
-        mlp_post_norm: the norm after it in post-norm blocks; or None.
+        mlp: steps of the MLP.
+        mlp_post_norm: norm after the MLP in post-norm blocks; or None.
         mlp_scale: LayerScale of the MLP, float32 [D].
-        mlp_out: what the MLP adds to the residual stream, [D].
-        resid_post: resid_mid + mlp_out, [D]: what leaves the block.
-        checks: those of the head, then `"heads"`, `"attention_out"`, `"resid_mid"`, `"mlp_out"`, `"resid_post"`.
+        mlp_out: output of the MLP, added to the residual stream, [D].
+        resid_post: residual stream after the block, resid_mid + mlp_out, [D].
+        checks: checks of the head, then `"heads"`, `"attention_out"`, `"resid_mid"`, `"mlp_out"`, `"resid_post"`.
     """
 
     head: HeadSteps
@@ -66,50 +66,51 @@ class BlockSteps:
 
 @typed
 def block_by_hand(trace: Trace, layer: int, head: int, query: int, key: int) -> BlockSteps:
-    """What a layer does for one token, by hand; one forward pass. See `block_steps`."""
-    return block_steps(listen(trace, layer), head, query, key)
+    """Record a layer, with one forward pass, and compute its block for one token; see `block_steps`."""
+    return block_steps(record_layer(trace, layer), head, query, key)
 
 
 @typed
-def block_steps(heard: Recording, head: int, query: int, key: int) -> BlockSteps:
-    """What a layer does for one token, by hand: one head in detail, then all heads and the rest of the block.
+def block_steps(recording: Recording, head: int, query: int, key: int) -> BlockSteps:
+    """Compute a block for one token: one head in detail, then all heads and the rest of the block.
 
-    Taken from the record are the residual stream, and for the other heads queries, keys and values; all else follows.
+    The residual stream, and for the other heads queries, keys and values, are taken from the recording; all other
+    results are computed.
 
     Args:
-        heard: the layer.
-        head: which head is shown in detail.
-        query: the token.
-        key: the token that it looks at, for the product channel by channel.
+        recording: recording of the layer.
+        head: index of the head to compute in detail.
+        query: index of the token.
+        key: index of the key token for the elementwise products.
 
     Raises:
         IndexError: if an index is out of range.
     """
-    one = head_steps(heard, head, query, key)
-    config, block, attn = heard.trace.config, heard.block, heard.block.attn
+    one = head_steps(recording, head, query, key)
+    config, block, attn = recording.trace.config, recording.block, recording.block.attn
     post_norm = config.block == "post"
-    heads = _all_heads(heard, one)
-    head_norm = normed_if(heads, attn.head_norm)
-    concatenated = after(head_norm, heads).reshape(-1)
-    attention_norm = normed_if(concatenated, attn.norm)
+    heads = _all_heads(recording, one)
+    head_norm = optional_norm(heads, attn.head_norm)
+    concatenated = norm_output(head_norm, heads).reshape(-1)
+    attention_norm = optional_norm(concatenated, attn.norm)
     w_o = Linear.of(attn.proj)
-    projected = w_o(after(attention_norm, concatenated))
+    projected = w_o(norm_output(attention_norm, concatenated))
     attention_post_norm = normed(projected, block.norm1) if post_norm else None
     attention_scale = numbers(block.ls1.gamma)
-    attention_out = after(attention_post_norm, projected) * attention_scale
-    x = heard["resid_pre"][one.query]
+    attention_out = norm_output(attention_post_norm, projected) * attention_scale
+    x = recording["resid_pre"][one.query]
     resid_mid = x + attention_out
     mlp = _mlp(config, block, resid_mid, one.entered[one.query])
     mlp_post_norm = normed(mlp.result, block.norm2) if post_norm else None
     mlp_scale = numbers(block.ls2.gamma)
-    mlp_out = after(mlp_post_norm, mlp.result) * mlp_scale
+    mlp_out = norm_output(mlp_post_norm, mlp.result) * mlp_scale
     resid_post = resid_mid + mlp_out
-    recorded = {part: heard[part][one.query] for part in ("attn.out", "resid_mid", "mlp.out", "resid_post")}
+    recorded = {part: recording[part][one.query] for part in ("attn.out", "resid_mid", "mlp.out", "resid_post")}
     checks = one.checks | {
-        "heads": Check("weighted sums of all heads", heads, heard["attn.z"][:, one.query]),
-        "attention_out": Check("what attention adds", attention_out, recorded["attn.out"]),
+        "heads": Check("weighted sums of all heads", heads, recording["attn.z"][:, one.query]),
+        "attention_out": Check("attention output", attention_out, recorded["attn.out"]),
         "resid_mid": Check("residual stream after attention", resid_mid, recorded["resid_mid"]),
-        "mlp_out": Check("what the MLP adds", mlp_out, recorded["mlp.out"]),
+        "mlp_out": Check("MLP output", mlp_out, recorded["mlp.out"]),
         "resid_post": Check("residual stream after the block", resid_post, recorded["resid_post"]),
     }
     return BlockSteps(
@@ -134,11 +135,11 @@ def block_steps(heard: Recording, head: int, query: int, key: int) -> BlockSteps
     )
 
 
-def _all_heads(heard: Recording, one: HeadSteps) -> np.ndarray:
-    """The weighted sums of all heads for one query, [head, channel]; that of the chosen head as already computed."""
-    config, attn = heard.trace.config, heard.block.attn
-    q, k, v = (heard[f"attn.{part}"].astype(np.float64) for part in "qkv")
-    bias = attn.bias(heard.trace.grid)
+def _all_heads(recording: Recording, one: HeadSteps) -> np.ndarray:
+    """Return the weighted sums of all heads for one query, [head, channel], reusing that of the chosen head."""
+    config, attn = recording.trace.config, recording.block.attn
+    q, k, v = (recording[f"attn.{part}"].astype(np.float64) for part in "qkv")
+    bias = attn.bias(recording.trace.grid)
     bias = None if bias is None else numbers(bias[:, one.query])
     weights = effective(softmax(scored(config, q[:, one.query], k, bias)).weights, one.lam)  # head key
     heads = (weights[:, None] @ v)[:, 0]

@@ -1,4 +1,4 @@
-"""From the last residual stream to what the model returns: final norm, pooling, classifier."""
+"""Readout, from the last residual stream to the model's output: final norm, pooling and classifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...analysis.arithmetic import Linear, Normed, Softmax, after, normed, normed_if, numbers, softmax
+from ...analysis.arithmetic import Linear, Normed, Softmax, norm_output, normed, numbers, optional_norm, softmax
 from ...errors.arguments import typed
 from ...errors.brief import brief
 from ...model.config import POOL
@@ -18,19 +18,19 @@ from .mlp import MlpSteps, mlp_steps
 @brief
 @dataclass(frozen=True, eq=False)
 class PoolSteps:
-    """A pooling by attention: one learned query a head looks at the tokens (Zhai et al. 2022, section 2, "MAP").
+    """Attention pooling with one learned query per head (Zhai et al. 2022, section 2, "MAP"), step by step.
 
     Attributes:
-        q: the query, the same for every image, float32 [head, channel].
-        k, v: keys and values of the tokens that it reads, [head, token, channel].
+        q: learned query, the same for every image, float32 [head, channel].
+        k, v: keys and values of the pooled tokens, [head, token, channel].
         scale: 1 / sqrt(channels).
-        scores: [head, token].
-        softmax: from scores to weights, with what is between.
-        z: the weighted sums of the values, [head, channel].
-        w_o: the map that mixes the heads, weight [D, D].
-        projected: what it made, [D].
-        mlp: the MLP for that; what it makes is added to `projected`.
-        result: projected + the MLP's result, [D].
+        scores: scores of the tokens, [head, token].
+        softmax: softmax of the scores, with intermediate results.
+        z: weighted sums of the values, [head, channel].
+        w_o: output projection, weight [D, D].
+        projected: output of the projection, [D].
+        mlp: steps of the MLP, whose output is added to `projected`.
+        result: projected + output of the MLP, [D].
     """
 
     q: np.ndarray
@@ -49,20 +49,20 @@ class PoolSteps:
 @brief
 @dataclass(frozen=True, eq=False)
 class ReadoutSteps:
-    """How the tokens become the model's output, stage by stage. Numbers by hand are float64, weights float32.
+    """Readout from tokens to the model's output, step by step. Results are float64, weights float32.
 
     Attributes:
-        x: the residual stream after the last block, float32 [token, D], as recorded.
-        norm: the final norm of all tokens; None if the model has none.
-        tokens: after it, [token, D].
-        pool: the steps of a pooling by attention; None if the model pools otherwise.
-        pooled: the pooled feature: [D]; [2 D] of "token+mean"; [2, D] of "distilled".
-        pooled_norm: its norm; None if the model has none.
-        feature: after that: what the classifier reads.
-        heads: the classifier, weight [feature, class]; two of a distilled model, whose mean counts; or none.
-        output: what the model returns, logits [class] or its feature.
-        checks: `"tokens"`, with a pooling by attention `"pool_k"`, `"pool_v"`, `"pool_weights"`, `"pool_z"` and
-            `"pool_out"`, and `"output"`.
+        x: residual stream after the last block, float32 [token, D], from the recording.
+        norm: final norm of all tokens; None if the model has none.
+        tokens: tokens after the final norm, [token, D].
+        pool: steps of the attention pooling; None for other kinds of pooling.
+        pooled: pooled feature: [D], or [2 D] for "token+mean", or [2, D] for "distilled".
+        pooled_norm: norm of the pooled feature; None if the model has none.
+        feature: input of the classifier.
+        heads: classifier, weight [feature, class]; two for a distilled model, whose outputs are averaged; or empty.
+        output: output of the model: logits [class], or the feature.
+        checks: `"tokens"` and `"output"`; with attention pooling also `"pool_k"`, `"pool_v"`, `"pool_weights"`,
+            `"pool_z"` and `"pool_out"`.
     """
 
     x: np.ndarray
@@ -78,38 +78,38 @@ class ReadoutSteps:
 
 
 def readout_names(trace: Trace) -> tuple[str, ...]:
-    """Hook points that `readout_by_hand` reads: what leaves the last block, and what comes after."""
+    """Return the hook points that `readout_by_hand` reads, from the output of the last block on."""
     pool = [f"{POOL}.{part}" for part in ("k", "v", "z", "out") if trace.config.pooling == "attention"]
     return f"blocks.{trace.layers - 1}.resid_post", "norm", *pool
 
 
 @typed
 def readout_by_hand(trace: Trace) -> ReadoutSteps:
-    """How the tokens become the model's output, by hand; one forward pass, or none if all was recorded.
+    """Compute the readout from tokens to output; takes one forward pass, unless everything is recorded.
 
     Raises:
-        HookError: if the trace was made under an `edit` and has not recorded what is needed.
+        HookError: if the trace was made under an `edit` and has not recorded the hook points of `readout_names`.
     """
     model, config = trace.model, trace.config
     attends = config.pooling == "attention"
     names = readout_names(trace)
-    heard = trace.activations(*names)
-    x = heard[names[0]]
-    norm = normed_if(x, model.norm)
-    tokens = after(norm, x).astype(np.float64)
-    pool = _attended(trace, tokens) if attends else None
+    activations = trace.activations(*names)
+    x = activations[names[0]]
+    norm = optional_norm(x, model.norm)
+    tokens = norm_output(norm, x).astype(np.float64)
+    pool = _pool_steps(trace, tokens) if attends else None
     pooled = pool.result if attends else _pooled(trace, tokens)
-    pooled_norm = normed_if(pooled, model.fc_norm)
-    feature = after(pooled_norm, pooled)
-    checks = {"tokens": Check("tokens after the final norm", tokens, heard["norm"])}
+    pooled_norm = optional_norm(pooled, model.fc_norm)
+    feature = norm_output(pooled_norm, pooled)
+    checks = {"tokens": Check("tokens after the final norm", tokens, activations["norm"])}
     if attends:
         weights = trace.attention(POOL)[:, 0, -pool.scores.shape[1] :]
         checks |= {
-            "pool_k": Check("keys of the pooling", pool.k, heard[f"{POOL}.k"]),
-            "pool_v": Check("values of the pooling", pool.v, heard[f"{POOL}.v"]),
+            "pool_k": Check("keys of the pooling", pool.k, activations[f"{POOL}.k"]),
+            "pool_v": Check("values of the pooling", pool.v, activations[f"{POOL}.v"]),
             "pool_weights": Check("weights of the pooling", pool.softmax.weights, weights),
-            "pool_z": Check("weighted sums of the values", pool.z, heard[f"{POOL}.z"][:, 0]),
-            "pool_out": Check("what the pooling found", pool.result, heard[f"{POOL}.out"]),
+            "pool_z": Check("weighted sums of the values", pool.z, activations[f"{POOL}.z"][:, 0]),
+            "pool_out": Check("output of the pooling", pool.result, activations[f"{POOL}.out"]),
         }
     distilled = config.pooling == "distilled"
     modules = [model.head.token, model.head.distilled] if distilled else [model.head]
@@ -121,7 +121,7 @@ def readout_by_hand(trace: Trace) -> ReadoutSteps:
 
 
 def _pooled(trace: Trace, tokens: np.ndarray) -> np.ndarray:
-    """What becomes of the tokens where no attention pools them."""
+    """Pool the tokens without attention."""
     pooling = trace.config.pooling
     mean = tokens[0 if pooling == "mean" and trace.config.pool_include_prefix else trace.prefix :].mean(axis=0)
     if pooling == "token+mean":
@@ -129,14 +129,14 @@ def _pooled(trace: Trace, tokens: np.ndarray) -> np.ndarray:
     return {"token": tokens[0], "mean": mean, "distilled": tokens[:2]}[pooling]
 
 
-def _attended(trace: Trace, tokens: np.ndarray) -> PoolSteps:
+def _pool_steps(trace: Trace, tokens: np.ndarray) -> PoolSteps:
     pool = trace.model.attn_pool
     q, kv = numbers(pool.q), Linear.of(pool.kv)(tokens[pool.first :])
     k, v = (part.reshape(len(part), *q.shape).transpose(1, 0, 2) for part in np.split(kv, 2, axis=1))
     scores = (k @ q[..., None].astype(np.float64))[..., 0] * pool.scale
-    weighed = softmax(scores)
-    z = (weighed.weights[:, None] @ v)[:, 0]
+    softmax_steps = softmax(scores)
+    z = (softmax_steps.weights[:, None] @ v)[:, 0]
     w_o = Linear.of(pool.proj)
     projected = w_o(z.reshape(-1))
     mlp = mlp_steps(pool.mlp, trace.config.pool_activation, projected, normed(projected, pool.norm))
-    return PoolSteps(q, k, v, pool.scale, scores, weighed, z, w_o, projected, mlp, projected + mlp.result)
+    return PoolSteps(q, k, v, pool.scale, scores, softmax_steps, z, w_o, projected, mlp, projected + mlp.result)

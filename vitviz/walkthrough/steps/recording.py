@@ -1,4 +1,4 @@
-"""What the model had at every stage of one layer, from one forward pass."""
+"""Recording of all activations of one layer, from one forward pass."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from ...trace.trace import Trace
 @brief
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One layer of one forward pass; frozen, share it between threads.
+    """Activations of one layer in one forward pass; immutable, safe to share between threads.
 
     Attributes:
-        trace: whose layer.
-        layer: which one, from 0.
+        trace: trace of the image.
+        layer: layer index, from 0.
     """
 
     trace: Trace
     layer: int
-    _kept: Mapping[str, np.ndarray] = field(repr=False)
+    _activations: Mapping[str, np.ndarray] = field(repr=False)
 
     @property
     def block(self) -> nn.Module:
-        """The model's own layer, for its weights."""
+        """Module of the layer, for its weights."""
         return self.trace.model.blocks[self.layer]
 
     def __getitem__(self, part: str) -> np.ndarray:
-        """What flowed through a hook point of the layer, such as `"attn.q"`, without the batch axis; read-only."""
-        return self._kept[f"blocks.{self.layer}.{part}"]
+        """Return the activation at a hook point of the layer, such as `"attn.q"`, without batch axis; read-only."""
+        return self._activations[f"blocks.{self.layer}.{part}"]
 
 
 @typed
-def listen(trace: Trace, layer: int) -> Recording:
-    """Record one layer with one forward pass, or none if the trace has recorded all its parts.
+def record_layer(trace: Trace, layer: int) -> Recording:
+    """Record one layer; takes one forward pass, unless the trace has recorded all its hook points.
 
     Raises:
-        IndexError: if there is no such layer.
-        HookError: if the trace was made under an `edit` and has not recorded the layer's parts.
+        IndexError: if the layer is out of range.
+        HookError: if the trace was made under an `edit` and has not recorded the layer's hook points.
     """
     layer = checked_index(layer, trace.layers, "layer")
     name = f"blocks.{layer}"
-    kept = trace.activations(*sublayer_names(layer))
-    kept |= {f"{name}.attn.q": trace.queries(layer), f"{name}.attn.k": trace.keys(layer)}  # which every trace keeps
-    return Recording(trace, layer, kept)
+    activations = trace.activations(*sublayer_names(layer))
+    activations |= {f"{name}.attn.q": trace.queries(layer), f"{name}.attn.k": trace.keys(layer)}  # in every trace
+    return Recording(trace, layer, activations)

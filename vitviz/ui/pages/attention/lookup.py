@@ -130,7 +130,7 @@ def _dictionary() -> None:
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
-        f"Words become vectors: a number for each piece of {soft_dictionary.PIECE} letters (< and > mark start and "
+        f"Words become vectors: a number for each piece of {soft_dictionary.NGRAM} letters (< and > mark start and "
         "end), scaled to length 1. Similarity is the dot product of two such vectors."
     )
     if similar.any():

@@ -28,7 +28,9 @@ from .targets import Aim, target_of
 def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     """What is asked about an aim: one map of each method."""
     parameters = PARAMETERS.get(choice)
-    return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
+    return [
+        ask_for(choice, name, method.valid_parameters(parameters[name], trace), aim) for name, method in METHODS.items()
+    ]
 
 
 def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
@@ -82,7 +84,7 @@ def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
     """Which target the row is about, and what it is for this image."""
     target = target_of(aim, choice)
     value = three_digits(value_of(target, trace))
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+    st.markdown(f"**Target {place + 1}: {literally(target.label)}** · {aim.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
@@ -91,7 +93,7 @@ def about(method: str, trace: Trace, place: int) -> None:
     with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
         st.markdown(f"{told.summary(trace.config)}  \n[{told.paper}]({told.url})")
         if place == 0:  # the same for all targets
-            parameters = told.fitted(PARAMETERS.get()[method], trace)
+            parameters = told.valid_parameters(PARAMETERS.get()[method], trace)
             for parameter in told.parameters:
                 _choose(method, parameter, parameters, trace)
 
@@ -104,7 +106,7 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
         key=f"explain_{method}_{parameter.name}",
         value=chosen[parameter.name],
         take=partial(set_parameter, method, parameter.name),
-        format_func=parameter.words,
+        format_func=parameter.format,
     )
 
 

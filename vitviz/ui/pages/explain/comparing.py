@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from ....analysis.attribution import METHODS
-from ....analysis.attribution.baselines import baseline_words
+from ....analysis.attribution.baselines import baseline_label
 from ....analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from ....errors.progress import Progress
 from ....trace.trace import Trace
@@ -77,7 +77,7 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[ask
         "Missing patches are replaced by the",
         BASELINES,
         context=choice,
-        format_func=baseline_words,
+        format_func=baseline_label,
         required=True,
     )
     pending = []
@@ -91,7 +91,7 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[ask
 def _contest(contest: Contest, place: int) -> list[asking.Asked]:
     target = target_of(contest.aim, contest.choice)
     found, rough = contest.known(), contest.known(COARSE)
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
+    st.markdown(f"**Target {place + 1}: {literally(target.label)}**")
     bounds = _bounds(contest)
     st.caption(what_is_left(bounds, contest))
     left = _steps(contest, found, rough)
@@ -185,13 +185,13 @@ def what_is_left(bounds: tuple[float, float], contest: Contest) -> str:
     whole, none = bounds
     words = (
         f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
-        f"{baseline_words(contest.baseline)}, it is {number(none)}."
+        f"{baseline_label(contest.baseline)}, it is {number(none)}."
     )
     if says_little(bounds):
         words += " It does not fall by half, so curves would say little"
         other = next(kind for kind in BASELINES if kind != contest.baseline)
         lower = _bounds(replace(contest, baseline=other))[1] < none
-        words += f": try the {baseline_words(other)}." if lower else "."
+        words += f": try the {baseline_label(other)}." if lower else "."
     return words
 
 

@@ -76,14 +76,14 @@ def steps(ask: Ask) -> list[Step]:
 def _before(ask: Ask) -> list[Ask]:
     """The coarse maps on the way to a slow one, the quickest first."""
     given = dict(ask.parameters)
-    others = METHODS[ask.method].coarser(given, state.trace(ask.choice))
+    others = METHODS[ask.method].coarse_parameters(given, state.trace(ask.choice))
     return [replace(ask, parameters=tuple({**given, **other}.items())) for other in others]
 
 
 def _step(ask: Ask, final: Ask) -> Step:
     trace, parameters = state.trace(ask.choice), dict(ask.parameters)
     told = METHODS[ask.method]
-    words = told.title if ask == final else f"{told.title}, coarse ({told.coarse_words(parameters)})"
+    words = told.title if ask == final else f"{told.title}, coarse ({told.coarse_label(parameters)})"
     count, weight = told.passes(parameters, trace)
     return Step(
         ask.key,

@@ -88,5 +88,5 @@ def ends(found: Attribution, largest: float | None = None) -> tuple[str, str]:
 def about_words(found: Attribution) -> list[str]:
     """What a map's numbers are, what it explains, and what was chosen about the method."""
     target = f"explains: {found.target}" if found.target else "explains no target"
-    chosen = METHODS[found.method].words(found.parameters)
+    chosen = METHODS[found.method].parameters_label(found.parameters)
     return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]

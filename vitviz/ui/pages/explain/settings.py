@@ -64,7 +64,7 @@ def _parameters_of(text: str, choice: state.Choice) -> Parameters:
     for part in text.split(","):
         method, name, mark = [*part.split(".", 2), "", ""][:3]
         for one in METHODS[method].parameters if method in METHODS else ():
-            options = {one.mark(option): option for option in one.options(trace, found[method])}
+            options = {one.format_link(option): option for option in one.options(trace, found[method])}
             if one.name == name and mark in options:
                 found[method][name] = options[mark]
                 break
@@ -76,7 +76,7 @@ def _parameters_of(text: str, choice: state.Choice) -> Parameters:
 def _parameter_marks(parameters: Parameters, choice: state.Choice) -> str:
     """Parameters that are not the default, as `_parameters_of` understands them."""
     return ",".join(
-        f"{method}.{one.name}.{one.mark(parameters[method][one.name])}"
+        f"{method}.{one.name}.{one.format_link(parameters[method][one.name])}"
         for method, told in METHODS.items()
         for one in told.parameters
         if parameters[method][one.name] != one.default

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import streamlit as st
 
-from ....analysis.ablation.switching import head_edit, patch_edit, replaced, sublayer_edit, switched
+from ....analysis.ablation.edit_tools import head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
 from ....errors import EditError, ImageError
 from ....model.edits import Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
 from ....notation.edits import format_edits
@@ -28,7 +28,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     """Do to a part of the model what the chosen tool does; or undo it, if that has been done."""
     tool, value = TOOL.get(), TEMPERATURE.get()
     if column in COLUMNS:
-        _take(trace, lambda edits: switched(edits, [sublayer_edit(tool, layer, column)]))
+        _take(trace, lambda edits: toggle_edits(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
         wanted = [head_edit(tool, layer, column, value)]
@@ -36,7 +36,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
         wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
         wanted = [sublayer_edit(tool, layer, part) for part in COLUMNS]
-    _take(trace, lambda edits: switched(edits, wanted))
+    _take(trace, lambda edits: toggle_edits(edits, wanted))
     if column != "all":
         VIEW.change(layer=layer, head=column)
 
@@ -44,21 +44,21 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
 def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
     """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
     edit = sublayer_edit(how, layer, part) if isinstance(part, str) else HeadAblation(layer, part, how)
-    _take(trace, lambda edits: switched(edits, [edit]))
+    _take(trace, lambda edits: toggle_edits(edits, [edit]))
 
 
 def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
     """Switch a patch off in this way; or on again, if it is off in this way."""
     token = trace.prefix + row * trace.grid[1] + column
     st.session_state.patches_of = st.session_state.picked.digest
-    _take(trace, lambda edits: switched(edits, [patch_edit(how, token)]))
+    _take(trace, lambda edits: toggle_edits(edits, [patch_edit(how, token)]))
 
 
 def retune(trace: Trace) -> None:
     """Give the head that is looked at the temperature that has just been set, if it has one already."""
     view, value = VIEW.last(), TEMPERATURE.get()
     if any(edit.target == ("temperature", view.layer, view.head) for edit in EDITS.now()):
-        _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
+        _take(trace, lambda edits: replace_edits(edits, [Temperature(view.layer, view.head, value)]))
 
 
 def undo(edits: Iterable[Edit]) -> None:

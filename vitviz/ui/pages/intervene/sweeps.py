@@ -120,7 +120,7 @@ class Sweep:
         how = (WORDS_PATCH if self.what == "patches" else WORDS)[self.how]
         what = "output" if self.trace.config.num_classes else "feature"
         turned = f"{what} turns away from the original (1 − cosine)"
-        changed = f"{self.score.words} changes" if self.target else turned
+        changed = f"{self.score.label} changes" if self.target else turned
         return f"How far the {changed} when {ONE[self.what]} is off ({how})"
 
     def csv(self, effects: np.ndarray) -> str:
@@ -133,7 +133,7 @@ class Sweep:
         write((first, second, "off", "effect", "score"))
         for (i, j), effect in np.ndenumerate(effects):
             write(
-                (i + 1, SUBLAYERS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.words)
+                (i + 1, SUBLAYERS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.label)
             )
         return buffer.getvalue()
 

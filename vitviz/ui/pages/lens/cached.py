@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....analysis.logit_lens import Asked, Lens, lens, patch_lens
+from ....analysis.logit_lens import Lens, LensTarget, lens, patch_lens
 from ....model.hooks import residual_stream_names
 from ....trace.trace import Trace
 from ...app import state
@@ -18,7 +18,7 @@ def whole(choice: state.Choice) -> Lens:
     return Lens(trace.model, _outputs(choice.key, trace))
 
 
-def by_patch(choice: state.Choice, name: tuple, target: Asked | None) -> np.ndarray:
+def by_patch(choice: state.Choice, name: tuple, target: LensTarget | None) -> np.ndarray:
     """What it would say of the target, read from each patch alone, float32 [1 + layer, row, column].
 
     Args:
@@ -41,6 +41,6 @@ def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
 
 
 @cached("Reading every patch …")
-def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
+def _maps(key: tuple, name: tuple, _trace: Trace, _target: LensTarget | None) -> np.ndarray:
     with state.one_at_a_time:
         return patch_lens(_trace, _target)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from ....analysis.logit_lens import depth_words
+from ....analysis.logit_lens import depth_label
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 
 # The first is the followed one's. All are readable on white and on black.
@@ -51,7 +51,7 @@ def curves(drawn: Sequence[Curve], unit: str, depth: int, *, signed: bool, heigh
         go.Scatter(
             x=x,
             y=curve.values,
-            text=[f"{depth_words(at)}: {said}" for at, said in enumerate(curve.words)],
+            text=[f"{depth_label(at)}: {said}" for at, said in enumerate(curve.words)],
             mode="lines+markers",
             line={
                 "color": COLOURS[at % len(COLOURS)],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import Lens, depth_words
+from ....analysis.logit_lens import Lens, depth_label
 from ....notation.marks import join_words
 from ....trace.trace import Trace
 from ...app import state
@@ -58,7 +58,7 @@ def go_to_depth(look: Look, depth: int) -> None:
 def choose_depth(look: Look) -> None:
     """The slider that chooses the depth."""
     depths = range(1 + look.trace.layers)
-    DEPTH.draw(st.select_slider, "Layer", depths, context=look.choice, format_func=depth_words, width=340)
+    DEPTH.draw(st.select_slider, "Layer", depths, context=look.choice, format_func=depth_label, width=340)
 
 
 def readers(trace: Trace) -> str:

@@ -7,7 +7,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import depth_words
+from ....analysis.logit_lens import depth_label
 from ....viz.colour import css_gradient
 from ....viz.inline import png
 from ...app import state
@@ -54,7 +54,7 @@ def large_map(look: Look, maps: np.ndarray, shared: bool) -> None:
         on_choose=following.choose_patch,
         overlay=Overlay(
             maps[look.depth],
-            f"{look.goal.what}, read from each patch alone, {depth_words(look.depth)}; colours end at {scale}",
+            f"{look.goal.what}, read from each patch alone, {depth_label(look.depth)}; colours end at {scale}",
             signed=look.goal.signed,
             largest=_largest(maps) if shared else None,
             say=look.goal.say,
@@ -65,7 +65,7 @@ def large_map(look: Look, maps: np.ndarray, shared: bool) -> None:
 
 def small_maps(look: Look, maps: np.ndarray, shared: bool) -> None:
     """Every depth, on one scale or each on its own; a click chooses it."""
-    names, say = [depth_words(depth) for depth in range(len(maps))], look.goal.say
+    names, say = [depth_label(depth) for depth in range(len(maps))], look.goal.say
     largest = _largest(maps) if shared else None
     st.html(STYLE + scale(look, largest))
     gallery(
@@ -100,7 +100,7 @@ def chosen_patch(look: Look, maps: np.ndarray) -> None:
     row, column = following.chosen_patch(look.trace)
     name, values = f"patch ({row + 1}, {column + 1})", maps[:, row, column]
     said = [look.goal.say(float(value)) for value in values]
-    here = f"{said[look.depth]} {depth_words(look.depth)}, " if look.depth < look.trace.layers else ""
+    here = f"{said[look.depth]} {depth_label(look.depth)}, " if look.depth < look.trace.layers else ""
     panels.panel(f"P{name[1:]} through the layers", f"{literally(look.goal.what)}: {here}{said[-1]} at the end.")
     whole = [look.goal.say(float(value)) for value in look.goal.curve]
     drawn = [Curve(name, values, said, bold=True), Curve("the whole image", look.goal.curve, whole)]

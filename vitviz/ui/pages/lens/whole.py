@@ -7,7 +7,7 @@ import html
 import numpy as np
 import streamlit as st
 
-from ....analysis.logit_lens import depth_words
+from ....analysis.logit_lens import depth_label
 from ....analysis.predictions import class_name
 from ...app.words import literally
 from ...widgets import drawing, panels
@@ -112,4 +112,4 @@ def _likeness_table(look: Look) -> str:
 
 
 def _marked(look: Look, depth: int) -> str:
-    return f"<b>{depth_words(depth)}</b>" if depth == look.depth else depth_words(depth)
+    return f"<b>{depth_label(depth)}</b>" if depth == look.depth else depth_label(depth)

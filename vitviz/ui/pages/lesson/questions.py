@@ -19,12 +19,12 @@ from .sections import patch_number, say, section
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
     """Questions on the way from the image to the sequence."""
-    _check_yourself(quiz.about_sequence(trace, patch_number(trace, chosen_patch(trace))), choice)
+    _check_yourself(quiz.sequence_questions(trace, patch_number(trace, chosen_patch(trace))), choice)
 
 
 def about_attention(look: Look) -> None:
     """Questions on the head and the patch that are looked at."""
-    _check_yourself(quiz.about_attention(look.trace, look.layer, look.head, look.query), look.choice)
+    _check_yourself(quiz.attention_questions(look.trace, look.layer, look.head, look.query), look.choice)
 
 
 @st.fragment
@@ -39,10 +39,10 @@ def _ask(place: int, question: Question, choice: state.Choice) -> bool:
     """One question, and what there is to say of the answer; whether it is right."""
     say(f"**{place}.** {question.text}")
     chosen = st.radio(
-        question.words,
+        question.plain_text,
         range(len(question.options)),
         index=None,
-        format_func=lambda index: _shown(question.options[index].words),
+        format_func=lambda index: _shown(question.options[index].label),
         key=f"question_{place}_{_identity(question, choice)}",
         label_visibility="collapsed",
     )
@@ -58,7 +58,7 @@ def _ask(place: int, question: Question, choice: state.Choice) -> bool:
 
 def _identity(question: Question, choice: state.Choice) -> int:
     """What is another number for another question, and for another image: then there is no answer yet."""
-    return zlib.crc32(repr((choice.key, question.text, [option.words for option in question.options])).encode())
+    return zlib.crc32(repr((choice.key, question.text, [option.label for option in question.options])).encode())
 
 
 def _shown(text: str) -> str:

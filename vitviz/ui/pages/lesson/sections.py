@@ -101,11 +101,11 @@ def say(text: str, values: Mapping[str, int | float | str] | None = None) -> Non
 
 def by_hand(check: Check) -> None:
     """A number that was computed from what is shown, beside the model's: both, and whether they agree."""
-    ours, models = np.ravel(check.by_hand), np.ravel(check.model)
+    ours, models = np.ravel(check.computed), np.ravel(check.model)
     words = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"
     if len(ours) > 1:
         words = f"{len(ours):,} numbers, the first {words}"
     agree = f"{'agree' if check.holds else 'differ'}, relative difference {check.error:.0e}"
     colour = "green" if check.holds else "red"
-    with st.container(key=f"check_{check.what}"):
-        st.markdown(f":{colour}-badge[{'✓' if check.holds else '✗'}] {check.what}: {words} ({agree})")
+    with st.container(key=f"check_{check.label}"):
+        st.markdown(f":{colour}-badge[{'✓' if check.holds else '✗'}] {check.label}: {words} ({agree})")

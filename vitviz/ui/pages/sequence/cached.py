@@ -43,7 +43,7 @@ def whole_sequence(choice: state.Choice) -> Whole:
 def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
     with state.one_at_a_time:
         check = sequence.sequence(_trace)
-    return Whole(check, drawn(np.asarray(check.by_hand)))
+    return Whole(check, drawn(np.asarray(check.computed)))
 
 
 def filter_gallery(choice: state.Choice) -> str:

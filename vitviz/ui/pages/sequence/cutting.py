@@ -6,7 +6,7 @@ import streamlit as st
 
 from ....trace.trace import Trace
 from ....walkthrough import sequence
-from ....walkthrough.sequence import Sizes
+from ....walkthrough.sequence import SequenceSizes
 from ...app import state
 from ...app.words import plain_errors
 from ...widgets import symbols
@@ -67,7 +67,7 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
         )
 
 
-def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
+def _measured(choice: state.Choice, sizes: SequenceSizes, patch: Patch) -> str:
     """The photo with H, W and the grid, and P at the chosen patch."""
     values = {"H": sizes.height, "W": sizes.width, "P": sizes.patch}
     side, (row, column) = sizes.patch, patch
@@ -103,12 +103,12 @@ def _ink(symbol: str) -> str:
     return f"color:light-dark({symbols.SYMBOLS[symbol].light},{symbols.SYMBOLS[symbol].dark})"
 
 
-def _lines(sizes: Sizes) -> str:
+def _lines(sizes: SequenceSizes) -> str:
     """Where the image would be cut; what is left over at the edges lies in the dark."""
     rows, columns = sizes.grid
     bottom, right = rows * sizes.patch, columns * sizes.patch
-    across = "".join(f"M0 {row * sizes.patch}H{right}" for row in range(1, rows + bool(sizes.left_over[0])))
-    down = "".join(f"M{column * sizes.patch} 0V{bottom}" for column in range(1, columns + bool(sizes.left_over[1])))
+    across = "".join(f"M0 {row * sizes.patch}H{right}" for row in range(1, rows + bool(sizes.remainder[0])))
+    down = "".join(f"M{column * sizes.patch} 0V{bottom}" for column in range(1, columns + bool(sizes.remainder[1])))
     thick = sizes.width / 300
     return (
         f'<path d="M{right} 0H{sizes.width}V{sizes.height}H0V{bottom}H{right}Z" fill="#0f0d16" fill-opacity="0.75"/>'
@@ -143,13 +143,13 @@ def what_if(choice: state.Choice) -> None:
     st.html(table(_head(now), [_row(_sizes(trace, side), now, then) for side in sides]))
 
 
-def _sizes(trace: Trace, side: int) -> Sizes:
+def _sizes(trace: Trace, side: int) -> SequenceSizes:
     values = values_of(trace)
     width = None if trace.config.stem else trace.config.embed_dim
-    return sequence.what_if(values["H"], values["W"], side, trace.config.in_chans, width, trace.prefix)
+    return sequence.sequence_sizes(values["H"], values["W"], side, trace.config.in_chans, width, trace.prefix)
 
 
-def _compared(then: Sizes, now: Sizes) -> None:
+def _compared(then: SequenceSizes, now: SequenceSizes) -> None:
     """What the chosen size means, beside the model's."""
     values = {"P": then.patch, "N": f"{then.patches:,}"}
 
@@ -158,7 +158,7 @@ def _compared(then: Sizes, now: Sizes) -> None:
 
     say(
         f"{{P=}}: {then.grid[0]} rows of {then.grid[1]} patches, so {{N=}}{instead(then.patches, now.patches)}. "
-        f"A patch is a vector of {{P}}²{{C}} = {then.vector:,} numbers{instead(then.vector, now.vector)}"
+        f"A patch is a vector of {{P}}²{{C}} = {then.patch_dim:,} numbers{instead(then.patch_dim, now.patch_dim)}"
         f"{_projected(then, then == now)}. "
         f"A head has {_tokens(then)}² = {then.attention_weights:,} attention weights"
         f"{instead(then.attention_weights, now.attention_weights)}: that is what attention costs.",
@@ -166,37 +166,37 @@ def _compared(then: Sizes, now: Sizes) -> None:
     )
     if then != now:
         st.caption(f"In brackets: times as many as with the model's patches of {now.patch}.")
-    rows, columns = then.left_over
+    rows, columns = then.remainder
     if rows or columns:
         left = " and ".join(f"{count} {what}" for count, what in ((rows, "rows"), (columns, "columns")) if count)
         st.markdown(f"Left over, and dark in the picture: {left} of pixels that fill no patch.")
 
 
-def _projected(sizes: Sizes, is_model: bool) -> str:
+def _projected(sizes: SequenceSizes, is_model: bool) -> str:
     if sizes.projection_weights is None:
         return ""
     return f", and {{W_LP}} {'has' if is_model else 'would have'} {sizes.projection_weights:,}"
 
 
-def _tokens(sizes: Sizes) -> str:
+def _tokens(sizes: SequenceSizes) -> str:
     return f"({sizes.patches:,} + {sizes.prefix})" if sizes.prefix else f"{sizes.patches:,}"
 
 
-def _head(now: Sizes) -> list[str]:
+def _head(now: SequenceSizes) -> list[str]:
     """The names of the columns, as HTML."""
     tokens = f"({{N}} + {now.prefix})²" if now.prefix else "{N}²"
     texts = ("{P}", "grid", "{N}", "{P}²{C} numbers", f"{tokens} weights of a head", "cost")
     return [symbols.html(text) for text in texts]
 
 
-def _row(sizes: Sizes, now: Sizes, chosen: Sizes) -> list[str]:
+def _row(sizes: SequenceSizes, now: SequenceSizes, chosen: SequenceSizes) -> list[str]:
     model = " (this model)" if sizes == now else ""
     mark = ' <span class="vv-what-if" aria-label="chosen">◂</span>' if sizes == chosen else ""
     return [
         f"{sizes.patch}{model}{mark}",
         f"{sizes.grid[0]} × {sizes.grid[1]}",
         f"{sizes.patches:,}",
-        f"{sizes.vector:,}",
+        f"{sizes.patch_dim:,}",
         f"{sizes.attention_weights:,}",
         _factor(sizes.cost(now)),
     ]

@@ -73,7 +73,7 @@ def flattening(trace: Trace) -> None:
     vector = sequence.flattened(pixels)
     drawn = st.container()  # what the slider marks stands above it
     index = INDEX.draw(st.slider, "Which number of the vector?", 1, len(vector), context=len(vector)) - 1
-    row, column, channel = sequence.place_of(index, side, channels)
+    row, column, channel = sequence.unflatten_index(index, side, channels)
     with drawn:
         names = channel_names(channels)
         shown = [(framed(enlarged(as_picture(raw)), row, column, side), "pixels")]

@@ -43,7 +43,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     """5: how a token knows its place."""
     config = trace.config
     if config.position_embedding:
-        placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
+        placed = sequence.position_embedding(trace.model, trace.grid)[: trace.prefix].any(axis=1)
         without = [name for name, has in zip(config.prefix_token_names, placed, strict=True) if not has]
         none = f" Those of {join_words(without, 'and')} are zeros: no place on the image is theirs." if without else ""
         say(

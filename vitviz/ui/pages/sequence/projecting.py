@@ -78,7 +78,7 @@ def _in_the_gallery(made: sequence.Projected) -> str:
 
 def _spelled_out(made: sequence.Projected, index: int) -> None:
     """Patch times filter, a row for each channel; the sum of all; and one product."""
-    place = sequence.place_of(index, len(made.pixels), made.pixels.shape[-1])
+    place = sequence.unflatten_index(index, len(made.pixels), made.pixels.shape[-1])
     names = channel_names(made.pixels.shape[-1])
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
     if made.bias:

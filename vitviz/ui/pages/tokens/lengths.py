@@ -63,8 +63,8 @@ def outliers(seen: look.Look, found: tokens.Outliers) -> None:
     """The rule, and what it finds in the chosen layer."""
     st.markdown(
         f"**Rule**: a patch is an outlier if its norm exceeds both **{found.times:.1f} × the median** and the **median "
-        f"+ {found.spreads:.0f} × the spread** (1.4826 × the median distance from the median). "
-        f"{seen.where.capitalize()} the median is {number(found.median, 2)} and the spread {number(found.spread, 2)}: "
+        f"+ {found.num_stds:.0f} × the spread** (1.4826 × the median distance from the median). "
+        f"{seen.where.capitalize()} the median is {number(found.median, 2)} and the spread {number(found.std, 2)}: "
         f"the norm has to exceed {number(found.threshold, 2)}."
     )
     longest = seen.trace.prefix + int(found.norms.argmax())

@@ -64,7 +64,7 @@ def _measure(seen: look.Look, samples: dict[str, bytes], ends: list[float], job:
     ends = [round(1000 * end) for end in ends]
     images, r2, took = [], [], {IMAGE: 0.0, LAYER: 0.0}
     of_images = [(IMAGE, images, partial(_places_of, seen, data)) for data in samples.values()]
-    of_layers = [(LAYER, r2, partial(tokens.read_places, images, at)) for at in range(len(ends) - len(samples))]
+    of_layers = [(LAYER, r2, partial(tokens.position_r2, images, at)) for at in range(len(ends) - len(samples))]
     for end, (what, found, step) in zip(ends, of_images + of_layers, strict=True):
         begin = time.perf_counter()
         found.append(step())
@@ -72,14 +72,14 @@ def _measure(seen: look.Look, samples: dict[str, bytes], ends: list[float], job:
         job(end, ends[-1])
     for what, found in ((IMAGE, images), (LAYER, r2)):
         durations.paces().note(durations.pace_key(seen.choice, seen.trace, what), took[what], len(found))
-    return tokens.probed(images, r2)
+    return tokens.assemble_probe(images, r2)
 
 
-def _places_of(seen: look.Look, data: bytes) -> tokens.Places:
+def _places_of(seen: look.Look, data: bytes) -> tokens.PatchPositions:
     """A sample's patches; its forward pass is not kept, and so without the cache of what visitors look at."""
     model, choice = seen.trace.model, seen.choice
     image = prepare(read_image(data), choice.size, model.config.patch_size, choice.fit, model.preprocessing)
-    return tokens.places_of(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
+    return tokens.patch_positions(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
 
 
 def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
@@ -99,6 +99,6 @@ def draw(seen: look.Look, probe: tokens.PositionProbe) -> None:
     st.plotly_chart(figure, config=panels.CHART, key="probe_chart", alt="How well places are read, over the layers")
     st.caption(
         f"Ridge regression in closed form on {probe.patches:,} patches of {probe.images} images (at most "
-        f"{tokens.probe.MOST} of each, drawn evenly); penalty {probe.penalty:g} × the mean variance of a token's "
-        "numbers."
+        f"{tokens.probe.MAX_PATCHES} of each, drawn evenly); penalty {probe.penalty:g} × the mean variance of a "
+        "token's numbers."
     )

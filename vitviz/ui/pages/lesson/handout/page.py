@@ -98,10 +98,10 @@ def _all_checks(run: Run, made: sequence.Projected | None, row: sequence.Embedde
 def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> str:
     rows = []
     for check in _all_checks(run, made, row):
-        ours, models = np.ravel(check.by_hand), np.ravel(check.model)
+        ours, models = np.ravel(check.computed), np.ravel(check.model)
         agree = f"{check.error:.0e} {'✓' if check.holds else '✗'}"
         rows.append(
-            (html.escape(check.what), f"{len(ours):,}", number(float(ours[0])), number(float(models[0])), agree)
+            (html.escape(check.label), f"{len(ours):,}", number(float(ours[0])), number(float(models[0])), agree)
         )
     return paper.section(
         f"6 · By hand and by the model, {run.where}",

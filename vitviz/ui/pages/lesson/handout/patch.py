@@ -37,9 +37,9 @@ def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> 
     return paper.section(
         "3 · Its token, the first number by hand",
         f'<div class="beside">{paper.table((), lines, kind="sum", name="sum")}<div>',
-        paper.say(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.by_hand, 3)}"),
+        paper.say(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.computed, 3)}"),
         paper.say(f"The model's: {numbers(check.model, 3)}"),
-        paper.vector(check.by_hand, "The row of X"),
+        paper.vector(check.computed, "The row of X"),
         "</div></div>",
         *(paper.say(words) for words in _places(run)),
     )

@@ -1,4 +1,4 @@
-"""Which tokens the output of a model is read from: the rows of attention that explain it."""
+"""Weights of the tokens in a model's readout, which select the attention rows that explain the output."""
 
 import torch
 from torch import Tensor
@@ -6,12 +6,12 @@ from torch import Tensor
 from ...trace.trace import Trace
 
 
-def reading(trace: Trace) -> Tensor:
-    """How much each token counts where the model's output is read, float32 [token]; sums to 1.
+def readout_weights(trace: Trace) -> Tensor:
+    """Return the weight of each token in the model's readout, float32 [token]; sums to 1.
 
-    The class token where that is the feature; the mean of what a mean pooling reads; both by halves where both are.
-    A model may have a class token and not read it: its row would then explain nothing. Where the pooling has an
-    attention of its own, the tokens count by that, averaged over its heads.
+    Class token pooling gives the class token weight 1, and mean pooling gives equal weights to all pooled tokens; if
+    both are used, each gets half. A class token that is not pooled has weight 0: its row would not explain the output.
+    Attention pooling uses its own weights, averaged over heads.
     """
     config, tokens = trace.config, trace.token_count
     if config.pooling == "attention":
@@ -31,5 +31,5 @@ def reading(trace: Trace) -> Tensor:
 
 
 def patch_map(tokens: Tensor, trace: Trace) -> Tensor:
-    """The patch part of one number a token: [token] as [rows, columns]."""
+    """Reshape the patch part of one number per token, [token], to [rows, columns]."""
     return tokens[trace.prefix :].reshape(trace.grid)

@@ -1,4 +1,4 @@
-"""What a click on a part of the model does to a list of edits: one thing at a time is done to a part."""
+"""Tools that turn a click on a part of the model into edits, with at most one edit per part."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOOLS: tuple[Tool, ...] = get_args(Tool)
 
 @typed
 def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
-    """What a tool does to a head."""
+    """Return the edit that a tool makes to a head."""
     if tool == "temperature":
         return Temperature(layer, head, temperature)
     return ActivationCopy(layer, head) if tool == "copy" else HeadAblation(layer, head, tool)
@@ -33,10 +33,10 @@ def head_edit(tool: Tool, layer: int, head: int, temperature: float) -> Edit:
 
 @typed
 def sublayer_edit(tool: Tool, layer: int, sublayer: Sublayer) -> Edit:
-    """What a tool does to attention or MLP of a layer.
+    """Return the edit that a tool makes to a sublayer.
 
     Raises:
-        EditError: if the tool is for heads only.
+        EditError: if the tool applies to heads only.
     """
     if tool == "temperature":
         raise EditError("Only heads have a temperature.")
@@ -44,24 +44,24 @@ def sublayer_edit(tool: Tool, layer: int, sublayer: Sublayer) -> Edit:
 
 
 def patch_edit(how: PatchMethod, token: int) -> Edit:
-    """Edit that removes a patch: `"keys"` masks it as a key, `"mean"` replaces its embedding by the mean."""
+    """Return the edit that removes a patch: `"keys"` masks it as a key, `"mean"` replaces its embedding by the mean."""
     one_of(how, get_args(PatchMethod), "way to remove a patch", EditError)
     return KeyMask(token) if how == "keys" else PatchAblation(token)
 
 
-def switched(edits: Iterable[Edit], wanted: Iterable[Edit]) -> tuple[Edit, ...]:
-    """The edits with those that are wanted; without them, if all of them are there already."""
-    edits, wanted = tuple(edits), tuple(wanted)
-    if set(wanted) <= set(edits):
-        return tuple(edit for edit in edits if edit not in wanted)
-    return replaced(edits, wanted)
+def toggle_edits(edits: Iterable[Edit], new: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Add new edits to a list, in place of others on the same parts; if all are in the list, remove them instead."""
+    edits, new = tuple(edits), tuple(new)
+    if set(new) <= set(edits):
+        return tuple(edit for edit in edits if edit not in new)
+    return replace_edits(edits, new)
 
 
-def replaced(edits: Iterable[Edit], wanted: Iterable[Edit]) -> tuple[Edit, ...]:
-    """The edits, with those that are wanted instead of any others of the same parts."""
-    wanted = tuple(wanted)
-    parts = set(map(_part, wanted))
-    return (*(edit for edit in edits if _part(edit) not in parts), *wanted)
+def replace_edits(edits: Iterable[Edit], new: Iterable[Edit]) -> tuple[Edit, ...]:
+    """Add new edits to a list, in place of others on the same parts."""
+    new = tuple(new)
+    parts = set(map(_part, new))
+    return (*(edit for edit in edits if _part(edit) not in parts), *new)
 
 
 def _part(edit: Edit) -> tuple:

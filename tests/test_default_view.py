@@ -1,11 +1,11 @@
-"""vitviz.analysis.opening: a view whose attention is clear, found in the trace itself."""
+"""vitviz.analysis.default_view: a view with distinctive attention."""
 
 import numpy as np
 import pytest
 
 import vitviz
 from vitviz.analysis.attention import patch_distances
-from vitviz.analysis.opening import FAR, ROWS, opening_view
+from vitviz.analysis.default_view import FAR, ROWS, default_view
 from vitviz.notation.view import View, strongest_patch
 from vitviz.ui.app import state
 
@@ -14,7 +14,7 @@ from .pages import choice_of, explore, opened, query
 
 
 def looks_far(trace, view) -> float:
-    """The share of the patches' weight that goes to the eight strongest ones that are far away."""
+    """Return the share of attention to patches that goes to the eight strongest distant ones."""
     weights = np.abs(view.weights(trace))[trace.prefix :]
     far = patch_distances(trace.grid, 1)[view.query - trace.prefix] >= max(2, FAR * max(trace.grid))
     return float(np.sort(weights * far)[-8:].sum() / weights.sum())
@@ -23,7 +23,7 @@ def looks_far(trace, view) -> float:
 @pytest.mark.parametrize("name", ["cat", "rocket", "pagoda"])
 def test_the_clearest_patch_looks_far_at_few(model, name):
     trace = model.trace(state.samples()[name])
-    view = opening_view(trace)
+    view = default_view(trace)
     assert view.layer >= 6
     assert view.head is not None
     assert view.query >= trace.prefix
@@ -32,12 +32,12 @@ def test_the_clearest_patch_looks_far_at_few(model, name):
     top = strongest_patch(trace, view.weights(trace))
     apart = patch_distances(trace.grid, 1)[view.query - trace.prefix, top - trace.prefix]
     assert apart >= 2, "not at itself"
-    assert opening_view(trace) == view
+    assert default_view(trace) == view
 
 
 @pytest.mark.parametrize(("layer", "head", "patch", "key"), [(2, 1, 3, 22), (1, 2, 20, 0)])
 def test_a_row_that_is_made_clear_is_found(small_trace, monkeypatch, layer, head, patch, key):
-    """All rows are even, but for one, which looks at one far patch alone."""
+    """Make all rows uniform except one, which attends to one distant patch."""
     tokens, prefix = small_trace.token_count, small_trace.prefix
 
     def attention(_, at, head_=None, query=None):
@@ -47,14 +47,14 @@ def test_a_row_that_is_made_clear_is_found(small_trace, monkeypatch, layer, head
         return weights if query is None else weights[:, query]
 
     monkeypatch.setattr(vitviz.Trace, "attention", attention)
-    assert opening_view(small_trace) == View(layer, head, prefix + patch)
+    assert default_view(small_trace) == View(layer, head, prefix + patch)
 
 
 @pytest.mark.parametrize("grid", [(4, 6), (5, 3), (1, 1), (1, 7)])
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_every_kind_has_an_opening(kind, grid):
     trace = trace_of(kind, grid)
-    view = opening_view(trace)
+    view = default_view(trace)
     assert view == view.fitted(trace)
     assert view.weights(trace).shape == (trace.token_count,)
     if max(grid) <= 2:
@@ -70,7 +70,7 @@ def test_large_images_are_asked_in_part(model, monkeypatch):
         "attention",
         lambda self, layer, head=None, query=None: asked.append(query) or whole(self, layer, head, query),
     )
-    view = opening_view(trace)
+    view = default_view(trace)
     assert len(asked) <= ROWS + 6
     assert None not in asked
     assert looks_far(trace, view) > 0.2
@@ -82,7 +82,7 @@ def test_large_images_are_asked_in_part(model, monkeypatch):
 @pytest.mark.parametrize("about", [{"image": "rocket"}, {"model": "digits", "image": "digit-4"}])
 def test_explore_opens_on_it_and_its_link_says_so(about):
     app = explore(**about)
-    found = opening_view(state.trace(choice_of(app)))
+    found = default_view(state.trace(choice_of(app)))
     assert app.session_state.view == found
     said = query(app)
     assert (said["layer"], said["head"]) == (str(found.layer + 1), str(found.head + 1))
@@ -103,4 +103,4 @@ def test_other_pages_leave_it_to_explore():
     app = opened("lens", model="digits")
     assert app.session_state.view == View(5)
     app.switch_page("pages/explore.py").run()
-    assert app.session_state.view == opening_view(state.trace(choice_of(app)))
+    assert app.session_state.view == default_view(state.trace(choice_of(app)))
