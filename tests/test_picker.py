@@ -192,7 +192,7 @@ def test_a_search_for_a_hierarchical_model_says_why_it_is_refused(text, server):
     open_catalogue(app)
     app.text_input(key="model_search").set_value(text).run()
     assert not app.exception
-    assert "stage to stage" in app.info[0].value
+    assert "stage" in app.info[0].value
     app.text_input(key="model_search").set_value("dinov2").run()
     assert not app.info
 
@@ -236,7 +236,7 @@ BROKEN = {
     "a wrong option beside it": (
         lambda path: (
             torch.save(TimmViT(img_size=32, embed_dim=192, depth=1, num_heads=3).state_dict(), path),
-            path.with_suffix(".toml").write_text("heads = 5"),
+            path.with_suffix(".toml").write_text("num_heads = 5"),
         ),
         "heads is 5",
     ),
@@ -284,7 +284,7 @@ def test_the_app_is_told_options_in_a_file_beside_a_checkpoint(offered):
     assert any("interpolation" in caption.value for caption in app.sidebar.caption)
     assert not any("attention heads" in caption.value for caption in app.sidebar.caption)
     assert models.about("best.pth").preprocessing.mean == (0.5, 0.5, 0.5)
-    (offered / "best.toml").write_text('interpolation = "bilinear"\nsize = 32\nheads = 3\n# another length')
+    (offered / "best.toml").write_text('interpolation = "bilinear"\nsize = 32\nnum_heads = 3\n# another length')
     assert "2 × 2 = 4 patches" in texts(explore(model="best.pth"))
 
 
@@ -399,4 +399,4 @@ def test_weights_that_are_not_numbers_are_said(offered):
     torch.save(weights, offered / "nan.pth")
     app = explore(model="nan.pth")
     assert not app.exception
-    assert "has numbers that are not finite" in app.error[0].value
+    assert "not finite" in app.error[0].value

@@ -33,7 +33,7 @@ _NOT_PLAIN = {
     "MaxxVit": "its attention is restricted to windows and grids",
     "Cait": "its class token enters only in the last blocks, which are of another kind",
 }
-_HIERARCHICAL = "it is hierarchical: its grid becomes smaller from stage to stage, while a plain ViT keeps its grid"
+_HIERARCHICAL = "it is hierarchical, and its grid becomes smaller from stage to stage, while a plain ViT keeps its grid"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ....analysis.logit_lens import LensTarget, Lens
+from ....analysis.logit_lens import Lens, LensTarget
 from ....analysis.predictions import class_name
 from ....notation.marks import one_of, parse_class, parse_number, percent
 from ...app import state
