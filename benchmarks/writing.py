@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import vitviz
 from vitviz.cli.attention import Attention
 from vitviz.cli.report import thumbnail
-from vitviz.cli.result import see
+from vitviz.cli.result import trace_image
 from vitviz.viz.export import PICTURES
 
 from .library import PHOTO
@@ -18,13 +18,13 @@ def pictures() -> Iterator[Row]:
     """Draw a map over its photo at the usual size, burn in the caption and encode it; also for a report."""
     model = vitviz.load("dinov2-small")
     question = Attention(None, "mean", None, "from", "relative")
-    seen = see(model, PHOTO, None, None)
+    seen = trace_image(model, PHOTO, None, None)
 
     def written(kind: str) -> Callable[[], bytes]:
-        return lambda: question.of(seen).file(kind)
+        return lambda: question.run(seen).file(kind)
 
     def in_a_report() -> bytes:
-        found = question.of(seen)
+        found = question.run(seen)
         found.file("jpeg")
         return thumbnail(found.picture.copy())
 
