@@ -1,5 +1,5 @@
-// Watches the prediction, looking once a frame, from the moment the pen is lifted: puts the milliseconds until it shows
-// other numbers into `window.predicted`; null until then.
+// Measures the time from lifting the pen to a new prediction, polled once per frame. Sets `window.predicted` to
+// milliseconds; null until then.
 () => {
   const shown = () => document.querySelector("[data-testid=prediction]")?.innerText;
   const before = shown();
