@@ -1,1 +1,1 @@
-"""Benchmarks of `make bench` and `make load`. They are no tests, because timings depend on the machine."""
+"""Benchmarks of `make bench` and `make load`. They are not tests, because timings depend on the machine."""

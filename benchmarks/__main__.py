@@ -49,7 +49,7 @@ def main() -> None:
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
         for row in run(name):
-            print(f"  {row.what}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
+            print(f"  {row.quantity}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
             rows.append(row)
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads, load {load:.1f}")

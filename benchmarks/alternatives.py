@@ -109,5 +109,5 @@ def integrated_gradients() -> Row:
     if ours_missed > missed + 1e-3:
         raise RuntimeError(f"vitviz misses completeness by {ours_missed:.1%} and captum by {missed:.1%}.")
     times = interleaved(with_vitviz, with_captum, rounds=8, warm_up=1)
-    what = f"integrated gradients, {STEPS} steps, complete to {ours_missed:.1%}, against captum, 224 px"
-    return ratio_row(what, *times, ("vitviz", "captum"), LIMIT)
+    quantity = f"integrated gradients, {STEPS} steps, complete to {ours_missed:.1%}, against captum, 224 px"
+    return ratio_row(quantity, *times, ("vitviz", "captum"), LIMIT)

@@ -6,10 +6,10 @@
   window.predicted = null;
   addEventListener("pointerup", () => {
     const lifted = performance.now();
-    const look = () => {
+    const poll = () => {
       if (shown() && shown() !== before) window.predicted = performance.now() - lifted;
-      else requestAnimationFrame(look);
+      else requestAnimationFrame(poll);
     };
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   }, { once: true, capture: true });
 }

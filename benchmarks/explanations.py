@@ -69,8 +69,8 @@ def explain() -> Iterator[Row]:
         for address, interactions in itertools.groupby(INTERACTIONS.items(), key=lambda item: item[1][0]):
             page.goto(f"{url}/{address}?image=cat&size=224")
             page.wait_for_selector(f"{'.st-key-part_what_if' if address == 'sequence' else '.st-key-reach'}")
-            for what, (_, act, watched) in interactions:
-                yield row(what, answers(page, act, watched))
+            for name, (_, act, watched) in interactions:
+                yield row(name, answers(page, act, watched))
 
 
 def answers(page: Page, act: Callable[[Page, int], None], watched: str) -> list[dict[str, float]]:
@@ -85,11 +85,11 @@ def answers(page: Page, act: Callable[[Page, int], None], watched: str) -> list[
     return times[2:]
 
 
-def row(what: str, times: list[dict[str, float]]) -> Row:
+def row(name: str, times: list[dict[str, float]]) -> Row:
     """Return the row of one interaction."""
     shown, done = (np.array([one[name] for one in times]) for name in ("shown", "done"))
     return Row(
-        f"{what}: response",
+        f"{name}: response",
         f"{np.median(shown) / 1e3:.2f} s",
         f"≤ {LIMIT / 1e3:.1f} s",
         bool(np.median(shown) <= LIMIT),

@@ -109,8 +109,8 @@ def newcomers() -> Iterator[Row]:
         with running_app() as url:
             took = asyncio.run(_newcomer(url, sweeps))
         goal, ok = (f"≤ {NEWCOMER:g} s", took <= NEWCOMER) if sweeps else ("", None)
-        what = f"beside {sweeps} patch sweeps at 518 px" if sweeps else "alone"
-        yield Row(f"upload to map, {what}", f"{took:.1f} s", goal, ok, "")
+        condition = f"beside {sweeps} patch sweeps at 518 px" if sweeps else "alone"
+        yield Row(f"upload to map, {condition}", f"{took:.1f} s", goal, ok, "")
 
 
 async def _newcomer(url: str, sweeps: int) -> float:

@@ -5,7 +5,7 @@
   window.loaded = {};
   const note = (what) => { window.loaded[what] ??= performance.now(); };
   let turn = 0;
-  const look = () => {
+  const poll = () => {
     if (document.querySelector("[data-testid=outline]")) note("outline"); // visible from the next frame on
     const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
     const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
@@ -23,7 +23,7 @@
       }
     }
     if (document.querySelectorAll(".js-plotly-plot .main-svg").length >= 4) note("charts");
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   };
-  requestAnimationFrame(look);
+  requestAnimationFrame(poll);
 })();

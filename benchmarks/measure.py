@@ -14,14 +14,14 @@ class Row:
     """Row of the table of results.
 
     Attributes:
-        what: quantity measured.
+        quantity: name of the quantity.
         measured: result with its unit.
         limit: goal; empty if there is none.
         ok: True if the goal is met; None if there is no goal or no result.
         detail: spread and method.
     """
 
-    what: str
+    quantity: str
     measured: str
     limit: str
     ok: bool | None
@@ -74,11 +74,11 @@ def spread(values: Sequence[float], unit: str, factor: float = 1.0) -> str:
     return f"{middle:.{digits}f} {unit} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def ratio_row(what: str, ours: np.ndarray, theirs: np.ndarray, names: tuple[str, str], limit: float) -> Row:
+def ratio_row(quantity: str, ours: np.ndarray, theirs: np.ndarray, names: tuple[str, str], limit: float) -> Row:
     """Return the row of the ratio of two medians that were timed alternately.
 
     Args:
-        what: quantity measured.
+        quantity: name of the quantity.
         ours: numerator, seconds [rounds].
         theirs: denominator, seconds [rounds].
         names: names of both series.
@@ -91,13 +91,13 @@ def ratio_row(what: str, ours: np.ndarray, theirs: np.ndarray, names: tuple[str,
         f"{names[0]} {spread(ours, 'ms', 1e3)}, {names[1]} {spread(theirs, 'ms', 1e3)}; quartiles of the "
         f"ratios of {len(ours)} pairs {low:.3f} to {high:.3f}; ratio of the 10th percentiles {least_disturbed:.3f}"
     )
-    return Row(what, f"{ratio:.3f} ×", f"≤ {limit:.2f} ×", ratio <= limit, detail)
+    return Row(quantity, f"{ratio:.3f} ×", f"≤ {limit:.2f} ×", ratio <= limit, detail)
 
 
 def as_table(rows: Sequence[Row]) -> str:
     """Format rows as an aligned Markdown table, followed by the details."""
     cells = [("", "quantity", "measured", "goal", "")]
-    cells += [(str(i), row.what, row.measured, row.limit, row.verdict) for i, row in enumerate(rows, 1)]
+    cells += [(str(i), row.quantity, row.measured, row.limit, row.verdict) for i, row in enumerate(rows, 1)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in cells]
     lines.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")

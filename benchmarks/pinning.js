@@ -18,14 +18,14 @@
   addEventListener("click", (event) => {
     const took = {};
     const since = () => performance.now() - event.timeStamp;
-    const look = () => {
+    const poll = () => {
       for (const [name, read] of Object.entries(shown)) {
         const now = name in took ? undefined : read();
         if (now !== undefined && now !== before[name]) took[name] = since();
       }
-      if (Object.keys(took).length < 2) requestAnimationFrame(look);
+      if (Object.keys(took).length < 2) requestAnimationFrame(poll);
       else requestAnimationFrame(() => { window.pinned = { ...took, all: since() }; });
     };
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   }, { once: true, capture: true });
 }

@@ -103,9 +103,8 @@ def free_port() -> int:
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str) -> None:
-    direct = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # bypass proxies, which cannot reach this machine
+    # bypass proxies, which cannot reach this machine
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -44,10 +44,10 @@ def load_split(seed: int = SEED) -> dict[str, Part]:
     The split is stratified by class and depends on the seed only.
     """
     data = load_digits()
-    seen, held_out = train_test_split(
+    rest, held_out = train_test_split(
         np.arange(len(data.target)), test_size=0.2, stratify=data.target, random_state=seed
     )
-    train, validation = train_test_split(seen, test_size=0.125, stratify=data.target[seen], random_state=seed)
+    train, validation = train_test_split(rest, test_size=0.125, stratify=data.target[rest], random_state=seed)
     numbers = {"train": train, "validation": validation, "held-out": held_out}
     return {name: Part(i, data.images[i].astype(np.float32) / 16, data.target[i]) for name, i in numbers.items()}
 
@@ -63,7 +63,7 @@ def as_input(pictures: list[np.ndarray]) -> torch.Tensor:
     """Convert images, uint8 [H, W, 3] of any size, to model input, float32 [image, 3, 32, 32], as the app does."""
     safe = (read_image(Image.fromarray(picture)) for picture in pictures)
     pixels = (prepare(image, SIDE, CONFIG.patch_size, preprocessing=PREPROCESSING).pixels for image in safe)
-    return torch.from_numpy(np.stack([normalise(seen, PREPROCESSING) for seen in pixels]))
+    return torch.from_numpy(np.stack([normalise(image, PREPROCESSING) for image in pixels]))
 
 
 @torch.no_grad()

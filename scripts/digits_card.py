@@ -52,10 +52,10 @@ Rows: true digit. Columns: predicted digit.
 Drawn with a pen on 280 x 280 pixels: {on_drawn}; light on dark: {on_inverted}.
 Small digits only, {small}: {on_small}.
 
-These are also drawn by a program (`scripts/pen.py`), in many sizes, positions and {kept} styles. Except for the plain
-stroke of a 1, training does not use these shapes. Still, some resemble randomly distorted training drawings, and both
-training drawings and augmentation were designed with such shapes in mind. These accuracies therefore show that the
-drawing pad works, not how well the model reads the handwriting of other people.
+These are also drawn by a program (`scripts/pen.py`), in many sizes, positions and {pen_styles} styles. Except for the
+plain stroke of a 1, training does not use these shapes. Still, some resemble randomly distorted training drawings, and
+both training drawings and augmentation were designed with such shapes in mind. These accuracies therefore show that
+the drawing pad works, not how well the model reads the handwriting of other people.
 
 | style | correct | small |
 | --- | --: | --: |
@@ -133,7 +133,7 @@ def card_of(
         drawn_share=100 * drawn / (1 + drawn),
         styles=len(STYLES),
         drawings=drawings,
-        kept=len(DIGITS),
+        pen_styles=len(DIGITS),
         on_drawn=share(by_pen),
         on_inverted=share(inverted),
         small=f"{100 * SMALL[0]:.0f} to {100 * SMALL[1]:.0f} % of the pad's height",

@@ -1,7 +1,7 @@
 """Generated test drawings, as on the app's drawing pad: strokes of a round pen, black on 280 x 280 white pixels.
 
-Their shapes are not used in training, so they test the classifier on new drawings. The training drawings are in
-`scripts/practice.py`.
+Except for the plain 1, their shapes are not used in training, so they test the classifier on new drawings. The training
+drawings are in `scripts/practice.py`.
 """
 
 import math

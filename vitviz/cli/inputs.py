@@ -91,9 +91,9 @@ def _is_image(path: str) -> bool:
     name = os.path.basename(path)
     if name.startswith(".") or not name.lower().endswith(SUFFIXES):
         return False
-    return not os.path.exists(path) or (
-        os.path.isfile(path) and not _is_output(path)
-    )  # broken links are reported later
+    if not os.path.exists(path):  # a broken link, which is reported when the image is read
+        return True
+    return os.path.isfile(path) and not _is_output(path)
 
 
 def _is_output(path: str) -> bool:

@@ -391,4 +391,4 @@ def _report_path(paths: Iterator[Path], own: set[str], console: Console) -> Path
         if taken:
             console.renamed("these images", taken, path.name)
         return path
-    raise VitvizError(f"{str(taken)!r} is a file about other images; choose another name, or move it.")
+    raise VitvizError(f"{str(taken)!r} is not a report on these images; choose another name, or move the file.")

@@ -221,11 +221,11 @@ def overlay(
     painted = paint(tones, scale, signed, over=True)
     if smooth:
         return _smooth_overlay(picture, painted, opacity)
-    heat, seen = (
+    heat, alpha = (
         Image.fromarray(layer).resize(picture.size, Image.Resampling.NEAREST)
         for layer in (painted[..., :3], np.round(opacity * painted[..., 3]).astype(np.uint8))
     )
-    return Image.composite(heat, picture, seen)
+    return Image.composite(heat, picture, alpha)
 
 
 def _smooth_overlay(picture: Image.Image, painted: np.ndarray, opacity: float) -> Image.Image:
@@ -235,9 +235,9 @@ def _smooth_overlay(picture: Image.Image, painted: np.ndarray, opacity: float) -
     """
     shares = np.float32(opacity) * painted[..., 3:] / np.float32(255)
     layers = np.concatenate([shares * painted[..., :3], shares], axis=-1)
-    *colours, seen = (
+    *colours, alpha = (
         np.asarray(Image.fromarray(layer).resize(picture.size, Image.Resampling.BILINEAR))
         for layer in np.moveaxis(layers, -1, 0)
     )
-    mixed = np.stack(colours, axis=-1) + (1 - seen[..., None]) * np.asarray(picture, np.float32)
+    mixed = np.stack(colours, axis=-1) + (1 - alpha[..., None]) * np.asarray(picture, np.float32)
     return Image.fromarray(np.round(mixed).clip(0, 255).astype(np.uint8))

@@ -17,7 +17,7 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, uniform: 
     """Draw the weights of one view in descending order, with a line for uniform attention.
 
     Args:
-        weights: [token].
+        weights: attention weights, [token].
         names: name of each token.
         prefix: number of prefix tokens, which are marked.
         uniform: weight of each token under uniform attention; 1 / tokens if None.
@@ -60,7 +60,7 @@ def matrix(weights: np.ndarray, prefix: int, limit: float, signed: bool = False)
     """Draw the attention matrix of one head.
 
     Args:
-        weights: [query, key].
+        weights: attention weights, [query, key].
         prefix: number of prefix tokens; a line separates them from the patches.
         limit: weight at the upper end of the colour map, see `colour_limit`.
         signed: True if weights may be negative; the colour map then starts at `-limit`.
@@ -130,7 +130,7 @@ def by_layer(
     """Draw one number per head over the layers.
 
     Args:
-        values: [layer, head].
+        values: one number per head, [layer, head].
         unit: title of the vertical axis.
         layer: selected layer, from 0; nothing is marked if it is outside the values, as for the pooling.
         head: selected head, from 0, which is marked; None marks the whole layer.
@@ -179,7 +179,7 @@ def describe_concentration(weights: np.ndarray, names: list[str], direction: Dir
     weights cancel in a sum, so their absolute values are used.
 
     Args:
-        weights: [token].
+        weights: attention weights, [token].
         names: name of each token.
         direction: `"from"` for a row of the attention matrix, `"to"` for a column.
         signed: True if weights may be negative.

@@ -27,9 +27,9 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
     factor = whole(longest, 1, MAX_SIDE, "The longer side") / max(geometry.model)
     picture = prepared.picture().resize([max(1, round(side * factor)) for side in geometry.model])
     left, top, right, bottom = (round(edge * factor) for edge in geometry.content)
-    photo = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
+    scaled = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
     grey = prepared.pixels.shape[-1] == 1  # colours would show more than the model receives
-    picture.paste(photo.convert("L") if grey else photo, (left, top))
+    picture.paste(scaled.convert("L") if grey else scaled, (left, top))
     return picture
 
 
@@ -48,14 +48,14 @@ def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720)
         RGB image with the aspect ratio of the original.
     """
     factor = min(1.0, whole(longest, 1, MAX_SIDE, "The longer side") / max(image.rgb.size))
-    photo = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
+    scaled = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
     left, top, right, bottom = (round(edge * factor) for edge in prepared.geometry.source)
-    seen = photo.crop((left, top, right, bottom))
-    result = Image.blend(photo, Image.new("RGB", photo.size, _GREY), 0.65)
-    line = max(1, round(max(photo.size) / 400))
+    crop = scaled.crop((left, top, right, bottom))
+    result = Image.blend(scaled, Image.new("RGB", scaled.size, _GREY), 0.65)
+    line = max(1, round(max(scaled.size) / 400))
     for colour, far in (("black", 2 * line), ("white", line)):
         result.paste(colour, (left - far, top - far, right + far, bottom + far))
-    result.paste(seen, (left, top))
+    result.paste(crop, (left, top))
     return result
 
 

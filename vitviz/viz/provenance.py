@@ -34,5 +34,5 @@ def describe_model(model: VisionTransformer, title: str = "") -> str:
 @typed
 def without_advice(note: str) -> str:
     """Return a note on an assumption without the advice that follows its semicolon."""
-    what, semicolon, _ = note.partition(";")
-    return f"{what}." if semicolon else note
+    assumption, semicolon, _ = note.partition(";")
+    return f"{assumption}." if semicolon else note
