@@ -67,7 +67,7 @@ def test_images_are_filtered(page):
     page.get_by_role("searchbox", name="Name").fill("")
     assert names(page) == ["digit-4.png", "digit-14.png"]
     page.get_by_role("combobox", name="Prediction").select_option("any")
-    page.get_by_label("A number to filter by").select_option("Confidence (%)")
+    page.locator("#measure").select_option("Confidence (%)")
     page.get_by_label("from").fill("101")
     expect(page.locator("#count")).to_have_text("0 of 7 images")
     page.get_by_label("from").fill("50")
