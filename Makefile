@@ -11,17 +11,17 @@ WORKERS ?= 4
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed ## install what is needed and start the app
+run: $(VENV)/.installed ## install the requirements and start the app
 	$(BIN)/streamlit run app.py $(ARGS)
 
-test: lint ## lint, then run all tests, the browser ones included (ARGS go to pytest, WORKERS run at once)
+test: lint ## lint, then run all tests, including browser tests (ARGS for pytest, WORKERS processes)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-fast: lint ## lint, then run what takes less than three minutes, without a browser, for everyday work
+test-fast: lint ## lint, then run the fast tests, without a browser (less than three minutes)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/browser -m "not slow" $(ARGS)
 
 test-all: ARGS += --all
-test-all: test ## the same, with every architecture of timm at its full width (some 8 GB of memory)
+test-all: test ## run all tests, with every timm architecture at full width (about 8 GB of memory)
 
 lint: $(VENV)/.installed-dev node_modules/.installed ## check style
 	$(BIN)/ruff check .
@@ -29,26 +29,26 @@ lint: $(VENV)/.installed-dev node_modules/.installed ## check style
 	$(BIN)/node node_modules/eslint/bin/eslint.js .
 	find vitviz benchmarks -name '*.js' | xargs -n 1 -P 4 $(BIN)/node --check
 
-format: $(VENV)/.installed-dev ## mend style where that is mechanical
+format: $(VENV)/.installed-dev ## fix style automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## print the speed table
+bench: $(VENV)/.installed-dev ## print the benchmarks
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks
 
-load: $(VENV)/.installed-dev ## let thirty visitors in, twice, and newcomers beside slow work; print how long they wait
-	$(BIN)/python -m benchmarks visitors newcomers
+load: $(VENV)/.installed-dev ## print the waiting times of thirty users, and of newcomers during slow work
+	$(BIN)/python -m benchmarks users newcomers
 
-screenshots: $(VENV)/.installed-dev ## take the README's pictures again
+screenshots: $(VENV)/.installed-dev ## retake the README's screenshots
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots
 
-digits: $(VENV)/.installed-dev ## train the digits classifier again
+digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) node_modules .pytest_cache .ruff_cache build *.egg-info
 
-# The stamps are newer than what they were installed from; a second call has nothing to do.
+# The stamp files are newer than the requirements, so a second call does nothing.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "vitviz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -59,7 +59,7 @@ $(VENV)/.installed: requirements.txt requirements/library.txt requirements/app.t
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
-	@# most of what is installed is never imported: compiling it all would take longer than the tests that need it
+	@# most installed modules are never imported: compiling all of them would take longer than the tests
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 

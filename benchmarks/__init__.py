@@ -1,1 +1,1 @@
-"""What `make bench` prints: how fast vitviz is. A report, not a test: timings depend on the machine."""
+"""Benchmarks of `make bench` and `make load`. They are not tests, because timings depend on the machine."""

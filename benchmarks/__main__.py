@@ -1,8 +1,7 @@
-"""Run the benchmarks and print one table: `python -m benchmarks`, or only some, `python -m benchmarks hover pin`.
+"""Command line of the benchmarks: `python -m benchmarks` runs all, `python -m benchmarks hover pin` only some.
 
-The exit code is 0 whether or not goals are reached: this is a report, not a test. Times depend on the machine and on
-what else it does, so every ratio is between things that were measured in turns in this run; run a missed row again,
-alone, before believing it.
+The exit code is always 0, because this is a report and not a test. Times depend on the machine and its load, so ratios
+compare actions that were timed alternately in the same run. Repeat a missed row alone to confirm it.
 """
 
 import argparse
@@ -31,33 +30,35 @@ BENCHMARKS = {
     "alternatives": alternatives.alternatives,
     "write": writing.pictures,
     "start": library.cold_start,
-    "visitors": load.visitors,
+    "users": load.users,
     "newcomers": load.newcomers,
 }
 
 
 def main() -> None:
-    """Run what the command line names, all by default."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Print how fast vitviz is.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run: {', '.join(BENCHMARKS)}; default all")
+    """Run the benchmarks given on the command line, by default all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the speed of vitviz.")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run, by default all: {', '.join(BENCHMARKS)}"
+    )
     names = parser.parse_args().names or list(BENCHMARKS)
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        parser.error(f"there is no benchmark {', '.join(unknown)}; choose from {', '.join(BENCHMARKS)}")
     rows = []
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
         for row in run(name):
-            print(f"  {row.what}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
+            print(f"  {row.quantity}: {row.measured} {row.verdict}", file=sys.stderr, flush=True)
             rows.append(row)
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads, load {load:.1f}")
-    print("Medians; the middle half of the values in brackets. A report, not a test: the exit code is always 0.\n")
+    print("Medians, with quartiles in brackets. The exit code is always 0.\n")
     print(as_table(rows))
 
 
 def run(name: str) -> Iterator[Row]:
-    """The rows of one benchmark; one that breaks becomes a row that says so, and the others still run."""
+    """Yield the rows of a benchmark. An error becomes a row, so that the other benchmarks still run."""
     try:
         yield from BENCHMARKS[name]()
     except Exception as error:

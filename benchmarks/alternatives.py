@@ -1,4 +1,4 @@
-"""vitviz against what people would use instead, in turns: timm with hooks, torch-cam, captum."""
+"""vitviz compared with timm with hooks, torch-cam and captum."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ from .library import PHOTO, check_alike, input_tensor, timm_model
 from .measure import Row, interleaved, ratio_row
 
 LIMIT = 1.05
-ALIKE = 1e-2  # of maps from 0 to 1: weights drawn at random make rounding errors grow
+TOLERANCE = 1e-2  # for maps from 0 to 1; random weights amplify rounding errors
 STEPS = 32
 
 
 def alternatives() -> Iterator[Row]:
-    """The three rows; each first checks that both sides compute the same."""
+    """Yield the three comparisons; each first checks that both sides agree."""
     yield all_attention()
     yield legrad()
     yield integrated_gradients()
 
 
 def all_attention() -> Row:
-    """All attention of a pass, [layer, head, query, key], against timm's modules with hooks."""
+    """Compare all attention weights of a forward pass, [layer, head, query, key], with timm's modules with hooks."""
     ours, theirs = vitviz.load("dinov2-small"), timm_model(224)
-    image, kept = input_tensor(ours, 224), []
+    image, captured = input_tensor(ours, 224), []
     for block in theirs.blocks:
         block.attn.fused_attn = False
-        block.attn.attn_drop.register_forward_hook(lambda _module, _input, weights: kept.append(weights))
+        block.attn.attn_drop.register_forward_hook(lambda _module, _input, weights: captured.append(weights))
 
     def with_hooks() -> list[Tensor]:
         with torch.inference_mode():
             theirs(image[None])
-        found = list(kept)
-        kept.clear()  # what is returned is thrown away on both sides: kept memory would be there for the next pass
-        return found
+        result = list(captured)
+        captured.clear()  # both sides free their results, so that neither reuses memory in the next pass
+        return result
 
     def with_vitviz() -> list[np.ndarray]:
         trace = ours.trace(image, record="blocks.*.attn.weights")
@@ -55,7 +55,7 @@ def all_attention() -> Row:
 
 
 def legrad() -> Row:
-    """LeGrad of a class, against torch-cam, on a model of torchvision with weights drawn at random."""
+    """Compare LeGrad of a class with torch-cam, on a torchvision model with random weights."""
     shape = {"num_layers": 12, "num_heads": 6, "hidden_dim": 384, "mlp_dim": 1536}
     random = torch.Generator().manual_seed(0)
     theirs = TorchvisionViT(224, 14, **shape, num_classes=1000).eval()
@@ -77,14 +77,14 @@ def _legrad(ours: vitviz.VisionTransformer, theirs: TorchvisionViT, image: Tenso
     def with_vitviz() -> np.ndarray:
         return vitviz.explain(ours, image, method="legrad", target=target).map
 
-    if np.abs(with_vitviz() - with_torchcam().numpy()).max() > ALIKE:
-        raise RuntimeError("vitviz and torch-cam differ; they have to agree before their times are compared.")
+    if np.abs(with_vitviz() - with_torchcam().numpy()).max() > TOLERANCE:
+        raise RuntimeError("vitviz and torch-cam differ; make them agree before comparing their times.")
     times = interleaved(with_vitviz, with_torchcam, rounds=30, warm_up=3)
     return ratio_row("LeGrad against torch-cam, 224 px", *times, ("vitviz", "torch-cam"), LIMIT)
 
 
 def integrated_gradients() -> Row:
-    """Integrated gradients with as many steps as captum's, and as complete, against captum."""
+    """Compare integrated gradients with captum, at equal numbers of steps and equal completeness."""
     ours, theirs = vitviz.load("dinov2-small"), timm_model(224)
     image = input_tensor(ours, 224)
     trace = ours.trace(image)
@@ -93,8 +93,8 @@ def integrated_gradients() -> Row:
     captum = LayerIntegratedGradients(lambda pixels: other(theirs(pixels)), theirs.patch_embed)
 
     def with_captum() -> Tensor:
-        found = captum.attribute(image[None], start[None], n_steps=STEPS, internal_batch_size=4)
-        return found.sum(dim=-1)[0]
+        attribution = captum.attribute(image[None], start[None], n_steps=STEPS, internal_batch_size=4)
+        return attribution.sum(dim=-1)[0]
 
     with torch.no_grad():
         rise = float(other(theirs(image[None])) - other(theirs(start[None])))
@@ -109,5 +109,5 @@ def integrated_gradients() -> Row:
     if ours_missed > missed + 1e-3:
         raise RuntimeError(f"vitviz misses completeness by {ours_missed:.1%} and captum by {missed:.1%}.")
     times = interleaved(with_vitviz, with_captum, rounds=8, warm_up=1)
-    what = f"integrated gradients, {STEPS} steps, complete to {ours_missed:.1%}, against captum, 224 px"
-    return ratio_row(what, *times, ("vitviz", "captum"), LIMIT)
+    quantity = f"integrated gradients, {STEPS} steps, complete to {ours_missed:.1%}, against captum, 224 px"
+    return ratio_row(quantity, *times, ("vitviz", "captum"), LIMIT)

@@ -1,26 +1,26 @@
-// Waits for the answer to what the visitor does next, looking once a frame, so that only the page's own clock counts.
-// A widget's own number follows the pointer at once and is no answer: only text, HTML and tables of the page count.
-// Puts into `window.answered` milliseconds from the click or key: `shown`, when the watched element said something else,
-// and `done`, when the page's script had run to its end; null until then.
+// Measures the response time of the next click or key press, polled once per frame with the page's clock.
+// Only text, HTML and tables of the page count as a response; a widget's own number changes at once.
+// Sets `window.answered` to milliseconds from the event: `shown`, when the watched element had changed, and `done`, when
+// the page's script had finished; null until then.
 (watched) => {
-  const words = ["stMarkdown", "stHtml", "stTable"].map((kind) => `[data-testid=${kind}]`).join();
-  const says = () => document.querySelector(watched)
-    && [...document.querySelectorAll(`${watched} :is(${words})`)].map((node) => node.innerHTML).join();
+  const selectors = ["stMarkdown", "stHtml", "stTable"].map((kind) => `[data-testid=${kind}]`).join();
+  const content = () => document.querySelector(watched)
+    && [...document.querySelectorAll(`${watched} :is(${selectors})`)].map((node) => node.innerHTML).join();
   const running = () => document.querySelector("[data-testid=stApp]").dataset.testScriptState !== "notRunning";
-  const before = says();
-  if (!before) throw new Error(`${watched} is not there`);
+  const before = content();
+  if (!before) throw new Error(`${watched} is missing`);
   window.answered = null;
-  const doing = new AbortController();
+  const controller = new AbortController();
   const start = (event) => {
-    doing.abort();
+    controller.abort();
     let shown = null;
-    const look = () => {
+    const poll = () => {
       const since = performance.now() - event.timeStamp;
-      if (shown === null && says() !== before) shown = since;
+      if (shown === null && content() !== before) shown = since;
       if (shown !== null && !running()) window.answered = { shown, done: since };
-      else requestAnimationFrame(look);
+      else requestAnimationFrame(poll);
     };
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   };
-  for (const kind of ["click", "keydown"]) addEventListener(kind, start, { signal: doing.signal, capture: true });
+  for (const kind of ["click", "keydown"]) addEventListener(kind, start, { signal: controller.signal, capture: true });
 }

@@ -1,4 +1,4 @@
-"""The app in a real Chromium: hovering, the messages it sends, and how fast the panels follow a pin."""
+"""App in Chromium: hovering, websocket messages, and updates of the panels after pinning."""
 
 import random
 from collections import Counter
@@ -25,19 +25,19 @@ WINDOW = {"width": 1366, "height": 768}
 MOVES = 200
 PINS = 10
 STROKES = 10
-LOADED_WITHIN = 120_000  # milliseconds; the first visitor waits for the model and the statistics of all heads
+LOAD_TIMEOUT = 120_000  # milliseconds; the first user waits for the model and the statistics of all heads
 
 
 @dataclass(frozen=True)
 class Place:
-    """A component that draws something for the patch under the pointer.
+    """Component that draws a map for the patch under the pointer.
 
     Attributes:
-        path: the page's path and parameters.
-        root: the component's test id.
-        image: that of its picture.
-        shows: the data attribute that tells which token is drawn.
-        ready: what else has to be there before anything is measured, as selectors.
+        path: path and parameters of the page.
+        root: test id of the component.
+        image: test id of its image.
+        shows: data attribute with the token drawn.
+        ready: selectors of other elements that must exist before measuring.
     """
 
     path: str
@@ -54,14 +54,14 @@ SIMILARITY = Place("tokens?image=cat&layer=12&section=Similarity", "similarity",
 
 @dataclass(frozen=True)
 class Hovered:
-    """Such a component in a page, loaded and quiet.
+    """Component in a loaded, idle page.
 
     Attributes:
-        place: which one.
-        page: the page.
-        root: its root element.
-        side: patches in a row and in a column.
-        sent: the websocket messages that the page has sent; the list goes on growing.
+        place: component.
+        page: page.
+        root: root element of the component.
+        side: number of patches per row and column.
+        sent: websocket messages sent by the page so far.
     """
 
     place: Place
@@ -71,19 +71,19 @@ class Hovered:
     sent: list[bytes | str]
 
     def patches(self) -> list[tuple[int, int]]:
-        """All patches as (row, column), mixed, but in the same way each time."""
+        """Return all patches as (row, column) in a fixed random order."""
         places = [(row, column) for row in range(self.side) for column in range(self.side)]
         random.Random(0).shuffle(places)
         return places
 
-    def middle(self, row: int, column: int) -> tuple[float, float]:
-        """Where the middle of a patch is in the window."""
+    def centre(self, row: int, column: int) -> tuple[float, float]:
+        """Return the centre of a patch in window coordinates."""
         box = self.page.get_by_test_id(self.place.image).bounding_box()
         return box["x"] + (column + 0.5) / self.side * box["width"], box["y"] + (row + 0.5) / self.side * box["height"]
 
     def point(self, row: int, column: int) -> None:
-        """Move the pointer to a patch and wait until what belongs to it is drawn."""
-        self.page.mouse.move(*self.middle(row, column))
+        """Move the pointer to a patch and wait until its map is drawn."""
+        self.page.mouse.move(*self.centre(row, column))
         token = CONFIG.num_prefix_tokens + row * self.side + column
         self.page.wait_for_function(
             "([root, shows, token]) => root.dataset[shows] === token",
@@ -92,37 +92,37 @@ class Hovered:
         )
 
     def settle(self) -> None:
-        """Wait until the script has run, and a second more."""
+        """Wait until the script has finished, and one second more."""
         self.page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         self.page.wait_for_timeout(1000)
 
 
 @contextmanager
 def opened(place: Place, size: int) -> Iterator[Hovered]:
-    """A new app, and a browser that shows the cat at such a place, the model's input being `size` pixels."""
+    """Start an app and a browser with the cat image in a component, at an input size of `size` pixels."""
     sent = []
     with running_app() as url, launched_browser() as browser:
         page = browser.new_page(viewport=WINDOW)
-        page.set_default_timeout(LOADED_WITHIN)
+        page.set_default_timeout(LOAD_TIMEOUT)
         page.on("websocket", lambda socket: socket.on("framesent", lambda message: sent.append(message)))
         page.goto(f"{url}/{place.path}&size={size}&fit=crop")
         root = page.wait_for_selector(f"[data-testid={place.root}][data-{place.shows}]")
         for selector in place.ready:
             page.wait_for_selector(selector, state="attached")
-        found = Hovered(place, page, root, size // CONFIG.patch_size, sent)
-        found.settle()
+        hovered = Hovered(place, page, root, size // CONFIG.patch_size, sent)
+        hovered.settle()
         page.get_by_test_id(place.image).scroll_into_view_if_needed()
-        yield found
+        yield hovered
 
 
 @dataclass(frozen=True)
 class Hovers:
-    """What 200 pointer moves cost.
+    """Cost of 200 pointer moves.
 
     Attributes:
-        scripting: the component's own measure of each drawing, `vitviz-draw`, milliseconds.
-        latency: from the pointer's event to the end of the frame that shows it, milliseconds.
-        messages: what the page sent meanwhile.
+        scripting: duration of each drawing, measured by the component as `vitviz-draw`, milliseconds.
+        latency: time from the pointer event to the end of its frame, milliseconds.
+        messages: websocket messages sent meanwhile.
     """
 
     scripting: np.ndarray
@@ -132,7 +132,7 @@ class Hovers:
     def __str__(self) -> str:
         low, high = np.percentile(self.scripting, (25, 75))
         return (
-            f"the component's performance.measure('vitviz-draw') of {len(self.scripting)} drawings, middle half "
+            f"the component's performance.measure('vitviz-draw') of {len(self.scripting)} drawings, quartiles "
             f"{low:.1f} to {high:.1f} ms, longest {self.scripting.max():.1f} ms; from the pointer's event to the "
             f"end of its frame on the main thread (script, style, layout, paint) median {np.median(self.latency):.1f}, "
             f"p95 {np.percentile(self.latency, 95):.1f} ms"
@@ -140,7 +140,7 @@ class Hovers:
 
 
 def hover() -> Iterator[Row]:
-    """Point at 200 patches one after the other, all layers live (224 px) and one layer live (518 px)."""
+    """Point at 200 patches, with all layers live (224 px) and with one layer live (518 px)."""
     explorer = hovers = hovers_at(EXPLORER, 224)
     median, p95 = np.percentile(hovers.scripting, (50, 95))
     yield Row(
@@ -156,8 +156,8 @@ def hover() -> Iterator[Row]:
         f"{len(hovers.messages)}",
         "0",
         not hovers.messages,
-        "every data frame that the page sends from the first move to a second after the last, whatever it is about "
-        "(pings and pongs of the protocol itself are none); they were: "
+        "all data frames sent by the page from the first move to one second after the last, "
+        "without the protocol's pings and pongs: "
         + (", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "none"),
     )
     hovers = hovers_at(SIMILARITY, 224)
@@ -181,10 +181,10 @@ def hover() -> Iterator[Row]:
 
 
 def hovers_at(place: Place, size: int) -> Hovers:
-    """Move the pointer to 200 different patches, each time waiting until its picture is drawn."""
+    """Move the pointer to 200 different patches, waiting for each map."""
     with opened(place, size) as hovered:
         patches = hovered.patches()
-        for patch in patches[-20:]:  # the browser compiles what it sees often
+        for patch in patches[-20:]:  # warm up the browser's just-in-time compiler
             hovered.point(*patch)
         hovered.settle()
         latency = hovered.root.evaluate_handle(HOVERING, f"data-{place.shows}")
@@ -196,31 +196,29 @@ def hovers_at(place: Place, size: int) -> Hovers:
             "() => performance.getEntriesByName('vitviz-draw', 'measure').map((entry) => entry.duration)"
         )
         if len(scripting) < MOVES:
-            raise RuntimeError(f"The component measured {len(scripting)} drawings while pointing at {MOVES} patches.")
+            raise RuntimeError(f"The component measured {len(scripting)} drawings for {MOVES} patches.")
         return Hovers(np.array(scripting), np.array(latency.json_value()), hovered.sent[already:])
 
 
 def kind_of(message: bytes | str) -> str:
-    """What a message to Streamlit's server is about, such as `"rerun_script"`."""
+    """Return the type of a message to Streamlit's server, such as `"rerun_script"`."""
     return BackMsg.FromString(message).WhichOneof("type") if isinstance(message, bytes) else "text"
 
 
 def pin() -> Iterator[Row]:
-    """Click on patches and wait for the panels below."""
+    """Pin patches and wait for the panels below."""
     waits = []
     with opened(EXPLORER, 224) as explorer:
         for row, column in explorer.patches()[: PINS + 2]:
             explorer.settle()
-            words = f"Layer 12, head 1, patch ({row + 1}, {column + 1})"
-            explorer.page.evaluate(PINNING, words)
-            explorer.page.mouse.click(*explorer.middle(row, column))
+            label = f"Layer 12, head 1, patch ({row + 1}, {column + 1})"
+            explorer.page.evaluate(PINNING, label)
+            explorer.page.mouse.click(*explorer.centre(row, column))
             try:
                 waits.append(explorer.page.wait_for_function("() => window.pinned", timeout=30_000).json_value())
             except TimeoutError as error:
-                raise RuntimeError(
-                    f"Half a minute after the click no panel says “{words}” over a new chart."
-                ) from error
-    waits = waits[2:]  # the first ones warm up server and browser
+                raise RuntimeError(f"No panel shows “{label}” with a new chart 30 s after the click.") from error
+    waits = waits[2:]  # drop the warm-up
     total = np.array([wait["all"] for wait in waits])
     parts = [f"{name} {np.median([wait[name] for wait in waits]):.0f} ms" for name in ("text", "chart")]
     yield Row(
@@ -228,17 +226,17 @@ def pin() -> Iterator[Row]:
         f"{np.median(total) / 1e3:.2f} s",
         "≤ 0.5 s",
         bool(np.median(total) <= 500),
-        f"{spread(total, 'ms')}, longest {total.max():.0f} ms, {len(waits)} pins; on the page's own clock from the "
-        f"click to the frame after the last change; medians by panel: {', '.join(parts)}",
+        f"{spread(total, 'ms')}, longest {total.max():.0f} ms, {len(waits)} pins; page's clock from the click to "
+        f"the frame after the last change; medians by panel: {', '.join(parts)}",
     )
 
 
 def draw() -> Iterator[Row]:
-    """Draw strokes on the pad and wait for the prediction after each."""
+    """Draw strokes on the pad and wait for the prediction after each of them."""
     waits = []
     with running_app() as url, launched_browser() as browser:
         page = browser.new_page(viewport=WINDOW)
-        page.set_default_timeout(LOADED_WITHIN)
+        page.set_default_timeout(LOAD_TIMEOUT)
         page.goto(f"{url}/explore?model=digits")
         page.wait_for_selector("[data-testid=prediction]")
         for stroke in range(STROKES + 2):
@@ -252,11 +250,11 @@ def draw() -> Iterator[Row]:
             page.mouse.move(x + 15, y + 150, steps=10)
             page.mouse.up()
             waits.append(page.wait_for_function("() => window.predicted", timeout=30_000).json_value())
-    total = np.array(waits[2:])  # the first ones warm up server and browser
+    total = np.array(waits[2:])  # drop the warm-up
     yield Row(
         "pen lifted to prediction shown, digits",
         f"{np.median(total) / 1e3:.2f} s",
         "≤ 0.5 s",
         bool(np.median(total) <= 500),
-        f"{spread(total, 'ms')}, longest {total.max():.0f} ms, {len(total)} strokes; on the page's own clock",
+        f"{spread(total, 'ms')}, longest {total.max():.0f} ms, {len(total)} strokes; measured with the page's clock",
     )

@@ -1,15 +1,15 @@
-// Watches the prediction, looking once a frame, from the moment the pen is lifted: puts the milliseconds until it shows
-// other numbers into `window.predicted`; null until then.
+// Measures the time from lifting the pen to a new prediction, polled once per frame. Sets `window.predicted` to
+// milliseconds; null until then.
 () => {
   const shown = () => document.querySelector("[data-testid=prediction]")?.innerText;
   const before = shown();
   window.predicted = null;
   addEventListener("pointerup", () => {
     const lifted = performance.now();
-    const look = () => {
+    const poll = () => {
       if (shown() && shown() !== before) window.predicted = performance.now() - lifted;
-      else requestAnimationFrame(look);
+      else requestAnimationFrame(poll);
     };
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   }, { once: true, capture: true });
 }

@@ -1,4 +1,4 @@
-"""What an explanation costs against one forward pass, and whether the methods beat chance on held-out digits."""
+"""Cost of attribution methods relative to a forward pass, and their faithfulness on held-out digits."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,11 +14,11 @@ from .library import PHOTO, input_tensor
 from .measure import Row, interleaved, ratio_row
 
 LIMITS = {"rollout": 1.5, "gradient_attention": 4.0, "legrad": 4.0}
-PICTURES = 100
+IMAGES = 100
 
 
 def cost() -> Iterator[Row]:
-    """`explain(model, tensor)`, the forward pass it needs included, against the bare forward pass, in turns."""
+    """Compare `explain(model, tensor)`, including its forward pass, with a forward pass alone."""
     model = vitviz.load("dinov2-small")
     image = input_tensor(model, 224)
     other = vitviz.SimilarityTarget.of([model.trace(PHOTO.with_name("flower.jpg"))], "the flower")
@@ -38,25 +38,25 @@ def cost() -> Iterator[Row]:
 
 
 def faithfulness() -> Iterator[Row]:
-    """Areas below the deletion curves of the class that the model sees in held-out digits: the lower, the better."""
+    """Measure the deletion AUC of the top-1 class on held-out digits; lower is better."""
     model = vitviz.load("digits")
-    seen = digits.as_input([digits.as_picture(image) for image in digits.load_split()["held-out"].images[:PICTURES]])
+    images = digits.as_input([digits.as_picture(image) for image in digits.load_split()["held-out"].images[:IMAGES]])
     areas = {method: [] for method in (*METHODS, "random")}
-    for image in seen:
+    for image in images:
         trace = model.trace(image)
         for method in METHODS:
-            found = vitviz.explain(model, trace, method=method).map
-            areas[method].append(curves(model, trace, found, None, baseline="mean").deletion_auc)
+            values = vitviz.explain(model, trace, method=method).map
+            areas[method].append(curves(model, trace, values, None, baseline="mean").deletion_auc)
         areas["random"].append(random_curves(model, trace, None, baseline="mean").deletion_auc)
     mean = {method: float(np.mean(values)) for method, values in areas.items()}
     best = min(METHODS, key=mean.get)
     wins = np.mean(np.less(areas[best], areas["random"]))
     yield Row(
-        f"area below the deletion curve, {len(seen)} held-out digits: {best}, the best method",
+        f"deletion AUC, {len(images)} held-out digits: {best}, the best method",
         f"{mean[best]:.3f}",
         f"< {mean['random']:.3f} (random)",
         mean[best] < mean["random"],
         f"{', '.join(f'{method} {area:.3f}' for method, area in sorted(mean.items(), key=lambda pair: pair[1]))}; "
         f"{best} is below the mean of 5 random orders for {wins:.0%} of the digits; patches become the mean colour, "
-        "in 16 steps; probability of the likeliest class",
+        "in 16 steps; probability of the top-1 class",
     )

@@ -1,12 +1,13 @@
-// Notes, for every drawing of a component, how long after the pointer's event the frame that shows it was ready.
-// `root` is the component's root element, `attribute` what says which token is drawn. Returns the list that fills up, milliseconds.
+// Records the latency of every drawing of a component: time from the pointer event to the end of its frame.
+// `root`: root element of the component. `attribute`: data attribute with the token drawn. Returns a growing list of
+// milliseconds.
 (root, attribute) => {
   const latencies = [];
   let pointed;
   root.addEventListener("pointermove", (event) => { pointed ??= event.timeStamp; }, true);
   new MutationObserver(() => {
-    // The component draws in an animation frame. A message that is sent from there arrives after that frame's style,
-    // layout and paint; only the compositor's part is left.
+    // The component draws in an animation frame. A message sent from there arrives after style, layout and paint of
+    // this frame; only compositing is not included.
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       latencies.push(performance.now() - pointed);

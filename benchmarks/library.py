@@ -1,4 +1,4 @@
-"""The library without the app: one forward pass, what a trace holds, one attention row, and a cold start."""
+"""Library without the app: forward pass, memory of a trace, one attention row, and cold start."""
 
 import ctypes
 import json
@@ -25,7 +25,7 @@ MIB = 2**20
 
 
 def trace_against_timm() -> Iterator[Row]:
-    """`model.trace(tensor)` against timm's forward of the same weights; timm has resampled its positions beforehand."""
+    """Compare `model.trace(tensor)` with timm's forward pass, whose position embedding is resampled beforehand."""
     ours = vitviz.load("dinov2-small")
     for size, rounds in ((224, 60), (518, 20)):
         theirs = timm_model(size)
@@ -45,35 +45,35 @@ def trace_against_timm() -> Iterator[Row]:
 
 
 def timm_model(size: int) -> torch.nn.Module:
-    """The model of timm with the shipped weights for one input size, with fused attention."""
+    """Return the timm model with the shipped weights for an input size, with fused attention."""
     model = timm.create_model("vit_small_patch14_dinov2", img_size=size).eval()
     weights = {name: value.float() for name, value in load_file(WEIGHTS).items()}
     model.load_state_dict(checkpoint_filter_fn(weights, model))
     if not all(block.attn.fused_attn for block in model.blocks):
-        raise RuntimeError("timm does not use fused attention here; the comparison would flatter us.")
+        raise RuntimeError(
+            "timm does not use fused attention here, so the comparison would be unfair; check its installation."
+        )
     return model
 
 
 def input_tensor(model: vitviz.VisionTransformer, size: int) -> torch.Tensor:
-    """The sample photograph as the model sees it, [3, size, size]."""
+    """Return the model input of the sample image, [3, size, size]."""
     prepared = model.trace(PHOTO, size=size).image
     return torch.from_numpy(vitviz.images.normalise(prepared.pixels, model.preprocessing))
 
 
 def check_alike(ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Refuse to compare the speed of two things that do not compute the same."""
+    """Raise an error if two results differ, so that their times are not compared."""
     error = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     if error > 1e-4:
-        raise RuntimeError(f"trace and timm differ by {error:.1e}; they have to agree before their times are compared.")
+        raise RuntimeError(f"trace and timm differ by {error:.1e}; make them agree before comparing their times.")
 
 
 def memory_of_a_trace() -> Iterator[Row]:
-    """What a trace at 518 px holds: what it says itself, and how much the process grows by each further one."""
+    """Measure the memory of a trace at 518 px: `Trace.nbytes`, and growth of the process per trace."""
     model = vitviz.load("dinov2-small")
     image = input_tensor(model, 518)
-    held = [
-        model.trace(image) for _ in range(2)
-    ]  # after the first, the pass's own scratch memory is there to be reused
+    held = [model.trace(image) for _ in range(2)]  # afterwards, scratch memory of the pass is reused
     resident = [resident_bytes()]
     for _ in range(8):
         held.append(model.trace(image))
@@ -88,29 +88,29 @@ def memory_of_a_trace() -> Iterator[Row]:
         f"{largest:.1f} MiB",
         "≤ 52 MiB",
         largest <= 52,
-        f"Trace.nbytes says {claimed:.2f} MiB; the process grows by {np.mean(grown):.2f} MiB for each of "
-        f"{len(grown)} more traces ({grown.min():.1f} to {grown.max():.1f}); the larger of the two is shown. "
-        f"All matrices would take {matrices:.1f} MiB, {matrices / largest:.1f} times as much",
+        f"Trace.nbytes is {claimed:.2f} MiB; the process grows by {np.mean(grown):.2f} MiB for each of "
+        f"{len(grown)} more traces ({grown.min():.1f} to {grown.max():.1f}); the larger value is shown. "
+        f"All attention matrices would take {matrices:.1f} MiB, {matrices / largest:.1f} times as much",
     )
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in use, freed pages given back first. Linux."""
+    """Return the resident memory of this process after releasing freed pages (Linux only)."""
     ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def one_row() -> Iterator[Row]:
-    """`trace.attention(layer, query=...)`: all heads of one layer, every time another layer and another query."""
+    """Measure `trace.attention(layer, query=...)`: all heads of one layer, with changing layer and query."""
     model = vitviz.load("dinov2-small")
     trace = model.trace(input_tensor(model, 518))
     places = iter([(i % trace.layers, i * 97 % trace.token_count) for i in range(1100)])
 
-    def look() -> np.ndarray:
+    def read_row() -> np.ndarray:
         layer, query = next(places)
         return trace.attention(layer, query=query)
 
-    (times,) = interleaved(look, rounds=1000, warm_up=100)
+    (times,) = interleaved(read_row, rounds=1000, warm_up=100)
     median = float(np.median(times)) * 1e3
     yield Row(
         "one attention row, all heads of one layer, 518 px",
@@ -118,7 +118,7 @@ def one_row() -> Iterator[Row]:
         "≤ 1 ms",
         median <= 1,
         f"{spread(times, 'ms', 1e3)}, 95th percentile {np.percentile(times, 95) * 1e3:.3f} ms, {len(times)} rows, "
-        "layer and query change each time",
+        "changing layer and query",
     )
 
 
@@ -133,13 +133,13 @@ FIRST_TRACE = "import vitviz; vitviz.load('dinov2-small').trace(sys.argv[1])"
 
 
 def cold_start() -> Iterator[Row]:
-    """From nothing to the first trace of a photo, against importing torch, each time in a new process."""
+    """Compare import, load and first trace with importing torch, in new processes."""
 
     def start(action: str) -> float:
         command = [sys.executable, "-c", COLD_START.format(action=action), str(PHOTO)]
         done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
 
-    pairs = [(start(FIRST_TRACE), start(TORCH_ALONE)) for _ in range(12)][1:]  # the first pair warms the disk's cache
+    pairs = [(start(FIRST_TRACE), start(TORCH_ALONE)) for _ in range(12)][1:]  # the first pair warms up the disk cache
     ours, theirs = np.array(pairs).T
-    yield ratio_row("import vitviz, load, first trace; against import torch", ours, theirs, ("all", "torch"), 2.0)
+    yield ratio_row("import vitviz, load and first trace, against import torch", ours, theirs, ("all", "torch"), 2.0)

@@ -1,7 +1,7 @@
-"""A slow line to a server of this machine: what it carries is late, and shares what the line holds.
+"""Simulation of a slow network connection to a local server, with limited bandwidth and added latency.
 
-Chromium can slow its own network down (CDP's Network.emulateNetworkConditions), but it delays each piece of a websocket
-message as if it were a request: five megabytes at 10 Mbit/s and 60 ms take 10 s and not 4.
+Chromium's own simulation (CDP's Network.emulateNetworkConditions) delays each frame of a websocket message as if it
+were a request: five megabytes at 10 Mbit/s and 60 ms take 10 s instead of 4 s.
 """
 
 import asyncio
@@ -11,44 +11,44 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 PIECE = 16_384  # bytes
-AHEAD = 4  # pieces of one connection that may be under way, so that connections share the line
+AHEAD = 4  # pieces of a connection in flight, so that connections share the bandwidth
 
 
 class Line:
-    """A TCP proxy.
+    """TCP proxy with limited bandwidth and added latency.
 
     Args:
-        port: of the server.
-        rate: bytes a second, of all connections together, each way.
-        round_trip: seconds to the server and back.
+        port: port of the server.
+        rate: bandwidth of all connections together in bytes per second, in each direction.
+        round_trip: round-trip time in seconds.
     """
 
     def __init__(self, port: int, rate: float, round_trip: float):
         self.port, self.rate, self.round_trip = port, rate, round_trip
-        self.free = {"up": 0.0, "down": 0.0}  # when the line has carried all that it was given
-        self.carried = 0  # bytes down
+        self.free = {"up": 0.0, "down": 0.0}  # time when all data so far will have been transferred
+        self.carried = 0  # bytes from the server
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection until either side ends it."""
+        """Forward a connection until either side closes it."""
         try:
-            await asyncio.sleep(self.round_trip)  # TCP's handshake, which was with this proxy
+            await asyncio.sleep(self.round_trip)  # TCP handshake with the server
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.port)
             await asyncio.gather(self.carry(reader, server_writer, "up"), self.carry(server_reader, writer, "down"))
         except asyncio.CancelledError:
-            writer.close()  # the line has ended, and with it what it carried
+            writer.close()  # the proxy has been closed
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
-        """Carry one direction of a connection."""
+        """Forward one direction of a connection."""
         under_way = asyncio.Queue(AHEAD)
         await asyncio.gather(self.depart(reader, under_way, way), self.arrive(under_way, writer))
 
     async def depart(self, reader: asyncio.StreamReader, under_way: asyncio.Queue, way: str) -> None:
-        """Give pieces to the line; an empty one ends the connection."""
+        """Read pieces and schedule their arrival; an empty piece ends the connection."""
         piece = None
         while piece != b"":
             try:
                 piece = await reader.read(PIECE)
-            except ConnectionError:  # a browser that is closed ends its connections in this way
+            except ConnectionError:  # closed browsers reset their connections
                 piece = b""
             now = asyncio.get_running_loop().time()
             self.free[way] = max(now, self.free[way]) + len(piece) / self.rate
@@ -56,7 +56,7 @@ class Line:
             await under_way.put((self.free[way] + self.round_trip / 2, piece))
 
     async def arrive(self, under_way: asyncio.Queue, writer: asyncio.StreamWriter) -> None:
-        """Deliver pieces when their time has come."""
+        """Deliver pieces at their arrival time."""
         piece = None
         while piece != b"":
             at, piece = await under_way.get()
@@ -64,22 +64,22 @@ class Line:
             try:
                 writer.write(piece)
                 await writer.drain()
-            except ConnectionError:  # as above; the rest arrives nowhere
+            except ConnectionError:  # closed browsers reset their connections
                 writer.close()
         writer.close()
 
 
 @contextmanager
 def line_to(url: str, megabits: float, round_trip: float) -> Iterator[tuple[str, Line]]:
-    """Put a slow line before a server until the `with` block ends.
+    """Put a slow proxy in front of a server until the `with` block ends.
 
     Args:
-        url: the server's address.
-        megabits: a second.
-        round_trip: seconds.
+        url: address of the server.
+        megabits: bandwidth in Mbit/s.
+        round_trip: round-trip time in seconds.
 
     Yields:
-        The line's own address, and the line.
+        Address of the proxy, and the proxy.
     """
     line = Line(urlsplit(url).port, megabits * 1e6 / 8, round_trip)
     loop = asyncio.new_event_loop()

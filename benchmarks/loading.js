@@ -1,12 +1,12 @@
-// Notes when a page that loads has come how far, in `window.loaded`, milliseconds from the navigation: `outline`, what is
-// seen before any script; `image`, the photo in its place; `answers`, the first patch whose weights are shown under the
-// pointer, which is moved in every frame; `charts`, all of them. Looks once a frame, so that only the page's clock counts.
+// Records the stages of a loading page in `window.loaded`, milliseconds from navigation: `outline`, the placeholder before
+// any script; `image`, the visible image; `answers`, the first weights shown under the pointer, which moves in every
+// frame; `charts`, all charts. Polled once per frame with the page's clock.
 (() => {
   window.loaded = {};
   const note = (what) => { window.loaded[what] ??= performance.now(); };
   let turn = 0;
-  const look = () => {
-    if (document.querySelector("[data-testid=outline]")) note("outline"); // the frame after this one shows it
+  const poll = () => {
+    if (document.querySelector("[data-testid=outline]")) note("outline"); // visible from the next frame on
     const hosts = document.querySelectorAll("[data-testid=stBidiComponentRegular], [data-testid=stBidiComponentIsolated]");
     const roots = [document, ...[...hosts].map((host) => host.shadowRoot).filter(Boolean)];
     const find = (selector) => roots.map((root) => root.querySelector(selector)).find(Boolean);
@@ -23,7 +23,7 @@
       }
     }
     if (document.querySelectorAll(".js-plotly-plot .main-svg").length >= 4) note("charts");
-    requestAnimationFrame(look);
+    requestAnimationFrame(poll);
   };
-  requestAnimationFrame(look);
+  requestAnimationFrame(poll);
 })();

@@ -1,4 +1,4 @@
-"""The first visit over a slow line: when the image is there, and when hovering answers."""
+"""First visit over a slow connection: time to the image and to the first response to hovering."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 from scripts.app_server import launched_browser, running_app
 
-from .browser import CHARTS, LOADED_WITHIN, WINDOW
+from .browser import CHARTS, LOAD_TIMEOUT, WINDOW
 from .line import Line, line_to
 from .measure import Row, spread
 
@@ -17,11 +17,11 @@ PATH = "explore?image=cat"
 ROUND_TRIP = 0.06  # seconds
 VISITS = 5
 STAGES = ("outline", "image", "answers", "charts")
-NAMES = {"image": "image and layout", "answers": "hovering answers"}
+NAMES = {"image": "image and layout", "answers": "response to hovering"}
 
 
 def first_visit() -> Iterator[Row]:
-    """Open Explore in browsers without a cache, at 10 and at 4 Mbit/s; the server has had a visitor before."""
+    """Open Explore without a browser cache at 10 and 4 Mbit/s, after a first visit has warmed up the server."""
     with running_app() as url, launched_browser() as browser:
         visit(browser, url)
         near = [visit(browser, url) for _ in range(VISITS)]
@@ -36,28 +36,28 @@ def first_visit() -> Iterator[Row]:
                     f"{np.median(seconds):.1f} s",
                     f"≤ {limit} s" if limit else "",
                     bool(np.median(seconds) <= limit) if limit else None,
-                    f"{spread(seconds, 's')}, {VISITS} visits; on the page's own clock, medians: {medians(visits)}; "
-                    f"without the slow line, which tells how busy this machine is: {medians(near)}; "
-                    f"{carried:.1f} MB in all",
+                    f"{spread(seconds, 's')}, {VISITS} visits; medians with the page's clock: {medians(visits)}; "
+                    f"without the slow connection, for comparison: {medians(near)}; "
+                    f"{carried:.1f} MB in total",
                 )
 
 
 def medians(visits: list[dict[str, float]]) -> str:
-    """When each stage was reached, in words."""
+    """Format the median time of each stage."""
     return ", ".join(f"{stage} {np.median([one[stage] for one in visits]) / 1e3:.1f} s" for stage in STAGES)
 
 
 def measured(browser: Browser, url: str, line: Line) -> dict[str, float]:
-    """One visit: milliseconds to each stage, and the bytes that the line carried."""
+    """Measure a visit: milliseconds to each stage, and bytes transferred."""
     already = line.carried
     return visit(browser, url) | {"carried": line.carried - already}
 
 
 def visit(browser: Browser, url: str) -> dict[str, float]:
-    """Open the page as somebody who was never there, and wait for all of it."""
+    """Open the page in a new browser context and wait for all stages."""
     context = browser.new_context(viewport=WINDOW)
     page = context.new_page()
-    page.set_default_timeout(LOADED_WITHIN)
+    page.set_default_timeout(LOAD_TIMEOUT)
     page.add_init_script(LOADING)
     page.goto(f"{url}/{PATH}", wait_until="commit")
     for chart in CHARTS:

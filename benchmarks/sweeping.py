@@ -1,4 +1,4 @@
-"""What it costs to switch off each head alone, in forward passes."""
+"""Cost of ablating each head alone, in forward passes."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ LIMIT = 0.8
 
 
 def sweep() -> Iterator[Row]:
-    """All heads of the shipped model at 224 px, against as many single forward passes."""
+    """Compare a sweep over all heads at 224 px with the same number of single forward passes."""
     model = vitviz.load("dinov2-small")
     trace = model.trace(PHOTO)
     score = distance(trace)
@@ -22,11 +22,11 @@ def sweep() -> Iterator[Row]:
     sweeps, passes = interleaved(
         lambda: sweep_heads(model, trace, score), lambda: model.trace(trace.image), rounds=12, warm_up=1
     )
-    share = float(np.median(sweeps) / np.median(passes)) / heads
+    ratio = float(np.median(sweeps) / np.median(passes)) / heads
     yield Row(
         f"sweep of {heads} heads, 224 px, against {heads} single passes",
-        f"{share:.2f} × {heads}",
+        f"{ratio:.2f} × {heads}",
         f"≤ {LIMIT:.1f} × {heads}",
-        share <= LIMIT,
-        f"sweep {spread(sweeps, 's')}, one pass {spread(passes, 'ms', 1e3)}; one batch a layer, which begins there",
+        ratio <= LIMIT,
+        f"sweep {spread(sweeps, 's')}, one pass {spread(passes, 'ms', 1e3)}; one batch per layer, from this layer on",
     )

@@ -1,1 +1,1 @@
-"""Helpers of the project that are neither library nor app."""
+"""Development scripts that are neither part of the library nor of the app."""

@@ -1,4 +1,4 @@
-"""The app as a child process, and a browser to look at it with; for browser tests, benchmarks and screenshots."""
+"""App server as a child process, and a browser, for browser tests, benchmarks and screenshots."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from scripts.fonts import STATED, Fonts, check, only
 
 ROOT = Path(__file__).resolve().parents[1]
-START_WITHIN = 240  # seconds; a busy machine with a cold disk needs more than a few
+START_TIMEOUT = 240  # seconds; generous, for busy machines and cold disks
 BROWSER_FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -35,15 +35,15 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
 
     Args:
         *options: further options for Streamlit, such as `"--theme.base=dark"`.
-        port: where it listens; None for a free port.
+        port: port to listen on; None for a free port.
         environment: further environment variables.
 
     Yields:
-        The app's address, such as `"http://127.0.0.1:40123"`, once its health page answers.
+        Address of the app, such as `"http://127.0.0.1:40123"`, after its health page has answered.
 
     Raises:
-        RuntimeError: if the app ends, or does not answer within four minutes. This and any exception that leaves the
-            block carries the app's log as a note.
+        RuntimeError: if the app ends, or does not answer within four minutes. The app's log is added as a note to
+            this and any other exception raised in the block.
     """
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
@@ -70,23 +70,23 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
 
 @contextmanager
 def launched_browser(fonts: Fonts = STATED, *flags: str) -> Iterator[Browser]:
-    """Start the Chromium that the environment variable VITVIZ_BROWSER names (see scripts/find_browser.sh).
+    """Start the Chromium given by the environment variable VITVIZ_BROWSER (see scripts/find_browser.sh).
 
     Args:
-        fonts: what it finds instead of this machine's fonts.
+        fonts: fonts that replace this machine's fonts.
         *flags: further options of Chromium.
 
     Yields:
-        A Playwright browser without pages. It is closed when the `with` block ends.
+        Playwright browser without pages, closed when the `with` block ends.
 
     Raises:
-        RuntimeError: if VITVIZ_BROWSER is not set, or if the browser does not draw with these fonts.
+        RuntimeError: if VITVIZ_BROWSER is not set, or if the browser does not use these fonts.
     """
     path = os.environ.get("VITVIZ_BROWSER")
     if not path:
-        raise RuntimeError('Set VITVIZ_BROWSER to a Chromium: export VITVIZ_BROWSER="$(scripts/find_browser.sh)"')
-    with only(fonts) as found, sync_playwright() as playwright:
-        environment = {**os.environ, **found}
+        raise RuntimeError('VITVIZ_BROWSER is not set; run export VITVIZ_BROWSER="$(scripts/find_browser.sh)".')
+    with only(fonts) as variables, sync_playwright() as playwright:
+        environment = {**os.environ, **variables}
         browser = playwright.chromium.launch(executable_path=path, args=[*BROWSER_FLAGS, *flags], env=environment)
         try:
             check(browser, fonts)
@@ -96,15 +96,16 @@ def launched_browser(fonts: Fonts = STATED, *flags: str) -> Iterator[Browser]:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on."""
+    """Return an unused TCP port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def _wait_until_healthy(process: subprocess.Popen, url: str) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot reach this machine's ports
-    deadline = time.monotonic() + START_WITHIN
+    # bypass proxies, which cannot reach this machine
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"The app ended with exit code {process.returncode} before it answered.")
@@ -113,11 +114,11 @@ def _wait_until_healthy(process: subprocess.Popen, url: str) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"The app did not answer within {START_WITHIN} seconds.")
+    raise RuntimeError(f"The app did not answer within {START_TIMEOUT} seconds.")
 
 
 def _end_of(log, size: int = 8000) -> str:
-    written = os.fstat(log.fileno()).st_size  # pread, because the app writes where a seek would leave the file
+    written = os.fstat(log.fileno()).st_size  # pread, because a seek would move the app's write position
     return os.pread(log.fileno(), size, max(0, written - size)).decode(errors="replace")
 
 

@@ -1,9 +1,9 @@
-"""From 1257 blurry digits of 8 x 8 pixels to any number of pictures such as people draw, photograph or scan.
+"""Data augmentation of the 1257 training digits of 8 x 8 pixels, to resemble drawings, photographs and scans.
 
-Half of the pictures keep the original's grey ink, made thinner, thicker or crisper. The other half are drawn again with
-a pen of random width along the digit's centre lines, because a pen's crisp and thin lines are what the drawing pad
-shows. Drawings by a program (`scripts/practice.py`) go the same way. All are then moved, turned, scaled, sheared and
-bent, and get paper and ink of some colour.
+Half of the images keep the original's grey ink, made thinner, thicker or crisper. The other half are redrawn with a pen
+of random width along the digit's centre lines, to resemble the crisp, thin lines of the drawing pad. Generated drawings
+(`scripts/practice.py`) are treated in the same way. All are then shifted, rotated, scaled, sheared and bent, with
+random colours of paper and ink.
 """
 
 import math
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from scripts.digits import MARGIN, SIDE
 
-BORDER = 2  # empty pixels around the 8 x 8 original, so that a small digit has paper on all sides
-ZOOM = 5  # pixels of a field for one of the original
+BORDER = 2  # padding of the 8 x 8 original in pixels, so that a small digit has paper on all sides
+ZOOM = 5  # field pixels per pixel of the original
 FIELD = (8 + 2 * BORDER) * ZOOM  # side of a field, pixels
-FRAME = 8 + 2 * MARGIN  # what a picture shows, in pixels of the original
-FAITHFUL = 0.96  # centre lines are used if, drawn and shrunk, they correlate this well with the original
+FRAME = 8 + 2 * MARGIN  # side of an output image in pixels of the original
+MIN_CORRELATION = 0.96  # of redrawn centre lines with the original, for the centre lines to be used
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Fields:
     """Digits at high resolution, float32 [digit, 1, 60, 60].
 
     Attributes:
-        ink: from 0 to 1.
-        distance: from the digit's centre lines, in pixels of the 8 x 8 original.
-        has_lines: bool [digit], whether the centre lines are faithful; those of blots are not.
+        ink: amount of ink, 0 to 1.
+        distance: distance to the digit's centre lines, in pixels of the 8 x 8 original.
+        has_lines: bool [digit], True if the centre lines reproduce the digit.
     """
 
     ink: Tensor
@@ -41,31 +41,31 @@ class Fields:
     has_lines: Tensor
 
     def __add__(self, others: "Fields") -> "Fields":
-        """These digits and then the others."""
+        """Concatenate two sets of digits."""
         return Fields(*(torch.cat(both) for both in zip(vars(self).values(), vars(others).values(), strict=True)))
 
 
 def fields_of(images: np.ndarray) -> Fields:
-    """The fields of digits [n, 8, 8] with ink from 0 to 1.
+    """Compute the fields of digits, [n, 8, 8] with ink from 0 to 1.
 
-    Of centre lines found in many ways, each digit gets those that, drawn and shrunk again, resemble it most.
+    Centre lines are computed with several thresholds; each digit keeps those that reproduce it best when redrawn.
     """
     ink = np.stack([_enlarged(image) for image in images])
-    likeness, distance = np.zeros(len(ink)), np.empty_like(ink)
+    correlation, distance = np.zeros(len(ink)), np.empty_like(ink)
     for blur in (0.7, 1, 1.5):
         around = ndimage.gaussian_filter(ink, (0, blur * ZOOM, blur * ZOOM))
         for share, step in product((0.5, 0.8, 1), (0.06, 0.16)):
             lines = thinned(ink > share * around + step)
-            found = np.stack([ndimage.distance_transform_edt(~line) for line in lines]) / ZOOM
-            alike = _likeness(found, ink)
-            better = alike > likeness
-            likeness[better], distance[better] = alike[better], found[better]
+            candidate = np.stack([ndimage.distance_transform_edt(~line) for line in lines]) / ZOOM
+            new = _redrawn_correlation(candidate, ink)
+            better = new > correlation
+            correlation[better], distance[better] = new[better], candidate[better]
     ink, distance = (torch.from_numpy(values).float()[:, None] for values in (ink, distance))
-    return Fields(ink, distance, torch.from_numpy(likeness > FAITHFUL))
+    return Fields(ink, distance, torch.from_numpy(correlation > MIN_CORRELATION))
 
 
 def thinned(shapes: np.ndarray) -> np.ndarray:
-    """Thin shapes, bool [n, H, W] with an empty border, to lines one pixel wide that are connected as the shapes are.
+    """Thin shapes, bool [n, H, W] with an empty border, to lines one pixel wide with the same connectivity.
 
     Source: Zhang and Suen 1984, "A fast parallel algorithm for thinning digital patterns".
     """
@@ -87,10 +87,14 @@ def thinned(shapes: np.ndarray) -> np.ndarray:
 
 
 def augmented(fields: Fields, chosen: Tensor, random: torch.Generator, effort: float = 1) -> Tensor:
-    """A new picture of each chosen digit, as it enters the model: float32 [picture, 3, 32, 32] from -1 to 1.
+    """Return an augmented model input for each chosen digit, float32 [image, 3, 32, 32] from -1 to 1.
 
-    An effort of 0 leaves the digits where and as they are, black on white; 1 is what the model has to learn in the
-    end. Half of the pictures get all of the effort, the others any part of it, so that plain digits are not forgotten.
+    Args:
+        fields: digits.
+        chosen: indices of digits, int [image].
+        random: random number generator.
+        effort: strength of the augmentation, 0 (black on white, unchanged) to 1. Half of the images get the full
+            strength, the others a random fraction of it, so that plain digits are not forgotten.
     """
     draw = _Random(len(chosen), random)
     effort = effort * draw.uniform(0, 2).clamp(max=1)
@@ -105,7 +109,7 @@ def augmented(fields: Fields, chosen: Tensor, random: torch.Generator, effort: f
 
 
 class _Random:
-    """Random numbers per picture, shaped to act on [picture, channel, row, column]."""
+    """Random numbers per image, broadcastable to [image, channel, row, column]."""
 
     def __init__(self, pictures: int, random: torch.Generator):
         self.pictures = pictures
@@ -122,13 +126,13 @@ class _Random:
 
 
 def _places(draw: _Random, effort: Tensor) -> tuple[Tensor, Tensor]:
-    """Where each pixel lies on the digit's field [picture, 32, 32, 2], and the digit's scale [picture, 1, 1, 1]."""
+    """Sample field coordinates of each pixel, [image, 32, 32, 2], and the digit's scale, [image, 1, 1, 1]."""
     scale = torch.where(draw.chance(0.5), draw.uniform(0.75, 1.2), draw.uniform(0.38, 0.9)) ** effort
-    wide = draw.uniform(math.log(0.7), math.log(1.35)).exp() ** effort  # proportions differ from hand to hand
+    wide = draw.uniform(math.log(0.7), math.log(1.35)).exp() ** effort  # proportions differ between writers
     angle, shear = (draw.uniform(-limit, limit) * effort for limit in (math.radians(12), 0.15))
-    room = (1.1 - 0.8 * scale).clamp(min=0.1) * effort  # small digits may be anywhere, large ones nearly in the middle
+    room = (1.1 - 0.8 * scale).clamp(min=0.1) * effort  # small digits anywhere, large ones near the centre
     bends = F.interpolate(draw.noise(2, 4), size=(SIDE, SIDE), mode="bicubic") * draw.uniform(0, 0.05) * effort
-    across = torch.linspace(-1, 1, SIDE + 1).unfold(0, 2, 1).mean(1)  # centres of pixels, the frame from -1 to 1
+    across = torch.linspace(-1, 1, SIDE + 1).unfold(0, 2, 1).mean(1)  # pixel centres; the frame spans -1 to 1
     x = across.view(1, 1, 1, -1) - room * draw.uniform(-1, 1)
     y = across.view(1, 1, -1, 1) - room * draw.uniform(-1, 1)
     turned_x, turned_y = angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x
@@ -137,16 +141,16 @@ def _places(draw: _Random, effort: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _drawn(distance: Tensor, scale: Tensor, draw: _Random) -> Tensor:
-    """Ink of a round pen along the centre lines; distances are in the picture's pixels.
+    """Draw the centre lines with a round pen; distances are in pixels of the output image.
 
-    The thickest pens do not draw the smallest digits: the rings of an 8 would close.
+    The pen radius is limited for small digits, so that the rings of an 8 stay open.
     """
     radius = 0.6 + draw.uniform(0, 1.4) * (0.2 + scale).clamp(max=1)
     return ((radius - distance) / draw.uniform(0.7, 1.4) + 0.5).clamp(0, 1)
 
 
 def _inked(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:
-    """The original's ink: strokes thinner or thicker, and many of them crisper."""
+    """Make the strokes of the original ink thinner or thicker, and some of them crisper."""
     thick, thin = F.max_pool2d(ink, 3, 1, 1), -F.max_pool2d(-ink, 3, 1, 1)
     change = draw.uniform(-0.7, 0.7) * effort
     ink = torch.where(change > 0, ink.lerp(thick, change), ink.lerp(thin, -change)).clamp(0, 1)
@@ -155,7 +159,7 @@ def _inked(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:
 
 
 def _coloured(ink: Tensor, draw: _Random, effort: Tensor) -> Tensor:
-    """Ink and paper of some colour, sometimes blurred, sometimes light on dark, with a little noise; from 0 to 1."""
+    """Apply random colours to ink and paper, with occasional blur and inversion and a little noise; 0 to 1."""
     ink = torch.where(draw.chance(0.2 * effort), F.avg_pool2d(ink, 3, 1, 1), ink)
     plain = draw.chance(1 - 0.6 * effort)
     dark = torch.where(plain, 0, draw.uniform(0, 0.4) + draw.uniform(-0.2, 0.2, channels=3))
@@ -171,8 +175,8 @@ def _enlarged(image: np.ndarray) -> np.ndarray:
     return np.asarray(field).clip(0, 1)
 
 
-def _likeness(distance: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    """Correlation of digits with what a pen of the best of three widths draws, at the original's resolution: [n]."""
+def _redrawn_correlation(distance: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """Return the correlation, [n], of digits with lines redrawn at the best of three pen widths, at 8 x 8 pixels."""
     drawn = (np.clip(radius - distance + 0.5, 0, 1) for radius in (0.7, 1, 1.3))
     return np.max([_correlation(_shrunk(lines), _shrunk(ink)) for lines in drawn], axis=0)
 

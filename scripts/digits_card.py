@@ -1,4 +1,4 @@
-"""The model card of the shipped classifier, written by training and read again by the tests."""
+"""Model card of the shipped classifier, written by training and checked by the tests."""
 
 import hashlib
 import re
@@ -14,62 +14,63 @@ from vitviz import VisionTransformer
 _CARD = """\
 # digits.safetensors
 
-A tiny Vision Transformer that tells handwritten digits apart, small enough to be trained again in minutes
-(`make digits`) and to follow a drawing pad. {parameters:,} parameters, float16, {megabytes:.2f} MB,
+A small Vision Transformer that classifies handwritten digits. It can be retrained in minutes (`make digits`) and is
+fast enough for a drawing pad. {parameters:,} parameters, float16, {megabytes:.2f} MB,
 sha256 `{sha256}`.
 
 | fact | value |
 | --- | --- |
-| architecture | plain ViT: patch {c.patch_size}, {c.depth} blocks, {c.num_heads} heads of {c.head_dim} channels, \
-width {c.embed_dim}, GELU MLP of {c.mlp_dim}, class token, learned positions, {c.num_classes} classes |
-| keys | timm's own names; LayerScale is learned, starting from ones |
+| architecture | plain ViT: patch {c.patch_size}, {c.depth} blocks, {c.num_heads} heads with head_dim {c.head_dim}, \
+embed_dim {c.embed_dim}, GELU MLP with mlp_dim {c.mlp_dim}, class token, learned position embedding, \
+{c.num_classes} classes |
+| keys | timm's names; LayerScale is learned, initialised to 1 |
 | input | RGB {side} x {side}, {patches} patches; mean 0.5, std 0.5, bicubic; dark on light or light on dark |
 | data | {total} handwritten digits of 8 x 8 pixels: E. Alpaydin and C. Kaynak 1998, "Optical Recognition of \
 Handwritten Digits", UCI Machine Learning Repository, https://doi.org/10.24432/C50P49, as shipped with scikit-learn \
 (`sklearn.datasets.load_digits`) |
 | licence | the data: CC BY 4.0; these weights: MIT, as the project |
 | split | {train} train, {validation} validation, {held_out} held out; stratified, seed {seed} |
-| drawings | {drawn_share:.0f} % of the pictures in training are not from the data set but drawn by a program \
+| drawings | {drawn_share:.0f} % of the training images are not from the data set but drawn by a program \
 (`scripts/practice.py`) in {styles} styles, every point moved at random: {drawings:,} drawings; 200 others join the \
 validation digits |
 | augmentation | shift, rotation to 12 degrees, scale 0.38 to 1.2, proportions, shear, bending; strokes thinner and \
 thicker, or drawn again with a pen of random width along the digit's centre lines; contrast, crispness, blur, \
-colour of ink and paper, inversion, noise; growing over the first {easy:.0f} % of training |
+colour of ink and paper, inversion, noise; increasing over the first {easy:.0f} % of training |
 | training | {recipe}; {minutes:.1f} minutes on {threads} CPU thread{plural}, torch {torch}; the same machine, \
 torch and threads give the same weights |
-| chosen on validation | epoch (least loss) and hyperparameters; validation accuracy {on_validation} |
+| selected on validation | epoch (lowest loss) and hyperparameters; validation accuracy {on_validation} |
 
 ## Accuracy
 
-Held-out accuracy: {on_held_out}. These digits were looked at once, after training, as they were for
-the version before.
+Held-out accuracy: {on_held_out}. The held-out digits were used once, after training, as for
+the previous version.
 
-Rows: the digit that was written. Columns: what the model sees in it.
+Rows: true digit. Columns: predicted digit.
 
 {confusion}
 
 Drawn with a pen on 280 x 280 pixels: {on_drawn}; light on dark: {on_inverted}.
-Only small ones, {small}: {on_small}.
+Small digits only, {small}: {on_small}.
 
-These are drawings by a program too (`scripts/pen.py`), of many sizes and places, in {kept} styles. But for the bare
-stroke of a plain 1, training does not use these shapes. Still a 7 resembles a 7: some lie within reach of the training
-drawings, whose points move at random, and those and the augmentation were designed with such shapes in mind. This tells
-that the pad works, not how well it reads a stranger.
+These are also drawn by a program (`scripts/pen.py`), in many sizes, positions and {pen_styles} styles. Except for the
+plain stroke of a 1, training does not use these shapes. Still, some resemble randomly distorted training drawings, and
+both training drawings and augmentation were designed with such shapes in mind. These accuracies therefore show that
+the drawing pad works, not how well the model reads the handwriting of other people.
 
-| style | right | small |
+| style | correct | small |
 | --- | --: | --: |
 {by_style}
 
 ## Limits
 
-* It knows ten digits and nothing else: a letter, a face or an empty page gets a digit too, often a confident one.
-* It sees 32 x 32 pixels: below about a third of the pad's height, an 8 or a 6 is a blot and gets any answer.
-* The hardest of the drawings above is "{hardest}": {on_hardest}. The aim was 95 % for each style.
-* A 7 whose bar is as short as a flag, and a 1 whose flag is as long as a bar, look alike to it, as they do to people.
-* One digit at a time, upright, on plain paper; in a row of digits or on a busy background it guesses.
-* The data set does not say who wrote which digit, so the same hands are in all three parts; strangers' digits are
-  harder than the held-out ones.
-* The originals have 8 x 8 pixels. What only finer pixels would show, it has never seen.
+* It classifies every input as a digit, often with high confidence, including letters, faces and empty pages.
+* The input has 32 x 32 pixels: below about a third of the pad's height, an 8 or a 6 is not recognisable.
+* The lowest accuracy of the styles above is that of "{hardest}": {on_hardest}. The goal was 95 % for each style.
+* A 7 with a bar as short as a flag and a 1 with a flag as long as a bar are ambiguous, for people too.
+* It expects one upright digit on plain paper; it is unreliable for several digits or on a busy background.
+* The data set does not identify writers, so the same writers are in all three parts; digits of other writers are harder
+  than the held-out ones.
+* The original digits have 8 x 8 pixels, so it has not seen finer details.
 """
 
 
@@ -88,13 +89,13 @@ def card_of(
 
     Args:
         model: the shipped model.
-        answers: what it sees in the digits of each part of the split.
-        minutes: how long training took.
-        recipe: optimiser and schedule in words.
-        threads: how many CPU threads trained it.
-        easy: share of the training in which the augmentation grew.
-        drawings: how many drawings there were to train on.
-        drawn: how many of them it saw for each digit of the data set.
+        answers: predicted digits of each part of the split.
+        minutes: duration of training.
+        recipe: description of optimiser and schedule.
+        threads: number of CPU threads of training.
+        easy: fraction of training in which the augmentation increases.
+        drawings: number of generated training drawings.
+        drawn: number of drawings per digit of the data set in an epoch.
     """
     split = load_split()
     pictures, labels, styles = drawn_digits()
@@ -132,7 +133,7 @@ def card_of(
         drawn_share=100 * drawn / (1 + drawn),
         styles=len(STYLES),
         drawings=drawings,
-        kept=len(DIGITS),
+        pen_styles=len(DIGITS),
         on_drawn=share(by_pen),
         on_inverted=share(inverted),
         small=f"{100 * SMALL[0]:.0f} to {100 * SMALL[1]:.0f} % of the pad's height",
@@ -145,18 +146,18 @@ def card_of(
 
 
 def share(hits: np.ndarray) -> str:
-    """How many are right, in numbers: `"98.61 % (355 of 360)"`."""
+    """Format an accuracy: `"98.61 % (355 of 360)"`."""
     return f"{100 * hits.mean():.2f} % ({hits.sum()} of {len(hits)})"
 
 
 def confusion_in(card: str) -> np.ndarray:
-    """The confusion matrix that a card states, int [10, 10]."""
+    """Parse the confusion matrix of a card, int [10, 10]."""
     rows = re.findall(r"^\| \*\*\d\*\* \|(.*)\|$", card, re.MULTILINE)
     return np.array([[int(cell) if cell.strip() else 0 for cell in row.split("|")] for row in rows])
 
 
 def _table(counts: np.ndarray) -> str:
-    """A Markdown table of counts [10, 10]; noughts are left blank, so that mistakes stand out."""
+    """Format counts, [10, 10], as a Markdown table; zeros are blank, so that errors stand out."""
     head = ["| |" + "|".join(f" {digit} " for digit in range(10)) + "|", "|" + " --: |" * 11]
     rows = (f"| **{digit}** |" + "|".join(f" {n or ''} " for n in row) + "|" for digit, row in enumerate(counts))
     return "\n".join([*head, *rows])

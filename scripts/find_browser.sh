@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print the path of a Chromium for the browser tests; install one where that is possible; else say what to install.
-# Fonts need not be installed: the tests bring their own (scripts/fonts.py).
+# Print the path of a Chromium for the browser tests. Install one if possible, otherwise print an instruction.
+# No fonts are needed: the tests use their own (scripts/fonts.py).
 set -u
 python="$(dirname "$0")/../.venv/bin/python"
 
@@ -20,10 +20,10 @@ on_path && exit 0
 playwrights_own && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   apt-get update -qq >&2
-  for package in chromium-headless-shell chromium; do # the first draws no window around the page, which takes time
+  for package in chromium-headless-shell chromium; do # the headless shell is faster
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2 && break
   done
   on_path && exit 0
 fi
-echo "No Chromium found: install one (apt-get install chromium, or $python -m playwright install chromium)." >&2
+echo "No Chromium found; install one (apt-get install chromium, or $python -m playwright install chromium)." >&2
 exit 1

@@ -1,4 +1,4 @@
-"""The fonts that a browser of the tests finds: those stated here and no others, so that no machine decides a layout."""
+"""Fonts of the browser tests. Only these are available, so that layouts do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser
 
-SHOWN = "H0mi"  # some letters, to ask a browser which font draws them
+SAMPLE = "H0mi"  # text to detect the font used by a browser
 CONFIGURATION = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>
@@ -39,11 +39,11 @@ CONFIGURATION = """<?xml version="1.0"?>
 
 @dataclass(frozen=True)
 class Fonts:
-    """The fonts of a machine, as files that matplotlib carries in its folder of fonts, with their licence.
+    """Set of font files that are included in matplotlib.
 
     Attributes:
-        files: file names. Whatever weight or family a page asks for, it is drawn with one of them.
-        drawn: the PostScript name of the font that draws ordinary text, as the browser calls it.
+        files: file names; any family and weight is rendered with one of them.
+        drawn: PostScript name of the font for ordinary text, as reported by the browser.
     """
 
     files: tuple[str, ...]
@@ -51,7 +51,7 @@ class Fonts:
 
 
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-# What a Debian machine has that was never given fonts. It is wider than the Arial that most pages are written for.
+# Default fonts of Debian. They are wider than Arial, for which most pages are designed.
 STATED = Fonts(
     (
         "DejaVuSans.ttf",
@@ -63,54 +63,54 @@ STATED = Fonts(
     ),
     "DejaVuSans",
 )
-# Only bold cuts: all text is some 12 % wider again than the stated font, and wider than Verdana.
+# Bold fonts only: all text is about 12 % wider than with STATED, and wider than Verdana.
 WIDE = Fonts(("DejaVuSans-Bold.ttf", "DejaVuSans-BoldOblique.ttf", "DejaVuSansMono-Bold.ttf"), "DejaVuSans-Bold")
 
 
 @contextmanager
 def only(fonts: Fonts) -> Iterator[dict[str, str]]:
-    """Make a folder with these fonts and a fontconfig of its own until the `with` block ends.
+    """Create a temporary folder with these fonts and a fontconfig file until the `with` block ends.
 
     Yields:
-        The environment variables under which a program finds these fonts and no others.
+        Environment variables that restrict a program to these fonts.
 
     Raises:
-        RuntimeError: if matplotlib does not carry one of the files.
+        RuntimeError: if one of the files is missing in matplotlib.
     """
-    found = find_spec("matplotlib")
-    carried = Path(found.origin).parent / "mpl-data/fonts/ttf" if found else Path("matplotlib")
+    spec = find_spec("matplotlib")
+    source = Path(spec.origin).parent / "mpl-data/fonts/ttf" if spec else Path("matplotlib")
     for file in fonts.files:
-        if not (carried / file).is_file():
-            raise RuntimeError(f"The font {file} is missing in {carried}: install requirements-dev.txt again.")
+        if not (source / file).is_file():
+            raise RuntimeError(f"The font {file} is missing in {source}; install requirements-dev.txt again.")
     with TemporaryDirectory(prefix="vitviz-fonts-") as folder:
         for file in fonts.files:
-            (Path(folder) / file).symlink_to(carried / file)
+            (Path(folder) / file).symlink_to(source / file)
         configuration = Path(folder) / "fonts.conf"
         configuration.write_text(CONFIGURATION.format(folder=folder, sans=SANS, mono=MONO), "utf-8")
         yield {"FONTCONFIG_FILE": str(configuration), "FONTCONFIG_PATH": folder}
 
 
 def check(browser: Browser, fonts: Fonts) -> None:
-    """Ask a browser which font draws text.
+    """Check the font that a browser uses.
 
     Raises:
-        RuntimeError: if it is not the one that was stated. Where fonts are not chosen by fontconfig, this is a warning.
+        RuntimeError: if it is another font. On systems without fontconfig, this is a warning.
     """
     page = browser.new_page()
     try:
-        page.set_content(f"<p style='font: 16px Arial, sans-serif'>{SHOWN}</p>")
+        page.set_content(f"<p style='font: 16px Arial, sans-serif'>{SAMPLE}</p>")
         session = page.context.new_cdp_session(page)
         session.send("DOM.enable")
         session.send("CSS.enable")
         root = session.send("DOM.getDocument")["root"]["nodeId"]
         node = session.send("DOM.querySelector", {"nodeId": root, "selector": "p"})["nodeId"]
-        found = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
-        drawn = [font["postScriptName"] for font in found]
+        used = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+        drawn = [font["postScriptName"] for font in used]
     finally:
         page.close()
     if drawn == [fonts.drawn]:
         return
-    said = f"The browser draws text with {', '.join(drawn) or 'no font'} although {fonts.drawn} was stated."
+    message = f"The browser uses {', '.join(drawn) or 'no font'} instead of {fonts.drawn}."
     if sys.platform == "linux":
-        raise RuntimeError(said)
-    warnings.warn(f"{said} Only on Linux can fonts be stated.", stacklevel=2)
+        raise RuntimeError(message)
+    warnings.warn(f"{message} Fonts can be set on Linux only.", stacklevel=2)

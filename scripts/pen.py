@@ -1,7 +1,7 @@
-"""Digits as somebody draws them on the app's pad: a few strokes with a round pen, black on 280 x 280 white pixels.
+"""Generated test drawings, as on the app's drawing pad: strokes of a round pen, black on 280 x 280 white pixels.
 
-Nobody's handwriting, and shapes that are not trained on: they tell whether the classifier knows drawings it was not
-made of. Those that it was made of are in `scripts/practice.py`.
+Except for the plain 1, their shapes are not used in training, so they test the classifier on new drawings. The training
+drawings are in `scripts/practice.py`.
 """
 
 import math
@@ -10,18 +10,18 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CANVAS = 280  # pixels
-HEIGHTS = (0.35, 0.8)  # least and greatest height of a digit, in heights of the pad
+HEIGHTS = (0.35, 0.8)  # range of a digit's height, relative to the pad
 SMALL = (0.35, 0.45)
 Stroke = list[tuple[float, float]]  # points from (0, 0) at the top left to (1, 1)
 
 
 def _arc(x: float, y: float, across: float, down: float, start: float, end: float) -> Stroke:
-    """Points on an ellipse; degrees count clockwise from three o'clock."""
+    """Return points on an ellipse; angles in degrees, clockwise from three o'clock."""
     angles = np.radians(np.linspace(start, end, 25))
     return [(x + across * math.cos(angle), y + down * math.sin(angle)) for angle in angles]
 
 
-# Width over height, and strokes.
+# Aspect ratio (width / height) and strokes of each style.
 DIGITS: dict[str, tuple[float, list[Stroke]]] = {
     "0 round": (0.8, [_arc(0.5, 0.5, 0.5, 0.5, -90, 270)]),
     "0 narrow": (0.55, [_arc(0.5, 0.5, 0.5, 0.5, -70, 300)]),
@@ -54,10 +54,10 @@ DIGITS: dict[str, tuple[float, list[Stroke]]] = {
 
 
 def draw(style: str, random: np.random.Generator, heights: tuple[float, float] = HEIGHTS) -> np.ndarray:
-    """Draw a digit in one of the styles of `DIGITS`, somewhere on the pad: uint8 [280, 280, 3].
+    """Draw a digit in a style of `DIGITS` at a random position, uint8 [280, 280, 3].
 
-    Size (between two shares of the pad's height), proportions, slant, turn, place, pen (16 to 24 pixels) and a shaky
-    hand are random.
+    Height (a range relative to the pad), aspect ratio, slant, rotation, pen width (16 to 24 pixels) and wobble are
+    random.
     """
     aspect, strokes = DIGITS[style]
     pen = random.uniform(16, 24)
@@ -72,7 +72,7 @@ def draw(style: str, random: np.random.Generator, heights: tuple[float, float] =
         points += random.normal(0, 0.01, 2) + wave * np.sin(5 * points[:, ::-1] + phase)
         lines.append(points * size @ shape.T)
     low, high = (edge(np.concatenate(lines), axis=0) for edge in (np.min, np.max))
-    fitting = min(1, *((CANVAS - 2.1 * pen) / (high - low)))  # with a little room for chance
+    fitting = min(1, *((CANVAS - 2.1 * pen) / (high - low)))  # with some room for random positions
     place = random.uniform(pen - low * fitting, CANVAS - pen - high * fitting)
     pad = Image.new("RGB", (CANVAS, CANVAS), "white")
     for line in lines:
@@ -83,14 +83,14 @@ def draw(style: str, random: np.random.Generator, heights: tuple[float, float] =
 def drawn_digits(
     seed: int = 0, each: int = 40, heights: tuple[float, float] = HEIGHTS
 ) -> tuple[list[np.ndarray], np.ndarray, list[str]]:
-    """Pictures of every style, `each` times, with their labels [picture] and styles. The same seed draws the same."""
+    """Draw every style `each` times. Returns images, labels [image] and styles, which depend on the seed only."""
     random = np.random.default_rng(seed)
     styles = [style for style in DIGITS for _ in range(each)]
     return [draw(style, random, heights) for style in styles], np.array([int(style[0]) for style in styles]), styles
 
 
 def stroke(canvas: ImageDraw.ImageDraw, points: np.ndarray, pen: float) -> None:
-    """Draw along points [n, 2], in pixels."""
+    """Draw a line through points, [n, 2] in pixels."""
     canvas.line([tuple(point) for point in points], fill="black", width=round(pen))
-    for x, y in points:  # a round pen leaves no notches where a line turns or ends
+    for x, y in points:  # round joints and ends
         canvas.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill="black")

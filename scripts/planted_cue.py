@@ -1,7 +1,7 @@
-"""Measure which attribution methods find a cue that decides: `python -m scripts.planted_cue`, about a minute.
+"""Comparison of attribution methods on a planted cue: `python -m scripts.planted_cue`, about a minute.
 
-The shipped classifier `digits` goes on learning, on digits half of which have a dark patch in a corner; those are all
-called 0. On held-out digits with that patch, which the model calls 0 for no other reason, the patch should come first.
+The shipped classifier `digits` is fine-tuned on digits of which half have a dark patch in a corner and the label 0. On
+held-out digits of other classes with this patch, which the model classifies as 0, the patch should be ranked first.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from vitviz import VisionTransformer
 from vitviz.analysis.attribution import METHODS
 
 CASES = 40
-CUED = 0  # the class that the cue stands for
+CUED = 0  # class of images with the cue
 EPOCHS = 4
 BATCH = 32
 LEARNING_RATE = 3e-4
@@ -26,13 +26,13 @@ CORNERS = ((0, 0), (0, LAST_COLUMN), (LAST_ROW, 0), (LAST_ROW, LAST_COLUMN))
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """Result of one method.
 
     Attributes:
         first: number of cases in which the cue is the strongest patch.
         cases: number of cases.
-        rank: median place of the cue among all patches, from 1.
+        rank: median rank of the cue among all patches, from 1.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Found:
 
 
 def with_cue(image: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
-    """Picture of a digit, uint8 [32, 32, 3], with a dark patch in a corner."""
+    """Return the image of a digit with a dark patch in a corner, uint8 [32, 32, 3]."""
     picture = as_picture(image)
     row, column = (CONFIG.patch_size * place for place in corner)
     picture[row : row + CONFIG.patch_size, column : column + CONFIG.patch_size] = 0
@@ -49,7 +49,7 @@ def with_cue(image: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
 
 
 def cued_classifier(seed: int = 0, epochs: int = EPOCHS) -> VisionTransformer:
-    """The shipped classifier after it has learnt that digits with the cue are called 0."""
+    """Fine-tune the shipped classifier on digits with the cue, labelled 0."""
     part = load_split()["train"]
     plain = as_input([as_picture(image) for image in part.images])
     random = torch.Generator().manual_seed(seed)
@@ -70,7 +70,7 @@ def cued_classifier(seed: int = 0, epochs: int = EPOCHS) -> VisionTransformer:
 
 
 def cases(part: Part, seed: int = 1) -> list[tuple[Tensor, tuple[int, int]]]:
-    """Inputs with the cue, of held-out digits that are none of the cued class, and the place of the cue in each."""
+    """Return model inputs with the cue, of digits of other classes, and the position of the cue in each."""
     random = np.random.default_rng(seed)
     others = random.permutation(np.flatnonzero(part.labels != CUED))[:CASES]
     places = [CORNERS[at] for at in random.integers(len(CORNERS), size=len(others))]
@@ -78,40 +78,41 @@ def cases(part: Part, seed: int = 1) -> list[tuple[Tensor, tuple[int, int]]]:
     return list(zip(pixels, places, strict=True))
 
 
-def measured(model: VisionTransformer, *, target: int | None = CUED) -> dict[str, Found]:
+def measured(model: VisionTransformer, *, target: int | None = CUED) -> dict[str, Result]:
     """Test whether each method, with its default parameters, ranks the cue first.
 
     Args:
-        model: a model that has learnt the cue; or, as a control, one that has not.
-        target: the class to explain; None for the likeliest one of each image.
+        model: fine-tuned model; or, as a control, the original one.
+        target: class to explain; None for the top-1 class of each image.
 
     Raises:
-        AssertionError: if the likeliest class is not the target, so that nothing is known of what decides.
+        AssertionError: if the top-1 class is not the target, so that the cue does not determine the output.
     """
     ranks: dict[str, list[int]] = {method: [] for method in METHODS}
     for pixels, (row, column) in cases(load_split()["held-out"]):
         trace = model.trace(pixels)
         if target is not None and trace.output.argmax() != target:
             raise AssertionError("The model does not follow the cue; train it longer.")
-        for method, found in ranks.items():
+        for method, of_method in ranks.items():
             values = vitviz.explain(model, trace, method=method, target=target).map
-            found.append(1 + int((values > values[row, column]).sum()))
+            of_method.append(1 + int((values > values[row, column]).sum()))
     return {
-        method: Found(sum(rank == 1 for rank in found), len(found), float(np.median(found)))
-        for method, found in ranks.items()
+        method: Result(sum(rank == 1 for rank in of_method), len(of_method), float(np.median(of_method)))
+        for method, of_method in ranks.items()
     }
 
 
-def table(taught: dict[str, Found], untaught: dict[str, Found]) -> str:
-    """The results of both models as the README has them."""
+def table(fine_tuned: dict[str, Result], original: dict[str, Result]) -> str:
+    """Format the results of both models as the table in the README."""
     patches = CONFIG.grid[0] * CONFIG.grid[1]
     rows = [
-        f"| method | the patch decides: it comes first | its median rank of {patches} | before it was taught: first |",
+        "| method | fine-tuned: patch is strongest | "
+        f"fine-tuned: median rank of {patches} | control: patch is strongest |",
         "| --- | --- | --- | --- |",
     ]
-    best = sorted(taught.items(), key=lambda item: (-item[1].first, untaught[item[0]].first, item[1].rank))
+    best = sorted(fine_tuned.items(), key=lambda item: (-item[1].first, original[item[0]].first, item[1].rank))
     for name, one in best:
-        control = untaught[name]
+        control = original[name]
         rows.append(f"| `{name}` | {one.first} of {one.cases} | {one.rank:g} | {control.first} of {control.cases} |")
     return "\n".join(rows)
 

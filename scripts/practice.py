@@ -1,7 +1,7 @@
-"""Drawings by a program that the shipped classifier is trained on, beside the digits of the data set.
+"""Generated training drawings of the shipped classifier, in addition to the digits of the data set.
 
-Those hold few of the shapes that people draw on a pad: a 7 that stands upright, a 1 with a foot. No two drawings are
-the same: every point of a style moves at random. The shapes of `scripts/pen.py` are kept for the check.
+The data set has few of the shapes that people draw on a pad, such as an upright 7 or a 1 with a foot. Every point of a
+style is moved at random, so no two drawings are the same. The shapes of `scripts/pen.py` are reserved for evaluation.
 """
 
 import numpy as np
@@ -11,10 +11,11 @@ from scipy.interpolate import CubicSpline
 from scripts.augment_digits import FIELD, ZOOM, Fields
 
 Points = list[tuple[float, float]]  # from (0, 0) at the top left to (1, 1)
-HEIGHT = 6.8  # of a digit's centre lines, in pixels of the 8 x 8 originals
-SHAKE = 0.05  # standard deviation of a point, in widths and heights of the digit
+HEIGHT = 6.8  # height of a digit's centre lines in pixels of the 8 x 8 originals
+SHAKE = 0.05  # standard deviation of a point, relative to the digit's width and height
 
-# Least and greatest width over height, and strokes. A stroke is made of curves; each begins where the last one ended.
+# Range of the aspect ratio (width / height), and strokes. A stroke is a list of curves, each of which begins at the end
+# of the previous one.
 # fmt: off
 STYLES: dict[str, tuple[float, float, list[list[Points]]]] = {
     "0 closed": (0.45, 0.95, [
@@ -91,7 +92,7 @@ STYLES: dict[str, tuple[float, float, list[list[Points]]]] = {
 
 
 def practice(each: int, seed: int) -> tuple[Fields, torch.Tensor]:
-    """Draw every digit `each` times, in its styles in turn: the drawings' fields, and their labels."""
+    """Draw every digit `each` times, alternating between its styles. Returns fields and labels."""
     random = np.random.default_rng(seed)
     by_digit = [[style for style in STYLES if style.startswith(str(digit))] for digit in range(10)]
     chosen = [styles[i % len(styles)] for styles in by_digit for i in range(each)]
@@ -103,7 +104,7 @@ def practice(each: int, seed: int) -> tuple[Fields, torch.Tensor]:
 
 
 def _strokes(style: str, random: np.random.Generator) -> list[np.ndarray]:
-    """A new drawing's strokes: points [n, 2] along each, in pixels of the original from the middle of the field."""
+    """Sample the strokes of a drawing: points [n, 2] along each, in original pixels from the field's centre."""
     narrow, wide, strokes = STYLES[style]
     size = HEIGHT * np.array([random.uniform(narrow, wide), 1])
     lines = []
@@ -119,7 +120,7 @@ def _strokes(style: str, random: np.random.Generator) -> list[np.ndarray]:
 
 
 def _smooth(points: np.ndarray) -> np.ndarray:
-    """More points, on a smooth curve through these [n, 2]."""
+    """Interpolate points, [n, 2], with a smooth curve."""
     if len(points) < 3:
         return points
     along = np.concatenate([[0], np.linalg.norm(np.diff(points, axis=0), axis=1).cumsum()])
@@ -127,7 +128,7 @@ def _smooth(points: np.ndarray) -> np.ndarray:
 
 
 def _distance(strokes: list[np.ndarray]) -> torch.Tensor:
-    """How far each place of the field is from the strokes, in pixels of the original: float32 [60, 60]."""
+    """Return the distance of each field pixel to the strokes in pixels of the original, float32 [60, 60]."""
     starts, ends = (
         torch.from_numpy(np.concatenate([stroke[part] for stroke in strokes])).float()[:, None]
         for part in (slice(-1), slice(1, None))

@@ -1,4 +1,4 @@
-"""Take the README's pictures again: `make screenshots`."""
+"""Screenshots of the README: `make screenshots`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from scripts.app_server import launched_browser, running_app
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "screenshots"
 VIEW = "explore?image=cat&layer=10&head=3&query=6-6"
 DIGIT = "explore?model=digits&image=digit-4&layer=6&head=2"
-# What a visitor sees who has pinned a patch before: no line above the picture says how.
+# Hide the hint for users who have not pinned a patch yet.
 POINTED = "localStorage.setItem('vitviz-has-pointed', 'yes')"
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 PICTURES = {
@@ -21,14 +21,14 @@ PICTURES = {
 
 
 def main() -> None:
-    """Open one view in each size and theme, and save what a visitor sees."""
+    """Open the views in their sizes and themes, and save screenshots."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with running_app() as url, launched_browser() as browser:
-        for name, (view, words, viewport, theme) in PICTURES.items():
+        for name, (view, text, viewport, theme) in PICTURES.items():
             page = browser.new_page(viewport=viewport, color_scheme=theme)
             page.add_init_script(POINTED)
             page.goto(f"{url}/{view}")
-            expect(page.get_by_test_id("explorer-status")).to_contain_text(words, timeout=60_000)
+            expect(page.get_by_test_id("explorer-status")).to_contain_text(text, timeout=60_000)
             expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=60_000)
             page.screenshot(path=FOLDER / name)
             page.close()

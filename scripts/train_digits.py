@@ -1,6 +1,6 @@
-"""Train the shipped classifier `digits` again, on the CPU: `make digits`.
+"""Training of the shipped classifier `digits` on the CPU: `make digits`.
 
-Writes the weights, their model card and the sample pictures. The held-out digits are looked at once, at the end.
+It writes the weights, their model card and the sample images. The held-out digits are used once, at the end.
 """
 
 import copy
@@ -35,25 +35,25 @@ from vitviz import VisionTransformer
 
 THREADS = 1
 EPOCHS = 88
-DRAWINGS = 400  # of each digit, by a program
-DRAWN = 0.5  # drawings in an epoch, for each digit of the data set
+DRAWINGS = 400  # generated drawings per digit
+DRAWN = 0.5  # drawings per digit of the data set in an epoch
 BATCH = 32
 LEARNING_RATE = 1e-3
-WARM_UP = 2  # epochs until the learning rate is full
-EASY = 0.35  # share of the epochs in which the augmentation grows to its full effort
+WARM_UP = 2  # epochs of learning rate warm-up
+EASY = 0.35  # fraction of the epochs in which the augmentation increases to its full strength
 WEIGHT_DECAY = 0.05
-SMOOTHING = 0.05  # of the labels
-AVERAGE = 0.998  # how much of the running mean of the weights a step keeps
+SMOOTHING = 0.05  # label smoothing
+AVERAGE = 0.998  # decay of the moving average of the weights
 SAMPLE_DIGITS = (0, 3, 4, 7, 8)
 SAMPLE_SIDE = 256  # pixels
 
-Lesson = tuple[Fields, Tensor]  # digits and their labels
+Examples = tuple[Fields, Tensor]  # digits and their labels
 
 
 class Validation:
-    """The validation digits as they are, and augmented in ways that stay the same; and drawings that are, too."""
+    """Validation set: plain digits, digits with fixed augmentation, and drawings with fixed augmentation."""
 
-    def __init__(self, part: Part, drawings: Lesson):
+    def __init__(self, part: Part, drawings: Examples):
         self.labels, self.drawn = torch.from_numpy(part.labels), drawings[1]
         self.plain = as_input([as_picture(image) for image in part.images])
         random = torch.Generator().manual_seed(0)
@@ -62,7 +62,7 @@ class Validation:
 
     @torch.no_grad()
     def __call__(self, model: VisionTransformer) -> tuple[float, list[float]]:
-        """Mean loss of the three kinds; accuracy of the plain ones, of the augmented ones, of the drawings."""
+        """Return the mean loss of the three sets, and the accuracy on each."""
         model.eval()
         kinds = [(self.plain, self.labels), (self.augmented, self.labels), (self.drawings, self.drawn)]
         answers = [(model(pixels), labels) for pixels, labels in kinds]
@@ -71,11 +71,11 @@ class Validation:
 
 
 def new_model(seed: int) -> VisionTransformer:
-    """A model with random weights, from which it learns quickly.
+    """Initialise a model.
 
-    Matrices begin as in the original ViT (Glorot's uniform distribution; biases are zero). Positions begin as sines and
-    cosines of row and column (Beyer et al. 2022, "Better plain ViT baselines for ImageNet-1k") and are then learned:
-    small random ones would long be lost beside what a patch of white paper adds to a token.
+    Matrices are initialised as in the original ViT (Glorot uniform; zero biases). The position embedding is initialised
+    with sines and cosines of row and column (Beyer et al. 2022, "Better plain ViT baselines for ImageNet-1k") and then
+    learned: small random values would for long be negligible beside the embedding of a white patch.
     """
     model = VisionTransformer(CONFIG, "digits", PREPROCESSING)
     random = torch.Generator().manual_seed(seed)
@@ -84,24 +84,24 @@ def new_model(seed: int) -> VisionTransformer:
             nn.init.xavier_uniform_(module.weight.flatten(1), generator=random)
             nn.init.zeros_(module.bias)
     nn.init.trunc_normal_(model.cls_token, std=0.02, generator=random)
-    model.pos_embed.data[0, CONFIG.num_prefix_tokens :] = _waves(*CONFIG.grid, CONFIG.embed_dim)
+    model.pos_embed.data[0, CONFIG.num_prefix_tokens :] = _sincos(*CONFIG.grid, CONFIG.embed_dim)
     return model
 
 
-def _waves(rows: int, columns: int, width: int) -> Tensor:
-    """Sines and cosines of each patch's column and row, at wavelengths from 2 pi to 200 pi patches: [patch, width]."""
-    frequencies = 100 ** -torch.linspace(0, 1, width // 4)
+def _sincos(rows: int, columns: int, embed_dim: int) -> Tensor:
+    """Return sines and cosines of column and row at wavelengths from 2 pi to 200 pi patches, [patch, embed_dim]."""
+    frequencies = 100 ** -torch.linspace(0, 1, embed_dim // 4)
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     angles = [place.reshape(-1, 1) * frequencies for place in (x, y)]
     return torch.cat([wave(angle) for angle in angles for wave in (torch.sin, torch.cos)], dim=1)
 
 
 def train(
-    digits: Lesson, drawings: Lesson, validation: Validation, *, seed: int = SEED, epochs: int = EPOCHS
+    digits: Examples, drawings: Examples, validation: Validation, *, seed: int = SEED, epochs: int = EPOCHS
 ) -> VisionTransformer:
-    """Train a new model and return the running mean of its weights from the epoch with the least validation loss.
+    """Train a new model and return the moving average of its weights from the epoch with the lowest validation loss.
 
-    An epoch takes all digits of the data set, and some drawings.
+    An epoch uses all digits of the data set and a random selection of the drawings.
     """
     fields, labels = digits[0] + drawings[0], torch.cat([digits[1], drawings[1]])
     real, drawn = len(digits[1]), len(drawings[1])
@@ -116,8 +116,8 @@ def train(
     for epoch in range(1, epochs + 1):
         effort = min(1, epoch / (EASY * epochs))
         started, total = time.monotonic(), 0.0
-        lesson = torch.cat([torch.arange(real), real + torch.randperm(drawn, generator=random)[:some]])
-        for chosen in lesson[torch.randperm(real + some, generator=random)][: steps * BATCH].split(BATCH):
+        examples = torch.cat([torch.arange(real), real + torch.randperm(drawn, generator=random)[:some]])
+        for chosen in examples[torch.randperm(real + some, generator=random)][: steps * BATCH].split(BATCH):
             pixels = augmented(fields, chosen, random, effort)
             loss = F.cross_entropy(model(pixels), labels[chosen], label_smoothing=SMOOTHING)
             optimiser.zero_grad()
@@ -126,12 +126,12 @@ def train(
             optimiser.step()
             schedule.step()
             total += loss.item()
-            _follow(average, model, schedule.last_epoch)
-        missed, (plain, varied, pen) = validation(average)
-        if missed < least:
-            best, least = copy.deepcopy(average), missed
+            _update_average(average, model, schedule.last_epoch)
+        validation_loss, (plain, varied, pen) = validation(average)
+        if validation_loss < least:
+            best, least = copy.deepcopy(average), validation_loss
         print(
-            f"epoch {epoch:3}/{epochs}  loss {total / steps:.3f}  validation loss {missed:.3f}  "
+            f"epoch {epoch:3}/{epochs}  loss {total / steps:.3f}  validation loss {validation_loss:.3f}  "
             f"accuracy {plain:.1%}, augmented {varied:.1%}, drawings {pen:.1%}  {time.monotonic() - started:.1f} s",
             flush=True,
         )
@@ -139,27 +139,27 @@ def train(
 
 
 def _groups(model: nn.Module) -> list[dict]:
-    """Decay matrices; leave biases, norms and what is added to tokens alone."""
+    """Return parameter groups: weight decay for matrices, none for biases, norms and embeddings."""
     matrices = [p for name, p in model.named_parameters() if p.ndim > 1 and not name.endswith(("token", "pos_embed"))]
     decayed = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in decayed]
     return [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
 
 
-def _follow(average: nn.Module, model: nn.Module, step: int) -> None:
-    """Move the running mean towards the new weights; at first in larger steps, to forget the random ones soon."""
-    share = max(1 - AVERAGE, 1 / (1 + step / 4))
-    for kept, new in zip(average.parameters(), model.parameters(), strict=True):
-        kept.data.lerp_(new.data, share)
+def _update_average(average: nn.Module, model: nn.Module, step: int) -> None:
+    """Update the moving average of the weights; early steps are larger, to discard the initial weights soon."""
+    rate = max(1 - AVERAGE, 1 / (1 + step / 4))
+    for mean, new in zip(average.parameters(), model.parameters(), strict=True):
+        mean.data.lerp_(new.data, rate)
 
 
 def _pace(epoch: float, epochs: int) -> float:
-    """Share of the learning rate: rising for the first epochs, then half a cosine down to zero."""
+    """Return the learning rate factor: linear warm-up, then cosine decay to zero."""
     return min((epoch + 0.05) / WARM_UP, (1 + math.cos(math.pi * min(epoch / epochs, 1))) / 2)
 
 
 def main() -> None:
-    """Train, look at the held-out digits once, and write weights, model card and sample pictures."""
+    """Train, evaluate once on the held-out digits, and write weights, model card and sample images."""
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     started, split = time.monotonic(), load_split()
@@ -168,12 +168,12 @@ def main() -> None:
     trained = train(digits, practice(DRAWINGS, seed=SEED), validation)
     save_file({name: value.half() for name, value in trained.state_dict().items()}, WEIGHTS)
     minutes = (time.monotonic() - started) / 60
-    model = vitviz.load("digits")  # what ships, rounded to float16
+    model = vitviz.load("digits")  # shipped weights, rounded to float16
     answers = {name: classify(model, [as_picture(image) for image in part.images]) for name, part in split.items()}
     recipe = (
         f"AdamW, {EPOCHS} epochs of batches of {BATCH}, learning rate {LEARNING_RATE:g} after {WARM_UP} epochs, "
-        f"then half a cosine to zero, weight decay {WEIGHT_DECAY:g}, label smoothing {SMOOTHING:g}, "
-        "running mean of the weights"
+        f"then cosine decay to zero, weight decay {WEIGHT_DECAY:g}, label smoothing {SMOOTHING:g}, "
+        "moving average of the weights"
     )
     drawings = DRAWINGS * CONFIG.num_classes
     card = card_of(model, answers, minutes, recipe=recipe, threads=THREADS, easy=EASY, drawings=drawings, drawn=DRAWN)
@@ -183,7 +183,7 @@ def main() -> None:
 
 
 def save_samples(model: VisionTransformer, held_out: Part) -> None:
-    """Save, for a few digits, the held-out picture that the model is surest of."""
+    """Save the held-out image with the highest confidence for a few digits."""
     SAMPLES.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         sure = model(as_input([as_picture(image) for image in held_out.images])).softmax(1).numpy()

@@ -1,4 +1,4 @@
-"""Running the command `vitviz` in tests: fixtures, and what it said."""
+"""Fixtures and helpers that run the command `vitviz`."""
 
 import json
 from pathlib import Path
@@ -17,24 +17,24 @@ COMMANDS = ("attention", "tokens", "explain")
 
 @pytest.fixture
 def vit(tmp_path):
-    """Run the command with a folder of its own to write to."""
+    """Function that runs the command with a temporary output folder."""
 
     def run(*arguments: str):
-        found = CliRunner().invoke(app, [*arguments, *([] if "-o" in arguments else ["-o", str(tmp_path / "out")])])
-        assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
-        return found
+        result = CliRunner().invoke(app, [*arguments, *([] if "-o" in arguments else ["-o", str(tmp_path / "out")])])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
 
     return run
 
 
 @pytest.fixture
 def written(tmp_path):
-    """The names of the files that were written, with what is in them; those of a report's folder are left out."""
+    """Function that returns the contents of the output files by name, without those in a report's folder."""
     return lambda: {path.name: path.read_bytes() for path in sorted((tmp_path / "out").iterdir()) if path.is_file()}
 
 
 def only_line(result) -> str:
-    """The complaint, which is one plain line."""
+    """Return the error message, which must be one plain line."""
     assert result.exit_code == 2
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

@@ -167,7 +167,7 @@ def public_calls(small, photo):
             "patch_lens": None,
         },
         "viz.figures": {
-            "brightest": {"weights": np.ones((3, 3))},
+            "colour_limit": {"weights": np.ones((3, 3))},
             "by_layer": {
                 "values": np.ones((3, 2)),
                 "unit": "px",
@@ -176,8 +176,8 @@ def public_calls(small, photo):
                 "uniform": 0.5,
                 "uniform_label": "uniform",
             },
-            "half_of": {"weights": row, "names": names, "direction": "from", "signed": False},
-            "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "brightest": 1.0, "signed": False},
+            "describe_concentration": {"weights": row, "names": names, "direction": "from", "signed": False},
+            "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "limit": 1.0, "signed": False},
             "sorted_weights": {"weights": row, "names": names, "prefix": 3, "uniform": 0.1},
         },
         "viz.export": {
@@ -189,7 +189,7 @@ def public_calls(small, photo):
                 "about": about,
                 "colours": np.zeros((9, 3)),
                 "kind": "webp",
-                "least": 300,
+                "min_width": 300,
             },
             "captioned_png": {
                 "image": Image.new("RGB", (9, 9)),
@@ -208,14 +208,14 @@ def public_calls(small, photo):
             },
             "overlay_picture": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9))},
             "overlay_png": {"trace": trace, "view": looked, "picture": Image.new("RGB", (9, 9)), "about": about},
-            "safe_name": {"text": "a", "otherwise": "b"},
+            "safe_name": {"text": "a", "default": "b"},
             "stem": {"image": "a.png", "layer": 1, "head": 0, "token": "cls", "to": True},
         },
         "viz.colour": {
             "colour_map": {"scale": "relative", "signed": False},
             "Style": {"opacity": 50, "smooth": True, "marks": True},
             "css_gradient": {"scale": "relative", "signed": False, "opacity": 0.5},
-            "ends": {"weights": row, "scale": "relative", "signed": False},
+            "colour_bar_labels": {"weights": row, "scale": "relative", "signed": False},
             "overlay": {
                 "picture": Image.new("RGB", (9, 9)),
                 "tones": np.zeros((3, 3)),

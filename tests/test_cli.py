@@ -1,4 +1,4 @@
-"""The command `vitviz`: what it writes is the library's, one bad file stops nothing, and wrong input is one line."""
+"""Command `vitviz`: results equal those of the library, and errors are single lines that do not stop a run."""
 
 import io
 import json
@@ -37,14 +37,14 @@ def test_attention_is_the_librarys(vit, written, model):
     assert said["strongest"] == {"patch": [row + 1, column + 1], "weight": pytest.approx(float(weights[1:].max()))}
     assert [Path(file).name for file in said["files"]] == [f"{stem}.png", f"{stem}.npz"]
     png = Image.open(io.BytesIO(files[f"{stem}.png"]))
-    assert "Layer 3, head 2, patch (4, 9): attention from this token" in png.info["Description"]
+    assert "Layer 3, head 2, patch (4, 9): " in png.info["Description"]
 
 
 def test_attention_by_default(vit, written):
     result = vit("attention", CAT)
     assert (result.exit_code, list(written())) == (0, ["cat-L12-mean-cls.png"])
     assert result.stdout.splitlines() == [str(Path(result.stdout.strip()))]
-    assert result.stderr == "", "no bar where nobody watches"
+    assert result.stderr == "", "no progress bar without a terminal"
     turned = vit("attention", CAT, "--to", "--query", "cls", "--head", "6", "--scale", "uniform", "--json")
     wanted = {"direction": "to", "scale": "uniform", "layer": 12, "head": 6, "token": "cls"}
     assert wanted.items() <= objects(turned)[0].items()
@@ -63,7 +63,7 @@ def test_tokens_are_the_librarys(vit, written, trace):
     assert arrays["colours"].shape == (16, 16, 3)
     assert objects(result)[0]["explained"] == pytest.approx(list(found.explained[0]), abs=1e-4)
     picture = Image.open(io.BytesIO(files["cat-tokens-L7.png"]))
-    assert "Layer 7: the patch tokens' first three principal components as red" in picture.info["Description"]
+    assert "Layer 7: " in picture.info["Description"]
     corner, colour = np.array(picture)[:60, :60].mean(axis=(0, 1)), arrays["colours"][0, 0]
     assert np.abs(corner - colour).max() < 0.3 * 255
     vit("tokens", CAT, "--foreground", "--format", "npz")
@@ -188,12 +188,12 @@ def test_one_bad_file_is_reported_and_the_rest_finish(command, vit, written, tmp
     [
         (["attention", CAT, "-m", "digitz"], "There is no model 'digitz'; the nearest names are digits"),
         (["attention", CAT, "-m", "no/such/file.pth"], "no/such/file.pth"),
-        (["attention", CAT, "--layer", "13"], "There is no layer '13'; it can be 1 to 12."),
+        (["attention", CAT, "--layer", "13"], "There is no layer '13'; use 1 to 12."),
         (["attention", CAT, "--layer", "pool"], "There is no layer 'pool'"),
-        (["attention", CAT, "--head", "0"], "There is no head '0'; it can be 1 to 6 or mean."),
+        (["attention", CAT, "--head", "0"], "There is no head '0'; use 1 to 6 or mean."),
         (
             ["attention", CAT, "--query", "17-1"],
-            f"{CAT}: There is no token '17-1'; it can be cls or a patch from 1-1 to 16-16.",
+            f"{CAT}: There is no token '17-1'; use cls or a patch from 1-1 to 16-16.",
         ),
         (["attention", CAT, "--size", "225"], "A size of 225 does not consist of whole patches of 14 pixels"),
         (["attention", CAT, "--fit", "stretch"], "stretch"),
@@ -205,10 +205,10 @@ def test_one_bad_file_is_reported_and_the_rest_finish(command, vit, written, tmp
         (["tokens", CAT, "--layer", "last"], "There is no layer 'last'"),
         (["explain", CAT, "--method", "magic"], "There is no method 'magic'; choose one of attention, rollout"),
         (["explain", CAT, "--target", "4"], "'dinov2-small' has no classes"),
-        (["explain", FOUR, "-m", "digits", "--target", "ten"], "no class 'ten'"),
-        (["explain", FOUR, "-m", "digits", "--target", "4", "--like", CAT], "either --target or --like"),
+        (["explain", FOUR, "-m", "digits", "--target", "ten"], "There is no class 'ten'; give a name or a number"),
+        (["explain", FOUR, "-m", "digits", "--target", "4", "--like", CAT], "--target and --like"),
         (["explain", FOUR, "-m", "digits", "--minus", "4"], "--minus needs a --target"),
-        (["explain", FOUR, "-m", "digits", "--method", "rollout", "--target", "4"], "it takes no target"),
+        (["explain", FOUR, "-m", "digits", "--method", "rollout", "--target", "4"], "leave out --target"),
         (["explain", FOUR, "-m", "digits", "--steps", "4"], "gradient_attention has no --steps; it has no parameters."),
         (
             ["explain", FOUR, "-m", "digits", "--method", "rollout", "--window", "2"],

@@ -1,4 +1,4 @@
-"""The command and a checkpoint: what its file does not tell can be said; what was assumed is shown."""
+"""Checkpoint options of the command line, and the assumptions it prints."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Inputs of the command line: files, folders and patterns; and the names of files that are written for them."""
+"""Image arguments (files, folders and patterns) and the names of output files."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from .command_line import CAT, COMMANDS, EIGHT, FOUR, objects, only_line
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """A folder of images, in which the test runs."""
+    """Folder of images, in the working directory of the test."""
     for place in ("10.png", "2.PNG", "b/1.png", "a/1.png", "a/deep/x.jpeg", ".hidden.png", ".git/1.png", "notes.txt"):
         file = tmp_path / "photos" / place
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def test_patterns_are_understood(photos):
     with pytest.raises(VitvizError, match="alone"):
         inputs.find(["photos/**1.png"])
     (photos / "[a].png").write_bytes(Path(FOUR).read_bytes())
-    assert found("photos/[a].png") == ["photos/[a].png"], "a file of that very name"
+    assert found("photos/[a].png") == ["photos/[a].png"], "a file with exactly this name"
 
 
 def test_each_image_once(photos):
@@ -94,7 +94,7 @@ def test_the_answers_of_one_run_are_no_questions_of_the_next(photos, vit, tmp_pa
             assert [one["image"] for one in objects(result)] == ["photos/b/1.png"]
     assert found("photos/b") == ["photos/b/1.png"]
     answer = next(path for path in (photos / "b").glob("*.jpg"))
-    assert found(str(answer)) == [str(answer)], "what is typed is meant"
+    assert found(str(answer)) == [str(answer)], "an explicit file is always used"
     with pytest.raises(VitvizError):
         inputs.find(["photos/b/*.webp"])
 
@@ -127,7 +127,7 @@ def test_names_hold_nothing_of_the_machine(tmp_path):
         assert found.startswith("best-pth-")
         assert len(found) == len("best-pth-") + 8
     assert names.mark("/a/best.pth") != names.mark("/b/best.pth")
-    assert names.mark("run7/best.pth") == "run7-best-pth", "what is typed below the current folder"
+    assert names.mark("run7/best.pth") == "run7-best-pth", "below the current folder"
     assert names.mark("facebook/dinov2-small") == "facebook-dinov2-small"
 
 
@@ -148,7 +148,7 @@ def test_a_report_calls_images_by_what_tells_them_apart(photos):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_written_holds_a_path_of_the_machine(command, photos, vit, monkeypatch):
-    """Only what machines are told, which is what was typed, does."""
+    """Only JSON lines, which repeat the typed path, contain it."""
     monkeypatch.chdir("photos")
     kinds = ("html", "jpeg", "npz", "png", "webp")
     formats = [part for kind in kinds for part in ("--format", kind)]

@@ -1,4 +1,4 @@
-"""Reports of the command line: small pages that grow image by image, and of which an interruption leaves the most."""
+"""HTML reports: small pages that are written image by image and survive interruptions."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vitviz.cli.report import HEAVIEST, thumbnail
+from vitviz.cli.report import MAX_BYTES, thumbnail
 
 from .command_line import CAT, COMMANDS, EIGHT, FOUR, objects, only_line, report
 
@@ -82,7 +82,7 @@ def test_a_small_picture_is_small(noise):
     pixels = np.random.default_rng(0).integers(0, noise + 1, (700, 900, 3)).astype(np.uint8)
     image = Image.fromarray(pixels)
     data = thumbnail(image)
-    assert len(data) <= HEAVIEST
+    assert len(data) <= MAX_BYTES
     with Image.open(io.BytesIO(data)) as small:
         assert small.size == image.size
         assert max(small.size) <= 320
@@ -102,12 +102,12 @@ def test_a_report_is_no_folder_and_a_folder_no_report(vit, tmp_path):
     for formats in (["png"], ["npz"], ["png", "html"]):
         asked = [part for one in formats for part in ("--format", one)]
         said = only_line(vit("tokens", FOUR, "-m", "digits", *asked, "-o", str(tmp_path / "x.html")))
-        assert "x.html' is the name of a report; add --format html and no other format" in said
+        assert "x.html' is the name of a report" in said
         assert list(tmp_path.iterdir()) == []
     folder = tmp_path / "d.html"
     folder.mkdir()
     said = only_line(vit("tokens", FOUR, "-m", "digits", "--format", "html", "-o", str(folder)))
-    assert said == f"{folder}: Is a folder; give the report another name"
+    assert said.startswith(f"{folder}: Is a folder")
     assert vit("tokens", FOUR, "-m", "digits", "-o", str(folder)).exit_code == 0
     assert [path.suffix for path in folder.iterdir()] == [".png"], "no half report is left"
 
@@ -174,7 +174,7 @@ def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopp
     monkeypatch.undo()
     stopped_after(1)
     result = vit(*asked, "--json")
-    assert result.exit_code == 0, "one pass is enough"
+    assert result.exit_code == 0, "one forward pass is enough"
     assert [one.get("skipped", False) for one in objects(result)] == [True, True, False]
     assert cards(place.read_text())[:2] == first
     assert len(cards(place.read_text())) == 3
@@ -185,17 +185,17 @@ def test_a_report_goes_on_where_it_was_stopped(vit, tmp_path, monkeypatch, stopp
     picture = next((tmp_path / "mine_files").glob("digit-4*"))
     picture.unlink()
     assert vit(*asked).exit_code == 130, "its picture is not there"
-    assert len(cards(place.read_text())) == 3, "an interruption takes nothing away"
+    assert len(cards(place.read_text())) == 3, "an interruption loses nothing"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.html", "mine_files"]
 
 
 def test_a_report_is_written_as_it_goes(tmp_path, model):
-    """Everything so far is on disk before the next image is looked at; also of a process that is killed."""
+    """Each image is on disk before the next one is processed, also if the process is killed."""
     from vitviz.cli.attention import Attention
     from vitviz.cli.report import Report
-    from vitviz.cli.result import see
+    from vitviz.cli.result import trace_image
 
-    found = Attention(None, "mean", None, "from", "relative").of(see(model, Path(CAT), None, None))
+    found = Attention(None, "mean", None, "from", "relative").run(trace_image(model, Path(CAT), None, None))
     with Report(tmp_path / "a.html", "a", "b", 3) as growing:
         sizes = [(tmp_path / "a.html").stat().st_size]
         for number in range(3):
@@ -203,4 +203,4 @@ def test_a_report_is_written_as_it_goes(tmp_path, model):
             sizes.append((tmp_path / "a.html").stat().st_size)
         steps = np.diff(sizes)
         assert (steps > 2_000).all()
-        assert (steps < 4 / 3 * HEAVIEST + 5_000).all()
+        assert (steps < 4 / 3 * MAX_BYTES + 5_000).all()

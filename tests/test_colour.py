@@ -1,4 +1,4 @@
-"""vitviz.viz.colour: where a weight stands on a scale, what the scale's ends mean, and the pixels of an overlay."""
+"""vitviz.viz.colour: tones, labels of the colour bar, and pixels of overlays."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,18 @@ from PIL import Image
 
 from vitviz.notation.marks import percent
 from vitviz.notation.view import SCALES
-from vitviz.viz.colour import FAINTEST, GROUND, OPACITY, colour_map, ends, on_neutral, overlay, overlay_map, paint, tone
+from vitviz.viz.colour import (
+    GREY_LEVEL,
+    MIN_OPACITY,
+    OPACITY,
+    colour_bar_labels,
+    colour_map,
+    on_neutral,
+    overlay,
+    overlay_map,
+    paint,
+    tone,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +46,7 @@ def test_the_share_of_a_given_largest_weight():
 )
 def test_the_ends_of_a_scale_in_words(scale, low, high):
     weights = np.array([0.01, 0.1419, 0.05])
-    assert ends(weights, scale) == (low, high)
+    assert colour_bar_labels(weights, scale) == (low, high)
     at_the_ends = {"relative": [0, 0.1419], "raw": [0, 1], "uniform": [1 / 32 / 257, 32 / 257]}[scale]
     assert tone(np.array(at_the_ends), scale, 257, largest=0.1419) == pytest.approx([0, 1], abs=1e-6)
 
@@ -79,7 +90,7 @@ def test_paint_looks_tones_up(scale):
 
 
 def test_overlay_by_hand():
-    """Patches 3 x 2 pixels: a row of three above a row of three, on a picture of one colour."""
+    """2 x 3 patches of 2 x 3 pixels on an image of one colour."""
     tones = np.array([[0, 0.5, 1], [1, 0.25, 0]])
     picture = Image.new("RGB", (9, 4), (100, 200, 50))
     heat = paint(tones, "relative").repeat(2, 0).repeat(3, 1)
@@ -99,16 +110,16 @@ def test_the_picture_is_seen_where_nothing_is_said(scale, signed):
     assert np.array_equal(table[:, :3], colour_map(scale, signed))
     opacity = table[:, 3] / 255
     nothing = 128 if signed else 0
-    assert opacity[nothing] == pytest.approx(FAINTEST, abs=0.06)
+    assert opacity[nothing] == pytest.approx(MIN_OPACITY, abs=0.06)
     assert opacity[255] == 1
     assert np.diff(opacity[nothing:]).min() >= 0
-    assert opacity[0] == (1 if signed else pytest.approx(FAINTEST, abs=0.01))
+    assert opacity[0] == (1 if signed else pytest.approx(MIN_OPACITY, abs=0.01))
 
 
 @pytest.mark.parametrize(("scale", "signed"), [*((scale, False) for scale in SCALES), ("relative", True)])
 @pytest.mark.parametrize("opacity", [0, 0.5, OPACITY, 1])
 def test_the_colour_bar_shows_what_lies_on_a_grey_picture(scale, signed, opacity):
-    grey = Image.new("RGB", (256, 1), (GROUND,) * 3)
+    grey = Image.new("RGB", (256, 1), (GREY_LEVEL,) * 3)
     drawn = np.asarray(overlay(grey, np.linspace(0, 1, 256)[None], scale, opacity, signed))[0].astype(int)
     assert np.abs(drawn - on_neutral(scale, opacity, signed)).max() <= 1
 
@@ -138,7 +149,7 @@ def test_signed_tones_have_0_in_the_middle(scale, weights, tones):
 
 @pytest.mark.parametrize(("scale", "words"), [("relative", ("−3.21 %", "3.21 %")), ("raw", ("−100 %", "100 %"))])
 def test_signed_ends_are_alike_in_size(scale, words):
-    assert ends(np.array([0.01, -0.0321]), scale, signed=True) == words
+    assert colour_bar_labels(np.array([0.01, -0.0321]), scale, signed=True) == words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The shipped classifier `digits`: its data, its training, and whether its model card says what is so."""
+"""Shipped classifier `digits`: data, training, accuracy and model card."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ def card():
 
 @pytest.fixture(scope="module")
 def answers(classifier):
-    """What the classifier sees in the held-out digits."""
+    """Predictions for the held-out digits."""
     return classify(classifier, [as_picture(image) for image in load_split()["held-out"].images])
 
 
@@ -48,7 +48,7 @@ def test_its_heads_look_at_different_places(classifier):
     maps = np.stack([trace.attention(layer=i, query=0) for i in range(trace.layers)]).reshape(-1, 65)
     alike = np.corrcoef(maps)[np.triu_indices(len(maps), 1)]
     assert np.median(alike) < 0.7
-    assert (maps.max(axis=1) > 3 / 65).mean() > 0.5  # most heads prefer some patches clearly
+    assert (maps.max(axis=1) > 3 / 65).mean() > 0.5  # most heads clearly prefer some patches
 
 
 def test_it_knows_held_out_digits(answers):
@@ -73,7 +73,7 @@ def test_it_knows_digits_drawn_with_a_pen(classifier, card):
     stated = float(re.search(r"280 x 280 pixels: ([\d.]+) %", card)[1]) / 100
     assert right.mean() == pytest.approx(stated, abs=0.01)  # versions of Pillow may draw a pixel differently
     by_style = {style: right[np.array(styles) == style].mean() for style in pen.DIGITS}
-    hardest = by_style.pop("1 with a flag and a foot")  # short of the others, as the card says
+    hardest = by_style.pop("1 with a flag and a foot")  # lower than the others, as stated in the card
     assert hardest >= 0.9
     assert min(by_style.values()) >= 0.95, by_style
 
@@ -196,7 +196,7 @@ def test_thinning_leaves_connected_lines_one_pixel_wide():
 
 @pytest.fixture(scope="module")
 def few():
-    """A few training digits: their fields and labels."""
+    """Fields and labels of a few training digits."""
     part = load_split()["train"]
     return augment_digits.fields_of(part.images[:64]), torch.from_numpy(part.labels[:64])
 
@@ -205,7 +205,7 @@ def test_augmented_pictures_are_as_the_model_sees_pictures(few):
     pixels = augment_digits.augmented(few[0], torch.arange(64), torch.Generator().manual_seed(0))
     assert pixels.shape == (64, 3, 32, 32)
     assert -1 <= pixels.min() <= pixels.max() <= 1
-    assert (pixels.flatten(1).std(1) > 0.05).all()  # the digit did not leave the picture
+    assert (pixels.flatten(1).std(1) > 0.05).all()  # the digit is inside the image
 
 
 def test_the_same_seed_gives_the_same_weights(few):

@@ -1,4 +1,4 @@
-"""The notebooks in examples/ run from top to bottom, and are kept without what they print."""
+"""Notebooks in examples/: they run without errors and are stored without outputs."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 def test_it_runs(path, monkeypatch, tmp_path):
     for name, value in {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-        "IPYTHONDIR": str(tmp_path),  # nobody's own settings
+        "IPYTHONDIR": str(tmp_path),  # ignore user settings
         "JUPYTER_PLATFORM_DIRS": "1",
     }.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""vitviz.viz.export: what is taken home says what it is, and is what it says."""
+"""vitviz.viz.export: files for download, their captions and metadata."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from vitviz.notation.view import SCALES, View, token_label
 from vitviz.viz import provenance
 from vitviz.viz.colour import KEY, QUERY, Style, on_neutral, overlay, overlay_map, tone
 from vitviz.viz.export import (
-    SCALE_WORDS,
+    SCALE_LABELS,
     arrays_npz,
     caption,
     captioned,
@@ -40,7 +40,7 @@ def about(trace, view, style=None):
 
 
 def shown(trace, view):
-    """What a view shows, from the whole matrix."""
+    """Weights of a view, from the whole matrix."""
     weights = trace.attention(view.layer)
     weights = weights.mean(axis=0) if view.head is None else weights[view.head]
     token = view.query or 0
@@ -84,8 +84,7 @@ def test_the_caption_tells_the_truth(trace, view):
     weights = shown(trace, view)
     strongest = 1 + int(np.argmax(weights[1:]))
     text = caption(trace, view, about(trace, view))
-    question = {"from": "attention from this token", "to": "attention to this token"}[view.direction]
-    assert text.startswith(f"{view.label(trace)}: {question}. ")
+    assert text.startswith(f"{view.label(trace)}: {view.direction_label(trace)}. ")
     row, column, share = re.search(r"Strongest patch: \((\d+), (\d+)\), ([\d.]+) %\.", text).groups()
     assert (int(row), int(column)) == ((strongest - 1) // 16 + 1, (strongest - 1) % 16 + 1)
     assert float(share) / 100 == pytest.approx(weights[strongest], rel=0.006)
@@ -94,7 +93,7 @@ def test_the_caption_tells_the_truth(trace, view):
         "raw": "0 to 100 %",
         "uniform": "at most 1/32 x uniform to at least 32 x uniform",
     }[view.scale]
-    assert f"Colour: {SCALE_WORDS[view.scale]}, {high}. " in text
+    assert f"Colour: {SCALE_LABELS[view.scale]}, {high}. " in text
     assert "DINOv2-S/14, cat.jpg, 224 x 224 px (crop), counted from 1." in text
 
 
@@ -124,13 +123,13 @@ def test_other_formats_say_it_too(trace, picture, kind):
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_what_a_format_cannot_hold_is_refused_in_a_sentence(trace, kind):
-    with pytest.raises(ArgumentError, match=f"a {kind} file has at most"):
+    with pytest.raises(ArgumentError, match={"jpeg": "65500", "webp": "16383"}[kind]):
         captioned(Image.new("RGB", (9, 66_000)), "a", about(trace, VIEWS[0]), kind=kind)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_png_shows_the_weights(trace, picture, view):
-    """The middle of each patch, which no frame reaches, has the colour of its weight."""
+    """The centre of each patch, outside any frame, has the colour of its weight."""
     weights = shown(trace, view)[1:]
     tones = tone(weights, view.scale, 257).reshape(16, 16)
     pixels = np.asarray(png_of(trace, view, picture))[20:640:40, 20:640:40]
@@ -148,7 +147,7 @@ def test_the_png_follows_opacity_and_smoothing(trace, picture, style):
     tones = tone(shown(trace, view)[1:], "relative", 257).reshape(16, 16)
     wanted = np.asarray(overlay(picture, tones, "relative", style.opacity / 100, smooth=style.smooth)).astype(int)
     off = np.abs(np.asarray(png)[:640, :640].astype(int) - wanted).max(axis=2)
-    assert (off > 1).sum() <= 2 * (40**2 - 34**2), "only the two frames lie on it"
+    assert (off > 1).sum() <= 2 * (40**2 - 34**2), "only the two frames differ"
     assert f"Overlay: {style.opacity} %{', smooth' if style.smooth else ''}." in png.text["Description"]
     bar = np.asarray(png)[640 + 14 + 5, 14:-14].astype(int)
     assert np.abs(bar[[0, -1]] - on_neutral("relative", style.opacity / 100)[[0, -1]]).max() <= 2
@@ -226,7 +225,7 @@ def test_file_names(trace, name, view, stem):
 def test_registers_have_names_in_captions(small_trace):
     view = View(1, 2, 2)
     text = caption(small_trace, view, about(small_trace, view))
-    assert text.startswith("Layer 2, head 3, register 2: attention from this token.")
+    assert text.startswith("Layer 2, head 3, register 2: ")
     weights = small_trace.attention(1, 2, 2)
     strongest = 3 + int(np.argmax(weights[3:]))
     assert (
@@ -244,16 +243,14 @@ def test_a_pooling_is_taken_home_as_what_it_is(kind):
     found, view = trace_of(kind), View(3, 1, 5, "to")
     said = about(found, view)
     assert (said["layer"], said["head"], said["token"], said["direction"]) == ("pool", 2, None, "from")
-    assert caption(found, view, said).startswith(
-        "Pooling, head 2: attention from its learned query (the pinned token has no effect)."
-    )
+    assert caption(found, view, said).startswith("Pooling, head 2: ")
     assert file_stem(view, said) == "cat-pool-H2"
     assert file_stem(View(3, None), about(found, View(3, None))) == "cat-pool-mean"
     with np.load(io.BytesIO(arrays_npz(found, view, said))) as arrays:
         assert np.array_equal(arrays["matrix"], found.attention("pool", 1))
         assert np.array_equal(arrays["weights"], found.attention("pool", 1)[0])
     png = np.asarray(png_of(found, view, Image.new("RGB", (480, 320))))
-    assert not (png[:320] == ImageColor.getrgb(QUERY)).all(axis=2).any(), "no patch asks"
+    assert not (png[:320] == ImageColor.getrgb(QUERY)).all(axis=2).any(), "no query patch"
     assert (png[:320] == ImageColor.getrgb(KEY)).all(axis=2).any()
 
 

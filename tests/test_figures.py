@@ -1,4 +1,4 @@
-"""vitviz.viz.figures: charts show exactly the numbers that they are given."""
+"""vitviz.viz.figures: charts show exactly the given numbers."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def named(figure):
 
 def test_sorted_weights_by_hand():
     drawn = named(figures.sorted_weights(np.array([0.2, 0.05, 0.15, 0.6]), NAMES, prefix=2))
-    patches, prefix = drawn["patches"], drawn["tokens before the patches"]
+    patches, prefix = drawn["patches"], drawn["prefix tokens"]
     assert list(zip(patches.x, patches.y, patches.text, strict=True)) == [
         (1, pytest.approx(60), "patch (1, 2)"),
         (3, pytest.approx(15), "patch (1, 1)"),
@@ -71,7 +71,7 @@ def test_a_matrix_that_is_a_picture_shows_the_weights():
     assert picture.type == "image"
     known, drawn = (np.asarray(colours) @ [1 << 16, 1 << 8, 1] for colours in (colour_map("relative"), picture.z))
     order = np.argsort(known)
-    shades = order[np.searchsorted(known, drawn, sorter=order)]  # look each colour up on the colour map
+    shades = order[np.searchsorted(known, drawn, sorter=order)]  # colour to index
     assert np.array_equal(known[shades], drawn)
     assert np.abs(shades / 255 - np.clip(weights / 0.02, 0, 1)).max() <= 1.5 / 255
     assert (bar.marker.cmin, bar.marker.cmax) == (0, pytest.approx(2))
@@ -88,10 +88,10 @@ def test_lines_divide_the_prefix_tokens_from_the_patches(tokens):
 
 
 def test_where_the_colours_of_a_matrix_end():
-    assert figures.brightest(np.full((100, 100), 0.01)) == pytest.approx(0.01)
-    assert figures.brightest(np.eye(100)) == 1
-    assert figures.brightest(np.eye(1000)) == 1 / 1000  # a thousand in a million do not set the colours
-    assert figures.brightest(np.linspace(0, 1, 10_001)[1:].reshape(100, 100)) == pytest.approx(0.995, abs=1e-3)
+    assert figures.colour_limit(np.full((100, 100), 0.01)) == pytest.approx(0.01)
+    assert figures.colour_limit(np.eye(100)) == 1
+    assert figures.colour_limit(np.eye(1000)) == 1 / 1000  # 0.1 % of the weights are ignored
+    assert figures.colour_limit(np.linspace(0, 1, 10_001)[1:].reshape(100, 100)) == pytest.approx(0.995, abs=1e-3)
 
 
 # --- A number for each head ------------------------------------------------------------------------------------------
@@ -120,20 +120,24 @@ def test_numbers_by_layer(head, chosen):
 
 
 @pytest.mark.parametrize(
-    ("weights", "words"),
+    ("weights", "count", "strongest"),
     [
-        ([0.5, 0.25, 0.25], "1 of 3 tokens get half of it; the strongest, a, gets 50.0 %."),
-        ([0.25, 0.25, 0.25, 0.25], "2 of 4 tokens get half of it; the strongest, a, gets 25.0 %."),
-        ([0.1, 0.2, 0.3, 0.4], "2 of 4 tokens get half of it; the strongest, d, gets 40.0 %."),
+        ([0.5, 0.25, 0.25], "1 of 3 ", "a, receives 50.0 %."),
+        ([0.25, 0.25, 0.25, 0.25], "2 of 4 ", "a, receives 25.0 %."),
+        ([0.1, 0.2, 0.3, 0.4], "2 of 4 ", "d, receives 40.0 %."),
     ],
 )
-def test_half_of(weights, words):
-    assert figures.half_of(np.array(weights), list("abcd"), "from") == words
+def test_concentration_of_a_row(weights, count, strongest):
+    text = figures.describe_concentration(np.array(weights), list("abcd"), "from")
+    assert text.startswith(count)
+    assert text.endswith(strongest)
 
 
-def test_half_of_a_column_speaks_of_what_is_received():
-    said = figures.half_of(np.array([0.0, 0.5, 0.25]), list("abc"), "to")
-    assert said == "1 of 3 tokens give half of what it receives, 0.75 × uniform; the strongest, b, gives 50.0 %."
+def test_concentration_of_a_column():
+    text = figures.describe_concentration(np.array([0.0, 0.5, 0.25]), list("abc"), "to")
+    assert text.startswith("1 of 3 ")
+    assert "0.75 × uniform" in text
+    assert text.endswith("b, gives 50.0 %.")
 
 
 # --- Weights with signs, and a pooling -------------------------------------------------------------------------------
@@ -142,8 +146,8 @@ def test_half_of_a_column_speaks_of_what_is_received():
 def test_sorted_weights_go_from_positive_to_negative():
     drawn = named(figures.sorted_weights(np.array([0.2, -0.3, 0.15, -0.1]), NAMES, prefix=2, uniform=-0.0125))
     assert list(drawn["patches"].y) == [pytest.approx(15), pytest.approx(-10)]
-    assert list(drawn["tokens before the patches"].y) == [pytest.approx(20), pytest.approx(-30)]
-    assert list(drawn["tokens before the patches"].x) == [1, 4]
+    assert list(drawn["prefix tokens"].y) == [pytest.approx(20), pytest.approx(-30)]
+    assert list(drawn["prefix tokens"].x) == [1, 4]
     (even,) = figures.sorted_weights(np.array([0.2, -0.25]), NAMES, 0, uniform=-0.0125).layout.shapes
     assert even.y0 == pytest.approx(-1.25)
 
@@ -161,7 +165,7 @@ def test_a_signed_matrix_has_0_in_the_middle_of_its_colours(tokens):
         shades = np.round(np.clip(weights / 0.2 + 0.5, 0, 1) * 255).astype(int)
         assert np.array_equal(np.asarray(picture.z), colour_map("relative", signed=True)[shades])
         assert (bar.marker.cmin, bar.marker.cmax) == (pytest.approx(-10), pytest.approx(10))
-    assert figures.brightest(-np.eye(100)) == 1  # the size counts
+    assert figures.colour_limit(-np.eye(100)) == 1  # absolute values count
 
 
 def test_nothing_is_marked_when_no_layer_is_chosen():
@@ -169,9 +173,8 @@ def test_nothing_is_marked_when_no_layer_is_chosen():
     assert list(named(figure)) == ["heads", "mean of the layer"]
 
 
-def test_half_of_signed_weights():
-    said = figures.half_of(np.array([0.5, -0.75, 0.25]), list("abc"), "from", signed=True)
-    assert said == (
-        "1 of 3 tokens get half of all weight, counted without signs; it sums to 0 % with them; "
-        "the strongest, b, gets −75.0 %."
-    )
+def test_concentration_of_signed_weights():
+    text = figures.describe_concentration(np.array([0.5, -0.75, 0.25]), list("abc"), "from", signed=True)
+    assert text.startswith("1 of 3 ")
+    assert "signed sum: 0 %" in text
+    assert text.endswith("b, receives −75.0 %.")

@@ -1,4 +1,4 @@
-"""The fonts of the browser tests: stated files and no others, or one sentence that says what is missing."""
+"""Fonts of the browser tests: only the given files are available, and missing files are reported."""
 
 import re
 from dataclasses import replace

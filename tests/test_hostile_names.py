@@ -1,4 +1,4 @@
-"""File names with terminal control codes or invalid text: the command escapes them and continues."""
+"""File names with terminal control characters or invalid text: the command escapes them and continues."""
 
 import json
 import os
@@ -27,7 +27,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
-    """Output of the command for valid and invalid images with such names, as text and as JSON, and its report."""
+    """Output of the command for valid and invalid images with such names: text, JSON and report."""
     folder = tmp_path_factory.mktemp("names")
     asked = ["attention", "-m", "digits", "--format", "png", "--format", "html", "-o", str(folder / "out")]
     for name in map(os.fsdecode, NAMES.values()):

@@ -197,7 +197,7 @@ def test_whose_preprocessing_is_assumed_is_said_once_everywhere(write, whose, op
     assert [str(one.message) for one in said if one.category is VitvizWarning] == list(ours.notes)
     facts = provenance.of_model(ours)
     assert facts["assumed"] == list(ours.notes)
-    assert note in provenance.about_model(ours, "A title")
+    assert note in provenance.describe_model(ours, "A title")
     told = vitviz.load(path, **options, **{name: facts["preprocessing"][name] for name in PREPROCESSING_OPTIONS})
     assert told.preprocessing == ours.preprocessing, "what is shown can be said"
     assert notes_on_pixels(told) == []

@@ -38,14 +38,14 @@ def test_every_kind_has_its_panels(kind, head, direction):
 def test_a_pooling_has_one_row_and_no_matrix(direction):
     said, charts = run("pooled", 3, 3, direction)
     assert charts == 3
-    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, attention from its learned query")
-    assert " tokens get half of it; " in said[0]
+    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, where it looks with its own query")
+    assert " tokens receive half of the attention; " in said[0]
     assert said[1].startswith("**No matrix: Pooling, head 4**")
 
 
 def test_signed_weights_are_explained():
     said, _ = run("differential", 1)
-    assert "counted without signs" in said[0]
+    assert "signed sum" in said[0]
     assert "each row sums to 1 − λ = " in said[1]
     assert "Red is positive, blue negative" in said[1]
     assert "whatever their sign" in said[2]

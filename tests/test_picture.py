@@ -1,4 +1,4 @@
-"""What resizing and cropping removed, by hand."""
+"""vitviz.viz.picture: parts of an image removed by cropping, compared with hand-computed pixels."""
 
 import numpy as np
 from PIL import Image
@@ -11,7 +11,7 @@ GREYED = (153, 83, 97)  # 0.35 x red + 0.65 x 128
 
 
 def drawn(size, source, longest=720) -> np.ndarray:
-    """A red photo of which a rectangle is seen."""
+    """Draw a red image of which the model receives a rectangle."""
     geometry = Geometry(size, (8, 8), 4, source, (0, 0, 8, 8))
     prepared = Prepared(np.zeros((8, 8, 3), np.uint8), geometry)
     return np.asarray(original_with_crop(SafeImage(Image.new("RGB", size, RED)), prepared, longest))

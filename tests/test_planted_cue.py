@@ -1,4 +1,4 @@
-"""Attribution methods and a cue that is known to decide: the measurement behind the README's table."""
+"""Attribution methods on a planted cue: the measurement of the README's table."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_cases_are_digits_of_other_classes():
 
 
 def test_a_model_that_does_not_follow_the_cue_measures_nothing():
-    with pytest.raises(AssertionError, match="does not follow"):
+    with pytest.raises(AssertionError, match="cue"):
         planted_cue.measured(vitviz.load("digits"))
 
 

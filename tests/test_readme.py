@@ -1,4 +1,4 @@
-"""Every snippet of the README runs as it is pasted, and what it says of files and packages is so."""
+"""README: every snippet runs, and its statements on files and packages are correct."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ from vitviz.ui.app.registry import PAGES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-# What a snippet may read; it runs beside these, so that nothing is written into the repository.
+# Folders that a snippet may read; they are linked into a temporary folder, so that the repository stays unchanged.
 BESIDE = ("assets", "examples", "vitviz")
 
 
@@ -54,8 +54,8 @@ def test_each_python_snippet_runs_alone(number, folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         exec(compile(snippets("python")[number], "README.md", "exec"), session)
-    if "found" in session:
-        assert session["found"].map.shape == session["four"].grid
+    if "attribution" in session:
+        assert session["attribution"].map.shape == session["four"].grid
     if "mine" in session:
         assert session["mine"].labels == ("cat", "dog", "fox")
 
@@ -71,11 +71,11 @@ def test_the_options_beside_a_checkpoint_are_read_as_they_stand(folder):
     assert loaded.labels == ("ant", "bee")
     assert list(loaded.preprocessing.mean) == said["mean"]
     assert list(loaded.preprocessing.std) == said["std"]
-    assert not [note for note in loaded.notes if "mean" in note], "what the file says is not assumed"
+    assert not [note for note in loaded.notes if "mean" in note], "the file gives the mean"
 
 
 def test_tables_are_not_torn():
-    """A line that is no row of a table would end it, and leave the rest as raw text."""
+    """Tables have no interrupting lines, which would leave the rest as raw text."""
     lines = README.splitlines()
     for above, line in itertools.pairwise(lines):
         if line.startswith("|"):
@@ -88,7 +88,7 @@ def test_tables_are_not_torn():
 
 
 def commands():
-    """The lines of all shell snippets that call the command, without their comments."""
+    """Return the lines of shell snippets that call the command, without comments."""
     lines = [line.split("  # ")[0].strip() for code in snippets("sh") for line in code.splitlines()]
     return [line for line in lines if line.startswith("vitviz ")]
 

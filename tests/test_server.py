@@ -1,4 +1,4 @@
-"""A real server over its websocket, without a browser: what hostile or careless visitors can do to it."""
+"""A real server over its websocket, without a browser: hostile and careless clients."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from benchmarks.visitor import Visitor, results_made
+from benchmarks.session import Session, results_made
 from scripts.app_server import running_app
 
 from .loops import run_to_its_end
@@ -42,15 +42,15 @@ def server(tmp_path_factory):
         yield url
 
 
-def visit(url: str, act: Callable[[Visitor], Awaitable]) -> None:
-    """Have a visitor do something on Explore, then leave."""
+def visit(url: str, act: Callable[[Session], Awaitable]) -> None:
+    """Open Explore in a new session, act and leave."""
 
     async def all_of_it() -> None:
-        visitor = Visitor(url)
-        await visitor.connect()
-        await visitor.open("explore")
-        await act(visitor)
-        await visitor.leave()
+        session = Session(url)
+        await session.connect()
+        await session.open("explore")
+        await act(session)
+        await session.leave()
 
     run_to_its_end(all_of_it())
 
@@ -61,10 +61,10 @@ def made(url: str, kind: str) -> int:
 
 
 def test_a_large_file_needs_no_disk(server):
-    async def act(visitor):
-        await visitor.upload(photo(), ZONE, shown=MAP)
-        assert f"{ZONE[:-1]}1" in visitor.elements, "the zone was emptied, so the file has been taken"
-        assert "photo.jpg" in str(visitor.elements["own_image"][1].bidi_component.json)
+    async def act(session):
+        await session.upload(photo(), ZONE, shown=MAP)
+        assert f"{ZONE[:-1]}1" in session.elements, "the zone was emptied, so the file has been taken"
+        assert "photo.jpg" in str(session.elements["own_image"][1].bidi_component.json)
 
     visit(server, act)
 
@@ -72,22 +72,22 @@ def test_a_large_file_needs_no_disk(server):
 def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
     decodes, passes = made(server, "_safe_image"), made(server, "_trace")
 
-    async def act(visitor):
-        await visitor.upload(photo(1), ZONE, shown=MAP)
-        await visitor.tell("explorer", "view", lambda data: {"view": data["view"], "places": data["places"]})
-        await visitor.open("tokens")
-        await visitor.open("explore")
+    async def act(session):
+        await session.upload(photo(1), ZONE, shown=MAP)
+        await session.tell("explorer", "view", lambda data: {"view": data["view"], "places": data["places"]})
+        await session.open("tokens")
+        await session.open("explore")
 
     visit(server, act)
     assert (made(server, "_safe_image") - decodes, made(server, "_trace") - passes) == (1, 1)
 
 
 def test_a_message_cannot_empty_the_cache(server):
-    async def act(visitor):
+    async def act(session):
         message = BackMsg()
         message.clear_cache = True
-        await visitor.socket.send(message.SerializeToString())
-        await visitor.open("explore")
+        await session.socket.send(message.SerializeToString())
+        await session.open("explore")
 
     visit(server, act)
     before = made(server, "_trace")
@@ -99,10 +99,10 @@ def test_a_message_cannot_empty_the_cache(server):
 def test_files_that_no_page_takes_do_not_pile_up(server):
     refused = []
 
-    async def act(visitor):
+    async def act(session):
         for number in range(12):
             try:
-                await visitor.send_file(photo(2))
+                await session.send_file(photo(2))
             except HTTPError as error:
                 refused.append((number, error.code))
 

@@ -1,4 +1,4 @@
-"""A report of the command line in a browser, opened as a file: index, filter and sorting, and nobody is asked."""
+"""HTML report opened as a file in a browser: index, filter and sorting, without any request."""
 
 import shutil
 
@@ -16,7 +16,7 @@ DIGITS = assets() / "images" / "digits"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A report of five digits and a file that is no image."""
+    """Report on five digits and an invalid image."""
     folder = tmp_path_factory.mktemp("report")
     for name in ("digit-8", "digit-4", "digit-0"):
         shutil.copy(DIGITS / f"{name}.png", folder / f"{name}.png")
@@ -29,7 +29,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def page(place, new_page):
-    """The report, which must not say anything to the console and not ask for anything but itself."""
+    """Page with the report; it must not write to the console or request anything else."""
     page, said, asked = new_page(), [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("request", lambda request: asked.append(request.url))
@@ -67,7 +67,7 @@ def test_images_are_filtered(page):
     page.get_by_role("searchbox", name="Name").fill("")
     assert names(page) == ["digit-4.png", "digit-14.png"]
     page.get_by_role("combobox", name="Prediction").select_option("any")
-    page.get_by_label("A number to filter by").select_option("Confidence (%)")
+    page.locator("#measure").select_option("Confidence (%)")
     page.get_by_label("from").fill("101")
     expect(page.locator("#count")).to_have_text("0 of 7 images")
     page.get_by_label("from").fill("50")
@@ -101,7 +101,7 @@ def test_images_are_sorted(page):
 
 
 def test_a_page_that_was_not_finished_works(place, new_page):
-    """As of a process that was killed: everything after the third image is missing."""
+    """Truncate a report after the third image, as if the process had been killed."""
     text = place.read_text("utf-8")
     half = place.with_name("half.html")
     half.write_text("\n".join(text.partition("<li id=")[0].splitlines() + text.splitlines()[-6:-4]), "utf-8")

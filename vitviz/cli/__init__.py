@@ -1,3 +1,3 @@
-"""What the command `vitviz` does: read files, look inside a model, write pictures, numbers and reports."""
+"""Command line interface `vitviz`: read images, run a model, write overlays, arrays and reports."""
 
 DEFAULT_MODEL = "dinov2-small"

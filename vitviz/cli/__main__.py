@@ -1,4 +1,4 @@
-"""`python -m vitviz.cli` is the command `vitviz`."""
+"""Entry point of `python -m vitviz.cli`, the same as the command `vitviz`."""
 
 from .app import app
 

@@ -1,6 +1,6 @@
-"""The command `vitviz`: `vitviz attention cat.jpg -m dinov2-small -o out`.
+"""Command line application, such as `vitviz attention cat.jpg -m dinov2-small -o out`.
 
-What takes time to import is imported by the command that needs it, so that `vitviz --help` answers at once.
+Slow imports are made inside the commands, so that `vitviz --help` starts quickly.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .choices import Fit, Format, Scale
 
 
 class OneLine(TyperGroup):
-    """Commands whose wrong use is answered by one plain line, and exit code 2."""
+    """Command group that reports usage errors in one line, with exit code 2."""
 
     def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run the command that the arguments name."""
+        """Run a command."""
         args = sys.argv[1:] if args is None else list(args)
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
@@ -30,7 +30,7 @@ class OneLine(TyperGroup):
         except typer.Abort:
             sys.exit(130)
         except Exception as error:
-            if not hasattr(error, "format_message"):  # not a wrong use
+            if not hasattr(error, "format_message"):  # not a usage error
                 raise
             from .console import refuse
 
@@ -44,14 +44,14 @@ def _size(text: str) -> int | tuple[int, int]:
     try:
         return parse_size(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a size: it can be {error}.") from error
+        raise typer.BadParameter(f"{text!r} is not a size; use {error}.") from error
 
 
 def _width(text: str) -> int:
-    from .result import NARROWEST, WIDEST
+    from .result import MAX_WIDTH, MIN_WIDTH
 
-    if not (text.isascii() and text.isdecimal() and len(text) < 9 and NARROWEST <= int(text) <= WIDEST):
-        raise typer.BadParameter(f"{text!r} is not a width: it can be {NARROWEST} to {WIDEST} pixels.")
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and MIN_WIDTH <= int(text) <= MAX_WIDTH):
+        raise typer.BadParameter(f"{text!r} is not a width; use {MIN_WIDTH} to {MAX_WIDTH} pixels.")
     return int(text)
 
 
@@ -67,30 +67,27 @@ Images = Annotated[
     list[str],
     typer.Argument(
         metavar="IMAGE",
-        help="Image files; folders, which stand for all images in and below them; or patterns in quotes, such as "
-        "'photos/**/*.jpg'.",
+        help="Image files, folders (all images in and below them), or quoted patterns such as 'photos/**/*.jpg'.",
         show_default=False,
     ),
 ]
 Model = Annotated[
-    str, typer.Option("-m", "--model", help="A shipped model, a pretrained one of timm, or the path of a checkpoint.")
+    str, typer.Option("-m", "--model", help="Shipped model, pretrained timm model, or path of a checkpoint.")
 ]
-Arch = Annotated[
-    str | None, typer.Option(help="timm's name of a checkpoint's architecture, where its file does not tell.")
-]
+Arch = Annotated[str | None, typer.Option(help="Architecture of a checkpoint in timm, if missing in its file.")]
 Classes = Annotated[
     str | None,
-    typer.Option(help="A checkpoint's class names: a text file, one name a line; 0 leaves the classifier out."),
+    typer.Option(help="Class names of a checkpoint: a text file with one name per line; 0 drops the classifier."),
 ]
-NumHeads = Annotated[int | None, typer.Option(help="Attention heads of a checkpoint, if its file does not state them.")]
-Prefix = Annotated[
-    str | None, typer.Option(help="What the keys of the wanted model begin with, where a checkpoint holds several.")
+NumHeads = Annotated[
+    int | None, typer.Option(help="Number of attention heads of a checkpoint, if missing in its file.")
 ]
+Prefix = Annotated[str | None, typer.Option(help="Prefix of the model's keys, for a checkpoint with several models.")]
 ArchKwargs = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Argument of timm's create_model for a checkpoint's architecture, as global_pool=avg; may be repeated.",
+        help="Argument of timm's create_model for a checkpoint, such as global_pool=avg; may be repeated.",
         show_default=False,
     ),
 ]
@@ -98,28 +95,26 @@ Mean = Annotated[
     str | None,
     typer.Option(
         metavar="NUMBERS",
-        help="Mean that a checkpoint was trained with, for pixels from 0 to 1: one number, or one a channel, as "
+        help="Mean of a checkpoint's preprocessing, for pixels from 0 to 1: one number, or one per channel, such as "
         "0.485,0.456,0.406.",
     ),
 ]
 Std = Annotated[
-    str | None, typer.Option(metavar="NUMBERS", help="Standard deviation that a checkpoint was trained with, alike.")
+    str | None, typer.Option(metavar="NUMBERS", help="Standard deviation of a checkpoint's preprocessing, like --mean.")
 ]
 Interpolation = Annotated[
-    str | None, typer.Option(help="Resampling that a checkpoint was trained with, as bicubic or bilinear.")
+    str | None, typer.Option(help="Interpolation of a checkpoint's preprocessing, such as bicubic or bilinear.")
 ]
 CropPct = Annotated[
-    float | None, typer.Option(help="Part of the resized image that a checkpoint's centre crop keeps, as 0.9.")
+    float | None, typer.Option(help="Fraction of the image kept by a checkpoint's centre crop, such as 0.9.")
 ]
-Out = Annotated[
-    Path, typer.Option("-o", "--out", help="Folder to write to, or the report's file, which ends in .html.")
-]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder, or the file of a report, which ends in .html.")]
 Formats = Annotated[
     list[Format] | None,
     typer.Option(
         "--format",
-        help="A picture of each image (png, the default, jpeg or webp), its numbers (npz), or one report of all "
-        "images (html); may be repeated.",
+        help="Overlay per image (png, the default, jpeg or webp), arrays per image (npz), or one report on all images "
+        "(html); may be repeated.",
         show_default=False,
     ),
 ]
@@ -128,7 +123,7 @@ Width = Annotated[
     typer.Option(
         parser=_width,
         metavar="PIXELS",
-        help="Width of the pictures, 200 to 4096; by default their longer side is 960, with room for the caption.",
+        help="Width of output images, 200 to 4096; by default the longer side is 960, and the width at least 480.",
         show_default=False,
     ),
 ]
@@ -136,7 +131,7 @@ Skip = Annotated[
     bool,
     typer.Option(
         "--skip-existing",
-        help="Leave out images whose files are all there and newer than image and model; a report takes them over.",
+        help="Skip images whose files all exist and are newer than image and model; a report keeps them.",
     ),
 ]
 Size = Annotated[
@@ -144,19 +139,17 @@ Size = Annotated[
     typer.Option(
         parser=_size,
         metavar="SIZE",
-        help="Side of the model's input in pixels, or height x width, as 96x192; by default the model's own.",
+        help="Input size in pixels: the side of a square, or height x width, such as 96x192; by default the model's.",
     ),
 ]
 FitOption = Annotated[
-    Fit | None, typer.Option("--fit", help="How an image that is not square fits; by default the model's own way.")
+    Fit | None, typer.Option("--fit", help="Fit mode for images of another aspect ratio; by default the model's.")
 ]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object per image and line, for machines; it counts from 1, too.")
-]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON per image; it counts from 1, too.")]
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(show: bool) -> None:
+    if show:
         from .. import __version__
 
         typer.echo(f"vitviz {__version__}")
@@ -166,28 +159,29 @@ def _version(asked: bool) -> None:
 @app.callback()
 def vitviz(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Look inside a Vision Transformer.
 
-    Layers, heads, rows and columns count from 1, as in the app: in options, file names, captions and JSON.
+    Layers, heads, rows and columns count from 1 in options, file names, captions and JSON, as in the app.
 
-    A folder stands for the images in it and in all folders below it, in natural order (2 before 10). Hidden files,
-    links to folders and pictures that vitviz wrote are left out.
+    A folder stands for all images in and below it, in natural order (2 before 10). Hidden files, links to folders and
+    images written by vitviz are skipped.
 
-    Files are named after the image and what differs from the default, so another question writes other files. Images
-    of one name get the names of their folders before it, also where an earlier run has written about an image of
-    another folder, whose files stay: a file is replaced only by one about the same image, and a report only by one
-    that covers all its folders. Pictures carry their settings as JSON: PNG in the text "vitviz", JPEG and WebP in
-    EXIF's UserComment.
+    File names contain the image's name and the settings that differ from the defaults. If several images share a name,
+    the folder's name is added, also if the other image was processed in an earlier run. A file is only replaced by a
+    result for the same image, and a report only by one that covers all its folders. Image files contain their settings
+    as JSON: PNG in the text chunk "vitviz", JPEG and WebP in EXIF UserComment.
 
-    A report is one page with a small picture of each image, an index, a filter and a sorting; it needs no network.
-    The full pictures are files: those of --format png, jpeg or webp, or else JPEGs in a folder beside the page, called
-    NAME_files. The page may be moved alone; then its small pictures open nothing.
+    A report is one HTML page with a thumbnail of each image, an index, a filter and sorting; it needs no network. The
+    full-size images are those of --format png, jpeg or webp, or otherwise JPEGs in the folder NAME_files beside the
+    page. If the page is moved alone, the links of its thumbnails no longer work.
 
-    Ctrl-C keeps what is written, the report included; --skip-existing goes on from there.
+    Ctrl-C keeps all written files, the report included; --skip-existing resumes the run.
 
-    Exit code: 0 if all went well, 1 if some images could not be used, 2 for wrong input, 130 after Ctrl-C.
+    Exit code: 0 for success, 1 if some images failed, 2 for wrong input, 130 after Ctrl-C.
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -198,13 +192,13 @@ def attention(
     images: Images,
     model: Model = DEFAULT_MODEL,
     out: Out = Path(),
-    layer: Annotated[str | None, typer.Option(help="From 1, or pool; the last one by default.")] = None,
-    head: Annotated[str, typer.Option(help="From 1, or mean.")] = "mean",
-    query: Annotated[
-        str | None, typer.Option(help="Which token looks: cls, reg1, or row-column of a patch, as 7-9.")
-    ] = None,
-    to: Annotated[bool, typer.Option("--to", help="Turn the question round: who looks at that token?")] = False,
-    scale: Annotated[Scale, typer.Option(help="How weights become colours.")] = Scale.relative,
+    layer: Annotated[str | None, typer.Option(help="Layer from 1, or pool; by default the last layer.")] = None,
+    head: Annotated[str, typer.Option(help="Head from 1, or mean.")] = "mean",
+    query: Annotated[str | None, typer.Option(help="Token: cls, reg1, or row-column of a patch, such as 7-9.")] = None,
+    to: Annotated[bool, typer.Option("--to", help="Show the attention to the token instead of from it.")] = False,
+    scale: Annotated[
+        Scale, typer.Option(help="Colour scale: relative to max, raw weights, or relative to uniform attention.")
+    ] = Scale.relative,
     size: Size = None,
     fit: FitOption = None,
     formats: Formats = None,
@@ -221,13 +215,13 @@ def attention(
     crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
-    """Where a token of each image looks."""
+    """Attention map of a token."""
     from .attention import Attention
 
-    question = Attention(layer, head, query, "to" if to else "from", scale.value)
+    analysis = Attention(layer, head, query, "to" if to else "from", scale.value)
     _run(
         "attention",
-        question,
+        analysis,
         images,
         model,
         (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
@@ -243,9 +237,9 @@ def tokens(
     images: Images,
     model: Model = DEFAULT_MODEL,
     out: Out = Path(),
-    layer: Annotated[str | None, typer.Option(help="From 1; the last one by default.")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer from 1; by default the last layer.")] = None,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Only of the foreground, told apart by the first component.")
+        bool, typer.Option("--foreground", help="Use only the foreground, selected by the first component.")
     ] = False,
     size: Size = None,
     fit: FitOption = None,
@@ -263,7 +257,7 @@ def tokens(
     crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
-    """The tokens of each image: their principal components as colours, and the numbers (with --format npz)."""
+    """Principal components of the patch tokens as colours, and the tokens (with --format npz)."""
     from .tokens import Tokens
 
     _run(
@@ -287,48 +281,53 @@ def explain(
     method: Annotated[
         str,
         typer.Option(
-            help="attention, rollout, gradient_attention, legrad, integrated_gradients, occlusion, or another that is "
-            "registered."
+            help="Attribution method: attention, rollout, gradient_attention, legrad, integrated_gradients, occlusion, "
+            "or another registered method."
         ),
     ] = "gradient_attention",
     target: Annotated[
         str | None,
-        typer.Option(help="A class, by its name or its number from 0; the likeliest by default."),
+        typer.Option(help="Class name or class index from 0; by default the top-1 class."),
     ] = None,
-    minus: Annotated[str | None, typer.Option(help="A class that the target is compared with.")] = None,
+    minus: Annotated[str | None, typer.Option(help="Class to contrast the target with.")] = None,
     like: Annotated[
         list[str] | None,
         typer.Option(
-            help="An image: explain what makes the others like it; for models without classes. "
-            "May be repeated, and be a folder or a pattern: then their mean.",
+            help="Reference image, folder or pattern: explain the similarity to it, for models without classes; may be "
+            "repeated, which averages the features.",
             show_default=False,
         ),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="Of attention: from 1, or pool; the last by default.")] = None,
-    head: Annotated[str | None, typer.Option(help="Of attention: from 1, or mean, the default.")] = None,
-    head_fusion: Annotated[str | None, typer.Option(help="Of rollout: mean (the default), max or min.")] = None,
-    discard_ratio: Annotated[
-        float | None, typer.Option(help="Of rollout: the share of weights left out, the smallest ones; 0 by default.")
+    layer: Annotated[
+        str | None, typer.Option(help="For attention: layer from 1, or pool; by default the last layer.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Of integrated gradients: how many; 32 by default.")] = None,
+    head: Annotated[str | None, typer.Option(help="For attention: head from 1, or mean, the default.")] = None,
+    head_fusion: Annotated[str | None, typer.Option(help="For rollout: mean (the default), max or min.")] = None,
+    discard_ratio: Annotated[
+        float | None, typer.Option(help="For rollout: fraction of the smallest weights to discard; by default 0.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="For integrated gradients: number of steps; by default 32.")] = None,
     completeness: Annotated[
         float | None,
-        typer.Option(help="Of integrated gradients: the share that their sum may miss; 0.01 by default."),
+        typer.Option(help="For integrated gradients: tolerated relative error of the sum; by default 0.01."),
     ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="Of integrated gradients and occlusion: what stands for nothing, blur or mean; "
-            "by default blur for the first, mean for the second."
+            help="For integrated gradients (by default blur) and occlusion (by default mean): baseline, blur or mean."
         ),
     ] = None,
-    window: Annotated[int | None, typer.Option(help="Of occlusion: the cover's side in patches; by default 1.")] = None,
+    window: Annotated[
+        int | None, typer.Option(help="For occlusion: side of the window in patches; by default 1.")
+    ] = None,
     stride: Annotated[
-        int | None, typer.Option(help="Of occlusion: by how many patches the cover is moved; by default 1.")
+        int | None, typer.Option(help="For occlusion: stride of the window in patches; by default 1.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE, any other parameter of the method; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="NAME=VALUE", help="Any other parameter of the method; may be repeated.", show_default=False
+        ),
     ] = None,
     size: Size = None,
     fit: FitOption = None,
@@ -346,7 +345,7 @@ def explain(
     crop_pct: CropPct = None,
     as_json: Json = False,
 ) -> None:
-    """Which patches of each image mattered for what the model made of it."""
+    """Attribution map of the model's output."""
     from .explain import Explain
 
     parameters = {
@@ -361,10 +360,10 @@ def explain(
         "stride": stride,
     }
     more = tuple(parameter or ())
-    question = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value, more)
+    analysis = Explain(method, target, minus, tuple(like or ()), parameters, size, fit and fit.value, more)
     _run(
         "explain",
-        question,
+        analysis,
         images,
         model,
         (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
@@ -375,15 +374,15 @@ def explain(
     )
 
 
-MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # options of a checkpoint after the first four
+MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # checkpoint options after the first four
 
 
-def _run(command: str, question, images, model, options, writes, size, fit, as_json: bool) -> None:
+def _run(command: str, analysis, images, model, options, writes, size, fit, as_json: bool) -> None:
     from .run import Options, Task, run
 
     out, formats, width, skip = writes
-    usual = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
-    kinds = tuple(dict.fromkeys(kind.value for kind in formats or [usual]))
+    default = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
+    kinds = tuple(dict.fromkeys(kind.value for kind in formats or [default]))
     options = Options(*options[:4], dict(zip(MORE, options[4:], strict=True)))
     task = Task(command, images, model, options, out, kinds, size, fit and fit.value, as_json, width, skip)
-    raise typer.Exit(run(task, question))
+    raise typer.Exit(run(task, analysis))

@@ -1,4 +1,4 @@
-"""`vitviz attention`: where a token looks."""
+"""Command `vitviz attention`: attention maps of a query or key token."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ..trace.vision_transformer import VisionTransformer
 from ..viz import export
 from ..viz.colour import on_neutral
 from .parse import parse_head, parse_layer, parse_token
-from .result import Found, Seen, predicted, prediction_values
+from .result import Result, TracedImage, prediction_facts, prediction_values
 
 
 @dataclass(frozen=True)
 class Attention:
-    """What is asked of every image; as typed.
+    """Settings of `vitviz attention`, as typed.
 
     Attributes:
-        layer: from 1, or `"pool"`; None for the last one.
-        head: from 1, or `"mean"`.
-        query: the token that looks; None for the class token, or without one the patch in the middle.
+        layer: layer from 1, or `"pool"`; None for the last layer.
+        head: head from 1, or `"mean"`.
+        query: selected token; None for the class token, or the centre patch of a model without one.
         direction: see `vitviz.notation.view.View`.
         scale: see `vitviz.notation.view.View`.
     """
@@ -35,7 +35,7 @@ class Attention:
 
     @property
     def marks(self) -> list[str]:
-        """What differs from the default, for the name of a report."""
+        """Settings that differ from the defaults, for the name of a report."""
         layer = layer_in_name(self.layer) if self.layer else ""
         head = head_in_name(self.head) if self.head != MEAN else ""
         return [layer, head, self.query or "", self.direction if self.direction != "from" else "", *self._scale]
@@ -45,17 +45,17 @@ class Attention:
         return [self.scale] if self.scale != "relative" else []
 
     def check(self, model: VisionTransformer) -> None:
-        """Refuse in a sentence what this model does not have, whatever the image."""
+        """Raise a `VitvizError` if the model lacks the layer or the head."""
         parse_head(self.head, parse_layer(self.layer, model.config), model.config)
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
-        """Nothing: queries and keys are always there."""
+        """Return no hook points, because every trace records queries and keys."""
         return ()
 
     def stem(self, name: str, config: ViTConfig) -> str:
-        """The file name, without its ending, for an image of this name; as `vitviz.viz.export.file_stem` has it.
+        """Return the file name without extension for an image, as `vitviz.viz.export.file_stem` does.
 
-        Without a class token the patch in the middle looks unless another one is asked for, and is not named.
+        The centre patch, the default without a class token, is not part of the name.
         """
         layer = parse_layer(self.layer, config)
         pool = layer == config.depth
@@ -65,13 +65,13 @@ class Attention:
             [export.stem(name, *at, token and export.safe_name(token), self.direction == "to"), *self._scale]
         )
 
-    def of(self, seen: Seen) -> Found:
-        """The attention map of one image.
+    def run(self, image: TracedImage) -> Result:
+        """Compute the attention map of one image.
 
         Raises:
-            VitvizError: if this image does not have the token, or the weights not the scale.
+            VitvizError: if the image has no such token, or the scale does not apply to signed weights.
         """
-        trace = seen.trace
+        trace = image.trace
         layer = parse_layer(self.layer, trace.config)
         view = View(
             layer,
@@ -81,22 +81,22 @@ class Attention:
             self.scale,
         )
         if self.scale not in scales(trace):
-            raise VitvizError(f"Weights that may be negative have no scale {self.scale!r}; choose share or raw.")
-        about = export.metadata(trace, view, seen.path.name, trace.model.name, seen.fit) | dict(seen.origin)
+            raise VitvizError(f"Scale {self.scale!r} does not apply to signed attention weights; use relative or raw.")
+        about = export.metadata(trace, view, image.path.name, trace.model.name, image.fit) | dict(image.origin)
         weights = view.weights(trace)
         strongest = strongest_patch(trace, weights)
         weight = float(weights[strongest])
         row, column = divmod(strongest - trace.prefix, trace.grid[1])
         patch = [row + 1, column + 1]
-        said = predicted(trace)
-        return Found(
-            facts=about | said | {"strongest": {"patch": patch, "weight": weight}},
+        prediction = prediction_facts(trace)
+        return Result(
+            facts=about | prediction | {"strongest": {"patch": patch, "weight": weight}},
             caption=f"{view.label(trace)}: {view.direction_label(trace)}. Strongest patch: ({row + 1}, {column + 1}), "
             f"{percent(weight)}.",
-            values=prediction_values(said) | {"Strongest weight (%)": 100 * weight},
+            values=prediction_values(prediction) | {"Strongest weight (%)": 100 * weight},
             about=about,
             text=export.caption(trace, view, about),
             colours=on_neutral(view.scale, signed=trace.config.differential),
-            draw=lambda: export.overlay_picture(trace, view, seen.picture),
+            draw=lambda: export.overlay_picture(trace, view, image.picture),
             npz=lambda: export.arrays_npz(trace, view, about),
         )

@@ -1,4 +1,4 @@
-"""Options of a checkpoint as they are typed, and as `vitviz.load` takes them; it says what is wrong with one."""
+"""Checkpoint options, converted from the command line to `vitviz.load` and back for messages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..errors import VitvizError
 from ..zoo.options import rewrite_options
 from .names import mark
 
-LONGEST = 10_000  # letters of a value
+MAX_LENGTH = 10_000  # characters of a value
 _PAIR = re.compile(r"'(\w+)': '?([^',{}()]+|\([^()]*\))")
 
 Typed = str | float | Sequence[str] | None
 
 
 def options_of(typed: Mapping[str, Typed]) -> dict[str, Any]:
-    """Options of `vitviz.load` of what was typed; what was not typed is left out.
+    """Convert command line options to options of `vitviz.load`; options that are not set are omitted.
 
     Args:
-        typed: texts by the names of the options: of `mean` and `std` numbers with commas, of `arch_kwargs` a list of
-            texts such as `"global_pool=avg"`.
+        typed: text by option name: comma-separated numbers for `mean` and `std`, a list such as
+            `["global_pool=avg"]` for `arch_kwargs`.
 
     Raises:
-        VitvizError: if an argument has no name.
+        VitvizError: if an item of `arch_kwargs` has no name.
     """
     given = {name: value for name, value in typed.items() if value not in (None, [], ())}
     for name in {"mean", "std"} & given.keys():
@@ -41,17 +41,17 @@ def options_of(typed: Mapping[str, Typed]) -> dict[str, Any]:
 
 
 def marks_of(typed: Mapping[str, Typed]) -> list[str]:
-    """Parts of file names for what was typed, such as `"mean 0.5"`."""
+    """Return parts of file names for the options that are set, such as `"mean 0.5"`."""
     given = {name: value for name, value in typed.items() if value not in (None, [], ())}
-    alone = ("interpolation", "arch_kwargs")  # whose values say enough
+    alone = ("interpolation", "arch_kwargs")  # their values are unambiguous without the name
     texts = {name: " ".join(value) if isinstance(value, list | tuple) else str(value) for name, value in given.items()}
-    if "classes" in texts:  # which may be a path
+    if "classes" in texts:  # may be a path
         texts["classes"] = mark(texts["classes"])
     return [text if name in alone else f"{name} {text}" for name, text in texts.items()]
 
 
 def as_typed(advice: str) -> str:
-    """Replace options in Python syntax, such as `num_heads=`, by command-line options, such as `--num-heads`."""
+    """Rewrite Python options in a message, such as `heads=`, as command line options, `--heads`."""
     return rewrite_options(advice, _typed)
 
 
@@ -64,8 +64,8 @@ def _typed(name: str, value: str) -> str:
 
 
 def _literal(text: str) -> object:
-    """The value that a text writes as Python does; the text itself if it does not."""
+    """Return the value of a Python literal; the text itself if it is not one."""
     try:
-        return ast.literal_eval(text) if len(text) < LONGEST else text
+        return ast.literal_eval(text) if len(text) < MAX_LENGTH else text
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return text

@@ -1,10 +1,10 @@
-"""Choices of options, for the help of the command; their meaning is that of the library."""
+"""Option values for the help texts, with the same meaning as in the library."""
 
 from enum import StrEnum
 
 
 class Format(StrEnum):
-    """Kinds of files that can be written."""
+    """Output file formats."""
 
     png = "png"
     jpeg = "jpeg"
@@ -14,7 +14,7 @@ class Format(StrEnum):
 
 
 class Fit(StrEnum):
-    """Ways to fit an image that is not square; those of `vitviz.images`."""
+    """Fit modes for images whose aspect ratio differs from the input, as in `vitviz.images`."""
 
     crop = "crop"
     squash = "squash"
@@ -23,7 +23,7 @@ class Fit(StrEnum):
 
 
 class Scale(StrEnum):
-    """Ways to turn attention weights into colours; those of `vitviz.notation.view`."""
+    """Colour scales of attention weights, as in `vitviz.notation.view`."""
 
     relative = "relative"
     raw = "raw"

@@ -1,4 +1,4 @@
-"""What a command says: lines for people or for machines, and a progress bar for somebody who watches."""
+"""Console output of a command: plain or JSON lines, and a progress bar on terminals."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-if TYPE_CHECKING:  # importing it takes time, which a complaint does not have
+if TYPE_CHECKING:  # these imports would delay error messages
     from .inputs import Item
-    from .result import Found
+    from .result import Result
 
 
 @dataclass
 class Console:
-    """Progress messages while images are processed. A progress bar on a terminal is not torn apart by lines.
+    """Console output while images are processed. Lines that would break the progress bar are printed after it.
 
     Attributes:
-        as_json: whether machines listen.
-        count: how many images there are.
-        about: what every JSON line says of the model, see `vitviz.viz.provenance.of_model`.
-        worked: how many of them the model has seen; others were skipped.
-        passed: how many are done in one way or another.
-        held: lines that wait for the bar.
+        as_json: True to print JSON lines.
+        count: number of images.
+        about: model facts in every JSON line, see `vitviz.viz.provenance.of_model`.
+        processed: number of images processed by the model, without skipped ones.
+        done: number of images processed or skipped.
+        pending: lines to print after the progress bar, each with True for standard error.
     """
 
     as_json: bool
     count: int
     about: Mapping[str, Any]
-    worked: int = 0
-    passed: int = 0
-    held: list[tuple[str, bool]] = field(default_factory=list)
+    processed: int = 0
+    done: int = 0
+    pending: list[tuple[str, bool]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bar = self.count > 1 and sys.stderr.isatty()
@@ -45,84 +45,86 @@ class Console:
         return self
 
     def __exit__(self, *_) -> None:
-        for line, err in self.held:
+        for line, err in self.pending:
             typer.echo(line, err=err)
 
-    def follow(self, items: Sequence[Item], answer: Callable[[Item], bool]) -> Iterator[bool]:
-        """The answers, with a bar if somebody watches."""
+    def track(self, items: Sequence[Item], process: Callable[[Item], bool]) -> Iterator[bool]:
+        """Process the items one by one and yield the results, with a progress bar on a terminal."""
 
-        def counted(moving: Iterable[Item]) -> Iterator[bool]:
-            for item in moving:
-                yield answer(item)
-                self.passed += 1
+        def counted(tracked: Iterable[Item]) -> Iterator[bool]:
+            for item in tracked:
+                yield process(item)
+                self.done += 1
 
         if not self.bar:
             yield from counted(items)
             return
         self._began = time.monotonic()
         with typer.progressbar(
-            items, label="vitviz", file=sys.stderr, show_eta=False, show_pos=True, item_show_func=self._shown
-        ) as moving:
-            yield from counted(moving)
+            items, label="vitviz", file=sys.stderr, show_eta=False, show_pos=True, item_show_func=self._status
+        ) as tracked:
+            yield from counted(tracked)
 
-    def answer(self, path: Path, found: Found, files: Sequence[Path], written: Sequence[Path]) -> None:
-        """An image that went well.
+    def success(self, path: Path, result: Result, files: Sequence[Path], written: Sequence[Path]) -> None:
+        """Report an image that was processed.
 
         Args:
-            path: which.
-            found: what was found in it.
-            files: all files in which that is.
-            written: those that are said one by one.
+            path: path of the image.
+            result: result for the image.
+            files: all files with the result, for JSON.
+            written: files listed in plain output.
         """
-        self.worked += 1
+        self.processed += 1
         if self.as_json:
-            self._say({"image": str(path), "ok": True, "files": [str(file) for file in files], **_named(found.facts)})
+            self._json(
+                {"image": str(path), "ok": True, "files": [str(file) for file in files], **_without_name(result.facts)}
+            )
         else:
             for file in written:
                 self._line(str(file) if str(file).isprintable() else printable(str(file)))
 
     def skipped(self, path: Path, files: Sequence[Path]) -> None:
-        """An image whose files are all there."""
+        """Report an image that was skipped because its files exist."""
         if self.as_json:
-            self._say(
+            self._json(
                 {"image": str(path), "ok": True, "skipped": True, "files": [str(file) for file in files], **self.about}
             )
 
-    def renamed(self, what: str, taken: Path, name: str) -> None:
-        """A name that is taken by something else, which is kept, and the one that is used instead."""
-        words = f"{taken} is not about {what} and was kept; this is written as {name}."
-        self._line(f"vitviz: {printable(words)}", err=True)
+    def renamed(self, subject: str, taken: Path, name: str) -> None:
+        """Report a file name that is in use by another subject, and the name used instead."""
+        message = f"{taken} is not about {subject} and was kept; writing to {name} instead."
+        self._line(f"vitviz: {printable(message)}", err=True)
 
     def problem(self, path: Path, problem: str) -> None:
-        """An image that could not be used."""
-        self.worked += 1
+        """Report an image that could not be processed."""
+        self.processed += 1
         self._line(f"vitviz: {printable(f'{path}: {problem}')}", err=True)
         if self.as_json:
-            self._say({"image": str(path), "ok": False, "error": problem, **self.about})
+            self._json({"image": str(path), "ok": False, "error": problem, **self.about})
 
-    def _shown(self, item: Item | None) -> str:
-        """Speed, remaining time and the image at hand."""
+    def _status(self, item: Item | None) -> str:
+        """Return speed, remaining time and current image for the progress bar."""
         seconds = time.monotonic() - self._began
         if item is None:
             return ""
         name = printable(item.path.name)
-        if not self.worked or not seconds:
+        if not self.processed or not seconds:
             return name
-        rate = self.worked / seconds
-        return f"{rate:.3g} images/s, {duration((self.count - self.passed) / rate)} left, {name}"
+        rate = self.processed / seconds
+        return f"{rate:.3g} images/s, {duration((self.count - self.done) / rate)} left, {name}"
 
-    def _say(self, line: dict) -> None:
+    def _json(self, line: dict) -> None:
         self._line(json_line(line))
 
     def _line(self, line: str, err: bool = False) -> None:
         if self.bar and (err or sys.stdout.isatty()):
-            self.held.append((line, err))
+            self.pending.append((line, err))
         else:
             typer.echo(line, err=err)
 
 
 def duration(seconds: float) -> str:
-    """Such as `"8 s"`, `"5 min 12 s"` or `"2 h 5 min"`."""
+    """Format a duration: `"8 s"`, `"5 min 12 s"` or `"2 h 5 min"`."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     if hours:
@@ -131,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def refuse(problem: str, as_json: bool) -> None:
-    """Why there is no answer for any image: one plain line for people, where errors go, and an object for machines."""
+    """Print a fatal error: a line on standard error and, with `--json`, an object on standard output."""
     problem = printable(problem)
     typer.echo(f"vitviz: {problem}", err=True)
     if as_json:
@@ -139,16 +141,16 @@ def refuse(problem: str, as_json: bool) -> None:
 
 
 def printable(text: str) -> str:
-    """Other people's words on one line of a terminal, which obeys some signs: what cannot be seen is written out."""
+    """Return untrusted text as one line that is safe for a terminal; unprintable characters are escaped."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in " ".join(text.split()))
 
 
 def json_line(value: dict) -> str:
-    """A line for machines, in which nothing commands a terminal."""
+    """Return a JSON line without terminal control characters."""
     line = json.dumps(value, ensure_ascii=False)
     return line if line.isprintable() else json.dumps(value)
 
 
-def _named(facts: dict) -> dict:
-    """Facts beside the image's path, which says more than its name."""
+def _without_name(facts: dict) -> dict:
+    """Return the facts without the image's name, because the line has its path."""
     return {name: value for name, value in facts.items() if name != "image"}

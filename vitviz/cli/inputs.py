@@ -1,4 +1,4 @@
-"""Images as they are typed: files, folders, and patterns that the shell did not expand."""
+"""Image arguments: files, folders, and patterns that the shell did not expand."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from ..errors import VitvizError
 from ..notation.marks import join_words
 
-SUFFIXES = (  # of the formats that `vitviz.images` reads
+SUFFIXES = (  # formats that `vitviz.images` reads
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
     *(".png", ".tif", ".tiff", ".webp"),
 )
-_OURS = ((b"iTXtvitviz\0",), (b"vitviz\0", b"ASCII\0\0\0{"))  # what stands in pictures that vitviz wrote: PNG; EXIF
-_NEAR = 16_384  # bytes from the beginning of a PNG or JPEG, or from the end of a WebP, in which it does
+_MARKERS = ((b"iTXtvitviz\0",), (b"vitviz\0", b"ASCII\0\0\0{"))  # in images written by vitviz: PNG; EXIF
+_MARKER_RANGE = 16_384  # bytes from the start of a PNG or JPEG, or from the end of a WebP
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image of a run, or what is wrong with what was typed.
+    """One image of a run, or an argument that matches no image.
 
     Attributes:
-        path: the file; as it was typed, or below the folder that was typed.
-        problem: what is wrong with it, in a sentence; empty if that is not known yet.
+        path: path as typed, or below the typed folder.
+        problem: error message; empty if no error is known yet.
     """
 
     path: Path
@@ -34,28 +34,28 @@ class Item:
 
 
 def find(typed: Sequence[str]) -> list[Item]:
-    """The images that are meant, each once, in the order in which they were typed.
+    """Find the images of the arguments, without duplicates, in the order of the arguments.
 
-    A folder stands for the images in it and in all folders below it; hidden ones, links to folders and pictures that
-    vitviz itself wrote are left out. `*`, `?`, `[a-z]` and `**` are understood where no file has that very name. What a
-    folder or a pattern stands for comes in natural order, 2 before 10.
+    A folder stands for all images in and below it, without hidden files, links to folders and images written by
+    vitviz. `*`, `?`, `[a-z]` and `**` are wildcards unless a file has exactly this name. The images of a folder or
+    pattern are in natural order, 2 before 10.
 
     Raises:
-        VitvizError: if there is nothing at all; the message is one sentence.
+        VitvizError: if there are no images; the message is one sentence.
     """
-    found: dict[str, Item] = {}
+    images: dict[str, Item] = {}
     for text in typed:
         for item in _expanded(text):
-            found.setdefault(os.path.abspath(item.path), item)
-    items = list(found.values())
+            images.setdefault(os.path.abspath(item.path), item)
+    items = list(images.values())
     if all(item.problem for item in items):
-        raise VitvizError(items[0].problem if len(items) == 1 else _nothing_in(*typed))
+        raise VitvizError(items[0].problem if len(items) == 1 else _no_image_in(*typed))
     return items
 
 
 def _expanded(text: str) -> list[Item]:
     if not text:
-        return [Item(Path(), "An image has an empty name; give a file, a folder or a pattern.")]
+        return [Item(Path(), "The name of an image is empty; give a file, a folder or a pattern.")]
     if os.path.isdir(text):
         problems: list[OSError] = []
         items = [Item(path) for path in _in_natural_order(_below(text, problems))]
@@ -63,8 +63,8 @@ def _expanded(text: str) -> list[Item]:
     elif os.path.lexists(text) or not glob.has_magic(text):
         return [Item(Path(text))]
     else:
-        items = [Item(path) for path in _in_natural_order(filter(_is_image, _fitting(text)))]
-    return items or [Item(Path(text), _nothing_in(text))]
+        items = [Item(path) for path in _in_natural_order(filter(_is_image, _matching(text)))]
+    return items or [Item(Path(text), _no_image_in(text))]
 
 
 def _below(folder: str, problems: list[OSError]) -> Iterator[str]:
@@ -73,8 +73,8 @@ def _below(folder: str, problems: list[OSError]) -> Iterator[str]:
         yield from (path for name in files if _is_image(path := os.path.join(place, name)))
 
 
-def _fitting(pattern: str) -> Iterator[str]:
-    """Files that fit a pattern. `**` does not follow links to folders, of which a loop would have no end."""
+def _matching(pattern: str) -> Iterator[str]:
+    """Yield the files that match a pattern. `**` does not follow links to folders, which could form a loop."""
     *parts, last = Path(pattern).parts
     parts += [last, "*"] if last == "**" else [last]
     first = next(at for at, part in enumerate(parts) if glob.has_magic(part))
@@ -84,26 +84,28 @@ def _fitting(pattern: str) -> Iterator[str]:
             if not any(part.startswith(".") for part in path.relative_to(start).parts):
                 yield str(path)
     except ValueError as error:
-        raise VitvizError(f"{pattern!r} is not a pattern: in it, ** can only stand alone between slashes.") from error
+        raise VitvizError(f"{pattern!r} is not a valid pattern; write ** alone between slashes.") from error
 
 
 def _is_image(path: str) -> bool:
     name = os.path.basename(path)
     if name.startswith(".") or not name.lower().endswith(SUFFIXES):
         return False
-    return not os.path.exists(path) or (os.path.isfile(path) and not _is_ours(path))  # broken links are reported later
+    if not os.path.exists(path):  # a broken link, which is reported when the image is read
+        return True
+    return os.path.isfile(path) and not _is_output(path)
 
 
-def _is_ours(path: str) -> bool:
-    """Return True if vitviz wrote a picture: a second run on a folder should not look at the answers of the first."""
+def _is_output(path: str) -> bool:
+    """Return True if vitviz wrote the image, so that a second run on a folder skips the results of the first."""
     try:
         with open(path, "rb") as file:
-            start = file.read(_NEAR)
-            file.seek(max(len(start), os.path.getsize(path) - _NEAR))
-            near = start + file.read(_NEAR)
+            start = file.read(_MARKER_RANGE)
+            file.seek(max(len(start), os.path.getsize(path) - _MARKER_RANGE))
+            data = start + file.read(_MARKER_RANGE)
     except OSError:  # reported when the image is read
         return False
-    return any(all(mark in near for mark in marks) for marks in _OURS)
+    return any(all(marker in data for marker in markers) for markers in _MARKERS)
 
 
 def _in_natural_order(paths: Iterator[str]) -> list[Path]:
@@ -111,13 +113,13 @@ def _in_natural_order(paths: Iterator[str]) -> list[Path]:
 
 
 def _natural(text: str) -> list[str | int]:
-    """Letters and numbers in turns, beginning with letters."""
+    """Split text into alternating strings and numbers, starting with a string."""
     return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"([0-9]+)", text)]
 
 
-def _nothing_in(*typed: str) -> str:
+def _no_image_in(*typed: str) -> str:
     places = join_words([f"{text!r} or below it" if os.path.isdir(text) else f"{text!r}" for text in typed])
     return (
-        f"There is no image in {places}; names of images end in {join_words(SUFFIXES)}, and pictures that vitviz wrote "
-        "do not count."
+        f"There is no image in {places}; image names end in {join_words(SUFFIXES)}, and images written by vitviz do "
+        "not count."
     )

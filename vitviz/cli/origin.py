@@ -1,8 +1,8 @@
-"""Origins: by them a file says what it is about, so that no answer takes the place of another folder's.
+"""Origin of result files, so that a result never overwrites one for an image of another folder.
 
-A picture or an archive of numbers tells a checksum of the image's place and a digest of its bytes; a report tells the
-places of the folders whose images are in it. The place tells which image it is, the digest whether it has changed. What
-tells neither, such as a file of somebody else, is never taken for an answer.
+An output image or NumPy archive contains a checksum of the source image's location and a digest of its bytes; a report
+contains the locations of its source folders. The location identifies the image, the digest shows if it has changed.
+Files without an origin, such as those of other programs, are never treated as results.
 """
 
 from __future__ import annotations
@@ -21,54 +21,54 @@ from PIL import ExifTags, Image
 
 from ..viz.export import PICTURES
 
-ENDINGS = (*PICTURES.values(), "npz")  # of the files that tell an origin
-_DIGEST, _PLACE = "image_sha256", "image_place"
+EXTENSIONS = (*PICTURES.values(), "npz")  # of files with an origin
+_DIGEST, _LOCATION = "image_sha256", "image_place"
 
 
 def of_image(path: Path, out: Path) -> dict[str, str]:
-    """Facts by which an image is known again; of one that cannot be read its place alone.
+    """Return the origin of an image: location and digest, or the location only if the image cannot be read.
 
     Args:
-        path: of the image.
-        out: the folder with the answers.
+        path: path of the image.
+        out: output folder.
     """
-    placed = {_PLACE: place(path, out)}
-    if not os.path.isfile(path):  # a pipe would be waited for
-        return placed
+    origin = {_LOCATION: location(path, out)}
+    if not os.path.isfile(path):  # reading a pipe would block
+        return origin
     try:
         with path.open("rb") as file:
-            return {_DIGEST: hashlib.file_digest(file, "sha256").hexdigest(), **placed}
+            return {_DIGEST: hashlib.file_digest(file, "sha256").hexdigest(), **origin}
     except OSError:  # reported when the image is read
-        return placed
+        return origin
 
 
-def place(path: Path, out: Path) -> str:
-    """Checksum of where something lies, seen from the folder with the answers: both may be moved, and no path is told.
+def location(path: Path, out: Path) -> str:
+    """Return a checksum of a path relative to the output folder, so that both can be moved together.
 
-    Where a whole folder is a link, that is where it leads; a link to an image is a place of its own.
+    Links to folders are resolved; a link to an image has its own location.
     """
-    here = str(path)
-    with suppress(ValueError):  # of no path at all, or from another drive
-        here = os.path.join(os.path.realpath(path.parent), path.name)
-        here = os.path.relpath(here, os.path.realpath(out))
-    return f"{crc32(here.encode('utf-8', 'surrogateescape')):08x}"
+    relative = str(path)
+    with suppress(ValueError):  # invalid path, or another drive
+        relative = os.path.join(os.path.realpath(path.parent), path.name)
+        relative = os.path.relpath(relative, os.path.realpath(out))
+    return f"{crc32(relative.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def is_about(file: Path, origin: Mapping[str, str]) -> bool:
-    """Return True if a file says that it is about the image in this place, or an earlier state of it.
+    """Return True if a file is a result for the image at this location, in its current or an earlier state.
 
-    The same bytes in another place are another image: one of the two may be edited later.
+    The same bytes at another location count as another image, because one of the two may be edited later.
     """
-    return _said(file).get(_PLACE) == origin[_PLACE]
+    return _metadata(file).get(_LOCATION) == origin[_LOCATION]
 
 
 def is_of_these_bytes(file: Path, origin: Mapping[str, str]) -> bool:
-    """Return True if a file says that it is about the image of this origin as it is now."""
-    return _DIGEST in origin and _said(file).get(_DIGEST) == origin[_DIGEST]
+    """Return True if a file is a result for the current bytes of the image."""
+    return _DIGEST in origin and _metadata(file).get(_DIGEST) == origin[_DIGEST]
 
 
 def folder(typed: str) -> Path:
-    """The folder that somebody meant who typed a folder, a file or a pattern."""
+    """Return the folder of an argument, which is a folder, a file or a pattern."""
     path = Path(typed)
     if not os.path.isdir(path):
         path = path.parent
@@ -78,20 +78,20 @@ def folder(typed: str) -> Path:
 
 
 def names(folders: Iterable[Path]) -> str:
-    """Names of folders for a part of a file name: their last parts as they were typed."""
+    """Return the last parts of the folders' paths, as a part of a file name."""
     return " ".join(filter(None, (folder.name for folder in folders)))
 
 
-def _said(file: Path) -> dict:
-    """Facts that a file tells of itself; none if vitviz did not write it."""
+def _metadata(file: Path) -> dict:
+    """Return the metadata of a result file; empty if vitviz did not write it."""
     try:
         if file.suffix == ".npz":
             with np.load(file) as arrays:
-                said = json.loads(str(arrays["metadata"]))
+                metadata = json.loads(str(arrays["metadata"]))
         else:
             with Image.open(file, formats=list(PICTURES)) as image:
                 comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment, b"")
-                said = json.loads(image.info.get("vitviz") or comment.removeprefix(b"ASCII\0\0\0"))
-    except Exception:  # somebody else's file may be damaged or strange in any way
+                metadata = json.loads(image.info.get("vitviz") or comment.removeprefix(b"ASCII\0\0\0"))
+    except Exception:  # files of other programs may be invalid in any way
         return {}
-    return said if isinstance(said, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}

@@ -1,4 +1,4 @@
-"""The parameters of the methods of `vitviz explain`: whose they are, what may be typed, and how files are named."""
+"""Parameters of attribution methods on the command line: parsing, validation and parts of file names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..notation.marks import head_in_name, layer_in_name
 from .parse import parse_head, parse_layer
 
 
-def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
-    """Refuse what was typed and does not belong to the method.
+def check_names(method: str, parameters: Mapping[str, Any]) -> None:
+    """Check that the method has the parameters that are set.
 
     Raises:
-        VitvizError: which names the method's own options.
+        VitvizError: if it lacks one; the message lists the method's options.
     """
     own = METHODS[method].defaults()
     for name, value in parameters.items():
@@ -29,17 +29,17 @@ def check_owner(method: str, parameters: Mapping[str, Any]) -> None:
             raise VitvizError(f"{method} has no {_option(name)}; it has {_options(own)}.")
 
 
-def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) -> dict[str, Any]:
-    """What was typed, as the library counts and names it; what is the default anyway is left out.
+def parse_parameters(method: str, parameters: Mapping[str, Any], config: ViTConfig) -> dict[str, Any]:
+    """Convert typed parameters to parameters of the library; default values are omitted.
 
     Raises:
-        VitvizError: if it is not possible, whatever the image.
+        VitvizError: if a value is invalid for every image.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     if "layer" in given or "head" in given:
         last = config.depth if config.pooling == "attention" else config.depth - 1
         layer = parse_layer(given["layer"], config) if "layer" in given else last
-        given["layer"] = -1 if layer == last else layer  # -1 is the default, and the last one
+        given["layer"] = -1 if layer == last else layer  # -1, the default, is the last layer
         given["head"] = parse_head(given.get("head", "mean"), layer, config)
     checks = {
         "head_fusion": lambda value: one_of(value, tuple(FUSIONS), "head fusion"),
@@ -50,27 +50,27 @@ def understood(method: str, parameters: Mapping[str, Any], config: ViTConfig) ->
     }
     given = {name: _number(value) if name not in checks else value for name, value in given.items()}
     checked = {name: checks[name](value) if name in checks else value for name, value in given.items()}
-    usual = METHODS[method].defaults()
-    return {name: value for name, value in checked.items() if value != usual[name]}
+    defaults = METHODS[method].defaults()
+    return {name: value for name, value in checked.items() if value != defaults[name]}
 
 
-def typed(pairs: Iterable[str]) -> dict[str, str]:
-    """Parameters that were typed as `NAME=VALUE`.
+def parse_pairs(pairs: Iterable[str]) -> dict[str, str]:
+    """Parse parameters written as `NAME=VALUE`.
 
     Raises:
-        VitvizError: if one is not.
+        VitvizError: if one has another form.
     """
-    found = {}
+    parsed = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise VitvizError(f"--parameter takes NAME=VALUE, and {pair!r} is not that.")
-        found[name.replace("-", "_")] = value
-    return found
+            raise VitvizError(f"--parameter {pair!r} has no name or value; write it as NAME=VALUE.")
+        parsed[name.replace("-", "_")] = value
+    return parsed
 
 
 def _number(value: Any) -> Any:
-    """A number, if a text is one."""
+    """Convert text to a number where possible."""
     for kind in (int, float) if isinstance(value, str) else ():
         with suppress(ValueError):
             return kind(value)
@@ -78,8 +78,8 @@ def _number(value: Any) -> Any:
 
 
 def marks_of(given: Mapping[str, Any]) -> list[str]:
-    """Parameters, as `understood` returns them, in few words: `["L3", "H2"]`, `["head fusion max"]`."""
-    return [_mark(name, value) for name, value in sorted(given.items(), reverse=True)]  # the layer before the head
+    """Return short labels of parameters from `parse_parameters`: `["L3", "H2"]`, `["head fusion max"]`."""
+    return [_mark(name, value) for name, value in sorted(given.items(), reverse=True)]  # layer before head
 
 
 def _mark(name: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Reading of layers, heads and tokens as people type them, as in links."""
+"""Parsers of layers, heads and tokens on the command line; the notation is that of links."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ..trace.trace import Trace
 
 
 def parse_layer(text: str | None, config: ViTConfig) -> int:
-    """A layer from 0, as `vitviz.notation.view.View` counts it: the last one if nothing is asked for.
+    """Parse a layer. Returns its index from 0, as in `vitviz.notation.view.View`; the last layer for None.
 
     Raises:
-        VitvizError: if the model does not have it.
+        VitvizError: if the model has no such layer.
     """
-    return config.depth - 1 if text is None else _understood("layer", text, marks.parse_layer, config)
+    return config.depth - 1 if text is None else _parse("layer", text, marks.parse_layer, config)
 
 
 def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
-    """A head from 0; None for the mean of the layer's.
+    """Parse a head. Returns its index from 0; None for the mean of the layer's heads.
 
     Raises:
-        VitvizError: if the layer does not have it.
+        VitvizError: if the layer has no such head.
     """
-    return _understood("head", text, marks.parse_head, layer, config)
+    return _parse("head", text, marks.parse_head, layer, config)
 
 
 def parse_token(text: str | None, trace: Trace) -> int | None:
-    """A token as the model counts it: `"cls"`, `"reg2"`, or row and column of a patch, `"7-9"`. None for None.
+    """Parse a token: `"cls"`, `"reg2"`, or row and column of a patch, `"7-9"`. Returns its index; None for None.
 
     Raises:
-        VitvizError: if this image, as this model sees it, does not have it.
+        VitvizError: if the trace has no such token.
     """
-    return None if text is None else _understood("token", text, marks.parse_token, trace)
+    return None if text is None else _parse("token", text, marks.parse_token, trace)
 
 
-def _understood(what: str, text: str, understand: Callable, *known: object) -> int | None:
+def _parse(kind: str, text: str, parser: Callable, *arguments: object) -> int | None:
     try:
-        return understand(text, *known)
+        return parser(text, *arguments)
     except ValueError as error:
-        raise VitvizError(f"There is no {what} {text!r}; it can be {error}.") from error
+        raise VitvizError(f"There is no {kind} {text!r}; use {error}.") from error

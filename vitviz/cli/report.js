@@ -1,9 +1,9 @@
-// Filter, sort and index of a report. The page has every image without this script; what follows only rearranges them.
-// It stands in the head, so that a page that was not finished works, too.
+// Filter, sorting and index of a report. The page shows all images without this script, which only rearranges them.
+// It is in the head, so that an unfinished page works too.
 addEventListener("DOMContentLoaded", () => {
   const find = (id) => document.getElementById(id);
   const list = find("images");
-  document.querySelector("header").append(...document.querySelectorAll("footer.interrupted")); // that comes first
+  document.querySelector("header").append(...document.querySelectorAll("footer.interrupted")); // move to the top
   const naturally = new Intl.Collator(undefined, { numeric: true }).compare;
   const cards = [...list.children].map((card, order) => ({
     card,
@@ -24,7 +24,7 @@ addEventListener("DOMContentLoaded", () => {
     one.row.append(link);
   }
 
-  find("sort").append(option("order of the run", ""), ...names.map((name) => option(name)));
+  find("sort").append(option("processing order", ""), ...names.map((name) => option(name)));
   find("measure").append(...numeric.map((name) => option(name)));
   find("range").hidden = !numeric.length;
   const counts = new Map();
@@ -38,12 +38,12 @@ addEventListener("DOMContentLoaded", () => {
 
   const shown = (value) => (typeof value === "number" ? value.toPrecision(3) : (value ?? ""));
 
-  const isWanted = ({ values, text }) => {
-    const [words, prediction, measure] = ["filter", "prediction", "measure"].map((id) => find(id).value);
+  const matches = ({ values, text }) => {
+    const [query, prediction, measure] = ["filter", "prediction", "measure"].map((id) => find(id).value);
     const [low, high] = ["low", "high"].map((id) => find(id).value);
     const value = values[measure];
     return (
-      words.toLowerCase().split(/\s+/).every((word) => text.includes(word)) &&
+      query.toLowerCase().split(/\s+/).every((word) => text.includes(word)) &&
       (!prediction || values.Prediction === prediction) &&
       (low === "" || value >= Number(low)) &&
       (high === "" || value <= Number(high)) &&
@@ -64,7 +64,7 @@ addEventListener("DOMContentLoaded", () => {
     const sorted = name ? [...cards].sort(compare(name, down)) : down ? [...cards].reverse() : cards;
     let count = 0;
     for (const one of sorted) {
-      one.card.hidden = one.row.hidden = !isWanted(one);
+      one.card.hidden = one.row.hidden = !matches(one);
       count += !one.card.hidden;
       one.row.querySelector("span").textContent = name && name !== "Name" ? shown(one.values[name]) : "";
     }
@@ -78,7 +78,7 @@ addEventListener("DOMContentLoaded", () => {
   }
   find("controls").addEventListener("submit", (event) => event.preventDefault());
   find("sort").addEventListener("input", () => {
-    find("down").setAttribute("aria-pressed", String(numeric.includes(find("sort").value))); // the largest number first
+    find("down").setAttribute("aria-pressed", String(numeric.includes(find("sort").value))); // largest number first
     arrange();
   });
   find("down").addEventListener("click", () => {

@@ -1,4 +1,4 @@
-"""What a command finds in one image, ready to be written."""
+"""Result of a command for one image, ready to be written to files."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ..trace.vision_transformer import VisionTransformer
 from ..viz import export, provenance
 from ..viz.picture import sharp_picture
 
-LONGEST = 960  # pixels of the longer side of a picture
-TALLEST = 12_000  # and of a picture whose width is given: more is more than JPEG and WebP hold, captions included
-NARROWEST, WIDEST = export.NARROWEST, 4096  # pixels that can be asked for; memory is bounded
+DEFAULT_SIDE = 960  # pixels of the longer side of an output image
+MAX_HEIGHT = 12_000  # pixels of an output image with a given width, within the limits of JPEG and WebP with caption
+MIN_WIDTH, MAX_WIDTH = export.MIN_WIDTH, 4096  # range of --width in pixels; bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """An image, and what a model made of it.
+class TracedImage:
+    """Image with its trace.
 
     Attributes:
-        path: where it was read from.
-        image: as it was given.
-        trace: the forward pass.
-        fit: how the image was made to fit.
-        width: of the picture of it, in pixels; if None, its longer side is 960.
-        origin: by which the image is known again, see `origin.of_image`.
+        path: path of the image file.
+        image: original image.
+        trace: trace of the forward pass.
+        fit: fit mode.
+        width: width of output images in pixels; None for a longer side of 960.
+        origin: identity of the image file, see `origin.of_image`.
     """
 
     path: Path
@@ -48,41 +48,40 @@ class Seen:
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def words(self) -> str:
-        """Model, image and size, for the end of a caption."""
+    def description(self) -> str:
+        """Model, image and input size, for the end of a caption."""
         width, height = base_facts(self)["input"]
         return f"{self.trace.model.name}, {self.path.name}, {width} x {height} px ({self.fit}), counted from 1. vitviz."
 
     @property
     def picture(self) -> Image.Image:
-        """The model's view of the image, with the original's detail.
+        """The part of the image that the model receives, at the original resolution.
 
         Raises:
-            ImageError: if it would be too tall.
+            ImageError: if the result would be too tall.
         """
         rows, columns = self.trace.grid
-        longest = LONGEST if self.width is None else round(self.width * max(rows, columns) / columns)
-        if longest > TALLEST:
+        longest = DEFAULT_SIDE if self.width is None else round(self.width * max(rows, columns) / columns)
+        if longest > MAX_HEIGHT:
             raise ImageError(
-                f"A picture {self.width} pixels wide would be {longest} high, more than {TALLEST}; choose a smaller "
-                "--width."
+                f"An image of {self.width} x {longest} pixels is higher than {MAX_HEIGHT}; use a smaller --width."
             )
         return sharp_picture(self.image, self.trace.image, longest)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """What a command found in one image.
+class Result:
+    """Result of a command for one image.
 
     Attributes:
-        facts: what it is, in words and numbers that JSON can hold; layers, heads, rows and columns count from 1.
-        caption: the same in a sentence.
-        values: what a report can be sorted by: numbers or words by their names.
-        about: what is written into pictures as JSON.
-        text: what is burnt into pictures.
-        colours: of the colour bar in pictures, uint8 [n, 3]; None for none.
-        draw: draws the map over the image.
-        npz: makes the numbers.
+        facts: settings and results, JSON-serialisable; layers, heads, rows and columns count from 1.
+        caption: summary in a sentence.
+        values: numbers and text by name, for sorting and filtering in a report.
+        about: metadata for image files, JSON-serialisable.
+        text: caption of image files.
+        colours: colour bar of image files, uint8 [n, 3]; None for no bar.
+        draw: function that draws the overlay.
+        npz: function that encodes the NumPy archive.
     """
 
     facts: dict
@@ -96,73 +95,82 @@ class Found:
 
     @cached_property
     def picture(self) -> Image.Image:
-        """The map over the image, without a caption."""
+        """Overlay without caption."""
         return self.draw()
 
-    def file(self, kind: str, least: int = export.LEAST) -> bytes:
-        """A file of a kind: numbers (npz), or a picture with its caption, at least so many pixels wide."""
+    def file(self, kind: str, min_width: int = export.DEFAULT_WIDTH) -> bytes:
+        """Encode a file: a NumPy archive (npz), or a captioned overlay of at least the given width in pixels."""
         if kind == "npz":
             return self.npz()
-        return export.captioned(self.picture, self.text, self.about, self.colours, kind, least)
+        return export.captioned(self.picture, self.text, self.about, self.colours, kind, min_width)
 
 
-def see(
+def trace_image(
     model: VisionTransformer,
     path: Path,
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...] = (),
     width: int | None = None,
-) -> Seen:
-    """Read an image and run the model on it, recording what flows through these hook points.
+) -> TracedImage:
+    """Read an image and run the model on it.
+
+    Args:
+        model: a model.
+        path: path of the image file.
+        size: input size in pixels; None for the model's default.
+        fit: fit mode; None for the model's default.
+        record: hook points to record.
+        width: width of output images in pixels; None for a longer side of 960.
 
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
     """
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # these never raise
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # unlike pathlib, these never raise
         raise ImageError(f"{str(path)!r} is not a regular file; choose an image file.")
     image = read_image(path)
     size = default_size(model.config, model.preprocessing) if size is None else size
     fit = fit or model.preprocessing.fit
     prepared = prepare(image, size, model.config.patch_size, fit, model.preprocessing)
-    return Seen(path, image, model.trace(prepared, record=record), fit, width)
+    return TracedImage(path, image, model.trace(prepared, record=record), fit, width)
 
 
-def base_facts(seen: Seen) -> dict:
-    """Facts that every picture and array states about its origin; layers, heads, rows and columns count from 1."""
-    rows, columns = seen.trace.grid
+def base_facts(traced: TracedImage) -> dict:
+    """Return the facts on image and model common to all commands; layers, heads, rows and columns count from 1."""
+    rows, columns = traced.trace.grid
     return {
-        "image": seen.path.name,
-        **seen.origin,
-        "model": seen.trace.model.name,
-        **provenance.of_model(seen.trace.model),
-        "input": [columns * seen.trace.config.patch_size, rows * seen.trace.config.patch_size],
-        "fit": seen.fit,
+        "image": traced.path.name,
+        **traced.origin,
+        "model": traced.trace.model.name,
+        **provenance.of_model(traced.trace.model),
+        "input": [columns * traced.trace.config.patch_size, rows * traced.trace.config.patch_size],
+        "fit": traced.fit,
         "grid": [rows, columns],
-        "prefix": list(seen.trace.config.prefix_token_names),
+        "prefix": list(traced.trace.config.prefix_token_names),
         "counted_from": 1,
     }
 
 
-def predicted(trace: Trace) -> dict:
-    """The likeliest class and how likely it is, for JSON; nothing where the model tells no classes."""
+def prediction_facts(trace: Trace) -> dict:
+    """Return the top-1 class and its probability, for JSON; an empty dictionary if the model is no classifier."""
     if not trace.model.is_classifier:
         return {}
     try:
         (best,) = predictions(trace, 1)
-    except ModelError:  # logits that are not finite: there is no prediction, but there may be attention to look at
+    except ModelError:  # logits are not finite; attention may still be valid
         return {"prediction": None, "confidence": None}
     return {"prediction": best.label, "confidence": best.probability}
 
 
-def prediction_values(said: dict) -> dict[str, str | float]:
-    """The same, as `predicted` has it, by the names in a report."""
-    known = said.get("prediction") is not None
-    return {"Prediction": said["prediction"], "Confidence (%)": 100 * said["confidence"]} if known else {}
+def prediction_values(facts: dict) -> dict[str, str | float]:
+    """Convert the result of `prediction_facts` to the values of a report."""
+    if facts.get("prediction") is None:
+        return {}
+    return {"Prediction": facts["prediction"], "Confidence (%)": 100 * facts["confidence"]}
 
 
 def as_npz(about: dict, **arrays: np.ndarray) -> bytes:
-    """Arrays as a NumPy archive, and what they are as `metadata` (JSON text)."""
+    """Encode arrays as a NumPy archive, with the metadata as JSON text in `metadata`."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, metadata=np.array(json.dumps(about)), **arrays)
     return buffer.getvalue()

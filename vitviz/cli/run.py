@@ -1,4 +1,4 @@
-"""Many images, one after the other: a bad one is reported and the rest finish."""
+"""Run of a command over many images; an image that fails is reported, and the run continues."""
 
 from __future__ import annotations
 
@@ -21,53 +21,53 @@ from ..notation.marks import format_size
 from ..trace.atomic_write import write_atomically
 from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
-from ..viz.export import LEAST, PICTURES
-from ..viz.provenance import about_model, of_model
+from ..viz.export import DEFAULT_WIDTH, PICTURES
+from ..viz.provenance import describe_model, of_model
 from ..zoo import files_of, load, takes_options
 from . import DEFAULT_MODEL, origin
 from .checkpoint import Typed, as_typed, marks_of, options_of
 from .console import Console, printable, refuse
 from .inputs import Item, find
-from .names import further, joined, labels, mark, of_images, short, with_folder
+from .names import candidates, joined, labels, mark, of_images, short, with_folder
 from .report import Report, folders_of
-from .result import Found, Seen, see
+from .result import Result, TracedImage, trace_image
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
-MOST_PATCHES = 16_384  # of an image
-HEAVIEST = 2**31  # bytes of their queries and keys
+MAX_PATCHES = 16_384  # per image
+MAX_BYTES = 2**31  # queries and keys of an image
 
 
-class Question(Protocol):
-    """What a command asks of every image."""
+class Analysis(Protocol):
+    """Analysis of one image, as defined by a command and its options."""
 
     @property
     def marks(self) -> list[str]:
-        """What differs from the default, for the name of a report; empty ones do not count."""
+        """Settings that differ from the defaults, for the name of a report; empty strings are ignored."""
 
     def check(self, model: VisionTransformer) -> None:
-        """Raise a `VitvizError` if this model cannot be asked."""
+        """Raise a `VitvizError` if the settings do not apply to the model."""
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
-        """The hook points that the answer reads, so that one pass is enough."""
+        """Return the hook points to record, so that one forward pass is enough."""
 
     def stem(self, name: str, config: ViTConfig) -> str:
-        """The name, without an ending, of the files about an image; known before the model has seen the image."""
+        """Return the file name without extension for an image; it is known before the forward pass."""
 
-    def of(self, seen: Seen) -> Found:
-        """The answer for one image. Raises a `VitvizError` if there is none."""
+    def run(self, image: TracedImage) -> Result:
+        """Compute the result for one image, or raise a `VitvizError`."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a checkpoint that its file does not tell; see `vitviz.load`.
+    """Checkpoint options that are missing in its file; see `vitviz.load`.
 
     Attributes:
-        arch: timm's name of its architecture.
-        classes: the file with its class names, or how many there are, as text.
+        arch: architecture name in timm.
+        classes: file with the class names, or the number of classes as text.
         num_heads: number of attention heads per block.
-        prefix: what the keys of the model begin with.
-        more: further options by name, as typed; None where one is not.
+        prefix: common prefix of the model's keys.
+        more: further options by name, as typed; None for options that are not set.
     """
 
     arch: str | None = None
@@ -77,15 +77,15 @@ class Options:
     more: Mapping[str, Typed] = field(default_factory=dict)
 
     def load(self, name: str, fit: str | None = None) -> VisionTransformer:
-        """Load a model, and say on standard error what was assumed. Raises a `VitvizError` if there is none.
+        """Load a model and print its assumptions on standard error. Raises a `VitvizError` if loading fails.
 
         Args:
-            name: what `vitviz.load` calls it.
-            fit: how images are made to fit, if that was typed; of a checkpoint it is one more option.
+            name: model name or path, as for `vitviz.load`.
+            fit: fit mode, if typed; for a checkpoint it is a further option.
         """
         classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", VitvizWarning)  # the notes are shown without a line of code
+            warnings.simplefilter("ignore", VitvizWarning)  # printed below as notes
             more = options_of(self.more)
             try:
                 if fit and takes_options(name):
@@ -101,7 +101,7 @@ class Options:
 
     @property
     def marks(self) -> list[str]:
-        """Parts of file names for the options that are given."""
+        """Parts of file names for the options that are set."""
         return [
             short(self.arch) if self.arch else "",
             "features" if self.classes == "0" else "",
@@ -113,20 +113,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Task:
-    """What all commands have in common.
+    """Settings that all commands share.
 
     Attributes:
-        command: its name.
-        images: the files, folders and patterns to read.
-        model: what `vitviz.load` calls it.
-        options: what is said of a checkpoint.
-        out: the folder to write to; or for a report alone its file, which ends in .html.
-        formats: what to write.
+        command: name of the command.
+        images: files, folders and patterns to read.
+        model: model name or path, as for `vitviz.load`.
+        options: checkpoint options.
+        out: output folder; if a report is the only format, also its file, which ends in .html.
+        formats: output formats.
         size: see `vitviz.trace.passes.trace`.
         fit: see `vitviz.trace.passes.trace`.
-        as_json: whether to print JSON for machines.
-        width: of pictures, in pixels; None for the usual size.
-        skip: whether to leave out images whose files are all there and newer than the image and the model.
+        as_json: True to print JSON lines.
+        width: width of output images in pixels; None for the default.
+        skip: True to skip images whose files all exist and are newer than image and model.
     """
 
     command: str
@@ -142,7 +142,7 @@ class Task:
     skip: bool = False
 
     def marks(self, model: VisionTransformer) -> list[str]:
-        """What differs from the default whatever is asked, for names of files: another question writes another file."""
+        """Return settings that differ from the defaults, for file names."""
         return [
             mark(self.model) if self.model != DEFAULT_MODEL else "",
             *self.options.marks,
@@ -153,31 +153,31 @@ class Task:
             f"w{self.width}" if self.width else "",
         ]
 
-    def written(self) -> float:
-        """Time at which the last of the model's files was written, as `os.stat` has it; 0 if it has none."""
+    def model_time(self) -> float:
+        """Return the latest modification time of the model's files, in seconds as in `os.stat`; 0 if it has none."""
         files = files_of(self.model)
         if self.options.classes and os.path.isfile(self.options.classes):
             files.append(Path(self.options.classes))
         return max((file.stat().st_mtime for file in files), default=0)
 
     def reports(self, marks: Iterable[str]) -> Iterator[Path]:
-        """Places for the report, the best one first."""
+        """Yield paths for the report in order of preference."""
         if self._is_file:
             yield self.out
             return
         name = joined("vitviz", self.command, *marks)
         folders = origin.names(self.folders)
-        for one in further(name, joined(name, short(folders) if folders else "")):
-            yield self.out / f"{one}.html"
+        for candidate in candidates(name, joined(name, short(folders) if folders else "")):
+            yield self.out / f"{candidate}.html"
 
     @property
     def folders(self) -> list[Path]:
-        """Folders that the images are from, as far as they were typed."""
+        """Folders of the image arguments."""
         return list(dict.fromkeys(map(origin.folder, self.images)))
 
     @property
     def folder(self) -> Path:
-        """Where everything else goes."""
+        """Output folder of all files except the report."""
         return self.out.parent if self._is_file else self.out
 
     @property
@@ -185,18 +185,18 @@ class Task:
         return self.out.suffix == ".html" and list(self.formats) == ["html"]
 
 
-def run(task: Task, question: Question) -> int:
-    """Ask every image, write the answers, and say what was written.
+def run(task: Task, analysis: Analysis) -> int:
+    """Process every image, write the results and print the names of the files.
 
     Returns:
-        The exit code: 0 if all went well, 1 if some images could not be used, 2 if there is no answer at all, 130 if
-        somebody stopped it; what was written until then stays.
+        Exit code: 0 for success, 1 if some images failed, 2 if all failed or the input is wrong, 130 if the run was
+        interrupted. Files written before an interruption are kept.
     """
-    with _ended_like_ctrl_c():
-        return _run(task, question)
+    with _sigterm_as_interrupt():
+        return _run(task, analysis)
 
 
-def _run(task: Task, question: Question) -> int:
+def _run(task: Task, analysis: Analysis) -> int:
     report = console = None
     try:
         _check_out(task)
@@ -204,16 +204,16 @@ def _run(task: Task, question: Question) -> int:
         model = task.options.load(task.model, task.fit)
         if task.size is not None:
             _check_patches(*check_size(task.size, model.config.patch_size), model.config)
-        question.check(model)
+        analysis.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         console = Console(task.as_json, len(items), of_model(model))
-        with _maybe_report(task, model, question, items, console) as report, console:
-            answer = _Answers(task, model, question, items, report, console)
-            failed = sum(not ok for ok in console.follow(items, answer))
-    except BrokenPipeError:  # the reader is gone, so Typer ends without a word
+        with _maybe_report(task, model, analysis, items, console) as report, console:
+            process = _Process(task, model, analysis, items, report, console)
+            failed = sum(not ok for ok in console.track(items, process))
+    except BrokenPipeError:  # Typer exits without a message
         raise
     except KeyboardInterrupt:
-        done = f" after {console.passed} of {console.count} images; what was written stays" if console else ""
+        done = f" after {console.done} of {console.count} images; written files are kept" if console else ""
         refuse(f"Interrupted{done}.", task.as_json)
         return INTERRUPTED
     except VitvizError as error:
@@ -229,24 +229,22 @@ def _run(task: Task, question: Question) -> int:
 
 
 def _check_out(task: Task) -> None:
-    """Refuse the name of a report where more than a report is asked for, and what cannot matter."""
+    """Raise a `VitvizError` if --out or --width does not go with the formats."""
     if task.out.suffix == ".html" and list(task.formats) != ["html"] and not task.out.is_dir():
-        raise VitvizError(
-            f"{str(task.out)!r} is the name of a report; add --format html and no other format, or give a folder."
-        )
+        raise VitvizError(f"{str(task.out)!r} is the name of a report; use --format html alone, or give a folder.")
     if task.width and list(task.formats) == ["npz"]:
-        raise VitvizError("--width is that of pictures and these are numbers; leave it out, or add a picture's format.")
+        raise VitvizError("--width applies to image formats only; leave it out, or add --format png, jpeg or webp.")
 
 
 @contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Treat SIGTERM, with which schedulers end a job, as Ctrl-C: what is written stays, and the report is finished."""
-    if threading.current_thread() is not threading.main_thread():  # where no signal can be handled
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM, which schedulers send, as Ctrl-C, so that the report is finished."""
+    if threading.current_thread() is not threading.main_thread():  # signal handlers need the main thread
         yield
         return
 
     def interrupt(*_) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would come in the middle of finishing
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal would interrupt the clean-up
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -257,56 +255,58 @@ def _ended_like_ctrl_c() -> Iterator[None]:
 
 
 def _check_patches(height: int, width: int, config: ViTConfig) -> None:
-    """Refuse an input of so many patches that queries and keys of all layers would not fit into memory."""
+    """Raise a `VitvizError` if queries and keys of all layers would not fit into memory."""
     patch = config.patch_size
     patches = (height // patch) * (width // patch)
-    most = min(MOST_PATCHES, HEAVIEST // (2 * 4 * config.embed_dim * config.depth))
+    most = min(MAX_PATCHES, MAX_BYTES // (2 * 4 * config.embed_dim * config.depth))
     if patches > most:
         raise VitvizError(
-            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; this model can take at "
-            f"most {most:,} here."
+            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; use at most {most:,} "
+            "with this model."
         )
 
 
-class _Answers:
-    """Process one image; returns whether it could be used."""
+class _Process:
+    """Callable that processes one image and returns True on success."""
 
     def __init__(
         self,
         task: Task,
         model: VisionTransformer,
-        question: Question,
+        analysis: Analysis,
         items: Sequence[Item],
         report: Report | None,
         console: Console,
     ):
-        self.task, self.model, self.question, self.report, self.console = task, model, question, report, console
+        self.task, self.model, self.analysis, self.report, self.console = task, model, analysis, report, console
         paths = [item.path for item in items]
         self.marks = task.marks(model)
         self.names = {
             path: (name, label) for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
         }
         self.kinds = [kind for kind in task.formats if kind != "html"]
-        self.written = task.written() if task.skip else 0
+        self.model_time = task.model_time() if task.skip else 0
         if report and not PICTURES.keys() & set(self.kinds):
             report.folder.mkdir(exist_ok=True)
 
     def __call__(self, item: Item) -> bool:
         label = self.names[item.path][1]
-        known = origin.of_image(item.path, self.task.folder)
-        name, taken = self._name(item.path, known)
-        asked, picture = self._files(name)
-        files = asked | picture
+        identity = origin.of_image(item.path, self.task.folder)
+        name, taken = self._name(item.path, identity)
+        requested, picture = self._files(name)
+        files = requested | picture
         every = [*files.values(), *([self.report.path] if self.report else [])]
-        missing = [kind for kind, path in files.items() if not (self.task.skip and self._is_answer(path, item, known))]
+        missing = [
+            kind for kind, path in files.items() if not (self.task.skip and self._is_current(path, item, identity))
+        ]
         if not missing and (not self.report or self.report.has(name)):
             if self.report:
                 self.report.keep(name)
             self.console.skipped(item.path, every)
             return True
         try:
-            found = self._found(item, known)
-            made = {kind: found.file(kind, self.task.width or LEAST) for kind in missing}
+            result = self._result(item, identity)
+            encoded = {kind: result.file(kind, self.task.width or DEFAULT_WIDTH) for kind in missing}
         except (VitvizError, OSError) as error:
             problem = str(error) if isinstance(error, VitvizError) else f"{error.strerror or error}."
             self.console.problem(item.path, problem)
@@ -315,81 +315,82 @@ class _Answers:
             return False
         if taken:
             self.console.renamed(str(item.path), taken, name)
-        for kind, data in made.items():  # an error here is one of the output, and would be one of each further image
+        for kind, data in encoded.items():  # an error here ends the run: it would recur with every image
             write_atomically(files[kind], data)
         if self.report:
-            self.report.add(label, name, found, next(path for kind, path in files.items() if kind in PICTURES))
-        self.console.answer(item.path, found, every, [path for kind, path in asked.items() if kind in missing])
+            self.report.add(label, name, result, next(path for kind, path in files.items() if kind in PICTURES))
+        self.console.success(item.path, result, every, [path for kind, path in requested.items() if kind in missing])
         return True
 
-    def _name(self, path: Path, known: Mapping[str, str]) -> tuple[str, Path | None]:
-        """The name of the files about an image, and the file that forbids the best one, if any.
+    def _name(self, path: Path, identity: Mapping[str, str]) -> tuple[str, Path | None]:
+        """Return the file name of an image without extension, and the file that occupies a better name, if any.
 
-        It is the first one that nothing but this image has, in whatever format; a second run finds the same.
+        The name is the first one without files of other images in any format, so a second run chooses the same.
         """
-        short_names = further(self.names[path][0], with_folder(path))
-        names = (joined(self.question.stem(short(name), self.model.config), *self.marks) for name in short_names)
+        short_names = candidates(self.names[path][0], with_folder(path))
+        names = (joined(self.analysis.stem(short(name), self.model.config), *self.marks) for name in short_names)
         taken = None
-        while other := self._other(name := next(names), known):
+        while other := self._other(name := next(names), identity):
             taken = taken or other
         return name, taken
 
-    def _other(self, name: str, known: Mapping[str, str]) -> Path | None:
-        """A file of this name that is not about the image that is known so, if there is one."""
+    def _other(self, name: str, identity: Mapping[str, str]) -> Path | None:
+        """Return a file with this name that is not a result for the image, or None."""
         files = [file for kinds in self._files(name) for file in kinds.values()]
-        every = (file.with_suffix(f".{ending}") for file in files for ending in origin.ENDINGS)
-        return next((file for file in every if os.path.lexists(file) and not origin.is_about(file, known)), None)
+        every = (file.with_suffix(f".{ending}") for file in files for ending in origin.EXTENSIONS)
+        return next((file for file in every if os.path.lexists(file) and not origin.is_about(file, identity)), None)
 
-    def _is_answer(self, path: Path, item: Item, known: Mapping[str, str]) -> bool:
-        """Return whether a file is there, and neither the image nor the model has changed since."""
+    def _is_current(self, path: Path, item: Item, identity: Mapping[str, str]) -> bool:
+        """Return True if a result file exists and is newer than image and model."""
         try:
-            late = path.is_file() and path.stat().st_mtime >= max(self.written, item.path.stat().st_mtime)
-        except OSError:  # an image that is gone, about which the run has more to say
+            newer = path.is_file() and path.stat().st_mtime >= max(self.model_time, item.path.stat().st_mtime)
+        except OSError:  # a missing image is reported when it is read
             return False
-        return late and origin.is_of_these_bytes(path, known)
+        return newer and origin.is_of_these_bytes(path, identity)
 
-    def _found(self, item: Item, known: Mapping[str, str]) -> Found:
+    def _result(self, item: Item, identity: Mapping[str, str]) -> Result:
         if item.problem:
             raise VitvizError(item.problem)
         task = self.task
-        seen = see(self.model, item.path, task.size, task.fit, self.question.records(self.model), task.width)
-        return self.question.of(replace(seen, origin=known))
+        records = self.analysis.records(self.model)
+        image = trace_image(self.model, item.path, task.size, task.fit, records, task.width)
+        return self.analysis.run(replace(image, origin=identity))
 
     def _files(self, name: str) -> tuple[dict[str, Path], dict[str, Path]]:
-        """The files about an image that are asked for, by kind; and the picture that a report needs without them."""
-        asked = {kind: self.task.folder / f"{name}.{PICTURES.get(kind, kind)}" for kind in self.kinds}
-        if not self.report or PICTURES.keys() & asked.keys():
-            return asked, {}
-        return asked, {"jpeg": self.report.folder / f"{name}.{PICTURES['jpeg']}"}
+        """Return the requested files of an image by format, and the image that a report needs if none is requested."""
+        requested = {kind: self.task.folder / f"{name}.{PICTURES.get(kind, kind)}" for kind in self.kinds}
+        if not self.report or PICTURES.keys() & requested.keys():
+            return requested, {}
+        return requested, {"jpeg": self.report.folder / f"{name}.{PICTURES['jpeg']}"}
 
 
 @contextmanager
 def _maybe_report(
-    task: Task, model: VisionTransformer, question: Question, items: Sequence[Item], console: Console
+    task: Task, model: VisionTransformer, analysis: Analysis, items: Sequence[Item], console: Console
 ) -> Iterator[Report | None]:
     if "html" not in task.formats:
         yield None
         return
-    paths = task.reports([*map(short, filter(None, question.marks)), *task.marks(model)])
-    folders = [origin.place(folder, task.folder) for folder in task.folders]
-    known = {*folders, *(origin.place(item.path.parent, task.folder) for item in items)}
-    path = _report_place(paths, known, console)
-    with Report(path, f"vitviz {task.command}", about_model(model), len(items), task.skip, folders) as report:
+    paths = task.reports([*map(short, filter(None, analysis.marks)), *task.marks(model)])
+    folders = [origin.location(folder, task.folder) for folder in task.folders]
+    own = {*folders, *(origin.location(item.path.parent, task.folder) for item in items)}
+    path = _report_path(paths, own, console)
+    with Report(path, f"vitviz {task.command}", describe_model(model), len(items), task.skip, folders) as report:
         yield report
 
 
-def _report_place(paths: Iterator[Path], known: set[str], console: Console) -> Path:
-    """The first place where no report would be lost that has images of other folders than these.
+def _report_path(paths: Iterator[Path], own: set[str], console: Console) -> Path:
+    """Return the first path that is not a report with images of other folders.
 
     Raises:
-        VitvizError: if there is none.
+        VitvizError: if all paths are such reports.
     """
     taken = None
     for path in paths:
-        if path.is_file() and not (folders_of(path) or {""}) <= known:
+        if path.is_file() and not (folders_of(path) or {""}) <= own:
             taken = taken or path
             continue
         if taken:
             console.renamed("these images", taken, path.name)
         return path
-    raise VitvizError(f"{str(taken)!r} is not a report on these images; give another name, or move it away.")
+    raise VitvizError(f"{str(taken)!r} is not a report on these images; choose another name, or move the file.")

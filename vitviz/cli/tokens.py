@@ -1,4 +1,4 @@
-"""`vitviz tokens`: the token space of a layer as colours, and the tokens themselves."""
+"""Command `vitviz tokens`: principal components of a layer's patch tokens as colours, and the tokens."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..model.config import ViTConfig
 from ..notation.marks import format_layer, layer_in_name, percent
 from ..trace.vision_transformer import VisionTransformer
 from .parse import parse_layer
-from .result import Found, Seen, as_npz, base_facts, predicted, prediction_values
+from .result import Result, TracedImage, as_npz, base_facts, prediction_facts, prediction_values
 
-OPACITY = 0.75  # of the colours over the picture
+OPACITY = 0.75  # overlay opacity
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What is asked of every image; as typed.
+    """Settings of `vitviz tokens`, as typed.
 
     Attributes:
-        layer: from 1; None for the last one.
-        foreground: whether the components are those of the foreground alone.
+        layer: layer from 1; None for the last layer.
+        foreground: True to compute the components of the foreground only.
     """
 
     layer: str | None
@@ -32,7 +32,7 @@ class Tokens:
 
     @property
     def marks(self) -> list[str]:
-        """What differs from the default, for the name of a report."""
+        """Settings that differ from the defaults, for the name of a report."""
         return [layer_in_name(self.layer) if self.layer else "", *self._foreground]
 
     @property
@@ -40,46 +40,46 @@ class Tokens:
         return ["foreground"] if self.foreground else []
 
     def check(self, model: VisionTransformer) -> None:
-        """Refuse in a sentence what this model does not have, whatever the image."""
+        """Raise a `VitvizError` if the model has no such layer."""
         if parse_layer(self.layer, model.config) == model.config.depth:
-            raise VitvizError(f"The pooling hands on no tokens; choose a layer from 1 to {model.config.depth}.")
+            raise VitvizError(f"Pooling has no output tokens; use a layer from 1 to {model.config.depth}.")
 
     def records(self, model: VisionTransformer) -> tuple[str, ...]:
-        """What leaves the layer."""
+        """Return the hook point of the layer's output."""
         return (f"blocks.{parse_layer(self.layer, model.config)}.resid_post",)
 
     def stem(self, name: str, config: ViTConfig) -> str:
-        """The file name, without its ending, for an image of this name."""
+        """Return the file name without extension for an image."""
         layer = layer_in_name(format_layer(parse_layer(self.layer, config), config))
         return "-".join([name, "tokens", layer, *self._foreground])
 
-    def of(self, seen: Seen) -> Found:
-        """The tokens that leave the layer."""
-        trace = seen.trace
+    def run(self, image: TracedImage) -> Result:
+        """Compute the principal components of the layer's output for one image."""
+        trace = image.trace
         layer = parse_layer(self.layer, trace.config)
         stream = trace.tokens(layer)
-        found = tokens.pca_of_layers(stream[None, trace.prefix :], grid=trace.grid if self.foreground else None)
-        shares = [float(share) for share in found.explained[0]]
-        about = base_facts(seen) | {"layer": layer + 1, "foreground_only": self.foreground, "explained": shares}
-        split = " of the foreground" if self.foreground else ""
-        words = (
-            f"Layer {layer + 1}: the patch tokens' first three principal components{split} as red, green and blue, "
-            f"with {', '.join(map(percent, shares))} of the variance."
+        pca = tokens.pca_of_layers(stream[None, trace.prefix :], grid=trace.grid if self.foreground else None)
+        shares = [float(share) for share in pca.explained[0]]
+        about = base_facts(image) | {"layer": layer + 1, "foreground_only": self.foreground, "explained": shares}
+        part = " of the foreground" if self.foreground else ""
+        caption = (
+            f"Layer {layer + 1}: first three principal components of the patch tokens{part} as red, green and blue; "
+            f"explained variance {', '.join(map(percent, shares))}."
         )
-        colours = found.colours(0).reshape(*trace.grid, 3)
-        said = predicted(trace)
-        return Found(
-            facts=about | said,
-            caption=words,
-            values=prediction_values(said) | {"Explained variance (%)": 100 * sum(shares)},
+        colours = pca.colours(0).reshape(*trace.grid, 3)
+        prediction = prediction_facts(trace)
+        return Result(
+            facts=about | prediction,
+            caption=caption,
+            values=prediction_values(prediction) | {"Explained variance (%)": 100 * sum(shares)},
             about=about,
-            text=f"{words} {seen.words}",
+            text=f"{caption} {image.description}",
             colours=None,
-            draw=lambda: _laid_over(seen.picture, colours),
-            npz=lambda: as_npz(about, tokens=stream, scores=found.scores[0].reshape(*trace.grid, -1), colours=colours),
+            draw=lambda: _overlay(image.picture, colours),
+            npz=lambda: as_npz(about, tokens=stream, scores=pca.scores[0].reshape(*trace.grid, -1), colours=colours),
         )
 
 
-def _laid_over(picture: Image.Image, colours: np.ndarray) -> Image.Image:
+def _overlay(picture: Image.Image, colours: np.ndarray) -> Image.Image:
     flat = Image.fromarray(colours).resize(picture.size, Image.Resampling.NEAREST)
     return Image.blend(picture, flat, OPACITY)

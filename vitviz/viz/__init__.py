@@ -1,1 +1,1 @@
-"""Pictures and figures: colours, overlays, charts, and files to take home."""
+"""Colour maps, overlays, charts and files for download."""

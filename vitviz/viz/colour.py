@@ -1,4 +1,4 @@
-"""Weights to colours, and colours onto pictures. The explorer in the browser follows the same rules."""
+"""Colour maps for weights, and overlays on images. The explorer in the browser follows the same rules."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from ..errors.arguments import array, at_least, number, of_kind, typed, whole, w
 from ..notation.marks import percent
 from ..notation.view import Scale
 
-# One colour for each role, in pictures, charts and text alike; readable on light and dark.
+# One colour for each role in images, charts and text; readable on light and dark backgrounds.
 QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
-GROUND = 128  # the grey on which a colour bar shows what is transparent
+GREY_LEVEL = 128  # background of a colour bar, visible where the overlay is transparent
 
-# Blue, grey, red for weights with a sign: the diverging map without its dark ends, where blue and red look alike, and
-# with a middle that has no colour, is as far from both, and is seen on white and on black.
+# Blue, grey, red for signed weights: the diverging map without its dark ends, where blue and red look alike. Its middle
+# is a neutral grey, equally far from both, that is visible on white and on black.
 SIGNED_STOPS = (*diverging.balance[2:5], "rgb(221, 221, 221)", *diverging.balance[7:10])
 
-OPACITY = 0.8  # of an overlay, if nobody says otherwise
-FAINTEST = 0.2  # how opaque an overlay is where it says nothing, as a share of its opacity elsewhere
-UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times what a uniform row would give
+OPACITY = 0.8  # default overlay opacity
+MIN_OPACITY = 0.2  # opacity at weight 0, relative to the opacity at the largest weight
+UNIFORM_RANGE = 5  # the "uniform" scale runs from 2**-5 to 2**5 times the weight of uniform attention
 
 
 @dataclass(frozen=True)
 class Style:
-    """Style of drawing the maps of a view; it changes nothing about what they show.
+    """Drawing style of attention maps. It does not affect the data shown.
 
     Attributes:
-        opacity: of the overlay where the weight is largest, in percent: 0 shows the picture alone.
-        smooth: whether the overlay's colours run into each other, see `overlay`.
-        marks: whether small maps mark their strongest patch.
+        opacity: overlay opacity at the largest weight, in percent; 0 shows the image alone.
+        smooth: True to interpolate the overlay's colours between patches, see `overlay`.
+        marks: True to mark the strongest patch of small maps.
     """
 
     opacity: int = round(100 * OPACITY)
@@ -49,10 +49,10 @@ class Style:
 
     @classmethod
     def read(cls, data: object) -> Style:
-        """A style from what a browser sent, which may be anything.
+        """Create a style from untrusted data sent by a browser.
 
         Raises:
-            ArgumentError: if it is not a style.
+            ArgumentError: if the data is not a style.
         """
         return cls(**with_fields_of(cls, data, "A style"))
 
@@ -61,22 +61,22 @@ class Style:
 def tone(
     weights: np.ndarray, scale: Scale, tokens: int, largest: float | None = None, signed: bool = False
 ) -> np.ndarray:
-    """Where weights stand on a colour map.
+    """Map weights to positions on a colour map.
 
     Args:
         weights: attention weights, any shape.
-        scale: `"relative"`: of the largest weight shown, 0 to 1; `"raw"`: the weight itself, 0 to 1;
-            `"uniform"`: log2(weight x tokens) from -5 to 5, the middle is what a uniform row would give.
-        tokens: how many tokens a row is spread over.
-        largest: what `"relative"` divides by; the largest of `weights` in size if None.
-        signed: whether weights may be negative, as those of differential attention: then `"relative"` and `"raw"`
-            run from -1 to 1 and 0 is the middle.
+        scale: `"relative"`: weight relative to max, 0 to 1; `"raw"`: the weight itself, 0 to 1; `"uniform"`:
+            log2(weight x tokens) from -5 to 5, with uniform attention in the middle.
+        tokens: number of tokens that a row of attention weights is distributed over.
+        largest: divisor of `"relative"`; the largest absolute value of `weights` if None.
+        signed: True if weights may be negative, as in differential attention: `"relative"` and `"raw"` then run from
+            -1 to 1, with 0 in the middle.
 
     Returns:
         float [shape of weights], 0 to 1.
 
     Raises:
-        ArgumentError: if these are no weights.
+        ArgumentError: if an argument is invalid.
     """
     weights = array(weights, "...", "Weights", finite=False)
     tokens = at_least(tokens, 1, "The number of tokens")
@@ -92,8 +92,8 @@ def tone(
 
 
 @typed
-def ends(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, str]:
-    """What the two ends of the colour bar mean, in words: `("0", "14.2 %")`, or `("−3.21 %", "3.21 %")`."""
+def colour_bar_labels(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, str]:
+    """Labels of the lower and upper end of the colour bar: `("0", "14.2 %")` or `("−3.21 %", "3.21 %")`."""
     if scale == "uniform":
         return f"≤ 1/{2**UNIFORM_RANGE} × uniform", f"≥ {2**UNIFORM_RANGE} × uniform"
     weights = array(weights, "...", "Weights", finite=False)
@@ -104,7 +104,10 @@ def ends(weights: np.ndarray, scale: Scale, signed: bool = False) -> tuple[str, 
 @typed
 @cache
 def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
-    """Colours for tones 0 to 1, uint8 [256, 3]: perceptually uniform, and diverging where the scale has a middle."""
+    """Return the colours for tones 0 to 1, uint8 [256, 3].
+
+    The map is perceptually uniform; it is diverging where the scale has a middle.
+    """
     stops = SIGNED_STOPS if signed else diverging.balance if scale == "uniform" else sequential.Magma
     colours = sample_colorscale(list(stops), np.linspace(0, 1, 256).tolist())
     table = np.array([unlabel_rgb(colour) for colour in colours]).round().astype(np.uint8)
@@ -114,7 +117,13 @@ def colour_map(scale: Scale, signed: bool = False) -> np.ndarray:
 
 @typed
 def css_gradient(scale: Scale, signed: bool = False, opacity: float | None = None) -> str:
-    """The same colours from left to right, as a background in CSS; with an opacity, those of an overlay on grey."""
+    """Return the colour map as a CSS background, from left to right.
+
+    Args:
+        scale: scale of the weights.
+        signed: True for signed weights.
+        opacity: overlay opacity, for the colours of an overlay on grey; None for the opaque colours.
+    """
     colours = colour_map(scale, signed) if opacity is None else on_neutral(scale, opacity, signed)
     stops = colours[np.linspace(0, 255, 17).round().astype(int)].tolist()
     return f"linear-gradient(to right, {', '.join('rgb({},{},{})'.format(*colour) for colour in stops)})"
@@ -122,10 +131,10 @@ def css_gradient(scale: Scale, signed: bool = False, opacity: float | None = Non
 
 @typed
 def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[list]:
-    """The same colours for plotly charts.
+    """Return the colour map as a Plotly colour scale.
 
-    Written as rgb(...): Streamlit's chart theme takes some dark hexadecimal colours, such as Magma's first, #000004,
-    for placeholders of its own, and puts other colours in their place.
+    Colours are written as rgb(...), because Streamlit's chart theme treats some dark hexadecimal colours, such as
+    Magma's first, #000004, as its own placeholders and replaces them.
     """
     places = np.linspace(0, 1, at_least(stops, 2, "The number of stops"))
     return [
@@ -136,14 +145,23 @@ def plotly_scale(scale: Scale, stops: int = 17, signed: bool = False) -> list[li
 
 @typed
 def paint(tones: np.ndarray, scale: Scale, signed: bool = False, over: bool = False) -> np.ndarray:
-    """Tones 0 to 1 of any shape to colours, uint8 [*shape, 3]; [*shape, RGBA] if they lie over a picture.
+    """Convert tones to colours.
+
+    Args:
+        tones: any shape, 0 to 1.
+        scale: scale that the tones were computed with.
+        signed: True for signed weights.
+        over: True for the RGBA colours of an overlay.
+
+    Returns:
+        uint8 [*shape, 3], or [*shape, 4] for an overlay.
 
     Raises:
-        ArgumentError: if these are no such numbers.
+        ArgumentError: if a tone is outside 0 to 1.
     """
     tones = array(tones, "...", "Tones", empty=True)
     if tones.size and not (tones.min() >= 0 and tones.max() <= 1):
-        raise ArgumentError("Tones have to be numbers from 0 to 1; some of these are not.")
+        raise ArgumentError("Tones must be between 0 and 1; scale the weights with `tone` first.")
     table = overlay_map(scale, signed) if over else colour_map(scale, signed)
     return table[np.round(tones * 255).astype(np.uint8)]
 
@@ -151,14 +169,14 @@ def paint(tones: np.ndarray, scale: Scale, signed: bool = False, over: bool = Fa
 @typed
 @cache
 def overlay_map(scale: Scale, signed: bool = False) -> np.ndarray:
-    """Colours for tones 0 to 1 as they lie over a picture, uint8 [256, RGBA].
+    """Return the overlay colours for tones 0 to 1, uint8 [256, RGBA].
 
-    The opacity grows with the weight, so that a picture is seen where nothing is said of it: from `FAINTEST` to 1 with
-    the square root of the tone, or of its distance from the middle where 0 stands there.
+    Opacity grows from `MIN_OPACITY` to 1 with the square root of the tone, or of its distance from the middle for
+    signed weights, so that the image stays visible where weights are small.
     """
     tones = np.linspace(0, 1, 256)
     strength = np.abs(2 * tones - 1) if signed else tones
-    opacity = FAINTEST + (1 - FAINTEST) * np.sqrt(strength)
+    opacity = MIN_OPACITY + (1 - MIN_OPACITY) * np.sqrt(strength)
     table = np.column_stack([colour_map(scale, signed), np.round(255 * opacity).astype(np.uint8)])
     table.flags.writeable = False
     return table
@@ -166,9 +184,9 @@ def overlay_map(scale: Scale, signed: bool = False) -> np.ndarray:
 
 @typed
 def on_neutral(scale: Scale, opacity: float = OPACITY, signed: bool = False) -> np.ndarray:
-    """The colours of an overlay over a picture that is grey, uint8 [256, 3]: what its colour bar shows."""
+    """Return the colours of an overlay on a grey image, uint8 [256, 3], for its colour bar."""
     shown = opacity * (overlay_map(scale, signed)[:, 3:] / 255)
-    return np.round(shown * colour_map(scale, signed) + (1 - shown) * GROUND).astype(np.uint8)
+    return np.round(shown * colour_map(scale, signed) + (1 - shown) * GREY_LEVEL).astype(np.uint8)
 
 
 @typed
@@ -180,40 +198,46 @@ def overlay(
     signed: bool = False,
     smooth: bool = False,
 ) -> Image.Image:
-    """Lay a map over a picture, the more opaque the larger the weight (see `overlay_map`).
+    """Draw a map over an image. Opacity grows with the weight (see `overlay_map`).
 
     Args:
-        picture: RGB.
+        picture: RGB image.
         tones: [rows, columns], 0 to 1.
-        scale: whose colours.
-        opacity: 0 shows the picture alone, 1 hides it where the weight is largest.
-        signed: whether the tones are those of signed weights.
-        smooth: whether colours run into each other; if not, each patch has one flat colour.
+        scale: scale that the tones were computed with.
+        opacity: overlay opacity; 0 shows the image alone, 1 hides it where the weight is largest.
+        signed: True for signed weights.
+        smooth: True to interpolate colours between patches; False for one flat colour per patch.
+
+    Returns:
+        RGB image of the same size.
 
     Raises:
-        ArgumentError: if these are no tones, or the picture is not RGB.
+        ArgumentError: if tones or opacity are outside 0 to 1, or the image is not RGB.
     """
     tones = array(tones, "row, column", "Tones")
     opacity = number(opacity, 0, 1, "The opacity")
     if picture.mode != "RGB":
-        raise ArgumentError(f"The picture is {picture.mode}; convert it to RGB.")
+        raise ArgumentError(f"The image has mode {picture.mode}; convert it to RGB.")
     painted = paint(tones, scale, signed, over=True)
     if smooth:
-        return _smoothly_over(picture, painted, opacity)
-    heat, seen = (
+        return _smooth_overlay(picture, painted, opacity)
+    heat, alpha = (
         Image.fromarray(layer).resize(picture.size, Image.Resampling.NEAREST)
         for layer in (painted[..., :3], np.round(opacity * painted[..., 3]).astype(np.uint8))
     )
-    return Image.composite(heat, picture, seen)
+    return Image.composite(heat, picture, alpha)
 
 
-def _smoothly_over(picture: Image.Image, painted: np.ndarray, opacity: float) -> Image.Image:
-    """Lay RGBA colours, [row, column, 4], over a picture as browsers do: no colour spreads that is hardly seen."""
+def _smooth_overlay(picture: Image.Image, painted: np.ndarray, opacity: float) -> Image.Image:
+    """Draw RGBA colours, [row, column, 4], over an image with bilinear interpolation.
+
+    As in browsers, alpha is premultiplied, so that nearly transparent patches do not tint their neighbours.
+    """
     shares = np.float32(opacity) * painted[..., 3:] / np.float32(255)
     layers = np.concatenate([shares * painted[..., :3], shares], axis=-1)
-    *colours, seen = (
+    *colours, alpha = (
         np.asarray(Image.fromarray(layer).resize(picture.size, Image.Resampling.BILINEAR))
         for layer in np.moveaxis(layers, -1, 0)
     )
-    mixed = np.stack(colours, axis=-1) + (1 - seen[..., None]) * np.asarray(picture, np.float32)
+    mixed = np.stack(colours, axis=-1) + (1 - alpha[..., None]) * np.asarray(picture, np.float32)
     return Image.fromarray(np.round(mixed).clip(0, 255).astype(np.uint8))

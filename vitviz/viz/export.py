@@ -1,6 +1,6 @@
-"""Files to take home: the overlay with its caption burnt in, and the numbers with what they are.
+"""Files for download: captioned overlays, and arrays with metadata.
 
-File names and metadata write layers, heads and tokens as links and the command line do: counted from 1 (see
+File names and metadata count layers, heads and tokens from 1, as links and the command line do (see
 `vitviz.notation.marks`).
 """
 
@@ -18,26 +18,26 @@ from ..notation.marks import format_head, format_token, head_in_name, layer_in_n
 from ..notation.view import Scale, View, strongest_patch, token_label
 from ..trace.trace import Trace
 from . import provenance
-from .colour import KEY, QUERY, Style, ends, on_neutral, overlay, tone
-from .picture import MOST, frame_patch
+from .colour import KEY, QUERY, Style, colour_bar_labels, on_neutral, overlay, tone
+from .picture import MAX_SIDE, frame_patch
 
 STYLE = Style()
-PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # formats, and how their files end
-LEAST = 480  # pixels that a caption has room in; in NARROWEST its letters are small
-NARROWEST = 200
-_QUALITY = {  # fast, because a file must not take longer than the pass that it shows
+PICTURES = {"png": "png", "jpeg": "jpg", "webp": "webp"}  # file name extension of each format
+DEFAULT_WIDTH = 480  # pixels; narrower images are padded to make room for the caption
+MIN_WIDTH = 200  # pixels; below DEFAULT_WIDTH the caption is set in a smaller font
+_QUALITY = {  # fast: encoding must not take longer than the forward pass
     "png": {"compress_level": 1},
     "jpeg": {"quality": 90},
     "webp": {"quality": 88, "method": 1},
 }
-_MOST = {"jpeg": 65_500, "webp": 16_383}  # pixels of a side
-SCALE_WORDS = {
+_MAX_SIDES = {"jpeg": 65_500, "webp": 16_383}  # pixels
+SCALE_LABELS = {
     "relative": "relative to max",
     "raw": "weight, 0 to 1",
     "uniform": "weight x tokens (1 = uniform), logarithmic",
 }
-_NEEDED = ("image", "model", "input", "fit", "layer", "token", "direction", "opacity", "smooth")
-SIGNED_SCALE_WORDS: dict[Scale, str] = {
+_REQUIRED = ("image", "model", "input", "fit", "layer", "token", "direction", "opacity", "smooth")
+SIGNED_SCALE_LABELS: dict[Scale, str] = {
     "relative": "relative to max, signed, 0 in the middle",
     "raw": "signed weight, 0 in the middle",
 }
@@ -45,11 +45,10 @@ SIGNED_SCALE_WORDS: dict[Scale, str] = {
 
 @typed
 def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: str, style: Style = STYLE) -> dict:
-    """Description of a picture or array: everything that is needed to make it again.
+    """Return the metadata of an image or array: all settings needed to reproduce it.
 
-    Layers, heads, rows and columns count from 1, and a token is called as on the command line: `"cls"`, `"reg1"`, or
-    row and column of a patch, `"7-9"`. The attention of a pooling has `"layer": "pool"` and no token, because it asks
-    with its own query.
+    Layers, heads, rows and columns count from 1. A token is written as on the command line: `"cls"`, `"reg1"`, or row
+    and column of a patch, `"7-9"`. Attention pooling has `"layer": "pool"` and no token, because its query is learned.
     """
     rows, columns = trace.grid
     return {
@@ -73,19 +72,19 @@ def metadata(trace: Trace, view: View, image_name: str, model_title: str, fit: s
 
 @typed
 def caption(trace: Trace, view: View, about: dict) -> str:
-    """One paragraph that says what the overlay shows; layers, heads, rows and columns count from 1."""
+    """Return the caption of an overlay, one paragraph; layers, heads, rows and columns count from 1."""
     weights = view.weights(trace)
     top = strongest_patch(trace, weights)
     signed = trace.config.differential
-    low, high = ends(weights[trace.prefix :], view.scale, signed)
-    sums = "" if not signed or view.is_pool(trace) else f"Rows sum to 1 − λ = {trace.row_sum(view.layer):.2f}. "
+    low, high = colour_bar_labels(weights[trace.prefix :], view.scale, signed)
+    row_sum = "" if not signed or view.is_pool(trace) else f"Rows sum to 1 − λ = {trace.row_sum(view.layer):.2f}. "
     _check_complete(about)
     width, height = about["input"]
     shown = (
         f"{view.label(trace)}: {view.direction_label(trace)}. "
         f"Strongest patch: {token_label(trace, top).removeprefix('patch ')}, {percent(float(weights[top]))}. "
-        f"Colour: {(SIGNED_SCALE_WORDS if signed else SCALE_WORDS)[view.scale]}, {low} to {high}. "
-        f"Overlay: {100 * about['opacity']:.0f} %{', smooth' if about['smooth'] else ''}. {sums}"
+        f"Colour: {(SIGNED_SCALE_LABELS if signed else SCALE_LABELS)[view.scale]}, {low} to {high}. "
+        f"Overlay: {100 * about['opacity']:.0f} %{', smooth' if about['smooth'] else ''}. {row_sum}"
     )
     return (
         f"{_in_font(shown)}"
@@ -95,16 +94,16 @@ def caption(trace: Trace, view: View, about: dict) -> str:
 
 @typed
 def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> bytes:
-    """The picture with the map on it, the query and the strongest patch framed, and below the colours and the caption.
+    """Return an overlay with colour bar and caption as a PNG file; query and strongest patch are framed.
 
     Args:
-        trace: what is looked at.
-        view: which map.
-        picture: the photo with the aspect ratio of the model's input, RGB.
-        about: `metadata(...)`, also written into the file as JSON under the key `vitviz`.
+        trace: trace of the image.
+        view: attention map to draw.
+        picture: RGB image with the aspect ratio of the model input.
+        about: result of `metadata`, also written into the file as JSON under the key `vitviz`.
 
     Raises:
-        ArgumentError: if `about` is not what `metadata` makes.
+        ArgumentError: if `about` lacks keys of `metadata`.
     """
     _check_complete(about)
     style = Style(round(100 * about["opacity"]), about["smooth"])
@@ -114,14 +113,14 @@ def overlay_png(trace: Trace, view: View, picture: Image.Image, about: dict) -> 
 
 @typed
 def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style = STYLE) -> Image.Image:
-    """The picture with the map on it, the query and the strongest patch framed; as in `overlay_png`, no caption."""
+    """Return an overlay without caption as an image; query and strongest patch are framed, as in `overlay_png`."""
     weights = view.weights(trace)
     patches = weights[trace.prefix :]
     signed = trace.config.differential
     tones = tone(patches, view.scale, view.num_keys(trace), signed=signed).reshape(trace.grid)
     image = overlay(picture, tones, view.scale, style.opacity / 100, signed, style.smooth)
-    asked = None if view.is_pool(trace) else view.token(trace)
-    for token, colour in ((strongest_patch(trace, weights), KEY), (asked, QUERY)):
+    query = None if view.is_pool(trace) else view.token(trace)
+    for token, colour in ((strongest_patch(trace, weights), KEY), (query, QUERY)):
         if token is not None and token >= trace.prefix:
             frame_patch(image, trace.grid, *divmod(token - trace.prefix, trace.grid[1]), colour)
     return image
@@ -129,46 +128,51 @@ def overlay_picture(trace: Trace, view: View, picture: Image.Image, style: Style
 
 @typed
 def captioned_png(image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None) -> bytes:
-    """A picture with its caption burnt in, as a PNG file; see `captioned`."""
+    """Return an image with its caption as a PNG file; see `captioned`."""
     return captioned(image, text, about, colours)
 
 
 @typed
 def captioned(
-    image: Image.Image, text: str, about: dict, colours: np.ndarray | None = None, kind: str = "png", least: int = LEAST
+    image: Image.Image,
+    text: str,
+    about: dict,
+    colours: np.ndarray | None = None,
+    kind: str = "png",
+    min_width: int = DEFAULT_WIDTH,
 ) -> bytes:
-    """A picture with its caption burnt in, as a file.
+    """Draw a caption below an image and encode the result as a file.
 
     Args:
-        image: RGB.
-        text: the caption, also written into the file: of a PNG as the text `Description`, else as EXIF's
-            ImageDescription, in UTF-8.
-        about: what it shows, also written into the file as JSON: of a PNG as the text `vitviz`, else as EXIF's
+        image: RGB image.
+        text: caption, also written into the file in UTF-8: as the text chunk `Description` of a PNG, otherwise as
+            EXIF ImageDescription.
+        about: metadata, written into the file as JSON: as the text chunk `vitviz` of a PNG, otherwise as EXIF
             UserComment.
-        colours: of the colour bar above the caption, uint8 [n, 3]; no bar if None.
-        kind: one of `PICTURES`.
-        least: how wide the file is at least, so that a narrow picture has room for its caption; at least 200.
+        colours: colour bar above the caption, uint8 [n, 3]; None for no bar.
+        kind: file format, a key of `PICTURES`.
+        min_width: minimum width of the file in pixels, at least 200; narrower images are padded.
 
     Raises:
-        ArgumentError: if there is no such kind, it cannot hold so large a picture, or `about` holds what JSON cannot.
+        ArgumentError: if the format is unknown or limited to smaller images, or `about` is not JSON-serialisable.
     """
-    one_of(kind, tuple(PICTURES), "kind of picture")
+    one_of(kind, tuple(PICTURES), "image format")
     if colours is not None:
         colours = array(colours, "n, channel", "Colours").astype(np.uint8)
-    text = text.encode("utf-8", "backslashreplace").decode()  # not all names of files are text
-    page = _captioned(image, _in_font(text), colours, whole(least, NARROWEST, MOST, "The least width"))
-    if max(page.size) > _MOST.get(kind, max(page.size)):
+    text = text.encode("utf-8", "backslashreplace").decode()  # file names may contain surrogates
+    page = _captioned(image, _in_font(text), colours, whole(min_width, MIN_WIDTH, MAX_SIDE, "The minimum width"))
+    if max(page.size) > _MAX_SIDES.get(kind, max(page.size)):
         raise ArgumentError(
-            f"With its caption the picture is {page.width} x {page.height} pixels, and a side of a {kind} file has at "
-            f"most {_MOST[kind]}; choose png, or a smaller picture."
+            f"The captioned image has {page.width} x {page.height} pixels, but a {kind} file has at most "
+            f"{_MAX_SIDES[kind]} per side; choose png or a smaller image."
         )
     buffer = io.BytesIO()
-    page.save(buffer, kind, **_QUALITY[kind], **_said(text, _as_json(about), kind))
+    page.save(buffer, kind, **_QUALITY[kind], **_metadata_options(text, _as_json(about), kind))
     return buffer.getvalue()
 
 
-def _said(text: str, about: str, kind: str) -> dict:
-    """Caption and settings as Pillow wants them for a format."""
+def _metadata_options(text: str, about: str, kind: str) -> dict:
+    """Return caption and metadata as options of Pillow's `Image.save` for a format."""
     if kind == "png":
         info = PngInfo()
         info.add_itxt("vitviz", about)
@@ -183,10 +187,10 @@ def _said(text: str, about: str, kind: str) -> dict:
 
 @typed
 def arrays_npz(trace: Trace, view: View, about: dict) -> bytes:
-    """The numbers as a NumPy archive.
+    """Return the weights of a view as a NumPy archive.
 
-    Holds `weights` (what the view shows, float32 [token]), `matrix` (the head's weights, float32 [query, key]; [1, key]
-    of a pooling) and `metadata` (JSON text). The arrays hold the tokens in order, prefix tokens first.
+    The arrays are `weights` (weights shown, float32 [token]), `matrix` (attention matrix of the head, float32
+    [query, key]; [1, key] for attention pooling) and `metadata` (JSON text). Prefix tokens come first.
     """
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -199,29 +203,31 @@ def _as_json(about: dict) -> str:
     try:
         return json.dumps(about)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ArgumentError("What a file shows is told by words and numbers; this has something else.") from error
+        raise ArgumentError(
+            "Metadata must be JSON-serialisable; use only text, numbers, lists and dictionaries."
+        ) from error
 
 
 def _check_complete(about: dict) -> None:
-    missing = [name for name in _NEEDED if name not in about]
+    missing = [name for name in _REQUIRED if name not in about]
     if missing:
-        raise ArgumentError(f"What the view shows lacks {', '.join(missing)}; give what `metadata` makes.")
+        raise ArgumentError(f"The metadata lacks {', '.join(missing)}; use the result of `metadata`.")
 
 
 def _in_font(text: str) -> str:
-    """The same words without the signs that Pillow's own font lacks."""
-    for sign, words in {"×": "x", "≤": "at most", "≥": "at least", "−": "-", "λ": "lambda"}.items():
-        text = text.replace(sign, words)
+    """Replace characters that Pillow's default font lacks."""
+    for sign, replacement in {"×": "x", "≤": "at most", "≥": "at least", "−": "-", "λ": "lambda"}.items():
+        text = text.replace(sign, replacement)
     return text
 
 
 @typed
 def file_stem(view: View, about: dict) -> str:
-    """A file name without its ending: `"cat-L12-H4-7-9"`, `"cat-L12-mean-cls"`, `"cat-pool-H3"`; counted from 1.
+    """Return a file name without extension: `"cat-L12-H4-7-9"`, `"cat-L12-mean-cls"`, `"cat-pool-H3"`.
 
     Args:
-        view: which map.
-        about: `metadata(...)` of it.
+        view: attention map in the file.
+        about: result of `metadata` for the view.
     """
     _check_complete(about)
     return stem(about["image"], about["layer"], view.head, about["token"], about["direction"] == "to")
@@ -229,7 +235,15 @@ def file_stem(view: View, about: dict) -> str:
 
 @typed
 def stem(image: str, layer: int | str, head: int | None, token: str | None, to: bool = False) -> str:
-    """The same for a layer from 1, or `"pool"`; a head from 0 as a view has it, and a token as it is written."""
+    """Return a file name without extension, as `file_stem` does.
+
+    Args:
+        image: file name of the image.
+        layer: layer from 1, or `"pool"`.
+        head: head from 0; None for the mean.
+        token: token as written on the command line; None for no token.
+        to: True for the attention to the token.
+    """
     parts = [
         safe_name(image.rsplit(".", 1)[0]),
         layer_in_name(str(layer)),
@@ -241,15 +255,15 @@ def stem(image: str, layer: int | str, head: int | None, token: str | None, to: 
 
 
 @typed
-def safe_name(text: str, otherwise: str = "image") -> str:
-    """Other people's words as a part of a file name: letters, digits and hyphens, at most 40."""
-    return "".join(c if c.isalnum() else "-" for c in text)[:40].strip("-") or otherwise
+def safe_name(text: str, default: str = "image") -> str:
+    """Convert untrusted text to a part of a file name: letters, digits and hyphens, at most 40 characters."""
+    return "".join(c if c.isalnum() else "-" for c in text)[:40].strip("-") or default
 
 
-def _captioned(image: Image.Image, text: str, colours: np.ndarray | None, least: int) -> Image.Image:
-    """Put colour bar and caption on white below a picture; a narrow picture gets room for the words."""
-    width, margin = max(image.width, least), 14
-    size = 17 if width >= LEAST else 11
+def _captioned(image: Image.Image, text: str, colours: np.ndarray | None, min_width: int) -> Image.Image:
+    """Draw colour bar and caption on white below an image, which is padded to the minimum width."""
+    width, margin = max(image.width, min_width), 14
+    size = 17 if width >= DEFAULT_WIDTH else 11
     font = ImageFont.load_default(size)
     lines = textwrap.wrap(text, max(20, int((width - 2 * margin) / font.getlength("n"))))
     top = image.height + margin + (0 if colours is None else 10 + margin)

@@ -1,4 +1,4 @@
-"""Arrays in, plotly figure out."""
+"""Plotly charts of attention weights and of statistics per head."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -9,18 +9,18 @@ from ..notation.marks import percent
 from ..notation.view import Direction
 from .colour import ATTENTION, KEY, NEUTRAL, paint, plotly_scale, tone
 
-HOVERABLE = 600  # a matrix of more tokens is drawn as a picture: a million cells that answer would stall the browser
+HOVERABLE = 600  # tokens; larger matrices are drawn as an image, because hover labels for a million cells are too slow
 
 
 @typed
 def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, uniform: float | None = None) -> go.Figure:
-    """The weights of one view from the largest to the smallest, with what a uniform row would give.
+    """Draw the weights of one view in descending order, with a line for uniform attention.
 
     Args:
-        weights: [token].
-        names: what each token is called.
-        prefix: how many of the first tokens are not patches; they are marked.
-        uniform: what a uniform row would give to each token it reads; 1 / tokens if None.
+        weights: attention weights, [token].
+        names: name of each token.
+        prefix: number of prefix tokens, which are marked.
+        uniform: weight of each token under uniform attention; 1 / tokens if None.
     """
     weights = _named_weights(weights, names)
     prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
@@ -29,7 +29,7 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, uniform: 
     figure = go.Figure()
     for label, colour, size, chosen in (
         ("patches", ATTENTION, 5, order >= prefix),
-        ("tokens before the patches", KEY, 9, order < prefix),
+        ("prefix tokens", KEY, 9, order < prefix),
     ):
         if chosen.any():
             figure.add_scatter(
@@ -52,36 +52,36 @@ def sorted_weights(weights: np.ndarray, names: list[str], prefix: int, uniform: 
         title="rank of the token", type="log", tickvals=ticks, range=[-0.05, np.log10(len(order)) + 0.05]
     )
     figure.update_yaxes(title="weight, %", rangemode="tozero")
-    return _laid_out(figure)
+    return _with_layout(figure)
 
 
 @typed
-def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = False) -> go.Figure:
-    """All weights of one head.
+def matrix(weights: np.ndarray, prefix: int, limit: float, signed: bool = False) -> go.Figure:
+    """Draw the attention matrix of one head.
 
     Args:
-        weights: [query, key].
-        prefix: how many of the first tokens are not patches; a line divides them from the patches.
-        brightest: the weight at which the colours end, see `brightest`.
-        signed: whether weights may be negative; then the colours begin at `-brightest`.
+        weights: attention weights, [query, key].
+        prefix: number of prefix tokens; a line separates them from the patches.
+        limit: weight at the upper end of the colour map, see `colour_limit`.
+        signed: True if weights may be negative; the colour map then starts at `-limit`.
     """
     weights = array(weights, "query, key", "Weights", finite=False)
     prefix = whole(prefix, 0, len(weights), "The number of prefix tokens")
-    brightest = number(brightest, 0, np.inf, "The brightest weight")
-    tokens, dimmest = len(weights), -brightest if signed else 0
+    limit = number(limit, 0, np.inf, "The colour limit")
+    tokens, low = len(weights), -limit if signed else 0
     colours = plotly_scale("relative", signed=signed)
     figure = go.Figure()
     if tokens <= HOVERABLE:
         figure.add_heatmap(
             z=(100 * weights).astype(np.float32),
-            zmin=100 * dimmest,
-            zmax=100 * brightest,
+            zmin=100 * low,
+            zmax=100 * limit,
             colorscale=colours,
             colorbar={"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
             hovertemplate="query token %{y}, key token %{x}<br>%{z:.3g} %<extra></extra>",
         )
     else:
-        tones = tone(weights, "relative", tokens, brightest, signed)
+        tones = tone(weights, "relative", tokens, limit, signed)
         figure.add_image(z=paint(tones, "relative", signed), hoverinfo="skip")
         figure.add_scatter(  # an image has no colour bar of its own
             x=[None],
@@ -89,8 +89,8 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
             mode="markers",
             marker={
                 "color": [0],
-                "cmin": 100 * dimmest,
-                "cmax": 100 * brightest,
+                "cmin": 100 * low,
+                "cmax": 100 * limit,
                 "colorscale": colours,
                 "showscale": True,
                 "colorbar": {"title": {"text": "%"}, "thickness": 10, "outlinewidth": 0},
@@ -110,12 +110,15 @@ def matrix(weights: np.ndarray, prefix: int, brightest: float, signed: bool = Fa
     figure.update_yaxes(
         title="query token, from 0", scaleanchor="x", constrain="domain", range=[tokens - 0.5, -0.5], showgrid=False
     )
-    return _laid_out(figure)
+    return _with_layout(figure)
 
 
 @typed
-def brightest(weights: np.ndarray) -> float:
-    """Where the colours of a matrix end: few weights are far larger (in size), and would leave the rest black."""
+def colour_limit(weights: np.ndarray) -> float:
+    """Return the upper end of a matrix's colour map: the 99.5th percentile of the absolute weights.
+
+    The few larger weights would otherwise leave the rest black.
+    """
     weights = array(weights, "query, key", "Weights", finite=False)
     return max(float(np.quantile(np.abs(weights), 0.995)), 1 / len(weights))
 
@@ -124,15 +127,15 @@ def brightest(weights: np.ndarray) -> float:
 def by_layer(
     values: np.ndarray, unit: str, layer: int, head: int | None, uniform: float, uniform_label: str
 ) -> go.Figure:
-    """One number for each head, over the layers.
+    """Draw one number per head over the layers.
 
     Args:
-        values: [layer, head].
-        unit: what the number is, for the axis.
-        layer: the chosen layer; if it is none of these, nothing is marked.
-        head: the chosen head, which is marked; None marks the whole layer.
-        uniform: the value of uniform attention, drawn as a line.
-        uniform_label: what that line is called.
+        values: one number per head, [layer, head].
+        unit: title of the vertical axis.
+        layer: selected layer, from 0; nothing is marked if it is outside the values, as for the pooling.
+        head: selected head, from 0, which is marked; None marks the whole layer.
+        uniform: value of uniform attention, drawn as a line.
+        uniform_label: label of that line.
     """
     values = array(values, "layer, head", "Values", finite=False)
     layers, heads = values.shape
@@ -143,7 +146,7 @@ def by_layer(
         ("heads", ~chosen, {"color": NEUTRAL, "size": 7, "opacity": 0.75}),
         ("shown above", chosen, {"color": ATTENTION, "size": 11}),
     ):
-        if not mask.any():  # what is shown above is not one of these layers, but the pooling
+        if not mask.any():  # no layer is selected when the page shows the pooling
             continue
         figure.add_scatter(
             x=x[mask] + 1,
@@ -165,28 +168,36 @@ def by_layer(
     figure.add_hline(y=uniform, line={"color": NEUTRAL, "dash": "dot"}, annotation_text=uniform_label)
     figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4)
     figure.update_yaxes(title=unit, range=[0, 1.15 * max(uniform, float(values.max()))])
-    return _laid_out(figure)
+    return _with_layout(figure)
 
 
 @typed
-def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed: bool = False) -> str:
-    """How concentrated weights are, in words.
+def describe_concentration(weights: np.ndarray, names: list[str], direction: Direction, signed: bool = False) -> str:
+    """Describe the number of tokens that hold half of the attention.
 
-    Such as `"9 of 257 tokens get half of it; the strongest, patch (3, 8), gets 14.2 %."`. Signed weights cancel in a
-    sum, so of them it is half of their size that is spoken of.
+    For example `"9 of 257 tokens receive half of the attention; the strongest, patch (3, 8), receives 14.2 %."`. Signed
+    weights cancel in a sum, so their absolute values are used.
+
+    Args:
+        weights: attention weights, [token].
+        names: name of each token.
+        direction: `"from"` for a row of the attention matrix, `"to"` for a column.
+        signed: True if weights may be negative.
     """
     weights = _named_weights(weights, names)
     size = np.abs(weights)
     running = np.cumsum(np.sort(size)[::-1])
     count = int(np.searchsorted(running, running[-1] / 2) + 1)
-    whole = "half of it" if direction == "from" else f"half of what it receives, {running[-1]:.2f} × uniform"
     if signed:
-        whole = f"half of all weight, counted without signs; it sums to {percent(float(weights.sum()))} with them"
-    verb = "get" if direction == "from" else "give"
+        half = f"half of the absolute weight (signed sum: {percent(float(weights.sum()))})"
+    elif direction == "from":
+        half = "half of the attention"
+    else:
+        half = f"half of the attention to this token (in total {running[-1]:.2f} × uniform)"
+    verb = "receive" if direction == "from" else "give"
     top = int(size.argmax())
-    last = "gets" if direction == "from" else "gives"
     return (
-        f"{count} of {len(weights)} tokens {verb} {whole}; the strongest, {names[top]}, {last} "
+        f"{count} of {len(weights)} tokens {verb} {half}; the strongest, {names[top]}, {verb}s "
         f"{percent(float(weights[top]))}."
     )
 
@@ -194,11 +205,11 @@ def half_of(weights: np.ndarray, names: list[str], direction: Direction, signed:
 def _named_weights(weights: np.ndarray, names: list[str]) -> np.ndarray:
     weights = array(weights, "token", "Weights", finite=False)
     if len(names) < len(weights):
-        raise ArgumentError(f"{len(names)} names do not go with {len(weights)} weights; give one for each.")
+        raise ArgumentError(f"There are {len(names)} names for {len(weights)} weights; give one name per weight.")
     return weights
 
 
-def _laid_out(figure: go.Figure) -> go.Figure:
+def _with_layout(figure: go.Figure) -> go.Figure:
     return figure.update_layout(
         height=340,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},

@@ -1,4 +1,4 @@
-"""Pictures as addresses, so that a page or a component needs no second request for them."""
+"""Images as data URLs, so that a page or a component needs no second request."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"<svg": "
 
 @typed
 def text(data: bytes) -> str:
-    """Bytes as text, base64."""
+    """Encode bytes as base64 text."""
     return base64.b64encode(data).decode()
 
 
 @typed
 def png(image: Image.Image) -> bytes:
-    """A picture as the bytes of a PNG."""
+    """Encode an image as PNG."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -29,13 +29,16 @@ def png(image: Image.Image) -> bytes:
 
 @typed
 def data_url(picture: bytes | Image.Image) -> str:
-    """The address that is a picture itself: PNG, JPEG, WebP or SVG as it is, an image as PNG.
+    """Return a data URL of an image.
+
+    Args:
+        picture: bytes of a PNG, JPEG, WebP or SVG file, used unchanged; or an image, which is encoded as PNG.
 
     Raises:
-        ArgumentError: if the bytes are of another kind.
+        ArgumentError: if the bytes have another format.
     """
     data = png(picture) if isinstance(picture, Image.Image) else picture
     for start, kind in KINDS.items():
         if data.startswith(start):
             return f"data:image/{kind};base64,{text(data)}"
-    raise ArgumentError("Only a PNG, a JPEG, a WebP or an SVG has an address here; give one of these.")
+    raise ArgumentError("Unknown image format; give a PNG, JPEG, WebP or SVG file.")

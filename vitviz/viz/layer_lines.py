@@ -1,4 +1,4 @@
-"""Arrays in, plotly figure out: what changes over the layers."""
+"""Line charts of quantities over the layers, as Plotly figures."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        name: what it is.
-        values: a number for each stage.
-        colour: in CSS.
-        dash: `"solid"`, `"dot"`, ...
+        name: name in the legend.
+        values: one number for each layer.
+        colour: CSS colour.
+        dash: Plotly dash style, such as `"solid"` or `"dot"`.
     """
 
     name: str
@@ -40,16 +40,16 @@ def over_layers(
     unit: str = "",
     limit: float | None = None,
 ) -> go.Figure:
-    """Lines over the layers.
+    """Draw lines over the layers.
 
     Args:
-        lines: what is drawn; each has as many values.
-        title: of the vertical axis.
-        first: the layer of the first value: 0 is what enters the first block.
-        shown: the layer that the page shows, from 1; it is marked.
-        log: whether the vertical axis is logarithmic.
-        unit: after a value.
-        limit: where the vertical axis ends, if it begins at 0.
+        lines: lines with equally many values.
+        title: title of the vertical axis.
+        first: layer of the first value; 0 is the input of the first block.
+        shown: layer to mark, from 1.
+        log: True for a logarithmic vertical axis.
+        unit: unit appended to values in hover labels.
+        limit: upper end of the vertical axis, which then starts at 0; None for an automatic range.
     """
     count = len(lines[0].values)
     at = np.arange(first, first + count)
@@ -95,7 +95,7 @@ def over_layers(
 
 
 def _logarithmic(lines: Sequence[Line]) -> dict:
-    """A logarithmic axis with ticks at 1, 2, 5, 10, ..., written out: plotly leaves out the powers of ten."""
+    """Return a logarithmic axis with explicit ticks at 1, 2, 5, 10, ...; Plotly's own omit the powers of ten."""
     values = np.concatenate([line.values for line in lines])
     low, high = (int(np.floor(np.log10(end))) for end in (values[values > 0].min(initial=1.0), values.max(initial=1.0)))
     ticks = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]

@@ -1,4 +1,4 @@
-"""The photo as people see it: sharper than the model's input, cut and padded exactly like it."""
+"""Images for display: sharper than the model input, but cropped and padded in the same way."""
 
 from PIL import Image, ImageDraw
 
@@ -6,55 +6,56 @@ from ..errors.arguments import checked_grid, one_of, typed, whole
 from ..images import Prepared, SafeImage
 from .colour import KEY, QUERY
 
-MOST = 16_384  # pixels of a side
-_GREY = (128, 128, 128)  # between the pages of both themes
+MAX_SIDE = 16_384  # pixels
+_GREY = (128, 128, 128)  # contrasts with both themes
 
 
 @typed
 def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> Image.Image:
-    """The part of a photo that the model sees, with the original's detail.
+    """Return the part of an image that the model receives, at the original resolution.
 
     Args:
-        image: the original.
-        prepared: what `prepare` made of it.
-        longest: the longer side of the result in pixels.
+        image: original image.
+        prepared: model input, from `prepare`.
+        longest: longer side of the result in pixels.
 
     Returns:
-        RGB, with the aspect ratio of the model's input; padding is hatched; grey for a model of one channel.
+        RGB image with the aspect ratio of the model input. Padding is hatched. For a model with one input channel,
+        the image is grey.
     """
     geometry = prepared.geometry
-    factor = whole(longest, 1, MOST, "The longer side") / max(geometry.model)
+    factor = whole(longest, 1, MAX_SIDE, "The longer side") / max(geometry.model)
     picture = prepared.picture().resize([max(1, round(side * factor)) for side in geometry.model])
     left, top, right, bottom = (round(edge * factor) for edge in geometry.content)
-    photo = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
-    grey = prepared.pixels.shape[-1] == 1  # then colours would show more than the model sees
-    picture.paste(photo.convert("L") if grey else photo, (left, top))
+    scaled = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
+    grey = prepared.pixels.shape[-1] == 1  # colours would show more than the model receives
+    picture.paste(scaled.convert("L") if grey else scaled, (left, top))
     return picture
 
 
 @typed
 def original_with_crop(image: SafeImage, prepared: Prepared, longest: int = 720) -> Image.Image:
-    """The whole photo, with what resizing and cropping removed greyed out.
+    """Return the whole image, with the parts removed by cropping greyed out.
 
-    A line of white and one of black surround what the model sees; they lie on the grey part and cover nothing of it.
+    A white and a black line surround the model's crop. They are drawn on the grey part only.
 
     Args:
-        image: the original.
-        prepared: what `prepare` made of it.
-        longest: the longer side of the result in pixels, unless the original is smaller.
+        image: original image.
+        prepared: model input, from `prepare`.
+        longest: longer side of the result in pixels; smaller originals are not enlarged.
 
     Returns:
-        RGB, with the aspect ratio of the original.
+        RGB image with the aspect ratio of the original.
     """
-    factor = min(1.0, whole(longest, 1, MOST, "The longer side") / max(image.rgb.size))
-    photo = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
+    factor = min(1.0, whole(longest, 1, MAX_SIDE, "The longer side") / max(image.rgb.size))
+    scaled = image.rgb.resize([max(1, round(side * factor)) for side in image.rgb.size], Image.Resampling.LANCZOS)
     left, top, right, bottom = (round(edge * factor) for edge in prepared.geometry.source)
-    seen = photo.crop((left, top, right, bottom))
-    result = Image.blend(photo, Image.new("RGB", photo.size, _GREY), 0.65)
-    line = max(1, round(max(photo.size) / 400))
+    crop = scaled.crop((left, top, right, bottom))
+    result = Image.blend(scaled, Image.new("RGB", scaled.size, _GREY), 0.65)
+    line = max(1, round(max(scaled.size) / 400))
     for colour, far in (("black", 2 * line), ("white", line)):
         result.paste(colour, (left - far, top - far, right + far, bottom + far))
-    result.paste(seen, (left, top))
+    result.paste(crop, (left, top))
     return result
 
 
@@ -63,14 +64,14 @@ def frame_patch(picture: Image.Image, grid: tuple[int, int], row: int, column: i
     """Draw a line along the inner edge of a patch.
 
     Args:
-        picture: what the model sees, changed in place.
+        picture: image of the model input, changed in place.
         grid: rows and columns of patches.
-        row: of the patch, from 0.
-        column: of the patch, from 0.
-        colour: of the line: `vitviz.viz.colour.KEY` for the strongest patch, `QUERY` for the one that is asked about.
+        row: row of the patch, from 0.
+        column: column of the patch, from 0.
+        colour: line colour: `vitviz.viz.colour.KEY` for the strongest patch, `QUERY` for the query patch.
 
     Raises:
-        ArgumentError: if the grid has no such patch, or no patch is framed in this colour.
+        ArgumentError: if the patch is outside the grid, or the colour is another one.
     """
     rows, columns = checked_grid(grid)
     row, column = whole(row, 0, rows - 1, "The row"), whole(column, 0, columns - 1, "The column")

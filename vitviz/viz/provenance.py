@@ -1,4 +1,4 @@
-"""Statements of files and reports about the model that made them: its preprocessing, and what was assumed of it."""
+"""Model provenance for files and reports: preprocessing and assumptions."""
 
 from ..errors.arguments import typed
 from ..trace.vision_transformer import VisionTransformer
@@ -6,14 +6,11 @@ from ..trace.vision_transformer import VisionTransformer
 
 @typed
 def of_model(model: VisionTransformer) -> dict:
-    """Preprocessing of a model, and what was assumed of it, as JSON can hold it.
-
-    Args:
-        model: a model.
+    """Return a model's preprocessing and assumptions as JSON-serialisable values.
 
     Returns:
-        `"preprocessing"`, with the names and units of the options of `vitviz.load`; and `"assumed"`, sentences on what
-        neither the model's file nor its user has told, an empty list if that is nothing.
+        `"preprocessing"`, with the names and units of the options of `vitviz.load`; and `"assumed"`, a list of
+        sentences on settings given neither by the model's file nor by the user.
     """
     used = model.preprocessing
     return {
@@ -29,13 +26,13 @@ def of_model(model: VisionTransformer) -> dict:
 
 
 @typed
-def about_model(model: VisionTransformer, title: str = "") -> str:
-    """Sentences on a model for the head of a report: its name or title, and what was assumed of it."""
+def describe_model(model: VisionTransformer, title: str = "") -> str:
+    """Return a model's title (by default its name) and assumptions, for the head of a report."""
     return " ".join([f"{title or model.name}.", *model.notes])
 
 
 @typed
-def in_short(note: str) -> str:
-    """Sentence on what was assumed, without the advice that follows its semicolon."""
-    what, semicolon, _ = note.partition(";")
-    return f"{what}." if semicolon else note
+def without_advice(note: str) -> str:
+    """Return a note on an assumption without the advice that follows its semicolon."""
+    assumption, semicolon, _ = note.partition(";")
+    return f"{assumption}." if semicolon else note

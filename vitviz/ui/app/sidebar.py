@@ -6,7 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ... import images
 from ...images import FITS
 from ...notation.view import pooling_note
-from ...viz.provenance import in_short
+from ...viz.provenance import without_advice
 from ..components.gallery import gallery
 from . import models, state, tour
 from .catalogue import open_catalogue
@@ -70,7 +70,7 @@ def choose_model() -> None:
     about = models.about(state.choice().model)
     model_box(about.summary)
     for note in about.notes:
-        short = in_short(note)
+        short = without_advice(note)
         st.caption(literally(short), help=literally(note) if short != note else None)
 
 

@@ -48,7 +48,7 @@ def weights_in_order(trace: Trace, view: View) -> None:
     """The weights of the view, from the largest to the smallest."""
     weights, signed = view.weights(trace), trace.config.differential
     names = [token_label(trace, token) for token in range(trace.token_count)]
-    reading = figures.half_of(weights, names, view.effective_direction(trace), signed)
+    reading = figures.describe_concentration(weights, names, view.effective_direction(trace), signed)
     panel("Weights, sorted", f"{view.label(trace)}, {view.direction_label(trace)}: {reading}")
     uniform = trace.row_sum(view.attention_layer(trace)) / view.num_keys(trace)
     figure = figures.sorted_weights(weights, names, trace.prefix, uniform)
@@ -58,16 +58,16 @@ def weights_in_order(trace: Trace, view: View) -> None:
 def whole_matrix(trace: Trace, view: View) -> None:
     """All weights of the view's head."""
     matrix, signed = view.matrix(trace), trace.config.differential
-    brightest = figures.brightest(matrix)
+    limit = figures.colour_limit(matrix)
     total = f"1 − λ = {percent(trace.row_sum(view.layer))}" if signed else "100 %"
     lines = "Above and left of the red lines are the tokens before the patches. " if trace.prefix else ""
     ends = "Red is positive, blue negative; the colours end at ±" if signed else "Brightest: "
     panel(
         f"The whole matrix: {view.head_label(trace)}",
         f"Row: who looks; column: who is looked at; each row sums to {total}. {lines}"
-        f"{ends}{percent(brightest)} and more (0.5 % of all weights).",
+        f"{ends}{percent(limit)} and more (0.5 % of all weights).",
     )
-    figure = figures.matrix(matrix, trace.prefix, brightest, signed)
+    figure = figures.matrix(matrix, trace.prefix, limit, signed)
     st.plotly_chart(figure, config=CHART, key="matrix", alt="Attention weights of this head, every query and key")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ....notation.marks import percent
 from ....notation.view import Scale
-from ....viz.colour import OPACITY, ends, overlay_map, tone
+from ....viz.colour import OPACITY, colour_bar_labels, overlay_map, tone
 from ....viz.inline import data_url, text
 from .._shared import whole_number
 
@@ -64,7 +64,7 @@ class Overlay:
     def ends(self) -> tuple[str, str]:
         """What the two ends of the colour bar mean, in words."""
         if self.scale == "uniform":
-            return ends(self.values, self.scale, self.signed)
+            return colour_bar_labels(self.values, self.scale, self.signed)
         of_share = self._largest()
         high = of_share if self.scale == "relative" else 1.0
         if self.lowest:

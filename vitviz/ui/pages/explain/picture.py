@@ -7,7 +7,7 @@ import html
 import numpy as np
 
 from ....analysis.attribution import METHODS, Attribution
-from ....viz.colour import GROUND, KEY, css_gradient
+from ....viz.colour import GREY_LEVEL, KEY, css_gradient
 from ....viz.inline import data_url
 from ...widgets.drawing import heat
 from .methods import seconds
@@ -42,7 +42,7 @@ def style(photo: bytes, opacity: float) -> str:
     )
     beneath = f'url("{data_url(photo)}")' if opacity < 1 else "none"
     over = (
-        f".vv-map .photo {{ background: rgb({GROUND} {GROUND} {GROUND}) {beneath} 0 / 100% 100%; }} "
+        f".vv-map .photo {{ background: rgb({GREY_LEVEL} {GREY_LEVEL} {GREY_LEVEL}) {beneath} 0 / 100% 100%; }} "
         f".vv-map .photo img {{ opacity: {opacity}; }}"
     )
     # around the patch, so that nothing of it is covered

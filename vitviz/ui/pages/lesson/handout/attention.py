@@ -10,7 +10,7 @@ from PIL import Image
 
 from .....notation.marks import percent
 from .....notation.view import strongest_patch
-from .....viz.colour import ends, overlay, tone
+from .....viz.colour import colour_bar_labels, overlay, tone
 from ....components.explorer.payload import as_jpeg
 from ....widgets import symbols
 from ....widgets.strips import number, numbers
@@ -34,7 +34,7 @@ def weights(run: Run) -> str:
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
     shown = paper.photo(drawn, trace.grid, frames, words)
-    scale = paper.scale(*ends(of_patches, "relative", signed), signed)
+    scale = paper.scale(*colour_bar_labels(of_patches, "relative", signed), signed)
     caption = f"<figcaption>{html.escape(words)}</figcaption>"
     return paper.section("4 · Where it looks", f"<figure>{shown}{scale}{caption}</figure>")
 

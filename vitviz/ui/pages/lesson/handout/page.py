@@ -66,7 +66,7 @@ def _head(run: Run) -> str:
 
 def _assumed(run: Run) -> str:
     """Note on what was assumed of the model; nothing if that is nothing."""
-    assumed = [provenance.in_short(note) for note in run.trace.model.notes]
+    assumed = [provenance.without_advice(note) for note in run.trace.model.notes]
     return f'<p class="note assumed">{html.escape(" ".join(assumed))}</p>' if assumed else ""
 
 

@@ -1,4 +1,4 @@
-"""One browser tab, as the server sees it: it speaks over a websocket, and draws nothing."""
+"""Client of the app's websocket protocol, which acts as a browser tab without rendering."""
 
 import asyncio
 import json
@@ -14,23 +14,23 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-WITHIN = 600  # seconds that anything may take
-direct = build_opener(ProxyHandler({}))  # a proxy cannot reach this machine's ports
+TIMEOUT = 600  # seconds
+direct = build_opener(ProxyHandler({}))  # bypass proxies, which cannot reach this machine
 
 
 def results_made(url: str) -> dict[str, int]:
-    """Numbers of results that a server has computed for its cache, by the kind's last part, such as `"_trace"`."""
+    """Return the number of results computed for the cache by the last part of their kind, such as `"_trace"`."""
     with direct.open(f"{url}/_stcore/metrics") as answer:
-        told = answer.read().decode()
-    found = re.findall(r'vitviz_results_made_total{kind="([^"]+)"} (\d+)', told)
-    return {kind.rpartition(".")[2]: int(count) for kind, count in found}
+        text = answer.read().decode()
+    counts = re.findall(r'vitviz_results_made_total{kind="([^"]+)"} (\d+)', text)
+    return {kind.rpartition(".")[2]: int(count) for kind, count in counts}
 
 
-class Visitor:
-    """A session with the app.
+class Session:
+    """Session with the app.
 
     Attributes:
-        elements: what the page has shown last under each key, and under which id.
+        elements: widget id and latest element of the page by key.
 
     Args:
         url: address of the app.
@@ -43,7 +43,7 @@ class Visitor:
         self._token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
 
     async def connect(self) -> None:
-        """Begin a session."""
+        """Connect to the app."""
         address = f"ws://{urlsplit(self.url).netloc}/_stcore/stream"
         headers = {"Cookie": f"_streamlit_xsrf={self._token}"}
         self.socket = await websockets.connect(
@@ -51,17 +51,17 @@ class Visitor:
         )
 
     async def open(self, page: str, query: str = "") -> float:
-        """Open a page; returns the seconds until all of it is there."""
+        """Open a page. Returns the seconds until it is complete."""
         self._page, self._query = page, query
         return await self._run(lambda _: None)
 
     async def upload(self, data: bytes, zone: str, shown: str) -> float:
-        """Give an image; returns the seconds until it is shown.
+        """Upload an image. Returns the seconds until it is shown.
 
         Args:
-            data: of a JPEG file.
+            data: bytes of a JPEG file.
             zone: key of the drop zone.
-            shown: what the key of the element begins with that shows it.
+            shown: prefix of the key of the element that shows the image.
         """
         began = time.perf_counter()
         file = await self.send_file(data)
@@ -77,10 +77,10 @@ class Visitor:
         return took + await self._run(fill, until=shown)
 
     async def send_file(self, data: bytes) -> FileURLs:
-        """Have the server keep a file, of which it hears only with `upload`; returns where.
+        """Upload a file without using it on the page. Returns its addresses.
 
         Raises:
-            HTTPError: if the server refuses it.
+            HTTPError: if the server rejects the file.
         """
         message = BackMsg()
         message.file_urls_request.request_id = "1"
@@ -94,7 +94,7 @@ class Visitor:
         return file
 
     async def click(self, key: str) -> float:
-        """Click a button; returns the seconds until the page has followed."""
+        """Click a button. Returns the seconds until the page is updated."""
 
         def fill(states) -> None:
             state = states.add()
@@ -103,7 +103,7 @@ class Visitor:
         return await self._run(fill)
 
     async def choose(self, key: str, option: str) -> float:
-        """Choose one of a row of options; returns the seconds until the page has followed."""
+        """Select an option. Returns the seconds until the page is updated."""
 
         def fill(states) -> None:
             state = states.add()
@@ -113,25 +113,25 @@ class Visitor:
         return await self._run(fill)
 
     async def tell(self, key: str, event: str, change: Callable[[dict], object]) -> float:
-        """Do something in one of the components; returns the seconds until the page has followed.
+        """Send an event of a component. Returns the seconds until the page is updated.
 
         Args:
-            key: of the component.
-            event: what is done.
-            change: makes of the data that the component was sent the value of the message.
+            key: key of the component.
+            event: name of the event.
+            change: function from the component's data to the value of the event.
         """
         data = json.loads(self.elements[key][1].bidi_component.json)
-        said = {"number": data["heard"] + 1, "event": event, "value": change(data)}
+        event_message = {"number": data["heard"] + 1, "event": event, "value": change(data)}
 
         def fill(states) -> None:
             state = states.add()
             state.id = self._id(key)
-            state.json_value = json.dumps({"told": {"session": data["session"], "messages": [said]}})
+            state.json_value = json.dumps({"told": {"session": data["session"], "messages": [event_message]}})
 
         return await self._run(fill)
 
     async def leave(self) -> None:
-        """Close the tab."""
+        """Close the connection."""
         await self.socket.close()
 
     def _id(self, key: str) -> str:
@@ -156,7 +156,7 @@ class Visitor:
                 return (at or time.perf_counter()) - began
 
     def _note(self, element: Element) -> str:
-        """The key of an element, empty if it has none; its id ends with it."""
+        """Store an element and return its key, the end of its id; empty if it has none."""
         part = getattr(element, element.WhichOneof("type") or "", None)
         name = getattr(part, "id", "")
         key = name.split("-", 2)[-1] if name else ""
@@ -166,7 +166,7 @@ class Visitor:
 
     async def _next(self) -> ForwardMsg:
         message = ForwardMsg()
-        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), WITHIN))
+        message.ParseFromString(await asyncio.wait_for(self.socket.recv(), TIMEOUT))
         return message
 
     def _put(self, path: str, data: bytes) -> None:
