@@ -102,7 +102,7 @@ def test_places_and_sums(kind):
           home: data.home(),
           places: [data.prefix, data.tokens - 1].map((token) => data.place(token)),
           strongest: data.strongestPatch(row), entropy: entropyBits(row), sum: sumOf(row, 2, 9), row: [...row],
-          reads: Array.from({ length: data.levels }, (_, level) => data.num_keys(level)),
+          reads: Array.from({ length: data.levels }, (_, level) => data.reads(level)),
         });
     """
     )
@@ -148,7 +148,7 @@ def test_colours_are_those_of_the_library(kind):
         data.attend(7, "from", 7);
         answer(Object.fromEntries(Object.keys(data.colours).map((scale) => {
           const [overlay, overview, bar] = [canvasOf(), canvasOf(), canvasOf()];
-          painter.overlay(overlay, data.weights[1][0], scale, data.num_keys(1));
+          painter.overlay(overlay, data.weights[1][0], scale, data.reads(1));
           painter.overview(overview, scale);
           painter.colourBar(bar, scale, 80);
           const drawn = { overlay: pixels(overlay), overview: pixels(overview), bar: pixels(bar) };

@@ -24,8 +24,8 @@ from .printed_sums import comes_out, printed_sums
 
 KINDS = {  # and words that the page has to say of them
     "with registers": (replace(kinds.PLAIN, num_registers=2), "register 2"),
-    "pooled": (kinds.CONFIGS["pooled"], "query is learned"),
-    "pooled of all": (kinds.CONFIGS["pooled of all"], "query is learned"),
+    "pooled": (kinds.CONFIGS["pooled"], "learned query"),
+    "pooled of all": (kinds.CONFIGS["pooled of all"], "learned query"),
     "differential": (kinds.CONFIGS["differential"], "differential attention"),
     "relative": (kinds.CONFIGS["relative"], "places is added"),
     "mean with registers": (kinds.CONFIGS["mean with registers"], "the mean of the patches"),
@@ -200,7 +200,7 @@ def test_models_of_other_kinds(other):
     assert ("LayerNorm" in said) == (config.norm == "layer" and config.block != "post")
     assert ("It is gated" in said) == (config.mlp == "gated")
     assert ("A learned bias" in said) == config.relative_position_bias
-    assert ("one more attention" in said) == (config.pooling == "attention")
+    assert ("attention pooling" in said) == (config.pooling == "attention")
     app.select_slider(key="what_if_temperature").set_value(0.0).run()
     fine(app)
     app.selectbox(key="attention_layer").select(0).run()

@@ -111,7 +111,7 @@ def built_by_timm(monkeypatch):
             num_classes=model.num_classes, position_embedding=False, patch_size=16, image_size=(64, 64)
         )
         ours = SimpleNamespace(config=config)
-        ours.assume = lambda preprocessing, notes: vars(ours).update(preprocessing=preprocessing)
+        ours.set_preprocessing = lambda preprocessing, notes: vars(ours).update(preprocessing=preprocessing)
         return ours
 
     monkeypatch.setattr(restore, "converted", keep)

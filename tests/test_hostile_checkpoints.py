@@ -161,7 +161,7 @@ def test_an_incomplete_hugging_face_layer_is_refused(tmp_path):
         (
             None,
             {"image_std": [1e-9] * 3},
-            "std of a preprocessing .* from 0.0001 to 10000.* this is 1e-09, 1e-09, 1e-09",
+            "std of a preprocessing .* from 0.0001 to 10000.* 1e-09, 1e-09, 1e-09",
         ),
         (None, {"image_mean": [1e9] * 3}, "has the mean .1000000000.0,"),
         ({"image_size": ["a", "b"]}, None, "JSON file"),

@@ -38,7 +38,7 @@ def test_every_kind_has_its_panels(kind, head, direction):
 def test_a_pooling_has_one_row_and_no_matrix(direction):
     said, charts = run("pooled", 3, 3, direction)
     assert charts == 3
-    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, where it looks with its own query")
+    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, ")
     assert " tokens receive half of the attention; " in said[0]
     assert said[1].startswith("**No matrix: Pooling, head 4**")
 

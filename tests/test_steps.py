@@ -283,7 +283,7 @@ def test_an_edited_trace_has_only_what_it_recorded(small):
     with vitviz.edit({"blocks.0.mlp.out": torch.zeros_like}):
         trace = small.trace(pixels, record=("norm",))
     assert set(trace.activations("norm")) == {"norm"}
-    with pytest.raises(vitviz.HookError, match="made under an edit"):
+    with pytest.raises(vitviz.HookError, match="made in an edit block"):
         record_layer(trace, 0)
 
 

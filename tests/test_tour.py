@@ -69,7 +69,7 @@ def test_the_tour_is_short_and_stays_in_the_explorer():
         ("without positions", ["told nothing about places"], ["learned vector", "turned"]),
         ("differential", ["some are negative"], ["sum to 1"]),
         ("mean", ["the mean of the patches"], ["class token"]),
-        ("pooled", ["one more attention"], ["class token", "“pool”"]),
+        ("pooled", ["attention pooling"], ["class token", "“pool”"]),
         ("one head, one layer", ["one such block"], ["another head", "All 1", "Move through the layers,"]),
     ],
 )
