@@ -345,7 +345,7 @@ def test_another_model_has_other_targets():
 
 KINDS = {  # and words that the page has to say of them
     "pooled": "the pooling's learned query",
-    "differential": "differential attention has negative weights",
+    "differential": "those of differential attention",
     "mean with registers": "all patches, averaged,",
     "distilled": "the class token and the distillation token",
     "relative": "the class token",

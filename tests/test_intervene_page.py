@@ -252,7 +252,7 @@ def test_all_heads_of_a_layer_that_are_edited_alike_are_one_line():
         "Layer 2, head 3: ablated (zero)",
         "Layer 2, head 2: ablated (zero)",
         "Layer 4, all heads: temperature 2 (more uniform attention)",
-        "Layer 1, all heads: off (zero); the projection’s bias is still added",
+        "Layer 1, all heads: ablated (zero); the projection’s bias is still added",
         "Layer 2, head 1: ablated (mean over the tokens)",
     ]
     app.button(key="undo_h1.1z,h1.2z,h1.3z,h1.4z").click().run()
