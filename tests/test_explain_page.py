@@ -12,8 +12,7 @@ from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, 
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, state
 from vitviz.ui.app.jobs import asking, queue
-from vitviz.ui.pages.explain import auc_table as areas
-from vitviz.ui.pages.explain import maps
+from vitviz.ui.pages.explain import auc, maps
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
@@ -299,12 +298,12 @@ def area(deletion: float, insertion: float) -> Curves:
 
 def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():
     found = {"good": area(0.2, 0.8), "poor": area(0.5, 0.4), "chance": area(0.4, 0.5)}
-    cells = re.findall(r"<td>(.*?)</td>", areas.table(found, "chance"))
+    cells = re.findall(r"<td>(.*?)</td>", auc.table(found, "chance"))
     worse = " <small>no better than random</small>"
     assert cells[1:3] == ["<b>0.2000</b> best", "<b>0.8000</b> best"]
     assert cells[4:6] == [f"0.5000{worse}", f"0.4000{worse}"]
     assert cells[7:9] == ["0.4000", "0.5000"]
-    assert "best" not in areas.table({"good": area(0.5, 0.4), "chance": area(0.4, 0.5)}, "chance")
+    assert "best" not in auc.table({"good": area(0.5, 0.4), "chance": area(0.4, 0.5)}, "chance")
 
 
 @pytest.mark.parametrize("what", ["compute_occlusion", "compare"])

@@ -5,9 +5,9 @@ from streamlit.testing.v1 import AppTest
 
 from vitviz.ui.app import cache
 from vitviz.ui.app.jobs import asking, durations
-from vitviz.ui.pages.explain import comparing, maps
+from vitviz.ui.pages.explain import comparison, maps
 from vitviz.ui.pages.explain.settings import all_defaults
-from vitviz.ui.pages.explain.targets import OfClass
+from vitviz.ui.pages.explain.targets import ClassSpec
 
 from .pages import choice_of, texts
 from .test_explain_page import QUICK, SLOW, bodies, digit_trace, digits, press, rows
@@ -23,7 +23,7 @@ def nothing_is_known():
 def steps_of(monkeypatch) -> list[tuple]:
     """Everything that is computed from here on, in order: method and parameters of a map, order and steps of curves."""
     done = []
-    explained, curved, random = maps.explain, comparing.curves, comparing.random_curves
+    explained, curved, random = maps.explain, comparison.curves, comparison.random_curves
 
     def note_map(*given, method, progress, **named):
         if progress is not None:
@@ -32,10 +32,10 @@ def steps_of(monkeypatch) -> list[tuple]:
 
     monkeypatch.setattr(maps, "explain", note_map)
     monkeypatch.setattr(
-        comparing, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
+        comparison, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
     )
     monkeypatch.setattr(
-        comparing, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
+        comparison, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
     )
     return done
 
@@ -73,8 +73,8 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     choice = choice_of(app)
-    contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
-    for step in comparing._steps(contest, {}, {})[:5]:
+    contest = comparison.Comparison(choice, ClassSpec(4), "mean", tuple(asked(app, QUICK)))
+    for step in comparison._steps(contest, {}, {})[:5]:
         asking.made(step, lambda done, total: None)
     assert "Coarse: some curves have 5 points only" in texts(app.run())
     assert len(rows(app)) == 5
@@ -84,9 +84,9 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     assert "Coarse" in texts(app), "it is kept"
 
 
-def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
+def asked(app: AppTest, methods=SLOW) -> list[maps.MapRequest]:
     choice = choice_of(app)
-    return [maps.ask_for(choice, method, all_defaults()[method], OfClass(4)) for method in methods]
+    return [maps.map_request(choice, method, all_defaults()[method], ClassSpec(4)) for method in methods]
 
 
 def test_how_long_it_takes_is_said_and_follows_what_was_measured():

@@ -55,7 +55,7 @@ def digit():
 @pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
     app = opened("intervene", **parameters)
-    from vitviz.ui.pages.intervene.first import layers_tried  # which only a running app can import
+    from vitviz.ui.pages.intervene.defaults import layers_tried  # which only a running app can import
 
     said = fine(app)
     (edit,) = app.session_state.edits

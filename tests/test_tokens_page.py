@@ -16,7 +16,7 @@ from vitviz.ui.app import activations, cache, state
 from vitviz.ui.app.jobs import asking, queue
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
-from vitviz.ui.pages.tokens import cached
+from vitviz.ui.pages.tokens import token_analyses
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
@@ -100,13 +100,13 @@ def test_the_foreground_alone_and_the_other_side():
 
 def test_thumbnails_are_the_colours_of_the_library(cat):
     found = tokens.pca_of_layers(tokens.stream(cat)[1:, cat.prefix :])
-    drawn = np.asarray(cached.as_picture(found.colours(3), cat.grid, 240))
+    drawn = np.asarray(token_analyses.as_picture(found.colours(3), cat.grid, 240))
     assert drawn.shape == (240, 240, 3)
     np.testing.assert_array_equal(drawn[7::15, 7::15].reshape(-1, 3), found.colours(3))
 
 
 def test_a_longer_picture_has_whole_patches():
-    assert cached.as_picture(np.zeros((6, 3), np.uint8), (2, 3), 100).size == (99, 66)
+    assert token_analyses.as_picture(np.zeros((6, 3), np.uint8), (2, 3), 100).size == (99, 66)
 
 
 def test_the_similarity_may_leave_out_what_all_share():
@@ -202,16 +202,16 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
 def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.pages.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import position_probe  # which only a running app can import
 
-    step, go, ran = places._places_of, threading.Event(), []
+    step, go, ran = position_probe._places_of, threading.Event(), []
 
     def waiting_step(*given):
         ran.append(given)
         assert go.wait(60)
         return step(*given)
 
-    monkeypatch.setattr(places, "_places_of", waiting_step)
+    monkeypatch.setattr(position_probe, "_places_of", waiting_step)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking, "again", st.stop)
         app.button(key="probe").click().run()
@@ -227,10 +227,10 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 def test_a_probe_that_is_taken_back_ends(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.pages.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import position_probe  # which only a running app can import
 
-    step, go = places._places_of, threading.Event()
-    monkeypatch.setattr(places, "_places_of", lambda *given: go.wait(60) and step(*given))
+    step, go = position_probe._places_of, threading.Event()
+    monkeypatch.setattr(position_probe, "_places_of", lambda *given: go.wait(60) and step(*given))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking, "again", st.stop)
         app.button(key="probe").click().run()

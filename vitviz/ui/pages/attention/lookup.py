@@ -22,7 +22,7 @@ from ...widgets.sums import redone
 from ..lesson.sections import section
 
 if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
-    from .look import Look
+    from .head_view import HeadView
 
 MOST = 12  # words in the dictionary; the table of more would be a page of its own
 FRUITS = {
@@ -151,37 +151,37 @@ def _product(query: str, key: str, similarity: float) -> None:
     st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this piece.")
 
 
-def on_the_image(look: Look) -> None:
+def on_the_image(view: HeadView) -> None:
     """The same three letters, on the image."""
-    weights = look.steps.weights
-    prefix, columns, side = look.trace.prefix, look.trace.grid[1], look.trace.config.patch_size
+    weights = view.steps.weights
+    prefix, columns, side = view.trace.prefix, view.trace.grid[1], view.trace.config.patch_size
     strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
-    stroke = max(look.size) / 130
-    x, y = drawing.centre(look.patch, side)
+    stroke = max(view.size) / 130
+    x, y = drawing.centre(view.patch, side)
     shapes, told = [], []
     for token in strongest:
         patch = divmod(int(token) - prefix, columns)
-        told.append(f"{look.name(int(token))} {percent(float(weights[token]))}")
+        told.append(f"{view.name(int(token))} {percent(float(weights[token]))}")
         at_x, at_y = drawing.centre(patch, side)
-        if patch != look.patch:
+        if patch != view.patch:
             shapes.append(
                 f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
                 f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
             )
         shapes.append(drawing.frame(patch, side, KEY, stroke))
-    shapes.append(drawing.frame(look.patch, side, QUERY, 1.5 * stroke))
+    shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
     st.markdown("**The same three letters, on the image**")
     picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with picture:
-        alt = f"{look.choice.picked.name}: {look.name(look.query)} and the patches that it attends to most"
-        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
+        alt = f"{view.choice.picked.name}: {view.name(view.query)} and the patches that it attends to most"
+        st.html(drawing.on_photo(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
     with words:
-        look.say(
+        view.say(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"
-            f"* {{q}} **asks**: what is {look.name(look.query)} (blue) looking for?\n"
+            f"* {{q}} **asks**: what is {view.name(view.query)} (blue) looking for?\n"
             "* {k} **answers**: every token says what it has to offer.\n"
             "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {look.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
+            f"In {view.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
             "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
         )
 

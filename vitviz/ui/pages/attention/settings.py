@@ -9,7 +9,7 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
-from ..lesson.following import at_the_patch
+from ..lesson.followed_patch import at_the_patch
 
 KEY_PATCH = Setting("key_patch")  # row and column, from 0, of the patch that answers; None for the strongest
 

@@ -8,12 +8,12 @@ from ...app import shell, state
 from ...app.jobs import asking
 from ...app.words import plain_errors
 from ...widgets import drawing
-from . import picture, settings
-from .board import board, mark_box
-from .choosing import choose_targets
-from .closer import enlarge
-from .comparing import compare
+from . import map_figure, settings
+from .comparison import compare
+from .enlarged import enlarge
+from .map_grid import board, mark_box
 from .maps import PLACE
+from .target_selection import choose_targets
 
 
 def draw() -> None:
@@ -37,11 +37,11 @@ def explained(choice: state.Choice) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         beneath = settings.BENEATH.draw(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240)
         mark_box()
-    st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
-    aims = settings.aims(choice)
+    st.html(map_figure.style(state.picture(choice, map_figure.PHOTO), 1 - beneath / 100))
+    targets = settings.targets(choice)
     with st.container():
-        pending = board(choice, trace, aims)
+        pending = board(choice, trace, targets)
     with st.container():  # empty or not, what follows stays where it is
-        enlarge(choice, trace, aims)
-    pending += compare(choice, trace, aims)
+        enlarge(choice, trace, targets)
+    pending += compare(choice, trace, targets)
     asking.watch(PLACE, pending)

@@ -13,7 +13,7 @@ from ....viz.colour import OPACITY
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import STYLE
-from .targets import MOST_IMAGES, Aim, Alike, OfClass, first_aim
+from .targets import MOST_IMAGES, ClassSpec, ImageSpec, TargetSpec, default_spec
 
 Parameters = Mapping[str, Mapping[str, Any]]  # of each method, by its name
 
@@ -26,36 +26,36 @@ def all_defaults() -> dict[str, dict[str, Any]]:
 # ---------------------------------------------------------------- in links
 
 
-def _target_of(text: str, choice: state.Choice) -> Aim:
+def _target_of(text: str, choice: state.Choice) -> TargetSpec:
     """A target in a link: `"3"`, `"3-8"` for 3 minus 8; without classes, names of samples."""
     trace = state.trace(choice)
     return _class_of(text, len(trace.output)) if trace.model.is_classifier else _images_of(text, choice)
 
 
-def _class_of(text: str, count: int) -> OfClass:
+def _class_of(text: str, count: int) -> ClassSpec:
     try:
         classes = [parse_class(part, count) for part in text.split("-")]
     except ValueError:
         classes = []
     if not 1 <= len(classes) <= 2 or len(set(classes)) < len(classes):
         raise ValueError(f"a class from 0 to {count - 1}, or one minus another such as 1-0")
-    return OfClass(*classes)
+    return ClassSpec(*classes)
 
 
-def _images_of(text: str, choice: state.Choice) -> Alike:
+def _images_of(text: str, choice: state.Choice) -> ImageSpec:
     samples, names = state.samples_for(choice.model), list(dict.fromkeys(text.split(",")))
     if not set(names) <= set(samples) or len(names) > MOST_IMAGES:
         raise ValueError(f"1 to {MOST_IMAGES} samples such as {','.join(list(samples)[:2])}; own photos stay private")
-    return Alike(tuple(state.Picked(name, samples[name], sample=True) for name in names))
+    return ImageSpec(tuple(state.Picked(name, samples[name], sample=True) for name in names))
 
 
-def _target_mark(aim: Aim | None, choice: state.Choice) -> str:
+def _target_mark(target: TargetSpec | None, choice: state.Choice) -> str:
     """Description of the texts that `_target_of` understands; a user's own images have none."""
-    if aim is None:
+    if target is None:
         return ""
-    if isinstance(aim, Alike):
-        return ",".join(picked.name if picked.sample else state.OWN for picked in aim.images)
-    return f"{aim.index}" if aim.minus is None else f"{aim.index}-{aim.minus}"
+    if isinstance(target, ImageSpec):
+        return ",".join(picked.name if picked.sample else state.OWN for picked in target.images)
+    return f"{target.index}" if target.minus is None else f"{target.index}-{target.minus}"
 
 
 def _parameters_of(text: str, choice: state.Choice) -> Parameters:
@@ -90,7 +90,7 @@ def _of_model(choice: state.Choice) -> str:
 TARGETS = tuple(
     Setting(f"explain_{name}", None, name, read=_target_of, write=_target_mark, per=_of_model)
     for name in ("target", "target2")
-)  # None for the first stands for what `first_aim` finds, None for the second for nothing
+)  # None for the first stands for what `default_spec` finds, None for the second for nothing
 PARAMETERS = Setting(
     "explain_parameters", lambda _: all_defaults(), "methods", read=_parameters_of, write=_parameter_marks
 )
@@ -116,9 +116,9 @@ BENEATH = Setting("explain_photo", round(100 * (1 - OPACITY)))  # how much of th
 UPLOADS = Setting("explain_uploads", ())  # images of the user's own to compare with
 
 
-def set_target(choice: state.Choice, place: int, aim: Aim | None) -> None:
+def set_target(choice: state.Choice, place: int, target: TargetSpec | None) -> None:
     """Explain something else in the first or the second row."""
-    TARGETS[place].set(aim, choice)
+    TARGETS[place].set(target, choice)
     ENLARGED.reset(choice)
 
 
@@ -129,19 +129,19 @@ def set_parameter(method: str, name: str, value: Any) -> None:
 
 
 def ask(key: tuple) -> None:
-    """Ask for slow work."""
+    """MapRequest for slow work."""
     ASKED.set(ASKED.get() | {key})
 
 
-def aims(choice: state.Choice) -> list[Aim]:
+def targets(choice: state.Choice) -> list[TargetSpec]:
     """The one or two things to explain, as far as they make sense for the image."""
     first, second = (_for_this_image(target.get(choice), choice) for target in TARGETS)
-    return [first or first_aim(choice), *([second] if second else [])]
+    return [first or default_spec(choice), *([second] if second else [])]
 
 
-def _for_this_image(aim: Aim | None, choice: state.Choice) -> Aim | None:
+def _for_this_image(target: TargetSpec | None, choice: state.Choice) -> TargetSpec | None:
     """An image is as similar to itself as can be, and nothing about it explains that."""
-    if not isinstance(aim, Alike):
-        return aim
-    others = tuple(picked for picked in aim.images if picked.digest != choice.picked.digest)
-    return Alike(others) if others else None
+    if not isinstance(target, ImageSpec):
+        return target
+    others = tuple(picked for picked in target.images if picked.digest != choice.picked.digest)
+    return ImageSpec(others) if others else None

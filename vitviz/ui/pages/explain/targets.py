@@ -1,6 +1,6 @@
 """Targets of an explanation: a class, one class and not another, the image's own feature, or why images are alike.
 
-An aim is small and can be compared and kept in a session; the library's target is made from it when it is needed.
+An target is small and can be compared and kept in a session; the library's target is made from it when it is needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_IMAGES = 8  # of a concept; each of them is one forward pass
 
 
 @dataclass(frozen=True)
-class OfClass:
+class ClassSpec:
     """A class; or one class minus another: why this and not that?"""
 
     index: int
@@ -40,7 +40,7 @@ class OfClass:
 
 
 @dataclass(frozen=True)
-class Alike:
+class ImageSpec:
     """Similarity to another image, or to the mean of several images of a concept."""
 
     images: tuple[state.Picked, ...]
@@ -53,32 +53,32 @@ class Alike:
 
 
 @dataclass(frozen=True)
-class OwnFeature:
+class OwnFeatureSpec:
     """The feature of the image itself, see `vitviz.analysis.attribution.targets.ProjectionTarget`."""
 
     key = ("own feature",)
     unit = measured = "projection"
 
 
-Aim = OfClass | Alike | OwnFeature
+TargetSpec = ClassSpec | ImageSpec | OwnFeatureSpec
 
 
-def target_of(aim: Aim, choice: state.Choice) -> Target:
-    """What the library explains for this aim.
+def target_of(target: TargetSpec, choice: state.Choice) -> Target:
+    """What the library explains for this target.
 
     Raises:
         ImageError: if one of the images cannot be used.
     """
-    if isinstance(aim, Alike):
-        others = tuple(replace(choice, picked=picked) for picked in aim.images)
-        return _similarity(tuple(other.key for other in others), alike_words(aim), others)
-    if isinstance(aim, OwnFeature):
+    if isinstance(target, ImageSpec):
+        others = tuple(replace(choice, picked=picked) for picked in target.images)
+        return _similarity(tuple(other.key for other in others), alike_words(target), others)
+    if isinstance(target, OwnFeatureSpec):
         return default_target(state.trace(choice))
     model = state.trace(choice).model
-    label = class_name(model, aim.index)
-    if aim.minus is None:
-        return ClassTarget(aim.index, label)
-    return DifferenceTarget(aim.index, aim.minus, (label, class_name(model, aim.minus)))
+    label = class_name(model, target.index)
+    if target.minus is None:
+        return ClassTarget(target.index, label)
+    return DifferenceTarget(target.index, target.minus, (label, class_name(model, target.minus)))
 
 
 @cached("Looking at the other images …")
@@ -86,15 +86,15 @@ def _similarity(keys: tuple, words: str, _others: tuple[state.Choice, ...]) -> S
     return SimilarityTarget.of([state.trace(other) for other in _others], words)
 
 
-def alike_words(aim: Alike) -> str:
+def alike_words(target: ImageSpec) -> str:
     """What the image is compared with, in words."""
-    names = [picked.name for picked in aim.images]
+    names = [picked.name for picked in target.images]
     if len(names) == 1:
         return f"similarity to {names[0]}"
     return f"similarity to the mean of {len(names)} images: {', '.join(names)}"
 
 
-def first_aim(choice: state.Choice) -> Aim:
+def default_spec(choice: state.Choice) -> TargetSpec:
     """Default target until the user chooses one: the likeliest class; without classes, the image's own feature."""
     trace = state.trace(choice)
-    return OfClass(predictions(trace, count=1)[0].index) if trace.model.is_classifier else OwnFeature()
+    return ClassSpec(predictions(trace, count=1)[0].index) if trace.model.is_classifier else OwnFeatureSpec()

@@ -17,7 +17,7 @@ from ...app.views import STYLE
 from ...components.explorer import explorer
 from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
-from ..tokens import badge
+from ..tokens import outlier_warning
 from .settings import OPENED
 
 HEADING = "Where each head looks"
@@ -52,7 +52,7 @@ def look(choice: state.Choice) -> None:
         key="explorer",
     )
     with st.container():
-        badge.warning(choice, trace, view)
+        outlier_warning.warning(choice, trace, view)
     downloads(choice, trace, view, style)
     panels.of_view(trace, view)
     with st.empty():

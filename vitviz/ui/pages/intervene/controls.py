@@ -15,7 +15,7 @@ from ...app.uploads import drop_zone
 from ...app.words import literally
 from ...components.board import Cell, Place, board
 from ...components.gallery import gallery
-from . import chosen
+from . import edit_actions
 from .settings import TEMPERATURE, TEMPERATURES, TOOL
 
 TOOLS = {"zero": "Zero", "mean": "Mean", "temperature": "Temperature", "copy": "Copy"}
@@ -41,7 +41,7 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
         trace.heads,
         _cells(edits),
         looked_at=looked_at,
-        on_click=lambda layer, column: chosen.switch(trace, layer, column),
+        on_click=lambda layer, column: edit_actions.switch(trace, layer, column),
         key="board",
     )
 
@@ -52,7 +52,7 @@ def temperature_slider(trace: Trace) -> None:
         st.select_slider,
         "Temperature",
         TEMPERATURES,
-        then=partial(chosen.retune, trace),
+        then=partial(edit_actions.retune, trace),
         format_func="{:g}".format,
         help="Click heads to give them this temperature. Moving the slider changes the head that you clicked last.",
     )
@@ -85,13 +85,13 @@ def second_image(trace: Trace, second: state.Choice) -> None:
         "Second image",
         offered,
         chosen=picked.name if picked.sample else state.OWN if own == picked else None,
-        on_choose=chosen.pick_second,
+        on_choose=edit_actions.pick_second,
         columns=6,
         titles=False,
         words={state.OWN: OWN_WORDS},
         key="intervene_gallery",
     )
-    drop_zone("Or your own", chosen.take_second, key="intervene_upload")
+    drop_zone("Or your own", edit_actions.take_second, key="intervene_upload")
     if not picked.sample:
         st.caption(
             f"Your photo {literally(picked.name)} is kept in the server's memory only; a copied link opens without it."

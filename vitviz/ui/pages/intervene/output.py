@@ -12,7 +12,7 @@ from ....notation.marks import percent
 from ...app.words import literally
 from ...widgets import drawing
 from ...widgets.strips import number
-from .pair import Pair
+from .before_after import BeforeAfter
 
 ALL_CLASSES = 10**6
 SHOWN = 5  # classes; always as many, so that nothing below moves
@@ -27,7 +27,7 @@ STYLE = """<style>
 </style>"""
 
 
-def output(pair: Pair) -> None:
+def output(pair: BeforeAfter) -> None:
     """What the model returns: its likeliest classes, or how far its feature has turned."""
     st.header("What the model says", anchor=False)
     if pair.before.model.is_classifier:
@@ -36,7 +36,7 @@ def output(pair: Pair) -> None:
         _feature(pair)
 
 
-def _classes(pair: Pair) -> None:
+def _classes(pair: BeforeAfter) -> None:
     found = [{one.index: one for one in predictions(trace, ALL_CLASSES)} for trace in (pair.before, pair.after)]
     top = [max(ones.values(), key=lambda one: one.probability).label for ones in found]
     larger = {index: max(ones[index].probability for ones in found) for index in found[0]}
@@ -67,7 +67,7 @@ def _classes(pair: Pair) -> None:
     )
 
 
-def _feature(pair: Pair) -> None:
+def _feature(pair: BeforeAfter) -> None:
     one, other = (trace.output.astype(np.float64) for trace in (pair.before, pair.after))
     lengths = np.linalg.norm(one), np.linalg.norm(other)
     cosine = float(one @ other / (lengths[0] * lengths[1] or 1)) if pair.edits else 1.0

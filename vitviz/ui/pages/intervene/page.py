@@ -11,14 +11,14 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import shell, state
 from ...widgets import drawing
-from . import bench, cached, changes, controls, maps, output, picture, sweeps
-from .pair import STYLE, Pair
+from . import before_after, controls, edit_list, edited_passes, layout, output, patch_edits, sweeps
+from .before_after import STYLE, BeforeAfter
 from .settings import EDITS, OPENED, SECOND, TOOL, copies
 
 
 def draw() -> None:
     """Draw the page."""
-    st.html(drawing.STYLE + STYLE + bench.STYLE + output.STYLE)
+    st.html(drawing.STYLE + STYLE + layout.STYLE + output.STYLE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Intervene", anchor=False, width="content")
         st.markdown(
@@ -35,23 +35,23 @@ def intervene(choice: state.Choice) -> None:
         trace = state.trace(choice)
         edits, view = EDITS.get(choice), OPENED.get(choice)
     second = replace(choice, picked=SECOND.get(choice))
-    places = bench.bench(trace.heads)
+    places = layout.bench(trace.heads)
     with places["picture"]:
-        picture.the_picture(choice, trace, edits, view)
+        patch_edits.the_picture(choice, trace, edits, view)
     with places["board"]:
         controls.the_board(trace, edits, view)
         applied = what_can_be_done(trace, edits, second)
     with places["changes"]:
-        changes.changes(choice, trace, edits)
+        edit_list.changes(choice, trace, edits)
     with spinners:
-        pair = before_and_after(choice, applied, second, view)
+        pair = run_both(choice, applied, second, view)
     with places["answer"]:
         output.output(pair)
     left, right = st.columns([0.6, 0.4], gap="large")
     with left:
-        maps.attention(pair, state.picture(choice, maps.SIDE))
+        before_after.attention(pair, state.picture(choice, before_after.SIDE))
     with right:
-        maps.tokens(pair)
+        before_after.tokens(pair)
     sweeps.sweeps(choice, trace)
 
 
@@ -65,9 +65,9 @@ def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice
     return tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
 
 
-def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, view: View) -> Pair:
+def run_both(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, view: View) -> BeforeAfter:
     """The two passes."""
     view = replace(view, direction="from")
     layer = min(view.layer, state.trace(choice).layers - 1)
-    after = cached.after(choice, edits, second, layer)
-    return Pair(cached.before(choice, layer), after, edits, view)
+    after = edited_passes.after(choice, edits, second, layer)
+    return BeforeAfter(edited_passes.before(choice, layer), after, edits, view)

@@ -16,8 +16,7 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
-from . import first
-from .moved import most_moved
+from .defaults import first_edit, most_moved
 
 NOTHING = "none"  # in a link: nothing is changed
 
@@ -26,7 +25,7 @@ NOTHING = "none"  # in a link: nothing is changed
 class EditsSetting(Setting):
     """The edits of this model and grid; those of others are kept until the user returns to them.
 
-    Until the user has changed anything in a model it is the page's own edit, see `first.first_edit`.
+    Until the user has changed anything in a model it is the page's own edit, see `defaults.first_edit`.
     """
 
     def get(self, context: state.Choice) -> tuple[Edit, ...]:
@@ -46,7 +45,7 @@ class EditsSetting(Setting):
                 session.edits_away = True
         session.edits_for = made_for
         if session.edits_are_first:
-            session.edits = (first.first_edit(context, trace),)
+            session.edits = (first_edit(context, trace),)
         return session.edits
 
     def is_set(self, context: state.Choice | None = None) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 
@@ -16,6 +17,7 @@ from ....analysis.ablation import Score, class_score, distance
 from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_patch
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
+from ....viz.colour import plotly_scale
 from ...app import state
 from ...app.jobs import asking, durations
 from ...app.jobs.queue import Job
@@ -23,7 +25,7 @@ from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing
 from ...widgets.panels import CHART
-from . import cached, charts, chosen
+from . import edit_actions, edited_passes
 from .settings import HOW, HOW_PATCH, MEASURED, QUANTITY, SWEPT
 
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
@@ -177,7 +179,7 @@ def _step(asked: Sweep, choice: state.Choice, key: tuple) -> asking.Step:
 def _run(asked: Sweep, choice: state.Choice, job: Job) -> list[np.ndarray]:
     """The results of all steps, in any thread; others see those that are there."""
     job.part = found = []
-    steps = replace(asked, trace=cached.for_sweeps(choice)).run()
+    steps = replace(asked, trace=edited_passes.for_sweeps(choice)).run()
     for done in range(1, asked.batches + 1):
         found.append(next(steps))
         job(done, asked.batches)
@@ -192,7 +194,7 @@ def _show_part(asked: Sweep, part: list[np.ndarray]) -> None:
     done = len(found) * asked.trace.layers // asked.batches
     st.markdown(f"**{literally(asked.title)}**  \nSo far {done} of {asked.trace.layers} layers.")
     with st.columns(SHARES, gap="large")[0]:
-        chart = charts.effects(asked.effects(found), asked.what, asked.score.signed)
+        chart = effects_chart(asked.effects(found), asked.what, asked.score.signed)
         st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{asked.title}, of some layers")
 
 
@@ -236,7 +238,7 @@ def _on_a_board(asked: Sweep, effects: np.ndarray) -> None:
     key = f"sweep_chart_{asked.what}"
     with left:
         st.plotly_chart(
-            charts.effects(effects, asked.what, asked.score.signed),
+            effects_chart(effects, asked.what, asked.score.signed),
             config=CHART,
             key=key,
             alt=asked.title,
@@ -257,7 +259,7 @@ def _switch_clicked(asked: Sweep, key: str) -> None:
     before = st.session_state.get(f"{key}_told", set())
     st.session_state[f"{key}_told"] = told
     for layer, column in told - before or before - told or told:  # alike, if the chart has forgotten in between
-        chosen.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else SUBLAYERS[column])
+        edit_actions.switch_as(asked.trace, asked.how, layer, column if asked.what == "heads" else SUBLAYERS[column])
 
 
 def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
@@ -269,8 +271,63 @@ def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> 
         choice.picked.name,
         asked.trace.grid,
         None,
-        on_choose=lambda row, column: chosen.switch_patch(asked.trace, asked.how, row, column),
+        on_choose=lambda row, column: edit_actions.switch_patch(asked.trace, asked.how, row, column),
         overlay=Overlay(values, words, signed=signed, say=lambda effect: _say(effect, signed)),
         switching=True,
         key="sweep_picture",
+    )
+
+
+def effects_chart(found: np.ndarray, what: str, signed: bool) -> go.Figure:
+    """Effects of heads [layer, head] or of the halves of blocks [layer, 2] as a heat map.
+
+    Args:
+        found: the effects; NaN where they are not known yet.
+        what: `"heads"` or `"layers"`.
+        signed: whether they may be negative; then 0 is the middle of the colours.
+    """
+    layers, columns = found.shape
+    names = ["attention", "MLP"] if what == "layers" else [str(head + 1) for head in range(columns)]
+    part = "%{x}" if what == "layers" else "head %{x}"
+    largest = float(np.nan_to_num(np.abs(found)).max()) or 1.0
+    heat = go.Heatmap(
+        z=found,
+        x=names,
+        y=[str(layer + 1) for layer in range(layers)],
+        zmin=-largest if signed else 0,
+        zmax=largest,
+        colorscale=plotly_scale("relative", signed=signed),
+        colorbar={
+            "thickness": 10,
+            "outlinewidth": 0,
+            "exponentformat": "e",
+            "title": {"text": "change" if signed else "1 − cosine", "side": "top"},
+        },
+        hoverinfo="skip",
+        xgap=1,
+        ygap=1,
+    )
+    places = [place for place in np.ndindex(found.shape) if not np.isnan(found[place])]
+    clicked = go.Scatter(  # heat maps cannot be clicked in Streamlit: squares that are not seen lie on the cells
+        x=[names[column] for _, column in places],
+        y=[str(layer + 1) for layer, _ in places],
+        mode="markers",
+        marker={"symbol": "square", "size": 22, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=places,
+        text=[f"{found[place]:.4g}" for place in places],
+        hovertemplate=f"layer %{{y}}, {part}<br>%{{text}}<extra></extra>",
+        showlegend=False,
+    )
+    return go.Figure(
+        [heat, clicked],
+        {
+            "height": 90 + 24 * layers,
+            "hovermode": "closest",
+            "hoverdistance": -1,  # the nearest middle, which is that of the cell, however wide
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+            "xaxis": {"title": "" if what == "layers" else "head", "type": "category", "showgrid": False},
+            "yaxis": {"title": "layer", "type": "category", "autorange": "reversed", "showgrid": False},
+        },
     )

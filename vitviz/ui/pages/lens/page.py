@@ -8,7 +8,7 @@ from ...app import shell, state
 from ...components.patches.staying import in_sight
 from ...widgets import drawing, symbols
 from ..lesson.sections import part, say
-from . import look, patches, whole
+from . import lens_view, patch_maps, whole_image
 
 
 def draw() -> None:
@@ -23,11 +23,11 @@ def draw() -> None:
 def read(choice: state.Choice) -> None:
     """The whole page; choosing a target, a layer or a patch runs only this again."""
     intro(choice)
-    seen = look.current(choice)
+    view = lens_view.current(choice)
     with part("whole"):
-        whole.after_each_layer(seen)
+        whole_image.after_each_layer(view)
     with part("patches"):
-        patches.patch_by_patch(seen)
+        patch_maps.patch_by_patch(view)
 
 
 def intro(choice: state.Choice) -> None:
@@ -35,8 +35,9 @@ def intro(choice: state.Choice) -> None:
     with st.empty():
         trace = state.trace(choice)
     say(
-        f"The model reads its answer off the tokens that leave its last layer, with {look.readers(trace)}. The **logit "
-        "lens** reads the tokens of every earlier layer in the same way: what would the model say if it stopped there?"
+        f"The model reads its answer from the tokens after its last layer, with {lens_view.readers(trace)}. The "
+        "**logit lens** reads the tokens after every earlier layer in the same way: what would the model predict if it "
+        "stopped there?"
     )
     st.caption(
         "This is an approximation. Only the last layer was trained to be read like this. An earlier one may already "

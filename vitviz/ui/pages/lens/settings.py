@@ -16,7 +16,7 @@ from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from ...widgets.strips import number
-from . import cached
+from . import lens_outputs
 
 PREDICTED = -1  # stands for the class that the model predicts, whichever that is
 EACH, OWN, UPLOAD, MINE = "", "image", "\0", "\0mine"  # no sample is called so
@@ -114,7 +114,7 @@ class Goal:
 
 def goal_of(choice: state.Choice) -> Goal:
     """The target that the user has chosen."""
-    target, lens = TARGET.get(choice), cached.whole(choice)
+    target, lens = TARGET.get(choice), lens_outputs.whole(choice)
     if isinstance(target, int):
         likely = lens.probabilities()
         index = int(likely[-1].argmax()) if target == PREDICTED else target
@@ -141,7 +141,7 @@ def first_depth(choice: state.Choice) -> int:
     if is_classifier(choice):
         return state.trace(choice).layers
     goal = goal_of(choice)
-    return int(cached.by_patch(choice, goal.key, goal.target).std(axis=(1, 2)).argmax())
+    return int(lens_outputs.by_patch(choice, goal.key, goal.target).std(axis=(1, 2)).argmax())
 
 
 DEPTH = Setting(

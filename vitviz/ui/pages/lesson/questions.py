@@ -12,8 +12,8 @@ from ....walkthrough import quiz
 from ....walkthrough.quiz import Question
 from ...app import state
 from ...app.words import literally, plain_errors
-from ..attention.look import Look
-from .following import chosen_patch
+from ..attention.head_view import HeadView
+from .followed_patch import chosen_patch
 from .sections import patch_number, say, section
 
 
@@ -22,9 +22,9 @@ def about_sequence(choice: state.Choice, trace: Trace) -> None:
     _check_yourself(quiz.about_sequence(trace, patch_number(trace, chosen_patch(trace))), choice)
 
 
-def about_attention(look: Look) -> None:
+def about_attention(view: HeadView) -> None:
     """Questions on the head and the patch that are looked at."""
-    _check_yourself(quiz.about_attention(look.trace, look.layer, look.head, look.query), look.choice)
+    _check_yourself(quiz.about_attention(view.trace, view.layer, view.head, view.query), view.choice)
 
 
 @st.fragment

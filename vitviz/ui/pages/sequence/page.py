@@ -12,16 +12,16 @@ from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
-from ..lesson.following import choose_patch, chosen_patch
+from ..lesson.followed_patch import choose_patch, chosen_patch
 from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
-from . import cached, cutting, pixels, places, projecting, rows
+from . import pixels, positions, projection, rows, sequence_data, splitting
 from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
 
 
 def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
-    st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
+    st.html(drawing.STYLE + pictures.STYLE + splitting.STYLE)
     st.html(BESIDE)
     title("From image to sequence", models.about(state.choice().model).config)
     tell(state.choice())
@@ -68,7 +68,7 @@ def similarity(values: np.ndarray, words: str) -> Overlay:
 def tell(choice: state.Choice) -> None:
     """The whole story; choosing a patch runs only this again."""
     with st.empty():  # a spinner comes and goes here, and moves nothing below
-        trace = cached.embedded_trace(choice)
+        trace = sequence_data.embedded_trace(choice)
     beside, text = beside_the_text()
     with beside:
         picture(choice, trace)
@@ -76,19 +76,19 @@ def tell(choice: state.Choice) -> None:
         with part("input"):
             pixels.the_input(choice, trace)
         with part("splitting"):
-            cutting.splitting(choice, trace)
+            splitting.splitting(choice, trace)
         with part("flattening"):
             pixels.flattening(trace)
         with part("projection"):
-            projecting.projecting(choice, trace)
+            projection.projecting(choice, trace)
         with part("positions"):
-            places.tokens_before(trace)
-            places.positions(choice, trace)
-            places.shuffling(choice, trace)
+            positions.tokens_before(trace)
+            positions.positions(choice, trace)
+            positions.shuffling(choice, trace)
         with part("sequence"):
             rows.the_sequence(choice, trace)
         with part("what_if"):
-            cutting.what_if(choice)
+            splitting.what_if(choice)
         with part("questions"):
             questions.about_sequence(choice, trace)
         with part("summary"):

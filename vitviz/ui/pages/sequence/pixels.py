@@ -12,9 +12,9 @@ from ...app import state
 from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from ...widgets.strips import number, numbers, strip_html
 from ...widgets.sums import redone
-from ..lesson.following import chosen_patch
+from ..lesson.followed_patch import chosen_patch
 from ..lesson.sections import by_hand, patch_number, section, values_of
-from . import cached
+from . import sequence_data
 from .settings import INDEX
 
 
@@ -28,7 +28,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     left, right = st.columns(2)
     left.image(
-        cached.cut_photo(choice),
+        sequence_data.cut_photo(choice),
         caption="The photo. Grey: removed by the fit.",
         alt=f"The photo {choice.picked.name}, without colour where the fit removes it",
     )

@@ -15,9 +15,9 @@ from ...widgets import symbols
 from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import redone
-from ..lesson.following import PATCH, choose_patch, chosen_patch
+from ..lesson.followed_patch import PATCH, choose_patch, chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
-from . import cached
+from . import sequence_data
 from .settings import DIMENSION, ROW_WITHOUT_PATCH
 
 
@@ -38,7 +38,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     say(_sizes(trace), values_of(trace))
     _one_number(trace, row, dimension)
     sequence_matrix(
-        cached.whole_sequence(choice).drawn,
+        sequence_data.whole_sequence(choice).drawn,
         config.prefix_token_names,
         trace.grid,
         state.picture(choice, PHOTO),
@@ -50,7 +50,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     st.markdown(f"Row {token + 1}, {token_words(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
         by_hand(check)
-    by_hand(cached.whole_sequence(choice).check)
+    by_hand(sequence_data.whole_sequence(choice).check)
 
 
 def chosen_row(trace: Trace) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...app.settings import Setting
-from ..lesson.following import FOLLOWED
+from ..lesson.followed_patch import FOLLOWED
 
 PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 

@@ -7,10 +7,22 @@ import streamlit as st
 from ...app import shell, state
 from ...components.patches.staying import in_sight
 from ...widgets import drawing, symbols
-from . import alike, colours, lengths, look, places, plane
+from . import norms, position_probe, principal_components, scatter_plot, similarity, tokens_view
 from .settings import SECTION, SECTIONS
 
-DRAW = dict(zip(SECTIONS, (colours.components, alike.alike, lengths.lengths, plane.plane, places.places), strict=True))
+DRAW = dict(
+    zip(
+        SECTIONS,
+        (
+            principal_components.draw,
+            similarity.draw,
+            norms.draw,
+            scatter_plot.draw,
+            position_probe.draw,
+        ),
+        strict=True,
+    )
+)
 
 
 def draw() -> None:
@@ -25,8 +37,8 @@ def draw() -> None:
 def explore(choice: state.Choice) -> None:
     """One section at a time; choosing a layer, a patch or a section runs only this again."""
     with st.empty():  # spinners come and go here, and move nothing below
-        seen = look.current(choice)
+        view = tokens_view.current(choice)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        look.layer_box(seen)
+        tokens_view.layer_box(view)
         section = SECTION.draw(st.pills, "What to look at", SECTIONS, context=choice, required=True)
-    DRAW[section](seen)
+    DRAW[section](view)

@@ -13,16 +13,17 @@ from ....notation.marks import percent
 from ...app.jobs import asking, durations
 from ...app.jobs.queue import Job
 from ...components.scatter import scatter
-from ..lesson import following
+from ..lesson import followed_patch
 from ..lesson.sections import section
-from . import cached, look
+from . import token_analyses
 from .settings import METHOD
+from .tokens_view import TokensView
 
 WEIGHT = 10.0  # what t-SNE costs against a forward pass, until it is measured
 WORDS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
-def plane(seen: look.Look) -> None:
+def draw(view: TokensView) -> None:
     """The section."""
     section(
         "Tokens as points",
@@ -30,51 +31,51 @@ def plane(seen: look.Look) -> None:
         "patches light up on the picture.",
     )
     method = METHOD.draw(st.segmented_control, "Laid out by", tokens.METHODS, required=True, format_func=WORDS.get)
-    points = projected(seen, method)
+    points = projected(view, method)
     if points is None:
         return
     scatter(
-        seen.picture(),
-        seen.name,
-        seen.trace.grid,
-        seen.patch,
+        view.picture(),
+        view.name,
+        view.trace.grid,
+        view.patch,
         points,
-        cached.pca(seen.choice, False, False, False).colours(seen.layer),
-        f"Tokens of the patches {seen.where}: {how(seen, method)}. Borders have the colours of the components.",
-        on_choose=following.choose_patch,
+        token_analyses.pca(view.choice, False, False, False).colours(view.layer),
+        f"Tokens of the patches {view.where}: {how(view, method)}. Borders have the colours of the components.",
+        on_choose=followed_patch.choose_patch,
         key="scatter",
     )
 
 
-def projected(seen: look.Look, method: Method) -> np.ndarray | None:
+def projected(view: TokensView, method: Method) -> np.ndarray | None:
     """The patches as points on a plane, float32 [patch, 2]; None while nobody asks for those that take long."""
     if method == "pca":
-        return cached.pca(seen.choice, together=False, foreground=False, swap=False).scores[seen.layer, :, :2]
-    key = ("projection", method, seen.choice.key, seen.layer)
+        return token_analyses.pca(view.choice, together=False, foreground=False, swap=False).scores[view.layer, :, :2]
+    key = ("projection", method, view.choice.key, view.layer)
     work = asking.Work(key, "plane", "plane_run", "Lay out", begins_itself=True)
-    return asking.result(work, partial(_step, seen, method, key))
+    return asking.result(work, partial(_step, view, method, key))
 
 
-def _step(seen: look.Look, method: Method, key: tuple) -> asking.Step:
-    choice, trace = seen.choice, seen.trace
+def _step(view: TokensView, method: Method, key: tuple) -> asking.Step:
+    choice, trace = view.choice, view.trace
     seconds, pace = durations.expected(choice, trace, method, 1, WEIGHT), durations.pace_key(choice, trace, method)
 
     def project(job: Job) -> np.ndarray:
-        return tokens.project(cached.layer_tokens(choice, seen.layer)[trace.prefix :], method, job)
+        return tokens.project(token_analyses.layer_tokens(choice, view.layer)[trace.prefix :], method, job)
 
     return asking.Step(key, project, seconds, pace=pace)
 
 
-def how(seen: look.Look, method: Method) -> str:
+def how(view: TokensView, method: Method) -> str:
     """What the plane shows, in words."""
     if method == "pca":
-        shares = cached.pca(seen.choice, False, False, False).explained[seen.layer]
+        shares = token_analyses.pca(view.choice, False, False, False).explained[view.layer]
         first, second = (percent(float(share)) for share in shares[:2])
         return (
             f"across, the first principal component ({first} of the variance), and up, the second ({second}), each "
             "stretched to the room there is"
         )
-    rows, columns = seen.trace.grid
+    rows, columns = view.trace.grid
     return (
         f"t-SNE of scikit-learn, perplexity {perplexity(rows * columns):g}, started from the components; neighbours "
         "stay together, distances between groups mean little"

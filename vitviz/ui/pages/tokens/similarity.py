@@ -6,13 +6,14 @@ import streamlit as st
 
 from ....analysis.tokens import directions
 from ...components.similarity import similarity_picker
-from ..lesson import following
+from ..lesson import followed_patch
 from ..lesson.sections import section
-from . import cached, look
+from . import token_analyses
 from .settings import CENTRED
+from .tokens_view import TokensView
 
 
-def alike(seen: look.Look) -> None:
+def draw(view: TokensView) -> None:
     """The section."""
     section(
         "Which patches are alike?",
@@ -27,13 +28,13 @@ def alike(seen: look.Look) -> None:
     )
     mean = ", the mean of all tokens taken away first" if centred else ""
     similarity_picker(
-        seen.picture(),
-        seen.name,
-        seen.trace.grid,
-        seen.patch,
-        directions(cached.layer_tokens(seen.choice, seen.layer), centred),
-        seen.trace.config.prefix_token_names,
-        f"Cosine similarity {seen.where}{mean}",
-        on_choose=following.choose_patch,
+        view.picture(),
+        view.name,
+        view.trace.grid,
+        view.patch,
+        directions(token_analyses.layer_tokens(view.choice, view.layer), centred),
+        view.trace.config.prefix_token_names,
+        f"Cosine similarity {view.where}{mean}",
+        on_choose=followed_patch.choose_patch,
         key="similarity",
     )

@@ -11,7 +11,7 @@ from ...app import state
 from ...app.words import plain_errors
 from ...widgets import symbols
 from ...widgets.drawing import PHOTO, frame, on_photo, table
-from ..lesson.following import chosen_patch
+from ..lesson.followed_patch import chosen_patch
 from ..lesson.sections import Patch, patch_number, say, section, values_of
 from .settings import WHAT_IF
 

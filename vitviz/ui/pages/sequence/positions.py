@@ -11,9 +11,9 @@ from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
 from ...widgets.strips import number, strip_html
-from ..lesson.following import chosen_patch
+from ..lesson.followed_patch import chosen_patch
 from ..lesson.sections import patch_number, say, section, values_of
-from . import cached
+from . import sequence_data
 
 
 def tokens_before(trace: Trace) -> None:
@@ -54,7 +54,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
         )
         if st.toggle("Show all positions at once", key="all_positions"):
             st.image(
-                cached.all_positions(choice),
+                sequence_data.all_positions(choice),
                 caption="One small map for each patch, at its place: the cosine of its position with all others, "
                 "from −1 (blue) to 1 (red), as in figure 7 of the ViT paper.",
                 alt="Similarity of every learned position to all others",
@@ -80,7 +80,7 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     if not st.toggle("Shuffle the patches", key="shuffle"):
         return
     seed = st.number_input("Which order?", 1, 1000, 1, key="shuffle_seed")
-    result = cached.shuffled(choice, seed)
+    result = sequence_data.shuffled(choice, seed)
     left, right = st.columns(2)
     order = (
         "The order, drawn with the image. What is shuffled is what the network in front made of each square."

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from ....analysis.tokens.pca import ENDS, colours, principal
-from ....model.edits import HeadAblation
+from ....model.edits import Edit, HeadAblation
 from ....notation.marks import percent
 from ....notation.view import View, has_pool, strongest_patch, token_words
 from ....trace.trace import Trace
@@ -21,10 +22,41 @@ from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.explorer.payload import as_jpeg
 from ...widgets.strips import number
-from .pair import Pair
-from .picture import with_patches_off
+from .patch_edits import with_patches_off
 
 SIDE = 420  # pixels of the longer side of a map, which comes with every rerun
+STYLE = """<style>
+.vv-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.8rem; max-width: 44rem; }
+.vv-pair figure { margin: 0; font-size: 0.85rem; line-height: 1.4; }
+.vv-pair.vv-three { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); max-width: none; }
+.vv-pair img { display: block; width: 100%; border-radius: 4px; }
+.vv-pair .pixels { image-rendering: pixelated; }
+.vv-pair b { font-variant-numeric: tabular-nums; }
+.vv-scale { display: flex; align-items: center; gap: 0.4rem; font-size: 0.75rem; margin: 0.3rem 0 0.1rem; }
+.vv-scale span { opacity: 0.85; white-space: nowrap; }
+.vv-pair .vv-scale img { flex: 1; width: 0; min-width: 2rem; height: 0.6rem; border-radius: 0.2rem; }
+</style>"""
+
+
+@dataclass(frozen=True, eq=False)
+class BeforeAfter:
+    """One image before and after.
+
+    Attributes:
+        before, after: the two passes.
+        edits: what differs between them.
+        view: which layer, head and token are shown.
+    """
+
+    before: Trace
+    after: Trace
+    edits: tuple[Edit, ...]
+    view: View
+
+    @property
+    def layer(self) -> int:
+        """The layer whose tokens are shown: the last one, if the pooling is looked at."""
+        return min(self.view.layer, self.before.layers - 1)
 
 
 def choose(trace: Trace, view: View) -> None:
@@ -55,7 +87,7 @@ def _box(label: str, name: str, options: Sequence, value: int | None, words: Cal
     bound(st.selectbox, label, options, key=f"intervene_{name}", value=value, take=take, format_func=words, width=150)
 
 
-def attention(pair: Pair, picture: bytes) -> None:
+def attention(pair: BeforeAfter, picture: bytes) -> None:
     """Where the chosen head looks, before and after, on one scale."""
     view, before = pair.view, pair.before
     st.header("Where a head looks", anchor=False)
@@ -119,7 +151,7 @@ def prefix_words(trace: Trace) -> str:
     return " and ".join(parts)
 
 
-def tokens(pair: Pair) -> None:
+def tokens(pair: BeforeAfter) -> None:
     """The patches' tokens as colours, in components that were fitted before."""
     st.header("How the tokens lie", anchor=False)
     prefix, grid, layer = pair.before.prefix, pair.before.grid, pair.layer

@@ -11,7 +11,7 @@ from ....notation.edits import in_words, to_text
 from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
-from . import chosen, first
+from . import defaults, edit_actions
 from .settings import EDITS, LISTED
 
 HEIGHT = 150  # pixels, whatever is in it, so that nothing below moves
@@ -30,10 +30,10 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
             st.warning(literally(st.session_state.pop("edit_problem")))
         if st.session_state.pop("edits_away", False):
             st.caption("What you changed in the other model or grid comes back when you return to it.")
-        if chosen.stays_off(choice):
+        if edit_actions.stays_off(choice):
             st.caption("Patches switched off stay off in this image.")
         if not EDITS.is_set():
-            st.caption(f"{first.words(trace)} Click it to switch it on again.")
+            st.caption(f"{defaults.words(trace)} Click it to switch it on again.")
         elif edits:
             st.caption("Click one to undo it.")
         _lines(trace, lines)
@@ -105,4 +105,4 @@ def _leaves_a_bias(trace: Trace, off: Edit) -> bool:
 
 
 def _button(words: str, edits: Iterable[Edit], key: str, *, icon: str | None) -> None:
-    st.button(words, icon=icon, key=key, type="tertiary", on_click=chosen.undo, args=(tuple(edits),))
+    st.button(words, icon=icon, key=key, type="tertiary", on_click=edit_actions.undo, args=(tuple(edits),))

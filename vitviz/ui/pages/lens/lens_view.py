@@ -11,12 +11,12 @@ from ....analysis.logit_lens import Lens, depth_words
 from ....notation.marks import listed
 from ....trace.trace import Trace
 from ...app import state
-from . import cached, target
+from . import lens_outputs, target_selection
 from .settings import DEPTH, Goal, goal_of
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class LensView:
     """One look: whose numbers the sections show.
 
     Attributes:
@@ -39,26 +39,26 @@ class Look:
         return Lens(self.trace.model, self.outputs)
 
 
-def current(choice: state.Choice) -> Look:
+def current(choice: state.Choice) -> LensView:
     """What this visitor looks at; draws the box that chooses the target."""
     with st.empty():  # spinners come and go here, and move nothing below
         trace = state.trace(choice)
-        outputs = cached.whole(choice).outputs
-    target.choose(choice)
+        outputs = lens_outputs.whole(choice).outputs
+    target_selection.choose(choice)
     with st.empty():
         goal, depth = goal_of(choice), DEPTH.get(choice)
-    return Look(choice, trace, outputs, goal, depth)
+    return LensView(choice, trace, outputs, goal, depth)
 
 
-def go_to_depth(look: Look, depth: int) -> None:
-    """Look at another depth; a callback."""
-    DEPTH.set(depth, look.choice)
+def go_to_depth(view: LensView, depth: int) -> None:
+    """LensView at another depth; a callback."""
+    DEPTH.set(depth, view.choice)
 
 
-def choose_depth(look: Look) -> None:
+def choose_depth(view: LensView) -> None:
     """The slider that chooses the depth."""
-    depths = range(1 + look.trace.layers)
-    DEPTH.draw(st.select_slider, "Layer", depths, context=look.choice, format_func=depth_words, width=340)
+    depths = range(1 + view.trace.layers)
+    DEPTH.draw(st.select_slider, "Layer", depths, context=view.choice, format_func=depth_words, width=340)
 
 
 def readers(trace: Trace) -> str:

@@ -13,15 +13,16 @@ from ...components.gallery import gallery
 from ...components.patches import patch_picker
 from ...widgets import drawing
 from ...widgets.strips import number
-from ..lesson import following
+from ..lesson import followed_patch
 from ..lesson.sections import section
-from . import cached, look
+from . import token_analyses
 from .settings import ALL, EACH, FITTED, FOREGROUND, SWAP
+from .tokens_view import PICTURE, TokensView, choose_layer
 
 SIDES = ("#e5484d", "#30a46c", "#2f81f7")  # red, green and blue, as they are in the legend
 
 
-def components(seen: look.Look) -> None:
+def draw(view: TokensView) -> None:
     """The section."""
     section(
         "Principal components as colours",
@@ -33,32 +34,37 @@ def components(seen: look.Look) -> None:
         foreground = FOREGROUND.draw(st.toggle, "Foreground only")
         swap = foreground and SWAP.draw(st.toggle, "Take the other side")
     options = (fitted == ALL, foreground, swap)
-    found = cached.pca(seen.choice, *options)
+    found = token_analyses.pca(view.choice, *options)
     left, right = st.columns([0.46, 0.54], gap="large")
     with left:
-        large(seen, found)
+        large(view, found)
     with right:
-        explained(seen, found)
-        every_layer(seen, cached.thumbnails(seen.choice, *options))
+        explained(view, found)
+        every_layer(view, token_analyses.thumbnails(view.choice, *options))
     st.caption(how(found, foreground))
 
 
-def large(seen: look.Look, found: PcaOfLayers) -> None:
+def large(view: TokensView, found: PcaOfLayers) -> None:
     """The chosen layer, with the visitor's patch."""
     beneath = st.slider("Photo beneath", 0, 100, 0, 10, format="%d %%", key="pca_photo")
-    picture = cached.as_picture(found.colours(seen.layer), seen.trace.grid, look.PICTURE)
+    picture = token_analyses.as_picture(found.colours(view.layer), view.trace.grid, PICTURE)
     if beneath:
-        photo = Image.open(io.BytesIO(seen.picture())).convert("RGB").resize(picture.size)
+        photo = Image.open(io.BytesIO(view.picture())).convert("RGB").resize(picture.size)
         picture = Image.blend(picture, photo, beneath / 100)
-    name = f"{seen.name}, principal components {seen.where} as colours"
+    name = f"{view.name}, principal components {view.where} as colours"
     patch_picker(
-        cached.as_png(picture), name, seen.trace.grid, seen.patch, on_choose=following.choose_patch, key="pca_picker"
+        token_analyses.as_png(picture),
+        name,
+        view.trace.grid,
+        view.patch,
+        on_choose=followed_patch.choose_patch,
+        key="pca_picker",
     )
 
 
-def explained(seen: look.Look, found: PcaOfLayers) -> None:
+def explained(view: TokensView, found: PcaOfLayers) -> None:
     """How much of the variance each colour shows, and where it begins and ends."""
-    shares, (low, high) = found.explained[seen.layer], found.ends(seen.layer)
+    shares, (low, high) = found.explained[view.layer], found.ends(view.layer)
     rows = [
         [
             f'<span class="vv-key" style="background:{colour}"></span>{name}',
@@ -70,18 +76,18 @@ def explained(seen: look.Look, found: PcaOfLayers) -> None:
         )
     ]
     total = ["together", percent(float(shares.sum())), ""]
-    head = ["component", f"variance {seen.where}", "colour runs from"]
+    head = ["component", f"variance {view.where}", "colour runs from"]
     st.html(drawing.table(head, rows, total))
 
 
-def every_layer(seen: look.Look, small: list[bytes]) -> None:
+def every_layer(view: TokensView, small: list[bytes]) -> None:
     """The strip; a click chooses the layer."""
     names = [f"layer {layer + 1}" for layer in range(len(small))]
     gallery(
         "Principal components after every layer",
         dict(zip(names, small, strict=True)),
-        chosen=names[seen.layer],
-        on_choose=lambda name: look.choose_layer(names.index(name)),
+        chosen=names[view.layer],
+        on_choose=lambda name: choose_layer(names.index(name)),
         columns=6,
         titles=True,
         whole=True,

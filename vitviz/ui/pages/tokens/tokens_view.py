@@ -10,14 +10,14 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
-from ..attention import look as attention_look
+from ..attention import head_view
 from ..lesson.sections import Patch, patch_number
 
 PICTURE = 720  # pixels of the longer side of the photo that the sections send
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class TokensView:
     """One look: whose tokens the sections show.
 
     Attributes:
@@ -28,7 +28,7 @@ class Look:
 
     choice: state.Choice
     trace: Trace
-    place: attention_look.Place
+    place: head_view.Place
 
     @property
     def layer(self) -> int:
@@ -60,26 +60,26 @@ class Look:
         return state.picture(self.choice, PICTURE)
 
 
-def current(choice: state.Choice) -> Look:
+def current(choice: state.Choice) -> TokensView:
     """What this visitor looks at."""
     found = state.trace(choice)
-    return Look(choice, found, attention_look.place(found))
+    return TokensView(choice, found, head_view.place(found))
 
 
 def choose_layer(layer: int) -> None:
-    """Look at the tokens after another layer."""
+    """TokensView at the tokens after another layer."""
     VIEW.change(layer=layer)
 
 
-def layer_box(seen: Look) -> None:
+def layer_box(view: TokensView) -> None:
     """The box that chooses the layer, from 1."""
-    count = seen.trace.layers
+    count = view.trace.layers
     bound(
         st.selectbox,
         "Tokens after layer",
         range(count),
         key="tokens_layer",
-        value=seen.layer,
+        value=view.layer,
         take=choose_layer,
         format_func=lambda layer: f"{layer + 1} of {count}",
         width=200,

@@ -14,8 +14,8 @@ from ...app import state
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
-from .settings import TARGETS, UPLOADS, aims, set_target
-from .targets import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
+from .settings import TARGETS, UPLOADS, set_target, targets
+from .targets import MOST_IMAGES, ClassSpec, ImageSpec, OwnFeatureSpec, TargetSpec
 
 TITLES = ("Target 1", "Target 2, if you like")
 PROBLEMS = "explain_upload_problems"
@@ -33,14 +33,14 @@ def choose_classes(choice: state.Choice, trace: Trace) -> None:
     """A class, the likeliest first, and optionally another one that it is compared with."""
     likely = {one.index: f"{one.label} ({percent(one.probability)})" for one in predictions(trace, count=5)}
     classes = [one.index for one in predictions(trace, count=len(trace.output))]
-    chosen = [*aims(choice), None][:2]
+    chosen = [*targets(choice), None][:2]
 
     def words(index: int) -> str:
         return likely.get(index) or class_name(trace.model, index)
 
-    for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
+    for place, (column, target) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         with column.container(horizontal=True):
-            index, minus = (aim.index, aim.minus) if isinstance(aim, OfClass) else (None, None)
+            index, minus = (target.index, target.minus) if isinstance(target, ClassSpec) else (None, None)
             _box(choice, "class", place, TITLES[place], classes, index, words)
             others = [other for other in classes if other != index]
             if index is not None and others:
@@ -72,7 +72,7 @@ def _box(
 
 def _take_class(choice: state.Choice, place: int) -> None:
     index, minus = (st.session_state.get(f"explain_{part}_{place}") for part in ("class", "minus"))
-    set_target(choice, place, None if index is None else OfClass(index, None if minus == index else minus))
+    set_target(choice, place, None if index is None else ClassSpec(index, None if minus == index else minus))
 
 
 def choose_images(choice: state.Choice) -> None:
@@ -83,11 +83,11 @@ def choose_images(choice: state.Choice) -> None:
         by_digest = _offered(choice)
     own = state.own_beside(choice)
     words = {own.digest: OWN_WORDS} if own else {}
-    chosen = [*aims(choice), None][:2]
-    for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
+    chosen = [*targets(choice), None][:2]
+    for place, (column, target) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"
         asked = TARGETS[place].get(choice) is not None
-        digests = [picked.digest for picked in aim.images] if asked and isinstance(aim, Alike) else []
+        digests = [picked.digest for picked in target.images] if asked and isinstance(target, ImageSpec) else []
         st.session_state[key] = [digest for digest in digests if digest in by_digest]
         column.multiselect(
             f"{TITLES[place]}: similarity to",
@@ -95,7 +95,7 @@ def choose_images(choice: state.Choice) -> None:
             key=key,
             format_func=lambda digest: words.get(digest) or by_digest[digest].name,
             max_selections=MOST_IMAGES,
-            placeholder=_until_then(aim),
+            placeholder=_until_then(target),
             help="Without a choice, this image’s own feature is explained. Choose one image to ask why the two are "
             "alike; choose several of a kind, and it is their mean.",
             on_change=_take_images,
@@ -109,20 +109,20 @@ def choose_images(choice: state.Choice) -> None:
         )
 
 
-def _until_then(aim: Aim | None) -> str:
+def _until_then(target: TargetSpec | None) -> str:
     """What is explained while nobody has chosen an image."""
-    return "this image’s own feature" if isinstance(aim, OwnFeature) else "nothing"
+    return "this image’s own feature" if isinstance(target, OwnFeatureSpec) else "nothing"
 
 
 def _take_images(choice: state.Choice, place: int, offered: dict[str, state.Picked]) -> None:
     images = tuple(offered[digest] for digest in st.session_state[f"explain_images_{place}"])
-    set_target(choice, place, Alike(images) if images else None)
+    set_target(choice, place, ImageSpec(images) if images else None)
 
 
 def _offered(choice: state.Choice) -> dict[str, state.Picked]:
     """All images that this one can be compared with, by their digests; the visitor's own after the samples."""
     samples = [state.Picked(name, data, sample=True) for name, data in state.samples_for(choice.model).items()]
-    chosen = [picked for aim in aims(choice) if isinstance(aim, Alike) for picked in aim.images]
+    chosen = [picked for target in targets(choice) if isinstance(target, ImageSpec) for picked in target.images]
     own = state.own_beside(choice)
     found: dict[str, state.Picked] = {}
     for picked in (*samples, *([own] if own else []), *chosen, *UPLOADS.get()):

@@ -14,13 +14,13 @@ from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.patches import Overlay, patch_picker
-from ..lesson import following, sections
-from . import cached
+from ..lesson import followed_patch, sections
+from . import layer_activations
 from .settings import KEY_PATCH, with_one_head
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class HeadView:
     """One look: whose numbers the sections show.
 
     Attributes:
@@ -98,7 +98,7 @@ class Place(NamedTuple):
     key_patch: sections.Patch
 
 
-def current(choice: state.Choice) -> Look:
+def current(choice: state.Choice) -> HeadView:
     """What this visitor looks at, with its numbers."""
     return at(choice, place(state.trace(choice)))
 
@@ -106,7 +106,7 @@ def current(choice: state.Choice) -> Look:
 def place(trace: Trace) -> Place:
     """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
     view = with_one_head(VIEW.of(trace), trace)
-    patch, layer, head = following.chosen_patch(trace), view.layer, view.head
+    patch, layer, head = followed_patch.chosen_patch(trace), view.layer, view.head
     key_patch = KEY_PATCH.get()
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
         query = trace.prefix + sections.patch_number(trace, patch)
@@ -115,18 +115,18 @@ def place(trace: Trace) -> Place:
     return Place(layer, head, patch, key_patch)
 
 
-def at(choice: state.Choice, place: Place) -> Look:
+def at(choice: state.Choice, place: Place) -> HeadView:
     """The numbers of a place; asks nothing of the visitor's session."""
     trace = state.trace(choice)
     query, key = (trace.prefix + sections.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
-    block = block_steps(cached.recording(choice, place.layer), place.head, query, key)
-    return Look(choice, trace, *place, block)
+    block = block_steps(layer_activations.recording(choice, place.layer), place.head, query, key)
+    return HeadView(choice, trace, *place, block)
 
 
-def choose(look: Look) -> None:
+def choose(view: HeadView) -> None:
     """The boxes that choose layer and head, from 1."""
     with st.container(horizontal=True):
-        for name, count, chosen in (("layer", look.trace.layers, look.layer), ("head", look.trace.heads, look.head)):
+        for name, count, chosen in (("layer", view.trace.layers, view.layer), ("head", view.trace.heads, view.head)):
             bound(
                 st.selectbox,
                 name.capitalize(),
@@ -139,19 +139,19 @@ def choose(look: Look) -> None:
 
 
 def answer(row: int, column: int) -> None:
-    """Look at the key of another patch."""
+    """HeadView at the key of another patch."""
     KEY_PATCH.set((row, column))
 
 
-def picker(look: Look, overlay: Overlay, key: str, choosing: str = "query") -> None:
+def picker(view: HeadView, overlay: Overlay, key: str, choosing: str = "query") -> None:
     """The picture with the query's and the key's patch in frames; a click chooses one of the two."""
     patch_picker(
-        state.picture(look.choice),
-        look.choice.picked.name,
-        look.trace.grid,
-        look.patch,
-        on_choose=following.choose_patch,
-        second=look.key_patch,
+        state.picture(view.choice),
+        view.choice.picked.name,
+        view.trace.grid,
+        view.patch,
+        on_choose=followed_patch.choose_patch,
+        second=view.key_patch,
         choosing=choosing,
         on_key=answer,
         overlay=overlay,

@@ -14,7 +14,7 @@ from ...app import state
 from ...app.views import VIEW
 from ...components.explorer.payload import as_jpeg
 from ...components.patches import patch_picker
-from . import chosen
+from . import edit_actions
 from .settings import PATCH_TOOL
 
 SWITCHES = {"keys": "Hide", "mean": "Mean", "ask": "Look from"}
@@ -43,7 +43,7 @@ def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], vie
         if switch == "ask":
             look_from(trace.prefix + row * columns + column)
         else:
-            chosen.switch_patch(trace, switch, row, column)
+            edit_actions.switch_patch(trace, switch, row, column)
 
     patch_picker(
         with_patches_off(state.picture(choice, 640), trace, edits),

@@ -11,21 +11,20 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
-from .board import asks
+from .map_figure import about_words, seconds
+from .map_grid import requests
 from .maps import known
-from .methods import seconds
-from .picture import about_words
 from .settings import ENLARGED, PATCH
-from .targets import Aim
+from .targets import TargetSpec
 
 
-def enlarge(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> None:
+def enlarge(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> None:
     """Show the map that the visitor chose, if it is still there."""
     chosen = ENLARGED.get(choice)
-    if chosen is None or chosen[0] >= len(aims):
+    if chosen is None or chosen[0] >= len(targets):
         return
-    ask = next(ask for ask in asks(choice, trace, aims[chosen[0]]) if ask.method == chosen[1])
-    found = known(ask)
+    request = next(request for request in requests(choice, trace, targets[chosen[0]]) if request.method == chosen[1])
+    found = known(request)
     if found is not None:
         with st.container(border=True, key="explain_closer"):
             _closer(choice, trace, found)

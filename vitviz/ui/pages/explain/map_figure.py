@@ -10,7 +10,6 @@ from ....analysis.attribution import METHODS, Attribution
 from ....viz.colour import GROUND, KEY, css_gradient
 from ....viz.inline import data_url
 from ...widgets.drawing import heat
-from .methods import seconds
 
 PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
 
@@ -90,3 +89,13 @@ def about_words(found: Attribution) -> list[str]:
     target = f"explains: {found.target}" if found.target else "explains no target"
     chosen = METHODS[found.method].words(found.parameters)
     return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]
+
+
+def three_digits(value: float) -> str:
+    """A number with three digits that matter: `"−0.0123"`."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def seconds(value: float) -> str:
+    """A time in words: `"12 ms"` or `"3.4 s"`."""
+    return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms" if value >= 0.001 else "< 1 ms"

@@ -18,33 +18,35 @@ from ...app import state
 from ...app.jobs import asking
 from ...app.settings import bound
 from ...app.words import literally
-from . import picture
-from .maps import PLACE, Ask, ask_for, coarse, compute, known, steps
-from .methods import three_digits
+from . import map_figure
+from .map_figure import three_digits
+from .maps import PLACE, MapRequest, coarse, compute, known, map_request, steps
 from .settings import ENLARGED, MARKS, ONE_SCALE, PARAMETERS, set_parameter
-from .targets import Aim, target_of
+from .targets import TargetSpec, target_of
 
 
-def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
-    """What is asked about an aim: one map of each method."""
+def requests(choice: state.Choice, trace: Trace, target: TargetSpec) -> list[MapRequest]:
+    """What is asked about an target: one map of each method."""
     parameters = PARAMETERS.get(choice)
-    return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
+    return [
+        map_request(choice, name, method.fitted(parameters[name], trace), target) for name, method in METHODS.items()
+    ]
 
 
-def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
+def board(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> list[asking.Asked]:
     """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
-    pending, together = [], one_scale(aims)
-    rows = [asks(choice, trace, aim) for aim in aims]
-    for place, aim in enumerate(aims):
+    pending, together = [], one_scale(targets)
+    rows = [requests(choice, trace, target) for target in targets]
+    for place, target in enumerate(targets):
         with st.container(key=f"explain_row_{place}"):
-            heading(place, choice, trace, aim)
-            for at, (ask, column) in enumerate(zip(rows[place], st.columns(len(METHODS)), strict=True)):
+            heading(place, choice, trace, target)
+            for at, (request, column) in enumerate(zip(rows[place], st.columns(len(METHODS)), strict=True)):
                 with column:
-                    about(ask.method, trace, place)
-                    if place and ask.aim is None:
+                    about(request.method, trace, place)
+                    if place and request.target is None:
                         st.caption("As above: it explains no target.")
                         continue
-                    pending += cell(ask, place, largest([row[at] for row in rows]) if together else None)
+                    pending += cell(request, place, largest([row[at] for row in rows]) if together else None)
     return pending
 
 
@@ -60,29 +62,29 @@ def mark_box() -> None:
     )
 
 
-def one_scale(aims: Sequence[Aim]) -> bool:
+def one_scale(targets: Sequence[TargetSpec]) -> bool:
     """Whether maps of two targets have the same scale; they can, where their targets have the same unit."""
-    if len(aims) < 2 or len({aim.unit for aim in aims}) > 1:
+    if len(targets) < 2 or len({target.unit for target in targets}) > 1:
         return False
     return ONE_SCALE.draw(st.toggle, "One scale for both targets")
 
 
-def largest(asked: Sequence[Ask]) -> float:
+def largest(asked: Sequence[MapRequest]) -> float:
     """The largest number of the maps that are there, or are there at once; 0 if there is none."""
     found = []
-    for ask in asked:
+    for request in asked:
         try:
-            found.append(known(ask) or (None if METHODS[ask.method].slow else compute(ask)))
+            found.append(known(request) or (None if METHODS[request.method].slow else compute(request)))
         except VitvizError:  # which is said where the map would stand
             found.append(None)
     return max((float(np.abs(one.map).max()) for one in found if one is not None), default=0.0)
 
 
-def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
+def heading(place: int, choice: state.Choice, trace: Trace, spec: TargetSpec) -> None:
     """Which target the row is about, and what it is for this image."""
-    target = target_of(aim, choice)
+    target = target_of(spec, choice)
     value = three_digits(value_of(target, trace))
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {spec.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
@@ -108,42 +110,42 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
     )
 
 
-def cell(ask: Ask, place: int, largest: float | None) -> list[asking.Asked]:
-    """One map; or a button that asks for it; or how far it is, and then the work that is left.
+def cell(request: MapRequest, place: int, largest: float | None) -> list[asking.Asked]:
+    """One map; or a button that requests for it; or how far it is, and then the work that is left.
 
     Args:
-        ask: which map.
+        request: which map.
         place: in which row it stands.
         largest: where its colours end; at its own largest number if None.
     """
-    found, name, pending = known(ask), f"{ask.method}_{place}", []
-    if METHODS[ask.method].slow:
-        left = steps(ask) if found is None else []
+    found, name, pending = known(request), f"{request.method}_{place}", []
+    if METHODS[request.method].slow:
+        left = steps(request) if found is None else []
         button = f"explain_compute_{name}"
-        work = asking.Work(ask.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
+        work = asking.Work(request.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
         pending = asking.ask(work)
-        rough = coarse(ask) if left else None
+        rough = coarse(request) if left else None
         if rough is not None:
-            st.html(picture.figure(rough, coarse=True, mark=MARKS.get().marks))
+            st.html(map_figure.figure(rough, coarse=True, mark=MARKS.get().marks))
     elif found is None:
-        found = _computed(ask)
+        found = _computed(request)
     if found is not None:
-        st.html(picture.figure(found, largest, mark=MARKS.get().marks))
+        st.html(map_figure.figure(found, largest, mark=MARKS.get().marks))
         st.button(
             "Enlarge",
             icon=":material/zoom_in:",
             type="tertiary",
             key=f"explain_enlarge_{name}",
-            on_click=lambda: ENLARGED.set((place, ask.method), ask.choice),
+            on_click=lambda: ENLARGED.set((place, request.method), request.choice),
         )
     return pending
 
 
-def _computed(ask: Ask) -> Attribution | None:
+def _computed(request: MapRequest) -> Attribution | None:
     """A quick map; why there is none, if the method does not fit the model."""
     try:
         with st.spinner("Explaining …"):
-            return compute(ask)
+            return compute(request)
     except VitvizError as error:
         st.caption(literally(str(error)))
         return None

@@ -19,12 +19,11 @@ from ...app.jobs.queue import Task
 from ...app.words import literally
 from ...widgets.panels import CHART
 from ...widgets.strips import number
-from . import auc_table as areas
-from . import charts
-from .board import asks
-from .maps import PLACE, Ask, compute, known
+from . import auc
+from .map_grid import requests
+from .maps import PLACE, MapRequest, compute, known
 from .settings import BASELINE
-from .targets import Aim, target_of
+from .targets import TargetSpec, target_of
 
 ORDERS = 5  # random ones, of which the mean is drawn
 TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}
@@ -33,29 +32,29 @@ RANDOM = "random"  # stands for them where a method's name would stand
 
 
 @dataclass(frozen=True)
-class Contest:
+class Comparison:
     """What is compared: all maps of one target that are there.
 
     Attributes:
         choice: image and model.
-        aim: what is measured while patches go and come.
+        target: what is measured while patches go and come.
         baseline: what stands for missing patches.
-        asks: the maps.
+        requests: the maps.
     """
 
     choice: state.Choice
-    aim: Aim
+    target: TargetSpec
     baseline: str
-    asks: tuple[Ask, ...]
+    requests: tuple[MapRequest, ...]
 
     @property
     def key(self) -> tuple:
-        """What a visitor asks for; the curves of maps that are computed later belong to it, too."""
-        return "contest", self.choice.key, self.aim.key, self.baseline
+        """What a visitor requests for; the curves of maps that are computed later belong to it, too."""
+        return "comparison", self.choice.key, self.target.key, self.baseline
 
     def keys(self) -> dict[str, tuple]:
         """What identifies the curves of each map, and of random orders, among all visitors."""
-        return {RANDOM: (*self.key, RANDOM)} | {ask.method: (*self.key, ask.key) for ask in self.asks}
+        return {RANDOM: (*self.key, RANDOM)} | {request.method: (*self.key, request.key) for request in self.requests}
 
     def known(self, points: int = FINE) -> dict[str, Curves]:
         """The curves with so many points that were computed for anybody."""
@@ -63,7 +62,7 @@ class Contest:
         return {name: result for name, result in found.items() if result is not None}
 
 
-def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
+def compare(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> list[asking.Asked]:
     """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
     st.header("Which one to believe", anchor=False)
     st.markdown(
@@ -72,7 +71,7 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[ask
         "is good). A map that does no better than a random order has not found what the model uses. "
         "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
     )
-    baseline = replace(BASELINE, default=lambda _: lowest(choice, aims[0])).draw(
+    baseline = replace(BASELINE, default=lambda _: lowest(choice, targets[0])).draw(
         st.segmented_control,
         "Missing patches are replaced by the",
         BASELINES,
@@ -81,64 +80,64 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[ask
         required=True,
     )
     pending = []
-    for place, aim in enumerate(aims):
-        maps = tuple(ask for ask in asks(choice, trace, aim) if known(ask) is not None)
+    for place, target in enumerate(targets):
+        maps = tuple(request for request in requests(choice, trace, target) if known(request) is not None)
         with st.container(key=f"explain_contest_{place}"):
-            pending += _contest(Contest(choice, aim, baseline, maps), place)
+            pending += _compare_target(Comparison(choice, target, baseline, maps), place)
     return pending
 
 
-def _contest(contest: Contest, place: int) -> list[asking.Asked]:
-    target = target_of(contest.aim, contest.choice)
-    found, rough = contest.known(), contest.known(COARSE)
+def _compare_target(comparison: Comparison, place: int) -> list[asking.Asked]:
+    target = target_of(comparison.target, comparison.choice)
+    found, rough = comparison.known(), comparison.known(COARSE)
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
-    bounds = _bounds(contest)
-    st.caption(what_is_left(bounds, contest))
-    left = _steps(contest, found, rough)
+    bounds = _bounds(comparison)
+    st.caption(what_is_left(bounds, comparison))
+    left = _steps(comparison, found, rough)
     label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
-    work = asking.Work(contest.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
+    work = asking.Work(comparison.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
     pending = asking.ask(work)
     if found or rough:
         if rough.keys() - found.keys():
             st.caption(f"Coarse: some curves have {COARSE + 1} points only, and their areas may change.")
-        draw(rough | found, contest.aim.measured, place, tells=not left and not says_little(bounds))
+        draw(rough | found, comparison.target.measured, place, tells=not left and not says_little(bounds))
     return pending
 
 
-def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
+def _steps(comparison: Comparison, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
     """Remaining steps: all curves with few points, and then with all."""
-    missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
-    coarse = [_step(contest, name, COARSE) for name in missing if name not in rough]
-    return coarse + [_step(contest, name, FINE) for name in missing]
+    missing = [name for name in comparison.keys() if name not in found]  # noqa: SIM118
+    coarse = [_step(comparison, name, COARSE) for name in missing if name not in rough]
+    return coarse + [_step(comparison, name, FINE) for name in missing]
 
 
-def _step(contest: Contest, name: str, points: int) -> asking.Step:
-    choice, trace = contest.choice, state.trace(contest.choice)
+def _step(comparison: Comparison, name: str, points: int) -> asking.Step:
+    choice, trace = comparison.choice, state.trace(comparison.choice)
     words = title(name) + (", coarse" if points == COARSE else "")
     passes = 2 * (points + 1) * (ORDERS if name == RANDOM else 1)
     return asking.Step(
-        (*contest.keys()[name], points),
-        _task(contest, name, points),
+        (*comparison.keys()[name], points),
+        _task(comparison, name, points),
         durations.expected(choice, trace, "curves", passes),
         words,
         durations.pace_key(choice, trace, "curves"),
     )
 
 
-def _bounds(contest: Contest) -> tuple[float, float]:
+def _bounds(comparison: Comparison) -> tuple[float, float]:
     """The target with all patches and with none, where all curves begin and end."""
-    trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
+    trace, target = state.trace(comparison.choice), target_of(comparison.target, comparison.choice)
 
     def measure() -> tuple[float, float]:
         with state.one_at_a_time:
-            return endpoints(trace.model, trace, target, baseline=contest.baseline)
+            return endpoints(trace.model, trace, target, baseline=comparison.baseline)
 
-    return cache.results.made((*contest.key, "bounds"), measure)
+    return cache.results.made((*comparison.key, "bounds"), measure)
 
 
-def lowest(choice: state.Choice, aim: Aim) -> str:
+def lowest(choice: state.Choice, target: TargetSpec) -> str:
     """The baseline until the visitor chooses: the one that leaves least of the target of this image."""
-    return min(BASELINES, key=lambda kind: _bounds(Contest(choice, aim, kind, ()))[1])
+    return min(BASELINES, key=lambda kind: _bounds(Comparison(choice, target, kind, ()))[1])
 
 
 def says_little(bounds: tuple[float, float]) -> bool:
@@ -147,16 +146,16 @@ def says_little(bounds: tuple[float, float]) -> bool:
     return whole > 0 and none > whole / 2
 
 
-def _task(contest: Contest, name: str, points: int) -> Task:
+def _task(comparison: Comparison, name: str, points: int) -> Task:
     """Task that computes the curves of one map, or of random orders; in any thread."""
-    trace, target = state.trace(contest.choice), target_of(contest.aim, contest.choice)
-    how = {"baseline": contest.baseline, "steps": points}
-    ask = next((ask for ask in contest.asks if ask.method == name), None)
+    trace, target = state.trace(comparison.choice), target_of(comparison.target, comparison.choice)
+    how = {"baseline": comparison.baseline, "steps": points}
+    request = next((request for request in comparison.requests if request.method == name), None)
 
     def work(progress: Progress) -> Curves:
-        if ask is None:
+        if request is None:
             return random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
-        found = compute(ask)  # or it is there
+        found = compute(request)  # or it is there
         return curves(trace.model, trace, found.map, target, progress=progress, **how)
 
     return work
@@ -172,25 +171,25 @@ def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> No
         with column:
             st.markdown(TITLES[kind])
             st.plotly_chart(
-                charts.curves(lines, charts.AXES[kind], value, title(RANDOM), ends),
+                auc.chart(lines, auc.AXES[kind], value, title(RANDOM), ends),
                 config=CHART,
                 key=f"explain_{kind}_{place}",
-                alt=f"{kind.capitalize()} curves: {value} against {charts.AXES[kind]}, for {', '.join(lines)}",
+                alt=f"{kind.capitalize()} curves: {value} against {auc.AXES[kind]}, for {', '.join(lines)}",
             )
-    st.html(areas.table({title(name): found[name] for name in names}, title(RANDOM), tells))
+    st.html(auc.table({title(name): found[name] for name in names}, title(RANDOM), tells))
 
 
-def what_is_left(bounds: tuple[float, float], contest: Contest) -> str:
+def what_is_left(bounds: tuple[float, float], comparison: Comparison) -> str:
     """What the target is with all patches and with none, where all curves begin and end."""
     whole, none = bounds
     words = (
-        f"With all patches the {contest.aim.measured} is {number(whole)}; with none, which leaves the "
-        f"{baseline_words(contest.baseline)}, it is {number(none)}."
+        f"With all patches the {comparison.target.measured} is {number(whole)}; with none, which leaves the "
+        f"{baseline_words(comparison.baseline)}, it is {number(none)}."
     )
     if says_little(bounds):
         words += " It does not fall by half, so curves would say little"
-        other = next(kind for kind in BASELINES if kind != contest.baseline)
-        lower = _bounds(replace(contest, baseline=other))[1] < none
+        other = next(kind for kind in BASELINES if kind != comparison.baseline)
+        lower = _bounds(replace(comparison, baseline=other))[1] < none
         words += f": try the {baseline_words(other)}." if lower else "."
     return words
 

@@ -10,7 +10,7 @@ from ....notation.marks import percent
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
-from . import cached
+from . import token_analyses
 
 DOMINATED = 0.5  # of the weight on the patches
 FEW = 0.05  # of the patches: outliers are few, so a map that no few patches dominate is not asked further
@@ -21,7 +21,7 @@ def warning(choice: state.Choice, trace: Trace, view: View) -> None:
     weights = np.abs(view.weights(trace))[trace.prefix :]
     if not is_on_few(weights):
         return  # and the norms, which cost a forward pass, need not be known
-    found = outliers_in(cached.norms(choice)[stage_read(trace, view)], trace.prefix)
+    found = outliers_in(token_analyses.norms(choice)[stage_read(trace, view)], trace.prefix)
     said = words(trace, weights, found)
     if said:
         st.markdown(f":orange-badge[:material/warning: Outlier tokens] {said}")

@@ -16,9 +16,9 @@ from ...app import state
 from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, redone
-from ..lesson.following import chosen_patch
+from ..lesson.followed_patch import chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
-from . import cached
+from . import sequence_data
 from .settings import DIMENSION, INDEX
 
 
@@ -40,9 +40,9 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         "that filter is in the patch.",
         values_of(trace),
     )
-    st.html(cached.filter_gallery(choice))
+    st.html(sequence_data.filter_gallery(choice))
     st.caption(f"All {trace.config.embed_dim} filters. Grey is 0, the largest number of each has the full colour.")
-    components, share = cached.component_gallery(choice)
+    components, share = sequence_data.component_gallery(choice)
     st.html(components)
     st.caption(
         "The principal components of the filters, the pictures that they are mostly made of, and the share of the "
