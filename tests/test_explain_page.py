@@ -67,7 +67,7 @@ def test_quick_maps_are_there_at_once_and_are_the_librarys():
     app, trace = digits(), digit_trace()
     assert shown(app) == [expected(trace, method, ClassTarget(4)) for method in QUICK]
     assert not app.error
-    assert f"score, for this image: {trace.output[4]:.3g}" in texts(app.main)
+    assert f"logit, for this image: {trace.output[4]:.3g}" in texts(app.main)
     for words in ("explains no target", "explains: 4"):
         assert bodies(app).count(f"<small>{words}</small>") == 2
         assert len(re.findall(f'<img alt="[^"]*{words}', bodies(app))) == 2
@@ -108,8 +108,8 @@ def test_why_this_class_and_not_that_beside_another_target():
     targets = DifferenceTarget(4, 9), ClassTarget(7)
     rows = (targets[0], QUICK), (targets[1], TARGETED)
     assert shown(app) == [expected(trace, method, target) for target, methods in rows for method in methods]
-    assert "As above: it explains no target." in texts(app)
-    assert f"4 minus 9** · difference of scores, for this image: {trace.output[4] - trace.output[9]:.3g}" in texts(app)
+    assert "explains no target." in texts(app)
+    assert f"4 minus 9** · difference of logits, for this image: {trace.output[4] - trace.output[9]:.3g}" in texts(app)
     app.selectbox(key="explain_class_1").set_value(None).run()
     assert len(shown(app)) == 4
 

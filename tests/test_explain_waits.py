@@ -76,7 +76,7 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     contest = comparison.Comparison(choice, ClassSpec(4), "mean", tuple(asked(app, QUICK)))
     for step in comparison._steps(contest, {}, {})[:5]:
         asking.made(step, lambda done, total: None)
-    assert "Coarse: some curves have 5 points only" in texts(app.run())
+    assert "only 5 points" in texts(app.run())
     assert len(rows(app)) == 5
     assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
     press(app, "explain_compare_0")

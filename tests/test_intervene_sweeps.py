@@ -40,8 +40,8 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count):
     assert not app.main.get("download_button")
     app.button(key="sweep_run").click().run()
     said = fine(app)
-    assert "How far the probability of 4 changes when " in said.replace("\\", "")
-    assert "It changes most without" in said
+    assert "Change of the probability of 4 when " in said.replace("\\", "")
+    assert "Largest changes for" in said
     assert "sweep_run" not in [button.key for button in app.main.button], "it need not be run again"
     assert len(app.main.get("plotly_chart")) == (what != "patches")
     assert len(app.main.get("download_button")) == 1
@@ -69,7 +69,7 @@ def test_another_class_needs_no_other_sweep(digit, what):
     app.selectbox(key="sweep_quantity").select("logit").run()
     (box,) = [box for box in app.selectbox if (box.key or "").startswith("sweep_class")]
     box.select(7).run()
-    assert "How far the logit of 7 changes" in fine(app)
+    assert "Change of the logit of 7" in fine(app)
     score = class_score(digit.model, 7, "logit")
     sweep = {"heads": sweep_heads, "layers": sweep_layers, "patches": sweep_patches}[what]
     wanted = sweep(digit.model, digit, score)

@@ -39,7 +39,7 @@ def fine(app: AppTest) -> str:
     """What the page says, if all is well on it."""
     assert not app.exception
     assert not app.error
-    assert [title.value for title in app.header] == ["1 · The image as a whole", "2 · Patch by patch"]
+    assert [title.value for title in app.header] == ["1 · Whole image", "2 · Patch by patch"]
     assert len(app.get("plotly_chart")) == 2
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
     assert "This is an approximation." in said

@@ -350,13 +350,13 @@ def test_a_map_is_warned_of_only_if_outliers_have_most_of_it(trace):
     weights = np.full(100, 0.001)
     weights[6] = 0.2
     assert outlier_warning.is_on_few(weights)
-    said = outlier_warning.words(trace, weights, outlier(7))
+    said = outlier_warning.message(trace, weights, outlier(7))
     assert said.startswith("1 token ")
     assert "66.9 %" in said
-    assert outlier_warning.words(trace, weights, outlier(8)) is None
-    assert outlier_warning.words(trace, weights, outlier()) is None
+    assert outlier_warning.message(trace, weights, outlier(8)) is None
+    assert outlier_warning.message(trace, weights, outlier()) is None
     assert not outlier_warning.is_on_few(np.ones(100))
-    assert outlier_warning.words(trace, np.zeros(100), outlier(7)) is None
+    assert outlier_warning.message(trace, np.zeros(100), outlier(7)) is None
 
 
 def test_attention_reads_what_left_the_layer_before():

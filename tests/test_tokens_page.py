@@ -86,15 +86,15 @@ def test_explained_variance_is_the_librarys(cat, together):
     said = fine(app)
     for share in (*found.explained[4], found.explained[4].sum()):
         assert f"{100 * share:.1f} %" in said or f"{100 * share:.2f} %" in said
-    assert ("of all layers at once" in said) == together
+    assert ("all layers together" in said) == together
 
 
 def test_the_foreground_alone_and_the_other_side():
     app = page()
     app.toggle(key="pca_foreground").set_value(True).run()
-    assert "foreground alone" in fine(app)
+    assert "foreground only" in fine(app)
     app.toggle(key="pca_swap").set_value(True).run()
-    app.slider(key="pca_photo").set_value(50).run()
+    app.slider(key="pca_opacity").set_value(50).run()
     fine(app)
 
 
@@ -142,10 +142,10 @@ def registers(monkeypatch):
 def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
     app = page("Norms", layer="1")
     said = fine(app)
-    assert "2 of 256 patches stand out after layer 1" in said
+    assert "2 outliers of 256 patches after layer 1" in said
     assert "patch (3, 9), patch (13, 8)" in said
     assert "red frame around each outlier" in said
-    assert "Attention that goes to the 2 outliers" in said
+    assert "Attention to the 2 outliers" in said
     assert len(app.main.get("plotly_chart")) == 2
     app.slider(key="outlier_times").set_value(10.0).run()
     fine(app)
@@ -154,8 +154,8 @@ def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
 def test_one_outlier_is_spoken_of_as_one(monkeypatch):
     with_registers(monkeypatch, {41: 30.0})
     said = fine(page("Norms", layer="1"))
-    assert "1 of 256 patches stands out after layer 1" in said
-    assert "Attention that goes to the outlier" in said
+    assert "1 outlier of 256 patches after layer 1" in said
+    assert "Attention to the outlier" in said
 
 
 @pytest.mark.parametrize("head", range(1, 7))
@@ -271,7 +271,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
     if section == "Norms":
         assert ("class token" in said) == (config.num_prefix_tokens == 1)
         assert ("before the patches" in said) == (config.num_prefix_tokens > 1)
-        assert ("whatever their sign" in said) == config.differential
+        assert ("Absolute values" in said) == config.differential
 
 
 def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat):

@@ -168,7 +168,7 @@ def test_the_view_survives_a_visit_to_another_page(explore, cat):
     page.head(8, 0).click()
     page.panels_show(cat, View(8, 0, cat.prefix + 16 + 8))
     go_to(page.page, "Start")
-    expect(page.page.get_by_text("Begin with an image")).to_be_visible()
+    expect(page.page.get_by_text("Choose an image")).to_be_visible()
     go_to(page.page, "Explore")
     page.ready()
     assert page.shown == View(8, 0, cat.prefix + 16 + 8)
@@ -245,7 +245,7 @@ def test_downloads_hold_what_is_shown(explore, cat):
         np.testing.assert_array_equal(saved["weights"], view.weights(cat))
         np.testing.assert_array_equal(saved["matrix"], cat.attention(9, 2))
         assert json.loads(str(saved["metadata"]))["token"] == "6-6"
-    picture = downloaded(page.page, "Picture (PNG)")
+    picture = downloaded(page.page, "Image (PNG)")
     assert picture.suggested_filename == "cat-L10-H3-6-6.png"
     image = Image.open(picture.path())
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")

@@ -76,7 +76,7 @@ def test_link_and_picture_follow_opacity_and_smoothing(explore):
     page.ready()
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.3")
     expect(page.page.locator("canvas.heat")).to_have_css("image-rendering", "auto")
-    picture = downloaded(page.page, "Picture (PNG)")
+    picture = downloaded(page.page, "Image (PNG)")
     about = json.loads(Image.open(picture.path()).text["vitviz"])
     assert (about["opacity"], about["smooth"]) == (0.3, True)
 

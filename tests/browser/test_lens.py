@@ -29,7 +29,7 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     page = lens("model=digits&image=digit-4")
     click_patch(page, 0, 2, 5, rows=8)
     status(page, 3, 6, percent(float(maps[-1, 2, 5])))
-    expect(page.get_by_text("Patch (3, 6) through the layers")).to_be_visible()
+    expect(page.get_by_text("Patch (3, 6) by layer")).to_be_visible()
     page.get_by_role("slider", name="Layer").press("ArrowLeft")
     status(page, 3, 6, percent(float(maps[-2, 2, 5])))
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 5")
@@ -50,7 +50,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     rocket = model.trace(state.samples()["rocket"]).output
     maps = vitviz.patch_lens(model.trace(state.samples()["cat"]), rocket)
     page = lens("image=cat")
-    choose(page.get_by_role("combobox", name="Compared with"), "rocket")
+    choose(page.get_by_role("combobox", name="Compare with"), "rocket")
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("the output for “rocket”")
     click_patch(page, 0, 9, 3)
     most = maps.std(axis=(1, 2)).argmax()  # where it begins

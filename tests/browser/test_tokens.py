@@ -24,10 +24,10 @@ from .test_layout import PHONE
 
 HEADINGS = {
     "Colours": "Principal components as colours",
-    "Similarity": "Which patches are alike?",
-    "Norms": "Norms, and tokens that stand out",
+    "Similarity": "Similar patches",
+    "Norms": "Norms and outlier tokens",
     "Points": "Tokens as points",
-    "Places": "What tokens know of their place",
+    "Places": "Position information in tokens",
 }
 
 
@@ -240,5 +240,5 @@ def test_a_probe_can_be_stopped(page_of):
 def test_a_probe_is_measured_step_by_step(page_of):
     page = page_of("Places", "model=digits&layer=3")
     page.get_by_role("button", name="Measure").click()
-    expect(page.get_by_text("Place, read from the token")).to_be_visible()
+    expect(page.get_by_text("Position predicted from the token")).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)

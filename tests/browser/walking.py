@@ -307,7 +307,7 @@ class Visitor:
     def downloads_are_right(self) -> None:
         view, trace, about = self.session.view, self.session.trace, self.session.about()
         name = export.file_stem(view, about)
-        picture_name, picture_file = self.download("Picture (PNG)")
+        picture_name, picture_file = self.download("Image (PNG)")
         assert picture_name == f"{name}.png"
         with Image.open(io.BytesIO(picture_file)) as image:
             assert image.text["Description"] == export.caption(trace, view, about)

@@ -1,4 +1,4 @@
-"""What the page "Attention" looks at: one layer, one head, a patch that asks and one that answers."""
+"""View of the page "Attention": a layer, a head, a query patch and a key patch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from .settings import KEY_PATCH, with_one_head
 
 @dataclass(frozen=True, eq=False)
 class HeadView:
-    """One look: whose numbers the sections show.
+    """Image, model, head and patches that the sections show.
 
     Attributes:
         choice: image and model.
-        trace: their forward pass.
-        layer, head: which, from 0.
-        patch: the one that asks, and
-        key_patch: the one that answers; row and column, from 0.
-        block: all that the layer does for the patch, by hand.
+        trace: the forward pass.
+        layer, head: indices, from 0.
+        patch, key_patch: query and key patch, row and column from 0.
+        block: all steps of the layer for the query patch, computed by hand.
     """
 
     choice: state.Choice
@@ -42,55 +41,55 @@ class HeadView:
 
     @property
     def steps(self) -> HeadSteps:
-        """What the head does for the patch, by hand."""
+        """Steps of the head for the query patch, computed by hand."""
         return self.block.head
 
     @property
     def query(self) -> int:
-        """The token that asks."""
+        """Query token index."""
         return self.trace.prefix + sections.patch_number(self.trace, self.patch)
 
     @property
     def key(self) -> int:
-        """The token that answers."""
+        """Key token index."""
         return self.trace.prefix + sections.patch_number(self.trace, self.key_patch)
 
     @property
     def signed(self) -> bool:
-        """Whether weights may be negative."""
+        """True if attention weights may be negative."""
         return self.trace.config.differential
 
     @property
     def where(self) -> str:
-        """Such as `"layer 12, head 4"`, from 1."""
+        """Label of the head, such as `"layer 12, head 4"`, from 1."""
         return f"layer {self.layer + 1}, head {self.head + 1}"
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of what the model sees, pixels."""
+        """Width and height of the model input, pixels."""
         rows, columns = self.trace.grid
         return columns * self.trace.config.patch_size, rows * self.trace.config.patch_size
 
     @property
     def values(self) -> dict[str, int]:
-        """The letters of this model and image."""
+        """Values of the symbols for this model and image."""
         return sections.values_of(self.trace)
 
     def name(self, token: int) -> str:
-        """What a token is called."""
+        """Return the name of a token."""
         return token_words(self.trace, token)
 
     def say(self, text: str) -> None:
-        """Text with this look's symbols."""
+        """Draw text with the symbols of this view."""
         sections.say(text, self.values)
 
     def section(self, title: str, text: str) -> None:
-        """A step of the story with this look's symbols."""
+        """Draw the heading and text of a section with the symbols of this view."""
         sections.section(title, text, self.values)
 
 
 class Place(NamedTuple):
-    """Where a visitor looks; counted from 0."""
+    """Layer, head, query patch and key patch, from 0."""
 
     layer: int
     head: int
@@ -99,12 +98,12 @@ class Place(NamedTuple):
 
 
 def current(choice: state.Choice) -> HeadView:
-    """What this visitor looks at, with its numbers."""
+    """Return the user's current view with its computed steps."""
     return at(choice, place(state.trace(choice)))
 
 
 def place(trace: Trace) -> Place:
-    """Where this visitor looks: layer and head as in the explorer, the patch as on all pages of explanations."""
+    """Return the user's place: layer and head of the explorer, and the patch that all lesson pages follow."""
     view = with_one_head(VIEW.of(trace), trace)
     patch, layer, head = followed_patch.chosen_patch(trace), view.layer, view.head
     key_patch = KEY_PATCH.get()
@@ -116,7 +115,7 @@ def place(trace: Trace) -> Place:
 
 
 def at(choice: state.Choice, place: Place) -> HeadView:
-    """The numbers of a place; asks nothing of the visitor's session."""
+    """Return the view of a place; does not access the session."""
     trace = state.trace(choice)
     query, key = (trace.prefix + sections.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
     block = block_steps(layer_activations.recording(choice, place.layer), place.head, query, key)
@@ -124,7 +123,7 @@ def at(choice: state.Choice, place: Place) -> HeadView:
 
 
 def choose(view: HeadView) -> None:
-    """The boxes that choose layer and head, from 1."""
+    """Draw the boxes that choose layer and head, from 1."""
     with st.container(horizontal=True):
         for name, count, chosen in (("layer", view.trace.layers, view.layer), ("head", view.trace.heads, view.head)):
             bound(
@@ -139,12 +138,12 @@ def choose(view: HeadView) -> None:
 
 
 def answer(row: int, column: int) -> None:
-    """HeadView at the key of another patch."""
+    """Choose another key patch."""
     KEY_PATCH.set((row, column))
 
 
 def picker(view: HeadView, overlay: Overlay, key: str, choosing: str = "query") -> None:
-    """The picture with the query's and the key's patch in frames; a click chooses one of the two."""
+    """Draw the image with query and key patch framed; a click chooses one of the two."""
     patch_picker(
         state.picture(view.choice),
         view.choice.picked.name,

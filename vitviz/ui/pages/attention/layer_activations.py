@@ -1,6 +1,6 @@
-"""What the pages of explanations share between visitors, so that an interaction does not run the model again.
+"""Cached activations for the lesson pages, shared by all users, so that interactions need no forward pass.
 
-Nothing here keeps a model or its weights in memory: that is for the shelf of models to decide.
+No result keeps a model or its weights in memory; the model cache decides on these.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from ...app import state
 from ...app.activations import activations, residual_stream, with_activations
 from ...app.cache import cached
 
-FIRST_CHANNELS = 64  # of the residual stream: all channels of all layers of a large model would be too many to keep
+FIRST_CHANNELS = 64  # of the residual stream; all channels of a large model would take too much memory
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The residual stream of all tokens, before the first block and after each.
+    """Residual stream of all tokens, before the first block and after each.
 
     Attributes:
-        channels: its first channels, float32 [1 + layer, token, channel].
-        lengths: how long each token's vector is, float32 [1 + layer, token].
+        channels: the first dimensions, float32 [1 + layer, token, channel].
+        norms: L2 norm of each token, float32 [1 + layer, token].
     """
 
     channels: np.ndarray
-    lengths: np.ndarray
+    norms: np.ndarray
 
 
 def recording(choice: state.Choice, layer: int) -> Recording:
-    """Activations at every stage of a layer."""
-    found = state.trace(choice)
+    """Return the activations at every stage of a layer."""
+    trace = state.trace(choice)
     kept = activations(choice, *sublayer_names(layer))
-    kept |= {f"blocks.{layer}.attn.q": found.queries(layer), f"blocks.{layer}.attn.k": found.keys(layer)}
-    return Recording(found, layer, kept)
+    kept |= {f"blocks.{layer}.attn.q": trace.queries(layer), f"blocks.{layer}.attn.k": trace.keys(layer)}
+    return Recording(trace, layer, kept)
 
 
 def readout(choice: state.Choice) -> ReadoutSteps:
-    """Steps from the tokens to the output, without the weights of the model."""
+    """Return the steps from the tokens to the output, without the weights of the model."""
     return _readout(choice.key, choice)
 
 
-@cached("Following the last steps …")
+@cached("Computing the last steps …")
 def _readout(key: tuple, _choice: state.Choice) -> ReadoutSteps:
     trace = with_activations(_choice, *readout_names(state.trace(_choice)))
     with state.one_at_a_time:
@@ -53,6 +53,6 @@ def _readout(key: tuple, _choice: state.Choice) -> ReadoutSteps:
 
 
 def stream(choice: state.Choice) -> Stream:
-    """The residual stream through all blocks."""
-    found = residual_stream(choice)
-    return Stream(found[..., :FIRST_CHANNELS], np.linalg.norm(found, axis=-1))
+    """Return the residual stream through all blocks."""
+    residual = residual_stream(choice)
+    return Stream(residual[..., :FIRST_CHANNELS], np.linalg.norm(residual, axis=-1))

@@ -1,4 +1,4 @@
-"""Section 1 of the page "Attention": a soft dictionary that the visitor edits, then the same on the image."""
+"""Section 1 of the page "Attention": an editable soft dictionary, then the same idea on the image."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ...widgets.strips import number
 from ...widgets.sums import redone
 from ..lesson.sections import section
 
-if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
+if TYPE_CHECKING:  # it imports the sidebar, which needs a running app
     from .head_view import HeadView
 
-MOST = 12  # words in the dictionary; the table of more would be a page of its own
+MOST = 12  # maximum number of words
 FRUITS = {
     "key": ["banana", "strawberry", "blueberry", "orange", "apple"],
     "colour": ["gold", "crimson", "royalblue", "darkorange", "yellowgreen"],
@@ -34,12 +34,12 @@ FRUITS = {
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """What the visitor's table says.
+    """Contents of the user's table.
 
     Attributes:
         keys: the words.
         values: red, green, blue (0 to 255) and the number of each, float64 [key, 4].
-        problems: what could not be used, in words.
+        problems: messages on rows that could not be used.
     """
 
     keys: tuple[str, ...]
@@ -48,7 +48,7 @@ class Dictionary:
 
 
 def read(table: pd.DataFrame) -> Dictionary:
-    """A dictionary from a table that anybody may have edited: rows that are not whole are left out and said."""
+    """Read a dictionary from the edited table; incomplete rows are left out and reported."""
     keys, values, problems = [], [], []
     for word, colour, amount in table[["key", "colour", "number"]].itertuples(index=False):
         word = "" if pd.isna(word) else str(word).strip()[:30]
@@ -70,7 +70,7 @@ def read(table: pd.DataFrame) -> Dictionary:
 
 
 def idea() -> None:
-    """The idea of attention, on words."""
+    """Draw the idea of attention, on words."""
     section(
         "1 · The idea: a soft lookup",
         "A dictionary stores **values** under **keys**. An ordinary one answers only if the **query** equals a key, "
@@ -105,13 +105,13 @@ def _dictionary() -> None:
         st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
         pieces = " ".join(soft_dictionary.ngrams(query))
         st.caption(f"Pieces of the query: {literally(pieces) or 'none'}")
-    found = read(edited)
-    for problem in found.problems:
+    dictionary = read(edited)
+    for problem in dictionary.problems:
         st.warning(literally(problem))
-    if not found.keys:
+    if not dictionary.keys:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
-    similar, shares, mixed = soft_dictionary.soft_lookup(query, found.keys, found.values, temperature)
+    similar, shares, mixed = soft_dictionary.soft_lookup(query, dictionary.keys, dictionary.values, temperature)
     rows = [
         (
             html.escape(key),
@@ -119,14 +119,14 @@ def _dictionary() -> None:
             drawing.bar(share, percent(share)),
             drawing.swatch(value[:3]) + f"{value[3]:g}",
         )
-        for key, alike, share, value in zip(found.keys, similar, shares, found.values, strict=True)
+        for key, alike, share, value in zip(dictionary.keys, similar, shares, dictionary.values, strict=True)
     ]
     total = ("answer", "", percent(float(shares.sum())), drawing.swatch(mixed[:3]) + number(mixed[3], 3))
     st.html(drawing.table(("key", "query · key", "share (softmax)", "value"), rows, total))
     best = int(np.argmax(shares))
     if similar.any():
         share = percent(float(shares[best]))
-        st.markdown(f"Most of the answer comes from **{literally(found.keys[best])}** ({share}).")
+        st.markdown(f"Most of the answer comes from **{literally(dictionary.keys[best])}** ({share}).")
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
@@ -134,11 +134,11 @@ def _dictionary() -> None:
         "end), scaled to length 1. Similarity is the dot product of two such vectors."
     )
     if similar.any():
-        _product(query, found.keys[best], float(similar[best]))
+        _product(query, dictionary.keys[best], float(similar[best]))
 
 
 def _product(query: str, key: str, similarity: float) -> None:
-    """The vectors of two words, multiplied piece by piece."""
+    """Draw the vectors of two words and their product, piece by piece."""
     pieces, (asking, answering) = soft_dictionary.vectors([query, key])
     products = asking * answering
     factors, shown = redone([float(part) for part in products], similarity, decimals=3)
@@ -152,16 +152,16 @@ def _product(query: str, key: str, similarity: float) -> None:
 
 
 def on_the_image(view: HeadView) -> None:
-    """The same three letters, on the image."""
+    """Draw query, key and value on the image."""
     weights = view.steps.weights
     prefix, columns, side = view.trace.prefix, view.trace.grid[1], view.trace.config.patch_size
     strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
     stroke = max(view.size) / 130
     x, y = drawing.centre(view.patch, side)
-    shapes, told = [], []
+    shapes, labels = [], []
     for token in strongest:
         patch = divmod(int(token) - prefix, columns)
-        told.append(f"{view.name(int(token))} {percent(float(weights[token]))}")
+        labels.append(f"{view.name(int(token))} {percent(float(weights[token]))}")
         at_x, at_y = drawing.centre(patch, side)
         if patch != view.patch:
             shapes.append(
@@ -171,17 +171,17 @@ def on_the_image(view: HeadView) -> None:
         shapes.append(drawing.frame(patch, side, KEY, stroke))
     shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
     st.markdown("**The same three letters, on the image**")
-    picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"{view.choice.picked.name}: {view.name(view.query)} and the patches that it attends to most"
         st.html(drawing.on_photo(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
-    with words:
+    with text:
         view.say(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"
             f"* {{q}} **asks**: what is {view.name(view.query)} (blue) looking for?\n"
             "* {k} **answers**: every token says what it has to offer.\n"
             "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {view.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
+            f"In {view.where} {_most(len(labels))} to say to it (red): {', '.join(labels)}. "
             "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
         )
 

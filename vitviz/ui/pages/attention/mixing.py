@@ -1,4 +1,4 @@
-"""Section 5 of the page "Attention": values are summed, heads are joined, and the sum goes back to the stream."""
+"""Section 5 of the page "Attention": weighted sum of values, output projection, and residual sum."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STRONGEST = 3
 
 
 def weighted_sum(view: HeadView) -> None:
-    """The values times their weights, and their sum."""
+    """Draw the weighted values and their sum."""
     steps = view.steps
     view.section(
         "5 · What comes back: a weighted sum of values",
-        f"Every token hands over its value {{v}}, as much of it as its weight says. The sum is what head "
-        f"{view.head + 1} has found for {view.name(view.query)}: {{d=}} numbers.",
+        f"Every token hands over its value {{v}}, as much of it as its weight says. The sum is the output of head "
+        f"{view.head + 1} for {view.name(view.query)}: {{d=}} numbers.",
     )
     st.latex(symbols.formula(r"z = \sum_j @A_j\, @v_j"))
     order = np.argsort(-np.abs(steps.weights), kind="stable")
@@ -45,13 +45,13 @@ def weighted_sum(view: HeadView) -> None:
 
 
 def all_heads(view: HeadView) -> None:
-    """The heads side by side, joined and mixed."""
+    """Draw the heads side by side, their concatenation and the output projection."""
     block, heads = view.block, view.trace.heads
     values = view.values
     if heads > 1:
         view.say(
-            f"**All {heads} heads side by side.** Each has its own maps to {{q}}, {{k}} and {{v}}, so each looks for "
-            f"something else from the same patch. Head {view.head + 1} is framed."
+            f"**All {heads} heads side by side.** Each has its own maps to {{q}}, {{k}} and {{v}}, so each attends "
+            f"differently from the same patch. Head {view.head + 1} is framed."
         )
     maps = view.trace.heatmap(view.layer, None, view.query)
     st.html(
@@ -69,7 +69,7 @@ def all_heads(view: HeadView) -> None:
     inner = heads * values["d"]
     between = ""
     if block.head_norm is not None:
-        between += " Each head's sum is normalised on its own."
+        between += " Each head's sum is normalised separately."
     joined = (
         f"**Concatenation.** The sums of all heads, one row each in the picture, are put into one row of {heads} × "
         f"{values['d']} = {inner} numbers."
@@ -78,14 +78,14 @@ def all_heads(view: HeadView) -> None:
     )
     if block.attention_norm is not None:
         between += " That row is normalised."
-    mixes = "The output projection {W_O}" + (" lets the heads speak to each other" if heads > 1 else " turns it")
+    mixes = "The output projection {W_O}" + (" mixes the heads" if heads > 1 else " follows")
     after = ""
     if block.attention_post_norm is not None:
         after += " Then the norm that stands after attention in this model follows."
     if not np.all(block.attention_scale == 1):
         factors = _range(block.attention_scale)
-        after += f" At last every dimension is multiplied by a learned factor of its own (LayerScale, {factors})."
-    view.say(f"{joined}{between} {mixes} ({inner} × {values['D']}) and brings it back to {{D=}} numbers.{after}")
+        after += f" Finally every dimension is multiplied by its own learned factor (LayerScale, {factors})."
+    view.say(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
     st.html(
         drawing.strips(
             [
@@ -99,11 +99,11 @@ def all_heads(view: HeadView) -> None:
 
 
 def residual(view: HeadView) -> None:
-    """What attention found is added to what was there."""
+    """Draw the residual sum after attention."""
     block = view.block
     view.say(
-        "**Residual sum.** What attention found does not replace the token; it is **added** to it. The old token stays "
-        "readable, and the layer only writes what it has to add."
+        "**Residual sum.** The output of attention does not replace the token; it is **added** to it. The old token "
+        "stays readable, and the layer only writes what it has to add."
     )
     st.latex(symbols.formula(r"@X' = @X + \mathrm{attention}(@X)"))
     st.html(

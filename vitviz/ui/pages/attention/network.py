@@ -1,4 +1,4 @@
-"""Section 6 of the page "Attention": the MLP, the residual stream through all blocks, and what becomes the output."""
+"""Section 6 of the page "Attention": MLP, residual stream through all blocks, and output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "
 
 
 def mlp(view: HeadView) -> None:
-    """The other half of the block."""
+    """Draw the MLP sublayer."""
     block, config = view.block, view.trace.config
     steps, width, hidden = block.mlp, view.values["D"], config.mlp_dim
     reads = {
@@ -62,28 +62,28 @@ def mlp(view: HeadView) -> None:
 
 
 def stream(view: HeadView) -> None:
-    """The token through all blocks."""
-    found = layer_activations.stream(view.choice)
-    channels, lengths = found.channels[:, view.query], found.lengths[:, view.query]
+    """Draw the token through all blocks."""
+    recorded = layer_activations.stream(view.choice)
+    channels, norms = recorded.channels[:, view.query], recorded.norms[:, view.query]
     layers = view.trace.layers
     view.say(
         f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other, and each "
         f"adds to the stream. Below is {view.name(view.query)} as it enters the first block (top row) and as it leaves "
-        f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its length goes from "
-        f"{number(float(lengths[0]), 2)} to {number(float(lengths[-1]), 2)}."
+        f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its norm goes from "
+        f"{number(float(norms[0]), 2)} to {number(float(norms[-1]), 2)}."
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
-    words = f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive."
+    caption = f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive."
     image = drawing.heat(channels, signed=True, largest=end)
     st.html(
         f'<div class="vv-maps" style="--side:100%"><figure><img alt="Residual stream of {view.name(view.query)}" '
         f'src="{data_url(image)}" style="height:{min(len(channels), 26) * 0.75 + 1:.2f}rem">'
-        f"<small>{words}</small></figure></div>"
+        f"<small>{caption}</small></figure></div>"
     )
 
 
 def output(view: HeadView) -> None:
-    """What becomes of the tokens at the end."""
+    """Draw the steps from the tokens to the output."""
     trace, config, steps = view.trace, view.trace.config, layer_activations.readout(view.choice)
     first = "After the last block a final norm is applied, and then " if config.final_norm else "After the last block "
     attended = (
@@ -96,13 +96,13 @@ def output(view: HeadView) -> None:
     normed = "is normalised and " if config.fc_norm else ""
     count = f"{steps.feature.shape[-1]} numbers"
     if config.pooling == "distilled" and config.num_classes:
-        told = (
+        description = (
             f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
             f"of what they say is the {config.num_classes} outputs"
         )
     else:
-        told = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    view.say(f"**The output.** {first}{told}.{attended}")
+        description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
+    view.say(f"**The output.** {first}{description}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
         st.html(drawing.maps(maps))
@@ -115,7 +115,7 @@ def output(view: HeadView) -> None:
     )
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
-        if config.final_norm or what != "tokens":  # without a norm these are what the last block made
+        if config.final_norm or what != "tokens":  # without a final norm, these are the output of the last block
             sections.by_hand(check)
     if trace.model.is_classifier:
         prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")

@@ -1,4 +1,4 @@
-"""The page "Attention": one head by hand, from the sequence to what the model returns."""
+"""The page "Attention": one head by hand, from the sequence to the model output."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def draw() -> None:
 
 @shell.fragment
 def attend(choice: state.Choice) -> None:
-    """The whole story; choosing a patch, a layer or a head runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    """Draw all sections; choosing a patch, a layer or a head reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         view = head_view.current(choice)
     beside, story = beside_the_text()
     with beside:
@@ -57,7 +57,7 @@ def attend(choice: state.Choice) -> None:
 
 
 def follow(view: head_view.HeadView) -> None:
-    """The image beside the text: which layer, head and patch the page is about."""
+    """Draw the image beside the text, with the chosen layer, head and patch."""
     head_view.choose(view)
     weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
     head_view.picker(

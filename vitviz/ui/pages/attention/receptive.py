@@ -1,4 +1,4 @@
-"""Section 7 of the page "Attention": how far heads view, against how far convolutions can see."""
+"""Section 7 of the page "Attention": mean attention distance beside receptive fields of convolutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
 
 
 def all_at_once(view: HeadView) -> None:
-    """Distances of attention on the image, layer by layer."""
+    """Draw attention distances and receptive fields on the image, layer by layer."""
     signs = " Weights count by their size, whatever their sign." if view.signed else ""
     sections.section(
         "7 · Sees all of the image at once",
@@ -57,11 +57,11 @@ def _through_the_layers(view: HeadView) -> None:
     ]
     shapes += [_square(x, y, field.side, colour, 1.4 * stroke, view.size) for colour, _, field in fields]
     shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
-    picture, words = st.columns([5, 6], gap="medium", vertical_alignment="center")
+    picture, text = st.columns([5, 6], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"Layer {layer + 1}: how far heads look from {view.name(view.query)}, and what convolutions can see"
         st.html(drawing.on_photo(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
-    with words:
+    with text:
         heads = f"{len(reached)} heads" if len(reached) > 1 else "1 head"
         low, high = np.nanmin(reached), np.nanmax(reached)
         span = f"{low:.1f} to {high:.1f} px away" if len(reached) > 1 else f"{low:.1f} px away"
@@ -83,7 +83,7 @@ def _through_the_layers(view: HeadView) -> None:
 
 
 def _square(x: float, y: float, side: int, colour: str, stroke: float, size: tuple[int, int]) -> str:
-    """A receptive field around a point, cut off at the edges of the image but seen there."""
+    """Return a receptive field around a point, clipped to the image with its border visible."""
     inset = stroke / 2
     left, top = max(x - side / 2, inset), max(y - side / 2, inset)
     right, bottom = min(x + side / 2, size[0] - inset), min(y + side / 2, size[1] - inset)
@@ -102,13 +102,13 @@ def _key(colour: str, radius: str = "0.2rem") -> str:
 
 
 def _reach_chart(distance: np.ndarray, layer: int, depths: list[SameDepth], side: int) -> go.Figure:
-    """How far heads look, against how far convolutions can see.
+    """Return a chart of mean attention distances and of the reach of convolutions.
 
     Args:
         distance: mean attention distances, pixels [layer, head].
         layer: the chosen layer, from 0.
         depths: convolutional networks at the depth of each layer.
-        side: the longer side of the image, pixels; the axis ends a little above it.
+        side: the longer side of the image, pixels; sets the range of the y axis.
     """
     layers, heads = distance.shape
     x = np.arange(1, layers + 1)

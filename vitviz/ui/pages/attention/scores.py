@@ -31,7 +31,7 @@ NORMS = {
 
 
 def queries_keys_values(view: HeadView) -> None:
-    """Section 2: from the sequence to q, k and v."""
+    """Draw section 2: from the sequence to q, k and v."""
     steps, config, values = view.steps, view.trace.config, view.values
     tokens = view.trace.token_count
     before = config.prefix_token_names
@@ -92,7 +92,7 @@ def queries_keys_values(view: HeadView) -> None:
 
 
 def scores(view: HeadView) -> None:
-    """Section 3: a query times every key."""
+    """Draw section 3: a query times every key."""
     steps, config, signed = view.steps, view.trace.config, view.signed
     halves = (
         " This model does so twice: {q} and {k} are two halves with a product and a softmax each, and the second will "
@@ -134,8 +134,8 @@ def scores(view: HeadView) -> None:
     )
     figure = _product_chart(steps.q, steps.k[view.key], signed)
     st.plotly_chart(figure, config=CHART, key="product", alt="Query, key and their product, dimension by dimension")
-    products, found = np.atleast_1d(steps.product), np.atleast_1d(steps.score)
-    for place, (total, score) in enumerate(zip(products, found, strict=True)):
+    products, results = np.atleast_1d(steps.product), np.atleast_1d(steps.score)
+    for place, (total, score) in enumerate(zip(products, results, strict=True)):
         label = f"{HALVES[place].capitalize()}: the" if signed else "The"
         bias = [] if steps.bias is None else [float(np.atleast_1d(steps.bias[..., view.key])[0])]
         (summed, *added), result = redone(
@@ -150,7 +150,7 @@ def scores(view: HeadView) -> None:
 
 
 def _map_of(scores: np.ndarray, caption: str) -> Overlay:
-    """Scores on a scale around 0; or, if all have one sign, from the lowest to the highest: they may differ little."""
+    """Return a map of scores, centred on 0 or, if all have the same sign, from the lowest to the highest."""
 
     def say(value: float) -> str:
         return number(value, 2)
@@ -162,7 +162,7 @@ def _map_of(scores: np.ndarray, caption: str) -> Overlay:
 
 
 def shares(view: HeadView) -> None:
-    """Section 4: the softmax."""
+    """Draw section 4: the softmax."""
     steps, config, prefix = view.steps, view.trace.config, view.trace.prefix
     if view.signed:
         text = (
@@ -184,8 +184,8 @@ def shares(view: HeadView) -> None:
         named = zip(config.prefix_token_names, steps.to_prefix, strict=True)
         patches = float(steps.weights[prefix:].sum())
         if view.signed:
-            told = ", ".join(f"{name} {percent(float(share))}" for name, share in named)
-            view.say(f"Not all goes to patches: {told}; all patches together {percent(patches)}.")
+            to_prefix = ", ".join(f"{name} {percent(float(share))}" for name, share in named)
+            view.say(f"Not all goes to patches: {to_prefix}; all patches together {percent(patches)}.")
         else:
             tints = [f"color-mix(in srgb, {NEUTRAL} {100 - 60 * place // prefix}%, #fff)" for place in range(prefix)]
             st.html(
@@ -195,7 +195,7 @@ def shares(view: HeadView) -> None:
                 )
             )
     all_weights = st.expander("All weights, sorted", key="all_weights", on_change="rerun")
-    if all_weights.open:  # a chart in a closed one would cost as much as in an open one
+    if all_weights.open:  # a chart in a closed expander costs as much as in an open one
         names = [view.name(token) for token in range(view.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
         all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
@@ -206,7 +206,7 @@ def shares(view: HeadView) -> None:
 @st.fragment
 @plain_errors()
 def _temperature(view: HeadView) -> None:
-    """The same row at another temperature, beside the model's."""
+    """Draw the row at another temperature beside the model's."""
     steps, prefix, grid = view.steps, view.trace.prefix, view.trace.grid
     st.markdown(":orange-badge[what if] The model's temperature is 1. What if another one divided the scores?")
     temperature = st.select_slider(
@@ -231,7 +231,7 @@ def _temperature(view: HeadView) -> None:
 
 
 def _strongest(view: HeadView, count: int = 5) -> None:
-    """The strongest tokens and all others, from score to weight."""
+    """Draw a table of the largest weights and the rest, from score to weight."""
     steps = view.steps
     order = np.argsort(-np.abs(steps.weights), kind="stable")
     shown, rest = order[:count], order[count:]
@@ -275,12 +275,12 @@ def _degrees(angles: np.ndarray) -> str:
 
 
 def _product_chart(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Figure:
-    """A dot product, dimension by dimension: q, k, and q times k, each number with its sign as hue.
+    """Return a chart of a dot product by dimension: q, k and q × k, coloured by sign.
 
     Args:
         q: the query, [channel].
         k: the key, [channel].
-        halves: whether the channels are two halves with a product each; a line divides them.
+        halves: whether the channels are two halves with separate products; a line divides them.
     """
     negative, positive = ("rgb({},{},{})".format(*colour_map("relative", True)[at]) for at in (40, 215))
     channel = np.arange(1, len(q) + 1)
@@ -302,7 +302,7 @@ def _product_chart(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Fig
         for (name, _, colour, axis), domain in zip(drawn, THIRDS, strict=True)
     }
     middle = {"type": "line", "x0": len(q) / 2 + 0.5, "x1": len(q) / 2 + 0.5, "yref": "paper", "y0": 0, "y1": 1}
-    return go.Figure(  # made at once: step by step it would take as long as all other sums of the page
+    return go.Figure(  # built in one call, which is much faster than adding traces
         bars,
         {
             **axes,

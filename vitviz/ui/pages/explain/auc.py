@@ -1,4 +1,4 @@
-"""The areas below the curves of the comparison, as a table that says in words which are best."""
+"""Deletion and insertion curves as charts, and a table of the areas under them (AUC)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ...widgets import drawing
 from ...widgets.strips import number
 
 LOW, HIGH = "lower is better", "higher is better"
-AXES = {"deletion": "share of patches taken away", "insertion": "share of patches put back"}
-STYLES = (  # colour, dash and marker: no line is known by its colour alone
+AXES = {"deletion": "share of patches removed", "insertion": "share of patches inserted"}
+STYLES = (  # colour, dash and marker, so that lines differ in more than colour
     (QUERY, "solid", "circle"),
     (KEY, "solid", "square"),
     (VALUE, "dash", "diamond"),
@@ -28,14 +28,14 @@ STYLES = (  # colour, dash and marker: no line is known by its colour alone
 def chart(
     lines: Mapping[str, tuple[np.ndarray, np.ndarray]], x: str, y: str, random: str, ends: tuple[float, float]
 ) -> go.Figure:
-    """What is left of a target, against the share of patches.
+    """Return a chart of the target's value against the share of patches.
 
     Args:
-        lines: fractions [n] and values [n] by the name of the order.
-        x: what the fractions are.
-        y: what the values are.
-        random: the name of the order that the others have to beat; it is grey and dotted.
-        ends: the smallest and the largest value on the scale.
+        lines: fractions [n] and values [n] by name of the patch order.
+        x: title of the x axis.
+        y: title of the y axis.
+        random: name of the random order, the reference; drawn grey and dotted.
+        ends: smallest and largest value of the y axis.
     """
     room = 0.04 * (ends[1] - ends[0] or 1.0)
     styles = iter(STYLES)
@@ -66,29 +66,29 @@ def chart(
     )
 
 
-def table(found: Mapping[str, Curves], random: str, tells: bool = True) -> str:
-    """The areas as HTML.
+def table(results: Mapping[str, Curves], random: str, rank: bool = True) -> str:
+    """Return the areas under the curves as an HTML table.
 
     Args:
-        found: the curves by the name of the order.
-        random: the name of the order that the others have to beat.
-        tells: whether the curves differ by enough to call one of them the best.
+        results: curves by name of the patch order.
+        random: name of the random order, the reference.
+        rank: whether to mark the best method; False where the curves differ too little.
     """
-    deletion = _column({name: curves.deletion_auc for name, curves in found.items()}, random, -1, tells)
-    insertion = _column({name: curves.insertion_auc for name, curves in found.items()}, random, 1, tells)
-    rows = [[html.escape(name), deletion[name], insertion[name]] for name in found]
-    head = ("order", f"area, deletion<br><small>{LOW}</small>", f"area, insertion<br><small>{HIGH}</small>")
+    deletion = _column({name: curves.deletion_auc for name, curves in results.items()}, random, -1, rank)
+    insertion = _column({name: curves.insertion_auc for name, curves in results.items()}, random, 1, rank)
+    rows = [[html.escape(name), deletion[name], insertion[name]] for name in results]
+    head = ("patch order", f"deletion AUC<br><small>{LOW}</small>", f"insertion AUC<br><small>{HIGH}</small>")
     return f'<div data-testid="areas">{drawing.table(head, rows)}</div>'
 
 
-def _column(areas: Mapping[str, float], random: str, better: int, tells: bool) -> dict[str, str]:
-    """Each area with a word on it: which is best, and which are no better than chance."""
+def _column(areas: Mapping[str, float], random: str, better: int, rank: bool) -> dict[str, str]:
+    """Return the cells of one column, with the best area and areas no better than random marked."""
     methods = {name: better * area for name, area in areas.items() if name != random}
     best = max(methods.values(), default=None)
     chance = better * areas[random] if random in areas else None
 
     def verdict(name: str) -> str:
-        if name not in methods or not tells:
+        if name not in methods or not rank:
             return ""
         if chance is not None and methods[name] <= chance:
             return "no better than random"

@@ -1,4 +1,4 @@
-"""Which explanation to believe: what is left of the target when patches go in the order of each map."""
+"""Faithfulness of the maps: deletion and insertion curves in the patch order of each map."""
 
 from __future__ import annotations
 
@@ -25,108 +25,108 @@ from .maps import PLACE, MapRequest, compute, known
 from .settings import BASELINE
 from .targets import TargetSpec, target_of
 
-ORDERS = 5  # random ones, of which the mean is drawn
+ORDERS = 5  # number of random orders, whose mean is drawn
 TITLES = {"deletion": "**Deletion**: lower is better", "insertion": "**Insertion**: higher is better"}
-COARSE, FINE = 4, 16  # steps in which patches go and come: at first, and in the end
-RANDOM = "random"  # stands for them where a method's name would stand
+COARSE, FINE = 4, 16  # points of a preview and of the final curve, less one
+RANDOM = "random"  # used in place of a method's name
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared: all maps of one target that are there.
+    """Comparison of all available maps of one target.
 
     Attributes:
         choice: image and model.
-        target: what is measured while patches go and come.
-        baseline: what stands for missing patches.
+        spec: the target to measure while patches are removed or inserted.
+        baseline: replacement of missing patches.
         requests: the maps.
     """
 
     choice: state.Choice
-    target: TargetSpec
+    spec: TargetSpec
     baseline: str
     requests: tuple[MapRequest, ...]
 
     @property
     def key(self) -> tuple:
-        """What a visitor requests for; the curves of maps that are computed later belong to it, too."""
-        return "comparison", self.choice.key, self.target.key, self.baseline
+        """Key of the user's request; it includes the curves of maps that are computed later."""
+        return "comparison", self.choice.key, self.spec.key, self.baseline
 
     def keys(self) -> dict[str, tuple]:
-        """What identifies the curves of each map, and of random orders, among all visitors."""
+        """Cache keys of the curves of each map and of the random orders, the same for all users."""
         return {RANDOM: (*self.key, RANDOM)} | {request.method: (*self.key, request.key) for request in self.requests}
 
     def known(self, points: int = FINE) -> dict[str, Curves]:
-        """The curves with so many points that were computed for anybody."""
-        found = {name: cache.results.get((*key, points)) for name, key in self.keys().items()}
-        return {name: result for name, result in found.items() if result is not None}
+        """Return the cached curves with this number of points."""
+        results = {name: cache.results.get((*key, points)) for name, key in self.keys().items()}
+        return {name: result for name, result in results.items() if result is not None}
 
 
-def compare(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> list[asking.Asked]:
-    """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
-    st.header("Which one to believe", anchor=False)
+def compare(choice: state.Choice, trace: Trace, specs: Sequence[TargetSpec]) -> list[asking.Asked]:
+    """Draw the comparison of all available maps for each target; return the remaining work."""
+    st.header("Faithfulness", anchor=False)
     st.markdown(
-        "Take patches away, the most important first, and see how fast the target falls (deletion: low is good); or "
-        "begin with nothing and put them back, the most important first, and see how fast it rises (insertion: high "
-        "is good). A map that does no better than a random order has not found what the model uses. "
+        "Deletion removes patches, the most important first: the faster the target falls, the better. Insertion starts "
+        "without patches and adds them, the most important first: the faster the target rises, the better. A map that "
+        "does no better than a random order has not found what the model uses. "
         "[Petsiuk et al. 2018, section 4.1](https://arxiv.org/abs/1806.07421)"
     )
-    baseline = replace(BASELINE, default=lambda _: lowest(choice, targets[0])).draw(
+    baseline = replace(BASELINE, default=lambda _: lowest(choice, specs[0])).draw(
         st.segmented_control,
-        "Missing patches are replaced by the",
+        "Baseline: missing patches become the",
         BASELINES,
         context=choice,
         format_func=baseline_words,
         required=True,
     )
     pending = []
-    for place, target in enumerate(targets):
-        maps = tuple(request for request in requests(choice, trace, target) if known(request) is not None)
+    for place, spec in enumerate(specs):
+        maps = tuple(request for request in requests(choice, trace, spec) if known(request) is not None)
         with st.container(key=f"explain_contest_{place}"):
-            pending += _compare_target(Comparison(choice, target, baseline, maps), place)
+            pending += _compare_target(Comparison(choice, spec, baseline, maps), place)
     return pending
 
 
 def _compare_target(comparison: Comparison, place: int) -> list[asking.Asked]:
-    target = target_of(comparison.target, comparison.choice)
-    found, rough = comparison.known(), comparison.known(COARSE)
+    target = target_of(comparison.spec, comparison.choice)
+    results, rough = comparison.known(), comparison.known(COARSE)
     st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
     bounds = _bounds(comparison)
-    st.caption(what_is_left(bounds, comparison))
-    left = _steps(comparison, found, rough)
-    label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
+    st.caption(end_points_text(bounds, comparison))
+    left = _steps(comparison, results, rough)
+    label = "Compare the maps" if len(results) < 2 else "Compare the other maps"
     work = asking.Work(comparison.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
     pending = asking.ask(work)
-    if found or rough:
-        if rough.keys() - found.keys():
-            st.caption(f"Coarse: some curves have {COARSE + 1} points only, and their areas may change.")
-        draw(rough | found, comparison.target.measured, place, tells=not left and not says_little(bounds))
+    if results or rough:
+        if rough.keys() - results.keys():
+            st.caption(f"Coarse: some curves have only {COARSE + 1} points, and their AUC may change.")
+        draw(rough | results, comparison.spec.measured, place, rank=not left and not is_inconclusive(bounds))
     return pending
 
 
-def _steps(comparison: Comparison, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
-    """Remaining steps: all curves with few points, and then with all."""
-    missing = [name for name in comparison.keys() if name not in found]  # noqa: SIM118
+def _steps(comparison: Comparison, results: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
+    """Return the remaining steps: all curves with few points, then all curves with all points."""
+    missing = [name for name in comparison.keys() if name not in results]  # noqa: SIM118
     coarse = [_step(comparison, name, COARSE) for name in missing if name not in rough]
     return coarse + [_step(comparison, name, FINE) for name in missing]
 
 
 def _step(comparison: Comparison, name: str, points: int) -> asking.Step:
     choice, trace = comparison.choice, state.trace(comparison.choice)
-    words = title(name) + (", coarse" if points == COARSE else "")
+    label = title(name) + (", coarse" if points == COARSE else "")
     passes = 2 * (points + 1) * (ORDERS if name == RANDOM else 1)
     return asking.Step(
         (*comparison.keys()[name], points),
         _task(comparison, name, points),
         durations.expected(choice, trace, "curves", passes),
-        words,
+        label,
         durations.pace_key(choice, trace, "curves"),
     )
 
 
 def _bounds(comparison: Comparison) -> tuple[float, float]:
-    """The target with all patches and with none, where all curves begin and end."""
-    trace, target = state.trace(comparison.choice), target_of(comparison.target, comparison.choice)
+    """Return the target with all patches and with none, the end points of every curve."""
+    trace, target = state.trace(comparison.choice), target_of(comparison.spec, comparison.choice)
 
     def measure() -> tuple[float, float]:
         with state.one_at_a_time:
@@ -135,39 +135,39 @@ def _bounds(comparison: Comparison) -> tuple[float, float]:
     return cache.results.made((*comparison.key, "bounds"), measure)
 
 
-def lowest(choice: state.Choice, target: TargetSpec) -> str:
-    """The baseline until the visitor chooses: the one that leaves least of the target of this image."""
-    return min(BASELINES, key=lambda kind: _bounds(Comparison(choice, target, kind, ()))[1])
+def lowest(choice: state.Choice, spec: TargetSpec) -> str:
+    """Return the default baseline: the one that leaves the least of the target of this image."""
+    return min(BASELINES, key=lambda kind: _bounds(Comparison(choice, spec, kind, ()))[1])
 
 
-def says_little(bounds: tuple[float, float]) -> bool:
-    """Whether most of the target is left when no patch is."""
+def is_inconclusive(bounds: tuple[float, float]) -> bool:
+    """Return True if more than half of the target remains without any patch."""
     whole, none = bounds
     return whole > 0 and none > whole / 2
 
 
 def _task(comparison: Comparison, name: str, points: int) -> Task:
-    """Task that computes the curves of one map, or of random orders; in any thread."""
-    trace, target = state.trace(comparison.choice), target_of(comparison.target, comparison.choice)
-    how = {"baseline": comparison.baseline, "steps": points}
+    """Return a task that computes the curves of one map or of the random orders; it may run in any thread."""
+    trace, target = state.trace(comparison.choice), target_of(comparison.spec, comparison.choice)
+    options = {"baseline": comparison.baseline, "steps": points}
     request = next((request for request in comparison.requests if request.method == name), None)
 
     def work(progress: Progress) -> Curves:
         if request is None:
-            return random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **how)
-        found = compute(request)  # or it is there
-        return curves(trace.model, trace, found.map, target, progress=progress, **how)
+            return random_curves(trace.model, trace, target, seeds=ORDERS, progress=progress, **options)
+        result = compute(request)  # cached if available
+        return curves(trace.model, trace, result.map, target, progress=progress, **options)
 
     return work
 
 
-def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> None:
-    """Both charts on one scale, and the areas below their curves; no order is called best if they tell little."""
-    names = [name for name in (*METHODS, RANDOM) if name in found]
-    drawn = np.concatenate([values for one in found.values() for values in (one.deletion, one.insertion)])
+def draw(results: Mapping[str, Curves], value: str, place: int, rank: bool) -> None:
+    """Draw both charts on one scale, and the table of AUCs, which marks the best method if `rank` is set."""
+    names = [name for name in (*METHODS, RANDOM) if name in results]
+    drawn = np.concatenate([values for one in results.values() for values in (one.deletion, one.insertion)])
     ends = float(drawn.min()), float(drawn.max())
     for column, kind in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
-        lines = {title(name): (found[name].fraction, getattr(found[name], kind)) for name in names}
+        lines = {title(name): (results[name].fraction, getattr(results[name], kind)) for name in names}
         with column:
             st.markdown(TITLES[kind])
             st.plotly_chart(
@@ -176,24 +176,24 @@ def draw(found: Mapping[str, Curves], value: str, place: int, tells: bool) -> No
                 key=f"explain_{kind}_{place}",
                 alt=f"{kind.capitalize()} curves: {value} against {auc.AXES[kind]}, for {', '.join(lines)}",
             )
-    st.html(auc.table({title(name): found[name] for name in names}, title(RANDOM), tells))
+    st.html(auc.table({title(name): results[name] for name in names}, title(RANDOM), rank))
 
 
-def what_is_left(bounds: tuple[float, float], comparison: Comparison) -> str:
-    """What the target is with all patches and with none, where all curves begin and end."""
+def end_points_text(bounds: tuple[float, float], comparison: Comparison) -> str:
+    """Describe the target with all patches and with none, the end points of every curve."""
     whole, none = bounds
-    words = (
-        f"With all patches the {comparison.target.measured} is {number(whole)}; with none, which leaves the "
-        f"{baseline_words(comparison.baseline)}, it is {number(none)}."
+    text = (
+        f"With all patches the {comparison.spec.measured} is {number(whole)}; with none (only the "
+        f"{baseline_words(comparison.baseline)}) it is {number(none)}."
     )
-    if says_little(bounds):
-        words += " It does not fall by half, so curves would say little"
+    if is_inconclusive(bounds):
+        text += " It falls by less than half, so the curves would say little"
         other = next(kind for kind in BASELINES if kind != comparison.baseline)
         lower = _bounds(replace(comparison, baseline=other))[1] < none
-        words += f": try the {baseline_words(other)}." if lower else "."
-    return words
+        text += f": try the {baseline_words(other)}." if lower else "."
+    return text
 
 
 def title(name: str) -> str:
-    """What an order of the patches is called."""
+    """Return the name of a patch order."""
     return f"Random (mean of {ORDERS})" if name == RANDOM else METHODS[name].title

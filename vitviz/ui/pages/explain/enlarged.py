@@ -1,4 +1,4 @@
-"""One map, large: pointing at a patch says its value."""
+"""Enlarged map; pointing at a patch shows its value."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.words import literally
 from ...components.patches import Overlay, patch_picker
-from .map_figure import about_words, seconds
+from .map_figure import captions, seconds
 from .map_grid import requests
 from .maps import known
 from .settings import ENLARGED, PATCH
 from .targets import TargetSpec
 
 
-def enlarge(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> None:
-    """Show the map that the visitor chose, if it is still there."""
+def enlarge(choice: state.Choice, trace: Trace, specs: Sequence[TargetSpec]) -> None:
+    """Show the map that the user enlarged, if it is still available."""
     chosen = ENLARGED.get(choice)
-    if chosen is None or chosen[0] >= len(targets):
+    if chosen is None or chosen[0] >= len(specs):
         return
-    request = next(request for request in requests(choice, trace, targets[chosen[0]]) if request.method == chosen[1])
-    found = known(request)
-    if found is not None:
+    request = next(request for request in requests(choice, trace, specs[chosen[0]]) if request.method == chosen[1])
+    result = known(request)
+    if result is not None:
         with st.container(border=True, key="explain_closer"):
-            _closer(choice, trace, found)
+            _enlarged(choice, trace, result)
 
 
-def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
-    told = METHODS[found.method]
+def _enlarged(choice: state.Choice, trace: Trace, result: Attribution) -> None:
+    method = METHODS[result.method]
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        st.header(told.title, anchor=False)
+        st.header(method.title, anchor=False)
         st.button("Close", icon=":material/close:", type="tertiary", on_click=lambda: ENLARGED.reset(choice))
-    st.markdown(f"{told.summary(trace.config)} [{told.paper}]({told.url})")
+    st.markdown(f"{method.summary(trace.config)} [{method.paper}]({method.url})")
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
         PATCH.get(trace.grid),
         on_choose=lambda row, column: PATCH.set((row, column)),
-        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.format),
-        key=f"explain_closer_{found.method}",
+        overlay=Overlay(result.map, ", ".join(captions(result)), signed=result.signed, say=method.format),
+        key=f"explain_closer_{result.method}",
     )
-    words = f"Sum of all patches: {told.format(float(found.map.sum()))} · took {seconds(found.seconds)}"
-    of_target = f" · {found.target}, for this image: {told.format(found.value)}" if found.target else ""
-    st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
+    text = f"Sum of all patches: {method.format(float(result.map.sum()))} · took {seconds(result.seconds)}"
+    of_target = f" · {result.target}, for this image: {method.format(result.value)}" if result.target else ""
+    st.caption(literally(f"{text}{of_target}. The selected patch stays selected in the other maps."))

@@ -1,4 +1,4 @@
-"""A map over the photo with its scale, as HTML. The photo comes once, with the style, however many maps lie over it."""
+"""Map over the image with its colour scale, as HTML. The style holds the image once for all maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ....viz.colour import GROUND, KEY, css_gradient
 from ....viz.inline import data_url
 from ...widgets.drawing import heat
 
-PHOTO = 400  # pixels of the longer side: maps are small here, and can be enlarged
+PHOTO = 400  # pixels of the longer side; maps are small in the grid and can be enlarged
 
 _RULES = """
 [class*="st-key-explain_row"] [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"]) {
@@ -19,7 +19,7 @@ _RULES = """
 }
 [class*="st-key-explain_row"] [data-testid="stColumn"] { width: auto; min-width: 0; }
 [class*="st-key-explain_row"] [data-testid="stColumn"] > [data-testid="stVerticalBlock"] { height: 100%; }
-[class*="st-key-explain_enlarge"] { margin-top: auto; } /* all on one line, however many words stand above */
+[class*="st-key-explain_enlarge"] { margin-top: auto; } /* aligned, however long the captions above are */
 .vv-map { margin: 0; font-size: 0.8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .vv-map .photo { display: block; position: relative; border-radius: 6px; }
 .vv-map .photo img { display: block; width: 100%; height: 100%; border-radius: inherit; image-rendering: pixelated; }
@@ -31,9 +31,9 @@ _RULES = """
 
 
 def style(photo: bytes, opacity: float) -> str:
-    """The style of all maps over this photo, which `vitviz.viz.colour.overlay` would draw alike.
+    """Return the style of all maps over this image; it matches `vitviz.viz.colour.overlay`.
 
-    With opacity 1 they lie on grey instead, where their colours are exactly those of the scale.
+    With opacity 1 the maps lie on grey, where their colours are exactly those of the scale.
     """
     scales = "".join(
         f".vv-map .{name} {{ background: {css_gradient('relative', signed, opacity)}; }}"
@@ -44,58 +44,59 @@ def style(photo: bytes, opacity: float) -> str:
         f".vv-map .photo {{ background: rgb({GROUND} {GROUND} {GROUND}) {beneath} 0 / 100% 100%; }} "
         f".vv-map .photo img {{ opacity: {opacity}; }}"
     )
-    # around the patch, so that nothing of it is covered
+    # outside of the patch, so that it stays visible
     frame = f".vv-map .strongest {{ position: absolute; box-shadow: 0 0 0 1px #fff, 0 0 0 3px {KEY}, 0 0 0 4px #fff; }}"
     return f"<style>{_RULES}{scales} {over} {frame}</style>"
 
 
-def figure(found: Attribution, largest: float | None = None, coarse: bool = False, mark: bool = False) -> str:
-    """A map over the photo, its scale, and what it is.
+def figure(result: Attribution, largest: float | None = None, coarse: bool = False, mark: bool = False) -> str:
+    """Return a map over the image with its scale and captions.
 
     Args:
-        found: the map.
-        largest: where the colours end; at its own largest number if no other is given.
-        coarse: whether it is one on the way to a finer one, which is said.
-        mark: whether the strongest patch is framed.
+        result: the map.
+        largest: end of the colour scale; the map's own largest value if None.
+        coarse: whether the map is a preview of a finer one; its caption says so.
+        mark: whether to frame the strongest patch.
     """
-    rows, columns = found.map.shape
-    low, high = ends(found, largest)
-    title = METHODS[found.method].title
-    about, kind = about_words(found), "coarse" if coarse else "explanation"
+    rows, columns = result.map.shape
+    low, high = ends(result, largest)
+    title = METHODS[result.method].title
+    about, kind = captions(result), "coarse" if coarse else "explanation"
     about = ["coarse, not the final map", *about] if coarse else about
-    row, column = found.strongest
+    row, column = result.strongest
     about = [*about, f"strongest: patch ({row + 1}, {column + 1})"] if mark else about
     place = f"left:{100 * column / columns:g}%;top:{100 * row / rows:g}%"
     frame = f'<i class="strongest" style="{place};width:{100 / columns:g}%;height:{100 / rows:g}%"></i>' if mark else ""
     alt = html.escape(f"{title}: {', '.join(about)}; from {low} to {high}", quote=True)
-    notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(found.seconds)}"))
+    notes = "".join(f"<small>{html.escape(line)}</small>" for line in (*about, f"took {seconds(result.seconds)}"))
     return (
-        f'<figure class="vv-map" data-testid="{kind}" data-method="{found.method}" data-low="{low}" data-high="{high}">'
+        f'<figure class="vv-map" data-testid="{kind}" data-method="{result.method}" data-low="{low}" '
+        f'data-high="{high}">'
         f'<span class="photo" style="aspect-ratio:{columns}/{rows}"><img alt="{alt}" '
-        f'src="{data_url(heat(found.map, signed=found.signed, largest=largest, over=True))}">{frame}</span>'
-        f'<span class="scale"><span>{low}</span><i class="{"signed" if found.signed else "plain"}"></i>'
+        f'src="{data_url(heat(result.map, signed=result.signed, largest=largest, over=True))}">{frame}</span>'
+        f'<span class="scale"><span>{low}</span><i class="{"signed" if result.signed else "plain"}"></i>'
         f"<span>{high}</span></span>{notes}</figure>"
     )
 
 
-def ends(found: Attribution, largest: float | None = None) -> tuple[str, str]:
-    """What the two ends of the scale mean, in words."""
-    say, largest = METHODS[found.method].format, float(np.abs(found.map).max()) if largest is None else largest
-    return say(-largest) if found.signed else "0", say(largest)
+def ends(result: Attribution, largest: float | None = None) -> tuple[str, str]:
+    """Return the labels of both ends of the colour scale."""
+    say, largest = METHODS[result.method].format, float(np.abs(result.map).max()) if largest is None else largest
+    return say(-largest) if result.signed else "0", say(largest)
 
 
-def about_words(found: Attribution) -> list[str]:
-    """What a map's numbers are, what it explains, and what was chosen about the method."""
-    target = f"explains: {found.target}" if found.target else "explains no target"
-    chosen = METHODS[found.method].words(found.parameters)
-    return [METHODS[found.method].unit, target, *([chosen] if chosen else [])]
+def captions(result: Attribution) -> list[str]:
+    """Return the captions of a map: unit, target and parameters."""
+    target = f"explains: {result.target}" if result.target else "explains no target"
+    chosen = METHODS[result.method].words(result.parameters)
+    return [METHODS[result.method].unit, target, *([chosen] if chosen else [])]
 
 
 def three_digits(value: float) -> str:
-    """A number with three digits that matter: `"−0.0123"`."""
+    """Format a number with three significant digits: `"−0.0123"`."""
     return f"{value:.3g}".replace("-", "−")
 
 
 def seconds(value: float) -> str:
-    """A time in words: `"12 ms"` or `"3.4 s"`."""
+    """Format a duration: `"12 ms"` or `"3.4 s"`."""
     return f"{value:.1f} s" if value >= 1 else f"{1000 * value:.0f} ms" if value >= 0.001 else "< 1 ms"

@@ -1,4 +1,4 @@
-"""The maps of all methods on one layout: a row for each target, a column for each method."""
+"""Grid of maps: one row per target, one column per attribution method."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from .targets import TargetSpec, target_of
 
 
 def requests(choice: state.Choice, trace: Trace, target: TargetSpec) -> list[MapRequest]:
-    """What is asked about an target: one map of each method."""
+    """Return the requests for a target: one map per method."""
     parameters = PARAMETERS.get(choice)
     return [
         map_request(choice, name, method.fitted(parameters[name], trace), target) for name, method in METHODS.items()
     ]
 
 
-def board(choice: state.Choice, trace: Trace, targets: Sequence[TargetSpec]) -> list[asking.Asked]:
-    """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
-    pending, together = [], one_scale(targets)
-    rows = [requests(choice, trace, target) for target in targets]
-    for place, target in enumerate(targets):
+def map_grid(choice: state.Choice, trace: Trace, specs: Sequence[TargetSpec]) -> list[asking.Asked]:
+    """Draw all maps. Compute the quick ones now; return the slow ones that the user requested."""
+    pending, shared = [], one_scale(specs)
+    rows = [requests(choice, trace, target) for target in specs]
+    for place, target in enumerate(specs):
         with st.container(key=f"explain_row_{place}"):
             heading(place, choice, trace, target)
             for at, (request, column) in enumerate(zip(rows[place], st.columns(len(METHODS)), strict=True)):
                 with column:
                     about(request.method, trace, place)
                     if place and request.target is None:
-                        st.caption("As above: it explains no target.")
+                        st.caption("Same as above: this method explains no target.")
                         continue
-                    pending += cell(request, place, largest([row[at] for row in rows]) if together else None)
+                    pending += cell(request, place, largest([row[at] for row in rows]) if shared else None)
     return pending
 
 
 def mark_box() -> None:
-    """The box that has the strongest patch of each map framed; Explore's is the same choice."""
+    """Checkbox for a frame around the strongest patch of each map; shared with the page "Explore"."""
     style = MARKS.get()
     bound(
         st.checkbox,
@@ -62,39 +62,39 @@ def mark_box() -> None:
     )
 
 
-def one_scale(targets: Sequence[TargetSpec]) -> bool:
-    """Whether maps of two targets have the same scale; they can, where their targets have the same unit."""
-    if len(targets) < 2 or len({target.unit for target in targets}) > 1:
+def one_scale(specs: Sequence[TargetSpec]) -> bool:
+    """Return whether the maps of two targets share a scale, which needs targets of the same unit."""
+    if len(specs) < 2 or len({spec.unit for spec in specs}) > 1:
         return False
-    return ONE_SCALE.draw(st.toggle, "One scale for both targets")
+    return ONE_SCALE.draw(st.toggle, "Same scale for both targets")
 
 
-def largest(asked: Sequence[MapRequest]) -> float:
-    """The largest number of the maps that are there, or are there at once; 0 if there is none."""
-    found = []
-    for request in asked:
+def largest(row: Sequence[MapRequest]) -> float:
+    """Return the largest absolute value of the maps that are available or quick to compute; 0 without any."""
+    maps = []
+    for request in row:
         try:
-            found.append(known(request) or (None if METHODS[request.method].slow else compute(request)))
-        except VitvizError:  # which is said where the map would stand
-            found.append(None)
-    return max((float(np.abs(one.map).max()) for one in found if one is not None), default=0.0)
+            maps.append(known(request) or (None if METHODS[request.method].slow else compute(request)))
+        except VitvizError:  # shown in place of the map
+            maps.append(None)
+    return max((float(np.abs(one.map).max()) for one in maps if one is not None), default=0.0)
 
 
 def heading(place: int, choice: state.Choice, trace: Trace, spec: TargetSpec) -> None:
-    """Which target the row is about, and what it is for this image."""
+    """Heading of a row: the target, its unit and its value for this image."""
     target = target_of(spec, choice)
     value = three_digits(value_of(target, trace))
     st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {spec.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
-    """The method's name, behind which is what it computes and what can be chosen about it."""
-    told = METHODS[method]
-    with st.popover(told.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
-        st.markdown(f"{told.summary(trace.config)}  \n[{told.paper}]({told.url})")
-        if place == 0:  # the same for all targets
-            parameters = told.fitted(PARAMETERS.get()[method], trace)
-            for parameter in told.parameters:
+    """Popover of a method: its description, paper and parameters."""
+    info = METHODS[method]
+    with st.popover(info.title, type="tertiary", width="stretch", key=f"explain_about_{method}_{place}"):
+        st.markdown(f"{info.summary(trace.config)}  \n[{info.paper}]({info.url})")
+        if place == 0:  # parameters are shared by all targets
+            parameters = info.fitted(PARAMETERS.get()[method], trace)
+            for parameter in info.parameters:
                 _choose(method, parameter, parameters, trace)
 
 
@@ -111,26 +111,26 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
 
 
 def cell(request: MapRequest, place: int, largest: float | None) -> list[asking.Asked]:
-    """One map; or a button that requests for it; or how far it is, and then the work that is left.
+    """Draw one map, or a button to compute it, or its progress. Return the remaining work.
 
     Args:
-        request: which map.
-        place: in which row it stands.
-        largest: where its colours end; at its own largest number if None.
+        request: the map to draw.
+        place: index of the row.
+        largest: end of the colour scale; the map's own largest value if None.
     """
-    found, name, pending = known(request), f"{request.method}_{place}", []
+    result, name, pending = known(request), f"{request.method}_{place}", []
     if METHODS[request.method].slow:
-        left = steps(request) if found is None else []
+        remaining = steps(request) if result is None else []
         button = f"explain_compute_{name}"
-        work = asking.Work(request.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
+        work = asking.Work(request.key, PLACE, button, "Compute", remaining, width="stretch", keeps_parts=True)
         pending = asking.ask(work)
-        rough = coarse(request) if left else None
+        rough = coarse(request) if remaining else None
         if rough is not None:
             st.html(map_figure.figure(rough, coarse=True, mark=MARKS.get().marks))
-    elif found is None:
-        found = _computed(request)
-    if found is not None:
-        st.html(map_figure.figure(found, largest, mark=MARKS.get().marks))
+    elif result is None:
+        result = _computed(request)
+    if result is not None:
+        st.html(map_figure.figure(result, largest, mark=MARKS.get().marks))
         st.button(
             "Enlarge",
             icon=":material/zoom_in:",
@@ -142,7 +142,7 @@ def cell(request: MapRequest, place: int, largest: float | None) -> list[asking.
 
 
 def _computed(request: MapRequest) -> Attribution | None:
-    """A quick map; why there is none, if the method does not fit the model."""
+    """Compute a quick map; if the method does not fit the model, show the reason and return None."""
     try:
         with st.spinner("Explaining …"):
             return compute(request)

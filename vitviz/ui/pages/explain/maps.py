@@ -1,4 +1,4 @@
-"""Maps: what each is an answer to, those that are there already, and those that have to be computed."""
+"""Requests for attribution maps, their cached results, and the computation of missing ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ...app.jobs.asking import Step
 from ...app.jobs.queue import Task
 from .targets import TargetSpec, target_of
 
-PLACE = "explain"  # where slow work is waited for
+PLACE = "explain"  # where the page waits for slow work
 
 
 @dataclass(frozen=True)
 class MapRequest:
-    """What one map is the answer to.
+    """Parameters that determine one map.
 
     Attributes:
         choice: image and model.
         method: one of `METHODS`.
-        parameters: name and value of each of its parameters.
-        target: what is explained; None for methods that explain no target.
+        parameters: name and value of each parameter of the method.
+        target: the explained target; None for methods that explain no target.
     """
 
     choice: state.Choice
@@ -35,22 +35,22 @@ class MapRequest:
 
     @property
     def key(self) -> tuple:
-        """What identifies the map among all visitors."""
+        """Cache key of the map, the same for all users."""
         return "map", self.choice.key, self.method, self.parameters, self.target and self.target.key
 
 
 def map_request(choice: state.Choice, method: str, parameters: dict[str, Any], target: TargetSpec) -> MapRequest:
-    """The question that a method answers about an target, if it requests about any."""
+    """Return the request for a method's map; its target is None if the method explains no target."""
     return MapRequest(choice, method, tuple(parameters.items()), target if METHODS[method].targeted else None)
 
 
 def known(request: MapRequest) -> Attribution | None:
-    """The map, if it was computed for anybody."""
+    """Return the map if it is cached, else None."""
     return cache.results.get(request.key)
 
 
 def compute(request: MapRequest) -> Attribution:
-    """Compute a quick map, and keep it for all.
+    """Compute a quick map and cache it for all users.
 
     Raises:
         VitvizError: if the method or the target does not fit the model.
@@ -61,20 +61,20 @@ def compute(request: MapRequest) -> Attribution:
 
 
 def coarse(request: MapRequest) -> Attribution | None:
-    """The finest map of those that are computed on the way to the one that was asked for."""
-    found = (known(other) for other in reversed(_before(request)))
-    return next((one for one in found if one is not None), None)
+    """Return the finest cached map of those computed before the requested one, or None."""
+    results = (known(other) for other in reversed(_before(request)))
+    return next((one for one in results if one is not None), None)
 
 
 def steps(request: MapRequest) -> list[Step]:
-    """Remaining steps of a slow map: coarse ones, each only if it is not there, and then the map itself."""
+    """Return the remaining steps of a slow map: missing coarse maps, then the map itself."""
     every = [*_before(request), request]
-    there = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
-    return [_step(other, request) for other in every[there + 1 :]]
+    last_known = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
+    return [_step(other, request) for other in every[last_known + 1 :]]
 
 
 def _before(request: MapRequest) -> list[MapRequest]:
-    """The coarse maps on the way to a slow one, the quickest first."""
+    """Return the requests for the coarse maps before a slow one, quickest first."""
     given = dict(request.parameters)
     others = METHODS[request.method].coarser(given, state.trace(request.choice))
     return [replace(request, parameters=tuple({**given, **other}.items())) for other in others]
@@ -82,20 +82,20 @@ def _before(request: MapRequest) -> list[MapRequest]:
 
 def _step(request: MapRequest, final: MapRequest) -> Step:
     trace, parameters = state.trace(request.choice), dict(request.parameters)
-    told = METHODS[request.method]
-    words = told.title if request == final else f"{told.title}, coarse ({told.coarse_words(parameters)})"
-    count, weight = told.passes(parameters, trace)
+    method = METHODS[request.method]
+    label = method.title if request == final else f"{method.title}, coarse ({method.coarse_words(parameters)})"
+    count, weight = method.passes(parameters, trace)
     return Step(
         request.key,
         task(request),
         durations.expected(request.choice, trace, request.method, count, weight),
-        words,
+        label,
         durations.pace_key(request.choice, trace, request.method),
     )
 
 
 def task(request: MapRequest) -> Task:
-    """Task that computes a map. It may run in any thread: it requests nothing of the page."""
+    """Return a task that computes a map. It may run in any thread because it does not access the session."""
     trace = state.trace(request.choice)
     target = None if request.target is None else target_of(request.target, request.choice)
 

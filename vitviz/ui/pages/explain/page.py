@@ -1,4 +1,4 @@
-"""The page "Explain": which patches made the model say what it says, by methods that can be compared."""
+"""The page "Explain": attribution maps of several methods, and their faithfulness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...widgets import drawing
 from . import map_figure, settings
 from .comparison import compare
 from .enlarged import enlarge
-from .map_grid import board, mark_box
+from .map_grid import map_grid, mark_box
 from .maps import PLACE
 from .target_selection import choose_targets
 
@@ -21,27 +21,27 @@ def draw() -> None:
     st.html(drawing.STYLE)
     st.title("Explain", anchor=False)
     st.markdown(
-        "Which patches made the model say what it says? Each method answers in its own way, and they often disagree. "
-        "Choose what is to be explained, compare the maps, and find out below which of them to believe."
+        "Which patches explain the model's output? Attribution methods often disagree. Choose a target, compare the "
+        "maps, and measure their faithfulness below."
     )
     explained(state.choice())
 
 
 @plain_errors()
 def explained(choice: state.Choice) -> None:
-    """All maps, and which of them to believe."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    """Draw all maps and their comparison."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
     shell.write_address()
     choose_targets(choice, trace)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        beneath = settings.BENEATH.draw(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240)
+        opacity = settings.OVERLAY_OPACITY.draw(st.slider, "Overlay opacity", 0, 100, step=5, format="%d %%", width=240)
         mark_box()
-    st.html(map_figure.style(state.picture(choice, map_figure.PHOTO), 1 - beneath / 100))
-    targets = settings.targets(choice)
+    st.html(map_figure.style(state.picture(choice, map_figure.PHOTO), opacity / 100))
+    specs = settings.target_specs(choice)
     with st.container():
-        pending = board(choice, trace, targets)
-    with st.container():  # empty or not, what follows stays where it is
-        enlarge(choice, trace, targets)
-    pending += compare(choice, trace, targets)
+        pending = map_grid(choice, trace, specs)
+    with st.container():  # always present, so that what follows keeps its place
+        enlarge(choice, trace, specs)
+    pending += compare(choice, trace, specs)
     asking.watch(PLACE, pending)

@@ -1,4 +1,4 @@
-"""Choosing what is explained: classes, or images to compare with."""
+"""Selection of the targets: classes, or images to compare with."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ...app import state
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
 from ...app.words import literally
-from .settings import TARGETS, UPLOADS, set_target, targets
+from .settings import TARGETS, UPLOADS, set_target, target_specs
 from .targets import MOST_IMAGES, ClassSpec, ImageSpec, OwnFeatureSpec, TargetSpec
 
-TITLES = ("Target 1", "Target 2, if you like")
+TITLES = ("Target 1", "Target 2 (optional)")
 PROBLEMS = "explain_upload_problems"
 
 
 def choose_targets(choice: state.Choice, trace: Trace) -> None:
-    """The boxes that say what is explained, for both rows."""
+    """Draw the boxes for the targets of both rows."""
     if trace.model.is_classifier:
         choose_classes(choice, trace)
     else:
@@ -30,21 +30,21 @@ def choose_targets(choice: state.Choice, trace: Trace) -> None:
 
 
 def choose_classes(choice: state.Choice, trace: Trace) -> None:
-    """A class, the likeliest first, and optionally another one that it is compared with."""
+    """Draw boxes for a class, most probable first, and for an optional class to contrast with."""
     likely = {one.index: f"{one.label} ({percent(one.probability)})" for one in predictions(trace, count=5)}
     classes = [one.index for one in predictions(trace, count=len(trace.output))]
-    chosen = [*targets(choice), None][:2]
+    chosen = [*target_specs(choice), None][:2]
 
-    def words(index: int) -> str:
+    def label_of(index: int) -> str:
         return likely.get(index) or class_name(trace.model, index)
 
     for place, (column, target) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         with column.container(horizontal=True):
             index, minus = (target.index, target.minus) if isinstance(target, ClassSpec) else (None, None)
-            _box(choice, "class", place, TITLES[place], classes, index, words)
+            _box(choice, "class", place, TITLES[place], classes, index, label_of)
             others = [other for other in classes if other != index]
             if index is not None and others:
-                _box(choice, "minus", place, "minus, if you like", others, minus, words)
+                _box(choice, "minus", place, "contrast with (optional)", others, minus, label_of)
 
 
 def _box(
@@ -54,7 +54,7 @@ def _box(
     label: str,
     options: list[int],
     chosen: int | None,
-    words: Callable[[int], str],
+    format_func: Callable[[int], str],
 ) -> None:
     key = f"explain_{part}_{place}"
     st.session_state[key] = chosen
@@ -63,8 +63,8 @@ def _box(
         options,
         index=None,
         key=key,
-        format_func=words,
-        placeholder="nothing",
+        format_func=format_func,
+        placeholder="none",
         on_change=_take_class,
         args=(choice, place),
     )
@@ -76,42 +76,41 @@ def _take_class(choice: state.Choice, place: int) -> None:
 
 
 def choose_images(choice: state.Choice) -> None:
-    """Images that this one is compared with: one, or several that show what they have in common."""
-    with st.container():  # says what cannot be used
+    """Draw boxes for the images to compare with: one image, or several that share a concept."""
+    with st.container():  # for errors of uploads
         for problem in st.session_state.pop(PROBLEMS, ()):
             st.error(literally(problem))
         by_digest = _offered(choice)
     own = state.own_beside(choice)
-    words = {own.digest: OWN_WORDS} if own else {}
-    chosen = [*targets(choice), None][:2]
+    labels = {own.digest: OWN_WORDS} if own else {}
+    chosen = [*target_specs(choice), None][:2]
     for place, (column, target) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"
-        asked = TARGETS[place].get(choice) is not None
-        digests = [picked.digest for picked in target.images] if asked and isinstance(target, ImageSpec) else []
+        is_chosen = TARGETS[place].get(choice) is not None
+        digests = [picked.digest for picked in target.images] if is_chosen and isinstance(target, ImageSpec) else []
         st.session_state[key] = [digest for digest in digests if digest in by_digest]
         column.multiselect(
             f"{TITLES[place]}: similarity to",
             list(by_digest),
             key=key,
-            format_func=lambda digest: words.get(digest) or by_digest[digest].name,
+            format_func=lambda digest: labels.get(digest) or by_digest[digest].name,
             max_selections=MOST_IMAGES,
-            placeholder=_until_then(target),
-            help="Without a choice, this image’s own feature is explained. Choose one image to ask why the two are "
-            "alike; choose several of a kind, and it is their mean.",
+            placeholder=_default_label(target),
+            help="By default the target is this image’s own feature. Choose one image to explain the similarity to it, "
+            "or several to explain the similarity to their mean feature.",
             on_change=_take_images,
             args=(choice, place, by_digest),
         )
-    with st.popover("Compare with your own photos", icon=":material/add_photo_alternate:"):
-        drop_zone("Your own photos", _take_upload, key="explain_upload", help=FORMATS, many=True)
+    with st.popover("Compare with your own images", icon=":material/add_photo_alternate:"):
+        drop_zone("Your own images", _take_upload, key="explain_upload", help=FORMATS, many=True)
         st.caption(
-            "They appear in the boxes above, and are kept in the server's memory only: the last "
-            f"{MOST_IMAGES}, while this tab is open."
+            f"They appear in the boxes above. The server keeps the last {MOST_IMAGES} in memory while this tab is open."
         )
 
 
-def _until_then(target: TargetSpec | None) -> str:
-    """What is explained while nobody has chosen an image."""
-    return "this image’s own feature" if isinstance(target, OwnFeatureSpec) else "nothing"
+def _default_label(target: TargetSpec | None) -> str:
+    """Return the label of the default target."""
+    return "this image’s own feature" if isinstance(target, OwnFeatureSpec) else "none"
 
 
 def _take_images(choice: state.Choice, place: int, offered: dict[str, state.Picked]) -> None:
@@ -120,19 +119,19 @@ def _take_images(choice: state.Choice, place: int, offered: dict[str, state.Pick
 
 
 def _offered(choice: state.Choice) -> dict[str, state.Picked]:
-    """All images that this one can be compared with, by their digests; the visitor's own after the samples."""
+    """Return all images to compare with by digest: samples, then the user's own."""
     samples = [state.Picked(name, data, sample=True) for name, data in state.samples_for(choice.model).items()]
-    chosen = [picked for target in targets(choice) if isinstance(target, ImageSpec) for picked in target.images]
+    chosen = [picked for target in target_specs(choice) if isinstance(target, ImageSpec) for picked in target.images]
     own = state.own_beside(choice)
-    found: dict[str, state.Picked] = {}
+    images: dict[str, state.Picked] = {}
     for picked in (*samples, *([own] if own else []), *chosen, *UPLOADS.get()):
-        found.setdefault(picked.digest, picked)
-    found.pop(choice.picked.digest, None)
-    return found
+        images.setdefault(picked.digest, picked)
+    images.pop(choice.picked.digest, None)
+    return images
 
 
 def _take_upload(name: str, data: bytes) -> None:
-    """Offer a photo of the visitor's own from here on. One that cannot be used is said, and changes nothing."""
+    """Offer an uploaded image from now on. Report an image that cannot be used and change nothing."""
     picked, session = state.Picked(name, data, sample=False), st.session_state
     try:
         state.check_own(picked)

@@ -1,4 +1,4 @@
-"""Where a head looks and how the tokens lie, before and after, each pair on one scale."""
+"""Attention and tokens before and after the edits, each pair on one scale."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.explorer.payload import as_jpeg
 from ...widgets.strips import number
-from .patch_edits import with_patches_off
+from .patch_edits import with_patch_edits
 
-SIDE = 420  # pixels of the longer side of a map, which comes with every rerun
+SIDE = 420  # pixels of the longer side of a map; small, because every rerun sends it
 STYLE = """<style>
 .vv-pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0.8rem; max-width: 44rem; }
 .vv-pair figure { margin: 0; font-size: 0.85rem; line-height: 1.4; }
@@ -40,12 +40,12 @@ STYLE = """<style>
 
 @dataclass(frozen=True, eq=False)
 class BeforeAfter:
-    """One image before and after.
+    """Forward passes before and after the edits.
 
     Attributes:
-        before, after: the two passes.
-        edits: what differs between them.
-        view: which layer, head and token are shown.
+        before, after: traces without and with the edits.
+        edits: the edits.
+        view: layer, head and query token to show.
     """
 
     before: Trace
@@ -55,13 +55,13 @@ class BeforeAfter:
 
     @property
     def layer(self) -> int:
-        """The layer whose tokens are shown: the last one, if the pooling is looked at."""
+        """Layer whose tokens are shown; the last one if the view shows the pooling."""
         return min(self.view.layer, self.before.layers - 1)
 
 
 def choose(trace: Trace, view: View) -> None:
-    """The boxes that say which layer, head and token are shown."""
-    count = trace.layers  # the boxes keep what writes their options until the page runs again
+    """Draw the boxes of layer, head and query token."""
+    count = trace.layers  # the boxes keep `format_func` until the next rerun, so it must not hold the trace
     layers = [*range(count), *([count] if has_pool(trace) else [])]
     heads = [None, *range(view.heads(trace))]
     tokens = [*range(trace.prefix), *([] if view.query is None or view.query < trace.prefix else [view.query])]
@@ -77,25 +77,26 @@ def choose(trace: Trace, view: View) -> None:
         )
         _box("Head", "head", heads, view.head, lambda at: "mean" if at is None else f"{at + 1} of {len(heads) - 1}")
         if not pool and len(tokens) > 1:
-            _box("Looks from", "query", tokens, view.token(trace), names.get)
+            _box("Query", "query", tokens, view.token(trace), names.get)
 
 
-def _box(label: str, name: str, options: Sequence, value: int | None, words: Callable[..., str]) -> None:
+def _box(label: str, name: str, options: Sequence, value: int | None, format_func: Callable[..., str]) -> None:
     def take(chosen: int | None) -> None:
         VIEW.change(**{name: chosen})
 
-    bound(st.selectbox, label, options, key=f"intervene_{name}", value=value, take=take, format_func=words, width=150)
+    key = f"intervene_{name}"
+    bound(st.selectbox, label, options, key=key, value=value, take=take, format_func=format_func, width=150)
 
 
 def attention(pair: BeforeAfter, picture: bytes) -> None:
-    """Where the chosen head looks, before and after, on one scale."""
+    """Draw the attention of the chosen head before and after, on one scale."""
     view, before = pair.view, pair.before
-    st.header("Where a head looks", anchor=False)
+    st.header("Attention of a head", anchor=False)
     choose(before, view)
     signed = before.config.differential and not view.is_pool(before)
     one, other = (view.weights(trace) for trace in (before, pair.after))
     largest = max(float(np.abs(row[before.prefix :]).max()) for row in (one, other))
-    shown = with_patches_off(picture, pair.after, pair.edits)
+    shown = with_patch_edits(picture, pair.after, pair.edits)
     figures = [
         _map("before", before, one, picture, largest, signed, view),
         _map("after", before, other, shown, largest, signed, view),
@@ -103,46 +104,46 @@ def attention(pair: BeforeAfter, picture: bytes) -> None:
     ]
     st.html(f'<div class="vv-pair vv-three">{"".join(figures)}</div>')
     moved = 0.5 * float(np.abs(other - one).sum())
-    thrown = (
-        " What this head finds is thrown away; its weights are computed all the same."
+    ablated = (
+        " The output of this head is ablated; its weights are still computed."
         if any(isinstance(edit, HeadAblation) and edit.target[1:] == (view.layer, view.head) for edit in pair.edits)
         else ""
     )
-    # said whatever has moved, for what is below moves with a line more
-    most = "" if VIEW.is_set() else " Until you choose one, it is the head that moves most."
+    # always present, because another line would move what is below
+    most = "" if VIEW.is_set() else " By default, this is the head whose attention changes most."
     st.caption(
-        f"{view.words(before)}: where it looks; weights, before and after on the same scale. {percent(moved)} of the "
-        f"weight has moved (half the sum of the differences).{thrown}{most}"
+        f"{view.words(before)}: attention weights, before and after on the same scale. {percent(moved)} of the weight "
+        f"has moved (half the sum of absolute differences).{ablated}{most}"
     )
 
 
 def _map(
     name: str, trace: Trace, row: np.ndarray, picture: bytes, largest: float | None, signed: bool, view: View
 ) -> str:
-    """Weights, or their changes, on the picture; with their scale, and what the colours cannot say."""
+    """Return a map of weights or of their changes over the image, with its scale and a caption."""
     patches = row[trace.prefix :]
     largest = float(np.abs(patches).max()) if largest is None else largest
     tones = tone(patches, "relative", len(row), largest, signed).reshape(trace.grid)
     image = overlay(Image.open(io.BytesIO(picture)).convert("RGB"), tones, "relative", signed=signed)
     top, change = strongest_patch(trace, row), name.startswith("after ")
-    say = signed_percent if change else percent
-    away = f"; {say(float(row[: trace.prefix].sum()))} to {prefix_words(trace)}" if trace.prefix else ""
+    format_share = signed_percent if change else percent
+    special = f"; {format_share(float(row[: trace.prefix].sum()))} to {prefix_label(trace)}" if trace.prefix else ""
     low, high = (percent(-largest) if signed else "0", percent(largest))
     return (
         f'<figure data-map="{"difference" if change else name}" data-top="{top}" data-weight="{float(row[top]):.9f}">'
         f'<img alt="Attention {name}, {html.escape(view.words(trace))}" src="{data_url(as_jpeg(image))}">'
-        f"{_scale(low, high, signed)}<b>{name.capitalize()}</b>: {'changes most' if change else 'strongest'} on "
-        f"{token_words(trace, top)}, {say(float(row[top]))}{away}</figure>"
+        f"{_scale(low, high, signed)}<b>{name.capitalize()}</b>: {'largest change' if change else 'maximum'} at "
+        f"{token_words(trace, top)}, {format_share(float(row[top]))}{special}</figure>"
     )
 
 
 def signed_percent(share: float) -> str:
-    """A change of a share in words, with its sign: `"+1.20 %"`."""
+    """Format a change of a share with its sign: `"+1.20 %"`."""
     return f"{'+' if share > 0 else ''}{percent(share)}"
 
 
-def prefix_words(trace: Trace) -> str:
-    """The tokens before the patches, by name: `"the class token and 4 registers"`."""
+def prefix_label(trace: Trace) -> str:
+    """List the prefix tokens: `"the class token and 4 registers"`."""
     names = trace.config.prefix_token_names
     registers = [name for name in names if name.startswith("register")]
     parts = [f"the {name}" for name in names if name not in registers]
@@ -152,30 +153,30 @@ def prefix_words(trace: Trace) -> str:
 
 
 def tokens(pair: BeforeAfter) -> None:
-    """The patches' tokens as colours, in components that were fitted before."""
-    st.header("How the tokens lie", anchor=False)
+    """Draw the patch tokens as colours of principal components, fitted without the edits."""
+    st.header("Patch tokens", anchor=False)
     prefix, grid, layer = pair.before.prefix, pair.before.grid, pair.layer
     one, other = (trace.tokens(layer)[prefix:] for trace in (pair.before, pair.after))
-    found = principal(one)
-    low, high = np.percentile(found.scores(one), ENDS, axis=0)
+    components = principal(one)
+    low, high = np.percentile(components.scores(one), ENDS, axis=0)
     sizes = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    alike = (one * other).sum(axis=1) / np.where(sizes > 0, sizes, 1)
+    cosines = (one * other).sum(axis=1) / np.where(sizes > 0, sizes, 1)
     figures = []
     for name, rows in (("before", one), ("after", other)):
-        image = Image.fromarray(colours(found.scores(rows), low, high).reshape(*grid, 3))
+        image = Image.fromarray(colours(components.scores(rows), low, high).reshape(*grid, 3))
         figures.append(
             f'<figure><img class="pixels" style="aspect-ratio:{grid[1]}/{grid[0]}" alt="Tokens of the patches after '
             f'layer {layer + 1}, {name}, as colours" src="{data_url(image)}">'
             f"<b>{name.capitalize()}</b></figure>"
         )
     st.html(f'<div class="vv-pair">{"".join(figures)}</div>')
-    shares = ", ".join(percent(float(share)) for share in found.explained)
-    lowest = int(alike.argmin())
+    shares = ", ".join(percent(float(share)) for share in components.explained)
+    lowest = int(cosines.argmin())
     st.caption(
-        f"Patch tokens after layer {layer + 1}: red, green and blue are their first three principal components, fitted "
-        f"before and used for both ({shares} of the variance; the colours end at the 1st and 99th percentile). Mean "
-        f"cosine of a patch's token with itself before: {number(float(alike.mean()))}; least alike is "
-        f"{token_words(pair.before, prefix + lowest)}, {number(float(alike[lowest]))}."
+        f"Patch tokens after layer {layer + 1}: red, green and blue are the first three principal components, fitted "
+        f"before the edits ({shares} of the variance; colours span the 1st to 99th percentile). Mean cosine of a "
+        f"patch token with itself before: {number(float(cosines.mean()))}; lowest at "
+        f"{token_words(pair.before, prefix + lowest)}, {number(float(cosines[lowest]))}."
     )
 
 

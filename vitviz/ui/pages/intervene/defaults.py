@@ -1,4 +1,4 @@
-"""First edit until the user chooses one: the head that matters most for this image."""
+"""Defaults of the page: ablation of the most important head, and the view of the head that changes most."""
 
 from __future__ import annotations
 
@@ -17,39 +17,37 @@ from ...app.cache import cached
 from ...app.views import VIEW
 from . import edited_passes
 
-MOST = 20e9  # multiplications, about as many as five passes of the shipped model; the last layer is always tried
-NOTHING = 1e-4  # of the weight; less is not a movement worth a look
+MOST = 20e9  # multiplications, about five passes of the shipped model; the last layer is always tried
+NOTHING = 1e-4  # of the weight; smaller changes are ignored
 
 
 def first_edit(choice: state.Choice, trace: Trace) -> HeadAblation:
-    """The head, of the `layers_tried` last layers, without which the output changes most.
+    """Return the ablation of the head in the last `layers_tried` layers that changes the output most.
 
-    The change is that of the likeliest class's probability; without classes, the angle by which the feature turns.
+    The measure is the probability of the top-1 class or, without classes, the cosine distance of the feature.
     """
     begin = trace.layers - layers_tried(trace)
     return HeadAblation(*_strongest(choice.key, begin, choice))
 
 
 def layers_tried(trace: Trace) -> int:
-    """Number of the last layers whose heads are tried, as far as that takes a moment at most."""
+    """Return the number of last layers whose heads can be tried within `MOST` multiplications."""
     config, tried = trace.config, 1
-    of_a_pass = (
-        12 * config.embed_dim**2 * trace.token_count
-    )  # multiplications in a layer, with an MLP four times as wide
-    while tried < trace.layers and trace.heads * of_a_pass * (tried + 1) * (tried + 2) / 2 <= MOST:
+    per_layer = 12 * config.embed_dim**2 * trace.token_count  # multiplications, with mlp_dim = 4 embed_dim
+    while tried < trace.layers and trace.heads * per_layer * (tried + 1) * (tried + 2) / 2 <= MOST:
         tried += 1
     return tried
 
 
-def words(trace: Trace) -> str:
-    """Sentence that names the head."""
+def description(trace: Trace) -> str:
+    """Describe the default edit in a sentence."""
     tried = layers_tried(trace)
     which = "all heads" if tried == trace.layers else f"the heads of the last {tried} layers"
     which = "the heads of the last layer" if tried == 1 else which
-    return f"To begin with, one head is off: of {which}, the one without which the output changes most."
+    return f"By default one head is ablated: of {which}, the one whose ablation changes the output most."
 
 
-@cached("Looking for a head that matters …")
+@cached("Searching for the most important head …")
 def _strongest(key: tuple, begin: int, _choice: state.Choice) -> tuple[int, int]:
     trace = edited_passes.for_sweeps(_choice, begin)
     model = trace.model
@@ -61,10 +59,10 @@ def _strongest(key: tuple, begin: int, _choice: state.Choice) -> tuple[int, int]
 
 
 def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> View:
-    """View of the head, of all that are at hand, more of whose weight moves under the edits than that of any other.
+    """Return the view of the head whose attention weights for the current token change most under the edits.
 
-    Each head is asked where the current token looks. Nothing moves if all that is changed comes after the attention of
-    the last layer: then it is the head that was switched off last, or else the view stays as it is.
+    No weights change if all edits come after the attention of the last layer. Then it is the head ablated last, or the
+    view stays as it is.
     """
     view = replace(VIEW.last(trace), direction="from")
     applied = tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
@@ -77,11 +75,11 @@ def most_moved(choice: state.Choice, edits: tuple[Edit, ...], trace: Trace) -> V
     layer, head = np.unravel_index(int(moved.argmax()), moved.shape)
     if moved[layer, head] > NOTHING:
         return replace(view, layer=int(layer), head=int(head))
-    off = [edit.target for edit in applied if isinstance(edit, HeadAblation)]
-    return replace(view, layer=off[-1][1], head=off[-1][2]) if off else view
+    ablated = [edit.target for edit in applied if isinstance(edit, HeadAblation)]
+    return replace(view, layer=ablated[-1][1], head=ablated[-1][2]) if ablated else view
 
 
 def _moved(before: Trace, after: Trace, layer: int, token: int) -> np.ndarray:
-    """Half the sum of the differences between two rows of each head: the share of its weight that is elsewhere now."""
+    """Return the share of weight that moved in a query's row of each head: half the sum of absolute differences."""
     one, other = (trace.attention(layer, query=token) for trace in (before, after))
     return 0.5 * np.abs(other - one).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Changing of what the user has chosen: clicks on the board, on the picture and in the list, and the second image."""
+"""Callbacks that change the edits and the second image: clicks on the board, the image and the edit list."""
 
 from __future__ import annotations
 
@@ -17,73 +17,73 @@ from ...components.board.payload import COLUMNS, Column
 from .settings import EDITS, SECOND, TEMPERATURE, TOOL
 
 
-def stays_off(choice: state.Choice) -> bool:
-    """Whether patches are off that were switched off in another image."""
+def keeps_patch_edits(choice: state.Choice) -> bool:
+    """Return True if patch edits were made in another image."""
     session = st.session_state
     patches = any(isinstance(edit, KeyMask | PatchAblation) for edit in EDITS.now())
     return patches and session.patches_of != choice.picked.digest
 
 
-def switch(trace: Trace, layer: int, column: Column) -> None:
-    """Do to a part of the model what the chosen tool does; or undo it, if that has been done."""
+def toggle(trace: Trace, layer: int, column: Column) -> None:
+    """Apply the chosen tool to a part of the model, or undo it if it has been applied."""
     tool, value = TOOL.get(), TEMPERATURE.get()
     if column in COLUMNS:
         _take(trace, lambda edits: switched(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
-        wanted = [head_edit(tool, layer, column, value)]
+        new = [head_edit(tool, layer, column, value)]
     elif tool == "temperature":
-        wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
+        new = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
-        wanted = [sublayer_edit(tool, layer, part) for part in COLUMNS]
-    _take(trace, lambda edits: switched(edits, wanted))
+        new = [sublayer_edit(tool, layer, part) for part in COLUMNS]
+    _take(trace, lambda edits: switched(edits, new))
     if column != "all":
         VIEW.change(layer=layer, head=column)
 
 
-def switch_as(trace: Trace, how: str, layer: int, part: int | str) -> None:
-    """Switch a head, or a half of a block, off in this way; or on again, if it is off in this way."""
+def toggle_ablation(trace: Trace, how: str, layer: int, part: int | str) -> None:
+    """Ablate a head or a sublayer in this way, or undo the same ablation."""
     edit = sublayer_edit(how, layer, part) if isinstance(part, str) else HeadAblation(layer, part, how)
     _take(trace, lambda edits: switched(edits, [edit]))
 
 
-def switch_patch(trace: Trace, how: str, row: int, column: int) -> None:
-    """Switch a patch off in this way; or on again, if it is off in this way."""
+def toggle_patch(trace: Trace, how: str, row: int, column: int) -> None:
+    """Mask or ablate a patch in this way, or undo the same edit."""
     token = trace.prefix + row * trace.grid[1] + column
     st.session_state.patches_of = st.session_state.picked.digest
     _take(trace, lambda edits: switched(edits, [patch_edit(how, token)]))
 
 
 def retune(trace: Trace) -> None:
-    """Give the head that is looked at the temperature that has just been set, if it has one already."""
+    """Apply the new temperature to the head in view if it already has a temperature."""
     view, value = VIEW.last(), TEMPERATURE.get()
     if any(edit.target == ("temperature", view.layer, view.head) for edit in EDITS.now()):
         _take(trace, lambda edits: replaced(edits, [Temperature(view.layer, view.head, value)]))
 
 
 def undo(edits: Iterable[Edit]) -> None:
-    """Take edits back."""
+    """Undo edits."""
     EDITS.set(edit for edit in EDITS.now() if edit not in edits)
 
 
 def _take(trace: Trace, change: Callable[[tuple[Edit, ...]], tuple[Edit, ...]]) -> None:
-    """Have other edits from here on; or say why that cannot be, and keep those of before."""
+    """Change the edits; if the change is invalid, report the error and keep the edits."""
     try:
         edits = checked(change(EDITS.now()), trace.config, trace.grid)
-        to_text(edits, trace.config, trace.grid)  # a link has to hold them
+        to_text(edits, trace.config, trace.grid)  # raises if a link cannot hold them
         EDITS.set(edits)
     except EditError as error:
         st.session_state.edit_problem = str(error)
 
 
 def pick_second(name: str) -> None:
-    """Copy from one of the samples, or from the visitor's own image."""
+    """Use a sample or the user's own image as the second image."""
     own = name == state.OWN
     SECOND.set(st.session_state.own if own else state.Picked(name, state.samples()[name], sample=True))
 
 
 def take_second(name: str, data: bytes) -> None:
-    """Copy from an image of the visitor's own. One that cannot be used is said, and changes nothing."""
+    """Use an uploaded image as the second image. Report an image that cannot be used and change nothing."""
     picked = state.Picked(name, data, sample=False)
     try:
         state.check_own(picked)

@@ -1,4 +1,4 @@
-"""The list of what has been changed: in words, in a place of its own height, each undone by a click."""
+"""List of the edits with fixed height; a click undoes an edit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...app.words import literally
 from . import defaults, edit_actions
 from .settings import EDITS, LISTED
 
-HEIGHT = 150  # pixels, whatever is in it, so that nothing below moves
+HEIGHT = 150  # pixels; fixed, so that nothing below moves
 
 
-def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None:
-    """What has been changed, the last first."""
-    lines = in_lines(edits, trace.heads)
+def edit_list(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None:
+    """Draw the edits, the last first."""
+    lines = grouped(edits, trace.heads)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="undoing"):
-        st.markdown(f"**What is changed** ({len(edits)})" if edits else "**Nothing is changed yet.**", width="content")
+        st.markdown(f"**Edits** ({len(edits)})" if edits else "**No edits yet.**", width="content")
         if edits:
             _button("Undo last", lines[-1], "undo_last", icon=None)
             _button("Undo all", edits, "undo_all", icon=None)
@@ -29,45 +29,45 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
         if st.session_state.get("edit_problem"):
             st.warning(literally(st.session_state.pop("edit_problem")))
         if st.session_state.pop("edits_away", False):
-            st.caption("What you changed in the other model or grid comes back when you return to it.")
-        if edit_actions.stays_off(choice):
-            st.caption("Patches switched off stay off in this image.")
+            st.caption("Edits of the other model or grid return when you switch back.")
+        if edit_actions.keeps_patch_edits(choice):
+            st.caption("Ablated patches stay ablated in this image.")
         if not EDITS.is_set():
-            st.caption(f"{defaults.words(trace)} Click it to switch it on again.")
+            st.caption(f"{defaults.description(trace)} Click it to undo.")
         elif edits:
-            st.caption("Click one to undo it.")
+            st.caption("Click an edit to undo it.")
         _lines(trace, lines)
 
 
-def in_lines(edits: Iterable[Edit], heads: int) -> list[tuple[Edit, ...]]:
-    """The edits, those together in a line that do the same to all heads of a layer.
+def grouped(edits: Iterable[Edit], heads: int) -> list[tuple[Edit, ...]]:
+    """Group the edits into lines: the same edit of all heads of a layer takes one line.
 
     Args:
-        edits: in the order in which they were made.
-        heads: how many heads a layer has.
+        edits: the edits, oldest first.
+        heads: number of heads per layer.
 
     Returns:
-        The lines, in the order of the last edit of each.
+        The lines, ordered by the last edit of each.
     """
     edits = tuple(edits)
-    alike: dict[tuple, tuple[Edit, ...]] = {}
+    same: dict[tuple, tuple[Edit, ...]] = {}
     for edit in edits:
-        alike[_done(edit)] = (*alike.get(_done(edit), ()), edit)
+        same[_operation(edit)] = (*same.get(_operation(edit), ()), edit)
     lines = []
     for edit in edits:
-        together = alike[_done(edit)]
-        if heads == 1 or len(together) < heads or _done(edit)[0] is None:
+        together = same[_operation(edit)]
+        if heads == 1 or len(together) < heads or _operation(edit)[0] is None:
             lines.append((edit,))
         elif edit == together[-1]:
             lines.append(together)
     return lines
 
 
-def _done(edit: Edit) -> tuple:
-    """What is done to a head, without which head it is; for anything else, the edit itself."""
+def _operation(edit: Edit) -> tuple:
+    """Return the operation on a head regardless of the head; for other edits, the edit itself."""
     match edit:
         case HeadAblation(layer, _, how):
-            return "off", layer, how
+            return "ablated", layer, how
         case Temperature(layer, _, value):
             return "temperature", layer, value
         case ActivationCopy(layer, int(), _):
@@ -78,11 +78,11 @@ def _done(edit: Edit) -> tuple:
 def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
     listed = LISTED.get()
     for line in lines[: -listed - 1 : -1]:
-        _button(_words(trace, line), line, f"undo_{to_text(line, trace.config, trace.grid)}", icon=":material/undo:")
+        _button(_label(trace, line), line, f"undo_{to_text(line, trace.config, trace.grid)}", icon=":material/undo:")
     earlier = len(lines) - listed
     if earlier > 0:
         st.button(
-            f"… {earlier} earlier ones",
+            f"… {earlier} earlier edits",
             key="edits_more",
             type="tertiary",
             on_click=LISTED.set,
@@ -90,19 +90,19 @@ def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
         )
 
 
-def _words(trace: Trace, line: tuple[Edit, ...]) -> str:
-    words = in_words(line[0], trace.config, trace.grid)
+def _label(trace: Trace, line: tuple[Edit, ...]) -> str:
+    label = in_words(line[0], trace.config, trace.grid)
     if len(line) == 1:
-        return words
-    words = words.replace(f"head {line[0].head + 1}", "all heads", 1).replace("it looks", "they look")
-    return f"{words}; the projection’s bias is still added" if _leaves_a_bias(trace, line[0]) else words
+        return label
+    label = label.replace(f"head {line[0].head + 1}", "all heads", 1).replace("it looks", "they look")
+    return f"{label}; the projection’s bias is still added" if _leaves_bias(trace, line[0]) else label
 
 
-def _leaves_a_bias(trace: Trace, off: Edit) -> bool:
-    """Whether all heads of the layer together are not all of its attention: zeros are projected to the bias."""
+def _leaves_bias(trace: Trace, off: Edit) -> bool:
+    """Return True if ablating all heads of the layer leaves the bias of the output projection."""
     zero = isinstance(off, HeadAblation) and off.how == "zero"
     return zero and trace.model.blocks[off.layer].attn.proj.bias is not None
 
 
-def _button(words: str, edits: Iterable[Edit], key: str, *, icon: str | None) -> None:
-    st.button(words, icon=icon, key=key, type="tertiary", on_click=edit_actions.undo, args=(tuple(edits),))
+def _button(label: str, edits: Iterable[Edit], key: str, *, icon: str | None) -> None:
+    st.button(label, icon=icon, key=key, type="tertiary", on_click=edit_actions.undo, args=(tuple(edits),))

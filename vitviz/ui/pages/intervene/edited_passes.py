@@ -1,4 +1,4 @@
-"""Passes before and after, which the page shares between visitors. None of them keeps a model in memory."""
+"""Cached forward passes without and with edits, shared by all users. No result keeps a model in memory."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ...app.activations import activations, with_activations
 from ...app.cache import cached
 from ...app.lent import lent
 
-AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped model at 224 px
+AT_ONCE = 16_000_000  # bytes of tokens recorded together at most; 4.7 million for the shipped model at 224 px
 
 
 def before(choice: state.Choice, layer: int) -> Trace:
-    """The pass without edits, with the tokens of at least this layer at hand."""
+    """Return the pass without edits, with the tokens after at least this layer recorded."""
     return with_activations(choice, *_names(state.trace(choice), layer))
 
 
 def for_sweeps(choice: state.Choice, begin: int = 0) -> Trace:
-    """The pass without edits, with what enters each layer from `begin` on at hand."""
+    """Return the pass without edits, with the input of each layer from `begin` on recorded."""
     return with_activations(choice, *entering(state.trace(choice), begin))
 
 
 def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, layer: int) -> Trace:
-    """The pass under edits, with the tokens of at least this layer at hand.
+    """Return the pass with edits, with the tokens after at least this layer recorded.
 
     Args:
         choice: image and model.
-        edits: what is changed.
-        second: the same with the image that `ActivationCopy` edits copy from.
-        layer: which layer.
+        edits: the edits.
+        second: choice of the second image, the source of `ActivationCopy` edits.
+        layer: layer index, from 0.
     """
     plain = before(choice, layer)
     if not edits:
@@ -51,11 +51,11 @@ def _after(key: tuple, names: tuple[str, ...], _plain: Trace, _edits: tuple[Edit
     hooks = tuple(dict.fromkeys(edit.hook for edit in _edits if isinstance(edit, ActivationCopy)))
     other = activations(_second, *hooks) if hooks else {}
     with state.one_at_a_time:
-        found = _plain.rerun(edits=with_activations_from(_edits, other), record=names)
-    return replace(found, model=None)  # whoever asks has it
+        edited = _plain.rerun(edits=with_activations_from(_edits, other), record=names)
+    return replace(edited, model=None)  # callers have the model
 
 
 def _names(trace: Trace, layer: int) -> tuple[str, ...]:
-    """The hook points of the tokens: of all layers where they fit, so that another one is shown at once."""
+    """Return the hook points of the tokens: of all layers if they fit, so that switching layers is immediate."""
     fit = 4 * trace.layers * trace.token_count * trace.config.embed_dim <= AT_ONCE
     return tuple(f"blocks.{i}.resid_post" for i in (range(trace.layers) if fit else [layer]))

@@ -1,4 +1,4 @@
-"""The page "Intervene": switch parts of the model off, and see what changes."""
+"""The page "Intervene": ablate or patch parts of the model, and compare before and after."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...app import shell, state
 from ...widgets import drawing
 from . import before_after, controls, edit_list, edited_passes, layout, output, patch_edits, sweeps
 from .before_after import STYLE, BeforeAfter
-from .settings import EDITS, OPENED, SECOND, TOOL, copies
+from .settings import EDITS, OPENED, SECOND, TOOL, activation_copies
 
 
 def draw() -> None:
@@ -21,28 +21,26 @@ def draw() -> None:
     st.html(drawing.STYLE + STYLE + layout.STYLE + output.STYLE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Intervene", anchor=False, width="content")
-        st.markdown(
-            "Switch heads, layers or patches off, and see what changes. They are numbered from 1.", width="content"
-        )
+        st.markdown("Ablate heads, sublayers or patches and see what changes. Numbers start at 1.", width="content")
     intervene(state.choice())
 
 
 @shell.fragment
 def intervene(choice: state.Choice) -> None:
-    """The board, what has been done, and what follows from it; a click runs only this again."""
-    spinners = st.empty()  # they come and go here, and move nothing below
+    """Draw board, edits and their effects; a click reruns only this fragment."""
+    spinners = st.empty()  # placeholder for spinners, so that nothing below moves
     with spinners:
         trace = state.trace(choice)
         edits, view = EDITS.get(choice), OPENED.get(choice)
     second = replace(choice, picked=SECOND.get(choice))
-    places = layout.bench(trace.heads)
+    places = layout.places(trace.heads)
     with places["picture"]:
-        patch_edits.the_picture(choice, trace, edits, view)
+        patch_edits.image_panel(choice, trace, edits, view)
     with places["board"]:
-        controls.the_board(trace, edits, view)
-        applied = what_can_be_done(trace, edits, second)
+        controls.board_panel(trace, edits, view)
+        applied = applicable(trace, edits, second)
     with places["changes"]:
-        edit_list.changes(choice, trace, edits)
+        edit_list.edit_list(choice, trace, edits)
     with spinners:
         pair = run_both(choice, applied, second, view)
     with places["answer"]:
@@ -55,9 +53,9 @@ def intervene(choice: state.Choice) -> None:
     sweeps.sweeps(choice, trace)
 
 
-def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
-    """The edits, without copies from an image that has other patches."""
-    if TOOL.get() != "copy" and not copies(edits):
+def applicable(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
+    """Return the edits, without activation patching from an image with another grid."""
+    if TOOL.get() != "copy" and not activation_copies(edits):
         return edits
     controls.second_image(trace, second)
     if controls.same_grid(trace, second):
@@ -66,7 +64,7 @@ def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice
 
 
 def run_both(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, view: View) -> BeforeAfter:
-    """The two passes."""
+    """Run the passes without and with edits."""
     view = replace(view, direction="from")
     layer = min(view.layer, state.trace(choice).layers - 1)
     after = edited_passes.after(choice, edits, second, layer)

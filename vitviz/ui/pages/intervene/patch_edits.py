@@ -1,4 +1,4 @@
-"""The picture, whose patches can be switched off."""
+"""Image whose patches can be masked or ablated."""
 
 from __future__ import annotations
 
@@ -17,62 +17,58 @@ from ...components.patches import patch_picker
 from . import edit_actions
 from .settings import PATCH_TOOL
 
-SWITCHES = {"keys": "Hide", "mean": "Mean", "ask": "Look from"}
-SWITCH_WORDS = {
-    "keys": "A click hides a patch: no token of any layer can look at it{}.",
-    "mean": "A click gives a patch the mean of the patches as its embedding; its position stays.",
-    "ask": "A click chooses the patch from which a head looks below.",
+TOOLS = {"keys": "Mask", "mean": "Mean", "ask": "Query"}
+TOOL_HELP = {
+    "keys": "A click masks a patch: no token of any layer can attend to it{}.",
+    "mean": "A click replaces a patch embedding by the mean of all patches; its position stays.",
+    "ask": "A click chooses the query patch of the attention maps below.",
 }
 
 
-def the_picture(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
-    """The picture, whose patches can be switched off."""
-    switch = PATCH_TOOL.draw(
-        st.segmented_control, "A click on the picture", list(SWITCHES), format_func=SWITCHES.get, required=True
+def image_panel(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
+    """Draw the image; a click edits a patch or chooses the query."""
+    tool = PATCH_TOOL.draw(
+        st.segmented_control, "Click on the image", list(TOOLS), format_func=TOOLS.get, required=True
     )
-    pools = (
-        " and the model's pooling does not read it"
-        if trace.config.pooling in ("mean", "token+mean", "attention")
-        else ""
-    )
-    st.caption(SWITCH_WORDS[switch].format(pools))
+    pools = " and the pooling ignores it" if trace.config.pooling in ("mean", "token+mean", "attention") else ""
+    st.caption(TOOL_HELP[tool].format(pools))
     asks = view.query is not None and view.query >= trace.prefix and not view.is_pool(trace)
     columns = trace.grid[1]
 
     def choose(row: int, column: int) -> None:
-        if switch == "ask":
-            look_from(trace.prefix + row * columns + column)
+        if tool == "ask":
+            set_query(trace.prefix + row * columns + column)
         else:
-            edit_actions.switch_patch(trace, switch, row, column)
+            edit_actions.toggle_patch(trace, tool, row, column)
 
     patch_picker(
-        with_patches_off(state.picture(choice, 640), trace, edits),
+        with_patch_edits(state.picture(choice, 640), trace, edits),
         choice.picked.name,
         trace.grid,
         divmod(view.query - trace.prefix, columns) if asks else None,
         on_choose=choose,
-        switching=switch != "ask",
+        switching=tool != "ask",
         key="intervene_picture",
     )
     if trace.config.stem:
         st.caption(
-            "This model's stem has mixed neighbours before there are patches: a patch knows some of what is round it."
+            "This model's convolutional stem mixes neighbouring patches: a patch contains some of its surroundings."
         )
 
 
-def look_from(token: int | None) -> None:
-    """Show the attention of this token."""
+def set_query(token: int | None) -> None:
+    """Show the attention of this query token."""
     VIEW.change(query=token)
 
 
-def with_patches_off(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:
-    """The picture with patches that are off crossed out (hidden) or covered with grey and a bar (mean)."""
-    off = [edit for edit in edits if isinstance(edit, KeyMask | PatchAblation)]
-    if not off:
+def with_patch_edits(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:
+    """Return the image with masked patches crossed out and mean-ablated patches covered in grey with a bar."""
+    edited = [edit for edit in edits if isinstance(edit, KeyMask | PatchAblation)]
+    if not edited:
         return picture
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     draw, (rows, columns) = ImageDraw.Draw(image), trace.grid
-    for edit in off:
+    for edit in edited:
         row, column = divmod(edit.token - trace.prefix, columns)
         left, right = (round(at * image.width / columns) for at in (column, column + 1))
         top, bottom = (round(at * image.height / rows) for at in (row, row + 1))

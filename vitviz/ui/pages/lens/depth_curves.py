@@ -1,4 +1,4 @@
-"""Charts of the page "Lens": arrays in, plotly figure out."""
+"""Chart of values over depth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from ....analysis.logit_lens import depth_words
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 
-# The first is the followed one's. All are readable on white and on black.
+# The first is that of the target. All are legible on white and on black.
 COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", "#12a594", NEUTRAL)
 
 
@@ -20,29 +20,29 @@ class Curve:
     """One line of the chart.
 
     Attributes:
-        name: of what.
-        values: [1 + layer].
-        words: each value in words, as many.
-        bold: whether this is the one that is followed.
-        dotted: whether to draw it as one that matters only earlier.
+        name: name in the legend, as HTML.
+        values: values, [1 + layer].
+        labels: formatted values, one per value.
+        bold: whether this is the curve of the target.
+        dotted: whether to draw a dotted line, for a class that leads only at earlier depths.
     """
 
     name: str
     values: np.ndarray
-    words: Sequence[str]
+    labels: Sequence[str]
     bold: bool = False
     dotted: bool = False
 
 
 def curves(drawn: Sequence[Curve], unit: str, depth: int, *, signed: bool, height: int = 380) -> go.Figure:
-    """Values over depth.
+    """Return a chart of values over depth.
 
     Args:
         drawn: the lines.
-        unit: what the values are, for the axis.
-        depth: the chosen one, which is marked.
-        signed: whether values run from -1 to 1, and not from 0 to 1.
-        height: of the chart without its legend, pixels.
+        unit: title of the y axis.
+        depth: the chosen depth, which is marked.
+        signed: whether values range from -1 to 1 instead of 0 to 1.
+        height: height of the chart without its legend, pixels.
     """
     count = len(drawn[0].values)
     x = np.arange(count)
@@ -51,7 +51,7 @@ def curves(drawn: Sequence[Curve], unit: str, depth: int, *, signed: bool, heigh
         go.Scatter(
             x=x,
             y=curve.values,
-            text=[f"{depth_words(at)}: {said}" for at, said in enumerate(curve.words)],
+            text=[f"{depth_words(at)}: {label}" for at, label in enumerate(curve.labels)],
             mode="lines+markers",
             line={
                 "color": COLOURS[at % len(COLOURS)],
@@ -72,7 +72,7 @@ def curves(drawn: Sequence[Curve], unit: str, depth: int, *, signed: bool, heigh
             "height": height + 10 * len(drawn),
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "xaxis": {
-                "title": "after layer (0: before 1)",
+                "title": "after layer (0: input)",
                 "tickvals": x[::step],
                 "range": [-0.3, count - 0.7],
             },

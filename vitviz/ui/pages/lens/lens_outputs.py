@@ -1,4 +1,4 @@
-"""What the page "Lens" shares between visitors. Nothing here keeps a model or its weights in memory."""
+"""Cached outputs of the logit lens, shared by all users. No result keeps a model in memory."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from ...app.activations import with_activations
 from ...app.cache import cached
 
 
-def whole(choice: state.Choice) -> Lens:
-    """What the model would return after each layer."""
+def image_outputs(choice: state.Choice) -> Lens:
+    """Return the output that the model would have after each layer."""
     trace = _recorded(choice)
     return Lens(trace.model, _outputs(choice.key, trace))
 
 
-def by_patch(choice: state.Choice, name: tuple, target: Asked | None) -> np.ndarray:
-    """What it would say of the target, read from each patch alone, float32 [1 + layer, row, column].
+def patch_outputs(choice: state.Choice, key: tuple, target: Asked | None) -> np.ndarray:
+    """Return the target's value read from each patch alone, float32 [1 + layer, row, column].
 
     Args:
         choice: image and model.
-        name: what identifies the target.
+        key: cache key of the target.
         target: see `vitviz.patch_lens`.
     """
-    return _maps(choice.key, name, _recorded(choice), target)
+    return _maps(choice.key, key, _recorded(choice), target)
 
 
 def _recorded(choice: state.Choice) -> Trace:
-    """The trace with its residual stream at hand."""
+    """Return the trace with its residual stream recorded."""
     return with_activations(choice, *residual_stream_names(state.trace(choice).layers))
 
 
@@ -40,7 +40,7 @@ def _outputs(key: tuple, _trace: Trace) -> np.ndarray:
         return lens(_trace).outputs
 
 
-@cached("Reading every patch …")
-def _maps(key: tuple, name: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
+@cached("Computing the lens of every patch …")
+def _maps(key: tuple, target_key: tuple, _trace: Trace, _target: Asked | None) -> np.ndarray:
     with state.one_at_a_time:
         return patch_lens(_trace, _target)

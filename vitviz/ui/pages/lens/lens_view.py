@@ -1,4 +1,4 @@
-"""What the page "Lens" looks at, and how it speaks of it."""
+"""View of the page "Lens": target and depth, and descriptions of how the model is read."""
 
 from __future__ import annotations
 
@@ -12,73 +12,73 @@ from ....notation.marks import listed
 from ....trace.trace import Trace
 from ...app import state
 from . import lens_outputs, target_selection
-from .settings import DEPTH, Goal, goal_of
+from .settings import DEPTH, LensTarget, target_of
 
 
 @dataclass(frozen=True, eq=False)
 class LensView:
-    """One look: whose numbers the sections show.
+    """Image, model, target and depth that the sections show.
 
     Attributes:
         choice: image and model.
-        trace: their forward pass.
-        outputs: what the model would return after each layer, see `vitviz.Lens`.
-        goal: what is followed.
-        depth: 0 before the first layer, else how many layers are passed.
+        trace: the forward pass.
+        outputs: outputs after each layer, see `vitviz.Lens`.
+        target: the chosen target.
+        depth: number of layers before the readout; 0 is the input of the first layer.
     """
 
     choice: state.Choice
     trace: Trace
     outputs: np.ndarray
-    goal: Goal
+    target: LensTarget
     depth: int
 
     @property
     def lens(self) -> Lens:
-        """The outputs with their model, which callbacks of a session should not keep in memory."""
+        """Outputs with their model; made on demand so that callbacks of a session keep no model in memory."""
         return Lens(self.trace.model, self.outputs)
 
 
 def current(choice: state.Choice) -> LensView:
-    """What this visitor looks at; draws the box that chooses the target."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    """Draw the target box and return the user's current view."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
-        outputs = lens_outputs.whole(choice).outputs
+        outputs = lens_outputs.image_outputs(choice).outputs
     target_selection.choose(choice)
     with st.empty():
-        goal, depth = goal_of(choice), DEPTH.get(choice)
-    return LensView(choice, trace, outputs, goal, depth)
+        target, depth = target_of(choice), DEPTH.get(choice)
+    return LensView(choice, trace, outputs, target, depth)
 
 
 def go_to_depth(view: LensView, depth: int) -> None:
-    """LensView at another depth; a callback."""
+    """Choose another depth; a callback."""
     DEPTH.set(depth, view.choice)
 
 
 def choose_depth(view: LensView) -> None:
-    """The slider that chooses the depth."""
+    """Draw the slider that chooses the depth."""
     depths = range(1 + view.trace.layers)
     DEPTH.draw(st.select_slider, "Layer", depths, context=view.choice, format_func=depth_words, width=340)
 
 
-def readers(trace: Trace) -> str:
-    """What reads the stream at the end, such as `"its final norm, the class token and the classifier"`."""
+def readout_description(trace: Trace) -> str:
+    """Describe the readout of the last layer, such as `"its final norm, the class token and the classifier"`."""
     config = trace.config
     pooled = {
         "distilled": "class and distillation token",
         "attention": "its attention pooling",
     }.get(config.pooling, config.pooling_description)
     norm = ["its final norm"] if config.final_norm else []
-    head = ["the classifier" if trace.model.is_classifier else "the last map"] if config.num_classes else []
+    head = ["the classifier" if trace.model.is_classifier else "the final linear layer"] if config.num_classes else []
     return listed([*norm, pooled, *head], "and")
 
 
-def alone(trace: Trace) -> str:
-    """What it means to read a patch alone, as a sentence; see `vitviz.patch_lens`."""
+def patch_readout_description(trace: Trace) -> str:
+    """Describe the readout of a single patch in a sentence; see `vitviz.patch_lens`."""
     return {
-        "token": "Each patch is put in the place of the class token.",
-        "mean": "The mean is taken of that one patch only.",
-        "token+mean": "Each patch is put in the place of the class token, and the mean is taken of it alone.",
-        "distilled": "Each patch is put in the place of both the class and the distillation token.",
-        "attention": "The attention pooling is given this patch and nothing else to look at.",
+        "token": "Each patch token replaces the class token.",
+        "mean": "The mean is taken over that patch alone.",
+        "token+mean": "Each patch token replaces the class token, and the mean is taken over that patch alone.",
+        "distilled": "Each patch token replaces both the class token and the distillation token.",
+        "attention": "The attention pooling attends to this patch alone.",
     }[trace.config.pooling]

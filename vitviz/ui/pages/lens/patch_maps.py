@@ -1,4 +1,4 @@
-"""Section 2 of the page "Lens": the same read from each patch alone, as a map for each layer."""
+"""Section 2 of the page "Lens": readout of each patch alone, as a map for each layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...widgets import drawing, panels
 from ..lesson import followed_patch, sections
 from . import lens_outputs
 from .depth_curves import Curve, curves
-from .lens_view import LensView, alone, choose_depth, go_to_depth
+from .lens_view import LensView, choose_depth, go_to_depth, patch_readout_description
 from .settings import ONE_SCALE
 
 STYLE = """<style>
@@ -28,13 +28,15 @@ STYLE = """<style>
 
 
 def patch_by_patch(view: LensView) -> None:
-    """One large map over the photo, all of them small beside it, and the chosen patch through all layers."""
-    sections.section("2 · Patch by patch", f"The same, read from each patch on its own. {alone(view.trace)}")
+    """Draw one large map over the image, small maps of all layers, and the chosen patch by layer."""
+    sections.section(
+        "2 · Patch by patch", f"The same readout, applied to each patch alone. {patch_readout_description(view.trace)}"
+    )
     with st.empty():
-        maps = lens_outputs.by_patch(view.choice, view.goal.key, view.goal.target)
+        maps = lens_outputs.patch_outputs(view.choice, view.target.key, view.target.value)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         choose_depth(view)
-        shared = ONE_SCALE.draw(st.toggle, "One scale for all layers", context=view.goal.signed)
+        shared = ONE_SCALE.draw(st.toggle, "Same scale for all layers", context=view.target.signed)
     left, right = st.columns([0.42, 0.58], gap="large")
     with left:
         large_map(view, maps, shared)
@@ -44,8 +46,8 @@ def patch_by_patch(view: LensView) -> None:
 
 
 def large_map(view: LensView, maps: np.ndarray, shared: bool) -> None:
-    """The chosen depth over the photo; a click chooses a patch."""
-    scale = "the largest of all layers" if shared else "the largest of this layer"
+    """Draw the map of the chosen depth over the image; a click chooses a patch."""
+    scale = "the largest value of all layers" if shared else "the largest value of this layer"
     patch_picker(
         state.picture(view.choice),
         view.choice.picked.name,
@@ -54,24 +56,24 @@ def large_map(view: LensView, maps: np.ndarray, shared: bool) -> None:
         on_choose=followed_patch.choose_patch,
         overlay=Overlay(
             maps[view.depth],
-            f"{view.goal.what}, read from each patch alone, {depth_words(view.depth)}; colours end at {scale}",
-            signed=view.goal.signed,
+            f"{view.target.what}, read from each patch alone, {depth_words(view.depth)}; colours up to {scale}",
+            signed=view.target.signed,
             largest=_largest(maps) if shared else None,
-            say=view.goal.say,
+            say=view.target.format,
         ),
         key="lens_picker",
     )
 
 
 def small_maps(view: LensView, maps: np.ndarray, shared: bool) -> None:
-    """Every depth, on one scale or each on its own; a click chooses it."""
-    names, say = [depth_words(depth) for depth in range(len(maps))], view.goal.say
+    """Draw the maps of all depths, on one scale or each on its own; a click chooses the depth."""
+    names, format_value = [depth_words(depth) for depth in range(len(maps))], view.target.format
     largest = _largest(maps) if shared else None
     st.html(STYLE + scale(view, largest))
     gallery(
         "Maps of all layers",
         {
-            name: png(drawing.heat(values, signed=view.goal.signed, largest=largest))
+            name: png(drawing.heat(values, signed=view.target.signed, largest=largest))
             for name, values in zip(names, maps, strict=True)
         },
         chosen=names[view.depth],
@@ -79,7 +81,7 @@ def small_maps(view: LensView, maps: np.ndarray, shared: bool) -> None:
         columns=4,
         titles=True,
         notes={
-            name: f"{say(float(values.min()))} to {say(float(values.max()))}"
+            name: f"{format_value(float(values.min()))} to {format_value(float(values.max()))}"
             for name, values in zip(names, maps, strict=True)
         },
         whole=True,
@@ -88,25 +90,25 @@ def small_maps(view: LensView, maps: np.ndarray, shared: bool) -> None:
 
 
 def scale(view: LensView, largest: float | None) -> str:
-    """What the colours of the small maps mean, as HTML; each map has its own scale if there is no largest value."""
-    end, opposite = ("its largest", "−largest") if largest is None else map(view.goal.say, (largest, -largest))
-    low = opposite if view.goal.signed else "0"
-    bar = f'<i style="background:{css_gradient("relative", view.goal.signed)}"></i>'
+    """Return the colour scale of the small maps as HTML; without `largest`, each map has its own scale."""
+    end, opposite = ("its maximum", "−maximum") if largest is None else map(view.target.format, (largest, -largest))
+    low = opposite if view.target.signed else "0"
+    bar = f'<i style="background:{css_gradient("relative", view.target.signed)}"></i>'
     return f'<div class="vv-scale"><span>{html.escape(low)}</span>{bar}<span>{html.escape(end)}</span></div>'
 
 
 def chosen_patch(view: LensView, maps: np.ndarray) -> None:
-    """The chosen patch through all layers, beside the whole image."""
+    """Draw the curve of the chosen patch beside that of the whole image."""
     row, column = followed_patch.chosen_patch(view.trace)
     name, values = f"patch ({row + 1}, {column + 1})", maps[:, row, column]
-    said = [view.goal.say(float(value)) for value in values]
-    here = f"{said[view.depth]} {depth_words(view.depth)}, " if view.depth < view.trace.layers else ""
-    panels.panel(f"P{name[1:]} through the layers", f"{literally(view.goal.what)}: {here}{said[-1]} at the end.")
-    whole = [view.goal.say(float(value)) for value in view.goal.curve]
-    drawn = [Curve(name, values, said, bold=True), Curve("the whole image", view.goal.curve, whole)]
-    unit = "cosine" if view.goal.signed else "probability"
-    chart = curves(drawn, unit, view.depth, signed=view.goal.signed, height=240)
-    st.plotly_chart(chart, config=panels.CHART, key="lens_patch", alt=f"{view.goal.what} of {name} over the layers")
+    labels = [view.target.format(float(value)) for value in values]
+    here = f"{labels[view.depth]} {depth_words(view.depth)}, " if view.depth < view.trace.layers else ""
+    panels.panel(f"P{name[1:]} by layer", f"{literally(view.target.what)}: {here}{labels[-1]} after the last layer.")
+    whole = [view.target.format(float(value)) for value in view.target.curve]
+    drawn = [Curve(name, values, labels, bold=True), Curve("the whole image", view.target.curve, whole)]
+    unit = "cosine" if view.target.signed else "probability"
+    chart = curves(drawn, unit, view.depth, signed=view.target.signed, height=240)
+    st.plotly_chart(chart, config=panels.CHART, key="lens_patch", alt=f"{view.target.what} of {name} by layer")
 
 
 def _largest(maps: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Choosing what the lens is asked about: a class; or, of a model without classes, an image to compare with."""
+"""Selection of the target: a class or, for a model without classes, an image to compare with."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...app.uploads import drop_zone
 from ...app.words import literally
 from .settings import EACH, MINE, OWN, PREDICTED, TARGET, UPLOAD, UPLOADED, is_classifier, options
 
-PROBLEM = "lens_upload_problem"  # in the session: why the image that was dropped last was not taken
+PROBLEM = "lens_upload_problem"  # session key: error of the last upload
 
 
 def choose(choice: state.Choice) -> None:
-    """The box that chooses the target; `settings.goal_of` says what it is."""
+    """Draw the box that chooses the target; `settings.target_of` returns it."""
     if is_classifier(choice):
         choose_class(choice)
     else:
@@ -24,36 +24,36 @@ def choose(choice: state.Choice) -> None:
 
 
 def choose_class(choice: state.Choice) -> None:
-    """One of the model's classes; the predicted one unless the user asks for another."""
+    """Draw the box of the model's classes; the default is the predicted one."""
     trace = state.trace(choice)
     model, best = trace.model, predictions(trace, 1)[0]
-    names = {index: class_name(model, index) for index in options(choice) if index != PREDICTED}
-    names[PREDICTED] = f"{best.label} (predicted)"
+    labels = {index: class_name(model, index) for index in options(choice) if index != PREDICTED}
+    labels[PREDICTED] = f"{best.label} (predicted)"
     TARGET.draw(
         st.selectbox,
-        "Class that is followed",
+        "Target class",
         options(choice),
         context=choice,
-        format_func=names.get,
+        format_func=labels.get,
         width=340,
     )
 
 
 def choose_image(choice: state.Choice) -> None:
-    """Reference of the comparison: the output's own end, or the output of this image, a sample, or an own one."""
+    """Draw the box of the reference: the final output of each patch, or the output of an image."""
     mine = state.own_beside(choice)
-    words = {
-        EACH: "each patch itself",
-        OWN: "this image as a whole",
+    labels = {
+        EACH: "each patch after the last layer",
+        OWN: "this image",
         MINE: OWN_WORDS,
         UPLOAD: "another image of your own …" if mine else "an image of your own …",
     }
     chosen = TARGET.draw(
         st.selectbox,
-        "Compared with what the model makes of",
+        "Compare with the output of",
         options(choice),
         context=choice,
-        format_func=lambda name: words.get(name) or name,
+        format_func=lambda name: labels.get(name) or name,
         width=340,
     )
     if chosen == UPLOAD:
@@ -61,20 +61,20 @@ def choose_image(choice: state.Choice) -> None:
 
 
 def _upload() -> None:
-    """Where an image is dropped; until there is one, it is compared with this image."""
+    """Draw the drop zone for an image; until one is uploaded, the reference is this image."""
     with st.container(width=340):
         drop_zone("Image to compare with", _take_upload, key="lens_upload", help=FORMATS)
         problem, picked = st.session_state.pop(PROBLEM, None), UPLOADED.get()
         if problem:
             st.error(literally(problem))
         elif picked:
-            st.caption(literally(f"Compared with {picked.name}, which is kept in the server's memory only."))
+            st.caption(literally(f"Compared with {picked.name}, which the server keeps in memory only."))
         else:
-            st.caption("Until there is one, it is compared with this image as a whole.")
+            st.caption("Compared with this image until you upload another.")
 
 
 def _take_upload(name: str, data: bytes) -> None:
-    """Compare with an image of the visitor's own. One that cannot be used is said, and changes nothing."""
+    """Compare with an uploaded image. Report an image that cannot be used and change nothing."""
     picked = state.Picked(name, data, sample=False)
     try:
         state.check_own(picked)

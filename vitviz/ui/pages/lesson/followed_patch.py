@@ -1,4 +1,4 @@
-"""The patch that both pages of explanations follow, which the explorer has pinned, and which a link holds."""
+"""Patch that the lesson pages follow; shared with the explorer's pin and with links."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ...app.views import VIEW
 from .sections import Patch, patch_number
 
 PATCH = Setting("patch")  # row and column, from 0
-PIN_SEEN = Setting("pin_seen")  # the explorer's token that was taken for the patch last
+PIN_SEEN = Setting("pin_seen")  # the explorer's pinned token that was adopted last
 
 
 def chosen_patch(trace: Trace) -> Patch:
-    """The patch that the pages follow: the one chosen last on any page, if this grid has it; else the middle one."""
+    """Return the followed patch: the last one chosen on any page if it is on this grid, else the middle one."""
     pinned = VIEW.of(trace).query
     if pinned is not None and pinned >= trace.prefix and pinned != PIN_SEEN.get():
         PATCH.set(divmod(pinned - trace.prefix, trace.grid[1]))
@@ -30,7 +30,7 @@ def chosen_patch(trace: Trace) -> Patch:
 
 
 def choose_patch(row: int, column: int) -> None:
-    """Follow this patch from here on; the explorer pins it too. As a callback it keeps no trace alive."""
+    """Follow this patch and pin it in the explorer. A callback, so it holds no trace."""
     token = VIEW.token_at(row, column)
     PATCH.set((row, column))
     PIN_SEEN.set(token)
@@ -38,9 +38,9 @@ def choose_patch(row: int, column: int) -> None:
 
 
 def at_the_patch(view: View, choice: state.Choice) -> View:
-    """The view with the patch that the pages follow."""
+    """Return the view with the followed patch as query."""
     trace = state.trace(choice)
     return replace(view, query=trace.prefix + patch_number(trace, chosen_patch(trace)))
 
 
-FOLLOWED = replace(VIEW, shown=at_the_patch)  # what links of these pages hold
+FOLLOWED = replace(VIEW, shown=at_the_patch)  # the view in links of these pages

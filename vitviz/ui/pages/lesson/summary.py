@@ -1,4 +1,4 @@
-"""Take it home: the visitor's run as one page to print, made when it is asked for."""
+"""Download of the user's results as one page to print, made on click."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .handout import Run, handout
 
 
 def take_home(choice: state.Choice) -> None:
-    """The last section of both pages, which gives the same document on both."""
+    """Draw the last section of both pages, with the same download."""
     trace = state.trace(choice)
     place = head_view.place(trace)
     address = urlencode(link.choice_parameters(choice) | PLACE.to_link(choice)) if choice.picked.sample else ""
 
-    def document() -> str:  # keeps no trace, and with it no model: it may be asked for much later
+    def document() -> str:  # holds no trace, because the click may come much later
         return handout(_run(choice, place, address))
 
     st.header("Take it home", anchor=False)
@@ -35,7 +35,7 @@ def take_home(choice: state.Choice) -> None:
 
 
 def file_name(choice: state.Choice, place: head_view.Place) -> str:
-    """Such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; counted from 1, as all file names are."""
+    """Return a file name such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; numbers count from 1."""
     image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
     at = layer_in_name(str(place.layer + 1)), head_in_name(format_head(place.head)), format_patch(*place.patch)
     return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"

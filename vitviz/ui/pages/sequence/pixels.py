@@ -1,4 +1,4 @@
-"""The first sections: what the model sees of the photo, and a patch of it as one vector."""
+"""Sections 1 and 3: the model input, and a patch as one vector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import INDEX
 
 
 def the_input(choice: state.Choice, trace: Trace) -> None:
-    """1: what the model sees of the photo."""
+    """Draw section 1: the model input."""
     section(
         "1 · The input",
         "Transformers work on sequences: of words, of measurements in time, or of patches of an image. This model "
@@ -53,7 +53,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
 
 
 def flattening(trace: Trace) -> None:
-    """3: a patch as one vector."""
+    """Draw section 3: a patch as one vector."""
     if trace.config.stem:
         section(
             "3 · No flattening",
@@ -71,7 +71,7 @@ def flattening(trace: Trace) -> None:
         values_of(trace),
     )
     vector = sequence.flattened(pixels)
-    drawn = st.container()  # what the slider marks stands above it
+    drawn = st.container()  # above the slider
     index = INDEX.draw(st.slider, "Which number of the vector?", 1, len(vector), context=len(vector)) - 1
     row, column, channel = sequence.place_of(index, side, channels)
     with drawn:

@@ -1,4 +1,4 @@
-"""What stands in front of the patches, and how a token knows its place."""
+"""Section 5: prefix tokens and positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import sequence_data
 
 
 def tokens_before(trace: Trace) -> None:
-    """5: class token and registers."""
+    """Draw section 5: prefix tokens."""
     config = trace.config
     if not config.num_prefix_tokens:
         section(
@@ -40,7 +40,7 @@ def tokens_before(trace: Trace) -> None:
 
 
 def positions(choice: state.Choice, trace: Trace) -> None:
-    """5: how a token knows its place."""
+    """Draw section 5: position embeddings, RoPE and relative positions."""
     config = trace.config
     if config.position_embedding:
         placed = sequence.positions(trace.model, trace.grid)[: trace.prefix].any(axis=1)
@@ -75,7 +75,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
 
 
 def shuffling(choice: state.Choice, trace: Trace) -> None:
-    """5: why positions matter."""
+    """Draw section 5: effect of shuffled patches."""
     st.markdown("**Why positions matter.** Shuffle the patches and let the model look again.")
     if not st.toggle("Shuffle the patches", key="shuffle"):
         return

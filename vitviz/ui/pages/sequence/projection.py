@@ -1,4 +1,4 @@
-"""The section on the linear projection: all filters, and one number of a token by hand."""
+"""Section 4: linear projection, all its filters, and one number of a token by hand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ...widgets.pictures import channel_names, filter_picture, framed, signed_pi
 from ...widgets.strips import number
 from ...widgets.sums import product, redone
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
+from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, INDEX
 
 
 def projecting(choice: state.Choice, trace: Trace) -> None:
-    """4: the linear projection."""
+    """Draw section 4: the linear projection."""
     if trace.config.stem:
         section(
             "4 · A network in place of the projection",
@@ -62,12 +62,12 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
 
 
 def chosen_number(trace: Trace) -> int:
-    """The number of a patch's vector that section 3 points at, from 0."""
+    """Return the index chosen in section 3 of a patch's vector, from 0."""
     return INDEX.get(trace.config.patch_size**2 * trace.config.in_chans) - 1
 
 
 def _in_the_gallery(made: sequence.Projected) -> str:
-    """The filter in colours, and a frame around it where all are shown."""
+    """Return the filter in colours, and a frame around it in the gallery."""
     picture = data_url(Image.fromarray(filter_picture(made.filter[None])[0]))
     return (
         f"<style>.vv-filters figure:nth-child({made.dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
@@ -77,7 +77,7 @@ def _in_the_gallery(made: sequence.Projected) -> str:
 
 
 def _spelled_out(made: sequence.Projected, index: int) -> None:
-    """Patch times filter, a row for each channel; the sum of all; and one product."""
+    """Draw patch times filter by channel, the sum, and one product."""
     place = sequence.place_of(index, len(made.pixels), made.pixels.shape[-1])
     names = channel_names(made.pixels.shape[-1])
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
@@ -90,11 +90,11 @@ def _spelled_out(made: sequence.Projected, index: int) -> None:
     (pixel, weight), result = redone(factors, float(made.products[place]), product)
     st.markdown(f"One of the products. Number {index + 1} of the vector: {pixel} × {weight} = **{result}**")
     if made.norm is not None:
-        st.markdown(f"A norm of the whole token follows: {norm_in_words(made.norm, made.dimension)}.")
+        st.markdown(f"A norm of the whole token follows: {format_norm(made.norm, made.dimension)}.")
 
 
 def _multiplied(made: sequence.Projected, channel: int, name: str, place: tuple[int, int, int], total: str) -> str:
-    """A channel of the patch times that of the filter, as pictures; the number at `place` has a frame."""
+    """Return pictures of a patch channel times a filter channel; the number at `place` is framed."""
     pixel = place[:2] if place[2] == channel else None
     patch, column, products = (
         _figure(numbers[..., channel], float(np.abs(numbers).max()), pixel, f"{name}, {what}")
@@ -107,9 +107,9 @@ def _multiplied(made: sequence.Projected, channel: int, name: str, place: tuple[
 
 
 def _figure(matrix: np.ndarray, largest: float, place: tuple[int, int] | None, name: str) -> str:
-    """A channel as a picture with its scale; the number at `place` has a frame."""
+    """Return a channel as a picture with its scale; the number at `place` is framed."""
     image = signed_picture(matrix, largest=largest)
     image = image if place is None else framed(image, *place, len(matrix))
     scale = html.escape(f"{number(-largest)} to {number(largest)}")
-    words = f"<figcaption>{name}<br>{scale}</figcaption>"
-    return f'<figure><img alt="{name}, {scale}" src="{data_url(image)}">{words}</figure>'
+    caption = f"<figcaption>{name}<br>{scale}</figcaption>"
+    return f'<figure><img alt="{name}, {scale}" src="{data_url(image)}">{caption}</figure>'

@@ -1,4 +1,4 @@
-"""What the page "Image to sequence" computes once for all visitors who look at the same thing."""
+"""Cached data of the page "Image to sequence", shared by all users."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ COMPONENTS = 28  # of the filters, as in figure 7 of the ViT paper
 
 
 def embedded_trace(choice: state.Choice) -> Trace:
-    """The choice's forward pass, with all that the sequence is made of."""
+    """Return the forward pass with the embeddings recorded."""
     return with_activations(choice, "embed.patches", "embed.tokens", "blocks.0.resid_pre")
 
 
 class Whole(NamedTuple):
-    """The sequence X: by hand beside the model's, and as a picture."""
+    """Sequence X: computed by hand and by the model, and as a picture."""
 
     check: Check
     drawn: Drawn
 
 
 def whole_sequence(choice: state.Choice) -> Whole:
-    """All rows of the sequence."""
+    """Return all rows of the sequence."""
     return _whole_sequence(choice.key, embedded_trace(choice))
 
 
@@ -47,7 +47,7 @@ def _whole_sequence(key: tuple, _trace: Trace) -> Whole:
 
 
 def filter_gallery(choice: state.Choice) -> str:
-    """All filters of the projection as small pictures, HTML."""
+    """Return all filters of the projection as small pictures, HTML."""
     return _filter_gallery(choice.key[1:3], state.model(choice.model))
 
 
@@ -59,7 +59,7 @@ def _filter_gallery(key: tuple, _model: VisionTransformer) -> str:
 
 
 def component_gallery(choice: state.Choice) -> tuple[str, float]:
-    """The principal components of the filters as pictures, HTML; and their share of the variance, together."""
+    """Return the principal components of the filters as HTML, and their total share of the variance."""
     return _component_gallery(choice.key[1:3], state.model(choice.model))
 
 
@@ -74,7 +74,7 @@ def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, floa
 
 
 def cut_photo(choice: state.Choice) -> Image.Image:
-    """The whole photo, with what the fit removed in grey."""
+    """Return the whole image, with the parts removed by the fit in grey."""
     return _cut_photo(choice.key, choice)
 
 
@@ -84,7 +84,7 @@ def _cut_photo(key: tuple, _choice: state.Choice) -> Image.Image:
 
 
 def all_positions(choice: state.Choice) -> Image.Image:
-    """How alike all learned positions are."""
+    """Return a mosaic of the similarities of all position embeddings."""
     return _all_positions(choice.key, embedded_trace(choice))
 
 
@@ -96,7 +96,7 @@ def _all_positions(key: tuple, _trace: Trace) -> Image.Image:
 
 
 def shuffled(choice: state.Choice, seed: int) -> sequence.Shuffled:
-    """Real forward passes of the image with its patches shuffled."""
+    """Return the results of forward passes with shuffled patches."""
     return _shuffled(choice.key, seed, embedded_trace(choice), _still(choice.key, embedded_trace(choice)))
 
 

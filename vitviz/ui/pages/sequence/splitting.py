@@ -1,4 +1,4 @@
-"""How an image is cut into patches: the section about this model, and what other patch sizes would mean."""
+"""Section 2: splitting the image into patches, and the effect of other patch sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .settings import WHAT_IF
 
 PATCH_SIDES = (8, 14, 16, 32)
 
-# The photo between its measures: W above, H at the left, P at a patch.
+# Image with its dimensions: W above, H at the left, P at a patch.
 STYLE = """<style>
 .vv-plan { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem; max-width: 24rem;
   font-size: 0.9rem; }
@@ -42,7 +42,7 @@ STYLE = """<style>
 
 
 def splitting(choice: state.Choice, trace: Trace) -> None:
-    """2: patches."""
+    """Draw section 2: patches."""
     rows, columns = trace.grid
     values, patch = values_of(trace), chosen_patch(trace)
     cut = (
@@ -68,7 +68,7 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
 
 
 def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
-    """The photo with H, W and the grid, and P at the chosen patch."""
+    """Return the image with H, W and the grid, and P at the chosen patch."""
     values = {"H": sizes.height, "W": sizes.width, "P": sizes.patch}
     side, (row, column) = sizes.patch, patch
     name = f"{choice.picked.name}, {sizes.width} pixels wide, {sizes.height} high, cut into squares of {side}"
@@ -78,15 +78,13 @@ def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
         frame(patch, side, "#fff", 2 * thick),
         frame(patch, side, symbols.SYMBOLS["P"].light, thick),
     ]
-    above = row > sizes.grid[0] / 2  # where there is room for the words
+    above = row > sizes.grid[0] / 2  # more room above than below
     edge = (
         f"bottom:{100 - 100 * row * side / sizes.height:.3f}%"
         if above
         else f"top:{100 * (row + 1) * side / sizes.height:.3f}%"
     )
-    across = (
-        100 * (column + 0.5) / sizes.grid[1]
-    )  # the words move from one side of the patch to the other: never outside
+    across = 100 * (column + 0.5) / sizes.grid[1]  # the label moves with the patch and stays inside the image
     return (
         '<div class="vv-plan">'
         f'<div class="vv-measure vv-across" style="{_ink("W")}">{symbols.html("{W=}", values)}</div>'
@@ -99,12 +97,12 @@ def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
 
 
 def _ink(symbol: str) -> str:
-    """A symbol's colour, for what is drawn beside it."""
+    """Return a symbol's colour as CSS."""
     return f"color:light-dark({symbols.SYMBOLS[symbol].light},{symbols.SYMBOLS[symbol].dark})"
 
 
 def _lines(sizes: Sizes) -> str:
-    """Where the image would be cut; what is left over at the edges lies in the dark."""
+    """Return the grid lines as SVG; pixels left over at the edges are darkened."""
     rows, columns = sizes.grid
     bottom, right = rows * sizes.patch, columns * sizes.patch
     across = "".join(f"M0 {row * sizes.patch}H{right}" for row in range(1, rows + bool(sizes.left_over[0])))
@@ -120,7 +118,7 @@ def _lines(sizes: Sizes) -> str:
 @st.fragment
 @plain_errors()
 def what_if(choice: state.Choice) -> None:
-    """Arithmetic for other patch sizes; choosing one runs only this again."""
+    """Draw the arithmetic of other patch sizes; choosing one reruns only this fragment."""
     trace = state.trace(choice)
     now = _sizes(trace, trace.config.patch_size)
     st.header("What if patches were larger or smaller?", anchor=False)
@@ -150,7 +148,7 @@ def _sizes(trace: Trace, side: int) -> Sizes:
 
 
 def _compared(then: Sizes, now: Sizes) -> None:
-    """What the chosen size means, beside the model's."""
+    """Draw the numbers of the chosen size beside the model's."""
     values = {"P": then.patch, "N": f"{then.patches:,}"}
 
     def instead(this: int, model: int) -> str:
@@ -183,7 +181,7 @@ def _tokens(sizes: Sizes) -> str:
 
 
 def _head(now: Sizes) -> list[str]:
-    """The names of the columns, as HTML."""
+    """Return the column headings as HTML."""
     tokens = f"({{N}} + {now.prefix})²" if now.prefix else "{N}²"
     texts = ("{P}", "grid", "{N}", "{P}²{C} numbers", f"{tokens} weights of a head", "cost")
     return [symbols.html(text) for text in texts]

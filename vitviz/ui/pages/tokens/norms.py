@@ -1,4 +1,4 @@
-"""How long tokens are, which of them stand out, and how much attention those draw."""
+"""Norms of the tokens, outliers, and the attention that outliers receive."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from . import token_analyses
 from .settings import OUTLIER_TIMES
 from .tokens_view import TokensView
 
-COLOURS = (QUERY, "#d97706", "#0b7285", "#c2188f", NEUTRAL)  # of the tokens before the patches
-NAMED = 8  # outliers that are named; a line of more nobody reads
+COLOURS = (QUERY, "#d97706", "#0b7285", "#c2188f", NEUTRAL)  # of the prefix tokens
+NAMED = 8  # maximum number of outliers to list
 
 
 def draw(view: TokensView) -> None:
-    """The section."""
+    """Draw the section."""
     section(
-        "Norms, and tokens that stand out",
-        "The norm is the length of a token. Large models turn a few patches that say little into registers: tokens "
-        "some ten times as long as the others, which draw much attention and hold notes on the whole image ([Darcet et "
-        "al. 2024](https://arxiv.org/abs/2309.16588)). Small models often have none.",
+        "Norms and outlier tokens",
+        "Large models use a few uninformative patches as registers: their tokens have about ten times the norm of the "
+        "others, receive much attention and store information on the whole image ([Darcet et al. "
+        "2024](https://arxiv.org/abs/2309.16588)). Small models often have none.",
     )
-    words = "An outlier is longer than … × the median"
-    times = OUTLIER_TIMES.draw(st.slider, words, 1.2, 10.0, step=0.1, width=360)
+    label = "Outliers: norm above … × the median"
+    times = OUTLIER_TIMES.draw(st.slider, label, 1.2, 10.0, step=0.1, width=360)
     measured = token_analyses.norms(view.choice)
-    found = tokens.outliers_in(measured[1 + view.layer], view.trace.prefix, times)
+    result = tokens.outliers_in(measured[1 + view.layer], view.trace.prefix, times)
     with st.container(horizontal=True, gap="large"):
         with st.container(width=460):
-            large(view, found)
+            large(view, result)
         with st.container(width="stretch"):
-            outliers(view, found)
+            outliers(view, result)
     left, right = st.columns(2, gap="large")
     with left:
         over_all_layers(view, measured)
     with right:
-        attention_drawn(view, found)
+        attention_received(view, result)
 
 
-def large(view: TokensView, found: tokens.Outliers) -> None:
-    """The norms of the chosen layer over the photo."""
+def large(view: TokensView, result: tokens.Outliers) -> None:
+    """Draw the norms of the chosen layer over the image."""
     overlay = Overlay(
-        found.norms.reshape(view.trace.grid),
-        f"Norms of the patches' tokens {view.where}",
+        result.norms.reshape(view.trace.grid),
+        f"Norms of the patch tokens {view.where}",
         say=lambda value: number(value, 2),
     )
     picture, grid = view.picture(), view.trace.grid
@@ -60,36 +60,36 @@ def large(view: TokensView, found: tokens.Outliers) -> None:
     )
 
 
-def outliers(view: TokensView, found: tokens.Outliers) -> None:
-    """The rule, and what it finds in the chosen layer."""
+def outliers(view: TokensView, result: tokens.Outliers) -> None:
+    """Draw the rule and the outliers of the chosen layer."""
     st.markdown(
-        f"**Rule**: a patch is an outlier if its norm exceeds both **{found.times:.1f} × the median** and the **median "
-        f"+ {found.spreads:.0f} × the spread** (1.4826 × the median distance from the median). "
-        f"{view.where.capitalize()} the median is {number(found.median, 2)} and the spread {number(found.spread, 2)}: "
-        f"the norm has to exceed {number(found.threshold, 2)}."
+        f"**Rule**: a patch is an outlier if its norm exceeds both **{result.times:.1f} × the median** and the "
+        f"**median + {result.spreads:.0f} × the robust standard deviation** (1.4826 × the median absolute deviation). "
+        f"{view.where.capitalize()} the median is {number(result.median, 2)}, the robust standard deviation "
+        f"{number(result.spread, 2)} and the threshold {number(result.threshold, 2)}."
     )
-    longest = view.trace.prefix + int(found.norms.argmax())
-    largest = float(found.norms.max())
-    ratio = f"{largest / found.median:.2f} × the median" if found.median else "the median is 0"
-    if not found.tokens:
+    longest = view.trace.prefix + int(result.norms.argmax())
+    largest = float(result.norms.max())
+    ratio = f"{largest / result.median:.2f} × the median" if result.median else "the median is 0"
+    if not result.tokens:
         st.markdown(
-            f"**No outlier {view.where}.** The longest token is that of {token_words(view.trace, longest)}: "
+            f"**No outlier {view.where}.** The largest norm is that of {token_words(view.trace, longest)}: "
             f"{number(largest, 2)}, {ratio}."
         )
         if view.trace.config.block == "post":
-            st.caption("This model normalises its tokens at the end of every block, so that they are about as long.")
+            st.caption("This model normalises its tokens at the end of every block, so their norms are similar.")
         return
-    names = [token_words(view.trace, token) for token in found.tokens[:NAMED]]
-    more = f" and {len(found.tokens) - NAMED} more" if len(found.tokens) > NAMED else ""
-    stand = "stands" if len(found.tokens) == 1 else "stand"
+    names = [token_words(view.trace, token) for token in result.tokens[:NAMED]]
+    more = f" and {len(result.tokens) - NAMED} more" if len(result.tokens) > NAMED else ""
+    noun = "outlier" if len(result.tokens) == 1 else "outliers"
     st.markdown(
-        f"**{len(found.tokens)} of {found.norms.size} patches {stand} out {view.where}**, up to {ratio}: "
+        f"**{len(result.tokens)} {noun} of {result.norms.size} patches {view.where}**, up to {ratio}: "
         f"{', '.join(names)}{more}."
     )
     side, (rows, columns) = view.trace.config.patch_size, view.trace.grid
     frames = [
         drawing.frame(divmod(token - view.trace.prefix, columns), side, colour, side * stroke)
-        for token in found.tokens
+        for token in result.tokens
         for colour, stroke in (("#fff", 0.22), (KEY, 0.12))
     ]
     alt = f"{view.name}, with a red frame around each outlier {view.where}"
@@ -97,43 +97,44 @@ def outliers(view: TokensView, found: tokens.Outliers) -> None:
 
 
 def over_all_layers(view: TokensView, measured: np.ndarray) -> None:
-    """Median, 99 % and maximum of the norms of the patches, and the norm of each token before them."""
+    """Draw median, 99th percentile and maximum of the patch norms, and the norm of each prefix token."""
     prefix = view.trace.prefix
-    panels.panel("Norms over the layers", "Of the patches; layer 0 is what enters the first block. Logarithmic.")
+    panels.panel("Norms by layer", "Patch tokens; layer 0 is the input of the first block. Logarithmic scale.")
     of_patches = measured[:, prefix:]
     lines = [
         Line("median", np.median(of_patches, axis=1), ATTENTION),
-        Line("99 %", np.percentile(of_patches, 99, axis=1), VALUE, "dash"),
-        Line("longest", of_patches.max(axis=1), KEY, "dot"),
+        Line("99th percentile", np.percentile(of_patches, 99, axis=1), VALUE, "dash"),
+        Line("maximum", of_patches.max(axis=1), KEY, "dot"),
         *(
             Line(name, measured[:, token], COLOURS[token % len(COLOURS)])
             for token, name in enumerate(view.trace.config.prefix_token_names)
         ),
     ]
     figure = over_layers(lines, "norm", first=0, shown=view.layer + 1, log=True)
-    st.plotly_chart(figure, config=panels.CHART, key="norms", alt="Norms of the tokens over the layers")
+    st.plotly_chart(figure, config=panels.CHART, key="norms", alt="Norms of the tokens by layer")
 
 
-def attention_drawn(view: TokensView, found: tokens.Outliers) -> None:
-    """The share of each layer's attention that goes to the outliers, or to the longest token."""
+def attention_received(view: TokensView, result: tokens.Outliers) -> None:
+    """Draw the share of each layer's attention to the outliers, or to the token with the largest norm."""
     shares, prefix = token_analyses.received(view.choice), view.trace.prefix
-    chosen = list(found.tokens) or [prefix + int(found.norms.argmax())]
-    what = f"the {len(chosen)} outliers" if len(chosen) > 1 else "the outlier" if found.tokens else "the longest token"
-    even = len(chosen) / view.trace.token_count
-    signs = " Weights count by their size, whatever their sign." if view.trace.config.differential else ""
+    chosen = list(result.tokens) or [prefix + int(result.norms.argmax())]
+    one = "the outlier" if result.tokens else "the token with the largest norm"
+    what = f"the {len(chosen)} outliers" if len(chosen) > 1 else one
+    uniform = len(chosen) / view.trace.token_count
+    signs = " Absolute values of the weights." if view.trace.config.differential else ""
     names = view.trace.config.prefix_token_names
-    before = names[0] if prefix == 1 else f"{prefix} tokens before the patches together"
-    dashed = f" Dashed: the {before}." if prefix else ""
+    special = names[0] if prefix == 1 else f"{prefix} special tokens together"
+    dashed = f" Dashed: the {special}." if prefix else ""
     panels.panel(
-        f"Attention that goes to {what}",
-        f"Mean of all heads and queries of each layer, for {what} {view.where}; even attention would give "
-        f"{percent(even)}.{dashed}{signs}",
+        f"Attention to {what}",
+        f"Mean over all heads and queries of each layer, for {what} {view.where}. Uniform attention: "
+        f"{percent(uniform)}.{dashed}{signs}",
     )
     lines = [
         Line(what, 100 * shares[:, chosen].sum(axis=1), KEY),
-        Line("even", np.full(len(shares), 100 * even), NEUTRAL, "dot"),
+        Line("uniform", np.full(len(shares), 100 * uniform), NEUTRAL, "dot"),
     ]
     if prefix:
-        lines.append(Line(before, 100 * shares[:, :prefix].sum(axis=1), QUERY, "dash"))
+        lines.append(Line(special, 100 * shares[:, :prefix].sum(axis=1), QUERY, "dash"))
     figure = over_layers(lines, "share of attention, %", first=1, shown=view.layer + 1, unit=" %")
-    st.plotly_chart(figure, config=panels.CHART, key="drawn", alt=f"Share of attention that goes to {what}")
+    st.plotly_chart(figure, config=panels.CHART, key="drawn", alt=f"Share of attention to {what}")

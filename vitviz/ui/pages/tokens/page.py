@@ -1,4 +1,4 @@
-"""The page "Tokens": what is alike in the space of the tokens, what stands out, and what can be read from it."""
+"""The page "Tokens": similarity, principal components, norms and positions of the tokens after a layer."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def draw() -> None:
 
 @shell.fragment
 def explore(choice: state.Choice) -> None:
-    """One section at a time; choosing a layer, a patch or a section runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    """Draw one section; choosing a layer, a patch or a section reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         view = tokens_view.current(choice)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         tokens_view.layer_box(view)
-        section = SECTION.draw(st.pills, "What to look at", SECTIONS, context=choice, required=True)
+        section = SECTION.draw(st.pills, "Section", SECTIONS, context=choice, required=True)
     DRAW[section](view)

@@ -1,4 +1,4 @@
-"""How well the place of a patch can be read from its token."""
+"""Linear probe of the row and column of a patch from its token."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from ...widgets import panels
 from ..lesson.sections import section
 from .tokens_view import TokensView
 
-IMAGE, LAYER = "probe: an image", "probe: a layer"  # the steps: the model runs on each image, then layers are fitted
-WEIGHT = {IMAGE: 1.0, LAYER: 0.4}  # what one of them costs against a forward pass, until it is measured
+IMAGE, LAYER = "probe: an image", "probe: a layer"  # steps: a forward pass per image, then a fit per layer
+WEIGHT = {IMAGE: 1.0, LAYER: 0.4}  # cost of a step in forward passes, until it is measured
 
 
 def draw(view: TokensView) -> None:
-    """The section."""
+    """Draw the section."""
     section(
-        "What tokens know of their place",
-        "Can a linear probe, fitted on some images, read the row and the column of a patch from its token on another "
+        "Position information in tokens",
+        "Can a linear probe, fitted on some images, predict the row and column of a patch from its token in another "
         "image?",
     )
     samples, fit = state.samples_for(view.choice.model), view.choice.fit
     key = ("probe", view.choice.model, zoo.version(view.choice.model), view.choice.size, fit)
     st.markdown(
         f"Fitted on {len(samples)} images that ship with vitviz ({literally(', '.join(samples))}), at "
-        f"{models.size_words(view.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
-        f"and tried on it. Your own image takes no part."
+        f"{models.size_words(view.choice.size)}, fit “{fit}”, with leave-one-out cross-validation over the images. "
+        f"Your own image is not used."
     )
-    found = asking.result(asking.Work(key, "probe", "probe", "Measure"), partial(_step, view, samples, key))
-    if found is not None:
-        draw_result(view, found)
+    result = asking.result(asking.Work(key, "probe", "probe", "Measure"), partial(_step, view, samples, key))
+    if result is not None:
+        draw_result(view, result)
 
 
 def _step(view: TokensView, samples: dict[str, bytes], key: tuple) -> asking.Step:
@@ -53,52 +53,51 @@ def _step(view: TokensView, samples: dict[str, bytes], key: tuple) -> asking.Ste
 
 
 def _measure(view: TokensView, samples: dict[str, bytes], ends: list[float], job: Job) -> tokens.PositionProbe:
-    """The measurement, in any thread.
+    """Measure the probe; may run in any thread.
 
     Args:
         view: model, size and fit.
-        samples: the images.
-        ends: when each step is expected to end, seconds; progress is counted in them, as steps differ.
-        job: to which this reports.
+        samples: encoded images by name.
+        ends: expected end of each step, seconds; the unit of progress, because steps differ in duration.
+        job: receives the progress.
     """
     ends = [round(1000 * end) for end in ends]
     images, r2, took = [], [], {IMAGE: 0.0, LAYER: 0.0}
     of_images = [(IMAGE, images, partial(_places_of, view, data)) for data in samples.values()]
     of_layers = [(LAYER, r2, partial(tokens.read_places, images, at)) for at in range(len(ends) - len(samples))]
-    for end, (what, found, step) in zip(ends, of_images + of_layers, strict=True):
+    for end, (what, results, step) in zip(ends, of_images + of_layers, strict=True):
         begin = time.perf_counter()
-        found.append(step())
+        results.append(step())
         took[what] += time.perf_counter() - begin
         job(end, ends[-1])
-    for what, found in ((IMAGE, images), (LAYER, r2)):
-        durations.paces().note(durations.pace_key(view.choice, view.trace, what), took[what], len(found))
+    for what, results in ((IMAGE, images), (LAYER, r2)):
+        durations.paces().note(durations.pace_key(view.choice, view.trace, what), took[what], len(results))
     return tokens.probed(images, r2)
 
 
 def _places_of(view: TokensView, data: bytes) -> tokens.Places:
-    """A sample's patches; its forward pass is not kept, and so without the cache of what visitors look at."""
+    """Return the patches of a sample. Its forward pass is not kept, so it bypasses the cache of traces."""
     model, choice = view.trace.model, view.choice
     image = prepare(read_image(data), choice.size, model.config.patch_size, choice.fit, model.preprocessing)
     return tokens.places_of(model.trace(image, record=("blocks.0.resid_pre", "blocks.*.resid_post")))
 
 
 def draw_result(view: TokensView, probe: tokens.PositionProbe) -> None:
-    """The result over the layers."""
+    """Draw the result by layer."""
     row, column = (float(value) for value in probe.r2[1 + view.layer])
     panels.panel(
-        "Place, read from the token",
-        f"R² on the image that was left out: 1 is read exactly, 0 no better than always saying the middle; what is "
-        f"worse than that is drawn at 0. {view.where.capitalize()}: row {row:.3f}, column {column:.3f}. "
-        "Layer 0 is what enters the first block.",
+        "Position predicted from the token",
+        f"R² on the left-out image: 1 is exact, 0 no better than predicting the mean; negative values are drawn as 0. "
+        f"{view.where.capitalize()}: row {row:.3f}, column {column:.3f}. Layer 0 is the input of the first block.",
     )
     lines = [
         Line(name, np.maximum(probe.r2[:, axis], 0), colour)
         for axis, (name, colour) in enumerate((("row", QUERY), ("column", KEY)))
     ]
     figure = over_layers(lines, "R² of left-out images", first=0, shown=view.layer + 1, limit=1.05)
-    st.plotly_chart(figure, config=panels.CHART, key="probe_chart", alt="How well places are read, over the layers")
+    st.plotly_chart(figure, config=panels.CHART, key="probe_chart", alt="R² of the position probe by layer")
     st.caption(
         f"Ridge regression in closed form on {probe.patches:,} patches of {probe.images} images (at most "
-        f"{tokens.probe.MOST} of each, drawn evenly); penalty {probe.penalty:g} × the mean variance of a token's "
-        "numbers."
+        f"{tokens.probe.MOST} of each, evenly sampled); penalty {probe.penalty:g} × the mean variance of a token's "
+        "dimensions."
     )

@@ -1,4 +1,4 @@
-"""Three principal components of the patches as three colours, for every layer and large for one."""
+"""Three principal components of the patches as colours, for every layer and enlarged for one."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from . import token_analyses
 from .settings import ALL, EACH, FITTED, FOREGROUND, SWAP
 from .tokens_view import PICTURE, TokensView, choose_layer
 
-SIDES = ("#e5484d", "#30a46c", "#2f81f7")  # red, green and blue, as they are in the legend
+SIDES = ("#e5484d", "#30a46c", "#2f81f7")  # red, green and blue of the legend
 
 
 def draw(view: TokensView) -> None:
-    """The section."""
+    """Draw the section."""
     section(
         "Principal components as colours",
-        "Each patch's token is a point with {D} coordinates. The three directions in which these points vary most "
-        "become red, green and blue: patches of one colour are alike to the model.",
+        "Each patch's token is a point with {D} coordinates. The three directions of largest variance become red, "
+        "green and blue: patches of the same colour are similar to the model.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        fitted = FITTED.draw(st.segmented_control, "Components fitted", (EACH, ALL), required=True)
+        fitted = FITTED.draw(st.segmented_control, "Fit components", (EACH, ALL), required=True)
         foreground = FOREGROUND.draw(st.toggle, "Foreground only")
-        swap = foreground and SWAP.draw(st.toggle, "Take the other side")
+        swap = foreground and SWAP.draw(st.toggle, "Swap foreground and background")
     options = (fitted == ALL, foreground, swap)
-    found = token_analyses.pca(view.choice, *options)
+    components = token_analyses.pca(view.choice, *options)
     left, right = st.columns([0.46, 0.54], gap="large")
     with left:
-        large(view, found)
+        large(view, components)
     with right:
-        explained(view, found)
+        explained(view, components)
         every_layer(view, token_analyses.thumbnails(view.choice, *options))
-    st.caption(how(found, foreground))
+    st.caption(method_text(components, foreground))
 
 
-def large(view: TokensView, found: PcaOfLayers) -> None:
-    """The chosen layer, with the visitor's patch."""
-    beneath = st.slider("Photo beneath", 0, 100, 0, 10, format="%d %%", key="pca_photo")
-    picture = token_analyses.as_picture(found.colours(view.layer), view.trace.grid, PICTURE)
-    if beneath:
-        photo = Image.open(io.BytesIO(view.picture())).convert("RGB").resize(picture.size)
-        picture = Image.blend(picture, photo, beneath / 100)
+def large(view: TokensView, components: PcaOfLayers) -> None:
+    """Draw the chosen layer enlarged, with the chosen patch."""
+    opacity = st.slider("Overlay opacity", 0, 100, 100, 10, format="%d %%", key="pca_opacity")
+    picture = token_analyses.as_picture(components.colours(view.layer), view.trace.grid, PICTURE)
+    if opacity < 100:
+        image = Image.open(io.BytesIO(view.picture())).convert("RGB").resize(picture.size)
+        picture = Image.blend(image, picture, opacity / 100)
     name = f"{view.name}, principal components {view.where} as colours"
     patch_picker(
         token_analyses.as_png(picture),
@@ -62,9 +62,9 @@ def large(view: TokensView, found: PcaOfLayers) -> None:
     )
 
 
-def explained(view: TokensView, found: PcaOfLayers) -> None:
-    """How much of the variance each colour shows, and where it begins and ends."""
-    shares, (low, high) = found.explained[view.layer], found.ends(view.layer)
+def explained(view: TokensView, components: PcaOfLayers) -> None:
+    """Draw a table of the variance and the range of each colour."""
+    shares, (low, high) = components.explained[view.layer], components.ends(view.layer)
     rows = [
         [
             f'<span class="vv-key" style="background:{colour}"></span>{name}',
@@ -75,13 +75,13 @@ def explained(view: TokensView, found: PcaOfLayers) -> None:
             ("1st, red", "2nd, green", "3rd, blue"), SIDES, shares, low, high, strict=True
         )
     ]
-    total = ["together", percent(float(shares.sum())), ""]
-    head = ["component", f"variance {view.where}", "colour runs from"]
+    total = ["total", percent(float(shares.sum())), ""]
+    head = ["component", f"variance {view.where}", "colour range"]
     st.html(drawing.table(head, rows, total))
 
 
 def every_layer(view: TokensView, small: list[bytes]) -> None:
-    """The strip; a click chooses the layer."""
+    """Draw a gallery of all layers; a click chooses the layer."""
     names = [f"layer {layer + 1}" for layer in range(len(small))]
     gallery(
         "Principal components after every layer",
@@ -95,23 +95,23 @@ def every_layer(view: TokensView, small: list[bytes]) -> None:
     )
 
 
-def how(found: PcaOfLayers, foreground: bool) -> str:
-    """How this was computed, in words."""
+def method_text(components: PcaOfLayers, foreground: bool) -> str:
+    """Describe how the colours were computed."""
     fit = (
-        "Fitted on the patches of all layers at once, so that a colour means the same direction in each. Before that "
-        "every layer is shifted to mean 0 and divided by the root of its patches' mean squared distance from it; else "
-        "the longest tokens would decide alone."
-        if found.together
-        else "Fitted on the patches of each layer alone, so that a colour of one layer means nothing in another."
+        "Fitted on the patches of all layers together, so that a colour means the same direction in each. First, the "
+        "mean of every layer is subtracted, and the layer is divided by the root mean square distance of its patches "
+        "from the mean; otherwise the layers with the largest norms would dominate."
+        if components.together
+        else "Fitted on the patches of each layer separately: colours of different layers are not comparable."
     )
     split = (
-        " The foreground is one side of 0 on the first component, the side that has fewer patches of the picture's "
-        "edge; which side shows the object nobody can know from the tokens. The colours are the components of the "
-        "foreground alone ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
+        " The foreground is one side of 0 on the first component: the side with fewer patches at the image edge. "
+        "This is a heuristic; tokens do not tell which side is the object. The colours are the components of the "
+        "foreground only ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
         if foreground
         else ""
     )
     return (
-        f"{fit}{split} A colour runs from the 1st to the 99th percentile of its scores. Each direction's largest "
-        "coordinate is positive, so that the same image always has the same colours."
+        f"{fit}{split} Each colour spans the 1st to the 99th percentile of its scores. The largest coordinate of each "
+        "direction is positive, so that an image always has the same colours."
     )

@@ -1,4 +1,4 @@
-"""The tokens as points on a plane."""
+"""Patch tokens as points in the plane."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from . import token_analyses
 from .settings import METHOD
 from .tokens_view import TokensView
 
-WEIGHT = 10.0  # what t-SNE costs against a forward pass, until it is measured
-WORDS = {"pca": "PCA", "tsne": "t-SNE"}
+WEIGHT = 10.0  # cost of t-SNE in forward passes, until it is measured
+LABELS = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 def draw(view: TokensView) -> None:
-    """The section."""
+    """Draw the section."""
     section(
         "Tokens as points",
-        "Each point is the token of a patch. Point at one to see its patch; draw a line around several and their "
-        "patches light up on the picture.",
+        "Each point is the token of a patch. Point at one to see its patch; draw a line around several to highlight "
+        "their patches in the image.",
     )
-    method = METHOD.draw(st.segmented_control, "Laid out by", tokens.METHODS, required=True, format_func=WORDS.get)
+    method = METHOD.draw(st.segmented_control, "Projection", tokens.METHODS, required=True, format_func=LABELS.get)
     points = projected(view, method)
     if points is None:
         return
@@ -41,18 +41,18 @@ def draw(view: TokensView) -> None:
         view.patch,
         points,
         token_analyses.pca(view.choice, False, False, False).colours(view.layer),
-        f"Tokens of the patches {view.where}: {how(view, method)}. Borders have the colours of the components.",
+        f"Tokens of the patches {view.where}: {method_text(view, method)}. Border colours: principal components.",
         on_choose=followed_patch.choose_patch,
         key="scatter",
     )
 
 
 def projected(view: TokensView, method: Method) -> np.ndarray | None:
-    """The patches as points on a plane, float32 [patch, 2]; None while nobody asks for those that take long."""
+    """Return the patches as points, float32 [patch, 2]; None while a slow projection has not been requested."""
     if method == "pca":
         return token_analyses.pca(view.choice, together=False, foreground=False, swap=False).scores[view.layer, :, :2]
     key = ("projection", method, view.choice.key, view.layer)
-    work = asking.Work(key, "plane", "plane_run", "Lay out", begins_itself=True)
+    work = asking.Work(key, "plane", "plane_run", "Compute", begins_itself=True)
     return asking.result(work, partial(_step, view, method, key))
 
 
@@ -66,17 +66,17 @@ def _step(view: TokensView, method: Method, key: tuple) -> asking.Step:
     return asking.Step(key, project, seconds, pace=pace)
 
 
-def how(view: TokensView, method: Method) -> str:
-    """What the plane shows, in words."""
+def method_text(view: TokensView, method: Method) -> str:
+    """Describe the axes of the plane."""
     if method == "pca":
         shares = token_analyses.pca(view.choice, False, False, False).explained[view.layer]
         first, second = (percent(float(share)) for share in shares[:2])
         return (
-            f"across, the first principal component ({first} of the variance), and up, the second ({second}), each "
-            "stretched to the room there is"
+            f"first principal component on the x axis ({first} of the variance), second on the y axis ({second}), each "
+            "scaled to fit"
         )
     rows, columns = view.trace.grid
     return (
-        f"t-SNE of scikit-learn, perplexity {perplexity(rows * columns):g}, started from the components; neighbours "
-        "stay together, distances between groups mean little"
+        f"t-SNE (scikit-learn), perplexity {perplexity(rows * columns):g}, initialised with PCA; neighbours stay "
+        "together, distances between groups mean little"
     )

@@ -1,4 +1,4 @@
-"""Which patches are like the one under the pointer."""
+"""Cosine similarity of the patch under the pointer to all tokens."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .tokens_view import TokensView
 
 
 def draw(view: TokensView) -> None:
-    """The section."""
+    """Draw the section."""
     section(
-        "Which patches are alike?",
-        "Point at a patch: the colours are the cosine similarity of its token with every other, from −1 (opposite) "
-        "over 0 (nothing in common) to 1 (the same direction).",
+        "Similar patches",
+        "Point at a patch: the colours show the cosine similarity of its token to every other token, from −1 (opposite "
+        "directions) through 0 (orthogonal) to 1 (same direction).",
     )
     centred = CENTRED.draw(
         st.toggle,
-        "Without the mean token",
-        help="All tokens of a layer share a direction, which makes all of them alike. Without their mean, the "
-        "similarity says in which way a token differs from the rest.",
+        "Subtract the mean token",
+        help="All tokens of a layer share a direction, so all of them are similar. After subtracting their mean, "
+        "similarity compares how tokens differ from it.",
     )
-    mean = ", the mean of all tokens taken away first" if centred else ""
+    mean = ", mean of all tokens subtracted" if centred else ""
     similarity_picker(
         view.picture(),
         view.name,

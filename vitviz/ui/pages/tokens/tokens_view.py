@@ -1,4 +1,4 @@
-"""What the page "Tokens" looks at: one layer, and the patch that all pages follow."""
+"""View of the page "Tokens": a layer, and the patch that all pages follow."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ...app.views import VIEW
 from ..attention import head_view
 from ..lesson.sections import Patch, patch_number
 
-PICTURE = 720  # pixels of the longer side of the photo that the sections send
+PICTURE = 720  # pixels of the longer side of the image
 
 
 @dataclass(frozen=True, eq=False)
 class TokensView:
-    """One look: whose tokens the sections show.
+    """Image, model, layer and patch that the sections show.
 
     Attributes:
         choice: image and model.
-        trace: their forward pass.
-        place: layer and patch; counted from 0.
+        trace: the forward pass.
+        place: layer and patch, from 0.
     """
 
     choice: state.Choice
@@ -32,47 +32,47 @@ class TokensView:
 
     @property
     def layer(self) -> int:
-        """After which layer the tokens are looked at, from 0."""
+        """Layer index, from 0; the tokens are those after this layer."""
         return self.place.layer
 
     @property
     def patch(self) -> Patch:
-        """The visitor's patch, row and column from 0."""
+        """Chosen patch: row and column, from 0."""
         return self.place.patch
 
     @property
     def token(self) -> int:
-        """Its token."""
+        """Token index of the chosen patch."""
         return self.trace.prefix + patch_number(self.trace, self.patch)
 
     @property
     def name(self) -> str:
-        """What the picture shows."""
+        """Name of the image."""
         return self.choice.picked.name
 
     @property
     def where(self) -> str:
-        """Such as `"after layer 12"`."""
+        """Label of the layer, such as `"after layer 12"`."""
         return f"after layer {self.layer + 1}"
 
     def picture(self) -> bytes:
-        """The photo."""
+        """Return the image as encoded bytes."""
         return state.picture(self.choice, PICTURE)
 
 
 def current(choice: state.Choice) -> TokensView:
-    """What this visitor looks at."""
-    found = state.trace(choice)
-    return TokensView(choice, found, head_view.place(found))
+    """Return the user's current view."""
+    trace = state.trace(choice)
+    return TokensView(choice, trace, head_view.place(trace))
 
 
 def choose_layer(layer: int) -> None:
-    """TokensView at the tokens after another layer."""
+    """Show the tokens after another layer."""
     VIEW.change(layer=layer)
 
 
 def layer_box(view: TokensView) -> None:
-    """The box that chooses the layer, from 1."""
+    """Draw the box that chooses the layer, from 1."""
     count = view.trace.layers
     bound(
         st.selectbox,
