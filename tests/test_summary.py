@@ -198,5 +198,5 @@ def test_a_visitors_own_photo_with_a_hostile_name(taken):
     assert_stands_alone(document())
     said = Read(document()).text
     assert f"saw in {HOSTILE}" in said
-    assert "no link carries" in said
+    assert "never in links" in said
     assert "?image" not in said

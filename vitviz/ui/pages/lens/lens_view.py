@@ -79,6 +79,6 @@ def patch_readout_description(trace: Trace) -> str:
         "token": "Each patch token replaces the class token.",
         "mean": "The mean is taken over that patch alone.",
         "token+mean": "Each patch token replaces the class token, and the mean is taken over that patch alone.",
-        "distilled": "Each patch token replaces both the class token and the distillation token.",
+        "distilled": "Each patch token replaces both the class and the distillation token.",
         "attention": "The attention pooling attends to this patch alone.",
     }[trace.config.pooling]
