@@ -48,7 +48,7 @@ def bodies(app: AppTest) -> str:
 
 
 def shown(app: AppTest) -> list[tuple[str, str, str]]:
-    """Method and both ends of the scale of each map, row by row."""
+    """Return the method and both ends of the scale of each map, row by row."""
     assert not app.exception
     return FIGURE.findall(bodies(app))
 

@@ -1,4 +1,4 @@
-"""Slow work on the page "Explain", without a browser: how long it takes, and coarse results before the final ones."""
+"""Slow work on the page "Explain", without a browser: expected time, and coarse results before the final ones."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -21,7 +21,7 @@ def nothing_is_known():
 
 
 def steps_of(monkeypatch) -> list[tuple]:
-    """Everything that is computed from here on, in order: method and parameters of a map, order and steps of curves."""
+    """Record all later computations in order: method and parameters of a map, steps of curves."""
     done = []
     explained, curved, random = maps.explain, comparison.curves, comparison.random_curves
 
@@ -73,8 +73,8 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     choice = choice_of(app)
-    contest = comparison.Comparison(choice, ClassSpec(4), "mean", tuple(asked(app, QUICK)))
-    for step in comparison._steps(contest, {}, {})[:5]:
+    compared = comparison.Comparison(choice, ClassSpec(4), "mean", tuple(asked(app, QUICK)))
+    for step in comparison._steps(compared, {}, {})[:5]:
         asking.made(step, lambda done, total: None)
     assert "only 5 points" in texts(app.run())
     assert len(rows(app)) == 5
@@ -101,7 +101,7 @@ def test_how_long_it_takes_is_said_and_follows_what_was_measured():
 
 @pytest.mark.parametrize("button", ["explain_compare_0", "explain_compute_occlusion_0"])
 def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatch):
-    """Who chooses and clicks at once clicks on what was drawn for the choice before."""
+    """A click right after a change hits a button drawn for the previous choice."""
     monkeypatch.setattr(asking, "watch", lambda place, asked: None)
     app = digits()
     app.selectbox(key="explain_minus_0").set_value(9)

@@ -1,4 +1,4 @@
-"""The page "Intervene", without a browser: what it says is what the library computes, for every kind of model."""
+"""The page "Intervene", without a browser: its numbers are the library's, for every kind of model."""
 
 import re
 
@@ -340,7 +340,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """A small random model of another kind, whatever the sidebar says."""
+    """Small random model of another kind, in place of the selected model."""
     config, _ = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)

@@ -36,7 +36,7 @@ def lens_page(**parameters: str) -> AppTest:
 
 
 def fine(app: AppTest) -> str:
-    """What the page says, if all is well on it."""
+    """Return the text of the page after checking that it has no errors."""
     assert not app.exception
     assert not app.error
     assert [title.value for title in app.header] == ["1 · Whole image", "2 · Patch by patch"]
@@ -177,7 +177,7 @@ def test_an_image_that_cannot_be_compared_with_is_refused_in_a_sentence():
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """A small random model of another kind, whatever the sidebar says."""
+    """Small random model of another kind, in place of the selected model."""
     more = {
         "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
         "no norm": replace(kinds.PLAIN, final_norm=False),
@@ -194,7 +194,7 @@ def other(request, monkeypatch):
 
 
 def test_models_of_other_kinds(other):
-    """The page speaks of all that they have, and of nothing that they do not have."""
+    """The page describes all parts of these models and no others."""
     trace, words = other
     app = lens_page()
     said = fine(app)

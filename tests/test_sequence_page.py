@@ -23,7 +23,7 @@ def story(**parameters: str) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """All text, without the markup of symbols."""
+    """Return all text without the markup of symbols."""
     return re.sub(r"<[^>]+>", "", texts(app)).replace("\\", "")
 
 

@@ -32,7 +32,7 @@ def page(section: str = "Colours", **parameters: str) -> AppTest:
 
 
 def fine(app: AppTest) -> str:
-    """What the page says, if all is well on it."""
+    """Return the text of the page after checking that it has no errors."""
     assert not app.exception
     assert not app.error
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
@@ -125,7 +125,7 @@ def test_the_rule_stands_on_the_page_with_the_layers_numbers(cat):
 
 
 def with_registers(monkeypatch, places: dict[int, float]) -> vitviz.Trace:
-    """What the app sees if some patches are far longer than the others after the first layer."""
+    """Give some patches a far larger norm than the others after the first layer."""
     network = vitviz.load("dinov2-small")
     with planted(network, places):
         trace = network.trace(state.samples()["cat"], record=("embed.*", "blocks.*.*", "blocks.*.*.*", "norm"))
@@ -262,7 +262,7 @@ EVERY_DAY = {*zip(KINDS, cycle(SECTIONS)), *((next(iter(KINDS)), section) for se
     ("kind", "section"), [one if one in EVERY_DAY else exhaustive(*one) for one in product(KINDS, SECTIONS)]
 )
 def test_models_of_other_kinds(kind, section, monkeypatch):
-    """The page speaks of all that they have, and of nothing that they do not have."""
+    """The page describes all parts of these models and no others."""
     monkeypatch.setitem(kinds.CONFIGS, kind, KINDS[kind])
     trace = kinds.trace_of(kind)
     config = trace.config

@@ -1,4 +1,4 @@
-"""The Explore page in a real browser, with the real model: what it shows is what the library says."""
+"""The page "Explore" in a browser with a real model: its numbers are the library's."""
 
 import io
 import json
@@ -295,7 +295,7 @@ def test_a_bad_file_is_refused_in_words(explore, cat):
 
 
 def drawn_cell(page: ExplorerPage, trace, layer: int, head: int) -> np.ndarray:
-    """The small map of one head (the last is the mean), as it is painted, uint8 [rows, columns, 4]."""
+    """Return the painted map of one head (the last is the mean), uint8 [rows, columns, 4]."""
     rows, columns = trace.grid
     gap = max(1, round(max(rows, columns) / 12))
     x, y = head * (columns + gap) + gap // 2, layer * (rows + gap) + gap // 2

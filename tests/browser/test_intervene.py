@@ -1,4 +1,4 @@
-"""The page "Intervene" in a browser: what is clicked is switched, and the screen says what the library says."""
+"""The page "Intervene" in a browser: clicks toggle edits, and the numbers are the library's."""
 
 import re
 

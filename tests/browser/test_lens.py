@@ -1,4 +1,4 @@
-"""The page "Lens" in a browser: layers and patches are chosen, and the map says the library's numbers."""
+"""The page "Lens" in a browser: choice of layers and patches, and maps with the library's numbers."""
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +20,7 @@ def lens(app, new_page):
 
 
 def status(page, row, column, value):
-    """What the map says while one points at a patch."""
+    """Check the status of the map while the pointer is on a patch."""
     expect(page.get_by_test_id("patch-picker-status")).to_contain_text(f"row {row}, column {column}: {value}")
 
 

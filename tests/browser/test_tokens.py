@@ -1,4 +1,4 @@
-"""The page "Tokens" in a browser: what follows the pointer is the library's, and asks nobody."""
+"""The page "Tokens" in a browser: values at the pointer are the library's and need no request."""
 
 import re
 
@@ -58,7 +58,7 @@ def point_at(page: Page, row: int, column: int, side: int = 16) -> None:
 
 
 def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None:
-    """The component compares this patch, with the library's numbers."""
+    """Check that the component compares this patch, with the library's numbers."""
     source = trace.prefix + row * trace.grid[1] + column
     root = page.get_by_test_id("similarity")
     expect(root).to_have_attribute("data-source", str(source))
@@ -74,7 +74,7 @@ def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None
 
 
 def shown_colours(page: Page) -> np.ndarray:
-    """The colours that lie over the photo, [row, column, RGB]."""
+    """Return the overlay colours, [row, column, RGB]."""
     return pixels_of(page.locator("[data-testid=similarity] canvas[data-ref=heat]"))[..., :3].astype(int)
 
 
@@ -126,7 +126,7 @@ def test_another_layer_brings_its_own_tokens(page_of, cat):
 
 
 def spots(page: Page) -> list[tuple[float, float]]:
-    """Where the points of digits' 64 patches are on the screen."""
+    """Return the screen positions of the points of digits' 64 patches."""
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     points = tokens.project(trace.tokens(5)[trace.prefix :])
     places = (points - points.min(axis=0)) / np.ptp(points, axis=0)

@@ -30,7 +30,7 @@ _RULES = """
 """
 
 
-def style(photo: bytes, opacity: float) -> str:
+def style(image: bytes, opacity: float) -> str:
     """Return the style of all maps over this image; it matches `vitviz.viz.colour.overlay`.
 
     With opacity 1 the maps lie on grey, where their colours are exactly those of the scale.
@@ -39,7 +39,7 @@ def style(photo: bytes, opacity: float) -> str:
         f".vv-map .{name} {{ background: {css_gradient('relative', signed, opacity)}; }}"
         for name, signed in (("plain", False), ("signed", True))
     )
-    beneath = f'url("{data_url(photo)}")' if opacity < 1 else "none"
+    beneath = f'url("{data_url(image)}")' if opacity < 1 else "none"
     over = (
         f".vv-map .photo {{ background: rgb({GROUND} {GROUND} {GROUND}) {beneath} 0 / 100% 100%; }} "
         f".vv-map .photo img {{ opacity: {opacity}; }}"

@@ -29,8 +29,8 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     left, right = st.columns(2)
     left.image(
         sequence_data.cut_photo(choice),
-        caption="The photo. Grey: removed by the fit.",
-        alt=f"The photo {choice.picked.name}, without colour where the fit removes it",
+        caption="The image. Grey: removed by the fit.",
+        alt=f"The image {choice.picked.name}, in grey where the fit removes it",
     )
     preprocessing = trace.model.preprocessing
     names = channel_names(trace.config.in_chans)
