@@ -16,7 +16,7 @@ from .test_layout import PHONE
 
 @pytest.fixture
 def lens(app, new_page):
-    return opener(app, new_page, "lens", "through the layers", 1)
+    return opener(app, new_page, "lens", ") by layer", 1)
 
 
 def status(page, row, column, value):
