@@ -121,12 +121,12 @@ class Visitor:
             change: makes of the data that the component was sent the value of the message.
         """
         data = json.loads(self.elements[key][1].bidi_component.json)
-        said = {"number": data["heard"] + 1, "event": event, "value": change(data)}
+        said = {"number": data["received"] + 1, "event": event, "value": change(data)}
 
         def fill(states) -> None:
             state = states.add()
             state.id = self._id(key)
-            state.json_value = json.dumps({"told": {"session": data["session"], "messages": [said]}})
+            state.json_value = json.dumps({"outbox": {"session": data["session"], "messages": [said]}})
 
         return await self._run(fill)
 

@@ -182,7 +182,7 @@ def other(request, monkeypatch):
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
     show_instead(monkeypatch, trace, request.param)
-    about = models.about
+    about = models.describe
     monkeypatch.setattr(models, "about", lambda name: replace(about(name), config=config))
     return config, words
 

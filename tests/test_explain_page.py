@@ -11,7 +11,7 @@ import vitviz
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, state
-from vitviz.ui.app.jobs import asking, queue
+from vitviz.ui.app.jobs import background, queue
 from vitviz.ui.pages.explain import auc_table as areas
 from vitviz.ui.pages.explain import maps
 from vitviz.ui.widgets.strips import number
@@ -310,7 +310,7 @@ def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():
 @pytest.mark.parametrize("what", ["compute_occlusion", "compare"])
 def test_stop_takes_back_what_was_asked_for(what, monkeypatch):
     monkeypatch.setattr(queue.Jobs, "join", lambda *_: pytest.fail("nothing is to be waited for"))
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     press(app, f"explain_{what}_0")
     assert app.button(key=f"explain_{what}_0").label == "Stop"

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from vitviz.ui.app import cache
-from vitviz.ui.app.jobs import asking, durations
+from vitviz.ui.app.jobs import background, durations
 from vitviz.ui.pages.explain import comparing, maps
 from vitviz.ui.pages.explain.settings import all_defaults
 from vitviz.ui.pages.explain.targets import OfClass
@@ -56,10 +56,10 @@ def test_slow_work_comes_coarse_first_and_says_so(monkeypatch):
 
 
 def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeypatch):
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
-        asking.made(step, lambda done, total: None)
+        background.made(step, lambda done, total: None)
         press(app, f"explain_compute_{ask.method}_0")
         said = bodies(app)
         assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
@@ -70,12 +70,12 @@ def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeyp
 
 
 def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     choice = choice_of(app)
     contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
     for step in comparing._steps(contest, {}, {})[:5]:
-        asking.made(step, lambda done, total: None)
+        background.made(step, lambda done, total: None)
     assert "Coarse: some curves have 5 points only" in texts(app.run())
     assert len(rows(app)) == 5
     assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
@@ -93,7 +93,7 @@ def test_how_long_it_takes_is_said_and_follows_what_was_measured():
     app = digits()
     choice, trace = choice_of(app), digit_trace()
     durations.paces().note(durations.pace_key(choice, trace, "occlusion"), 1200.0, 100)
-    assert durations.about((64 + 16 + 4) * 12) in texts(app.run())
+    assert durations.format_duration((64 + 16 + 4) * 12) in texts(app.run())
     before = durations.paces().get(durations.pace_key(choice, trace, "occlusion"))
     press(app, "explain_compute_occlusion_0")
     assert durations.paces().get(durations.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
@@ -102,7 +102,7 @@ def test_how_long_it_takes_is_said_and_follows_what_was_measured():
 @pytest.mark.parametrize("button", ["explain_compare_0", "explain_compute_occlusion_0"])
 def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatch):
     """Who chooses and clicks at once clicks on what was drawn for the choice before."""
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     app.selectbox(key="explain_minus_0").set_value(9)
     press(app, button)
@@ -113,8 +113,8 @@ def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatc
 def test_a_click_on_what_is_there_by_now_begins_nothing_later(monkeypatch):
     app = digits()
     press(app, "explain_compute_occlusion_0")
-    app.session_state[asking.KEY].begins = maps.PLACE, "explain_compute_occlusion_0"  # again, before it was drawn
+    app.session_state[background.KEY].begins = maps.PLACE, "explain_compute_occlusion_0"  # again, before it was drawn
     app.run()
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app.selectbox(key="explain_minus_0").select(9).run()
     assert app.button(key="explain_compute_occlusion_0").label == "Compute"

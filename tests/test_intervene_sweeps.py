@@ -14,7 +14,7 @@ import vitviz
 from vitviz.analysis.ablation import class_score, sweep_heads, sweep_layers, sweep_patches
 from vitviz.analysis.ablation.sweep import each_head
 from vitviz.ui.app import cache, state
-from vitviz.ui.app.jobs import asking
+from vitviz.ui.app.jobs import background
 
 from .pages import texts
 from .test_intervene_page import DIGIT, fine, intervene
@@ -98,7 +98,7 @@ def test_a_stopped_sweep_says_so():
     cache.clear()
     app = intervene(**DIGIT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "watch", lambda *_, **__: None)
+        patch.setattr(background, "watch", lambda *_, **__: None)
         app.button(key="sweep_run").click().run()
     app.button(key="sweep_run").click().run()
     assert "Stopped; what was found so far is not kept." in texts(app.main)
@@ -136,7 +136,7 @@ def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypa
 
     monkeypatch.setitem(sweeps.EACH, "heads", slow)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "again", st.stop)
+        patch.setattr(background, "again", st.stop)
         app.button(key="sweep_run").click().run()
         assert third.wait(60)
         app.run()

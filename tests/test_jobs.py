@@ -118,7 +118,7 @@ def test_how_many_come_before_is_told_without_those_that_nobody_waits_for():
     ("seconds", "words"), [(0.01, "1 s"), (3.2, "4 s"), (10, "10 s"), (11, "15 s"), (76, "80 s"), (126, "2 min")]
 )
 def test_a_wait_is_said_in_round_numbers(seconds, words):
-    assert durations.about(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
+    assert durations.format_duration(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
 
 
 def test_sessions_take_turns_however_much_one_of_them_asks_for():

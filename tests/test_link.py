@@ -7,7 +7,7 @@ import pytest
 
 from vitviz.images import FITS
 from vitviz.notation.view import DIRECTIONS, SCALES, View, scales
-from vitviz.ui.app.link import CHOICE, misspelt, ours, read_choice
+from vitviz.ui.app.link import CHOICE, find_misspelled, ours, read_choice
 from vitviz.ui.app.views import NAMES_OF_VIEW, read_style, read_view, style_parameters, view_parameters
 from vitviz.viz.colour import Style
 from vitviz.zoo import SHIPPED
@@ -234,7 +234,7 @@ def test_a_misspelt_parameter_is_said(written, meant):
 
 
 def test_no_parameter_of_ours_is_taken_for_another():
-    assert misspelt(ours()) == []
+    assert find_misspelled(ours()) == []
 
 
 # --- Other kinds of attention ----------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def test_a_link_says_what_could_not_be_used():
 
 def test_its_parameter_is_known_where_names_are_misspelt():
     assert "bins" in link.ours()
-    (notice,) = link.misspelt(["bbins"])
+    (notice,) = link.find_misspelled(["bbins"])
     assert "“bins”" in notice
 
 

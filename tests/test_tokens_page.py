@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from vitviz.analysis import tokens
 from vitviz.ui.app import activations, cache, state
-from vitviz.ui.app.jobs import asking, queue
+from vitviz.ui.app.jobs import background, queue
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.pages.tokens import cached
@@ -213,7 +213,7 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 
     monkeypatch.setattr(places, "_places_of", waiting_step)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "again", st.stop)
+        patch.setattr(background, "again", st.stop)
         app.button(key="probe").click().run()
     assert app.button(key="probe").label == "Stop"
     go.set()  # before the page changes, where a lens asks the model too
@@ -232,7 +232,7 @@ def test_a_probe_that_is_taken_back_ends(monkeypatch):
     step, go = places._places_of, threading.Event()
     monkeypatch.setattr(places, "_places_of", lambda *given: go.wait(60) and step(*given))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "again", st.stop)
+        patch.setattr(background, "again", st.stop)
         app.button(key="probe").click().run()
     (job,) = queue.shared()._jobs.values()
     app.button(key="probe").click().run()

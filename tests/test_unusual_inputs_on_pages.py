@@ -37,8 +37,8 @@ def small(**options):
 def kind(request, monkeypatch):
     """A model that the app knows by this name."""
     name, model = request.param, small(**KINDS[request.param])
-    about = models.About(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
-    real_about, real_shared = models.about, zoo.shared
+    about = models.ModelInfo(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
+    real_about, real_shared = models.describe, zoo.shared
     monkeypatch.setattr(models, "about", lambda asked: about if asked == name else real_about(asked))
     monkeypatch.setattr(zoo, "shared", lambda asked, *more: model if asked == name else real_shared(asked, *more))
     monkeypatch.setattr(models, "is_ready", lambda _: True)

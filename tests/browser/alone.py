@@ -19,9 +19,9 @@ _START = """async (script) => {
   Object.assign(window, { told: [], messages: [] });
   window.hold = (parts) => {
     for (const [key, bytes] of Object.entries(parts)) {
-      const held = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
-      (globalThis.vitvizHeld ??= new Map()).set(key, held);
-      document.dispatchEvent(new CustomEvent("vitviz-held"));
+      const stored = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
+      (globalThis.vitvizPayloads ??= new Map()).set(key, stored);
+      document.dispatchEvent(new CustomEvent("vitviz-payload"));
     }
   };
   window.receive = (data) => {
@@ -55,13 +55,19 @@ class Alone:
         page.evaluate(_START, component.script)
 
     def receive(
-        self, data: Mapping, *, heard: int = 0, session: str = "one", held: Mapping[str, bytes] | None = None, late=()
+        self,
+        data: Mapping,
+        *,
+        received: int = 0,
+        session: str = "one",
+        parts: Mapping[str, bytes] | None = None,
+        late=(),
     ) -> None:
-        """Have the component show this; messages up to `heard` are part of it; the parts named `late` do not arrive."""
-        said = {**data, "key": self.key, "session": session, "heard": heard}
-        if held is not None:
-            said["held"] = [header_of(part)["key"] for part in held.values()]
-            self.hold(*(part for name, part in held.items() if name not in late))
+        """Update the component; `received`: number of the last received message, `late`: parts that do not arrive."""
+        said = {**data, "key": self.key, "session": session, "received": received}
+        if parts is not None:
+            said["parts"] = [header_of(part)["key"] for part in parts.values()]
+            self.hold(*(part for name, part in parts.items() if name not in late))
         self.page.evaluate("data => receive(data)", said)
 
     def hold(self, *parts: bytes) -> None:

@@ -57,26 +57,26 @@ def test_each_part_says_what_has_been_done_to_it(new_page):
 
 
 def test_every_click_is_told_until_it_is_heard(new_page):
-    board = Board(new_page(), heard=7)
+    board = Board(new_page(), received=7)
     board.cell(0, 1).click()
     assert board.told == [(8, 0, 1)]
     board.cell(2, "attention").click()
     board.cell(1, "all").click()
     assert board.told == [(8, 0, 1), (9, 2, "attention"), (10, 1, "all")]
     expect(board.page.locator("button.waiting")).to_have_count(3)
-    board.receive({(0, 1): OFF}, heard=8)
+    board.receive({(0, 1): OFF}, received=8)
     expect(board.page.locator("button.waiting")).to_have_count(2)
     board.cell(0, 1).click()
     assert board.told == [(9, 2, "attention"), (10, 1, "all"), (11, 0, 1)]
-    board.receive({(2, "attention"): OFF}, heard=11)
+    board.receive({(2, "attention"): OFF}, received=11)
     expect(board.page.locator("button.waiting")).to_have_count(0)
 
 
 def test_a_board_that_is_made_anew_loses_no_click(new_page):
-    board = Board(new_page(), heard=7)
+    board = Board(new_page(), received=7)
     board.cell(0, 1).click()
     board.alone.leave_and_come_back()
-    board.receive({}, heard=7)
+    board.receive({}, received=7)
     board.cell(2, 3).click()
     assert board.told == [(9, 2, 3)], "8 is on its way, and a second 8 would not be heard"
 
@@ -98,7 +98,7 @@ def test_the_keyboard_reaches_every_part(new_page):
     page.keyboard.press("Home")
     expect(board.cell(1, "all")).to_be_focused()
     assert board.told == [(1, 1, 2), (2, 1, "mlp")]
-    board.receive({}, heard=2)
+    board.receive({}, received=2)
     expect(board.cell(1, "all")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("button:focus")).to_have_count(0), "one stop for the whole board"

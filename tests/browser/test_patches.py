@@ -57,8 +57,8 @@ class Picker:
     def data(self, chosen=(1, 2), picture_bytes=None, **options) -> dict:
         return payload(picture_bytes or picture(self.grid), "colours", self.grid, chosen, **options)
 
-    def receive(self, heard: int = 0, **options) -> None:
-        self.alone.receive(self.data(**options), heard=heard)
+    def receive(self, received: int = 0, **options) -> None:
+        self.alone.receive(self.data(**options), received=received)
         self.page.evaluate(PAINTED)
 
     def centre(self, row: int, column: int) -> tuple[float, float]:
@@ -142,13 +142,13 @@ def test_a_click_chooses_once(new_page):
     picker.has(row="2", column="4")
     picker.click(2, 4)
     assert picker.told == [chosen("query", 2, 4)], "the chosen patch is not chosen again"
-    picker.receive(chosen=(2, 4), heard=1)
+    picker.receive(chosen=(2, 4), received=1)
     picker.click(0, 0)
     picker.click(3, 3)
-    picker.receive(chosen=(0, 0), heard=2)  # the answer to the first of two quick clicks
+    picker.receive(chosen=(0, 0), received=2)  # the answer to the first of two quick clicks
     picker.has(row="3", column="3")
-    picker.receive(chosen=(3, 3), heard=3)
-    picker.receive(chosen=(1, 1), heard=3)  # the page chooses, as a tour does
+    picker.receive(chosen=(3, 3), received=3)
+    picker.receive(chosen=(1, 1), received=3)  # the page chooses, as a tour does
     picker.has(row="1", column="1")
     assert picker.told == [chosen("query", 2, 4), chosen("query", 0, 0), chosen("query", 3, 3)]
 
@@ -158,7 +158,7 @@ def test_a_choice_that_the_page_refuses_is_taken_back(new_page):
     picker.click(2, 4)
     picker.receive()  # a run that began before
     picker.has(row="2", column="4")
-    picker.receive(heard=1)
+    picker.receive(received=1)
     picker.has(row="1", column="2")
 
 
@@ -169,7 +169,7 @@ def test_a_picker_that_is_made_anew_shows_what_python_says(new_page):
     picker.alone.leave_and_come_back()
     picker.receive()
     picker.has(row="1", column="2", exploded="true")  # the switch is the browser's
-    picker.receive(chosen=(2, 4), heard=1)
+    picker.receive(chosen=(2, 4), received=1)
     picker.has(row="2", column="4")
     picker.click(0, 0)
     assert [one["number"] for one in picker.alone.messages] == [2]

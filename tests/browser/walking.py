@@ -139,7 +139,7 @@ class Visitor:
         other = next(name for name in SIZES if name != self.session.model)
         choose(self.sidebar.get_by_role("combobox").first, models.title(other), exact=False)
         kept = self.session.own is not None
-        size, fit = default_size(model(other).config), models.about(other).preprocessing.fit
+        size, fit = default_size(model(other).config), models.describe(other).preprocessing.fit
         image = {} if kept else {"image": FIRST[other]}
         self.session = self.session.looking_at(model=other, size=size, fit=fit, **image)
         return other
@@ -197,7 +197,7 @@ class Visitor:
         )
         name = self.random.choice(list(SIZES))
         image = self.random.choice(list(state.samples_for(name)))
-        size, fit = SIZES[name][0], models.about(name).preprocessing.fit
+        size, fit = SIZES[name][0], models.describe(name).preprocessing.fit
         self.open(Session(name, image, None, size, fit, view), layr="x")
         expect(self.notices.filter(has_text="layr")).to_be_visible()
         return f"{self.session}"

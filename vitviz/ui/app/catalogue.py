@@ -12,8 +12,8 @@ import streamlit as st
 from ... import zoo
 from ...errors import ModelError
 from . import models, state
-from .jobs import asking, durations, queue
-from .words import literally, plain_errors
+from .jobs import background, durations, queue
+from .messages import escape_markdown, show_errors
 
 FOUND_AT_MOST = 10
 PLACE = "models"  # where downloads are waited for
@@ -26,17 +26,17 @@ _counting = threading.Lock()
 def open_catalogue() -> None:
     """Show the catalogue from the next run on."""
     st.session_state.catalogue = True
-    asking.set_dialog(PLACE)
+    background.set_dialog(PLACE)
     _ask_again()
     for name in list(_downloaded):  # what was downloaded while it was closed is not used unasked
         if models.is_ready(name):
-            asking.forget(_key(name))
+            background.forget(_key(name))
 
 
 def close_catalogue() -> None:
     """Show it no longer."""
     st.session_state.catalogue = False
-    asking.set_dialog(None)
+    background.set_dialog(None)
 
 
 def catalogue_if_open() -> None:
@@ -47,13 +47,13 @@ def catalogue_if_open() -> None:
 
 @st.dialog("Models", width="large", on_dismiss=close_catalogue)
 def _catalogue() -> None:
-    with plain_errors():
+    with show_errors():
         _say_if_offline()
         text = st.text_input(
             "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
         )
         shown = _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED)
-        asking.watch(PLACE, [one for name in shown for one in _row(name)], in_fragment=True)
+        background.watch(PLACE, [one for name in shown for one in _row(name)], in_fragment=True)
 
 
 def _say_if_offline() -> None:
@@ -80,32 +80,32 @@ def _found(text: str) -> tuple[str, ...]:
     st.caption(f"{len(names)} found{shown}.")
     refused = None if names else zoo.why_refused(text)
     if refused:
-        st.info(literally(refused))
+        st.info(escape_markdown(refused))
     return names[:FOUND_AT_MOST]
 
 
-def _row(name: str) -> list[asking.Asked]:
+def _row(name: str) -> list[background.Request]:
     """One model: what it is, and a button to use or to download it; the download if it was asked for."""
     used, ready = name == state.choice().model, models.is_ready(name)
     with st.container(border=True):
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.markdown(f"**{literally(models.title(name))}**  \n{literally(models.summary(name))}")
+        left.markdown(f"**{escape_markdown(models.title(name))}**  \n{escape_markdown(models.summary(name))}")
         if models.facts(name):
-            left.caption(literally(models.facts(name)))
+            left.caption(escape_markdown(models.facts(name)))
         words, possible = ("In use", False) if used else _offer(name)
-        work = asking.Work(
+        work = background.Work(
             _key(name), PLACE, f"use_{name}", words, width="stretch", keeps_parts=True, jobs=queue.downloads
         )
         if possible and not ready:
-            step = asking.Step(work.key, partial(_download, name), say=_so_far, is_kept=False)
+            step = background.Step(work.key, partial(_download, name), say=_so_far, is_kept=False)
             below = st.container()
             with right:
-                return asking.ask(replace(work, steps=[step]), below)
+                return background.start_button(replace(work, steps=[step]), below)
         right.button(words, key=work.name, disabled=not possible, width="stretch", on_click=_want, args=(name,))
-        asking.ask(work)  # says why it has failed
-        if possible and (st.session_state.get("wanted_model") == name or asking.is_asked(work)):
+        background.start_button(work)  # says why it has failed
+        if possible and (st.session_state.get("wanted_model") == name or background.is_requested(work)):
             st.session_state.wanted_model = None
-            asking.forget(work.key)
+            background.forget(work.key)
             _use(name)
     return []
 
@@ -138,7 +138,7 @@ def _use(name: str) -> None:
         with st.spinner("Loading …"):
             state.use_model(name)
     except ModelError as error:
-        st.error(literally(str(error)))
+        st.error(escape_markdown(str(error)))
     else:
         close_catalogue()
         st.rerun()
@@ -204,4 +204,4 @@ def so_far(done: int, total: int, came: int, seconds: float) -> str:
     words = f"{models.megabytes(done)} of {models.megabytes(total)}"
     if came <= 0 or done >= total or seconds < LEAST:
         return words
-    return f"{words}, {durations.about(seconds / came * (total - done))} left"
+    return f"{words}, {durations.format_duration(seconds / came * (total - done))} left"

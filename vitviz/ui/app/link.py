@@ -31,22 +31,22 @@ def ours() -> tuple[str, ...]:
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
     """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used.
 
-    A user's own image is none of them: only the browser may have it, see `vitviz.ui.components.own`.
+    A user's own image is none of them: only the browser may have it, see `vitviz.ui.components.own_image`.
     """
     chosen, notices = read({"model": _model}, parameters)
     understand = {"image": one_of(samples), "fit": partial(state.FIT.read, about=None)}
     try:
-        about = models.about(chosen.get("model", state.MODEL.first()))
+        about = models.describe(chosen.get("model", state.MODEL.first()))
         understand["size"] = partial(state.SIZE.read, about=about)
     except ModelError:  # the page says why, and shows nothing that could have a size
         pass
     own = parameters.get("image") == state.OWN
     others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
-    return chosen, notices + misspelt(parameters)
+    return chosen, notices + find_misspelled(parameters)
 
 
-def misspelt(names: Iterable[str]) -> list[str]:
+def find_misspelled(names: Iterable[str]) -> list[str]:
     """A notice for each name that is nearly one of ours.
 
     All others are somebody else's: mail programs, search engines and networks put their own into the links that they

@@ -23,7 +23,7 @@ LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
 
 
 @dataclass(frozen=True)
-class About:
+class ModelInfo:
     """A model as the app knows it.
 
     Attributes:
@@ -45,20 +45,20 @@ class About:
     notes: tuple[str, ...] = ()
 
 
-def about(name: str) -> About:
+def describe(name: str) -> ModelInfo:
     """What the app knows of a model. All but a shipped one is loaded for that, once.
 
     Raises:
         ModelError: if it cannot be loaded.
     """
-    return _about(name, zoo.version(name))
+    return _describe(name, zoo.version(name))
 
 
 @lru_cache(maxsize=64)
-def _about(name: str, version: str) -> About:
+def _describe(name: str, version: str) -> ModelInfo:
     if name in zoo.SHIPPED:
         entry = zoo.SHIPPED[name]
-        return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
+        return ModelInfo(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
     model = zoo.shared(name)
@@ -66,7 +66,7 @@ def _about(name: str, version: str) -> About:
         raise ModelError(
             f"{name!r} takes {model.config.in_chans} channels, which no photo has; look at it in Python, with tensors."
         )
-    return About(
+    return ModelInfo(
         name,
         title(name),
         summary(name),
@@ -132,7 +132,7 @@ def pixels(size: Size) -> tuple[int, int]:
     return size if isinstance(size, tuple) else (size, size)
 
 
-def size_words(size: Size) -> str:
+def size_label(size: Size) -> str:
     """An input size in words: `"224 px"` of a square, `"96 × 192 px"` (height × width) of others."""
     return f"{size[0]} × {size[1]} px" if isinstance(size, tuple) else f"{size} px"
 
@@ -147,7 +147,7 @@ def facts(name: str) -> str:
     parts = (
         f"{entry.parameters / 1e6:,.1f} M parameters",
         f"patch {entry.patch}",
-        size_words(trained),
+        size_label(trained),
         _outputs(entry),
         entry.licence or "licence not known",
         *([name] if title(name) != name else []),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from .words import literally
+from .messages import escape_markdown
 
 _NOTICES, _IMAGE_PROBLEM = "notices", "image_problem"  # what is still to be said
 _PLACE = "notices_place"  # where it is said, over the page
@@ -50,9 +50,9 @@ def show() -> None:
     said[_IMAGE_PROBLEM] = problem or said[_IMAGE_PROBLEM]
     with session[_PLACE]:
         if notices:
-            st.warning("  \n".join(map(literally, notices)))
+            st.warning("  \n".join(map(escape_markdown, notices)))
         if problem:
-            st.error(literally(problem))
+            st.error(escape_markdown(problem))
         session[_COUNT] = session.get(_COUNT, 0) + 1  # another text for each, so that the browser makes it anew, open
         st.html(f'<details class="vv-close said-{session[_COUNT]}" open><summary title="Close">×</summary></details>')
     session[_NOTICES], session[_IMAGE_PROBLEM] = [], None

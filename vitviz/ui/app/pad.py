@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ...analysis.predictions import predictions
 from ...notation.marks import percent
 from . import state
-from .words import literally
+from .messages import escape_markdown
 
 KEY, PAGE_KEY = "pad", "page_pad"
 SIDES = {KEY: 240, PAGE_KEY: 288}  # pixels: what the sidebar has room for, and what the narrowest phone's page has
@@ -72,7 +72,7 @@ def _verdict() -> str:
     if not state.is_drawn() or not state.trace(choice).model.is_classifier:
         return ""
     best = predictions(state.trace(choice), count=1)[0]
-    return f"**{literally(best.label)}**, {percent(best.probability)}"
+    return f"**{escape_markdown(best.label)}**, {percent(best.probability)}"
 
 
 def _look_at_it(key: str) -> None:

@@ -5,12 +5,12 @@ from functools import wraps
 
 import streamlit as st
 
-from ..components import own
-from ..components.reach import reach
+from ..components import own_image
+from ..components.streamlit_fixes import streamlit_fixes
 from . import link, notices, pad, registry, settings, sidebar, state, tour
 from .catalogue import catalogue_if_open
+from .messages import show_errors
 from .turns import one_at_a_time
-from .words import plain_errors
 
 _SURROUNDED = "surrounded"  # in the session: whether a page is being drawn by `run`
 _PAGE, _WRITTEN = "page", "address_is_written"  # the page that is open, and whether this run has written its address
@@ -27,8 +27,8 @@ def run(page: st.Page) -> None:
         settings.begin({name: text for name, text in parameters.items() if name not in link.CHOICE})
         notices.begin(wrong)
         state.begin(**chosen)
-        own.begin(wanted=parameters.get("image") == state.OWN)
-    problem = state.problem_of_model()
+        own_image.begin(wanted=parameters.get("image") == state.OWN)
+    problem = state.model_problem()
     if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())
         tour.begin_at(stop)
@@ -36,9 +36,9 @@ def run(page: st.Page) -> None:
     st.session_state[_PAGE], st.session_state[_WRITTEN] = page.url_path, False
     st.set_page_config(page_title=f"{page.title} · vitviz")
     st.html(_ROOM)
-    reach(page.url_path)
+    streamlit_fixes(page.url_path)
     if not problem:
-        tour.turn_to_its_page(page.url_path)
+        tour.open_stop_page(page.url_path)
     # What comes and goes has places that are always there: if it stood among the parts of the page, all that follow
     # would move on by one, and Streamlit would take them off the page and make them anew.
     notices.make_place()
@@ -49,12 +49,12 @@ def run(page: st.Page) -> None:
     notices.begin_run()
     st.session_state[_SURROUNDED] = True
     try:
-        with plain_errors():
+        with show_errors():
             with own_place:
-                own.own_image(notices.say_again)
+                own_image.own_image(notices.repeat)
             if problem:
-                sidebar.model_that_does_not_load(problem)
-            elif own.is_waiting():
+                sidebar.model_load_failure(problem)
+            elif own_image.is_waiting():
                 st.caption("Getting your image back …")
             else:
                 sidebar.sidebar(page.url_path)
@@ -99,7 +99,7 @@ def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], N
     """
 
     @st.fragment
-    @plain_errors()
+    @show_errors()
     @wraps(draw)
     def part(choice: state.Choice) -> None:
         with st.empty():  # spinners come and go here, and move nothing below

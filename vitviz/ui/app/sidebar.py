@@ -10,9 +10,9 @@ from ...viz.provenance import in_short
 from ..components.gallery import gallery
 from . import models, state, tour
 from .catalogue import open_catalogue
+from .messages import escape_markdown
 from .pad import draw_a_digit
 from .uploads import drop_zone
-from .words import literally
 
 FIT_WORDS = {
     "crop": "Crop",
@@ -36,10 +36,10 @@ def sidebar(page: str) -> None:
         choose_model()
         if page:
             choose_image()
-        about = models.about(state.choice().model)
+        about = models.describe(state.choice().model)
         left, right = st.columns(2)
         with left:
-            state.SIZE.draw(st.selectbox, "Input size", about.sizes, context=about, format_func=models.size_words)
+            state.SIZE.draw(st.selectbox, "Input size", about.sizes, context=about, format_func=models.size_label)
         with right:
             state.FIT.draw(st.selectbox, "Fit", FITS, context=about, format_func=FIT_WORDS.get)
         token_words(about)
@@ -67,11 +67,11 @@ def choose_image() -> None:
 
 def choose_model() -> None:
     """The box to choose a model, and what was assumed of the current one."""
-    about = models.about(state.choice().model)
+    about = models.describe(state.choice().model)
     model_box(about.summary)
     for note in about.notes:
         short = in_short(note)
-        st.caption(literally(short), help=literally(note) if short != note else None)
+        st.caption(escape_markdown(short), help=escape_markdown(note) if short != note else None)
 
 
 def model_box(summary: str = "", label: str = "Model") -> None:
@@ -91,10 +91,10 @@ def model_box(summary: str = "", label: str = "Model") -> None:
     )
 
 
-def model_that_does_not_load(problem: str) -> None:
+def model_load_failure(problem: str) -> None:
     """Stand in for a page whose model cannot be loaded: the reason, and the box to choose another one."""
     chosen = state.choice()
-    st.error(f"**{literally(models.title(chosen.model))} cannot be loaded.**  \n{literally(problem)}")
+    st.error(f"**{escape_markdown(models.title(chosen.model))} cannot be loaded.**  \n{escape_markdown(problem)}")
     with st.container(width=480):
         model_box(label="Choose another model")
     if st.query_params.get("model") != chosen.model:  # the address bar says which model this is about
@@ -175,7 +175,7 @@ def image_words() -> None:
         with st.session_state.page_crop_place:
             _only_the_centre(used, "page_use_all")
     if not choice.picked.sample:
-        what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
+        what = "drawing" if state.is_drawn() else f"photo {escape_markdown(choice.picked.name)}"
         st.caption(
             f"Your {what} is kept in this browser for a day, and in the server's memory until about a minute after "
             "this tab is closed; a copied link opens without it."
@@ -194,7 +194,7 @@ def _only_the_centre(used: float, key: str) -> None:
         st.button("Use all", key=key, on_click=_use_all)
 
 
-def token_words(about: models.About) -> None:
+def token_words(about: models.ModelInfo) -> None:
     """How many tokens follow from the choice, and which of them the model's output comes from."""
     rows, columns = state.prepared(state.choice()).geometry.grid
     names = about.config.prefix_token_names

@@ -27,9 +27,9 @@ from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import models, notices, visits
+from . import models, notices, sessions
 from .cache import cached
-from .lent import lent
+from .cached_trace import cached_trace
 from .settings import Setting
 from .turns import one_at_a_time
 
@@ -86,7 +86,7 @@ def samples_for(model: str) -> dict[str, bytes]:
 # ---------------------------------------------------------------- one visitor's choice
 
 
-def _size_of(text: str, about: models.About) -> Size:
+def _size_of(text: str, about: models.ModelInfo) -> Size:
     sizes = {format_size(size): size for size in about.sizes}
     return sizes[one_of(sizes)(text)]
 
@@ -134,7 +134,7 @@ def use_model(name: str) -> None:
     Raises:
         ModelError: if it cannot be loaded; then nothing has changed.
     """
-    about = models.about(name)
+    about = models.describe(name)
     _change_model(name)
     SIZE.settle(about)
     FIT.settle(about)
@@ -149,7 +149,7 @@ def _change_model(name: str) -> None:
     MODEL.set(name)
 
 
-def problem_of_model() -> str | None:
+def model_problem() -> str | None:
     """Why the visitor's model cannot be looked through, for example because its file has changed; None if it can.
 
     Nothing else is shown instead. The model is tried again with each run, and gets its own size and fit where the
@@ -157,7 +157,7 @@ def problem_of_model() -> str | None:
     """
     name = MODEL.get()
     try:
-        about = models.about(name)
+        about = models.describe(name)
     except ModelError as error:
         return models.advice(str(error), name)
     SIZE.settle(about)
@@ -166,7 +166,7 @@ def problem_of_model() -> str | None:
 
 
 def try_model(name: str) -> None:
-    """Use this model; if it cannot be loaded, the page says so, see `problem_of_model`."""
+    """Use this model; if it cannot be loaded, the page says so, see `model_problem`."""
     try:
         use_model(name)
     except ModelError:
@@ -176,7 +176,7 @@ def try_model(name: str) -> None:
 def pick_sample(name: str) -> None:
     """Look at one of the samples."""
     st.session_state.picked = Picked(name, samples()[name], sample=True)
-    notices.of_image(None)
+    notices.set_image_problem(None)
 
 
 def pick_drawing(data: bytes | None) -> None:
@@ -202,10 +202,10 @@ def pick_upload(name: str, data: bytes) -> bool:
     try:
         _own(name, data)
     except ImageError as error:
-        notices.of_image(str(error))
+        notices.set_image_problem(str(error))
         return False
     st.session_state.picked = st.session_state.own
-    notices.of_image(None)
+    notices.set_image_problem(None)
     if choice().size is not None:
         with suppress(ModelError):  # is said by the page
             picture(choice())  # now, with what the model sees, while the image is at hand: only a few stay in memory
@@ -228,7 +228,7 @@ def _own(name: str, data: bytes) -> None:
     picked = Picked(name, data, sample=False)
     check_own(picked)
     st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
-    visits.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
+    sessions.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     st.session_state.own = picked
 
 
@@ -250,7 +250,7 @@ def check_own(picked: Picked) -> None:
     Raises:
         ImageError: if it cannot be used; this says which image it is.
     """
-    visits.note(picked.digest)
+    sessions.note(picked.digest)
     try:
         _safe_image(picked.digest, picked.data)
     except ImageError as error:
@@ -298,7 +298,7 @@ def prepared(choice: Choice) -> Prepared:
 
 @cached()
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
-    about = models.about(_choice.model)
+    about = models.describe(_choice.model)
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
     return prepare(image, _choice.size, about.config.patch_size, _choice.fit, about.preprocessing)
 
@@ -307,7 +307,7 @@ def trace(choice: Choice) -> Trace:
     """The choice's forward pass."""
     kept = partial(_trace, choice.key, choice)
     kept()  # made now, and not when a part of it is asked for
-    return lent(kept, model(choice.model), choice.model)
+    return cached_trace(kept, model(choice.model), choice.model)
 
 
 @cached("Running the model …")

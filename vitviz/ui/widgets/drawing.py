@@ -14,7 +14,7 @@ from ...viz.inline import data_url
 from . import symbols
 from .strips import number, strip
 
-PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun
+PHOTO = 560  # pixels of the longer side of a photo for `on_image`, which comes with every rerun
 
 STYLE = f"""<style>
 .vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
@@ -105,7 +105,7 @@ def maps(
     return f'<div class="vv-maps" style="--side:{side}">{"".join(figures)}</div>'
 
 
-def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
+def on_image(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
     """The photo with shapes (SVG, in pixels of what the model sees) on it."""
     width, height = size
     drawn = (  # as a picture of its own: Streamlit takes SVG out of HTML
@@ -120,7 +120,7 @@ def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: 
 
 
 def frame(patch: tuple[int, int], side: int, colour: str, stroke: float) -> str:
-    """The frame of a patch (row, column), for `on_photo`."""
+    """The frame of a patch (row, column), for `on_image`."""
     row, column = patch
     return (
         f'<rect x="{column * side}" y="{row * side}" width="{side}" height="{side}" fill="none" stroke="{colour}" '

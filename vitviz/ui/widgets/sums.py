@@ -11,7 +11,7 @@ SHOWN = 4  # decimals of a result
 FINEST = 12  # decimals of what it is made of; double precision has hardly more
 
 
-def redone(
+def round_consistently(
     parts: Sequence[float], result: float, way: Callable[[Sequence[float]], float] = sum, decimals: int = SHOWN
 ) -> tuple[list[str], str]:
     """Write the parts of a sum with as few decimals as it takes for the result to come out of them.
@@ -28,14 +28,14 @@ def redone(
     Returns:
         The parts and the result as they stand on screen.
     """
-    finer = enough_decimals([(parts, result)], way, decimals)
+    finer = decimals_needed([(parts, result)], way, decimals)
     return [number(part, finer) for part in parts], number(result, decimals)
 
 
-def enough_decimals(
+def decimals_needed(
     cases: Sequence[tuple[Sequence[float], float]], way: Callable[[Sequence[float]], float], decimals: int = SHOWN
 ) -> int:
-    """With how many decimals all parts have to stand there for all results to come out; see `redone`."""
+    """With how many decimals all parts have to stand there for all results to come out; see `round_consistently`."""
     for finer in range(decimals, FINEST):
         if all(
             number(way([round(part, finer) for part in parts]), decimals) == number(result, decimals)
@@ -45,17 +45,17 @@ def enough_decimals(
     return FINEST
 
 
-def spelled_out(parts: Sequence[float], result: float) -> str:
+def format_sum(parts: Sequence[float], result: float) -> str:
     """A sum in words that come out: `"0.1234 − 0.0210 = **0.1024**"`."""
-    written, shown = redone(parts, result)
+    written, shown = round_consistently(parts, result)
     return f"{' + '.join(written).replace('+ −', '− ')} = **{shown}**"
 
 
-def bracketed(written: str) -> str:
+def in_brackets(written: str) -> str:
     """A number behind a sign: in brackets if it has one of its own."""
     return f"({written})" if written.startswith("−") else written
 
 
 def product(parts: Sequence[float]) -> float:
-    """What the parts make when they are multiplied, for `redone`."""
+    """What the parts make when they are multiplied, for `round_consistently`."""
     return prod(parts)

@@ -68,12 +68,12 @@ def _forward(choice: state.Choice, trace: Trace) -> float:
     return found
 
 
-def turn(ahead: int) -> str:
+def queue_position(ahead: int) -> str:
     """That work waits for its turn, and how many pieces of work come first."""
     return f"Waits for its turn: {ahead} before it" if ahead else "Waits for its turn"
 
 
-def about(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A wait in words, no more exact than it is known: `"about 4 s"`, `"about 25 s"`, `"about 3 min"`."""
     if seconds >= 90:
         return f"about {round(seconds / 60)}\u00a0min"

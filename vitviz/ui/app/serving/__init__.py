@@ -20,10 +20,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
 
 from ..memory import few_arenas
-from .delivery import Kept, Rewritten, Uploads
-from .first import with_scripts
+from .head_scripts import add_scripts
 from .metrics import CacheStats
-from .page import first_page
+from .middleware import RewritePage, StaticCache, UploadLimit
+from .page import add_outline
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
@@ -35,10 +35,10 @@ def files_of(session: str) -> int:
 
 # The first is the outermost: what it keeps is already compressed.
 MIDDLEWARE = (
-    Middleware(Kept),
+    Middleware(StaticCache),
     Middleware(GZipMiddleware, compresslevel=6),
-    Middleware(Uploads, waiting=files_of),
-    Middleware(Rewritten, rewrite=lambda page: first_page(with_scripts(page))),
+    Middleware(UploadLimit, waiting=files_of),
+    Middleware(RewritePage, rewrite=lambda page: add_outline(add_scripts(page))),
 )
 
 
@@ -55,7 +55,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     find one of them half done.
     """
     few_arenas()
-    from .. import cache, visits
+    from .. import cache, sessions
     from ..shell import state  # only now, for components are registered with a server that runs
 
     state.model(next(iter(state.zoo.SHIPPED)))
@@ -65,6 +65,6 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
     runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared, cache.results))
-    watch = asyncio.create_task(visits.watch())
+    watch = asyncio.create_task(sessions.watch())
     yield
     watch.cancel()

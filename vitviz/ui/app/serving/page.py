@@ -11,7 +11,7 @@ _ROOT = '<div id="root"></div>'  # where Streamlit's scripts draw the page
 _OUTLINE = Template((Path(__file__).parent / "outline.html").read_text("utf-8"))
 
 
-def first_page(page: str) -> str:
+def add_outline(page: str) -> str:
     """Streamlit's page with an outline of ours, which is seen until something is drawn, and with our name.
 
     Args:

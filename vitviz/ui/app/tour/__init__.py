@@ -84,7 +84,7 @@ def at() -> tuple[str, int] | None:
 
 
 def begin_at(stop: tuple[str, int] | None) -> None:
-    """Be at this stop from now on; at none if None. `turn_to_its_page` follows."""
+    """Be at this stop from now on; at none if None. `open_stop_page` follows."""
     st.session_state.tour, st.session_state.tour_turns = stop, stop is not None
 
 
@@ -102,7 +102,7 @@ def _mark(guide: str, stop: int) -> str:
     return f"{guide}-{stop + 1}"
 
 
-def turn_to_its_page(shown: str) -> None:
+def open_stop_page(shown: str) -> None:
     """Open the page of a stop that has just been chosen, unless it is the one that is shown.
 
     Visitors may look at other pages meanwhile: then nothing turns back.
@@ -139,7 +139,7 @@ def tour(shown: str) -> None:
         listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
         component.draw(data, listeners, key=KEY)
     if st.session_state.pop("tour_goes", False):
-        turn_to_its_page(shown)
+        open_stop_page(shown)
         st.query_params[GUIDE] = _mark(guide, stop)
 
 
@@ -178,4 +178,4 @@ def _left() -> dict[str, int]:
 
 
 def _stops(guide: str) -> tuple[Stop, ...]:
-    return GUIDES[guide].stops(models.about(state.choice().model).config)
+    return GUIDES[guide].stops(models.describe(state.choice().model).config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....model.config import ViTConfig
-from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, TURN_ROUND, Stop
+from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, REVERSE, Stop
 
 
 def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
@@ -32,7 +32,7 @@ def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
             small=HEAD,
             under=ATTENTION,
         ),
-        TURN_ROUND,
+        REVERSE,
         Stop(
             "explore",
             "Your own image",

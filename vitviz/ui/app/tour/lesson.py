@@ -13,8 +13,8 @@ from .stops import (
     MATRIX,
     OWN_IMAGE,
     PICTURE,
+    REVERSE,
     ROWS,
-    TURN_ROUND,
     Stop,
     first_figure,
     heading,
@@ -159,7 +159,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             small=HEAD,
             under=ATTENTION,
         ),
-        TURN_ROUND,
+        REVERSE,
         Stop(
             "explore",
             "Now with your own image",

@@ -50,7 +50,7 @@ class Stop:
     under: str | None = None
 
 
-TURN_ROUND = Stop(
+REVERSE = Stop(
     "explore",
     "Turn the question round",
     "Not where this patch looks, but who looks at it.",

@@ -61,7 +61,7 @@ class Tour extends Component {
 
   // the stop that Python has not heard of
   get asked() {
-    return this.mount.unheard("go").at(-1);
+    return this.mount.pending("go").at(-1);
   }
 
   get stop() {
@@ -77,7 +77,7 @@ class Tour extends Component {
   }
 
   go(stop) {
-    this.mount.tell("go", stop, { instead: true });
+    this.mount.send("go", stop, { instead: true });
     this.show(stop);
     this.draw();
   }
@@ -89,7 +89,7 @@ class Tour extends Component {
   }
 
   leave() {
-    this.mount.tell("leave", true);
+    this.mount.send("leave", true);
   }
 
   show(stop) {

@@ -55,7 +55,7 @@ class Board extends Component {
     const { data } = this;
     const key = (layer, column) => `${layer}/${column}`;
     const cells = new Map(data.cells.map((cell) => [key(cell.layer, cell.column), cell]));
-    const waiting = new Set(this.mount.unheard("click").map((click) => key(click.layer, click.column)));
+    const waiting = new Set(this.mount.pending("click").map((click) => key(click.layer, click.column)));
     for (const button of this.buttons.flat()) {
       const { layer, column } = button.dataset;
       const cell = cells.get(key(layer, column));
@@ -125,7 +125,7 @@ class Board extends Component {
     const { data: { layers, heads } } = this;
     const { layer, column } = button.dataset;
     const place = { layer: Number(layer), column: isNaN(column) ? column : Number(column) };
-    this.mount.tell("click", { ...place, layers, heads });
+    this.mount.send("click", { ...place, layers, heads });
     this.say(button);
     this.mark();
   }

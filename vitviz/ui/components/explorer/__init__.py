@@ -43,10 +43,10 @@ def explorer(
         on_style: called with the style that the visitor has chosen.
         key: identity of this explorer in the session.
     """
-    held = payload(trace, sent, view, sums=sums, picture=picture, image_name=image_name)
+    parts = payload(trace, sent, view, sums=sums, picture=picture, image_name=image_name)
     listeners = {
-        "view": Listener("a view", read_view, lambda told: on_view(*told)),
+        "view": Listener("a view", read_view, lambda message: on_view(*message)),
         "style": Listener("a style", read_style, on_style),
     }
     said = {"view": asdict(view), "style": asdict(style), "places": places(trace)}
-    component.draw(said, listeners, key=key, held=held)
+    component.draw(said, listeners, key=key, parts=parts)

@@ -9,7 +9,7 @@ import { AttentionData, Part, range } from "./attention.js";
 import { Hint } from "./hint.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
-import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./words.js";
+import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
 
 export default function (component) {
   return mounted(Explorer, "[data-testid=explorer]", component);
@@ -36,13 +36,13 @@ class Explorer extends Component {
 
   receive(said, [frame, ...parts]) {
     const before = this.data;
-    const [key, ...keys] = said.held;
+    const [key, ...keys] = said.parts;
     if (before?.key !== key) this.takeData(said, new Part(frame));
     this.data.take(keys, parts);
-    const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
+    const own = this.telling || this.mount.pending("view").length; // then what Python says is older than what is seen
     if (!own) this.view = said.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
-    if (!this.tellingStyle && !this.mount.unheard("style").length) this.restyle(said.style);
+    if (!this.tellingStyle && !this.mount.pending("style").length) this.restyle(said.style);
     this.draw();
   }
 
@@ -262,7 +262,7 @@ class Explorer extends Component {
   tellStyle() {
     clearTimeout(this.tellingStyle);
     this.tellingStyle = null;
-    this.mount.tell("style", this.style, { instead: true });
+    this.mount.send("style", this.style, { instead: true });
   }
 
   patchAt(event) {
@@ -297,7 +297,7 @@ class Explorer extends Component {
   tell() {
     clearTimeout(this.telling);
     this.telling = null;
-    this.mount.tell("view", { view: this.view, places: this.data.places }, { instead: true });
+    this.mount.send("view", { view: this.view, places: this.data.places }, { instead: true });
   }
 
   key(event, step) {

@@ -13,7 +13,7 @@ class Gallery extends Component {
     super(root, mount);
     this.on(root, "click", (event) => {
       const { name, removes } = event.target.closest("button")?.dataset ?? {};
-      if (removes !== undefined) this.mount.tell("removed", removes, { instead: true });
+      if (removes !== undefined) this.mount.send("removed", removes, { instead: true });
       else if (name !== undefined) this.choose(name);
     });
   }
@@ -62,14 +62,14 @@ class Gallery extends Component {
 
   // what was clicked last looks chosen until Python says what is
   mark() {
-    const clicked = this.mount.unheard("chosen").filter((name) => this.button(name)).at(-1);
+    const clicked = this.mount.pending("chosen").filter((name) => this.button(name)).at(-1);
     for (const button of this.buttons) {
       button.setAttribute("aria-pressed", button.dataset.name === (clicked ?? this.chosen));
     }
   }
 
   choose(name) {
-    this.mount.tell("chosen", name, { instead: true });
+    this.mount.send("chosen", name, { instead: true });
     this.mark();
   }
 }

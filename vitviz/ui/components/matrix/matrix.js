@@ -40,7 +40,7 @@ class Matrix extends Component {
 
   // While a choice of this matrix is on its way, answers to earlier ones do not put an older frame back.
   takeOver(said) {
-    const row = this.mount.unheard("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? said;
+    const row = this.mount.pending("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? said;
     if (row !== this.chosen) this.sought = row;
     this.chosen = row;
   }
@@ -145,7 +145,7 @@ class Matrix extends Component {
     this.schedule();
     if (row === this.chosen) return;
     this.chosen = row;
-    this.mount.tell("chosen", { row, rows: this.data.rows }, { instead: true });
+    this.mount.send("chosen", { row, rows: this.data.rows }, { instead: true });
   }
 
   key(event, step) {

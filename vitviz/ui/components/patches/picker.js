@@ -54,8 +54,8 @@ export class Picker extends Component {
   // While a choice of this grid is on its way, answers to earlier ones do not put an older frame back.
   takeOver(role, patch) {
     const { data: { grid }, mount } = this;
-    const unheard = mount.unheard("chosen").filter((told) => told.role === role && same(told.grid, grid)).at(-1);
-    this.marks[role] = unheard && !this.data.switching ? [unheard.row, unheard.column] : patch;
+    const pending = mount.pending("chosen").filter((told) => told.role === role && same(told.grid, grid)).at(-1);
+    this.marks[role] = pending && !this.data.switching ? [pending.row, pending.column] : patch;
   }
 
   // What a switch says for as long as Python proposes the same: the visitor's own choice, which outlives the component.
@@ -237,7 +237,7 @@ export class Picker extends Component {
     const { switching, grid } = this.data;
     if (!switching && same(patch, this.marks[role])) return;
     if (!switching) this.marks[role] = patch;
-    this.mount.tell("chosen", { role, row: patch[0], column: patch[1], grid });
+    this.mount.send("chosen", { role, row: patch[0], column: patch[1], grid });
   }
 
   key(event, step) {

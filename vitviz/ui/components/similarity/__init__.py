@@ -45,8 +45,8 @@ def similarity_picker(
         key: identity of this component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, directions, prefix_names, caption)
-    held = {"directions": sent_once(directions)}
-    component.draw(data, choices(grid, {"query": on_choose}), key=key, held=held)
+    parts = {"directions": sent_once(directions)}
+    component.draw(data, choices(grid, {"query": on_choose}), key=key, parts=parts)
 
 
 def payload(
@@ -74,4 +74,4 @@ def payload(
 
 def sent_once(directions: np.ndarray) -> bytes:
     """The directions as float16, which the browser holds for all choices."""
-    return packed({"width": int(directions.shape[1])}, {"tokens": directions.astype(np.float16).tobytes()})
+    return packed({"embedDim": int(directions.shape[1])}, {"tokens": directions.astype(np.float16).tobytes()})

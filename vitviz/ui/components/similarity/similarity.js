@@ -33,14 +33,14 @@ class Similarity extends Picker {
     });
   }
 
-  receive(said, [held]) {
-    if (said.held[0] !== this.held) {
-      this.held = said.held[0];
-      const header = readHeader(held);
+  receive(said, [bytes]) {
+    if (said.parts[0] !== this.partKey) {
+      this.partKey = said.parts[0];
+      const header = readHeader(bytes);
       const [start, length] = header.sections.tokens;
-      this.directions = halves(held.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
-      this.width = header.width;
-      this.similar = new Float32Array(this.directions.length / this.width);
+      this.directions = halves(bytes.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
+      this.embedDim = header.embedDim;
+      this.similar = new Float32Array(this.directions.length / this.embedDim);
     }
     this.prefix = said.prefix_names;
     this.computed = null;
@@ -61,16 +61,16 @@ class Similarity extends Picker {
     if (token !== this.computed) this.compute(token);
     super.draw();
     Object.assign(this.root.dataset, {
-      source: token, top: this.top, topSimilarity: this.similar[this.top], mean: this.mean, width: this.width,
+      source: token, top: this.top, topSimilarity: this.similar[this.top], mean: this.mean, embedDim: this.embedDim,
     });
   }
 
   compute(token) {
-    const { data: { grid: [rows, columns], overlay }, directions, prefix: { length: first }, ref, similar, width } = this;
-    const one = directions.subarray(token * width, (token + 1) * width);
-    for (let i = 0, start = 0; i < similar.length; i++, start += width) {
+    const { data: { grid: [rows, columns], overlay }, directions, prefix: { length: first }, ref, similar, embedDim } = this;
+    const one = directions.subarray(token * embedDim, (token + 1) * embedDim);
+    for (let i = 0, start = 0; i < similar.length; i++, start += embedDim) {
       let sum = 0;
-      for (let c = 0; c < width; c++) sum += one[c] * directions[start + c];
+      for (let c = 0; c < embedDim; c++) sum += one[c] * directions[start + c];
       similar[i] = sum;
     }
     this.computed = token;

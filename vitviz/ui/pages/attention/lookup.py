@@ -15,10 +15,10 @@ from ....notation.marks import percent
 from ....viz.colour import KEY, QUERY, VALUE
 from ....walkthrough import soft_dictionary
 from ...app import state
-from ...app.words import literally, plain_errors
+from ...app.messages import escape_markdown, show_errors
 from ...widgets import drawing
 from ...widgets.strips import number
-from ...widgets.sums import redone
+from ...widgets.sums import round_consistently
 from ..lesson.sections import section
 
 if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
@@ -82,7 +82,7 @@ def idea() -> None:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def _dictionary() -> None:
     left, right = st.columns([2, 3], gap="medium")
     with right:
@@ -104,10 +104,10 @@ def _dictionary() -> None:
         )
         st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
         pieces = " ".join(soft_dictionary.ngrams(query))
-        st.caption(f"Pieces of the query: {literally(pieces) or 'none'}")
+        st.caption(f"Pieces of the query: {escape_markdown(pieces) or 'none'}")
     found = read(edited)
     for problem in found.problems:
-        st.warning(literally(problem))
+        st.warning(escape_markdown(problem))
     if not found.keys:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
@@ -126,7 +126,7 @@ def _dictionary() -> None:
     best = int(np.argmax(shares))
     if similar.any():
         share = percent(float(shares[best]))
-        st.markdown(f"Most of the answer comes from **{literally(found.keys[best])}** ({share}).")
+        st.markdown(f"Most of the answer comes from **{escape_markdown(found.keys[best])}** ({share}).")
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
@@ -141,7 +141,7 @@ def _product(query: str, key: str, similarity: float) -> None:
     """The vectors of two words, multiplied piece by piece."""
     pieces, (asking, answering) = soft_dictionary.vectors([query, key])
     products = asking * answering
-    factors, shown = redone([float(part) for part in products], similarity, decimals=3)
+    factors, shown = round_consistently([float(part) for part in products], similarity, decimals=3)
     rows = [
         (html.escape(word), *(number(part, 3) if part else "" for part in vector))
         for word, vector in ((query.strip(), asking), (key, answering))
@@ -174,7 +174,7 @@ def on_the_image(look: Look) -> None:
     picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"{look.choice.picked.name}: {look.name(look.query)} and the patches that it attends to most"
-        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
+        st.html(drawing.on_image(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
     with words:
         look.say(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"

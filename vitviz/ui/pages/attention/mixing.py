@@ -7,7 +7,7 @@ import streamlit as st
 
 from ....notation.marks import percent
 from ...widgets import drawing, symbols
-from ...widgets.sums import spelled_out
+from ...widgets.sums import format_sum
 from ..lesson import sections
 from .look import Look
 
@@ -40,7 +40,7 @@ def weighted_sum(look: Look) -> None:
     rows.append(("sum z", steps.z, f"output of head {look.head + 1}"))
     st.html(drawing.strips(rows))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
-    look.say(f"The first number of each, summed: {spelled_out(firsts, float(steps.z[0]))}.")
+    look.say(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
     sections.by_hand(steps.checks["z"])
 
 
@@ -117,7 +117,7 @@ def residual(look: Look) -> None:
         )
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
-    look.say(f"First number: {spelled_out([before, added], float(block.resid_mid[0]))}.")
+    look.say(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
     sections.by_hand(block.checks["resid_mid"])
 
 

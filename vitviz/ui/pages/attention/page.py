@@ -18,7 +18,7 @@ def draw() -> None:
     st.html(symbols.style())
     st.html(drawing.STYLE)
     st.html(BESIDE)
-    title("Attention", models.about(state.choice().model).config)
+    title("Attention", models.describe(state.choice().model).config)
     attend(state.choice())
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from ....viz.colour import ATTENTION, QUERY
 from ....walkthrough.receptive_field import ReceptiveField, at_depth
 from ...app import state
-from ...app.words import plain_errors
+from ...app.messages import show_errors
 from ...widgets import drawing
 from ...widgets.panels import CHART
 from ..lesson import sections
@@ -31,7 +31,7 @@ def all_at_once(look: Look) -> None:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def _through_the_layers(look: Look) -> None:
     distance = state.statistics(look.choice).distance
     side, layers = look.trace.config.patch_size, look.trace.layers
@@ -58,7 +58,7 @@ def _through_the_layers(look: Look) -> None:
     picture, words = st.columns([5, 6], gap="medium", vertical_alignment="center")
     with picture:
         alt = f"Layer {layer + 1}: how far heads look from {look.name(look.query)}, and what convolutions can see"
-        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
+        st.html(drawing.on_image(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
     with words:
         heads = f"{len(reached)} heads" if len(reached) > 1 else "1 head"
         low, high = np.nanmin(reached), np.nanmax(reached)

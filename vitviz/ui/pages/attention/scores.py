@@ -10,12 +10,12 @@ import streamlit as st
 from ....notation.marks import percent
 from ....viz import figures
 from ....viz.colour import ATTENTION, NEUTRAL
-from ...app.words import plain_errors
+from ...app.messages import show_errors
 from ...components.patches import Overlay
 from ...widgets import drawing, symbols
 from ...widgets.panels import CHART
 from ...widgets.strips import number
-from ...widgets.sums import bracketed, enough_decimals, redone, spelled_out
+from ...widgets.sums import decimals_needed, format_sum, in_brackets, round_consistently
 from ..lesson import sections
 from . import charts
 from . import look as looks
@@ -76,7 +76,7 @@ def queries_keys_values(look: Look) -> None:
         look.say(
             f"The first number of {{q}}, {when}, is the sum of {values['D']} products"
             f"{' and the bias' if steps.w_q.bias.any() else ''}: "
-            f"{spelled_out([total, *biases], float(steps.q_before[0]))}."
+            f"{format_sum([total, *biases], float(steps.q_before[0]))}."
         )
     else:
         look.say("This model then normalises every query and every key once more, so that none is long only by chance.")
@@ -138,10 +138,10 @@ def scores(look: Look) -> None:
     for place, (total, score) in enumerate(zip(products, found, strict=True)):
         label = f"{HALVES[place].capitalize()}: the" if signed else "The"
         bias = [] if steps.bias is None else [float(np.atleast_1d(steps.bias[..., look.key])[0])]
-        (summed, *added), result = redone(
+        (summed, *added), result = round_consistently(
             [float(total), *bias], float(score), lambda parts: parts[0] / math.sqrt(channels) + sum(parts[1:])
         )
-        added = f" + {bracketed(added[0])} (bias)" if added else ""
+        added = f" + {in_brackets(added[0])} (bias)" if added else ""
         look.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
     sections.by_hand(steps.checks["score"])
     sections.by_hand(steps.checks["scores"])
@@ -204,7 +204,7 @@ def shares(look: Look) -> None:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def _temperature(look: Look) -> None:
     """The same row at another temperature, beside the model's."""
     steps, prefix, grid = look.steps, look.trace.prefix, look.trace.grid
@@ -246,8 +246,8 @@ def _strongest(look: Look, count: int = 5) -> None:
     else:
         exponentials, largest = steps.softmax.exponentials, float(steps.softmax.largest)
         cases = [([float(steps.scores[t]), largest], float(exponentials[t])) for t in shown]
-        decimals = enough_decimals(cases, lambda parts: math.exp(parts[0] - parts[1]))
-        head = ("token", "score s", f"exp(s − {bracketed(number(largest, decimals))})", "weight")
+        decimals = decimals_needed(cases, lambda parts: math.exp(parts[0] - parts[1]))
+        head = ("token", "score s", f"exp(s − {in_brackets(number(largest, decimals))})", "weight")
         rows = [
             (
                 look.name(int(t)),

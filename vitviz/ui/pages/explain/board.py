@@ -15,9 +15,9 @@ from ....analysis.attribution.targets import value_of
 from ....errors import VitvizError
 from ....trace.trace import Trace
 from ...app import state
-from ...app.jobs import asking
+from ...app.jobs import background
+from ...app.messages import escape_markdown
 from ...app.settings import bound
-from ...app.words import literally
 from . import picture
 from .maps import PLACE, Ask, ask_for, coarse, compute, known, steps
 from .methods import three_digits
@@ -31,7 +31,7 @@ def asks(choice: state.Choice, trace: Trace, aim: Aim) -> list[Ask]:
     return [ask_for(choice, name, method.fitted(parameters[name], trace), aim) for name, method in METHODS.items()]
 
 
-def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
+def board(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[background.Request]:
     """Draw all maps. Quick ones are computed on the way; what was asked for and takes longer is returned."""
     pending, together = [], one_scale(aims)
     rows = [asks(choice, trace, aim) for aim in aims]
@@ -82,7 +82,7 @@ def heading(place: int, choice: state.Choice, trace: Trace, aim: Aim) -> None:
     """Which target the row is about, and what it is for this image."""
     target = target_of(aim, choice)
     value = three_digits(value_of(target, trace))
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}** · {aim.unit}, for this image: {value}")
+    st.markdown(f"**Target {place + 1}: {escape_markdown(target.words)}** · {aim.unit}, for this image: {value}")
 
 
 def about(method: str, trace: Trace, place: int) -> None:
@@ -108,7 +108,7 @@ def _choose(method: str, parameter: Parameter, chosen: dict[str, Any], trace: Tr
     )
 
 
-def cell(ask: Ask, place: int, largest: float | None) -> list[asking.Asked]:
+def cell(ask: Ask, place: int, largest: float | None) -> list[background.Request]:
     """One map; or a button that asks for it; or how far it is, and then the work that is left.
 
     Args:
@@ -120,8 +120,8 @@ def cell(ask: Ask, place: int, largest: float | None) -> list[asking.Asked]:
     if METHODS[ask.method].slow:
         left = steps(ask) if found is None else []
         button = f"explain_compute_{name}"
-        work = asking.Work(ask.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
-        pending = asking.ask(work)
+        work = background.Work(ask.key, PLACE, button, "Compute", left, width="stretch", keeps_parts=True)
+        pending = background.start_button(work)
         rough = coarse(ask) if left else None
         if rough is not None:
             st.html(picture.figure(rough, coarse=True, mark=MARKS.get().marks))
@@ -145,5 +145,5 @@ def _computed(ask: Ask) -> Attribution | None:
         with st.spinner("Explaining …"):
             return compute(ask)
     except VitvizError as error:
-        st.caption(literally(str(error)))
+        st.caption(escape_markdown(str(error)))
         return None

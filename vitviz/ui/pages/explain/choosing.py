@@ -11,9 +11,9 @@ from ....errors import ImageError
 from ....notation.marks import percent
 from ....trace.trace import Trace
 from ...app import state
+from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
-from ...app.words import literally
 from .settings import TARGETS, UPLOADS, aims, set_target
 from .targets import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
 
@@ -79,7 +79,7 @@ def choose_images(choice: state.Choice) -> None:
     """Images that this one is compared with: one, or several that show what they have in common."""
     with st.container():  # says what cannot be used
         for problem in st.session_state.pop(PROBLEMS, ()):
-            st.error(literally(problem))
+            st.error(escape_markdown(problem))
         by_digest = _offered(choice)
     own = state.own_beside(choice)
     words = {own.digest: OWN_WORDS} if own else {}

@@ -9,7 +9,7 @@ import streamlit as st
 from ....analysis.attribution import METHODS, Attribution
 from ....trace.trace import Trace
 from ...app import state
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...components.patches import Overlay, patch_picker
 from .board import asks
 from .maps import known
@@ -48,4 +48,6 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
     )
     words = f"Sum of all patches: {told.format(float(found.map.sum()))} · took {seconds(found.seconds)}"
     of_target = f" · {found.target}, for this image: {told.format(found.value)}" if found.target else ""
-    st.caption(literally(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method."))
+    st.caption(
+        escape_markdown(f"{words}{of_target}. The patch that is chosen stays chosen in the map of another method.")
+    )

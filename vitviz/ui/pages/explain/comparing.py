@@ -14,9 +14,9 @@ from ....analysis.attribution.faithfulness import BASELINES, Curves, curves, end
 from ....errors.progress import Progress
 from ....trace.trace import Trace
 from ...app import cache, state
-from ...app.jobs import asking, durations
+from ...app.jobs import background, durations
 from ...app.jobs.queue import Task
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...widgets.panels import CHART
 from ...widgets.strips import number
 from . import auc_table as areas
@@ -63,7 +63,7 @@ class Contest:
         return {name: result for name, result in found.items() if result is not None}
 
 
-def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[asking.Asked]:
+def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[background.Request]:
     """Draw the comparison of all maps that are there, for each target; what is left to compute is returned."""
     st.header("Which one to believe", anchor=False)
     st.markdown(
@@ -88,16 +88,16 @@ def compare(choice: state.Choice, trace: Trace, aims: Sequence[Aim]) -> list[ask
     return pending
 
 
-def _contest(contest: Contest, place: int) -> list[asking.Asked]:
+def _contest(contest: Contest, place: int) -> list[background.Request]:
     target = target_of(contest.aim, contest.choice)
     found, rough = contest.known(), contest.known(COARSE)
-    st.markdown(f"**Target {place + 1}: {literally(target.words)}**")
+    st.markdown(f"**Target {place + 1}: {escape_markdown(target.words)}**")
     bounds = _bounds(contest)
     st.caption(what_is_left(bounds, contest))
     left = _steps(contest, found, rough)
     label = "Compare the maps" if len(found) < 2 else "Compare the others, too"
-    work = asking.Work(contest.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
-    pending = asking.ask(work)
+    work = background.Work(contest.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
+    pending = background.start_button(work)
     if found or rough:
         if rough.keys() - found.keys():
             st.caption(f"Coarse: some curves have {COARSE + 1} points only, and their areas may change.")
@@ -105,18 +105,18 @@ def _contest(contest: Contest, place: int) -> list[asking.Asked]:
     return pending
 
 
-def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[asking.Step]:
+def _steps(contest: Contest, found: Mapping[str, Curves], rough: Mapping[str, Curves]) -> list[background.Step]:
     """Remaining steps: all curves with few points, and then with all."""
     missing = [name for name in contest.keys() if name not in found]  # noqa: SIM118
     coarse = [_step(contest, name, COARSE) for name in missing if name not in rough]
     return coarse + [_step(contest, name, FINE) for name in missing]
 
 
-def _step(contest: Contest, name: str, points: int) -> asking.Step:
+def _step(contest: Contest, name: str, points: int) -> background.Step:
     choice, trace = contest.choice, state.trace(contest.choice)
     words = title(name) + (", coarse" if points == COARSE else "")
     passes = 2 * (points + 1) * (ORDERS if name == RANDOM else 1)
-    return asking.Step(
+    return background.Step(
         (*contest.keys()[name], points),
         _task(contest, name, points),
         durations.expected(choice, trace, "curves", passes),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from ...app import shell, state
-from ...app.jobs import asking
-from ...app.words import plain_errors
+from ...app.jobs import background
+from ...app.messages import show_errors
 from ...widgets import drawing
 from . import picture, settings
 from .board import board, mark_box
@@ -27,7 +27,7 @@ def draw() -> None:
     explained(state.choice())
 
 
-@plain_errors()
+@show_errors()
 def explained(choice: state.Choice) -> None:
     """All maps, and which of them to believe."""
     with st.empty():  # spinners come and go here, and move nothing below
@@ -44,4 +44,4 @@ def explained(choice: state.Choice) -> None:
     with st.container():  # empty or not, what follows stays where it is
         enlarge(choice, trace, aims)
     pending += compare(choice, trace, aims)
-    asking.watch(PLACE, pending)
+    background.watch(PLACE, pending)

@@ -12,7 +12,7 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.activations import activations, with_activations
 from ...app.cache import cached
-from ...app.lent import lent
+from ...app.cached_trace import cached_trace
 
 AT_ONCE = 16_000_000  # bytes of all layers' tokens; 4.7 million for the shipped model at 224 px
 
@@ -43,7 +43,7 @@ def after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, l
     key = (choice.key, copied, to_text(edits, plain.config, plain.grid))
     kept = partial(_after, key, _names(plain, layer), plain, edits, second)
     kept()
-    return lent(kept, plain.model, choice.model)
+    return cached_trace(kept, plain.model, choice.model)
 
 
 @cached()

@@ -10,7 +10,7 @@ from ....model.edits import ActivationCopy, Edit, HeadAblation, Temperature
 from ....notation.edits import in_words, to_text
 from ....trace.trace import Trace
 from ...app import state
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from . import chosen, first
 from .settings import EDITS, LISTED
 
@@ -27,7 +27,7 @@ def changes(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> None
             _button("Undo all", edits, "undo_all", icon=None)
     with st.container(height=HEIGHT, border=False, key="edits", gap=None):
         if st.session_state.get("edit_problem"):
-            st.warning(literally(st.session_state.pop("edit_problem")))
+            st.warning(escape_markdown(st.session_state.pop("edit_problem")))
         if st.session_state.pop("edits_away", False):
             st.caption("What you changed in the other model or grid comes back when you return to it.")
         if chosen.stays_off(choice):

@@ -10,9 +10,9 @@ from ....model.edits import ActivationCopy, Edit, HeadAblation, SublayerAblation
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
+from ...app.messages import escape_markdown
 from ...app.sidebar import OWN_WORDS
 from ...app.uploads import drop_zone
-from ...app.words import literally
 from ...components.board import Cell, Place, board
 from ...components.gallery import gallery
 from . import chosen
@@ -80,7 +80,7 @@ def second_image(trace: Trace, second: state.Choice) -> None:
     own = state.own_beside(state.choice())
     if own is not None:
         offered[state.OWN] = st.session_state.own_thumbnail
-    st.markdown(f"**Second image**, to copy from: {literally(picked.name)}")
+    st.markdown(f"**Second image**, to copy from: {escape_markdown(picked.name)}")
     gallery(
         "Second image",
         offered,
@@ -94,7 +94,8 @@ def second_image(trace: Trace, second: state.Choice) -> None:
     drop_zone("Or your own", chosen.take_second, key="intervene_upload")
     if not picked.sample:
         st.caption(
-            f"Your photo {literally(picked.name)} is kept in the server's memory only; a copied link opens without it."
+            f"Your image {escape_markdown(picked.name)} is kept in the server's memory only; a copied link opens "
+            "without it."
         )
 
 

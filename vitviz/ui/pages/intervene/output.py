@@ -9,7 +9,7 @@ import streamlit as st
 
 from ....analysis.predictions import predictions
 from ....notation.marks import percent
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...widgets import drawing
 from ...widgets.strips import number
 from .pair import Pair
@@ -60,7 +60,7 @@ def _classes(pair: Pair) -> None:
     same = "The likeliest class is still" if first == second else f"Before it was {first}; now the likeliest class is"
     kinds = "" if pair.before.model.output_kind == "classes" else " Each class is a question of its own."
     st.caption(
-        literally(
+        escape_markdown(
             f"{same} {second}. The change is in percentage points; shown are the classes that are likeliest before or "
             f"after.{kinds}"
         )

@@ -17,9 +17,9 @@ from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_p
 from ....analysis.predictions import predictions
 from ....trace.trace import Trace
 from ...app import state
-from ...app.jobs import asking, durations
+from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing
 from ...widgets.panels import CHART
@@ -147,8 +147,8 @@ def sweeps(choice: state.Choice, trace: Trace) -> None:
     )
     asked = _ask(choice, trace)
     key, detail = ("sweep", choice.key, *asked.key), f"{asked.passes} passes"
-    work = asking.Work(key, "sweep", "sweep_run", "Run the sweep", detail=detail)
-    found = asking.result(work, partial(_step, asked, choice, key), partial(_show_part, asked))
+    work = background.Work(key, "sweep", "sweep_run", "Run the sweep", detail=detail)
+    found = background.result(work, partial(_step, asked, choice, key), partial(_show_part, asked))
     if found is not None:
         _show(choice, asked, asked.effects(found))
 
@@ -166,12 +166,12 @@ def _ask(choice: state.Choice, trace: Trace) -> Sweep:
     return Sweep(trace, what, how, class_score(trace.model, index, quantity), (index, quantity))
 
 
-def _step(asked: Sweep, choice: state.Choice, key: tuple) -> asking.Step:
+def _step(asked: Sweep, choice: state.Choice, key: tuple) -> background.Step:
     kind, each = f"sweep of {asked.what}", asked.passes / asked.batches
     weight = each if asked.what == "patches" else 0.5 * each  # a pass that begins at a layer is half of one on average
     seconds = durations.expected(choice, asked.trace, kind, asked.batches, weight)
     pace = durations.pace_key(choice, asked.trace, kind)
-    return asking.Step(key, partial(_run, asked, choice), seconds, pace=pace)
+    return background.Step(key, partial(_run, asked, choice), seconds, pace=pace)
 
 
 def _run(asked: Sweep, choice: state.Choice, job: Job) -> list[np.ndarray]:
@@ -190,7 +190,7 @@ def _show_part(asked: Sweep, part: list[np.ndarray]) -> None:
     if not found or asked.what == "patches":
         return
     done = len(found) * asked.trace.layers // asked.batches
-    st.markdown(f"**{literally(asked.title)}**  \nSo far {done} of {asked.trace.layers} layers.")
+    st.markdown(f"**{escape_markdown(asked.title)}**  \nSo far {done} of {asked.trace.layers} layers.")
     with st.columns(SHARES, gap="large")[0]:
         chart = charts.effects(asked.effects(found), asked.what, asked.score.signed)
         st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{asked.title}, of some layers")
@@ -198,7 +198,7 @@ def _show_part(asked: Sweep, part: list[np.ndarray]) -> None:
 
 def _show(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> None:
     """What was found, largest first, and where."""
-    st.markdown(f"**{literally(asked.title)}**  \n{literally(_strongest(asked, effects))}")
+    st.markdown(f"**{escape_markdown(asked.title)}**  \n{escape_markdown(_strongest(asked, effects))}")
     if asked.what == "patches":
         _on_the_picture(choice, asked, effects)
     else:

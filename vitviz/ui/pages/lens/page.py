@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ...app import shell, state
-from ...components.patches.staying import in_sight
+from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
 from ..lesson.sections import part, say
 from . import look, patches, whole
@@ -14,7 +14,7 @@ from . import look, patches, whole
 def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
-    st.html(drawing.STYLE + in_sight("lens_picker", "lens_maps"))
+    st.html(drawing.STYLE + sticky_style("lens_picker", "lens_maps"))
     st.title("Lens", anchor=False)
     read(state.choice())
 

@@ -11,7 +11,7 @@ from ....analysis.logit_lens import depth_words
 from ....viz.colour import css_gradient
 from ....viz.inline import png
 from ...app import state
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...components.gallery import gallery
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
@@ -101,7 +101,7 @@ def chosen_patch(look: Look, maps: np.ndarray) -> None:
     name, values = f"patch ({row + 1}, {column + 1})", maps[:, row, column]
     said = [look.goal.say(float(value)) for value in values]
     here = f"{said[look.depth]} {depth_words(look.depth)}, " if look.depth < look.trace.layers else ""
-    panels.panel(f"P{name[1:]} through the layers", f"{literally(look.goal.what)}: {here}{said[-1]} at the end.")
+    panels.panel(f"P{name[1:]} through the layers", f"{escape_markdown(look.goal.what)}: {here}{said[-1]} at the end.")
     whole = [look.goal.say(float(value)) for value in look.goal.curve]
     drawn = [Curve(name, values, said, bold=True), Curve("the whole image", look.goal.curve, whole)]
     unit = "cosine" if look.goal.signed else "probability"

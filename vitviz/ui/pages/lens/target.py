@@ -7,9 +7,9 @@ import streamlit as st
 from ....analysis.predictions import class_name, predictions
 from ....errors import ImageError
 from ...app import state
+from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_WORDS
 from ...app.uploads import drop_zone
-from ...app.words import literally
 from .settings import EACH, MINE, OWN, PREDICTED, TARGET, UPLOAD, UPLOADED, is_classifier, options
 
 PROBLEM = "lens_upload_problem"  # in the session: why the image that was dropped last was not taken
@@ -66,9 +66,9 @@ def _upload() -> None:
         drop_zone("Image to compare with", _take_upload, key="lens_upload", help=FORMATS)
         problem, picked = st.session_state.pop(PROBLEM, None), UPLOADED.get()
         if problem:
-            st.error(literally(problem))
+            st.error(escape_markdown(problem))
         elif picked:
-            st.caption(literally(f"Compared with {picked.name}, which is kept in the server's memory only."))
+            st.caption(escape_markdown(f"Compared with {picked.name}, which is kept in the server's memory only."))
         else:
             st.caption("Until there is one, it is compared with this image as a whole.")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from ....analysis.logit_lens import depth_words
 from ....analysis.predictions import class_name
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...widgets import drawing, panels
 from ...widgets.strips import number
 from . import cached
@@ -26,8 +26,9 @@ def after_each_layer(look: Look) -> None:
     st.markdown(  # and not as text with symbols: names of classes and files are other people's
         _settling(look)
         if classes
-        else f"How alike the output would be to {literally(look.goal.name)}, if the model stopped there: the cosine of "
-        "the two, 1 if they point the same way, 0 if they have nothing in common. Length: of the output at that depth."
+        else f"How alike the output would be to {escape_markdown(look.goal.name)}, if the model stopped there: the "
+        "cosine of the two, 1 if they point the same way, 0 if they have nothing in common. Length: of the output at "
+        "that depth."
     )
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
@@ -53,7 +54,7 @@ def _settling(look: Look) -> str:
         if len(lens.leading(TOP)) > min(TOP, lens.outputs.shape[1])
         else ""
     )
-    return f"The model’s answer, “{literally(name)}”, {where}{before}.{dotted}"
+    return f"The model’s answer, “{escape_markdown(name)}”, {where}{before}.{dotted}"
 
 
 def _likeness_curves(look: Look) -> list[Curve]:

@@ -11,7 +11,7 @@ from ....trace.trace import Trace
 from ....walkthrough import quiz
 from ....walkthrough.quiz import Question
 from ...app import state
-from ...app.words import literally, plain_errors
+from ...app.messages import escape_markdown, show_errors
 from ..attention.look import Look
 from .following import chosen_patch
 from .sections import patch_number, say, section
@@ -28,7 +28,7 @@ def about_attention(look: Look) -> None:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def _check_yourself(asked: tuple[Question, ...], choice: state.Choice) -> None:
     section("Check yourself", "The answers follow from your image and this model; each choice is explained.")
     right = [_ask(place + 1, question, choice) for place, question in enumerate(asked)]
@@ -63,4 +63,4 @@ def _identity(question: Question, choice: state.Choice) -> int:
 
 def _shown(text: str) -> str:
     """Words as they are, in which no line ends within a product or before a %."""
-    return literally(re.sub(r" (?=[×%])|(?<=×) ", "\u00a0", text))
+    return escape_markdown(re.sub(r" (?=[×%])|(?<=×) ", "\u00a0", text))

@@ -14,7 +14,7 @@ from ....trace.trace import Trace
 from ....walkthrough.checks import Check
 from ...widgets import symbols
 from ...widgets.strips import number
-from ...widgets.sums import redone
+from ...widgets.sums import round_consistently
 
 # The picture (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it stands
 # above it.
@@ -80,7 +80,7 @@ def values_of(trace: Trace) -> dict[str, int]:
 def norm_in_words(norm: Normed, channel: int) -> str:
     """What a norm makes of one number: `"(0.1 − 0.2) / 0.5 × 1.5 + 0.1 = **−0.2**"`, in digits that come out."""
     parts = [norm.x[channel], norm.mean, norm.std, norm.gain[channel], norm.shift[channel]]
-    (x, mean, std, gain, shift), result = redone(
+    (x, mean, std, gain, shift), result = round_consistently(
         [float(part) for part in parts],
         float(norm.result[channel]),
         lambda p: (p[0] - p[1]) / (p[2] or 1) * p[3] + p[4],  # a deviation that rounds to 0 needs more decimals

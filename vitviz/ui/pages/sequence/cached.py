@@ -80,7 +80,7 @@ def cut_photo(choice: state.Choice) -> Image.Image:
 
 @cached()
 def _cut_photo(key: tuple, _choice: state.Choice) -> Image.Image:
-    return original_with_crop(state.photo(_choice), state.prepared(_choice))
+    return original_with_crop(state.original_image(_choice), state.prepared(_choice))
 
 
 def all_positions(choice: state.Choice) -> Image.Image:

@@ -8,9 +8,9 @@ from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ....walkthrough.sequence import Sizes
 from ...app import state
-from ...app.words import plain_errors
+from ...app.messages import show_errors
 from ...widgets import symbols
-from ...widgets.drawing import PHOTO, frame, on_photo, table
+from ...widgets.drawing import PHOTO, frame, on_image, table
 from ..lesson.following import chosen_patch
 from ..lesson.sections import Patch, patch_number, say, section, values_of
 from .settings import WHAT_IF
@@ -91,7 +91,7 @@ def _measured(choice: state.Choice, sizes: Sizes, patch: Patch) -> str:
         '<div class="vv-plan">'
         f'<div class="vv-measure vv-across" style="{_ink("W")}">{symbols.html("{W=}", values)}</div>'
         f'<div class="vv-measure vv-down" style="{_ink("H")}">{symbols.html("{H=}", values)}</div>'
-        f'<div class="vv-cut">{on_photo(state.picture(choice, PHOTO), (sizes.width, sizes.height), marks, name)}'
+        f'<div class="vv-cut">{on_image(state.picture(choice, PHOTO), (sizes.width, sizes.height), marks, name)}'
         f'<div class="vv-beside" style="{edge}"><i style="flex:{across:.3f}"></i>'
         f'<span class="vv-side">{symbols.html("{P=}", values)}</span><i style="flex:{100 - across:.3f}"></i></div>'
         "</div></div>"
@@ -118,7 +118,7 @@ def _lines(sizes: Sizes) -> str:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def what_if(choice: state.Choice) -> None:
     """Arithmetic for other patch sizes; choosing one runs only this again."""
     trace = state.trace(choice)
@@ -137,7 +137,7 @@ def what_if(choice: state.Choice) -> None:
     then = _sizes(trace, chosen)
     left, right = st.columns([0.4, 0.6], vertical_alignment="center")
     name = f"{choice.picked.name}, cut into {then.grid[0]} rows of {then.grid[1]} squares"
-    left.html(on_photo(state.picture(choice, PHOTO), (then.width, then.height), [_lines(then)], name))
+    left.html(on_image(state.picture(choice, PHOTO), (then.width, then.height), [_lines(then)], name))
     with right:
         _compared(then, now)
     st.html(table(_head(now), [_row(_sizes(trace, side), now, then) for side in sides]))

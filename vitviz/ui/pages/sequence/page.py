@@ -23,7 +23,7 @@ def draw() -> None:
     st.html(symbols.style())
     st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
     st.html(BESIDE)
-    title("From image to sequence", models.about(state.choice().model).config)
+    title("From image to sequence", models.describe(state.choice().model).config)
     tell(state.choice())
 
 

@@ -11,7 +11,7 @@ from ....walkthrough.checks import Check
 from ...app import state
 from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from ...widgets.strips import number, numbers, strip_html
-from ...widgets.sums import redone
+from ...widgets.sums import round_consistently
 from ..lesson.following import chosen_patch
 from ..lesson.sections import by_hand, patch_number, section, values_of
 from . import cached
@@ -46,7 +46,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
-    (shown_mean, shown_std), result = redone([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
+    (shown_mean, shown_std), result = round_consistently([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
     right.markdown(f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
         by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))

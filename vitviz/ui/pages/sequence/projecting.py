@@ -15,7 +15,7 @@ from ....walkthrough import sequence
 from ...app import state
 from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
-from ...widgets.sums import product, redone
+from ...widgets.sums import product, round_consistently
 from ..lesson.following import chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
@@ -83,11 +83,11 @@ def _spelled_out(made: sequence.Projected, index: int) -> None:
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
     if made.bias:
         sums["bias"] = made.bias
-    parts, total = redone([*sums.values()], made.total)
+    parts, total = round_consistently([*sums.values()], made.total)
     st.html("".join(_multiplied(made, at, name, place, parts[at]) for at, name in enumerate(names)))
     st.markdown(f"{' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**")
     factors = float(made.pixels[place]), float(made.filter[place])
-    (pixel, weight), result = redone(factors, float(made.products[place]), product)
+    (pixel, weight), result = round_consistently(factors, float(made.products[place]), product)
     st.markdown(f"One of the products. Number {index + 1} of the vector: {pixel} × {weight} = **{result}**")
     if made.norm is not None:
         st.markdown(f"A norm of the whole token follows: {norm_in_words(made.norm, made.dimension)}.")

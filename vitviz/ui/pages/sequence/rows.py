@@ -14,7 +14,7 @@ from ...components.matrix import sequence_matrix
 from ...widgets import symbols
 from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
-from ...widgets.sums import redone
+from ...widgets.sums import round_consistently
 from ..lesson.following import PATCH, choose_patch, chosen_patch
 from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
 from . import cached
@@ -113,7 +113,7 @@ def _live_formula(trace: Trace, token: int, dimension: int) -> str:
 def _parts(row: sequence.Embedded, dimension: int, positions: bool) -> tuple[list[str], str]:
     """What a number of a row is made of, and the number, as they stand on screen."""
     parts = [float(row.vector[dimension]), *([float(row.position[dimension])] if positions else [])]
-    return redone(parts, float(row.row[dimension]))
+    return round_consistently(parts, float(row.row[dimension]))
 
 
 def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:

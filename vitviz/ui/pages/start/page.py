@@ -6,7 +6,7 @@ import streamlit as st
 
 from ...app import shell, sidebar, state, tour
 from ...app.registry import PAGES, page_at
-from ...components import own
+from ...components import own_image
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
@@ -50,5 +50,5 @@ def draw() -> None:
             with st.container(border=True, gap=None, key=f"card_{page.name}"):
                 st.page_link(page.file, label=page.title, icon=page.icon)
                 st.caption(page.answers)
-    if chosen or accepted or drawn or photographed or own.just_taken():
+    if chosen or accepted or drawn or photographed or own_image.just_taken():
         st.switch_page(page_at("explore").file)

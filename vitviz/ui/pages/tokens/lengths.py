@@ -92,7 +92,7 @@ def outliers(seen: look.Look, found: tokens.Outliers) -> None:
         for colour, stroke in (("#fff", 0.22), (KEY, 0.12))
     ]
     alt = f"{seen.name}, with a red frame around each outlier {seen.where}"
-    st.html(drawing.on_photo(seen.picture(), (columns * side, rows * side), frames, alt))
+    st.html(drawing.on_image(seen.picture(), (columns * side, rows * side), frames, alt))
 
 
 def over_all_layers(seen: look.Look, measured: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ...app import shell, state
-from ...components.patches.staying import in_sight
+from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
 from . import alike, colours, lengths, look, places, plane
 from .settings import SECTION, SECTIONS
@@ -16,7 +16,7 @@ DRAW = dict(zip(SECTIONS, (colours.components, alike.alike, lengths.lengths, pla
 def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
-    st.html(drawing.STYLE + in_sight("pca_picker", "pca_strip"))
+    st.html(drawing.STYLE + sticky_style("pca_picker", "pca_strip"))
     st.title("Tokens", anchor=False)
     explore(state.choice())
 

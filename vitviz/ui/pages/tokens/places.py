@@ -15,9 +15,9 @@ from ....images import prepare, read_image
 from ....viz.colour import KEY, QUERY
 from ....viz.layer_lines import Line, over_layers
 from ...app import models, state
-from ...app.jobs import asking, durations
+from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...widgets import panels
 from ..lesson.sections import section
 from . import look
@@ -36,20 +36,20 @@ def places(seen: look.Look) -> None:
     samples, fit = state.samples_for(seen.choice.model), seen.choice.fit
     key = ("probe", seen.choice.model, zoo.version(seen.choice.model), seen.choice.size, fit)
     st.markdown(
-        f"Fitted on {len(samples)} images that ship with vitviz ({literally(', '.join(samples))}), at "
-        f"{models.size_words(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
+        f"Fitted on {len(samples)} images that ship with vitviz ({escape_markdown(', '.join(samples))}), at "
+        f"{models.size_label(seen.choice.size)}, fit “{fit}”: each is left out once, the probe is fitted on the others "
         f"and tried on it. Your own image takes no part."
     )
-    found = asking.result(asking.Work(key, "probe", "probe", "Measure"), partial(_step, seen, samples, key))
+    found = background.result(background.Work(key, "probe", "probe", "Measure"), partial(_step, seen, samples, key))
     if found is not None:
         draw(seen, found)
 
 
-def _step(seen: look.Look, samples: dict[str, bytes], key: tuple) -> asking.Step:
+def _step(seen: look.Look, samples: dict[str, bytes], key: tuple) -> background.Step:
     each = {what: durations.expected(seen.choice, seen.trace, what, 1, weight) for what, weight in WEIGHT.items()}
     steps = [*[IMAGE] * len(samples), *[LAYER] * (seen.trace.layers + 1)]
     ends = list(accumulate(each[what] for what in steps))
-    return asking.Step(key, partial(_measure, seen, samples, ends), ends[-1])
+    return background.Step(key, partial(_measure, seen, samples, ends), ends[-1])
 
 
 def _measure(seen: look.Look, samples: dict[str, bytes], ends: list[float], job: Job) -> tokens.PositionProbe:

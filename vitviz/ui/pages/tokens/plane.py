@@ -10,7 +10,7 @@ import streamlit as st
 from ....analysis import tokens
 from ....analysis.tokens.projection import Method, perplexity
 from ....notation.marks import percent
-from ...app.jobs import asking, durations
+from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
 from ...components.scatter import scatter
 from ..lesson import following
@@ -51,18 +51,18 @@ def projected(seen: look.Look, method: Method) -> np.ndarray | None:
     if method == "pca":
         return cached.pca(seen.choice, together=False, foreground=False, swap=False).scores[seen.layer, :, :2]
     key = ("projection", method, seen.choice.key, seen.layer)
-    work = asking.Work(key, "plane", "plane_run", "Lay out", begins_itself=True)
-    return asking.result(work, partial(_step, seen, method, key))
+    work = background.Work(key, "plane", "plane_run", "Lay out", autostart=True)
+    return background.result(work, partial(_step, seen, method, key))
 
 
-def _step(seen: look.Look, method: Method, key: tuple) -> asking.Step:
+def _step(seen: look.Look, method: Method, key: tuple) -> background.Step:
     choice, trace = seen.choice, seen.trace
     seconds, pace = durations.expected(choice, trace, method, 1, WEIGHT), durations.pace_key(choice, trace, method)
 
     def project(job: Job) -> np.ndarray:
         return tokens.project(cached.layer_tokens(choice, seen.layer)[trace.prefix :], method, job)
 
-    return asking.Step(key, project, seconds, pace=pace)
+    return background.Step(key, project, seconds, pace=pace)
 
 
 def how(seen: look.Look, method: Method) -> str:

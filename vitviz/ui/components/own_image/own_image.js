@@ -88,7 +88,7 @@ class OwnImage extends Component {
   // ------------------------------------------------------------------ to the server
 
   take(file) {
-    if (file.size > this.data.largest) this.mount.tell("refused", said(file), { instead: true });
+    if (file.size > this.data.largest) this.mount.send("refused", said(file), { instead: true });
     else this.send("own_dropped", file);
   }
 
@@ -107,7 +107,7 @@ class OwnImage extends Component {
       if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
       this.sent = undefined;
       if (sent.zone === "own_kept") this.nothing();
-      else this.mount.tell("lost", said(sent.file), { instead: true });
+      else this.mount.send("lost", said(sent.file), { instead: true });
       this.failed = sent.input;
     } else this.sent = undefined;
     const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
@@ -141,7 +141,7 @@ class OwnImage extends Component {
 
   // There is no image to give back; whether this page had one in a session that has ended.
   nothing() {
-    this.mount.tell("nothing", Boolean(this.ended), { instead: true });
+    this.mount.send("nothing", Boolean(this.ended), { instead: true });
   }
 
   async keep() {

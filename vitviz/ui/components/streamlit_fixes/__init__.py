@@ -11,10 +11,10 @@ import streamlit as st
 
 from .._shared import Component
 
-component = Component("reach", Path(__file__).parent, isolated=False)
+component = Component("streamlit_fixes", Path(__file__).parent, isolated=False)
 
 
-def reach(page: str) -> None:
+def streamlit_fixes(page: str) -> None:
     """Mend what surrounds every page.
 
     Args:

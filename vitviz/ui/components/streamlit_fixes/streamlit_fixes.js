@@ -5,7 +5,7 @@ import { Listening } from "../_shared/listening.js";
 
 const OPEN = "[data-testid=stExpandSidebarButton]";
 const CLOSE = "[data-testid=stSidebarCollapseButton] button";
-const NARROW = "(max-width: 767.98px)"; // as in reach.css
+const NARROW = "(max-width: 767.98px)"; // as in streamlit_fixes.css
 const SIDEBAR = "[data-testid=stSidebar]";
 const SCROLLERS = ".katex-display, .vv-scroll, .vv-filters, .vv-outcome ol, [data-testid=stMarkdownContainer] pre";
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vitviz.ui.app import cache, visits
+from vitviz.ui.app import cache, sessions
 from vitviz.ui.app.cache import Cache
 
 from .loops import run_to_its_end
@@ -13,8 +13,8 @@ from .loops import run_to_its_end
 
 @pytest.fixture
 def kept(monkeypatch):
-    monkeypatch.setattr(visits, "_visits", {})
-    monkeypatch.setattr(visits, "_left", {})
+    monkeypatch.setattr(sessions, "_visits", {})
+    monkeypatch.setattr(sessions, "_left", {})
     monkeypatch.setattr(cache, "shared", Cache(1_000_000))
     for image in ("one", "two", "both", "sample"):
         cache.shared.put(("f", (image, "model")), image)
@@ -24,8 +24,8 @@ def kept(monkeypatch):
 @pytest.fixture
 def give(monkeypatch):
     def note(session, image):
-        monkeypatch.setattr(visits, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id=session))
-        visits.note(image)
+        monkeypatch.setattr(sessions, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id=session))
+        sessions.note(image)
 
     return note
 
@@ -33,37 +33,37 @@ def give(monkeypatch):
 def test_images_go_with_the_last_session_that_gave_them(kept, give):
     for session, image in (("a", "one"), ("a", "both"), ("b", "both"), ("b", "two")):
         give(session, image)
-    now = max(visit.last for visit in visits._visits.values())
+    now = max(visit.last for visit in sessions._visits.values())
     here = {"a", "b"}
-    assert visits.end_those_gone(here.__contains__, now + 1) == []
+    assert sessions.end_those_gone(here.__contains__, now + 1) == []
     here.remove("a")
-    assert visits.end_those_gone(here.__contains__, now + visits.GONE_AFTER) == [], "it may come back"
+    assert sessions.end_those_gone(here.__contains__, now + sessions.GONE_AFTER) == [], "it may come back"
     assert kept() == {"one", "two", "both", "sample"}
-    assert visits.end_those_gone(here.__contains__, now + 2 + visits.GONE_AFTER) == ["a"]
+    assert sessions.end_those_gone(here.__contains__, now + 2 + sessions.GONE_AFTER) == ["a"]
     assert kept() == {"two", "both", "sample"}
     here.clear()
-    assert visits.end_those_gone(here.__contains__, now + 9 + 2 * visits.GONE_AFTER) == ["b"]
+    assert sessions.end_those_gone(here.__contains__, now + 9 + 2 * sessions.GONE_AFTER) == ["b"]
     assert kept() == {"sample"}
-    assert visits._visits == {}
+    assert sessions._visits == {}
 
 
 def test_who_is_connected_stays_however_long_nothing_happens(kept, give):
     give("a", "one")
     for hour in range(1, 5):
-        assert visits.end_those_gone(lambda _: True, visits._visits["a"].last + 3600 * hour) == []
+        assert sessions.end_those_gone(lambda _: True, sessions._visits["a"].last + 3600 * hour) == []
     assert "one" in kept()
 
 
 def test_what_a_run_puts_there_after_its_visitor_has_gone_is_forgotten_too(kept, give):
     give("a", "one")
-    now = visits._visits["a"].last
-    visits.end_those_gone(lambda _: False, now + 1 + visits.GONE_AFTER)
+    now = sessions._visits["a"].last
+    sessions.end_those_gone(lambda _: False, now + 1 + sessions.GONE_AFTER)
     cache.shared.put(("late", ("one", "model")), "one")
-    visits.end_those_gone(lambda _: False, now + 6 + visits.GONE_AFTER)
+    sessions.end_those_gone(lambda _: False, now + 6 + sessions.GONE_AFTER)
     assert len(cache.shared) == 3
     give("b", "one")
     cache.shared.put(("late", ("one", "model")), "one")
-    visits.end_those_gone(lambda _: True, now + 11 + visits.GONE_AFTER)
+    sessions.end_those_gone(lambda _: True, now + 11 + sessions.GONE_AFTER)
     assert len(cache.shared) == 4, "somebody else has given it meanwhile"
 
 
@@ -82,12 +82,12 @@ def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept
 
     for session, image in (("a", "one"), ("b", "two")):
         give(session, image)
-    monkeypatch.setattr(visits, "EVERY", 0.0)
-    monkeypatch.setattr(visits, "GONE_AFTER", -1.0)
-    monkeypatch.setattr(visits.runtime, "get_instance", Runtime)
+    monkeypatch.setattr(sessions, "EVERY", 0.0)
+    monkeypatch.setattr(sessions, "GONE_AFTER", -1.0)
+    monkeypatch.setattr(sessions.runtime, "get_instance", Runtime)
 
     async def watched():
-        watch = asyncio.create_task(visits.watch())
+        watch = asyncio.create_task(sessions.watch())
         while len(ended) < 2 or "two" in kept():
             await asyncio.sleep(0.01)
         give("c", "both")

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from vitviz.errors import VitvizError
 from vitviz.ui.app import cache
-from vitviz.ui.app.jobs import asking, queue
+from vitviz.ui.app.jobs import background, queue
 
 
 @pytest.fixture(autouse=True)
@@ -16,24 +16,24 @@ def nothing_is_known():
     cache.clear()
 
 
-def script(task, begins_itself):
+def script(task, autostart):
     from functools import partial
 
     import streamlit as st
 
-    from vitviz.ui.app.jobs import asking
+    from vitviz.ui.app.jobs import background
 
     chosen = st.selectbox("Chosen", ["first", "second"], key="chosen")
     key = ("made up", chosen)
-    work = asking.Work(key, "made up", "run", "Run", begins_itself=begins_itself)
-    step = partial(asking.Step, key, partial(task, chosen), 1.0)
-    found = asking.result(work, step, lambda part: st.markdown(f"so far {part}"))
+    work = background.Work(key, "made up", "run", "Run", autostart=autostart)
+    step = partial(background.Step, key, partial(task, chosen), 1.0)
+    found = background.result(work, step, lambda part: st.markdown(f"so far {part}"))
     if found is not None:
         st.markdown(f"found {found}")
 
 
-def page(task, begins_itself: bool = False) -> AppTest:
-    return AppTest.from_function(script, default_timeout=240, args=(task, begins_itself)).run()
+def page(task, autostart: bool = False) -> AppTest:
+    return AppTest.from_function(script, default_timeout=240, args=(task, autostart)).run()
 
 
 def said(app: AppTest) -> list[str]:
@@ -64,7 +64,7 @@ class Slow:
 @pytest.fixture
 def slow(monkeypatch):
     """Work that is under way; a run of a page looks once how far it is, and ends."""
-    monkeypatch.setattr(asking, "again", st.stop)
+    monkeypatch.setattr(background, "again", st.stop)
     task = Slow()
     yield task
     task.go.set()
@@ -151,7 +151,7 @@ def test_work_that_fails_while_nobody_looks_is_said_to_who_comes_back_and_not_tr
 
 
 def test_work_that_begins_itself_does_so_until_it_is_stopped(slow):
-    app = page(slow, begins_itself=True)
+    app = page(slow, autostart=True)
     assert slow.begun.wait(60)
     assert app.button(key="run").label == "Stop"
     click(app)
@@ -172,7 +172,7 @@ def test_a_result_that_is_too_large_to_be_kept_is_not_computed_for_ever(monkeypa
 def test_work_goes_on_below_a_dialog_and_the_page_does_not_wait_for_it(slow, monkeypatch):
     app = click(page(slow))
     assert slow.begun.wait(60)
-    monkeypatch.setattr(asking, "again", lambda: pytest.fail("a dialog could not be used"))
-    app.session_state[asking.KEY].dialog = "another place"
+    monkeypatch.setattr(background, "again", lambda: pytest.fail("a dialog could not be used"))
+    app.session_state[background.KEY].dialog = "another place"
     assert said(app.run()) == ["so far half"]
     assert app.button(key="run").label == "Stop"

@@ -47,7 +47,7 @@ class _Part:
         trace.__dict__[self.name] = value
 
 
-class LentTrace(Trace):
+class CachedTrace(Trace):
     """A trace that looks up what it is asked for; a changed copy of it keeps all of its parts but the model."""
 
     model = _Model()
@@ -55,10 +55,10 @@ class LentTrace(Trace):
 
 for _part in fields(Trace):
     if _part.name != "model":
-        setattr(LentTrace, _part.name, _Part(_part.name))
+        setattr(CachedTrace, _part.name, _Part(_part.name))
 
 
-def lent(find: Callable[[], Trace], model: VisionTransformer, name: str) -> Trace:
+def cached_trace(find: Callable[[], Trace], model: VisionTransformer, name: str) -> Trace:
     """A trace whose parts are looked up.
 
     Args:
@@ -67,7 +67,7 @@ def lent(find: Callable[[], Trace], model: VisionTransformer, name: str) -> Trac
         name: under which `vitviz.zoo.shared` has that.
     """
     _names[model] = name, zoo.version(name)
-    trace = object.__new__(LentTrace)
+    trace = object.__new__(CachedTrace)
     trace.__dict__["_find"] = find
     _Model().__set__(trace, model)
     return trace

@@ -13,7 +13,7 @@ _UPLOAD = "/_stcore/upload_file/"  # before the session and the file
 _ITS_PAGE = "<title>Streamlit</title>"  # downloads and parts of other packages are HTML, too, and stay as they are
 
 
-class Kept:
+class StaticCache:
     """Keep answers that never change as they went out, so that each script is compressed once and not for each visitor.
 
     Streamlit marks its own scripts and style sheets `immutable`: their names change with their contents. There are some
@@ -49,7 +49,7 @@ class Kept:
             self.answers[path] = answer
 
 
-class Uploads:
+class UploadLimit:
     """Refuse files of a session that has some already which no page has taken: they stay in memory while it lasts.
 
     Args:
@@ -89,7 +89,7 @@ class Uploads:
         await PlainTextResponse("Too many files at once; wait until the others are there.", 429)(scope, receive, send)
 
 
-class Rewritten:
+class RewritePage:
     """Serve Streamlit's own page otherwise than it comes.
 
     Args:

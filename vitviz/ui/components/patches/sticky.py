@@ -1,7 +1,7 @@
 """A large picture that stays in sight on a phone while one goes through the small ones below it."""
 
 
-def in_sight(picker: str, small: str) -> str:
+def sticky_style(picker: str, small: str) -> str:
     """The style for a picker in the first of two columns, and for the gallery in the second, by their keys.
 
     A sticky element goes no further than what it stands in. So nothing between it and the row of columns may be a box

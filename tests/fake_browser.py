@@ -46,6 +46,6 @@ class Browser:
     def send(self, told: object) -> Any:
         """The same for anything that somebody may send."""
         self.draw()
-        self.session["it"] = Sent(told=told)
-        self.drawn["on_told_change"]()
+        self.session["it"] = Sent(outbox=told)
+        self.drawn["on_outbox_change"]()
         return self.draw()

@@ -25,7 +25,7 @@ LINGER = 600.0  # seconds in which a run that was under way may still put someth
 
 
 @dataclass
-class Visit:
+class Session:
     """A session.
 
     Attributes:
@@ -37,7 +37,7 @@ class Visit:
     last: float = field(default_factory=time.monotonic)
 
 
-_visits: dict[str, Visit] = {}
+_visits: dict[str, Session] = {}
 _left: dict[str, float] = {}  # images that nobody here has given, and when they were forgotten
 _lock = threading.Lock()
 
@@ -47,7 +47,7 @@ def note(image: str) -> None:
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
         with _lock:
-            _visits.setdefault(context.session_id, Visit()).images.add(image)
+            _visits.setdefault(context.session_id, Session()).images.add(image)
 
 
 async def watch() -> None:

@@ -23,7 +23,7 @@ ENDED = (
 )
 LONGEST_NAME = 200  # characters of a file's name in a message
 
-component = Component("own", Path(__file__).parent)
+component = Component("own_image", Path(__file__).parent)
 
 _OUT_OF_SIGHT = "<style>.st-key-own_dropped, .st-key-own_kept { display: none; }</style>"
 
@@ -65,8 +65,8 @@ def own_image(again: Callable[[], None]) -> None:
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
-    held = {"image": packed({}, {"image": own.data if made_here else b""})}
-    component.draw(data, listeners, key="own_image", held=held)
+    parts = {"image": packed({}, {"image": own.data if made_here else b""})}
+    component.draw(data, listeners, key="own_image", parts=parts)
 
 
 def just_taken() -> bool:
@@ -102,9 +102,9 @@ def _name(message: object) -> str:
 
 def _too_large(name: str) -> None:
     most = st.get_option("server.maxUploadSize")
-    notices.of_image(f"{name}: This file is larger than {most} MB; make it smaller and try again.")
+    notices.set_image_problem(f"{name}: This file is larger than {most} MB; make it smaller and try again.")
 
 
 def _lost(name: str) -> None:
     st.session_state.own_dropped_turn += 1  # an uploader that has not failed
-    notices.of_image(f"{name}: This file did not arrive; try again.")
+    notices.set_image_problem(f"{name}: This file did not arrive; try again.")

@@ -9,7 +9,7 @@ import streamlit as st
 from ...errors import VitvizError
 
 
-def literally(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours.
 
     Signs that cannot be seen, such as line ends and those that turn the direction of writing round, become spaces.
@@ -25,7 +25,7 @@ def _not_a_list(match: re.Match) -> str:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Say what went wrong and what to do, where the library knows it; Streamlit logs anything else.
 
     Also a decorator, for fragments: Streamlit handles their exceptions before the page sees them.
@@ -33,4 +33,4 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except VitvizError as error:
-        st.error(literally(str(error)))
+        st.error(escape_markdown(str(error)))

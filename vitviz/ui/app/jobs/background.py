@@ -20,7 +20,7 @@ from streamlit.errors import StreamlitAPIException
 from ....errors import VitvizError
 from ....errors.progress import Progress
 from .. import cache
-from ..words import literally
+from ..messages import escape_markdown
 from . import durations, queue
 
 GLANCE = 0.8  # seconds between two looks at how far it is in a fragment, each of which is a run of it
@@ -66,7 +66,7 @@ class Work:
         width: width of the button.
         detail: text after the expected duration.
         keeps_parts: whether a part of the result is kept when the work is stopped.
-        begins_itself: whether it begins without a click, unless the user has stopped it before.
+        autostart: whether it begins without a click, unless the user has stopped it before.
         jobs: the queue in which it waits.
     """
 
@@ -78,12 +78,12 @@ class Work:
     width: str = "content"
     detail: str = ""
     keeps_parts: bool = False
-    begins_itself: bool = False
+    autostart: bool = False
     jobs: Callable[[], queue.Jobs] = queue.shared
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """Work that was asked for and is not done.
 
     Attributes:
@@ -115,7 +115,7 @@ class _Session:
     dialog: str | None = None
 
 
-def ask(work: Work, below: DeltaGenerator | None = None) -> list[Asked]:
+def start_button(work: Work, below: DeltaGenerator | None = None) -> list[Request]:
     """Draw a button that asks for work, and stops it once it was asked for.
 
     It is one button, because one that is gone would stay visible until the run is over, and with it the work.
@@ -133,7 +133,7 @@ def ask(work: Work, below: DeltaGenerator | None = None) -> list[Asked]:
         session.asked.add(work.key)
         session.stopped.discard(work.key)
     has_stopped, problem = work.key in session.said, session.said.pop(work.key, None)
-    asked = is_asked(work)
+    asked = is_requested(work)
     if work.steps:
         here.button(
             "Stop" if asked else work.label,
@@ -146,9 +146,9 @@ def ask(work: Work, below: DeltaGenerator | None = None) -> list[Asked]:
         )
     with here if below is None else below:
         if problem:
-            st.error(literally(problem))
+            st.error(escape_markdown(problem))
         if work.steps and asked:
-            return [Asked(work, st.progress(0.0))]
+            return [Request(work, st.progress(0.0))]
         if work.steps:
             stopped = has_stopped and not problem and not work.keeps_parts
             words = ["Stopped; what was found so far is not kept." if stopped else "", _takes(work)]
@@ -157,7 +157,7 @@ def ask(work: Work, below: DeltaGenerator | None = None) -> list[Asked]:
     return []
 
 
-def watch(place: str, asked: Sequence[Asked], in_fragment: bool = False) -> None:
+def watch(place: str, asked: Sequence[Request], in_fragment: bool = False) -> None:
     """Wait for the first step to end, and then run again. The others are done meanwhile, on any page.
 
     Args:
@@ -208,7 +208,7 @@ def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None
         draw_part: draws what the work has found so far.
     """
     found = cache.results.get(work.key)
-    asked = ask(work if found is not None else replace(work, steps=[step()]))
+    asked = start_button(work if found is not None else replace(work, steps=[step()]))
     part = work.jobs().part(work.key) if asked and draw_part is not None else None
     if part is not None:
         draw_part(part)
@@ -216,10 +216,10 @@ def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None
     return found
 
 
-def is_asked(work: Work) -> bool:
+def is_requested(work: Work) -> bool:
     """Whether this session has asked for this work, done or not."""
     session = _session()
-    return work.key in session.asked or (work.begins_itself and work.key not in session.stopped)
+    return work.key in session.asked or (work.autostart and work.key not in session.stopped)
 
 
 def forget(key: tuple) -> None:
@@ -286,7 +286,7 @@ def _keys(work: Work) -> list[tuple]:
     return [step.key for step in work.steps]
 
 
-def _in_order(asked: Sequence[Asked]) -> list[tuple[Asked, Step]]:
+def _in_order(asked: Sequence[Request]) -> list[tuple[Request, Step]]:
     """All steps with what they belong to: first the coarse results of everything, then finer ones."""
     rounds = zip_longest(*([(one, step) for step in one.work.steps] for one in asked))
     return [found for of_round in rounds for found in of_round if found is not None]
@@ -297,18 +297,18 @@ def _takes(work: Work) -> str:
     if work.steps[0].seconds is None:
         return ""
     seconds = sum(step.seconds or 0 for step in work.steps)
-    return f"Takes {durations.about(seconds)} on this server{work.detail and f': {work.detail}'}."
+    return f"Takes {durations.format_duration(seconds)} on this server{work.detail and f': {work.detail}'}."
 
 
-def _draw(asked: Asked, step: Step, job: queue.Job, jobs: queue.Jobs) -> None:
+def _draw(asked: Request, step: Step, job: queue.Job, jobs: queue.Jobs) -> None:
     """How far the work is, or how long it waits for its turn."""
     if not job.has_begun:
-        words = durations.turn(jobs.ahead(job))
+        words = durations.queue_position(jobs.ahead(job))
         words = f"{step.words}. {words}" if step.words else words
     elif step.say is not None:
         words = step.say(job)
     else:
         left = max(0.0, (step.seconds or 0.0) - job.seconds) if job.seconds_left is None else job.seconds_left
         left += sum(other.seconds or 0.0 for other in asked.work.steps[1:])
-        words = f"{step.words and f'{step.words}: '}{durations.about(left)} left"
+        words = f"{step.words and f'{step.words}: '}{durations.format_duration(left)} left"
     asked.bar.progress(min(1.0, job.done / job.total) if job.total else 0.0, words)
