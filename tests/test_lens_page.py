@@ -112,7 +112,7 @@ def test_nonsense_in_a_link_is_said_and_left_out():
     app = lens_page(model="digits", image="digit-4", lens="10", depth="7")
     fine(app)
     assert "The link's lens “10”" in app.warning[0].value
-    assert "The link's depth “7” was left out" in app.warning[0].value
+    assert "The link's depth “7” was ignored" in app.warning[0].value
 
 
 def test_a_model_without_classes_is_compared_with_images(photo):

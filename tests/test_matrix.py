@@ -66,8 +66,8 @@ def test_only_matrices_of_finite_numbers_are_drawn():
 )
 def test_the_axes_count_what_the_model_has(prefix, words):
     data = sent(0, prefix, np.zeros((6 + len(prefix), 4)))
-    assert data["down"] == {"symbol": "N", "meaning": f"N: {SYMBOLS['N'].meaning}", "words": words}
-    assert data["across"]["words"] == " = 4 numbers"
+    assert data["down"] == {"symbol": "N", "meaning": f"N: {SYMBOLS['N'].meaning}", "text": words}
+    assert data["across"]["text"] == " = 4 numbers"
     assert data["prefix"] == list(prefix)
 
 

@@ -79,8 +79,8 @@ def test_a_map_has_the_librarys_colours(scale, signed):
 def test_a_map_says_its_numbers():
     data = sent(overlay=Overlay(VALUES, "Layer 1"))["overlay"]
     assert (data["low"], data["high"], data["caption"]) == ("0", "33.3 %", "Layer 1")
-    assert data["words"] == ["0 %", "6.67 %", "13.3 %", "20.0 %", "26.7 %", "33.3 %"]
-    cosine = Overlay(VALUES - 0.2, "cosine", signed=True, largest=1.0, say="{:.2f}".format)
+    assert data["labels"] == ["0 %", "6.67 %", "13.3 %", "20.0 %", "26.7 %", "33.3 %"]
+    cosine = Overlay(VALUES - 0.2, "cosine", signed=True, largest=1.0, format="{:.2f}".format)
     assert cosine.ends() == ("-1.00", "1.00")
     assert cosine.tones()[1, 0] == 128, "0 is the middle"
     assert Overlay(VALUES, "x", scale="raw").ends() == ("0", "100.0 %")

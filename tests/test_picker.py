@@ -144,7 +144,7 @@ def test_a_download_goes_on_behind_a_closed_catalogue_and_ends_when_it_is_stoppe
     ],
 )
 def test_the_rest_of_a_download_takes_as_long_as_its_speed_says(done, came, seconds, words):
-    assert catalogue.so_far(done * 10**6, 350 * 10**6, came * 10**6, seconds) == words
+    assert catalogue.format_progress(done * 10**6, 350 * 10**6, came * 10**6, seconds) == words
 
 
 def test_offline_it_is_said_at_once_and_nothing_can_be_downloaded(cache):

@@ -13,7 +13,7 @@ from .loops import run_to_its_end
 
 @pytest.fixture
 def kept(monkeypatch):
-    monkeypatch.setattr(sessions, "_visits", {})
+    monkeypatch.setattr(sessions, "_sessions", {})
     monkeypatch.setattr(sessions, "_left", {})
     monkeypatch.setattr(cache, "shared", Cache(1_000_000))
     for image in ("one", "two", "both", "sample"):
@@ -25,7 +25,7 @@ def kept(monkeypatch):
 def give(monkeypatch):
     def note(session, image):
         monkeypatch.setattr(sessions, "get_script_run_ctx", lambda **_: SimpleNamespace(session_id=session))
-        sessions.note(image)
+        sessions.add_image(image)
 
     return note
 
@@ -33,37 +33,37 @@ def give(monkeypatch):
 def test_images_go_with_the_last_session_that_gave_them(kept, give):
     for session, image in (("a", "one"), ("a", "both"), ("b", "both"), ("b", "two")):
         give(session, image)
-    now = max(visit.last for visit in sessions._visits.values())
+    now = max(session.last for session in sessions._sessions.values())
     here = {"a", "b"}
-    assert sessions.end_those_gone(here.__contains__, now + 1) == []
+    assert sessions.forget_disconnected(here.__contains__, now + 1) == []
     here.remove("a")
-    assert sessions.end_those_gone(here.__contains__, now + sessions.GONE_AFTER) == [], "it may come back"
+    assert sessions.forget_disconnected(here.__contains__, now + sessions.TIMEOUT) == [], "it may come back"
     assert kept() == {"one", "two", "both", "sample"}
-    assert sessions.end_those_gone(here.__contains__, now + 2 + sessions.GONE_AFTER) == ["a"]
+    assert sessions.forget_disconnected(here.__contains__, now + 2 + sessions.TIMEOUT) == ["a"]
     assert kept() == {"two", "both", "sample"}
     here.clear()
-    assert sessions.end_those_gone(here.__contains__, now + 9 + 2 * sessions.GONE_AFTER) == ["b"]
+    assert sessions.forget_disconnected(here.__contains__, now + 9 + 2 * sessions.TIMEOUT) == ["b"]
     assert kept() == {"sample"}
-    assert sessions._visits == {}
+    assert sessions._sessions == {}
 
 
 def test_who_is_connected_stays_however_long_nothing_happens(kept, give):
     give("a", "one")
     for hour in range(1, 5):
-        assert sessions.end_those_gone(lambda _: True, sessions._visits["a"].last + 3600 * hour) == []
+        assert sessions.forget_disconnected(lambda _: True, sessions._sessions["a"].last + 3600 * hour) == []
     assert "one" in kept()
 
 
 def test_what_a_run_puts_there_after_its_visitor_has_gone_is_forgotten_too(kept, give):
     give("a", "one")
-    now = sessions._visits["a"].last
-    sessions.end_those_gone(lambda _: False, now + 1 + sessions.GONE_AFTER)
+    now = sessions._sessions["a"].last
+    sessions.forget_disconnected(lambda _: False, now + 1 + sessions.TIMEOUT)
     cache.shared.put(("late", ("one", "model")), "one")
-    sessions.end_those_gone(lambda _: False, now + 6 + sessions.GONE_AFTER)
+    sessions.forget_disconnected(lambda _: False, now + 6 + sessions.TIMEOUT)
     assert len(cache.shared) == 3
     give("b", "one")
     cache.shared.put(("late", ("one", "model")), "one")
-    sessions.end_those_gone(lambda _: True, now + 11 + sessions.GONE_AFTER)
+    sessions.forget_disconnected(lambda _: True, now + 11 + sessions.TIMEOUT)
     assert len(cache.shared) == 4, "somebody else has given it meanwhile"
 
 
@@ -82,8 +82,8 @@ def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept
 
     for session, image in (("a", "one"), ("b", "two")):
         give(session, image)
-    monkeypatch.setattr(sessions, "EVERY", 0.0)
-    monkeypatch.setattr(sessions, "GONE_AFTER", -1.0)
+    monkeypatch.setattr(sessions, "INTERVAL", 0.0)
+    monkeypatch.setattr(sessions, "TIMEOUT", -1.0)
     monkeypatch.setattr(sessions.runtime, "get_instance", Runtime)
 
     async def watched():

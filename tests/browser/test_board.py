@@ -27,8 +27,8 @@ class Board:
         self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.receive(edited, **options)
 
-    def receive(self, edited=None, looked_at=None, **options) -> None:
-        self.alone.receive(payload(*self.size, edited or {}, looked_at), **options)
+    def receive(self, edited=None, selected=None, **options) -> None:
+        self.alone.receive(payload(*self.size, edited or {}, selected), **options)
 
     def cell(self, layer: int, column):
         return self.page.locator(f"button[data-layer='{layer}'][data-column='{column}']")
@@ -41,7 +41,7 @@ class Board:
 
 
 def test_each_part_says_what_has_been_done_to_it(new_page):
-    board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, looked_at=(2, 3))
+    board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, selected=(2, 3))
     expect(board.cell(0, 1)).to_have_attribute("data-sign", "0")
     expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: off, zero")
     expect(board.cell(0, 1)).to_have_attribute("aria-pressed", "true")
@@ -105,14 +105,14 @@ def test_the_keyboard_reaches_every_part(new_page):
 
 
 def test_the_keyboard_begins_at_the_part_that_is_framed(new_page):
-    board = Board(new_page(), looked_at=(2, 3))
+    board = Board(new_page(), selected=(2, 3))
     board.page.keyboard.press("Tab")
     expect(board.cell(2, 3)).to_be_focused()
-    board.receive({}, looked_at=(0, 1))
+    board.receive({}, selected=(0, 1))
     expect(board.cell(2, 3)).to_be_focused(), "a visitor who is there is not led away"
     board.page.keyboard.press("Tab")
     expect(board.page.locator("button:focus")).to_have_count(0)
-    board.receive({}, looked_at=(1, "mlp"))
+    board.receive({}, selected=(1, "mlp"))
     board.page.keyboard.press("Shift+Tab")
     expect(board.cell(1, "mlp")).to_be_focused()
 

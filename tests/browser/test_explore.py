@@ -61,7 +61,7 @@ def test_upload_a_photo_point_at_a_patch_and_read_the_truth(explore, model, phot
 
 def test_the_other_direction_shows_the_column(explore, cat):
     page = explore("image=cat&layer=9&head=2")
-    page.page.get_by_role("radio", name="Who looks at it?").click()
+    page.page.get_by_role("radio", name="Attended to by").click()
     for token in (1, 85, 200):
         page.hover(cat, token)
         assert page.shown == View(8, 1, token, "to", "relative")
@@ -150,7 +150,7 @@ def test_the_keyboard_alone_is_enough(explore, cat):
 def test_reload_of_the_link_restores_the_view(explore, new_page, cat):
     page = explore("image=cat")
     page.head(7, 4).click()
-    page.page.get_by_role("radio", name="Who looks at it?").click()
+    page.page.get_by_role("radio", name="Attended to by").click()
     page.page.locator("[data-ref=scale]").select_option("uniform")
     page.click(cat, 77)
     view = View(7, 4, 77, "to", "uniform")

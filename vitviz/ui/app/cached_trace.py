@@ -1,7 +1,7 @@
-"""Traces as pages hold them: they keep nothing in memory.
+"""Traces for pages, which hold no data in memory themselves.
 
-Callbacks and fragments of a session keep what they were made with until the page runs again. A trace that they hold
-looks up each of its parts when it is asked for, so that what the cache and the shelf of models let go of is gone.
+Callbacks and fragments of a session keep references until the page runs again. The trace they hold looks up each part
+on access, so that data evicted from the cache and from the model cache is released.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from ...trace.vision_transformer import VisionTransformer
 _names: weakref.WeakKeyDictionary[VisionTransformer, tuple[str, str]] = weakref.WeakKeyDictionary()
 
 
-class _Model:
-    """The model of a trace, which is loaded again if it is no longer in memory."""
+class _ModelField:
+    """Descriptor for the model of a trace. The model is loaded again if it is no longer in memory."""
 
-    def __get__(self, trace: Trace | None, _kind: type) -> VisionTransformer | _Model:
+    def __get__(self, trace: Trace | None, _kind: type) -> VisionTransformer | _ModelField:
         if trace is None:
             return self
-        find, (name, version) = trace.__dict__["model"]
-        return find() or _named(name, version)
+        reference, (name, version) = trace.__dict__["model"]
+        return reference() or _load(name, version)
 
     def __set__(self, trace: Trace, model: VisionTransformer) -> None:
         trace.__dict__["model"] = weakref.ref(model), _names[model]
 
 
-class _Part:
-    """Any other part of a trace: its own, if it was given one, or that of the trace in the cache."""
+class _CachedField:
+    """Descriptor for any other field: the value set on the trace, else that of the cached trace."""
 
     def __init__(self, name: str):
         self.name = name
@@ -40,44 +40,44 @@ class _Part:
     def __get__(self, trace: Trace | None, _kind: type) -> object:
         if trace is None:
             return self
-        own = trace.__dict__
-        return own[self.name] if self.name in own else getattr(own["_find"](), self.name)
+        values = trace.__dict__
+        return values[self.name] if self.name in values else getattr(values["_find"](), self.name)
 
     def __set__(self, trace: Trace, value: object) -> None:
         trace.__dict__[self.name] = value
 
 
 class CachedTrace(Trace):
-    """A trace that looks up what it is asked for; a changed copy of it keeps all of its parts but the model."""
+    """Trace that looks up its fields on access. A modified copy holds all fields except the model."""
 
-    model = _Model()
+    model = _ModelField()
 
 
-for _part in fields(Trace):
-    if _part.name != "model":
-        setattr(CachedTrace, _part.name, _Part(_part.name))
+for _field in fields(Trace):
+    if _field.name != "model":
+        setattr(CachedTrace, _field.name, _CachedField(_field.name))
 
 
 def cached_trace(find: Callable[[], Trace], model: VisionTransformer, name: str) -> Trace:
-    """A trace whose parts are looked up.
+    """Return a trace whose fields are looked up on access.
 
     Args:
-        find: finds it, without its model, in the cache; or makes it again.
-        model: which has made it.
-        name: under which `vitviz.zoo.shared` has that.
+        find: function that returns the trace, without its model, from the cache, or computes it again.
+        model: model of the trace.
+        name: name of the model for `vitviz.zoo.shared`.
     """
     _names[model] = name, zoo.version(name)
     trace = object.__new__(CachedTrace)
     trace.__dict__["_find"] = find
-    _Model().__set__(trace, model)
+    _ModelField().__set__(trace, model)
     return trace
 
 
-def _named(name: str, version: str) -> VisionTransformer:
-    """The model of this name, if its file is still the one that has made the trace.
+def _load(name: str, version: str) -> VisionTransformer:
+    """Load a model, provided that its file has not changed since the trace was computed.
 
     Raises:
-        ModelError: if it is not.
+        ModelError: if the file has changed.
     """
     if zoo.version(name) != version:
         raise ModelError(f"The file of {name!r} has changed; load the page again.")

@@ -1,4 +1,4 @@
-"""Text that is not ours, on screen; and errors, in one plain sentence."""
+"""Escaping of external text for Markdown, and display of errors."""
 
 import re
 from collections.abc import Iterator
@@ -10,25 +10,25 @@ from ...errors import VitvizError
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Streamlit shows as it is, although it reads Markdown: a link's or a file's words are not ours.
+    """Escape text from links and files, so that Streamlit's Markdown shows it unchanged.
 
-    Signs that cannot be seen, such as line ends and those that turn the direction of writing round, become spaces.
+    Invisible characters, such as line breaks and changes of the writing direction, become spaces.
     """
-    seen = "".join(sign if sign.isprintable() or sign in "\u00a0\u202f" else " " for sign in text)
-    escaped = re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", seen.lstrip(" "))
-    return re.sub(r"^([-+=]|[0-9]+(?=[.)](?:\s|$)))", _not_a_list, escaped)
+    visible = "".join(char if char.isprintable() or char in "\u00a0\u202f" else " " for char in text)
+    escaped = re.sub(r"([\\`*_{}\[\]()<>#$~:|!&])", r"\\\1", visible.lstrip(" "))
+    return re.sub(r"^([-+=]|[0-9]+(?=[.)](?:\s|$)))", _escape_line_start, escaped)
 
 
-def _not_a_list(match: re.Match) -> str:
-    """What begins a list or a line in Markdown, `-` or the number in `12.`, so that it begins none."""
+def _escape_line_start(match: re.Match) -> str:
+    """Escape the start of a list or heading underline, such as `-` or the number in `12.`."""
     return f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}"
 
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Say what went wrong and what to do, where the library knows it; Streamlit logs anything else.
+    """Show errors of vitviz on the page. Other exceptions are left to Streamlit.
 
-    Also a decorator, for fragments: Streamlit handles their exceptions before the page sees them.
+    Fragments need this as a decorator, because Streamlit handles their exceptions before the page sees them.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Visitors' own images: what belongs to nobody who is here is forgotten.
+"""Sessions and their images. The images of a user are deleted when the session has ended.
 
-Streamlit keeps the session of a tab that was closed for two minutes and more, and with it what was uploaded, and what
-was computed stays in the cache. Here a session ends a minute after its connection, and its images are forgotten with
-it, unless somebody else has given the same ones.
+Streamlit keeps the session of a closed tab and its uploads for two minutes or more, and results stay in the cache.
+Here, a session ends a minute after its connection is lost. Its images and all results computed from them are deleted,
+unless another session uses the same images.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streamlit import runtime
@@ -19,78 +20,81 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from . import cache, memory
 
 _log = logging.getLogger(__name__)
-GONE_AFTER = 60.0  # seconds without a connection, for a phone that was locked or a network that was away
-EVERY = 5.0  # seconds between two looks
-LINGER = 600.0  # seconds in which a run that was under way may still put something into the cache
+TIMEOUT = 60.0  # seconds without a connection; allows for a locked phone or a network failure
+INTERVAL = 5.0  # seconds between two checks
+LINGER = 600.0  # seconds during which an unfinished run may still add results to the cache
 
 
 @dataclass
 class Session:
-    """A session.
+    """Session of a user.
 
     Attributes:
-        images: digests of the images that it has given.
-        last: when it was last connected, as `time.monotonic` has it.
+        images: digests of the uploaded images.
+        last: time of the last connection, from `time.monotonic`.
     """
 
     images: set[str] = field(default_factory=set)
     last: float = field(default_factory=time.monotonic)
 
 
-_visits: dict[str, Session] = {}
-_left: dict[str, float] = {}  # images that nobody here has given, and when they were forgotten
+_sessions: dict[str, Session] = {}
+_left: dict[str, float] = {}  # digests of deleted images, and the time of their deletion
 _lock = threading.Lock()
 
 
-def note(image: str) -> None:
-    """Note that this session has given an image, by its digest."""
+def add_image(image: str) -> None:
+    """Record that this session uses an image, given by its digest."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
         with _lock:
-            _visits.setdefault(context.session_id, Session()).images.add(image)
+            _sessions.setdefault(context.session_id, Session()).images.add(image)
 
 
 async def watch() -> None:
-    """End the sessions that are gone, as long as the server runs; on its event loop."""
+    """End disconnected sessions while the server runs. Runs on the server's event loop."""
     while True:
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(INTERVAL)
         try:
-            here = runtime.get_instance()
-            gone = end_those_gone(here.is_active_session, time.monotonic())
-            for session in gone:
-                _end(here, session)
-            if gone:
+            server = runtime.get_instance()
+            ended = forget_disconnected(server.is_active_session, time.monotonic())
+            for session in ended:
+                _close(server, session)
+            if ended:
                 await asyncio.to_thread(memory.give_back)
-        except Exception:  # the next look may go well, and without one nothing is ever forgotten
-            _log.exception("Visitors who are gone could not be looked for.")
+        except Exception:  # the task must go on: without it, no image is ever deleted
+            _log.exception("The check for disconnected sessions failed.")
 
 
-def _end(here: runtime.Runtime, session: str) -> None:
+def _close(server: runtime.Runtime, session: str) -> None:
     try:
-        here.close_session(session)
-    except Exception:  # Streamlit's affair; the others are to end all the same
-        _log.exception("A session could not be ended.")
+        server.close_session(session)
+    except Exception:  # an error of Streamlit must not prevent closing the other sessions
+        _log.exception("A session could not be closed.")
 
 
-def end_those_gone(is_here, now: float) -> list[str]:
-    """Forget the images of the sessions that have been gone for a while; returns these sessions.
+def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list[str]:
+    """Delete the images of sessions without a connection for more than `TIMEOUT` seconds.
 
     Args:
-        is_here: whether a session, by its id, is connected.
-        now: the time, as `time.monotonic` has it.
+        is_connected: function that tells whether a session, given by its id, is connected.
+        now: current time, from `time.monotonic`.
+
+    Returns:
+        Ids of these sessions.
     """
     with _lock:
-        for session, visit in _visits.items():
-            if is_here(session):
-                visit.last = now
-        gone = {session: visit for session, visit in _visits.items() if now - visit.last > GONE_AFTER}
-        for session in gone:
-            del _visits[session]
-        here = set().union(*(visit.images for visit in _visits.values()))
-        for image in set().union(*(visit.images for visit in gone.values())) - here:
+        for name, session in _sessions.items():
+            if is_connected(name):
+                session.last = now
+        ended = {name: session for name, session in _sessions.items() if now - session.last > TIMEOUT}
+        for name in ended:
+            del _sessions[name]
+        used = set().union(*(session.images for session in _sessions.values()))
+        for image in set().union(*(session.images for session in ended.values())) - used:
             _left[image] = now
-        for image in [image for image, since in _left.items() if image in here or now - since > LINGER]:
+        for image in [image for image, since in _left.items() if image in used or now - since > LINGER]:
             del _left[image]
         left = set(_left)
     cache.forget(left)
-    return list(gone)
+    return list(ended)

@@ -1,8 +1,8 @@
-"""Slow work on a page: a button that begins it and stops it, how long it takes, and how far it is.
+"""Background jobs on a page: a start and stop button, the estimated duration, and a progress bar.
 
-A page describes its work, draws the button with `ask`, and calls `watch` once at its end; for a section of a fragment
-that has a single result, `result` does both. What a user has asked for stays asked for until they stop it, on whichever
-page they are meanwhile, and what is found is kept in `cache.results` for all users.
+A page describes its work, draws the button with `start_button`, and calls `watch` once at its end. For a section of a
+fragment with a single result, `result` does both. A request stays active until the user stops it, whichever page they
+are on. Results are stored in `cache.results` for all users.
 """
 
 from __future__ import annotations
@@ -23,51 +23,51 @@ from .. import cache
 from ..messages import escape_markdown
 from . import durations, queue
 
-GLANCE = 0.8  # seconds between two looks at how far it is in a fragment, each of which is a run of it
-SHORT_GLANCE = 0.2  # in a page, whose run goes on meanwhile
-KEY = "slow_work"  # in the session
+GLANCE = 0.8  # seconds between two progress updates in a fragment; each is a run of the fragment
+SHORT_GLANCE = 0.2  # seconds between two progress updates in a page, within one run
+KEY = "slow_work"  # key in the session
 
 
 @dataclass(frozen=True)
 class Step:
-    """A part of slow work: its coarse result, or the final one.
+    """Step of some work, with a coarse or the final result.
 
     Attributes:
-        key: identifies the result among all users.
-        task: computes the result, in any thread, so that it must not use the page. It is called with the job, to which
-            it reports how far it is, and whose `part` it may set to what it has found so far.
-        seconds: expected duration; None if it is not known.
-        words: name of the step, if there is more than one.
-        pace: identifies the speed of such work, see `durations.Paces`; None if the task notes it itself.
-        say: describes how far the job is; by default, the time that is left.
-        is_kept: whether the result is kept in `cache.results`.
+        key: key of the result, shared by all users.
+        task: function that computes the result. It runs in any thread and must not use the page. Its argument is the
+            job, to which it reports progress, and whose `part` it may set to a partial result.
+        seconds: expected duration; None if unknown.
+        label: name of the step, if there are several.
+        pace: key of the pace, see `durations.Paces`; None if the task records it itself.
+        describe: function that describes the progress of the job; by default, the remaining time.
+        is_kept: whether the result is stored in `cache.results`.
     """
 
     key: tuple
     task: queue.Task
     seconds: float | None = None
-    words: str = ""
+    label: str = ""
     pace: tuple | None = None
-    say: Callable[[queue.Job], str] | None = None
+    describe: Callable[[queue.Job], str] | None = None
     is_kept: bool = True
 
 
 @dataclass(frozen=True)
 class Work:
-    """Slow work that a user can ask for.
+    """Work that a user can request.
 
     Attributes:
-        key: identifies the work in the session.
-        place: where in the app it stands, such as a section of a page. As soon as a user waits for something there,
-            they wait no more for other work that they had begun there and that is no longer in sight.
-        name: key of its button in the session.
-        label: label of the button before it is clicked.
-        steps: the steps that are left, coarse results first; none if the work is done.
+        key: key of the work in the session.
+        place: place in the app, such as a section of a page. A request at a place ends the waiting for earlier work
+            of the same place that is no longer shown.
+        name: key of the button in the session.
+        label: label of the start button.
+        steps: remaining steps, coarse results first; empty if the work is done.
         width: width of the button.
         detail: text after the expected duration.
-        keeps_parts: whether a part of the result is kept when the work is stopped.
-        autostart: whether it begins without a click, unless the user has stopped it before.
-        jobs: the queue in which it waits.
+        keeps_parts: whether partial results are kept when the work is stopped.
+        autostart: whether the work starts without a click, unless the user has stopped it before.
+        jobs: function that returns the job queue.
     """
 
     key: tuple
@@ -84,11 +84,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Request:
-    """Work that was asked for and is not done.
+    """Unfinished work requested by the user.
 
     Attributes:
-        work: the work.
-        bar: its progress bar.
+        work: requested work.
+        bar: progress bar.
     """
 
     work: Work
@@ -100,83 +100,84 @@ class _Session:
     """Requests of a session.
 
     Attributes:
-        asked: keys of the work that was asked for, done or not.
-        stopped: keys of the work that was stopped, or has failed.
-        said: for work that has just been stopped, None, and for work that has just failed, the reason; shown once.
-        begins: place and name of the button that was clicked, until it is drawn again: what is chosen then may be newer
-            than the button that was clicked, and it is that which begins.
-        dialog: the place of the dialog that is open; None if none is.
+        requested: keys of requested work, done or not.
+        stopped: keys of work that was stopped or has failed.
+        outcomes: error message of work that has just failed, or None for work that was stopped; shown once.
+        begins: place and name of the clicked button, until it is drawn again. The settings may have changed since the
+            button was drawn; the work starts with the current ones.
+        dialog: place of the open dialog; None if there is none.
     """
 
-    asked: set[tuple] = field(default_factory=set)
+    requested: set[tuple] = field(default_factory=set)
     stopped: set[tuple] = field(default_factory=set)
-    said: dict[tuple, str | None] = field(default_factory=dict)
+    outcomes: dict[tuple, str | None] = field(default_factory=dict)
     begins: tuple[str, str] | None = None
     dialog: str | None = None
 
 
 def start_button(work: Work, below: DeltaGenerator | None = None) -> list[Request]:
-    """Draw a button that asks for work, and stops it once it was asked for.
+    """Draw a button that starts work, or stops it if it was requested.
 
-    It is one button, because one that is gone would stay visible until the run is over, and with it the work.
+    One button is used for both, because Streamlit shows a removed element until the end of the run, which waits for the
+    work.
 
     Args:
-        work: what can be asked for.
-        below: where the progress bar stands, and what there is to be said; by default, below the button.
+        work: work to offer.
+        below: container of the progress bar and messages; by default, below the button.
 
     Returns:
-        The work if it was asked for and is not done, for `watch`.
+        Request for `watch`, if the work was requested and is not done.
     """
-    session, here = _session(), st.container()  # a place that is always there, so that what follows does not move
+    session, here = _session(), st.container()  # fixed position, so that following elements do not move
     if session.begins == (work.place, work.name):
         session.begins = None
-        session.asked.add(work.key)
+        session.requested.add(work.key)
         session.stopped.discard(work.key)
-    has_stopped, problem = work.key in session.said, session.said.pop(work.key, None)
-    asked = is_requested(work)
+    has_stopped, problem = work.key in session.outcomes, session.outcomes.pop(work.key, None)
+    requested = is_requested(work)
     if work.steps:
         here.button(
-            "Stop" if asked else work.label,
-            icon=":material/stop_circle:" if asked else None,
+            "Stop" if requested else work.label,
+            icon=":material/stop_circle:" if requested else None,
             key=work.name,
             width=work.width,
             on_click=partial(_stop, work.key, _keys(work), work.place, work.jobs)
-            if asked
+            if requested
             else partial(_begin, work.place, work.name),
         )
     with here if below is None else below:
         if problem:
             st.error(escape_markdown(problem))
-        if work.steps and asked:
+        if work.steps and requested:
             return [Request(work, st.progress(0.0))]
         if work.steps:
             stopped = has_stopped and not problem and not work.keeps_parts
-            words = ["Stopped; what was found so far is not kept." if stopped else "", _takes(work)]
-            if any(words):
-                st.caption(" ".join(filter(None, words)))
+            texts = ["Stopped; partial results are discarded." if stopped else "", _format_duration(work)]
+            if any(texts):
+                st.caption(" ".join(filter(None, texts)))
     return []
 
 
-def watch(place: str, asked: Sequence[Request], in_fragment: bool = False) -> None:
-    """Wait for the first step to end, and then run again. The others are done meanwhile, on any page.
+def watch(place: str, requests: Sequence[Request], in_fragment: bool = False) -> None:
+    """Wait until a step ends, and then run again. The other steps continue, on any page.
 
     Args:
-        place: where in the app.
-        asked: all that was asked for there.
-        in_fragment: whether this is a fragment, where Streamlit lets a click wait until the run is over: then it runs
-            again after a moment. In a page, a click ends the run.
+        place: place in the app.
+        requests: all requests of this place.
+        in_fragment: whether this is called in a fragment. There, Streamlit delays clicks until the run ends, so the
+            fragment is run again after a moment. In a page, a click ends the run.
     """
     session = _session()
-    if session.begins is not None and session.begins[0] == place:  # of a button that is not there any more
+    if session.begins is not None and session.begins[0] == place:  # the clicked button is no longer shown
         session.begins = None
-    if not asked:
+    if not requests:
         return
-    jobs, who = asked[0].work.jobs(), queue.who_asks(place)
-    steps = _in_order(asked)
-    jobs.wait_only_for([step.key for _, step in steps], who)
-    joined = [(one, step, jobs.join(step.key, partial(_run, step), who)) for one, step in steps]
+    jobs, waiter = requests[0].work.jobs(), queue.current_waiter(place)
+    steps = _in_order(requests)
+    jobs.wait_only_for([step.key for _, step in steps], waiter)
+    joined = [(one, step, jobs.join(step.key, partial(_run, step), waiter)) for one, step in steps]
     while not any(job.has_ended for _, _, job in joined):
-        for one in asked:
+        for one in requests:
             step, job = next((step, job) for other, step, job in joined if other is one)
             _draw(one, step, job, jobs)
         if session.dialog not in (None, place):
@@ -188,9 +189,9 @@ def watch(place: str, asked: Sequence[Request], in_fragment: bool = False) -> No
             again()
     problems = [(one.work, _problem(step, job)) for one, step, job in joined if job.has_ended]
     for work, problem in problems:
-        if problem is not None:  # it will not go better the next time
+        if problem is not None:  # do not try again
             _stop(work.key, _keys(work), place, work.jobs)
-            session.said[work.key] = str(problem) if isinstance(problem, VitvizError) else None
+            session.outcomes[work.key] = str(problem) if isinstance(problem, VitvizError) else None
     for _, problem in problems:
         if problem is not None and not isinstance(problem, VitvizError):
             raise problem
@@ -198,70 +199,69 @@ def watch(place: str, asked: Sequence[Request], in_fragment: bool = False) -> No
 
 
 def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None] | None = None) -> Any:
-    """The result of work of one step, in a fragment; None as long as nobody asks for it.
+    """Return the result of work with one step, in a fragment; None until it is requested.
 
-    Once it was asked for, this does not return before the result is there, but runs the fragment again and again.
+    While the requested work is running, the fragment is run again repeatedly, and this function does not return.
 
     Args:
-        work: what can be asked for, with the key of its result, and without its step.
-        step: makes the step, if there is no result yet.
-        draw_part: draws what the work has found so far.
+        work: work to offer, without its step. Its key is that of the result.
+        step: function that creates the step, called if there is no result yet.
+        draw_part: function that draws a partial result.
     """
-    found = cache.results.get(work.key)
-    asked = start_button(work if found is not None else replace(work, steps=[step()]))
-    part = work.jobs().part(work.key) if asked and draw_part is not None else None
+    stored = cache.results.get(work.key)
+    requests = start_button(work if stored is not None else replace(work, steps=[step()]))
+    part = work.jobs().part(work.key) if requests and draw_part is not None else None
     if part is not None:
         draw_part(part)
-    watch(work.place, asked, in_fragment=True)
-    return found
+    watch(work.place, requests, in_fragment=True)
+    return stored
 
 
 def is_requested(work: Work) -> bool:
-    """Whether this session has asked for this work, done or not."""
+    """Return True if this session has requested this work, done or not."""
     session = _session()
-    return work.key in session.asked or (work.autostart and work.key not in session.stopped)
+    return work.key in session.requested or (work.autostart and work.key not in session.stopped)
 
 
 def forget(key: tuple) -> None:
-    """Ask for this work no more; it goes on nevertheless, if it has begun."""
-    _session().asked.discard(key)
+    """Withdraw a request without stopping a running job."""
+    _session().requested.discard(key)
 
 
 def set_dialog(place: str | None) -> None:
-    """Note which dialog is open. The page below does not wait for its work meanwhile, or the dialog could not be used.
+    """Set the open dialog. Meanwhile, the page below does not wait for its jobs, which would block the dialog.
 
     Args:
-        place: where its own work stands; None if it was closed.
+        place: place of the dialog's own work; None if the dialog was closed.
     """
     _session().dialog = place
 
 
 def made(step: Step, progress: Progress) -> Any:
-    """The result of a step, which is kept for all."""
+    """Return the result of a step, and store it for all users."""
     if not step.is_kept:
         return step.task(progress)
     return cache.results.made(step.key, partial(step.task, progress))
 
 
 def again() -> None:
-    """Run the fragment or the page again, to see how far the work is."""
+    """Run the fragment or the page again, to update the progress."""
     try:
         st.rerun(scope="fragment")
-    except StreamlitAPIException:  # this run was not of a fragment alone
+    except StreamlitAPIException:  # not a run of a fragment
         st.rerun()
 
 
 def _run(step: Step, job: queue.Job) -> None:
-    found = made(step, job)
-    del found  # it is in the cache
+    made(step, job)
     if step.pace is not None:
         durations.paces().note(step.pace, job.seconds, job.total)
 
 
 def _problem(step: Step, job: queue.Job) -> Exception | None:
-    """The reason why work that has ended has no result, if it was not stopped."""
+    """Return the reason why a job that has ended has no result; None if it has one or was stopped."""
     if job.error is None and step.is_kept and cache.results.get(step.key) is None:
-        return VitvizError(f"The result is larger than what this server keeps; let it keep more ({cache.VARIABLE}).")
+        return VitvizError(f"The result is too large for this server's cache; increase {cache.VARIABLE}.")
     return job.error if isinstance(job.error, Exception) else None
 
 
@@ -274,41 +274,41 @@ def _begin(place: str, name: str) -> None:
 
 
 def _stop(key: tuple, keys: Sequence[tuple], place: str, jobs: Callable[[], queue.Jobs]) -> None:
-    """Ask for work no more. What is done is kept; what is running ends at its next report."""
+    """Stop work. Finished steps are kept; a running job ends at its next report."""
     session = _session()
-    session.asked.discard(key)
+    session.requested.discard(key)
     session.stopped.add(key)
-    session.said[key] = None
-    jobs().leave(keys, queue.who_asks(place))
+    session.outcomes[key] = None
+    jobs().leave(keys, queue.current_waiter(place))
 
 
 def _keys(work: Work) -> list[tuple]:
     return [step.key for step in work.steps]
 
 
-def _in_order(asked: Sequence[Request]) -> list[tuple[Request, Step]]:
-    """All steps with what they belong to: first the coarse results of everything, then finer ones."""
-    rounds = zip_longest(*([(one, step) for step in one.work.steps] for one in asked))
-    return [found for of_round in rounds for found in of_round if found is not None]
+def _in_order(requests: Sequence[Request]) -> list[tuple[Request, Step]]:
+    """Return all steps with their requests: first the coarse steps of all requests, then the finer ones."""
+    rounds = zip_longest(*([(one, step) for step in one.work.steps] for one in requests))
+    return [pair for of_round in rounds for pair in of_round if pair is not None]
 
 
-def _takes(work: Work) -> str:
-    """Expected duration, in words."""
+def _format_duration(work: Work) -> str:
+    """Format the expected duration."""
     if work.steps[0].seconds is None:
         return ""
     seconds = sum(step.seconds or 0 for step in work.steps)
     return f"Takes {durations.format_duration(seconds)} on this server{work.detail and f': {work.detail}'}."
 
 
-def _draw(asked: Request, step: Step, job: queue.Job, jobs: queue.Jobs) -> None:
-    """How far the work is, or how long it waits for its turn."""
+def _draw(request: Request, step: Step, job: queue.Job, jobs: queue.Jobs) -> None:
+    """Update the progress bar with the progress or the position in the queue."""
     if not job.has_begun:
-        words = durations.queue_position(jobs.ahead(job))
-        words = f"{step.words}. {words}" if step.words else words
-    elif step.say is not None:
-        words = step.say(job)
+        text = durations.queue_position(jobs.ahead(job))
+        text = f"{step.label}. {text}" if step.label else text
+    elif step.describe is not None:
+        text = step.describe(job)
     else:
         left = max(0.0, (step.seconds or 0.0) - job.seconds) if job.seconds_left is None else job.seconds_left
-        left += sum(other.seconds or 0.0 for other in asked.work.steps[1:])
-        words = f"{step.words and f'{step.words}: '}{durations.format_duration(left)} left"
-    asked.bar.progress(min(1.0, job.done / job.total) if job.total else 0.0, words)
+        left += sum(other.seconds or 0.0 for other in request.work.steps[1:])
+        text = f"{step.label and f'{step.label}: '}{durations.format_duration(left)} left"
+    request.bar.progress(min(1.0, job.done / job.total) if job.total else 0.0, text)

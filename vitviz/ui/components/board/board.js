@@ -29,7 +29,7 @@ class Board extends Component {
     const before = this.data;
     this.data = data;
     if (before?.layers !== data.layers || before?.heads !== data.heads) this.build();
-    if (String(before?.looked_at) !== String(data.looked_at) && !this.hasFocus) this.at = this.framed;
+    if (String(before?.selected) !== String(data.selected) && !this.hasFocus) this.at = this.framed;
     this.mark();
   }
 
@@ -59,7 +59,7 @@ class Board extends Component {
     for (const button of this.buttons.flat()) {
       const { layer, column } = button.dataset;
       const cell = cells.get(key(layer, column));
-      const looked = data.looked_at && key(...data.looked_at) === key(layer, column);
+      const looked = data.selected && key(...data.selected) === key(layer, column);
       const kind = column === "all" ? "name" : isNaN(column) ? "part" : "head";
       button.className = [kind, cell?.kind, looked && "looked", waiting.has(key(layer, column)) && "waiting"]
         .filter(Boolean).join(" ");
@@ -68,7 +68,7 @@ class Board extends Component {
       else button.dataset.sign = cell?.sign ?? "·"; // drawn by the style sheet: what it means is part of the name
       button.dataset.state = cell?.kind ?? "on";
       const part = { attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
-      const state = `${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
+      const state = `${cell?.description ?? "on"}${looked ? "; shown below" : ""}`;
       const name = `Layer ${Number(layer) + 1}, ${part}: ${state}`;
       button.setAttribute("aria-label", column === "all" ? `${mark}: all of layer ${Number(layer) + 1}` : name);
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
@@ -96,7 +96,7 @@ class Board extends Component {
 
   // where Tab begins: at the part that is framed, so that only one looks chosen
   get framed() {
-    const [layer, column] = this.data.looked_at ?? [0, 0];
+    const [layer, column] = this.data.selected ?? [0, 0];
     return [layer, typeof column === "number" ? column + 1 : this.data.heads + 1 + ["attention", "mlp"].indexOf(column)];
   }
 

@@ -175,8 +175,8 @@ class Matrix extends Component {
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-// a symbol of the formulas, with its colour and its meaning, and what it counts
-function named({ symbol, meaning, words }) {
+// Axis label: a symbol of the formulas with its colour and meaning, followed by a text.
+function named({ symbol, meaning, text }) {
   const about = { "data-symbol": symbol, "data-meaning": meaning, "aria-description": meaning };
-  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), words];
+  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), text];
 }

@@ -1,8 +1,7 @@
-"""A user's own image: dropped or pasted anywhere on a page, and kept by their browser so that it survives a reload.
+"""The user's own image: dropped or pasted anywhere on a page, and stored by the browser, so that it survives a reload.
 
-The file travels as every upload does, by one of Streamlit's own uploaders, two of which are drawn out of sight: one for
-what is dropped and pasted, one for what the browser has kept. The component only fills them. What is kept is kept in
-the browser alone, for its tab; the server has the image in the session and nowhere else.
+The component passes files to two hidden Streamlit uploaders: one for dropped and pasted images, one for the image stored
+by the browser. The browser stores the image for its tab only. The server holds it in the session only.
 """
 
 from __future__ import annotations
@@ -16,44 +15,44 @@ from ...app import notices, state
 from ...app.uploads import drop_zone
 from .._shared import Component, Listener, packed
 
-NOT_IN_LINK = "This link was made with somebody's own photo, which is not part of it; this is a sample."
+NOT_IN_LINK = "This link was created with a user's own image, which links do not include. A sample is shown instead."
 ENDED = (
-    "Your session has ended, because the server was restarted or the connection was lost for too long; drop your photo "
+    "Your session has ended, because the server was restarted or the connection was lost for too long. Drop your image "
     "again."
 )
-LONGEST_NAME = 200  # characters of a file's name in a message
+LONGEST_NAME = 200  # maximum characters of a file name in a message
 
 component = Component("own_image", Path(__file__).parent)
 
-_OUT_OF_SIGHT = "<style>.st-key-own_dropped, .st-key-own_kept { display: none; }</style>"
+_HIDDEN = "<style>.st-key-own_dropped, .st-key-own_kept { display: none; }</style>"
 
 
 def begin(wanted: bool) -> None:
-    """Begin with a new session.
+    """Start a new session.
 
     Args:
-        wanted: whether the link is to the user's own image, which only their browser may have.
+        wanted: whether the link refers to the user's own image, which only the browser can have.
     """
     st.session_state.own_asked = "wanted" if wanted else "kept"
 
 
 def is_waiting() -> bool:
-    """Return whether the page has to wait for what the browser says it has kept."""
+    """Return True while the page waits for the image stored by the browser."""
     return st.session_state.own_asked == "wanted"
 
 
 def own_image(again: Callable[[], None]) -> None:
-    """Draw what takes an image from anywhere on the page, and gives back the one that the browser has kept.
+    """Draw the component, which accepts images anywhere on the page and restores the image stored by the browser.
 
     Args:
-        again: called before the page runs again without the user having done anything.
+        again: function called before the page runs again without an action of the user.
     """
     st.session_state.own_new = st.session_state.pop("own_just_taken", False)
-    st.html(_OUT_OF_SIGHT)
+    st.html(_HIDDEN)
     drop_zone("Dropped or pasted image", _take, key="own_dropped")
-    drop_zone("Image kept by the browser", lambda name, data: _take_kept(name, data, again), key="own_kept")
+    drop_zone("Image stored by the browser", lambda name, data: _take_kept(name, data, again), key="own_kept")
     own = st.session_state.own
-    # The browser has the file of what was uploaded; what was made on the page, it has to be given.
+    # The browser has the files of uploads, but not the images made on the page, which are sent to it.
     made_here = own is not None and own.name in state.MADE_HERE
     data = {
         "own": None if own is None else {"digest": own.digest, "name": own.name, "bytes": len(own.data)},
@@ -61,7 +60,7 @@ def own_image(again: Callable[[], None]) -> None:
         "largest": 1_000_000 * st.get_option("server.maxUploadSize"),
     }
     listeners = {
-        "nothing": Listener("that nothing is kept", bool, _nothing_kept),
+        "nothing": Listener("that no image is stored", bool, _nothing_kept),
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
@@ -70,7 +69,7 @@ def own_image(again: Callable[[], None]) -> None:
 
 
 def just_taken() -> bool:
-    """Return whether this run is the one after an image was dropped or pasted."""
+    """Return True in the run after an image was dropped or pasted."""
     return st.session_state.own_new
 
 
@@ -96,15 +95,15 @@ def _nothing_kept(ended: bool) -> None:
 
 def _name(message: object) -> str:
     if not isinstance(message, str) or len(message) > LONGEST_NAME:
-        raise ValueError("no name of a file")
+        raise ValueError("not a file name")
     return message
 
 
 def _too_large(name: str) -> None:
     most = st.get_option("server.maxUploadSize")
-    notices.set_image_problem(f"{name}: This file is larger than {most} MB; make it smaller and try again.")
+    notices.set_image_problem(f"{name}: the file is larger than {most} MB; reduce its size and try again.")
 
 
 def _lost(name: str) -> None:
-    st.session_state.own_dropped_turn += 1  # an uploader that has not failed
-    notices.set_image_problem(f"{name}: This file did not arrive; try again.")
+    st.session_state.own_dropped_turn += 1  # a new uploader, without the error
+    notices.set_image_problem(f"{name}: the upload failed; try again.")

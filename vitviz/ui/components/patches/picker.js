@@ -188,7 +188,7 @@ export class Picker extends Component {
   // what the status line says of a patch after its name
   about([row, column]) {
     const { overlay, grid: [, columns] } = this.data;
-    return overlay ? `: ${overlay.words[row * columns + column]}` : "";
+    return overlay ? `: ${overlay.labels[row * columns + column]}` : "";
   }
 
   // ------------------------------------------------------------------ what the visitor does

@@ -1,11 +1,11 @@
-"""A large picture that stays in sight on a phone while one goes through the small ones below it."""
+"""Sticky position of a large picture on phones, above a scrollable gallery."""
 
 
 def sticky_style(picker: str, small: str) -> str:
-    """The style for a picker in the first of two columns, and for the gallery in the second, by their keys.
+    """Return the style for a picker in the first of two columns and a gallery in the second, by their keys.
 
-    A sticky element goes no further than what it stands in. So nothing between it and the row of columns may be a box
-    of its own; patches.css does the same inside of the component, where only variables reach.
+    A sticky element stays within its containing block. The boxes between it and the row of columns are therefore
+    removed from the layout; patches.css does the same inside the component, where only variables apply.
     """
     column, block = '[data-testid="stColumn"]', '[data-testid="stVerticalBlock"]'
     its_block, its_column = f"{block}:has(> .st-key-{picker})", f"{column}:has(> {block} > .st-key-{picker})"

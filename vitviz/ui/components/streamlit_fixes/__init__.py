@@ -1,8 +1,8 @@
-"""Reach: what Streamlit's own elements lack for small screens and for keyboards.
+"""Fixes of Streamlit's own elements for small screens, keyboards and lost connections.
 
-The button of the sidebar says what it opens; on a narrow screen, where the sidebar lies over the page, it closes once
-something in it has been chosen; what scrolls sideways can be scrolled with the keyboard. And once a lost connection is
-back, the page runs, so that a server that was restarted meanwhile knows the session before anything is clicked.
+The sidebar buttons get labels. On narrow screens, where the sidebar covers the page, it closes after a choice. Scrollable
+elements can be scrolled with the keyboard. After a lost connection is restored, the page runs once, so that a restarted
+server knows the session before the next click.
 """
 
 from pathlib import Path
@@ -15,10 +15,10 @@ component = Component("streamlit_fixes", Path(__file__).parent, isolated=False)
 
 
 def streamlit_fixes(page: str) -> None:
-    """Mend what surrounds every page.
+    """Apply the fixes to a page.
 
     Args:
-        page: the page that is open, as its address names it.
+        page: address of the open page.
     """
     with st.container(key=f"reach_on_{page}", gap=None):
         component.mount(key="reach_script", on_connected_change=lambda: None)

@@ -157,8 +157,8 @@ def _map_of(scores: np.ndarray, caption: str) -> Overlay:
 
     lowest, highest = float(scores.min()), float(scores.max())
     if lowest < 0 < highest or lowest in (0, highest):
-        return Overlay(scores, caption, signed=True, say=say)
-    return Overlay(scores, f"{caption}; from the lowest to the highest", lowest=lowest, largest=highest, say=say)
+        return Overlay(scores, caption, signed=True, format=say)
+    return Overlay(scores, f"{caption}; from the lowest to the highest", lowest=lowest, largest=highest, format=say)
 
 
 def shares(look: Look) -> None:

@@ -12,7 +12,7 @@ from ....notation.marks import percent
 from ....trace.trace import Trace
 from ...app import state
 from ...app.messages import escape_markdown
-from ...app.sidebar import FORMATS, OWN_WORDS
+from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
 from .settings import TARGETS, UPLOADS, aims, set_target
 from .targets import MOST_IMAGES, Aim, Alike, OfClass, OwnFeature
@@ -82,7 +82,7 @@ def choose_images(choice: state.Choice) -> None:
             st.error(escape_markdown(problem))
         by_digest = _offered(choice)
     own = state.own_beside(choice)
-    words = {own.digest: OWN_WORDS} if own else {}
+    words = {own.digest: OWN_LABEL} if own else {}
     chosen = [*aims(choice), None][:2]
     for place, (column, aim) in enumerate(zip(st.columns(2, gap="large"), chosen, strict=True)):
         key = f"explain_images_{place}"

@@ -43,7 +43,7 @@ def _closer(choice: state.Choice, trace: Trace, found: Attribution) -> None:
         trace.grid,
         PATCH.get(trace.grid),
         on_choose=lambda row, column: PATCH.set((row, column)),
-        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, say=told.format),
+        overlay=Overlay(found.map, ", ".join(about_words(found)), signed=found.signed, format=told.format),
         key=f"explain_closer_{found.method}",
     )
     words = f"Sum of all patches: {told.format(float(found.map.sum()))} · took {seconds(found.seconds)}"

@@ -11,7 +11,7 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
 from ...app.messages import escape_markdown
-from ...app.sidebar import OWN_WORDS
+from ...app.sidebar import OWN_LABEL
 from ...app.uploads import drop_zone
 from ...components.board import Cell, Place, board
 from ...components.gallery import gallery
@@ -35,12 +35,12 @@ def the_board(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
         if tool == "temperature":
             temperature_slider(trace)
     st.caption(TOOL_WORDS[tool])
-    looked_at = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
+    selected = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
     board(
         trace.layers,
         trace.heads,
         _cells(edits),
-        looked_at=looked_at,
+        selected=selected,
         on_click=lambda layer, column: chosen.switch(trace, layer, column),
         key="board",
     )
@@ -88,7 +88,7 @@ def second_image(trace: Trace, second: state.Choice) -> None:
         on_choose=chosen.pick_second,
         columns=6,
         titles=False,
-        words={state.OWN: OWN_WORDS},
+        labels={state.OWN: OWN_LABEL},
         key="intervene_gallery",
     )
     drop_zone("Or your own", chosen.take_second, key="intervene_upload")

@@ -270,7 +270,7 @@ def _on_the_picture(choice: state.Choice, asked: Sweep, effects: np.ndarray) -> 
         asked.trace.grid,
         None,
         on_choose=lambda row, column: chosen.switch_patch(asked.trace, asked.how, row, column),
-        overlay=Overlay(values, words, signed=signed, say=lambda effect: _say(effect, signed)),
+        overlay=Overlay(values, words, signed=signed, format=lambda effect: _say(effect, signed)),
         switching=True,
         key="sweep_picture",
     )

@@ -57,7 +57,7 @@ def large_map(look: Look, maps: np.ndarray, shared: bool) -> None:
             f"{look.goal.what}, read from each patch alone, {depth_words(look.depth)}; colours end at {scale}",
             signed=look.goal.signed,
             largest=_largest(maps) if shared else None,
-            say=look.goal.say,
+            format=look.goal.say,
         ),
         key="lens_picker",
     )

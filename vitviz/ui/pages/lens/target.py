@@ -8,7 +8,7 @@ from ....analysis.predictions import class_name, predictions
 from ....errors import ImageError
 from ...app import state
 from ...app.messages import escape_markdown
-from ...app.sidebar import FORMATS, OWN_WORDS
+from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
 from .settings import EACH, MINE, OWN, PREDICTED, TARGET, UPLOAD, UPLOADED, is_classifier, options
 
@@ -45,7 +45,7 @@ def choose_image(choice: state.Choice) -> None:
     words = {
         EACH: "each patch itself",
         OWN: "this image as a whole",
-        MINE: OWN_WORDS,
+        MINE: OWN_LABEL,
         UPLOAD: "another image of your own …" if mine else "an image of your own …",
     }
     chosen = TARGET.draw(

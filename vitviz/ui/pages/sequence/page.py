@@ -61,7 +61,7 @@ def similar_turns(trace: Trace, patch: Patch) -> Overlay:
 
 def similarity(values: np.ndarray, words: str) -> Overlay:
     """A map of cosines with the chosen patch."""
-    return Overlay(values.astype(np.float32), f"{words} with all others", signed=True, largest=1.0, say=number)
+    return Overlay(values.astype(np.float32), f"{words} with all others", signed=True, largest=1.0, format=number)
 
 
 @shell.fragment

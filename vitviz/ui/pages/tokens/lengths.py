@@ -51,7 +51,7 @@ def large(seen: look.Look, found: tokens.Outliers) -> None:
     overlay = Overlay(
         found.norms.reshape(seen.trace.grid),
         f"Norms of the patches' tokens {seen.where}",
-        say=lambda value: number(value, 2),
+        format=lambda value: number(value, 2),
     )
     picture, grid = seen.picture(), seen.trace.grid
     patch_picker(
