@@ -89,7 +89,7 @@ def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
     """Draw the attention entropies, [layer, head]."""
     panel(
         "Attention entropy",
-        "Mean entropy of a head's rows. At 0 bit, each token attends to a single token. Dotted line: uniform attention.",
+        "Mean entropy of a head's rows. At 0 bit, each token attends to one token only. Dotted line: uniform.",
     )
     uniform = float(np.log2(trace.token_count))
     figure = figures.by_layer(entropy, "entropy, bit", view.layer, view.head, uniform, "uniform")

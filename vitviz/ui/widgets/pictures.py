@@ -127,7 +127,7 @@ def signed_picture(numbers: np.ndarray, width: int = SIDE, largest: float | None
 
 
 def position_mosaic(similarities: np.ndarray) -> Image.Image:
-    """Draw the similarity maps of all position embeddings, [patch, rows, columns], each at the position of its patch."""
+    """Draw the similarity maps of all position embeddings, [patch, rows, columns], each at its patch."""
     rows, columns = similarities.shape[1:]
     gap = 1
     whole = np.zeros((rows * (rows + gap), columns * (columns + gap)))  # a grey line between the maps

@@ -51,8 +51,8 @@ class Symbol:
         return letter + (rf"_{{\mathrm{{{self.index}}}}}" if self.index else "")
 
 
-# Queries are blue, keys red, values green and attention purple: the hues of vitviz.viz.colour, with a lightness suitable
-# for text.
+# Queries are blue, keys red, values green and attention purple: the hues of vitviz.viz.colour, with a lightness
+# suitable for text.
 _BLUE, _RED, _GREEN, _PURPLE = (
     ("#1a66d6", "#5aa2ff"),
     ("#cf3037", "#ff7b80"),

@@ -1,4 +1,4 @@
-"""Scripts that run before those of Streamlit: for the browser's history, the sidebar, and units of numbers."""
+"""Scripts that run before those of Streamlit, for the browser history, the sidebar, and units of numbers."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ _SCRIPTS = "".join((_FOLDER / f"{name}.js").read_text("utf-8") for name in ("add
 
 
 def add_scripts(page: str) -> str:
-    """The HTML of a page with these scripts at the end of its head: media queries need the viewport stated there."""
+    """Return the HTML of a page with the scripts at the end of its head, after the viewport used by media queries."""
     return page.replace("</head>", f"<script>{_SCRIPTS}</script></head>", 1)

@@ -1,4 +1,4 @@
-"""Three ASGI middlewares around Streamlit's server."""
+"""ASGI middlewares for Streamlit's server."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_UPLOAD = "/_stcore/upload_file/"  # before the session and the file
-_ITS_PAGE = "<title>Streamlit</title>"  # downloads and parts of other packages are HTML, too, and stay as they are
+_UPLOAD = "/_stcore/upload_file/"  # followed by the session and the file
+_PAGE_MARK = "<title>Streamlit</title>"  # distinguishes Streamlit's page from other HTML, which is not rewritten
 
 
 class StaticCache:
-    """Keep answers that never change as they went out, so that each script is compressed once and not for each visitor.
+    """Cache of immutable compressed responses, so that each script is compressed only once.
 
-    Streamlit marks its own scripts and style sheets `immutable`: their names change with their contents. There are some
-    26 MB of them, of which pages ask for a few.
+    Streamlit marks its scripts and style sheets as `immutable`, because their names change with their contents. They
+    take about 26 MB, of which pages request a small part.
 
     Args:
-        app: what answers, compressing.
+        app: wrapped application, which compresses its responses.
     """
 
     def __init__(self, app: ASGIApp):
@@ -50,13 +50,13 @@ class StaticCache:
 
 
 class UploadLimit:
-    """Refuse files of a session that has some already which no page has taken: they stay in memory while it lasts.
+    """Limit on the stored uploads of a session, which stay in memory until a page takes them or the session ends.
 
     Args:
-        app: what answers.
-        waiting: number of files that a session has, by its id.
-        most: number of files that may be there or on their way.
-        largest: bytes of a refused file that are waited for.
+        app: wrapped application.
+        waiting: function that returns the number of stored files of a session, given by its id.
+        most: maximum number of stored and incoming files.
+        largest: maximum bytes of a rejected file that are received.
     """
 
     def __init__(self, app: ASGIApp, waiting: Callable[[str], int], most: int = 8, largest: int = 25_000_000):
@@ -74,27 +74,29 @@ class UploadLimit:
             try:
                 await self.app(scope, receive, send)
             finally:
-                self.coming -= Counter([session])  # which drops those that have none
+                self.coming -= Counter([session])  # subtraction also removes zero counts
             return
         await self.app(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a file once it is there: who is answered before all is sent hears of a lost connection instead."""
+        """Reject a file after receiving it. With an earlier response, the browser would report a lost connection."""
         left = self.largest
         while left > 0:
             message = await receive()
             left -= len(message.get("body", b""))
             if not message.get("more_body", False):
                 break
-        await PlainTextResponse("Too many files at once; wait until the others are there.", 429)(scope, receive, send)
+        await PlainTextResponse("Too many files at once; wait until the other uploads are complete.", 429)(
+            scope, receive, send
+        )
 
 
 class RewritePage:
-    """Serve Streamlit's own page otherwise than it comes.
+    """Rewriting of Streamlit's HTML page.
 
     Args:
-        app: what answers.
-        rewrite: makes of a page the one that is served.
+        app: wrapped application.
+        rewrite: function that returns the modified page.
     """
 
     def __init__(self, app: ASGIApp, rewrite: Callable[[str], str]):
@@ -111,23 +113,23 @@ class RewritePage:
         async def fill(message: Message) -> None:
             nonlocal start, body
             if message["type"] == "http.response.start" and _is_html(message):
-                start = message  # waits for the body, whose length it tells
+                start = message  # delayed until the length of the body is known
                 return
             if start is not None and message["type"] == "http.response.body":
                 body += message.get("body", b"")
                 if message.get("more_body", False):
                     return
                 headers = MutableHeaders(raw=start["headers"])
-                if _ITS_PAGE.encode() in body:
+                if _PAGE_MARK.encode() in body:
                     body = self.rewrite(body.decode()).encode()
                     headers["content-length"] = str(len(body))
-                    for name in ("etag", "last-modified"):  # they tell the version of what came
+                    for name in ("etag", "last-modified"):  # no longer valid
                         del headers[name]
                 message = {**message, "body": body}
                 await send({**start, "headers": headers.raw})
             await send(message)
 
-        # asked for as it is: who compresses stands outside
+        # request the page uncompressed; the outer middleware compresses it
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self.app({**scope, "headers": headers}, receive, fill)
 

@@ -1,8 +1,8 @@
-// Queries and keys in, attention weights out. Everything that moves under the pointer is computed here.
+// Computation of attention weights from queries and keys, for everything that follows the pointer.
 
 import { halves, readHeader } from "../_shared/binary.js";
 
-// One part of the payload: what its header says, and its sections.
+// Part of the payload: header and sections.
 export class Part {
   constructor(bytes) {
     this.header = readHeader(bytes);

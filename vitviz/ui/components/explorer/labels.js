@@ -1,4 +1,4 @@
-// What is said: names, the status line, the legend, and what is particular about a model. Everything counts from 1.
+// Texts: names, the status line, the legend, and notes on the model. Layers, heads, rows and columns count from 1.
 
 import { entropyBits, strongest, sumOf } from "./attention.js";
 
@@ -40,17 +40,16 @@ export function statusWords(data, view, token, weights) {
 function strongestWords(data, view, weights) {
   const top = data.strongestPatch(weights);
   const [patch, share] = [tokenWords(data, top), percent(weights[top])];
-  const said = view.direction === "from" || data.isPool(view.layer) ? `strongest on ${patch}, ${share}`
-    : data.signed ? `strongest from ${patch}, ${share}`
-    : `${patch} looks at it most, ${share}`;
+  const isRow = view.direction === "from" || data.isPool(view.layer);
+  const text = isRow ? `attends most to ${patch}, ${share}` : `attended to most by ${patch}, ${share}`;
   const first = strongest(weights, 0, data.prefix);
   const isMore = data.prefix > 0 && Math.abs(weights[first]) > Math.abs(weights[top]);
-  return isMore ? `${said} (${data.prefix_marks[first]} has more: ${percent(weights[first])})` : said;
+  return isMore ? `${text} (${data.prefix_marks[first]} more: ${percent(weights[first])})` : text;
 }
 
 // ------------------------------------------------------------------ the legend
 
-// the two ends of the colour bar
+// ends of the colour bar
 export function endWords(data, scale, weights) {
   if (scale === "uniform") return [`≤ 1/${times(data)} ×`, `≥ ${times(data)} ×`];
   const high = scale === "raw" ? "100 %" : percent(Math.abs(weights[data.strongestPatch(weights)]));
@@ -67,25 +66,25 @@ function rowFacts(data, view, weights) {
 }
 
 function columnFacts(data, view, weights) {
-  const given = data.prefix_marks.slice(0, 2).map((mark, token) => `${mark} gives it ${percent(weights[token])}`);
+  const given = data.prefix_marks.slice(0, 2).map((mark, token) => `${percent(weights[token])} from ${mark}`);
   const received = sumOf(weights, 0, data.tokens);
   return data.signed
-    ? [...given, `receives ${percent(received)} in all`, rowSumFact(data, view.layer)]
+    ? [...given, `receives ${percent(received)} in total`, rowSumFact(data, view.layer)]
     : [...given, `receives ${received.toFixed(2)} × uniform`];
 }
 
 function poolFacts(data, view, weights) {
-  const read = data.pool_reads === data.tokens ? prefixFacts(data, weights) : ["reads the patches only"];
-  return ["asks with its own query, whatever is pinned", ...(data.prefix ? read : []), entropyFact(weights, data.pool_reads)];
+  const read = data.pool_reads === data.tokens ? prefixFacts(data, weights) : ["attends to patches only"];
+  return ["learned query, independent of the pinned token", ...(data.prefix ? read : []), entropyFact(weights, data.pool_reads)];
 }
 
 function prefixFacts(data, weights) {
   const { prefix, prefix_marks: marks } = data;
   if (prefix <= 2) return marks.map((mark, token) => `${percent(weights[token])} to ${mark}`);
-  return [`${percent(sumOf(weights, 0, prefix))} to ${marks[0]} and the other ${prefix - 1} before the patches`];
+  return [`${percent(sumOf(weights, 0, prefix))} to ${marks[0]} and ${prefix - 1} other prefix tokens`];
 }
 
-// weights that may be negative are no distribution and have no entropy
+// weights that may be negative are not a distribution and have no entropy
 function rowSumFact(data, layer) {
   return `rows sum to 1 − λ = ${data.row_sums[layer].toFixed(2).replace("-", "−")}`;
 }
@@ -98,7 +97,7 @@ function entropyFact(weights, tokens) {
 
 // below the small maps
 export function noteWords(data) {
-  const oneLayer = "At this size the framed layer follows the pointer; the other layers show the pinned token.";
+  const oneLayer = "At this size, only the framed layer follows the pointer; the other layers show the pinned token.";
   return [data.readout, data.all_live ? "" : oneLayer].filter(Boolean).join(" ");
 }
 
@@ -106,12 +105,12 @@ export function noteWords(data) {
 export function aboutWords(data) {
   return [
     data.pool_heads
-      ? "Pool, the lowest row, is how this model reads its output from the tokens: with one learned query, the same for "
-        + "every image. Its maps do not change with the patch that you point at." : "",
+      ? "Pool, the lowest row, is the attention pooling, which computes the output from the tokens with one learned query. "
+        + "Its maps do not depend on the patch under the pointer." : "",
     data.signed
-      ? "This model takes one attention away from another, so weights may be negative: red is positive, blue negative, "
-        + "and 0 the light middle. The strongest is the largest in size, whatever its sign. Share of strongest: each map "
-        + "from minus to plus the size of its own strongest patch. Weight: all maps from −1 to 1." : "",
-    data.prefix_marks.includes("DIST") ? "DIST is the distillation token, which learned from another model." : "",
+      ? "This model uses differential attention, so weights may be negative: red is positive, blue negative, and 0 the "
+        + "light middle. The largest weight is the largest in absolute value. Relative to max: each map ranges from minus "
+        + "to plus its largest absolute patch weight. Weight: all maps range from −1 to 1." : "",
+    data.prefix_marks.includes("DIST") ? "DIST is the distillation token, trained to match another model." : "",
   ].filter(Boolean).join(" ");
 }

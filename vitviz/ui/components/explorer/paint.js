@@ -1,9 +1,9 @@
-// Weights to colours, and colours to canvases; the rules are those of vitviz/viz/colour.py.
+// Conversion of weights to colours, with the same rules as vitviz/viz/colour.py, and drawing on canvases.
 
 import { packedColours } from "../_shared/binary.js";
 import { pixelsOf } from "../_shared/canvas.js";
 
-// Between the maps of the overview, in patches: half of it (rounded down) stands before each map, the rest behind it.
+// Gap between the maps of the overview, in patches: half of it (rounded down) before each map, the rest after it.
 export const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
 
 export class Painter {

@@ -1,7 +1,7 @@
 """The user's own image: dropped or pasted anywhere on a page, and stored by the browser, so that it survives a reload.
 
-The component passes files to two hidden Streamlit uploaders: one for dropped and pasted images, one for the image stored
-by the browser. The browser stores the image for its tab only. The server holds it in the session only.
+The component passes files to two hidden Streamlit uploaders: one for dropped and pasted images, one for the image
+stored by the browser. The browser stores the image for its tab only. The server holds it in the session only.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-// The user's own image: taken from anywhere on the page, and kept for a reload of the tab. Files go to the server by two
-// of Streamlit's uploaders that are out of sight.
+// The user's own image: accepted anywhere on the page, and stored for a reload of the tab. Files are sent to the server by
+// two hidden Streamlit uploaders.
 
 import { readHeader } from "../_shared/binary.js";
 import { Component } from "../_shared/component.js";
 import { mounted } from "../_shared/mounted.js";
 
-const LOOK_EVERY = 150; // milliseconds, while something is on its way
-const PATIENCE = 30_000; // milliseconds that a browser's store may take before there is nothing in it
-const MOST_KEPT = 4; // images, of as many tabs; older ones go
+const LOOK_EVERY = 150; // milliseconds between checks while an upload is pending
+const PATIENCE = 30_000; // milliseconds to wait for the browser's store
+const MOST_KEPT = 4; // maximum number of stored images, one per tab; older ones are deleted
 const KEPT_FOR = 24 * 3600 * 1000; // milliseconds
-const MOST_SEEN = 8; // files that may be the one that the server has
-const LONGEST_NAME = 200; // characters, as vitviz/ui/own/__init__.py has it
+const MOST_SEEN = 8; // recent files, one of which the server may have
+const LONGEST_NAME = 200; // characters, as in __init__.py
 
 export default function (component) {
   return mounted(OwnImage, "[data-ref=drop]", component);
@@ -44,7 +44,7 @@ class OwnImage extends Component {
   }
 
   receive(data, [bytes]) {
-    if (data.session !== this.session) { // the server has begun anew, with uploaders that nothing was put into
+    if (data.session !== this.session) { // a new session, with empty uploaders
       [this.ended, this.session, this.restored] = [this.session !== undefined, data.session, false];
     }
     [this.data, this.bytes] = [data, bytes];
@@ -55,7 +55,7 @@ class OwnImage extends Component {
     if (data.own || !data.asked) this.keep();
   }
 
-  // ------------------------------------------------------------------ from the user
+  // ------------------------------------------------------------------ user input
 
   paste(event) {
     const [file] = chosen(event.clipboardData);
@@ -67,7 +67,7 @@ class OwnImage extends Component {
 
   drag(event) {
     if (!event.dataTransfer?.types.includes("Files") || inUploader(event)) return this.over(false);
-    event.preventDefault(); // so that it may be dropped here
+    event.preventDefault(); // allow dropping
     this.over(true);
   }
 
@@ -76,7 +76,7 @@ class OwnImage extends Component {
     if (inUploader(event)) return this.see(event.dataTransfer.files);
     const [file] = chosen(event.dataTransfer);
     if (!file) return;
-    event.preventDefault(); // or the browser would leave the page for the file
+    event.preventDefault(); // otherwise, the browser would open the file
     event.stopPropagation();
     this.take(file);
   }
@@ -88,12 +88,12 @@ class OwnImage extends Component {
   // ------------------------------------------------------------------ to the server
 
   take(file) {
-    if (file.size > this.data.largest) this.mount.send("refused", said(file), { instead: true });
+    if (file.size > this.data.largest) this.mount.send("refused", shortName(file), { instead: true });
     else this.send("own_dropped", file);
   }
 
-  // One file at a time: an uploader is replaced once its file has arrived, and takes along what it was given meanwhile.
-  // Of those that wait, only the last one counts.
+  // Send one file at a time: an uploader is replaced once its file has arrived, and files given to it meanwhile are lost.
+  // Of several pending files, only the last one is sent.
   send(zone, file) {
     this.see([file]);
     this.waiting = { zone, file };
@@ -107,7 +107,7 @@ class OwnImage extends Component {
       if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
       this.sent = undefined;
       if (sent.zone === "own_kept") this.nothing();
-      else this.mount.send("lost", said(sent.file), { instead: true });
+      else this.mount.send("lost", shortName(sent.file), { instead: true });
       this.failed = sent.input;
     } else this.sent = undefined;
     const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
@@ -125,7 +125,7 @@ class OwnImage extends Component {
     }
   }
 
-  // ------------------------------------------------------------------ kept for a reload
+  // ------------------------------------------------------------------ storage for a reload
 
   see(files) {
     this.seen = [...files, ...this.seen].slice(0, MOST_SEEN);
@@ -139,7 +139,7 @@ class OwnImage extends Component {
     } else if (this.data.asked === "wanted") this.nothing();
   }
 
-  // There is no image to give back; whether this page had one in a session that has ended.
+  // Report that there is no image to restore, and whether an earlier session of this page has ended.
   nothing() {
     this.mount.send("nothing", Boolean(this.ended), { instead: true });
   }
@@ -155,24 +155,24 @@ class OwnImage extends Component {
     const now = image && { tab: TAB, time: Date.now(), digest, name: own.name, image };
     await store("readwrite", (images) => {
       clear(images);
-      return now ? images.put(now) : images.delete(TAB); // rather none than another one
+      return now ? images.put(now) : images.delete(TAB); // no image rather than a wrong one
     });
   }
 
-  // what was made on the page, which the server hands back
+  // image made on the page, sent back by the server
   made() {
     const { start, sections: { image: [at, size] } } = readHeader(this.bytes);
     return size ? new Blob([this.bytes.slice(start + at, start + at + size)]) : null;
   }
 }
 
-// the first image among the files, or else the first file, which the server then refuses in a sentence
+// the first image among the files, else the first file, which the server rejects with a message
 function chosen(transfer) {
   const files = [...(transfer?.files ?? [])];
   return [files.find(({ type }) => type.startsWith("image/")) ?? files[0]].filter(Boolean);
 }
 
-function said({ name }) {
+function shortName({ name }) {
   return name.slice(0, LONGEST_NAME);
 }
 
@@ -180,17 +180,17 @@ function inUploader(event) {
   return Boolean(event.composedPath().find((node) => node.dataset?.testid === "stFileUploaderDropzone"));
 }
 
-// What this tab is called in the store. It keeps the name through reloads, and no other tab has it.
+// Identifier of this tab in the store, unique and constant across reloads.
 const TAB = (() => {
   try {
     return (sessionStorage["vitviz-tab"] ??= Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-"));
   } catch {
-    return "nobody"; // a browser that keeps nothing for this site has no store of images either
+    return "nobody"; // without session storage, there is no store of images either
   }
 })();
 
-// Do something with the browser's store of images, and await its answer. A browser may keep nothing for a site, or be slow
-// about it: then there is nothing, and the console says why.
+// Run a request on the browser's store of images, and return its result. If the store is unavailable or too slow, log the
+// reason and return undefined.
 function store(mode, act) {
   const answer = new Promise((resolve, reject) => {
     setTimeout(() => reject(new Error("no answer")), PATIENCE);
@@ -211,7 +211,7 @@ function store(mode, act) {
   });
 }
 
-// what is old goes, and what other tabs have kept if there is too much of it
+// delete old images, and the oldest images of other tabs if there are too many
 function clear(images) {
   const all = images.getAll();
   all.onsuccess = () => {

@@ -1,5 +1,4 @@
-// Which patches are like the one under the pointer: a picker whose colours are computed here, from the tokens
-// themselves.
+// Picker with an overlay of cosine similarities to the patch under the pointer, computed here from the tokens.
 
 import { halves, packedColours, readHeader } from "../_shared/binary.js";
 import { paint } from "../_shared/canvas.js";
@@ -25,7 +24,7 @@ class Similarity extends Picker {
     ref.facts = element("p", { className: "facts" }, { "data-testid": "similarity-facts" });
     ref.marks.after(ref.facts);
     ref.hold = element("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
-    const label = element("label", {}, {}, [ref.hold, " Keep to the chosen patch, and read the others"]);
+    const label = element("label", {}, {}, [ref.hold, " Compare with the chosen patch, not the pointer"]);
     ref.apart.closest(".switches").prepend(label);
     this.on(ref.hold, "change", () => {
       this.mount.memory.hold = ref.hold.checked;
@@ -33,21 +32,21 @@ class Similarity extends Picker {
     });
   }
 
-  receive(said, [bytes]) {
-    if (said.parts[0] !== this.partKey) {
-      this.partKey = said.parts[0];
+  receive(state, [bytes]) {
+    if (state.parts[0] !== this.partKey) {
+      this.partKey = state.parts[0];
       const header = readHeader(bytes);
       const [start, length] = header.sections.tokens;
       this.directions = halves(bytes.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
       this.embedDim = header.embedDim;
       this.similar = new Float32Array(this.directions.length / this.embedDim);
     }
-    this.prefix = said.prefix_names;
+    this.prefix = state.prefix_names;
     this.computed = null;
-    super.receive(said);
+    super.receive(state);
   }
 
-  // the patch that is compared with all others
+  // patch compared with all others
   get source() {
     return (this.ref.hold.checked ? this.marks.query : this.pointed) ?? this.middle();
   }
@@ -88,7 +87,7 @@ class Similarity extends Picker {
     const token = this.tokenOf(patch);
     if (token !== this.computed) return `: ${decimals(this.similar[token])}`;
     const [row, column] = this.placeOf(this.top);
-    return `: most like patch (${row + 1}, ${column + 1}), ${decimals(this.similar[this.top])}`;
+    return `: most similar to patch (${row + 1}, ${column + 1}), ${decimals(this.similar[this.top])}`;
   }
 
   placeOf(token) {
@@ -101,9 +100,9 @@ class Similarity extends Picker {
     const { mean, placeOf, prefix, ref, similar, computed } = this;
     const [row, column] = placeOf.call(this, computed);
     const others = prefix.map((name, token) => `${name} ${decimals(similar[token])}`);
-    ref.facts.textContent = `Patch (${row + 1}, ${column + 1}) with ${[...others, `patches on average ${decimals(mean)}`].join(" · ")}`;
+    ref.facts.textContent = `Patch (${row + 1}, ${column + 1}) with ${[...others, `mean over patches ${decimals(mean)}`].join(" · ")}`;
   }
 }
 
-// as vitviz.ui.widgets.strips.number writes them
+// same format as vitviz.ui.widgets.strips.number
 const decimals = (value) => value.toFixed(3).replace(/^-(?=0\.0+$)/, "").replace("-", "−");

@@ -1,8 +1,8 @@
 """Fixes of Streamlit's own elements for small screens, keyboards and lost connections.
 
-The sidebar buttons get labels. On narrow screens, where the sidebar covers the page, it closes after a choice. Scrollable
-elements can be scrolled with the keyboard. After a lost connection is restored, the page runs once, so that a restarted
-server knows the session before the next click.
+The sidebar buttons get labels. On narrow screens, where the sidebar covers the page, it closes after a choice.
+Scrollable elements can be scrolled with the keyboard. After a lost connection is restored, the page runs once, so that
+a restarted server knows the session before the next click.
 """
 
 from pathlib import Path

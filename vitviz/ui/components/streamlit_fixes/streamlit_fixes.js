@@ -1,5 +1,5 @@
-// What Streamlit's own elements lack: the buttons of the sidebar have words, the sidebar closes after a choice where it
-// lies over the page, what scrolls can be scrolled with the keyboard, and the page runs when a lost connection is back.
+// Fixes of Streamlit's own elements: labels for the sidebar buttons, closing of the sidebar after a choice where it covers
+// the page, keyboard access to scrollable elements, and a run of the page after a lost connection is restored.
 
 import { Listening } from "../_shared/listening.js";
 
@@ -9,7 +9,7 @@ const NARROW = "(max-width: 767.98px)"; // as in streamlit_fixes.css
 const SIDEBAR = "[data-testid=stSidebar]";
 const SCROLLERS = ".katex-display, .vv-scroll, .vv-filters, .vv-outcome ol, [data-testid=stMarkdownContainer] pre";
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
-// What leads back to the page: another page, another image, the tour. Settings are often changed together.
+// Choices after which the sidebar closes: another page, another image, the tour. Settings are often changed together.
 const CHOICES = "a[href], [data-testid=gallery] [data-name], .st-key-sidebar_tour button";
 const CHANGES = "input[type=file], .stApp:has(.st-key-reach_on_explore) [class*=st-key-draw_with] input";
 
@@ -48,20 +48,20 @@ export default function ({ setTriggerValue }) {
   };
 }
 
-// Components hide what is inside them from the page, but not from the path of an event.
+// Shadow roots hide their elements from selectors, but not from the path of an event.
 function chosenIn(event, selector) {
   const path = event.composedPath().filter((node) => node instanceof Element);
   return path.some((node) => node.matches(SIDEBAR)) && path.some((node) => node.matches(selector));
 }
 
-// once Streamlit has heard of the click, too: for some browsers it closes the sidebar itself
+// after Streamlit has handled the click: in some browsers, it closes the sidebar itself
 function closeSoon() {
   setTimeout(() => document.querySelector(`${CLOSE}[aria-expanded=true]`)?.click(), 0);
 }
 
 function mend(narrow, sized) {
-  say(OPEN, narrow ? "Menu" : "Image and model");
-  say(CLOSE, narrow ? "Close" : "Hide");
+  setLabel(OPEN, narrow ? "Menu" : "Image and model");
+  setLabel(CLOSE, narrow ? "Close" : "Hide");
   for (const node of document.querySelectorAll(SCROLLERS)) {
     for (const one of [node, node.firstElementChild]) if (one) sized.observe(one);
     const down = node.scrollHeight > node.clientHeight && getComputedStyle(node).overflowY !== "hidden";
@@ -76,22 +76,22 @@ function mend(narrow, sized) {
   }
 }
 
-function say(selector, words) {
+function setLabel(selector, label) {
   for (const button of document.querySelectorAll(selector)) {
-    if (button.dataset.words === words && button.ariaLabel === words) continue;
-    button.dataset.words = words;
-    button.ariaLabel = words;
+    if (button.dataset.label === label && button.ariaLabel === label) continue;
+    button.dataset.label = label;
+    button.ariaLabel = label;
   }
 }
 
 function delayed(act, milliseconds) {
-  let waits;
-  const ask = () => {
-    waits ??= setTimeout(() => {
-      waits = undefined;
+  let timer;
+  const schedule = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
       act();
     }, milliseconds);
   };
-  ask.cancel = () => clearTimeout(waits);
-  return ask;
+  schedule.cancel = () => clearTimeout(timer);
+  return schedule;
 }
