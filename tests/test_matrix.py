@@ -50,11 +50,11 @@ def test_the_scale_says_its_ends_and_how_many_numbers_exceed_it():
     assert picture.larger == (np.abs(NUMBERS) > picture.largest).sum() == 7
     assert (data["low"], data["high"]) == (f"−{picture.largest:.4f}", f"{picture.largest:.4f}")
     assert data["larger"].startswith("7 of 1,400 numbers")
-    assert sent(numbers=np.ones((7, 2)))["larger"] == "no number is larger than that in size"
+    assert sent(numbers=np.ones((7, 2)))["larger"].startswith("no number")
 
 
 def test_only_matrices_of_finite_numbers_are_drawn():
-    with pytest.raises(ValueError, match="rows and columns"):
+    with pytest.raises(ValueError, match=r"\(3,\)"):
         drawn(np.zeros(3))
     with pytest.raises(ValueError, match="finite"):
         drawn(np.full((2, 2), np.nan))
@@ -77,9 +77,9 @@ def test_equal_pages_send_equal_payloads_that_are_json():
 
 def test_rows_that_are_not_there_are_refused():
     for row in (-1, 7):
-        with pytest.raises(ValueError, match="no row"):
+        with pytest.raises(ValueError, match="Row"):
             sent(row)
-    with pytest.raises(ValueError, match="not one for each"):
+    with pytest.raises(ValueError, match="prefix tokens"):
         sent(prefix=())
 
 

@@ -48,5 +48,5 @@ def test_signed_weights_are_explained():
     assert "counted without signs" in said[0]
     assert "each row sums to 1 − λ = " in said[1]
     assert "Red is positive, blue negative" in said[1]
-    assert "whatever their sign" in said[2]
-    assert "entropy, which only weights that are all positive have" in said[3]
+    assert "absolute value" in said[2]
+    assert "differential attention" in said[3]

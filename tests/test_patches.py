@@ -59,7 +59,7 @@ def test_what_is_chosen_is_in_the_grid():
     assert sent()["second"] is None
     assert sent(second=(0, 0))["second"] == [0, 0]
     for patch in ((2, 0), (0, 3), (-1, 0)):
-        with pytest.raises(ValueError, match=r"no patch .* in a grid of \(2, 3\)"):
+        with pytest.raises(ValueError, match=r"outside the grid \(2, 3\)"):
             sent(second=patch)
     with pytest.raises(ValueError, match="query or key, not 'value'"):
         sent(choosing="value")
@@ -92,7 +92,7 @@ def test_a_map_that_would_mislead_is_refused():
         Overlay(VALUES - 0.1, "x")
     with pytest.raises(ValueError, match="finite"):
         Overlay(VALUES * np.nan, "x")
-    with pytest.raises(ValueError, match=r"shape \(3, 2\) does not fit"):
+    with pytest.raises(ValueError, match=r"shape \(3, 2\)"):
         sent(overlay=Overlay(VALUES.T, "x"))
 
 
@@ -122,7 +122,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("message", HOSTILE, ids=repr)
 def test_anything_else_is_refused(message):
-    with pytest.raises(ValueError, match=r"^(not a|nothing of this role|no such patch|a patch of another grid)"):
+    with pytest.raises(ValueError, match=r"^(not a|not a role|no such patch|a patch of another grid)"):
         read_choice(message, GRID, ("query",))
 
 
@@ -160,7 +160,7 @@ def test_what_only_a_stranger_sends_is_logged_and_left_out(answer, value, caplog
 
 
 def test_keys_need_a_listener():
-    with pytest.raises(ValueError, match="needs on_key"):
+    with pytest.raises(ValueError, match="on_key"):
         patch_picker(file("JPEG"), "cat", GRID, None, on_choose=print, choosing="key", key="p")
 
 

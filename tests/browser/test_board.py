@@ -10,7 +10,7 @@ from .alone import Alone
 from .layout import in_all_fonts
 from .test_patches import THEMES
 
-OFF = Cell("zero", "0", "off, zero")
+OFF = Cell("zero", "0", "ablated, zero")
 WARM = Cell("temperature", "T 0.5", "temperature 0.5")
 HOT = Cell("temperature", "T 12.5", "temperature 12.5")
 COPIED = Cell("copy", "copy", "copied from the second image")
@@ -43,11 +43,11 @@ class Board:
 def test_each_part_says_what_has_been_done_to_it(new_page):
     board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, selected=(2, 3))
     expect(board.cell(0, 1)).to_have_attribute("data-sign", "0")
-    expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: off, zero")
+    expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: ablated, zero")
     expect(board.cell(0, 1)).to_have_attribute("aria-pressed", "true")
     expect(board.cell(2, 3)).to_have_attribute("data-sign", "T 0.5")
     expect(board.cell(2, 3)).to_have_attribute("aria-label", "Layer 3, head 4: temperature 0.5; shown below")
-    expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: off, zero")
+    expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: ablated, zero")
     expect(board.cell(1, "attention")).to_have_attribute("aria-label", "Layer 2, attention: on")
     expect(board.cell(0, "all")).to_have_attribute("aria-label", "L1: all of layer 1")
     expect(board.page.locator("[data-state=on][aria-pressed=true]")).to_have_count(0)
@@ -89,7 +89,7 @@ def test_the_keyboard_reaches_every_part(new_page):
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
     expect(board.cell(1, 2)).to_be_focused()
-    expect(page.get_by_test_id("board-status")).to_have_text("Layer 2, head 3: off, zero")
+    expect(page.get_by_test_id("board-status")).to_have_text("Layer 2, head 3: ablated, zero")
     page.keyboard.press("Enter")
     page.keyboard.press("End")
     expect(board.cell(1, "mlp")).to_be_focused()

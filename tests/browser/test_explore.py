@@ -232,7 +232,7 @@ def test_pixels_change_where_they_should(explore, cat):
 def test_the_overlay_can_be_taken_off_and_smoothed(explore):
     page = explore("image=cat")
     heat = page.page.locator("canvas.heat")
-    page.page.get_by_label("Overlay strength").fill("0")
+    page.page.get_by_label("Overlay opacity").fill("0")
     expect(heat).to_have_css("opacity", "0")
     page.page.get_by_label("Smooth").check()
     expect(heat).to_have_css("image-rendering", "auto")

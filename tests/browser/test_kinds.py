@@ -164,7 +164,7 @@ def test_the_pooling_is_one_more_row(new_page, kind):
         ).click()
         page.hover(trace, trace.prefix + 9)
         page.tells_the_truth()
-        expect(page.legend).to_contain_text("asks with its own query")
+        expect(page.legend).to_contain_text("learned query")
     page.has_told(View(3, None, None, "to", "uniform"))
 
 
@@ -324,17 +324,17 @@ def test_the_last_key_is_told_though_the_explorer_goes(new_page):
 
 def test_how_it_is_painted_is_told_and_outlives_the_explorer(new_page):
     page = Shown(new_page(), trace_of("relative"), View(2, 0))
-    page.page.get_by_label("Overlay strength").fill("20")
+    page.page.get_by_label("Overlay opacity").fill("20")
     page.page.get_by_label("Smooth").check()
     page.page.wait_for_function("told.at(-1)?.[0] === 'style' && told.at(-1)[1].smooth")
     style = read_style(page.alone.told[-1][1])
     assert style == Style(20, smooth=True)
     page.receive(page.trace, View(2, 0))  # an older answer
-    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
+    expect(page.page.get_by_label("Overlay opacity")).to_have_value("20")
     page.alone.leave_and_come_back()
     page.receive(page.trace, View(2, 0), style=style)
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.2")
-    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
+    expect(page.page.get_by_label("Overlay opacity")).to_have_value("20")
     expect(page.page.get_by_label("Smooth")).to_be_checked()
 
 

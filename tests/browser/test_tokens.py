@@ -98,7 +98,7 @@ def test_a_click_pins_and_the_pin_can_be_kept_while_others_are_read(page_of, cat
     click_patch(page, 0, 4, 5)
     page.wait_for_function("location.href.includes('query=5-6')")
     settled(page)
-    page.get_by_text("Keep to the chosen patch").click()
+    page.get_by_text("Compare with the chosen patch").click()
     point_at(page, 10, 11)
     expect(page.get_by_test_id("similarity")).to_have_attribute("data-hover", "10,11")
     assert_similar(page, cat, 8, 4, 5)
@@ -160,7 +160,7 @@ def test_a_line_around_points_lights_up_their_patches(page_of):
     root = page.get_by_test_id("scatter")
     expected = " ".join(str(patch) for patch in np.flatnonzero(left))
     expect(root).to_have_attribute("data-selected", expected)
-    expect(page.get_by_test_id("scatter-selection")).to_have_text(f"{left.sum()} of 64 patches are lit up.")
+    expect(page.get_by_test_id("scatter-selection")).to_have_text(f"{left.sum()} of 64 patches selected.")
     pixels = page.locator("[data-testid=scatter] canvas[data-ref=picture]").evaluate(
         """node => { const at = (i) => node.getContext('2d').getImageData((i % 8 + 0.5) * node.width / 8,
         (Math.floor(i / 8) + 0.1) * node.height / 8, 1, 1).data[0]; return [...Array(64).keys()].map(at); }"""

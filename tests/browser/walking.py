@@ -294,7 +294,7 @@ class Visitor:
     def panels_are_right(self) -> None:
         view, trace, page = self.session.view, self.session.trace, self.page
         page.panels_show(trace, view)
-        expect(page.panel(f"The whole matrix: {view.head_words(trace)}")).to_have_count(1)
+        expect(page.panel(f"Attention matrix: {view.head_words(trace)}")).to_have_count(1)
         row = self.inner.locator(".st-key-matrix .js-plotly-plot").evaluate(
             "(chart, row) => Array.from(chart._fullData[0].z[row])", view.token(trace)
         )

@@ -56,7 +56,7 @@ def find_misspelled(names: Iterable[str]) -> list[str]:
     for name in names:
         meant = None if name in known else next((one for one in known if _is_slip(name[:40].lower(), one)), None)
         if meant:
-            notices.append(f"The link's parameter “{name[:40]}” was ignored; did you mean “{meant}”?")
+            notices.append(f"The link's parameter “{name[:40]}” was ignored; use “{meant}” instead.")
     return notices
 
 

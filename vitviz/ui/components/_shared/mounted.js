@@ -54,7 +54,8 @@ class Mount {
     const isNew = this.session !== undefined && data.session !== this.session; // a new session has received no messages
     if (isNew) {
       const all = this.Kind.momentary ? [] : [...(this.memory.waiting ?? []), ...this.waiting];
-      this.waiting = all.filter(({ at }) => at >= (globalThis.vitvizLost ?? Infinity)); // earlier messages may have been received
+      // messages sent before the connection was lost may have been received
+      this.waiting = all.filter(({ at }) => at >= (globalThis.vitvizLost ?? Infinity));
       this.resent = lastNumber;
     }
     this.memory.waiting = [];

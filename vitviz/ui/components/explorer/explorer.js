@@ -58,7 +58,7 @@ class Explorer extends Component {
       this.hovered = null;
       this.buildStage();
     }
-    this.ref.photo.alt = header.image_name; // the same pixels may have another name
+    this.ref.photo.alt = header.image_name; // may change even if the pixels do not
     const shape = ({ layers, heads, pool_heads: pool, prefix_marks: marks }) => `${layers} ${heads} ${pool} ${marks}`;
     if (!before || shape(before) !== shape(header)) { // otherwise, keep the buttons and with them the focus
       this.buildPrefix();
@@ -67,7 +67,7 @@ class Explorer extends Component {
     this.buildWords();
   }
 
-  // A view that was chosen for other data; the same rules as vitviz.notation.view.View.fitted and let_go.
+  // Adapt a view chosen for other data, by the rules of vitviz.notation.view.View.fitted and let_go.
   fitted(view, before) {
     const { data, data: { layers, levels, colours } } = this;
     const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);
@@ -89,7 +89,7 @@ class Explorer extends Component {
     ref.photo.src = URL.createObjectURL(data.picture);
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
-    this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
+    this.root.classList.toggle("panorama", columns > 2 * rows); // more space for the maps below the image
     this.root.style.setProperty("--gap", gapOf(rows, columns));
     this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
   }
@@ -119,7 +119,7 @@ class Explorer extends Component {
     })));
   }
 
-  // what is said of the whole model, and which scales mean something for it
+  // texts on the model, and the scales available for it
   buildWords() {
     const { ref, root, data } = this;
     ref.note.textContent = noteWords(data);
@@ -153,7 +153,7 @@ class Explorer extends Component {
     this.drawControls();
   }
 
-  // what the framed head shows for the token under the pointer; null while Python has not sent it yet
+  // weights of the framed head for the token under the pointer; null until Python has sent them
   weights() {
     const { data, view } = this;
     const known = data.isLive(view.layer) || (this.hovered === null && data.known[view.layer]);
@@ -165,7 +165,7 @@ class Explorer extends Component {
     const top = weights ? data.strongestPatch(weights) : -1;
     this.place(ref.query, token);
     this.place(ref.key, top);
-    this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
+    this.place(ref.pin, view.query ?? -1); // stays while the pointer is on other patches
     Object.assign(root.dataset, {
       query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
@@ -185,14 +185,14 @@ class Explorer extends Component {
   drawWords(weights) {
     const { data, ref, view, token } = this;
     ref.status.textContent = statusWords(data, view, token, weights);
-    const said = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
-    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = said;
+    const texts = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
+    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = texts;
   }
 
   drawControls() {
     const { data, ref, root, view } = this;
     const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
-    if (state === this.controlsDrawn) return; // nothing here depends on which patch the pointer is over
+    if (state === this.controlsDrawn) return; // independent of the patch under the pointer
     this.controlsDrawn = state;
     const directions = [...root.querySelectorAll("[data-direction]")];
     const isChosen = ({ dataset }) => dataset.direction === view.direction;

@@ -79,7 +79,7 @@ class Matrix extends Component {
     frame.style.setProperty("--column", patch[1]);
   }
 
-  // the row alone, with all its numbers
+  // strip of the current row
   drawStrip() {
     const { data: { columns }, ref: { numbers, strip }, row } = this;
     if (!numbers.complete || !numbers.naturalWidth) return;
