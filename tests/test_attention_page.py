@@ -183,7 +183,7 @@ def other(request, monkeypatch):
     trace = kinds.trace_of(request.param)
     show_instead(monkeypatch, trace, request.param)
     about = models.describe
-    monkeypatch.setattr(models, "about", lambda name: replace(about(name), config=config))
+    monkeypatch.setattr(models, "describe", lambda name: replace(about(name), config=config))
     return config, words
 
 

@@ -59,7 +59,7 @@ def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeyp
     monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
-        background.made(step, lambda done, total: None)
+        background.compute(step, lambda done, total: None)
         press(app, f"explain_compute_{ask.method}_0")
         said = bodies(app)
         assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
@@ -75,7 +75,7 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     choice = choice_of(app)
     contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
     for step in comparing._steps(contest, {}, {})[:5]:
-        background.made(step, lambda done, total: None)
+        background.compute(step, lambda done, total: None)
     assert "Coarse: some curves have 5 points only" in texts(app.run())
     assert len(rows(app)) == 5
     assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]

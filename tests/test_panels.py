@@ -14,8 +14,8 @@ def page(kind, layer, head, direction):
     from vitviz.ui.widgets import panels
 
     trace = trace_of(kind)
-    panels.of_view(trace, View(layer, head, None, direction))
-    panels.of_model(trace, View(layer, head), head_statistics(trace))
+    panels.view_charts(trace, View(layer, head, None, direction))
+    panels.head_charts(trace, View(layer, head), head_statistics(trace))
 
 
 def run(kind, layer, head=1, direction="from"):

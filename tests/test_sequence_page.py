@@ -184,7 +184,7 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     model = vitviz.from_timm(theirs)
     about = models.ModelInfo(kind, kind, "", model.config, model.preprocessing, models.sizes(model.config))
     real_about, real_shared = models.describe, zoo.shared
-    monkeypatch.setattr(models, "about", lambda name: about if name == kind else real_about(name))
+    monkeypatch.setattr(models, "describe", lambda name: about if name == kind else real_about(name))
     monkeypatch.setattr(zoo, "shared", lambda name, *more: model if name == kind else real_shared(name, *more))
     monkeypatch.setattr(models, "is_ready", lambda name: True)
     app = story(model=kind, image="cat")

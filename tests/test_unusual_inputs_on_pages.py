@@ -39,7 +39,7 @@ def kind(request, monkeypatch):
     name, model = request.param, small(**KINDS[request.param])
     about = models.ModelInfo(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
     real_about, real_shared = models.describe, zoo.shared
-    monkeypatch.setattr(models, "about", lambda asked: about if asked == name else real_about(asked))
+    monkeypatch.setattr(models, "describe", lambda asked: about if asked == name else real_about(asked))
     monkeypatch.setattr(zoo, "shared", lambda asked, *more: model if asked == name else real_shared(asked, *more))
     monkeypatch.setattr(models, "is_ready", lambda _: True)
     return name

@@ -84,7 +84,7 @@ class Cache:
             self.size += size
             self._drop_first(self._results, self.size - self.most)
 
-    def made(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
+    def get_or_compute(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
         """Return the result, and compute it if it is missing. Concurrent requests wait for one computation.
 
         A thread that holds the processor lock computes the result itself, because the other thread may be waiting for
@@ -246,7 +246,7 @@ def cached(message: str = "", share: float = 1.0) -> Callable[[Callable], Callab
             if ready is not _MISSING:
                 return ready
             with _spinner(message):  # its end may stop the run after a click; the result is stored by then
-                return shared.made(key, lambda: make(*given), share)
+                return shared.get_or_compute(key, lambda: make(*given), share)
 
         return lookup
 

@@ -12,7 +12,7 @@ from ...viz import figures
 CHART = {"displayModeBar": False}  # its buttons would cover the legend
 
 
-def of_view(trace: Trace, view: View) -> None:
+def view_charts(trace: Trace, view: View) -> None:
     """Draw the sorted weights of the view, and the attention matrix that contains them."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -28,7 +28,7 @@ def of_view(trace: Trace, view: View) -> None:
             whole_matrix(trace, view)
 
 
-def of_model(trace: Trace, view: View, statistics: HeadStatistics) -> None:
+def head_charts(trace: Trace, view: View, statistics: HeadStatistics) -> None:
     """Draw the mean attention distance and the attention entropy of all heads, without the pooling."""
     left, right = st.columns(2, gap="large")
     with left:

@@ -237,11 +237,11 @@ def set_dialog(place: str | None) -> None:
     _session().dialog = place
 
 
-def made(step: Step, progress: Progress) -> Any:
+def compute(step: Step, progress: Progress) -> Any:
     """Return the result of a step, and store it for all users."""
     if not step.is_kept:
         return step.task(progress)
-    return cache.results.made(step.key, partial(step.task, progress))
+    return cache.results.get_or_compute(step.key, partial(step.task, progress))
 
 
 def again() -> None:
@@ -253,7 +253,7 @@ def again() -> None:
 
 
 def _run(step: Step, job: queue.Job) -> None:
-    made(step, job)
+    compute(step, job)
     if step.pace is not None:
         durations.paces().note(step.pace, job.seconds, job.total)
 

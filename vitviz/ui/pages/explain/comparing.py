@@ -133,7 +133,7 @@ def _bounds(contest: Contest) -> tuple[float, float]:
         with state.one_at_a_time:
             return endpoints(trace.model, trace, target, baseline=contest.baseline)
 
-    return cache.results.made((*contest.key, "bounds"), measure)
+    return cache.results.get_or_compute((*contest.key, "bounds"), measure)
 
 
 def lowest(choice: state.Choice, aim: Aim) -> str:

@@ -57,7 +57,7 @@ def compute(ask: Ask) -> Attribution:
     """
     work = task(ask)
     with state.one_at_a_time:  # gradients of all layers at 518 px take half a gigabyte
-        return cache.results.made(ask.key, partial(work, None))
+        return cache.results.get_or_compute(ask.key, partial(work, None))
 
 
 def coarse(ask: Ask) -> Attribution | None:

@@ -54,10 +54,10 @@ def look(choice: state.Choice) -> None:
     with st.container():
         badge.warning(choice, trace, view)
     downloads(choice, trace, view, style)
-    panels.of_view(trace, view)
+    panels.view_charts(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
-    panels.of_model(trace, view, statistics)
+    panels.head_charts(trace, view, statistics)
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:
