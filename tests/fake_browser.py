@@ -1,4 +1,4 @@
-"""Components without a browser: they are drawn, and hear what a browser would tell."""
+"""Stand-in for a browser: draws components and sends them messages."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ SESSION = "this session"
 
 
 class Sent(dict):
-    """What a component's state looks like in the session."""
+    """State of a component in the session."""
 
     __getattr__ = dict.get
 
 
 def message(number: int, event: str, value: Any) -> dict:
-    """A message as a browser tells it."""
+    """Return a message as sent by a browser."""
     return {"number": number, "event": event, "value": value}
 
 
 class Browser:
-    """Stands in for one, and for Streamlit's session.
+    """Stand-in for a browser and for Streamlit's session.
 
     Args:
         monkeypatch: pytest's.
-        component: what is drawn.
-        draw: draws it with the key `"it"`.
+        component: component to draw.
+        draw: function that draws it with the key `"it"`.
     """
 
     def __init__(self, monkeypatch, component: mounting.Component, draw: Callable[[], Any]):
@@ -36,16 +36,16 @@ class Browser:
         monkeypatch.setattr(mounting.st, "session_state", self.session)
 
     def tell(self, *messages: dict, session: str = SESSION) -> Any:
-        """Draw the component, tell all of these, and draw it again.
+        """Draw the component, send messages, and draw it again.
 
         Returns:
-            What the second drawing returned.
+            Result of the second drawing.
         """
         return self.send({"session": session, "messages": list(messages)})
 
-    def send(self, told: object) -> Any:
-        """The same for anything that somebody may send."""
+    def send(self, outbox: object) -> Any:
+        """Send any object, such as invalid messages."""
         self.draw()
-        self.session["it"] = Sent(outbox=told)
+        self.session["it"] = Sent(outbox=outbox)
         self.drawn["on_outbox_change"]()
         return self.draw()

@@ -1,4 +1,4 @@
-"""vitviz.ui.components._shared: components get the session's state, and what browsers tell is heard once."""
+"""vitviz.ui.components._shared: components get the state of the session, and each message is handled once."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Visitors' own images are forgotten with their sessions, and no others."""
+"""Images of users are deleted with their sessions, and no others."""
 
 import asyncio
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""A component alone in a plain page, without Streamlit."""
+"""Component in a plain page, without Streamlit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from playwright.sync_api import Page
 from vitviz.ui.components._shared import Component
 from vitviz.ui.components._shared.binary import header_of
 
-# What Streamlit does for a component: HTML and style in a place of their own, then the module's default export, again
-# with each answer. What the component tells is kept: `messages` as they are, and of each telling the last, `told`.
+# Minimal version of Streamlit's mounting. Sent messages are recorded: `messages` are the pending ones, and `told` is
+# the history of the last message of each transmission.
 _START = """async (script) => {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: run } = await import(url);
@@ -40,13 +40,13 @@ _keys = (f"alone {number}" for number in itertools.count())
 
 
 class Alone:
-    """Speaks with the component of a page, as Python would.
+    """Component of a page, with the Python side of its message exchange.
 
     Args:
-        page: where it is drawn.
-        component: what is drawn.
-        css: style of the page around it.
-        head: more of the page's head.
+        page: page to draw on.
+        component: component to draw.
+        css: style of the page.
+        head: additional HTML of the page's head.
     """
 
     def __init__(self, page: Page, component: Component, css: str, head: str = ""):
@@ -71,21 +71,21 @@ class Alone:
         self.page.evaluate("data => receive(data)", said)
 
     def hold(self, *parts: bytes) -> None:
-        """Have parts of what is held arrive."""
+        """Deliver parts of the state."""
         self.page.evaluate(
             "parts => hold(parts)", {header_of(part)["key"]: base64.b64encode(part).decode() for part in parts}
         )
 
     def leave_and_come_back(self) -> None:
-        """Take the component off the page, as when a visitor leaves it; what it is told next mounts it again."""
+        """Unmount the component, as on a page change. The next update mounts it again."""
         self.page.evaluate("html => { cleanup(); document.querySelector('main').innerHTML = html; }", self.html)
 
     @property
     def told(self) -> list:
-        """The event and the value of each message, in order."""
+        """Event and value of each message, in order."""
         return self.page.evaluate("told")
 
     @property
     def messages(self) -> list[dict]:
-        """What was told last: all messages that wait."""
+        """Pending messages."""
         return self.page.evaluate("messages")

@@ -39,8 +39,8 @@ class Matrix extends Component {
   }
 
   // While a choice is pending, states from Python do not restore an older frame.
-  takeOver(said) {
-    const row = this.mount.pending("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? said;
+  takeOver(sent) {
+    const row = this.mount.pending("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? sent;
     if (row !== this.chosen) this.sought = row;
     this.chosen = row;
   }
