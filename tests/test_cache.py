@@ -114,7 +114,7 @@ def test_other_results_are_made_meanwhile():
         assert go_on.wait(60)
         return 1
 
-    thread = threading.Thread(target=kept.made, args=(("slow",), slow))
+    thread = threading.Thread(target=kept.get_or_compute, args=(("slow",), slow))
     thread.start()
     assert begun.wait(60)
     assert kept.get_or_compute(("quick",), lambda: 2) == 2
@@ -197,7 +197,7 @@ def test_a_result_is_kept_when_a_click_cuts_the_wait_short(monkeypatch):
         raise ClickedError  # as Streamlit does where it hears of a click
 
     monkeypatch.setattr(cache, "shared", Cache(MEGABYTE))
-    monkeypatch.setattr(cache, "_said", spinner)
+    monkeypatch.setattr(cache, "_spinner", spinner)
     made = []
 
     @cached("Working …")

@@ -10,7 +10,7 @@ from ....analysis.attribution import METHODS, Attribution, explain
 from ....errors.progress import Progress
 from ...app import cache, state
 from ...app.jobs import durations
-from ...app.jobs.asking import Step
+from ...app.jobs.background import Step
 from ...app.jobs.queue import Task
 from .targets import Aim, target_of
 
