@@ -86,7 +86,7 @@ def _lines(trace: Trace, lines: list[tuple[Edit, ...]]) -> None:
             key="edits_more",
             type="tertiary",
             on_click=LISTED.set,
-            args=(listed + 2 * LISTED.first(),),
+            args=(listed + 2 * LISTED.default_value(),),
         )
 
 
