@@ -1,6 +1,6 @@
 """The vitviz app: `streamlit run app.py`.
 
-Streamlit imports this file once and serves its `app`; then it runs the file as a script, for each visitor again.
+Streamlit imports this file once and serves its `app`. It then runs the file as a script for each user.
 """
 
 from pathlib import Path

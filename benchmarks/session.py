@@ -121,12 +121,12 @@ class Session:
             change: function from the component's data to the value of the event.
         """
         data = json.loads(self.elements[key][1].bidi_component.json)
-        event_message = {"number": data["heard"] + 1, "event": event, "value": change(data)}
+        event_message = {"number": data["received"] + 1, "event": event, "value": change(data)}
 
         def fill(states) -> None:
             state = states.add()
             state.id = self._id(key)
-            state.json_value = json.dumps({"told": {"session": data["session"], "messages": [event_message]}})
+            state.json_value = json.dumps({"outbox": {"session": data["session"], "messages": [event_message]}})
 
         return await self._run(fill)
 

@@ -1,4 +1,4 @@
-"""Attention: one head by hand, from the sequence to what the model returns."""
+"""Attention: one head by hand, from the sequence to the model output."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.attention import page

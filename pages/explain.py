@@ -1,4 +1,4 @@
-"""Explain: which patches made the model say what it says, by methods that can be compared."""
+"""Explain: attribution maps of several methods, and their faithfulness."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.explain import page

@@ -1,4 +1,4 @@
-"""Explore: point at a patch and see where every head of every layer looks."""
+"""Explore: attention of every head of every layer from the patch under the pointer."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.explore import page

@@ -1,4 +1,4 @@
-"""Intervene: switch parts of the model off, and see what changes."""
+"""Intervene: ablate or patch parts of the model, and compare before and after."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.intervene import page

@@ -1,4 +1,4 @@
-"""Lens: what the model would say if it stopped after a layer, of the image and of each patch."""
+"""Lens: the model's prediction if it stopped after a layer, for the image and for each patch."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.lens import page

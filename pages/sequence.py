@@ -1,4 +1,4 @@
-"""Image to sequence: one scrolling story from the photo to the rows of numbers that enter the first block."""
+"""Image to sequence: from the image to the token sequence that enters the first block."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.sequence import page

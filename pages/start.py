@@ -1,4 +1,4 @@
-"""Start: what this is, an image to begin with, and what each page answers."""
+"""Start: introduction, choice of an image, and links to all pages."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.start import page

@@ -1,4 +1,4 @@
-"""Tokens: what is alike in the space of the tokens, what stands out there, and what can be read from it."""
+"""Tokens: similarity, principal components, norms and positions of the tokens after a layer."""
 
 from vitviz.ui.app import shell
 from vitviz.ui.pages.tokens import page

@@ -54,6 +54,6 @@ def test_a_link_to_a_checkpoint_that_is_not_here_tells_what_is(original, tmp_pat
     with pytest.raises(ModelError, match=r"run7/best\.pth"):
         vitviz.zoo.load_offered("best.pth")
     with pytest.raises(ModelError, match=r"run7/best\.pth"):
-        models.about("best.pth")
+        models.describe("best.pth")
     with pytest.raises(ValueError, match=r"run7/best\.pth"):
         link._model("run7")

@@ -151,7 +151,7 @@ def test_an_upload_is_looked_at_and_is_not_in_the_link():
     assert not app.error
     assert app.session_state.picked.name == "mine.png"
     assert query(app)["image"] == "own"
-    assert "a copied link opens without it" in texts(app)
+    assert "mine.png is kept" in texts(app)
 
 
 HOSTILE = {
@@ -201,8 +201,8 @@ def test_a_drop_zone_names_no_file_that_is_not_shown():
         dropped(app, "sidebar_upload", name, data)
         assert {widget.value for widget in app.file_uploader} == {None}
         assert app.session_state.picked.name == "mine.png"
-        assert "Your photo mine.png is kept" in texts(app)
-    assert "Your photo" not in texts(explore(image="rocket"))
+        assert "Your image mine.png is kept" in texts(app)
+    assert "is kept" not in texts(explore(image="rocket"))
 
 
 def test_the_camera_takes_a_photo():

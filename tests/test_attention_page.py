@@ -45,7 +45,7 @@ def attention(**parameters: str) -> AppTest:
 
 
 def fine(app: AppTest) -> str:
-    """What the page says, if all is well on it."""
+    """Return the text of the page after checking that it has no errors."""
     assert not app.exception
     assert not app.error
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
@@ -61,7 +61,7 @@ def fine(app: AppTest) -> str:
 
 
 def assert_softmax_comes_out(said: str) -> None:
-    """Every exp of the softmax table, from the score beside it and the maximum above it."""
+    """Recompute every exp of the softmax table from its score and the maximum in the header."""
     largest = re.search(r"exp\(s − \(?(−?[\d.]+)\)?\)", said)
     if not largest:
         return  # differential attention shows two softmaxes instead
@@ -177,18 +177,18 @@ def test_a_dictionary_reads_names_and_codes_of_colours():
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """A small random model of another kind, whatever the sidebar says."""
+    """Small random model of another kind, in place of the selected model."""
     config, words = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
     show_instead(monkeypatch, trace, request.param)
-    about = models.about
-    monkeypatch.setattr(models, "about", lambda name: replace(about(name), config=config))
+    about = models.describe
+    monkeypatch.setattr(models, "describe", lambda name: replace(about(name), config=config))
     return config, words
 
 
 def test_models_of_other_kinds(other):
-    """The page speaks of all that they have, and of nothing that they do not have."""
+    """The page describes all parts of these models and no others."""
     config, words = other
     app = attention()
     said = fine(app)

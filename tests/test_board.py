@@ -6,7 +6,7 @@ import pytest
 
 from vitviz.ui.components.board.payload import Cell, payload, read_click
 
-OFF = Cell("zero", "0", "off, zero")
+OFF = Cell("zero", "0", "ablated, zero")
 
 
 def click(layer, column, layers=3, heads=4):
@@ -16,16 +16,22 @@ def click(layer, column, layers=3, heads=4):
 def test_the_payload_is_json_and_says_all():
     data = payload(3, 4, {(0, 2): OFF, (2, "mlp"): OFF}, (1, 3))
     assert json.loads(json.dumps(data)) == data
-    assert data["cells"][1] == {"layer": 2, "column": "mlp", "kind": "zero", "sign": "0", "words": "off, zero"}
-    assert (data["layers"], data["heads"], data["looked_at"]) == (3, 4, [1, 3])
-    assert payload(3, 4, {}, None)["looked_at"] is None
+    assert data["cells"][1] == {
+        "layer": 2,
+        "column": "mlp",
+        "kind": "zero",
+        "sign": "0",
+        "description": "ablated, zero",
+    }
+    assert (data["layers"], data["heads"], data["selected"]) == (3, 4, [1, 3])
+    assert payload(3, 4, {}, None)["selected"] is None
 
 
 @pytest.mark.parametrize("place", [(3, 0), (-1, 0), (0, 4), (0, -1), (0, "all"), (0, "norm")])
 def test_nothing_is_marked_that_is_not_on_the_board(place):
-    with pytest.raises(ValueError, match="nothing at"):
+    with pytest.raises(ValueError, match="not on a board"):
         payload(3, 4, {place: OFF}, None)
-    with pytest.raises(ValueError, match="nothing at"):
+    with pytest.raises(ValueError, match="not on a board"):
         payload(3, 4, {}, place)
 
 

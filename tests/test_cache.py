@@ -69,7 +69,7 @@ def test_what_nobody_asked_for_the_longest_is_forgotten_first():
 def test_what_is_larger_than_the_cache_is_made_and_not_kept():
     kept = Cache(MEGABYTE)
     kept.put(("small",), block(0.5))
-    assert len(kept.made(("large",), lambda: block(2))) == 2 * MEGABYTE
+    assert len(kept.get_or_compute(("large",), lambda: block(2))) == 2 * MEGABYTE
     assert kept.get(("large",)) is None
     assert kept.get(("small",)) is not None, "nothing had to give way for it"
 
@@ -94,7 +94,7 @@ def test_many_who_ask_at_once_have_it_made_once():
 
     def ask():
         together.wait()
-        found.append(kept.made(("a",), make))
+        found.append(kept.get_or_compute(("a",), make))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -114,10 +114,10 @@ def test_other_results_are_made_meanwhile():
         assert go_on.wait(60)
         return 1
 
-    thread = threading.Thread(target=kept.made, args=(("slow",), slow))
+    thread = threading.Thread(target=kept.get_or_compute, args=(("slow",), slow))
     thread.start()
     assert begun.wait(60)
-    assert kept.made(("quick",), lambda: 2) == 2
+    assert kept.get_or_compute(("quick",), lambda: 2) == 2
     go_on.set()
     thread.join()
     assert kept.get(("slow",)) == 1
@@ -131,10 +131,10 @@ def test_an_error_is_not_kept():
 
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
-            kept.made(("a",), fail)
-    assert kept.made(("a",), lambda: 3) == 3
-    assert kept.made(("none",), lambda: None) is None
-    assert kept.made(("none",), fail) is None, "None is a result, too"
+            kept.get_or_compute(("a",), fail)
+    assert kept.get_or_compute(("a",), lambda: 3) == 3
+    assert kept.get_or_compute(("none",), lambda: None) is None
+    assert kept.get_or_compute(("none",), fail) is None, "None is a result, too"
 
 
 def test_all_results_of_an_image_are_forgotten_and_no_others():
@@ -179,10 +179,10 @@ def test_who_has_the_turn_waits_for_nobody_who_may_need_it():
             return "other"
 
     with one_at_a_time:
-        thread = threading.Thread(target=lambda: found.append(kept.made(("a",), make)))
+        thread = threading.Thread(target=lambda: found.append(kept.get_or_compute(("a",), make)))
         thread.start()
         assert making.wait(60)
-        assert kept.made(("a",), lambda: "own") == "own"
+        assert kept.get_or_compute(("a",), lambda: "own") == "own"
     thread.join(60)
     assert found == ["other"]
 
@@ -197,7 +197,7 @@ def test_a_result_is_kept_when_a_click_cuts_the_wait_short(monkeypatch):
         raise ClickedError  # as Streamlit does where it hears of a click
 
     monkeypatch.setattr(cache, "shared", Cache(MEGABYTE))
-    monkeypatch.setattr(cache, "_said", spinner)
+    monkeypatch.setattr(cache, "_spinner", spinner)
     made = []
 
     @cached("Working …")
@@ -229,7 +229,7 @@ def test_a_size_that_is_none_is_refused_in_a_sentence(said, monkeypatch):
 def test_figures_tell_sizes_and_how_often_each_kind_was_made():
     kept = Cache(MEGABYTE)
     for name in "aab":
-        kept.made(("module", "kind", name), lambda: block(0.1))
+        kept.get_or_compute(("module", "kind", name), lambda: block(0.1))
     kept.put(("sweep", ("digest", "model")), block(0.1))
     sizes, counts = kept.figures()
     assert counts == {"module.kind": 2}

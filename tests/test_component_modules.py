@@ -6,14 +6,25 @@ import pytest
 
 from vitviz.notation.marks import percent
 from vitviz.ui.app import tour
-from vitviz.ui.components import board, explorer, gallery, matrix, own, patches, reach, scatter, similarity
+from vitviz.ui.components import (
+    board,
+    explorer,
+    gallery,
+    matrix,
+    own_image,
+    patches,
+    scatter,
+    similarity,
+    streamlit_fixes,
+)
 from vitviz.ui.components._shared import Component
 from vitviz.ui.components._shared.modules import link
 
 from .node import run
 
 COMPONENTS = [
-    part.component for part in (board, explorer, gallery, matrix, own, patches, reach, scatter, similarity, tour)
+    part.component
+    for part in (board, explorer, gallery, matrix, own_image, patches, streamlit_fixes, scatter, similarity, tour)
 ]
 
 
@@ -159,5 +170,5 @@ def test_words_are_set_as_text_only():
 
 def test_percentages_are_written_as_the_library_writes_them():
     shares = [0.1419, -0.1419, -0.0381, 0.00021, -0.000021, -1e-9, 1e-9, 0, -1, 0.0999]
-    script = 'import { percent } from "./explorer/words.js"; answer(given.map(percent));'
+    script = 'import { percent } from "./explorer/labels.js"; answer(given.map(percent));'
     assert run(script, shares) == [percent(share) for share in shares]

@@ -1,4 +1,4 @@
-"""The page "Explain" without classes: an image is compared with samples and with images of the visitor's own."""
+"""The page "Explain" for a model without classes: comparison with samples and with the user's own images."""
 
 import pytest
 

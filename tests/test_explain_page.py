@@ -11,9 +11,8 @@ import vitviz
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, state
-from vitviz.ui.app.jobs import asking, queue
-from vitviz.ui.pages.explain import auc_table as areas
-from vitviz.ui.pages.explain import maps
+from vitviz.ui.app.jobs import background, queue
+from vitviz.ui.pages.explain import auc, maps
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
@@ -49,7 +48,7 @@ def bodies(app: AppTest) -> str:
 
 
 def shown(app: AppTest) -> list[tuple[str, str, str]]:
-    """Method and both ends of the scale of each map, row by row."""
+    """Return the method and both ends of the scale of each map, row by row."""
     assert not app.exception
     return FIGURE.findall(bodies(app))
 
@@ -68,7 +67,7 @@ def test_quick_maps_are_there_at_once_and_are_the_librarys():
     app, trace = digits(), digit_trace()
     assert shown(app) == [expected(trace, method, ClassTarget(4)) for method in QUICK]
     assert not app.error
-    assert f"score, for this image: {trace.output[4]:.3g}" in texts(app.main)
+    assert f"logit, for this image: {trace.output[4]:.3g}" in texts(app.main)
     for words in ("explains no target", "explains: 4"):
         assert bodies(app).count(f"<small>{words}</small>") == 2
         assert len(re.findall(f'<img alt="[^"]*{words}', bodies(app))) == 2
@@ -109,8 +108,8 @@ def test_why_this_class_and_not_that_beside_another_target():
     targets = DifferenceTarget(4, 9), ClassTarget(7)
     rows = (targets[0], QUICK), (targets[1], TARGETED)
     assert shown(app) == [expected(trace, method, target) for target, methods in rows for method in methods]
-    assert "As above: it explains no target." in texts(app)
-    assert f"4 minus 9** · difference of scores, for this image: {trace.output[4] - trace.output[9]:.3g}" in texts(app)
+    assert "explains no target." in texts(app)
+    assert f"4 minus 9** · difference of logits, for this image: {trace.output[4] - trace.output[9]:.3g}" in texts(app)
     app.selectbox(key="explain_class_1").set_value(None).run()
     assert len(shown(app)) == 4
 
@@ -299,18 +298,18 @@ def area(deletion: float, insertion: float) -> Curves:
 
 def test_what_is_best_and_what_is_no_better_than_chance_is_said_in_words():
     found = {"good": area(0.2, 0.8), "poor": area(0.5, 0.4), "chance": area(0.4, 0.5)}
-    cells = re.findall(r"<td>(.*?)</td>", areas.table(found, "chance"))
+    cells = re.findall(r"<td>(.*?)</td>", auc.table(found, "chance"))
     worse = " <small>no better than random</small>"
     assert cells[1:3] == ["<b>0.2000</b> best", "<b>0.8000</b> best"]
     assert cells[4:6] == [f"0.5000{worse}", f"0.4000{worse}"]
     assert cells[7:9] == ["0.4000", "0.5000"]
-    assert "best" not in areas.table({"good": area(0.5, 0.4), "chance": area(0.4, 0.5)}, "chance")
+    assert "best" not in auc.table({"good": area(0.5, 0.4), "chance": area(0.4, 0.5)}, "chance")
 
 
 @pytest.mark.parametrize("what", ["compute_occlusion", "compare"])
 def test_stop_takes_back_what_was_asked_for(what, monkeypatch):
     monkeypatch.setattr(queue.Jobs, "join", lambda *_: pytest.fail("nothing is to be waited for"))
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     press(app, f"explain_{what}_0")
     assert app.button(key=f"explain_{what}_0").label == "Stop"

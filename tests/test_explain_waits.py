@@ -1,13 +1,13 @@
-"""Slow work on the page "Explain", without a browser: how long it takes, and coarse results before the final ones."""
+"""Slow work on the page "Explain", without a browser: expected time, and coarse results before the final ones."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from vitviz.ui.app import cache
-from vitviz.ui.app.jobs import asking, durations
-from vitviz.ui.pages.explain import comparing, maps
+from vitviz.ui.app.jobs import background, durations
+from vitviz.ui.pages.explain import comparison, maps
 from vitviz.ui.pages.explain.settings import all_defaults
-from vitviz.ui.pages.explain.targets import OfClass
+from vitviz.ui.pages.explain.targets import ClassSpec
 
 from .pages import choice_of, texts
 from .test_explain_page import QUICK, SLOW, bodies, digit_trace, digits, press, rows
@@ -21,9 +21,9 @@ def nothing_is_known():
 
 
 def steps_of(monkeypatch) -> list[tuple]:
-    """Everything that is computed from here on, in order: method and parameters of a map, order and steps of curves."""
+    """Record all later computations in order: method and parameters of a map, steps of curves."""
     done = []
-    explained, curved, random = maps.explain, comparing.curves, comparing.random_curves
+    explained, curved, random = maps.explain, comparison.curves, comparison.random_curves
 
     def note_map(*given, method, progress, **named):
         if progress is not None:
@@ -32,10 +32,10 @@ def steps_of(monkeypatch) -> list[tuple]:
 
     monkeypatch.setattr(maps, "explain", note_map)
     monkeypatch.setattr(
-        comparing, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
+        comparison, "curves", lambda *given, **named: done.append(named["steps"]) or curved(*given, **named)
     )
     monkeypatch.setattr(
-        comparing, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
+        comparison, "random_curves", lambda *given, **named: done.append(named["steps"]) or random(*given, **named)
     )
     return done
 
@@ -56,10 +56,10 @@ def test_slow_work_comes_coarse_first_and_says_so(monkeypatch):
 
 
 def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeypatch):
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     for ask, step in [(one, step) for one in asked(app) for step in maps.steps(one)[:-1]]:
-        asking.made(step, lambda done, total: None)
+        background.compute(step, lambda done, total: None)
         press(app, f"explain_compute_{ask.method}_0")
         said = bodies(app)
         assert "coarse, not the final map" in said[said.index('data-testid="coarse"') :]
@@ -70,13 +70,13 @@ def test_a_coarse_map_is_labelled_and_kept_when_the_final_one_is_stopped(monkeyp
 
 
 def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best(monkeypatch):
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     choice = choice_of(app)
-    contest = comparing.Contest(choice, OfClass(4), "mean", tuple(asked(app, QUICK)))
-    for step in comparing._steps(contest, {}, {})[:5]:
-        asking.made(step, lambda done, total: None)
-    assert "Coarse: some curves have 5 points only" in texts(app.run())
+    compared = comparison.Comparison(choice, ClassSpec(4), "mean", tuple(asked(app, QUICK)))
+    for step in comparison._steps(compared, {}, {})[:5]:
+        background.compute(step, lambda done, total: None)
+    assert "only 5 points" in texts(app.run())
     assert len(rows(app)) == 5
     assert "<b>" not in bodies(app)[bodies(app).index('data-testid="areas"') :]
     press(app, "explain_compare_0")
@@ -84,16 +84,16 @@ def test_curves_with_few_points_are_labelled_and_none_of_them_is_called_the_best
     assert "Coarse" in texts(app), "it is kept"
 
 
-def asked(app: AppTest, methods=SLOW) -> list[maps.Ask]:
+def asked(app: AppTest, methods=SLOW) -> list[maps.MapRequest]:
     choice = choice_of(app)
-    return [maps.ask_for(choice, method, all_defaults()[method], OfClass(4)) for method in methods]
+    return [maps.map_request(choice, method, all_defaults()[method], ClassSpec(4)) for method in methods]
 
 
 def test_how_long_it_takes_is_said_and_follows_what_was_measured():
     app = digits()
     choice, trace = choice_of(app), digit_trace()
     durations.paces().note(durations.pace_key(choice, trace, "occlusion"), 1200.0, 100)
-    assert durations.about((64 + 16 + 4) * 12) in texts(app.run())
+    assert durations.format_duration((64 + 16 + 4) * 12) in texts(app.run())
     before = durations.paces().get(durations.pace_key(choice, trace, "occlusion"))
     press(app, "explain_compute_occlusion_0")
     assert durations.paces().get(durations.pace_key(choice, trace, "occlusion")) < before, "it was quicker than that"
@@ -101,8 +101,8 @@ def test_how_long_it_takes_is_said_and_follows_what_was_measured():
 
 @pytest.mark.parametrize("button", ["explain_compare_0", "explain_compute_occlusion_0"])
 def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatch):
-    """Who chooses and clicks at once clicks on what was drawn for the choice before."""
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    """A click right after a change hits a button drawn for the previous choice."""
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app = digits()
     app.selectbox(key="explain_minus_0").set_value(9)
     press(app, button)
@@ -113,8 +113,8 @@ def test_what_begins_is_what_is_chosen_when_the_click_arrives(button, monkeypatc
 def test_a_click_on_what_is_there_by_now_begins_nothing_later(monkeypatch):
     app = digits()
     press(app, "explain_compute_occlusion_0")
-    app.session_state[asking.KEY].begins = maps.PLACE, "explain_compute_occlusion_0"  # again, before it was drawn
+    app.session_state[background.KEY].begins = maps.PLACE, "explain_compute_occlusion_0"  # again, before it was drawn
     app.run()
-    monkeypatch.setattr(asking, "watch", lambda place, asked: None)
+    monkeypatch.setattr(background, "watch", lambda place, asked: None)
     app.selectbox(key="explain_minus_0").select(9).run()
     assert app.button(key="explain_compute_occlusion_0").label == "Compute"

@@ -1,4 +1,4 @@
-"""The page "Intervene", without a browser: what it says is what the library computes, for every kind of model."""
+"""The page "Intervene", without a browser: its numbers are the library's, for every kind of model."""
 
 import re
 
@@ -55,7 +55,7 @@ def digit():
 @pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
     app = opened("intervene", **parameters)
-    from vitviz.ui.pages.intervene.first import layers_tried  # which only a running app can import
+    from vitviz.ui.pages.intervene.defaults import layers_tried  # which only a running app can import
 
     said = fine(app)
     (edit,) = app.session_state.edits
@@ -65,12 +65,12 @@ def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameter
     tried = effects[-layers_tried(trace) :]
     assert tried.size
     assert effects[edit.layer, edit.head] == pytest.approx(tried.max())
-    assert "What is changed** (1)" in said
+    assert "Edits** (1)" in said
     assert "edits" not in query(app), "it follows from what is looked at"
     app.button(key="undo_all").click().run()
-    assert "Nothing is changed yet." in fine(app)
+    assert "No edits yet." in fine(app)
     assert query(app)["edits"] == "none"
-    assert "Nothing is changed yet." in fine(opened("intervene", **query(app)))
+    assert "No edits yet." in fine(opened("intervene", **query(app)))
 
 
 @pytest.mark.parametrize("edits", ["h3.2z", "l5a,l6fm", "p2-4k,p3-4m"])
@@ -87,7 +87,7 @@ def test_the_head_that_moves_most_is_shown_until_one_is_chosen(edits, digit):
 
 def test_the_head_that_is_off_is_shown_if_nothing_can_move(digit):
     app = intervene(**DIGIT, edits="h6.3z")
-    assert "thrown away" in fine(app)
+    assert "ablated; its weights" in fine(app)
     assert (app.session_state.view.layer, app.session_state.view.head) == (5, 2)
 
 
@@ -102,14 +102,14 @@ def test_the_first_edit_follows_the_image_until_something_is_changed():
         assert effects[edit.layer, edit.head] == pytest.approx(effects.max())
     app.button(key="undo_last").click().run()
     app.session_state.picked = state.Picked("digit-4", state.samples()["digit-4"], sample=True)
-    assert "Nothing is changed yet." in fine(app.run())
+    assert "No edits yet." in fine(app.run())
 
 
 @pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
 def test_the_page_opens_with_nothing_changed_if_the_link_says_so(parameters):
     app = intervene(**parameters)
     said = fine(app)
-    assert "Nothing is changed yet." in said
+    assert "No edits yet." in said
     assert "0 % of the weight has moved" in said
     assert query(app)["edits"] == "none"
     if "model" not in parameters:
@@ -153,7 +153,7 @@ def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
     assert said.count("to the class token") == 3
     assert float(maps["before"]) == pytest.approx(digit.attention(5, 0, 0)[1:].max(), abs=1e-5)
     assert float(maps["after"]) == pytest.approx(edited.attention(5, 0, 0)[1:].max(), abs=1e-5)
-    assert "What is changed** (9)" in said
+    assert "Edits** (9)" in said
 
 
 def test_edits_are_undone_one_by_one_and_all_at_once():
@@ -164,7 +164,7 @@ def test_edits_are_undone_one_by_one_and_all_at_once():
     assert query(app)["edits"] == "h3.2z,p2-4k"
     app.button(key="undo_all").click().run()
     assert query(app)["edits"] == "none"
-    assert "Nothing is changed yet." in fine(app)
+    assert "No edits yet." in fine(app)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_edits_are_kept_for_the_return_to_their_model_and_grid():
     app = intervene(image="cat", edits="h3.2z,p1-12k")
     app.selectbox(key="size").set_value(280).run()
     assert query(app)["edits"] == "h3.2z"
-    assert "comes back when you return to it" in fine(app)
+    assert "return when you switch back" in fine(app)
     app.selectbox(key="model").select("digits").run()
     assert "edits" not in query(app), "this model begins with its own"
     fine(app)
@@ -205,7 +205,7 @@ def test_edits_are_kept_for_the_return_to_their_model_and_grid():
 
 def test_patches_that_stay_off_in_another_image_are_said():
     app = intervene(**DIGIT, edits="h3.2z,p2-4k")
-    said = "Patches switched off stay off in this image."
+    said = "Ablated patches stay ablated in this image."
     assert said not in texts(app.main)
     app.session_state["picked"] = state.Picked("digit-7", state.samples()["digit-7"], sample=True)
     assert said in texts(app.run().main)
@@ -235,7 +235,7 @@ def test_many_edits_are_listed_in_parts_and_all_can_be_undone():
     patches = [f"p{row}-{column}k" for row in range(1, 9) for column in range(1, 9)]
     app = intervene(**DIGIT, edits=",".join(patches[:63]))
     assert len(undo_labels(app)) == 24
-    assert app.button(key="edits_more").label == "… 39 earlier ones"
+    assert app.button(key="edits_more").label == "… 39 earlier edits"
     app.button(key="edits_more").click().run()
     assert len(undo_labels(app)) == 63
     app.button(key="undo_p1-1k").click().run()
@@ -281,22 +281,22 @@ def test_layer_head_and_token_can_be_chosen():
     app.selectbox(key="intervene_layer").select(2).run()
     app.selectbox(key="intervene_head").select(1).run()
     said = fine(app)
-    assert "Layer 3, head 2, patch (2, 2): where it looks" in said
-    assert "What this head finds is thrown away" in said
+    assert "Layer 3, head 2, patch (2, 2): attention weights" in said
+    assert "The output of this head is ablated" in said
     assert "Patch tokens after layer 3" in said
     app.selectbox(key="intervene_query").select(0).run()
-    assert "Layer 3, head 2, class token: where it looks" in fine(app)
+    assert "Layer 3, head 2, class token: attention weights" in fine(app)
     app.selectbox(key="intervene_head").select(None).run()
     assert "mean of the heads" in fine(app)
 
 
 def test_a_view_from_the_other_side_is_shown_from_this_one():
-    assert "class token: where it looks" in fine(intervene(**DIGIT, direction="to"))
+    assert "class token: attention weights" in fine(intervene(**DIGIT, direction="to"))
 
 
 def test_copies_need_an_image_of_the_same_grid():
     app = intervene(image="cat", fit="native", edits="h1.2z,c1.1", second="astronaut")
-    assert "so nothing can be copied" in " ".join(one.value for one in app.warning)
+    assert "16 × 16 patches" in " ".join(one.value for one in app.warning)
     fine(app)
     assert query(app)["edits"] == "h1.2z,c1.1"
 
@@ -331,7 +331,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
     clicks.append("own")
     app.run()
     said = fine(app.run())
-    assert "to copy from: mine.png" in said
+    assert "source of the activations: mine.png" in said
     assert drawn[-1][0] == query(app)["second"] == "own"
 
 
@@ -340,7 +340,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """A small random model of another kind, whatever the sidebar says."""
+    """Small random model of another kind, in place of the selected model."""
     config, _ = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
@@ -357,7 +357,7 @@ def test_models_of_other_kinds(other):
     assert ("register 1" in named) == (config.num_registers > 0 and config.pooling != "distilled")
     assert ("tokens before the patches" in said) is False
     assert ("to the " in html(app) or "register" in html(app)) == (other.prefix > 0)
-    assert ("pooling does not read it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
+    assert ("pooling ignores it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
     for what in ("heads", "layers", "patches"):
         app.segmented_control(key="sweep_what").set_value(what).run()
         app.button(key="sweep_run").click().run()

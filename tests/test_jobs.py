@@ -42,7 +42,7 @@ def test_an_error_belongs_to_those_who_wait():
 
 def test_work_goes_on_for_whoever_is_on_another_page_and_ends_when_they_have_gone():
     here, go = {"me"}, threading.Semaphore(0)
-    every, reports = jobs.Jobs(patience=0, is_here=here.__contains__), []
+    every, reports = jobs.Jobs(patience=0, is_connected=here.__contains__), []
 
     def task(report):
         for done in range(1, 4):
@@ -66,7 +66,7 @@ def test_work_goes_on_for_whoever_is_on_another_page_and_ends_when_they_have_gon
 
 def test_what_is_taken_back_ends_though_its_visitor_is_there_unless_somebody_else_waits():
     go = threading.Semaphore(0)
-    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    every = jobs.Jobs(patience=1000, is_connected=lambda _: True)
 
     def task(report):
         go.acquire()
@@ -102,7 +102,7 @@ def test_the_time_that_is_left_follows_from_the_time_it_took():
 
 def test_how_many_come_before_is_told_without_those_that_nobody_waits_for():
     go, begun = threading.Event(), threading.Event()
-    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    every = jobs.Jobs(patience=1000, is_connected=lambda _: True)
     first = every.join(("first",), lambda report: begun.set() or go.wait(), ("me", "explain"))
     assert begun.wait(60)
     second, third = (every.join((name,), lambda report: None, (name, "explain")) for name in ("second", "third"))
@@ -118,12 +118,12 @@ def test_how_many_come_before_is_told_without_those_that_nobody_waits_for():
     ("seconds", "words"), [(0.01, "1 s"), (3.2, "4 s"), (10, "10 s"), (11, "15 s"), (76, "80 s"), (126, "2 min")]
 )
 def test_a_wait_is_said_in_round_numbers(seconds, words):
-    assert durations.about(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
+    assert durations.format_duration(seconds) == f"about {words}".replace(words, words.replace(" ", "\u00a0"))
 
 
 def test_sessions_take_turns_however_much_one_of_them_asks_for():
     go, begun, went = threading.Event(), threading.Event(), []
-    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    every = jobs.Jobs(patience=1000, is_connected=lambda _: True)
     every.join(("first",), lambda report: begun.set() or go.wait(), ("somebody", "explain"))
     assert begun.wait(60)
 
@@ -142,7 +142,7 @@ def test_sessions_take_turns_however_much_one_of_them_asks_for():
 
 def test_as_much_goes_on_at_once_as_may():
     go, both = threading.Event(), threading.Barrier(3)
-    every = jobs.Jobs(2, patience=1000, is_here=lambda _: True, turn=nullcontext)
+    every = jobs.Jobs(2, patience=1000, is_connected=lambda _: True, turn=nullcontext)
 
     def task(report):
         both.wait(60)
@@ -170,7 +170,7 @@ def test_how_much_goes_on_at_once_is_a_setting(monkeypatch):
 
 def test_a_failure_is_told_to_each_who_waited_and_then_work_can_begin_anew():
     go = threading.Event()
-    every = jobs.Jobs(patience=1000, is_here=lambda _: True)
+    every = jobs.Jobs(patience=1000, is_connected=lambda _: True)
     failed = every.join(("a",), lambda report: go.wait() and 1 / 0, ("me", "explain"))
     every.join(("a",), lambda report: None, ("you", "explain"))
     go.set()

@@ -17,17 +17,17 @@ from .pages import dropped, opened, picture, query, settings, show_instead, text
 
 UPLOAD, MINE = "\0", "\0mine"
 KINDS = {  # and words that the page has to say of them
-    **dict.fromkeys(kinds.POOLED, "is given this patch and nothing else"),
-    "differential": "in the place of the class token",
-    "relative": "in the place of the class token",
-    "mean": "The mean is taken of that one patch",
-    "mean with registers": "The mean is taken of that one patch",
+    **dict.fromkeys(kinds.POOLED, "attends to this patch alone"),
+    "differential": "replaces the class token",
+    "relative": "replaces the class token",
+    "mean": "The mean is taken over that patch",
+    "mean with registers": "The mean is taken over that patch",
     "distilled": "both the class and the distillation token",
-    "token and mean": "and the mean is taken of it alone",
+    "token and mean": "and the mean is taken over that patch",
     "no norm": "with the class token and the classifier",
     "one class": "with its final norm, the class token and the classifier",
     "headless": "the class token. The **logit lens**",
-    "embedding": "the last map",
+    "embedding": "the final linear layer",
 }
 
 
@@ -36,10 +36,10 @@ def lens_page(**parameters: str) -> AppTest:
 
 
 def fine(app: AppTest) -> str:
-    """What the page says, if all is well on it."""
+    """Return the text of the page after checking that it has no errors."""
     assert not app.exception
     assert not app.error
-    assert [title.value for title in app.header] == ["1 · The image as a whole", "2 · Patch by patch"]
+    assert [title.value for title in app.header] == ["1 · Whole image", "2 · Patch by patch"]
     assert len(app.get("plotly_chart")) == 2
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
     assert "This is an approximation." in said
@@ -58,10 +58,7 @@ def test_the_numbers_of_a_classifier_are_the_librarys():
         row = f"{f'<b>{words}</b>' if depth == trace.layers else words}</td><td>{top}</td>"
         assert f"{row}<td>" in said
         assert f"{percent(float(likely[depth, top]))}</td></tr>" in said
-    assert (
-        f"The model’s answer, “4”, is the likeliest from layer {found.settled()} on; before that, 3 other classes are."
-        in said
-    )
+    assert f"“4” is top-1 from layer {found.settled()} on; before that, 3 other classes" in said
     assert query(app) == {"image": "digit-4", "model": "digits", "size": "32", "fit": "crop"}
 
 
@@ -74,7 +71,7 @@ def test_another_class_layer_scale_and_patch():
     said = fine(app.run())
     here, last = (percent(float(maps[depth, 1, 6])) for depth in (2, 6))
     assert (
-        f"**Patch (2, 7) through the layers**  \nProbability of “9”: {here} after layer 2, {last} at the end." in said
+        f"**Patch (2, 7) by layer**  \nProbability of “9”: {here} after layer 2, {last} after the last layer." in said
     )
     assert "<b>after layer 2</b>" in said
     assert "<span>0</span><i style" in said
@@ -83,7 +80,7 @@ def test_another_class_layer_scale_and_patch():
     assert "<th>of “9”</th>" in said
     assert all(f"<td>{percent(float(share))}</td></tr>" in said for share in followed)
     app.toggle(key="lens_shared_False").set_value(False).run()
-    assert "<span>its largest</span>" in fine(app)
+    assert "<span>its maximum</span>" in fine(app)
     app.selectbox(key="model").select("dinov2-small").run()
     fine(app)
 
@@ -112,7 +109,7 @@ def test_nonsense_in_a_link_is_said_and_left_out():
     app = lens_page(model="digits", image="digit-4", lens="10", depth="7")
     fine(app)
     assert "The link's lens “10”" in app.warning[0].value
-    assert "The link's depth “7” was left out" in app.warning[0].value
+    assert "The link's depth “7” was ignored" in app.warning[0].value
 
 
 def test_a_model_without_classes_is_compared_with_images(photo):
@@ -180,7 +177,7 @@ def test_an_image_that_cannot_be_compared_with_is_refused_in_a_sentence():
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """A small random model of another kind, whatever the sidebar says."""
+    """Small random model of another kind, in place of the selected model."""
     more = {
         "token and mean": replace(kinds.PLAIN, pooling="token+mean"),
         "no norm": replace(kinds.PLAIN, final_norm=False),
@@ -197,7 +194,7 @@ def other(request, monkeypatch):
 
 
 def test_models_of_other_kinds(other):
-    """The page speaks of all that they have, and of nothing that they do not have."""
+    """The page describes all parts of these models and no others."""
     trace, words = other
     app = lens_page()
     said = fine(app)

@@ -7,7 +7,7 @@ import pytest
 
 from vitviz.images import FITS
 from vitviz.notation.view import DIRECTIONS, SCALES, View, scales
-from vitviz.ui.app.link import CHOICE, misspelt, ours, read_choice
+from vitviz.ui.app.link import CHOICE, find_misspelled, parameter_names, read_choice
 from vitviz.ui.app.views import NAMES_OF_VIEW, read_style, read_view, style_parameters, view_parameters
 from vitviz.viz.colour import Style
 from vitviz.zoo import SHIPPED
@@ -143,7 +143,7 @@ def test_a_nonsense_part_of_a_view_is_left_out_and_said(small_trace, name, text,
     assert view == read_view(without, small_trace)[0]
     (notice,) = notices
     assert_plain(notice)
-    assert notice.startswith(f"The link's {name} “{text[:40]}” was left out")
+    assert notice.startswith(f"The link's {name} “{text[:40]}” was ignored")
     assert help_words in notice
 
 
@@ -163,7 +163,7 @@ def test_a_nonsense_choice_is_left_out_and_said(name, text, help_words):
     }
     (notice,) = notices
     assert_plain(notice)
-    assert notice.startswith(f"The link's {name} “{text[:40]}” was left out")
+    assert notice.startswith(f"The link's {name} “{text[:40]}” was ignored")
     assert help_words in notice
 
 
@@ -234,7 +234,7 @@ def test_a_misspelt_parameter_is_said(written, meant):
 
 
 def test_no_parameter_of_ours_is_taken_for_another():
-    assert misspelt(ours()) == []
+    assert find_misspelled(parameter_names()) == []
 
 
 # --- Other kinds of attention ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""vitviz.ui.components._shared: components get the session's state, and what browsers tell is heard once."""
+"""vitviz.ui.components._shared: components get the state of the session, and each message is handled once."""
 
 import logging
 
@@ -9,7 +9,7 @@ from vitviz.ui.components._shared import Component, Listener, packed
 from vitviz.ui.components._shared.binary import header_of
 from vitviz.ui.components._shared.messages import Message, read_messages, whole_number
 
-from .told import SESSION, Browser, message
+from .fake_browser import SESSION, Browser, message
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def browser(monkeypatch, component, heard):
 
 def test_what_is_shown_comes_with_the_number_of_the_last_message_in_it(browser, heard):
     browser.draw()
-    assert browser.drawn["data"] == {"shown": 0, "key": "it", "session": SESSION, "heard": 0}
+    assert browser.drawn["data"] == {"shown": 0, "key": "it", "session": SESSION, "received": 0}
     browser.tell(message(4, "add", 10), message(7, "add", 20))
     assert heard == [10, 20]
-    assert browser.drawn["data"] == {"shown": 30, "key": "it", "session": SESSION, "heard": 7}
+    assert browser.drawn["data"] == {"shown": 30, "key": "it", "session": SESSION, "received": 7}
 
 
 def test_what_is_told_again_is_heard_once(browser, heard):
@@ -54,13 +54,13 @@ def test_an_old_message_changes_nothing(browser, heard):
     browser.tell(message(5, "add", 50))
     browser.tell(message(3, "add", 30))
     assert heard == [50]
-    assert browser.drawn["data"]["heard"] == 5
+    assert browser.drawn["data"]["received"] == 5
 
 
 def test_what_was_meant_for_an_earlier_session_is_not_heard(browser, heard):
     browser.tell(message(5, "add", 50), session="one before")
     assert heard == []
-    assert browser.drawn["data"]["heard"] == 0
+    assert browser.drawn["data"]["received"] == 0
     browser.tell(message(1, "add", 10))
     assert heard == [10]
 
@@ -70,10 +70,10 @@ def test_what_cannot_be_read_is_logged_and_counts_as_heard(browser, heard, refus
     """So that a browser does not wait for an answer for ever."""
     with caplog.at_level(logging.WARNING):
         browser.tell(refused, message(2, "add", 20))
-    assert "Left out what a browser sent" in caplog.text
+    assert "Ignored" in caplog.text
     assert "<script>" not in caplog.text
     assert heard == [20]
-    assert browser.drawn["data"]["heard"] == 2
+    assert browser.drawn["data"]["received"] == 2
 
 
 def test_an_error_of_who_listens_is_not_taken_for_the_browsers(monkeypatch, component):
@@ -109,7 +109,7 @@ def test_an_error_of_who_listens_is_not_taken_for_the_browsers(monkeypatch, comp
 def test_what_is_no_messages_is_logged_and_left_out(browser, heard, told, caplog):
     with caplog.at_level(logging.WARNING):
         browser.send(told)
-    assert "Left out what a browser sent as messages" in caplog.text
+    assert "messages" in caplog.text
     assert heard == []
 
 
@@ -123,15 +123,15 @@ def test_messages_are_read():
 def test_a_component_is_sent_after_the_first_part_and_names_all(monkeypatch, component):
     sent = []
     parts = {"frame": packed({"a": 1}, {}), "layer 9": packed({"a": 2}, {}), "layer 1": packed({"a": 3}, {})}
-    browser = Browser(monkeypatch, component, lambda: component.draw({}, {}, key="it", held=parts))
+    browser = Browser(monkeypatch, component, lambda: component.draw({}, {}, key="it", parts=parts))
     monkeypatch.setattr(component, "mount", lambda **arguments: sent.append(arguments))
-    monkeypatch.setattr(mounting, "_hold", lambda **arguments: sent.append(arguments))
+    monkeypatch.setattr(mounting, "_store", lambda **arguments: sent.append(arguments))
     browser.draw()
-    assert [one["key"] for one in sent] == ["it_held_frame", "it", "it_held_layer 9", "it_held_layer 1"]
-    assert sent[1]["data"]["held"] == [header_of(part)["key"] for part in parts.values()]
+    assert [one["key"] for one in sent] == ["it_part_frame", "it", "it_part_layer 9", "it_part_layer 1"]
+    assert sent[1]["data"]["parts"] == [header_of(part)["key"] for part in parts.values()]
 
 
-def test_what_is_held_is_named_by_its_contents():
+def test_parts_are_named_by_its_contents():
     one, other = packed({"a": 1}, {"x": b"12"}), packed({"a": 1}, {"x": b"13"})
     assert header_of(one)["key"] == header_of(packed({"a": 1}, {"x": b"12"}))["key"]
     assert header_of(one)["key"] != header_of(other)["key"]

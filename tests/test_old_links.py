@@ -2,7 +2,7 @@
 
 import pytest
 
-from vitviz.ui.app.link import ours
+from vitviz.ui.app.link import parameter_names
 
 from .pages import opened, query, start
 
@@ -51,4 +51,4 @@ def test_a_stop_of_a_guide_opens(parameters, guide):
 
 def test_every_parameter_is_among_them():
     written = {name for _, parameters, _ in LINKS for name in parameters}
-    assert written | {name for parameters, _ in OF_GUIDES for name in parameters} == set(ours())
+    assert written | {name for parameters, _ in OF_GUIDES for name in parameters} == set(parameter_names())

@@ -9,7 +9,7 @@ import torch
 from vitviz import VisionTransformer
 from vitviz.images import prepare, read_image
 from vitviz.ui.app import state
-from vitviz.ui.app.words import literally
+from vitviz.ui.app.messages import escape_markdown
 
 from .conftest import SMALL
 from .pages import NAMES, app_with, picture, show_instead
@@ -62,4 +62,4 @@ def test_every_page_shows_them_as_they_are(page, classes, monkeypatch):
     ],
 )
 def test_what_begins_a_block_or_cannot_be_seen(text, escaped):
-    assert literally(text) == escaped
+    assert escape_markdown(text) == escaped

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from vitviz.images import prepare, read_image
-from vitviz.ui.components import own
+from vitviz.ui.components import own_image
 
 from .pages import dropped, explore, picture, query, start, texts
 
@@ -47,7 +47,7 @@ def test_a_link_to_an_own_image_waits_for_what_the_browser_has_kept():
 def test_a_browser_that_has_kept_nothing_gets_a_sample_and_is_told_why():
     app = explore(image="own")
     app.session_state.own_asked = None
-    app.session_state.notices = [own.NOT_IN_LINK]
+    app.session_state.notices = [own_image.NOT_IN_LINK]
     app.run()
     assert app.session_state.picked.name == "cat"
     assert len(app.warning) == 1
@@ -83,7 +83,7 @@ def test_a_newer_image_counts_more_than_one_that_was_kept():
 @pytest.mark.parametrize("message", [None, 3, ["x"], "x" * 201, {"name": "x"}])
 def test_a_message_that_is_no_name_is_refused(message):
     with pytest.raises(ValueError, match="name"):
-        own._name(message)
+        own_image._name(message)
 
 
 # --- How much of it is used ------------------------------------------------------------------------------------------

@@ -69,14 +69,14 @@ def test_a_link_opens_its_setting():
 def test_a_link_says_what_could_not_be_used():
     app = histogram(bins="21")
     assert app.slider(key="histogram_bins").value == 10
-    assert app.warning[0].value.startswith("The link's bins “21” was left out")
+    assert app.warning[0].value.startswith("The link's bins “21” was ignored")
     assert "bins" not in query(app)
     assert not app.run().warning, "said once"
 
 
 def test_its_parameter_is_known_where_names_are_misspelt():
-    assert "bins" in link.ours()
-    (notice,) = link.misspelt(["bbins"])
+    assert "bins" in link.parameter_names()
+    (notice,) = link.find_misspelled(["bbins"])
     assert "“bins”" in notice
 
 

@@ -14,8 +14,8 @@ def page(kind, layer, head, direction):
     from vitviz.ui.widgets import panels
 
     trace = trace_of(kind)
-    panels.of_view(trace, View(layer, head, None, direction))
-    panels.of_model(trace, View(layer, head), head_statistics(trace))
+    panels.view_charts(trace, View(layer, head, None, direction))
+    panels.head_charts(trace, View(layer, head), head_statistics(trace))
 
 
 def run(kind, layer, head=1, direction="from"):
@@ -48,5 +48,5 @@ def test_signed_weights_are_explained():
     assert "signed sum" in said[0]
     assert "each row sums to 1 − λ = " in said[1]
     assert "Red is positive, blue negative" in said[1]
-    assert "whatever their sign" in said[2]
-    assert "entropy, which only weights that are all positive have" in said[3]
+    assert "absolute value" in said[2]
+    assert "differential attention" in said[3]

@@ -12,13 +12,13 @@ import vitviz
 from vitviz import zoo
 from vitviz.analysis.predictions import predictions
 from vitviz.ui.app import cache, catalogue, models, state
-from vitviz.ui.app.jobs import asking, queue
+from vitviz.ui.app.jobs import background, queue
 from vitviz.zoo.model_cache import ModelCache
 
 from .local_hub import NAME, point_at
 from .pages import choice_of, explore, query, start, texts
 
-AROUND_PAGES = {"reach_script", "own_image", "own_image_held_image"}  # keys of components of every page
+AROUND_PAGES = {"reach_script", "own_image", "own_image_part_image"}  # keys of components of every page
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_a_download_goes_on_behind_a_closed_catalogue_and_ends_when_it_is_stoppe
 
     monkeypatch.setattr(zoo, "shared", slow)
     monkeypatch.setattr(catalogue, "_downloaded", {})
-    monkeypatch.setattr(asking, "set_dialog", lambda _: setattr(asking._session(), "dialog", "another"))  # look once
+    monkeypatch.setattr(background, "set_dialog", lambda _: setattr(background._session(), "dialog", "another"))
     app = explore()
     open_catalogue(app)
     app.text_input(key="model_search").set_value("test_vit r160 in1k").run()
@@ -144,7 +144,7 @@ def test_a_download_goes_on_behind_a_closed_catalogue_and_ends_when_it_is_stoppe
     ],
 )
 def test_the_rest_of_a_download_takes_as_long_as_its_speed_says(done, came, seconds, words):
-    assert catalogue.so_far(done * 10**6, 350 * 10**6, came * 10**6, seconds) == words
+    assert catalogue.format_progress(done * 10**6, 350 * 10**6, came * 10**6, seconds) == words
 
 
 def test_offline_it_is_said_at_once_and_nothing_can_be_downloaded(cache):
@@ -283,7 +283,7 @@ def test_the_app_is_told_options_in_a_file_beside_a_checkpoint(offered):
     assert 'data-class="ant"' in "".join(element.proto.body for element in app.get("html"))
     assert any("interpolation" in caption.value for caption in app.sidebar.caption)
     assert not any("attention heads" in caption.value for caption in app.sidebar.caption)
-    assert models.about("best.pth").preprocessing.mean == (0.5, 0.5, 0.5)
+    assert models.describe("best.pth").preprocessing.mean == (0.5, 0.5, 0.5)
     (offered / "best.toml").write_text('interpolation = "bilinear"\nsize = 32\nnum_heads = 3\n# another length')
     assert "2 × 2 = 4 patches" in texts(explore(model="best.pth"))
 

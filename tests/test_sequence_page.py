@@ -11,7 +11,7 @@ import vitviz
 from vitviz import zoo
 from vitviz.ui.app import models, state
 from vitviz.ui.widgets.strips import number
-from vitviz.ui.widgets.sums import product, redone
+from vitviz.ui.widgets.sums import product, round_consistently
 from vitviz.walkthrough import sequence
 
 from .pages import opened, settings, texts
@@ -23,7 +23,7 @@ def story(**parameters: str) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """All text, without the markup of symbols."""
+    """Return all text without the markup of symbols."""
     return re.sub(r"<[^>]+>", "", texts(app)).replace("\\", "")
 
 
@@ -63,7 +63,9 @@ def test_a_number_of_the_token_is_the_librarys(dimension):
     assert_all_hold(app)
     trace = vitviz.load("dinov2-small").trace(state.samples()["coffee"], size=224, record=("embed.*",))
     made = sequence.project(trace, 2 * 16 + 3, dimension - 1)
-    (red, green, blue, bias), total = redone([*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total)
+    (red, green, blue, bias), total = round_consistently(
+        [*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total
+    )
     assert f"red {red} + green {green} + blue {blue} + bias {bias} = **{total}**" in words(app)
     assert total == number(made.total)
     recorded = trace.activation("embed.patches")[2 * 16 + 3, dimension - 1]
@@ -76,7 +78,7 @@ def test_where_each_pixel_went():
     assert "is the green of the pixel in row 3, column 6 of the patch" in words(app)
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
     made = sequence.project(trace, 8 * 16 + 8, 0)
-    (pixel, weight), result = redone(
+    (pixel, weight), result = round_consistently(
         [float(made.pixels[2, 5, 1]), float(made.filter[2, 5, 1])], float(made.products[2, 5, 1]), product
     )
     assert f"Number {3 * (14 * 2 + 5) + 2} of the vector: {pixel} × {weight} = **{result}**" in words(app)
@@ -121,7 +123,7 @@ def test_the_formula_has_the_numbers_of_the_chosen_row():
     app.slider(key="dimension").set_value(7).run()
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
     row = sequence.embedded(trace, 37)
-    (projected, position), total = redone([float(row.vector[6]), float(row.position[6])], float(row.row[6]))
+    (projected, position), total = round_consistently([float(row.vector[6]), float(row.position[6])], float(row.row[6]))
     drawn = formulas(app)
     assert f"+ b}}_{{{projected}}} + ".replace("−", "-") in drawn
     assert f"}}}}}}_{{{position}}} = {total}".replace("−", "-") in drawn
@@ -180,9 +182,9 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     torch.manual_seed(0)
     theirs = timm.create_model(KINDS[kind], depth=1, embed_dim=96, num_heads=3, num_classes=4)
     model = vitviz.from_timm(theirs)
-    about = models.About(kind, kind, "", model.config, model.preprocessing, models.sizes(model.config))
-    real_about, real_shared = models.about, zoo.shared
-    monkeypatch.setattr(models, "about", lambda name: about if name == kind else real_about(name))
+    about = models.ModelInfo(kind, kind, "", model.config, model.preprocessing, models.sizes(model.config))
+    real_about, real_shared = models.describe, zoo.shared
+    monkeypatch.setattr(models, "describe", lambda name: about if name == kind else real_about(name))
     monkeypatch.setattr(zoo, "shared", lambda name, *more: model if name == kind else real_shared(name, *more))
     monkeypatch.setattr(models, "is_ready", lambda name: True)
     app = story(model=kind, image="cat")

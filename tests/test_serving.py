@@ -10,9 +10,9 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from vitviz.ui.app.serving import MIDDLEWARE
-from vitviz.ui.app.serving.delivery import Rewritten, Uploads
-from vitviz.ui.app.serving.first import with_scripts
-from vitviz.ui.app.serving.page import first_page
+from vitviz.ui.app.serving.head_scripts import add_scripts
+from vitviz.ui.app.serving.middleware import RewritePage, UploadLimit
+from vitviz.ui.app.serving.page import add_outline
 from vitviz.ui.app.serving.scripts import FOLDER, scripts
 
 from .loops import run_to_its_end
@@ -114,7 +114,7 @@ def test_a_page_has_an_outline_where_it_will_be_drawn():
     status, headers, body = Server().ask("/", accept_encoding="gzip")
     page = gzip.decompress(body).decode()
     assert status == 200
-    assert page == first_page(with_scripts(PAGE))
+    assert page == add_outline(add_scripts(PAGE))
     assert page.index("history.pushState") < page.index("modulepreload"), "scripts of modules run later"
     assert '<div id="root"></div><div class="vv-outline"' in page
     assert "<title>vitviz</title>" in page
@@ -134,14 +134,14 @@ def test_a_download_is_left_as_it_is():
 
 
 def test_a_page_in_which_nothing_is_found_is_served_as_it_is():
-    assert first_page("<p>another server</p>") == "<p>another server</p>"
+    assert add_outline("<p>another server</p>") == "<p>another server</p>"
 
 
 def test_pages_are_rewritten_in_their_own_language():
     def rewrite(page):
         return page.replace("Streamlit", "Würfel 猫")
 
-    _, headers, body = Server([Middleware(Rewritten, rewrite=rewrite)]).ask("/")
+    _, headers, body = Server([Middleware(RewritePage, rewrite=rewrite)]).ask("/")
     assert "Würfel 猫" in body.decode()
     assert headers["content-length"] == str(len(body))
 
@@ -155,7 +155,7 @@ def test_streamlit_has_the_scripts_that_are_asked_for_early():
 
 def test_a_session_cannot_pile_up_files():
     kept = {"greedy": 8, "usual": 7}
-    server = Server([Middleware(Uploads, waiting=lambda session: kept.get(session, 0))])
+    server = Server([Middleware(UploadLimit, waiting=lambda session: kept.get(session, 0))])
     for session, status in (("greedy", 429), ("usual", 404), ("new", 404)):  # there is no such page here
         for method in ("PUT", "POST"):
             assert server.ask(f"/base/_stcore/upload_file/{session}/file", method)[0] == status
@@ -174,7 +174,7 @@ def test_a_session_cannot_pile_up_files_by_sending_them_at_once():
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
 
-        uploads = Uploads(app, waiting=lambda _: 0)
+        uploads = UploadLimit(app, waiting=lambda _: 0)
         scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/greedy/file", "headers": []}
 
         async def receive():

@@ -145,7 +145,7 @@ class Momentary extends Kind { static momentary = true; }
 const kinds = [], told = [];
 const place = () => ({ root: {}, querySelector() { return this.root; } });
 const receive = (parentElement, data = {}, kind = Kind) => mounted(kind, "p", {
-  data: { key: "it", session: "one", heard: 0, ...data },
+  data: { key: "it", session: "one", received: 0, ...data },
   parentElement,
   setStateValue: (name, value) => told.push(structuredClone(value)),
 });
@@ -162,17 +162,17 @@ def test_messages_are_numbered_on_and_told_until_they_are_heard():
     script = (
         MOUNT
         + """
-        receive(here, { heard: 7 });
+        receive(here, { received: 7 });
         const { mount } = kinds[0];
-        mount.tell("add", 1);
-        mount.tell("add", 2);
-        const unheard = [mount.unheard("add")];
-        receive(here, { heard: 8 });
-        unheard.push(mount.unheard("add"));
-        mount.tell("clear", true);
-        receive(here, { heard: 10 });
-        unheard.push(mount.unheard("add"), mount.unheard("clear"));
-        answer({ told, unheard });
+        mount.send("add", 1);
+        mount.send("add", 2);
+        const pending = [mount.pending("add")];
+        receive(here, { received: 8 });
+        pending.push(mount.pending("add"));
+        mount.send("clear", true);
+        receive(here, { received: 10 });
+        pending.push(mount.pending("add"), mount.pending("clear"));
+        answer({ told, pending });
     """
     )
     answer = run(script)
@@ -181,7 +181,7 @@ def test_messages_are_numbered_on_and_told_until_they_are_heard():
         [Message(8, "add", 1), Message(9, "add", 2)],
         [Message(9, "add", 2), Message(10, "clear", True)],
     ]
-    assert answer["unheard"] == [[1, 2], [2], [], []]
+    assert answer["pending"] == [[1, 2], [2], [], []]
 
 
 def test_a_message_takes_the_place_of_earlier_ones_of_its_kind():
@@ -189,8 +189,8 @@ def test_a_message_takes_the_place_of_earlier_ones_of_its_kind():
         MOUNT
         + """
         receive(here);
-        for (let i = 0; i < 3; i++) kinds[0].mount.tell("view", i, { instead: true });
-        kinds[0].mount.tell("add", 9);
+        for (let i = 0; i < 3; i++) kinds[0].mount.send("view", i, { instead: true });
+        kinds[0].mount.send("add", 9);
         answer(told);
     """
     )
@@ -198,7 +198,7 @@ def test_a_message_takes_the_place_of_earlier_ones_of_its_kind():
 
 
 def test_no_more_messages_wait_than_python_reads():
-    script = MOUNT + "receive(here); for (let i = 0; i < given + 5; i++) kinds[0].mount.tell('add', i); answer(told);"
+    script = MOUNT + "receive(here); for (let i = 0; i < given + 5; i++) kinds[0].mount.send('add', i); answer(told);"
     messages = heard(run(script, MOST))
     assert len(messages) == MOST
     assert messages[-1].value == MOST + 4
@@ -209,13 +209,13 @@ def test_a_component_that_is_mounted_anew_counts_on():
         MOUNT
         + """
         receive(here)();
-        receive(here, { heard: 3 });
-        kinds[1].mount.tell("add", 1);
+        receive(here, { received: 3 });
+        kinds[1].mount.send("add", 1);
         here.root = {};
-        receive(here, { heard: 4 });
-        kinds[2].mount.tell("add", 2);
-        const overtaken = receive(here, { heard: 4 });
-        receive(here, { heard: 4 });
+        receive(here, { received: 4 });
+        kinds[2].mount.send("add", 2);
+        const overtaken = receive(here, { received: 4 });
+        receive(here, { received: 4 });
         overtaken();
         answer({ told, closed: kinds.map(({ closed }) => Boolean(closed)) });
     """
@@ -225,26 +225,26 @@ def test_a_component_that_is_mounted_anew_counts_on():
     assert answer["closed"] == [True, True, False]
 
 
-@pytest.mark.parametrize(("kind", "lost", "retold"), [("Kind", 0, [1]), ("Kind", 1e15, []), ("Momentary", 0, [])])
-def test_a_new_session_is_told_what_was_done_since_the_connection_was_lost(kind, lost, retold):
+@pytest.mark.parametrize(("kind", "lost", "resent"), [("Kind", 0, [1]), ("Kind", 1e15, []), ("Momentary", 0, [])])
+def test_a_new_session_is_told_what_was_done_since_the_connection_was_lost(kind, lost, resent):
     script = (
         MOUNT
         + f"""
         globalThis.vitvizLost = {lost};
         receive(here, {{}}, {kind});
-        kinds[0].mount.tell("add", 1);
+        kinds[0].mount.send("add", 1);
         told.length = 0;
         receive(here, {{ session: "two" }}, {kind});
         await null;
-        const unheard = kinds[0].mount.unheard("add");
-        kinds[0].mount.tell("clear", true);
-        answer({{ told, unheard }});
+        const pending = kinds[0].mount.pending("add");
+        kinds[0].mount.send("clear", true);
+        answer({{ told, pending }});
     """
     )
     answer = run(script)
-    assert [message.value for message in heard(answer["told"], "two")] == [*retold, True]
-    assert len(answer["told"]) == len(retold) + 1
-    assert answer["unheard"] == []  # it was another session's
+    assert [message.value for message in heard(answer["told"], "two")] == [*resent, True]
+    assert len(answer["told"]) == len(resent) + 1
+    assert answer["pending"] == []  # it was another session's
 
 
 def test_a_component_is_shown_with_the_first_part_and_again_with_each_further_one():
@@ -252,10 +252,10 @@ def test_a_component_is_shown_with_the_first_part_and_again_with_each_further_on
         MOUNT
         + """
         const arrive = (key) => {
-          (globalThis.vitvizHeld ??= new Map()).set(key, { bytes: key });
-          document.dispatchEvent(new Event("vitviz-held"));
+          (globalThis.vitvizPayloads ??= new Map()).set(key, { bytes: key });
+          document.dispatchEvent(new Event("vitviz-payload"));
         };
-        receive(here, { held: ["a", "b", "c"] });
+        receive(here, { parts: ["a", "b", "c"] });
         const before = kinds.length;
         for (const key of ["b", "a", "a", "c"]) arrive(key);
         answer({ before, shown: kinds[0].shown });

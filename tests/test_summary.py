@@ -76,7 +76,7 @@ def test_the_page_speaks_of_what_the_model_has_and_of_nothing_else(kind):
     assert ("convolutional" in said) == config.stem
     assert ("W_LP" in read.symbols) == (not config.stem)
     assert ("W_pos" in read.symbols) == config.position_embedding
-    assert ("names no class" in said) == (not explained(kind).model.is_classifier) == ("classes" not in read.tables)
+    assert ("has no classes" in said) == (not explained(kind).model.is_classifier) == ("classes" not in read.tables)
     assert ("before its norm" in said) == config.patch_norm
 
 
@@ -198,5 +198,5 @@ def test_a_visitors_own_photo_with_a_hostile_name(taken):
     assert_stands_alone(document())
     said = Read(document()).text
     assert f"saw in {HOSTILE}" in said
-    assert "no link carries" in said
+    assert "never in links" in said
     assert "?image" not in said

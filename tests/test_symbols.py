@@ -79,11 +79,11 @@ def test_an_unknown_placeholder_is_refused(text):
 
 def test_a_value_that_is_missing_is_named():
     for broken in ("{N=}", "{=N}"):
-        with pytest.raises(KeyError, match="no value for the symbol N"):
+        with pytest.raises(KeyError, match="symbol N"):
             html(broken, {"P": 14})
-    with pytest.raises(KeyError, match="no value for the symbol N"):
+    with pytest.raises(KeyError, match="symbol N"):
         formula("@=N")
-    with pytest.raises(KeyError, match="no symbol 'Z'"):
+    with pytest.raises(KeyError, match="symbol 'Z'"):
         html("{Z}")
 
 

@@ -11,7 +11,7 @@ from vitviz.analysis import tokens
 from vitviz.analysis.tokens.projection import perplexity
 from vitviz.analysis.tokens.token_norms import NUM_STDS, TIMES
 from vitviz.notation.view import View
-from vitviz.ui.pages.tokens import badge
+from vitviz.ui.pages.tokens import outlier_warning
 from vitviz.viz.layer_lines import Line, over_layers
 
 from . import kinds
@@ -349,18 +349,18 @@ def outlier(*places: int, size: int = 100, prefix: int = 1) -> tokens.Outliers:
 def test_a_map_is_warned_of_only_if_outliers_have_most_of_it(trace):
     weights = np.full(100, 0.001)
     weights[6] = 0.2
-    assert badge.is_on_few(weights)
-    said = badge.words(trace, weights, outlier(7))
+    assert outlier_warning.is_on_few(weights)
+    said = outlier_warning.message(trace, weights, outlier(7))
     assert said.startswith("1 token ")
     assert "66.9 %" in said
-    assert badge.words(trace, weights, outlier(8)) is None
-    assert badge.words(trace, weights, outlier()) is None
-    assert not badge.is_on_few(np.ones(100))
-    assert badge.words(trace, np.zeros(100), outlier(7)) is None
+    assert outlier_warning.message(trace, weights, outlier(8)) is None
+    assert outlier_warning.message(trace, weights, outlier()) is None
+    assert not outlier_warning.is_on_few(np.ones(100))
+    assert outlier_warning.message(trace, np.zeros(100), outlier(7)) is None
 
 
 def test_attention_reads_what_left_the_layer_before():
     pooled = kinds.trace_of("pooled")
-    assert badge.stage_read(pooled, View(0)) == 0
-    assert badge.stage_read(pooled, View(2)) == 2
-    assert badge.stage_read(pooled, View(3)) == 3
+    assert outlier_warning.stage_read(pooled, View(0)) == 0
+    assert outlier_warning.stage_read(pooled, View(2)) == 2
+    assert outlier_warning.stage_read(pooled, View(3)) == 3

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from vitviz.analysis import tokens
 from vitviz.ui.app import activations, cache, state
-from vitviz.ui.app.jobs import asking, queue
+from vitviz.ui.app.jobs import background, queue
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
-from vitviz.ui.pages.tokens import cached
+from vitviz.ui.pages.tokens import token_analyses
 from vitviz.ui.widgets.strips import number
 
 from . import kinds
@@ -32,7 +32,7 @@ def page(section: str = "Colours", **parameters: str) -> AppTest:
 
 
 def fine(app: AppTest) -> str:
-    """What the page says, if all is well on it."""
+    """Return the text of the page after checking that it has no errors."""
     assert not app.exception
     assert not app.error
     said = texts(app.main) + "".join(element.proto.body for element in app.main.get("html"))
@@ -86,27 +86,27 @@ def test_explained_variance_is_the_librarys(cat, together):
     said = fine(app)
     for share in (*found.explained[4], found.explained[4].sum()):
         assert f"{100 * share:.1f} %" in said or f"{100 * share:.2f} %" in said
-    assert ("of all layers at once" in said) == together
+    assert ("all layers together" in said) == together
 
 
 def test_the_foreground_alone_and_the_other_side():
     app = page()
     app.toggle(key="pca_foreground").set_value(True).run()
-    assert "foreground alone" in fine(app)
+    assert "foreground only" in fine(app)
     app.toggle(key="pca_swap").set_value(True).run()
-    app.slider(key="pca_photo").set_value(50).run()
+    app.slider(key="pca_opacity").set_value(50).run()
     fine(app)
 
 
 def test_thumbnails_are_the_colours_of_the_library(cat):
     found = tokens.pca_of_layers(tokens.stream(cat)[1:, cat.prefix :])
-    drawn = np.asarray(cached.as_picture(found.colours(3), cat.grid, 240))
+    drawn = np.asarray(token_analyses.as_picture(found.colours(3), cat.grid, 240))
     assert drawn.shape == (240, 240, 3)
     np.testing.assert_array_equal(drawn[7::15, 7::15].reshape(-1, 3), found.colours(3))
 
 
 def test_a_longer_picture_has_whole_patches():
-    assert cached.as_picture(np.zeros((6, 3), np.uint8), (2, 3), 100).size == (99, 66)
+    assert token_analyses.as_picture(np.zeros((6, 3), np.uint8), (2, 3), 100).size == (99, 66)
 
 
 def test_the_similarity_may_leave_out_what_all_share():
@@ -125,7 +125,7 @@ def test_the_rule_stands_on_the_page_with_the_layers_numbers(cat):
 
 
 def with_registers(monkeypatch, places: dict[int, float]) -> vitviz.Trace:
-    """What the app sees if some patches are far longer than the others after the first layer."""
+    """Give some patches a far larger norm than the others after the first layer."""
     network = vitviz.load("dinov2-small")
     with planted(network, places):
         trace = network.trace(state.samples()["cat"], record=("embed.*", "blocks.*.*", "blocks.*.*.*", "norm"))
@@ -142,10 +142,10 @@ def registers(monkeypatch):
 def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
     app = page("Norms", layer="1")
     said = fine(app)
-    assert "2 of 256 patches stand out after layer 1" in said
+    assert "2 outliers of 256 patches after layer 1" in said
     assert "patch (3, 9), patch (13, 8)" in said
     assert "red frame around each outlier" in said
-    assert "Attention that goes to the 2 outliers" in said
+    assert "Attention to the 2 outliers" in said
     assert len(app.main.get("plotly_chart")) == 2
     app.slider(key="outlier_times").set_value(10.0).run()
     fine(app)
@@ -154,8 +154,8 @@ def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
 def test_one_outlier_is_spoken_of_as_one(monkeypatch):
     with_registers(monkeypatch, {41: 30.0})
     said = fine(page("Norms", layer="1"))
-    assert "1 of 256 patches stands out after layer 1" in said
-    assert "Attention that goes to the outlier" in said
+    assert "1 outlier of 256 patches after layer 1" in said
+    assert "Attention to the outlier" in said
 
 
 @pytest.mark.parametrize("head", range(1, 7))
@@ -202,18 +202,18 @@ def test_the_probe_runs_when_asked_and_is_kept_for_others():
 def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.pages.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import position_probe  # which only a running app can import
 
-    step, go, ran = places._places_of, threading.Event(), []
+    step, go, ran = position_probe._places_of, threading.Event(), []
 
     def waiting_step(*given):
         ran.append(given)
         assert go.wait(60)
         return step(*given)
 
-    monkeypatch.setattr(places, "_places_of", waiting_step)
+    monkeypatch.setattr(position_probe, "_places_of", waiting_step)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "again", st.stop)
+        patch.setattr(background, "again", st.stop)
         app.button(key="probe").click().run()
     assert app.button(key="probe").label == "Stop"
     go.set()  # before the page changes, where a lens asks the model too
@@ -227,12 +227,12 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
 def test_a_probe_that_is_taken_back_ends(monkeypatch):
     cache.clear()
     app = page("Places", model="digits")
-    from vitviz.ui.pages.tokens import places  # which only a running app can import
+    from vitviz.ui.pages.tokens import position_probe  # which only a running app can import
 
-    step, go = places._places_of, threading.Event()
-    monkeypatch.setattr(places, "_places_of", lambda *given: go.wait(60) and step(*given))
+    step, go = position_probe._places_of, threading.Event()
+    monkeypatch.setattr(position_probe, "_places_of", lambda *given: go.wait(60) and step(*given))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asking, "again", st.stop)
+        patch.setattr(background, "again", st.stop)
         app.button(key="probe").click().run()
     (job,) = queue.shared()._jobs.values()
     app.button(key="probe").click().run()
@@ -262,7 +262,7 @@ EVERY_DAY = {*zip(KINDS, cycle(SECTIONS)), *((next(iter(KINDS)), section) for se
     ("kind", "section"), [one if one in EVERY_DAY else exhaustive(*one) for one in product(KINDS, SECTIONS)]
 )
 def test_models_of_other_kinds(kind, section, monkeypatch):
-    """The page speaks of all that they have, and of nothing that they do not have."""
+    """The page describes all parts of these models and no others."""
     monkeypatch.setitem(kinds.CONFIGS, kind, KINDS[kind])
     trace = kinds.trace_of(kind)
     config = trace.config
@@ -271,7 +271,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
     if section == "Norms":
         assert ("class token" in said) == (config.num_prefix_tokens == 1)
         assert ("before the patches" in said) == (config.num_prefix_tokens > 1)
-        assert ("whatever their sign" in said) == config.differential
+        assert ("Absolute values" in said) == config.differential
 
 
 def test_a_stream_that_is_too_large_is_followed_layer_by_layer(monkeypatch, cat):

@@ -60,17 +60,17 @@ def test_the_tour_is_short_and_stays_in_the_explorer():
     [
         (
             "plain",
-            ["class token", "8 × 8 pixels", "192 numbers", "24 learned filters", "All 3 heads"],
-            ["turned by angles"],
+            ["class token", "8 × 8 pixels", "192 numbers", "24 learned filters", "all 3 heads"],
+            ["RoPE"],
         ),
         ("hybrid", ["convolutional network"], ["filters", "one vector", "slider"]),
-        ("rotary", ["turned by angles"], ["learned vector"]),
-        ("relative", ["learned number for how"], []),
-        ("without positions", ["told nothing about places"], ["learned vector", "turned"]),
+        ("rotary", ["RoPE"], ["position embedding"]),
+        ("relative", ["relative position bias"], []),
+        ("without positions", ["no information about positions"], ["position embedding", "RoPE"]),
         ("differential", ["some are negative"], ["sum to 1"]),
         ("mean", ["the mean of the patches"], ["class token"]),
         ("pooled", ["attention pooling"], ["class token", "“pool”"]),
-        ("one head, one layer", ["one such block"], ["another head", "All 1", "Move through the layers,"]),
+        ("one head, one layer", ["one such block"], ["another head", "all 1 ", "Move through the layers,"]),
     ],
 )
 def test_the_words_follow_the_model(kind, speaks_of, never_of):
@@ -114,7 +114,7 @@ def test_a_link_to_no_stop_is_left_out_with_a_notice(text):
 
 @pytest.mark.parametrize("message", [None, True, -1, COUNT, 1.0, "3", [1], {"go": 1}])
 def test_a_message_that_is_no_stop_is_refused(message):
-    with pytest.raises(ValueError, match="no stop"):
+    with pytest.raises(ValueError, match="stops"):
         read_stop(message, COUNT)
 
 

@@ -37,9 +37,9 @@ def small(**options):
 def kind(request, monkeypatch):
     """A model that the app knows by this name."""
     name, model = request.param, small(**KINDS[request.param])
-    about = models.About(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
-    real_about, real_shared = models.about, zoo.shared
-    monkeypatch.setattr(models, "about", lambda asked: about if asked == name else real_about(asked))
+    about = models.ModelInfo(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
+    real_about, real_shared = models.describe, zoo.shared
+    monkeypatch.setattr(models, "describe", lambda asked: about if asked == name else real_about(asked))
     monkeypatch.setattr(zoo, "shared", lambda asked, *more: model if asked == name else real_shared(asked, *more))
     monkeypatch.setattr(models, "is_ready", lambda _: True)
     return name
@@ -81,7 +81,7 @@ def test_texts_that_are_no_sizes(text):
 def test_models_that_no_photo_fits_are_not_offered(monkeypatch):
     monkeypatch.setattr(zoo, "shared", lambda _: small(in_chans=4, img_size=32))
     with pytest.raises(ModelError, match="4 channels"):
-        models._about("four", "1")
+        models._describe("four", "1")
 
 
 @pytest.mark.parametrize("name", ["attention", "tokens", "explain"])

@@ -1,4 +1,4 @@
-"""A component alone in a plain page, without Streamlit."""
+"""Component in a plain page, without Streamlit."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from playwright.sync_api import Page
 from vitviz.ui.components._shared import Component
 from vitviz.ui.components._shared.binary import header_of
 
-# What Streamlit does for a component: HTML and style in a place of their own, then the module's default export, again
-# with each answer. What the component tells is kept: `messages` as they are, and of each telling the last, `told`.
+# Minimal version of Streamlit's mounting. Sent messages are recorded: `messages` are the pending ones, and `told` is
+# the history of the last message of each transmission.
 _START = """async (script) => {
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: run } = await import(url);
   Object.assign(window, { told: [], messages: [] });
   window.hold = (parts) => {
     for (const [key, bytes] of Object.entries(parts)) {
-      const held = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
-      (globalThis.vitvizHeld ??= new Map()).set(key, held);
-      document.dispatchEvent(new CustomEvent("vitviz-held"));
+      const stored = { bytes: Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0)) };
+      (globalThis.vitvizPayloads ??= new Map()).set(key, stored);
+      document.dispatchEvent(new CustomEvent("vitviz-payload"));
     }
   };
   window.receive = (data) => {
@@ -40,13 +40,13 @@ _keys = (f"alone {number}" for number in itertools.count())
 
 
 class Alone:
-    """Speaks with the component of a page, as Python would.
+    """Component of a page, with the Python side of its message exchange.
 
     Args:
-        page: where it is drawn.
-        component: what is drawn.
-        css: style of the page around it.
-        head: more of the page's head.
+        page: page to draw on.
+        component: component to draw.
+        css: style of the page.
+        head: additional HTML of the page's head.
     """
 
     def __init__(self, page: Page, component: Component, css: str, head: str = ""):
@@ -55,31 +55,37 @@ class Alone:
         page.evaluate(_START, component.script)
 
     def receive(
-        self, data: Mapping, *, heard: int = 0, session: str = "one", held: Mapping[str, bytes] | None = None, late=()
+        self,
+        data: Mapping,
+        *,
+        received: int = 0,
+        session: str = "one",
+        parts: Mapping[str, bytes] | None = None,
+        late=(),
     ) -> None:
-        """Have the component show this; messages up to `heard` are part of it; the parts named `late` do not arrive."""
-        said = {**data, "key": self.key, "session": session, "heard": heard}
-        if held is not None:
-            said["held"] = [header_of(part)["key"] for part in held.values()]
-            self.hold(*(part for name, part in held.items() if name not in late))
+        """Update the component; `received`: number of the last received message, `late`: parts that do not arrive."""
+        said = {**data, "key": self.key, "session": session, "received": received}
+        if parts is not None:
+            said["parts"] = [header_of(part)["key"] for part in parts.values()]
+            self.hold(*(part for name, part in parts.items() if name not in late))
         self.page.evaluate("data => receive(data)", said)
 
     def hold(self, *parts: bytes) -> None:
-        """Have parts of what is held arrive."""
+        """Deliver parts of the state."""
         self.page.evaluate(
             "parts => hold(parts)", {header_of(part)["key"]: base64.b64encode(part).decode() for part in parts}
         )
 
     def leave_and_come_back(self) -> None:
-        """Take the component off the page, as when a visitor leaves it; what it is told next mounts it again."""
+        """Unmount the component, as on a page change. The next update mounts it again."""
         self.page.evaluate("html => { cleanup(); document.querySelector('main').innerHTML = html; }", self.html)
 
     @property
     def told(self) -> list:
-        """The event and the value of each message, in order."""
+        """Event and value of each message, in order."""
         return self.page.evaluate("told")
 
     @property
     def messages(self) -> list[dict]:
-        """What was told last: all messages that wait."""
+        """Pending messages."""
         return self.page.evaluate("messages")

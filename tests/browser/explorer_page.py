@@ -28,7 +28,7 @@ class ExplorerPage:
 
     def ready(self) -> ExplorerPage:
         expect(self.status).not_to_be_empty()
-        expect(self.panel("How widely heads spread")).to_be_visible()
+        expect(self.panel("Attention entropy")).to_be_visible()
         self.at_rest()
         return self
 

@@ -10,7 +10,7 @@ from .alone import Alone
 from .layout import in_all_fonts
 from .test_patches import THEMES
 
-OFF = Cell("zero", "0", "off, zero")
+OFF = Cell("zero", "0", "ablated, zero")
 WARM = Cell("temperature", "T 0.5", "temperature 0.5")
 HOT = Cell("temperature", "T 12.5", "temperature 12.5")
 COPIED = Cell("copy", "copy", "copied from the second image")
@@ -27,8 +27,8 @@ class Board:
         self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.receive(edited, **options)
 
-    def receive(self, edited=None, looked_at=None, **options) -> None:
-        self.alone.receive(payload(*self.size, edited or {}, looked_at), **options)
+    def receive(self, edited=None, selected=None, **options) -> None:
+        self.alone.receive(payload(*self.size, edited or {}, selected), **options)
 
     def cell(self, layer: int, column):
         return self.page.locator(f"button[data-layer='{layer}'][data-column='{column}']")
@@ -41,13 +41,13 @@ class Board:
 
 
 def test_each_part_says_what_has_been_done_to_it(new_page):
-    board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, looked_at=(2, 3))
+    board = Board(new_page(), edited={(0, 1): OFF, (2, 3): WARM, (1, "mlp"): OFF}, selected=(2, 3))
     expect(board.cell(0, 1)).to_have_attribute("data-sign", "0")
-    expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: off, zero")
+    expect(board.cell(0, 1)).to_have_attribute("aria-label", "Layer 1, head 2: ablated, zero")
     expect(board.cell(0, 1)).to_have_attribute("aria-pressed", "true")
     expect(board.cell(2, 3)).to_have_attribute("data-sign", "T 0.5")
     expect(board.cell(2, 3)).to_have_attribute("aria-label", "Layer 3, head 4: temperature 0.5; shown below")
-    expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: off, zero")
+    expect(board.cell(1, "mlp")).to_have_attribute("aria-label", "Layer 2, MLP: ablated, zero")
     expect(board.cell(1, "attention")).to_have_attribute("aria-label", "Layer 2, attention: on")
     expect(board.cell(0, "all")).to_have_attribute("aria-label", "L1: all of layer 1")
     expect(board.page.locator("[data-state=on][aria-pressed=true]")).to_have_count(0)
@@ -57,26 +57,26 @@ def test_each_part_says_what_has_been_done_to_it(new_page):
 
 
 def test_every_click_is_told_until_it_is_heard(new_page):
-    board = Board(new_page(), heard=7)
+    board = Board(new_page(), received=7)
     board.cell(0, 1).click()
     assert board.told == [(8, 0, 1)]
     board.cell(2, "attention").click()
     board.cell(1, "all").click()
     assert board.told == [(8, 0, 1), (9, 2, "attention"), (10, 1, "all")]
     expect(board.page.locator("button.waiting")).to_have_count(3)
-    board.receive({(0, 1): OFF}, heard=8)
+    board.receive({(0, 1): OFF}, received=8)
     expect(board.page.locator("button.waiting")).to_have_count(2)
     board.cell(0, 1).click()
     assert board.told == [(9, 2, "attention"), (10, 1, "all"), (11, 0, 1)]
-    board.receive({(2, "attention"): OFF}, heard=11)
+    board.receive({(2, "attention"): OFF}, received=11)
     expect(board.page.locator("button.waiting")).to_have_count(0)
 
 
 def test_a_board_that_is_made_anew_loses_no_click(new_page):
-    board = Board(new_page(), heard=7)
+    board = Board(new_page(), received=7)
     board.cell(0, 1).click()
     board.alone.leave_and_come_back()
-    board.receive({}, heard=7)
+    board.receive({}, received=7)
     board.cell(2, 3).click()
     assert board.told == [(9, 2, 3)], "8 is on its way, and a second 8 would not be heard"
 
@@ -89,7 +89,7 @@ def test_the_keyboard_reaches_every_part(new_page):
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
     expect(board.cell(1, 2)).to_be_focused()
-    expect(page.get_by_test_id("board-status")).to_have_text("Layer 2, head 3: off, zero")
+    expect(page.get_by_test_id("board-status")).to_have_text("Layer 2, head 3: ablated, zero")
     page.keyboard.press("Enter")
     page.keyboard.press("End")
     expect(board.cell(1, "mlp")).to_be_focused()
@@ -98,21 +98,21 @@ def test_the_keyboard_reaches_every_part(new_page):
     page.keyboard.press("Home")
     expect(board.cell(1, "all")).to_be_focused()
     assert board.told == [(1, 1, 2), (2, 1, "mlp")]
-    board.receive({}, heard=2)
+    board.receive({}, received=2)
     expect(board.cell(1, "all")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.locator("button:focus")).to_have_count(0), "one stop for the whole board"
 
 
 def test_the_keyboard_begins_at_the_part_that_is_framed(new_page):
-    board = Board(new_page(), looked_at=(2, 3))
+    board = Board(new_page(), selected=(2, 3))
     board.page.keyboard.press("Tab")
     expect(board.cell(2, 3)).to_be_focused()
-    board.receive({}, looked_at=(0, 1))
+    board.receive({}, selected=(0, 1))
     expect(board.cell(2, 3)).to_be_focused(), "a visitor who is there is not led away"
     board.page.keyboard.press("Tab")
     expect(board.page.locator("button:focus")).to_have_count(0)
-    board.receive({}, looked_at=(1, "mlp"))
+    board.receive({}, selected=(1, "mlp"))
     board.page.keyboard.press("Shift+Tab")
     expect(board.cell(1, "mlp")).to_be_focused()
 

@@ -42,7 +42,7 @@ def choose_in(page: Page, label: str, option: str) -> None:
 
 def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
     page = explained("model=digits&image=digit-4")
-    choose_in(page, "minus, if you like", "9")
+    choose_in(page, "contrast with (optional)", "9")
     expect(page.get_by_text("explains: 4 minus 9", exact=True)).to_have_count(2)
     page.get_by_role("button", name="Compare the maps").click()
     areas = page.get_by_test_id("areas").get_by_role("row")
@@ -64,7 +64,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
     expect(page.get_by_text("explains: this image's own feature", exact=True)).to_have_count(2)
-    choose_in(page, "Target 2, if you like: similarity to", "coffee")
+    choose_in(page, "Target 2 (optional): similarity to", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)
     expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)

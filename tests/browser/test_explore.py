@@ -1,4 +1,4 @@
-"""The Explore page in a real browser, with the real model: what it shows is what the library says."""
+"""The page "Explore" in a browser with a real model: its numbers are the library's."""
 
 import io
 import json
@@ -61,7 +61,7 @@ def test_upload_a_photo_point_at_a_patch_and_read_the_truth(explore, model, phot
 
 def test_the_other_direction_shows_the_column(explore, cat):
     page = explore("image=cat&layer=9&head=2")
-    page.page.get_by_role("radio", name="Who looks at it?").click()
+    page.page.get_by_role("radio", name="Attended to by").click()
     for token in (1, 85, 200):
         page.hover(cat, token)
         assert page.shown == View(8, 1, token, "to", "relative")
@@ -150,7 +150,7 @@ def test_the_keyboard_alone_is_enough(explore, cat):
 def test_reload_of_the_link_restores_the_view(explore, new_page, cat):
     page = explore("image=cat")
     page.head(7, 4).click()
-    page.page.get_by_role("radio", name="Who looks at it?").click()
+    page.page.get_by_role("radio", name="Attended to by").click()
     page.page.locator("[data-ref=scale]").select_option("uniform")
     page.click(cat, 77)
     view = View(7, 4, 77, "to", "uniform")
@@ -168,7 +168,7 @@ def test_the_view_survives_a_visit_to_another_page(explore, cat):
     page.head(8, 0).click()
     page.panels_show(cat, View(8, 0, cat.prefix + 16 + 8))
     go_to(page.page, "Start")
-    expect(page.page.get_by_text("Begin with an image")).to_be_visible()
+    expect(page.page.get_by_text("Choose an image")).to_be_visible()
     go_to(page.page, "Explore")
     page.ready()
     assert page.shown == View(8, 0, cat.prefix + 16 + 8)
@@ -232,7 +232,7 @@ def test_pixels_change_where_they_should(explore, cat):
 def test_the_overlay_can_be_taken_off_and_smoothed(explore):
     page = explore("image=cat")
     heat = page.page.locator("canvas.heat")
-    page.page.get_by_label("Overlay strength").fill("0")
+    page.page.get_by_label("Overlay opacity").fill("0")
     expect(heat).to_have_css("opacity", "0")
     page.page.get_by_label("Smooth").check()
     expect(heat).to_have_css("image-rendering", "auto")
@@ -245,7 +245,7 @@ def test_downloads_hold_what_is_shown(explore, cat):
         np.testing.assert_array_equal(saved["weights"], view.weights(cat))
         np.testing.assert_array_equal(saved["matrix"], cat.attention(9, 2))
         assert json.loads(str(saved["metadata"]))["token"] == "6-6"
-    picture = downloaded(page.page, "Picture (PNG)")
+    picture = downloaded(page.page, "Image (PNG)")
     assert picture.suggested_filename == "cat-L10-H3-6-6.png"
     image = Image.open(picture.path())
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")
@@ -295,7 +295,7 @@ def test_a_bad_file_is_refused_in_words(explore, cat):
 
 
 def drawn_cell(page: ExplorerPage, trace, layer: int, head: int) -> np.ndarray:
-    """The small map of one head (the last is the mean), as it is painted, uint8 [rows, columns, 4]."""
+    """Return the painted map of one head (the last is the mean), uint8 [rows, columns, 4]."""
     rows, columns = trace.grid
     gap = max(1, round(max(rows, columns) / 12))
     x, y = head * (columns + gap) + gap // 2, layer * (rows + gap) + gap // 2

@@ -52,7 +52,7 @@ def red(page: ExplorerPage) -> int:
 
 def test_strongest_patches_are_marked_on_request(explore):
     page = explore("image=cat&layer=10&head=3&query=6-6")
-    canvas, switch = page.page.locator("canvas.marked"), page.page.get_by_label("Mark the strongest patch")
+    canvas, switch = page.page.locator("canvas.marked"), page.page.get_by_label("Mark the patch")
     expect(switch).not_to_be_checked()
     expect(canvas).to_be_hidden()
     switch.check()
@@ -69,14 +69,14 @@ def test_strongest_patches_are_marked_on_request(explore):
 
 def test_link_and_picture_follow_opacity_and_smoothing(explore):
     page = explore("image=cat&layer=10&head=3&query=6-6")
-    page.page.get_by_label("Overlay strength").fill("30")
+    page.page.get_by_label("Overlay opacity").fill("30")
     page.page.get_by_label("Smooth").check()
     eventually(page.page, lambda: "overlay=30&smooth=on" in page.page.url)
     page.page.reload()
     page.ready()
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.3")
     expect(page.page.locator("canvas.heat")).to_have_css("image-rendering", "auto")
-    picture = downloaded(page.page, "Picture (PNG)")
+    picture = downloaded(page.page, "Image (PNG)")
     about = json.loads(Image.open(picture.path()).text["vitviz"])
     assert (about["opacity"], about["smooth"]) == (0.3, True)
 

@@ -11,7 +11,7 @@ from .layout import in_all_fonts
 WIDTH = """family => {
   const drawn = document.createElement("canvas").getContext("2d");
   drawn.font = `400 40px ${family}`;
-  return drawn.measureText("Where does it look?").width;
+  return drawn.measureText("Attended to by").width;
 }"""
 
 

@@ -31,7 +31,7 @@ def test_back_leaves_the_explorer_and_forward_returns_to_the_last_view(app, new_
     for layer, head in ((3, 1), (7, 2), (11, 0), (5, 5), (8, 3)):
         page.head(layer, head).click()
         eventually(page.page, lambda: f"layer={layer + 1}&head={head + 1}" in page.page.url)  # noqa: B023
-    page.page.get_by_role("radio", name="Who looks at it?").click()
+    page.page.get_by_role("radio", name="Attended to by").click()
     eventually(page.page, lambda: "direction=to" in page.page.url)
     shown, link = page.shown, page.page.url
     assert shown == View(8, 3, shown.query, "to")

@@ -47,7 +47,7 @@ class Shown(ExplorerPage):
 
     def __init__(self, page: Page, trace, view: View, theme: str = "light", layers: tuple[int, ...] | None = None):
         super().__init__(page)
-        self.heard = 0  # so many tellings were looked at
+        self.received = 0  # so many tellings were looked at
         body = f"body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }}"
         self.alone = Alone(page, component, body)
         self.receive(trace, view, layers)
@@ -71,17 +71,17 @@ class Shown(ExplorerPage):
     ) -> None:
         self.trace = trace
         said = {"view": asdict(view), "style": asdict(style or Style()), "places": token_layout(trace)}
-        self.alone.receive(said, held=encoded(trace, view, layers), **options)
+        self.alone.receive(said, parts=encoded(trace, view, layers), **options)
 
     def has_told(self, view: View) -> None:
         """Wait until Python heard of something since the last time, and of this last."""
         self.page.wait_for_function(
             """([view, heard]) => told.length > heard
             && Object.entries(view).every(([part, value]) => told.at(-1)[1].view[part] === value)""",
-            arg=[asdict(view), self.heard],
+            arg=[asdict(view), self.received],
         )
         told = self.alone.told
-        self.heard = len(told)
+        self.received = len(told)
         assert read_view(told[-1][1]) == (view, token_layout(self.trace))
 
     def tells_the_truth(self, tolerance: float = 5e-3) -> None:
@@ -164,7 +164,7 @@ def test_the_pooling_is_one_more_row(new_page, kind):
         ).click()
         page.hover(trace, trace.prefix + 9)
         page.tells_the_truth()
-        expect(page.legend).to_contain_text("asks with its own query")
+        expect(page.legend).to_contain_text("learned query")
     page.has_told(View(3, None, None, "to", "uniform"))
 
 
@@ -257,7 +257,7 @@ def test_one_layer_at_a_time(new_page, kind, direction):
     if kind == "pooled":
         page.overview.get_by_role("button", name="Pooling, head 4", exact=True).click()
         page.has_told(View(3, 3, pinned, direction))
-        page.receive(trace, View(3, 3, pinned, direction), layers=(3,), heard=page.alone.messages[-1]["number"])
+        page.receive(trace, View(3, 3, pinned, direction), layers=(3,), received=page.alone.messages[-1]["number"])
         page.tells_the_truth()
         page.page.mouse.move(2, 2)
         page.head(2, 1).click()
@@ -281,7 +281,7 @@ def test_what_the_visitor_has_just_chosen_stays_until_it_is_heard(new_page):
     page.has_told(View(1, 1))
     page.receive(page.trace, View(2, 0))  # a run that began before
     assert (page.shown.layer, page.shown.head) == (1, 1)
-    page.receive(page.trace, View(0, 2), heard=page.alone.messages[-1]["number"])  # it may say something else
+    page.receive(page.trace, View(0, 2), received=page.alone.messages[-1]["number"])  # it may say something else
     assert (page.shown.layer, page.shown.head) == (0, 2)
     page.head(1, 1).click()
     page.has_told(View(1, 1))
@@ -297,7 +297,7 @@ def test_an_explorer_that_is_made_anew_shows_what_python_says_now(new_page):
     page.alone.leave_and_come_back()
     page.receive(page.trace, View(2, 0))
     assert (page.shown.layer, page.shown.head) == (2, 0)
-    page.receive(page.trace, View(1, 1), heard=first)
+    page.receive(page.trace, View(1, 1), received=first)
     assert (page.shown.layer, page.shown.head) == (1, 1)
     page.head(0, 2).click()
     page.has_told(View(0, 2))
@@ -324,21 +324,21 @@ def test_the_last_key_is_told_though_the_explorer_goes(new_page):
 
 def test_how_it_is_painted_is_told_and_outlives_the_explorer(new_page):
     page = Shown(new_page(), trace_of("relative"), View(2, 0))
-    page.page.get_by_label("Overlay strength").fill("20")
+    page.page.get_by_label("Overlay opacity").fill("20")
     page.page.get_by_label("Smooth").check()
     page.page.wait_for_function("told.at(-1)?.[0] === 'style' && told.at(-1)[1].smooth")
     style = read_style(page.alone.told[-1][1])
     assert style == Style(20, smooth=True)
     page.receive(page.trace, View(2, 0))  # an older answer
-    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
+    expect(page.page.get_by_label("Overlay opacity")).to_have_value("20")
     page.alone.leave_and_come_back()
     page.receive(page.trace, View(2, 0), style=style)
     expect(page.page.locator("canvas.heat")).to_have_css("opacity", "0.2")
-    expect(page.page.get_by_label("Overlay strength")).to_have_value("20")
+    expect(page.page.get_by_label("Overlay opacity")).to_have_value("20")
     expect(page.page.get_by_label("Smooth")).to_be_checked()
 
 
-def unheard(page: Shown, view: View) -> None:
+def pending(page: Shown, view: View) -> None:
     """Have the visitor choose this, which Python does not hear of."""
     page.page.evaluate("window.before = told.length")
     if page.data("scale") != view.scale:
@@ -350,7 +350,7 @@ def unheard(page: Shown, view: View) -> None:
 
 def test_another_model_takes_over_what_it_can(new_page):
     page = Shown(new_page(), trace_of("pooled"), View(3, 3, 5))
-    unheard(page, View(3, 3, 5, "from", "uniform"))
+    pending(page, View(3, 3, 5, "from", "uniform"))
     page.receive(trace_of("differential"), View(0))
     assert page.shown == View(2, None, 0, "from", "relative")  # no pooling, no such scale; the patch had another number
     assert page.shown == View(3, 3, 0, "from", "uniform").fitted(page.trace)
@@ -363,7 +363,7 @@ def test_another_model_takes_over_what_it_can(new_page):
 
 def test_a_patch_does_not_become_a_token_before_the_patches(new_page):
     page = Shown(new_page(), trace_of("pooled"), View(1, 0, 0))
-    unheard(page, View(1, 0, 0))
+    pending(page, View(1, 0, 0))
     page.receive(trace_of("mean with registers"), View(0))
     assert page.data("pinned") == ""
     assert page.shown == View(1, 0, 2 + 2 * 6 + 3)

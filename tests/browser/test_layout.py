@@ -121,6 +121,6 @@ def test_a_link_may_be_the_first_thing_a_server_is_asked(new_page):
 def test_nonsense_in_a_link_is_said_in_the_page(explore):
     page = explore("image=nope&layer=99&scale=<script>alert(1)</script>")
     notices = page.page.get_by_test_id("stMain").get_by_test_id("stAlert")
-    expect(notices.filter(has_text="image “nope” was left out")).to_be_visible()
-    expect(notices.filter(has_text="layer “99” was left out: it can be 1 to 12")).to_be_visible()
+    expect(notices.filter(has_text="image “nope” was ignored")).to_be_visible()
+    expect(notices.filter(has_text="layer “99” was ignored: it can be 1 to 12")).to_be_visible()
     assert page.shown.layer == 11

@@ -1,4 +1,4 @@
-"""The page "Lens" in a browser: layers and patches are chosen, and the map says the library's numbers."""
+"""The page "Lens" in a browser: choice of layers and patches, and maps with the library's numbers."""
 
 import pytest
 from playwright.sync_api import expect
@@ -16,11 +16,11 @@ from .test_layout import PHONE
 
 @pytest.fixture
 def lens(app, new_page):
-    return opener(app, new_page, "lens", "through the layers", 1)
+    return opener(app, new_page, "lens", ") by layer", 1)
 
 
 def status(page, row, column, value):
-    """What the map says while one points at a patch."""
+    """Check the status of the map while the pointer is on a patch."""
     expect(page.get_by_test_id("patch-picker-status")).to_contain_text(f"row {row}, column {column}: {value}")
 
 
@@ -29,7 +29,7 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     page = lens("model=digits&image=digit-4")
     click_patch(page, 0, 2, 5, rows=8)
     status(page, 3, 6, percent(float(maps[-1, 2, 5])))
-    expect(page.get_by_text("Patch (3, 6) through the layers")).to_be_visible()
+    expect(page.get_by_text("Patch (3, 6) by layer")).to_be_visible()
     page.get_by_role("slider", name="Layer").press("ArrowLeft")
     status(page, 3, 6, percent(float(maps[-2, 2, 5])))
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("after layer 5")
@@ -50,7 +50,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     rocket = model.trace(state.samples()["rocket"]).output
     maps = vitviz.patch_lens(model.trace(state.samples()["cat"]), rocket)
     page = lens("image=cat")
-    choose(page.get_by_role("combobox", name="Compared with"), "rocket")
+    choose(page.get_by_role("combobox", name="Compare with"), "rocket")
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text("the output for “rocket”")
     click_patch(page, 0, 9, 3)
     most = maps.std(axis=(1, 2)).argmax()  # where it begins

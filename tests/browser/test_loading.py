@@ -44,7 +44,7 @@ def named(element) -> str:
         return kind
     component = element.bidi_component
     name = component.component_name.rpartition(".")[2]
-    if name != "held":
+    if name != "parts":
         return name
     header = header_of(component.bytes)
     return f"layer {header['layer']}" if "layer" in header else "frame" if "picture_id" in header else "of another"
@@ -109,7 +109,7 @@ def test_what_has_arrived_is_shown_and_nothing_else_is(new_page):
     trace, view = trace_of("relative", (5, 3)), View(2, 1)
     page.trace, parts = trace, encoded(trace, view)
     said = {"view": asdict(view), "style": asdict(Style()), "places": token_layout(trace)}
-    page.alone.receive(said, held=parts, late=[name for name in parts if name != "frame"])
+    page.alone.receive(said, parts=parts, late=[name for name in parts if name != "frame"])
     expect(page.root).to_have_attribute("data-layer", "2")
     page.hover(trace, trace.prefix + 7)
     expect(page.status).to_contain_text("fetching this layer")

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 import vitviz
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import numbers
-from vitviz.ui.widgets.sums import redone
+from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
 
 from .explanations import opener
@@ -77,7 +77,7 @@ def test_a_click_makes_the_page_follow_and_its_numbers_are_the_librarys(story, t
     expect(page.get_by_text("in row 3, column 5.")).to_be_visible()
     row = sequence.embedded(trace, 37)
     expect(page.get_by_text(f"Row 38, patch (3, 5): {numbers(row.row)}")).to_be_visible()
-    parts, total = redone([float(row.vector[0]), float(row.position[0])], float(row.row[0]))
+    parts, total = round_consistently([float(row.vector[0]), float(row.position[0])], float(row.row[0]))
     formula = page.locator(".st-key-part_sequence [data-testid=stMarkdownContainer] .katex annotation").last
     for text in (*parts, total):
         expect(formula).to_contain_text(text.replace("−", "-"))

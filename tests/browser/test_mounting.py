@@ -76,9 +76,9 @@ class Reader:
 
     def leave_and_return(self) -> None:
         self.go_to("Start")
-        expect(self.page.get_by_text("Begin with an image")).to_be_visible()
+        expect(self.page.get_by_text("Choose an image")).to_be_visible()
         self.go_to(self.name)
-        expect(self.page.get_by_text("Begin with an image")).to_have_count(0)
+        expect(self.page.get_by_text("Choose an image")).to_have_count(0)
         self.arrive()
 
     def choose_sample(self) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from vitviz.ui.app import state
-from vitviz.ui.components.own import NOT_IN_LINK
+from vitviz.ui.components.own_image import NOT_IN_LINK
 
 from ..exhaustive import exhaustive
 from .layout import eventually, settled

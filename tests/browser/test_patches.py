@@ -57,8 +57,8 @@ class Picker:
     def data(self, chosen=(1, 2), picture_bytes=None, **options) -> dict:
         return payload(picture_bytes or picture(self.grid), "colours", self.grid, chosen, **options)
 
-    def receive(self, heard: int = 0, **options) -> None:
-        self.alone.receive(self.data(**options), heard=heard)
+    def receive(self, received: int = 0, **options) -> None:
+        self.alone.receive(self.data(**options), received=received)
         self.page.evaluate(PAINTED)
 
     def centre(self, row: int, column: int) -> tuple[float, float]:
@@ -142,13 +142,13 @@ def test_a_click_chooses_once(new_page):
     picker.has(row="2", column="4")
     picker.click(2, 4)
     assert picker.told == [chosen("query", 2, 4)], "the chosen patch is not chosen again"
-    picker.receive(chosen=(2, 4), heard=1)
+    picker.receive(chosen=(2, 4), received=1)
     picker.click(0, 0)
     picker.click(3, 3)
-    picker.receive(chosen=(0, 0), heard=2)  # the answer to the first of two quick clicks
+    picker.receive(chosen=(0, 0), received=2)  # the answer to the first of two quick clicks
     picker.has(row="3", column="3")
-    picker.receive(chosen=(3, 3), heard=3)
-    picker.receive(chosen=(1, 1), heard=3)  # the page chooses, as a tour does
+    picker.receive(chosen=(3, 3), received=3)
+    picker.receive(chosen=(1, 1), received=3)  # the page chooses, as a tour does
     picker.has(row="1", column="1")
     assert picker.told == [chosen("query", 2, 4), chosen("query", 0, 0), chosen("query", 3, 3)]
 
@@ -158,18 +158,18 @@ def test_a_choice_that_the_page_refuses_is_taken_back(new_page):
     picker.click(2, 4)
     picker.receive()  # a run that began before
     picker.has(row="2", column="4")
-    picker.receive(heard=1)
+    picker.receive(received=1)
     picker.has(row="1", column="2")
 
 
 def test_a_picker_that_is_made_anew_shows_what_python_says(new_page):
     picker = Picker(new_page())
-    picker.page.get_by_label("Pull the patches apart").check()
+    picker.page.get_by_label("Separate the patches").check()
     picker.click(2, 4)
     picker.alone.leave_and_come_back()
     picker.receive()
     picker.has(row="1", column="2", exploded="true")  # the switch is the browser's
-    picker.receive(chosen=(2, 4), heard=1)
+    picker.receive(chosen=(2, 4), received=1)
     picker.has(row="2", column="4")
     picker.click(0, 0)
     assert [one["number"] for one in picker.alone.messages] == [2]
@@ -205,7 +205,7 @@ def test_the_keyboard_moves_and_chooses(new_page):
     picker.has(focus="1,0", row="0", column="0")
     assert picker.told == [chosen("query", 2, 3), chosen("query", 0, 0)]
     picker.press("Tab")
-    expect(picker.page.get_by_label("Pull the patches apart")).to_be_focused()
+    expect(picker.page.get_by_label("Separate the patches")).to_be_focused()
     picker.has(focus="")
     expect(picker.stage).to_have_attribute("role", "application")
     expect(picker.stage).to_have_attribute("aria-label", "colours, 4 rows of 6 patches")
@@ -223,7 +223,7 @@ def test_without_a_chosen_patch_the_keys_begin_in_the_middle(new_page):
 def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
     picker = Picker(new_page())
     assert (picker.pixels("picture")[..., 3] == 255).all()
-    picker.page.get_by_label("Pull the patches apart").check()
+    picker.page.get_by_label("Separate the patches").check()
     picker.has(exploded="true")
     picker.page.wait_for_function("document.querySelector('.patches').style.getPropertyValue('--gap') === '0.16'")
     painted = picker.pixels("picture")
@@ -236,7 +236,7 @@ def test_patches_are_pulled_apart_in_the_browser_alone(new_page):
     picker.has(hover="3,1")
     picker.receive()  # the page runs again: the visitor's switch holds
     picker.has(exploded="true")
-    picker.page.get_by_label("Pull the patches apart").uncheck()
+    picker.page.get_by_label("Separate the patches").uncheck()
     picker.page.wait_for_function("document.querySelector('.patches').style.getPropertyValue('--gap') === '0'")
     assert (picker.pixels("picture")[..., 3] == 255).all()
     assert picker.told == []
@@ -272,7 +272,7 @@ def test_the_map_has_the_colours_of_the_library(new_page, scale, signed, apart):
     picker.point(3, 4)
     expect(picker.status).to_have_text(f"Patch 23 of 24, row 4, column 5: {percent(float(values[3, 4]))}")
     assert (picker.pixels("lens")[..., :3] == colours(*GRID)[3, 4]).all(), "the lens shows the picture, not the map"
-    slider = picker.page.get_by_role("slider", name="Colours")
+    slider = picker.page.get_by_role("slider", name="Overlay opacity")
     slider.fill("100")
     assert near(picker.centres()[..., :3], seen * wanted[..., :3] + (1 - seen) * colours(*GRID))
     expect(picker.page.locator("[data-ref=bar]")).to_have_css("opacity", "1")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.app_server import free_port, running_app
-from vitviz.ui.components.own import ENDED
+from vitviz.ui.components.own_image import ENDED
 
 from .conftest import LAPTOP
 from .explorer_page import ExplorerPage

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 import vitviz
 from vitviz.ui.app import state
-from vitviz.ui.widgets.sums import redone
+from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
 
 from ..exhaustive import exhaustive
@@ -20,7 +20,7 @@ def story(app, new_page):
 
 
 def summed(made: sequence.Projected) -> str:
-    parts, total = redone([*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total)
+    parts, total = round_consistently([*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total)
     named = zip(("red", "green", "blue", "bias"), parts, strict=True)
     return f"{' + '.join(f'{name} {part}' for name, part in named)} = {total}"
 

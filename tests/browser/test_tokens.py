@@ -1,4 +1,4 @@
-"""The page "Tokens" in a browser: what follows the pointer is the library's, and asks nobody."""
+"""The page "Tokens" in a browser: values at the pointer are the library's and need no request."""
 
 import re
 
@@ -24,10 +24,10 @@ from .test_layout import PHONE
 
 HEADINGS = {
     "Colours": "Principal components as colours",
-    "Similarity": "Which patches are alike?",
-    "Norms": "Norms, and tokens that stand out",
+    "Similarity": "Similar patches",
+    "Norms": "Norms and outlier tokens",
     "Points": "Tokens as points",
-    "Places": "What tokens know of their place",
+    "Places": "Position information in tokens",
 }
 
 
@@ -58,7 +58,7 @@ def point_at(page: Page, row: int, column: int, side: int = 16) -> None:
 
 
 def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None:
-    """The component compares this patch, with the library's numbers."""
+    """Check that the component compares this patch, with the library's numbers."""
     source = trace.prefix + row * trace.grid[1] + column
     root = page.get_by_test_id("similarity")
     expect(root).to_have_attribute("data-source", str(source))
@@ -74,7 +74,7 @@ def assert_similar(page: Page, trace, layer: int, row: int, column: int) -> None
 
 
 def shown_colours(page: Page) -> np.ndarray:
-    """The colours that lie over the photo, [row, column, RGB]."""
+    """Return the overlay colours, [row, column, RGB]."""
     return pixels_of(page.locator("[data-testid=similarity] canvas[data-ref=heat]"))[..., :3].astype(int)
 
 
@@ -98,7 +98,7 @@ def test_a_click_pins_and_the_pin_can_be_kept_while_others_are_read(page_of, cat
     click_patch(page, 0, 4, 5)
     page.wait_for_function("location.href.includes('query=5-6')")
     settled(page)
-    page.get_by_text("Keep to the chosen patch").click()
+    page.get_by_text("Compare with the chosen patch").click()
     point_at(page, 10, 11)
     expect(page.get_by_test_id("similarity")).to_have_attribute("data-hover", "10,11")
     assert_similar(page, cat, 8, 4, 5)
@@ -126,7 +126,7 @@ def test_another_layer_brings_its_own_tokens(page_of, cat):
 
 
 def spots(page: Page) -> list[tuple[float, float]]:
-    """Where the points of digits' 64 patches are on the screen."""
+    """Return the screen positions of the points of digits' 64 patches."""
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     points = tokens.project(trace.tokens(5)[trace.prefix :])
     places = (points - points.min(axis=0)) / np.ptp(points, axis=0)
@@ -160,7 +160,7 @@ def test_a_line_around_points_lights_up_their_patches(page_of):
     root = page.get_by_test_id("scatter")
     expected = " ".join(str(patch) for patch in np.flatnonzero(left))
     expect(root).to_have_attribute("data-selected", expected)
-    expect(page.get_by_test_id("scatter-selection")).to_have_text(f"{left.sum()} of 64 patches are lit up.")
+    expect(page.get_by_test_id("scatter-selection")).to_have_text(f"{left.sum()} of 64 patches selected.")
     pixels = page.locator("[data-testid=scatter] canvas[data-ref=picture]").evaluate(
         """node => { const at = (i) => node.getContext('2d').getImageData((i % 8 + 0.5) * node.width / 8,
         (Math.floor(i / 8) + 0.1) * node.height / 8, 1, 1).data[0]; return [...Array(64).keys()].map(at); }"""
@@ -240,5 +240,5 @@ def test_a_probe_can_be_stopped(page_of):
 def test_a_probe_is_measured_step_by_step(page_of):
     page = page_of("Places", "model=digits&layer=3")
     page.get_by_role("button", name="Measure").click()
-    expect(page.get_by_text("Place, read from the token")).to_be_visible()
+    expect(page.get_by_text("Position predicted from the token")).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)

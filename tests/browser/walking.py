@@ -139,7 +139,7 @@ class Visitor:
         other = next(name for name in SIZES if name != self.session.model)
         choose(self.sidebar.get_by_role("combobox").first, models.title(other), exact=False)
         kept = self.session.own is not None
-        size, fit = default_size(model(other).config), models.about(other).preprocessing.fit
+        size, fit = default_size(model(other).config), models.describe(other).preprocessing.fit
         image = {} if kept else {"image": FIRST[other]}
         self.session = self.session.looking_at(model=other, size=size, fit=fit, **image)
         return other
@@ -197,7 +197,7 @@ class Visitor:
         )
         name = self.random.choice(list(SIZES))
         image = self.random.choice(list(state.samples_for(name)))
-        size, fit = SIZES[name][0], models.about(name).preprocessing.fit
+        size, fit = SIZES[name][0], models.describe(name).preprocessing.fit
         self.open(Session(name, image, None, size, fit, view), layr="x")
         expect(self.notices.filter(has_text="layr")).to_be_visible()
         return f"{self.session}"
@@ -294,7 +294,7 @@ class Visitor:
     def panels_are_right(self) -> None:
         view, trace, page = self.session.view, self.session.trace, self.page
         page.panels_show(trace, view)
-        expect(page.panel(f"The whole matrix: {view.head_label(trace)}")).to_have_count(1)
+        expect(page.panel(f"Attention matrix: {view.head_label(trace)}")).to_have_count(1)
         row = self.inner.locator(".st-key-matrix .js-plotly-plot").evaluate(
             "(chart, row) => Array.from(chart._fullData[0].z[row])", view.token(trace)
         )
@@ -307,7 +307,7 @@ class Visitor:
     def downloads_are_right(self) -> None:
         view, trace, about = self.session.view, self.session.trace, self.session.about()
         name = export.file_stem(view, about)
-        picture_name, picture_file = self.download("Picture (PNG)")
+        picture_name, picture_file = self.download("Image (PNG)")
         assert picture_name == f"{name}.png"
         with Image.open(io.BytesIO(picture_file)) as image:
             assert image.text["Description"] == export.caption(trace, view, about)

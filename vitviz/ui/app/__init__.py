@@ -1,1 +1,1 @@
-"""What all pages share: registry, shell, state, links, settings, jobs, sidebar and tour."""
+"""Application shared by all pages: registry, shell, state, links, settings, jobs, sidebar and tour."""

@@ -1,8 +1,8 @@
-"""One cache for all visitors, bounded in bytes.
+"""Cache shared by all users, bounded in bytes.
 
-What a page computes follows from what is looked at, and how. So whoever asks first has it made, and it stays until more
-recent results need its place. It is no cache of Streamlit's: those count entries, whatever their size, and a message
-from any browser can have them emptied.
+Results of pages depend only on the image, the model and settings. They are computed at the first request, and evicted
+in least recently used order. Streamlit's caches are not used: they are bounded by the number of entries, whatever their
+size, and a message from any browser can clear them.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from ...errors.arguments import shown
 from .turns import one_at_a_time
 
 VARIABLE = "VITVIZ_CACHE_MB"
-MEGABYTES = 1000  # some hundred passes at 224 px, or thirty photos of twelve megapixels
-_ENTRY = 200  # bytes that any object takes, about
+MEGABYTES = 1000  # about a hundred traces at 224 px, or thirty images of 12 megapixels
+_OVERHEAD = 200  # approximate bytes of any object
 _MISSING = object()
 
 
 @dataclass
 class _Making:
-    """A result that is being made, and how many wait for it."""
+    """Result that is being computed, with the number of waiting threads."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    askers: int = 0
+    waiting: int = 0
 
 
 class Cache:
-    """The results that were asked for most recently, as many as fit; for all threads.
+    """Thread-safe cache of the most recently used results.
 
     Args:
-        most: bytes of all results together. A larger one is made and returned, and not kept.
+        most: maximum bytes of all results together. A larger result is returned but not stored.
     """
 
     def __init__(self, most: int):
@@ -57,7 +57,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def get(self, key: tuple, default: Any = None) -> Any:
-        """The result; the default if it was not made, or is forgotten."""
+        """Return the result, or the default if it is not in the cache."""
         with self._lock:
             if key not in self._results:
                 return default
@@ -65,12 +65,12 @@ class Cache:
             return self._results[key][0]
 
     def put(self, key: tuple, result: Any, share: float = 1.0) -> None:
-        """Keep a result, and forget those that nobody has asked for the longest.
+        """Store a result, and evict the least recently used ones.
 
         Args:
-            key: what identifies it; its first two parts tell the kind.
-            result: what is kept.
-            share: of all bytes, how many may be of this kind; the last one stays, however large.
+            key: key of the result; its first two items are its kind.
+            result: result to store.
+            share: maximum share of all bytes for results of this kind; the newest one is stored in any case.
         """
         size = size_of(result)
         with self._lock:
@@ -84,45 +84,46 @@ class Cache:
             self.size += size
             self._drop_first(self._results, self.size - self.most)
 
-    def made(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
-        """The result, which is made if it is not there; by one thread, while others who ask wait for it.
+    def get_or_compute(self, key: tuple, make: Callable[[], Any], share: float = 1.0) -> Any:
+        """Return the result, and compute it if it is missing. Concurrent requests wait for one computation.
 
-        Who has the turn at the processor does not wait for somebody who may need it, and makes the result itself.
+        A thread that holds the processor lock computes the result itself, because the other thread may be waiting for
+        that lock.
         """
-        found = self.get(key, _MISSING)
-        if found is not _MISSING:
-            return found
+        result = self.get(key, _MISSING)
+        if result is not _MISSING:
+            return result
         if one_at_a_time.is_mine():
             return self._make(key, make, share)
         with self._lock:
             making = self._making.setdefault(key, _Making())
-            making.askers += 1
+            making.waiting += 1
         try:
             with making.lock:
-                found = self.get(key, _MISSING)
-                return self._make(key, make, share) if found is _MISSING else found
+                result = self.get(key, _MISSING)
+                return self._make(key, make, share) if result is _MISSING else result
         finally:
             with self._lock:
-                making.askers -= 1
-                if not making.askers:
+                making.waiting -= 1
+                if not making.waiting:
                     del self._making[key]
 
     def figures(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Bytes that the results take, and how many were made so far; both by kind."""
+        """Return the bytes of the stored results, and the number of results computed so far, both by kind."""
         sizes: Counter[str] = Counter()
         with self._lock:
             for key, (_, size) in self._results.items():
                 sizes[_kind(key)] += size
             return dict(sizes), dict(self._counts)
 
-    def forget(self, words: Set[Hashable]) -> None:
-        """Forget all results in whose keys one of these occurs, such as the digest of an image."""
+    def forget(self, items: Set[Hashable]) -> None:
+        """Delete all results whose keys contain one of these items, such as the digest of an image."""
         with self._lock:
-            for key in [key for key in self._results if _holds(key, words)] if words else ():
+            for key in [key for key in self._results if _contains(key, items)] if items else ():
                 self._drop(key)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all results."""
         with self._lock:
             self._results.clear()
             self.size = 0
@@ -131,11 +132,11 @@ class Cache:
         return len(self._results)
 
     def _make(self, key: tuple, make: Callable[[], Any], share: float) -> Any:
-        found = make()
+        result = make()
         with self._lock:
             self._counts[_kind(key)] += 1
-        self.put(key, found, share)
-        return found
+        self.put(key, result, share)
+        return result
 
     def _drop_first(self, keys: Iterable[tuple], excess: float) -> None:
         for key in list(keys) if excess > 0 else ():
@@ -150,38 +151,38 @@ class Cache:
 
 
 def _kind(key: tuple) -> str:
-    """The first parts of a key in one word: a function with its module, or a kind of slow work."""
+    """Join the first two items of a key: module and function, or the kind of a job."""
     return ".".join(part for part in key[:2] if isinstance(part, str))
 
 
-def _holds(key: object, words: Set[Hashable]) -> bool:
-    return any(_holds(part, words) for part in key) if isinstance(key, tuple) else key in words
+def _contains(key: object, items: Set[Hashable]) -> bool:
+    return any(_contains(part, items) for part in key) if isinstance(key, tuple) else key in items
 
 
 def size_of(result: object) -> int:
-    """Bytes of the arrays, pictures and texts in a result, and some for each object.
+    """Bytes of the arrays, images and texts in a result, plus an overhead for each object.
 
-    A model does not count: how many there are is for `vitviz.zoo.ModelCache` to decide, and no result should hold one.
+    Models are not counted: `vitviz.zoo.ModelCache` limits their number, and results should not hold models.
     """
-    seen, found, total = set(), [result], 0
-    while found:
-        one = found.pop()
+    seen, pending, total = set(), [result], 0
+    while pending:
+        one = pending.pop()
         if id(one) in seen or isinstance(one, nn.Module):
             continue
         seen.add(id(one))
         size, parts = _measured(one)
-        total += _ENTRY + size
-        found += parts
+        total += _OVERHEAD + size
+        pending += parts
     return total
 
 
 def _measured(one: object) -> tuple[int, list[object]]:
-    """Bytes of an object itself, and the objects that it holds."""
+    """Return the bytes of an object without its members, and its members."""
     if isinstance(one, bytes | bytearray | str):
         return len(one), []
     if isinstance(one, np.ndarray):
         is_view = isinstance(one.base, np.ndarray | Tensor)
-        return (0, [one.base]) if is_view else (one.nbytes, [])  # a view keeps all of it
+        return (0, [one.base]) if is_view else (one.nbytes, [])  # a view holds the whole base array
     if isinstance(one, Tensor):
         return one.untyped_storage().nbytes(), []
     if isinstance(one, Image.Image):
@@ -196,44 +197,46 @@ def _measured(one: object) -> tuple[int, list[object]]:
 
 
 def _bytes() -> int:
-    said = os.environ.get(VARIABLE) or str(MEGABYTES)
-    if not re.fullmatch("[0-9]{3,9}", said):
-        raise VitvizError(f"{VARIABLE} is {shown(said)}; set it to a whole number of megabytes of at least 100.")
-    return 1_000_000 * int(said)
+    text = os.environ.get(VARIABLE) or str(MEGABYTES)
+    if not re.fullmatch("[0-9]{3,9}", text):
+        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a whole number of megabytes, at least 100.")
+    return 1_000_000 * int(text)
 
 
 shared = Cache(int(0.9 * _bytes()))
-results = Cache(int(0.1 * _bytes()))  # of slow work: they are small, and passes of a second should not push them out
+results = Cache(
+    int(0.1 * _bytes())
+)  # of jobs; separate, because these small results are expensive and traces must not evict them
 
 
 def clear() -> None:
-    """Forget everything."""
+    """Delete all results."""
     for cache in (shared, results):
         cache.clear()
 
 
-def forget(words: Set[Hashable]) -> None:
-    """Forget all in whose keys one of these occurs, such as the digest of an image."""
+def forget(items: Set[Hashable]) -> None:
+    """Delete all results whose keys contain one of these items, such as the digest of an image."""
     for cache in (shared, results):
-        cache.forget(words)
+        cache.forget(items)
 
 
-def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:
-    """Keep what a function returns, by the function and its arguments.
+def cached(message: str = "", share: float = 1.0) -> Callable[[Callable], Callable]:
+    """Cache the results of a function by its arguments.
 
-    An argument whose name begins with `_` follows from the others, so it is no part of what identifies the result.
+    Arguments whose names begin with `_` must be determined by the others; they are not part of the key.
 
     Args:
-        words: what the visitor who waits for it reads; nothing if empty.
-        share: of all that the cache keeps, how much may be of this function: little for what is large, and asked for
-            only to make something else of it.
+        message: text of the spinner shown while the result is computed; empty for none.
+        share: maximum share of the cache for results of this function. It should be small for large intermediate
+            results.
     """
 
     def decorate(make: Callable) -> Callable:
         arguments = signature(make)
 
         @wraps(make)
-        def found(*given: Any) -> Any:
+        def lookup(*given: Any) -> Any:
             bound = arguments.bind(*given)
             bound.apply_defaults()
             identify = (value for name, value in bound.arguments.items() if not name.startswith("_"))
@@ -242,14 +245,14 @@ def cached(words: str = "", share: float = 1.0) -> Callable[[Callable], Callable
             ready = shared.get(key, _MISSING)
             if ready is not _MISSING:
                 return ready
-            with _said(words):  # its end hears of a click and cuts the run short: the result is kept by then
-                return shared.made(key, lambda: make(*given), share)
+            with _spinner(message):  # its end may stop the run after a click; the result is stored by then
+                return shared.get_or_compute(key, lambda: make(*given), share)
 
-        return found
+        return lookup
 
     return decorate
 
 
-def _said(words: str):
-    """A spinner, where there is a page to show it on."""
-    return st.spinner(words) if words and get_script_run_ctx(suppress_warning=True) else nullcontext()
+def _spinner(message: str):
+    """Return a spinner, or a null context outside a page run."""
+    return st.spinner(message) if message and get_script_run_ctx(suppress_warning=True) else nullcontext()

@@ -1,4 +1,4 @@
-"""The catalogue: models that people ask for, search over all others, and their download."""
+"""Model catalogue: popular models, search over all others, and downloads."""
 
 from __future__ import annotations
 
@@ -12,100 +12,100 @@ import streamlit as st
 from ... import zoo
 from ...errors import ModelError
 from . import models, state
-from .jobs import asking, durations, queue
-from .words import literally, plain_errors
+from .jobs import background, durations, queue
+from .messages import escape_markdown, show_errors
 
 FOUND_AT_MOST = 10
-PLACE = "models"  # where downloads are waited for
-LEAST = 1.0  # seconds after which a speed is believed
+PLACE = "models"  # place of the downloads, see `background.Work`
+LEAST = 1.0  # minimum seconds for estimating the speed of a download
 
-_downloaded: dict[str, int] = {}  # bytes since the server began, by the name of the model
+_downloaded: dict[str, int] = {}  # bytes downloaded since the server started, by model
 _counting = threading.Lock()
 
 
 def open_catalogue() -> None:
-    """Show the catalogue from the next run on."""
+    """Open the catalogue with the next run."""
     st.session_state.catalogue = True
-    asking.set_dialog(PLACE)
-    _ask_again()
-    for name in list(_downloaded):  # what was downloaded while it was closed is not used unasked
+    background.set_dialog(PLACE)
+    _check_hub_again()
+    for name in list(_downloaded):  # a download that ended while the catalogue was closed does not switch the model
         if models.is_ready(name):
-            asking.forget(_key(name))
+            background.forget(_key(name))
 
 
 def close_catalogue() -> None:
-    """Show it no longer."""
+    """Close the catalogue."""
     st.session_state.catalogue = False
-    asking.set_dialog(None)
+    background.set_dialog(None)
 
 
 def catalogue_if_open() -> None:
-    """Draw the catalogue over the page if the visitor has asked for it."""
+    """Draw the catalogue over the page if it is open."""
     if st.session_state.get("catalogue"):
         _catalogue()
 
 
 @st.dialog("Models", width="large", on_dismiss=close_catalogue)
 def _catalogue() -> None:
-    with plain_errors():
-        _say_if_offline()
+    with show_errors():
+        _check_hub()
         text = st.text_input(
             "Search all pretrained plain ViTs of timm", key="model_search", placeholder="for example: dinov3 large"
         )
-        shown = _found(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED)
-        asking.watch(PLACE, [one for name in shown for one in _row(name)], in_fragment=True)
+        shown = _search(text) if text else (*zoo.SHIPPED, *zoo.checkpoints(), *zoo.CURATED)
+        background.watch(PLACE, [one for name in shown for one in _row(name)], in_fragment=True)
 
 
-def _say_if_offline() -> None:
-    """Find out whether there can be downloads, once each time that the catalogue is opened, and say if not."""
+def _check_hub() -> None:
+    """Check once, after opening, whether the hub can be reached, and show a warning if not."""
     if st.session_state.hub_reached is None:
-        with st.spinner("Asking the hub …"):
+        with st.spinner("Contacting the Hugging Face Hub …"):
             st.session_state.hub_reached = zoo.can_reach_hub()
     if not st.session_state.hub_reached:
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.warning("Offline: the hub cannot be reached, so only models on this disk can be used.")
-        right.button("Try again", key="hub_again", on_click=_ask_again, width="stretch")
+        left.warning("Offline: the Hugging Face Hub cannot be reached. Only models on this disk are available.")
+        right.button("Try again", key="hub_again", on_click=_check_hub_again, width="stretch")
 
 
-def _ask_again() -> None:
+def _check_hub_again() -> None:
     st.session_state.hub_reached = None
 
 
-def _found(text: str) -> tuple[str, ...]:
+def _search(text: str) -> tuple[str, ...]:
     with st.spinner("Searching …"):
         names = zoo.search(text, limit=1000)
         for name in names[:FOUND_AT_MOST]:
-            zoo.facts(name)  # made while the spinner turns, and kept
-    shown = f"; these are the first {FOUND_AT_MOST}, more words find fewer" if len(names) > FOUND_AT_MOST else ""
+            zoo.facts(name)  # cached, while the spinner is shown
+    shown = f"; showing the first {FOUND_AT_MOST}, add words to narrow the search" if len(names) > FOUND_AT_MOST else ""
     st.caption(f"{len(names)} found{shown}.")
     refused = None if names else zoo.why_refused(text)
     if refused:
-        st.info(literally(refused))
+        st.info(escape_markdown(refused))
     return names[:FOUND_AT_MOST]
 
 
-def _row(name: str) -> list[asking.Asked]:
-    """One model: what it is, and a button to use or to download it; the download if it was asked for."""
+def _row(name: str) -> list[background.Request]:
+    """Draw a model with a button to use or download it. Return its download if it was requested."""
     used, ready = name == state.choice().model, models.is_ready(name)
     with st.container(border=True):
         left, right = st.columns([4, 1], vertical_alignment="center")
-        left.markdown(f"**{literally(models.title(name))}**  \n{literally(models.summary(name))}")
+        left.markdown(f"**{escape_markdown(models.title(name))}**  \n{escape_markdown(models.summary(name))}")
         if models.facts(name):
-            left.caption(literally(models.facts(name)))
-        words, possible = ("In use", False) if used else _offer(name)
-        work = asking.Work(
-            _key(name), PLACE, f"use_{name}", words, width="stretch", keeps_parts=True, jobs=queue.downloads
+            left.caption(escape_markdown(models.facts(name)))
+        label, possible = ("In use", False) if used else _offer(name)
+        work = background.Work(
+            _key(name), PLACE, f"use_{name}", label, width="stretch", keeps_parts=True, jobs=queue.downloads
         )
         if possible and not ready:
-            step = asking.Step(work.key, partial(_download, name), say=_so_far, is_kept=False)
+            step = background.Step(work.key, partial(_download, name), describe=_describe_download, is_kept=False)
             below = st.container()
             with right:
-                return asking.ask(replace(work, steps=[step]), below)
-        right.button(words, key=work.name, disabled=not possible, width="stretch", on_click=_want, args=(name,))
-        asking.ask(work)  # says why it has failed
-        if possible and (st.session_state.get("wanted_model") == name or asking.is_asked(work)):
+                return background.start_button(replace(work, steps=[step]), below)
+        right.button(label, key=work.name, disabled=not possible, width="stretch", on_click=_want, args=(name,))
+        background.start_button(work)  # shows the error of a failed download
+        if possible and (st.session_state.get("wanted_model") == name or background.is_requested(work)):
             st.session_state.wanted_model = None
-            asking.forget(work.key)
+            background.forget(work.key)
             _use(name)
     return []
 
@@ -115,16 +115,16 @@ def _key(name: str) -> tuple:
 
 
 def _offer(name: str) -> tuple[str, bool]:
-    """What can be done with a model, in words, and whether it is allowed here."""
+    """Return the label of a model's button, and whether the button is enabled."""
     if models.is_ready(name):
         return "Use", True
     size = zoo.facts(name).download_bytes
     if not models.largest_download():
         return "Not on this server", False
     if size > models.largest_download():
-        return f"{models.megabytes(size)}: too large here", False
+        return f"{models.megabytes(size)}: above the limit", False
     if not _has_room(name, size):
-        return "No more downloads here", False
+        return "Download limit reached", False
     return f"Download {models.megabytes(size)}", st.session_state.hub_reached
 
 
@@ -133,22 +133,22 @@ def _want(name: str) -> None:
 
 
 def _use(name: str) -> None:
-    """Take a model that is here, and go back to the page; or say why not."""
+    """Switch to an available model and close the catalogue, or show the error."""
     try:
         with st.spinner("Loading …"):
             state.use_model(name)
     except ModelError as error:
-        st.error(literally(str(error)))
+        st.error(escape_markdown(str(error)))
     else:
         close_catalogue()
         st.rerun()
 
 
 def _count(name: str) -> None:
-    """Count what will be downloaded; several visitors may ask for the last that there is room for.
+    """Add a download to the total. The lock prevents concurrent requests from exceeding the limit.
 
     Raises:
-        ModelError: if all together would be too much.
+        ModelError: if the total would exceed the limit.
     """
     if models.is_ready(name):
         return
@@ -160,31 +160,31 @@ def _count(name: str) -> None:
 
 
 def _has_room(name: str, size: int) -> bool:
-    """Return True if this model can be downloaded beside the others that were."""
+    """Return True if the download of this model stays within the limit for all downloads."""
     others = sum(bytes_ for other, bytes_ in list(_downloaded.items()) if other != name)
     return others + size <= models.all_downloads()
 
 
 def _uncount(name: str) -> None:
-    """Count a download no more, because it has failed."""
+    """Remove a failed download from the total."""
     with _counting:
         _downloaded.pop(name, None)
 
 
 def _download(name: str, job: queue.Job) -> None:
-    """Bring a model here, in any thread. One that is stopped still counts: some of it is on the disk.
+    """Download a model, in any thread. A stopped download still counts, because a part of it is on the disk.
 
     Raises:
-        ModelError: if that fails, or would be too much.
+        ModelError: if the download fails or exceeds the limit.
     """
     start, began = (0, 0), time.monotonic()
 
     def progress(done: int, total: int) -> None:
         nonlocal start, began
-        if total != start[1]:  # another file, of which some may be here from before
+        if total != start[1]:  # the next file, of which a part may already be on the disk
             start, began = (done, total), time.monotonic()
         if total:
-            job.part = so_far(done, total, done - start[0], time.monotonic() - began)
+            job.part = format_progress(done, total, done - start[0], time.monotonic() - began)
         job(done, total)
 
     _count(name)
@@ -195,13 +195,20 @@ def _download(name: str, job: queue.Job) -> None:
         raise
 
 
-def _so_far(job: queue.Job) -> str:
+def _describe_download(job: queue.Job) -> str:
     return job.part or "Loading …"
 
 
-def so_far(done: int, total: int, came: int, seconds: float) -> str:
-    """Say how much of a download is here, and how long the rest takes at the speed at which some of it came."""
-    words = f"{models.megabytes(done)} of {models.megabytes(total)}"
-    if came <= 0 or done >= total or seconds < LEAST:
-        return words
-    return f"{words}, {durations.about(seconds / came * (total - done))} left"
+def format_progress(done: int, total: int, received: int, seconds: float) -> str:
+    """Format the progress of a download, with the remaining time at the speed measured so far.
+
+    Args:
+        done: bytes on the disk.
+        total: bytes of the file.
+        received: bytes downloaded since the measurement began.
+        seconds: duration of the measurement.
+    """
+    text = f"{models.megabytes(done)} of {models.megabytes(total)}"
+    if received <= 0 or done >= total or seconds < LEAST:
+        return text
+    return f"{text}, {durations.format_duration(seconds / received * (total - done))} left"

@@ -1,7 +1,7 @@
-"""Links: what is looked at, and how, as query parameters. A link reopens the same view.
+"""Links: image, model and settings as query parameters. A link reopens the same view.
 
-Layers, heads and tokens are written as `vitviz.notation.marks` says. What a link says wrongly is left out and said in
-one sentence; the rest of it is used.
+Layers, heads and tokens are written in the notation of `vitviz.notation.marks`. Invalid parameters are ignored, with a
+notice for each.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from .registry import PAGES
 from .settings import read
 
 CHOICE = ("image", "model", "size", "fit")
-GUIDE = "guide"  # the tour or the lesson, and the stop
-OLD_LESSON = "tour"  # a stop of the lesson, in links from when there was nothing else
-LONG = 5  # letters of a name of which one may be wrong: of shorter ones, another word comes of it
+GUIDE = "guide"  # tour or lesson, and stop
+OLD_LESSON = "tour"  # stop of the lesson, in links of earlier versions
+LONG = 5  # minimum length of a name in which one letter may be wrong; in shorter names, that may be another word
 
 
-def ours() -> tuple[str, ...]:
-    """The names of all query parameters: of the choice, of the guides and of every page."""
+def parameter_names() -> tuple[str, ...]:
+    """Return the names of all query parameters: of the choice, of the guides and of all pages."""
     of_pages = (name for page in PAGES for setting in page.settings for name in setting.names)
     return tuple(dict.fromkeys((*CHOICE, GUIDE, OLD_LESSON, *of_pages)))
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
-    """The choices that a link makes, by the names in `CHOICE`, and a notice for each that could not be used.
+    """Parse the choice in a link: values by the names in `CHOICE`, and a notice for each invalid parameter.
 
-    A user's own image is none of them: only the browser may have it, see `vitviz.ui.components.own`.
+    The user's own image is not included: only the browser can have it, see `vitviz.ui.components.own_image`.
     """
     chosen, notices = read({"model": _model}, parameters)
-    understand = {"image": one_of(samples), "fit": partial(state.FIT.read, about=None)}
+    parsers = {"image": one_of(samples), "fit": partial(state.FIT.read, info=None)}
     try:
-        about = models.about(chosen.get("model", state.MODEL.first()))
-        understand["size"] = partial(state.SIZE.read, about=about)
-    except ModelError:  # the page says why, and shows nothing that could have a size
+        info = models.describe(chosen.get("model", state.MODEL.default_value()))
+        parsers["size"] = partial(state.SIZE.read, info=info)
+    except ModelError:  # the page shows the error
         pass
     own = parameters.get("image") == state.OWN
-    others, more = read(understand, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    others, more = read(parsers, {name: text for name, text in parameters.items() if not (own and name == "image")})
     chosen, notices = chosen | others, notices + more
-    return chosen, notices + misspelt(parameters)
+    return chosen, notices + find_misspelled(parameters)
 
 
-def misspelt(names: Iterable[str]) -> list[str]:
-    """A notice for each name that is nearly one of ours.
+def find_misspelled(names: Iterable[str]) -> list[str]:
+    """Return a notice for each name that is a misspelled query parameter.
 
-    All others are somebody else's: mail programs, search engines and networks put their own into the links that they
-    hand on. Those are dropped without a word.
+    Other unknown names are ignored silently: mail programs, search engines and social networks add their own parameters
+    to links.
     """
-    notices, known = [], ours()
+    notices, known = [], parameter_names()
     for name in names:
         meant = None if name in known else next((one for one in known if _is_slip(name[:40].lower(), one)), None)
         if meant:
-            notices.append(f"The link's “{name[:40]}” was left out: “{meant}” may have been meant.")
+            notices.append(f"The link's parameter “{name[:40]}” was ignored; use “{meant}” instead.")
     return notices
 
 
 def _is_slip(written: str, meant: str) -> bool:
-    """True if one slip is between two names: two neighbours exchanged, or a letter missing, too much or wrong.
+    """Return True if two names differ by one typing error: a swap of neighbours, or a missing, extra or wrong letter.
 
-    Who leaves letters off the end means another word (`mode` is not `model`), but for the s of a plural.
+    A name without its last letters counts as another word (`mode` is not `model`), except for a plural s.
     """
     if written == meant:
-        return True  # in capital letters
+        return True  # written in capitals
     if written[:1] != meant[:1] or (meant.startswith(written) and meant != f"{written}s"):
         return False
     same = 0
@@ -80,11 +80,11 @@ def _is_slip(written: str, meant: str) -> bool:
 
 
 def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tuple[tuple[str, int] | None, list[str]]:
-    """The stop that a link opens, as the guide's name and a number from 0, and a notice if there is no such stop.
+    """Parse the stop in a link: guide name and index of the stop, from 0, and a notice if the stop does not exist.
 
     Args:
-        parameters: of the link; `tour` alone is a stop of the lesson, as older links have it.
-        counts: how many stops each guide has, by its name.
+        parameters: query parameters; `tour` is a stop of the lesson, in links of earlier versions.
+        counts: number of stops by guide.
     """
 
     def stop_of(text: str) -> tuple[str, int]:
@@ -94,19 +94,19 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
         except (KeyError, ValueError) as error:
             raise ValueError(join_words([f"{name}-1 to {name}-{count}" for name, count in counts.items()])) from error
 
-    understand = {OLD_LESSON: lambda text: ("lesson", parse_number(text, counts["lesson"])), GUIDE: stop_of}
-    stops, notices = read(understand, parameters)
+    parsers = {OLD_LESSON: lambda text: ("lesson", parse_number(text, counts["lesson"])), GUIDE: stop_of}
+    stops, notices = read(parsers, parameters)
     return stops.get(GUIDE, stops.get(OLD_LESSON)), notices
 
 
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
-    """The query parameters that reopen a choice; a visitor's own image is not part of them."""
+    """Return the query parameters of a choice. The user's own image is not included."""
     image = choice.picked.name if choice.picked.sample else state.OWN
     return {"image": image, "model": choice.model, "size": format_size(choice.size), "fit": choice.fit}
 
 
 def _model(text: str) -> str:
-    # A link causes no download. A checkpoint that is not here or does not load is not replaced by another model.
+    # A link never causes a download, and a checkpoint that is missing or invalid is not replaced by another model.
     if not models.is_ready(text) and not models.is_checkpoint(text):
-        raise ValueError(join_words([*SHIPPED, *checkpoints()[:8], "another one that is on this server's disk"]))
+        raise ValueError(join_words([*SHIPPED, *checkpoints()[:8], "another model on this server's disk"]))
     return text

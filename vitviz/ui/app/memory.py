@@ -1,4 +1,4 @@
-"""Memory of the process, as glibc keeps it; elsewhere there is nothing to ask for."""
+"""Process memory under glibc. On other systems, the functions have no effect."""
 
 import ctypes
 import gc
@@ -8,16 +8,16 @@ _ARENA_MAX = -8  # M_ARENA_MAX of mallopt
 
 
 def few_arenas() -> None:
-    """Share memory between threads: else what large images took stays with the threads that decoded them."""
-    _ask("mallopt", _ARENA_MAX, 2)
+    """Limit the number of malloc arenas. Otherwise, threads that decode large images retain that memory."""
+    _call("mallopt", _ARENA_MAX, 2)
 
 
 def give_back() -> None:
-    """Give what is not used any more, also in cycles, back to the system."""
+    """Collect garbage and return unused memory to the system."""
     gc.collect()
-    _ask("malloc_trim", 0)
+    _call("malloc_trim", 0)
 
 
-def _ask(name: str, *numbers: int) -> None:
-    with suppress(OSError, AttributeError, TypeError):  # of other systems
-        getattr(ctypes.CDLL(None), name)(*numbers)
+def _call(name: str, *arguments: int) -> None:
+    with suppress(OSError, AttributeError, TypeError):  # not glibc
+        getattr(ctypes.CDLL(None), name)(*arguments)

@@ -1,4 +1,4 @@
-"""What can be chosen as a model, and what the app has to know of a model before and after it is loaded."""
+"""Models offered by the app, and their descriptions before and after loading."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ...model.config import ViTConfig
 from ...trace.inputs import default_size
 from ...zoo.options import rewrite_options
 
-USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels; rounded to whole patches
-LARGEST_GRID = 40 * 40  # patches; a larger one makes the page slow
+USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels, rounded to whole patches
+LARGEST_GRID = 40 * 40  # patches; larger grids make the page slow
 
 
 @dataclass(frozen=True)
-class About:
-    """A model as the app knows it.
+class ModelInfo:
+    """Description of a model.
 
     Attributes:
-        name: what the zoo calls it.
-        title: what people call it.
-        summary: one line on what it is.
-        config: its shape.
-        preprocessing: how pixels become its input.
-        sizes: input sizes that are offered, pixels.
-        notes: what was assumed when it was loaded, a sentence each.
+        name: name in the zoo.
+        title: display name.
+        summary: one-line description.
+        config: configuration.
+        preprocessing: preprocessing of images.
+        sizes: offered input sizes, in pixels.
+        notes: assumptions made when loading, one sentence each.
     """
 
     name: str
@@ -45,28 +45,28 @@ class About:
     notes: tuple[str, ...] = ()
 
 
-def about(name: str) -> About:
-    """What the app knows of a model. All but a shipped one is loaded for that, once.
+def describe(name: str) -> ModelInfo:
+    """Describe a model. Models that do not ship with vitviz are loaded once for this.
 
     Raises:
-        ModelError: if it cannot be loaded.
+        ModelError: if the model cannot be loaded.
     """
-    return _about(name, zoo.version(name))
+    return _describe(name, zoo.version(name))
 
 
 @lru_cache(maxsize=64)
-def _about(name: str, version: str) -> About:
+def _describe(name: str, version: str) -> ModelInfo:
     if name in zoo.SHIPPED:
         entry = zoo.SHIPPED[name]
-        return About(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
+        return ModelInfo(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
     model = zoo.shared(name)
     if model.config.in_chans not in (1, 3):
         raise ModelError(
-            f"{name!r} takes {model.config.in_chans} channels, which no photo has; look at it in Python, with tensors."
+            f"{name!r} takes {model.config.in_chans} channels, but images have 1 or 3; use it in Python, with tensors."
         )
-    return About(
+    return ModelInfo(
         name,
         title(name),
         summary(name),
@@ -78,13 +78,13 @@ def _about(name: str, version: str) -> About:
 
 
 def title(name: str) -> str:
-    """What people call a model; its name if nobody has given it another."""
+    """Return the display name of a model; by default, its name in the zoo."""
     entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
     return entry.title if entry else name
 
 
 def advice(text: str, name: str) -> str:
-    """Sentence on a checkpoint that names options of `vitviz.load`, for those who run a server: where they go."""
+    """Rewrite a sentence on options of `vitviz.load` for server operators, who set them in the sidecar file."""
     worded = rewrite_options(text, lambda option, value: f"{option} = {value}" if value else option)
     if worded == text or not is_checkpoint(name):
         return text
@@ -92,18 +92,18 @@ def advice(text: str, name: str) -> str:
 
 
 def summary(name: str) -> str:
-    """One line on a model; empty if nobody has written one."""
+    """Return a one-line description of a model; empty if there is none."""
     entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
     return entry.summary if entry else "A checkpoint on this server." if zoo.is_offered(name) else ""
 
 
 def ready() -> list[str]:
-    """The models that can be used at once: shipped ones, the server's checkpoints, and curated ones on this disk."""
+    """Models available without a download: shipped models, the server's checkpoints, and curated models on disk."""
     return [*zoo.SHIPPED, *zoo.checkpoints(), *(name for name in zoo.CURATED if zoo.is_on_disk(name))]
 
 
 def is_ready(name: str) -> bool:
-    """Whether a model can be used without a download; False if there is no such model."""
+    """Return True if a model is available without a download; False if it does not exist."""
     try:
         return zoo.is_offered(name) or zoo.is_on_disk(name)
     except ModelError:
@@ -111,13 +111,13 @@ def is_ready(name: str) -> bool:
 
 
 def is_checkpoint(name: str) -> bool:
-    """True for the name of a checkpoint, on offer or not; a few pretrained models are called so as well."""
+    """Return True for the name of a checkpoint, offered or not. A few pretrained models have names of that form."""
     looks_like_one = len(name) <= LONGEST_PATH and name.endswith(zoo.SUFFIXES)
     return zoo.is_offered(name) or (looks_like_one and not is_ready(name))
 
 
 def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tuple[Size, ...]:
-    """Input sizes that make sense for a model: its own, and usual squares if it was made for photographs."""
+    """Return the input sizes to offer: the model's own, and common squares if the model is meant for photographs."""
     usual = (
         {round(side / config.patch_size) * config.patch_size for side in USUAL_SIDES}
         if config.image_size[0] >= 112
@@ -128,17 +128,17 @@ def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tupl
 
 
 def pixels(size: Size) -> tuple[int, int]:
-    """Height and width of an input."""
+    """Return height and width of an input size."""
     return size if isinstance(size, tuple) else (size, size)
 
 
-def size_words(size: Size) -> str:
-    """An input size in words: `"224 px"` of a square, `"96 × 192 px"` (height × width) of others."""
+def size_label(size: Size) -> str:
+    """Format an input size: `"224 px"` for squares, otherwise `"96 × 192 px"` (height × width)."""
     return f"{size[0]} × {size[1]} px" if isinstance(size, tuple) else f"{size} px"
 
 
 def facts(name: str) -> str:
-    """A model's numbers in words, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
+    """Return key figures of a model, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
     if zoo.is_offered(name):
         return ""
     entry = zoo.SHIPPED.get(name) or zoo.facts(name)
@@ -147,9 +147,9 @@ def facts(name: str) -> str:
     parts = (
         f"{entry.parameters / 1e6:,.1f} M parameters",
         f"patch {entry.patch_size}",
-        size_words(trained),
+        size_label(trained),
         _outputs(entry),
-        entry.licence or "licence not known",
+        entry.licence or "licence unknown",
         *([name] if title(name) != name else []),
     )
     return " · ".join(parts)
@@ -162,9 +162,9 @@ def _outputs(entry: zoo.ZooEntry | zoo.TimmEntry) -> str:
 
 
 def largest_download() -> float:
-    """Bytes of the largest model that a visitor may have downloaded: VITVIZ_MAX_DOWNLOAD_GB; 0 forbids all downloads.
+    """Maximum bytes of a model that users may download: VITVIZ_MAX_DOWNLOAD_GB; 0 forbids downloads.
 
-    By default 2 gigabytes where this machine alone is served, and none where others are: strangers would fill its disk.
+    The default is 2 GB if only this machine is served, and otherwise 0, because other users could fill the disk.
 
     Raises:
         ModelError: if the variable is not a number.
@@ -173,7 +173,7 @@ def largest_download() -> float:
 
 
 def all_downloads() -> float:
-    """Bytes that visitors may have downloaded together, until the server ends: VITVIZ_MAX_DOWNLOADS_GB, 20 by default.
+    """Maximum bytes of all downloads until the server stops: VITVIZ_MAX_DOWNLOADS_GB, default 20.
 
     Raises:
         ModelError: if the variable is not a number.
@@ -182,23 +182,23 @@ def all_downloads() -> float:
 
 
 def serves_others() -> bool:
-    """Return True if others are served than those who sit at this machine: by its address, or by a proxy."""
+    """Return True if other machines are served, directly or through a proxy."""
     address = st.get_option("server.address")
     try:
         is_local = ipaddress.ip_address(address or "0.0.0.0").is_loopback
-    except ValueError:  # a name
+    except ValueError:  # a host name
         is_local = address == "localhost"
     return not is_local or any(name in st.context.headers for name in ("X-Forwarded-For", "Forwarded"))
 
 
 def _gigabytes(variable: str, usual: float) -> float:
-    said = os.environ.get(variable, str(usual))
+    text = os.environ.get(variable, str(usual))
     try:
-        return 1e9 * number(float(said), 0, math.inf, "The variable")
+        return 1e9 * number(float(text), 0, math.inf, "The variable")
     except ValueError as error:
-        raise ModelError(f"{variable} is {said!r}; set it to a number of gigabytes from 0.") from error
+        raise ModelError(f"{variable} is {text!r}; set it to a number of gigabytes, at least 0.") from error
 
 
 def megabytes(count: int) -> str:
-    """Bytes in words: `"88 MB"` or `"1.2 GB"`."""
+    """Format a number of bytes: `"88 MB"` or `"1.2 GB"`."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

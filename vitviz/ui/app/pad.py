@@ -1,4 +1,4 @@
-"""The drawing pad: what a visitor draws becomes the image."""
+"""Drawing pad. The drawing becomes the image."""
 
 import base64
 import logging
@@ -10,25 +10,25 @@ from streamlit.delta_generator import DeltaGenerator
 from ...analysis.predictions import predictions
 from ...notation.marks import percent
 from . import state
-from .words import literally
+from .messages import escape_markdown
 
 KEY, PAGE_KEY = "pad", "page_pad"
-SIDES = {KEY: 240, PAGE_KEY: 288}  # pixels: what the sidebar has room for, and what the narrowest phone's page has
-PEN = 0.075  # of the side
+SIDES = {KEY: 240, PAGE_KEY: 288}  # pixels: width available in the sidebar, and on the narrowest phone
+PEN = 0.075  # stroke width relative to the side
 
 _log = logging.getLogger(__name__)
 
 
 def page_place() -> None:
-    """Make a place for a pad on the page: on a narrow screen the sidebar is closed, or hides what a drawing changes."""
+    """Create the container for a pad on the page. On narrow screens, the sidebar is closed or covers the page."""
     st.session_state.page_pad_place = st.container(key="page_pad_place")
 
 
 def draw_a_digit(place: DeltaGenerator) -> None:
-    """Draw the pad in its place of the sidebar and in that of the page.
+    """Show the pad in the sidebar and on the page.
 
-    Which of the two is seen follows from the page and the width of the screen, see `reach`. Both are always there, so
-    that what is drawn stays.
+    CSS shows one of them, depending on the page and the width of the screen (see `streamlit_fixes`). Both are always
+    mounted, so that the drawing is kept.
     """
     with place.container(key="sidebar_pad_place"):
         drawing_pad(KEY)
@@ -37,8 +37,8 @@ def draw_a_digit(place: DeltaGenerator) -> None:
 
 
 def drawing_pad(key: str) -> None:
-    """A white square to draw on with mouse, finger or pen; each finished stroke is looked at."""
-    from streamlit_drawable_canvas import st_canvas  # can be imported only where a server runs
+    """Show a white square for drawing with mouse, finger or pen. The image is updated after each stroke."""
+    from streamlit_drawable_canvas import st_canvas  # can only be imported while a server runs
 
     canvas = f"{key}_{st.session_state.setdefault('pad_turn', 0)}"
     st_canvas(
@@ -49,7 +49,7 @@ def drawing_pad(key: str) -> None:
         height=SIDES[key],
         return_image_data=True,
         key=canvas,
-        on_change=partial(_look_at_it, canvas),
+        on_change=partial(_take_drawing, canvas),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(_verdict() or _invitation(), width="stretch")
@@ -57,8 +57,8 @@ def drawing_pad(key: str) -> None:
 
 
 def _clear() -> None:
-    """Wipe everything off. The canvas has buttons for that and for one step back, but no finger can find them."""
-    st.session_state.pad_turn += 1  # another widget, and so an empty one
+    """Clear the drawing. The canvas has its own buttons for that and for undo, but they are too small for touch."""
+    st.session_state.pad_turn += 1  # a new widget, which is empty
     state.pick_drawing(None)
 
 
@@ -67,19 +67,19 @@ def _invitation() -> str:
 
 
 def _verdict() -> str:
-    """The likeliest class, for those whose sidebar hides the page."""
+    """Return the top-1 class, for screens on which the sidebar covers the page."""
     choice = state.choice()
     if not state.is_drawn() or not state.trace(choice).model.is_classifier:
         return ""
     best = predictions(state.trace(choice), count=1)[0]
-    return f"**{literally(best.label)}**, {percent(best.probability)}"
+    return f"**{escape_markdown(best.label)}**, {percent(best.probability)}"
 
 
-def _look_at_it(key: str) -> None:
-    """Take what is drawn for the image."""
+def _take_drawing(key: str) -> None:
+    """Use the drawing as the image."""
     try:
         drawing = st.session_state[key]["drawing"]
         picture = base64.b64decode(drawing["data"].partition("base64,")[2], validate=True)
         state.pick_drawing(picture if drawing["raw"]["objects"] else None)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:  # the pad's script sends pictures; this is none
-        _log.warning("Left out what a browser sent as a drawing: %s.", error)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:  # not sent by the pad
+        _log.warning("Ignored an invalid drawing from a browser: %s.", error)

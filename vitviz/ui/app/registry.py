@@ -1,4 +1,4 @@
-"""Registry of the pages: one entry describes a page, and everything else that names pages reads it here."""
+"""Registry of the pages. Each page has one entry, which is the only description of the page."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from .settings import Setting
 
 
 class PageEntry(NamedTuple):
-    """One page.
+    """Entry of a page.
 
     Attributes:
-        name: of its file in the folder `pages`, which is its address, too.
-        title: in the navigation.
-        icon: one of Material Symbols.
-        answers: the question that it answers; empty for the first page, which has the others' questions on it.
-        settings: those that its links hold; `shell` reads and writes them. The context of each is the `Choice`.
-        guide: the guide that is offered on it.
+        name: name of its file in the folder `pages`, and its address.
+        title: title in the navigation.
+        icon: name of a Material Symbol.
+        answers: question that the page answers; empty for the first page, which lists the questions of the others.
+        settings: settings in its links, read and written by `shell`. Their context is the `Choice`.
+        guide: guide offered on the page.
     """
 
     name: str
@@ -34,13 +34,15 @@ class PageEntry(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The page's file, as Streamlit names it."""
+        """File of the page, relative to app.py."""
         return f"pages/{self.name}.py"
 
 
 _pages = [
     PageEntry("start", "Start", ":material/home:"),
-    PageEntry("explore", "Explore", ":material/visibility:", "Where does each head look from this patch?", OF_EXPLORE),
+    PageEntry(
+        "explore", "Explore", ":material/visibility:", "What does each head attend to from this patch?", OF_EXPLORE
+    ),
     PageEntry(
         "sequence",
         "Image to sequence",
@@ -57,34 +59,42 @@ _pages = [
         OF_ATTENTION,
         guide="lesson",
     ),
-    PageEntry("tokens", "Tokens", ":material/scatter_plot:", "Which tokens are alike, and which stand out?", OF_TOKENS),
+    PageEntry(
+        "tokens", "Tokens", ":material/scatter_plot:", "Which tokens are similar, and which are outliers?", OF_TOKENS
+    ),
     PageEntry("explain", "Explain", ":material/lightbulb:", "Which patches mattered for the output?", OF_EXPLAIN),
-    PageEntry("intervene", "Intervene", ":material/tune:", "What changes without this head or patch?", OF_INTERVENE),
-    PageEntry("lens", "Lens", ":material/layers:", "What would the model say after each layer?", OF_LENS),
+    PageEntry(
+        "intervene",
+        "Intervene",
+        ":material/tune:",
+        "What changes if I ablate this head or mask this patch?",
+        OF_INTERVENE,
+    ),
+    PageEntry("lens", "Lens", ":material/layers:", "What would the model predict after each layer?", OF_LENS),
 ]
-PAGES: Sequence[PageEntry] = _pages  # in the order of the navigation; the first one is the page at the bare address
+PAGES: Sequence[PageEntry] = _pages  # in the order of the navigation; the first page has the empty address
 
 
 def register(page: PageEntry) -> None:
     """Add a page after all others.
 
     Raises:
-        ValueError: if another page has its name.
+        ValueError: if the name is taken.
     """
     if any(other.name == page.name for other in PAGES):
-        raise ValueError(f"There is a page {page.name!r} already.")
+        raise ValueError(f"The page {page.name!r} exists already; choose another name.")
     _pages.append(page)
 
 
 def unregister(name: str) -> None:
-    """Take a page away."""
+    """Remove a page."""
     _pages.remove(page_at(name))
 
 
 def page_at(address: str) -> PageEntry:
-    """The page at an address, which is its name; at the bare address the first one.
+    """Return the page at an address, which is its name; the first page for an empty address.
 
     Raises:
-        KeyError: if there is none.
+        KeyError: if the page does not exist.
     """
     return {page.name: page for page in PAGES}[address or PAGES[0].name]

@@ -1,8 +1,8 @@
-"""Settings: what a user chooses, kept for the session whichever pages they visit, and written into links.
+"""Settings of the user, kept for the session across pages, and written to links.
 
-Streamlit forgets a widget as soon as a run does not draw it, and what it says when a run is cut short by a page change.
-The value of a setting is therefore kept apart from its widget: a callback takes over what the widget says before the
-page runs, and each run gives the value back to the widget.
+Streamlit drops the value of a widget as soon as a run does not draw it, and also when a page change interrupts a run.
+The value of a setting is therefore stored separately: a callback copies the widget's value before the page runs, and
+each run sets the widget to the stored value.
 """
 
 from __future__ import annotations
@@ -16,26 +16,27 @@ import streamlit as st
 
 from . import notices
 
-_KEPT = "settings"  # values of all settings that were set, by key
-_LINK = "link"  # query parameters of the link that began the session, without those that have been read
+_STORED = "settings"  # values of all settings that were set, by key
+_LINK = "link"  # query parameters of the link that started the session, without those already read
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that a user can choose.
+    """Setting that a user can choose.
 
-    Its functions get a value and the context: what the setting depends on, which for the settings of a page is the
-    `Choice` of image and model.
+    Its functions take a context, on which the setting depends. For the settings of a page, this is the `Choice` of
+    image and model.
 
     Attributes:
-        key: of its widget, and of its value among all settings.
-        default: value until the user sets another one, or what computes it from the context.
-        name: query parameter in links; empty if no link holds it.
-        read: understands the query parameter; a `ValueError` says what it can be, to be put behind "it can be".
-        write: the query parameter's text; empty if a link need not hold it.
-        valid: whether a value that was set means something in this context; if not, the default is used meanwhile.
-        per: what the value is kept for, such as the model, as a part of the key; each has a value of its own.
-        always: whether a link also holds the default.
+        key: key of the widget and of the stored value.
+        default: default value, or function that computes it from the context.
+        name: query parameter in links; empty if links do not include the setting.
+        read: parser of the query parameter. It raises a `ValueError` with the allowed values, in a form that follows
+            "it can be".
+        write: formatter of the query parameter; an empty text omits it.
+        valid: predicate for values in a context. While the stored value is invalid, the default is used.
+        per: function that returns a suffix of the key, such as the model's name. Each suffix has its own value.
+        always: whether links include the setting even if it has the default value.
     """
 
     key: str
@@ -49,43 +50,43 @@ class Setting:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All query parameters that it is written as."""
+        """Names of the query parameters of the setting."""
         return (self.name,) if self.name else ()
 
     def key_of(self, context: Any = None) -> str:
-        """The key in this context."""
+        """Return the key in this context."""
         return self.key if self.per is None else f"{self.key}_{self.per(context)}"
 
     def get(self, context: Any = None) -> Any:
-        """The value: what was set last, else what the link asks for, else the default."""
-        return _kept()[self.key_of(context)] if self.is_set(context) else self.first(context)
+        """Return the value last set, else that of the link, else the default."""
+        return _stored()[self.key_of(context)] if self.is_set(context) else self.default_value(context)
 
     def set(self, value: Any, context: Any = None) -> None:
-        """Set the value; its widget follows when it is drawn next."""
-        _kept()[self.key_of(context)] = value
+        """Set the value. The widget is updated when it is next drawn."""
+        _stored()[self.key_of(context)] = value
 
-    def kept(self, context: Any = None) -> Any:
-        """The value that was set, whether it is valid or not; None if none was."""
-        return _kept().get(self.key_of(context))
+    def stored(self, context: Any = None) -> Any:
+        """Return the stored value, valid or not; None if no value was set."""
+        return _stored().get(self.key_of(context))
 
-    def settle(self, context: Any = None) -> None:
-        """Set the value that holds in this context."""
+    def store_current(self, context: Any = None) -> None:
+        """Store the value that applies in this context, even if it is the default."""
         self.set(self.get(context), context)
 
     def reset(self, context: Any = None) -> None:
-        """Have the default again; the widget begins anew."""
-        _kept().pop(self.key_of(context), None)
+        """Reset the setting to its default, and discard the state of its widget."""
+        _stored().pop(self.key_of(context), None)
         st.session_state.pop(self.key_of(context), None)
 
-    def first(self, context: Any = None) -> Any:
-        """The default."""
+    def default_value(self, context: Any = None) -> Any:
+        """Return the default."""
         return self.default(context) if callable(self.default) else self.default
 
     def is_set(self, context: Any = None) -> bool:
-        """Whether the user, or a link, has set a value that is valid here."""
+        """Return True if the user or a link has set a value that is valid in this context."""
         self.take_from_link(context)
-        kept, key = _kept(), self.key_of(context)
-        return key in kept and self.valid(kept[key], context)
+        values, key = _stored(), self.key_of(context)
+        return key in values and self.valid(values[key], context)
 
     def draw(
         self,
@@ -95,14 +96,14 @@ class Setting:
         then: Callable[[], None] | None = None,
         **options: Any,
     ) -> Any:
-        """Draw a widget that shows the value and sets it; the value.
+        """Draw a widget for the setting, and return the value.
 
         Args:
-            widget: such as `st.toggle`.
-            *arguments: its label, options and the like.
-            context: what the setting depends on.
-            then: called when the widget has set another value, before the page runs.
-            **options: what else the widget takes.
+            widget: widget function, such as `st.toggle`.
+            *arguments: positional arguments of the widget, such as its label.
+            context: context of the setting.
+            then: function called after the widget has changed the value, before the page runs.
+            **options: keyword arguments of the widget.
         """
         key = self.key_of(context)
         bound(
@@ -116,13 +117,13 @@ class Setting:
         return self.get(context)
 
     def _take(self, key: str, context: Any, then: Callable[[], None] | None, value: Any) -> None:
-        if self.valid(value, context):  # only a tampered message says anything else
-            _kept()[key] = value
+        if self.valid(value, context):  # invalid only if the message was tampered with
+            _stored()[key] = value
             if then is not None:
                 then()
 
     def take_from_link(self, context: Any = None) -> None:
-        """Set what the link asks for, and note what could not be used; only once, then the user's choices count."""
+        """Set the value given by the link, once, and add notices for invalid parameters."""
         link = st.session_state.get(_LINK, {})
         texts = {name: link.pop(name) for name in self.names if name in link}
         if texts:
@@ -132,12 +133,12 @@ class Setting:
             notices.add(wrong)
 
     def from_link(self, texts: Mapping[str, str], context: Any = None) -> tuple[Any, list[str]]:
-        """The value that a link asks for, None if it asks for none, and a notice for each part that means nothing."""
+        """Parse the value in a link. Return it, or None if there is none, and a notice for each invalid parameter."""
         values, wrong = read({self.name: lambda text: self.read(text, context)}, texts)
         return values.get(self.name), wrong
 
     def to_link(self, context: Any = None) -> dict[str, str]:
-        """The query parameters that reopen the value; none if it is the default, unless `always`."""
+        """Return the query parameters of the setting; none for the default value, unless `always`."""
         if not self.name or not (self.is_set(context) or self.always):
             return {}
         text = self.write(self.get(context), context)
@@ -147,46 +148,46 @@ class Setting:
 def bound(
     widget: Callable[..., Any], *arguments: Any, key: str, value: Any, take: Callable[[Any], None], **options: Any
 ) -> None:
-    """Draw a widget that shows a value which is kept elsewhere, such as a part of a setting.
+    """Draw a widget for a value that is stored elsewhere, such as a part of a setting.
 
     Args:
-        widget: such as `st.selectbox`.
-        *arguments: its label, options and the like.
-        key: the widget's.
-        value: what it shows now.
-        take: called with another value as soon as the user has chosen it, before the page runs.
-        **options: what else the widget takes.
+        widget: widget function, such as `st.selectbox`.
+        *arguments: positional arguments of the widget, such as its label.
+        key: key of the widget.
+        value: current value.
+        take: function called with the new value when the user changes it, before the page runs.
+        **options: keyword arguments of the widget.
     """
-    st.session_state[key] = value  # also for a widget that Streamlit has forgotten
+    st.session_state[key] = value  # also restores widgets whose value Streamlit has dropped
     widget(*arguments, key=key, on_change=_hand_on, args=(key, take), **options)
 
 
 def _hand_on(key: str, take: Callable[[Any], None]) -> None:
-    if key in st.session_state:  # else a click that was heard with this one has the widget begin anew
+    if key in st.session_state:  # removed if another click in the same run has reset the widget
         take(st.session_state[key])
 
 
 def begin(parameters: Mapping[str, str]) -> None:
-    """Begin a session with a link; each setting reads its parameters when it is first needed."""
-    st.session_state[_KEPT], st.session_state[_LINK] = {}, dict(parameters)
+    """Start a session from a link. Each setting reads its parameters when it is first used."""
+    st.session_state[_STORED], st.session_state[_LINK] = {}, dict(parameters)
 
 
-def read(understand: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
-    """What parameters mean, and a notice for each that means nothing.
+def read(parsers: Mapping[str, Callable], parameters: Mapping[str, str]) -> tuple[dict, list[str]]:
+    """Parse query parameters. Return the values by name, and a notice for each invalid parameter.
 
     Args:
-        understand: what makes a value of each text, by name; a `ValueError` says what the text can be.
+        parsers: parsers by name; they raise a `ValueError` with the allowed values.
         parameters: texts by name.
     """
-    values, wrong = {}, []
-    for name, value_of in understand.items():
+    values, notes = {}, []
+    for name, parse in parsers.items():
         if name in parameters:
             try:
-                values[name] = value_of(parameters[name])
+                values[name] = parse(parameters[name])
             except ValueError as error:
-                wrong.append(f"The link's {name} “{parameters[name][:40]}” was left out: it can be {error}.")
-    return values, wrong
+                notes.append(f"The link's {name} “{parameters[name][:40]}” was ignored: it can be {error}.")
+    return values, notes
 
 
-def _kept() -> dict[str, Any]:
-    return st.session_state.setdefault(_KEPT, {})
+def _stored() -> dict[str, Any]:
+    return st.session_state.setdefault(_STORED, {})

@@ -1,4 +1,4 @@
-"""Choosing image and model; the same on every page."""
+"""Sidebar for choosing the image and the model, on every page."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,100 +10,100 @@ from ...viz.provenance import without_advice
 from ..components.gallery import gallery
 from . import models, state, tour
 from .catalogue import open_catalogue
+from .messages import escape_markdown
 from .pad import draw_a_digit
 from .uploads import drop_zone
-from .words import literally
 
-FIT_WORDS = {
+FIT_LABELS = {
     "crop": "Crop",
     "squash": "Squash",
     "pad": "Pad",
     "native": "Native",
 }
-OWN_WORDS = "Your image"  # what the visitor's own is called among the samples
-NEARLY_ALL = 0.95  # of an image: what a fit cuts off to reach whole patches is not worth a word
-MORE = "more"  # the entry of the model box that opens the catalogue; no model is called so
+OWN_LABEL = "Your image"  # title of the user's own image in the gallery
+NEARLY_ALL = 0.95  # share of the image above which no notice about cropping is shown
+MORE = "more"  # option of the model box that opens the catalogue; not the name of a model
 FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
 
 
 def sidebar(page: str) -> None:
-    """Draw the sidebar. Choices go to the session; `state.choice()` has them.
+    """Draw the sidebar. Choices are stored in the session; see `state.choice()`.
 
     Args:
-        page: the page's address; the first page, whose address is empty, has images and the tour to choose on itself.
+        page: address of the page; empty for the first page, which has its own gallery and tour button.
     """
     with st.sidebar:
         choose_model()
         if page:
             choose_image()
-        about = models.about(state.choice().model)
+        info = models.describe(state.choice().model)
         left, right = st.columns(2)
         with left:
-            state.SIZE.draw(st.selectbox, "Input size", about.sizes, context=about, format_func=models.size_words)
+            state.SIZE.draw(st.selectbox, "Input size", info.sizes, context=info, format_func=models.size_label)
         with right:
-            state.FIT.draw(st.selectbox, "Fit", FITS, context=about, format_func=FIT_WORDS.get)
-        token_label(about)
+            state.FIT.draw(st.selectbox, "Fit", FITS, context=info, format_func=FIT_LABELS.get)
+        token_caption(info)
         if page:
             tour.offer(tour.of_page(page), "sidebar_tour", width="stretch")
 
 
 def choose_image() -> None:
-    """Samples, upload, camera and drawing pad."""
+    """Draw the sample gallery, upload, camera and drawing pad."""
     model = state.choice().model
     offered = len(state.samples_for(model)) + (st.session_state.own is not None)
     choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3 if offered <= 6 else 4, titles=False)
     left, right = st.columns(2)
-    # places for what comes and goes: a pad that moved would be made anew, without what was drawn on it
+    # containers at fixed positions: a pad whose position changes would be mounted again and lose its drawing
     camera_place, pad_place = st.container(), st.container()
     with left:
         on = camera_switch()
     camera(on, camera_place)
     if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
         draw_a_digit(pad_place)
-    upload("sidebar_upload", "Your own photo")
+    upload("sidebar_upload", "Your own image")
     with st.container():
-        image_words()
+        image_captions()
 
 
 def choose_model() -> None:
-    """The box to choose a model, and what was assumed of the current one."""
-    about = models.about(state.choice().model)
-    model_box(about.summary)
-    for note in about.notes:
+    """Draw the model box and the assumptions made when loading the current model."""
+    info = models.describe(state.choice().model)
+    model_box(info.summary)
+    for note in info.notes:
         short = without_advice(note)
-        st.caption(literally(short), help=literally(note) if short != note else None)
+        st.caption(escape_markdown(short), help=escape_markdown(note) if short != note else None)
 
 
 def model_box(summary: str = "", label: str = "Model") -> None:
-    """The models that can be used at once, and a way to all others."""
+    """Draw the box with the models available without a download, and an option that opens the catalogue."""
     current = state.MODEL.get()
     ready = models.ready()
     options = [*ready, *([] if current in ready else [current]), MORE]
     st.session_state.setdefault("model", current)
-    words = {MORE: "More models …"}
+    labels = {MORE: "More models …"}
     st.selectbox(
         label,
         options,
         key="model",
-        format_func=lambda name: words.get(name) or models.title(name),
+        format_func=lambda name: labels.get(name) or models.title(name),
         help=summary or None,
         on_change=_take_model,
     )
 
 
-def model_that_does_not_load(problem: str) -> None:
-    """Stand in for a page whose model cannot be loaded: the reason, and the box to choose another one."""
+def model_load_failure(problem: str) -> None:
+    """Draw the error and a model box in place of a page whose model cannot be loaded."""
     chosen = state.choice()
-    st.error(f"**{literally(models.title(chosen.model))} cannot be loaded.**  \n{literally(problem)}")
+    st.error(f"**{escape_markdown(models.title(chosen.model))} cannot be loaded.**  \n{escape_markdown(problem)}")
     with st.container(width=480):
         model_box(label="Choose another model")
-    if st.query_params.get("model") != chosen.model:  # the address bar says which model this is about
+    if st.query_params.get("model") != chosen.model:  # the address bar names the model
         image = {"image": chosen.picked.name} if chosen.picked.sample else {}
         st.query_params.from_dict({**image, "model": chosen.model})
 
 
 def _take_model() -> None:
-    name = st.session_state.get("model")  # None if a click that was heard with this one has chosen another
+    name = st.session_state.get("model")  # None if another click in the same run has chosen a model
     if name == MORE:
         st.session_state.pop("model")
         open_catalogue()
@@ -112,7 +112,7 @@ def _take_model() -> None:
 
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
-    """The gallery of samples and of the visitor's own image. Returns whether one has just been chosen."""
+    """Draw the gallery of samples and the user's own image. Return True if one has just been chosen."""
     session = st.session_state
     images = dict(state.samples_for(state.choice().model))
     if session.own is not None:
@@ -131,7 +131,7 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
         on_choose=pick,
         columns=columns,
         titles=titles,
-        words={state.OWN: OWN_WORDS},
+        labels={state.OWN: OWN_LABEL},
         removable=(state.OWN,),
         on_remove=lambda _: state.forget_own(),
         key=key,
@@ -140,12 +140,12 @@ def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
 
 
 def camera_switch() -> bool:
-    """A switch for the camera. Returns whether it is on."""
+    """Draw a switch for the camera. Return True if it is on."""
     return st.toggle("Camera", key="camera_on")
 
 
 def camera(on: bool, place: DeltaGenerator) -> bool:
-    """The camera, if it is on, in this place. Returns whether a photo has just been accepted."""
+    """Draw the camera, if it is on, in a container. Return True if a photo has just been accepted."""
     if on:
         with place:
             st.camera_input("Take a photo", key="camera", on_change=_take_photo, label_visibility="collapsed")
@@ -153,59 +153,59 @@ def camera(on: bool, place: DeltaGenerator) -> bool:
 
 
 def upload(key: str, label: str) -> bool:
-    """A drop zone for a visitor's own image. Returns whether one has just been accepted."""
+    """Draw a drop zone for the user's own image. Return True if one has just been accepted."""
     accepted = f"{key}_accepted"
 
     def take(name: str, data: bytes) -> None:
         st.session_state[accepted] = state.pick_upload(name, data)
 
-    drop_zone(label, take, key=key, help=f"{FORMATS} It takes the place of your last one.")
+    drop_zone(label, take, key=key, help=f"{FORMATS} It replaces your previous image.")
     return st.session_state.pop(accepted, False)
 
 
-def image_words() -> None:
-    """What was done to the current image, and who sees it."""
+def image_captions() -> None:
+    """Draw captions on the preprocessing of the current image and on the storage of the user's own image."""
     choice = state.choice()
     prepared = state.prepared(choice)
     for note in prepared.notes:
         st.caption(note)
     used = prepared.geometry.visible_fraction
     if used < NEARLY_ALL and not choice.picked.sample:
-        _only_the_centre(used, "use_all")
+        _crop_notice(used, "use_all")
         with st.session_state.page_crop_place:
-            _only_the_centre(used, "page_use_all")
+            _crop_notice(used, "page_use_all")
     if not choice.picked.sample:
-        what = "drawing" if state.is_drawn() else f"photo {literally(choice.picked.name)}"
+        kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
         st.caption(
-            f"Your {what} is kept in this browser for a day, and in the server's memory until about a minute after "
-            "this tab is closed; a copied link opens without it."
+            f"Your {kind} is kept in this browser for a day, and in the server's memory until about a minute after "
+            "this tab is closed. Links do not include it."
         )
 
 
 def page_place() -> None:
-    """Make a place on the page for what concerns the image, for screens so narrow that the sidebar is closed."""
+    """Create a container on the page for notices about the image, for narrow screens, where the sidebar is closed."""
     st.session_state.page_crop_place = st.container(key="page_crop_place")
 
 
-def _only_the_centre(used: float, key: str) -> None:
-    """Say how much of the image is used, beside a button for all of it."""
+def _crop_notice(used: float, key: str) -> None:
+    """Draw the share of the image that is used, and a button to use all of it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Only the centre {round(100 * used)}\u00a0% of the image is used.", width="stretch")
         st.button("Use all", key=key, on_click=_use_all)
 
 
-def token_label(about: models.About) -> None:
-    """How many tokens follow from the choice, and which of them the model's output comes from."""
+def token_caption(info: models.ModelInfo) -> None:
+    """Draw the number of tokens, and the tokens from which the output is computed."""
     rows, columns = state.prepared(state.choice()).geometry.grid
-    names = about.config.prefix_token_names
+    names = info.config.prefix_token_names
     more = "".join(f" + {name}" for name in names)
     st.caption(f"{rows} × {columns} = {rows * columns} patches{more} = {rows * columns + len(names)} tokens")
-    if pooling_note(about.config):
-        st.caption(pooling_note(about.config))
+    if pooling_note(info.config):
+        st.caption(pooling_note(info.config))
 
 
 def _use_all() -> None:
-    """All of the image, undistorted, with about as many patches."""
+    """Use the whole image, undistorted, with about the same number of patches."""
     state.FIT.set("native")
 
 

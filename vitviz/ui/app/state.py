@@ -1,7 +1,7 @@
-"""What a visitor has chosen (per session), and what all visitors share (cached by content and settings).
+"""Choices of a user (per session), and data shared by all users (cached by content and settings).
 
-Streamlit runs each visitor in a thread of one process. A model and a trace are the same for all who look at the same
-thing, so they are made once; nothing about a visitor is kept on them.
+Streamlit runs all users in threads of one process. Models and traces are computed once for all users with the same
+choice, and hold no data about users.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import models, notices, visits
+from . import models, notices, sessions
 from .cache import cached
-from .lent import lent
+from .cached_trace import cached_trace
 from .settings import Setting
 from .turns import one_at_a_time
 
 FIRST_SAMPLE = "cat"
-DRAWN = "drawing"  # what an image from the drawing pad is called
-CAMERA = "camera"  # what a photo taken on the page is called
-MADE_HERE = (DRAWN, CAMERA)  # images that are no file of the user's
-OWN = "own"  # stands in links and galleries for a user's own image, which no link carries
+DRAWN = "drawing"  # name of images from the drawing pad
+CAMERA = "camera"  # name of photos taken on the page
+MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
+OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 
 @dataclass(frozen=True)
 class Picked:
-    """The image that a visitor looks at: a sample, or their own."""
+    """Image chosen by the user: a sample, or their own."""
 
     name: str
     data: bytes
@@ -51,13 +51,13 @@ class Picked:
 
     @cached_property
     def digest(self) -> str:
-        """What identifies the content, whoever uploaded it."""
+        """SHA-256 of the content."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a visitor looks at, and how; what the sidebar is about."""
+    """Image, model, input size and fit, as chosen in the sidebar."""
 
     picked: Picked
     model: str
@@ -66,51 +66,51 @@ class Choice:
 
     @property
     def key(self) -> tuple[str, str, str, Size, str]:
-        """What identifies the trace of this choice; another one when a checkpoint's file has changed."""
+        """Cache key of the trace of this choice. It changes when the file of a checkpoint changes."""
         return self.picked.digest, self.model, zoo.version(self.model), self.size, self.fit
 
 
 @cache
 def samples() -> dict[str, bytes]:
-    """The images that ship, photographs and then digits, as files, by name."""
+    """Return the contents of the sample files by name, photographs first, then digits."""
     folder = zoo.assets() / "images"
     files = (*sorted(folder.glob("*.jpg")), *sorted(folder.glob("digits/*.png")))
     return {path.stem: path.read_bytes() for path in files}
 
 
 def samples_for(model: str) -> dict[str, bytes]:
-    """The samples that a model is made for."""
+    """Return the samples suitable for a model."""
     return {name: data for name, data in samples().items() if name.startswith("digit-") == (model == DRAWS_ON)}
 
 
-# ---------------------------------------------------------------- one visitor's choice
+# ---------------------------------------------------------------- choices of one user
 
 
-def _size_of(text: str, about: models.About) -> Size:
-    sizes = {format_size(size): size for size in about.sizes}
+def _size_of(text: str, info: models.ModelInfo) -> Size:
+    sizes = {format_size(size): size for size in info.sizes}
     return sizes[one_of(sizes)(text)]
 
 
 MODEL = Setting("model", next(iter(zoo.SHIPPED)))
 SIZE = Setting(
     "size",
-    lambda about: default_size(about.config, about.preprocessing),
+    lambda info: default_size(info.config, info.preprocessing),
     "size",
     read=_size_of,
-    valid=lambda size, about: size in about.sizes,
-)  # its context, and that of the next one, is what the app knows of the model
+    valid=lambda size, info: size in info.sizes,
+)  # the context of this setting and the next is a `ModelInfo`
 FIT = Setting(
     "fit",
-    lambda about: about.preprocessing.fit,
+    lambda info: info.preprocessing.fit,
     "fit",
-    read=lambda text, about: one_of(FITS)(text),
-    valid=lambda fit, about: fit in FITS,
+    read=lambda text, info: one_of(FITS)(text),
+    valid=lambda fit, info: fit in FITS,
 )
 
 
 def begin(model: str | None = None, size: Size | None = None, fit: str | None = None, image: str | None = None) -> None:
-    """Fill in a new session's choices; those not given get their defaults as soon as the model is loaded."""
-    MODEL.set(model or MODEL.first())
+    """Set the choices of a new session. Those not given get their defaults once the model is loaded."""
+    MODEL.set(model or MODEL.default_value())
     for setting, value in ((SIZE, size), (FIT, fit)):
         if value is not None:
             setting.set(value)
@@ -119,25 +119,25 @@ def begin(model: str | None = None, size: Size | None = None, fit: str | None = 
 
 
 def has_begun() -> bool:
-    """Whether this session has made its choices."""
+    """Return True if the choices of this session have been set."""
     return "picked" in st.session_state
 
 
 def choice() -> Choice:
-    """The current choice of this visitor; size and fit are None while the model cannot be loaded."""
-    return Choice(st.session_state.picked, MODEL.get(), SIZE.kept(), FIT.kept())
+    """Return the current choice of this user. Size and fit are None while the model cannot be loaded."""
+    return Choice(st.session_state.picked, MODEL.get(), SIZE.stored(), FIT.stored())
 
 
 def use_model(name: str) -> None:
-    """Look through another model, with its own size, fit and samples.
+    """Switch to another model, with its default size, fit and samples.
 
     Raises:
-        ModelError: if it cannot be loaded; then nothing has changed.
+        ModelError: if the model cannot be loaded; the choice is unchanged.
     """
-    about = models.about(name)
+    info = models.describe(name)
     _change_model(name)
-    SIZE.settle(about)
-    FIT.settle(about)
+    SIZE.store_current(info)
+    FIT.store_current(info)
     picked = st.session_state.picked
     if picked.sample and picked.name not in samples_for(name):
         pick_sample(_first_sample(name))
@@ -149,24 +149,24 @@ def _change_model(name: str) -> None:
     MODEL.set(name)
 
 
-def problem_of_model() -> str | None:
-    """Why the visitor's model cannot be looked through, for example because its file has changed; None if it can.
+def model_problem() -> str | None:
+    """Return the reason why the user's model cannot be loaded, such as a changed file; None if it can.
 
-    Nothing else is shown instead. The model is tried again with each run, and gets its own size and fit where the
-    visitor has chosen none that it can have.
+    The model is not replaced by another one. Loading is tried again with each run. Invalid sizes and fits are replaced
+    by the model's defaults.
     """
     name = MODEL.get()
     try:
-        about = models.about(name)
+        info = models.describe(name)
     except ModelError as error:
         return models.advice(str(error), name)
-    SIZE.settle(about)
-    FIT.settle(about)
+    SIZE.store_current(info)
+    FIT.store_current(info)
     return None
 
 
 def try_model(name: str) -> None:
-    """Use this model; if it cannot be loaded, the page says so, see `problem_of_model`."""
+    """Switch to a model. If it cannot be loaded, the page shows the reason; see `model_problem`."""
     try:
         use_model(name)
     except ModelError:
@@ -174,13 +174,13 @@ def try_model(name: str) -> None:
 
 
 def pick_sample(name: str) -> None:
-    """Look at one of the samples."""
+    """Choose a sample."""
     st.session_state.picked = Picked(name, samples()[name], sample=True)
-    notices.of_image(None)
+    notices.set_image_problem(None)
 
 
 def pick_drawing(data: bytes | None) -> None:
-    """Look at what the visitor has drawn; when all of it is wiped off, at a sample again."""
+    """Choose the user's drawing, or a sample if the drawing was cleared."""
     if data is not None:
         pick_upload(DRAWN, data)
     elif is_drawn():
@@ -188,69 +188,69 @@ def pick_drawing(data: bytes | None) -> None:
 
 
 def is_drawn() -> bool:
-    """Whether the image is from the drawing pad."""
+    """Return True if the image is from the drawing pad."""
     picked = st.session_state.picked
     return picked.name == DRAWN and not picked.sample
 
 
 def pick_upload(name: str, data: bytes) -> bool:
-    """Look at a visitor's own image. One that cannot be used is remembered as a problem and changes nothing.
+    """Choose the user's own image. An invalid image is reported and changes nothing.
 
     Returns:
-        Whether the image is looked at now.
+        True if the image was accepted.
     """
     try:
         _own(name, data)
     except ImageError as error:
-        notices.of_image(str(error))
+        notices.set_image_problem(str(error))
         return False
     st.session_state.picked = st.session_state.own
-    notices.of_image(None)
+    notices.set_image_problem(None)
     if choice().size is not None:
-        with suppress(ModelError):  # is said by the page
-            picture(choice())  # now, with what the model sees, while the image is at hand: only a few stay in memory
+        with suppress(ModelError):  # shown by the page
+            picture(choice())  # now, together with the model input, while the decoded image is in memory
     return True
 
 
 def keep_upload(name: str, data: bytes) -> None:
-    """Have a visitor's own image at hand beside the one that they look at. One that cannot be used is left out."""
+    """Keep the user's own image without choosing it. An invalid image is ignored."""
     if st.session_state.own is None:
         with suppress(ImageError):
             _own(name, data)
 
 
 def _own(name: str, data: bytes) -> None:
-    """Take an image as the visitor's own.
+    """Store an image as the user's own.
 
     Raises:
-        ImageError: if it cannot be used; this says which image it is. Then nothing has changed.
+        ImageError: if the image is invalid; the message contains its name, and nothing is changed.
     """
     picked = Picked(name, data, sample=False)
     check_own(picked)
     st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
-    visits.note(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
+    sessions.add_image(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     st.session_state.own = picked
 
 
 def pick_own() -> None:
-    """Look at the visitor's own image again."""
+    """Choose the user's own image again."""
     if st.session_state.own is not None:
         st.session_state.picked = st.session_state.own
 
 
 def own_beside(choice: Choice) -> Picked | None:
-    """The visitor's own image, to be set beside the one of this choice; None if that is the same, or there is none."""
+    """Return the user's own image for comparison with this choice; None if there is none or it is the same."""
     own = st.session_state.own
     return None if own is None or own.data == choice.picked.data else own
 
 
 def check_own(picked: Picked) -> None:
-    """Read an image of the visitor's own.
+    """Validate an image of the user.
 
     Raises:
-        ImageError: if it cannot be used; this says which image it is.
+        ImageError: if the image is invalid; the message contains its name.
     """
-    visits.note(picked.digest)
+    sessions.add_image(picked.digest)
     try:
         _safe_image(picked.digest, picked.data)
     except ImageError as error:
@@ -258,7 +258,7 @@ def check_own(picked: Picked) -> None:
 
 
 def forget_own() -> None:
-    """Have no image of the visitor's own any more; if they looked at it, look at a sample."""
+    """Delete the user's own image. If it was chosen, choose a sample."""
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_asked = None
     if not st.session_state.picked.sample:
         pick_sample(_first_sample(MODEL.get()))
@@ -273,11 +273,11 @@ def _first_sample(model: str) -> str:
     return FIRST_SAMPLE if FIRST_SAMPLE in offered else next(iter(offered))
 
 
-# ---------------------------------------------------------------- shared by all visitors
+# ---------------------------------------------------------------- shared by all users
 
 
 def model(name: str) -> VisionTransformer:
-    """The model that all visitors share; at most VITVIZ_MAX_MODELS stay in memory."""
+    """Return a model, shared by all users. At most VITVIZ_MAX_MODELS models stay in memory."""
     return zoo.shared(name)
 
 
@@ -286,33 +286,33 @@ def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
 
-def photo(choice: Choice) -> SafeImage:
-    """The choice's image as it was given."""
+def original_image(choice: Choice) -> SafeImage:
+    """Return the image of a choice, before preprocessing."""
     return _safe_image(choice.picked.digest, choice.picked.data)
 
 
 def prepared(choice: Choice) -> Prepared:
-    """The choice's image as the model sees it."""
+    """Return the preprocessed image of a choice, which is the input of the model."""
     return _prepared(choice.key, choice)
 
 
 @cached()
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
-    about = models.about(_choice.model)
+    info = models.describe(_choice.model)
     image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return prepare(image, _choice.size, about.config.patch_size, _choice.fit, about.preprocessing)
+    return prepare(image, _choice.size, info.config.patch_size, _choice.fit, info.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:
-    """The choice's forward pass."""
-    kept = partial(_trace, choice.key, choice)
-    kept()  # made now, and not when a part of it is asked for
-    return lent(kept, model(choice.model), choice.model)
+    """Return the trace of a choice, which records its forward pass."""
+    find = partial(_trace, choice.key, choice)
+    find()  # compute it now, not on first access
+    return cached_trace(find, model(choice.model), choice.model)
 
 
 @cached("Running the model …")
 def _trace(key: tuple, _choice: Choice) -> Trace:
-    """The pass without its model, which would stay in memory with it."""
+    """Return the trace without its model, so that the cache does not hold the model in memory."""
     image = prepared(_choice)
     network = model(_choice.model)
     with one_at_a_time.first():
@@ -320,7 +320,7 @@ def _trace(key: tuple, _choice: Choice) -> Trace:
 
 
 def picture(choice: Choice, longest: int = 960) -> bytes:
-    """The photo as people see it, JPEG, its longer side as many pixels."""
+    """Return the image as displayed, as JPEG, with `longest` pixels on the longer side."""
     return _picture(choice.key, longest, choice)
 
 
@@ -331,46 +331,46 @@ def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
 
 
 def statistics(choice: Choice) -> attention.HeadStatistics:
-    """Attention distance and entropy of all heads."""
+    """Return the mean attention distance and attention entropy of all heads."""
     return _statistics(choice.key, choice)
 
 
-@cached("Measuring all heads …")
+@cached("Computing head statistics …")
 def _statistics(key: tuple, _choice: Choice) -> attention.HeadStatistics:
-    found = trace(_choice)
+    recorded = trace(_choice)
     with one_at_a_time:
-        return attention.head_statistics(found)
+        return attention.head_statistics(recorded)
 
 
 def opening(choice: Choice) -> View:
-    """View to begin with, see `vitviz.analysis.default_view`."""
+    """Return the initial view; see `vitviz.analysis.default_view`."""
     return _opening(choice.key, choice)
 
 
 @cached()
 def _opening(key: tuple, _choice: Choice) -> View:
-    found = trace(_choice)
+    recorded = trace(_choice)
     with one_at_a_time.first():
-        return default_view(found)
+        return default_view(recorded)
 
 
 def explorer_vectors(choice: Choice, view: View) -> Vectors:
-    """The queries and keys that the explorer needs: of all layers where they fit, else of the view's layer."""
-    found = trace(choice)
-    layers = tuple(range(found.layers)) if fits_at_once(found) else (view.layer,)
-    return _vectors(choice.key, layers, found)
+    """Return queries and keys for the explorer: of all layers if they are small enough, else of the view's layer."""
+    recorded = trace(choice)
+    layers = tuple(range(recorded.layers)) if fits_at_once(recorded) else (view.layer,)
+    return _vectors(choice.key, layers, recorded)
 
 
 def log_sums(choice: Choice) -> np.ndarray:
-    """What columns of attention weights need, see `vitviz.analysis.attention.log_sums`."""
+    """Return the log-sums, from which columns of attention weights are computed; see `vitviz.analysis.attention`."""
     return _log_sums(choice.key, choice)
 
 
-@cached("Turning the question round …")
+@cached("Computing attention columns …")
 def _log_sums(key: tuple, _choice: Choice) -> np.ndarray:
-    found = trace(_choice)
+    recorded = trace(_choice)
     with one_at_a_time.first():
-        return attention.log_sums(found)
+        return attention.log_sums(recorded)
 
 
 @cached("Preparing the explorer …")

@@ -1,9 +1,10 @@
-"""Turns at the processor: one piece of work at a time, and first what a visitor looks for.
+"""Lock for the processor, with priorities.
 
-A forward pass uses all cores; two at once would only slow each other down. What the first picture of a page needs goes
-first, and among visitors the one whose page began to run first. Slow work, such as a sweep, gives way between its
-passes and waits until all others have been quiet for a moment: whoever opens a page meanwhile waits for one pass, not
-for the sweep, nor for one at each of the steps that a page takes. A server may let some slow work go on together.
+A forward pass uses all cores, so concurrent passes would only slow each other down. Work for the first picture of a
+page has the highest priority; among pages, the one that began to run first is served first. Slow jobs, such as sweeps,
+have the lowest priority. They release the lock between their passes and take it again once no other work has used it
+for a moment. A user who opens a page therefore waits for one pass of a job at most. A server may allow several slow
+jobs to run concurrently.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from itertools import count
 from types import TracebackType
 
 FIRST, SOON, LATER = 0, 1, 2
-QUIET = 0.2  # seconds in which nobody else has asked for a turn
-PATIENCE = 10.0  # seconds after which slow work has a turn however many others come
+QUIET = 0.2  # seconds without other work before slow jobs get the lock
+PATIENCE = 10.0  # seconds after which a waiting slow job gets the highest priority
 
 
 @dataclass
 class _Owner:
-    """A thread that has the turn: as how urgent it took it, and how many times."""
+    """Thread that holds the lock, with its priority and the number of nested acquisitions."""
 
     rank: int
     depth: int = 1
 
 
 class Turns:
-    """A lock that the most urgent gets, and of these the one who came first; who has it may take it again.
+    """Reentrant lock with priorities. Among equal priorities, the first thread in the queue gets it.
 
     Attributes:
-        slow: how many may have it together, if all of them do slow work.
+        slow: maximum number of slow jobs that may hold the lock together.
     """
 
     def __init__(self, slow: int = 1) -> None:
@@ -42,8 +43,8 @@ class Turns:
         self._numbers = count()
         self._run = threading.local()
         self._waiting: list[tuple[int, int, int]] = []
-        self._owners: dict[int, _Owner] = {}  # by their threads
-        self._last = -QUIET  # when a turn ended that was no slow work's
+        self._owners: dict[int, _Owner] = {}  # by thread id
+        self._last = -QUIET  # time at which work other than a slow job last released the lock
 
     def __enter__(self) -> None:
         self._take(SOON)
@@ -52,19 +53,19 @@ class Turns:
         self._leave()
 
     def arrive(self) -> None:
-        """Begin a run of a page on this thread: whatever it asks for counts as asked for now."""
+        """Start a page run on this thread. All its requests count as made at this time."""
         self._run.number = next(self._numbers)
 
     def first(self) -> AbstractContextManager[None]:
-        """Wait and keep the turn, before all who want more than the first picture of a page."""
-        return self._kept(FIRST)
+        """Acquire the lock with the highest priority, for the first picture of a page."""
+        return self._held(FIRST)
 
     def later(self) -> AbstractContextManager[None]:
-        """Wait until nobody is there who looks for something, and keep the turn; see `give_way`."""
-        return self._kept(LATER)
+        """Acquire the lock with the lowest priority, for a slow job; see `give_way`."""
+        return self._held(LATER)
 
     def give_way(self) -> None:
-        """Let all others go first but slow work, if this thread has a turn with `later`."""
+        """Release the lock to waiting work of higher priority and take it again, if this thread holds it by `later`."""
         with self._changed:
             mine = self._owners.get(threading.get_ident())
             if mine is None or not any(rank < LATER for rank, *_ in self._waiting):
@@ -75,11 +76,11 @@ class Turns:
         self._owners[threading.get_ident()].depth = depth
 
     def is_mine(self) -> bool:
-        """Return True if this thread has the turn."""
+        """Return True if this thread holds the lock."""
         return threading.get_ident() in self._owners
 
     @contextmanager
-    def _kept(self, rank: int) -> Iterator[None]:
+    def _held(self, rank: int) -> Iterator[None]:
         self._take(rank)
         try:
             yield

@@ -1,1 +1,1 @@
-"""Components that run in the browser, each with its scripts and styles."""
+"""Browser components, each with its scripts and styles."""

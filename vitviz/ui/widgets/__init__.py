@@ -1,1 +1,1 @@
-"""Small pieces that pages are made of."""
+"""Small reusable elements of pages."""

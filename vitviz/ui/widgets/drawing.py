@@ -1,4 +1,4 @@
-"""Small pictures for the pages of explanations, as HTML: strips with their names, maps, marks on the photo, tables."""
+"""HTML figures for the explanation pages: labelled strips, maps, marks on the image, tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...viz.inline import data_url
 from . import symbols
 from .strips import number, strip
 
-PHOTO = 560  # pixels of the longer side of a photo for `on_photo`, which comes with every rerun
+PHOTO = 560  # pixels on the longer side of an image for `on_image`, which is sent with every run
 
 STYLE = f"""<style>
 .vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
@@ -58,20 +58,22 @@ STYLE = f"""<style>
 def strips(
     rows: Sequence[tuple[str, np.ndarray, str]], *, together: bool = False, per_row: int | None = None, tall: str = ""
 ) -> str:
-    """Vectors below each other, each with its name and its scale.
+    """Return labelled strips with their scales, as HTML.
 
     Args:
-        rows: for each the label (symbols as in `symbols.html`), the numbers, and what they are in words.
-        together: whether all have the same scale, so that they can be compared.
-        per_row: how many numbers stand beside each other; all if None.
-        tall: height of one row in CSS.
+        rows: label (with symbols as in `symbols.html`), numbers and description of each vector.
+        together: whether all strips have a common scale.
+        per_row: numbers per row; all if None.
+        tall: height of one row, in CSS.
     """
     largest = max(float(np.abs(vector).max()) for _, vector, _ in rows) if together else None
     drawn = []
-    for label, vector, words in rows:
+    for label, vector, description in rows:
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
-        about = html.escape(f"{words} · {len(vector)} numbers, {number(-end, 3)} (blue) to {number(end, 3)} (red)")
+        about = html.escape(
+            f"{description} · {len(vector)} numbers, {number(-end, 3)} (blue) to {number(end, 3)} (red)"
+        )
         height = f"calc({image.height} * {tall or '1.3rem'})"
         drawn.append(
             f'<span>{symbols.html(label)}</span><span><img alt="{about}" src="{data_url(image)}" '
@@ -81,7 +83,7 @@ def strips(
 
 
 def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None, over: bool = False) -> Image.Image:
-    """A map, one pixel a patch, on the scale of its largest number; `over` a picture it is RGBA, else RGB."""
+    """Draw a map with one pixel per patch, relative to max. The image is RGBA for `over`, else RGB."""
     return Image.fromarray(paint(tone(values, "relative", 1, largest, signed), "relative", signed, over=over))
 
 
@@ -91,13 +93,13 @@ def maps(
     signed: bool = False,
     chosen: int | None = None,
     side: str = "6.2rem",
-    say: Callable[[float], str] = percent,
+    format: Callable[[float], str] = percent,
 ) -> str:
-    """Maps side by side; below each its name and the largest number, where its colours end."""
+    """Return maps side by side, each with its name and the range of its colours, as HTML."""
     figures = []
     for place, (name, values) in enumerate(drawn):
         end = float(np.abs(values).max())
-        scale = f"{say(-end)} to {say(end)}" if signed else f"0 to {say(end)}"
+        scale = f"{format(-end)} to {format(end)}" if signed else f"0 to {format(end)}"
         figures.append(
             f'<figure{" class=chosen" if place == chosen else ""}><img alt="{html.escape(name)}, {scale}" '
             f'src="{data_url(heat(values, signed=signed))}">{html.escape(name)}<br><small>{scale}</small></figure>'
@@ -105,10 +107,10 @@ def maps(
     return f'<div class="vv-maps" style="--side:{side}">{"".join(figures)}</div>'
 
 
-def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
-    """The photo with shapes (SVG, in pixels of what the model sees) on it."""
+def on_image(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: str) -> str:
+    """Return the image with SVG shapes on it, in pixels of the model input, as HTML."""
     width, height = size
-    drawn = (  # as a picture of its own: Streamlit takes SVG out of HTML
+    drawn = (  # as a separate image, because Streamlit removes SVG elements from HTML
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'preserveAspectRatio="none">{"".join(shapes)}</svg>'
     )
@@ -120,7 +122,7 @@ def on_photo(picture: bytes, size: tuple[int, int], shapes: Sequence[str], alt: 
 
 
 def frame(patch: tuple[int, int], side: int, colour: str, stroke: float) -> str:
-    """The frame of a patch (row, column), for `on_photo`."""
+    """Return the frame of a patch (row, column), as SVG for `on_image`."""
     row, column = patch
     return (
         f'<rect x="{column * side}" y="{row * side}" width="{side}" height="{side}" fill="none" stroke="{colour}" '
@@ -129,12 +131,12 @@ def frame(patch: tuple[int, int], side: int, colour: str, stroke: float) -> str:
 
 
 def centre(patch: tuple[int, int], side: int) -> tuple[float, float]:
-    """The middle of a patch (row, column): x and y."""
+    """Return the centre (x, y) of a patch (row, column)."""
     return (patch[1] + 0.5) * side, (patch[0] + 0.5) * side
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[str] | None = None) -> str:
-    """A table of cells that are HTML already; the last row may be a total."""
+    """Return a table, optionally with a total as its last row. Cells are HTML."""
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     if total:
         body += f'<tr class="total">{"".join(f"<td>{cell}</td>" for cell in total)}</tr>'
@@ -142,19 +144,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[st
     return f'<div class="vv-scroll"><table class="vv-table"><tr>{names}</tr>{body}</table></div>'
 
 
-def bar(share: float, words: str) -> str:
-    """A share from 0 to 1 as a bar and in words."""
-    return f'<span class="vv-bar" style="--share:{100 * min(max(share, 0), 1):.2f}%"></span>{words}'
+def bar(share: float, label: str) -> str:
+    """Return a bar for a share from 0 to 1, followed by a label, as HTML."""
+    return f'<span class="vv-bar" style="--share:{100 * min(max(share, 0), 1):.2f}%"></span>{label}'
 
 
 def swatch(colour: Sequence[float]) -> str:
-    """A colour, 0 to 255 each of red, green and blue."""
+    """Return a swatch of an RGB colour (0 to 255), as HTML."""
     red, green, blue = (round(float(part)) for part in colour)
     return f'<span class="vv-swatch" style="background:rgb({red},{green},{blue})"></span>'
 
 
 def parts(shares: Sequence[tuple[str, float, str]]) -> str:
-    """A whole in parts: name, share and colour of each."""
+    """Return a stacked bar with a legend, as HTML. Each part has a name, a share and a colour."""
     bars = "".join(f'<i style="flex:{max(share, 0):.6f};background:{colour}"></i>' for _, share, colour in shares)
     legend = "".join(
         f'<span><span class="vv-key" style="background:{colour}"></span>{html.escape(name)} '

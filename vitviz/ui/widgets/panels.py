@@ -1,4 +1,4 @@
-"""The numbers behind the explorer's picture, as charts with a sentence on how to read each."""
+"""Charts of the attention weights and head statistics, with explanations."""
 
 import numpy as np
 import streamlit as st
@@ -12,8 +12,8 @@ from ...viz import figures
 CHART = {"displayModeBar": False}  # its buttons would cover the legend
 
 
-def of_view(trace: Trace, view: View) -> None:
-    """What the view shows: its weights in order, and the matrix that they are a part of."""
+def view_charts(trace: Trace, view: View) -> None:
+    """Draw the sorted weights of the view, and the attention matrix that contains them."""
     left, right = st.columns(2, gap="large")
     with left:
         weights_in_order(trace, view)
@@ -21,31 +21,31 @@ def of_view(trace: Trace, view: View) -> None:
         if view.is_pool(trace):
             panel(
                 f"No matrix: {view.head_label(trace)}",
-                "The pooling asks with one query, which the model has learned and which is the same for every image. "
-                "Its matrix is the one row of weights that is shown beside this.",
+                "The pooling has one learned query, which is the same for every image. Its attention matrix is the "
+                "single row of weights shown on the left.",
             )
         else:
             whole_matrix(trace, view)
 
 
-def of_model(trace: Trace, view: View, statistics: HeadStatistics) -> None:
-    """How far and how widely every head of every layer looks; a pooling is not counted."""
+def head_charts(trace: Trace, view: View, statistics: HeadStatistics) -> None:
+    """Draw the mean attention distance and the attention entropy of all heads, without the pooling."""
     left, right = st.columns(2, gap="large")
     with left:
         distances(trace, view, statistics.distance)
     with right:
         if statistics.entropy is None:
             panel(
-                "How widely heads spread",
-                "That is measured by entropy, which only weights that are all positive have. This model takes one "
-                "attention away from another, so some of its weights are negative.",
+                "Attention entropy",
+                "Entropy requires non-negative weights. This model uses differential attention, the difference of two "
+                "softmaxes, so some of its weights are negative.",
             )
         else:
             entropies(trace, view, statistics.entropy)
 
 
 def weights_in_order(trace: Trace, view: View) -> None:
-    """The weights of the view, from the largest to the smallest."""
+    """Draw the weights of the view in descending order."""
     weights, signed = view.weights(trace), trace.config.differential
     names = [token_label(trace, token) for token in range(trace.token_count)]
     reading = figures.describe_concentration(weights, names, view.effective_direction(trace), signed)
@@ -56,28 +56,29 @@ def weights_in_order(trace: Trace, view: View) -> None:
 
 
 def whole_matrix(trace: Trace, view: View) -> None:
-    """All weights of the view's head."""
+    """Draw the attention matrix of the view's head."""
     matrix, signed = view.matrix(trace), trace.config.differential
     limit = figures.colour_limit(matrix)
     total = f"1 − λ = {percent(trace.row_sum(view.layer))}" if signed else "100 %"
-    lines = "Above and left of the red lines are the tokens before the patches. " if trace.prefix else ""
-    ends = "Red is positive, blue negative; the colours end at ±" if signed else "Brightest: "
+    lines = "The prefix tokens are above and left of the red lines. " if trace.prefix else ""
+    ends = "Red is positive, blue negative; full colour at ±" if signed else "Full brightness at "
     panel(
-        f"The whole matrix: {view.head_label(trace)}",
-        f"Row: who looks; column: who is looked at; each row sums to {total}. {lines}"
-        f"{ends}{percent(limit)} and more (0.5 % of all weights).",
+        f"Attention matrix: {view.head_label(trace)}",
+        f"Rows are queries, columns are keys; each row sums to {total}. {lines}"
+        f"{ends}{percent(limit)} and above (0.5 % of all weights).",
     )
     figure = figures.matrix(matrix, trace.prefix, limit, signed)
     st.plotly_chart(figure, config=CHART, key="matrix", alt="Attention weights of this head, every query and key")
 
 
 def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
-    """Mean attention distances [layer, head]."""
-    signs = "Weights count by their size, whatever their sign. " if trace.config.differential else ""
+    """Draw the mean attention distances, [layer, head]."""
+    signs = "Weights count by absolute value. " if trace.config.differential else ""
     panel(
-        "How far heads look",
-        "Each dot is a head: low ones look nearby, high ones far. In the first ViTs the early layers had both and "
-        f"the late ones looked far (Dosovitskiy et al. 2021, figure 11). {signs}Dotted: looking at all patches alike.",
+        "Mean attention distance",
+        "Each dot is a head: low values mean local attention, high values global attention. In the original ViT, early "
+        "layers had both kinds of heads, and late layers were mostly global (Dosovitskiy et al. 2021, figure 11). "
+        f"{signs}Dotted line: uniform attention.",
     )
     uniform = float(patch_distances(trace.grid, trace.config.patch_size).mean())
     figure = figures.by_layer(distance, "mean distance, px", view.layer, view.head, uniform, "uniform")
@@ -85,11 +86,10 @@ def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
 
 
 def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
-    """Mean entropies [layer, head]."""
+    """Draw the attention entropies, [layer, head]."""
     panel(
-        "How widely heads spread",
-        "Mean entropy of a head's rows. At 0 bit every patch looks at one token only; at the dotted line "
-        "at all of them alike.",
+        "Attention entropy",
+        "Mean entropy of a head's rows. At 0 bit, each token attends to one token only. Dotted line: uniform.",
     )
     uniform = float(np.log2(trace.token_count))
     figure = figures.by_layer(entropy, "entropy, bit", view.layer, view.head, uniform, "uniform")
@@ -97,5 +97,5 @@ def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
 
 
 def panel(title: str, reading: str) -> None:
-    """A chart's title and how to read it."""
+    """Draw the title and the explanation of a chart."""
     st.markdown(f"**{title}**  \n{reading}")

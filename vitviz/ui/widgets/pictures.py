@@ -1,4 +1,4 @@
-"""Small pictures of pixels, filters and matrices, enlarged so that each number is a square."""
+"""Enlarged images of pixels, filters and matrices, with one square per number."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ STYLE = """<style>
 
 
 def channel_names(channels: int) -> tuple[str, ...]:
-    """Names of the channels of a picture; one channel is luminance."""
+    """Return the names of the channels of an image."""
     return ("red", "green", "blue") if channels == 3 else ("grey",)
 
 
 def enlarged(image: Image.Image, width: int = SIDE) -> Image.Image:
-    """An image at about this width, every pixel a square of the same size."""
+    """Enlarge an image by a whole factor to about this width."""
     factor = max(1, round(width / image.width))
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
 def channel_picture(pixels: np.ndarray, channel: int) -> Image.Image:
-    """One colour channel of a patch, uint8 [P, P, C], in its own colour; grey if there are not three."""
+    """Draw one channel of a patch, uint8 [P, P, C], in its own colour; in grey unless there are three channels."""
     alone = np.zeros_like(pixels) if pixels.shape[-1] == 3 else pixels[..., [channel]].repeat(3, axis=-1)
     if pixels.shape[-1] == 3:
         alone[..., channel] = pixels[..., channel]
@@ -54,30 +54,35 @@ def channel_picture(pixels: np.ndarray, channel: int) -> Image.Image:
 
 
 def framed(image: Image.Image, row: int, column: int, side: int) -> Image.Image:
-    """An enlarged picture of `side` columns in which one of the squares has a frame, black between white."""
+    """Draw a black frame with white edges around one square of an enlarged image with `side` columns."""
     factor = image.width // side
     left, right = (max(4, column * factor), min(image.width - 4, (column + 1) * factor) - 1)
     top, bottom = (max(4, row * factor), min(image.height - 4, (row + 1) * factor) - 1)
     image = image.convert("RGB")
     pencil = ImageDraw.Draw(image)
-    for colour, far in (("white", 4), ("black", 3), ("black", 2), ("white", 1)):  # around it, except at an edge
+    for colour, far in (
+        ("white", 4),
+        ("black", 3),
+        ("black", 2),
+        ("white", 1),
+    ):  # outside the square, except at the edge of the image
         pencil.rectangle((left - far, top - far, right + far, bottom + far), outline=colour)
     return image
 
 
-def pointer_html(index: int, count: int, words: str) -> str:
-    """An arrow that stands above one number of a strip over the full width, and says which one that is."""
-    at = 100 * (index + 0.5) / count  # the words move from the right of the arrow to its left, and stay in the page
+def pointer_html(index: int, count: int, label: str) -> str:
+    """Return an arrow with a label above one number of a full-width strip, as HTML."""
+    at = 100 * (index + 0.5) / count  # the label moves from the right of the arrow to its left, to stay on the page
     aside = f"calc(-{at:.3f}% + {1 - at / 50:.3f} * 0.8rem)"
     return (
         '<div class="vv-pointer">'
         f'<span style="left:clamp(0.4rem, {at:.3f}%, 100% - 0.4rem);transform:translateX(-50%)">▼</span>'
-        f'<span style="left:{at:.3f}%;transform:translateX({aside})">{words}</span></div>'
+        f'<span style="left:{at:.3f}%;transform:translateX({aside})">{label}</span></div>'
     )
 
 
 def figures_html(pictures: list[tuple[Image.Image, str]]) -> str:
-    """A few pictures with their names, beside each other where there is room."""
+    """Return images with their names, side by side, as HTML."""
     drawn = (
         f'<figure><img alt="{name}" src="{data_url(picture)}"><figcaption>{name}</figcaption></figure>'
         for picture, name in pictures
@@ -88,14 +93,14 @@ def figures_html(pictures: list[tuple[Image.Image, str]]) -> str:
 def gallery_html(
     pictures: np.ndarray, names: list[str], label: str, *, captions: list[str] | None = None, side: str
 ) -> str:
-    """Pictures, uint8 [n, P, P, 3], as many beside each other as there is room for.
+    """Return a responsive grid of images as HTML.
 
     Args:
-        pictures: what is shown.
-        names: what each is called, for those who point at it or cannot see it.
-        label: what all of them are.
-        captions: what stands below each.
-        side: how wide one is at least, in CSS.
+        pictures: images, uint8 [n, P, P, 3].
+        names: tooltip and alternative text of each image.
+        label: accessible name of the grid.
+        captions: caption of each image.
+        side: minimum width of an image, in CSS.
     """
     figures = "".join(
         f'<figure><img alt="{name}" title="{name}" src="{data_url(Image.fromarray(picture))}">'
@@ -110,19 +115,19 @@ def gallery_html(
 
 
 def filter_picture(filters: np.ndarray) -> np.ndarray:
-    """Filters as colours, uint8 [filter, P, P, 3]: 0 is grey, each filter's largest number black or full colour."""
+    """Convert filters to colours, uint8 [filter, P, P, 3]. 0 is grey; each filter is scaled by its largest value."""
     filters = filters if filters.shape[-1] == 3 else filters.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     largest = np.abs(filters).max(axis=(1, 2, 3), keepdims=True)
     return np.rint(127.5 * (1 + filters / np.maximum(largest, np.finfo(np.float32).tiny))).astype(np.uint8)
 
 
 def signed_picture(numbers: np.ndarray, width: int = SIDE, largest: float | None = None) -> Image.Image:
-    """A matrix of numbers with signs, [rows, columns]: blue is negative, red positive, grey 0."""
+    """Draw a signed matrix, [rows, columns]. Blue is negative, red positive, and 0 grey."""
     return enlarged(strip(numbers.ravel(), per_row=numbers.shape[1], largest=largest), width)
 
 
 def position_mosaic(similarities: np.ndarray) -> Image.Image:
-    """All maps of similar positions, [patch, rows, columns], each at the place of its own patch."""
+    """Draw the similarity maps of all position embeddings, [patch, rows, columns], each at its patch."""
     rows, columns = similarities.shape[1:]
     gap = 1
     whole = np.zeros((rows * (rows + gap), columns * (columns + gap)))  # a grey line between the maps

@@ -1,4 +1,4 @@
-"""What the model says of the image: the likeliest classes, as bars."""
+"""Bars of the top-k predictions."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,35 +10,36 @@ from ...notation.marks import percent
 from ...viz.colour import ATTENTION
 
 
-def prediction_bars(found: Sequence[Prediction], *, one_of_all: bool, heading: str = "") -> None:
-    """Draw predictions side by side, the likeliest first; on a phone one below the other.
+def prediction_bars(predictions: Sequence[Prediction], *, one_of_all: bool, heading: str = "") -> None:
+    """Draw the top-k predictions side by side; on phones, below each other.
 
     Args:
-        found: the likeliest classes.
-        one_of_all: whether one class is right, so that the shares of all sum to 100 %; else each stands alone.
-        heading: of the page, which stands in the same line; then they stay side by side on a phone, where the first
-            three fit, and are as high as `no_prediction`.
+        predictions: top-k classes, most probable first.
+        one_of_all: whether the classes are exclusive, with probabilities that sum to 100 % (softmax); otherwise, they
+            are independent (sigmoid).
+        heading: page heading in the same line. The bars then have the height of `no_prediction`, and phones show the
+            top 3 side by side.
     """
     rows = "".join(
         f'<li data-class="{escape(one.label)}" data-probability="{one.probability:.9f}" title="{escape(one.label)}">'
         f"<span>{escape(one.label)}</span><b>{percent(one.probability)}</b>"
         f'<i style="--share: {100 * one.probability:.2f}%"></i></li>'
-        for one in found
+        for one in predictions
     )
-    words = "Prediction" if one_of_all else "Prediction, each class on its own"
-    title = f'<span class="title" id="prediction">{words}</span>'
+    text = "Prediction" if one_of_all else "Prediction, independent classes"
+    title = f'<span class="title" id="prediction">{text}</span>'
     bars = f'<ol data-testid="prediction" aria-labelledby="prediction">{rows}</ol>'
     _draw(f"{title}{bars}", heading)
 
 
 def no_prediction(numbers: int, heading: str) -> None:
-    """Say that a model predicts no classes, in one line, so that what is below stays where it is.
+    """Draw a line stating that the model is not a classifier, with the same height as the bars.
 
     Args:
-        numbers: how many it returns instead.
-        heading: of the page, which stands in the same line.
+        numbers: output dimension.
+        heading: page heading in the same line.
     """
-    _draw(f'<span class="title">The model returns {numbers:,} numbers and names no classes.</span>', heading)
+    _draw(f'<span class="title">The model returns {numbers:,} numbers and no classes.</span>', heading)
 
 
 def _draw(inner: str, heading: str) -> None:
@@ -67,6 +68,6 @@ _STYLE = f"""<style>
   .vv-outcome:not(.line) {{ flex-direction: column; align-items: stretch; }}
   .vv-outcome:not(.line) ol {{ grid-template-columns: 1fr; }}
   .vv-outcome.line ol {{ grid-template-columns: repeat(3, minmax(0, 1fr)); }}
-  .vv-outcome.line li:nth-child(n + 4) {{ display: none; }} /* the likeliest three fit */
+  .vv-outcome.line li:nth-child(n + 4) {{ display: none; }} /* top 3 only */
 }}
 </style>"""

@@ -1,4 +1,4 @@
-"""Sums on screen that come out when somebody does them again with the digits that are shown."""
+"""Rounding for display, such that the displayed terms of a calculation give the displayed result."""
 
 from __future__ import annotations
 
@@ -8,34 +8,33 @@ from math import prod
 from .strips import number
 
 SHOWN = 4  # decimals of a result
-FINEST = 12  # decimals of what it is made of; double precision has hardly more
+FINEST = 12  # maximum decimals of the terms; double precision has hardly more
 
 
-def redone(
+def round_consistently(
     parts: Sequence[float], result: float, way: Callable[[Sequence[float]], float] = sum, decimals: int = SHOWN
 ) -> tuple[list[str], str]:
-    """Write the parts of a sum with as few decimals as it takes for the result to come out of them.
+    """Format terms with the smallest number of decimals for which they give the displayed result.
 
-    Rounded one by one, 0.12344 + 0.23454 would stand there as 0.1234 + 0.2345 = 0.3580, and a careful reader would
-    find a mistake.
+    Rounded separately, 0.12344 + 0.23454 would be displayed as 0.1234 + 0.2345 = 0.3580, which looks wrong.
 
     Args:
-        parts: what the result is made of.
-        result: the real result.
-        way: how it is made of them; `sum` or, for instance, `product`.
-        decimals: of the result, and at least of the parts.
+        parts: terms.
+        result: exact result.
+        way: function that computes the result from the terms, such as `sum` or `product`.
+        decimals: decimals of the result, and minimum decimals of the terms.
 
     Returns:
-        The parts and the result as they stand on screen.
+        Formatted terms and formatted result.
     """
-    finer = enough_decimals([(parts, result)], way, decimals)
+    finer = decimals_needed([(parts, result)], way, decimals)
     return [number(part, finer) for part in parts], number(result, decimals)
 
 
-def enough_decimals(
+def decimals_needed(
     cases: Sequence[tuple[Sequence[float], float]], way: Callable[[Sequence[float]], float], decimals: int = SHOWN
 ) -> int:
-    """With how many decimals all parts have to stand there for all results to come out; see `redone`."""
+    """Return the decimals of the terms for which all displayed results are correct; see `round_consistently`."""
     for finer in range(decimals, FINEST):
         if all(
             number(way([round(part, finer) for part in parts]), decimals) == number(result, decimals)
@@ -45,17 +44,17 @@ def enough_decimals(
     return FINEST
 
 
-def spelled_out(parts: Sequence[float], result: float) -> str:
-    """A sum in words that come out: `"0.1234 − 0.0210 = **0.1024**"`."""
-    written, shown = redone(parts, result)
+def format_sum(parts: Sequence[float], result: float) -> str:
+    """Format a sum, rounded consistently: `"0.1234 − 0.0210 = **0.1024**"`."""
+    written, shown = round_consistently(parts, result)
     return f"{' + '.join(written).replace('+ −', '− ')} = **{shown}**"
 
 
-def bracketed(written: str) -> str:
-    """A number behind a sign: in brackets if it has one of its own."""
+def in_brackets(written: str) -> str:
+    """Enclose a negative number in brackets, for use after an operator."""
     return f"({written})" if written.startswith("−") else written
 
 
 def product(parts: Sequence[float]) -> float:
-    """What the parts make when they are multiplied, for `redone`."""
+    """Return the product of the terms, for `round_consistently`."""
     return prod(parts)

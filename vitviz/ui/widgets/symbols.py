@@ -1,11 +1,11 @@
-r"""The letters of the Vision Transformer: one table of what they mean, how they are written, and their colours.
+r"""Notation of the Vision Transformer: the meaning, typography and colour of each symbol, in one table.
 
     st.html(symbols.style())                                                     # once a page
     st.markdown(symbols.html("An image of {H=} and {W=} pixels", values), unsafe_allow_html=True)
     st.latex(symbols.formula(r"@=N = \frac{@H @W}{@P^2}", values))               # 256 = HW / P^2, in colours
 
-A symbol looks the same in text, formula and picture. No single colour is readable on both white and black, so each has
-two, and the page's colour scheme chooses.
+A symbol looks the same in texts, formulas and figures. Each has two colours, one for the light and one for the dark
+theme, because no single colour is readable on both.
 """
 
 import html as markup
@@ -18,16 +18,16 @@ Value = int | float | str
 
 @dataclass(frozen=True)
 class Symbol:
-    """A letter and what belongs to it.
+    """Symbol of the notation.
 
     Attributes:
-        plain: as plain text.
-        letter: the letter itself, and
-        index: what stands below it.
-        meaning: one line of the glossary.
-        light: its colour on light backgrounds, and
-        dark: on dark ones.
-        bold: whether it is a matrix or a vector.
+        plain: plain text.
+        letter: letter without the index.
+        index: subscript.
+        meaning: line of the glossary.
+        light: colour on light backgrounds.
+        dark: colour on dark backgrounds.
+        bold: whether the symbol is a matrix or a vector.
     """
 
     plain: str
@@ -40,19 +40,19 @@ class Symbol:
 
     @property
     def html(self) -> str:
-        """As HTML, without colour: `<b>W</b><sub>LP</sub>`."""
+        """HTML without colour: `<b>W</b><sub>LP</sub>`."""
         letter = f"<b>{self.letter}</b>" if self.bold else f"<i>{self.letter}</i>"
         return letter + (f"<sub>{self.index}</sub>" if self.index else "")
 
     @property
     def tex(self) -> str:
-        r"""As KaTeX reads it, without colour: `\mathbf{W}_{\mathrm{LP}}`."""
+        r"""KaTeX without colour: `\mathbf{W}_{\mathrm{LP}}`."""
         letter = rf"\mathbf{{{self.letter}}}" if self.bold else self.letter
         return letter + (rf"_{{\mathrm{{{self.index}}}}}" if self.index else "")
 
 
-# Queries are blue, keys red, values green, attention purple, as everywhere: the hues of vitviz.viz.colour, with the
-# lightness that text needs.
+# Queries are blue, keys red, values green and attention purple: the hues of vitviz.viz.colour, with a lightness
+# suitable for text.
 _BLUE, _RED, _GREEN, _PURPLE = (
     ("#1a66d6", "#5aa2ff"),
     ("#cf3037", "#ff7b80"),
@@ -75,26 +75,26 @@ _BRONZE, _GOLD, _SKY, _SLATE = (
 
 def _table() -> dict[str, Symbol]:
     rows = [
-        ("H", "height of the image that the model sees, in pixels", _TEAL),
-        ("W", "width of the image that the model sees, in pixels", _TEAL),
-        ("C", "channels of a pixel: red, green and blue make 3", _SLATE),
+        ("H", "height of the input image, in pixels", _TEAL),
+        ("W", "width of the input image, in pixels", _TEAL),
+        ("C", "number of channels: 3 for red, green and blue", _SLATE),
         ("P", "side of a patch, in pixels", _ORANGE),
         ("N", "number of patches, HW / P²", _PINK),
-        ("D", "width: how many numbers describe a token", _OLIVE),
-        ("L", "number of blocks, one after the other", _SLATE),
-        ("d", "width of one head: how many numbers a query or a key has", _OLIVE),
-        ("X", "the sequence: a row of D numbers for each token", _SKY),
-        ("W_LP", "linear projection: turns the P²C numbers of a patch into the D numbers of a token", _BRONZE),
-        ("w_CLS", "class token: D learned numbers, put in front of the patches", _GOLD),
-        ("W_pos", "positional embeddings: D learned numbers for each place in the sequence", _SKY),
-        ("q", "query: what a token asks for", _BLUE),
-        ("k", "key: what a token answers to", _RED),
-        ("v", "value: what a token hands over", _GREEN),
-        ("A", "attention weights: how much each token takes from each other one", _PURPLE),
-        ("W_Q", "turns tokens into queries", _BLUE),
-        ("W_K", "turns tokens into keys", _RED),
-        ("W_V", "turns tokens into values", _GREEN),
-        ("W_O", "output projection: mixes what all heads have found", _PURPLE),
+        ("D", "embedding dimension: the number of values of a token", _OLIVE),
+        ("L", "number of blocks", _SLATE),
+        ("d", "head dimension: the number of values of a query or key", _OLIVE),
+        ("X", "sequence: one row of D numbers per token", _SKY),
+        ("W_LP", "linear projection: maps the P²C numbers of a patch to the D numbers of a token", _BRONZE),
+        ("w_CLS", "class token: D learned numbers, placed before the patches", _GOLD),
+        ("W_pos", "position embeddings: D learned numbers for each position in the sequence", _SKY),
+        ("q", "query: describes what a token attends to", _BLUE),
+        ("k", "key: compared with the queries of all tokens", _RED),
+        ("v", "value: the information passed to the tokens that attend to it", _GREEN),
+        ("A", "attention weights: how much each token attends to each token", _PURPLE),
+        ("W_Q", "maps tokens to queries", _BLUE),
+        ("W_K", "maps tokens to keys", _RED),
+        ("W_V", "maps tokens to values", _GREEN),
+        ("W_O", "output projection: combines the outputs of all heads", _PURPLE),
     ]
     table = {}
     for plain, meaning, colours in rows:
@@ -113,17 +113,17 @@ _IN_FORMULA = re.compile(rf"@(=?)({_NAMES})(?![A-Za-z])")
 
 
 def html(text: str, values: Mapping[str, Value] | None = None) -> str:
-    """A text whose symbols have their colour, and say what they mean when one points at them or tabs to them.
+    """Return a text as HTML with coloured symbols, which show their meaning on hover and focus.
 
-    `{N}` is the symbol, `{=N}` its value, `{N=}` both: "N = 256". All else is escaped; but Markdown stays Markdown, so
-    that the result serves `st.markdown(..., unsafe_allow_html=True)` as well as `st.html`. In values it does not.
+    `{N}` is the symbol, `{=N}` its value, and `{N=}` both: "N = 256". HTML in the text is escaped. Markdown in the text
+    is kept, for `st.markdown(..., unsafe_allow_html=True)`, but is escaped in values.
 
     Args:
-        text: the text.
-        values: the numbers of the model at hand by symbol.
+        text: text with symbols.
+        values: values of the model by symbol.
 
     Raises:
-        KeyError: if there is no such symbol, or no value for it.
+        KeyError: if a symbol or its value does not exist.
     """
 
     def drawn(match: re.Match) -> str:
@@ -138,10 +138,10 @@ def html(text: str, values: Mapping[str, Value] | None = None) -> str:
 
 
 def formula(tex: str, values: Mapping[str, Value] | None = None) -> str:
-    """A formula in which `@N` is a symbol in its colour and `@=N` its value in the same colour.
+    """Return a KaTeX formula in which `@N` is replaced by the coloured symbol, and `@=N` by its coloured value.
 
     Raises:
-        KeyError: if there is no value for a symbol.
+        KeyError: if the value of a symbol does not exist.
     """
 
     def drawn(match: re.Match) -> str:
@@ -152,12 +152,12 @@ def formula(tex: str, values: Mapping[str, Value] | None = None) -> str:
 
 
 def style() -> str:
-    """The style sheet for `html` and `formula`, to be put into a page once with `st.html`."""
+    """Return the style sheet for `html` and `formula`, to be added to a page once with `st.html`."""
     return f"<style>{rules()}</style>"
 
 
 def rules() -> str:
-    """The same style sheet for a component, whose inside is closed to that of the page."""
+    """Return the rules of the style sheet, for components, which are isolated from the page."""
     colours = [
         f'.vv-symbol[data-symbol="{name}"], {_in_katex(symbol)} {{ color: light-dark({symbol.light}, {symbol.dark}) '
         "!important }"
@@ -167,13 +167,13 @@ def rules() -> str:
 
 
 def glossary(names: Iterable[str] = SYMBOLS) -> str:
-    """Symbols with what they mean, as an HTML list.
+    """Return symbols with their meanings, as an HTML list.
 
     Args:
-        names: which symbols; all if not given.
+        names: symbols; by default, all.
 
     Raises:
-        KeyError: if there is no such symbol.
+        KeyError: if a symbol does not exist.
     """
     chosen = map(_known, names)
     items = (f"<dt>{_marked(symbol, symbol.html)}</dt><dd>{symbol.meaning}</dd>" for symbol in chosen)
@@ -182,23 +182,23 @@ def glossary(names: Iterable[str] = SYMBOLS) -> str:
 
 def _known(name: str) -> Symbol:
     if name not in SYMBOLS:
-        raise KeyError(f"There is no symbol {name!r}; there are {', '.join(SYMBOLS)}.")
+        raise KeyError(f"Unknown symbol {name!r}; use one of {', '.join(SYMBOLS)}.")
     return SYMBOLS[name]
 
 
 def _number(name: str, values: Mapping[str, Value] | None) -> str:
     if values is None or name not in values:
-        raise KeyError(f"There is no value for the symbol {name}.")
+        raise KeyError(f"Missing value for the symbol {name}.")
     return str(values[name])
 
 
 def _value(name: str, values: Mapping[str, Value] | None) -> str:
-    """As HTML in which neither HTML nor Markdown sees a sign of its own: references to characters are always text."""
+    """Return a value with character references, which neither HTML nor Markdown interprets."""
     return re.sub(r"[^\w .]|_", lambda sign: f"&#{ord(sign[0])};", _number(name, values))
 
 
 def _marked(symbol: Symbol, inner: str) -> str:
-    # no `title`: the browser would lay its own, slow and unstyled tooltip over ours
+    # no `title` attribute, which would add the browser's own tooltip
     return (
         f'<abbr class="vv-symbol" tabindex="0" data-symbol="{symbol.plain}" '
         f'data-meaning="{symbol.plain}: {symbol.meaning}" aria-description="{symbol.meaning}">{inner}</abbr>'
@@ -210,7 +210,7 @@ def _coloured(symbol: Symbol, tex: str) -> str:
 
 
 def _in_katex(symbol: Symbol) -> str:
-    """What finds a symbol in a drawn formula, where nothing but its colour says which it is."""
+    """Return the CSS selector of a symbol in a rendered formula, in which only its colour identifies it."""
     red, green, blue = (int(symbol.light[i : i + 2], 16) for i in (1, 3, 5))
     return f'.katex [style*="{symbol.light}"], .katex [style*="rgb({red}, {green}, {blue})"]'
 
@@ -229,7 +229,7 @@ _TOOLTIP = """
   white-space: normal; text-align: left; opacity: 0; visibility: hidden; transition: opacity 0.12s;
 }
 .vv-symbol:is(:hover, :focus-visible)::after { opacity: 1; visibility: visible; }
-@supports (position-try-fallbacks: flip-block) { /* where it is seen whole, also at the edge of the window */
+@supports (position-try-fallbacks: flip-block) { /* fully visible, even at the edge of the window */
   .vv-symbol { anchor-name: --vv; anchor-scope: --vv; }
   .vv-symbol::after {
     position: fixed; position-anchor: --vv; inset: auto; margin: 6px 0; position-area: top span-right;

@@ -1,1 +1,1 @@
-"""Slow work: a queue that all users share, the time it takes, and how a page asks for it and shows how far it is."""
+"""Background jobs: the queue shared by all users, estimated durations, and progress on pages."""

@@ -1,10 +1,10 @@
-"""Slow work in the background, once for all who wait for it, and only as long as somebody does.
+"""Queue of background jobs, shared by all users. A job runs once for all users who wait for it.
 
-It gives way, whenever it reports how far it is, to those who look for something that takes a moment (see `turns`).
+Whenever a job reports its progress, it yields the processor to short work (see `turns`).
 
-A user's click ends the run of their page, so what a run computes itself would begin anew with each click. Here a run
-only watches; the next one finds the work further on. Work goes on for users who are on another page; it ends early only
-if they stop it, or leave altogether.
+A click ends the current run of a page, so work done in the run itself would start again with each click. With a job, a
+run only watches the progress, and the next run continues to watch. Jobs continue while their users are on another page.
+They end early only if they are stopped, or if no waiting user is connected any more.
 """
 
 from __future__ import annotations
@@ -28,41 +28,42 @@ from ....errors.arguments import shown
 from ..turns import one_at_a_time
 
 VARIABLE = "VITVIZ_JOBS"
-DOWNLOADS = 2  # at once; they wait for the network, not for the processor
-PATIENCE = 30.0  # seconds that work goes on when nobody who waits for it is connected: somebody may come back
+DOWNLOADS = 2  # concurrent downloads, which are limited by the network, not by the processor
+PATIENCE = 30.0  # seconds that a job continues after all users who wait for it have disconnected
 
 Task = Callable[["Job"], object]
-Who = tuple[str, str]  # a session, and the place in the app where it waits
+Waiter = tuple[str, str]  # session id, and place in the app
 
 
 class AbandonedError(BaseException):
-    """Nobody waits for this work any more. No `Exception`, so that nothing on the way takes it for a failure."""
+    """Signal that a job is no longer needed. Not an `Exception`, so that no handler takes it for a failure."""
 
 
 class Job:
-    """One piece of work. It is itself the `Progress` that its task reports to.
+    """Background job. It is also the `Progress` to which its task reports.
 
     Attributes:
-        key: what identifies its result.
-        done: how much is done, and
-        total: how much there is; 0 before the first report.
-        part: what the task has found so far, if it tells.
-        error: what went wrong; None if nothing did.
-        waiting: who waits for it.
+        key: key of the result.
+        done: units of work done.
+        total: total units of work; 0 before the first report.
+        part: partial result, if the task sets it.
+        error: exception raised by the task; None if there was none.
+        waiting: sessions that wait for the job, with their places.
     """
 
-    def __init__(self, key: tuple, task: Task, patience: float, is_here: Callable[[str], bool]):
+    def __init__(self, key: tuple, task: Task, patience: float, is_connected: Callable[[str], bool]):
         self.key, self.done, self.total, self.part, self.error = key, 0, 0, None, None
-        self.waiting: set[Who] = set()
-        self._task, self._patience, self._is_here, self._ended = task, patience, is_here, threading.Event()
+        self.waiting: set[Waiter] = set()
+        self._task, self._patience, self._is_connected = task, patience, is_connected
+        self._ended = threading.Event()
         self._began = self._took = None
         self.watch()
 
     def __call__(self, done: int, total: int) -> None:
-        """Report how far it is.
+        """Report progress.
 
         Raises:
-            AbandonedError: if it is to end here.
+            AbandonedError: if the job is to end.
         """
         if self.is_abandoned:
             raise AbandonedError
@@ -71,51 +72,51 @@ class Job:
 
     @property
     def is_abandoned(self) -> bool:
-        """True if nobody has watched it for a while, or waits for it on another page."""
-        waiting = tuple(self.waiting)  # others join and leave meanwhile
-        if any(self._is_here(session) for session, _ in waiting):
+        """True if no connected session waits for the job, and none has watched it for a while."""
+        waiting = tuple(self.waiting)  # a copy, because other threads modify the set
+        if any(self._is_connected(session) for session, _ in waiting):
             self._watched = time.monotonic()
             return False
         return time.monotonic() - self._watched > self._patience
 
     @property
     def has_begun(self) -> bool:
-        """True once its turn has come."""
+        """True once the job is running or has ended."""
         return self._began is not None
 
     @property
     def has_ended(self) -> bool:
-        """True once it is done, has failed or was stopped."""
+        """True once the job is done, has failed or was stopped."""
         return self._ended.is_set()
 
     @property
     def seconds(self) -> float:
-        """Seconds that it has been at work."""
+        """Seconds since the job began."""
         if self._began is None:
             return 0.0
         return self._took or time.monotonic() - self._began
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that it will go on, at the speed so far; None if nothing is known of that."""
+        """Estimated remaining seconds, from the speed so far; None before the first progress."""
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
     def watch(self, seconds: float = 0.0) -> bool:
-        """Wait for the end, so long at most. Returns whether it is there."""
+        """Wait for the end of the job, at most for some seconds. Return True if it has ended."""
         self._watched = time.monotonic()
         return self._ended.wait(seconds)
 
-    def leave(self, who: Who) -> None:
-        """Wait for it no more; if nobody else does, it ends at its next report."""
-        self.waiting.discard(who)
+    def leave(self, waiter: Waiter) -> None:
+        """Stop waiting. If no other session waits, the job ends at its next report."""
+        self.waiting.discard(waiter)
         if not self.waiting:
             self._watched = -math.inf
 
     def run(self, turn: AbstractContextManager) -> None:
-        """Do the work.
+        """Run the task.
 
         Args:
-            turn: what it waits for before it begins, and keeps until it ends.
+            turn: context manager entered before the task begins, such as the processor lock.
         """
         try:
             self(0, 0)
@@ -123,66 +124,66 @@ class Job:
                 self(0, 0)
                 self._began = time.monotonic()
                 self._task(self)
-        except (Exception, AbandonedError) as error:  # it belongs to those who wait
+        except (Exception, AbandonedError) as error:  # reported to the waiting sessions
             self.error = error
         finally:
             self._took = time.monotonic() - (self._began or time.monotonic())
 
     def end(self) -> None:
-        """Let all who watch know that it is over."""
+        """Notify all watching threads that the job has ended."""
         self._ended.set()
 
 
 class Jobs:
-    """A queue of work for all sessions, which take turns: who asks for much waits longer, and nobody else does.
+    """Job queue with round-robin scheduling over sessions, so that many jobs of one session do not delay the others.
 
     Args:
-        at_once: how many pieces of work go on at once.
-        patience: for how many seconds work goes on for nobody.
-        is_here: whether a session, by its id, is connected.
-        turn: makes what a piece of work waits for before it begins; by default, a turn at the processor.
+        at_once: maximum number of concurrent jobs.
+        patience: seconds that a job continues without a connected session.
+        is_connected: function that tells whether a session, given by its id, is connected.
+        turn: factory of the context manager in which a job runs; by default, the processor lock.
     """
 
     def __init__(
         self,
         at_once: int = 1,
         patience: float = PATIENCE,
-        is_here: Callable[[str], bool] = lambda _: False,
+        is_connected: Callable[[str], bool] = lambda _: False,
         turn: Callable[[], AbstractContextManager] = one_at_a_time.later,
     ):
-        self._at_once, self._patience, self._is_here, self._turn = at_once, patience, is_here, turn
-        self._jobs: dict[tuple, Job] = {}  # also those that have failed, until all who wait for them know
-        self._queue: list[Job] = []  # also those that nobody waits for any more, until their turn has come
+        self._at_once, self._patience, self._is_connected, self._turn = at_once, patience, is_connected, turn
+        self._jobs: dict[tuple, Job] = {}  # includes failed jobs until all waiting sessions have seen the error
+        self._queue: list[Job] = []  # includes abandoned jobs
         self._running: list[Job] = []
-        self._served: dict[str, int] = {}  # when each session has had its last turn, in turns
+        self._served: dict[str, int] = {}  # number of the last turn of each session
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(at_once, "slow-work")
 
-    def join(self, key: tuple, task: Task, who: Who | None = None) -> Job:
-        """The work with this key: what is being done or waits for its turn, or else new.
+    def join(self, key: tuple, task: Task, waiter: Waiter | None = None) -> Job:
+        """Return the running or queued job with this key, or create it.
 
-        Work that has failed is returned once to each who waited for it; then it can be begun anew.
+        A failed job is returned once to each waiter. After that, it can be started again.
         """
         with self._lock:
             self._forget_failures()
             job = self._jobs.get(key)
-            if job is not None and job.has_ended and who in job.waiting:
-                job.waiting.discard(who)
+            if job is not None and job.has_ended and waiter in job.waiting:
+                job.waiting.discard(waiter)
                 return job
             if job is None or job.has_ended or job.is_abandoned:
-                job = self._jobs[key] = Job(key, task, self._patience, self._is_here)
+                job = self._jobs[key] = Job(key, task, self._patience, self._is_connected)
                 self._queue.append(job)
-            if who is not None:
-                job.waiting.add(who)
+            if waiter is not None:
+                job.waiting.add(waiter)
             job.watch()
             self._begin_next()
             return job
 
     def ahead(self, job: Job) -> int:
-        """Number of pieces of work that end before this one begins; 0 if it has begun."""
+        """Number of jobs that must end before this one begins; 0 if it has begun."""
         with self._lock:
             queue, served, before = [one for one in self._queue if not one.is_abandoned], dict(self._served), 0
-            running = sum(one.has_begun or not one.is_abandoned for one in self._running)  # others end at once
+            running = sum(one.has_begun or not one.is_abandoned for one in self._running)  # others end immediately
             if job not in queue:
                 return 0
             while (first := _first(queue, served)) is not job:
@@ -192,26 +193,26 @@ class Jobs:
             return max(0, before + running - self._at_once + 1)
 
     def part(self, key: tuple) -> Any:
-        """What the work with this key has found so far; None if it does not tell, or there is no such work."""
+        """Return the partial result of the job with this key; None if there is none."""
         job = self._jobs.get(key)
         return None if job is None else job.part
 
-    def leave(self, keys: Iterable[tuple], who: Who) -> None:
-        """Let go of work that somebody waited for."""
+    def leave(self, keys: Iterable[tuple], waiter: Waiter) -> None:
+        """Stop waiting for the jobs with these keys."""
         with self._lock:
             for job in [self._jobs[key] for key in keys if key in self._jobs]:
-                if who in job.waiting:
-                    job.leave(who)
+                if waiter in job.waiting:
+                    job.leave(waiter)
 
-    def wait_only_for(self, keys: Iterable[tuple], who: Who) -> None:
-        """Let go of all other work that somebody waited for."""
+    def wait_only_for(self, keys: Iterable[tuple], waiter: Waiter) -> None:
+        """Stop waiting for all jobs except those with these keys."""
         kept = set(keys)
         with self._lock:
             others = [key for key in self._jobs if key not in kept]
-        self.leave(others, who)
+        self.leave(others, waiter)
 
     def _begin_next(self) -> None:
-        """Begin as much as may go on at once."""
+        """Start queued jobs up to the maximum number of concurrent jobs."""
         while self._queue and len(self._running) < self._at_once:
             job = _first(self._queue, self._served)
             _serve(job, self._served)
@@ -232,53 +233,53 @@ class Jobs:
             self._begin_next()
 
     def _forget_failures(self) -> None:
-        """Forget failed work that nobody is left to be told of."""
+        """Remove failed jobs for which no session waits."""
         for job in list(self._jobs.values()):
             if job.has_ended and (not job.waiting or job.is_abandoned):
                 del self._jobs[job.key]
 
 
 def _first(queue: list[Job], served: dict[str, int]) -> Job:
-    """The work to do next: that of the session which has waited longest for a turn; of its own, what it asked first."""
+    """Return the next job: that of the session whose last turn is longest ago; within a session, the oldest."""
     return min(queue, key=lambda job: min((served.get(session, 0) for session, _ in job.waiting), default=0))
 
 
 def _serve(job: Job, served: dict[str, int]) -> None:
-    """Note that a turn is that of all who wait for this work."""
+    """Record a turn for all sessions that wait for this job."""
     served.update(dict.fromkeys((session for session, _ in job.waiting), 1 + max(served.values(), default=0)))
 
 
 @cache
 def shared() -> Jobs:
-    """The work of this process that needs the processor.
+    """Return the job queue of this process.
 
     Raises:
         VitvizError: if VITVIZ_JOBS is not a whole number of at least 1.
     """
     one_at_a_time.slow = most_at_once()
-    return Jobs(one_at_a_time.slow, is_here=_is_connected)
+    return Jobs(one_at_a_time.slow, is_connected=_is_connected)
 
 
 @cache
 def downloads() -> Jobs:
-    """The downloads of this process."""
-    return Jobs(DOWNLOADS, is_here=_is_connected, turn=nullcontext)
+    """Return the download queue of this process."""
+    return Jobs(DOWNLOADS, is_connected=_is_connected, turn=nullcontext)
 
 
 def most_at_once() -> int:
-    """How many pieces of slow work go on at once: VITVIZ_JOBS, or 1, because each uses all cores.
+    """Maximum number of concurrent jobs: VITVIZ_JOBS, by default 1, because each job uses all cores.
 
     Raises:
-        VitvizError: if it is not a whole number of at least 1.
+        VitvizError: if VITVIZ_JOBS is not a whole number of at least 1.
     """
-    said = os.environ.get(VARIABLE) or "1"
-    if not re.fullmatch("0*[1-9][0-9]{0,2}", said):
-        raise VitvizError(f"{VARIABLE} is {shown(said)}; set it to a whole number of at least 1.")
-    return int(said)
+    text = os.environ.get(VARIABLE) or "1"
+    if not re.fullmatch("0*[1-9][0-9]{0,2}", text):
+        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a whole number, at least 1.")
+    return int(text)
 
 
-def who_asks(place: str) -> Who:
-    """This session, as one that waits at a place in the app, such as a section of a page."""
+def current_waiter(place: str) -> Waiter:
+    """Return the current session as a waiter at a place in the app, such as a section of a page."""
     context = get_script_run_ctx()
     return ("" if context is None else context.session_id), place
 

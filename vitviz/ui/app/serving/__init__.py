@@ -1,7 +1,7 @@
-"""Server without its pages: compression, the outline that is seen at once, and loading of the first model.
+"""Server configuration: compression, the outline shown while loading, and preloading of the first model.
 
-Streamlit serves its scripts uncompressed, for a reverse proxy to compress, and shows nothing before they have all
-arrived. Most who run vitviz have no proxy. `st.App` takes what is here (see app.py).
+Streamlit serves its scripts uncompressed and leaves compression to a reverse proxy, which most installations of vitviz
+do not have. It also shows nothing until all scripts have arrived. `st.App` uses this configuration (see app.py).
 """
 
 from __future__ import annotations
@@ -20,51 +20,51 @@ from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
 
 from ..memory import few_arenas
-from .delivery import Kept, Rewritten, Uploads
-from .first import with_scripts
+from .head_scripts import add_scripts
 from .metrics import CacheStats
-from .page import first_page
+from .middleware import RewritePage, StaticCache, UploadLimit
+from .page import add_outline
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
 
 def files_of(session: str) -> int:
-    """Number of files that a session has uploaded and that are kept for it."""
+    """Return the number of uploaded files that are stored for a session."""
     return len(runtime.get_instance().uploaded_file_mgr.file_storage.get(session, ()))
 
 
-# The first is the outermost: what it keeps is already compressed.
+# The first middleware is the outermost, so that it stores compressed responses.
 MIDDLEWARE = (
-    Middleware(Kept),
+    Middleware(StaticCache),
     Middleware(GZipMiddleware, compresslevel=6),
-    Middleware(Uploads, waiting=files_of),
-    Middleware(Rewritten, rewrite=lambda page: first_page(with_scripts(page))),
+    Middleware(UploadLimit, waiting=files_of),
+    Middleware(RewritePage, rewrite=lambda page: add_outline(add_scripts(page))),
 )
 
 
-# Starlette writes uploads of more than 1 MB to a temporary file, which fails where the disk is full or read-only, and
-# would leave visitors' photos on it.
+# By default, Starlette writes uploads above 1 MB to a temporary file. That fails if the disk is full or read-only, and
+# puts images of users on the disk.
 MultiPartParser.spool_max_size = (st.get_option("server.maxUploadSize") + 1) * 1024 * 1024
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    """Load PyTorch and the first model before anybody is served, so that the first visitor does not wait for them.
+    """Load PyTorch and the first model before the server accepts requests.
 
-    That is not left to a thread: visitors' runs import modules, too, and two threads that do so in different orders may
-    find one of them half done.
+    This is not done in a thread: page runs also import modules, and two threads that import modules in different orders
+    may see a partially initialized module.
     """
     few_arenas()
-    from .. import cache, visits
-    from ..shell import state  # only now, for components are registered with a server that runs
+    from .. import cache, sessions
+    from ..shell import state  # not at the top, because components can only be registered with a running server
 
     state.model(next(iter(state.zoo.SHIPPED)))
     gc.collect()
-    gc.freeze()  # what stays for good, such as all modules, is not looked through again
+    gc.freeze()  # exclude permanent objects, such as modules, from garbage collection
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
     runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared, cache.results))
-    watch = asyncio.create_task(visits.watch())
+    watch = asyncio.create_task(sessions.watch())
     yield
     watch.cancel()

@@ -1,12 +1,12 @@
-// What the address says of a page belongs to that page's one entry in the browser's history. Streamlit adds an entry for
-// each change; then whoever has looked at five heads would press Back five times, and see nothing happen. And a page that
-// was left by Back may still say where it is, which would put it into the history once more, in place of what follows.
+// Each page has one entry in the browser history. Streamlit would add an entry for each change of the query parameters, so
+// that a user who has viewed five heads would have to press Back five times, without visible effect. Also, a page that was
+// left by Back may still set its address, which would add it to the history again and remove the entries after it.
 {
   const add = history.pushState;
-  let travelled = false; // by Back or Forward, and nothing was done on the page since
+  let travelled = false; // true after Back or Forward, until the next action on the page
   addEventListener("popstate", () => { travelled = true; }, true);
   const acted = (event) => {
-    if (!(event.button > 2 || event.altKey || event.metaKey)) travelled = false; // else this is Back or Forward itself
+    if (!(event.button > 2 || event.altKey || event.metaKey)) travelled = false; // otherwise, the event is Back or Forward itself
   };
   for (const kind of ["pointerdown", "click", "keydown", "change", "drop", "paste"]) addEventListener(kind, acted, true);
 

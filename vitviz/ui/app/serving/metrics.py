@@ -1,4 +1,4 @@
-"""Figures of the cache for whoever runs a server, at `/_stcore/metrics` beside Streamlit's own."""
+"""Cache metrics for server operators, at `/_stcore/metrics`, together with those of Streamlit."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from streamlit.runtime.stats import CACHE_MEMORY_FAMILY, CacheStat, CounterStat, Stat
 
-if TYPE_CHECKING:  # it imports PyTorch, for which the server's first page does not wait
+if TYPE_CHECKING:  # imports PyTorch, which the first page must not wait for
     from ..cache import Cache
 
 MADE_FAMILY = "vitviz_results_made"
 
 
 class CacheStats:
-    """Bytes that the results of each kind take, and how many were made; one that is made again counts again.
+    """Bytes of the stored results and number of computed results, by kind. Repeated computations count again.
 
     Args:
-        caches: whose results they are.
+        caches: caches to report.
     """
 
     stats_families = (CACHE_MEMORY_FAMILY, MADE_FAMILY)
@@ -27,16 +27,16 @@ class CacheStats:
         self.caches = caches
 
     def get_stats(self, family_names: Sequence[str] | None = None) -> Mapping[str, Sequence[Stat]]:
-        """Figures by family, as `streamlit.runtime.stats.StatsProvider` has them."""
+        """Return metrics by family; see `streamlit.runtime.stats.StatsProvider`."""
         sizes, counts = Counter(), Counter()
         for cache in self.caches:
             for total, of_cache in zip((sizes, counts), cache.figures(), strict=True):
                 total.update(of_cache)
-        found = {
+        families = {
             CACHE_MEMORY_FAMILY: [CacheStat("vitviz", kind, size) for kind, size in sizes.items()],
             MADE_FAMILY: [
                 CounterStat(MADE_FAMILY, count, {"kind": kind}, help="Results computed, by kind.")
                 for kind, count in counts.items()
             ],
         }
-        return {family: found[family] for family in family_names or found if family in found}
+        return {name: families[name] for name in family_names or families if name in families}

@@ -1,4 +1,4 @@
-"""The page that is served before any script has run."""
+"""HTML page as served, before any script has run."""
 
 from pathlib import Path
 from string import Template
@@ -7,15 +7,15 @@ import streamlit as st
 
 from .scripts import preloads
 
-_ROOT = '<div id="root"></div>'  # where Streamlit's scripts draw the page
+_ROOT = '<div id="root"></div>'  # element in which Streamlit draws the page
 _OUTLINE = Template((Path(__file__).parent / "outline.html").read_text("utf-8"))
 
 
-def first_page(page: str) -> str:
-    """Streamlit's page with an outline of ours, which is seen until something is drawn, and with our name.
+def add_outline(page: str) -> str:
+    """Add the outline, the title and preloads to Streamlit's page. The outline is shown until an element is drawn.
 
     Args:
-        page: HTML as Streamlit serves it. What is not found in it is left out: then a page appears later.
+        page: HTML as served by Streamlit. Parts that it lacks are not replaced.
     """
     page = page.replace("<title>Streamlit</title>", "<title>vitviz</title>", 1)
     page = page.replace("</head>", f"{preloads()}</head>", 1)
@@ -23,7 +23,7 @@ def first_page(page: str) -> str:
 
 
 def outline() -> str:
-    """HTML in the colours of .streamlit/config.toml: a sidebar, and in the page an image with maps beside it."""
+    """Return an outline of the sidebar, the image and the maps, as HTML in the colours of .streamlit/config.toml."""
     colours = {
         f"{theme}_{part}": st.get_option(f"theme.{theme}.{option}")
         for theme in ("light", "dark")

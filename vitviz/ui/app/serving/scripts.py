@@ -1,7 +1,7 @@
-"""Those of Streamlit's scripts that every page needs, to be asked for at once.
+"""Preloading of the Streamlit scripts that every page needs.
 
-A browser asks for the script of a kind of element when the first such element arrives: on a slow line many round trips
-for all that it imports, while the line was idle before.
+Otherwise, a browser requests the script of an element type, and then its imports, only when the first such element
+arrives. On slow connections, this costs many round trips.
 """
 
 import re
@@ -13,18 +13,18 @@ import streamlit as st
 FOLDER = Path(st.__file__).parent / "static" / "static" / "js"
 _KINDS = ("BidiComponent", "Html", "Selectbox", "Checkbox", "FileUploader", "Button")
 _IMPORT = re.compile(r"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")
-# What is not urgent lets what the page asks for meanwhile pass.
+# Low priority, so that preloads do not delay requests of the page.
 _LINK = '<link rel="modulepreload" fetchpriority="low" crossorigin href="./static/js/{}">'
 
 
 def preloads() -> str:
-    """HTML that has a browser load these scripts; empty where Streamlit gives them other names."""
+    """Return the preload links as HTML; empty if a version of Streamlit uses other file names."""
     return "".join(map(_LINK.format, scripts()))
 
 
 @cache
 def scripts() -> tuple[str, ...]:
-    """The names of these scripts, and of all that they import."""
+    """Return the file names of these scripts and of all their imports."""
     names = {path.name: None for kind in _KINDS for path in sorted(FOLDER.glob(f"{kind}.*.js"))}
     waiting = list(names)
     while waiting:

@@ -1,6 +1,5 @@
-// A number and its unit stay on one line, and so do row and column of a patch, wherever they stand: the space between them
-// becomes one that does not break.
-// Python and the components write plain spaces; what they draw is looked at before it is seen.
+// Keep numbers and units, and row and column of a patch, on one line, by replacing the space between them with a no-break
+// space. Python and the components write plain spaces; texts are changed before they are displayed.
 {
   const APART = /(?<=\d) (?=(?:%|px|bits?|[kMG]B|m?s|×)(?!\p{L}))|(?<=×) (?=\d)|(?<=[≤≥<>≈]) (?=\d)|(?<=\(\d+,) (?=\d+\))/gu;
   const LEFT_ALONE = "script, style, textarea, pre, code, svg, .katex, [contenteditable]";
@@ -27,7 +26,7 @@
   });
   observer.observe(document.documentElement, watched);
 
-  const attach = Element.prototype.attachShadow; // components have roots of their own
+  const attach = Element.prototype.attachShadow; // components use shadow roots
   Element.prototype.attachShadow = function (options) {
     const root = attach.call(this, options);
     observer.observe(root, watched);

@@ -1,8 +1,8 @@
-"""The tour and the lesson: a card that goes with the visitor over the pages, and a ring around what it speaks about.
+"""Tour and lesson: guides that show a card on the pages, and a ring around the described element.
 
-The tour has five stops in the explorer; the lesson leads through both pages of explanations and ends there. Which stop
-a visitor is at is in their session and in the address (`?guide=lesson-7`, from 1). What they have tried is noticed and
-kept by their browser alone.
+The tour has five stops in the explorer. The lesson covers both explanation pages and ends in the explorer. The current
+stop is stored in the session and in the address (`?guide=lesson-7`, from 1). The browser detects and stores which hints
+the user has tried.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ KEY = "tour_card"
 
 
 class Guide(NamedTuple):
-    """A guide through the app.
+    """Guide through the app.
 
     Attributes:
-        title: what the card is called.
-        offers: what the button says that begins it.
-        resumes: what the button says that goes on with it, before the stop's number.
-        icon: of the button.
-        stops: makes its stops for a model.
+        title: title of the card.
+        start_label: label of the button that starts the guide.
+        resume_label: label of the button that resumes the guide, before the number of the stop.
+        icon: icon of the button.
+        stops: function that returns the stops for a model.
     """
 
     title: str
-    offers: str
-    resumes: str
+    start_label: str
+    resume_label: str
     icon: str
     stops: Callable[[ViTConfig], tuple[Stop, ...]]
 
@@ -51,7 +51,7 @@ GUIDES = {
 
 component = Component("tour", Path(__file__).parent)
 
-# The card needs no room in the page, but the end of a page must be able to come out from under it.
+# The card takes no space in the page. The padding allows scrolling the end of the page above the card.
 _ROOM = """<style>
 .st-key-tour { position: absolute; }
 [data-testid="stMainBlockContainer"] { padding-bottom: 20rem; }
@@ -59,42 +59,42 @@ _ROOM = """<style>
 
 
 def offer(guide: str, key: str, **button) -> None:
-    """A button that begins a guide, or goes on where it was left; none while one is on.
+    """Draw a button that starts or resumes a guide, unless a guide is active.
 
     Args:
-        guide: its name in `GUIDES`.
-        key: identity of the button in the session.
-        **button: what else `st.button` should know.
+        guide: name in `GUIDES`.
+        key: key of the button.
+        **button: keyword arguments of `st.button`.
     """
     if at() is not None:
         return
     known, left = GUIDES[guide], _left().get(guide, 0)
-    words = f"{known.resumes} {left + 1}" if left else known.offers
-    st.button(words, icon=known.icon, key=key, on_click=begin_at, args=((guide, left),), **button)
+    label = f"{known.resume_label} {left + 1}" if left else known.start_label
+    st.button(label, icon=known.icon, key=key, on_click=begin_at, args=((guide, left),), **button)
 
 
 def of_page(page: str) -> str:
-    """The guide that is offered on a page, given by its address."""
+    """Return the name of the guide offered on a page, given by its address."""
     return page_at(page).guide
 
 
 def at() -> tuple[str, int] | None:
-    """Name of the guide that the user follows, and its current stop, from 0; None if they follow none."""
+    """Return the name of the active guide and its current stop, from 0; None if no guide is active."""
     return st.session_state.get("tour")
 
 
 def begin_at(stop: tuple[str, int] | None) -> None:
-    """Be at this stop from now on; at none if None. `turn_to_its_page` follows."""
+    """Set the current stop, or end the guide if None. Call `open_stop_page` afterwards."""
     st.session_state.tour, st.session_state.tour_turns = stop, stop is not None
 
 
 def counts() -> dict[str, int]:
-    """Number of stops of each guide, for any model."""
+    """Return the number of stops by guide, which is the same for all models."""
     return {name: len(_stops(name)) for name in GUIDES}
 
 
 def parameters() -> dict[str, str]:
-    """Query parameters of the guide."""
+    """Return the query parameters of the active guide."""
     return {} if at() is None else {GUIDE: _mark(*at())}
 
 
@@ -102,10 +102,13 @@ def _mark(guide: str, stop: int) -> str:
     return f"{guide}-{stop + 1}"
 
 
-def turn_to_its_page(shown: str) -> None:
-    """Open the page of a stop that has just been chosen, unless it is the one that is shown.
+def open_stop_page(shown: str) -> None:
+    """Open the page of a stop that has just been chosen, unless it is already open.
 
-    Visitors may look at other pages meanwhile: then nothing turns back.
+    This happens once per stop: users may visit other pages during a guide.
+
+    Args:
+        shown: address of the open page.
     """
     if st.session_state.pop("tour_turns", False):
         guide, stop = at()
@@ -116,15 +119,15 @@ def turn_to_its_page(shown: str) -> None:
 
 @st.fragment
 def tour(shown: str) -> None:
-    """Draw the card, if the visitor follows a guide.
+    """Draw the card if a guide is active.
 
     Args:
-        shown: the page that is open, as its address names it.
+        shown: address of the open page.
     """
     if at() is None:
         if st.session_state.pop("tour_ends", False):
             st.query_params.pop(GUIDE, None)
-            st.rerun()  # all of the page: the tour is offered again
+            st.rerun()  # the whole page, to show the start button again
         return
     st.html(_ROOM)
     guide, stop = at()
@@ -139,18 +142,18 @@ def tour(shown: str) -> None:
         listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
         component.draw(data, listeners, key=KEY)
     if st.session_state.pop("tour_goes", False):
-        turn_to_its_page(shown)
+        open_stop_page(shown)
         st.query_params[GUIDE] = _mark(guide, stop)
 
 
 def read_stop(message: object, stops: int) -> int:
-    """Which stop a browser asks for, from 0.
+    """Parse a stop, from 0, sent by a browser.
 
     Raises:
-        ValueError: if there is no such stop. Anybody can send a message.
+        ValueError: if the stop does not exist.
     """
     if isinstance(message, bool) or not isinstance(message, int) or not 0 <= message < stops:
-        raise ValueError(f"no stop of {stops}")
+        raise ValueError(f"not one of {stops} stops")
     return message
 
 
@@ -173,9 +176,9 @@ def _leave(_: bool) -> None:
 
 
 def _left() -> dict[str, int]:
-    """Stop at which the user has left each guide."""
+    """Return the stop at which the user left each guide."""
     return st.session_state.setdefault("tour_left", {})
 
 
 def _stops(guide: str) -> tuple[Stop, ...]:
-    return GUIDES[guide].stops(models.about(state.choice().model).config)
+    return GUIDES[guide].stops(models.describe(state.choice().model).config)

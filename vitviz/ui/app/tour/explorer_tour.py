@@ -1,19 +1,19 @@
-"""The tour: the explorer in five stops, which take two minutes."""
+"""Two-minute tour of the explorer, in five stops."""
 
 from __future__ import annotations
 
 from ....model.config import ViTConfig
-from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, TURN_ROUND, Stop
+from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, REVERSE, Stop
 
 
 def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
-    """All stops in their order."""
+    """Return all stops, in order."""
     one = config.depth * config.num_heads == 1
     return (
         Stop(
             "explore",
             "Point and look",
-            "The model has cut the image into patches. Bright is where the one under your pointer looks.",
+            "The image is divided into patches. The patch under your pointer attends to the bright patches.",
             ".st-key-explorer",
             ATTENTION,
             "Point at a patch, or tap one.",
@@ -23,7 +23,7 @@ def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "explore",
             "Every head of every layer",
-            "Rows are layers, columns are heads. Each looks for something else.",
+            "Rows are layers, columns are heads. Each head has its own attention pattern.",
             ".st-key-explorer",
             HEADS,
             "Choose a small map." if not one else None,
@@ -32,20 +32,20 @@ def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
             small=HEAD,
             under=ATTENTION,
         ),
-        TURN_ROUND,
+        REVERSE,
         Stop(
             "explore",
             "Your own image",
-            "Drop or paste one anywhere on the page, take a photo, or draw. The address bar is always a link to what "
-            "you see.",
+            "Drop or paste an image anywhere on the page, take a photo, or draw. The address bar is always a link to "
+            "the current view.",
             ".st-key-explorer",
             OWN_IMAGE,
         ),
         Stop(
             "explore",
             "Where to go from here",
-            "The other pages show how it works and which patches matter, and let you switch parts off. The lesson on "
-            "the first page takes you through the sums.",
+            "The other pages show how the model works, which patches matter, and what changes if you ablate parts of "
+            "it. The lesson on the first page explains the calculations step by step.",
             ".st-key-explorer",
             OTHER_PAGES,
         ),

@@ -1,4 +1,4 @@
-"""The lesson: from the image to the explorer, in eighteen stops. All that it says follows the model at hand."""
+"""Lesson from the image to the explorer, in eighteen stops. The texts depend on the model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .stops import (
     MATRIX,
     OWN_IMAGE,
     PICTURE,
+    REVERSE,
     ROWS,
-    TURN_ROUND,
     Stop,
     first_figure,
     heading,
@@ -23,26 +23,25 @@ from .stops import (
 
 
 def lesson(config: ViTConfig) -> tuple[Stop, ...]:
-    """All stops in their order. There are as many for every model, so that a link to a stop fits each of them."""
+    """Return all stops, in order. Their number is the same for every model, so that links to stops fit all models."""
     one = config.depth * config.num_heads == 1
     return (
         Stop(
             "sequence",
             "Your image, in numbers",
-            "A Vision Transformer reads a sequence of numbers. This page makes one from your image, and you can redo "
-            "every sum. It begins with pixels, scaled as the model was trained.",
+            "A Vision Transformer reads a sequence of vectors. This page computes it from your image; you can check "
+            "each calculation. It begins with pixels, normalized as in training.",
             ".st-key-part_input",
             ".st-key-part_input [data-testid=stImage]",
         ),
         Stop(
             "sequence",
             "Patches",
-            f"The image is cut into squares of {config.patch_size} × {config.patch_size} pixels. Everything from here "
-            "on follows "
-            "one of them, on both pages.",
+            f"The image is divided into squares of {config.patch_size} × {config.patch_size} pixels. From here "
+            "on, both pages follow one of them.",
             ".st-key-part_splitting",
             image_of(PICTURE),
-            "Choose a patch on the picture: click or tap it, or use arrow keys and Enter.",
+            "Choose a patch in the image: click or tap it, or use arrow keys and Enter.",
             PICTURE,
             ("row", "column"),
         ),
@@ -51,11 +50,11 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "The sequence",
-            f"Now all tokens are rows of one matrix of {config.embed_dim} columns. From here on the model sees only "
-            "this.",
+            f"All tokens are now rows of one matrix with {config.embed_dim} columns. This is the only input of the "
+            "following blocks.",
             ".st-key-part_sequence",
             ROWS,
-            "Point at a row, tap one, or move with arrow keys: its patch lights up.",
+            "Point at a row, tap one, or use arrow keys: its patch is highlighted.",
             MATRIX,
             ("row",),
             small=CHOSEN_ROW,
@@ -63,7 +62,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "Larger or smaller patches",
-            "Half the side means four times as many patches, and about sixteen times as many attention weights.",
+            "Halving the side gives four times as many patches, and about sixteen times as many attention weights.",
             ".st-key-part_what_if",
             ".st-key-what_if_patch",
             hint="Choose another P.",
@@ -71,66 +70,66 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         ),
         Stop(
             "attention",
-            "A lookup that is never exact",
-            "Attention is a dictionary that always answers: it compares your query with every key, and mixes the "
-            "values by how alike they are.",
+            "A soft dictionary lookup",
+            "Attention is a dictionary that always returns a result: it compares the query with every key, and "
+            "averages the values, weighted by similarity.",
             ".st-key-part_idea",
             ".st-key-dictionary_query",
-            "Type another word with a mistake and press Enter, or change the temperature.",
+            "Type another word with a spelling mistake and press Enter, or change the temperature.",
             ".st-key-part_idea .vv-table",
         ),
         Stop(
             "attention",
             "Query, key and value",
-            f"Each head makes three vectors of {config.head_dim} numbers from every token: what it asks, what it "
-            "answers to, and what it hands over.",
+            f"Each head computes three vectors of {config.head_dim} numbers from every token: its query, its key and "
+            "its value.",
             ".st-key-part_qkv",
             *_another_head(config),
         ),
         Stop(
             "attention",
             "Scores",
-            "The query of your patch meets the key of every token. A large product means: this is what I look for.",
+            "The score is the dot product of your patch's query and a token's key. Large scores give large weights.",
             ".st-key-part_scores",
             image_of(KEYS),
-            "Choose a patch in this picture: its key is taken apart, number by number.",
+            "Choose a patch in this image to see the calculation of its score, number by number.",
             KEYS,
             ("second",),
         ),
         Stop(
             "attention",
-            "Scores become shares",
+            "Scores become weights",
             "Softmax turns scores into weights. "
             + (
-                "This model takes one set of them away from another, so some are negative."
+                "This model subtracts one set of weights from another, so some are negative."
                 if config.differential
-                else "They are positive and sum to 1, so a token that gets more leaves less for the others."
+                else "They are positive and sum to 1, so a larger weight for one token reduces those of the others."
             ),
             ".st-key-part_softmax",
             ".st-key-what_if_temperature",
-            "Move the temperature: from one winner to all alike.",
+            "Change the temperature: the weights range from a single token to uniform.",
             ".st-key-what_if_temperature",
         ),
         Stop(
             "attention",
-            "What comes back",
-            "The values, mixed by their weights, are what the head has found."
-            + (f" All {config.num_heads} heads together are added to the token." if config.num_heads > 1 else ""),
+            "The output of a head",
+            "The output of the head is the sum of all values, times their weights."
+            + (f" The outputs of all {config.num_heads} heads are added to the token." if config.num_heads > 1 else ""),
             ".st-key-part_values",
             first_figure(".st-key-part_values"),
         ),
         Stop(
             "attention",
             "Block after block",
-            f"After attention comes a small network that works on each token alone. {_depth(config)} {_end(config)}",
+            f"After attention, an MLP is applied to each token separately. {_depth(config)} {_end(config)}",
             ".st-key-part_network",
             first_figure(".st-key-part_network"),
         ),
         Stop(
             "attention",
-            "All of the image at once",
-            "A convolution sees its neighbourhood; a head may look anywhere, from the first layer on. The circles are "
-            "how far these heads do look.",
+            "Global attention",
+            "A convolution sees only its neighbourhood; a head can attend to any patch, from the first layer on. The "
+            "circles show the mean attention distance of the heads.",
             ".st-key-part_reach",
             first_figure(".st-key-part_reach"),
             hint="Move through the layers, from the first to the last." if config.depth > 1 else None,
@@ -139,7 +138,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "explore",
             "Point and look",
-            "Here is all of it at once, live. Point at a patch, and the colours show where it looks.",
+            "The explorer shows all of this at once. Point at a patch; the colours show what it attends to.",
             ".st-key-explorer",
             ATTENTION,
             "Point at a patch, tap one, or use the arrow keys.",
@@ -149,22 +148,22 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "explore",
             "Every head of every layer",
-            "Each small map is one head. Some look at their neighbours, some at the same thing elsewhere, some at one "
-            "spot whatever you point at.",
+            "Each small map is one head. Some attend to neighbouring patches, some to similar content elsewhere, and "
+            "some always to the same patches.",
             ".st-key-explorer",
             HEADS,
-            None if one else "Choose a small map: the large picture shows that head.",
+            None if one else "Choose a small map to show its head in the large image.",
             None if one else EXPLORER,
             () if one else ("layer", "head"),
             small=HEAD,
             under=ATTENTION,
         ),
-        TURN_ROUND,
+        REVERSE,
         Stop(
             "explore",
             "Now with your own image",
-            "Drop in a photo, take one, or draw, and choose another model. The address bar is always a link to what "
-            "you see.",
+            "Drop an image, take a photo, or draw, and choose another model. The address bar is always a link to the "
+            "current view.",
             ".st-key-explorer",
             OWN_IMAGE,
         ),
@@ -172,20 +171,21 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
 
 
 def _token(config: ViTConfig) -> tuple[Stop, Stop]:
-    """From pixels to a token, in two stops."""
+    """Return the two stops from pixels to a token."""
     if config.stem:
         return (
             Stop(
                 "sequence",
-                "A network looks first",
-                "In this model a convolutional network reads the image as a whole, before there are tokens.",
+                "Convolutional stem",
+                "In this model, a convolutional network processes the whole image before there are tokens.",
                 ".st-key-part_flattening",
                 heading(".st-key-part_flattening"),
             ),
             Stop(
                 "sequence",
                 "From pixels to a token",
-                f"Each place of its result becomes a token of {config.embed_dim} numbers. No single matrix does that.",
+                f"Each position of its feature map becomes a token of {config.embed_dim} numbers. This is not a single "
+                "matrix product.",
                 ".st-key-part_projection",
                 heading(".st-key-part_projection"),
             ),
@@ -193,56 +193,56 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
     return (
         Stop(
             "sequence",
-            "A patch is a row of numbers",
+            "A patch is a vector of numbers",
             f"Pixel by pixel, channel by channel, your patch becomes one vector of "
             f"{config.patch_size**2 * config.in_chans} numbers.",
             ".st-key-part_flattening",
             ".st-key-vector_index",
-            "Move the slider: which pixel does the number come from?",
+            "Move the slider to see the pixel of each number.",
             ".st-key-vector_index",
         ),
         Stop(
             "sequence",
             "From pixels to a token",
-            f"{config.embed_dim} learned filters, each as large as a patch. How much of each is in yours gives the "
-            f"{config.embed_dim} numbers of its token.",
+            f"The model has {config.embed_dim} learned filters of the size of a patch. Their dot products with your "
+            f"patch are the {config.embed_dim} numbers of its token.",
             ".st-key-part_projection",
             ".st-key-dimension",
-            "Move the slider: another number comes from another filter.",
+            "Move the slider to see the filter of each number.",
             ".st-key-dimension",
         ),
     )
 
 
 def _positions(config: ViTConfig) -> Stop:
-    told = [
-        "A learned vector for its place is added to every token." if config.position_embedding else "",
-        "Queries and keys are turned by angles that depend on their place." if config.rope else "",
-        "Every score gets a learned number for how the two places lie." if config.relative_position_bias else "",
+    sentences = [
+        "A learned position embedding is added to every token." if config.position_embedding else "",
+        "Queries and keys are rotated by angles that depend on their position (RoPE)." if config.rope else "",
+        "A learned relative position bias is added to every score." if config.relative_position_bias else "",
     ]
-    told = " ".join(filter(None, told)) or "This model is told nothing about places."
+    positions = " ".join(filter(None, sentences)) or "This model has no information about positions."
     return Stop(
         "sequence",
-        "Where is it?",
-        f"To a Transformer its input is a set, without an order. {told}",
+        "Positions",
+        f"For a Transformer, the input is a set without an order. {positions}",
         ".st-key-part_positions",
         ".st-key-shuffle",
-        "Shuffle the patches, and see how far the model's answer moves.",
+        "Shuffle the patches to see how much the output changes.",
         ".st-key-shuffle",
     )
 
 
 def _another_head(config: ViTConfig) -> tuple[str | None, ...]:
-    """Target, hint and what to watch, where there are other heads."""
+    """Return target, hint and watched element, with a hint only if there are several heads."""
     if config.num_heads == 1:
         return (heading(".st-key-part_qkv"), None, None)
-    return (".st-key-attention_head", "Choose another head: its vectors are others.", ".st-key-attention_head")
+    return (".st-key-attention_head", "Choose another head to see its vectors.", ".st-key-attention_head")
 
 
 def _depth(config: ViTConfig) -> str:
-    return f"{config.depth} such blocks follow each other." if config.depth > 1 else "This model has one such block."
+    return f"The model has {config.depth} such blocks." if config.depth > 1 else "This model has one such block."
 
 
 def _end(config: ViTConfig) -> str:
-    what = "the classes come" if config.num_classes else "the feature of the image comes"
-    return f"At the end {what} from {config.pooling_description}."
+    output = "classes are" if config.num_classes else "image feature is"
+    return f"Finally, the {output} computed from {config.pooling_description}."

@@ -1,10 +1,10 @@
-"""Stops of the tour and of the lesson: what is said there, and what the visitor may try."""
+"""Stops of the tour and the lesson."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# How to reach into a component: `host >>> inner` looks for `inner` within the component that is somewhere in `host`.
+# Selectors. `host >>> inner` selects `inner` in the shadow root of a component inside `host`.
 EXPLORER = ".st-key-explorer >>> [data-testid=explorer]"
 PICTURE = ".st-key-sequence_picture >>> [data-testid=patch-picker]"
 KEYS = ".st-key-score_picker >>> [data-testid=patch-picker]"
@@ -21,21 +21,20 @@ OTHER_PAGES = "[data-testid=stTopNavLink][href$=tokens], [data-testid=stExpandSi
 
 @dataclass(frozen=True)
 class Stop:
-    """One stop.
+    """Stop of a guide. Elements are given as CSS selectors.
 
     Attributes:
-        page: the page's address, such as `"sequence"`.
-        title: what it is about.
-        text: what is said there.
-        part: the part of the page to scroll to, as a CSS selector.
-        target: what is highlighted, as a CSS selector; the part if None. The card never covers it, so it has to be
-            small enough to stand beside the card, also on a phone.
-        hint: what the visitor may try; None if there is nothing.
-        watch: the hint is done when this element shows something else than before, as a CSS selector.
-        attributes: which of the element's data attributes count; what stands in it and in its inputs if empty.
-        small: what is highlighted instead where the target is too large to stand beside the card.
-        under: what stays at the top of a narrow window while the page scrolls, as a CSS selector: the target has to
-            stand below it.
+        page: address of the page, such as `"sequence"`.
+        title: title of the card.
+        text: text of the card.
+        part: section of the page to scroll to.
+        target: highlighted element; `part` if None. It must fit next to the card, also on phones, because the card
+            never covers it.
+        hint: action that the user may try; None if there is none.
+        watch: element whose change completes the hint.
+        attributes: data attributes of `watch` to compare; if empty, its text and input values are compared.
+        small: element highlighted instead if the target does not fit next to the card.
+        under: element that sticks to the top of narrow windows; the target must be below it.
     """
 
     page: str
@@ -50,28 +49,28 @@ class Stop:
     under: str | None = None
 
 
-TURN_ROUND = Stop(
+REVERSE = Stop(
     "explore",
-    "Turn the question round",
-    "Not where this patch looks, but who looks at it.",
+    "Reverse the direction",
+    "Now see which patches attend to this patch, instead of what it attends to.",
     ".st-key-explorer",
     DIRECTION,
-    "Choose “Who looks at it?”.",
+    "Choose “Attended to by”.",
     EXPLORER,
     ("direction",),
 )  # in the tour and in the lesson
 
 
 def heading(part: str) -> str:
-    """The heading of a part of the page, as a CSS selector."""
+    """Return the selector of the heading of a section."""
     return f"{part} [data-testid=stHeading]"
 
 
 def image_of(picker: str) -> str:
-    """The picture of a patch picker, without its legend and words, as a CSS selector."""
+    """Return the selector of the picture of a patch picker, without its legend and texts."""
     return picker.replace("patch-picker", "patch-picker-image")
 
 
 def first_figure(part: str) -> str:
-    """The first figure of a part of the page, as a CSS selector."""
+    """Return the selector of the first figure of a section."""
     return f"{part} [data-testid=stHtml]"

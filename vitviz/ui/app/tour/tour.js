@@ -1,15 +1,16 @@
-// The card and the ring of the tour and the lesson. Stops follow each other at once; Python hears of each, because pages and the address follow.
+// Card and ring of the tour and the lesson. The card changes at once; each stop is also sent to Python, which changes the
+// page and the address.
 
 import { Component } from "../../components/_shared/component.js";
 import { refs, setText } from "../../components/_shared/elements.js";
 import { Frames } from "../../components/_shared/frames.js";
 import { mounted } from "../../components/_shared/mounted.js";
 
-const LOOK_EVERY = 120; // milliseconds between two looks at the page, which changes without telling anybody
-const SETTLES_IN = 2500; // a page that appears moves for so long
-const HEADER = 64; // pixels at the top that Streamlit's header covers
-const GAP = 12; // pixels between what the card speaks about and the card or the edge
-const CORNERS = ["bottom-left", "bottom-right", "top-right", "top-left"]; // the first of those that cover the target least
+const LOOK_EVERY = 120; // milliseconds between two checks of the page, which changes without events
+const SETTLES_IN = 2500; // milliseconds during which the layout of a new page changes
+const HEADER = 64; // pixels covered by Streamlit's header
+const GAP = 12; // pixels between the target and the card or the edge of the window
+const CORNERS = ["bottom-left", "bottom-right", "top-right", "top-left"]; // in order of preference among those that cover the target least
 
 export default function (component) {
   return mounted(Tour, "[data-ref=card]", component);
@@ -18,12 +19,12 @@ export default function (component) {
 class Tour extends Component {
   constructor(card, mount) {
     super(card, mount);
-    this.ref = refs(card.parentNode); // the ring stands beside the card
+    this.ref = refs(card.parentNode); // the ring is a sibling of the card
     this.frames = new Frames(() => this.drawRing());
     this.tried = new Set(JSON.parse(sessionStorage.getItem("vitviz-tour-tried") ?? "[]"));
     this.listen();
     this.ref.ring.showPopover();
-    this.ref.card.showPopover(); // after the ring, so that it lies over it
+    this.ref.card.showPopover(); // after the ring, so that the card is above it
     if (document.activeElement === document.body) this.ref.next.focus({ preventScroll: true });
     this.looking = setInterval(() => this.look(), LOOK_EVERY);
   }
@@ -43,7 +44,7 @@ class Tour extends Component {
       this.on(document, kind, (event) => {
         if (event.composedPath().includes(ref.card)) return;
         this.acted = true;
-        if (kind !== "pointermove") this.settled = true; // whoever moves the page by hand wants it where they move it
+        if (kind !== "pointermove") this.settled = true; // no automatic scrolling after the user has acted
       }, { capture: true, passive: true });
     }
     this.on(document, "scroll", () => this.schedule(), { capture: true, passive: true });
@@ -53,15 +54,15 @@ class Tour extends Component {
   receive(data) {
     const moved = data.page !== this.page || data.guide !== this.guide;
     [this.guide, this.title] = [data.guide, data.title];
-    const at = this.asked ?? data.at; // who has just asked for a stop is not led back by an older answer
+    const at = this.asked ?? data.at; // a pending stop takes precedence over older states
     [this.page, this.stops] = [data.page, data.stops];
     if (this.at !== at || moved) this.show(at);
     this.draw();
   }
 
-  // the stop that Python has not heard of
+  // pending stop, not yet received by Python
   get asked() {
-    return this.mount.unheard("go").at(-1);
+    return this.mount.pending("go").at(-1);
   }
 
   get stop() {
@@ -77,34 +78,34 @@ class Tour extends Component {
   }
 
   go(stop) {
-    this.mount.tell("go", stop, { instead: true });
+    this.mount.send("go", stop, { instead: true });
     this.show(stop);
     this.draw();
   }
 
   goOn() {
-    if (!this.here) this.go(this.at); // the way back to the stop's page
+    if (!this.here) this.go(this.at); // back to the page of the stop
     else if (this.at + 1 < this.stops.length) this.go(this.at + 1);
     else this.leave();
   }
 
   leave() {
-    this.mount.tell("leave", true);
+    this.mount.send("leave", true);
   }
 
   show(stop) {
     this.at = stop;
-    this.before = undefined; // what the watched element showed when the visitor came
+    this.before = undefined; // content of the watched element at the beginning of the stop
     this.acted = this.settled = this.calm = false;
     this.came = this.astray = undefined;
   }
 
-  // ------------------------------------------------------------------ what the card says
+  // ------------------------------------------------------------------ card
 
   draw() {
     const { at, here, ref, stop, stops } = this;
     const done = !stop.hint || this.tried.has(this.mark);
-    const turning = !here && this.asked !== undefined; // on the way to the stop's page
+    const turning = !here && this.asked !== undefined; // the page of the stop is being opened
     ref.card.setAttribute("aria-label", this.title);
     ref.leave.setAttribute("aria-label", `Leave the ${this.title.toLowerCase()}`);
     ref.count.textContent = `${this.title} · ${at + 1} of ${stops.length}`;
@@ -127,7 +128,7 @@ class Tour extends Component {
     const box = target && visible(target);
     ref.ring.style.visibility = box ? "visible" : "hidden";
     if (box) {
-      const out = 6; // around it, but never out of the window
+      const out = 6; // around the target, within the window
       const [left, top] = [Math.max(2, box.left - out), Math.max(2, box.top - out)];
       Object.assign(ref.ring.style, {
         left: `${left}px`, top: `${top}px`,
@@ -138,7 +139,7 @@ class Tour extends Component {
     this.chooseCorner(box);
   }
 
-  // where the card covers nothing of what it speaks about, or else the least
+  // choose the corner in which the card covers the least of the target
   chooseCorner(box) {
     const { card } = this.ref;
     const { width, height } = card.getBoundingClientRect();
@@ -153,7 +154,7 @@ class Tour extends Component {
     if (card.dataset.corner !== best) card.dataset.corner = best;
   }
 
-  // ------------------------------------------------------------------ what happens on the page
+  // ------------------------------------------------------------------ page
 
   look() {
     if (!this.here) return;
@@ -162,7 +163,7 @@ class Tour extends Component {
     this.drawRing();
   }
 
-  // To the part, and as long as the page still moves, again; to the target if that is then not where it can be seen.
+  // Scroll to the section, repeatedly while the layout changes; then to the target if it is not visible.
   scroll() {
     const part = find(this.stop.part);
     if (!part || this.settled) return;
@@ -176,8 +177,7 @@ class Tour extends Component {
     if (performance.now() - this.came > SETTLES_IN) this.settled = true;
   }
 
-  // the part of the window that neither the header nor, on a phone, the card or what stays at the top covers: its upper
-  // and lower edge
+  // upper and lower edge of the visible area, without the header, sticky elements and, on phones, the card
   get open() {
     const { height } = this.ref.card.getBoundingClientRect();
     const stays = this.stop.under && find(this.stop.under);
@@ -185,7 +185,7 @@ class Tour extends Component {
     return [HEADER + GAP + covered, innerHeight - GAP - (narrow() ? height + GAP : 0)];
   }
 
-  // what is spoken about, or a smaller part of it where there is no room for all of it beside the card
+  // the target of the stop, or its smaller replacement if it does not fit next to the card
   get target() {
     const target = find(this.stop.target ?? this.stop.part);
     if (!target || !this.stop.small) return target;
@@ -207,7 +207,7 @@ class Tour extends Component {
     if (!moveTo(target, top - upper - space / 2)) target.scrollIntoView({ block: "center", behavior: "instant" });
   }
 
-  // a hint is done when what it speaks of shows something else than when the visitor came, and they did something
+  // A hint is completed when its watched element has changed after an action of the user.
   notice() {
     const { stop } = this;
     if (!stop.hint || this.tried.has(this.mark)) return;
@@ -224,10 +224,10 @@ class Tour extends Component {
   }
 }
 
-// `host >>> inner` is `inner` within the shadow of a component that is somewhere in `host`
+// Find an element; `host >>> inner` selects `inner` in the shadow root of a component inside `host`.
 function find(selector) {
   const [host, inner] = selector.split(" >>> ");
-  if (!inner) { // the first that is seen: on a phone some things are put away
+  if (!inner) { // the first visible one; on phones, some elements are off-screen
     const nodes = [...document.querySelectorAll(host)];
     return nodes.find((node) => node.getBoundingClientRect().right > 0) ?? nodes[0] ?? null;
   }
@@ -240,7 +240,7 @@ function find(selector) {
   return null;
 }
 
-// the part of an element that is within the window, below the header; null if nothing is
+// visible part of an element, below the header; null if it is not visible
 function visible(node) {
   const { left, right, top, bottom, width, height } = node.getBoundingClientRect();
   const upper = node.closest("[data-testid=stHeader]") ? 0 : HEADER;
@@ -252,7 +252,7 @@ function narrow() {
   return innerWidth <= 640;
 }
 
-// scroll the page by so much; false if the element is not on it, but in the sidebar
+// scroll the page by some pixels; false if the element is in the sidebar
 function moveTo(node, by) {
   const root = node.getRootNode();
   const main = (root.host ?? node).closest("[data-testid=stMain]");
@@ -260,7 +260,7 @@ function moveTo(node, by) {
   return Boolean(main);
 }
 
-// what an element says: its data, or its words and the state of what can be set in it
+// content of an element: its data attributes, or its text and the state of its inputs
 function shown(node, attributes) {
   if (attributes.length) return attributes.map((name) => node.dataset[name]).join();
   const set = [...node.querySelectorAll("input, [role=slider], [role=radio], [aria-pressed]")];

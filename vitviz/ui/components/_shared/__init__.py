@@ -1,9 +1,9 @@
-"""Mounting of components: they show what the session says, and each thing that a visitor does is heard once.
+"""Mounting of browser components, and exactly-once delivery of their messages.
 
-Streamlit may take a component off the page and mount it again at any time: when something above it appears or goes,
-when a page is left and entered. A component therefore keeps nothing that counts. It gets the session's state with every
-run, with the number of the last message that this state includes; a message has a larger number than all before it. So
-a message that is told twice, or late, changes nothing, and the browser knows whether what it is told is news.
+Streamlit may unmount a component and mount it again at any time, for example when an element above it appears or
+disappears, or on a page change. The session state is therefore the only source of truth. Each run sends it to the
+component together with the number of the last message it includes. Message numbers only increase: a repeated or late
+message has no effect, and the browser can tell whether the state it receives is newer than its own.
 """
 
 from __future__ import annotations
@@ -25,23 +25,22 @@ from .modules import link
 __all__ = ["Component", "Listener", "packed", "whole_number"]
 
 _log = logging.getLogger(__name__)
-_NOTHING = "<i hidden></i>"  # Streamlit expects elements
+_EMPTY = "<i hidden></i>"  # Streamlit requires some markup
 
 
 class Component:
-    """A component of the page: NAME.js in a folder, with NAME.html and NAME.css if there are any.
+    """Browser component, defined by NAME.js and, optionally, NAME.html and NAME.css in a folder.
 
     Attributes:
-        html, css, script: elements, style sheet and module, as texts; the module is linked with all that it imports.
-        mount: Streamlit's function that draws it; `draw` also speaks with a script that calls `mounted`.
+        html, css, script: markup, style sheet and linked JavaScript module, as text.
+        mount: Streamlit's mount function. `draw` also exchanges messages with a script that calls `mounted`.
 
     Args:
-        name: name of the files, and of the component in Streamlit, after `vitviz.`.
+        name: name of the files, and name of the component in Streamlit after the prefix `vitviz.`.
         folder: folder of the files.
-        base: component that this one builds on: its elements are used if there are no own ones, and its style sheet
-            comes before the own one.
-        css: more of the style sheet, for what is computed in Python.
-        isolated: whether elements and styles are kept apart from the rest of the page.
+        base: component to build on. Its markup is used if the folder has none; its style sheet comes first.
+        css: additional rules, computed in Python.
+        isolated: whether markup and styles are isolated from the page.
 
     Raises:
         ValueError: if the script cannot be linked, see `link`.
@@ -52,7 +51,7 @@ class Component:
             path = folder / f"{name}.{kind}"
             return path.read_text("utf-8") if path.exists() else ""
 
-        self.html = read("html") or (base.html if base else _NOTHING)
+        self.html = read("html") or (base.html if base else _EMPTY)
         self.css = (base.css if base else "") + read("css") + css
         self.script = link(folder / f"{name}.js")
         self.mount = st.components.v2.component(
@@ -65,67 +64,68 @@ class Component:
         listeners: Mapping[str, Listener],
         *,
         key: str,
-        held: Mapping[str, bytes] = MappingProxyType({}),
+        parts: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        """Draw it.
+        """Draw the component.
 
         Args:
-            data: what it shows now, all of which counts.
-            listeners: who hears of what the visitor does, before the page runs again, by event.
-            key: identity of this component in the session.
-            held: large parts of what it shows, each made by `packed`, by name. They are sent in this order, each only
-                if it is another one than before; the component is sent after the first, and shows what has arrived.
+            data: complete state to show.
+            listeners: listeners by event, called before the page runs again.
+            key: identity of the component in the session.
+            parts: large parts of the state by name, each made by `packed`. They are sent in this order, and only if
+                they have changed. The component itself is sent after the first part and shows the parts that have
+                arrived.
         """
-        said = {**data, "key": key, "session": _session(), "heard": _heard().get(key, 0)}
-        mount = partial(self.mount, key=key, on_told_change=partial(hear, key, listeners))
-        if not held:
-            mount(data=said)
+        state = {**data, "key": key, "session": _session(), "received": _received().get(key, 0)}
+        mount = partial(self.mount, key=key, on_outbox_change=partial(dispatch, key, listeners))
+        if not parts:
+            mount(data=state)
             return
         with st.container(gap=None):
-            # Whatever moved would be mounted anew. So a part has its place whichever is sent first, and the component
-            # has its own however many parts there are.
+            # An element whose position changes would be mounted again. Each part and the component therefore have a
+            # container at a fixed position, independent of the order and number of parts.
             store, place = st.container(gap=None), st.container(gap=None)
             with store:
-                places = {name: st.container(gap=None) for name in sorted(held)}
-            for turn, (name, part) in enumerate(held.items()):
+                places = {name: st.container(gap=None) for name in sorted(parts)}
+            for index, (name, part) in enumerate(parts.items()):
                 with places[name]:
-                    _hold(data=part, key=f"{key}_held_{name}")
-                if turn == 0:
+                    _store(data=part, key=f"{key}_part_{name}")
+                if index == 0:
                     with place:
-                        mount(data=said | {"held": [header_of(part)["key"] for part in held.values()]})
+                        mount(data=state | {"parts": [header_of(part)["key"] for part in parts.values()]})
 
 
-_hold = Component("held", Path(__file__).parent).mount
+_store = Component("payload_store", Path(__file__).parent).mount
 
 
-def hear(key: str, listeners: Mapping[str, Listener]) -> None:
-    """Have each message of a component that is new heard by its listener, in order."""
+def dispatch(key: str, listeners: Mapping[str, Listener]) -> None:
+    """Pass the new messages of a component to its listeners, in order."""
     try:
-        messages = read_messages(st.session_state[key].told, _session())
-    except ValueError as error:  # our scripts send only messages; this is somebody else's
-        _log.warning("Left out what a browser sent as messages: %s.", error)
+        messages = read_messages(st.session_state[key].outbox, _session())
+    except ValueError as error:  # not sent by a vitviz script
+        _log.warning("Ignored invalid messages from a browser: %s.", error)
         return
     for number, event, value in messages:
-        if number <= _heard().get(key, 0):
+        if number <= _received().get(key, 0):
             continue
-        _heard()[key] = number
+        _received()[key] = number
         if event not in listeners:
-            _log.warning("Left out what a browser sent: nobody listens.")
+            _log.warning("Ignored a message from a browser: the event has no listener.")
             continue
-        what, read, act = listeners[event]
+        label, parse, act = listeners[event]
         try:
-            meant = read(value)
+            parsed = parse(value)
         except ValueError as error:  # as above
-            _log.warning("Left out what a browser sent as %s: %s.", what, error)
+            _log.warning("Ignored a message from a browser, expected %s: %s.", label, error)
             continue
-        act(meant)
+        act(parsed)
 
 
 def _session() -> str:
-    """Mark that tells this session from one that a browser had before; of no use to anybody else."""
+    """Random identifier of this session, which distinguishes it from earlier sessions of the same browser."""
     return st.session_state.setdefault("session_mark", secrets.token_hex(8))
 
 
-def _heard() -> dict[str, int]:
-    """The number of the last message that was heard, by the component's key."""
-    return st.session_state.setdefault("heard", {})
+def _received() -> dict[str, int]:
+    """Number of the last message received, by component key."""
+    return st.session_state.setdefault("received", {})

@@ -1,6 +1,6 @@
-// Raw bytes in, numbers out; for all components that compute in the browser.
+// Decoding of binary payloads.
 
-// float16 bits -> number, for all 65,536 patterns: faster than any arithmetic, and the same in every browser.
+// Table from float16 bits to numbers: faster than arithmetic, and the same in every browser.
 const HALF = (() => {
   const table = new Float32Array(65536);
   for (let bits = 0; bits < 65536; bits++) {
@@ -21,7 +21,7 @@ export function halves(buffer, offset, count) {
   return numbers;
 }
 
-// The payload of payload.py: length of the header, JSON header, then the sections, whose places the header lists.
+// Read the header of a payload of binary.py, with the offset `start` of the sections, whose positions the header lists.
 export function readHeader(bytes) {
   const start = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   return { ...JSON.parse(new TextDecoder().decode(bytes.subarray(4, start))), start };

@@ -1,4 +1,4 @@
-"""Raw bytes for the browser: `u32 header length | JSON header | sections`, as binary.js reads them."""
+"""Binary payloads for the browser: `u32 header length | JSON header | sections`, as read by binary.js."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def packed(header: dict, sections: dict[str, bytes]) -> bytes:
-    """A header and raw sections; `key` in the header is the same for the same contents."""
+    """Pack a header and raw sections. The header gets a `key`, a digest of the contents."""
     digest = hashlib.sha256(json.dumps(header).encode())
     for section in sections.values():
         digest.update(section)
@@ -21,10 +21,10 @@ def packed(header: dict, sections: dict[str, bytes]) -> bytes:
 
 
 def header_of(data: bytes) -> dict:
-    """The header of what `packed` made."""
+    """Return the header of a payload made by `packed`."""
     return json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")])
 
 
 def _padded(part: bytes, filler: bytes) -> bytes:
-    """Lengthen to a multiple of four bytes: typed arrays in the browser have to begin at one."""
+    """Pad to a multiple of four bytes, because typed arrays in the browser must be aligned."""
     return part + filler * (-len(part) % 4)

@@ -1,12 +1,12 @@
-// Canvases: their size on sharp screens, and their pixels as numbers.
+// Canvases: size on high-density screens, and access to pixels.
 
-// what a size in the page's pixels is in those of the screen
+// convert a size from CSS pixels to device pixels
 export function onScreen(width, height) {
   const sharp = window.devicePixelRatio || 1;
   return { sharp, across: Math.round(width * sharp), down: Math.round(height * sharp) };
 }
 
-// the pixels of a canvas, made once for its size and written again and again
+// pixel buffer of a canvas, allocated once per size
 export function pixelsOf(canvas, width, height) {
   if (canvas.pixels?.width !== width || canvas.pixels?.height !== height) {
     Object.assign(canvas, { width, height });
@@ -19,7 +19,7 @@ export function pixelsOf(canvas, width, height) {
   return canvas.pixels;
 }
 
-// Fill a canvas with a colour of the table, 256 packed pixels, for each tone.
+// Fill a canvas with the colours of some tones, from a table of 256 packed pixels.
 export function paint(canvas, tones, table, width, height) {
   const image = pixelsOf(canvas, width, height);
   tones.forEach((tone, i) => { image.packed[i] = table[tone]; });

@@ -1,4 +1,4 @@
-// The beginning of every component that draws and listens.
+// Base class of components that draw and listen to events.
 
 import { refs } from "./elements.js";
 import { Frames } from "./frames.js";

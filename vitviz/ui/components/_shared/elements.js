@@ -1,6 +1,6 @@
 // Elements of a component and their texts.
 
-// those with the attribute data-ref, by its value
+// elements with the attribute data-ref, by its value
 export function refs(root) {
   return Object.fromEntries([...root.querySelectorAll("[data-ref]")].map((node) => [node.dataset.ref, node]));
 }
@@ -12,7 +12,7 @@ export function element(tag, properties = {}, attributes = {}, children = []) {
   return node;
 }
 
-// Write a text, only if it is another one than was written last: what stands there may have been changed by units.js.
+// Set a text if it differs from the last one set. The current text may have been changed by units.js.
 const written = new WeakMap();
 export function setText(node, text) {
   if (written.get(node) !== text) node.textContent = text;

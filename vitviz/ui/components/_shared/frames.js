@@ -1,6 +1,6 @@
 // Drawing in animation frames.
 
-const MEASURE = "vitviz-draw"; // what `make bench` reads
+const MEASURE = "vitviz-draw"; // name of the measure read by `make bench`
 
 export class Frames {
   constructor(draw) {
@@ -8,7 +8,7 @@ export class Frames {
     this.drawn = 0;
   }
 
-  // at most one drawing a frame, however fast the pointer is
+  // draw at most once per frame
   schedule() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
@@ -21,7 +21,7 @@ export class Frames {
     });
   }
 
-  // Call `step` in each frame with the share of the time that has passed, up to 1; at once if there is no time.
+  // Call `step` in each frame with the elapsed share of the duration, up to 1; only once, with 1, for a duration of 0.
   slide(milliseconds, step) {
     cancelAnimationFrame(this.sliding);
     const start = performance.now();

@@ -1,4 +1,4 @@
-// Everything that a component listens to ends at once, when the component goes.
+// Event listeners and observers of a component, which are removed together.
 
 export class Listening {
   #until = new AbortController();
@@ -7,7 +7,7 @@ export class Listening {
     node.addEventListener(event, act, { ...options, signal: this.#until.signal });
   }
 
-  // Call `act` with the size of a node, now and whenever it changes.
+  // Call `act` with the size of a node, now and after each change.
   onResize(node, act) {
     const observer = new ResizeObserver(([{ contentRect }]) => act(contentRect));
     observer.observe(node);

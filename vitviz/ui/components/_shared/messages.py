@@ -1,21 +1,21 @@
-"""Messages from browsers: numbered, and each heard once. Anybody can send one."""
+"""Messages from browsers. They are numbered, and each is handled once. Anybody can send one, so all are validated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-MOST = 100  # messages that a browser may have waiting
-_LARGEST = 2**53  # up to here JSON's numbers are exact in browsers
+MOST = 100  # maximum number of pending messages of a browser
+_LARGEST = 2**53  # JSON integers up to this size are exact in browsers
 
 
 class Message(NamedTuple):
-    """One thing that a visitor did.
+    """One action of the user.
 
     Attributes:
-        number: a later message has a larger one.
-        event: what it was.
-        value: more about it, not read yet.
+        number: sequence number; later messages have larger ones.
+        event: name of the event.
+        value: value of the event, not yet validated.
     """
 
     number: int
@@ -24,48 +24,50 @@ class Message(NamedTuple):
 
 
 class Listener(NamedTuple):
-    """Who hears of an event.
+    """Listener for one event.
 
     Attributes:
-        what: what is told, in words.
-        read: makes of a message's value what `act` is called with; a `ValueError` says why it cannot be.
-        act: called once for each message.
+        label: description of the value, for the log.
+        parse: function that turns the value of a message into the argument of `act`; raises a `ValueError` if the
+            value is invalid.
+        act: function called once per message.
     """
 
-    what: str
-    read: Callable[[Any], Any]
+    label: str
+    parse: Callable[[Any], Any]
     act: Callable[[Any], None]
 
 
-def read_messages(told: object, session: str) -> list[Message]:
-    """The messages that a browser tells, in order; none if they are to a session that is no more.
+def read_messages(outbox: object, session: str) -> list[Message]:
+    """Return the messages of a browser, in order; none if they are addressed to an earlier session.
 
-    A browser repeats what has not been heard. After the connection was lost, that may be meant for an earlier session.
+    A browser sends a message again until it is acknowledged. After a lost connection, it may therefore send messages
+    that belong to an earlier session.
 
     Raises:
-        ValueError: if these are no messages.
+        ValueError: if the messages are malformed.
     """
-    if not isinstance(told, dict) or set(told) != {"session", "messages"}:
+    if not isinstance(outbox, dict) or set(outbox) != {"session", "messages"}:
         raise ValueError("not messages of a session")
-    if told["session"] != session:
+    if outbox["session"] != session:
         return []
-    messages = told["messages"]
+    messages = outbox["messages"]
     if not isinstance(messages, list) or len(messages) > MOST:
         raise ValueError("not a list of messages")
     return [_message(one) for one in messages]
 
 
-def _message(told: object) -> Message:
-    if not isinstance(told, dict) or set(told) != {"number", "event", "value"} or not isinstance(told["event"], str):
+def _message(sent: object) -> Message:
+    if not isinstance(sent, dict) or set(sent) != {"number", "event", "value"} or not isinstance(sent["event"], str):
         raise ValueError("not a message")
-    return Message(whole_number(told["number"]), told["event"], told["value"])
+    return Message(whole_number(sent["number"]), sent["event"], sent["value"])
 
 
 def whole_number(value: object) -> int:
-    """A whole number from JSON, where some browsers write 3 as 3.0; `True` is none.
+    """Return an integer from JSON. Some browsers write 3 as 3.0. Booleans are rejected.
 
     Raises:
-        ValueError: if it is anything else.
+        ValueError: if the value is not an integer.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")

@@ -1,4 +1,4 @@
-"""Linking of JavaScript modules: Streamlit takes the script of a component as one text.
+"""Linker for JavaScript modules. Streamlit requires the script of a component as one text.
 
 A module may contain these forms, each at the beginning of a line:
 
@@ -8,8 +8,8 @@ A module may contain these forms, each at the beginning of a line:
     export class A { ... }
     export default ...                once, in the entry only
 
-Every module but the entry becomes a function that runs once and returns its exports, so that private names of
-different modules cannot clash. Top-level `await` is not supported, and neither is an `export` that changes later.
+Every module except the entry becomes a function that runs once and returns its exports, so private names of different
+modules cannot clash. Top-level `await` and exports that change later are not supported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-# Comments and texts, in which nothing is an import or export.
+# Comments and string literals, which are not searched for imports and exports.
 _HIDDEN = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL)
 _STATEMENT = re.compile(r"^[ \t]*(?:import|export)\b(?!\s*[(.])", re.MULTILINE)
 _IMPORT = re.compile(r'import (\{(\s*[\w$]+(?:,\s*[\w$]+)*,?\s*)\}) from "(\.\.?/[^"\n]+)";')
@@ -33,14 +33,14 @@ class _Module(NamedTuple):
 
 
 def link(entry: Path) -> str:
-    """Join a module with all that it imports into the text of one module.
+    """Link a module and its imports into the text of one module.
 
     Args:
-        entry: file of the module whose default export is that of the result.
+        entry: file of the entry module, which provides the default export.
 
     Raises:
-        ValueError: if an imported file or name does not exist, modules import each other in a circle, a form is not
-            supported, or the entry has no default export.
+        ValueError: if an imported file or name does not exist, imports are circular, a form is not supported, or the
+            entry has no default export.
     """
     modules: dict[Path, _Module] = {}
     _add(entry.resolve(), (), modules)
@@ -55,15 +55,15 @@ def link(entry: Path) -> str:
 
 
 def _add(path: Path, importing: tuple[Path, ...], modules: dict[Path, _Module]) -> _Module:
-    """Add a module after those that it imports, unless it has been added before."""
+    """Add a module after its imports, unless it has been added already."""
     if path in importing:
         circle = [*importing[importing.index(path) :], path]
-        raise ValueError(f"Modules import each other in a circle: {' -> '.join(one.name for one in circle)}.")
+        raise ValueError(f"Circular import: {' -> '.join(one.name for one in circle)}.")
     if path in modules:
         return modules[path]
     if not path.is_file():
-        by = f", which {importing[-1].name} imports" if importing else ""
-        raise ValueError(f"There is no {path}{by}.")
+        by = f", imported by {importing[-1].name}," if importing else ""
+        raise ValueError(f"The module {path}{by} does not exist.")
     source = path.read_text("utf-8")
     visible = _HIDDEN.sub(lambda hidden: re.sub(r"\S", "_", hidden[0]), source)
     parts, exports, end = [], [], 0
@@ -73,7 +73,8 @@ def _add(path: Path, importing: tuple[Path, ...], modules: dict[Path, _Module]) 
             names, target = found[2].replace(",", " ").split(), (path.parent / found[3]).resolve()
             module = _add(target, (*importing, path), modules)
             if missing := set(names) - set(module.exports):
-                raise ValueError(f"{target.name} does not export {', '.join(sorted(missing))}, as {path.name} expects.")
+                names = ", ".join(sorted(missing))
+                raise ValueError(f"{target.name} does not export {names}, imported by {path.name}.")
             parts += source[end:start], f"const {found[1]} = {module.variable};"
             end = found.end()
         elif found := _EXPORT.match(source, start):
@@ -82,6 +83,6 @@ def _add(path: Path, importing: tuple[Path, ...], modules: dict[Path, _Module]) 
             end = found.end()
         elif importing or not source.startswith(_DEFAULT, start):
             line = source.count("\n", 0, start) + 1
-            raise ValueError(f"{path.name}, line {line}: this form of import or export is not supported.")
+            raise ValueError(f"{path.name}, line {line}: unsupported form of import or export.")
     modules[path] = _Module(f"${path.stem}{len(modules)}", tuple(exports), "".join([*parts, source[end:]]))
     return modules[path]

@@ -1,19 +1,19 @@
-// What all components share: how they live in the page, and how they speak with Python.
+// Lifecycle of a component in the page, and its message exchange with Python.
 //
-// Streamlit calls a component again after each rerun, and may at any time take it off the page and put it there anew. What
-// is shown is the session's: a component begins with what Python says and follows it. Only while something that the visitor
-// did has not been heard is Python's word older than what the visitor sees; then the component keeps its own.
+// Streamlit calls a component after each run, and may unmount and mount it at any time. The session state in Python is the
+// source of truth: a component starts from it and follows it. Only while messages are pending, that is, sent by the user but
+// not yet received by Python, is the state from Python older than the page; the component then keeps its own state.
 
 import { Listening } from "./listening.js";
 
-const MOST_MESSAGES = 100; // that may wait, as vitviz/ui/components/_shared/messages.py has it
-const mounts = new WeakMap(); // place in the page -> Mount
-const memories = new Map(); // key of a component -> what only the browser knows, such as where a slider stands
-let lastNumber = 0; // of all messages of this page: one that is told after a new mount is no repetition of an older one
+const MOST_MESSAGES = 100; // maximum number of pending messages, as in vitviz/ui/components/_shared/messages.py
+const mounts = new WeakMap(); // parent element -> Mount
+const memories = new Map(); // key of a component -> state that only the browser knows, such as the position of a slider
+let lastNumber = 0; // number of the last message of this page, also across remounts, so that numbers are never reused
 
-// What a component's default export does. `selector` finds the component's own element; a `Kind` has receive(data, parts),
-// where the parts are those of `data.held` that have arrived, each in its place; it may have close(), and `static
-// momentary = true` where what it tells means nothing to a later session.
+// Implement the default export of a component. `selector` finds the component's root element. A `Kind` has the method
+// receive(data, parts), where `parts` holds the arrived payloads of `data.parts` at their indices. It may have close(), and
+// `static momentary = true` if its messages are meaningless to a later session.
 export function mounted(Kind, selector, { data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(selector);
   let mount = mounts.get(parentElement);
@@ -22,11 +22,11 @@ export function mounted(Kind, selector, { data, parentElement, setStateValue }) 
     mount = new Mount(Kind, root, data.key);
     mounts.set(parentElement, mount);
   }
-  mount.send = (messages) => setStateValue("told", messages);
+  mount.post = (messages) => setStateValue("outbox", messages);
   mount.receive(data);
-  const turn = ++mount.turns;
-  return () => { // Streamlit also ends a call that a later one has overtaken: that one goes on
-    if (turn !== mount.turns) return;
+  const call = ++mount.calls;
+  return () => { // Streamlit also cleans up calls that were replaced by a later one; the later one stays active
+    if (call !== mount.calls) return;
     mount.end();
     if (mounts.get(parentElement) === mount) mounts.delete(parentElement);
   };
@@ -34,12 +34,12 @@ export function mounted(Kind, selector, { data, parentElement, setStateValue }) 
 
 class Mount {
   constructor(Kind, root, key) {
-    Object.assign(this, { Kind, root, turns: 0, waiting: [], retold: 0 });
+    Object.assign(this, { Kind, root, calls: 0, waiting: [], resent: 0 });
     if (!memories.has(key)) memories.set(key, {});
     this.memory = memories.get(key);
     this.session = this.memory.session;
     this.listening = new Listening();
-    this.listening.on(document, "vitviz-held", () => this.show());
+    this.listening.on(document, "vitviz-payload", () => this.show());
   }
 
   end() {
@@ -51,54 +51,56 @@ class Mount {
   // ------------------------------------------------------------------ from Python
 
   receive(data) {
-    const anew = this.session !== undefined && data.session !== this.session; // the server has, and has heard nothing
-    if (anew) {
+    const isNew = this.session !== undefined && data.session !== this.session; // a new session has received no messages
+    if (isNew) {
       const all = this.Kind.momentary ? [] : [...(this.memory.waiting ?? []), ...this.waiting];
-      this.waiting = all.filter(({ at }) => at >= (globalThis.vitvizLost ?? Infinity)); // others may have been heard
-      this.retold = lastNumber;
+      // messages sent before the connection was lost may have been received
+      this.waiting = all.filter(({ at }) => at >= (globalThis.vitvizLost ?? Infinity));
+      this.resent = lastNumber;
     }
     this.memory.waiting = [];
     this.session = this.memory.session = data.session;
-    lastNumber = Math.max(lastNumber, data.heard);
-    this.waiting = this.waiting.filter(({ number }) => number > data.heard);
-    if (anew && this.waiting.length) queueMicrotask(() => this.tellAll());
-    this.said = data;
+    lastNumber = Math.max(lastNumber, data.received);
+    this.waiting = this.waiting.filter(({ number }) => number > data.received);
+    if (isNew && this.waiting.length) queueMicrotask(() => this.sendAll());
+    this.data = data;
     this.show();
   }
 
-  // What a component shows may lie in the store of held.js, in parts. It is shown once the first is there, and again with
-  // each further one; until then what was before.
+  // Large parts of the state are in payload_store.js. The component is updated once the first part has arrived, and again
+  // with each further part; until then it shows its previous state.
   show() {
-    const { held = [] } = this.said;
-    const parts = held.map((key) => globalThis.vitvizHeld?.get(key)?.bytes);
-    const arrived = held.filter((key, i) => parts[i]);
-    if (held.length && !parts[0]) return;
-    if (this.said === this.shown && arrived.every((key) => this.seen.has(key))) return;
-    if (this.said !== this.shown) this.seen = new Set();
+    const { parts: keys = [] } = this.data;
+    const parts = keys.map((key) => globalThis.vitvizPayloads?.get(key)?.bytes);
+    const arrived = keys.filter((key, i) => parts[i]);
+    if (keys.length && !parts[0]) return;
+    if (this.data === this.shown && arrived.every((key) => this.seen.has(key))) return;
+    if (this.data !== this.shown) this.seen = new Set();
     for (const key of arrived) this.seen.add(key);
-    this.shown = this.said;
+    this.shown = this.data;
     this.component ??= new this.Kind(this.root, this);
-    this.component.receive(this.said, parts);
+    this.component.receive(this.data, parts);
   }
 
   // ------------------------------------------------------------------ to Python
 
-  // Everything that waits is told again with each further message, so that nothing is lost while the page is busy; with
-  // `instead`, an earlier message of the same kind has become pointless.
-  tell(event, value, { instead = false } = {}) {
+  // Send a message. All pending messages are sent again with each new one, so that none is lost while the page is busy.
+  // With `instead`, the message replaces pending ones of the same event.
+  send(event, value, { instead = false } = {}) {
     if (instead) this.waiting = this.waiting.filter((one) => one.event !== event);
     lastNumber += 1;
     this.waiting = [...this.waiting, { number: lastNumber, event, value, at: Date.now() }].slice(-MOST_MESSAGES);
-    this.tellAll();
+    this.sendAll();
   }
 
-  tellAll() {
+  sendAll() {
     const messages = this.waiting.map(({ number, event, value }) => ({ number, event, value }));
-    this.send({ session: this.session ?? null, messages });
+    this.post({ session: this.session ?? null, messages });
   }
 
-  // the values of this event that Python has not heard; what was told to an earlier session may be another component's
-  unheard(event) {
-    return this.waiting.filter((one) => one.event === event && one.number > this.retold).map(({ value }) => value);
+  // Values of the pending messages of an event. Messages sent to an earlier session are excluded: they may belong to
+  // another component.
+  pending(event) {
+    return this.waiting.filter((one) => one.event === event && one.number > this.resent).map(({ value }) => value);
   }
 }

@@ -1,6 +1,6 @@
-// The pointer over something that is divided into rows and columns.
+// Pointer events on elements divided into rows and columns.
 
-// the nearest of so many places, counted from 0
+// nearest valid index
 export const clamp = (value, count) => Math.min(count - 1, Math.max(0, value));
 
 // row and column under the pointer
@@ -10,7 +10,7 @@ export function cellAt(event, node, [rows, columns]) {
   return [at(event.clientY - box.top, box.height, rows), at(event.clientX - box.left, box.width, columns)];
 }
 
-// Follow the pointer over a node: `hover` gets each event, and null once the pointer has left.
+// Track the pointer over a node. `hover` gets each event, and null when the pointer leaves.
 export function onHover(listening, node, hover) {
   listening.on(node, "pointermove", hover);
   for (const event of ["pointerleave", "pointercancel"]) listening.on(node, event, () => hover(null));

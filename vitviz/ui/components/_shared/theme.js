@@ -1,7 +1,7 @@
-// Colours that are drawn on canvases, where style sheets do not reach.
+// Colours for canvases, to which style sheets do not apply.
 
-export const QUERY = "#2f81f7"; // as vitviz.viz.colour has them
+export const QUERY = "#2f81f7"; // same as in vitviz.viz.colour
 export const KEY = "#e5484d";
 
-// the colour of text there, which is light or dark
+// current text colour, which depends on the theme
 export const ink = (node) => getComputedStyle(node).color;

@@ -1,4 +1,4 @@
-"""The board: all heads of all layers, and the halves of the blocks, each of which can be clicked."""
+"""Board of clickable model parts: all heads and sublayers of all layers."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,23 +17,23 @@ def board(
     heads: int,
     edited: Mapping[Place, Cell],
     *,
-    looked_at: Place | None = None,
+    selected: Place | None = None,
     on_click: Callable[[int, Column], None],
     key: str,
 ) -> None:
-    """Draw a row for each layer: its heads, and its attention and MLP as wholes. A click is told; Python answers.
+    """Draw one row per layer, with its heads and its attention and MLP sublayers. Clicks are handled in Python.
 
     Args:
-        layers: how many rows.
-        heads: how many heads a layer has.
-        edited: what has been done, by layer from 0 and column: a head from 0, `"attention"` or `"mlp"`.
-        looked_at: the part that the rest of the page is about; it is framed.
-        on_click: called with layer and column for each click, before the page runs again; the column is `"all"` for
-            a click on the name of the layer.
-        key: identity of this board in the session.
+        layers: number of layers.
+        heads: number of heads per layer.
+        edited: edits by layer, from 0, and column: a head, from 0, `"attention"` or `"mlp"`.
+        selected: part shown on the rest of the page, drawn with a frame.
+        on_click: function called with layer and column for each click, before the page runs again. The column is
+            `"all"` for a click on the name of a layer.
+        key: identity of the board in the session.
 
     Raises:
-        ValueError: if something is marked that is not on the board.
+        ValueError: if an edited or selected part is not on the board.
     """
     listener = Listener("a click", partial(read_click, layers=layers, heads=heads), lambda place: on_click(*place))
-    component.draw(payload(layers, heads, edited, looked_at), {"click": listener}, key=key)
+    component.draw(payload(layers, heads, edited, selected), {"click": listener}, key=key)

@@ -1,4 +1,4 @@
-// The board of layers and heads: buttons that say what has been done to each part. Python decides what a click does.
+// Board of layers and heads: buttons that show the edit of each part. Python handles the clicks.
 
 import { Component } from "../_shared/component.js";
 import { element, setText } from "../_shared/elements.js";
@@ -13,12 +13,12 @@ export default function (component) {
 class Board extends Component {
   constructor(root, mount) {
     super(root, mount);
-    this.at = [0, 1]; // row and place of the button that Tab reaches
+    this.at = [0, 1]; // row and column of the button in the tab order
     const { cells } = this.ref;
     this.on(cells, "click", (event) => this.click(event.target.closest("button")));
     onKeys(this.listening, cells, (event, step) => this.key(event, step));
     this.on(cells, "focusin", (event) => this.reach(event.target));
-    this.on(cells, "pointerover", (event) => this.say(event.target.closest("button")));
+    this.on(cells, "pointerover", (event) => this.announce(event.target.closest("button")));
     this.on(document.fonts, "loadingdone", () => this.fit());
     this.listening.onResize(cells, () => this.fit());
   }
@@ -29,7 +29,7 @@ class Board extends Component {
     const before = this.data;
     this.data = data;
     if (before?.layers !== data.layers || before?.heads !== data.heads) this.build();
-    if (String(before?.looked_at) !== String(data.looked_at) && !this.hasFocus) this.at = this.framed;
+    if (String(before?.selected) !== String(data.selected) && !this.hasFocus) this.at = this.framed;
     this.mark();
   }
 
@@ -55,30 +55,30 @@ class Board extends Component {
     const { data } = this;
     const key = (layer, column) => `${layer}/${column}`;
     const cells = new Map(data.cells.map((cell) => [key(cell.layer, cell.column), cell]));
-    const waiting = new Set(this.mount.unheard("click").map((click) => key(click.layer, click.column)));
+    const waiting = new Set(this.mount.pending("click").map((click) => key(click.layer, click.column)));
     for (const button of this.buttons.flat()) {
       const { layer, column } = button.dataset;
       const cell = cells.get(key(layer, column));
-      const looked = data.looked_at && key(...data.looked_at) === key(layer, column);
+      const looked = data.selected && key(...data.selected) === key(layer, column);
       const kind = column === "all" ? "name" : isNaN(column) ? "part" : "head";
       button.className = [kind, cell?.kind, looked && "looked", waiting.has(key(layer, column)) && "waiting"]
         .filter(Boolean).join(" ");
       const mark = `L${Number(layer) + 1}`;
       if (column === "all") button.textContent = mark;
-      else button.dataset.sign = cell?.sign ?? "·"; // drawn by the style sheet: what it means is part of the name
+      else button.dataset.sign = cell?.sign ?? "·"; // drawn by the style sheet; its meaning is part of the accessible name
       button.dataset.state = cell?.kind ?? "on";
       const part = { attention: "attention", mlp: "MLP" }[column] ?? `head ${Number(column) + 1}`;
-      const state = `${cell?.words ?? "on"}${looked ? "; shown below" : ""}`;
+      const state = `${cell?.description ?? "on"}${looked ? "; shown below" : ""}`;
       const name = `Layer ${Number(layer) + 1}, ${part}: ${state}`;
       button.setAttribute("aria-label", column === "all" ? `${mark}: all of layer ${Number(layer) + 1}` : name);
       if (column !== "all") button.setAttribute("aria-pressed", Boolean(cell));
     }
     this.fit();
     this.reach(this.button);
-    if (this.hasFocus || this.spoken) this.say(this.spoken);
+    if (this.hasFocus || this.announced) this.announce(this.announced);
   }
 
-  // Columns keep their widths, whatever stands in them and whatever font draws it: what is too wide is written smaller.
+  // Columns have fixed widths; text that is too wide gets a smaller font size.
   fit() {
     const written = [...this.ref.cells.querySelectorAll("button, [role=columnheader]")];
     for (const node of written) node.style.fontSize = "";
@@ -88,15 +88,15 @@ class Board extends Component {
     });
   }
 
-  // ------------------------------------------------------------------ what the visitor does
+  // ------------------------------------------------------------------ user input
 
   get hasFocus() {
     return this.root.contains(this.root.getRootNode().activeElement);
   }
 
-  // where Tab begins: at the part that is framed, so that only one looks chosen
+  // initial position of the focus: the selected part
   get framed() {
-    const [layer, column] = this.data.looked_at ?? [0, 0];
+    const [layer, column] = this.data.selected ?? [0, 0];
     return [layer, typeof column === "number" ? column + 1 : this.data.heads + 1 + ["attention", "mlp"].indexOf(column)];
   }
 
@@ -104,20 +104,19 @@ class Board extends Component {
     return this.buttons[this.at[0]][this.at[1]];
   }
 
-  // the one button that Tab reaches
+  // make a button the only one in the tab order
   reach(button) {
     if (button?.tagName !== "BUTTON") return;
     rove(this.buttons.flat(), (other) => other === button);
     const row = this.buttons.findIndex((line) => line.includes(button));
     this.at = [row, this.buttons[row].indexOf(button)];
-    if (button.matches(":focus")) this.say(button);
+    if (button.matches(":focus")) this.announce(button);
   }
 
-  say(button) {
+  announce(button) {
     if (!button) return;
-    this.spoken = button;
-    const words = button.getAttribute("aria-label");
-    setText(this.ref.status, words);
+    this.announced = button;
+    setText(this.ref.status, button.getAttribute("aria-label"));
   }
 
   click(button) {
@@ -125,8 +124,8 @@ class Board extends Component {
     const { data: { layers, heads } } = this;
     const { layer, column } = button.dataset;
     const place = { layer: Number(layer), column: isNaN(column) ? column : Number(column) };
-    this.mount.tell("click", { ...place, layers, heads });
-    this.say(button);
+    this.mount.send("click", { ...place, layers, heads });
+    this.announce(button);
     this.mark();
   }
 

@@ -1,4 +1,4 @@
-"""What the board in the browser gets, and what it may answer."""
+"""Payload of the board, and validation of its messages."""
 
 from __future__ import annotations
 
@@ -8,51 +8,50 @@ from typing import Literal
 
 from .._shared import whole_number
 
-Column = int | Literal["attention", "mlp", "all"]  # a head, a half of the block, or all of the layer
+Column = int | Literal["attention", "mlp", "all"]  # a head, a sublayer, or the whole layer
 Place = tuple[int, Column]  # layer from 0, and column
 COLUMNS: tuple[str, ...] = ("attention", "mlp")
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What has been done to a part of the model.
+    """Edit of a part of the model.
 
     Attributes:
-        kind: `"zero"`, `"mean"`, `"temperature"` or `"copy"`; the style sheet has a shape for each.
-        sign: one to five letters that stand in the cell.
-        words: the same for those who cannot see it, such as `"off, its output is zero"`.
+        kind: kind of edit; the style sheet has a shape for each.
+        sign: text in the cell, one to five characters.
+        description: accessible description, such as `"ablated, its output is zero"`.
     """
 
     kind: Literal["zero", "mean", "temperature", "copy"]
     sign: str
-    words: str
+    description: str
 
 
-def payload(layers: int, heads: int, edited: Mapping[Place, Cell], looked_at: Place | None) -> dict:
-    """Everything that the board shows; see `board` for the arguments. Equal arguments give equal payloads.
+def payload(layers: int, heads: int, edited: Mapping[Place, Cell], selected: Place | None) -> dict:
+    """Return the state of the board; see `board` for the arguments. Equal arguments give equal payloads.
 
     Raises:
         ValueError: if a cell is not on the board.
     """
-    for place in (*edited, *([] if looked_at is None else [looked_at])):
+    for place in (*edited, *([] if selected is None else [selected])):
         _on_the_board(place, layers, heads)
     return {
         "layers": layers,
         "heads": heads,
         "cells": [
-            {"layer": layer, "column": column, "kind": cell.kind, "sign": cell.sign, "words": cell.words}
+            {"layer": layer, "column": column, "kind": cell.kind, "sign": cell.sign, "description": cell.description}
             for (layer, column), cell in edited.items()
         ],
-        "looked_at": looked_at and list(looked_at),
+        "selected": selected and list(selected),
     }
 
 
 def read_click(message: object, layers: int, heads: int) -> Place:
-    """Where a browser says was clicked.
+    """Parse a click sent by a browser.
 
     Raises:
-        ValueError: if it is no place on this board. Anybody can send a message; and on the board that was shown before,
-            the same place may have been another part.
+        ValueError: if the message is invalid or belongs to a board of another size.
     """
     if not isinstance(message, dict) or set(message) != {"layer", "column", "layers", "heads"}:
         raise ValueError("not a click")
@@ -71,4 +70,4 @@ def _on_the_board(place: Place, layers: int, heads: int) -> None:
     layer, column = place
     known = column in COLUMNS if isinstance(column, str) else 0 <= column < heads
     if not (known and 0 <= layer < layers):
-        raise ValueError(f"There is nothing at {place} on a board of {layers} layers of {heads} heads.")
+        raise ValueError(f"{place} is not on a board of {layers} layers with {heads} heads.")

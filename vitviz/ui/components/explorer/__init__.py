@@ -1,4 +1,4 @@
-"""The explorer: point at a patch and see where every head of every layer looks."""
+"""Attention explorer: attention of all heads and layers for the patch under the pointer."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,22 +31,22 @@ def explorer(
     """Draw the explorer.
 
     Args:
-        trace: what is looked at.
-        sent: the queries and keys of the layers that follow the pointer.
-        view: what is shown: the session's, whether the explorer has just appeared or was there before.
-        style: how it is drawn; the session's, too.
-        sums: the trace's log-sums, if layers that are not sent may show columns.
-        picture: the photo as JPEG.
-        image_name: what the picture shows, for those who cannot see it.
-        on_view: called, before the page runs again, with what the visitor has pinned or chosen, and the places of the
-            trace that they saw meanwhile (see `vitviz.notation.view.places`); never by hovering.
-        on_style: called with the style that the visitor has chosen.
-        key: identity of this explorer in the session.
+        trace: trace to explore.
+        sent: queries and keys of the layers that follow the pointer.
+        view: current view of the session.
+        style: current style of the session.
+        sums: log-sums of the trace, if layers that are not sent may show columns.
+        picture: displayed image, JPEG.
+        image_name: alternative text of the picture.
+        on_view: function called when the user pins or chooses something, before the page runs again, with the view and
+            the places of the trace that was shown (see `vitviz.notation.view.places`). Hovering does not call it.
+        on_style: function called with the style chosen by the user.
+        key: identity of the explorer in the session.
     """
-    held = payload(trace, sent, view, sums=sums, picture=picture, image_name=image_name)
+    parts = payload(trace, sent, view, sums=sums, picture=picture, image_name=image_name)
     listeners = {
-        "view": Listener("a view", read_view, lambda told: on_view(*told)),
+        "view": Listener("a view", read_view, lambda message: on_view(*message)),
         "style": Listener("a style", read_style, on_style),
     }
-    said = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
-    component.draw(said, listeners, key=key, held=held)
+    state = {"view": asdict(view), "style": asdict(style), "places": token_layout(trace)}
+    component.draw(state, listeners, key=key, parts=parts)

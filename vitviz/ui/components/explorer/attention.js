@@ -1,8 +1,8 @@
-// Queries and keys in, attention weights out. Everything that moves under the pointer is computed here.
+// Computation of attention weights from queries and keys, for everything that follows the pointer.
 
 import { halves, readHeader } from "../_shared/binary.js";
 
-// One part of the payload: what its header says, and its sections.
+// Part of the payload: header and sections.
 export class Part {
   constructor(bytes) {
     this.header = readHeader(bytes);
@@ -35,9 +35,9 @@ export class AttentionData {
     this.prefix = header.prefix_names.length;
     this.tokens = this.prefix + header.grid[0] * header.grid[1];
     this.signed = header.row_sums !== null; // differential attention: the difference of two softmaxes
-    this.softmaxes = this.signed ? 2 : 1; // each has its share of a head's channels
+    this.softmaxes = this.signed ? 2 : 1; // each uses its own channels of a head
     this.second = new Float32Array(this.tokens);
-    // the pooling, if it has attention, is one more level below the layers; means stand in the last column of all levels
+    // an attention pooling is an additional level after the layers; the last column of each level is the mean
     this.levels = this.layers + (this.pool_heads ? 1 : 0);
     this.mean = Math.max(this.heads, this.pool_heads);
     this.known = new Array(this.levels).fill(false);
@@ -49,7 +49,7 @@ export class AttentionData {
     if (this.pool_heads) this.fillPool(frame.floats("pool"));
   }
 
-  // Keep to the parts with these keys; those that have not arrived are undefined.
+  // Use the parts with these keys; parts that have not arrived are undefined.
   take(keys, arrived) {
     for (const key of this.parts.keys()) if (!keys.includes(key)) this.parts.delete(key);
     keys.forEach((key, i) => {
@@ -80,12 +80,12 @@ export class AttentionData {
     return this.isPool(level) ? this.pool_heads : this.heads;
   }
 
-  // where a level's heads and, last, their mean stand in the overview
+  // columns of a level's heads and, last, of their mean in the overview
   columnsOf(level) {
     return [...range(this.headsOf(level)), this.mean];
   }
 
-  // how many tokens a row is spread over
+  // number of tokens in a row
   reads(level) {
     return this.isPool(level) ? this.pool_reads : this.tokens;
   }
@@ -94,7 +94,7 @@ export class AttentionData {
     return this.layer.has(level) || this.isPool(level);
   }
 
-  // the pooling asks with its own query: its weights stay as they came, whatever is pointed at
+  // the weights of the pooling are constant, because its query is
   fillPool(weights) {
     const of = this.weights[this.layers];
     for (let head = 0; head < this.pool_heads; head++) {
@@ -114,8 +114,8 @@ export class AttentionData {
     }
   }
 
-  // Fill `weights` with all heads of all layers, seen from one token ("from") or looking at it ("to"). Layers that are
-  // not live show the pinned token, and nothing (`known` is false) until Python has sent the rows of that token.
+  // Fill `weights` for all heads of all layers, with a token as query ("from") or as key ("to"). Layers that are not live
+  // use the pinned token; `known` is false until Python has sent the rows of that token.
   attend(token, direction, pinned) {
     const rowsOf = this.rows?.rows_of;
     const rowsFit = rowsOf?.token === pinned && rowsOf.direction === direction;
@@ -134,7 +134,7 @@ export class AttentionData {
     this.fillMean(layer);
   }
 
-  // `of` is what is held of the layer
+  // `of`: data of the layer
   attendHead(of, head, token, direction, out) {
     const look = direction === "from" ? this.row : this.column;
     look.call(this, of, head, token, 0, out);
@@ -157,7 +157,7 @@ export class AttentionData {
     for (let i = 0; i < tokens; i++) out[i] /= total;
   }
 
-  // the weight that every query gives to one key; each query's own softmax sum comes with the payload
+  // weights of all queries for one key; the softmax sums of the queries are part of the payload
   column({ q, k, logsum, bias }, head, key, half, out) {
     const { tokens } = this;
     this.products(k, q, head, key, half, out);
@@ -166,7 +166,7 @@ export class AttentionData {
     for (let i = 0; i < tokens; i++) out[i] = Math.exp(out[i] - logsum[start + i]);
   }
 
-  // scaled products of one token's vector with those of all tokens, in one softmax's channels
+  // scaled dot products of one token's vector with those of all tokens, over the channels of one softmax
   products(one, all, head, token, half, out) {
     const { tokens, channels, scale } = this;
     const width = channels / this.softmaxes;
@@ -180,8 +180,8 @@ export class AttentionData {
     }
   }
 
-  // Relative positions: the table has a number for each distance from key to query, row by row, then three for the
-  // class token: as query, as key, and for itself (vitviz.model.position_embeddings.relative_index).
+  // Relative position bias: the table has an entry for each offset from key to query, row by row, then three for the class
+  // token: as query, as key, and to itself (vitviz.model.position_embeddings.relative_index).
   addBias(bias, head, token, direction, out) {
     const { tokens, grid: [rows, columns] } = this;
     const wide = 2 * columns - 1;
@@ -196,8 +196,8 @@ export class AttentionData {
     }
     out[0] += direction === "from" ? asKey : asQuery;
     const [row, column] = this.place(token);
-    const step = direction === "from" ? -1 : 1; // other tokens further on are keys before the query, or queries after it
-    const nowhere = start + (rows - 1) * wide + columns - 1; // the distance of a patch to itself
+    const step = direction === "from" ? -1 : 1; // sign of the offset: the other tokens are keys or queries
+    const nowhere = start + (rows - 1) * wide + columns - 1; // entry for the offset 0
     for (let r = 0, i = 1; r < rows; r++) {
       let entry = nowhere + step * ((r - row) * wide - column);
       for (let c = 0; c < columns; c++, entry += step) out[i++] += bias[entry];
@@ -209,7 +209,7 @@ export class AttentionData {
     out.set(this.rows.rows.subarray(start, start + this.tokens));
   }
 
-  // where weights have signs, the strongest is the largest in size
+  // index of the largest weight, by absolute value for signed weights
   strongestPatch(weights) {
     return strongest(weights, this.prefix, this.tokens);
   }
@@ -219,7 +219,7 @@ export class AttentionData {
     return [Math.floor(patch / this.grid[1]), patch % this.grid[1]];
   }
 
-  // the token that is shown when none is pinned, as vitviz.notation.view.home has it
+  // token shown if none is pinned; see vitviz.notation.view.home
   home() {
     const [rows, columns] = this.grid;
     return this.class_token ? 0 : this.prefix + Math.floor(rows / 2) * columns + Math.floor(columns / 2);

@@ -1,4 +1,4 @@
-// The explorer: what is shown, what the visitor does, and what Python hears of it (only pins and choices, never hovering).
+// Attention explorer: display, user input, and messages to Python (pinned tokens and choices, not hovering).
 
 import { Component } from "../_shared/component.js";
 import { element } from "../_shared/elements.js";
@@ -9,7 +9,7 @@ import { AttentionData, Part, range } from "./attention.js";
 import { Hint } from "./hint.js";
 import { Marks } from "./marks.js";
 import { Painter, gapOf } from "./paint.js";
-import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./words.js";
+import { aboutWords, endWords, factWords, headWords, levelMark, noteWords, statusWords } from "./labels.js";
 
 export default function (component) {
   return mounted(Explorer, "[data-testid=explorer]", component);
@@ -27,22 +27,22 @@ class Explorer extends Component {
 
   close() {
     super.close();
-    if (this.telling) this.tell(); // what the visitor did last counts, though the explorer goes
-    if (this.tellingStyle) this.tellStyle();
+    if (this.viewTimer) this.sendView(); // the last action counts, even if the explorer is unmounted
+    if (this.styleTimer) this.sendStyle();
     URL.revokeObjectURL(this.ref.photo.src);
   }
 
   // ------------------------------------------------------------------ data from Python
 
-  receive(said, [frame, ...parts]) {
+  receive(state, [frame, ...parts]) {
     const before = this.data;
-    const [key, ...keys] = said.held;
-    if (before?.key !== key) this.takeData(said, new Part(frame));
+    const [key, ...keys] = state.parts;
+    if (before?.key !== key) this.takeData(state, new Part(frame));
     this.data.take(keys, parts);
-    const own = this.telling || this.mount.unheard("view").length; // then what Python says is older than what is seen
-    if (!own) this.view = said.view;
+    const own = this.viewTimer || this.mount.pending("view").length; // then the state from Python is older than the page
+    if (!own) this.view = state.view;
     else if (this.data !== before) this.view = this.fitted(this.view, before);
-    if (!this.tellingStyle && !this.mount.unheard("style").length) this.restyle(said.style);
+    if (!this.styleTimer && !this.mount.pending("style").length) this.restyle(state.style);
     this.draw();
   }
 
@@ -50,7 +50,7 @@ class Explorer extends Component {
     const before = this.data;
     const { header } = frame;
     this.data = new AttentionData(frame);
-    this.data.places = places; // as vitviz.notation.view.places: a token's number means the same where these are the same
+    this.data.places = places; // see vitviz.notation.view.places; token indices are comparable if these are equal
     this.painter = new Painter(this.data);
     this.controlsDrawn = null;
     const samePlaces = `${before?.places}` === `${places}`;
@@ -58,16 +58,16 @@ class Explorer extends Component {
       this.hovered = null;
       this.buildStage();
     }
-    this.ref.photo.alt = header.image_name; // the same pixels may have another name
+    this.ref.photo.alt = header.image_name; // may change even if the pixels do not
     const shape = ({ layers, heads, pool_heads: pool, prefix_marks: marks }) => `${layers} ${heads} ${pool} ${marks}`;
-    if (!before || shape(before) !== shape(header)) { // else the buttons stay, and with them the keyboard's focus
+    if (!before || shape(before) !== shape(header)) { // otherwise, keep the buttons and with them the focus
       this.buildPrefix();
       this.buildOverview();
     }
     this.buildWords();
   }
 
-  // A view that was chosen for other data; the same rules as vitviz.notation.view.View.fitted and without_pinned_patch.
+  // Adapt a view chosen for other data, by the rules of vitviz.notation.view.View.fitted and without_pinned_patch.
   fitted(view, before) {
     const { data, data: { layers, levels, colours } } = this;
     const pins = `${before.places}` === `${data.places}` ? data.tokens : Math.min(before.prefix, data.prefix);
@@ -89,7 +89,7 @@ class Explorer extends Component {
     ref.photo.src = URL.createObjectURL(data.picture);
     this.root.style.setProperty("--rows", rows);
     this.root.style.setProperty("--columns", columns);
-    this.root.classList.toggle("panorama", columns > 2 * rows); // then the maps have more room below the picture
+    this.root.classList.toggle("panorama", columns > 2 * rows); // more space for the maps below the image
     this.root.style.setProperty("--gap", gapOf(rows, columns));
     this.root.style.setProperty("--before", gapOf(rows, columns) >> 1);
   }
@@ -119,7 +119,7 @@ class Explorer extends Component {
     })));
   }
 
-  // what is said of the whole model, and which scales mean something for it
+  // texts on the model, and the scales available for it
   buildWords() {
     const { ref, root, data } = this;
     ref.note.textContent = noteWords(data);
@@ -153,7 +153,7 @@ class Explorer extends Component {
     this.drawControls();
   }
 
-  // what the framed head shows for the token under the pointer; null while Python has not sent it yet
+  // weights of the framed head for the token under the pointer; null until Python has sent them
   weights() {
     const { data, view } = this;
     const known = data.isLive(view.layer) || (this.hovered === null && data.known[view.layer]);
@@ -165,7 +165,7 @@ class Explorer extends Component {
     const top = weights ? data.strongestPatch(weights) : -1;
     this.place(ref.query, token);
     this.place(ref.key, top);
-    this.place(ref.pin, view.query ?? -1); // stays while the pointer asks about other patches
+    this.place(ref.pin, view.query ?? -1); // stays while the pointer is on other patches
     Object.assign(root.dataset, {
       query: token, layer: data.isPool(view.layer) ? "pool" : view.layer, head: view.head ?? "mean", pinned: view.query ?? "",
       direction: view.direction, scale: view.scale, topKey: weights ? top : "", topWeight: weights ? weights[top] : "",
@@ -185,14 +185,14 @@ class Explorer extends Component {
   drawWords(weights) {
     const { data, ref, view, token } = this;
     ref.status.textContent = statusWords(data, view, token, weights);
-    const said = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
-    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = said;
+    const texts = weights ? [...endWords(data, view.scale, weights), factWords(data, view, weights)] : ["", "", ""];
+    [ref.low.textContent, ref.high.textContent, ref.facts.textContent] = texts;
   }
 
   drawControls() {
     const { data, ref, root, view } = this;
     const state = JSON.stringify([view, this.hovered === null ? null : "hover", data.key, this.style.opacity]);
-    if (state === this.controlsDrawn) return; // nothing here depends on which patch the pointer is over
+    if (state === this.controlsDrawn) return; // independent of the patch under the pointer
     this.controlsDrawn = state;
     const directions = [...root.querySelectorAll("[data-direction]")];
     const isChosen = ({ dataset }) => dataset.direction === view.direction;
@@ -208,18 +208,18 @@ class Explorer extends Component {
     rove(ref.buttons.children, isFramed);
     root.classList.toggle("pinned", view.query !== null);
     root.classList.toggle("pooled", data.isPool(view.layer));
-    // while the pointer moves, the words change too often to be read aloud
+    // while the pointer moves, the text changes too often for screen readers
     ref.status.setAttribute("aria-live", this.hovered === null ? "polite" : "off");
   }
 
-  // ------------------------------------------------------------------ what the visitor does
+  // ------------------------------------------------------------------ user input
 
   listen() {
     const { ref, root } = this;
     onHover(this.listening, ref.stage, (event) => this.hover(event && this.patchAt(event)));
     this.on(ref.stage, "click", (event) => {
       const patch = this.patchAt(event);
-      this.pin(patch === this.view.query ? null : patch); // a second click lets go
+      this.pin(patch === this.view.query ? null : patch); // a second click unpins the token
     });
     this.on(ref.prefix, "click", (event) => {
       const button = event.target.closest("button");
@@ -237,7 +237,7 @@ class Explorer extends Component {
     for (const name of ["smooth", "marks"]) this.on(ref[name], "change", () => this.changeStyle({ [name]: ref[name].checked }));
     this.on(ref.link, "click", () => this.copyLink());
     onKeys(this.listening, root, (event, step) => this.key(event, step));
-    this.on(document, "pointerdown", (event) => { // a click elsewhere puts the help away
+    this.on(document, "pointerdown", (event) => { // a click elsewhere closes the help
       if (!event.composedPath().includes(ref.help)) ref.help.open = false;
     });
   }
@@ -251,18 +251,18 @@ class Explorer extends Component {
     ref.heat.classList.toggle("smooth", style.smooth);
   }
 
-  // a slider that moves is seen at once, and told when it rests
+  // changes are shown at once and sent after a pause
   changeStyle(changes) {
     this.restyle({ ...this.style, ...changes });
     this.schedule();
-    clearTimeout(this.tellingStyle);
-    this.tellingStyle = setTimeout(() => this.tellStyle(), 250);
+    clearTimeout(this.styleTimer);
+    this.styleTimer = setTimeout(() => this.sendStyle(), 250);
   }
 
-  tellStyle() {
-    clearTimeout(this.tellingStyle);
-    this.tellingStyle = null;
-    this.mount.tell("style", this.style, { instead: true });
+  sendStyle() {
+    clearTimeout(this.styleTimer);
+    this.styleTimer = null;
+    this.mount.send("style", this.style, { instead: true });
   }
 
   patchAt(event) {
@@ -290,20 +290,20 @@ class Explorer extends Component {
   change(changes, wait = 0) {
     this.view = { ...this.view, ...changes };
     this.schedule();
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.tell(), wait);
+    clearTimeout(this.viewTimer);
+    this.viewTimer = setTimeout(() => this.sendView(), wait);
   }
 
-  tell() {
-    clearTimeout(this.telling);
-    this.telling = null;
-    this.mount.tell("view", { view: this.view, places: this.data.places }, { instead: true });
+  sendView() {
+    clearTimeout(this.viewTimer);
+    this.viewTimer = null;
+    this.mount.send("view", { view: this.view, places: this.data.places }, { instead: true });
   }
 
   key(event, step) {
     if (event.target.matches("select, input")) return false;
     const { data, view } = this;
-    const held = 250; // a key that is held down moves the view at once, and Python hears of it when it is let go
+    const held = 250; // milliseconds; while a key is held down, the view changes at once and is sent after its release
     const turn = (value, by, count) => (value + by + count) % count;
     const inOverview = event.target.parentElement === this.ref.buttons;
     const choose = (layer, head) => {
@@ -333,7 +333,7 @@ class Explorer extends Component {
     this.root.querySelector(`[data-direction=${this.view.direction}]`).focus();
   }
 
-  // from a token before the patches, the first arrow goes to the middle of the picture
+  // from a prefix token, the first arrow key goes to the centre of the image
   movePatch([down, right], wait) {
     const { data } = this;
     const [rows, columns] = data.grid;
@@ -349,7 +349,7 @@ class Explorer extends Component {
     try {
       await navigator.clipboard.writeText(window.location.href);
       link.textContent = "Copied";
-    } catch { // a page without https may not write the clipboard
+    } catch { // the clipboard requires https
       link.textContent = "Copy the address bar";
     }
     setTimeout(() => { link.textContent = "Copy link"; }, 2000);

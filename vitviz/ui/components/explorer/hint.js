@@ -1,4 +1,4 @@
-// One line that says what can be done here, until the visitor has done it; this browser remembers that.
+// Hint shown until the user has followed it once, which the browser stores.
 
 const DONE = "vitviz-has-pointed";
 
@@ -16,7 +16,7 @@ export class Hint {
     this.done = this.line.hidden = true;
     try {
       localStorage.setItem(DONE, "yes");
-    } catch { /* a browser that keeps nothing says it again next time */ }
+    } catch { /* without storage, the hint is shown again next time */ }
   }
 }
 

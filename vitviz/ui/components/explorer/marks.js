@@ -1,4 +1,5 @@
-// A red square round the strongest patch of each small map, on a canvas of its own: a patch may be smaller than a line.
+// Red square around the patch with the largest weight in each small map, on a separate canvas, because a patch may be
+// smaller than a line.
 
 import { onScreen } from "../_shared/canvas.js";
 import { KEY } from "../_shared/theme.js";
@@ -7,7 +8,7 @@ import { gapOf } from "./paint.js";
 export class Marks {
   constructor(canvas, redraw, listening) {
     this.canvas = canvas;
-    this.size = [0, 0]; // asking for it while drawing would make the browser lay out the page each time
+    this.size = [0, 0]; // cached, because reading it while drawing would force a layout of the page
     listening.onResize(canvas, ({ width, height }) => {
       this.size = [width, height];
       redraw();

@@ -1,21 +1,21 @@
-// Weights to colours, and colours to canvases; the rules are those of vitviz/viz/colour.py.
+// Conversion of weights to colours, with the same rules as vitviz/viz/colour.py, and drawing on canvases.
 
 import { packedColours } from "../_shared/binary.js";
 import { pixelsOf } from "../_shared/canvas.js";
 
-// Between the maps of the overview, in patches: half of it (rounded down) stands before each map, the rest behind it.
+// Gap between the maps of the overview, in patches: half of it (rounded down) before each map, the rest after it.
 export const gapOf = (rows, columns) => Math.max(1, Math.round(Math.max(rows, columns) / 12));
 
 export class Painter {
   constructor(data) {
     this.data = data;
     const tables = (kind) => Object.fromEntries(Object.entries(data.colours).map(([scale, text]) => [scale, kind(text)]));
-    this.tables = tables(opaque); // of the small maps
-    this.overlays = tables(packedColours); // of the map over the picture: the larger a weight, the more opaque
+    this.tables = tables(opaque); // for the small maps
+    this.overlays = tables(packedColours); // for the map over the image; opacity increases with the weight
   }
 
-  // one packed colour per patch, written to `out` from `start`, with `stride` pixels a row; `reads`: how many tokens a
-  // row of weights is spread over
+  // Write one packed colour per patch to `out`, from `start`, with `stride` pixels per row. `reads`: number of tokens in a
+  // row of weights.
   map(weights, scale, reads, out, start, stride, table = this.tables[scale]) {
     const { data } = this;
     const { prefix, grid: [rows, columns] } = data;
@@ -46,7 +46,7 @@ export class Painter {
     image.put();
   }
 
-  // all levels (rows) x heads and their mean (columns) in one canvas, a transparent gap between the maps
+  // all levels (rows) x heads and their mean (columns) on one canvas, with transparent gaps between the maps
   overview(canvas, scale) {
     const { data } = this;
     const { grid: [rows, columns], levels, mean, weights, known } = data;
@@ -66,7 +66,7 @@ export class Painter {
     image.put();
   }
 
-  // above the colours of the small maps, below those over the picture, as they are on the grey that lies beneath the bar
+  // colour bar: colours of the small maps above, and below those of the overlay, on the grey background of the bar
   colourBar(canvas, scale, percent) {
     const image = pixelsOf(canvas, 256, 2);
     image.packed.set(this.tables[scale]);
@@ -75,7 +75,7 @@ export class Painter {
   }
 }
 
-// the same colours with nothing to be seen through them
+// the same colours without transparency
 function opaque(text) {
   return packedColours(text).map((colour) => withOpacity(colour, () => 255));
 }

@@ -1,20 +1,20 @@
-"""Data of a trace for the explorer in the browser, in parts: of each, one JSON header, then raw sections.
+"""Data of a trace for the explorer in the browser, in parts. Each part is a JSON header followed by raw sections.
 
     u32 header length | header | ...
         frame: pool float32 | JPEG
         a layer: q float16 | k float16 | logsum float32 | bias float32
         rows: rows float16
 
-The frame says all that is not of a layer. It arrives first, so that a visitor sees the image at once; then the layer
-that is looked at, so that it follows the pointer while the others arrive.
+The frame contains everything that does not belong to a layer. It is sent first, so that the image appears at once. The
+layer of the view is sent next, so that it follows the pointer while the others arrive.
 
-What only some models have is empty for the others: `bias` (relative positions: a small table for each head, in which
-the browser finds the number for a query and a key) and `pool` (the weights of an attention pooling, ready made, for its
-query never changes). Differential attention has two log-sums for each query, one for each softmax.
+Sections that a model does not have are empty: `bias` (relative positions: a table per head, indexed by query and key)
+and `pool` (weights of an attention pooling, precomputed because its query is constant). Differential attention has two
+log-sums for each query, one for each softmax.
 
-The softmax does not change when every key of a head is shifted by the same vector. Keys are therefore centred before
-they become float16, which makes the largest error of a weight some ten times smaller (9e-3 to 9e-4 at 224 px). A bias
-changes nothing about that; nor do two softmaxes, each of which has channels of its own.
+The softmax is invariant to a shift of all keys of a head by the same vector. Keys are therefore centred before the
+conversion to float16, which reduces the largest error of a weight about tenfold (9e-3 to 9e-4 at 224 px). This also
+holds with a bias, and with two softmaxes, since each has its own channels.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from ....viz.colour import UNIFORM_RANGE, Style, overlay_map
 from ....viz.inline import text
 from .._shared import packed, whole_number
 
-LARGEST = 16_000_000  # bytes; a trace whose queries and keys are larger is sent one layer at a time
+LARGEST = 16_000_000  # maximum bytes of queries and keys; larger traces are sent one layer at a time
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Queries and keys of some layers, ready to be sent.
+    """Serialized queries and keys of some layers.
 
     Attributes:
-        layers: which layers, in order.
-        q: their queries, float16 [layer, head, token, channel].
-        k: their keys, centred, of the same shape.
-        logsum: float32 [layer, head, token], or [layer, head, 2, token] of differential attention: log of the sum over
-            the keys of exp(score) for each query, with the vectors as sent; with it one column of weights needs no
-            other.
-        bias: float32 [layer, head, entry]: the tables of relative positions for this grid, in the order of
+        layers: layer indices, in order.
+        q: queries, float16 [layer, head, token, channel].
+        k: centred keys, same shape.
+        logsum: log of the sum of exp(score) over the keys for each query, float32 [layer, head, token], or
+            [layer, head, 2, token] for differential attention, computed from the vectors as sent. It allows computing
+            a single column of weights.
+        bias: relative position bias for this grid, float32 [layer, head, entry], in the order of
             `vitviz.model.position_embeddings.relative_index`; empty if the model has none.
     """
 
@@ -60,7 +60,7 @@ class Vectors:
     bias: bytes
 
     def of(self, layer: int) -> dict[str, bytes]:
-        """The sections of one of the layers."""
+        """Return the sections of one layer."""
         at, count = self.layers.index(layer), len(self.layers)
         sections = {"q": self.q, "k": self.k, "logsum": self.logsum, "bias": self.bias}
         sizes = {name: len(all_of_them) // count for name, all_of_them in sections.items()}
@@ -68,7 +68,7 @@ class Vectors:
 
 
 def fits_at_once(trace: Trace) -> bool:
-    """Whether the queries, keys, log-sums and biases of all layers can be sent at once."""
+    """Return True if the queries, keys, log-sums and biases of all layers can be sent together."""
     config, (rows, columns) = trace.config, trace.grid
     sums = trace.token_count * (2 if config.differential else 1)
     distances = (2 * rows - 1) * (2 * columns - 1) + 3 if config.relative_position_bias else 0
@@ -76,7 +76,7 @@ def fits_at_once(trace: Trace) -> bool:
 
 
 def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
-    """Queries, centred keys, log-sums and biases of some layers; the pooling has none, and is left out."""
+    """Return queries, centred keys, log-sums and biases of some layers, without the pooling, which has none."""
     layers = tuple(layer for layer in layers if layer < trace.layers)
     q, k, logsum, bias = [], [], [], []
     for layer in layers:
@@ -85,7 +85,7 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
         keys = torch.from_numpy(np.array(trace.keys(layer)))
         keys -= keys.mean(dim=1, keepdim=True)
         queries, keys = queries.half(), keys.half()
-        with torch.no_grad():  # the scores as the browser finds them, rounding and all
+        with torch.no_grad():  # the same scores as in the browser, including rounding
             scores = attn.score(queries.float(), keys.float(), attn.bias(trace.grid))
         q.append(queries.numpy().tobytes())
         k.append(keys.numpy().tobytes())
@@ -96,25 +96,24 @@ def vectors(trace: Trace, layers: tuple[int, ...]) -> Vectors:
 
 
 def _bias_table(trace: Trace, layer: int) -> np.ndarray:
-    """A number for each distance, float32 [head, entry]."""
+    """Relative position bias by distance, float32 [head, entry]."""
     return trace.model.blocks[layer].attn.relative.for_grid(trace.grid).numpy(force=True).T.astype(np.float32, "C")
 
 
 def payload(
     trace: Trace, sent: Vectors, view: View, *, picture: bytes, image_name: str, sums: np.ndarray | None = None
 ) -> dict[str, bytes]:
-    """Everything that the explorer needs to show any view of a trace, in the order in which it is sent, by name.
+    """Return the parts needed to show any view of a trace, by name, in the order of sending.
 
-    Which view it shows is said apart.
+    The view itself is sent separately.
 
     Args:
-        trace: what is looked at.
-        sent: the vectors of the layers that follow the pointer.
-        view: whose layer goes first, and whose token the other layers show, if not all are sent.
-        picture: the photo as JPEG.
-        image_name: what the picture shows, for those who cannot see it.
-        sums: `vitviz.analysis.attention.log_sums(trace)`, if they are at hand; needed for columns of layers that are
-            not sent.
+        trace: trace to explore.
+        sent: vectors of the layers that follow the pointer.
+        view: current view. Its layer is sent first, and layers that are not sent show its token.
+        picture: displayed image, JPEG.
+        image_name: alternative text of the picture.
+        sums: precomputed `vitviz.analysis.attention.log_sums(trace)`, used for columns of layers that are not sent.
     """
     all_live = len(sent.layers) == trace.layers
     pool = trace.attention(POOL)[:, 0].tobytes() if has_pool(trace) else b""
@@ -152,7 +151,7 @@ def _colours(scale: Scale, signed: bool) -> str:
 
 
 def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.ndarray:
-    """What all heads show for the view's token, float16 [layer, head, token]."""
+    """Attention weights of all heads for the view's token, float16 [layer, head, token]."""
     token, layers = view.token(trace), range(trace.layers)
     if view.direction == "from":
         rows = [trace.attention(layer, query=token) for layer in layers]
@@ -163,23 +162,23 @@ def pinned_rows(trace: Trace, view: View, sums: np.ndarray | None = None) -> np.
 
 
 def prefix_marks(trace: Trace) -> list[str]:
-    """Short names of the prefix tokens: CLS, DIST, R1, R2, ..."""
+    """Return short names of the prefix tokens: CLS, DIST, R1, R2, ..."""
     short = {"class token": "CLS", "distillation token": "DIST"}
     return [short.get(name) or name.replace("register ", "R") for name in trace.config.prefix_token_names]
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
-    """A picture as JPEG bytes."""
+    """Encode a picture as JPEG."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 
 def read_style(message: object) -> Style:
-    """The style that a browser tells.
+    """Parse a style sent by a browser.
 
     Raises:
-        ValueError: if it is not that. Anybody can send a message.
+        ValueError: if the message is invalid.
     """
     if isinstance(message, dict) and "opacity" in message:
         message = message | {"opacity": whole_number(message["opacity"])}
@@ -187,13 +186,13 @@ def read_style(message: object) -> Style:
 
 
 def read_view(message: object) -> tuple[View, TokenLayout]:
-    """The view that a browser tells, and the places of the trace that it showed.
+    """Parse a view sent by a browser, with the places of the trace that was shown.
 
     Raises:
-        ValueError: if it is not that. Anybody can send a message.
+        ValueError: if the message is invalid.
     """
     if not isinstance(message, dict) or set(message) != {"view", "places"}:
-        raise ValueError("not a view and where it was")
+        raise ValueError("not a view with its places")
     seen = message["places"]
     if not isinstance(seen, list) or len(seen) != 3:
         raise ValueError("not the places of a trace")

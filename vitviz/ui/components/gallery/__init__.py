@@ -1,4 +1,4 @@
-"""A gallery of thumbnails to choose one from."""
+"""Gallery of thumbnails."""
 
 import io
 from collections.abc import Callable, Collection, Mapping
@@ -25,7 +25,7 @@ def gallery(
     titles: bool,
     notes: Mapping[str, str] | None = None,
     whole: bool = False,
-    words: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
     removable: Collection[str] = (),
     on_remove: Callable[[str], None] | None = None,
     key: str,
@@ -33,26 +33,26 @@ def gallery(
     """Draw thumbnails, one of which can be chosen.
 
     Args:
-        label: what the group is called, for those who cannot see it.
-        images: the images by name, as files.
-        chosen: the name of the framed one; None if there is none.
-        on_choose: called with a name when the visitor clicks its thumbnail.
-        columns: thumbnails in a row.
-        titles: whether names stand below the thumbnails; else they are tooltips.
-        notes: what stands below the titles, by name.
-        whole: whether all of an image is shown, whatever its shape; else its middle, as a square.
-        words: titles, by name, of those that are not called by their name.
-        removable: the names of those that the visitor may take away.
-        on_remove: called with the name of one that the visitor takes away.
-        key: identity of this gallery in the session.
+        label: accessible name of the group.
+        images: image files by name.
+        chosen: name of the framed image; None if there is none.
+        on_choose: function called with the name of a clicked thumbnail.
+        columns: thumbnails per row.
+        titles: whether titles are shown below the thumbnails; otherwise they are tooltips.
+        notes: texts below the titles, by name.
+        whole: whether the whole image is shown; otherwise, a square crop of its centre.
+        labels: titles by name; by default, the capitalized name.
+        removable: names of images that the user can remove.
+        on_remove: function called with the name of a removed image.
+        key: identity of the gallery in the session.
 
     Returns:
-        The name that was clicked just now; None in all later runs.
+        Name clicked just now; None in all later runs.
     """
     items = [
         {
             "name": name,
-            "title": (words or {}).get(name, name.capitalize()),
+            "title": (labels or {}).get(name, name.capitalize()),
             "removable": name in removable,
             "note": (notes or {}).get(name, ""),
             "image": data_url(data) if whole else _thumbnail(sha256(data).hexdigest(), data),
@@ -65,12 +65,12 @@ def gallery(
 
     def read(message: object) -> str:
         if not isinstance(message, str) or message not in images:
-            raise ValueError("no image of this gallery")
+            raise ValueError("not an image of this gallery")
         return message
 
     def read_removable(message: object) -> str:
         if not isinstance(message, str) or message not in removable:
-            raise ValueError("no image that can be taken away")
+            raise ValueError("not a removable image")
         return message
 
     def choose(name: str) -> None:
@@ -79,7 +79,7 @@ def gallery(
 
     listeners = {"chosen": Listener("an image", read, choose)}
     if on_remove:
-        listeners["removed"] = Listener("an image that goes", read_removable, on_remove)
+        listeners["removed"] = Listener("a removable image", read_removable, on_remove)
     component.draw(data, listeners, key=key)
     return st.session_state.pop(just_chosen, None)
 

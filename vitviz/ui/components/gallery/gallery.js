@@ -1,4 +1,4 @@
-// Thumbnails to choose from: buttons, the chosen one of which is pressed.
+// Gallery of thumbnails as toggle buttons.
 
 import { Component } from "../_shared/component.js";
 import { element } from "../_shared/elements.js";
@@ -13,7 +13,7 @@ class Gallery extends Component {
     super(root, mount);
     this.on(root, "click", (event) => {
       const { name, removes } = event.target.closest("button")?.dataset ?? {};
-      if (removes !== undefined) this.mount.tell("removed", removes, { instead: true });
+      if (removes !== undefined) this.mount.send("removed", removes, { instead: true });
       else if (name !== undefined) this.choose(name);
     });
   }
@@ -26,14 +26,14 @@ class Gallery extends Component {
     root.classList.toggle("many", data.columns > 4); // too many for a phone
     this.chosen = data.chosen;
     const shown = JSON.stringify([data.titles, data.items]);
-    if (shown !== this.shown) this.build(data); // else the buttons stay, and with them the keyboard's focus
+    if (shown !== this.shown) this.build(data); // otherwise, keep the buttons and with them the focus
     this.shown = shown;
     this.mark();
   }
 
   build({ items, titles }) {
     const { root } = this;
-    const focused = root.getRootNode().activeElement?.dataset?.name; // new buttons take the keyboard over
+    const focused = root.getRootNode().activeElement?.dataset?.name; // to restore the focus on the new buttons
     root.replaceChildren(...items.map((item) => {
       const name = [item.title, item.note].filter(Boolean).join(": ");
       const button = element("button", { type: "button", title: name, ariaLabel: name }, { "data-name": item.name }, [
@@ -47,8 +47,8 @@ class Gallery extends Component {
   }
 
   remover({ name, title }) {
-    const words = `Remove: ${title}`;
-    const about = { type: "button", className: "remove", textContent: "×", title: words, ariaLabel: words };
+    const label = `Remove: ${title}`;
+    const about = { type: "button", className: "remove", textContent: "×", title: label, ariaLabel: label };
     return element("button", about, { "data-removes": name });
   }
 
@@ -60,16 +60,16 @@ class Gallery extends Component {
     return this.buttons.find((button) => button.dataset.name === name);
   }
 
-  // what was clicked last looks chosen until Python says what is
+  // show the last click as chosen until Python confirms it
   mark() {
-    const clicked = this.mount.unheard("chosen").filter((name) => this.button(name)).at(-1);
+    const clicked = this.mount.pending("chosen").filter((name) => this.button(name)).at(-1);
     for (const button of this.buttons) {
       button.setAttribute("aria-pressed", button.dataset.name === (clicked ?? this.chosen));
     }
   }
 
   choose(name) {
-    this.mount.tell("chosen", name, { instead: true });
+    this.mount.send("chosen", name, { instead: true });
     this.mark();
   }
 }

@@ -1,4 +1,4 @@
-"""The sequence as a matrix: each row is a token, and lights up the patch that it came from."""
+"""Matrix of the sequence. Each row is a token and highlights its patch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +10,7 @@ from .payload import Drawn, drawn, payload, read_choice
 
 __all__ = ["Drawn", "drawn", "sequence_matrix"]
 
-component = Component("matrix", Path(__file__).parent, css=symbols.rules())  # the rules are for letters on the axes
+component = Component("matrix", Path(__file__).parent, css=symbols.rules())  # rules for the symbols on the axes
 
 
 def sequence_matrix(
@@ -24,22 +24,22 @@ def sequence_matrix(
     on_choose: Callable[[int], None],
     key: str,
 ) -> None:
-    """Draw the sequence, with the picture beside it. Pointing at a row lights up its patch; a click chooses the row.
+    """Draw the sequence next to the picture. Pointing at a row highlights its patch; a click chooses the row.
 
-    Which row is chosen is the page's to keep: the callback hears of a choice, and the next run passes it back.
+    The page stores the chosen row: the callback receives each choice, and the next run passes it back.
 
     Args:
-        matrix: the sequence X, drawn.
-        prefix_names: what the tokens before the patches are called, in order.
+        matrix: image of the sequence X.
+        prefix_names: names of the prefix tokens, in order.
         grid: rows and columns of patches.
-        picture: JPEG or PNG, exactly what the patches cover.
-        picture_name: what it shows, for those who cannot see it.
-        chosen: the row with the frame, from 0, prefix tokens first.
-        on_choose: called with a row, before the page runs again, when the visitor chooses it.
-        key: identity of this matrix in the session.
+        picture: JPEG or PNG of exactly the area of the patches.
+        picture_name: alternative text of the picture.
+        chosen: index of the framed row, from 0, prefix tokens first.
+        on_choose: function called with the row chosen by the user, before the page runs again.
+        key: identity of the matrix in the session.
 
     Raises:
-        ValueError: if the matrix has not one row for each prefix token and each patch, or not the chosen one.
+        ValueError: if the number of rows differs from the number of tokens, or the chosen row does not exist.
     """
     data = payload(matrix, prefix_names, grid, picture, picture_name, chosen)
     listener = Listener("a row", partial(read_choice, rows=matrix.rows), on_choose)

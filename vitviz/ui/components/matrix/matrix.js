@@ -1,4 +1,4 @@
-// The sequence as a matrix: what is shown, and what the visitor does. Python hears of a chosen row, never of hovering.
+// Matrix of the sequence: display and user input. Chosen rows are sent to Python, hovering is not.
 
 import { Component } from "../_shared/component.js";
 import { element, setText } from "../_shared/elements.js";
@@ -14,8 +14,8 @@ class Matrix extends Component {
   constructor(root, mount) {
     super(root, mount);
     this.hovered = null; // rows, from 0
-    this.focused = null; // where the arrow keys are; null until one is used
-    this.sought = null; // a row that the scrolled matrix is to show
+    this.focused = null; // row of the keyboard focus; null until an arrow key is used
+    this.sought = null; // row to scroll to
     this.listen();
   }
 
@@ -38,16 +38,16 @@ class Matrix extends Component {
     this.schedule();
   }
 
-  // While a choice of this matrix is on its way, answers to earlier ones do not put an older frame back.
-  takeOver(said) {
-    const row = this.mount.unheard("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? said;
+  // While a choice is pending, states from Python do not restore an older frame.
+  takeOver(sent) {
+    const row = this.mount.pending("chosen").filter(({ rows }) => rows === this.data.rows).at(-1)?.row ?? sent;
     if (row !== this.chosen) this.sought = row;
     this.chosen = row;
   }
 
   // ------------------------------------------------------------------ drawing
 
-  // the row that the visitor is at: under the pointer, else under the arrow keys, else chosen
+  // current row: under the pointer, else focused, else chosen
   get row() {
     return this.hovered ?? this.focused ?? this.chosen;
   }
@@ -79,7 +79,7 @@ class Matrix extends Component {
     frame.style.setProperty("--column", patch[1]);
   }
 
-  // the row alone, with all its numbers
+  // strip of the current row
   drawStrip() {
     const { data: { columns }, ref: { numbers, strip }, row } = this;
     if (!numbers.complete || !numbers.naturalWidth) return;
@@ -89,16 +89,16 @@ class Matrix extends Component {
 
   drawWords(patch) {
     const { data: { prefix, rows }, hovered, ref, row } = this;
-    // while the pointer moves, the words change too often to be read aloud
+    // while the pointer moves, the text changes too often for screen readers
     ref.status.setAttribute("aria-live", hovered === null ? "polite" : "off");
     const from = patch ? `patch (${patch[0] + 1}, ${patch[1] + 1}), number ${row - prefix.length + 1}`
       : `${prefix[row]}, from no patch`;
     setText(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
     setText(ref.hint, isCoarse() ? "Tap a row or a patch to follow it."
-      : "Point at a row or a patch, click to follow it; or arrow keys, Home, End, then Enter.");
+      : "Point at a row or a patch and click to follow it, or use arrow keys, Home, End and Enter.");
   }
 
-  // ------------------------------------------------------------------ what the visitor does
+  // ------------------------------------------------------------------ user input
 
   listen() {
     const { ref } = this;
@@ -145,7 +145,7 @@ class Matrix extends Component {
     this.schedule();
     if (row === this.chosen) return;
     this.chosen = row;
-    this.mount.tell("chosen", { row, rows: this.data.rows }, { instead: true });
+    this.mount.send("chosen", { row, rows: this.data.rows }, { instead: true });
   }
 
   key(event, step) {
@@ -163,7 +163,7 @@ class Matrix extends Component {
     this.schedule();
   }
 
-  // many rows do not fit: then the matrix is scrolled to one that was found elsewhere than in it
+  // scroll the matrix to a row that was selected in the picture
   reveal() {
     const { data: { rows }, ref: { matrix, scroll }, sought } = this;
     this.sought = null;
@@ -175,8 +175,8 @@ class Matrix extends Component {
 
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-// a symbol of the formulas, with its colour and its meaning, and what it counts
-function named({ symbol, meaning, words }) {
+// Axis label: a symbol of the formulas with its colour and meaning, followed by a text.
+function named({ symbol, meaning, text }) {
   const about = { "data-symbol": symbol, "data-meaning": meaning, "aria-description": meaning };
-  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), words];
+  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), text];
 }

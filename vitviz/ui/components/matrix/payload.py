@@ -1,4 +1,4 @@
-"""What the matrix in the browser gets, and what it may answer."""
+"""Payload of the matrix, and validation of its messages."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from ...widgets.strips import number, strip
 from ...widgets.symbols import SYMBOLS
 from .._shared import whole_number
 
-FULL_COLOUR = 0.995  # of all numbers are told apart by their colours; a few are so large that they would hide the rest
+FULL_COLOUR = (
+    0.995  # quantile with full colour; a few outliers would otherwise hide the differences of all other numbers
+)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A matrix as a picture, one pixel for each number.
+    """Image of a matrix, with one pixel per number.
 
     Attributes:
-        picture: PNG, blue negative, red positive, 0 without a colour.
-        rows: how many rows it has, and
-        columns: how many numbers a row has.
-        largest: the size of a number that has the full colour.
-        larger: how many numbers are larger than that in size, and have the full colour too.
+        picture: PNG; blue is negative, red positive, and 0 neutral.
+        rows: number of rows.
+        columns: number of columns.
+        largest: absolute value with full colour.
+        larger: number of values above `largest` in absolute value, which also have full colour.
     """
 
     picture: bytes
@@ -38,10 +40,10 @@ def drawn(matrix: np.ndarray) -> Drawn:
     """Draw a matrix of finite numbers, [row, column].
 
     Raises:
-        ValueError: if it is not one.
+        ValueError: if the array does not have two dimensions or is not finite.
     """
     if matrix.ndim != 2:
-        raise ValueError(f"A matrix has rows and columns, not the shape {matrix.shape}.")
+        raise ValueError(f"A matrix must have two dimensions, not the shape {matrix.shape}.")
     sizes = np.abs(matrix)
     largest = float(np.quantile(sizes, FULL_COLOUR))
     image = strip(matrix.ravel(), largest=largest, per_row=matrix.shape[1])
@@ -51,18 +53,18 @@ def drawn(matrix: np.ndarray) -> Drawn:
 def payload(
     matrix: Drawn, prefix_names: tuple[str, ...], grid: tuple[int, int], picture: bytes, picture_name: str, chosen: int
 ) -> dict:
-    """Everything that the matrix shows; see `sequence_matrix` for the arguments. Equal arguments, equal payloads.
+    """Return the state of the component; see `sequence_matrix` for the arguments. Equal arguments, equal payloads.
 
     Raises:
-        ValueError: if the matrix has not one row for each prefix token and each patch, or not the chosen one.
+        ValueError: if the number of rows differs from the number of tokens, or the chosen row does not exist.
     """
     patches = int(grid[0]) * int(grid[1])
     if matrix.rows != len(prefix_names) + patches:
         raise ValueError(
-            f"A matrix of {matrix.rows} rows has not one for each of {patches} patches and {prefix_names}."
+            f"A matrix of {matrix.rows} rows does not match {patches} patches and the prefix tokens {prefix_names}."
         )
     if not 0 <= chosen < matrix.rows:
-        raise ValueError(f"There is no row {chosen} in a matrix of {matrix.rows}.")
+        raise ValueError(f"Row {chosen} is outside a matrix of {matrix.rows} rows.")
     before = f" + {len(prefix_names)}" if prefix_names else ""
     return {
         "matrix": data_url(matrix.picture),
@@ -78,17 +80,17 @@ def payload(
         "bar": data_url(_bar()),
         "low": number(-matrix.largest),
         "high": number(matrix.largest),
-        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are larger than that in size"
+        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are larger in absolute value"
         if matrix.larger
-        else "no number is larger than that in size",
+        else "no number is larger in absolute value",
     }
 
 
 def read_choice(message: object, rows: int) -> int:
-    """Which row a browser says was chosen.
+    """Parse a row sent by a browser.
 
     Raises:
-        ValueError: if it is no row of this matrix. Anybody can send a message.
+        ValueError: if the message is invalid or belongs to another matrix.
     """
     if not isinstance(message, dict) or set(message) != {"row", "rows"}:
         raise ValueError("not a choice of a row")
@@ -100,12 +102,12 @@ def read_choice(message: object, rows: int) -> int:
     return row
 
 
-def _axis(symbol: str, words: str) -> dict[str, str]:
-    """What an axis counts: a symbol with its meaning, and words."""
-    return {"symbol": symbol, "meaning": f"{symbol}: {SYMBOLS[symbol].meaning}", "words": words}
+def _axis(symbol: str, text: str) -> dict[str, str]:
+    """Return the label of an axis: a symbol with its meaning, followed by a text."""
+    return {"symbol": symbol, "meaning": f"{symbol}: {SYMBOLS[symbol].meaning}", "text": text}
 
 
 @cache
 def _bar() -> bytes:
-    """All colours, from the most negative to the most positive."""
+    """Return the colour bar as PNG, from the most negative to the most positive colour."""
     return png(strip(np.linspace(-1, 1, 256)).convert("RGB"))

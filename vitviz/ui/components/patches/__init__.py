@@ -1,4 +1,4 @@
-"""The patch picker: the picture as patches, one of which is looked at closely and chosen."""
+"""Patch picker: an image divided into patches, with a magnified view of one patch."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,41 +26,42 @@ def patch_picker(
     switching: bool = False,
     key: str,
 ) -> None:
-    """Draw the picture that the model sees with its patches. Pointing looks closer; a click chooses.
+    """Draw an image with its patches. Pointing magnifies a patch; a click chooses it.
 
-    Which patches are chosen is the page's to keep: a callback hears of each choice, and the next run passes it back.
+    The page stores the chosen patches: a callback receives each choice, and the next run passes it back.
 
     Args:
-        picture: JPEG or PNG, exactly what the patches cover; a PNG of the model's own pixels shows those in the lens.
-        picture_name: what it shows, for those who cannot see it.
+        picture: JPEG or PNG of exactly the area of the patches. A PNG in the model's resolution shows its input pixels
+            in the lens.
+        picture_name: alternative text of the picture.
         grid: rows and columns of patches.
-        chosen: (row, column) from 0 of the patch with the blue frame: the query; None if there is none.
-        on_choose: called with row and column, before the page runs again, when the visitor chooses that patch.
-        second: the patch with the red frame: the key.
-        choosing: which of the two a click sets.
-        on_key: like `on_choose`, for the key; needed for `choosing="key"`.
-        overlay: a map to lay over the picture.
-        exploded: whether the patches are pulled apart. The visitor's own switch for it holds until this changes.
-        switching: whether every click is told and frames nothing, the second on a patch like the first; the page shows
-            in the picture what clicks have done.
-        key: identity of this picker in the session.
+        chosen: (row, column), from 0, of the query patch with the blue frame; None if there is none.
+        on_choose: function called with row and column when the user chooses a patch, before the page runs again.
+        second: (row, column), from 0, of the key patch with the red frame.
+        choosing: role of the patch set by a click.
+        on_key: like `on_choose`, for the key; required for `choosing="key"`.
+        overlay: map drawn over the picture.
+        exploded: whether the patches are separated by gaps. The user's switch overrides it until it changes.
+        switching: whether clicks toggle patches. Then each click is reported, also a repeated one, and no frame is
+            drawn; the page shows the result in the picture.
+        key: identity of the picker in the session.
 
     Raises:
-        ValueError: if a patch is not in the grid, the overlay has another shape, or nobody listens for keys.
+        ValueError: if a patch is outside the grid, the overlay has another shape, or `on_key` is missing.
     """
     if choosing == "key" and on_key is None:
-        raise ValueError("A picker that chooses keys needs on_key.")
+        raise ValueError('choosing="key" requires on_key.')
     data = payload(picture, picture_name, grid, chosen, second, choosing, overlay, exploded, switching)
     listeners = {"query": on_choose} | ({"key": on_key} if on_key else {})
     component.draw(data, choices(grid, listeners), key=key)
 
 
 def choices(grid: tuple[int, int], listeners: Mapping[Role, Callable[[int, int], None]]) -> dict[str, Listener]:
-    """Who hears of chosen patches, for a picker or a component that is built on it.
+    """Return the listener for chosen patches, for the picker and components based on it.
 
     Args:
         grid: rows and columns of patches.
-        listeners: who hears of row and column, for each role that can be chosen.
+        listeners: functions called with row and column, by role.
     """
 
     def act(choice: tuple[Role, int, int]) -> None:

@@ -1,4 +1,4 @@
-// The patch picker alone.
+// Patch picker without extensions.
 
 import { mounted } from "../_shared/mounted.js";
 import { Picker } from "./picker.js";

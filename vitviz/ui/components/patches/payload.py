@@ -1,4 +1,4 @@
-"""What the patch picker in the browser gets, and what it may answer."""
+"""Payload of the patch picker, and validation of its messages."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Patch = tuple[int, int]  # row and column, from 0
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """A map over the picture, one number a patch, with all that makes it readable.
+    """Map over the picture, with one value per patch.
 
     Attributes:
         values: float32 [rows, columns].
-        caption: one line that says which layer, head, query and normalisation this is.
-        scale: how numbers become colours, as in `vitviz.viz.colour.tone`.
-        signed: whether values may be negative; then 0 is the middle of the colours.
-        tokens: how many tokens a row of weights is spread over; only the scale "uniform" asks.
-        largest: what the scale "relative" divides by; the largest of `values` in size if None.
-        lowest: where the colours of the scale "relative" begin, for values far from 0 that differ little.
-        say: how a value is written in the status line and at the ends of the colour bar.
-        opacity: 0 shows the picture alone, 1 hides it where a value has its full colour.
+        caption: one line with the layer, head, query and normalisation.
+        scale: colour scale, as in `vitviz.viz.colour.tone`.
+        signed: whether values may be negative; 0 is then the middle of the colour map.
+        tokens: number of tokens over which a row of weights is distributed; used by the scale "uniform".
+        largest: divisor of the scale "relative"; the largest absolute value if None.
+        lowest: start of the colours of the scale "relative", for values far from 0 that differ little.
+        format: formatter of values in the status line and at the ends of the colour bar.
+        opacity: overlay opacity, from 0 (invisible) to 1 (opaque at full colour).
 
     Raises:
-        ValueError: if `values` are not finite numbers, or negative where that cannot be drawn.
+        ValueError: if `values` are not finite, or negative although `signed` is False.
     """
 
     values: np.ndarray
@@ -44,32 +44,31 @@ class Overlay:
     tokens: int = 1
     largest: float | None = None
     lowest: float = 0.0
-    say: Callable[[float], str] = percent
+    format: Callable[[float], str] = percent
     opacity: float = OPACITY
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
-            raise ValueError("Only finite numbers have a colour.")
+            raise ValueError("The values of an overlay must be finite.")
         if not self.signed and (self.values < min(self.lowest, 0.0)).any():
-            raise ValueError("A map of numbers with signs would hide them: pass signed=True.")
+            raise ValueError("An overlay with negative values requires signed=True.")
         if self.lowest and (self.signed or self.scale != "relative" or (self.values < self.lowest).any()):
-            raise ValueError("Colours can begin elsewhere than at 0 only on the scale “share”, below all values.")
+            raise ValueError("lowest requires the scale “relative” without signs, and must not exceed any value.")
 
     def tones(self) -> np.ndarray:
-        """Place of the values in the table of colours, uint8 [rows, columns]; rounded as `vitviz.viz.colour.paint`."""
+        """Return colour map indices, uint8 [rows, columns], rounded as in `vitviz.viz.colour.paint`."""
         largest = None if self.largest is None else self.largest - self.lowest
         tones = tone(self.values - self.lowest, self.scale, self.tokens, largest, self.signed)
         return np.round(tones * 255).astype(np.uint8)
 
     def ends(self) -> tuple[str, str]:
-        """What the two ends of the colour bar mean, in words."""
+        """Return the labels of the two ends of the colour bar."""
         if self.scale == "uniform":
             return colour_bar_labels(self.values, self.scale, self.signed)
-        of_share = self._largest()
-        high = of_share if self.scale == "relative" else 1.0
+        high = self._largest() if self.scale == "relative" else 1.0
         if self.lowest:
-            return self.say(self.lowest), self.say(high)
-        return self.say(-high) if self.signed else "0", self.say(high)
+            return self.format(self.lowest), self.format(high)
+        return self.format(-high) if self.signed else "0", self.format(high)
 
     def _largest(self) -> float:
         if self.largest is not None:
@@ -77,12 +76,12 @@ class Overlay:
         return float(self.values.max()) if self.lowest else float(np.abs(self.values).max())
 
     def payload(self) -> dict:
-        """The map as the browser draws it."""
+        """Return the overlay as sent to the browser."""
         low, high = self.ends()
         return {
             "tones": text(self.tones().tobytes()),
             "colours": text(overlay_map(self.scale, self.signed).tobytes()),
-            "words": [self.say(float(value)) for value in self.values.flat],
+            "labels": [self.format(float(value)) for value in self.values.flat],
             "low": low,
             "high": high,
             "caption": self.caption,
@@ -102,15 +101,15 @@ def payload(
     exploded: bool = False,
     switching: bool = False,
 ) -> dict:
-    """Everything that the picker shows; see `patch_picker` for the arguments. Equal arguments give equal payloads.
+    """Return the state of the picker; see `patch_picker` for the arguments. Equal arguments give equal payloads.
 
     Raises:
-        ValueError: if a patch is not in the grid, or the overlay or the role does not fit.
+        ValueError: if a patch is outside the grid, the overlay has another shape, or the role is unknown.
     """
     if choosing not in get_args(Role):
-        raise ValueError(f"One chooses {' or '.join(get_args(Role))}, not {choosing!r}.")
+        raise ValueError(f"choosing must be {' or '.join(get_args(Role))}, not {choosing!r}.")
     if overlay is not None and overlay.values.shape != tuple(grid):
-        raise ValueError(f"A map of shape {overlay.values.shape} does not fit a grid of {tuple(grid)}.")
+        raise ValueError(f"An overlay of shape {overlay.values.shape} does not match the grid {tuple(grid)}.")
     return {
         "picture": data_url(picture),
         "picture_name": picture_name,
@@ -125,11 +124,10 @@ def payload(
 
 
 def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) -> tuple[Role, int, int]:
-    """What a browser says was chosen: role, row and column.
+    """Parse a choice sent by a browser: role, row and column.
 
     Raises:
-        ValueError: if it is not a patch of this grid, or not in one of these roles. Anybody can send a message; and a
-            patch of the grid that was shown before would be another one here.
+        ValueError: if the message is invalid, belongs to another grid, or has another role.
     """
     if not isinstance(message, dict) or set(message) != {"role", "row", "column", "grid"}:
         raise ValueError("not a choice of a patch")
@@ -137,7 +135,7 @@ def read_choice(message: object, grid: tuple[int, int], roles: Collection[str]) 
         raise ValueError("a patch of another grid")
     role, patch = message["role"], (message["row"], message["column"])
     if not isinstance(role, str) or role not in roles:
-        raise ValueError("nothing of this role is chosen here")
+        raise ValueError("not a role of this picker")
     row, column = (whole_number(value) for value in patch)
     if not (0 <= row < grid[0] and 0 <= column < grid[1]):
         raise ValueError(f"no such patch in a grid of {grid[0]} x {grid[1]}")
@@ -148,5 +146,5 @@ def _within(patch: Patch | None, grid: tuple[int, int]) -> list[int] | None:
     if patch is None:
         return None
     if not all(0 <= at < count for at, count in zip(patch, grid, strict=True)):
-        raise ValueError(f"There is no patch {tuple(patch)} in a grid of {tuple(grid)}.")
+        raise ValueError(f"The patch {tuple(patch)} is outside the grid {tuple(grid)}.")
     return [int(at) for at in patch]

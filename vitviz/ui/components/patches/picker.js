@@ -1,5 +1,4 @@
-// The patch grid: what is shown, and what the visitor does. Python hears of a chosen patch, never of hovering.
-// Other components build on it; patches.js shows nothing else.
+// Patch grid: display and user input. Chosen patches are sent to Python, hovering is not. Base class of other components.
 
 import { fromBase64, packedColours } from "../_shared/binary.js";
 import { onScreen, paint } from "../_shared/canvas.js";
@@ -8,7 +7,7 @@ import { element, setText } from "../_shared/elements.js";
 import { isPress, onKeys } from "../_shared/keys.js";
 import { cellAt, clamp, isCoarse, onHover } from "../_shared/pointer.js";
 
-const GAP = 0.16; // how much of a patch's place is empty when the patches are pulled apart
+const GAP = 0.16; // gap between separated patches, relative to their size
 const APART_IN = 220; // milliseconds
 
 export class Picker extends Component {
@@ -17,7 +16,7 @@ export class Picker extends Component {
     this.photo = new Image();
     this.marks = { query: null, key: null }; // the patches that are framed, [row, column] or null
     this.hovered = null;
-    this.focused = null; // where the arrow keys are; null until one is used
+    this.focused = null; // patch of the keyboard focus; null until an arrow key is used
     this.gap = 0;
     this.listen();
   }
@@ -51,14 +50,14 @@ export class Picker extends Component {
     this.hovered = this.focused = null;
   }
 
-  // While a choice of this grid is on its way, answers to earlier ones do not put an older frame back.
+  // While a choice is pending, states from Python do not restore an older frame.
   takeOver(role, patch) {
     const { data: { grid }, mount } = this;
-    const unheard = mount.unheard("chosen").filter((told) => told.role === role && same(told.grid, grid)).at(-1);
-    this.marks[role] = unheard && !this.data.switching ? [unheard.row, unheard.column] : patch;
+    const pending = mount.pending("chosen").filter((sent) => sent.role === role && same(sent.grid, grid)).at(-1);
+    this.marks[role] = pending && !this.data.switching ? [pending.row, pending.column] : patch;
   }
 
-  // What a switch says for as long as Python proposes the same: the visitor's own choice, which outlives the component.
+  // Value of a switch: the user's choice, which survives remounts, as long as Python's proposal does not change.
   remembered(name, proposed, otherwise) {
     const known = this.mount.memory[name];
     return known && known.proposed === proposed ? known.own : otherwise;
@@ -82,7 +81,7 @@ export class Picker extends Component {
 
   // ------------------------------------------------------------------ drawing
 
-  // the patch that the visitor is at: under the pointer, else under the arrow keys, else chosen
+  // current patch: under the pointer, else focused, else chosen
   get pointed() {
     return this.hovered ?? this.focused ?? this.marks[this.data.choosing] ?? this.marks.query;
   }
@@ -102,7 +101,7 @@ export class Picker extends Component {
     const size = [across, down];
     ref.bar.style.opacity = ref.map.valueAsNumber / 100;
     const state = JSON.stringify([size, gap, ref.map.value, photo.complete]);
-    // the strings are those of the last payload and are compared as such: only the frames move while one points
+    // comparing strings by identity suffices: while the pointer moves, only the frames change
     if (state === this.painted?.state && data.picture === this.painted.picture && data.overlay === this.painted.overlay) return;
     if (!photo.naturalWidth || !width) return;
     this.painted = { state, picture: data.picture, overlay: data.overlay };
@@ -120,7 +119,7 @@ export class Picker extends Component {
     }
   }
 
-  // what is drawn where: the whole picture at once, or each patch in the middle of its place, on whole pixels
+  // positions to draw: the whole picture, or each patch centred in its cell, on whole pixels
   pieces([width, height]) {
     const { data: { grid: [rows, columns] }, gap } = this;
     if (!gap) return [[[0, 0, 1, 1], [0, 0, width, height]]];
@@ -154,7 +153,7 @@ export class Picker extends Component {
     if (patch) box.style.transform = `translate(${patch[1] * 100}%, ${patch[0] * 100}%)`;
   }
 
-  // the patch pixel by pixel, without the colours over it
+  // magnified patch without the overlay
   drawLens() {
     const { data: { grid: [rows, columns] }, photo, pointed, ref: { lens } } = this;
     lens.classList.toggle("nothing", !pointed);
@@ -171,7 +170,7 @@ export class Picker extends Component {
     const { data, hovered, marks, pointed, ref } = this;
     const [rows, columns] = data.grid;
     const number = ([row, column]) => row * columns + column + 1;
-    // while the pointer moves, the words change too often to be read aloud
+    // while the pointer moves, the text changes too often for screen readers
     ref.status.setAttribute("aria-live", hovered ? "off" : "polite");
     setText(ref.status, pointed
       ? `Patch ${number(pointed)} of ${rows * columns}, row ${pointed[0] + 1}, column ${pointed[1] + 1}${this.about(pointed)}` : "");
@@ -179,19 +178,19 @@ export class Picker extends Component {
     const names = { query: inPairs ? "query" : "chosen", key: "key" };
     ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) =>
       element("span", { className: role, textContent: `${names[role]}: patch ${number(marks[role])}` })));
-    const what = data.switching ? "switch a patch" : inPairs ? `choose the ${data.choosing}` : "choose a patch";
+    const what = data.switching ? "mask or unmask a patch" : inPairs ? `choose the ${data.choosing}` : "choose a patch";
     setText(ref.hint, isCoarse() ? `Tap to ${what}.`
-      : `Point to look closer, click to ${what}; or arrow keys, then Enter.`);
+      : `Point to magnify, click to ${what}, or use arrow keys and Enter.`);
     ref.stage.setAttribute("aria-label", `${data.picture_name}, ${rows} rows of ${columns} patches`);
   }
 
-  // what the status line says of a patch after its name
+  // text of the status line after the name of the patch
   about([row, column]) {
     const { overlay, grid: [, columns] } = this.data;
-    return overlay ? `: ${overlay.words[row * columns + column]}` : "";
+    return overlay ? `: ${overlay.labels[row * columns + column]}` : "";
   }
 
-  // ------------------------------------------------------------------ what the visitor does
+  // ------------------------------------------------------------------ user input
 
   listen() {
     const { ref } = this;
@@ -237,7 +236,7 @@ export class Picker extends Component {
     const { switching, grid } = this.data;
     if (!switching && same(patch, this.marks[role])) return;
     if (!switching) this.marks[role] = patch;
-    this.mount.tell("chosen", { role, row: patch[0], column: patch[1], grid });
+    this.mount.send("chosen", { role, row: patch[0], column: patch[1], grid });
   }
 
   key(event, step) {
@@ -247,7 +246,7 @@ export class Picker extends Component {
     return true;
   }
 
-  // the first arrow goes on from the patch under the pointer or the chosen one
+  // the first arrow key starts from the patch under the pointer or the chosen one
   move(step) {
     const from = this.pointed;
     const to = (at, axis) => clamp(at + step[axis], this.data.grid[axis]);
@@ -260,7 +259,7 @@ export class Picker extends Component {
     return this.data.grid.map((count) => Math.floor(count / 2));
   }
 
-  // the patches slide apart, or jump for those who want nothing to move
+  // animate the separation, unless the user prefers reduced motion
   explode(apart, appearing = false) {
     const atOnce = appearing || matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.ref.apart.checked = apart;

@@ -1,4 +1,4 @@
-"""The tokens as points on a plane, beside the picture whose patches they are."""
+"""Scatter plot of patch tokens, next to the picture with their patches."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def scatter(
     on_choose: Callable[[int, int], None],
     key: str,
 ) -> None:
-    """Draw one point a patch. Pointing shows the patch; a line around points lights up their patches; a click chooses.
+    """Draw one point per patch. Pointing shows the patch, a lasso highlights patches, and a click chooses a patch.
 
     Args:
-        picture: JPEG or PNG, exactly what the patches cover.
-        picture_name: what it shows, for those who cannot see it.
+        picture: JPEG or PNG of exactly the area of the patches.
+        picture_name: alternative text of the picture.
         grid: rows and columns of patches.
-        chosen: (row, column) from 0 of the framed patch.
-        points: where the patches are on the plane, float [patch, 2].
-        colours: of the patches, uint8 [patch, 3].
-        axes: one line that says what the plane shows.
-        on_choose: called with row and column, before the page runs again, when the visitor chooses that patch.
-        key: identity of this component in the session.
+        chosen: (row, column), from 0, of the framed patch.
+        points: positions of the patches in the plane, float [patch, 2].
+        colours: colours of the patches, uint8 [patch, 3].
+        axes: one-line description of the plane.
+        on_choose: function called with row and column when the user chooses a patch, before the page runs again.
+        key: identity of the component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, points, colours, axes)
     component.draw(data, choices(grid, {"query": on_choose}), key=key)
@@ -56,10 +56,10 @@ def payload(
     colours: np.ndarray,
     axes: str,
 ) -> dict:
-    """Everything that the scatter shows: points from 0 to 1, y upwards; see `scatter`.
+    """Return the state of the scatter plot, with coordinates from 0 to 1 and y upwards; see `scatter`.
 
     Raises:
-        ValueError: if there is not one point, and one colour, for each patch.
+        ValueError: if the number of points or colours differs from the number of patches.
     """
     count = grid[0] * grid[1]
     if points.shape != (count, 2) or colours.shape != (count, 3):

@@ -1,5 +1,5 @@
-// The tokens as points beside the picture whose patches they are: pointing at one shows the other, and a line drawn
-// around points lights up their patches.
+// Scatter plot of patch tokens next to the picture: pointing at a point or patch shows the other, and a lasso highlights
+// the patches of the enclosed points.
 
 import { fromBase64 } from "../_shared/binary.js";
 import { onScreen } from "../_shared/canvas.js";
@@ -9,8 +9,8 @@ import { mounted } from "../_shared/mounted.js";
 import { QUERY, ink } from "../_shared/theme.js";
 import { Picker, same } from "../patches/picker.js";
 
-const NEAR = 24; // pixels within which a point is pointed at
-const EDGE = 14; // pixels around the points
+const NEAR = 24; // maximum distance of the pointer from a point, pixels
+const EDGE = 14; // margin around the points, pixels
 
 export default function (component) {
   return mounted(Scatter, ".patches", component);
@@ -22,7 +22,7 @@ class Scatter extends Picker {
     root.dataset.testid = "scatter";
     root.setAttribute("aria-label", "Tokens as points");
     this.selected = new Set(); // patches, counted row by row
-    this.lasso = null; // corners of the line that is being drawn
+    this.lasso = null; // corners of the lasso being drawn
     this.build();
     this.listenToPoints();
   }
@@ -35,7 +35,7 @@ class Scatter extends Picker {
     ref.selection = element("span", {}, { "data-testid": "scatter-selection", role: "status" });
     ref.clear = element("button", { type: "button", textContent: "Clear" });
     ref.images = element("input", { type: "checkbox", checked: this.mount.memory.images ?? true });
-    const label = element("label", {}, {}, [ref.images, " Points as pictures"]);
+    const label = element("label", {}, {}, [ref.images, " Show patches instead of points"]);
     const below = element("div", { className: "below" }, {}, [ref.selection, ref.clear, label]);
     root.querySelector(".board").after(element("div", { className: "plot" }, {}, [ref.points, ref.axes, below]));
     root.classList.add("scatter");
@@ -68,7 +68,7 @@ class Scatter extends Picker {
     const { ref, root, selected } = this;
     ref.clear.disabled = !selected.size;
     const words = selected.size
-      ? `${selected.size} of ${this.data.points.length} patches are lit up.` : "Draw a line around points to light up their patches.";
+      ? `${selected.size} of ${this.data.points.length} patches selected.` : "Draw a lasso around points to highlight their patches.";
     setText(ref.selection, words);
     root.dataset.selected = [...selected].sort((a, b) => a - b).join(" ");
   }
@@ -79,7 +79,7 @@ class Scatter extends Picker {
     if (this.painted && this.painted !== before && this.selected.size) this.dim();
   }
 
-  // what is not selected lies in the dark
+  // darken the patches that are not selected
   dim() {
     const { data: { grid: [rows, columns] }, ref: { picture }, selected } = this;
     const context = picture.getContext("2d");
@@ -92,7 +92,7 @@ class Scatter extends Picker {
     context.globalAlpha = 1;
   }
 
-  // where a point is on the canvas, in its pixels
+  // position of a point on the canvas, in pixels
   spot([x, y]) {
     const { clientWidth: width, clientHeight: height } = this.ref.points;
     return [EDGE + x * (width - 2 * EDGE), height - EDGE - y * (height - 2 * EDGE)];
@@ -152,7 +152,7 @@ class Scatter extends Picker {
     context.stroke();
   }
 
-  // ------------------------------------------------------------------ what the visitor does
+  // ------------------------------------------------------------------ user input
 
   listenToPoints() {
     const { ref } = this;
@@ -196,7 +196,7 @@ class Scatter extends Picker {
     return best === null ? null : this.patch(best);
   }
 
-  // a line that encloses nothing is a click
+  // a lasso without area is a click
   endLasso(done = true) {
     const line = this.lasso;
     this.lasso = null;
@@ -231,7 +231,7 @@ class Scatter extends Picker {
     return true;
   }
 
-  // the nearest point that lies more in this direction than to its sides
+  // nearest point within 45 degrees of the direction
   next(patch, [down, right]) {
     const [x, y] = this.spot(this.data.points[this.number(patch)]);
     let [best, distance] = [patch, Infinity];
@@ -244,7 +244,7 @@ class Scatter extends Picker {
   }
 }
 
-// whether a point is inside a closed line: a ray from it crosses the line an odd number of times
+// true if a point is inside a polygon (even-odd rule)
 function inside([x, y], line) {
   let odd = false;
   line.forEach(([x1, y1], i) => {
@@ -254,5 +254,5 @@ function inside([x, y], line) {
   return odd;
 }
 
-// which patches a selection is of
+// identifier of the picture and grid of a selection
 const madeOf = ({ grid, picture }) => `${grid} ${picture}`;

@@ -1,4 +1,4 @@
-"""Similarity: the picture, coloured by how alike each patch's token is to that of the patch under the pointer."""
+"""Cosine similarity of all patch tokens to that of the patch under the pointer, as an overlay of the picture."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def similarity_picker(
     on_choose: Callable[[int, int], None],
     key: str,
 ) -> None:
-    """Draw the picture; pointing at a patch colours all others by their cosine similarity. A click chooses the patch.
+    """Draw the picture. Pointing at a patch colours all others by cosine similarity; a click chooses the patch.
 
     Args:
-        picture: JPEG or PNG, exactly what the patches cover.
-        picture_name: what it shows, for those who cannot see it.
+        picture: JPEG or PNG of exactly the area of the patches.
+        picture_name: alternative text of the picture.
         grid: rows and columns of patches.
-        chosen: (row, column) from 0 of the patch that is compared while none is pointed at.
+        chosen: (row, column), from 0, of the patch that is compared while the pointer is elsewhere.
         directions: `vitviz.tokens.directions` of the layer, float32 [token, D], prefix tokens first.
-        prefix_names: what those are called.
-        caption: one line that says which layer and which similarity this is.
-        on_choose: called with row and column, before the page runs again, when the visitor chooses that patch.
-        key: identity of this component in the session.
+        prefix_names: names of the prefix tokens.
+        caption: one line with the layer and the kind of similarity.
+        on_choose: function called with row and column when the user chooses a patch, before the page runs again.
+        key: identity of the component in the session.
     """
     data = payload(picture, picture_name, grid, chosen, directions, prefix_names, caption)
-    held = {"directions": sent_once(directions)}
-    component.draw(data, choices(grid, {"query": on_choose}), key=key, held=held)
+    parts = {"directions": sent_once(directions)}
+    component.draw(data, choices(grid, {"query": on_choose}), key=key, parts=parts)
 
 
 def payload(
@@ -58,20 +58,22 @@ def payload(
     prefix_names: tuple[str, ...],
     caption: str,
 ) -> dict:
-    """All that the component shows but the directions themselves; see `similarity_picker`.
+    """Return the state of the component without the directions; see `similarity_picker`.
 
     Raises:
-        ValueError: if there is not one direction for each prefix token and each patch.
+        ValueError: if the number of directions differs from the number of tokens.
     """
     prefix, patch = len(prefix_names), chosen[0] * grid[1] + chosen[1]
     if len(directions) != prefix + grid[0] * grid[1]:
-        raise ValueError(f"{len(directions)} tokens are not {prefix} and one for each patch of {grid[0]} x {grid[1]}.")
+        raise ValueError(
+            f"{len(directions)} tokens do not match {prefix} prefix tokens and a {grid[0]} x {grid[1]} grid."
+        )
     values = cosine(directions, prefix + patch)[prefix:].reshape(grid)
-    overlay = Overlay(values, caption, scale="raw", signed=True, say=lambda value: number(value, 0))
+    overlay = Overlay(values, caption, scale="raw", signed=True, format=lambda value: number(value, 0))
     shown = picker_payload(picture, picture_name, grid, chosen, overlay=overlay)
     return shown | {"prefix_names": list(prefix_names)}
 
 
 def sent_once(directions: np.ndarray) -> bytes:
-    """The directions as float16, which the browser holds for all choices."""
-    return packed({"width": int(directions.shape[1])}, {"tokens": directions.astype(np.float16).tobytes()})
+    """Pack the directions as float16. The browser stores them for all choices."""
+    return packed({"embedDim": int(directions.shape[1])}, {"tokens": directions.astype(np.float16).tobytes()})

@@ -1,5 +1,4 @@
-// Which patches are like the one under the pointer: a picker whose colours are computed here, from the tokens
-// themselves.
+// Picker with an overlay of cosine similarities to the patch under the pointer, computed here from the tokens.
 
 import { halves, packedColours, readHeader } from "../_shared/binary.js";
 import { paint } from "../_shared/canvas.js";
@@ -25,7 +24,7 @@ class Similarity extends Picker {
     ref.facts = element("p", { className: "facts" }, { "data-testid": "similarity-facts" });
     ref.marks.after(ref.facts);
     ref.hold = element("input", { type: "checkbox", checked: this.mount.memory.hold ?? false });
-    const label = element("label", {}, {}, [ref.hold, " Keep to the chosen patch, and read the others"]);
+    const label = element("label", {}, {}, [ref.hold, " Compare with the chosen patch, not the pointer"]);
     ref.apart.closest(".switches").prepend(label);
     this.on(ref.hold, "change", () => {
       this.mount.memory.hold = ref.hold.checked;
@@ -33,21 +32,21 @@ class Similarity extends Picker {
     });
   }
 
-  receive(said, [held]) {
-    if (said.held[0] !== this.held) {
-      this.held = said.held[0];
-      const header = readHeader(held);
+  receive(state, [bytes]) {
+    if (state.parts[0] !== this.partKey) {
+      this.partKey = state.parts[0];
+      const header = readHeader(bytes);
       const [start, length] = header.sections.tokens;
-      this.directions = halves(held.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
-      this.width = header.width;
-      this.similar = new Float32Array(this.directions.length / this.width);
+      this.directions = halves(bytes.slice(header.start).buffer, start, length / 2); // [token][channel], of length 1
+      this.embedDim = header.embedDim;
+      this.similar = new Float32Array(this.directions.length / this.embedDim);
     }
-    this.prefix = said.prefix_names;
+    this.prefix = state.prefix_names;
     this.computed = null;
-    super.receive(said);
+    super.receive(state);
   }
 
-  // the patch that is compared with all others
+  // patch compared with all others
   get source() {
     return (this.ref.hold.checked ? this.marks.query : this.pointed) ?? this.middle();
   }
@@ -61,16 +60,16 @@ class Similarity extends Picker {
     if (token !== this.computed) this.compute(token);
     super.draw();
     Object.assign(this.root.dataset, {
-      source: token, top: this.top, topSimilarity: this.similar[this.top], mean: this.mean, width: this.width,
+      source: token, top: this.top, topSimilarity: this.similar[this.top], mean: this.mean, embedDim: this.embedDim,
     });
   }
 
   compute(token) {
-    const { data: { grid: [rows, columns], overlay }, directions, prefix: { length: first }, ref, similar, width } = this;
-    const one = directions.subarray(token * width, (token + 1) * width);
-    for (let i = 0, start = 0; i < similar.length; i++, start += width) {
+    const { data: { grid: [rows, columns], overlay }, directions, prefix: { length: first }, ref, similar, embedDim } = this;
+    const one = directions.subarray(token * embedDim, (token + 1) * embedDim);
+    for (let i = 0, start = 0; i < similar.length; i++, start += embedDim) {
       let sum = 0;
-      for (let c = 0; c < width; c++) sum += one[c] * directions[start + c];
+      for (let c = 0; c < embedDim; c++) sum += one[c] * directions[start + c];
       similar[i] = sum;
     }
     this.computed = token;
@@ -88,7 +87,7 @@ class Similarity extends Picker {
     const token = this.tokenOf(patch);
     if (token !== this.computed) return `: ${decimals(this.similar[token])}`;
     const [row, column] = this.placeOf(this.top);
-    return `: most like patch (${row + 1}, ${column + 1}), ${decimals(this.similar[this.top])}`;
+    return `: most similar to patch (${row + 1}, ${column + 1}), ${decimals(this.similar[this.top])}`;
   }
 
   placeOf(token) {
@@ -101,9 +100,9 @@ class Similarity extends Picker {
     const { mean, placeOf, prefix, ref, similar, computed } = this;
     const [row, column] = placeOf.call(this, computed);
     const others = prefix.map((name, token) => `${name} ${decimals(similar[token])}`);
-    ref.facts.textContent = `Patch (${row + 1}, ${column + 1}) with ${[...others, `patches on average ${decimals(mean)}`].join(" · ")}`;
+    ref.facts.textContent = `Patch (${row + 1}, ${column + 1}) with ${[...others, `mean over patches ${decimals(mean)}`].join(" · ")}`;
   }
 }
 
-// as vitviz.ui.widgets.strips.number writes them
+// same format as vitviz.ui.widgets.strips.number
 const decimals = (value) => value.toFixed(3).replace(/^-(?=0\.0+$)/, "").replace("-", "−");

@@ -1,4 +1,4 @@
-"""Section 1 of the page "Attention": a soft dictionary that the visitor edits, then the same on the image."""
+"""Section 1 of the page "Attention": an editable soft dictionary, then the same idea on the image."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ....notation.marks import percent
 from ....viz.colour import KEY, QUERY, VALUE
 from ....walkthrough import soft_dictionary
 from ...app import state
-from ...app.words import literally, plain_errors
+from ...app.messages import escape_markdown, show_errors
 from ...widgets import drawing
 from ...widgets.strips import number
-from ...widgets.sums import redone
+from ...widgets.sums import round_consistently
 from ..lesson.sections import section
 
-if TYPE_CHECKING:  # it brings the sidebar, which only a running app can import
-    from .look import Look
+if TYPE_CHECKING:  # it imports the sidebar, which needs a running app
+    from .head_view import HeadView
 
-MOST = 12  # words in the dictionary; the table of more would be a page of its own
+MOST = 12  # maximum number of words
 FRUITS = {
     "key": ["banana", "strawberry", "blueberry", "orange", "apple"],
     "colour": ["gold", "crimson", "royalblue", "darkorange", "yellowgreen"],
@@ -34,12 +34,12 @@ FRUITS = {
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """What the visitor's table says.
+    """Contents of the user's table.
 
     Attributes:
         keys: the words.
         values: red, green, blue (0 to 255) and the number of each, float64 [key, 4].
-        problems: what could not be used, in words.
+        problems: messages on rows that could not be used.
     """
 
     keys: tuple[str, ...]
@@ -48,7 +48,7 @@ class Dictionary:
 
 
 def read(table: pd.DataFrame) -> Dictionary:
-    """A dictionary from a table that anybody may have edited: rows that are not whole are left out and said."""
+    """Read a dictionary from the edited table; incomplete rows are left out and reported."""
     keys, values, problems = [], [], []
     for word, colour, amount in table[["key", "colour", "number"]].itertuples(index=False):
         word = "" if pd.isna(word) else str(word).strip()[:30]
@@ -70,7 +70,7 @@ def read(table: pd.DataFrame) -> Dictionary:
 
 
 def idea() -> None:
-    """The idea of attention, on words."""
+    """Draw the idea of attention, on words."""
     section(
         "1 · The idea: a soft lookup",
         "A dictionary stores **values** under **keys**. An ordinary one answers only if the **query** equals a key, "
@@ -82,7 +82,7 @@ def idea() -> None:
 
 
 @st.fragment
-@plain_errors()
+@show_errors()
 def _dictionary() -> None:
     left, right = st.columns([2, 3], gap="medium")
     with right:
@@ -104,14 +104,14 @@ def _dictionary() -> None:
         )
         st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
         pieces = " ".join(soft_dictionary.ngrams(query))
-        st.caption(f"Pieces of the query: {literally(pieces) or 'none'}")
-    found = read(edited)
-    for problem in found.problems:
-        st.warning(literally(problem))
-    if not found.keys:
+        st.caption(f"Pieces of the query: {escape_markdown(pieces) or 'none'}")
+    dictionary = read(edited)
+    for problem in dictionary.problems:
+        st.warning(escape_markdown(problem))
+    if not dictionary.keys:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
-    similar, shares, mixed = soft_dictionary.soft_lookup(query, found.keys, found.values, temperature)
+    similar, shares, mixed = soft_dictionary.soft_lookup(query, dictionary.keys, dictionary.values, temperature)
     rows = [
         (
             html.escape(key),
@@ -119,14 +119,14 @@ def _dictionary() -> None:
             drawing.bar(share, percent(share)),
             drawing.swatch(value[:3]) + f"{value[3]:g}",
         )
-        for key, alike, share, value in zip(found.keys, similar, shares, found.values, strict=True)
+        for key, alike, share, value in zip(dictionary.keys, similar, shares, dictionary.values, strict=True)
     ]
     total = ("answer", "", percent(float(shares.sum())), drawing.swatch(mixed[:3]) + number(mixed[3], 3))
     st.html(drawing.table(("key", "query · key", "share (softmax)", "value"), rows, total))
     best = int(np.argmax(shares))
     if similar.any():
         share = percent(float(shares[best]))
-        st.markdown(f"Most of the answer comes from **{literally(found.keys[best])}** ({share}).")
+        st.markdown(f"Most of the answer comes from **{escape_markdown(dictionary.keys[best])}** ({share}).")
     else:
         st.markdown("The query shares no piece with any key, so all of them count the same.")
     st.caption(
@@ -134,14 +134,14 @@ def _dictionary() -> None:
         "end), scaled to length 1. Similarity is the dot product of two such vectors."
     )
     if similar.any():
-        _product(query, found.keys[best], float(similar[best]))
+        _product(query, dictionary.keys[best], float(similar[best]))
 
 
 def _product(query: str, key: str, similarity: float) -> None:
-    """The vectors of two words, multiplied piece by piece."""
+    """Draw the vectors of two words and their product, piece by piece."""
     pieces, (asking, answering) = soft_dictionary.vectors([query, key])
     products = asking * answering
-    factors, shown = redone([float(part) for part in products], similarity, decimals=3)
+    factors, shown = round_consistently([float(part) for part in products], similarity, decimals=3)
     rows = [
         (html.escape(word), *(number(part, 3) if part else "" for part in vector))
         for word, vector in ((query.strip(), asking), (key, answering))
@@ -151,37 +151,37 @@ def _product(query: str, key: str, similarity: float) -> None:
     st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this piece.")
 
 
-def on_the_image(look: Look) -> None:
-    """The same three letters, on the image."""
-    weights = look.steps.weights
-    prefix, columns, side = look.trace.prefix, look.trace.grid[1], look.trace.config.patch_size
+def on_the_image(view: HeadView) -> None:
+    """Draw query, key and value on the image."""
+    weights = view.steps.weights
+    prefix, columns, side = view.trace.prefix, view.trace.grid[1], view.trace.config.patch_size
     strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
-    stroke = max(look.size) / 130
-    x, y = drawing.centre(look.patch, side)
-    shapes, told = [], []
+    stroke = max(view.size) / 130
+    x, y = drawing.centre(view.patch, side)
+    shapes, labels = [], []
     for token in strongest:
         patch = divmod(int(token) - prefix, columns)
-        told.append(f"{look.name(int(token))} {percent(float(weights[token]))}")
+        labels.append(f"{view.name(int(token))} {percent(float(weights[token]))}")
         at_x, at_y = drawing.centre(patch, side)
-        if patch != look.patch:
+        if patch != view.patch:
             shapes.append(
                 f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
                 f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
             )
         shapes.append(drawing.frame(patch, side, KEY, stroke))
-    shapes.append(drawing.frame(look.patch, side, QUERY, 1.5 * stroke))
+    shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
     st.markdown("**The same three letters, on the image**")
-    picture, words = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with picture:
-        alt = f"{look.choice.picked.name}: {look.name(look.query)} and the patches that it attends to most"
-        st.html(drawing.on_photo(state.picture(look.choice, drawing.PHOTO), look.size, shapes, alt))
-    with words:
-        look.say(
+        alt = f"{view.choice.picked.name}: {view.name(view.query)} and the patches that it attends to most"
+        st.html(drawing.on_image(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
+    with text:
+        view.say(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"
-            f"* {{q}} **asks**: what is {look.name(look.query)} (blue) looking for?\n"
+            f"* {{q}} **asks**: what is {view.name(view.query)} (blue) looking for?\n"
             "* {k} **answers**: every token says what it has to offer.\n"
             "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {look.where} {_most(len(told))} to say to it (red): {', '.join(told)}. "
+            f"In {view.where} {_most(len(labels))} to say to it (red): {', '.join(labels)}. "
             "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
         )
 

@@ -1,4 +1,4 @@
-"""Section 6 of the page "Attention": the MLP, the residual stream through all blocks, and what becomes the output."""
+"""Section 6 of the page "Attention": MLP, residual stream through all blocks, and output."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ...widgets import drawing, symbols
 from ...widgets.prediction import prediction_bars
 from ...widgets.strips import number
 from ..lesson import sections
-from . import cached
-from .look import Look
+from . import layer_activations
+from .head_view import HeadView
 
 ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "silu": "SiLU"}
 
 
-def mlp(look: Look) -> None:
-    """The other half of the block."""
-    block, config = look.block, look.trace.config
-    steps, width, hidden = block.mlp, look.values["D"], config.mlp_dim
+def mlp(view: HeadView) -> None:
+    """Draw the MLP sublayer."""
+    block, config = view.block, view.trace.config
+    steps, width, hidden = block.mlp, view.values["D"], config.mlp_dim
     reads = {
         "pre": "a second norm, then a small network that works on each token **alone**",
         "post": "a small network that works on each token **alone**, then a norm",
@@ -35,7 +35,7 @@ def mlp(look: Look) -> None:
     )
     inner = " The hidden numbers are normalised on the way." if steps.hidden_norm is not None else ""
     factor = " A learned factor for each dimension (LayerScale) comes last." if not np.all(block.mlp_scale == 1) else ""
-    look.section(
+    view.section(
         "6 · The rest of the block, and of the network",
         f"Attention moves information **between** tokens. The other half of the block is the MLP: {reads}: up from "
         f"{{D=}} to {hidden} numbers, {ACTIVATIONS[config.activation]}, and back down to {width}.{gate}{inner}{factor} "
@@ -50,41 +50,41 @@ def mlp(look: Look) -> None:
             [
                 ("after attention", block.resid_mid, "the token"),
                 ("+ MLP", block.mlp_out, "what the MLP adds"),
-                ("=", block.resid_post, f"what leaves layer {look.layer + 1}"),
+                ("=", block.resid_post, f"what leaves layer {view.layer + 1}"),
             ],
             together=True,
         )
     )
     positive = float((steps.hidden > 0).mean())
-    look.say(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
+    view.say(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
     for what in ("mlp_out", "resid_post"):
         sections.by_hand(block.checks[what])
 
 
-def stream(look: Look) -> None:
-    """The token through all blocks."""
-    found = cached.stream(look.choice)
-    channels, lengths = found.channels[:, look.query], found.lengths[:, look.query]
-    layers = look.trace.layers
-    look.say(
+def stream(view: HeadView) -> None:
+    """Draw the token through all blocks."""
+    recorded = layer_activations.stream(view.choice)
+    channels, norms = recorded.channels[:, view.query], recorded.norms[:, view.query]
+    layers = view.trace.layers
+    view.say(
         f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other, and each "
-        f"adds to the stream. Below is {look.name(look.query)} as it enters the first block (top row) and as it leaves "
-        f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its length goes from "
-        f"{number(float(lengths[0]), 2)} to {number(float(lengths[-1]), 2)}."
+        f"adds to the stream. Below is {view.name(view.query)} as it enters the first block (top row) and as it leaves "
+        f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its norm goes from "
+        f"{number(float(norms[0]), 2)} to {number(float(norms[-1]), 2)}."
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
-    words = f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive."
+    caption = f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive."
     image = drawing.heat(channels, signed=True, largest=end)
     st.html(
-        f'<div class="vv-maps" style="--side:100%"><figure><img alt="Residual stream of {look.name(look.query)}" '
+        f'<div class="vv-maps" style="--side:100%"><figure><img alt="Residual stream of {view.name(view.query)}" '
         f'src="{data_url(image)}" style="height:{min(len(channels), 26) * 0.75 + 1:.2f}rem">'
-        f"<small>{words}</small></figure></div>"
+        f"<small>{caption}</small></figure></div>"
     )
 
 
-def output(look: Look) -> None:
-    """What becomes of the tokens at the end."""
-    trace, config, steps = look.trace, look.trace.config, cached.readout(look.choice)
+def output(view: HeadView) -> None:
+    """Draw the steps from the tokens to the output."""
+    trace, config, steps = view.trace, view.trace.config, layer_activations.readout(view.choice)
     first = "After the last block a final norm is applied, and then " if config.final_norm else "After the last block "
     attended = (
         " Through attention it could collect from every patch, layer by layer."
@@ -96,15 +96,15 @@ def output(look: Look) -> None:
     normed = "is normalised and " if config.fc_norm else ""
     count = f"{steps.feature.shape[-1]} numbers"
     if config.pooling == "distilled" and config.num_classes:
-        told = (
+        description = (
             f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
             f"of what they say is the {config.num_classes} outputs"
         )
     else:
-        told = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    look.say(f"**The output.** {first}{told}.{attended}")
+        description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
+    view.say(f"**The output.** {first}{description}.{attended}")
     if config.pooling == "attention":
-        maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(look))]
+        maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
         st.html(drawing.maps(maps))
         st.caption("Where the pooling's heads look; each map's colours end at its own largest weight.")
     features = np.atleast_2d(steps.feature)
@@ -115,13 +115,13 @@ def output(look: Look) -> None:
     )
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
-        if config.final_norm or what != "tokens":  # without a norm these are what the last block made
+        if config.final_norm or what != "tokens":  # without a final norm, these are the output of the last block
             sections.by_hand(check)
     if trace.model.is_classifier:
         prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
 
 
-def _pool_maps(look: Look) -> np.ndarray:
-    trace = look.trace
+def _pool_maps(view: HeadView) -> np.ndarray:
+    trace = view.trace
     weights = trace.attention("pool")[..., trace.prefix :]
     return weights.reshape(*weights.shape[:2], *trace.grid)

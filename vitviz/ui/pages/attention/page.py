@@ -1,4 +1,4 @@
-"""The page "Attention": one head by hand, from the sequence to what the model returns."""
+"""The page "Attention": one head by hand, from the sequence to the model output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...components.patches import Overlay
 from ...widgets import drawing, symbols
 from ..lesson import questions, summary
 from ..lesson.sections import BESIDE, beside_the_text, part, title
-from . import look, lookup, mixing, network, receptive, scores
+from . import head_view, lookup, mixing, network, receptive, scores
 
 
 def draw() -> None:
@@ -18,50 +18,50 @@ def draw() -> None:
     st.html(symbols.style())
     st.html(drawing.STYLE)
     st.html(BESIDE)
-    title("Attention", models.about(state.choice().model).config)
+    title("Attention", models.describe(state.choice().model).config)
     attend(state.choice())
 
 
 @shell.fragment
 def attend(choice: state.Choice) -> None:
-    """The whole story; choosing a patch, a layer or a head runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
-        seen = look.current(choice)
+    """Draw all sections; choosing a patch, a layer or a head reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
+        view = head_view.current(choice)
     beside, story = beside_the_text()
     with beside:
-        follow(seen)
+        follow(view)
     with story:
         with part("idea"):
             lookup.idea()
-            lookup.on_the_image(seen)
+            lookup.on_the_image(view)
         with part("qkv"):
-            scores.queries_keys_values(seen)
+            scores.queries_keys_values(view)
         with part("scores"):
-            scores.scores(seen)
+            scores.scores(view)
         with part("softmax"):
-            scores.shares(seen)
+            scores.shares(view)
         with part("values"):
-            mixing.weighted_sum(seen)
-            mixing.all_heads(seen)
-            mixing.residual(seen)
+            mixing.weighted_sum(view)
+            mixing.all_heads(view)
+            mixing.residual(view)
         with part("network"):
-            network.mlp(seen)
-            network.stream(seen)
-            network.output(seen)
+            network.mlp(view)
+            network.stream(view)
+            network.output(view)
         with part("reach"):
-            receptive.all_at_once(seen)
+            receptive.all_at_once(view)
         with part("questions"):
-            questions.about_attention(seen)
+            questions.about_attention(view)
         with part("summary"):
             summary.take_home(choice)
 
 
-def follow(seen: look.Look) -> None:
-    """The image beside the text: which layer, head and patch the page is about."""
-    look.choose(seen)
-    weights = seen.steps.weights[seen.trace.prefix :].reshape(seen.trace.grid).astype(np.float32)
-    look.picker(
-        seen,
-        Overlay(weights, f"Attention weights of {seen.name(seen.query)}, {seen.where}", signed=seen.signed),
+def follow(view: head_view.HeadView) -> None:
+    """Draw the image beside the text, with the chosen layer, head and patch."""
+    head_view.choose(view)
+    weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
+    head_view.picker(
+        view,
+        Overlay(weights, f"Attention weights of {view.name(view.query)}, {view.where}", signed=view.signed),
         key="attention_picker",
     )

@@ -9,18 +9,18 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
-from ..lesson.following import at_the_patch
+from ..lesson.followed_patch import at_the_patch
 
-KEY_PATCH = Setting("key_patch")  # row and column, from 0, of the patch that answers; None for the strongest
+KEY_PATCH = Setting("key_patch")  # key patch, row and column from 0; None for the one with the largest weight
 
 
 def with_one_head(view: View, trace: Trace) -> View:
-    """The view of a layer and of one of its heads, from 0: the last one for the pooling, the first for the mean."""
+    """Return the view of one layer and head: the last layer for the pooling, the first head for the mean."""
     head = 0 if view.head is None else min(view.head, trace.heads - 1)
     return replace(view, layer=min(view.layer, trace.layers - 1), head=head)
 
 
 PLACE = replace(
     VIEW, shown=lambda view, choice: at_the_patch(with_one_head(view, state.trace(choice)), choice)
-)  # layer, head and patch, which links hold
+)  # layer, head and patch of links
 SETTINGS = (PLACE,)

@@ -1,1 +1,1 @@
-"""What the page "Explain" is made of: targets, maps of all methods side by side, and which of them to believe."""
+"""The sections of the page "Explain": targets, maps of all attribution methods, and their faithfulness."""

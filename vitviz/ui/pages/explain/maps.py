@@ -1,4 +1,4 @@
-"""Maps: what each is an answer to, those that are there already, and those that have to be computed."""
+"""Requests for attribution maps, their cached results, and the computation of missing ones."""
 
 from __future__ import annotations
 
@@ -10,97 +10,97 @@ from ....analysis.attribution import METHODS, Attribution, explain
 from ....errors.progress import Progress
 from ...app import cache, state
 from ...app.jobs import durations
-from ...app.jobs.asking import Step
+from ...app.jobs.background import Step
 from ...app.jobs.queue import Task
-from .targets import Aim, target_of
+from .targets import TargetSpec, target_of
 
-PLACE = "explain"  # where slow work is waited for
+PLACE = "explain"  # where the page waits for slow work
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What one map is the answer to.
+class MapRequest:
+    """Parameters that determine one map.
 
     Attributes:
         choice: image and model.
         method: one of `METHODS`.
-        parameters: name and value of each of its parameters.
-        aim: what is explained; None for methods that explain no target.
+        parameters: name and value of each parameter of the method.
+        target: the explained target; None for methods that explain no target.
     """
 
     choice: state.Choice
     method: str
     parameters: tuple[tuple[str, Any], ...]
-    aim: Aim | None
+    target: TargetSpec | None
 
     @property
     def key(self) -> tuple:
-        """What identifies the map among all visitors."""
-        return "map", self.choice.key, self.method, self.parameters, self.aim and self.aim.key
+        """Cache key of the map, the same for all users."""
+        return "map", self.choice.key, self.method, self.parameters, self.target and self.target.key
 
 
-def ask_for(choice: state.Choice, method: str, parameters: dict[str, Any], aim: Aim) -> Ask:
-    """The question that a method answers about an aim, if it asks about any."""
-    return Ask(choice, method, tuple(parameters.items()), aim if METHODS[method].targeted else None)
+def map_request(choice: state.Choice, method: str, parameters: dict[str, Any], target: TargetSpec) -> MapRequest:
+    """Return the request for a method's map; its target is None if the method explains no target."""
+    return MapRequest(choice, method, tuple(parameters.items()), target if METHODS[method].targeted else None)
 
 
-def known(ask: Ask) -> Attribution | None:
-    """The map, if it was computed for anybody."""
-    return cache.results.get(ask.key)
+def known(request: MapRequest) -> Attribution | None:
+    """Return the map if it is cached, else None."""
+    return cache.results.get(request.key)
 
 
-def compute(ask: Ask) -> Attribution:
-    """Compute a quick map, and keep it for all.
+def compute(request: MapRequest) -> Attribution:
+    """Compute a quick map and cache it for all users.
 
     Raises:
         VitvizError: if the method or the target does not fit the model.
     """
-    work = task(ask)
+    work = task(request)
     with state.one_at_a_time:  # gradients of all layers at 518 px take half a gigabyte
-        return cache.results.made(ask.key, partial(work, None))
+        return cache.results.get_or_compute(request.key, partial(work, None))
 
 
-def coarse(ask: Ask) -> Attribution | None:
-    """The finest map of those that are computed on the way to the one that was asked for."""
-    found = (known(other) for other in reversed(_before(ask)))
-    return next((one for one in found if one is not None), None)
+def coarse(request: MapRequest) -> Attribution | None:
+    """Return the finest cached map of those computed before the requested one, or None."""
+    results = (known(other) for other in reversed(_before(request)))
+    return next((one for one in results if one is not None), None)
 
 
-def steps(ask: Ask) -> list[Step]:
-    """Remaining steps of a slow map: coarse ones, each only if it is not there, and then the map itself."""
-    every = [*_before(ask), ask]
-    there = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
-    return [_step(other, ask) for other in every[there + 1 :]]
+def steps(request: MapRequest) -> list[Step]:
+    """Return the remaining steps of a slow map: missing coarse maps, then the map itself."""
+    every = [*_before(request), request]
+    last_known = max((place for place, other in enumerate(every) if known(other) is not None), default=-1)
+    return [_step(other, request) for other in every[last_known + 1 :]]
 
 
-def _before(ask: Ask) -> list[Ask]:
-    """The coarse maps on the way to a slow one, the quickest first."""
-    given = dict(ask.parameters)
-    others = METHODS[ask.method].coarse_parameters(given, state.trace(ask.choice))
-    return [replace(ask, parameters=tuple({**given, **other}.items())) for other in others]
+def _before(request: MapRequest) -> list[MapRequest]:
+    """Return the requests for the coarse maps before a slow one, quickest first."""
+    given = dict(request.parameters)
+    others = METHODS[request.method].coarse_parameters(given, state.trace(request.choice))
+    return [replace(request, parameters=tuple({**given, **other}.items())) for other in others]
 
 
-def _step(ask: Ask, final: Ask) -> Step:
-    trace, parameters = state.trace(ask.choice), dict(ask.parameters)
-    told = METHODS[ask.method]
-    words = told.title if ask == final else f"{told.title}, coarse ({told.coarse_label(parameters)})"
-    count, weight = told.passes(parameters, trace)
+def _step(request: MapRequest, final: MapRequest) -> Step:
+    trace, parameters = state.trace(request.choice), dict(request.parameters)
+    method = METHODS[request.method]
+    label = method.title if request == final else f"{method.title}, coarse ({method.coarse_label(parameters)})"
+    count, weight = method.passes(parameters, trace)
     return Step(
-        ask.key,
-        task(ask),
-        durations.expected(ask.choice, trace, ask.method, count, weight),
-        words,
-        durations.pace_key(ask.choice, trace, ask.method),
+        request.key,
+        task(request),
+        durations.expected(request.choice, trace, request.method, count, weight),
+        label,
+        durations.pace_key(request.choice, trace, request.method),
     )
 
 
-def task(ask: Ask) -> Task:
-    """Task that computes a map. It may run in any thread: it asks nothing of the page."""
-    trace = state.trace(ask.choice)
-    target = None if ask.aim is None else target_of(ask.aim, ask.choice)
+def task(request: MapRequest) -> Task:
+    """Return a task that computes a map. It may run in any thread because it does not access the session."""
+    trace = state.trace(request.choice)
+    target = None if request.target is None else target_of(request.target, request.choice)
 
     def run(progress: Progress | None) -> Attribution:
-        given = {"target": target, "progress": progress, **dict(ask.parameters)}
-        return explain(trace.model, trace, method=ask.method, **given)
+        given = {"target": target, "progress": progress, **dict(request.parameters)}
+        return explain(trace.model, trace, method=request.method, **given)
 
     return run

@@ -1,19 +1,19 @@
-"""The page "Explain": which patches made the model say what it says, by methods that can be compared."""
+"""The page "Explain": attribution maps of several methods, and their faithfulness."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from ...app import shell, state
-from ...app.jobs import asking
-from ...app.words import plain_errors
+from ...app.jobs import background
+from ...app.messages import show_errors
 from ...widgets import drawing
-from . import picture, settings
-from .board import board, mark_box
-from .choosing import choose_targets
-from .closer import enlarge
-from .comparing import compare
+from . import map_figure, settings
+from .comparison import compare
+from .enlarged import enlarge
+from .map_grid import map_grid, mark_box
 from .maps import PLACE
+from .target_selection import choose_targets
 
 
 def draw() -> None:
@@ -21,27 +21,27 @@ def draw() -> None:
     st.html(drawing.STYLE)
     st.title("Explain", anchor=False)
     st.markdown(
-        "Which patches made the model say what it says? Each method answers in its own way, and they often disagree. "
-        "Choose what is to be explained, compare the maps, and find out below which of them to believe."
+        "Which patches explain the model's output? Attribution methods often disagree. Choose a target, compare the "
+        "maps, and measure their faithfulness below."
     )
     explained(state.choice())
 
 
-@plain_errors()
+@show_errors()
 def explained(choice: state.Choice) -> None:
-    """All maps, and which of them to believe."""
-    with st.empty():  # spinners come and go here, and move nothing below
+    """Draw all maps and their comparison."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
     shell.write_address()
     choose_targets(choice, trace)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
-        beneath = settings.BENEATH.draw(st.slider, "Photo beneath", 0, 100, step=5, format="%d %%", width=240)
+        opacity = settings.OVERLAY_OPACITY.draw(st.slider, "Overlay opacity", 0, 100, step=5, format="%d %%", width=240)
         mark_box()
-    st.html(picture.style(state.picture(choice, picture.PHOTO), 1 - beneath / 100))
-    aims = settings.aims(choice)
+    st.html(map_figure.style(state.picture(choice, map_figure.PHOTO), opacity / 100))
+    specs = settings.target_specs(choice)
     with st.container():
-        pending = board(choice, trace, aims)
-    with st.container():  # empty or not, what follows stays where it is
-        enlarge(choice, trace, aims)
-    pending += compare(choice, trace, aims)
-    asking.watch(PLACE, pending)
+        pending = map_grid(choice, trace, specs)
+    with st.container():  # always present, so that what follows keeps its place
+        enlarge(choice, trace, specs)
+    pending += compare(choice, trace, specs)
+    background.watch(PLACE, pending)

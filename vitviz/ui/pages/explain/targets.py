@@ -1,6 +1,6 @@
-"""Targets of an explanation: a class, one class and not another, the image's own feature, or why images are alike.
+"""Target specifications: a class, a difference of two classes, the image's own feature, or similarity to images.
 
-An aim is small and can be compared and kept in a session; the library's target is made from it when it is needed.
+A specification is small, comparable, and kept in the session; `target_of` makes the library's target from it.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from ....analysis.predictions import class_name, predictions
 from ...app import state
 from ...app.cache import cached
 
-MOST_IMAGES = 8  # of a concept; each of them is one forward pass
+MOST_IMAGES = 8  # per concept; each takes one forward pass
 
 
 @dataclass(frozen=True)
-class OfClass:
-    """A class; or one class minus another: why this and not that?"""
+class ClassSpec:
+    """A class, or the difference of two classes."""
 
     index: int
     minus: int | None = None
 
     @property
     def key(self) -> tuple:
-        """What identifies it among all visitors."""
+        """Cache key, the same for all users."""
         return "class", self.index, self.minus
 
     @property
     def unit(self) -> str:
-        """What its value is."""
-        return "score" if self.minus is None else "difference of scores"
+        """Unit of the target's value."""
+        return "logit" if self.minus is None else "difference of logits"
 
     @property
     def measured(self) -> str:
-        """What its value is while patches go and come, see `vitviz.analysis.attribution.faithfulness`."""
+        """Quantity of the deletion and insertion curves, see `vitviz.analysis.attribution.faithfulness`."""
         return "probability" if self.minus is None else self.unit
 
 
 @dataclass(frozen=True)
-class Alike:
+class ImageSpec:
     """Similarity to another image, or to the mean of several images of a concept."""
 
     images: tuple[state.Picked, ...]
@@ -48,53 +48,53 @@ class Alike:
 
     @property
     def key(self) -> tuple:
-        """What identifies it among all visitors: contents, whoever uploaded them."""
+        """Cache key by image content, the same for all users."""
         return "alike", *(picked.digest for picked in self.images)
 
 
 @dataclass(frozen=True)
-class OwnFeature:
-    """The feature of the image itself, see `vitviz.analysis.attribution.targets.ProjectionTarget`."""
+class OwnFeatureSpec:
+    """The image's own feature, see `vitviz.analysis.attribution.targets.ProjectionTarget`."""
 
     key = ("own feature",)
     unit = measured = "projection"
 
 
-Aim = OfClass | Alike | OwnFeature
+TargetSpec = ClassSpec | ImageSpec | OwnFeatureSpec
 
 
-def target_of(aim: Aim, choice: state.Choice) -> Target:
-    """What the library explains for this aim.
+def target_of(target: TargetSpec, choice: state.Choice) -> Target:
+    """Return the library's target for a specification.
 
     Raises:
         ImageError: if one of the images cannot be used.
     """
-    if isinstance(aim, Alike):
-        others = tuple(replace(choice, picked=picked) for picked in aim.images)
-        return _similarity(tuple(other.key for other in others), alike_words(aim), others)
-    if isinstance(aim, OwnFeature):
+    if isinstance(target, ImageSpec):
+        others = tuple(replace(choice, picked=picked) for picked in target.images)
+        return _similarity(tuple(other.key for other in others), similarity_label(target), others)
+    if isinstance(target, OwnFeatureSpec):
         return default_target(state.trace(choice))
     model = state.trace(choice).model
-    label = class_name(model, aim.index)
-    if aim.minus is None:
-        return ClassTarget(aim.index, label)
-    return DifferenceTarget(aim.index, aim.minus, (label, class_name(model, aim.minus)))
+    label = class_name(model, target.index)
+    if target.minus is None:
+        return ClassTarget(target.index, label)
+    return DifferenceTarget(target.index, target.minus, (label, class_name(model, target.minus)))
 
 
-@cached("Looking at the other images …")
-def _similarity(keys: tuple, words: str, _others: tuple[state.Choice, ...]) -> SimilarityTarget:
-    return SimilarityTarget.of([state.trace(other) for other in _others], words)
+@cached("Computing features of the other images …")
+def _similarity(keys: tuple, label: str, _others: tuple[state.Choice, ...]) -> SimilarityTarget:
+    return SimilarityTarget.of([state.trace(other) for other in _others], label)
 
 
-def alike_words(aim: Alike) -> str:
-    """What the image is compared with, in words."""
-    names = [picked.name for picked in aim.images]
+def similarity_label(target: ImageSpec) -> str:
+    """Describe the images to compare with."""
+    names = [picked.name for picked in target.images]
     if len(names) == 1:
         return f"similarity to {names[0]}"
     return f"similarity to the mean of {len(names)} images: {', '.join(names)}"
 
 
-def first_aim(choice: state.Choice) -> Aim:
-    """Default target until the user chooses one: the likeliest class; without classes, the image's own feature."""
+def default_spec(choice: state.Choice) -> TargetSpec:
+    """Return the default target: the most probable class; without classes, the image's own feature."""
     trace = state.trace(choice)
-    return OfClass(predictions(trace, count=1)[0].index) if trace.model.is_classifier else OwnFeature()
+    return ClassSpec(predictions(trace, count=1)[0].index) if trace.model.is_classifier else OwnFeatureSpec()

@@ -1,4 +1,4 @@
-"""The page "Explore": point at a patch and see where every head of every layer looks."""
+"""The page "Explore": attention of every head of every layer from the patch under the pointer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from ...app.views import STYLE
 from ...components.explorer import explorer
 from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
-from ..tokens import badge
+from ..tokens import outlier_warning
 from .settings import OPENED
 
-HEADING = "Where each head looks"
+HEADING = "Attention of each head"
 
 
 def draw() -> None:
     """Draw the page."""
     predict(state.choice())
-    look(state.choice())
+    attention(state.choice())
 
 
 @shell.fragment
-def look(choice: state.Choice) -> None:
-    """The explorer and what belongs to its view; a pin runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
+def attention(choice: state.Choice) -> None:
+    """Draw the explorer and the panels of its view; pinning a patch reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
         trace = state.trace(choice)
         view, style = OPENED.get(choice), STYLE.get()
         sent = state.explorer_vectors(choice, view)
@@ -52,20 +52,20 @@ def look(choice: state.Choice) -> None:
         key="explorer",
     )
     with st.container():
-        badge.warning(choice, trace, view)
+        outlier_warning.warning(choice, trace, view)
     downloads(choice, trace, view, style)
-    panels.of_view(trace, view)
+    panels.view_charts(trace, view)
     with st.empty():
         statistics = state.statistics(choice)
-    panels.of_model(trace, view, statistics)
+    panels.head_charts(trace, view, statistics)
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:
-    """The overlay and the numbers, made when they are asked for."""
+    """Draw the download buttons of overlay and numbers; files are made on click."""
     about = export.metadata(trace, view, choice.picked.name, models.title(choice.model), choice.fit, style)
     name = export.file_stem(view, about)
 
-    # these stay with the session: they keep what is looked at, and no pass, which may have left the cache by then
+    # the session keeps these callbacks: they must not hold a trace, which the cache may have dropped by then
     def png() -> bytes:
         return export.overlay_png(state.trace(choice), view, Image.open(io.BytesIO(state.picture(choice))), about)
 
@@ -73,12 +73,12 @@ def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> N
         return export.arrays_npz(state.trace(choice), view, about)
 
     with st.container(horizontal=True):
-        st.download_button("Picture (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
+        st.download_button("Image (PNG)", png, f"{name}.png", "image/png", on_click="ignore")
         st.download_button("Numbers (NPZ)", npz, f"{name}.npz", "application/octet-stream", on_click="ignore")
 
 
 def predict(choice: state.Choice) -> None:
-    """What the model says of the image; in one place, whether it has classes or not."""
+    """Draw the prediction, or a note for models without classes."""
     with st.empty():
         trace = state.trace(choice)
     if trace.model.is_classifier:

@@ -1,4 +1,4 @@
-"""What the model returns, before and after: its likeliest classes, or how far its feature has turned."""
+"""Output before and after: the most probable classes, or the cosine of the feature with the original."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import streamlit as st
 
 from ....analysis.predictions import predictions
 from ....notation.marks import percent
-from ...app.words import literally
+from ...app.messages import escape_markdown
 from ...widgets import drawing
 from ...widgets.strips import number
-from .pair import Pair
+from .before_after import BeforeAfter
 
 ALL_CLASSES = 10**6
-SHOWN = 5  # classes; always as many, so that nothing below moves
+SHOWN = 5  # classes; fixed, so that nothing below moves
 STYLE = """<style>
 .vv-answer .vv-bar { display: block; width: auto; margin: 0.15rem 0 0.2rem; }
 .vv-answer td:first-child { max-width: 7rem; overflow: hidden; text-overflow: ellipsis; }
@@ -27,23 +27,23 @@ STYLE = """<style>
 </style>"""
 
 
-def output(pair: Pair) -> None:
-    """What the model returns: its likeliest classes, or how far its feature has turned."""
-    st.header("What the model says", anchor=False)
+def output(pair: BeforeAfter) -> None:
+    """Draw the most probable classes, or the cosine of the feature with the original."""
+    st.header("Model output", anchor=False)
     if pair.before.model.is_classifier:
         _classes(pair)
     else:
         _feature(pair)
 
 
-def _classes(pair: Pair) -> None:
-    found = [{one.index: one for one in predictions(trace, ALL_CLASSES)} for trace in (pair.before, pair.after)]
-    top = [max(ones.values(), key=lambda one: one.probability).label for ones in found]
-    larger = {index: max(ones[index].probability for ones in found) for index in found[0]}
-    shown = sorted(sorted(larger, key=larger.get)[-SHOWN:], key=lambda index: -found[0][index].probability)
+def _classes(pair: BeforeAfter) -> None:
+    results = [{one.index: one for one in predictions(trace, ALL_CLASSES)} for trace in (pair.before, pair.after)]
+    top = [max(ones.values(), key=lambda one: one.probability).label for ones in results]
+    larger = {index: max(ones[index].probability for ones in results) for index in results[0]}
+    shown = sorted(sorted(larger, key=larger.get)[-SHOWN:], key=lambda index: -results[0][index].probability)
     rows = []
     for index in shown:
-        one, other = (ones[index] for ones in found)
+        one, other = (ones[index] for ones in results)
         change = 100 * (other.probability - one.probability)
         name = html.escape(one.label)
         rows.append(
@@ -57,26 +57,25 @@ def _classes(pair: Pair) -> None:
         )
     st.html(f'<div class="vv-answer">{drawing.table(("class", "before", "after", "change"), rows)}</div>')
     first, second = top
-    same = "The likeliest class is still" if first == second else f"Before it was {first}; now the likeliest class is"
-    kinds = "" if pair.before.model.output_kind == "classes" else " Each class is a question of its own."
+    text = f"Top-1 is still {second}" if first == second else f"Top-1 changes from {first} to {second}"
+    note = "" if pair.before.model.output_kind == "classes" else " Each class has an independent probability."
     st.caption(
-        literally(
-            f"{same} {second}. The change is in percentage points; shown are the classes that are likeliest before or "
-            f"after.{kinds}"
+        escape_markdown(
+            f"{text}. Changes in percentage points; the list shows the most probable classes before or after.{note}"
         )
     )
 
 
-def _feature(pair: Pair) -> None:
+def _feature(pair: BeforeAfter) -> None:
     one, other = (trace.output.astype(np.float64) for trace in (pair.before, pair.after))
-    lengths = np.linalg.norm(one), np.linalg.norm(other)
-    cosine = float(one @ other / (lengths[0] * lengths[1] or 1)) if pair.edits else 1.0
+    norms = np.linalg.norm(one), np.linalg.norm(other)
+    cosine = float(one @ other / (norms[0] * norms[1] or 1)) if pair.edits else 1.0
     what = "output" if pair.before.config.num_classes else "feature"
     st.html(
         f'<p class="vv-result" data-testid="cosine" data-cosine="{cosine:.9f}">Cosine of the {what} with the original: '
         f"<b>{number(cosine)}</b></p>"
     )
     st.caption(
-        f"1 is the same direction, 0 unrelated. Its length was {number(float(lengths[0]), 2)} and is now "
-        f"{number(float(lengths[1]), 2)}. This model names no classes, so its {what} is compared."
+        f"1: same direction, 0: orthogonal. Its L2 norm was {number(float(norms[0]), 2)} and is now "
+        f"{number(float(norms[1]), 2)}. This model has no classes, so its {what} is compared."
     )

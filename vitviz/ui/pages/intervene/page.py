@@ -1,4 +1,4 @@
-"""The page "Intervene": switch parts of the model off, and see what changes."""
+"""The page "Intervene": ablate or patch parts of the model, and compare before and after."""
 
 from __future__ import annotations
 
@@ -11,53 +11,51 @@ from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import shell, state
 from ...widgets import drawing
-from . import bench, cached, changes, controls, maps, output, picture, sweeps
-from .pair import STYLE, Pair
-from .settings import EDITS, OPENED, SECOND, TOOL, copies
+from . import before_after, controls, edit_list, edited_passes, layout, output, patch_edits, sweeps
+from .before_after import STYLE, BeforeAfter
+from .settings import EDITS, OPENED, SECOND, TOOL, activation_copies
 
 
 def draw() -> None:
     """Draw the page."""
-    st.html(drawing.STYLE + STYLE + bench.STYLE + output.STYLE)
+    st.html(drawing.STYLE + STYLE + layout.STYLE + output.STYLE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.title("Intervene", anchor=False, width="content")
-        st.markdown(
-            "Switch heads, layers or patches off, and see what changes. They are numbered from 1.", width="content"
-        )
+        st.markdown("Ablate heads, sublayers or patches and see what changes. Numbers start at 1.", width="content")
     intervene(state.choice())
 
 
 @shell.fragment
 def intervene(choice: state.Choice) -> None:
-    """The board, what has been done, and what follows from it; a click runs only this again."""
-    spinners = st.empty()  # they come and go here, and move nothing below
+    """Draw board, edits and their effects; a click reruns only this fragment."""
+    spinners = st.empty()  # placeholder for spinners, so that nothing below moves
     with spinners:
         trace = state.trace(choice)
         edits, view = EDITS.get(choice), OPENED.get(choice)
     second = replace(choice, picked=SECOND.get(choice))
-    places = bench.bench(trace.heads)
+    places = layout.places(trace.heads)
     with places["picture"]:
-        picture.the_picture(choice, trace, edits, view)
+        patch_edits.image_panel(choice, trace, edits, view)
     with places["board"]:
-        controls.the_board(trace, edits, view)
-        applied = what_can_be_done(trace, edits, second)
+        controls.board_panel(trace, edits, view)
+        applied = applicable(trace, edits, second)
     with places["changes"]:
-        changes.changes(choice, trace, edits)
+        edit_list.edit_list(choice, trace, edits)
     with spinners:
-        pair = before_and_after(choice, applied, second, view)
+        pair = run_both(choice, applied, second, view)
     with places["answer"]:
         output.output(pair)
     left, right = st.columns([0.6, 0.4], gap="large")
     with left:
-        maps.attention(pair, state.picture(choice, maps.SIDE))
+        before_after.attention(pair, state.picture(choice, before_after.SIDE))
     with right:
-        maps.tokens(pair)
+        before_after.tokens(pair)
     sweeps.sweeps(choice, trace)
 
 
-def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
-    """The edits, without copies from an image that has other patches."""
-    if TOOL.get() != "copy" and not copies(edits):
+def applicable(trace: Trace, edits: tuple[Edit, ...], second: state.Choice) -> tuple[Edit, ...]:
+    """Return the edits, without activation patching from an image with another grid."""
+    if TOOL.get() != "copy" and not activation_copies(edits):
         return edits
     controls.second_image(trace, second)
     if controls.same_grid(trace, second):
@@ -65,9 +63,9 @@ def what_can_be_done(trace: Trace, edits: tuple[Edit, ...], second: state.Choice
     return tuple(edit for edit in edits if not isinstance(edit, ActivationCopy))
 
 
-def before_and_after(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, view: View) -> Pair:
-    """The two passes."""
+def run_both(choice: state.Choice, edits: tuple[Edit, ...], second: state.Choice, view: View) -> BeforeAfter:
+    """Run the passes without and with edits."""
     view = replace(view, direction="from")
     layer = min(view.layer, state.trace(choice).layers - 1)
-    after = cached.after(choice, edits, second, layer)
-    return Pair(cached.before(choice, layer), after, edits, view)
+    after = edited_passes.after(choice, edits, second, layer)
+    return BeforeAfter(edited_passes.before(choice, layer), after, edits, view)

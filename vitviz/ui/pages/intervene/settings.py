@@ -1,4 +1,4 @@
-"""Settings of the page "Intervene": what is changed in the model, the image to copy from, and what a click does."""
+"""Settings of the page "Intervene": edits, second image, and tools."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
-from . import first
-from .moved import most_moved
+from .defaults import first_edit, most_moved
 
-NOTHING = "none"  # in a link: nothing is changed
+NOTHING = "none"  # in a link: no edits
 
 
 @dataclass(frozen=True)
 class EditsSetting(Setting):
-    """The edits of this model and grid; those of others are kept until the user returns to them.
+    """Edits of this model and grid; those of others are kept until the user returns to them.
 
-    Until the user has changed anything in a model it is the page's own edit, see `first.first_edit`.
+    The default of a model is `defaults.first_edit`.
     """
 
     def get(self, context: state.Choice) -> tuple[Edit, ...]:
-        """The edits."""
+        """Return the edits."""
         session, trace = st.session_state, state.trace(context)
         made_for = context.model, trace.grid
         if "edits" not in session:
@@ -39,30 +38,30 @@ class EditsSetting(Setting):
             session.patches_of = context.picked.digest
         elif session.edits_for != made_for:
             before = () if session.edits_are_first else session.edits
-            _put_away()
-            session.edits = _kept(made_for, trace)
+            _store()
+            session.edits = _restored(made_for, trace)
             session.edits_are_first = context.model not in session.edits_kept
             if any(edit not in session.edits for edit in before):
                 session.edits_away = True
         session.edits_for = made_for
         if session.edits_are_first:
-            session.edits = (first.first_edit(context, trace),)
+            session.edits = (first_edit(context, trace),)
         return session.edits
 
     def is_set(self, context: state.Choice | None = None) -> bool:
-        """Whether the edits are the user's, or a link's."""
+        """Return True if the edits come from the user or a link, not from the default."""
         return not st.session_state.edits_are_first
 
     def set(self, value: Iterable[Edit], context: state.Choice | None = None) -> None:
-        """Have these edits from here on."""
+        """Replace the edits."""
         st.session_state.edits, st.session_state.edits_are_first = tuple(value), False
 
     def now(self) -> tuple[Edit, ...]:
-        """The edits that are on the page; for callbacks."""
+        """Return the current edits of the page; for callbacks."""
         return st.session_state.edits
 
     def from_link(self, texts: Mapping[str, str], context: state.Choice) -> tuple[tuple[Edit, ...], list[str]]:
-        """The edits that a link names; without any, if they are not edits of this model and grid."""
+        """Parse the edits of a link; no edits and a problem if they do not fit this model and grid."""
         trace, text = state.trace(context), texts[self.name]
         try:
             return () if text == NOTHING else parse_edits(text, trace.config, trace.grid), []
@@ -70,13 +69,13 @@ class EditsSetting(Setting):
             return (), [f"The link's edits were left out: {error}"]
 
     def to_link(self, context: state.Choice) -> dict[str, str]:
-        """The query parameter that reopens the edits, if they are not the page's own."""
+        """Return the query parameter of the edits, unless they are the default."""
         edits, trace = self.get(context), state.trace(context)
         return {self.name: format_edits(edits, trace.config, trace.grid) or NOTHING} if self.is_set() else {}
 
 
-def _put_away() -> None:
-    """Keep the edits by what they belong to: patches to a grid of a model, everything else to a model."""
+def _store() -> None:
+    """Store the edits: patch edits per model and grid, all others per model."""
     session = st.session_state
     kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
     if session.edits_are_first:
@@ -85,21 +84,21 @@ def _put_away() -> None:
     kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, KeyMask | PatchAblation))
 
 
-def _kept(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
+def _restored(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
     kept = st.session_state.edits_kept
     try:
         return checked((*kept.get(made_for[0], ()), *kept.get(made_for, ())), trace.config, trace.grid)
-    except EditError:  # a checkpoint of the same name has another shape now
+    except EditError:  # another checkpoint with the same name and another shape
         return ()
 
 
-def copies(edits: Iterable[Edit]) -> list[ActivationCopy]:
-    """Those that need the second image."""
+def activation_copies(edits: Iterable[Edit]) -> list[ActivationCopy]:
+    """Return the edits that need the second image."""
     return [edit for edit in edits if isinstance(edit, ActivationCopy)]
 
 
 def _other_sample(choice: state.Choice) -> state.Picked:
-    """The first sample that is not looked at already."""
+    """Return the first sample that is not the current image."""
     offered = state.samples_for(choice.model)
     name = next((name for name in offered if name != choice.picked.name), next(iter(offered)))
     return state.Picked(name, offered[name], sample=True)
@@ -111,8 +110,8 @@ def _sample(text: str, choice: state.Choice) -> state.Picked:
 
 
 def _second_mark(picked: state.Picked, choice: state.Choice) -> str:
-    """The name of the sample; a link needs it only if something is copied."""
-    if not copies(EDITS.get(choice)):
+    """Return the name of the sample; a link needs it only for activation patching."""
+    if not activation_copies(EDITS.get(choice)):
         return ""
     return picked.name if picked.sample else state.OWN
 
@@ -126,22 +125,22 @@ SECOND = Setting(
     write=_second_mark,
     valid=lambda picked, choice: not picked.sample or picked.name in state.samples_for(choice.model),
     always=True,
-)  # the image to copy from
+)  # source of activation patching
 OPENED = replace(
     VIEW, default=lambda choice: most_moved(choice, EDITS.get(choice), state.trace(choice))
-)  # the view, which is of the head that moves most until somebody chooses
+)  # the view; by default of the head whose attention changes most
 SETTINGS = (OPENED, EDITS, SECOND)
 
 # ---------------------------------------------------------------- in the session alone
 
 TEMPERATURES = (0.1, 0.2, 0.5, 0.8, 1.25, 2.0, 5.0, 10.0)
 
-TOOL = Setting("intervene_tool", "zero")  # what a click on the board does
-PATCH_TOOL = Setting("intervene_patch_tool", "keys")  # what a click on the picture does
+TOOL = Setting("intervene_tool", "zero")  # of a click on the board
+PATCH_TOOL = Setting("intervene_patch_tool", "keys")  # of a click on the image
 TEMPERATURE = Setting("intervene_temperature", 0.5)
-LISTED = Setting("intervene_listed", 24)  # edits in the list; more buttons would make the page slow
+LISTED = Setting("intervene_listed", 24)  # maximum number of edits in the list; more buttons make the page slow
 
-SWEPT = Setting("sweep_what", "heads")  # what is switched off, one at a time
+SWEPT = Setting("sweep_what", "heads")  # parts to ablate, one at a time
 HOW = Setting("sweep_how", "zero")
 HOW_PATCH = Setting("sweep_how_patch", "keys")
 QUANTITY = Setting("sweep_quantity", "probability")
@@ -150,4 +149,4 @@ MEASURED = Setting(
     lambda choice: predictions(state.trace(choice), 1)[0].index,
     valid=lambda index, choice: index < len(state.trace(choice).output),
     per=lambda choice: choice.picked.digest[:8],
-)  # the class whose probability or logit is measured, for each image
+)  # class whose probability or logit is measured, per image

@@ -1,1 +1,1 @@
-"""The sections of the page "Lens": what the model would say if it stopped after a layer."""
+"""The sections of the page "Lens": the model's prediction if it stopped after a layer."""

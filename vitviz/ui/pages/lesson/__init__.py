@@ -1,1 +1,1 @@
-"""The pages that explain: sections of text, pictures and numbers, a folder for each page, and what both share."""
+"""Parts shared by the lesson pages "Image to sequence" and "Attention"."""

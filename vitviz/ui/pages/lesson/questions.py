@@ -1,4 +1,4 @@
-"""The end of both pages: questions to check oneself with, on the visitor's own image."""
+"""Quiz at the end of both lesson pages, on the user's own image."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from ....trace.trace import Trace
 from ....walkthrough import quiz
 from ....walkthrough.quiz import Question
 from ...app import state
-from ...app.words import literally, plain_errors
-from ..attention.look import Look
-from .following import chosen_patch
+from ...app.messages import escape_markdown, show_errors
+from ..attention.head_view import HeadView
+from .followed_patch import chosen_patch
 from .sections import patch_number, say, section
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
-    """Questions on the way from the image to the sequence."""
+    """Draw the quiz on the way from the image to the sequence."""
     _check_yourself(quiz.sequence_questions(trace, patch_number(trace, chosen_patch(trace))), choice)
 
 
-def about_attention(look: Look) -> None:
-    """Questions on the head and the patch that are looked at."""
-    _check_yourself(quiz.attention_questions(look.trace, look.layer, look.head, look.query), look.choice)
+def about_attention(view: HeadView) -> None:
+    """Draw the quiz on the chosen head and patch."""
+    _check_yourself(quiz.attention_questions(view.trace, view.layer, view.head, view.query), view.choice)
 
 
 @st.fragment
-@plain_errors()
-def _check_yourself(asked: tuple[Question, ...], choice: state.Choice) -> None:
+@show_errors()
+def _check_yourself(questions: tuple[Question, ...], choice: state.Choice) -> None:
     section("Check yourself", "The answers follow from your image and this model; each choice is explained.")
-    right = [_ask(place + 1, question, choice) for place, question in enumerate(asked)]
+    right = [_ask(place + 1, question, choice) for place, question in enumerate(questions)]
     st.markdown(f"**{sum(right)} of {len(right)} right**")
 
 
 def _ask(place: int, question: Question, choice: state.Choice) -> bool:
-    """One question, and what there is to say of the answer; whether it is right."""
+    """Draw a question with feedback on the answer; return True if it is right."""
     say(f"**{place}.** {question.text}")
     chosen = st.radio(
         question.plain_text,
@@ -57,10 +57,10 @@ def _ask(place: int, question: Question, choice: state.Choice) -> bool:
 
 
 def _identity(question: Question, choice: state.Choice) -> int:
-    """What is another number for another question, and for another image: then there is no answer yet."""
+    """Return a number that differs between questions and images, so that answers are not carried over."""
     return zlib.crc32(repr((choice.key, question.text, [option.label for option in question.options])).encode())
 
 
 def _shown(text: str) -> str:
-    """Words as they are, in which no line ends within a product or before a %."""
-    return literally(re.sub(r" (?=[×%])|(?<=×) ", "\u00a0", text))
+    """Return literal text without line breaks within a product or before a percent sign."""
+    return escape_markdown(re.sub(r" (?=[×%])|(?<=×) ", "\u00a0", text))

@@ -1,4 +1,4 @@
-"""Take it home: the visitor's run as one page to print, made when it is asked for."""
+"""Download of the user's results as one page to print, made on click."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import streamlit as st
 from ....notation.marks import format_head, format_patch, head_in_name, layer_in_name
 from ....viz.export import safe_name
 from ...app import link, models, state
-from ..attention import cached, look
+from ..attention import head_view, layer_activations
 from ..attention.settings import PLACE
-from ..sequence.cached import embedded_trace
+from ..sequence.sequence_data import embedded_trace
 from .handout import Run, handout
 
 
 def take_home(choice: state.Choice) -> None:
-    """The last section of both pages, which gives the same document on both."""
+    """Draw the last section of both pages, with the same download."""
     trace = state.trace(choice)
-    place = look.place(trace)
+    place = head_view.place(trace)
     address = urlencode(link.choice_parameters(choice) | PLACE.to_link(choice)) if choice.picked.sample else ""
 
-    def document() -> str:  # keeps no trace, and with it no model: it may be asked for much later
+    def document() -> str:  # holds no trace, because the click may come much later
         return handout(_run(choice, place, address))
 
     st.header("Take it home", anchor=False)
@@ -34,14 +34,14 @@ def take_home(choice: state.Choice) -> None:
     )
 
 
-def file_name(choice: state.Choice, place: look.Place) -> str:
-    """Such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; counted from 1, as all file names are."""
+def file_name(choice: state.Choice, place: head_view.Place) -> str:
+    """Return a file name such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; numbers count from 1."""
     image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
     at = layer_in_name(str(place.layer + 1)), head_in_name(format_head(place.head)), format_patch(*place.patch)
     return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"
 
 
-def _run(choice: state.Choice, place: look.Place, address: str) -> Run:
+def _run(choice: state.Choice, place: head_view.Place, address: str) -> Run:
     return Run(
         image=choice.picked.name,
         model=models.title(choice.model),
@@ -49,6 +49,6 @@ def _run(choice: state.Choice, place: look.Place, address: str) -> Run:
         address=address,
         picture=state.picture(choice),
         trace=embedded_trace(choice),
-        block=look.at(choice, place).block,
-        output=cached.readout(choice).checks["output"],
+        block=head_view.at(choice, place).block,
+        output=layer_activations.readout(choice).checks["output"],
     )

@@ -1,4 +1,4 @@
-"""The page "Image to sequence": one scrolling story from the photo to the rows that enter the first block."""
+"""The page "Image to sequence": from the image to the token sequence that enters the first block."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
-from ..lesson.following import choose_patch, chosen_patch
+from ..lesson.followed_patch import choose_patch, chosen_patch
 from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
-from . import cached, cutting, pixels, places, projecting, rows
+from . import pixels, positions, projection, rows, sequence_data, splitting
 from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
 
 
 def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
-    st.html(drawing.STYLE + pictures.STYLE + cutting.STYLE)
+    st.html(drawing.STYLE + pictures.STYLE + splitting.STYLE)
     st.html(BESIDE)
-    title("From image to sequence", models.about(state.choice().model).config)
-    tell(state.choice())
+    title("From image to sequence", models.describe(state.choice().model).config)
+    draw_sections(state.choice())
 
 
 def picture(choice: state.Choice, trace: Trace) -> None:
-    """The picture that stays beside the text."""
+    """Draw the image that stays beside the text."""
     patch, config = chosen_patch(trace), trace.config
     kinds = [PATCHES, *[POSITIONS] * config.position_embedding, *[TURNS] * (config.rope is not None)]
     shown = ON_PICTURE.draw(
@@ -47,28 +47,28 @@ def picture(choice: state.Choice, trace: Trace) -> None:
 
 
 def similar_positions(trace: Trace, patch: Patch) -> Overlay:
-    """How alike the learned position of the chosen place is to all others."""
+    """Return the similarity of the chosen patch's position embedding to all others."""
     similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + patch_number(trace, patch))
     return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
 
 
 def similar_turns(trace: Trace, patch: Patch) -> Overlay:
-    """How alike the rotary angles of the chosen place are to all others."""
+    """Return the similarity of the chosen patch's rotary angles to all others."""
     similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
     where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
     return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
 
 
-def similarity(values: np.ndarray, words: str) -> Overlay:
-    """A map of cosines with the chosen patch."""
-    return Overlay(values.astype(np.float32), f"{words} with all others", signed=True, largest=1.0, say=number)
+def similarity(values: np.ndarray, label: str) -> Overlay:
+    """Return a map of cosines with the chosen patch."""
+    return Overlay(values.astype(np.float32), f"{label} with all others", signed=True, largest=1.0, format=number)
 
 
 @shell.fragment
-def tell(choice: state.Choice) -> None:
-    """The whole story; choosing a patch runs only this again."""
-    with st.empty():  # a spinner comes and goes here, and moves nothing below
-        trace = cached.embedded_trace(choice)
+def draw_sections(choice: state.Choice) -> None:
+    """Draw all sections; choosing a patch reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
+        trace = sequence_data.embedded_trace(choice)
     beside, text = beside_the_text()
     with beside:
         picture(choice, trace)
@@ -76,19 +76,19 @@ def tell(choice: state.Choice) -> None:
         with part("input"):
             pixels.the_input(choice, trace)
         with part("splitting"):
-            cutting.splitting(choice, trace)
+            splitting.splitting(choice, trace)
         with part("flattening"):
             pixels.flattening(trace)
         with part("projection"):
-            projecting.projecting(choice, trace)
+            projection.projecting(choice, trace)
         with part("positions"):
-            places.tokens_before(trace)
-            places.positions(choice, trace)
-            places.shuffling(choice, trace)
+            positions.tokens_before(trace)
+            positions.positions(choice, trace)
+            positions.shuffling(choice, trace)
         with part("sequence"):
             rows.the_sequence(choice, trace)
         with part("what_if"):
-            cutting.what_if(choice)
+            splitting.what_if(choice)
         with part("questions"):
             questions.about_sequence(choice, trace)
         with part("summary"):

@@ -1,4 +1,4 @@
-"""The first sections: what the model sees of the photo, and a patch of it as one vector."""
+"""Sections 1 and 3: the model input, and a patch as one vector."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ....walkthrough.checks import Check
 from ...app import state
 from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from ...widgets.strips import number, numbers, strip_html
-from ...widgets.sums import redone
-from ..lesson.following import chosen_patch
+from ...widgets.sums import round_consistently
+from ..lesson.followed_patch import chosen_patch
 from ..lesson.sections import by_hand, patch_number, section, values_of
-from . import cached
+from . import sequence_data
 from .settings import INDEX
 
 
 def the_input(choice: state.Choice, trace: Trace) -> None:
-    """1: what the model sees of the photo."""
+    """Draw section 1: the model input."""
     section(
         "1 · The input",
         "Transformers work on sequences: of words, of measurements in time, or of patches of an image. This model "
@@ -28,9 +28,9 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     left, right = st.columns(2)
     left.image(
-        cached.cut_photo(choice),
-        caption="The photo. Grey: removed by the fit.",
-        alt=f"The photo {choice.picked.name}, without colour where the fit removes it",
+        sequence_data.cut_photo(choice),
+        caption="The image. Grey: removed by the fit.",
+        alt=f"The image {choice.picked.name}, in grey where the fit removes it",
     )
     preprocessing = trace.model.preprocessing
     names = channel_names(trace.config.in_chans)
@@ -46,14 +46,14 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
-    (shown_mean, shown_std), result = redone([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
+    (shown_mean, shown_std), result = round_consistently([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
     right.markdown(f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
         by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
 
 
 def flattening(trace: Trace) -> None:
-    """3: a patch as one vector."""
+    """Draw section 3: a patch as one vector."""
     if trace.config.stem:
         section(
             "3 · No flattening",
@@ -71,7 +71,7 @@ def flattening(trace: Trace) -> None:
         values_of(trace),
     )
     vector = sequence.flattened(pixels)
-    drawn = st.container()  # what the slider marks stands above it
+    drawn = st.container()  # above the slider
     index = INDEX.draw(st.slider, "Which number of the vector?", 1, len(vector), context=len(vector)) - 1
     row, column, channel = sequence.unflatten_index(index, side, channels)
     with drawn:

@@ -1,4 +1,4 @@
-"""The section on the sequence X: its formula with the numbers of one row, and the matrix that they stand in."""
+"""Section 6: the sequence X, its formula with the numbers of one row, and the whole matrix."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ...components.matrix import sequence_matrix
 from ...widgets import symbols
 from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
-from ...widgets.sums import redone
-from ..lesson.following import PATCH, choose_patch, chosen_patch
-from ..lesson.sections import by_hand, norm_in_words, patch_number, say, section, values_of
-from . import cached
+from ...widgets.sums import round_consistently
+from ..lesson.followed_patch import PATCH, choose_patch, chosen_patch
+from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
+from . import sequence_data
 from .settings import DIMENSION, ROW_WITHOUT_PATCH
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
-    """6: the matrix that enters the first block."""
+    """Draw section 6: the matrix that enters the first block."""
     config, token = trace.config, chosen_row(trace)
     enters = "{X}, after one more norm, enters the first block" if config.pre_norm else "{X} enters the first block"
     section(
@@ -38,7 +38,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     say(_sizes(trace), values_of(trace))
     _one_number(trace, row, dimension)
     sequence_matrix(
-        cached.whole_sequence(choice).drawn,
+        sequence_data.whole_sequence(choice).drawn,
         config.prefix_token_names,
         trace.grid,
         state.picture(choice, PHOTO),
@@ -50,18 +50,18 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
         by_hand(check)
-    by_hand(cached.whole_sequence(choice).check)
+    by_hand(sequence_data.whole_sequence(choice).check)
 
 
 def chosen_row(trace: Trace) -> int:
-    """The row that this section shows: of the patch that the page follows, unless a row without a patch was chosen."""
+    """Return the row to show: that of the chosen patch, or a prefix token if one was chosen."""
     patch = chosen_patch(trace)
     at_patch, token = ROW_WITHOUT_PATCH.get()
     return token if at_patch == patch and token < trace.prefix else trace.prefix + patch_number(trace, patch)
 
 
 def follow_row(prefix: int, columns: int, token: int) -> None:
-    """Show a row; the page follows its patch, or keeps the one it has for a row that comes from none."""
+    """Show a row; follow its patch, or keep the current patch for a prefix token."""
     ROW_WITHOUT_PATCH.reset()
     if token >= prefix:
         choose_patch(*divmod(token - prefix, columns))
@@ -70,12 +70,12 @@ def follow_row(prefix: int, columns: int, token: int) -> None:
 
 
 def chosen_dimension(trace: Trace) -> int:
-    """The number of the token that section 4 spells out, from 0; the first where there is no such section."""
+    """Return the dimension chosen in section 4, from 0; 0 for models without that section."""
     return 0 if trace.config.stem else DIMENSION.get(trace.config.embed_dim) - 1
 
 
 def _listed(trace: Trace, token: int) -> list[int | None]:
-    """The tokens that the bracket lists: those in front, the first and last patch, and the chosen one; None is dots."""
+    """Return the tokens in the bracket: prefix tokens, first, last and chosen patch; None stands for dots."""
     last = trace.token_count - 1
     patches = sorted({trace.prefix, max(token, trace.prefix), last})
     listed: list[int | None] = list(range(trace.prefix))
@@ -89,13 +89,13 @@ def _bracket(rows: list[str]) -> str:
 
 
 def _formula(trace: Trace, token: int) -> str:
-    """X in symbols; the chosen row has a box."""
+    """Return X in symbols; the chosen row is boxed."""
     rows = [r"\vdots" if one is None else _boxed(_origin(trace, one), one == token) for one in _listed(trace, token)]
     return rf"\small @X = {_bracket(rows)}{' + @W_pos' if trace.config.position_embedding else ''}"
 
 
 def _live_formula(trace: Trace, token: int, dimension: int) -> str:
-    """One column of X in numbers: where its rows come from, plus their positions."""
+    """Return one column of X in numbers: the projected patches plus their positions."""
     columns = [], [], []
     for one in _listed(trace, token):
         if one is None:
@@ -111,13 +111,13 @@ def _live_formula(trace: Trace, token: int, dimension: int) -> str:
 
 
 def _parts(row: sequence.Embedded, dimension: int, positions: bool) -> tuple[list[str], str]:
-    """What a number of a row is made of, and the number, as they stand on screen."""
+    """Return the summands of a number of a row and the number, formatted."""
     parts = [float(row.vector[dimension]), *([float(row.position[dimension])] if positions else [])]
-    return redone(parts, float(row.row[dimension]))
+    return round_consistently(parts, float(row.row[dimension]))
 
 
 def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
-    """One number of the chosen row, spelled out."""
+    """Draw one number of the chosen row as a sum."""
     parts, total = _parts(row, dimension, trace.config.position_embedding)
     origin = _origin(trace, row.token, bias=True)
     sums = [rf"\underbrace{{{origin}}}_{{{_tex(parts[0])}}}"]
@@ -129,11 +129,11 @@ def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     )
     st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:
-        say(f"A norm follows before the first block: {norm_in_words(row.norm, dimension)}.")
+        say(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
 
 
 def _origin(trace: Trace, token: int, bias: bool = False) -> str:
-    """What a row comes from, before its position is added, as a formula."""
+    """Return the formula of a row before its position is added."""
     config, patch = trace.config, token - trace.prefix + 1
     if patch < 1:
         return (
@@ -148,7 +148,7 @@ def _origin(trace: Trace, token: int, bias: bool = False) -> str:
 
 
 def _sizes(trace: Trace) -> str:
-    """The shapes of all that the formula names, with the model's numbers."""
+    """Return the shapes of all symbols of the formula, with the model's numbers."""
     config, tokens = trace.config, trace.token_count
     shapes = [f"{{X}} is {tokens} × {{=D}}"]
     if config.stem:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from ...app.settings import Setting
-from ..lesson.following import FOLLOWED
+from ..lesson.followed_patch import FOLLOWED
 
 PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 
 ON_PICTURE = Setting("on_picture", PATCHES, valid=lambda shown, kinds: shown in kinds)
 INDEX = Setting("vector_index", 1, valid=lambda index, count: index <= count)  # number of a patch's vector, from 1
 DIMENSION = Setting("dimension", 1, valid=lambda index, count: index <= count)  # number of a token, from 1
-ROW_WITHOUT_PATCH = Setting("row_without_patch", (None, 0))  # the patch for which a token without one is shown
+ROW_WITHOUT_PATCH = Setting("row_without_patch", (None, 0))  # chosen patch and the prefix token shown instead of it
 WHAT_IF = Setting(
     "what_if_patch",
     default=lambda sides: sides[0],
     valid=lambda side, sides: side in sides[1:],
-)  # another side of a patch; its context is the model's own and then all that are offered
+)  # patch side; its context is the model's own side, then all options
 SETTINGS = (FOLLOWED,)

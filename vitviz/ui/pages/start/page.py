@@ -1,4 +1,4 @@
-"""The page "Start": what this is, an image to begin with, and what each page answers."""
+"""The page "Start": introduction, choice of an image, and links to all pages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import streamlit as st
 
 from ...app import shell, sidebar, state, tour
 from ...app.registry import PAGES, page_at
-from ...components import own
+from ...components import own_image
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
 .st-key-page_cards > div { flex: 1 1 13rem; }
 .st-key-page_cards [data-testid="stPageLink"] a { padding-left: 0; }
 .st-key-page_cards [data-testid="stPageLink"] p { font-weight: 600; }
-/* all of a card is its link */
+/* the whole card is the link */
 .st-key-page_cards [data-testid="stVerticalBlock"] { position: relative; }
 .st-key-page_cards [data-testid="stVerticalBlock"] :not(a) { position: static; }
 .st-key-page_cards a::after { content: ""; position: absolute; inset: 0; }
@@ -27,16 +27,16 @@ def draw() -> None:
     st.html(LOOKS)
     st.title("See what a Vision Transformer sees", anchor=False)
     st.markdown(
-        "It cuts an image into patches and lets every patch look at every other. Point at one and see where each head "
-        "of each layer looks from there. Every number comes from a real model that runs on this server."
+        "A Vision Transformer splits an image into patches, and every patch can attend to every other. Point at one to "
+        "see what each head of each layer attends to. Every number comes from a real model that runs on this server."
     )
     with st.container(horizontal=True):
         tour.offer("tour", "start_tour", type="primary")
         tour.offer("lesson", "start_lesson")
-    st.header("Begin with an image", anchor=False)
+    st.header("Choose an image", anchor=False)
     offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
     chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
-    st.header("Or with your own", anchor=False)
+    st.header("Or use your own", anchor=False)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         accepted = sidebar.upload("start_upload", "Drop or paste it anywhere on any page, or choose a file")
@@ -44,11 +44,11 @@ def draw() -> None:
         drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
         camera_on = sidebar.camera_switch()
     photographed = sidebar.camera(camera_on, st.container())
-    st.header("What each page answers", anchor=False)
+    st.header("Pages", anchor=False)
     with st.container(horizontal=True, key="page_cards"):
         for page in PAGES[1:]:
             with st.container(border=True, gap=None, key=f"card_{page.name}"):
                 st.page_link(page.file, label=page.title, icon=page.icon)
                 st.caption(page.answers)
-    if chosen or accepted or drawn or photographed or own.just_taken():
+    if chosen or accepted or drawn or photographed or own_image.just_taken():
         st.switch_page(page_at("explore").file)

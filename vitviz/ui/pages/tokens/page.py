@@ -1,32 +1,44 @@
-"""The page "Tokens": what is alike in the space of the tokens, what stands out, and what can be read from it."""
+"""The page "Tokens": similarity, principal components, norms and positions of the tokens after a layer."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from ...app import shell, state
-from ...components.patches.staying import in_sight
+from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
-from . import alike, colours, lengths, look, places, plane
+from . import norms, position_probe, principal_components, scatter_plot, similarity, tokens_view
 from .settings import SECTION, SECTIONS
 
-DRAW = dict(zip(SECTIONS, (colours.components, alike.alike, lengths.lengths, plane.plane, places.places), strict=True))
+DRAW = dict(
+    zip(
+        SECTIONS,
+        (
+            principal_components.draw,
+            similarity.draw,
+            norms.draw,
+            scatter_plot.draw,
+            position_probe.draw,
+        ),
+        strict=True,
+    )
+)
 
 
 def draw() -> None:
     """Draw the page."""
     st.html(symbols.style())
-    st.html(drawing.STYLE + in_sight("pca_picker", "pca_strip"))
+    st.html(drawing.STYLE + sticky_style("pca_picker", "pca_strip"))
     st.title("Tokens", anchor=False)
     explore(state.choice())
 
 
 @shell.fragment
 def explore(choice: state.Choice) -> None:
-    """One section at a time; choosing a layer, a patch or a section runs only this again."""
-    with st.empty():  # spinners come and go here, and move nothing below
-        seen = look.current(choice)
+    """Draw one section; choosing a layer, a patch or a section reruns only this fragment."""
+    with st.empty():  # placeholder for spinners, so that nothing below moves
+        view = tokens_view.current(choice)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        look.layer_box(seen)
-        section = SECTION.draw(st.pills, "What to look at", SECTIONS, context=choice, required=True)
-    DRAW[section](seen)
+        tokens_view.layer_box(view)
+        section = SECTION.draw(st.pills, "Section", SECTIONS, context=choice, required=True)
+    DRAW[section](view)

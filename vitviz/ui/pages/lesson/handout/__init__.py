@@ -1,4 +1,4 @@
-"""The handout: one visitor's run on one page to print. Made of what the library says, without a running app."""
+"""Handout: a user's results on one page to print. It needs the library only, not a running app."""
 
 from .page import handout
 from .run import Run

@@ -1,4 +1,4 @@
-"""Attention on the handout: where the chosen head looks from the chosen patch."""
+"""Attention on the handout: weights of the chosen head for the chosen patch."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ STRONGEST = 5
 
 
 def weights(run: Run) -> str:
-    """The weights on the photo."""
+    """Return the section with the weights over the image."""
     trace, steps, signed = run.trace, run.block.head, run.trace.config.differential
     of_patches = steps.weights[trace.prefix :].astype(np.float32)
     tones = tone(of_patches, "relative", len(steps.weights), signed=signed).reshape(trace.grid)
     drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "relative", signed=signed))
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
-    words = (
+    caption_text = (
         f"Attention weights of {run.who} (blue), {run.where}. All {len(steps.weights)} weights {sums}; the colours end "
         f"at the largest of a patch, {run.name(top)} (red)."
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
-    shown = paper.photo(drawn, trace.grid, frames, words)
+    shown = paper.photo(drawn, trace.grid, frames, caption_text)
     scale = paper.scale(*colour_bar_labels(of_patches, "relative", signed), signed)
-    caption = f"<figcaption>{html.escape(words)}</figcaption>"
-    return paper.section("4 · Where it looks", f"<figure>{shown}{scale}{caption}</figure>")
+    caption = f"<figcaption>{html.escape(caption_text)}</figcaption>"
+    return paper.section("4 · Attention weights", f"<figure>{shown}{scale}{caption}</figure>")
 
 
 def strongest(run: Run) -> str:
-    """The tokens with the largest weights, and what comes back."""
+    """Return the section with the largest weights and the weighted sum of values."""
     trace, steps = run.trace, run.block.head
     order = np.argsort(-np.abs(steps.weights), kind="stable")
     shown, rest = order[:STRONGEST], order[STRONGEST:]
@@ -53,7 +53,7 @@ def strongest(run: Run) -> str:
     ]
     if len(rest):
         rows.append([f"the other {len(rest)}", *[""] * len(scores), percent(float(steps.weights[rest].sum()))])
-    if not signed:  # a bar has no side for negative ones
+    if not signed:  # bars cannot show negative weights
         head.append("")
         for row, t in zip(rows, shown, strict=False):
             row.append(paper.bar(float(steps.weights[t] / steps.weights[order[0]])))
@@ -69,16 +69,16 @@ def strongest(run: Run) -> str:
         paper.say(f"Score: query {{q}} times key {{k}}, divided by √{width}{bias}; {softmax}."),
         paper.table(head, rows, name="strongest"),
         *([paper.say(_shares(run))] if trace.prefix else []),
-        paper.say(f"The values {{v}}, each times its weight, sum to what the head found: {numbers(steps.z, 4)}"),
+        paper.say(f"The values {{v}}, each times its weight, sum to the output of the head: {numbers(steps.z, 4)}"),
     )
 
 
 def _shares(run: Run) -> str:
-    """What goes to the tokens before the patches, and what to patches."""
+    """Describe the shares of prefix tokens and patches."""
     steps, names = run.block.head, run.trace.config.prefix_token_names
     patches = percent(float(steps.weights[run.trace.prefix :].sum()))
     if len(names) > STRONGEST:
         before = percent(float(steps.to_prefix.sum()))
-        return f"The {len(names)} tokens before the patches get {before}, all patches together {patches}."
-    told = ", ".join(f"{name} {percent(float(share))}" for name, share in zip(names, steps.to_prefix, strict=True))
-    return f"Who gets how much: {told}, all patches together {patches}."
+        return f"The {len(names)} special tokens get {before}, all patches together {patches}."
+    shares = ", ".join(f"{name} {percent(float(share))}" for name, share in zip(names, steps.to_prefix, strict=True))
+    return f"Shares: {shares}, all patches together {patches}."

@@ -1,4 +1,4 @@
-"""The page: what stands on it, from the image to what the model returns."""
+"""Contents of the handout, from the image to the model output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..sections import values_of
 from . import attention, paper, patch
 from .run import Run
 
-LETTERS = {
+NOTATION = {
     "H": "pixels high",
     "W": "pixels wide",
     "C": "channels",
@@ -32,7 +32,7 @@ CLASSES = 5
 
 
 def handout(run: Run) -> str:
-    """The page as one HTML file that prints on one sheet of A4: no scripts, and nothing from elsewhere."""
+    """Return the handout as one self-contained HTML file without scripts that prints on one sheet of A4."""
     made = None if run.trace.config.stem else sequence.project(run.trace, run.index, patch.FIRST)
     row = sequence.embedded(run.trace, run.token)
     parts = (
@@ -42,7 +42,7 @@ def handout(run: Run) -> str:
         attention.strongest(run),
         f'<div class="ends">{_checks(run, made, row)}{_output(run)}</div>',
     )
-    return paper.page(_title(run), f'{_head(run)}{_letters(run)}<div class="page">{"".join(parts)}</div>')
+    return paper.page(_title(run), f'{_head(run)}{_notation(run)}<div class="page">{"".join(parts)}</div>')
 
 
 def _title(run: Run) -> str:
@@ -55,7 +55,7 @@ def _head(run: Run) -> str:
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
-        else "Made from the visitor's own image, which no link carries."
+        else "Made from the user's own image, which is never in links."
     )
     return (
         f"<header><h1>{html.escape(_title(run))}</h1>"
@@ -65,30 +65,30 @@ def _head(run: Run) -> str:
 
 
 def _assumed(run: Run) -> str:
-    """Note on what was assumed of the model; nothing if that is nothing."""
+    """Return a note on assumptions about the model, or an empty text."""
     assumed = [provenance.without_advice(note) for note in run.trace.model.notes]
     return f'<p class="note assumed">{html.escape(" ".join(assumed))}</p>' if assumed else ""
 
 
-def _letters(run: Run) -> str:
+def _notation(run: Run) -> str:
     values = values_of(run.trace)
-    cells = [f"{paper.say(f'{{{letter}=}}', values)}<small>{words}</small>" for letter, words in LETTERS.items()]
+    cells = [f"{paper.say(f'{{{letter}=}}', values)}<small>{text}</small>" for letter, text in NOTATION.items()]
     cells.insert(-1, f"<p>{run.trace.heads}</p><small>heads</small>")
     return f'<div class="letters">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>\n'
 
 
 def _image(run: Run) -> str:
     rows, columns = run.trace.grid
-    words = (
+    text = (
         f"As the model sees it, in {rows} × {columns} patches. Framed: {run.who}, number {run.index + 1} of "
         f"{rows * columns}."
     )
-    drawn = paper.photo(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {words}")
-    return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(words)}</figcaption></figure>")
+    drawn = paper.photo(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
+    return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(text)}</figcaption></figure>")
 
 
 def _all_checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> Iterator[Check]:
-    """What was computed by hand, in the order of the two stories."""
+    """Yield all checks in the order of the two lesson pages."""
     yield from () if made is None else made.checks.values()
     yield from row.checks.values()
     yield from (run.block.checks[name] for name in BLOCK_CHECKS)
@@ -117,21 +117,21 @@ def _output(run: Run) -> str:
         found = predictions(trace, CLASSES)
         alone = trace.model.output_kind != "classes"
         return paper.section(
-            "7 · What the model says",
+            "7 · Prediction",
             paper.table(
                 ("class", "probability", ""),
                 [(html.escape(one.label), percent(one.probability), paper.bar(one.probability)) for one in found],
                 kind="names",
                 name="classes",
             ),
-            *([paper.say("Each class stands on its own.")] if alone else []),
+            *([paper.say("Each class has an independent probability.")] if alone else []),
         )
-    words = trace.config.pooling_description
+    text = trace.config.pooling_description
     return paper.section(
-        "7 · What the model returns",
+        "7 · Model output",
         paper.say(
-            f"This model names no class. It returns {len(trace.output)} numbers, which come from {words}: "
+            f"This model has no classes. It returns {len(trace.output)} numbers, which come from {text}: "
             f"{numbers(trace.output)}"
         ),
-        paper.vector(trace.output, "What the model returns"),
+        paper.vector(trace.output, "Model output"),
     )

@@ -1,4 +1,4 @@
-"""What a printed page is drawn with: its style, pictures with patches, scales and strips; all of it in one file."""
+"""Building blocks of the printed page: style, images with patches, colour scales, strips and tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from ....widgets import symbols
 from ....widgets.pictures import enlarged
 from ....widgets.strips import number, strip
 
-# A4 less its margins is 190 x 277 mm; what stands on the page ends above 259 mm, so that US Letter has room for it.
-# Which font a machine takes for Arial must not decide how much fits on a line: any is drawn as small or as large as
-# makes its digits half as wide as the size says.
+# A4 less its margins is 190 x 277 mm; the content ends above 259 mm to fit US Letter. `font-size-adjust` scales any
+# substitute for Arial so that its digits are half as wide as the font size, and line breaks do not depend on the font.
 STYLE = f"""
 :root {{ color-scheme: light; }}
 @page {{ size: A4; margin: 10mm; }}
@@ -85,7 +84,7 @@ th.number {{ text-align: right; }}
 
 
 def page(title: str, body: str) -> str:
-    """A file of its own: nothing in it comes from elsewhere, and nothing in it runs.
+    """Return a self-contained HTML file without scripts.
 
     Args:
         title: as plain text.
@@ -99,23 +98,23 @@ def page(title: str, body: str) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    """A part of the page: its title as plain text, and what stands in it as HTML."""
+    """Return a section: title as plain text, parts as HTML."""
     return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>\n"
 
 
 def say(text: str, values: dict | None = None) -> str:
-    """A paragraph with symbols, as in `symbols.html`."""
+    """Return a paragraph with symbols, see `symbols.html`."""
     return f"<p>{symbols.html(text, values)}</p>"
 
 
 def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
-    """A photo (JPEG) with the lines between its patches, and some of them framed.
+    """Return an image (JPEG) with its patch grid and framed patches.
 
     Args:
-        picture: with the aspect ratio of the grid.
+        picture: encoded image with the aspect ratio of the grid.
         grid: rows and columns of patches.
-        frames: `"query"` or `"key"`, and the patch as row and column; the later lie above the earlier.
-        alt: what it shows, in words.
+        frames: `"query"` or `"key"` and the patch as row and column; later ones are drawn on top.
+        alt: alternative text.
     """
     rows, columns = grid
     lines = "".join(f"M0 {row}H{columns}" for row in range(rows + 1))
@@ -133,12 +132,12 @@ def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tup
 
 
 def image(drawn: Image.Image, alt: str) -> str:
-    """A small picture whose pixels stay squares, whatever prints it."""
+    """Return a small picture with sharp pixels in print."""
     return f'<img alt="{html.escape(alt)}" src="{data_url(enlarged(drawn))}">'
 
 
 def vector(numbers: np.ndarray, alt: str) -> str:
-    """A vector as a strip of colours, with its scale."""
+    """Return a vector as a strip of colours with its scale."""
     end = float(np.abs(numbers).max())
     scale = f"{number(-end, 2)} (blue) to {number(end, 2)} (red)"
     drawn = data_url(enlarged(strip(numbers), 1200))
@@ -146,7 +145,7 @@ def vector(numbers: np.ndarray, alt: str) -> str:
 
 
 def scale(low: str, high: str, signed: bool) -> str:
-    """The colours of a map on the photo, from end to end, with what the ends mean."""
+    """Return the colour scale of a map with labels at both ends."""
     colours = css_gradient("relative", signed, OPACITY)
     return (
         f'<div class="scale"><span>{html.escape(low)}</span><i style="background:{colours}"></i>'
@@ -155,12 +154,12 @@ def scale(low: str, high: str, signed: bool) -> str:
 
 
 def bar(share: float) -> str:
-    """A share from 0 to 1 as a bar."""
+    """Return a share from 0 to 1 as a bar."""
     return f'<span class="bar" style="--share:{100 * min(max(share, 0), 1):.2f}%"></span>'
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "", name: str = "") -> str:
-    """A table of cells that are HTML already; all but the first and bars stand to the right."""
+    """Return a table of HTML cells; all but the first column and bars are right-aligned."""
     cells = [
         f'<th scope="row">{first}</th>'
         + "".join(f"<td{'' if cell.startswith('<') else ' class=number'}>{cell}</td>" for cell in rest)

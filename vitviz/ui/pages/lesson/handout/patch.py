@@ -11,29 +11,29 @@ from ....widgets.symbols import html
 from . import paper
 from .run import Run
 
-FIRST = 0  # the number of the token that is computed by hand
+FIRST = 0  # dimension of the token computed by hand
 
 
 def pixels(run: Run) -> str:
-    """The patch as it looks, and as one vector."""
+    """Return the section with the pixels of the patch, as an image and as a vector."""
     config = run.trace.config
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
     seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.who}")
     if config.stem:
-        said = paper.say("The pixels below this token. What the model makes of them depends on those around them, too.")
+        text = paper.say("The pixels of this patch. Its token also depends on the pixels around it.")
     else:
         vector = sequence.flattened(normalised)
-        said = paper.say(
+        text = paper.say(
             "{P} × {P} × {C} numbers, normalised and written one after the other: a vector of "
             f"{len(vector)} numbers, {numbers(vector, 4)}"
         ) + paper.vector(vector, "The patch as one vector")
-    return paper.section("2 · One patch", f'<div class="patch"><div>{seen}</div><div>{said}</div></div>')
+    return paper.section("2 · One patch", f'<div class="patch"><div>{seen}</div><div>{text}</div></div>')
 
 
 def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> str:
-    """How the first number of the row of X comes about, and the row itself."""
+    """Return the section with the first number of the row of X as a sum, and the row itself."""
     check = row.checks["row"]
-    lines = [(html(words), number(value)) for words, value in _sum(run, made, row)]
+    lines = [(html(text), number(value)) for text, value in _sum(run, made, row)]
     return paper.section(
         "3 · Its token, the first number by hand",
         f'<div class="beside">{paper.table((), lines, kind="sum", name="sum")}<div>',
@@ -41,12 +41,12 @@ def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> 
         paper.say(f"The model's: {numbers(check.model, 3)}"),
         paper.vector(check.computed, "The row of X"),
         "</div></div>",
-        *(paper.say(words) for words in _places(run)),
+        *(paper.say(text) for text in _places(run)),
     )
 
 
 def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> Iterator[tuple[str, float]]:
-    """What one number of the row is the sum of, line by line."""
+    """Yield the summands of one number of the row, line by line."""
     if made is None:
         yield "number of the token, from a convolutional network", float(row.vector[FIRST])
     else:
@@ -63,7 +63,7 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
 
 
 def _places(run: Run) -> Iterator[str]:
-    """What else there is to say of how this model knows where a patch is."""
+    """Yield notes on the position encoding of the model."""
     config = run.trace.config
     if config.pre_norm:
         yield "All tokens are normalised before the first layer."

@@ -1,4 +1,4 @@
-"""What one visitor looked at, with its numbers."""
+"""Data of a handout."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .....walkthrough.steps import BlockSteps
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one visitor looked at.
+    """Image, model, patch and head of a handout, with their numbers.
 
     Attributes:
-        image: what their image is called; may be anything.
-        model: what the model is called.
-        fit: how the image became the model's input.
-        address: the query parameters that reopen this; empty if the image is the visitor's own, which no link carries.
-        picture: the photo as people see it, JPEG, with the aspect ratio of the model's input.
-        trace: the forward pass; if it has recorded `embed.*` and `blocks.0.resid_pre`, no other one is needed.
-        block: what the chosen layer and head do for the chosen patch, by hand.
-        output: what the model returns, by hand and by the model.
+        image: name of the image; any text.
+        model: title of the model.
+        fit: fit of the image to the model input.
+        address: query parameters that reopen this view; empty for the user's own image, which is never in links.
+        picture: image as JPEG, with the aspect ratio of the model input.
+        trace: the forward pass; no other is needed if it recorded `embed.*` and `blocks.0.resid_pre`.
+        block: steps of the chosen layer and head for the chosen patch, computed by hand.
+        output: model output, by hand and by the model.
     """
 
     image: str
@@ -36,29 +36,29 @@ class Run:
 
     @property
     def token(self) -> int:
-        """The chosen patch as a token."""
+        """Token index of the chosen patch."""
         return self.block.head.query
 
     @property
     def index(self) -> int:
-        """Which patch this is, row by row from 0."""
+        """Patch index, row by row from 0."""
         return self.token - self.trace.prefix
 
     @property
     def patch(self) -> tuple[int, int]:
-        """Its row and column, from 0."""
+        """Row and column of the patch, from 0."""
         return divmod(self.index, self.trace.grid[1])
 
     @property
     def who(self) -> str:
-        """What it is called."""
+        """Name of the patch."""
         return self.name(self.token)
 
     @property
     def where(self) -> str:
-        """Layer and head, from 1."""
+        """Label of layer and head, from 1."""
         return f"layer {self.block.head.layer + 1}, head {self.block.head.head + 1}"
 
     def name(self, token: int) -> str:
-        """What a token is called."""
+        """Return the name of a token."""
         return token_label(self.trace, token)

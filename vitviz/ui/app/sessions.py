@@ -1,0 +1,100 @@
+"""Sessions and their images. The images of a user are deleted when the session has ended.
+
+Streamlit keeps the session of a closed tab and its uploads for two minutes or more, and results stay in the cache.
+Here, a session ends a minute after its connection is lost. Its images and all results computed from them are deleted,
+unless another session uses the same images.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from . import cache, memory
+
+_log = logging.getLogger(__name__)
+TIMEOUT = 60.0  # seconds without a connection; allows for a locked phone or a network failure
+INTERVAL = 5.0  # seconds between two checks
+LINGER = 600.0  # seconds during which an unfinished run may still add results to the cache
+
+
+@dataclass
+class Session:
+    """Session of a user.
+
+    Attributes:
+        images: digests of the uploaded images.
+        last: time of the last connection, from `time.monotonic`.
+    """
+
+    images: set[str] = field(default_factory=set)
+    last: float = field(default_factory=time.monotonic)
+
+
+_sessions: dict[str, Session] = {}
+_left: dict[str, float] = {}  # digests of deleted images, and the time of their deletion
+_lock = threading.Lock()
+
+
+def add_image(image: str) -> None:
+    """Record that this session uses an image, given by its digest."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        with _lock:
+            _sessions.setdefault(context.session_id, Session()).images.add(image)
+
+
+async def watch() -> None:
+    """End disconnected sessions while the server runs. Runs on the server's event loop."""
+    while True:
+        await asyncio.sleep(INTERVAL)
+        try:
+            server = runtime.get_instance()
+            ended = forget_disconnected(server.is_active_session, time.monotonic())
+            for session in ended:
+                _close(server, session)
+            if ended:
+                await asyncio.to_thread(memory.give_back)
+        except Exception:  # the task must go on: without it, no image is ever deleted
+            _log.exception("The check for disconnected sessions failed.")
+
+
+def _close(server: runtime.Runtime, session: str) -> None:
+    try:
+        server.close_session(session)
+    except Exception:  # an error of Streamlit must not prevent closing the other sessions
+        _log.exception("A session could not be closed.")
+
+
+def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list[str]:
+    """Delete the images of sessions without a connection for more than `TIMEOUT` seconds.
+
+    Args:
+        is_connected: function that tells whether a session, given by its id, is connected.
+        now: current time, from `time.monotonic`.
+
+    Returns:
+        Ids of these sessions.
+    """
+    with _lock:
+        for name, session in _sessions.items():
+            if is_connected(name):
+                session.last = now
+        ended = {name: session for name, session in _sessions.items() if now - session.last > TIMEOUT}
+        for name in ended:
+            del _sessions[name]
+        used = set().union(*(session.images for session in _sessions.values()))
+        for image in set().union(*(session.images for session in ended.values())) - used:
+            _left[image] = now
+        for image in [image for image, since in _left.items() if image in used or now - since > LINGER]:
+            del _left[image]
+        left = set(_left)
+    cache.forget(left)
+    return list(ended)

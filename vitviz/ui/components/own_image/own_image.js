@@ -1,0 +1,223 @@
+// The user's own image: accepted anywhere on the page, and stored for a reload of the tab. Files are sent to the server by
+// two hidden Streamlit uploaders.
+
+import { readHeader } from "../_shared/binary.js";
+import { Component } from "../_shared/component.js";
+import { mounted } from "../_shared/mounted.js";
+
+const LOOK_EVERY = 150; // milliseconds between checks while an upload is pending
+const PATIENCE = 30_000; // milliseconds to wait for the browser's store
+const MOST_KEPT = 4; // maximum number of stored images, one per tab; older ones are deleted
+const KEPT_FOR = 24 * 3600 * 1000; // milliseconds
+const MOST_SEEN = 8; // recent files, one of which the server may have
+const LONGEST_NAME = 200; // characters, as in __init__.py
+
+export default function (component) {
+  return mounted(OwnImage, "[data-ref=drop]", component);
+}
+
+class OwnImage extends Component {
+  static momentary = true;
+
+  constructor(root, mount) {
+    super(root, mount);
+    Object.assign(this, { seen: [], ...mount.memory.own });
+    this.listen();
+    if (this.waiting) this.send(this.waiting.zone, this.waiting.file);
+  }
+
+  close() {
+    const { seen, kept, restored, session, ended, waiting } = this;
+    this.mount.memory.own = { seen, kept, restored, session, ended, waiting };
+    super.close();
+    clearInterval(this.looking);
+  }
+
+  listen() {
+    const on = (event, act) => this.on(document, event, act, { capture: true });
+    on("change", ({ target }) => { if (target.type === "file") this.see(target.files); });
+    on("paste", (event) => this.paste(event));
+    on("dragover", (event) => this.drag(event));
+    on("drop", (event) => this.drop(event));
+    on("dragend", () => this.over(false));
+    on("dragleave", (event) => { if (!event.relatedTarget) this.over(false); }); // out of the window
+  }
+
+  receive(data, [bytes]) {
+    if (data.session !== this.session) { // a new session, with empty uploaders
+      [this.ended, this.session, this.restored] = [this.session !== undefined, data.session, false];
+    }
+    [this.data, this.bytes] = [data, bytes];
+    if (data.asked && !data.own && !this.restored) {
+      this.restored = true;
+      this.restore();
+    }
+    if (data.own || !data.asked) this.keep();
+  }
+
+  // ------------------------------------------------------------------ user input
+
+  paste(event) {
+    const [file] = chosen(event.clipboardData);
+    const writes = event.composedPath()[0].closest?.("input, textarea, [contenteditable=true]");
+    if (!file || (writes && event.clipboardData.types.includes("text/plain"))) return;
+    event.preventDefault();
+    this.take(file.name === "image.png" ? new File([file], "pasted.png", { type: file.type }) : file);
+  }
+
+  drag(event) {
+    if (!event.dataTransfer?.types.includes("Files") || inUploader(event)) return this.over(false);
+    event.preventDefault(); // allow dropping
+    this.over(true);
+  }
+
+  drop(event) {
+    this.over(false);
+    if (inUploader(event)) return this.see(event.dataTransfer.files);
+    const [file] = chosen(event.dataTransfer);
+    if (!file) return;
+    event.preventDefault(); // otherwise, the browser would open the file
+    event.stopPropagation();
+    this.take(file);
+  }
+
+  over(yes) {
+    if (this.root.matches(":popover-open") !== yes) this.root.togglePopover(yes);
+  }
+
+  // ------------------------------------------------------------------ to the server
+
+  take(file) {
+    if (file.size > this.data.largest) this.mount.send("refused", shortName(file), { instead: true });
+    else this.send("own_dropped", file);
+  }
+
+  // Send one file at a time: an uploader is replaced once its file has arrived, and files given to it meanwhile are lost.
+  // Of several pending files, only the last one is sent.
+  send(zone, file) {
+    this.see([file]);
+    this.waiting = { zone, file };
+    this.looking ??= setInterval(() => this.look(), LOOK_EVERY);
+    this.look();
+  }
+
+  look() {
+    const { sent, waiting } = this;
+    if (sent && sent.input.isConnected) {
+      if (!sent.uploader?.querySelector("[data-testid=stFileChipIconError]")) return;
+      this.sent = undefined;
+      if (sent.zone === "own_kept") this.nothing();
+      else this.mount.send("lost", shortName(sent.file), { instead: true });
+      this.failed = sent.input;
+    } else this.sent = undefined;
+    const input = waiting && document.querySelector(`.st-key-${waiting.zone} input[type=file]`);
+    if (input && input !== this.failed) {
+      this.waiting = undefined;
+      this.sent = { ...waiting, input, uploader: input.closest("[data-testid=stFileUploader]") };
+      const files = new DataTransfer();
+      files.items.add(waiting.file);
+      input.files = files.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    if (!this.sent && !this.waiting) {
+      clearInterval(this.looking);
+      this.looking = undefined;
+    }
+  }
+
+  // ------------------------------------------------------------------ storage for a reload
+
+  see(files) {
+    this.seen = [...files, ...this.seen].slice(0, MOST_SEEN);
+  }
+
+  async restore() {
+    await store("readwrite", clear);
+    const kept = await store("readonly", (images) => images.get(TAB));
+    if (kept && Date.now() - kept.time < KEPT_FOR) {
+      if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
+    } else if (this.data.asked === "wanted") this.nothing();
+  }
+
+  // Report that there is no image to restore, and whether an earlier session of this page has ended.
+  nothing() {
+    this.mount.send("nothing", Boolean(this.ended), { instead: true });
+  }
+
+  async keep() {
+    const { own } = this.data;
+    const digest = own?.digest ?? null;
+    if (this.kept === digest) return;
+    this.kept = digest;
+    const image = own && (this.seen.find(({ name, size }) => name === own.name && size === own.bytes) ?? this.made());
+    const before = await store("readonly", (images) => images.get(TAB));
+    if (before?.digest === digest || this.kept !== digest) return;
+    const now = image && { tab: TAB, time: Date.now(), digest, name: own.name, image };
+    await store("readwrite", (images) => {
+      clear(images);
+      return now ? images.put(now) : images.delete(TAB); // no image rather than a wrong one
+    });
+  }
+
+  // image made on the page, sent back by the server
+  made() {
+    const { start, sections: { image: [at, size] } } = readHeader(this.bytes);
+    return size ? new Blob([this.bytes.slice(start + at, start + at + size)]) : null;
+  }
+}
+
+// the first image among the files, else the first file, which the server rejects with a message
+function chosen(transfer) {
+  const files = [...(transfer?.files ?? [])];
+  return [files.find(({ type }) => type.startsWith("image/")) ?? files[0]].filter(Boolean);
+}
+
+function shortName({ name }) {
+  return name.slice(0, LONGEST_NAME);
+}
+
+function inUploader(event) {
+  return Boolean(event.composedPath().find((node) => node.dataset?.testid === "stFileUploaderDropzone"));
+}
+
+// Identifier of this tab in the store, unique and constant across reloads.
+const TAB = (() => {
+  try {
+    return (sessionStorage["vitviz-tab"] ??= Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-"));
+  } catch {
+    return "nobody"; // without session storage, there is no store of images either
+  }
+})();
+
+// Run a request on the browser's store of images, and return its result. If the store is unavailable or too slow, log the
+// reason and return undefined.
+function store(mode, act) {
+  const answer = new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("no answer")), PATIENCE);
+    const opening = indexedDB.open("vitviz", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("own images", { keyPath: "tab" });
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const transaction = opening.result.transaction("own images", mode);
+      const request = act(transaction.objectStore("own images"));
+      transaction.oncomplete = () => resolve(request.result);
+      transaction.onabort = () => reject(transaction.error);
+      opening.result.close(); // once the transaction is over
+    };
+  });
+  return answer.catch((error) => {
+    console.warn(`vitviz: this browser does not keep your image for a reload: ${error?.message}`);
+    return undefined;
+  });
+}
+
+// delete old images, and the oldest images of other tabs if there are too many
+function clear(images) {
+  const all = images.getAll();
+  all.onsuccess = () => {
+    const others = all.result.filter(({ tab }) => tab !== TAB).sort((one, other) => other.time - one.time);
+    for (const { tab } of others.slice(MOST_KEPT - 1)) images.delete(tab);
+    for (const { tab, time } of all.result) if (Date.now() - time > KEPT_FOR) images.delete(tab);
+  };
+  return all;
+}
