@@ -12,11 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 import vitviz
+from tests.support.checkpoints import original  # noqa: F401 - a fixture
+from tests.support.command_line import vit, written  # noqa: F401 - fixtures
+from tests.support.local_hub import cache, made, server  # noqa: F401 - fixtures
 from vitviz.zoo import SHIPPED, assets
-
-from .checkpoints import original  # noqa: F401 - a fixture
-from .command_line import vit, written  # noqa: F401 - fixtures
-from .local_hub import cache, made, server  # noqa: F401 - fixtures
 
 
 def pytest_addoption(parser):

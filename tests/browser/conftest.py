@@ -7,9 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from scripts.app_server import launched_browser, running_app
 from scripts.fonts import STATED, Fonts
-
-from .explorer_page import ExplorerPage
-from .layout import PATIENCE
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import PATIENCE
 
 expect.set_options(timeout=1000 * PATIENCE)
 LAPTOP = {"width": 1366, "height": 768}

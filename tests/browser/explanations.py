@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from .layout import box_at_rest, eventually, settled
+from tests.browser.layout import box_at_rest, eventually, settled
 
 IMAGE = "patch-picker-image"
 

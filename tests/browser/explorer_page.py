@@ -7,10 +7,9 @@ import re
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.layout import box_at_rest, settled
 from vitviz.notation.view import View
 from vitviz.trace.trace import Trace
-
-from .layout import box_at_rest, settled
 
 
 class ExplorerPage:

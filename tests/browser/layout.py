@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Download, Locator, Page, TimeoutError, expect
 
 from scripts.fonts import STATED, WIDE
-
-from ..exhaustive import exhaustive
+from tests.support.exhaustive import exhaustive
 
 PATIENCE = 240  # seconds that anything may take; nothing here depends on how fast the machine is
 UNSETTLED = "[data-testid=stApp]:not([data-test-script-state=notRunning]), [data-stale=true]"

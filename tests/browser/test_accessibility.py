@@ -6,9 +6,9 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..exhaustive import exhaustive
-from ..pages import addresses
-from .layout import choose, settled
+from tests.browser.layout import choose, settled
+from tests.support.app_pages import addresses
+from tests.support.exhaustive import exhaustive
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 THEMES = ("light", "dark")

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
-from ..exhaustive import exhaustive
-from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, in_wide_fonts
-from .test_layout import PHONE
+from tests.browser.explanations import IMAGE, click_patch, opener
+from tests.browser.layout import assert_nothing_sticks_out, in_wide_fonts
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.alone import Alone
+from tests.browser.layout import in_all_fonts
+from tests.browser.test_patches import THEMES
 from vitviz.ui.components.board import component
 from vitviz.ui.components.board.payload import Cell, payload
-
-from .alone import Alone
-from .layout import in_all_fonts
-from .test_patches import THEMES
 
 OFF = Cell("zero", "0", "ablated, zero")
 WARM = Cell("temperature", "T 0.5", "temperature 0.5")

@@ -7,11 +7,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
+from tests.browser.layout import box_at_rest, choose, eventually, settled
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.predictions import Prediction, predictions
 from vitviz.notation.marks import percent
-
-from ..exhaustive import exhaustive
-from .layout import box_at_rest, choose, eventually, settled
 
 # Strokes on a square of side 1.
 DIGITS = {

@@ -6,15 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
+from tests.browser.explanations import IMAGE
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_wide_fonts, settled
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.attribution import DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import curves, random_curves
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
-
-from ..exhaustive import exhaustive
-from .explanations import IMAGE
-from .layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_wide_fonts, settled
-from .test_layout import PHONE
 
 QUICK = {
     "attention": "Attention",

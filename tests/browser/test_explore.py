@@ -10,13 +10,12 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 import vitviz
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import assert_asks_nobody, choose, downloaded, go_to, pixels_of
+from tests.support.exhaustive import exhaustive
 from vitviz.notation.view import View
 from vitviz.ui.app import state
 from vitviz.viz.colour import colour_map, plotly_scale, tone
-
-from ..exhaustive import exhaustive
-from .explorer_page import ExplorerPage
-from .layout import assert_asks_nobody, choose, downloaded, go_to, pixels_of
 
 
 @pytest.fixture(scope="session")

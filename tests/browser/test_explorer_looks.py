@@ -10,13 +10,12 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import vitviz
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import assert_nothing_sticks_out, downloaded, eventually, pixels_of, settled
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.default_view import default_view
 from vitviz.ui.app import state
 from vitviz.viz.colour import KEY
-
-from ..exhaustive import exhaustive
-from .explorer_page import ExplorerPage
-from .layout import assert_nothing_sticks_out, downloaded, eventually, pixels_of, settled
 
 PHONE = {"width": 390, "height": 844}
 ZOOMED = {"width": 910, "height": 512}  # a laptop at 150 %

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.fonts import STATED, check
-
-from .layout import in_all_fonts
+from tests.browser.layout import in_all_fonts
 
 WIDTH = """family => {
   const drawn = document.createElement("canvas").getContext("2d");

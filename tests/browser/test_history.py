@@ -5,10 +5,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import eventually, go_to, settled
 from vitviz.notation.view import View
-
-from .explorer_page import ExplorerPage
-from .layout import eventually, go_to, settled
 
 
 def entries(page: Page) -> int:

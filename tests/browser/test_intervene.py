@@ -6,14 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
+from tests.browser.explanations import IMAGE, click_patch, expect_number, opener
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.predictions import predictions
 from vitviz.model.edits import HeadAblation, KeyMask
 from vitviz.ui.app import state
-
-from ..exhaustive import exhaustive
-from .explanations import IMAGE, click_patch, expect_number, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
-from .test_layout import PHONE
 
 LAST = "Ablation sweep"
 DIGIT = "model=digits&image=digit-4"

@@ -9,16 +9,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.kinds import POOLED, trace_of
+from tests.browser.alone import Alone
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import pixels_of
+from tests.support.exhaustive import exhaustive
+from tests.support.random_models import POOLED, trace_of
 from vitviz.notation.view import View, token_layout
 from vitviz.ui.components.explorer import component
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.viz.colour import Style, colour_map, overlay_map, tone
-
-from ..exhaustive import exhaustive
-from .alone import Alone
-from .explorer_page import ExplorerPage
-from .layout import pixels_of
 
 THEMES = {
     "light": "--st-primary-color:#8e5cf0; --st-text-color:#1d1a26; --st-background-color:#fff;"

@@ -7,11 +7,10 @@ from playwright.sync_api import expect
 
 import vitviz
 from scripts.app_server import running_app
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import in_wide_fonts
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
-
-from ..exhaustive import exhaustive
-from .explorer_page import ExplorerPage
-from .layout import in_wide_fonts
 
 PHONE = {"width": 390, "height": 844}
 

@@ -4,14 +4,13 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
+from tests.browser.explanations import IMAGE, click_patch, opener
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, choose, in_wide_fonts, settled
+from tests.browser.test_layout import PHONE
 from vitviz.analysis.logit_lens import depth_label
 from vitviz.notation.marks import percent
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
-
-from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, box_at_rest, choose, in_wide_fonts, settled
-from .test_layout import PHONE
 
 
 @pytest.fixture

@@ -7,15 +7,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.kinds import trace_of
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import settled
+from tests.browser.test_kinds import Shown, encoded
+from tests.support.random_models import trace_of
 from vitviz.notation.view import View, token_layout
 from vitviz.ui.app import state
 from vitviz.ui.components._shared.binary import header_of
 from vitviz.viz.colour import Style
-
-from .explorer_page import ExplorerPage
-from .layout import settled
-from .test_kinds import Shown, encoded
 
 PHONE, WIDE = {"width": 390, "height": 844}, {"width": 1920, "height": 1080}
 EXPLORE = "explore?image=cat&layer=10&head=3"

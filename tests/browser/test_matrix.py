@@ -4,14 +4,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
+from tests.browser.explanations import opener
+from tests.browser.layout import (
+    assert_asks_nobody,
+    assert_nothing_sticks_out,
+    box_at_rest,
+    eventually,
+    in_wide_fonts,
+    settled,
+)
+from tests.browser.test_layout import PHONE
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import numbers
 from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
-
-from .explanations import opener
-from .layout import assert_asks_nobody, assert_nothing_sticks_out, box_at_rest, eventually, in_wide_fonts, settled
-from .test_layout import PHONE
 
 MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-rows", "-picture", "-status"))
 

@@ -8,12 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.explanations import IMAGE
+from tests.browser.layout import go_to
+from tests.browser.test_digits import DIGITS, draw
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
-
-from ..exhaustive import exhaustive
-from .explanations import IMAGE
-from .layout import go_to
-from .test_digits import DIGITS, draw
 
 SIDE, LAYERS, HEADS = 8, 6, 4  # patches, layers and heads of the model that reads digits
 START = "model=digits&image=digit-3"

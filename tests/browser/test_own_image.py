@@ -9,13 +9,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.layout import eventually, settled
+from tests.browser.test_digits import DIGITS, draw
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
 from vitviz.ui.components.own_image import NOT_IN_LINK
-
-from ..exhaustive import exhaustive
-from .layout import eventually, settled
-from .test_digits import DIGITS, draw
-from .test_layout import PHONE
 
 PAGES = ["", "sequence", "lens"]  # what takes it is drawn by the shell, on every page alike
 GIVE = """(main, [event, files, text]) => {

@@ -7,15 +7,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.browser.alone import Alone
+from tests.browser.layout import eventually, in_wide_fonts, pixels_of
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.notation.marks import percent
 from vitviz.ui.components.patches import Overlay, component
 from vitviz.ui.components.patches.payload import payload
 from vitviz.viz.colour import KEY, QUERY, colour_map, overlay_map, paint, tone
-
-from ..exhaustive import exhaustive
-from .alone import Alone
-from .layout import eventually, in_wide_fonts, pixels_of
-from .test_layout import PHONE
 
 GRID = (4, 6)
 SIDE = 20  # pixels of a patch in the picture

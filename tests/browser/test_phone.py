@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..exhaustive import exhaustive
-from ..pages import addresses
-from .layout import assert_nothing_sticks_out, box_at_rest, settled
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, settled
+from tests.support.app_pages import addresses
+from tests.support.exhaustive import exhaustive
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PAGES = addresses()

@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import vitviz
+from tests.browser.explanations import click_patch, opener
 from vitviz.ui.app import state
 from vitviz.walkthrough.quiz import Question, attention_questions, sequence_questions
-
-from .explanations import click_patch, opener
 
 
 @pytest.fixture

@@ -6,10 +6,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from typer.testing import CliRunner
 
+from tests.browser.test_accessibility import assert_accessible
 from vitviz.cli.app import app
 from vitviz.zoo import assets
-
-from .test_accessibility import assert_accessible
 
 DIGITS = assets() / "images" / "digits"
 

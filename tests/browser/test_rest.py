@@ -1,6 +1,6 @@
 """Where tests find an element: not where it is for a moment, but where it stays."""
 
-from .layout import box_at_rest, settled
+from tests.browser.layout import box_at_rest, settled
 
 GROWING = """<div id="above"></div><p>here</p><script>
   let grown = 0;

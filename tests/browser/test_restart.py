@@ -6,12 +6,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.app_server import free_port, running_app
+from tests.browser.conftest import LAPTOP
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import PATIENCE, settled
+from tests.browser.test_own_image import assert_looked_at, give, image
 from vitviz.ui.components.own_image import ENDED
-
-from .conftest import LAPTOP
-from .explorer_page import ExplorerPage
-from .layout import PATIENCE, settled
-from .test_own_image import assert_looked_at, give, image
 
 NO_STORE = "Object.defineProperty(window, 'indexedDB', { get() { throw new Error('this browser keeps nothing'); } });"
 CONNECTED = "[data-test-connection-state=CONNECTED]"

@@ -4,14 +4,13 @@ import pytest
 from playwright.sync_api import expect
 
 import vitviz
+from tests.browser.explanations import IMAGE, click_patch, opener
+from tests.browser.layout import assert_nothing_sticks_out, go_to, in_wide_fonts
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
 from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
-
-from ..exhaustive import exhaustive
-from .explanations import IMAGE, click_patch, opener
-from .layout import assert_nothing_sticks_out, go_to, in_wide_fonts
-from .test_layout import PHONE
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from tests.explained import explained
-from tests.handouts import run_of
+from tests.browser.layout import downloaded, in_all_fonts, settled
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
+from tests.support.explained_traces import explained
+from tests.support.handouts import run_of
 from vitviz.ui.pages.lesson.handout import handout
-
-from ..exhaustive import exhaustive
-from .layout import downloaded, in_all_fonts, settled
-from .test_layout import PHONE
 
 A4 = {"width": 718, "height": 1047}  # 190 x 277 mm in CSS pixels: a sheet less its margins
 ASSUMED = (  # of a plain state dict

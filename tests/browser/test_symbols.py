@@ -3,9 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.layout import eventually
 from vitviz.ui.widgets.symbols import SYMBOLS, html, style
-
-from .layout import eventually
 
 
 def rgb(colour: str) -> str:

@@ -7,11 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import vitviz
-from vitviz.analysis import tokens
-from vitviz.ui.app import state
-
-from .explanations import IMAGE, click_patch
-from .layout import (
+from tests.browser.explanations import IMAGE, click_patch
+from tests.browser.layout import (
     assert_asks_nobody,
     assert_nothing_sticks_out,
     box_at_rest,
@@ -20,7 +17,9 @@ from .layout import (
     pixels_of,
     settled,
 )
-from .test_layout import PHONE
+from tests.browser.test_layout import PHONE
+from vitviz.analysis import tokens
+from vitviz.ui.app import state
 
 HEADINGS = {
     "Colours": "Principal components as colours",

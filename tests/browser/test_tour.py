@@ -5,14 +5,13 @@ from playwright.sync_api import Page, expect
 
 from scripts.fonts import STATED
 from scripts.fonts import WIDE as WIDE_FONTS
+from tests.browser.conftest import LAPTOP
+from tests.browser.explanations import IMAGE, click_patch
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, eventually, go_to, settled
+from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app.tour import GUIDES
 from vitviz.zoo import SHIPPED
-
-from ..exhaustive import exhaustive
-from .conftest import LAPTOP
-from .explanations import IMAGE, click_patch
-from .layout import assert_nothing_sticks_out, box_at_rest, eventually, go_to, settled
-from .test_layout import PHONE
 
 COUNTS = {name: len(guide.stops(SHIPPED["dinov2-small"].config)) for name, guide in GUIDES.items()}
 WIDE = {"width": 1920, "height": 1080}

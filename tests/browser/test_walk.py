@@ -3,12 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.sessions import Session
+from tests.browser.walking import STEPS, Visitor
+from tests.support.exhaustive import exhaustive
 from vitviz.notation.view import View
-
-from ..exhaustive import exhaustive
-from .explorer_page import ExplorerPage
-from .sessions import Session
-from .walking import STEPS, Visitor
 
 WALKS = [
     (1, 20),

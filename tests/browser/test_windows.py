@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from ..pages import addresses
-from .layout import assert_no_text_is_cut, assert_nothing_sticks_out, box_at_rest, settled
+from tests.browser.layout import assert_no_text_is_cut, assert_nothing_sticks_out, box_at_rest, settled
+from tests.support.app_pages import addresses
 
 ENLARGED, WIDE = {"width": 910, "height": 512}, {"width": 1920, "height": 1080}
 PAGES = addresses("explore", intervene="edits=h3.2z,p1-12k")

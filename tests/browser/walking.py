@@ -18,16 +18,15 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, expect
 
+from tests.browser.explorer_page import ExplorerPage
+from tests.browser.layout import choose, downloaded, go_to, pixels_of
+from tests.browser.sessions import FIRST, SIZES, Session, model, statistics
 from vitviz.images import FITS
 from vitviz.notation.view import DIRECTIONS, SCALES, View
 from vitviz.trace.inputs import default_size
 from vitviz.ui.app import models, state
 from vitviz.viz import export
 from vitviz.viz.colour import colour_map, tone
-
-from .explorer_page import ExplorerPage
-from .layout import choose, downloaded, go_to, pixels_of
-from .sessions import FIRST, SIZES, Session, model, statistics
 
 OTHER_PAGES = ("Start", "Lens", "Tokens")
 

@@ -1,0 +1,1 @@
+"""Tests of the project: layout, documents, shipped files."""

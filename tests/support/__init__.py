@@ -1,0 +1,1 @@
+"""Models, files and helpers that tests build on."""

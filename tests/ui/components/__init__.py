@@ -1,0 +1,1 @@
+"""Tests of browser components, without a browser."""

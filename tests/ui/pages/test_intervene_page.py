@@ -1,0 +1,369 @@
+"""The page "Intervene", without a browser: its numbers are the library's, for every kind of model."""
+
+import re
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import vitviz
+from tests.support import random_models as kinds
+from tests.support.app_pages import choice_of, dropped, opened, picture, query, show_instead, texts
+from tests.support.exhaustive import exhaustive
+from tests.ui.pages.test_attention_page import KINDS
+from vitviz.analysis.ablation import class_score, distance, sweep_heads
+from vitviz.analysis.predictions import predictions
+from vitviz.model.edits import (
+    ActivationCopy,
+    HeadAblation,
+    KeyMask,
+    PatchAblation,
+    SublayerAblation,
+    Temperature,
+    with_activations_from,
+)
+from vitviz.ui.app import state
+
+pytestmark = pytest.mark.slow
+
+DIGIT = {"model": "digits", "image": "digit-4"}
+ALL = "h3.2z,h3.3m,l5a,l6fm,p2-4k,p3-4m,t3.1x0.5,c1.1,c2f"
+
+
+def intervene(**parameters: str) -> AppTest:
+    return opened("intervene", **{"edits": "none", **parameters})
+
+
+def html(app: AppTest) -> str:
+    return "".join(element.proto.body for element in app.main.get("html"))
+
+
+def fine(app: AppTest) -> str:
+    assert not app.exception
+    assert not app.error
+    said = texts(app.main) + html(app)
+    assert "nan" not in re.findall(r"\w+", said)
+    return said
+
+
+@pytest.fixture(scope="module")
+def digit():
+    return vitviz.load("digits").trace(state.samples()["digit-4"])
+
+
+@pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
+def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
+    app = opened("intervene", **parameters)
+    from vitviz.ui.pages.intervene.defaults import layers_tried  # which only a running app can import
+
+    said = fine(app)
+    (edit,) = app.session_state.edits
+    trace = state.trace(choice_of(app))
+    score = class_score(trace.model, 4) if parameters == DIGIT else distance(trace)
+    effects = np.abs(sweep_heads(trace.model, trace, score))
+    tried = effects[-layers_tried(trace) :]
+    assert tried.size
+    assert effects[edit.layer, edit.head] == pytest.approx(tried.max())
+    assert "Edits** (1)" in said
+    assert "edits" not in query(app), "it follows from what is looked at"
+    app.button(key="undo_all").click().run()
+    assert "No edits yet." in fine(app)
+    assert query(app)["edits"] == "none"
+    assert "No edits yet." in fine(opened("intervene", **query(app)))
+
+
+@pytest.mark.parametrize("edits", ["h3.2z", "l5a,l6fm", "p2-4k,p3-4m"])
+def test_the_head_that_moves_most_is_shown_until_one_is_chosen(edits, digit):
+    app = intervene(**DIGIT, edits=edits)
+    fine(app)
+    edited = digit.rerun(edits=app.session_state.edits)
+    moved = np.stack([np.abs(edited.attention(at, query=0) - digit.attention(at, query=0)).sum(-1) for at in range(6)])
+    assert (app.session_state.view.layer, app.session_state.view.head) == np.unravel_index(moved.argmax(), moved.shape)
+    app.selectbox(key="intervene_head").select(None).run()
+    app.button(key="undo_all").click().run()
+    assert app.session_state.view.head is None, "what was chosen stays"
+
+
+def test_the_head_that_is_off_is_shown_if_nothing_can_move(digit):
+    app = intervene(**DIGIT, edits="h6.3z")
+    assert "ablated; its weights" in fine(app)
+    assert (app.session_state.view.layer, app.session_state.view.head) == (5, 2)
+
+
+def test_the_first_edit_follows_the_image_until_something_is_changed():
+    app = opened("intervene", **DIGIT)
+    for name in ("digit-7", "digit-0"):
+        app.session_state.picked = state.Picked(name, state.samples()[name], sample=True)
+        app.run()
+        trace = vitviz.load("digits").trace(state.samples()[name])
+        effects = np.abs(sweep_heads(trace.model, trace, class_score(trace.model, int(name[-1]))))
+        (edit,) = app.session_state.edits
+        assert effects[edit.layer, edit.head] == pytest.approx(effects.max())
+    app.button(key="undo_last").click().run()
+    app.session_state.picked = state.Picked("digit-4", state.samples()["digit-4"], sample=True)
+    assert "No edits yet." in fine(app.run())
+
+
+@pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
+def test_the_page_opens_with_nothing_changed_if_the_link_says_so(parameters):
+    app = intervene(**parameters)
+    said = fine(app)
+    assert "No edits yet." in said
+    assert "0 % of the weight has moved" in said
+    assert query(app)["edits"] == "none"
+    if "model" not in parameters:
+        assert 'data-cosine="1.000000000"' in said
+
+
+def test_a_link_opens_its_edits_and_the_page_says_what_the_library_says(digit):
+    app = intervene(**DIGIT, edits=ALL, second="digit-7", layer="6", head="1")
+    said = fine(app)
+    assert query(app)["edits"] == ALL
+    assert query(app)["second"] == "digit-7"
+    wishes = [ActivationCopy(0, 0), ActivationCopy(1, None, "mlp")]
+    other = digit.model.trace(state.samples()["digit-7"]).activations(*(one.hook for one in wishes))
+    edits = [
+        HeadAblation(2, 1),
+        HeadAblation(2, 2, "mean"),
+        SublayerAblation(4),
+        SublayerAblation(5, "mlp", "mean"),
+        KeyMask(12),
+        PatchAblation(20),
+        Temperature(2, 0, 0.5),
+        *with_activations_from(wishes, other),
+    ]
+    edited = digit.rerun(edits=edits)
+    wanted = {one.label: one.probability for one in predictions(edited, 10)}
+    shown = {
+        label: (float(before), float(after))
+        for label, before, after in re.findall(r'data-class="(\d)" data-before="([\d.]+)" data-after="([\d.]+)"', said)
+    }
+    assert len(shown) == 5
+    had = {one.label: one.probability for one in predictions(digit, 10)}
+    larger = {label: max(had[label], wanted[label]) for label in had}
+    assert set(shown) == set(sorted(larger, key=larger.get)[-5:])
+    for one in predictions(digit, 10):
+        before, after = shown.get(one.label, (one.probability, wanted[one.label]))
+        assert before == pytest.approx(one.probability, abs=1e-5)
+        assert after == pytest.approx(wanted[one.label], abs=1e-5)
+    maps = dict(re.findall(r'data-map="(\w+)" data-top="\d+" data-weight="(-?[\d.]+)"', said))
+    change = (edited.attention(5, 0, 0) - digit.attention(5, 0, 0))[1:]
+    assert float(maps["difference"]) == pytest.approx(change[np.abs(change).argmax()], abs=1e-5)
+    assert said.count("to the class token") == 3
+    assert float(maps["before"]) == pytest.approx(digit.attention(5, 0, 0)[1:].max(), abs=1e-5)
+    assert float(maps["after"]) == pytest.approx(edited.attention(5, 0, 0)[1:].max(), abs=1e-5)
+    assert "Edits** (9)" in said
+
+
+def test_edits_are_undone_one_by_one_and_all_at_once():
+    app = intervene(**DIGIT, edits="h3.2z,l5a,p2-4k")
+    labels = [button.label for button in app.main.button]
+    assert "Layer 3, head 2: ablated (zero)" in labels
+    app.button(key="undo_l5a").click().run()
+    assert query(app)["edits"] == "h3.2z,p2-4k"
+    app.button(key="undo_all").click().run()
+    assert query(app)["edits"] == "none"
+    assert "No edits yet." in fine(app)
+
+
+@pytest.mark.parametrize(
+    "text", ["h7.1z", "h1.1z,h1.1m", "x", "p65k", "l1a,,", "<b>", ",".join(f"p{i}k" for i in range(1, 65))]
+)
+def test_edits_that_cannot_be_are_left_out_with_a_sentence(text):
+    app = intervene(**DIGIT, edits=text)
+    assert not app.exception
+    assert not app.error
+    said = " ".join(one.value for one in app.warning).replace("\\", "")
+    assert "The link's edits were left out:" in said
+    assert query(app)["edits"] == "none"
+
+
+def test_a_second_image_that_is_no_sample_is_said():
+    app = intervene(**DIGIT, edits="c1.1", second="own")
+    assert "The link's second “own”" in " ".join(one.value for one in app.warning)
+    fine(app)
+    assert query(app)["second"] == "digit-0"
+
+
+def test_edits_are_kept_for_the_return_to_their_model_and_grid():
+    app = intervene(image="cat", edits="h3.2z,p1-12k")
+    app.selectbox(key="size").set_value(280).run()
+    assert query(app)["edits"] == "h3.2z"
+    assert "return when you switch back" in fine(app)
+    app.selectbox(key="model").select("digits").run()
+    assert "edits" not in query(app), "this model begins with its own"
+    fine(app)
+    app.selectbox(key="model").select("dinov2-small").run()
+    assert query(app)["edits"] == "h3.2z,p1-12k", "the model's own size is 224 again"
+    fine(app)
+    app.selectbox(key="size").set_value(280).run()
+    app.button(key="undo_all").click().run()
+    app.selectbox(key="size").set_value(224).run()
+    assert query(app)["edits"] == "p1-12k", "what has been undone does not come back"
+
+
+def test_patches_that_stay_off_in_another_image_are_said():
+    app = intervene(**DIGIT, edits="h3.2z,p2-4k")
+    said = "Ablated patches stay ablated in this image."
+    assert said not in texts(app.main)
+    app.session_state["picked"] = state.Picked("digit-7", state.samples()["digit-7"], sample=True)
+    assert said in texts(app.run().main)
+    assert query(app)["edits"] == "h3.2z,p2-4k"
+    app.button(key="undo_p2-4k").click().run()
+    assert said not in texts(app.main)
+
+
+@pytest.mark.parametrize("tool", ["zero", "mean", "temperature", "copy"])
+def test_every_tool_is_explained(tool):
+    app = intervene(**DIGIT)
+    app.segmented_control(key="intervene_tool").set_value(tool).run()
+    said = fine(app)
+    assert "A click " in said
+    assert ("Second image" in said) == (tool == "copy")
+    assert bool(app.select_slider) == (tool == "temperature")
+
+
+def test_what_cannot_be_done_is_said_once():
+    app = intervene(**DIGIT)
+    app.session_state["edit_problem"] = "Only *heads* have a temperature."
+    assert r"Only \*heads\* have a temperature." in [one.value for one in app.run().main.warning]
+    assert not app.run().main.warning
+
+
+def test_many_edits_are_listed_in_parts_and_all_can_be_undone():
+    patches = [f"p{row}-{column}k" for row in range(1, 9) for column in range(1, 9)]
+    app = intervene(**DIGIT, edits=",".join(patches[:63]))
+    assert len(undo_labels(app)) == 24
+    assert app.button(key="edits_more").label == "… 39 earlier edits"
+    app.button(key="edits_more").click().run()
+    assert len(undo_labels(app)) == 63
+    app.button(key="undo_p1-1k").click().run()
+    app.button(key="undo_last").click().run()
+    assert query(app)["edits"] == ",".join(patches[1:62])
+    fine(app)
+
+
+def test_all_heads_of_a_layer_that_are_edited_alike_are_one_line():
+    app = intervene(**DIGIT, edits="h1.1z,h1.2z,h1.3z,h2.1m,h1.4z,t4.1x2,t4.2x2,t4.3x2,t4.4x2,h2.2z,h2.3z,h2.4z,c6.1")
+    assert undo_labels(app) == [
+        "Layer 6, head 1: activations from the second image",
+        "Layer 2, head 4: ablated (zero)",
+        "Layer 2, head 3: ablated (zero)",
+        "Layer 2, head 2: ablated (zero)",
+        "Layer 4, all heads: temperature 2 (more uniform attention)",
+        "Layer 1, all heads: ablated (zero); the projection’s bias is still added",
+        "Layer 2, head 1: ablated (mean over the tokens)",
+    ]
+    app.button(key="undo_h1.1z,h1.2z,h1.3z,h1.4z").click().run()
+    assert query(app)["edits"].startswith("h2.1m,t4.1x2")
+    app.button(key="undo_last").click().run()
+    assert query(app)["edits"].endswith("h2.4z")
+
+
+def undo_labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.main.button if re.match(r"undo_.*\d", button.key)]
+
+
+def test_the_temperature_of_the_head_that_was_clicked_last_can_be_changed(digit):
+    app = intervene(**DIGIT, layer="3", head="2", edits="t3.2x0.5")
+    app.segmented_control(key="intervene_tool").set_value("temperature").run()
+    app.select_slider(key="intervene_temperature").set_value(5.0).run()
+    assert query(app)["edits"] == "t3.2x5"
+    assert "more uniform attention" in " ".join(button.label for button in app.main.button)
+    app.selectbox(key="intervene_head").select(0).run()
+    app.select_slider(key="intervene_temperature").set_value(0.1).run()
+    assert query(app)["edits"] == "t3.2x5", "the head that is looked at has none"
+
+
+def test_layer_head_and_token_can_be_chosen():
+    app = intervene(**DIGIT, edits="h3.2z", query="2-2")
+    app.selectbox(key="intervene_layer").select(2).run()
+    app.selectbox(key="intervene_head").select(1).run()
+    said = fine(app)
+    assert "Layer 3, head 2, patch (2, 2): attention weights" in said
+    assert "The output of this head is ablated" in said
+    assert "Patch tokens after layer 3" in said
+    app.selectbox(key="intervene_query").select(0).run()
+    assert "Layer 3, head 2, class token: attention weights" in fine(app)
+    app.selectbox(key="intervene_head").select(None).run()
+    assert "mean of the heads" in fine(app)
+
+
+def test_a_view_from_the_other_side_is_shown_from_this_one():
+    assert "class token: attention weights" in fine(intervene(**DIGIT, direction="to"))
+
+
+def test_copies_need_an_image_of_the_same_grid():
+    app = intervene(image="cat", fit="native", edits="h1.2z,c1.1", second="astronaut")
+    assert "16 × 16 patches" in " ".join(one.value for one in app.warning)
+    fine(app)
+    assert query(app)["edits"] == "h1.2z,c1.1"
+
+
+def test_a_second_image_of_the_visitors_own():
+    app = intervene(image="cat", edits="c1.1")
+    dropped(app, "intervene_upload", "evil.png", b"no", "image/png")
+    assert "not an image" in " ".join(one.value for one in app.main.warning)
+    dropped(app, "intervene_upload", "my_photo.png", picture(), "image/png")
+    said = fine(app)
+    assert r"my\_photo.png" in said
+    assert query(app)["second"] == "own"
+
+
+def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
+    app = intervene(image="cat", edits="c1.1")
+    from vitviz.ui.pages.intervene import controls  # which only a running app can import
+
+    drawn, clicks = [], []
+
+    def gallery(_, images, *, chosen, on_choose, words, **__):
+        drawn.append((chosen, [words.get(name, name) for name in images]))
+        if clicks:
+            on_choose(clicks.pop())
+
+    monkeypatch.setattr(controls, "gallery", gallery)
+    dropped(app, "sidebar_upload", "mine.png", picture())
+    assert "Your image" not in drawn[-1][1], "it is looked at"
+    app.session_state.picked = state.Picked("cat", state.samples()["cat"], sample=True)
+    app.run()
+    assert drawn[-1][1][-1] == "Your image"
+    clicks.append("own")
+    app.run()
+    said = fine(app.run())
+    assert "source of the activations: mine.png" in said
+    assert drawn[-1][0] == query(app)["second"] == "own"
+
+
+# --- Other kinds -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=KINDS)
+def other(request, monkeypatch):
+    """Small random model of another kind, in place of the selected model."""
+    config, _ = KINDS[request.param]
+    monkeypatch.setitem(kinds.CONFIGS, request.param, config)
+    trace = kinds.trace_of(request.param)
+    show_instead(monkeypatch, trace, request.param)
+    return trace
+
+
+def test_models_of_other_kinds(other):
+    app = intervene(edits="h2.2z,l1f,p3k,p4k,t1.1x0.5,p5m")
+    said = fine(app)
+    config = other.config
+    assert ("class token" in said) == config.class_token
+    named = said + "".join(option for box in app.main.selectbox for option in box.options)
+    assert ("register 1" in named) == (config.num_registers > 0 and config.pooling != "distilled")
+    assert ("tokens before the patches" in said) is False
+    assert ("to the " in html(app) or "register" in html(app)) == (other.prefix > 0)
+    assert ("pooling ignores it" in said) == (config.pooling in ("mean", "token+mean", "attention"))
+    for what in ("heads", "layers", "patches"):
+        app.segmented_control(key="sweep_what").set_value(what).run()
+        app.button(key="sweep_run").click().run()
+        fine(app)
+    if config.pooling == "attention":
+        app.selectbox(key="intervene_layer").select(other.layers).run()
+        assert "Pooling" in fine(app)
+    app.selectbox(key="intervene_layer").select(0).run()
+    app.selectbox(key="intervene_head").select(1).run()
+    fine(app)

@@ -1,0 +1,201 @@
+"""The summary to take home: one file that needs nothing else, with the numbers of the library."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import vitviz
+from tests.support import random_models as kinds
+from tests.support.app_pages import opened, picture, settings
+from tests.support.explained_traces import ALL, explained
+from tests.support.handouts import Read, as_number, made, run_of
+from vitviz.analysis.predictions import predictions
+from vitviz.notation.marks import percent
+from vitviz.ui.app import state
+from vitviz.ui.pages.lesson.handout import handout
+from vitviz.walkthrough import sequence
+
+HOSTILE = "<img src=x onerror=alert(1)> & \"{N}' .png"
+
+
+def assert_stands_alone(document: str) -> None:
+    """Whoever opens the file needs nothing else, and nothing runs."""
+    read = Read(document)
+    assert document.startswith('<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>')
+    assert not {"script", "link", "iframe", "object", "base", "form"} & read.tags
+    assert not [name for name, _ in read.attributes if name.startswith("on")]
+    addresses = [value for name, value in read.attributes if name in ("src", "href", "data", "srcset")]
+    assert len(addresses) >= 3  # the photo, the map, and a vector
+    assert all(re.match(r"data:image/(png|jpeg);base64,", address) for address in addresses)
+    assert not re.search(r"https?:|url\(|@import", document)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_every_kind_of_model_fills_the_page_with_its_own_numbers(kind):
+    trace = explained(kind)
+    run = run_of(trace)
+    document = handout(run)
+    assert_stands_alone(document)
+    read, head, layer, token = Read(document), trace.heads - 1, 1, trace.token_count - 1
+    assert "nan" not in read.text.split()
+    rows = {what: cells for what, *cells in read.tables["checks"][1:]}
+    theirs = {
+        "row of the sequence": trace.activation("embed.tokens")[token],
+        "query": trace.queries(layer)[head, token],
+        "keys of all tokens": trace.keys(layer)[head],
+        "score of the chosen key": trace.scores(layer, head, token, 0),
+        "attention weights": trace.attention(layer, head, token),
+        "attention output": trace.activation("blocks.1.attn.out")[token],
+        "MLP output": trace.activation("blocks.1.mlp.out")[token],
+        "residual stream after the block": trace.tokens(layer)[token],
+        "output": trace.output,
+    }
+    if not trace.config.stem:
+        theirs["number 1 of the token"] = trace.activation("embed.patches")[-1, :1]
+    for what, numbers in theirs.items():
+        count, by_hand, model, agree = rows[what]
+        assert as_number(count) == np.size(numbers)
+        assert as_number(model) == pytest.approx(float(np.ravel(numbers)[0]), abs=1e-4)
+        assert as_number(by_hand) == pytest.approx(as_number(model), abs=2e-4 * max(1.0, float(np.abs(numbers).max())))
+        assert agree.endswith("✓")
+    assert "✗" not in read.text
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_page_speaks_of_what_the_model_has_and_of_nothing_else(kind):
+    config, read = explained(kind).config, made(explained(kind))
+    said = read.text
+    assert ("class token" in said) == config.class_token
+    assert ("register 1" in said) == (config.num_registers > 0 and config.pooling != "distilled")
+    assert ("λ" in said) == config.differential
+    assert ("Rotary" in said) == (config.rope is not None)
+    assert ("Relative" in said) == ("plus a bias" in said) == config.relative_position_bias
+    assert ("convolutional" in said) == config.stem
+    assert ("W_LP" in read.symbols) == (not config.stem)
+    assert ("W_pos" in read.symbols) == config.position_embedding
+    assert ("has no classes" in said) == (not explained(kind).model.is_classifier) == ("classes" not in read.tables)
+    assert ("before its norm" in said) == config.patch_norm
+
+
+@pytest.mark.parametrize("kind", ["dinov2-small", "registers", "differential", "stem", "patch norm"])
+def test_the_sum_is_the_first_number_of_the_row(kind):
+    trace = explained(kind)
+    lines = [(words, as_number(value)) for words, value in made(trace).tables["sum"]]
+    row = sequence.embedded(trace, trace.token_count - 1)
+    assert lines[-1][1] == pytest.approx(row.row[0], abs=1e-4)
+    values = dict(lines)
+    if trace.config.position_embedding:
+        assert values["+ position, Wpos"] == pytest.approx(row.position[0], abs=1e-4)
+    if not trace.config.stem:
+        one = sequence.project(trace, trace.token_count - 1 - trace.prefix, 0)
+        assert lines[0][1] + values["+ bias"] == pytest.approx(one.total, abs=2e-4)
+
+
+@pytest.mark.parametrize("kind", ["dinov2-small", "digits", "differential", "rotary and registers"])
+def test_the_strongest_tokens_are_the_librarys(kind):
+    trace = explained(kind)
+    weights = trace.attention(1, trace.heads - 1, trace.token_count - 1)
+    scores = np.atleast_2d(trace.scores(1, trace.heads - 1, trace.token_count - 1))
+    order = np.argsort(-np.abs(weights), kind="stable")[:5]
+    read = made(trace)
+    _, *rows, rest = read.tables["strongest"]
+    for token, (name, *cells) in zip(order, rows, strict=True):
+        assert name == vitviz.notation.view.token_label(trace, token)
+        found = [as_number(cell) for cell in cells if cell]
+        np.testing.assert_allclose(found[:-1], scores[:, token], atol=1e-3)
+        assert found[-1] == pytest.approx(weights[token], rel=0.01)
+    assert rest[0] == f"the other {len(weights) - 5}"
+    if trace.prefix == 1:
+        assert f"class token {percent(float(weights[0]))}" in read.text
+
+
+def test_the_likeliest_classes_are_the_librarys():
+    trace = explained("digits")
+    rows = made(trace).tables["classes"][1:]
+    assert [row[:2] for row in rows] == [[one.label, percent(one.probability)] for one in predictions(trace)]
+
+
+def test_what_was_assumed_of_the_model_is_on_the_page(monkeypatch):
+    trace = explained("digits")
+    assert "assumed" not in made(trace).text
+    monkeypatch.setattr(trace.model, "_notes", ("Preprocessing assumed: <b>ImageNet</b>; pass.",))
+    assert "Preprocessing assumed: <b>ImageNet</b>." in made(trace).text
+
+
+def test_other_peoples_words_stay_words():
+    model = vitviz.VisionTransformer(kinds.PLAIN, "hostile", labels=("<b>bold</b>", *"1234"))
+    trace = model.requires_grad_(False).trace(torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(0)))
+    document = handout(run_of(trace, image=HOSTILE, model="</title><script>", fit="<i>", address="a=<u>&b=1"))
+    assert_stands_alone(document)
+    read = Read(document)
+    for words in (f"What </title><script> saw in {HOSTILE}", "<b>bold</b>", "?a=<u>&b=1", "fit <i>"):
+        assert words in read.text
+    assert "u" not in read.tags
+
+
+# ---------------------------------------------------------------- on the pages
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """What the pages offer for download: file name, kind of file, and the document."""
+    offered = []
+    monkeypatch.setattr(
+        "streamlit.download_button", lambda label, data, name, kind, **_: offered.append((name, kind, data))
+    )
+    return offered
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({"layer": "3", "head": "2"}, "vitviz-cat-dinov2-small-L3-H2-9-9.html"),
+        ({"model": "digits", "image": "digit-4"}, "vitviz-digit-4-digits-L6-H1-5-5.html"),
+        ({"image": "rocket", "fit": "native"}, "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
+    ],
+)
+def test_both_pages_give_the_same_document(parameters, name, taken):
+    for page in ("attention", "sequence"):
+        app = opened(page, **parameters)
+        assert not app.exception
+        assert "Take it home" in [title.value for title in app.header]
+    (first, kind, one), (second, _, other) = taken
+    assert first == second == name
+    assert kind == "text/html"
+    document = one()
+    assert document == other()
+    assert_stands_alone(document)
+    said = Read(document).text
+    assert f"image={parameters.get('image', 'cat')}" in said
+    assert "✗" not in said
+
+
+def test_the_document_is_of_the_chosen_patch_and_opens_the_same_view_again(taken):
+    app = opened("sequence", image="coffee", layer="5", head="6")
+    settings(app)["patch"] = (2, 3)
+    app.run()
+    name, _, document = taken[-1]
+    assert name == "vitviz-coffee-dinov2-small-L5-H6-3-4.html"
+    read = Read(document())
+    trace = vitviz.load("dinov2-small").trace(state.samples()["coffee"], size=224)
+    model = {what: cells[2] for what, *cells in read.tables["checks"]}
+    assert as_number(model["query"]) == pytest.approx(trace.queries(4)[5, 1 + 2 * 16 + 3, 0], abs=1e-4)
+    address = re.search(r"\?(\S+)", read.text)[1]
+    again = opened("attention", **dict(pair.split("=") for pair in address.split("&")))
+    assert not again.warning
+    assert taken[-1][0] == name
+
+
+def test_a_visitors_own_photo_with_a_hostile_name(taken):
+    app = opened("attention")
+    app.session_state["picked"] = state.Picked(HOSTILE, picture(), sample=False)
+    app.run()
+    name, _, document = taken[-1]
+    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L12-H1-9-9\.html", name)
+    assert_stands_alone(document())
+    said = Read(document()).text
+    assert f"saw in {HOSTILE}" in said
+    assert "never in links" in said
+    assert "?image" not in said
