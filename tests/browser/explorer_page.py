@@ -1,4 +1,4 @@
-"""What a visitor sees and does on the Explore page."""
+"""Page object of the Explore page."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ExplorerPage:
         )
 
     def box(self, locator: Locator) -> dict:
-        """Where something is drawn, once the page is at rest: before that it may still move."""
+        """Box of an element, once the page is at rest: before that it may still move."""
         settled(self.page)
         return box_at_rest(locator)
 

@@ -1,4 +1,4 @@
-"""How tests look at the layout: in several fonts, and only once nothing moves any more."""
+"""Layout in tests: measured in several fonts, and only once nothing moves any more."""
 
 import base64
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def settled(page: Page) -> None:
 
 
 def box_at_rest(locator: Locator) -> dict[str, float]:
-    """Where an element is, once it stays there: what is written above it may still come or go."""
+    """Box of an element at rest: what is written above it may still come or go."""
     for _ in range(PATIENCE * 8):
         places = locator.evaluate(PLACES)
         if len(set(places)) == 1:

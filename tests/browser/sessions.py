@@ -1,4 +1,4 @@
-"""What a visitor's session should be, by the library's own rules: what is looked at, and what a link to it leads to."""
+"""Expected state of a user's session, by the library's own rules: what is looked at, and what a link to it leads to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _trace(data: bytes, name: str, size: int, fit: str) -> Trace:
 
 @dataclass(frozen=True)
 class Session:
-    """What a visitor looks at, and how."""
+    """Selection of a user."""
 
     model: str = "dinov2-small"
     image: str = "cat"
@@ -76,5 +76,5 @@ class Session:
         return replace(start, view=view.fitted(start.trace))
 
     def about(self) -> dict:
-        """What a download has to say of itself."""
+        """Expected metadata of a download."""
         return export.metadata(self.trace, self.view, self.image, models.title(self.model), self.fit)

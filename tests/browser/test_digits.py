@@ -37,7 +37,7 @@ def draw(page: Page, strokes) -> None:
 
 
 def drawn(page: Page) -> bytes:
-    """What is on the pad, as PNG."""
+    """Drawing on the pad, as PNG."""
     url = page.locator("canvas.dc-canvas.lower-canvas:visible").evaluate("canvas => canvas.toDataURL()")
     return base64.b64decode(url.partition("base64,")[2])
 

@@ -33,7 +33,7 @@ def trace():
 
 
 def row_at(page: Page, row: int, rows: int = 257) -> dict[str, float]:
-    """Where a row is in the matrix."""
+    """Position of a row in the matrix."""
     matrix = page.get_by_test_id(ROWS)
     settled(page)
     matrix.scroll_into_view_if_needed()
@@ -41,7 +41,7 @@ def row_at(page: Page, row: int, rows: int = 257) -> dict[str, float]:
 
 
 def patch_at(page: Page, row: int, column: int, side: int = 16) -> dict[str, float]:
-    """Where a patch is in the small picture."""
+    """Position of a patch in the small picture."""
     picture = page.get_by_test_id(PICTURE)
     settled(page)
     picture.scroll_into_view_if_needed()

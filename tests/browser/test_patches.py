@@ -84,7 +84,7 @@ class Picker:
         return self.alone.told
 
     def pixels(self, ref: str) -> np.ndarray:
-        """What is painted on a canvas, uint8 [height, width, 4]."""
+        """Pixels of a canvas, uint8 [height, width, 4]."""
         self.page.evaluate(PAINTED)
         return pixels_of(self.page.locator(f"[data-ref={ref}]"))
 

@@ -1,4 +1,4 @@
-"""Where tests find an element: not where it is for a moment, but where it stays."""
+"""Positions of elements in tests: those at rest, not momentary ones."""
 
 from tests.browser.layout import box_at_rest, settled
 

@@ -25,7 +25,7 @@ LETTER_BOTTOM = 259 / 25.4 * 96  # where a US Letter sheet with the same margins
 
 
 def sheets(page: Page) -> int:
-    """How many sheets the page prints on; its own @page says that they are A4."""
+    """Number of sheets that the page prints on; its own @page says that they are A4."""
     return len(re.findall(rb"/Type /Page\b", page.pdf(prefer_css_page_size=True, print_background=True)))
 
 

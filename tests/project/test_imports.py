@@ -27,7 +27,7 @@ MOST_LINES = 400
 
 
 def is_below(upper: str, lower: str) -> bool:
-    """Whether the first may import the second."""
+    """Return True if the first may import the second."""
     return HEIGHT[lower] < HEIGHT[upper]
 
 

@@ -44,7 +44,7 @@ WITHOUT_STEM = [kind for kind in ALL if kind != "stem"]
 
 @cache
 def explained(kind):
-    """What a model of this kind makes of an image."""
+    """Trace of an image by a model of this kind."""
     if kind in SHIPPED:
         return vitviz.load(kind).trace(assets() / "images" / SHIPPED[kind])
     random = torch.Generator().manual_seed(5)

@@ -336,7 +336,7 @@ def test_sizes_that_make_sense(image_size, patch, expected):
 
 
 def shares(app):
-    """What the bars show."""
+    """Probabilities shown by the bars."""
     return [element.proto.body for element in app.get("html") if "data-probability" in element.proto.body]
 
 

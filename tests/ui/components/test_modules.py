@@ -43,7 +43,7 @@ def written(tmp_path):
 
 
 def result_of(script):
-    """What the default export of a module returns."""
+    """Return value of the default export of a module."""
     return run(
         "const url = `data:text/javascript,${encodeURIComponent(given)}`; answer((await import(url)).default());",
         script,

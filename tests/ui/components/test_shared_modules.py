@@ -153,7 +153,7 @@ const here = place();
 
 
 def heard(told, session="one"):
-    """What Python makes of the last telling."""
+    """Messages that Python reads from the last transmission."""
     return read_messages(told[-1], session)
 
 

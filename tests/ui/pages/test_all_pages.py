@@ -266,7 +266,7 @@ def test_start_has_one_place_for_images_and_one_button_for_each_guide():
 
 @pytest.mark.parametrize(("box", "other"), [("size", 280), ("fit", "squash"), ("model", "digits"), ("model", "more")])
 def test_a_setting_may_be_heard_together_with_a_click_that_chooses_another_model(box, other):
-    """Who clicks while the page is still drawn: Streamlit then hears of both in one run."""
+    """A click while the page is still drawn: Streamlit then handles both in one run."""
     app = start()
     app.selectbox(key=box).set_value(other)
     next(button for button in app.button if button.label == "Draw a digit").click().run()

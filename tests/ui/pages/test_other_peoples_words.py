@@ -17,7 +17,7 @@ HOSTILE = "{x} [a](javascript:b) :material/home: :red[r] $y$ <img src=x onerror=
 
 
 def shown(app):
-    """What is drawn as Markdown, and what as HTML."""
+    """Texts drawn as Markdown and as HTML."""
     kinds = (app.markdown, app.caption, app.warning, app.error, app.info, app.success, app.header, app.title)
     markdown = [element.value for kind in kinds for element in kind]
     return markdown, [element.proto.body for element in app.get("html")]

@@ -140,7 +140,7 @@ def test_other_peoples_words_stay_words():
 
 @pytest.fixture
 def taken(monkeypatch):
-    """What the pages offer for download: file name, kind of file, and the document."""
+    """Download of a page: file name, kind of file, and the document."""
     offered = []
     monkeypatch.setattr(
         "streamlit.download_button", lambda label, data, name, kind, **_: offered.append((name, kind, data))
