@@ -10,7 +10,7 @@ IMAGE = "patch-picker-image"
 
 
 def opener(app: str, new_page: Callable[..., Page], path: str, last_words: str, pickers: int) -> Callable[..., Page]:
-    """Function that opens the page with query parameters, and waits until its last section and its pictures are there."""
+    """Function that opens the page with query parameters and waits until its last section and images are there."""
 
     def open_page(parameters: str = "", **options) -> Page:
         page = new_page(**options)
