@@ -316,8 +316,8 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
 
     drawn, clicks = [], []
 
-    def gallery(_, images, *, chosen, on_choose, words, **__):
-        drawn.append((chosen, [words.get(name, name) for name in images]))
+    def gallery(_, images, *, chosen, on_choose, labels, **__):
+        drawn.append((chosen, [labels.get(name, name) for name in images]))
         if clicks:
             on_choose(clicks.pop())
 

@@ -289,7 +289,7 @@ def test_the_similarity_sends_directions_as_they_are(cat):
     sent = similarity.sent_once(directions)
     length = int.from_bytes(sent[:4], "little")
     assert sent[4 + length :][: 2 * directions.size] == directions.astype(np.float16).tobytes()
-    assert header_of(sent)["width"] == 384
+    assert header_of(sent)["embedDim"] == 384
     with pytest.raises(ValueError, match="256 tokens"):
         similarity.payload(picture(), "cat", cat.grid, (2, 3), directions[1:], names, "")
 
