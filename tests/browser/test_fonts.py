@@ -24,5 +24,5 @@ def test_whatever_a_page_asks_for_is_drawn_with_them(browser, fonts, new_page):
 
 
 def test_another_font_than_the_stated_one_is_no_secret(browser):
-    with pytest.raises(RuntimeError, match="DejaVuSans.*Verdana|Verdana.*DejaVuSans"):
+    with pytest.raises(RuntimeError, match=r"DejaVuSans.*Verdana|Verdana.*DejaVuSans"):
         check(browser, replace(STATED, drawn="Verdana"))
