@@ -8,6 +8,7 @@ const MISTAKABLE = [
 ];
 
 export default [
+  { ignores: [".venv/", "build/"] },
   js.configs.recommended,
   {
     languageOptions: {
