@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.viz.colour import KEY
 
 from .checkpoints import saved
-from .command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
+from .command_line import CAT, COMMANDS, EIGHT, FOUR, PROCESS, ROCKET, objects, only_line
 from .kinds import POOLED, trace_of
 
 pytestmark = pytest.mark.slow
@@ -216,19 +215,7 @@ def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
 def test_machines_get_json_while_somebody_watches(tmp_path):
     """On a real terminal, with standard output in a file."""
     watched, terminal = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "vitviz.cli",
-        "attention",
-        FOUR,
-        EIGHT,
-        "-m",
-        "digits",
-        "--json",
-        "-o",
-        str(tmp_path),
-    ]
+    command = [*PROCESS, "attention", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
     root = Path(vitviz.__file__).parents[1]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=terminal, text=True, check=True)
     os.close(terminal)

@@ -7,7 +7,7 @@ import io
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ....model.edits import Edit, KeyMask, PatchAblation
+from ....model.edits import Edit, KeyMask, PatchEdit
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
@@ -67,7 +67,7 @@ def look_from(token: int | None) -> None:
 
 def with_patches_off(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:
     """The picture with patches that are off crossed out (hidden) or covered with grey and a bar (mean)."""
-    off = [edit for edit in edits if isinstance(edit, KeyMask | PatchAblation)]
+    off = [edit for edit in edits if isinstance(edit, PatchEdit)]
     if not off:
         return picture
     image = Image.open(io.BytesIO(picture)).convert("RGB")
