@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import vitviz
-from tests.support.command_line import CAT, COMMANDS, EIGHT, FOUR, IMAGES, ROCKET, objects, only_line, report
+from tests.support.command_line import CAT, COMMANDS, EIGHT, FOUR, IMAGES, PROCESS, ROCKET, objects, only_line, report
 from vitviz.cli.app import app
 
 pytestmark = pytest.mark.slow
@@ -256,19 +256,7 @@ def test_nothing_is_said_to_a_reader_who_is_gone(tmp_path):
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "wb") as gone:
-        command = [
-            sys.executable,
-            "-m",
-            "vitviz.cli",
-            "tokens",
-            FOUR,
-            EIGHT,
-            "-m",
-            "digits",
-            "--json",
-            "-o",
-            str(tmp_path),
-        ]
+        command = [*PROCESS, "tokens", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
         done = subprocess.run(
             command, cwd=Path(vitviz.__file__).parents[1], stdout=gone, stderr=subprocess.PIPE, check=False
         )

@@ -6,7 +6,6 @@ import os
 import pty
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from PIL import Image, ImageColor
 
 import vitviz
 from tests.support.checkpoints import saved
-from tests.support.command_line import CAT, COMMANDS, EIGHT, FOUR, ROCKET, objects, only_line
+from tests.support.command_line import CAT, COMMANDS, EIGHT, FOUR, PROCESS, ROCKET, objects, only_line
 from tests.support.random_models import POOLED, trace_of
 from vitviz.cli.console import Console, duration
 from vitviz.cli.inputs import Item
@@ -215,19 +214,7 @@ def test_on_a_terminal_a_bar_moves_and_lines_wait_for_it(monkeypatch, capsys):
 def test_machines_get_json_while_somebody_watches(tmp_path):
     """On a real terminal, with standard output in a file."""
     watched, terminal = pty.openpty()
-    command = [
-        sys.executable,
-        "-m",
-        "vitviz.cli",
-        "attention",
-        FOUR,
-        EIGHT,
-        "-m",
-        "digits",
-        "--json",
-        "-o",
-        str(tmp_path),
-    ]
+    command = [*PROCESS, "attention", FOUR, EIGHT, "-m", "digits", "--json", "-o", str(tmp_path)]
     root = Path(vitviz.__file__).parents[1]
     done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=terminal, text=True, check=True)
     os.close(terminal)

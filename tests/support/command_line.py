@@ -1,6 +1,7 @@
 """Fixtures and helpers that run the command `vitviz`."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from vitviz.zoo import assets
 IMAGES = assets() / "images"
 CAT, ROCKET = str(IMAGES / "cat.jpg"), str(IMAGES / "rocket.jpg")
 FOUR, EIGHT = str(IMAGES / "digits" / "digit-4.png"), str(IMAGES / "digits" / "digit-8.png")
+PROCESS = (sys.executable, "-m", "vitviz.cli")  # the command in a process of its own
 COMMANDS = ("attention", "tokens", "explain")
 
 

@@ -78,11 +78,8 @@ class SublayerAblation:
 
 
 @dataclass(frozen=True)
-class KeyMask:
-    """Mask of a patch as a key: no token can attend to it, in any layer.
-
-    Its scores become -inf, so its weights are exactly 0 and the weights of the others sum to 1. Pooling does not read
-    it either. Its own residual stream is still computed, but has no effect on the output.
+class PatchEdit:
+    """Base class of the edits that remove a patch; two of the same patch would override each other.
 
     Attributes:
         token: token index of the patch.
@@ -100,24 +97,20 @@ class KeyMask:
 
 
 @dataclass(frozen=True)
-class PatchAblation:
+class KeyMask(PatchEdit):
+    """Mask of a patch as a key: no token can attend to it, in any layer.
+
+    Its scores become -inf, so its weights are exactly 0 and the weights of the others sum to 1. Pooling does not read
+    it either. Its own residual stream is still computed, but has no effect on the output.
+    """
+
+
+@dataclass(frozen=True)
+class PatchAblation(PatchEdit):
     """Ablation of a patch: its embedding is replaced by the mean of all patch embeddings.
 
     This happens before position embeddings are added.
-
-    Attributes:
-        token: token index of the patch.
     """
-
-    token: int
-
-    def __post_init__(self) -> None:
-        _whole(self, "token")
-
-    @property
-    def target(self) -> tuple:
-        """Target of the edit, the same as for `KeyMask`."""
-        return "patch", self.token
 
 
 @dataclass(frozen=True)
@@ -245,7 +238,7 @@ def checked(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]) -> 
         if edit.target in seen:
             raise EditError(f"There are two edits of the same {edit.target[0]}; remove one of them.")
         seen.add(edit.target)
-        if isinstance(edit, KeyMask | PatchAblation):
+        if isinstance(edit, PatchEdit):
             _within(edit.token, config.num_prefix_tokens, tokens, "the token index of a patch")
             continue
         _within(edit.layer, 0, config.depth, "a layer")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ....analysis.ablation.edit_tools import head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
 from ....errors import EditError, ImageError
-from ....model.edits import Edit, HeadAblation, KeyMask, PatchAblation, Temperature, checked
+from ....model.edits import Edit, HeadAblation, PatchEdit, Temperature, checked
 from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
@@ -20,7 +20,7 @@ from .settings import EDITS, SECOND, TEMPERATURE, TOOL
 def keeps_patch_edits(choice: state.Choice) -> bool:
     """Return True if patch edits were made in another image."""
     session = st.session_state
-    patches = any(isinstance(edit, KeyMask | PatchAblation) for edit in EDITS.now())
+    patches = any(isinstance(edit, PatchEdit) for edit in EDITS.now())
     return patches and session.patches_of != choice.picked.digest
 
 

@@ -7,7 +7,7 @@ import io
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from ....model.edits import Edit, KeyMask, PatchAblation
+from ....model.edits import Edit, KeyMask, PatchEdit
 from ....notation.view import View
 from ....trace.trace import Trace
 from ...app import state
@@ -63,7 +63,7 @@ def set_query(token: int | None) -> None:
 
 def with_patch_edits(picture: bytes, trace: Trace, edits: tuple[Edit, ...]) -> bytes:
     """Return the image with masked patches crossed out and mean-ablated patches covered in grey with a bar."""
-    edited = [edit for edit in edits if isinstance(edit, KeyMask | PatchAblation)]
+    edited = [edit for edit in edits if isinstance(edit, PatchEdit)]
     if not edited:
         return picture
     image = Image.open(io.BytesIO(picture)).convert("RGB")

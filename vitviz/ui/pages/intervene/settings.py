@@ -9,7 +9,7 @@ import streamlit as st
 
 from ....analysis.predictions import predictions
 from ....errors import EditError
-from ....model.edits import ActivationCopy, Edit, KeyMask, PatchAblation, checked
+from ....model.edits import ActivationCopy, Edit, PatchEdit, checked
 from ....notation.edits import format_edits, parse_edits
 from ....notation.marks import one_of
 from ....trace.trace import Trace
@@ -80,8 +80,8 @@ def _store() -> None:
     kept, model = session.setdefault("edits_kept", {}), session.edits_for[0]
     if session.edits_are_first:
         return
-    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, KeyMask | PatchAblation))
-    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, KeyMask | PatchAblation))
+    kept[model] = tuple(edit for edit in session.edits if not isinstance(edit, PatchEdit))
+    kept[session.edits_for] = tuple(edit for edit in session.edits if isinstance(edit, PatchEdit))
 
 
 def _restored(made_for: tuple, trace: Trace) -> tuple[Edit, ...]:
