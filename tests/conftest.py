@@ -15,7 +15,10 @@ import vitviz
 from tests.support.checkpoints import original  # noqa: F401 - a fixture
 from tests.support.command_line import vit, written  # noqa: F401 - fixtures
 from tests.support.local_hub import cache, made, server  # noqa: F401 - fixtures
+from vitviz import zoo
+from vitviz.ui.app import cache as app_cache
 from vitviz.zoo import SHIPPED, assets
+from vitviz.zoo.model_cache import ModelCache
 
 
 def pytest_addoption(parser):
@@ -115,3 +118,10 @@ def stopped_after(monkeypatch):
         monkeypatch.setattr(vitviz.VisionTransformer, "forward", until)
 
     return stop
+
+
+@pytest.fixture
+def empty_model_cache(monkeypatch):
+    """Start with no model in memory and empty caches of results; keep none afterwards."""
+    monkeypatch.setattr(zoo, "_model_cache", ModelCache(lambda: 2))
+    app_cache.clear()
