@@ -8,12 +8,12 @@ import streamlit as st
 
 from ....analysis.ablation.edit_tools import head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
 from ....errors import EditError, ImageError
-from ....model.edits import Edit, HeadAblation, PatchEdit, Temperature, checked
+from ....model.edits import SUBLAYERS, Edit, HeadAblation, PatchEdit, Temperature, checked
 from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.views import VIEW
-from ...components.board.payload import COLUMNS, Column
+from ...components.board.payload import Column
 from .settings import EDITS, SECOND, TEMPERATURE, TOOL
 
 
@@ -27,7 +27,7 @@ def stays_off(choice: state.Choice) -> bool:
 def switch(trace: Trace, layer: int, column: Column) -> None:
     """Do to a part of the model what the chosen tool does; or undo it, if that has been done."""
     tool, value = TOOL.get(), TEMPERATURE.get()
-    if column in COLUMNS:
+    if column in SUBLAYERS:
         _take(trace, lambda edits: toggle_edits(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
@@ -35,7 +35,7 @@ def switch(trace: Trace, layer: int, column: Column) -> None:
     elif tool == "temperature":
         wanted = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
-        wanted = [sublayer_edit(tool, layer, part) for part in COLUMNS]
+        wanted = [sublayer_edit(tool, layer, part) for part in SUBLAYERS]
     _take(trace, lambda edits: toggle_edits(edits, wanted))
     if column != "all":
         VIEW.change(layer=layer, head=column)

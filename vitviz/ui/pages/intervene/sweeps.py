@@ -13,8 +13,9 @@ import streamlit as st
 import torch
 
 from ....analysis.ablation import Score, class_score, distance
-from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_patch
+from ....analysis.ablation.sweep import each_head, each_layer, each_patch
 from ....analysis.predictions import predictions
+from ....model.edits import SUBLAYERS
 from ....trace.trace import Trace
 from ...app import state
 from ...app.jobs import asking, durations
