@@ -22,6 +22,7 @@ from .edits import (
     SublayerAblation,
     Temperature,
     checked,
+    hook_of,
 )
 
 Change = Callable[[Tensor], Tensor]
@@ -52,7 +53,7 @@ class Applied:
             if isinstance(edit, ActivationCopy):
                 raise EditError("An ActivationCopy has no values yet; add them with with_activations_from.")
             if isinstance(edit, HeadAblation | SublayerAblation | ActivationPatch):
-                name = f"blocks.{edit.layer}.{_hook(edit)}"
+                name = hook_of(edit)
                 changes[name] = _then(changes.get(name), _change(edit))
         if self._ablated_patches:
             changes["embed.patches"] = _replace_by_mean(self._ablated_patches)
@@ -169,12 +170,6 @@ def exclude_from_mean(x: Tensor, mask: Tensor, config: ViTConfig) -> Tensor:
 def ablated(x: Tensor, how: str) -> Tensor:
     """Return the ablated value of [..., token, channel]: zeros, or the mean over all tokens."""
     return torch.zeros_like(x) if how == "zero" else x.mean(dim=-2, keepdim=True).expand_as(x)
-
-
-def _hook(edit: HeadAblation | SublayerAblation | ActivationPatch) -> str:
-    if getattr(edit, "head", None) is not None:
-        return "attn.z"
-    return {"attention": "attn.out", "mlp": "mlp.out"}[edit.sublayer]
 
 
 def _change(edit: HeadAblation | SublayerAblation | ActivationPatch) -> Change:

@@ -22,6 +22,7 @@ from .config import ViTConfig
 
 How = Literal["zero", "mean"]
 Sublayer = Literal["attention", "mlp"]
+SUBLAYERS: tuple[Sublayer, ...] = get_args(Sublayer)
 COLDEST, HOTTEST = 0.01, 100.0  # temperatures; beyond them a softmax is nearly one-hot or uniform
 
 
@@ -173,7 +174,7 @@ class ActivationCopy:
     @property
     def hook(self) -> str:
         """Hook point whose activations are copied."""
-        return f"blocks.{self.layer}.{'attn.z' if self.head is not None else _OUT[self.sublayer]}"
+        return hook_of(self)
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,11 @@ def with_activations_from(edits: Sequence[Edit], values: dict[str, np.ndarray]) 
     return tuple(map(filled, edits))
 
 
-_OUT = {"attention": "attn.out", "mlp": "mlp.out"}
+def hook_of(edit: HeadAblation | SublayerAblation | ActivationCopy | ActivationPatch) -> str:
+    """Return the hook point whose values an edit of a head or of a sublayer replaces."""
+    outputs = {"attention": "attn.out", "mlp": "mlp.out"}
+    name = outputs[edit.sublayer] if getattr(edit, "head", None) is None else "attn.z"
+    return f"blocks.{edit.layer}.{name}"
 
 
 def _target(edit: ActivationCopy | ActivationPatch) -> tuple:

@@ -19,7 +19,7 @@ from ...errors.arguments import at_least, typed
 from ...errors.progress import Progress, silent
 from ...model.applied_edits import ablated, exclude_from_mean
 from ...model.config import POOL
-from ...model.edits import How, one_of
+from ...model.edits import SUBLAYERS, How, one_of
 from ...model.hooks import block_input_names, edit, without_hooks
 from ...model.precision import plain_arithmetic
 from ...trace.model_stub import check_same_model
@@ -28,7 +28,6 @@ from ...trace.vision_transformer import VisionTransformer
 from .edit_tools import PatchMethod
 from .effects import Score, ScoreLike, as_score
 
-SUBLAYERS = ("attention", "mlp")
 AT_ONCE = 8  # patches per batch, each ablated in one sample
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ....model.edits import SUBLAYERS, Sublayer
 from .._shared import whole_number
 
-Column = int | Literal["attention", "mlp", "all"]  # a head, a sublayer, or the whole layer
+Column = int | Sublayer | Literal["all"]  # a head, a sublayer, or the whole layer
 Place = tuple[int, Column]  # layer from 0, and column
-COLUMNS: tuple[str, ...] = ("attention", "mlp")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ def read_click(message: object, layers: int, heads: int) -> Place:
 
 def _on_the_board(place: Place, layers: int, heads: int) -> None:
     layer, column = place
-    known = column in COLUMNS if isinstance(column, str) else 0 <= column < heads
+    known = column in SUBLAYERS if isinstance(column, str) else 0 <= column < heads
     if not (known and 0 <= layer < layers):
         raise ValueError(f"{place} is not on a board of {layers} layers with {heads} heads.")

@@ -8,12 +8,12 @@ import streamlit as st
 
 from ....analysis.ablation.edit_tools import head_edit, patch_edit, replace_edits, sublayer_edit, toggle_edits
 from ....errors import EditError, ImageError
-from ....model.edits import Edit, HeadAblation, PatchEdit, Temperature, checked
+from ....model.edits import SUBLAYERS, Edit, HeadAblation, PatchEdit, Temperature, checked
 from ....notation.edits import format_edits
 from ....trace.trace import Trace
 from ...app import state
 from ...app.views import VIEW
-from ...components.board.payload import COLUMNS, Column
+from ...components.board.payload import Column
 from .settings import EDITS, SECOND, TEMPERATURE, TOOL
 
 
@@ -27,7 +27,7 @@ def keeps_patch_edits(choice: state.Choice) -> bool:
 def toggle(trace: Trace, layer: int, column: Column) -> None:
     """Apply the chosen tool to a part of the model, or undo it if it has been applied."""
     tool, value = TOOL.get(), TEMPERATURE.get()
-    if column in COLUMNS:
+    if column in SUBLAYERS:
         _take(trace, lambda edits: toggle_edits(edits, [sublayer_edit(tool, layer, column)]))
         return
     if column != "all":
@@ -35,7 +35,7 @@ def toggle(trace: Trace, layer: int, column: Column) -> None:
     elif tool == "temperature":
         new = [head_edit(tool, layer, head, value) for head in range(trace.heads)]
     else:
-        new = [sublayer_edit(tool, layer, part) for part in COLUMNS]
+        new = [sublayer_edit(tool, layer, part) for part in SUBLAYERS]
     _take(trace, lambda edits: toggle_edits(edits, new))
     if column != "all":
         VIEW.change(layer=layer, head=column)

@@ -14,8 +14,9 @@ import streamlit as st
 import torch
 
 from ....analysis.ablation import Score, class_score, distance
-from ....analysis.ablation.sweep import SUBLAYERS, each_head, each_layer, each_patch
+from ....analysis.ablation.sweep import each_head, each_layer, each_patch
 from ....analysis.predictions import predictions
+from ....model.edits import SUBLAYERS
 from ....trace.trace import Trace
 from ....viz.colour import plotly_scale
 from ...app import state
