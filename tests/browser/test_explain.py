@@ -36,6 +36,7 @@ def explained(app, new_page):
 
 
 def choose_in(page: Page, label: str, option: str) -> None:
+    label = re.escape(label)
     choose(page.get_by_role("combobox", name=re.compile(f"^{label}|{label}$")).first, option)
 
 

@@ -43,7 +43,7 @@ def named(element) -> str:
         return kind
     component = element.bidi_component
     name = component.component_name.rpartition(".")[2]
-    if name != "parts":
+    if name != "payload_store":
         return name
     header = header_of(component.bytes)
     return f"layer {header['layer']}" if "layer" in header else "frame" if "picture_id" in header else "of another"
