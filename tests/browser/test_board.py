@@ -21,7 +21,7 @@ class Board:
 
     def __init__(self, page: Page, layers=3, heads=4, edited=None, theme="light", width="640px", **options):
         self.page, self.size = page, (layers, heads)
-        body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        body = f":root {{ {THEMES[theme]} }} body {{ margin: 1rem; background: var(--st-background-color) }}"
         head = '<meta name="viewport" content="width=device-width">'
         self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.receive(edited, **options)

@@ -47,7 +47,7 @@ class Shown(ExplorerPage):
     def __init__(self, page: Page, trace, view: View, theme: str = "light", layers: tuple[int, ...] | None = None):
         super().__init__(page)
         self.received = 0  # so many tellings were looked at
-        body = f"body {{ margin: 2rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        body = f":root {{ {THEMES[theme]} }} body {{ margin: 2rem; background: var(--st-background-color) }}"
         self.alone = Alone(page, component, body)
         self.receive(trace, view, layers)
         expect(self.status).not_to_be_empty()

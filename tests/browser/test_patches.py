@@ -44,7 +44,7 @@ class Picker:
 
     def __init__(self, page: Page, theme: str = "light", width: str = "440px", grid=GRID, **options):
         self.page, self.grid = page, grid
-        body = f"body {{ margin: 1rem; {THEMES[theme]}; background: var(--st-background-color) }}"
+        body = f":root {{ {THEMES[theme]} }} body {{ margin: 1rem; background: var(--st-background-color) }}"
         head = '<meta name="viewport" content="width=device-width">'
         self.alone = Alone(page, component, f"{body} main {{ max-width: {width} }}", head)
         self.root = page.get_by_test_id("patch-picker")

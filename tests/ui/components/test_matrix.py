@@ -157,5 +157,5 @@ def test_it_appears_in_a_page():
 
 
 def test_its_colours_are_those_of_the_other_pictures_and_of_the_formulas():
-    assert f"--chosen: {QUERY};" in matrix.component.css
+    assert f"--query: {QUERY};" in matrix.component.css
     assert SYMBOLS["D"].dark in matrix.component.css

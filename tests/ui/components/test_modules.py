@@ -154,10 +154,11 @@ def test_a_component_is_its_own_files_and_those_of_its_base(tmp_path):
         "two.css": "b {}",
     }.items():
         (tmp_path / name).write_text(text)
-    one = Component("one", tmp_path)
+    one = Component("one", tmp_path, isolated=False)
     two = Component("two", tmp_path, base=one, css="i {}")
     assert (one.html, one.css, one.script) == ("<p></p>", "p {}", DEFAULT)
     assert (two.html, two.css, two.script) == ("<p></p>", "p {}b {}i {}", DEFAULT)
+    assert Component("one", tmp_path).css.endswith("}\np {}"), "after the colours of the theme"
     with pytest.raises(ValueError, match="three"):
         Component("three", tmp_path)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import streamlit as st
 
+from ....viz.colour import KEY, QUERY
 from .binary import header_of, packed
 from .messages import Listener, read_messages, whole_number
 from .modules import link
@@ -26,10 +27,15 @@ __all__ = ["Component", "Listener", "packed", "whole_number"]
 
 _log = logging.getLogger(__name__)
 _EMPTY = "<i hidden></i>"  # Streamlit requires some markup
+_THEME = (Path(__file__).parent / "theme.css").read_text("utf-8") + (
+    f":host, :root {{ --query: {QUERY}; --key: {KEY}; }}\n"  # the chosen token and its keys, as in all pictures
+)
 
 
 class Component:
     """Browser component, defined by NAME.js and, optionally, NAME.html and NAME.css in a folder.
+
+    An isolated component can use the colours of theme.css.
 
     Attributes:
         html, css, script: markup, style sheet and linked JavaScript module, as text.
@@ -52,7 +58,7 @@ class Component:
             return path.read_text("utf-8") if path.exists() else ""
 
         self.html = read("html") or (base.html if base else _EMPTY)
-        self.css = (base.css if base else "") + read("css") + css
+        self.css = (base.css if base else _THEME if isolated else "") + read("css") + css
         self.script = link(folder / f"{name}.js")
         self.mount = st.components.v2.component(
             f"vitviz.{name}", html=self.html, css=self.css or None, js=self.script, isolate_styles=isolated
