@@ -19,6 +19,13 @@ def bottom(box: dict) -> float:
     return box["y"] + box["height"]
 
 
+def cut_off(page: ExplorerPage) -> float:
+    """Return the width in pixels of the overview, with its frames, that is visible only after scrolling."""
+    return page.page.locator("canvas[data-ref=overview]").evaluate(
+        "canvas => { const box = canvas.closest('.right'); return box.scrollWidth - box.clientWidth }"
+    )
+
+
 @in_wide_fonts
 def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     page = explore("image=cat")
@@ -29,6 +36,7 @@ def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     assert bottom(overview) < 768
     assert overview["x"] + overview["width"] <= 1366
     assert overview["x"] > box["x"] + box["width"], "beside the picture, not below"
+    assert cut_off(page) <= 0
 
 
 @pytest.mark.parametrize("link", ["image=cat&layer=12&head=2", "model=digits&image=digit-4&layer=6&head=2"])
@@ -61,6 +69,7 @@ def test_a_phone_stacks_and_nothing_sticks_out(explore, fit):
     for box in (image, overview):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
+    assert cut_off(page) <= 0
     assert page.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
