@@ -41,7 +41,7 @@ def weighted_sum(view: HeadView) -> None:
     st.html(drawing.strips(rows))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
     view.say(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
-    sections.by_hand(steps.checks["z"])
+    sections.draw_check(steps.checks["z"])
 
 
 def all_heads(view: HeadView) -> None:
@@ -65,7 +65,7 @@ def all_heads(view: HeadView) -> None:
         f"Attention weights of {view.name(view.query)} in layer {view.layer + 1}; each map's colours end at its own "
         "largest weight, written below it."
     )
-    sections.by_hand(block.checks["heads"])
+    sections.draw_check(block.checks["heads"])
     inner = heads * values["d"]
     between = ""
     if block.head_norm is not None:
@@ -95,7 +95,7 @@ def all_heads(view: HeadView) -> None:
             tall="1rem" if heads <= 8 else "0.7rem",
         )
     )
-    sections.by_hand(block.checks["attention_out"])
+    sections.draw_check(block.checks["attention_out"])
 
 
 def residual(view: HeadView) -> None:
@@ -118,7 +118,7 @@ def residual(view: HeadView) -> None:
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
     view.say(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
-    sections.by_hand(block.checks["resid_mid"])
+    sections.draw_check(block.checks["resid_mid"])
 
 
 def _range(factors: np.ndarray) -> str:

@@ -58,7 +58,7 @@ def mlp(view: HeadView) -> None:
     positive = float((steps.hidden > 0).mean())
     view.say(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
     for what in ("mlp_out", "resid_post"):
-        sections.by_hand(block.checks[what])
+        sections.draw_check(block.checks[what])
 
 
 def stream(view: HeadView) -> None:
@@ -116,7 +116,7 @@ def output(view: HeadView) -> None:
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
         if config.final_norm or what != "tokens":  # without a final norm, these are the output of the last block
-            sections.by_hand(check)
+            sections.draw_check(check)
     if trace.model.is_classifier:
         prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
 

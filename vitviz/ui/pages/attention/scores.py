@@ -88,7 +88,7 @@ def queries_keys_values(view: HeadView) -> None:
         )
     for what in ("norm", "q", "k", "v"):
         if what in steps.checks:
-            sections.by_hand(steps.checks[what])
+            sections.draw_check(steps.checks[what])
 
 
 def scores(view: HeadView) -> None:
@@ -143,8 +143,8 @@ def scores(view: HeadView) -> None:
         )
         added = f" + {in_brackets(added[0])} (bias)" if added else ""
         view.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
-    sections.by_hand(steps.checks["score"])
-    sections.by_hand(steps.checks["scores"])
+    sections.draw_check(steps.checks["score"])
+    sections.draw_check(steps.checks["scores"])
     if config.relative_position_bias:
         st.caption("The bias depends only on how the two places lie to each other, not on what is there.")
 
@@ -199,7 +199,7 @@ def shares(view: HeadView) -> None:
         names = [view.name(token) for token in range(view.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
         all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
-    sections.by_hand(steps.checks["weights"])
+    sections.draw_check(steps.checks["weights"])
     _temperature(view)
 
 

@@ -98,7 +98,7 @@ def say(text: str, values: Mapping[str, int | float | str] | None = None) -> Non
     st.markdown(symbols.html(text, values), unsafe_allow_html=True)
 
 
-def by_hand(check: Check) -> None:
+def draw_check(check: Check) -> None:
     """Draw a value computed by hand beside the model's, and whether they agree."""
     ours, models = np.ravel(check.computed), np.ravel(check.model)
     text = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"

@@ -16,7 +16,7 @@ from ..lesson.sections import patch_number, say, section, values_of
 from . import sequence_data
 
 
-def tokens_before(trace: Trace) -> None:
+def prefix_tokens(trace: Trace) -> None:
     """Draw section 5: prefix tokens."""
     config = trace.config
     if not config.num_prefix_tokens:
@@ -71,7 +71,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     if config.relative_position_bias:
         say("Each head adds a learned number to a score for the distance of the two patches (relative positions).")
     if not (config.position_embedding or config.rope or config.relative_position_bias):
-        say("This model is told nothing about where a patch is.")
+        say("This model has no information on the positions of the patches.")
 
 
 def shuffling(choice: state.Choice, trace: Trace) -> None:

@@ -17,7 +17,7 @@ from ...widgets.pictures import channel_names, filter_picture, framed, signed_pi
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
+from ..lesson.sections import draw_check, format_norm, patch_number, say, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, INDEX
 
@@ -58,7 +58,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
     )
     _spelled_out(made, chosen_number(trace))
     for check in made.checks.values():
-        by_hand(check)
+        draw_check(check)
 
 
 def chosen_number(trace: Trace) -> int:

@@ -16,7 +16,7 @@ from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import round_consistently
 from ..lesson.followed_patch import PATCH, choose_patch, chosen_patch
-from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
+from ..lesson.sections import draw_check, format_norm, patch_number, say, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, ROW_WITHOUT_PATCH
 
@@ -49,8 +49,8 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     )
     st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
-        by_hand(check)
-    by_hand(sequence_data.whole_sequence(choice).check)
+        draw_check(check)
+    draw_check(sequence_data.whole_sequence(choice).check)
 
 
 def chosen_row(trace: Trace) -> int:

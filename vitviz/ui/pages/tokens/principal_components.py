@@ -106,7 +106,7 @@ def method_text(components: PcaOfLayers, foreground: bool) -> str:
     )
     split = (
         " The foreground is one side of 0 on the first component: the side with fewer patches at the image edge. "
-        "This is a heuristic; tokens do not tell which side is the object. The colours are the components of the "
+        "This is a heuristic; tokens do not determine which side is the object. The colours are the components of the "
         "foreground only ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
         if foreground
         else ""

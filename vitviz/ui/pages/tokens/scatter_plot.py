@@ -78,5 +78,5 @@ def method_text(view: TokensView, method: Method) -> str:
     rows, columns = view.trace.grid
     return (
         f"t-SNE (scikit-learn), perplexity {perplexity(rows * columns):g}, initialised with PCA; neighbours stay "
-        "together, distances between groups mean little"
+        "together, distances between groups are not meaningful"
     )

@@ -51,7 +51,9 @@ def _title(run: Run) -> str:
 
 def _head(run: Run) -> str:
     values = values_of(run.trace)
-    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.where} · {run.who} · all counted from 1"
+    settings = (
+        f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.where} · {run.patch_label} · all counted from 1"
+    )
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
@@ -80,10 +82,10 @@ def _notation(run: Run) -> str:
 def _image(run: Run) -> str:
     rows, columns = run.trace.grid
     text = (
-        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.who}, number {run.index + 1} of "
+        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.patch_label}, number {run.index + 1} of "
         f"{rows * columns}."
     )
-    drawn = paper.photo(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
+    drawn = paper.framed_image(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
     return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(text)}</figcaption></figure>")
 
 

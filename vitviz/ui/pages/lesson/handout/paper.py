@@ -107,7 +107,7 @@ def say(text: str, values: dict | None = None) -> str:
     return f"<p>{symbols.html(text, values)}</p>"
 
 
-def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
+def framed_image(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
     """Return an image (JPEG) with its patch grid and framed patches.
 
     Args:

@@ -18,7 +18,7 @@ def pixels(run: Run) -> str:
     """Return the section with the pixels of the patch, as an image and as a vector."""
     config = run.trace.config
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
-    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.who}")
+    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.patch_label}")
     if config.stem:
         text = paper.say("The pixels of this patch. Its token also depends on the pixels around it.")
     else:
@@ -72,4 +72,4 @@ def _places(run: Run) -> Iterator[str]:
     if config.relative_position_bias:
         yield "Relative positions: a learned number for the distance of two patches is added to each score."
     if not (config.position_embedding or config.rope or config.relative_position_bias):
-        yield "This model is told nothing about where a patch is."
+        yield "This model has no information on the positions of the patches."

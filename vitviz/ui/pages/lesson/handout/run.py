@@ -50,7 +50,7 @@ class Run:
         return divmod(self.index, self.trace.grid[1])
 
     @property
-    def who(self) -> str:
+    def patch_label(self) -> str:
         """Name of the patch."""
         return self.name(self.token)
 
