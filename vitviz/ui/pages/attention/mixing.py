@@ -40,7 +40,7 @@ def weighted_sum(view: HeadView) -> None:
     rows.append(("sum z", steps.z, f"output of head {view.head + 1}"))
     st.html(drawing.strips(rows))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
-    view.say(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
+    view.draw_text(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
     sections.draw_check(steps.checks["z"])
 
 
@@ -49,7 +49,7 @@ def all_heads(view: HeadView) -> None:
     block, heads = view.block, view.trace.heads
     values = view.values
     if heads > 1:
-        view.say(
+        view.draw_text(
             f"**All {heads} heads side by side.** Each has its own maps to {{q}}, {{k}} and {{v}}, so each attends "
             f"differently from the same patch. Head {view.head + 1} is framed."
         )
@@ -85,7 +85,7 @@ def all_heads(view: HeadView) -> None:
     if not np.all(block.attention_scale == 1):
         factors = _range(block.attention_scale)
         after += f" Finally every dimension is multiplied by its own learned factor (LayerScale, {factors})."
-    view.say(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
+    view.draw_text(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
     st.html(
         drawing.strips(
             [
@@ -101,7 +101,7 @@ def all_heads(view: HeadView) -> None:
 def residual(view: HeadView) -> None:
     """Draw the residual sum after attention."""
     block = view.block
-    view.say(
+    view.draw_text(
         "**Residual sum.** The output of attention does not replace the token; it is **added** to it. The old token "
         "stays readable, and the layer only writes what it has to add."
     )
@@ -117,7 +117,7 @@ def residual(view: HeadView) -> None:
         )
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
-    view.say(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
+    view.draw_text(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
     sections.draw_check(block.checks["resid_mid"])
 
 

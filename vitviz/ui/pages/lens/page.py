@@ -7,7 +7,7 @@ import streamlit as st
 from ...app import shell, state
 from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
-from ..lesson.sections import part, say
+from ..lesson.sections import draw_text, part
 from . import lens_view, patch_maps, whole_image
 
 
@@ -34,7 +34,7 @@ def intro(choice: state.Choice) -> None:
     """Explain the logit lens and its limits."""
     with st.empty():
         readout = lens_view.readout_description(state.trace(choice))
-    say(
+    draw_text(
         f"The model computes its output from the tokens after its last layer, with {readout}. The **logit lens** "
         "applies the same steps to the tokens after every earlier layer: what would the model predict if it stopped "
         "there?"

@@ -90,10 +90,10 @@ def format_norm(norm: Normed, channel: int) -> str:
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """Draw a section's title and text, in which `{N}` is a symbol and `{N=}` a symbol with its value."""
     st.header(title, anchor=False)
-    say(text, values)
+    draw_text(text, values)
 
 
-def say(text: str, values: Mapping[str, int | float | str] | None = None) -> None:
+def draw_text(text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """Draw text with symbols, see `vitviz.ui.widgets.symbols.html`."""
     st.markdown(symbols.html(text, values), unsafe_allow_html=True)
 

@@ -51,7 +51,7 @@ def large(view: TokensView, components: PcaOfLayers) -> None:
     if opacity < 100:
         image = Image.open(io.BytesIO(view.picture())).convert("RGB").resize(picture.size)
         picture = Image.blend(image, picture, opacity / 100)
-    name = f"{view.name}, principal components {view.where} as colours"
+    name = f"{view.name}, principal components {view.layer_label} as colours"
     patch_picker(
         token_analyses.as_png(picture),
         name,
@@ -76,7 +76,7 @@ def explained(view: TokensView, components: PcaOfLayers) -> None:
         )
     ]
     total = ["total", percent(float(shares.sum())), ""]
-    head = ["component", f"variance {view.where}", "colour range"]
+    head = ["component", f"variance {view.layer_label}", "colour range"]
     st.html(drawing.table(head, rows, total))
 
 

@@ -102,7 +102,7 @@ def section(title: str, *parts: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>\n"
 
 
-def say(text: str, values: dict | None = None) -> str:
+def paragraph(text: str, values: dict | None = None) -> str:
     """Return a paragraph with symbols, see `symbols.html`."""
     return f"<p>{symbols.html(text, values)}</p>"
 

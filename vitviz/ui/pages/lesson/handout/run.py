@@ -55,7 +55,7 @@ class Run:
         return self.name(self.token)
 
     @property
-    def where(self) -> str:
+    def head_label(self) -> str:
         """Label of layer and head, from 1."""
         return f"layer {self.block.head.layer + 1}, head {self.block.head.head + 1}"
 
