@@ -145,7 +145,9 @@ Size = Annotated[
 FitOption = Annotated[
     Fit | None, typer.Option("--fit", help="Fit mode for images of another aspect ratio; by default the model's.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON per image; it counts from 1, too.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one line of JSON per image; layers, heads, rows and columns count from 1.")
+]
 
 
 def _version(show: bool) -> None:

@@ -51,7 +51,7 @@ def marks_of(typed: Mapping[str, Typed]) -> list[str]:
 
 
 def as_typed(advice: str) -> str:
-    """Rewrite Python options in a message, such as `heads=`, as command line options, `--heads`."""
+    """Rewrite Python options in a message, such as `num_heads=`, as command line options, `--num-heads`."""
     return rewrite_options(advice, _typed)
 
 

@@ -1,9 +1,9 @@
-"""The one way in which slow functions report how far they are, and in which they are stopped."""
+"""Progress callbacks of slow functions, which can also stop them."""
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int], object]  # (done, total); total 0: not known yet. What it raises stops the function
+Progress = Callable[[int, int], object]  # (done, total); total is 0 if unknown; an exception stops the function
 
 
 def silent(done: int, total: int) -> None:
-    """Ignore a report."""
+    """Ignore the progress."""

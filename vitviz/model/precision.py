@@ -15,7 +15,7 @@ QUANTISERS = ("torch.ao.", "torchao.", "bitsandbytes.", "optimum.", "quanto.", "
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """Disable autocast, inference mode and other default devices than the CPU.
+    """Disable autocast, inference mode and default devices other than the CPU.
 
     Can be used as a decorator too. The grad mode (`torch.no_grad`) is not changed.
     """

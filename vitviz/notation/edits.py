@@ -52,8 +52,8 @@ def format_edits(edits: Iterable[Edit], config: ViTConfig, grid: tuple[int, int]
     """Format edits as text, in their order.
 
     Args:
-        edits: which.
-        config: the shape of the model that they are for.
+        edits: edits to format.
+        config: configuration of the model to edit.
         grid: rows and columns of patches.
 
     Raises:
@@ -163,9 +163,9 @@ def _edit(text: str, config: ViTConfig, grid: tuple[int, int]) -> Edit:
 
 
 def _patch(row: str, column: str | None, grid: tuple[int, int]) -> int:
-    """The number of a patch from 0: of one that is named by row and column, or in older links by its number alone.
+    """Return the patch index of a row and column, or of the patch number in older links; all count from 1 in links.
 
-    One that the grid does not have gets a number that no patch has.
+    A column outside the grid gives an index that is out of range.
     """
     rows, columns = grid
     if column is None:

@@ -38,7 +38,7 @@ def parse_layer(text: str, config: ViTConfig) -> int:
 
 @typed
 def format_layer(layer: int, config: ViTConfig) -> str:
-    """Description of the texts that `parse_layer` understands."""
+    """Format a layer index as text for `parse_layer`."""
     return POOL if layer == config.depth and config.pooling == "attention" else str(layer + 1)
 
 
@@ -51,25 +51,25 @@ def parse_head(text: str, layer: int, config: ViTConfig) -> int | None:
 
 @typed
 def format_head(head: int | None) -> str:
-    """Description of the texts that `parse_head` understands."""
+    """Format a head index as text for `parse_head`; None stands for the mean over the heads."""
     return MEAN if head is None else str(head + 1)
 
 
 @typed
 def layer_in_name(mark: str) -> str:
-    """A layer, as `parse_layer` understands it, as a part of a file name: `"L12"`, `"pool"`."""
+    """Format the text of a layer (see `parse_layer`) for a file name: `"L12"`, `"pool"`."""
     return mark if mark == POOL else f"L{mark}"
 
 
 @typed
 def head_in_name(mark: str) -> str:
-    """A head, as `parse_head` understands it, as a part of a file name: `"H4"`, `"mean"`."""
+    """Format the text of a head (see `parse_head`) for a file name: `"H4"`, `"mean"`."""
     return mark if mark == MEAN else f"H{mark}"
 
 
 @typed
 def parse_class(text: str, count: int) -> int:
-    """A class, by the index that the model gives it, from 0."""
+    """Parse a class index, from 0 to `count` - 1."""
     at_least(count, 1, "The number of classes")
     if not re.fullmatch(r"0|[1-9][0-9]{0,5}", text) or int(text) >= count:
         raise ValueError(f"a class from 0 to {count - 1}")
@@ -102,7 +102,7 @@ def format_token(token: int, trace: Trace) -> str:
 
 @typed
 def format_patch(row: int, column: int) -> str:
-    """A patch by its row and column, which are given from 0."""
+    """Format row and column of a patch, given from 0, such as `"7-9"`."""
     return f"{row + 1}-{column + 1}"
 
 

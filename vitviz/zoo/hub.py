@@ -1,7 +1,7 @@
 """Find weights on disk and download them from the Hugging Face hub.
 
 Weights are stored in the standard Hugging Face cache, which timm and other libraries use too. A short request first
-checks that the hub can be reached, because its own client needs most of a minute to notice a missing network.
+checks that the hub can be reached, because its own client takes most of a minute to detect a missing network.
 """
 
 import queue

@@ -45,7 +45,7 @@ def test_a_link_to_an_own_image_waits_for_what_the_browser_has_kept():
 
 def test_a_browser_that_has_kept_nothing_gets_a_sample_and_is_told_why():
     app = explore(image="own")
-    app.session_state.own_asked = None
+    app.session_state.own_request = None
     app.session_state.notices = [own_image.NOT_IN_LINK]
     app.run()
     assert app.session_state.picked.name == "cat"

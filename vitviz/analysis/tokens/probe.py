@@ -106,9 +106,10 @@ def position_probe(
     """Probe row and column from the tokens of every stage, see `position_r2`.
 
     Args:
-        images: the patches of at least two images, of the same model.
+        images: patches of at least two images, by the same model.
         penalty: as in `ridge`.
-        progress: called with how many stages are done and how many there are. What it raises stops the probe.
+        progress: function called with the number of stages done and in total. An exception that it raises stops the
+            probe.
 
     Raises:
         ArgumentError: if there are fewer than two images, or they are traces of different models.

@@ -41,7 +41,7 @@ class PageEntry(NamedTuple):
 _pages = [
     PageEntry("start", "Start", ":material/home:"),
     PageEntry(
-        "explore", "Explore", ":material/visibility:", "What does each head attend to from this patch?", OF_EXPLORE
+        "explore", "Explore", ":material/visibility:", "What does this patch attend to in each head?", OF_EXPLORE
     ),
     PageEntry(
         "sequence",

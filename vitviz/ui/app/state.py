@@ -259,7 +259,7 @@ def check_own(picked: Picked) -> None:
 
 def forget_own() -> None:
     """Delete the user's own image. If it was chosen, choose a sample."""
-    st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_asked = None
+    st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_request = None
     if not st.session_state.picked.sample:
         pick_sample(_first_sample(MODEL.get()))
 

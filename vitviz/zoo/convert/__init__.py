@@ -49,7 +49,7 @@ def converted(model: nn.Module) -> VisionTransformer:
             stem=stem_of(model) if config.stem else None,
             refusal=f"{name_of(model)!r} is not as timm builds it",
         )
-        ours.set_preprocessing(ours.preprocessing, _assumed_of_pixels(model, ours))
+        ours.set_preprocessing(ours.preprocessing, _preprocessing_note(model, ours))
         return ours
 
 
@@ -64,7 +64,7 @@ def preprocessing_of(model: nn.Module) -> Preprocessing:
     return from_timm_config(pretrained) if pretrained else Preprocessing()
 
 
-def _assumed_of_pixels(model: nn.Module, ours: VisionTransformer) -> list[str]:
+def _preprocessing_note(model: nn.Module, ours: VisionTransformer) -> list[str]:
     """Note on a preprocessing that is not stated, or that is stated for weights with another number of classes.
 
     timm's configuration of an architecture describes its pretrained weights, even if a model has other weights.

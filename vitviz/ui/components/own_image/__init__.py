@@ -33,12 +33,12 @@ def begin(wanted: bool) -> None:
     Args:
         wanted: whether the link refers to the user's own image, which only the browser can have.
     """
-    st.session_state.own_asked = "wanted" if wanted else "kept"
+    st.session_state.own_request = "wanted" if wanted else "kept"
 
 
 def is_waiting() -> bool:
     """Return True while the page waits for the image stored by the browser."""
-    return st.session_state.own_asked == "wanted"
+    return st.session_state.own_request == "wanted"
 
 
 def own_image(again: Callable[[], None]) -> None:
@@ -56,11 +56,11 @@ def own_image(again: Callable[[], None]) -> None:
     made_here = own is not None and own.name in state.MADE_HERE
     data = {
         "own": None if own is None else {"digest": own.digest, "name": own.name, "bytes": len(own.data)},
-        "asked": st.session_state.own_asked,
+        "request": st.session_state.own_request,
         "largest": 1_000_000 * st.get_option("server.maxUploadSize"),
     }
     listeners = {
-        "nothing": Listener("that no image is stored", bool, _nothing_kept),
+        "nothing": Listener("a report that no image is stored", bool, _nothing_kept),
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
     }
@@ -74,15 +74,15 @@ def just_taken() -> bool:
 
 
 def _take(name: str, data: bytes) -> None:
-    st.session_state.own_asked = None
+    st.session_state.own_request = None
     st.session_state.own_just_taken = state.pick_upload(name, data)
 
 
 def _take_kept(name: str, data: bytes, again: Callable[[], None]) -> None:
-    asked, st.session_state.own_asked = st.session_state.own_asked, None
-    if asked == "wanted":
+    request, st.session_state.own_request = st.session_state.own_request, None
+    if request == "wanted":
         state.pick_upload(name, data)
-    elif asked == "kept":
+    elif request == "kept":
         again()
         state.keep_upload(name, data)
 
@@ -90,7 +90,7 @@ def _take_kept(name: str, data: bytes, again: Callable[[], None]) -> None:
 def _nothing_kept(ended: bool) -> None:
     if is_waiting():
         notices.add([ENDED if ended else NOT_IN_LINK])
-    st.session_state.own_asked = None
+    st.session_state.own_request = None
 
 
 def _name(message: object) -> str:

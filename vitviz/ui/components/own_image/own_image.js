@@ -48,11 +48,11 @@ class OwnImage extends Component {
       [this.ended, this.session, this.restored] = [this.session !== undefined, data.session, false];
     }
     [this.data, this.bytes] = [data, bytes];
-    if (data.asked && !data.own && !this.restored) {
+    if (data.request && !data.own && !this.restored) {
       this.restored = true;
       this.restore();
     }
-    if (data.own || !data.asked) this.keep();
+    if (data.own || !data.request) this.keep();
   }
 
   // ------------------------------------------------------------------ user input
@@ -136,7 +136,7 @@ class OwnImage extends Component {
     const kept = await store("readonly", (images) => images.get(TAB));
     if (kept && Date.now() - kept.time < KEPT_FOR) {
       if (!this.waiting && !this.sent) this.send("own_kept", new File([kept.image], kept.name, { type: kept.image.type }));
-    } else if (this.data.asked === "wanted") this.nothing();
+    } else if (this.data.request === "wanted") this.nothing();
   }
 
   // Report that there is no image to restore, and whether an earlier session of this page has ended.

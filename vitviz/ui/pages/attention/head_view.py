@@ -60,7 +60,7 @@ class HeadView:
         return self.trace.config.differential
 
     @property
-    def where(self) -> str:
+    def head_label(self) -> str:
         """Label of the head, such as `"layer 12, head 4"`, from 1."""
         return f"layer {self.layer + 1}, head {self.head + 1}"
 
@@ -79,9 +79,9 @@ class HeadView:
         """Return the name of a token."""
         return token_label(self.trace, token)
 
-    def say(self, text: str) -> None:
+    def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
-        sections.say(text, self.values)
+        sections.draw_text(text, self.values)
 
     def section(self, title: str, text: str) -> None:
         """Draw the heading and text of a section with the symbols of this view."""

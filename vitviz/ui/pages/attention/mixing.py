@@ -40,8 +40,8 @@ def weighted_sum(view: HeadView) -> None:
     rows.append(("sum z", steps.z, f"output of head {view.head + 1}"))
     st.html(drawing.strips(rows))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
-    view.say(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
-    sections.by_hand(steps.checks["z"])
+    view.draw_text(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
+    sections.draw_check(steps.checks["z"])
 
 
 def all_heads(view: HeadView) -> None:
@@ -49,7 +49,7 @@ def all_heads(view: HeadView) -> None:
     block, heads = view.block, view.trace.heads
     values = view.values
     if heads > 1:
-        view.say(
+        view.draw_text(
             f"**All {heads} heads side by side.** Each has its own maps to {{q}}, {{k}} and {{v}}, so each attends "
             f"differently from the same patch. Head {view.head + 1} is framed."
         )
@@ -65,7 +65,7 @@ def all_heads(view: HeadView) -> None:
         f"Attention weights of {view.name(view.query)} in layer {view.layer + 1}; each map's colours end at its own "
         "largest weight, written below it."
     )
-    sections.by_hand(block.checks["heads"])
+    sections.draw_check(block.checks["heads"])
     inner = heads * values["d"]
     between = ""
     if block.head_norm is not None:
@@ -85,7 +85,7 @@ def all_heads(view: HeadView) -> None:
     if not np.all(block.attention_scale == 1):
         factors = _range(block.attention_scale)
         after += f" Finally every dimension is multiplied by its own learned factor (LayerScale, {factors})."
-    view.say(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
+    view.draw_text(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
     st.html(
         drawing.strips(
             [
@@ -95,13 +95,13 @@ def all_heads(view: HeadView) -> None:
             tall="1rem" if heads <= 8 else "0.7rem",
         )
     )
-    sections.by_hand(block.checks["attention_out"])
+    sections.draw_check(block.checks["attention_out"])
 
 
 def residual(view: HeadView) -> None:
     """Draw the residual sum after attention."""
     block = view.block
-    view.say(
+    view.draw_text(
         "**Residual sum.** The output of attention does not replace the token; it is **added** to it. The old token "
         "stays readable, and the layer only writes what it has to add."
     )
@@ -117,8 +117,8 @@ def residual(view: HeadView) -> None:
         )
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
-    view.say(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
-    sections.by_hand(block.checks["resid_mid"])
+    view.draw_text(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
+    sections.draw_check(block.checks["resid_mid"])
 
 
 def _range(factors: np.ndarray) -> str:

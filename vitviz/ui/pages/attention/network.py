@@ -56,9 +56,9 @@ def mlp(view: HeadView) -> None:
         )
     )
     positive = float((steps.hidden > 0).mean())
-    view.say(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
+    view.draw_text(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
     for what in ("mlp_out", "resid_post"):
-        sections.by_hand(block.checks[what])
+        sections.draw_check(block.checks[what])
 
 
 def stream(view: HeadView) -> None:
@@ -66,7 +66,7 @@ def stream(view: HeadView) -> None:
     recorded = layer_activations.stream(view.choice)
     channels, norms = recorded.channels[:, view.query], recorded.norms[:, view.query]
     layers = view.trace.layers
-    view.say(
+    view.draw_text(
         f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other, and each "
         f"adds to the stream. Below is {view.name(view.query)} as it enters the first block (top row) and as it leaves "
         f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its norm goes from "
@@ -98,11 +98,11 @@ def output(view: HeadView) -> None:
     if config.pooling == "distilled" and config.num_classes:
         description = (
             f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
-            f"of what they say is the {config.num_classes} outputs"
+            f"of their logits is the output"
         )
     else:
         description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    view.say(f"**The output.** {first}{description}.{attended}")
+    view.draw_text(f"**The output.** {first}{description}.{attended}")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
         st.html(drawing.maps(maps))
@@ -116,7 +116,7 @@ def output(view: HeadView) -> None:
     st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
     for what, check in steps.checks.items():
         if config.final_norm or what != "tokens":  # without a final norm, these are the output of the last block
-            sections.by_hand(check)
+            sections.draw_check(check)
     if trace.model.is_classifier:
         prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
 

@@ -62,6 +62,6 @@ def follow(view: head_view.HeadView) -> None:
     weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
     head_view.picker(
         view,
-        Overlay(weights, f"Attention weights of {view.name(view.query)}, {view.where}", signed=view.signed),
+        Overlay(weights, f"Attention weights of {view.name(view.query)}, {view.head_label}", signed=view.signed),
         key="attention_picker",
     )

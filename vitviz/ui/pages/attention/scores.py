@@ -73,22 +73,24 @@ def queries_keys_values(view: HeadView) -> None:
         biases = [float(steps.w_q.bias[0])] if steps.w_q.bias.any() else []
         total = float(np.dot(steps.entered[view.query], steps.w_q.weight[:, 0].astype(np.float64)))
         when = "before it is turned" if turned else "for example"
-        view.say(
+        view.draw_text(
             f"The first number of {{q}}, {when}, is the sum of {values['D']} products"
             f"{' and the bias' if steps.w_q.bias.any() else ''}: "
             f"{format_sum([total, *biases], float(steps.q_before[0]))}."
         )
     else:
-        view.say("This model then normalises every query and every key once more, so that none is long only by chance.")
+        view.draw_text(
+            "This model then normalises every query and every key once more, so that none is long only by chance."
+        )
     if turned:
-        view.say(
+        view.draw_text(
             "Positions are **rotary** here: each pair of numbers of {q} and {k} is turned by an angle that depends on "
             f"the place of the patch, {_degrees(steps.angles[view.query])} for the first pairs of {who}. So their "
             "product depends on how far apart two patches are. Values are not turned."
         )
     for what in ("norm", "q", "k", "v"):
         if what in steps.checks:
-            sections.by_hand(steps.checks[what])
+            sections.draw_check(steps.checks[what])
 
 
 def scores(view: HeadView) -> None:
@@ -119,7 +121,7 @@ def scores(view: HeadView) -> None:
         view,
         _map_of(
             shown[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32),
-            f"Scores of {view.name(view.query)}, {view.where}{f', {HALVES[half]}' if signed else ''}, before the "
+            f"Scores of {view.name(view.query)}, {view.head_label}{f', {HALVES[half]}' if signed else ''}, before the "
             "softmax",
         ),
         key="score_picker",
@@ -127,8 +129,8 @@ def scores(view: HeadView) -> None:
     )
     before = [f"{view.name(token)} {number(float(shown[token]))}" for token in range(view.trace.prefix)]
     if before:
-        view.say(f"Tokens without a place on the image have a score too: {', '.join(before)}.")
-    view.say(
+        view.draw_text(f"Prefix tokens have scores, too: {', '.join(before)}.")
+    view.draw_text(
         f"**Dimension by dimension:** the query of {view.name(view.query)} times the key of {view.name(view.key)}. "
         "In the bars red is positive, blue negative."
     )
@@ -142,9 +144,9 @@ def scores(view: HeadView) -> None:
             [float(total), *bias], float(score), lambda parts: parts[0] / math.sqrt(channels) + sum(parts[1:])
         )
         added = f" + {in_brackets(added[0])} (bias)" if added else ""
-        view.say(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
-    sections.by_hand(steps.checks["score"])
-    sections.by_hand(steps.checks["scores"])
+        view.draw_text(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
+    sections.draw_check(steps.checks["score"])
+    sections.draw_check(steps.checks["scores"])
     if config.relative_position_bias:
         st.caption("The bias depends only on how the two places lie to each other, not on what is there.")
 
@@ -152,13 +154,15 @@ def scores(view: HeadView) -> None:
 def _map_of(scores: np.ndarray, caption: str) -> Overlay:
     """Return a map of scores, centred on 0 or, if all have the same sign, from the lowest to the highest."""
 
-    def say(value: float) -> str:
+    def format_score(value: float) -> str:
         return number(value, 2)
 
     lowest, highest = float(scores.min()), float(scores.max())
     if lowest < 0 < highest or lowest in (0, highest):
-        return Overlay(scores, caption, signed=True, format=say)
-    return Overlay(scores, f"{caption}; from the lowest to the highest", lowest=lowest, largest=highest, format=say)
+        return Overlay(scores, caption, signed=True, format=format_score)
+    return Overlay(
+        scores, f"{caption}; from the lowest to the highest", lowest=lowest, largest=highest, format=format_score
+    )
 
 
 def shares(view: HeadView) -> None:
@@ -185,7 +189,7 @@ def shares(view: HeadView) -> None:
         patches = float(steps.weights[prefix:].sum())
         if view.signed:
             to_prefix = ", ".join(f"{name} {percent(float(share))}" for name, share in named)
-            view.say(f"Not all goes to patches: {to_prefix}; all patches together {percent(patches)}.")
+            view.draw_text(f"Not all goes to patches: {to_prefix}; all patches together {percent(patches)}.")
         else:
             tints = [f"color-mix(in srgb, {NEUTRAL} {100 - 60 * place // prefix}%, #fff)" for place in range(prefix)]
             st.html(
@@ -199,7 +203,7 @@ def shares(view: HeadView) -> None:
         names = [view.name(token) for token in range(view.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
         all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
-    sections.by_hand(steps.checks["weights"])
+    sections.draw_check(steps.checks["weights"])
     _temperature(view)
 
 

@@ -136,7 +136,7 @@ def _bounds(comparison: Comparison) -> tuple[float, float]:
 
 
 def lowest(choice: state.Choice, spec: TargetSpec) -> str:
-    """Return the default baseline: the one that leaves the least of the target of this image."""
+    """Return the default baseline: the one with the lowest target value for this image."""
     return min(BASELINES, key=lambda kind: _bounds(Comparison(choice, spec, kind, ()))[1])
 
 

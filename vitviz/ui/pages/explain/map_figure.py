@@ -81,8 +81,11 @@ def figure(result: Attribution, largest: float | None = None, coarse: bool = Fal
 
 def ends(result: Attribution, largest: float | None = None) -> tuple[str, str]:
     """Return the labels of both ends of the colour scale."""
-    say, largest = METHODS[result.method].format, float(np.abs(result.map).max()) if largest is None else largest
-    return say(-largest) if result.signed else "0", say(largest)
+    format_value, largest = (
+        METHODS[result.method].format,
+        float(np.abs(result.map).max()) if largest is None else largest,
+    )
+    return format_value(-largest) if result.signed else "0", format_value(largest)
 
 
 def captions(result: Attribution) -> list[str]:

@@ -45,7 +45,9 @@ def _class_of(text: str, count: int) -> ClassSpec:
 def _images_of(text: str, choice: state.Choice) -> ImageSpec:
     samples, names = state.samples_for(choice.model), list(dict.fromkeys(text.split(",")))
     if not set(names) <= set(samples) or len(names) > MOST_IMAGES:
-        raise ValueError(f"1 to {MOST_IMAGES} samples such as {','.join(list(samples)[:2])}; own images have no links")
+        raise ValueError(
+            f"1 to {MOST_IMAGES} samples such as {','.join(list(samples)[:2])}; your own images are never in links"
+        )
     return ImageSpec(tuple(state.Picked(name, samples[name], sample=True) for name in names))
 
 
@@ -100,7 +102,7 @@ BASELINE = Setting(
     "baseline",
     read=lambda text, _: one_of(BASELINES)(text),
     valid=lambda baseline, _: baseline in BASELINES,
-)  # None: the baseline that leaves the least of the target
+)  # None: the baseline with the lowest target value
 MARKS = replace(STYLE, only=("marks",))  # the only part of the style that this page uses
 SETTINGS = (*TARGETS, PARAMETERS, BASELINE, MARKS)
 

@@ -174,8 +174,8 @@ def tokens(pair: BeforeAfter) -> None:
     lowest = int(cosines.argmin())
     st.caption(
         f"Patch tokens after layer {layer + 1}: red, green and blue are the first three principal components, fitted "
-        f"before the edits ({shares} of the variance; colours span the 1st to 99th percentile). Mean cosine of a "
-        f"patch token with itself before: {number(float(cosines.mean()))}; lowest at "
+        f"without the edits ({shares} of the variance; colours span the 1st to 99th percentile). Mean cosine "
+        f"of patch tokens with those before the edits: {number(float(cosines.mean()))}; lowest at "
         f"{token_label(pair.before, prefix + lowest)}, {number(float(cosines[lowest]))}."
     )
 

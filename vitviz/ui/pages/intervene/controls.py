@@ -24,7 +24,7 @@ TOOL_HELP = {
     "mean": "A click ablates a part: its output becomes its mean over the tokens.",
     "temperature": "A click divides a head's scores by this temperature before the softmax: below 1 attention gets "
     "sharper, above 1 more uniform.",
-    "copy": "A click patches activations: the part gets its output for the second image, token by token.",
+    "copy": "A click patches activations: the output of the part becomes that for the second image, token by token.",
 }
 
 
@@ -35,12 +35,12 @@ def board_panel(trace: Trace, edits: tuple[Edit, ...], view: View) -> None:
         if tool == "temperature":
             temperature_slider(trace)
     st.caption(TOOL_HELP[tool])
-    looked_at = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
+    selected = None if view.is_pool(trace) or view.head is None else (view.layer, view.head)
     board(
         trace.layers,
         trace.heads,
         _cells(edits),
-        selected=looked_at,
+        selected=selected,
         on_click=lambda layer, column: edit_actions.toggle(trace, layer, column),
         key="board",
     )

@@ -7,7 +7,7 @@ import streamlit as st
 from ...app import shell, state
 from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
-from ..lesson.sections import part, say
+from ..lesson.sections import draw_text, part
 from . import lens_view, patch_maps, whole_image
 
 
@@ -34,14 +34,15 @@ def intro(choice: state.Choice) -> None:
     """Explain the logit lens and its limits."""
     with st.empty():
         readout = lens_view.readout_description(state.trace(choice))
-    say(
-        f"The model reads its answer from the tokens after its last layer, with {readout}. The **logit lens** reads "
-        "the tokens after every earlier layer in the same way: what would the model predict if it stopped there?"
+    draw_text(
+        f"The model computes its output from the tokens after its last layer, with {readout}. The **logit lens** "
+        "applies the same steps to the tokens after every earlier layer: what would the model predict if it stopped "
+        "there?"
     )
     st.caption(
-        "This is an approximation. Only the last layer was trained to be read in this way. An earlier layer may encode "
-        "the answer in another form, and an apparent early prediction may be an artefact. Only the numbers of the last "
-        "layer are the model’s own. ([nostalgebraist 2020]("
+        "This is an approximation. The model was trained to predict from its last layer only. An earlier layer may "
+        "encode the prediction in another form, and an apparent early prediction may be an artefact. Only the numbers "
+        "of the last layer are the model’s own. ([nostalgebraist 2020]("
         "https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens); [Belrose et al. 2023, "
         "section 2](https://arxiv.org/abs/2303.08112).)"
     )

@@ -56,7 +56,7 @@ def large_map(view: LensView, maps: np.ndarray, shared: bool) -> None:
         on_choose=followed_patch.choose_patch,
         overlay=Overlay(
             maps[view.depth],
-            f"{view.target.what}, read from each patch alone, {depth_label(view.depth)}; colours up to {scale}",
+            f"{view.target.quantity}, read from each patch alone, {depth_label(view.depth)}; colours up to {scale}",
             signed=view.target.signed,
             largest=_largest(maps) if shared else None,
             format=view.target.format,
@@ -105,13 +105,13 @@ def chosen_patch(view: LensView, maps: np.ndarray) -> None:
     here = f"{labels[view.depth]} {depth_label(view.depth)}, " if view.depth < view.trace.layers else ""
     panels.panel(
         f"P{name[1:]} by layer",
-        f"{escape_markdown(view.target.what)}: {here}{labels[-1]} after the last layer.",
+        f"{escape_markdown(view.target.quantity)}: {here}{labels[-1]} after the last layer.",
     )
     whole = [view.target.format(float(value)) for value in view.target.curve]
     drawn = [Curve(name, values, labels, bold=True), Curve("the whole image", view.target.curve, whole)]
     unit = "cosine" if view.target.signed else "probability"
     chart = curves(drawn, unit, view.depth, signed=view.target.signed, height=240)
-    st.plotly_chart(chart, config=panels.CHART, key="lens_patch", alt=f"{view.target.what} of {name} by layer")
+    st.plotly_chart(chart, config=panels.CHART, key="lens_patch", alt=f"{view.target.quantity} of {name} by layer")
 
 
 def _largest(maps: np.ndarray) -> float:

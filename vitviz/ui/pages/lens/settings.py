@@ -104,7 +104,7 @@ class LensTarget:
     signed: bool
 
     @property
-    def what(self) -> str:
+    def quantity(self) -> str:
         """Description of the values, for captions."""
         return f"Cosine with {self.name}" if self.signed else f"Probability of “{self.name}”"
 

@@ -23,7 +23,7 @@ def after_each_layer(view: LensView) -> None:
     """Draw the curves over depth and a table with a row per layer."""
     classes = view.lens.model.is_classifier
     st.header("1 · Whole image", anchor=False)
-    st.markdown(  # not `say`: names of classes and files come from others
+    st.markdown(  # not `draw_text`: names of classes and files come from others
         _settling_text(view)
         if classes
         else f"Cosine of the output after each layer with {escape_markdown(view.target.name)}: 1 for the same "
@@ -37,7 +37,7 @@ def after_each_layer(view: LensView) -> None:
             view.depth,
             signed=view.target.signed,
         )
-        st.plotly_chart(chart, config=panels.CHART, key="lens_curves", alt=f"{view.target.what} by layer")
+        st.plotly_chart(chart, config=panels.CHART, key="lens_curves", alt=f"{view.target.quantity} by layer")
     with right:
         st.html(_class_table(view) if classes else _similarity_table(view))
 

@@ -14,7 +14,7 @@ from ...app import state
 from ...app.messages import escape_markdown, show_errors
 from ..attention.head_view import HeadView
 from .followed_patch import chosen_patch
-from .sections import patch_number, say, section
+from .sections import draw_text, patch_number, section
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
@@ -37,7 +37,7 @@ def _check_yourself(questions: tuple[Question, ...], choice: state.Choice) -> No
 
 def _ask(place: int, question: Question, choice: state.Choice) -> bool:
     """Draw a question with feedback on the answer; return True if it is right."""
-    say(f"**{place}.** {question.text}")
+    draw_text(f"**{place}.** {question.text}")
     chosen = st.radio(
         question.plain_text,
         range(len(question.options)),

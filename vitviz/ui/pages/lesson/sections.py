@@ -90,15 +90,15 @@ def format_norm(norm: Normed, channel: int) -> str:
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """Draw a section's title and text, in which `{N}` is a symbol and `{N=}` a symbol with its value."""
     st.header(title, anchor=False)
-    say(text, values)
+    draw_text(text, values)
 
 
-def say(text: str, values: Mapping[str, int | float | str] | None = None) -> None:
+def draw_text(text: str, values: Mapping[str, int | float | str] | None = None) -> None:
     """Draw text with symbols, see `vitviz.ui.widgets.symbols.html`."""
     st.markdown(symbols.html(text, values), unsafe_allow_html=True)
 
 
-def by_hand(check: Check) -> None:
+def draw_check(check: Check) -> None:
     """Draw a value computed by hand beside the model's, and whether they agree."""
     ours, models = np.ravel(check.computed), np.ravel(check.model)
     text = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"

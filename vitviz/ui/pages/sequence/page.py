@@ -34,7 +34,7 @@ def picture(choice: state.Choice, trace: Trace) -> None:
     shown = ON_PICTURE.draw(
         st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
     )
-    overlays = {POSITIONS: similar_positions, TURNS: similar_turns}
+    overlays = {POSITIONS: similar_positions, TURNS: similar_rotations}
     patch_picker(
         state.picture(choice),
         choice.picked.name,
@@ -52,7 +52,7 @@ def similar_positions(trace: Trace, patch: Patch) -> Overlay:
     return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
 
 
-def similar_turns(trace: Trace, patch: Patch) -> Overlay:
+def similar_rotations(trace: Trace, patch: Patch) -> Overlay:
     """Return the similarity of the chosen patch's rotary angles to all others."""
     similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
     where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
@@ -82,7 +82,7 @@ def draw_sections(choice: state.Choice) -> None:
         with part("projection"):
             projection.projecting(choice, trace)
         with part("positions"):
-            positions.tokens_before(trace)
+            positions.prefix_tokens(trace)
             positions.positions(choice, trace)
             positions.shuffling(choice, trace)
         with part("sequence"):

@@ -13,7 +13,7 @@ from ...widgets.pictures import channel_names, channel_picture, enlarged, figure
 from ...widgets.strips import number, numbers, strip_html
 from ...widgets.sums import round_consistently
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import by_hand, patch_number, section, values_of
+from ..lesson.sections import draw_check, patch_number, section, values_of
 from . import sequence_data
 from .settings import INDEX
 
@@ -28,7 +28,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     )
     left, right = st.columns(2)
     left.image(
-        sequence_data.cut_photo(choice),
+        sequence_data.image_with_crop(choice),
         caption="The image. Grey: removed by the fit.",
         alt=f"The image {choice.picked.name}, in grey where the fit removes it",
     )
@@ -49,7 +49,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     (shown_mean, shown_std), result = round_consistently([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
     right.markdown(f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
-        by_hand(Check("first number of the input", (raw - mean) / std, first, pixels))
+        draw_check(Check("first number of the input", (raw - mean) / std, first, pixels))
 
 
 def flattening(trace: Trace) -> None:

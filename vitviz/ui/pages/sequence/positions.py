@@ -12,11 +12,11 @@ from ....walkthrough import sequence
 from ...app import state
 from ...widgets.strips import number, strip_html
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import patch_number, say, section, values_of
+from ..lesson.sections import draw_text, patch_number, section, values_of
 from . import sequence_data
 
 
-def tokens_before(trace: Trace) -> None:
+def prefix_tokens(trace: Trace) -> None:
     """Draw section 5: prefix tokens."""
     config = trace.config
     if not config.num_prefix_tokens:
@@ -46,7 +46,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
         placed = sequence.position_embedding(trace.model, trace.grid)[: trace.prefix].any(axis=1)
         without = [name for name, has in zip(config.prefix_token_names, placed, strict=True) if not has]
         none = f" Those of {join_words(without, 'and')} are zeros: no place on the image is theirs." if without else ""
-        say(
+        draw_text(
             f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
             f"numbers.{none} Neighbours have similar ones. Switch the picture to *similar positions* to see which "
             "places resemble the chosen one.",
@@ -61,7 +61,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
             )
     if config.rope is not None:
         own = config.rope.per_layer
-        say(
+        draw_text(
             "Queries and keys are turned by angles that grow with row and column (rotary positions): two patches then "
             f"score by how far apart they are. Switch the picture to *similar turns* to see how alike the turns are."
             f"{' Each head of each layer has angles of its own; shown are those of layer 1, head 1.' * own}"
@@ -69,9 +69,11 @@ def positions(choice: state.Choice, trace: Trace) -> None:
         angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, chosen_patch(trace))]
         st.html(strip_html(np.sin(angles), "sine of the chosen patch's angles, one a pair of channels", largest=1.0))
     if config.relative_position_bias:
-        say("Each head adds a learned number to a score for the distance of the two patches (relative positions).")
+        draw_text(
+            "Each head adds a learned number to a score for the distance of the two patches (relative positions)."
+        )
     if not (config.position_embedding or config.rope or config.relative_position_bias):
-        say("This model is told nothing about where a patch is.")
+        draw_text("This model has no information on the positions of the patches.")
 
 
 def shuffling(choice: state.Choice, trace: Trace) -> None:

@@ -17,7 +17,7 @@ from ...widgets.pictures import channel_names, filter_picture, framed, signed_pi
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
+from ..lesson.sections import draw_check, draw_text, format_norm, patch_number, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, INDEX
 
@@ -52,13 +52,13 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
     dimension = DIMENSION.draw(st.slider, "Which number of the token?", 1, width, context=width) - 1
     made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
     st.html(_in_the_gallery(made))
-    say(
+    draw_text(
         f"Patch times filter {dimension + 1}, number by number. Number {chosen_number(trace) + 1} of the vector, which "
         "section 3 follows, has a frame."
     )
     _spelled_out(made, chosen_number(trace))
     for check in made.checks.values():
-        by_hand(check)
+        draw_check(check)
 
 
 def chosen_number(trace: Trace) -> int:

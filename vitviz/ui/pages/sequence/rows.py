@@ -16,7 +16,7 @@ from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import round_consistently
 from ..lesson.followed_patch import PATCH, choose_patch, chosen_patch
-from ..lesson.sections import by_hand, format_norm, patch_number, say, section, values_of
+from ..lesson.sections import draw_check, draw_text, format_norm, patch_number, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, ROW_WITHOUT_PATCH
 
@@ -35,7 +35,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     symbolic, live = st.columns([0.38, 0.62], vertical_alignment="center")
     symbolic.latex(symbols.formula(_formula(trace, token), values_of(trace)))
     live.latex(symbols.formula(_live_formula(trace, token, dimension), values_of(trace)))
-    say(_sizes(trace), values_of(trace))
+    draw_text(_sizes(trace), values_of(trace))
     _one_number(trace, row, dimension)
     sequence_matrix(
         sequence_data.whole_sequence(choice).drawn,
@@ -49,8 +49,8 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     )
     st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
     for check in row.checks.values():
-        by_hand(check)
-    by_hand(sequence_data.whole_sequence(choice).check)
+        draw_check(check)
+    draw_check(sequence_data.whole_sequence(choice).check)
 
 
 def chosen_row(trace: Trace) -> int:
@@ -124,12 +124,12 @@ def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     if trace.config.position_embedding:
         sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
     chosen = "" if trace.config.stem else ", as chosen in section 4"
-    say(
+    draw_text(
         f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_label(trace, row.token)}:"
     )
     st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:
-        say(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
+        draw_text(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
 
 
 def _origin(trace: Trace, token: int, bias: bool = False) -> str:

@@ -73,13 +73,13 @@ def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, floa
     return gallery_html(pictures, names, "principal components", captions=captions, side="5rem"), float(shares.sum())
 
 
-def cut_photo(choice: state.Choice) -> Image.Image:
+def image_with_crop(choice: state.Choice) -> Image.Image:
     """Return the whole image, with the parts removed by the fit in grey."""
-    return _cut_photo(choice.key, choice)
+    return _image_with_crop(choice.key, choice)
 
 
 @cached()
-def _cut_photo(key: tuple, _choice: state.Choice) -> Image.Image:
+def _image_with_crop(key: tuple, _choice: state.Choice) -> Image.Image:
     return original_with_crop(state.original_image(_choice), state.prepared(_choice))
 
 

@@ -12,7 +12,7 @@ from ...app.messages import show_errors
 from ...widgets import symbols
 from ...widgets.drawing import PHOTO, frame, on_image, table
 from ..lesson.followed_patch import chosen_patch
-from ..lesson.sections import Patch, patch_number, say, section, values_of
+from ..lesson.sections import Patch, draw_text, patch_number, section, values_of
 from .settings import WHAT_IF
 
 PATCH_SIDES = (8, 14, 16, 32)
@@ -154,7 +154,7 @@ def _compared(then: SequenceSizes, now: SequenceSizes) -> None:
     def instead(this: int, model: int) -> str:
         return f" ({_factor(this / model)})" if then != now else ""
 
-    say(
+    draw_text(
         f"{{P=}}: {then.grid[0]} rows of {then.grid[1]} patches, so {{N=}}{instead(then.patches, now.patches)}. "
         f"A patch is a vector of {{P}}²{{C}} = {then.patch_dim:,} numbers{instead(then.patch_dim, now.patch_dim)}"
         f"{_projected(then, then == now)}. "

@@ -39,7 +39,7 @@ def draw() -> None:
     st.header("Or use your own", anchor=False)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        accepted = sidebar.upload("start_upload", "Drop or paste it anywhere on any page, or choose a file")
+        accepted = sidebar.upload("start_upload", "Drop or paste it on any page, or choose a file")
     with right, st.container(horizontal=True, vertical_alignment="center"):
         drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
         camera_on = sidebar.camera_switch()

@@ -51,7 +51,7 @@ def large(view: TokensView, result: tokens.Outliers) -> None:
     """Draw the norms of the chosen layer over the image."""
     overlay = Overlay(
         result.norms.reshape(view.trace.grid),
-        f"Norms of the patch tokens {view.where}",
+        f"Norms of the patch tokens {view.layer_label}",
         format=lambda value: number(value, 2),
     )
     picture, grid = view.picture(), view.trace.grid
@@ -65,7 +65,7 @@ def outliers(view: TokensView, result: tokens.Outliers) -> None:
     st.markdown(
         f"**Rule**: a patch is an outlier if its norm exceeds both **{result.times:.1f} × the median** and the "
         f"**median + {result.num_stds:.0f} × the robust standard deviation** (1.4826 × the median absolute deviation). "
-        f"{view.where.capitalize()} the median is {number(result.median, 2)}, the robust standard deviation "
+        f"{view.layer_label.capitalize()} the median is {number(result.median, 2)}, the robust standard deviation "
         f"{number(result.std, 2)} and the threshold {number(result.threshold, 2)}."
     )
     longest = view.trace.prefix + int(result.norms.argmax())
@@ -73,7 +73,7 @@ def outliers(view: TokensView, result: tokens.Outliers) -> None:
     ratio = f"{largest / result.median:.2f} × the median" if result.median else "the median is 0"
     if not result.tokens:
         st.markdown(
-            f"**No outlier {view.where}.** The largest norm is that of {token_label(view.trace, longest)}: "
+            f"**No outlier {view.layer_label}.** The largest norm is that of {token_label(view.trace, longest)}: "
             f"{number(largest, 2)}, {ratio}."
         )
         if view.trace.config.block == "post":
@@ -83,7 +83,7 @@ def outliers(view: TokensView, result: tokens.Outliers) -> None:
     more = f" and {len(result.tokens) - NAMED} more" if len(result.tokens) > NAMED else ""
     noun = "outlier" if len(result.tokens) == 1 else "outliers"
     st.markdown(
-        f"**{len(result.tokens)} {noun} of {result.norms.size} patches {view.where}**, up to {ratio}: "
+        f"**{len(result.tokens)} {noun} of {result.norms.size} patches {view.layer_label}**, up to {ratio}: "
         f"{', '.join(names)}{more}."
     )
     side, (rows, columns) = view.trace.config.patch_size, view.trace.grid
@@ -92,7 +92,7 @@ def outliers(view: TokensView, result: tokens.Outliers) -> None:
         for token in result.tokens
         for colour, stroke in (("#fff", 0.22), (KEY, 0.12))
     ]
-    alt = f"{view.name}, with a red frame around each outlier {view.where}"
+    alt = f"{view.name}, with a red frame around each outlier {view.layer_label}"
     st.html(drawing.on_image(view.picture(), (columns * side, rows * side), frames, alt))
 
 
@@ -127,7 +127,7 @@ def attention_received(view: TokensView, result: tokens.Outliers) -> None:
     dashed = f" Dashed: the {special}." if prefix else ""
     panels.panel(
         f"Attention to {what}",
-        f"Mean over all heads and queries of each layer, for {what} {view.where}. Uniform attention: "
+        f"Mean over all heads and queries of each layer, for {what} {view.layer_label}. Uniform attention: "
         f"{percent(uniform)}.{dashed}{signs}",
     )
     lines = [

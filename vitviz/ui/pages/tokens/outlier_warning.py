@@ -53,6 +53,6 @@ def message(trace: Trace, weights: np.ndarray, outliers: Outliers) -> str | None
     what, verb = (f"{len(places)} tokens", "have") if len(places) > 1 else ("1 token", "has")
     return (
         f"{what} whose norm exceeds {outliers.times:g} × the median of this layer's input {verb} {percent(share)} of "
-        "the weight on the patches. The model may use them as registers; the map then says little about these places "
+        "the weight on the patches. The model may use them as registers; the map then says little about these patches "
         "(see the page Tokens)."
     )

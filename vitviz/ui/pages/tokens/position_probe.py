@@ -88,7 +88,8 @@ def draw_result(view: TokensView, probe: tokens.PositionProbe) -> None:
     panels.panel(
         "Position predicted from the token",
         f"R² on the left-out image: 1 is exact, 0 no better than predicting the mean; negative values are drawn as 0. "
-        f"{view.where.capitalize()}: row {row:.3f}, column {column:.3f}. Layer 0 is the input of the first block.",
+        f"{view.layer_label.capitalize()}: row {row:.3f}, column {column:.3f}. Layer 0 is the input of the "
+        "first block.",
     )
     lines = [
         Line(name, np.maximum(probe.r2[:, axis], 0), colour)

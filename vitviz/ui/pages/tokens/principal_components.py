@@ -51,7 +51,7 @@ def large(view: TokensView, components: PcaOfLayers) -> None:
     if opacity < 100:
         image = Image.open(io.BytesIO(view.picture())).convert("RGB").resize(picture.size)
         picture = Image.blend(image, picture, opacity / 100)
-    name = f"{view.name}, principal components {view.where} as colours"
+    name = f"{view.name}, principal components {view.layer_label} as colours"
     patch_picker(
         token_analyses.as_png(picture),
         name,
@@ -76,7 +76,7 @@ def explained(view: TokensView, components: PcaOfLayers) -> None:
         )
     ]
     total = ["total", percent(float(shares.sum())), ""]
-    head = ["component", f"variance {view.where}", "colour range"]
+    head = ["component", f"variance {view.layer_label}", "colour range"]
     st.html(drawing.table(head, rows, total))
 
 
@@ -106,7 +106,7 @@ def method_text(components: PcaOfLayers, foreground: bool) -> str:
     )
     split = (
         " The foreground is one side of 0 on the first component: the side with fewer patches at the image edge. "
-        "This is a heuristic; tokens do not tell which side is the object. The colours are the components of the "
+        "This is a heuristic; tokens do not determine which side is the object. The colours are the components of the "
         "foreground only ([DINOv2, Oquab et al. 2024, figure 1](https://arxiv.org/abs/2304.07193))."
         if foreground
         else ""

@@ -41,7 +41,7 @@ def draw(view: TokensView) -> None:
         view.patch,
         points,
         token_analyses.pca(view.choice, False, False, False).colours(view.layer),
-        f"Tokens of the patches {view.where}: {method_text(view, method)}. Border colours: principal components.",
+        f"Tokens of the patches {view.layer_label}: {method_text(view, method)}. Border colours: principal components.",
         on_choose=followed_patch.choose_patch,
         key="scatter",
     )
@@ -78,5 +78,5 @@ def method_text(view: TokensView, method: Method) -> str:
     rows, columns = view.trace.grid
     return (
         f"t-SNE (scikit-learn), perplexity {perplexity(rows * columns):g}, initialised with PCA; neighbours stay "
-        "together, distances between groups mean little"
+        "together, distances between groups are not meaningful"
     )

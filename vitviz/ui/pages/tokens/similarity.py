@@ -34,7 +34,7 @@ def draw(view: TokensView) -> None:
         view.patch,
         directions(token_analyses.layer_tokens(view.choice, view.layer), centred),
         view.trace.config.prefix_token_names,
-        f"Cosine similarity {view.where}{mean}",
+        f"Cosine similarity {view.layer_label}{mean}",
         on_choose=followed_patch.choose_patch,
         key="similarity",
     )

@@ -51,7 +51,7 @@ class TokensView:
         return self.choice.picked.name
 
     @property
-    def where(self) -> str:
+    def layer_label(self) -> str:
         """Label of the layer, such as `"after layer 12"`."""
         return f"after layer {self.layer + 1}"
 

@@ -29,11 +29,11 @@ def weights(run: Run) -> str:
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
     caption_text = (
-        f"Attention weights of {run.who} (blue), {run.where}. All {len(steps.weights)} weights {sums}; the colours end "
-        f"at the largest of a patch, {run.name(top)} (red)."
+        f"Attention weights of {run.patch_label} (blue), {run.head_label}. All {len(steps.weights)} weights {sums}; "
+        f"the colours end at the largest of a patch, {run.name(top)} (red)."
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
-    shown = paper.photo(drawn, trace.grid, frames, caption_text)
+    shown = paper.framed_image(drawn, trace.grid, frames, caption_text)
     scale = paper.scale(*colour_bar_labels(of_patches, "relative", signed), signed)
     caption = f"<figcaption>{html.escape(caption_text)}</figcaption>"
     return paper.section("4 · Attention weights", f"<figure>{shown}{scale}{caption}</figure>")
@@ -62,14 +62,16 @@ def strongest(run: Run) -> str:
     softmax = (
         f"the weight is the softmax of the first half less λ = {number(steps.lam)} times that of the second"
         if signed
-        else "the softmax makes weights of scores"
+        else "the softmax converts scores to weights"
     )
     return paper.section(
         "5 · The strongest answers",
-        paper.say(f"Score: query {{q}} times key {{k}}, divided by √{width}{bias}; {softmax}."),
+        paper.paragraph(f"Score: query {{q}} times key {{k}}, divided by √{width}{bias}; {softmax}."),
         paper.table(head, rows, name="strongest"),
-        *([paper.say(_shares(run))] if trace.prefix else []),
-        paper.say(f"The values {{v}}, each times its weight, sum to the output of the head: {numbers(steps.z, 4)}"),
+        *([paper.paragraph(_shares(run))] if trace.prefix else []),
+        paper.paragraph(
+            f"The values {{v}}, each times its weight, sum to the output of the head: {numbers(steps.z, 4)}"
+        ),
     )
 
 

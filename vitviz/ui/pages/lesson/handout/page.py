@@ -51,7 +51,8 @@ def _title(run: Run) -> str:
 
 def _head(run: Run) -> str:
     values = values_of(run.trace)
-    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.where} · {run.who} · all counted from 1"
+    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.head_label} · {run.patch_label} · "
+    settings += "all counted from 1"
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
@@ -72,7 +73,7 @@ def _assumed(run: Run) -> str:
 
 def _notation(run: Run) -> str:
     values = values_of(run.trace)
-    cells = [f"{paper.say(f'{{{letter}=}}', values)}<small>{text}</small>" for letter, text in NOTATION.items()]
+    cells = [f"{paper.paragraph(f'{{{letter}=}}', values)}<small>{text}</small>" for letter, text in NOTATION.items()]
     cells.insert(-1, f"<p>{run.trace.heads}</p><small>heads</small>")
     return f'<div class="letters">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>\n'
 
@@ -80,10 +81,10 @@ def _notation(run: Run) -> str:
 def _image(run: Run) -> str:
     rows, columns = run.trace.grid
     text = (
-        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.who}, number {run.index + 1} of "
+        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.patch_label}, number {run.index + 1} of "
         f"{rows * columns}."
     )
-    drawn = paper.photo(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
+    drawn = paper.framed_image(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
     return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(text)}</figcaption></figure>")
 
 
@@ -104,7 +105,7 @@ def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -
             (html.escape(check.label), f"{len(ours):,}", number(float(ours[0])), number(float(models[0])), agree)
         )
     return paper.section(
-        f"6 · By hand and by the model, {run.where}",
+        f"6 · By hand and by the model, {run.head_label}",
         paper.table(("what", "how many", "by hand, first", "model, first", "difference"), rows, name="checks"),
         '<p class="note">The difference is the largest among these numbers, relative to the largest in size. '
         f"The chosen key: {run.name(run.block.head.key)}.</p>",
@@ -124,12 +125,12 @@ def _output(run: Run) -> str:
                 kind="names",
                 name="classes",
             ),
-            *([paper.say("Each class has an independent probability.")] if alone else []),
+            *([paper.paragraph("Each class has an independent probability.")] if alone else []),
         )
     text = trace.config.pooling_description
     return paper.section(
         "7 · Model output",
-        paper.say(
+        paper.paragraph(
             f"This model has no classes. It returns {len(trace.output)} numbers, which come from {text}: "
             f"{numbers(trace.output)}"
         ),

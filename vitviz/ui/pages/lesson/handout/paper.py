@@ -102,12 +102,12 @@ def section(title: str, *parts: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{''.join(parts)}</section>\n"
 
 
-def say(text: str, values: dict | None = None) -> str:
+def paragraph(text: str, values: dict | None = None) -> str:
     """Return a paragraph with symbols, see `symbols.html`."""
     return f"<p>{symbols.html(text, values)}</p>"
 
 
-def photo(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
+def framed_image(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
     """Return an image (JPEG) with its patch grid and framed patches.
 
     Args:

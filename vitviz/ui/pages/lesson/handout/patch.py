@@ -18,12 +18,12 @@ def pixels(run: Run) -> str:
     """Return the section with the pixels of the patch, as an image and as a vector."""
     config = run.trace.config
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
-    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.who}")
+    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.patch_label}")
     if config.stem:
-        text = paper.say("The pixels of this patch. Its token also depends on the pixels around it.")
+        text = paper.paragraph("The pixels of this patch. Its token also depends on the pixels around it.")
     else:
         vector = sequence.flattened(normalised)
-        text = paper.say(
+        text = paper.paragraph(
             "{P} × {P} × {C} numbers, normalised and written one after the other: a vector of "
             f"{len(vector)} numbers, {numbers(vector, 4)}"
         ) + paper.vector(vector, "The patch as one vector")
@@ -37,11 +37,11 @@ def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> 
     return paper.section(
         "3 · Its token, the first number by hand",
         f'<div class="beside">{paper.table((), lines, kind="sum", name="sum")}<div>',
-        paper.say(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.computed, 3)}"),
-        paper.say(f"The model's: {numbers(check.model, 3)}"),
+        paper.paragraph(f"Row {run.token + 1} of {{X}}, by hand: {numbers(check.computed, 3)}"),
+        paper.paragraph(f"The model's: {numbers(check.model, 3)}"),
         paper.vector(check.computed, "The row of X"),
         "</div></div>",
-        *(paper.say(text) for text in _places(run)),
+        *(paper.paragraph(text) for text in _places(run)),
     )
 
 
@@ -68,8 +68,8 @@ def _places(run: Run) -> Iterator[str]:
     if config.pre_norm:
         yield "All tokens are normalised before the first layer."
     if config.rope is not None:
-        yield "Rotary positions: {q} and {k} are turned by angles that say where the patch is."
+        yield "Rotary positions: {q} and {k} are rotated by angles that depend on the position of the patch."
     if config.relative_position_bias:
         yield "Relative positions: a learned number for the distance of two patches is added to each score."
     if not (config.position_embedding or config.rope or config.relative_position_bias):
-        yield "This model is told nothing about where a patch is."
+        yield "This model has no information on the positions of the patches."

@@ -50,12 +50,12 @@ class Run:
         return divmod(self.index, self.trace.grid[1])
 
     @property
-    def who(self) -> str:
+    def patch_label(self) -> str:
         """Name of the patch."""
         return self.name(self.token)
 
     @property
-    def where(self) -> str:
+    def head_label(self) -> str:
         """Label of layer and head, from 1."""
         return f"layer {self.block.head.layer + 1}, head {self.block.head.head + 1}"
 
