@@ -3,15 +3,16 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 import vitviz
-from tests.browser.explanations import IMAGE
+from tests.browser.explanations import IMAGE, at_patch
 from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, choose, go_to, in_wide_fonts, settled
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
-from vitviz.analysis.attribution import DifferenceTarget, explain
+from vitviz.analysis.attribution import METHODS, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import curves, random_curves
+from vitviz.analysis.attribution.targets import default_target
 from vitviz.ui.app import state
 from vitviz.ui.widgets.strips import number
 
@@ -21,6 +22,8 @@ QUICK = {
     "gradient_attention": "Gradient × attention",
     "legrad": "LeGrad",
 }
+
+COMPARE = ".st-key-explain_compare_0 button"
 
 
 @pytest.fixture
@@ -35,16 +38,20 @@ def explained(app, new_page):
     return open_page
 
 
-def choose_in(page: Page, label: str, option: str) -> None:
-    label = re.escape(label)
-    choose(page.get_by_role("combobox", name=re.compile(f"^{label}|{label}$")).first, option)
+def choose_in(page: Page, key: str, option: str) -> None:
+    choose(page.locator(f".st-key-explain_{key}").get_by_role("combobox"), option)
+
+
+def explaining(page: Page, target: str) -> Locator:
+    """The maps with this target in a caption."""
+    return page.get_by_test_id("explanation").filter(has_text=target)
 
 
 def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
     page = explained("model=digits&image=digit-4")
-    choose_in(page, "contrast with (optional)", "9")
-    expect(page.get_by_text("explains: 4 minus 9", exact=True)).to_have_count(2)
-    page.get_by_role("button", name="Compare the maps").click()
+    choose_in(page, "minus_0", "9")
+    expect(explaining(page, DifferenceTarget(4, 9, ("4", "9")).label)).to_have_count(2)
+    page.locator(COMPARE).click()
     areas = page.get_by_test_id("areas").get_by_role("row")
     expect(areas).to_have_count(1 + len(QUICK) + 1)
     trace, target = vitviz.load("digits").trace(state.samples()["digit-4"]), DifferenceTarget(4, 9)
@@ -58,16 +65,18 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
     expect(areas.last).to_contain_text(
         number(random_curves(trace.model, trace, target, baseline="mean", seeds=5).deletion_auc)
     )
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    expect(page.locator(COMPARE)).to_have_count(0), "nothing is left to do or to stop"
 
 
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
-    expect(page.get_by_text("explains: this image's own feature", exact=True)).to_have_count(2)
-    choose_in(page, "Target 2 (optional): similarity to", "coffee")
+    own = default_target(vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)).label
+    expect(explaining(page, own)).to_have_count(2)
+    choose_in(page, "images_1", "coffee")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK) + 2)
-    expect(page.get_by_text("explains: similarity to coffee", exact=True)).to_have_count(2)
+    expect(explaining(page, "coffee")).to_have_count(2)
+    expect(explaining(page, own)).to_have_count(2)
     settled(page)
     tops = [box_at_rest(page.locator(f".st-key-explain_row_{row}"))["y"] for row in (0, 1)]
     assert tops[0] < tops[1]
@@ -75,9 +84,9 @@ def test_images_are_compared_and_a_second_target_stands_below_the_first(explaine
 
 def test_a_map_can_be_enlarged_and_says_its_values(explained):
     page = explained("model=digits&image=digit-4")
-    page.get_by_role("button", name="Enlarge").nth(3).click()
+    page.locator(".st-key-explain_enlarge_legrad_0 button").click()
     dialog = page.locator(".st-key-explain_closer")
-    expect(dialog.get_by_text("Bousselham et al. 2024")).to_be_visible()
+    expect(dialog.get_by_text(METHODS["legrad"].paper)).to_be_visible()
     found = explain(
         vitviz.load("digits"),
         state.samples()["digit-4"],
@@ -88,12 +97,12 @@ def test_a_map_can_be_enlarged_and_says_its_values(explained):
     settled(page)
     box = box_at_rest(image)
     image.hover(position={"x": 2.5 * box["width"] / 8, "y": 3.5 * box["height"] / 8})
-    expect(dialog.get_by_test_id("patch-picker-status")).to_contain_text(f"row 4, column 3: {found[3, 2]:.3g}")
+    expect(dialog.get_by_test_id("patch-picker-status")).to_contain_text(at_patch(4, 3, f"{found[3, 2]:.3g}"))
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)
     settled(page)
-    page.get_by_role("button", name="Enlarge").nth(0).click()
-    expect(page.locator(".st-key-explain_closer").get_by_text("Caron et al. 2021")).to_be_visible()
+    page.locator(".st-key-explain_enlarge_attention_0 button").click()
+    expect(page.locator(".st-key-explain_closer").get_by_text(METHODS["attention"].paper)).to_be_visible()
 
 
 def test_slow_work_says_seconds_comes_coarse_first_goes_on_on_another_page_and_can_be_stopped(explained):

@@ -102,7 +102,7 @@ def test_text_is_readable_in_both_themes(explore, scheme, dark):
 def test_a_sample_on_the_start_page_leads_to_the_explorer(app, new_page):
     page = ExplorerPage(new_page())
     page.page.goto(app)
-    expect(page.page.locator(".st-key-page_cards")).to_be_visible()
+    expect(page.page.locator(".st-key-start_gallery")).to_be_visible()
     page.page.get_by_test_id("stMain").get_by_role("button", name="Rocket").click()
     page.ready()
     expect(page.page).to_have_url(re.compile(r"/explore\?image=rocket"))

@@ -19,14 +19,16 @@ from tests.browser.layout import (
 )
 from tests.browser.test_layout import PHONE
 from vitviz.analysis import tokens
+from vitviz.analysis.logit_lens import depth_label
 from vitviz.ui.app import state
 
-HEADINGS = {
-    "Colours": "Principal components as colours",
-    "Similarity": "Similar patches",
-    "Norms": "Norms and outlier tokens",
-    "Points": "Tokens as points",
-    "Places": "Position information in tokens",
+PROBE = ".st-key-probe button"  # it becomes the one that stops
+DRAWN = {  # something of each section
+    "Colours": ".st-key-pca_picker",
+    "Similarity": ".st-key-similarity",
+    "Norms": ".st-key-norm_picker",
+    "Points": ".st-key-scatter",
+    "Places": f"{PROBE}, .st-key-probe_chart",
 }
 
 
@@ -36,7 +38,7 @@ def page_of(app, new_page):
         page = new_page(**options)
         page.goto(f"{app}/tokens?{parameters}")
         page.get_by_role("radio", name=section, exact=True).click()
-        expect(page.get_by_role("heading", name=HEADINGS[section])).to_be_visible()
+        expect(page.locator(DRAWN[section]).first).to_be_visible()
         settled(page)
         return page
 
@@ -119,8 +121,8 @@ def test_the_keys_move_the_similarity(page_of, cat):
 def test_another_layer_brings_its_own_tokens(page_of, cat):
     page = page_of("Similarity", "image=cat&layer=9&query=5-6")
     assert_similar(page, cat, 8, 4, 5)
-    choose(page.get_by_role("combobox", name="Tokens after layer"), "3 of 12")
-    expect(page.get_by_text("Cosine similarity after layer 3")).to_be_visible()
+    choose(page.locator(".st-key-tokens_layer").get_by_role("combobox"), "3 of 12")
+    expect(page.get_by_test_id("patch-picker-legend")).to_contain_text(depth_label(3))
     assert_similar(page, cat, 2, 4, 5)
 
 
@@ -204,9 +206,9 @@ def test_points_by_keys(page_of):
 @in_wide_fonts
 def test_nothing_is_wider_than_a_phone(page_of):
     page = page_of("Colours", "model=digits", viewport=PHONE, is_mobile=True, has_touch=True)
-    for section, heading in HEADINGS.items():
+    for section, drawn in DRAWN.items():
         page.get_by_role("radio", name=section, exact=True).click()
-        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        expect(page.locator(drawn).first).to_be_visible()
         assert_nothing_sticks_out(page)
 
 
@@ -223,17 +225,19 @@ def test_a_thumbnail_chooses_its_layer(page_of):
     page = page_of("Colours", "model=digits")
     page.get_by_role("button", name="Layer 2", exact=True).click()
     page.wait_for_function("location.href.includes('layer=2')")
-    expect(page.get_by_text("variance after layer 2")).to_be_visible()
-    expect(page.get_by_role("combobox", name="Tokens after layer")).to_have_value(re.compile("2 of 6"))
+    expect(page.locator("th").filter(has_text=depth_label(2))).to_be_visible()
+    expect(page.locator(".st-key-tokens_layer").get_by_role("combobox")).to_have_value(re.compile("2 of 6"))
     expect(page.get_by_role("button", name="Layer 2", exact=True)).to_be_focused()
 
 
 def test_a_probe_can_be_stopped(page_of):
     page = page_of("Places", "image=cat&size=280")
-    page.get_by_role("button", name="Measure").click()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name="Measure")).to_be_visible()
-    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    page.locator(PROBE).click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.locator(PROBE).click()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.locator(PROBE)).to_be_visible(), "it can be measured again: there is no result"
+    expect(page.locator(".st-key-probe_chart")).to_have_count(0)
 
 
 def test_a_probe_is_measured_step_by_step(page_of):

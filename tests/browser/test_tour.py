@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from scripts.fonts import STATED
 from scripts.fonts import WIDE as WIDE_FONTS
 from tests.browser.conftest import LAPTOP
-from tests.browser.explanations import IMAGE, click_patch
+from tests.browser.explanations import IMAGE, click_patch, expect_chosen_patch, expect_numbers
 from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, eventually, go_to, settled
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
@@ -16,6 +16,7 @@ from vitviz.zoo import SHIPPED
 COUNTS = {name: len(guide.stops(SHIPPED["dinov2-small"].config)) for name, guide in GUIDES.items()}
 WIDE = {"width": 1920, "height": 1080}
 RING = "[data-ref=ring]"
+CARD = "[data-testid=tour]"
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def assert_ring_surrounds(page: Page, target) -> None:
 
 
 def next_stop(page: Page) -> None:
-    page.get_by_role("button", name="Next", exact=True).click()
+    page.locator(f"{CARD} [data-ref=next]").click()
 
 
 FREE = """(card) => {
@@ -93,16 +94,16 @@ def test_the_card_covers_nothing_of_what_it_speaks_about(guide, model, viewport,
         assert_nothing_sticks_out(page)
         if stop < COUNTS[guide]:
             next_stop(page)
-    page.get_by_role("button", name="Finish").click()
+    page.locator(f"{CARD} [data-ref=next]").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
-    expect(page.get_by_test_id("stSidebar").get_by_text("Take the two-minute tour")).to_be_attached()
+    expect(page.locator(".st-key-sidebar_tour button")).to_be_attached()
     assert "guide" not in page.url
 
 
 def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_was_left(app, new_page):
     page = new_page()
     page.goto(app)
-    page.get_by_role("button", name="Take the lesson").first.click()
+    page.locator(".st-key-start_lesson button").click()
     assert_at(page, "lesson", 1)
     next_stop(page)
     assert_at(page, "lesson", 2)
@@ -110,23 +111,25 @@ def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_w
     assert_ring_surrounds(page, page.get_by_test_id(IMAGE).first)
     click_patch(page, 0, 4, 5)
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
-    page.get_by_role("button", name="Leave the lesson").click()
+    page.locator(f"{CARD} [data-ref=leave]").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
     go_to(page, "Attention")
-    page.get_by_role("button", name="Resume the lesson at stop 2").click()
+    resume = page.locator(".st-key-sidebar_tour button")
+    expect_numbers(resume, 2)
+    resume.click()
     assert_at(page, "lesson", 2)
     expect(page.get_by_test_id("tour-hint")).to_be_hidden()
-    expect(page.get_by_text("in row 5, column 6.")).to_be_visible()
+    expect_chosen_patch(page, 5, 6)
 
 
 def test_the_tour_begins_on_the_first_page_and_needs_no_other(app, new_page):
     page = new_page()
     page.goto(app)
-    page.get_by_role("button", name="Take the two-minute tour").click()
+    page.locator(".st-key-start_tour button").click()
     for stop in range(1, COUNTS["tour"] + 1):
         assert_at(page, "tour", stop)
         assert "/explore" in page.url
-        page.get_by_role("button", name="Next" if stop < COUNTS["tour"] else "Finish", exact=True).click()
+        page.locator(f"{CARD} [data-ref=next]").click()
     expect(page.get_by_test_id("tour")).to_have_count(0)
 
 
@@ -148,10 +151,10 @@ def test_hovering_is_noticed_too(follow):
 
 def test_the_keyboard_is_enough(follow):
     page = follow("lesson", 16)
-    page.get_by_role("button", name="Next", exact=True).focus()
+    page.locator(f"{CARD} [data-ref=next]").focus()
     page.keyboard.press("Enter")
     assert_at(page, "lesson", 17)
-    page.get_by_role("button", name="Back", exact=True).focus()
+    page.locator(f"{CARD} [data-ref=back]").focus()
     page.keyboard.press("Enter")
     assert_at(page, "lesson", 16)
     page.keyboard.press("Escape")
@@ -160,11 +163,13 @@ def test_the_keyboard_is_enough(follow):
 
 def test_who_looks_at_another_page_is_shown_the_way_back(follow):
     page = follow("lesson", 3)
+    said = page.locator(f"{CARD} [data-ref=text]").inner_text()
     go_to(page, "Explore")
-    expect(page.get_by_text("This stop is on another page.")).to_be_visible()
-    page.get_by_role("button", name="Go there").click()
+    expect(page.locator(CARD)).to_have_attribute("data-here", "false")
+    expect(page.locator(f"{CARD} [data-ref=text]")).not_to_have_text(said)
+    page.locator(f"{CARD} [data-ref=next]").click()
     assert_at(page, "lesson", 3)
-    expect(page.get_by_text("3 · Flattening")).to_be_visible()
+    expect(page.locator(".st-key-part_flattening h2")).to_be_visible()
 
 
 def test_what_is_framed_on_a_phone_lies_below_the_picture_that_stays(follow):

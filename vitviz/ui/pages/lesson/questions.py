@@ -32,7 +32,8 @@ def about_attention(view: HeadView) -> None:
 def _check_yourself(questions: tuple[Question, ...], choice: state.Choice) -> None:
     section("Check yourself", "The answers follow from your image and this model; each choice is explained.")
     right = [_ask(place + 1, question, choice) for place, question in enumerate(questions)]
-    st.markdown(f"**{sum(right)} of {len(right)} right**")
+    with st.container(key="right_answers"):
+        st.markdown(f"**{sum(right)} of {len(right)} right**")
 
 
 def _ask(place: int, question: Question, choice: state.Choice) -> bool:
