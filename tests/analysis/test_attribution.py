@@ -11,8 +11,10 @@ from PIL import Image
 import vitviz
 from tests.support import random_models as kinds
 from tests.support.explained_traces import ALL, explained
+from tests.support.facts import assert_mentions, mentions
 from vitviz import HookError, ImageError, ModelError, VitvizError, explain
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, SimilarityTarget, Target
+from vitviz.analysis.attribution.targets import default_target
 from vitviz.zoo import assets
 
 EXPLAIN_A_TARGET = tuple(METHODS)[2:]
@@ -34,7 +36,7 @@ def test_every_method_explains_every_kind_of_model_or_says_why_not(kind):
     trace = explained(kind)
     for method in METHODS:
         if method == "rollout" and trace.config.differential:
-            with pytest.raises(ModelError, match="negative weights"):
+            with pytest.raises(ModelError, match="negative"):
                 explain(trace.model, trace, method=method)
             continue
         found = explain(trace.model, trace, method=method, **FAST.get(method, {}))
@@ -90,29 +92,29 @@ def test_without_a_target_the_likeliest_class_is_explained(digits, four):
 
 def test_without_classes_the_image_s_own_feature_is_explained(model, trace):
     found = explain(model, trace, method="gradient_attention")
-    assert found.target == "this image's own feature"
+    assert found.target == default_target(trace).label
     assert found.value == pytest.approx(1, abs=1e-5)
 
 
 def test_the_cosine_with_itself_has_no_gradient_and_is_refused(model, trace):
-    with pytest.raises(ModelError, match="no gradient"):
+    with pytest.raises(ModelError, match="gradient"):
         explain(model, trace, target=SimilarityTarget.of([trace], "itself"))
 
 
 def test_a_similarity_to_other_images(model, trace):
     others = [model.trace(assets() / "images" / f"{name}.jpg") for name in ("flower", "coffee")]
-    found = explain(model, trace, target=SimilarityTarget.of(others, "flower and coffee"))
+    found = explain(model, trace, target=SimilarityTarget.of(others, "flower, coffee"))
     unit = [other.output / np.linalg.norm(other.output) for other in others]
     mean = (unit[0] + unit[1]) / 2
     cosine = mean @ trace.output / np.linalg.norm(mean) / np.linalg.norm(trace.output)
     assert found.value == pytest.approx(float(cosine), abs=1e-5)
-    assert found.target == "flower and coffee"
+    assert found.target == "flower, coffee"
 
 
 def test_a_difference_is_that_of_the_logits(digits, four):
     found = explain(digits, four, method="occlusion", target=DifferenceTarget(4, -1, ("four", "nine")))
     one, other = (explain(digits, four, method="occlusion", target=ClassTarget(index)) for index in (4, 9))
-    assert found.target == "four minus nine"
+    assert_mentions(found.target, "four", "nine")
     assert found.value == pytest.approx(one.value - other.value, abs=1e-5)
     assert found.map == pytest.approx(one.map - other.map, abs=1e-4)
 
@@ -130,7 +132,7 @@ def test_a_target_of_one_s_own(digits, four):
 @pytest.mark.parametrize("index", [10, -11, 1000])
 def test_a_class_out_of_range(index, digits, four):
     for target in (ClassTarget(index), DifferenceTarget(0, index)):
-        with pytest.raises(IndexError, match="out of range: there are 10"):
+        with pytest.raises(IndexError, match=mentions(10, index)):
             explain(digits, four, target=target)
 
 
@@ -138,12 +140,12 @@ def test_a_class_out_of_range(index, digits, four):
     ("target", "error"),
     [
         (DifferenceTarget(3, -7), "always 0"),
-        (SimilarityTarget(np.ones(3), "three numbers"), "has shape"),
-        (SimilarityTarget(np.zeros(10), "nothing"), "zero or not finite"),
-        (SimilarityTarget(np.full(10, np.nan), "nothing"), "zero or not finite"),
-        (4.5, "has to be"),
-        (True, "has to be"),
-        ("cat", "no class 'cat'"),
+        (SimilarityTarget(np.ones(3), "three"), mentions("[3]", "[10]")),
+        (SimilarityTarget(np.zeros(10), "nothing"), "finite"),
+        (SimilarityTarget(np.full(10, np.nan), "nothing"), "finite"),
+        (4.5, mentions("Target", "4.5")),
+        (True, mentions("Target", "True")),
+        ("cat", "'cat'"),
     ],
 )
 def test_targets_that_are_none(target, error, digits, four):
@@ -154,40 +156,40 @@ def test_targets_that_are_none(target, error, digits, four):
 @pytest.mark.parametrize("method", ["attention", "rollout"])
 def test_a_target_that_is_not_used_has_to_be_one(method, digits, four):
     assert explain(digits, four, method=method, target=ClassTarget(3)).target == ""
-    with pytest.raises(ModelError, match="has to be"):
+    with pytest.raises(ModelError, match=mentions("Target", "2.5")):
         explain(digits, four, method=method, target=2.5)
-    with pytest.raises(ModelError, match="no class 'junk'"):
+    with pytest.raises(ModelError, match="'junk'"):
         explain(digits, four, method=method, target="junk")
 
 
 def test_a_class_of_a_model_without_classes(model, trace):
-    with pytest.raises(ModelError, match="has no classes"):
+    with pytest.raises(ModelError, match=model.name):
         explain(model, trace, target=ClassTarget(0))
 
 
 def test_similarity_needs_images_of_one_model(trace, four):
     for traces in ([], [trace, four]):
-        with pytest.raises(ModelError, match="at least one image"):
+        with pytest.raises(ModelError, match="one"):
             SimilarityTarget.of(traces, "")
 
 
 @pytest.mark.parametrize(
     ("method", "parameters", "error"),
     [
-        ("magic", {}, "There is no method 'magic'; choose one of attention, rollout"),
-        (None, {}, "There is no method None"),
-        ("rollout", {"head": 1}, "rollout has no parameter 'head'; it has head_fusion, discard_ratio"),
-        ("gradient_attention", {"steps": 1}, "it has none"),
-        ("rollout", {"trace": 1}, "no parameter 'trace'"),
-        ("rollout", {"head_fusion": "sum"}, "There is no head fusion 'sum'; choose one of mean, max, min"),
+        ("magic", {}, mentions("'magic'", *METHODS)),
+        (None, {}, mentions("None", *METHODS)),
+        ("rollout", {"head": 1}, mentions("rollout", "'head'", "head_fusion", "discard_ratio")),
+        ("gradient_attention", {"steps": 1}, mentions("gradient_attention", "'steps'")),
+        ("rollout", {"trace": 1}, "'trace'"),
+        ("rollout", {"head_fusion": "sum"}, mentions("'sum'", "mean", "max", "min")),
         *(("rollout", {"discard_ratio": ratio}, "below 1") for ratio in (1, -0.1, "0.5", float("nan"), None)),
         *(("attention", {"head": head}, "whole number") for head in ("0", 0.0, True)),
         ("attention", {"layer": "last"}, "whole number"),
-        ("legrad", {"tokens": "class"}, "choose one of mean, pooling"),
-        *(("integrated_gradients", {"steps": steps}, "whole number from 1") for steps in (0, -1, 2.5, "9", 10**9)),
-        ("integrated_gradients", {"baseline": "black"}, "choose one of blur, mean"),
-        ("occlusion", {"baseline": None}, "choose one of blur, mean"),
-        *(("occlusion", {"window": window}, "whole number from 1 to 8") for window in (0, 9, 1.5)),
+        ("legrad", {"tokens": "class"}, mentions("'class'", "mean", "pooling")),
+        *(("integrated_gradients", {"steps": steps}, mentions(1)) for steps in (0, -1, 2.5, "9", 10**9)),
+        ("integrated_gradients", {"baseline": "black"}, mentions("'black'", "blur", "mean")),
+        ("occlusion", {"baseline": None}, mentions("None", "blur", "mean")),
+        *(("occlusion", {"window": window}, mentions(1, 8)) for window in (0, 9, 1.5)),
     ],
 )
 def test_parameters_that_are_not_possible(method, parameters, error, digits, four):
@@ -202,7 +204,7 @@ def test_heads_and_layers_out_of_range(parameters, digits, four):
 
 
 def test_a_trace_of_another_model(model, four):
-    with pytest.raises(ModelError, match="another model"):
+    with pytest.raises(ModelError, match=mentions("'digits'", "trace.model")):
         explain(model, four)
 
 

@@ -29,5 +29,5 @@ def test_one_thing_at_a_time_is_done_to_a_part():
         SublayerAblation(1, "mlp", "mean"),
         ActivationCopy(1, None, "mlp"),
     ]
-    with pytest.raises(EditError, match="Only heads have a temperature"):
+    with pytest.raises(EditError, match="temperature"):
         sublayer_edit("temperature", 1, "mlp")

@@ -9,6 +9,7 @@ import torch
 import vitviz
 from tests.support import random_models as kinds
 from tests.support.explained_traces import ALL, explained
+from tests.support.facts import mentions
 from vitviz.analysis.attribution import DifferenceTarget, SimilarityTarget
 from vitviz.analysis.logit_lens import AT_ONCE, Lens, cosines, depth_label
 from vitviz.analysis.predictions import probabilities
@@ -159,7 +160,7 @@ def test_a_recorded_stream_is_not_computed_again_and_an_edited_one_is_the_edited
     maps = vitviz.patch_lens(edited, 0)
     assert np.ptp(maps[1]) > 0
     assert np.ptp(maps[2]) == 0, "all tokens are zero there"
-    with pytest.raises(vitviz.HookError, match="was not recorded"):
+    with pytest.raises(vitviz.HookError, match="record="):
         vitviz.lens(unrecorded)
 
 
@@ -176,18 +177,18 @@ def test_nobody_hears_the_reading_and_nothing_is_left_on_the_model(small, small_
 
 
 def test_what_cannot_be_asked(trace, small_trace):
-    with pytest.raises(IndexError, match="class 5 is out of range"):
+    with pytest.raises(IndexError, match=mentions("class 5", 5)):
         vitviz.patch_lens(small_trace, 5)
-    with pytest.raises(vitviz.ModelError, match="no classes"):
+    with pytest.raises(vitviz.ModelError, match=trace.model.name):
         vitviz.patch_lens(trace, 0)
-    with pytest.raises(vitviz.ModelError, match="no classes"):
+    with pytest.raises(vitviz.ModelError, match=trace.model.name):
         vitviz.lens(trace).leading()
-    with pytest.raises(vitviz.ModelError, match="cannot be compared"):
+    with pytest.raises(vitviz.ModelError, match=mentions(str(list(small_trace.output.shape)), trace.output.shape[-1])):
         vitviz.patch_lens(trace, small_trace.output)
     for nothing in (1.5, True, [1.0]):
         with pytest.raises(vitviz.ModelError, match="Target, not"):
             vitviz.patch_lens(small_trace, nothing)
-    with pytest.raises(vitviz.ModelError, match="not finite"):
+    with pytest.raises(vitviz.ModelError, match="finite"):
         vitviz.lens(trace).similarities(np.full(trace.output.shape, np.nan))
 
 
@@ -199,7 +200,7 @@ def test_whatever_can_be_explained_can_be_asked(trace, small_trace):
     assert difference[-1, -1, -1] == pytest.approx(float(logits[1] - logits[0]), abs=1e-4)
     likeness = vitviz.patch_lens(trace, SimilarityTarget(trace.output, "this image"))
     assert likeness == pytest.approx(vitviz.patch_lens(trace, trace.output), abs=1e-5)
-    with pytest.raises(vitviz.ModelError, match="no classes"):
+    with pytest.raises(vitviz.ModelError, match=trace.model.name):
         vitviz.patch_lens(trace, DifferenceTarget(1, 0))
 
 

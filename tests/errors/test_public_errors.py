@@ -338,7 +338,7 @@ def test_a_sweep_that_goes_on_in_the_wrong_place(each, small):
 def test_who_caught_a_value_error_before_still_does():
     with pytest.raises(ValueError, match="umap"):
         tokens.project(np.eye(4), "umap")
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="two"):
         tokens.position_probe([])
     with pytest.raises(ValueError, match="from 0"):
         steps.what_if_temperature(np.zeros(3), -1)

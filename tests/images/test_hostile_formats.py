@@ -15,7 +15,7 @@ from tests.support.tiff_files import Tiff, one_picture, tags_of
 from vitviz.errors import ImageError
 from vitviz.images import formats, read_image
 
-TOO_LARGE = "has more than 64 megapixels"
+TOO_LARGE = "64 megapixels"
 
 
 def peak_of(data):
@@ -243,7 +243,7 @@ def test_boxes_in_boxes_without_end(kind):
 def test_a_jpeg_of_very_many_passes_is_refused_at_once():
     data = encoded(noise(64, 48), "JPEG", progressive=True)
     at = data.rindex(b"\xff\xda")
-    with pytest.raises(ImageError, match="100 scans"):
+    with pytest.raises(ImageError, match=r"\b100\b"):
         read_image(data[:at] + data[at:-2] * 5000 + data[-2:])
 
 

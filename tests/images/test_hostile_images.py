@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from tests.support.facts import assert_mentions, mentions
 from tests.support.image_files import (
     FORMAT_TABLE,
     RAMP16,
@@ -79,32 +80,32 @@ def middle(data):
 
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
-TOO_LARGE = r"more than 64 megapixels"
-DAMAGED = r"^This {} file is damaged"
-ALL_FORMATS = r"JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF\.$"
+TOO_LARGE = mentions("64 megapixels")
+DAMAGED = r"\b{} .*damaged"
+ALL_FORMATS = mentions("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF")
 BAD_INPUTS = [
-    ("empty", b"", r"^This file is empty; choose"),
-    ("text", b"Dear sir or madam,\n", "not an image.*" + ALL_FORMATS),
-    ("zeros", bytes(5000), "not an image"),
-    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "not an image"),
-    ("ICO", encoded(quarters(32, 32), "ICO"), "not an image"),
-    ("PPM", encoded(quarters(), "PPM"), "not an image"),
-    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "not an image"),
-    ("SVG", SVG, "^SVG files.*" + ALL_FORMATS),
-    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, "^SVG files"),
+    ("empty", b"", "empty"),
+    ("text", b"Dear sir or madam,\n", ALL_FORMATS),
+    ("zeros", bytes(5000), ALL_FORMATS),
+    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", ALL_FORMATS),
+    ("ICO", encoded(quarters(32, 32), "ICO"), ALL_FORMATS),
+    ("PPM", encoded(quarters(), "PPM"), ALL_FORMATS),
+    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", ALL_FORMATS),
+    ("SVG", SVG, ALL_FORMATS + r".*\bSVG\b"),
+    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, ALL_FORMATS + r".*\bSVG\b"),
     (
         "JPEG 2000",
         b"\0\0\0\x0cjP  \r\n\x87\n",
-        "^JPEG 2000 files.*" + ALL_FORMATS,
+        ALL_FORMATS + r".*\bJPEG 2000\b",
     ),
-    ("JPEG XL", b"\xff\x0a\xfa\x1f", "^JPEG XL files.*" + ALL_FORMATS),
-    ("DICOM", bytes(128) + b"DICM", "^DICOM files.*" + ALL_FORMATS),
+    ("JPEG XL", b"\xff\x0a\xfa\x1f", ALL_FORMATS + r".*\bJPEG XL\b"),
+    ("DICOM", bytes(128) + b"DICM", ALL_FORMATS + r".*\bDICOM\b"),
     ("HEIC header", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("HEIF header", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("AVIF header", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", DAMAGED.format("AVIF")),
     ("half a HEIC", middle(heic(noise(200, 100))), DAMAGED.format("HEIC")),
     ("half an AVIF", middle(encoded(noise(200, 100), "AVIF")), DAMAGED.format("AVIF")),
-    ("PDF", b"%PDF-1.7\n1 0 obj\n", "^PDF files.*" + ALL_FORMATS),
+    ("PDF", b"%PDF-1.7\n1 0 obj\n", ALL_FORMATS + r".*\bPDF\b"),
     ("half a JPEG", middle(encoded(noise(200, 100), "JPEG")), DAMAGED.format("JPEG")),
     ("half a progressive JPEG", middle(encoded(noise(200, 100), "JPEG", progressive=True)), DAMAGED.format("JPEG")),
     ("half a PNG", middle(encoded(noise(200, 100), "PNG")), DAMAGED.format("PNG")),
@@ -121,8 +122,8 @@ BAD_INPUTS = [
     ("BMP header", b"BM", DAMAGED.format("BMP")),
     ("TIFF header", b"II*\0", DAMAGED.format("TIFF")),
     ("64 megapixels and a row", png_claiming(8000, 8001), TOO_LARGE),
-    ("narrow side", encoded(quarters(7, 60), "PNG"), r"7 x 60 pixels.*at least 8 x 8"),
-    ("flat side", encoded(quarters(60, 7), "PNG"), r"60 x 7 pixels.*at least 8 x 8"),
+    ("narrow side", encoded(quarters(7, 60), "PNG"), mentions("7 x 60", "8 x 8")),
+    ("flat side", encoded(quarters(60, 7), "PNG"), mentions("60 x 7", "8 x 8")),
     ("too long", encoded(quarters(202, 10), "PNG"), r"202 x 10 pixels.*20:1"),
     ("too tall", encoded(quarters(10, 202), "PNG"), r"10 x 202 pixels.*20:1"),
     ("PIL image without pixels", Image.new("RGB", (0, 0)), "0 x 0 pixels"),
@@ -130,10 +131,10 @@ BAD_INPUTS = [
     (
         "PIL image of a damaged file",
         lambda: Image.open(BytesIO(middle(encoded(noise(99, 99), "BMP")))),
-        "^This image is damaged",
+        "damaged",
     ),
     ("no finite number", column(np.nan, np.inf, dtype=np.float32), "finite"),
-    ("None", None, "None.*path, bytes or a PIL image"),
+    ("None", None, mentions("None", "path", "bytes", "PIL")),
     ("array", np.zeros((9, 9, 3), np.uint8), "an array"),
 ]
 
@@ -156,9 +157,9 @@ def test_bad_input_is_refused_in_one_sentence(name, source, sentence):
 def test_paths_that_are_no_image_files(tmp_path):
     missing = tmp_path / "no" / "such.jpg"
     assert repr(str(missing)) in refusal_of(missing)
-    assert f"{str(tmp_path)!r} is a folder" in refusal_of(str(tmp_path))
-    assert "cannot be read" in refusal_of("x" * 5000)
-    assert "There is no file" in refusal_of("nul\0byte.png")
+    assert_mentions(refusal_of(str(tmp_path)), f"{str(tmp_path)!r}", "folder")
+    assert "xxx" in refusal_of("x" * 5000)
+    assert "byte.png" in refusal_of("nul\0byte.png")
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(b"\x89PNG")
     assert str(tmp_path) not in refusal_of(damaged)

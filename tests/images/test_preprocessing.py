@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.facts import mentions
 from tests.support.image_files import (
     BLUE,
     FORMAT_TABLE,
@@ -107,13 +108,13 @@ def test_squash_and_native_show_the_whole_photo():
 
 
 REFUSED_REQUESTS = [
-    (224, 14, "stretch", r"^There is no fit 'stretch'; choose one of crop, squash, pad, native\.$"),
-    (225, 14, "crop", "size of 225 .*patches of 14 pixels.*multiple of 14"),
-    (0, 14, "crop", "size of 0 "),
-    (-224, 14, "pad", "size of -224 "),
-    (224.0, 14, "pad", "size of 224.0 "),
-    ("224", 14, "pad", "size of '224' "),
-    (224, 0, "native", "patch size.*not 0"),
+    (224, 14, "stretch", mentions("'stretch'", "crop", "squash", "pad", "native")),
+    (225, 14, "crop", mentions(225, 14)),
+    (0, 14, "crop", mentions(0)),
+    (-224, 14, "pad", mentions(-224)),
+    (224.0, 14, "pad", mentions("224.0")),
+    ("224", 14, "pad", "'224'"),
+    (224, 0, "native", mentions(0)),
 ]
 
 
@@ -127,9 +128,9 @@ def test_impossible_requests_are_refused(size, patch, fit, sentence):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"interpolation": "random"}, "^There is no interpolation 'random'; choose one of nearest,"),
-        ({"crop_fraction": 0}, r"crop fraction .*from 0\.1 to 2, not 0\."),
-        ({"crop_fraction": float("nan")}, "crop fraction.*nan"),
+        ({"interpolation": "random"}, mentions("'random'", "nearest")),
+        ({"crop_fraction": 0}, mentions("0.1", 2, 0)),
+        ({"crop_fraction": float("nan")}, "nan"),
     ],
 )
 def test_impossible_preprocessing_is_refused(values, sentence):
@@ -226,10 +227,10 @@ def test_a_patch_box_shows_what_the_patch_shows(fit, original):
 @pytest.mark.parametrize(
     ("row", "col", "message"),
     [
-        (4, 0, "patch row 4 is out of range: there are 4"),
-        (-5, 0, "patch row -5 is out of range: there are 4"),
-        (0, 6, "patch column 6 is out of range: there are 6"),
-        (0, -7, "patch column -7 is out of range: there are 6"),
+        (4, 0, mentions("row 4", 4)),
+        (-5, 0, mentions("row -5", 4)),
+        (0, 6, mentions("column 6", 6)),
+        (0, -7, mentions("column -7", 6)),
     ],
 )
 def test_a_patch_outside_of_the_grid_is_an_index_error(row, col, message):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.facts import mentions
 from vitviz import HookError, capture, edit
 from vitviz.model import hooks
 from vitviz.model.hooks import HookPoint
@@ -205,10 +206,10 @@ def test_ablating_nothing_is_bit_equal(small, model):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x[:, :-1], r"'norm' returned shape \(2, 26, 24\); it must keep \(2, 27, 24\)"),
-        (lambda x: x[..., None], r"returned shape \(2, 27, 24, 1\)"),
-        (lambda x: x.sum(), r"returned shape \(\)"),
-        (lambda x: None, "returned a NoneType"),
+        (lambda x: x[:, :-1], mentions("'norm'", "(2, 26, 24)", "(2, 27, 24)")),
+        (lambda x: x[..., None], mentions("'norm'", "(2, 27, 24, 1)", "(2, 27, 24)")),
+        (lambda x: x.sum(), mentions("'norm'", "()", "(2, 27, 24)")),
+        (lambda x: None, mentions("'norm'", "NoneType")),
     ],
 )
 def test_an_edit_that_changes_the_shape_is_refused(small, change, message):
@@ -260,7 +261,7 @@ def test_after_an_exception_in_a_nested_block_the_outer_ones_still_listen(small)
 
 
 def test_after_an_exception_in_the_model_nothing_stays_registered(small):
-    with pytest.raises(Exception, match="multiples of 8"), capture("blocks.*"), edit({"norm": torch.zeros_like}):
+    with pytest.raises(Exception, match=mentions(8)), capture("blocks.*"), edit({"norm": torch.zeros_like}):
         run(small, PIXELS[..., :-1])
     assert_nobody_listens(small)
 

@@ -11,6 +11,7 @@ from PIL import Image
 from timm.data import create_transform
 
 import vitviz
+from tests.support.facts import mentions
 from tests.support.image_files import assert_one_sentence, noise, safe
 from vitviz import ImageError
 from vitviz.errors import ModelError
@@ -239,14 +240,14 @@ def test_one_mean_of_three_for_one_channel_and_one_for_all():
 @pytest.mark.parametrize("channels", [2, 4, 6])
 def test_photos_are_not_for_other_numbers_of_channels_but_tensors_are(channels):
     model = model_with(channels)
-    with pytest.raises(ImageError, match=f"{channels} channels") as caught:
+    with pytest.raises(ImageError, match=mentions(channels)) as caught:
         model.trace(noise(60, 40))
     assert_one_sentence(str(caught.value))
     assert model.trace(torch.zeros(channels, 32, 32)).output.shape == (5,)
 
 
 def test_an_image_prepared_in_colour_is_not_for_a_grey_model():
-    with pytest.raises(ImageError, match="3 channels"):
+    with pytest.raises(ImageError, match=mentions(3)):
         model_with(1).trace(prepare(safe(noise(60, 40)), 32, 16))
 
 

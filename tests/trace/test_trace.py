@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.support.facts import mentions
 from vitviz import ArgumentError, HookError, ImageError, ModelError, ViTConfig, edit
 from vitviz.images import normalise, prepare, read_image
 from vitviz.trace.inputs import default_size
@@ -93,17 +94,17 @@ def test_negative_indices_count_from_the_end(small_trace):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda t: t.attention(3), "layer 3 is out of range: there are 3, 0 to 2"),
-        (lambda t: t.attention(-4, 0, 0), "layer -4 is out of range: there are 3, 0 to 2 .or -3 to -1."),
-        (lambda t: t.attention(0, 3), "head 3 is out of range: there are 3, 0 to 2"),
-        (lambda t: t.attention(0, -4, 0), "head -4 is out of range"),
-        (lambda t: t.attention(0, 0, 27), "token 27 is out of range: there are 27, 0 to 26"),
-        (lambda t: t.attention(0, query=-28), "token -28 is out of range: there are 27, 0 to 26 .or -27 to -1."),
-        (lambda t: t.heatmap(0, 0, 27), "token 27 is out of range"),
-        (lambda t: t.heatmap(5), "layer 5 is out of range"),
-        (lambda t: t.tokens(3), "layer 3 is out of range"),
-        (lambda t: t.queries(3), "layer 3 is out of range"),
-        (lambda t: t.keys(-4), "layer -4 is out of range"),
+        (lambda t: t.attention(3), mentions("layer 3", 3, 0, 2)),
+        (lambda t: t.attention(-4, 0, 0), mentions("layer -4", 3, 0, 2, -3, -1)),
+        (lambda t: t.attention(0, 3), mentions("head 3", 3, 0, 2)),
+        (lambda t: t.attention(0, -4, 0), mentions("head -4")),
+        (lambda t: t.attention(0, 0, 27), mentions("token 27", 27, 0, 26)),
+        (lambda t: t.attention(0, query=-28), mentions("token -28", 27, 0, 26, -27, -1)),
+        (lambda t: t.heatmap(0, 0, 27), mentions("token 27")),
+        (lambda t: t.heatmap(5), mentions("layer 5")),
+        (lambda t: t.tokens(3), mentions("layer 3")),
+        (lambda t: t.queries(3), mentions("layer 3")),
+        (lambda t: t.keys(-4), mentions("layer -4")),
     ],
 )
 def test_an_index_out_of_range_is_an_error_that_names_the_range(small_trace, ask, message):
@@ -208,14 +209,14 @@ def with_value(value):
 @pytest.mark.parametrize(
     ("tensor", "error", "message"),
     [
-        (with_value(float("nan")), ImageError, "not finite"),
-        (with_value(float("inf")), ImageError, "not finite"),
+        (with_value(float("nan")), ImageError, "finite"),
+        (with_value(float("inf")), ImageError, "finite"),
         (torch.zeros(3, 32, 48, dtype=torch.uint8), ImageError, r"uint8 \[3, 32, 48\]"),
         (torch.zeros(1, 3, 32, 48), ImageError, r"float32 \[1, 3, 32, 48\]"),
         (torch.zeros(32, 48), ImageError, r"float32 \[32, 48\]"),
         (torch.zeros(1, 32, 48), ModelError, r"\(1, 1, 32, 48\)"),
-        (torch.zeros(3, 30, 48), ModelError, "multiples of 8"),
-        (torch.zeros(3, 32, 0), ModelError, "multiples of 8"),
+        (torch.zeros(3, 30, 48), ModelError, mentions(8)),
+        (torch.zeros(3, 32, 0), ModelError, mentions(8)),
     ],
 )
 def test_a_tensor_that_is_no_input_is_refused(small, tensor, error, message):
@@ -226,7 +227,7 @@ def test_a_tensor_that_is_no_input_is_refused(small, tensor, error, message):
 @pytest.mark.parametrize(
     ("image", "asked", "message"),
     [
-        ("there is no such file.jpg", {}, "There is no file"),
+        ("there is no such file.jpg", {}, "'there is no such file.jpg'"),
         (b"", {}, "empty"),
         (None, {}, "None"),
         (Image.new("RGB", (20, 20)), {"size": 60}, "60"),
@@ -340,7 +341,7 @@ def test_what_was_not_recorded_under_an_edit_is_not_invented(model, photo):
         edited = model.trace(photo, size=56, record="blocks.3.resid_post")
     plain = model.trace(photo, size=56)
     assert not np.array_equal(edited.tokens(3), plain.tokens(3))
-    with pytest.raises(HookError, match="was not recorded"):
+    with pytest.raises(HookError, match="record="):
         edited.tokens(4)
 
 
@@ -354,5 +355,5 @@ def test_recomputing_is_not_disturbed_by_an_edit_around_it(model, photo):
 
 def test_an_image_prepared_for_another_patch_side_is_refused(model, photo):
     prepared = prepare(read_image(photo), size=224, patch=16)
-    with pytest.raises(ImageError, match="patches of 16 pixels"):
+    with pytest.raises(ImageError, match=mentions(16)):
         model.trace(prepared)

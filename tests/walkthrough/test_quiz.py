@@ -13,6 +13,7 @@ import vitviz
 from tests.support import random_models as kinds
 from tests.support.app_pages import choice_of, opened, settings, show_instead
 from tests.support.explained_traces import ALL, explained
+from tests.support.facts import assert_mentions
 from vitviz.ui.app import state
 from vitviz.walkthrough.quiz import Option, attention_questions, sequence_questions
 from vitviz.walkthrough.quiz.attention import about, two_keys
@@ -49,9 +50,9 @@ def option_of(question, answer):
 
 def test_a_question_drops_mistakes_that_lead_to_the_same_answer():
     wrong = [Option("1", "by luck"), Option("2", "first"), Option("2", "again"), Option("3", "x"), Option("4", "y")]
-    question = make_question("How many?", Option("1", "so it is", right=True), wrong)
+    question = make_question("How many?", Option("1", "reason", right=True), wrong)
     assert answers(question) == {"1", "2", "3", "4"}
-    assert question.right.explanation == "so it is"
+    assert question.right.explanation == "reason"
     assert option_of(question, "2").explanation == "first"
     assert make_question("How many?", Option("1", "", right=True), wrong[:3]) is None
 
@@ -125,20 +126,20 @@ def of_grid(rows, columns, **changes):
 def test_by_hand_for_two_rows_of_two_patches():
     tokens, row, weights = sequence_questions(of_grid(2, 2), 2)
     # 16 x 16 pixels; with P = 4 there are 4 rows of 4
-    assert "= 16 × 16 pixels. How many tokens would it give with P = 4?" in tokens.plain_text.replace("{", "")
+    assert_mentions(tokens.plain_text, "16 × 16", "P = 4")
     assert tokens.right.answer == "17"
     assert answers(tokens) == {"17", "16", "4", "9"}  # class token forgotten, one row only, twice as many patches
-    assert "there are 4 rows of them, and the class token: 4 × 4 + 1 = 17." in option_of(tokens, "4").explanation
+    assert "4 × 4 + 1 = 17" in option_of(tokens, "4").explanation
     # the third patch is the first of the second row: row 4 of X
-    assert "row 2, column 1 of a grid of 2 rows and 2 columns" in row.plain_text
+    assert_mentions(row.plain_text, "row 2", "column 1", "2 rows", "2 columns")
     assert row.right.answer == "Row 4"
     assert answers(row) == {"Row 4", "Row 3", "Row 6", "Row 2"}
     assert "1 + 1 × 2 + 1 = 4" in option_of(row, "Row 6").explanation
     # 5 tokens become 17
-    assert "5 × 5 = 25 attention weights" in weights.plain_text
+    assert "5 × 5 = 25" in weights.plain_text
     assert weights.right.label == "17 × 17 = 289"
     assert answers(weights) == {"289", "81", "85", "400"}
-    assert "11.56 times as many" in weights.right.explanation
+    assert_mentions(weights.right.explanation, "11.56")
 
 
 def test_by_hand_without_a_token_in_front():
@@ -273,8 +274,11 @@ def said(elements) -> str:
     return "\n".join(re.sub(r"\\(.)", r"\1", element.value) for element in elements).replace("\u00a0", " ")
 
 
-def counted(app: AppTest) -> str:
-    return next(element.value for element in app.markdown if element.value.endswith(" right**"))
+def counted(app: AppTest) -> tuple[int, int]:
+    """Return the numbers of right answers and of questions that the page shows: a line in bold with two numbers."""
+    lines = [re.fullmatch(r"\*\*(\d+)\D+(\d+)\D+\*\*", element.value) for element in app.markdown]
+    ((right, questions),) = [line.groups() for line in lines if line]
+    return int(right), int(questions)
 
 
 def choose(app: AppTest, place: int, question, option: Option) -> AppTest:
@@ -286,7 +290,7 @@ def questions_on(app: AppTest) -> tuple:
     choice, patch = choice_of(app), settings(app)["patch"]
     trace = vitviz.load(choice.model).trace(choice.picked.data, size=choice.size)
     index = patch[0] * trace.grid[1] + patch[1]
-    if not app.radio[0].proto.label.startswith("To which"):
+    if "attention_layer" not in [box.key for box in app.selectbox]:
         return sequence_questions(trace, index)
     view = app.session_state.view
     return attention_questions(trace, view.layer, view.head or 0, trace.prefix + index)
@@ -299,17 +303,18 @@ def test_every_answer_is_explained_on_the_page(name, model):
     questions = questions_on(app)
     assert [radio.proto.label for radio in asked(app)] == [question.plain_text for question in questions]
     assert [radio.value for radio in asked(app)] == [None] * 3
-    assert (len(app.warning), len(app.success), counted(app)) == (0, 0, "**0 of 3 right**")
+    assert (len(app.warning), len(app.success), counted(app)) == (0, 0, (0, 3))
     for place, question in enumerate(questions):
         for option in question.options:
             if not option.right:
                 choose(app, place, question, option)
-                assert said(app.warning) == f"**Not this one.** {option.explanation}"
-                assert counted(app) == f"**{place} of 3 right**"
+                assert len(app.warning) == 1
+                assert said(app.warning).endswith(f" {option.explanation}")
+                assert counted(app) == (place, 3)
         choose(app, place, question, question.right)
         assert len(app.warning) == 0
-        assert said(app.success).endswith(f"**Right.** {question.right.explanation}")
-        assert counted(app) == f"**{place + 1} of 3 right**"
+        assert said(app.success).endswith(f" {question.right.explanation}")
+        assert counted(app) == (place + 1, 3)
 
 
 def test_another_patch_begins_anew_with_what_is_asked_about_it():
@@ -319,11 +324,11 @@ def test_another_patch_begins_anew_with_what_is_asked_about_it():
     settings(app)["patch"] = (0, 0)
     app.run()
     assert [radio.value is None for radio in asked(app)] == [False, True, False]
-    assert counted(app) == "**2 of 3 right**"
+    assert counted(app) == (2, 3)
     question = questions_on(app)[1]
     assert question.right.answer == "Row 2"
     choose(app, 1, question, question.right)
-    assert counted(app) == "**3 of 3 right**"
+    assert counted(app) == (3, 3)
 
 
 def test_another_image_begins_anew():
@@ -332,19 +337,19 @@ def test_another_image_begins_anew():
         choose(app, place, question, question.right)
     app.session_state.picked = state.Picked("rocket", state.samples()["rocket"], sample=True)
     app.run()
-    assert counted(app) == "**0 of 3 right**"
+    assert counted(app) == (0, 3)
 
 
 def test_another_patch_or_head_asks_anew_about_attention():
     app = opened("attention", image="cat", layer="3", head="2", query="4-5")
     for place, question in enumerate(questions_on(app)):
         choose(app, place, question, question.right)
-    assert counted(app) == "**3 of 3 right**"
+    assert counted(app) == (3, 3)
     settings(app)["patch"] = (15, 15)
     app.run()
     assert [radio.value is None for radio in asked(app)] == [True, True, False]
     app.selectbox(key="attention_layer").select(0).run()
-    assert counted(app) == "**0 of 3 right**"
+    assert counted(app) == (0, 3)
 
 
 def test_a_differential_model_is_asked_on_the_page(monkeypatch):

@@ -282,7 +282,7 @@ def test_an_edited_trace_has_only_what_it_recorded(small):
     with vitviz.edit({"blocks.0.mlp.out": torch.zeros_like}):
         trace = small.trace(pixels, record=("norm",))
     assert set(trace.activations("norm")) == {"norm"}
-    with pytest.raises(vitviz.HookError, match="made in an edit block"):
+    with pytest.raises(vitviz.HookError, match="record"):
         record_layer(trace, 0)
 
 
@@ -295,5 +295,5 @@ def test_the_input_is_what_the_trace_saw(small):
 
 @pytest.mark.parametrize("place", [(2, 0, 0, 0), (0, 3, 0, 0), (0, 0, 99, 0), (0, 0, 0, -99)])
 def test_what_is_not_there(place):
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(IndexError, match="|".join(f"{value} " for value in place if value)):
         block_by_hand(explained("gated"), *place)

@@ -11,6 +11,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 import vitviz
 from tests.support import hugging_face
 from tests.support.checkpoints import SHAPE, close, pixels, prefixed, randomised, saved, trainer_folder, zeros
+from tests.support.facts import mentions
 from vitviz import ModelError
 from vitviz.images import Preprocessing
 from vitviz.zoo import restore
@@ -333,11 +334,11 @@ def test_zero_classes_leave_the_classifier_out(original, tmp_path):
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        (3, "classes gives 3 classes, but the classifier of 'best.safetensors' has 5."),
-        (["cat"], "classes gives 1 class, but the classifier of 'best.safetensors' has 5."),
-        ("none.txt", r"'none.txt' cannot be read"),
-        ("image.jpg", r"The class names in .* cannot be read"),
-        ("large.txt", r".* is too large for a list of class names"),
+        (3, mentions("classes", 3, "'best.safetensors'", 5)),
+        (["cat"], mentions("classes", 1, "'best.safetensors'", 5)),
+        ("none.txt", "'none.txt'"),
+        ("image.jpg", mentions("class names", "image.jpg")),
+        ("large.txt", mentions("class names", "large.txt")),
     ],
 )
 def test_class_names_that_do_not_fit(classes, message, original, tmp_path, photo):

@@ -10,6 +10,7 @@ from torch import nn
 import vitviz
 from tests.support import hugging_face
 from tests.support.checkpoints import SHAPE, close, pixels, prefixed, randomised, saved, trainer_folder, zeros
+from tests.support.facts import mentions
 from vitviz import ModelError, VitvizWarning
 
 
@@ -123,7 +124,7 @@ def test_one_of_several_is_chosen_by_its_prefix(original, tmp_path):
     written = ("module.momentum_encoder.", "state_dict.module.momentum_encoder")  # as in the file
     for prefix in ("state_dict.momentum_encoder.", "momentum_encoder", "state_dict.momentum_encoder", *written):
         assert close(vitviz.load(path, prefix=prefix)(pixels()), original(pixels()))
-    with pytest.raises(ModelError, match=r"no ViT under 'encoder'.*'state_dict\.momentum_encoder\.'"):
+    with pytest.raises(ModelError, match=mentions("'encoder'", "'state_dict.momentum_encoder.'")):
         vitviz.load(path, prefix="encoder")
 
 
@@ -144,14 +145,14 @@ def test_an_averaged_copy_is_said(original, tmp_path):
     ],
 )
 def test_two_keys_never_become_one(change, original, tmp_path):
-    with pytest.raises(ModelError, match=r"holds '.*norm1?\.weight' twice"):
+    with pytest.raises(ModelError, match=r"norm1?\.weight'.*\btwice\b"):
         vitviz.load(saved(tmp_path / "a.pth", change(original.state_dict())))
 
 
 def test_two_names_of_one_weight_are_refused(tmp_path):
     weights = hugging_face.random_weights()
     weights["vit.layers.0.attention.q_proj.bias"] = torch.zeros(192)
-    with pytest.raises(ModelError, match=r"are both 'blocks\.0\.attn\.query\.bias'"):
+    with pytest.raises(ModelError, match=mentions("'blocks.0.attn.query.bias'")):
         vitviz.load(saved(tmp_path / "a.pth", weights))
 
 
@@ -305,7 +306,7 @@ def test_hugging_faces_classifier_behind_a_norm_of_ones_own_is_refused(tmp_path)
 def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
     theirs = randomised(TimmViT(**{**SHAPE, "embed_dim": 384, "num_heads": 12}))
     path = saved(tmp_path / "a.pth", theirs.state_dict())
-    with pytest.warns(VitvizWarning, match="6 are assumed"):
+    with pytest.warns(VitvizWarning, match=mentions(6)):
         assumed = vitviz.load(path)
     assert assumed.config.num_heads == 6
     ours = vitviz.load(path, num_heads=12)
@@ -315,7 +316,7 @@ def test_an_assumed_number_of_heads_is_said_and_can_be_given(tmp_path):
 
 def test_what_else_is_assumed_is_said_and_what_is_told_is_not(original, tmp_path):
     path = saved(tmp_path / "a.pth", original.state_dict())
-    with pytest.warns(VitvizWarning, match=r"GELU .*class token .*square"):
+    with pytest.warns(VitvizWarning, match=mentions("GELU", "class token", "square")):
         vitviz.load(path, num_heads=3)
     told = {"num_attention_heads": 3, "hidden_act": "gelu", "image_size": 64, "global_pool": "token"}
     with warnings.catch_warnings():

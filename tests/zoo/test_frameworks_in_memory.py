@@ -9,6 +9,7 @@ from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer as TorchvisionViT
 
 import vitviz
+from tests.support.facts import mentions
 from tests.support.framework_stand_ins import peft_lora, transformers_vit
 from tests.support.image_files import assert_one_sentence
 from tests.support.refusals import assert_refused
@@ -136,7 +137,7 @@ def test_the_advice_on_its_preprocessing_can_be_followed():
 
 
 def test_a_representation_layer_is_refused():
-    with pytest.raises(ModelError, match="heads is a Sequential of Linear, Tanh, Linear"):
+    with pytest.raises(ModelError, match=mentions("heads", "Linear, Tanh, Linear")):
         vitviz.from_timm(torchvision(representation_size=8))
 
 
@@ -261,7 +262,7 @@ def test_modules_that_were_trained_as_a_whole():
 
 
 def test_what_cannot_be_merged_is_refused():
-    with pytest.raises(ModelError, match="depends on the input") as caught:
+    with pytest.raises(ModelError, match="input") as caught:
         vitviz.from_timm(adapted(timm(), ["blocks.0.attn.qkv"], peft_lora.Unmergeable))
     assert_one_sentence(str(caught.value))
     with pytest.raises(ModelError):

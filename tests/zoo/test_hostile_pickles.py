@@ -190,7 +190,7 @@ def test_what_would_build_endlessly_is_refused_before_torch_reads_it(refusals, f
 def test_a_name_that_torch_does_not_know_is_left_to_torch(tmp_path):
     as_zip(named("os.system") + text("true") + b"\x85R.", tmp_path / "a.pth")
     check_pickles(tmp_path / "a.pth")
-    with pytest.raises(ModelError, match=r"its os\.system could only be read by running code"):
+    with pytest.raises(ModelError, match=r"\bos\.system\b"):
         vitviz.load(tmp_path / "a.pth")
 
 

@@ -11,6 +11,7 @@ import torch
 from huggingface_hub import constants
 
 import vitviz
+from tests.support.facts import mentions
 from tests.support.local_hub import FILE, NAME, point_at
 from tests.zoo.test_loading import in_a_new_process
 from vitviz import ModelError, zoo
@@ -74,13 +75,13 @@ def test_a_pickle_on_the_hub_is_read_without_running_it(server, made, tmp_path):
     assert torch.allclose(vitviz.load(NAME)(pixels), made(pixels), rtol=1e-4, atol=1e-5)
     torch.save({"code": torch.nn.Linear(2, 2)}, tmp_path / "weights")
     source_of(NAME).on_disk().write_bytes((tmp_path / "weights").read_bytes())
-    with pytest.raises(ModelError, match=r"torch\.nn\.modules\.linear\.Linear could only be read by running code"):
+    with pytest.raises(ModelError, match=mentions("torch.nn.modules.linear.Linear")):
         vitviz.load(NAME)
 
 
 def test_a_broken_download_is_said_and_the_next_one_works(server, made):
     server.cut = [1000]
-    with pytest.raises(ModelError, match=rf"The download of '{NAME}' failed \(\w+\); load it again to retry\."):
+    with pytest.raises(ModelError, match=mentions("download", f"'{NAME}'")):
         vitviz.load(NAME)
     assert not zoo.is_on_disk(NAME)
     server.status = {}
@@ -120,21 +121,19 @@ def test_weights_that_need_a_licence_say_what_to_do(status, server):
 
 def test_a_repository_without_weights(server):
     server.files = {}
-    with pytest.raises(
-        ModelError, match=r"The hub has no weights of .* holds none of model\.safetensors, pytorch_model\.bin\."
-    ):
+    with pytest.raises(ModelError, match=mentions(f"timm/{NAME}", "model.safetensors", "pytorch_model.bin")):
         vitviz.load(NAME)
 
 
 def test_damaged_weights_are_said(server):
     vitviz.load(NAME)
     source_of(NAME).on_disk().write_bytes(b"\xff" * 100)
-    with pytest.raises(ModelError, match=rf"weights of '{NAME}' .* damaged; delete"):
+    with pytest.raises(ModelError, match=mentions(f"'{NAME}'", "damaged")):
         vitviz.load(NAME)
 
 
 def test_a_model_that_cannot_be_converted_is_not_downloaded(server):
-    with pytest.raises(ModelError, match="ResNet is not"):
+    with pytest.raises(ModelError, match=mentions("ResNet")):
         vitviz.load("resnet18")
     assert server.asked == []
 
@@ -164,7 +163,7 @@ def test_a_stopped_download_from_elsewhere_leaves_nothing_behind(server, cache):
 def test_a_broken_download_from_elsewhere_leaves_nothing_behind(server, cache):
     server.files["/weights.pth"] = bytes(1000)
     server.cut = [500]
-    with pytest.raises(ModelError, match=r"The download of 'x' failed"):
+    with pytest.raises(ModelError, match=mentions("download", "'x'")):
         hub.weights_of("x", hub.Source("", url=f"{server.url}/weights.pth"))
     assert list((cache / "torch" / "hub" / "checkpoints").iterdir()) == []
 
@@ -186,19 +185,22 @@ def test_where_weights_are_published(name, expected):
 
 # --- Without a network -----------------------------------------------------------------------------------------------
 
-SENTENCE = r"The weights of '{}' are not on this disk and the hub cannot be reached; shipped models: dinov2-small.*\."
+
+def unreachable(name):
+    """Regular expression for the error of a model whose weights are neither on this disk nor to be had."""
+    return mentions(repr(name), *zoo.SHIPPED)
 
 
 @pytest.mark.parametrize("name", [NAME, "vit_tiny_patch16_224", "vit_small_patch8_224.dino"])
 def test_a_closed_port_is_said(name, cache):
-    with pytest.raises(ModelError, match=SENTENCE.format(name)):
+    with pytest.raises(ModelError, match=unreachable(name)):
         vitviz.load(name)
 
 
 def test_a_model_that_is_not_here_is_not_asked_for_when_offline(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(hub, "_responds", lambda *_: pytest.fail("the network is off"))
-    with pytest.raises(ModelError, match=SENTENCE.format(NAME)):
+    with pytest.raises(ModelError, match=unreachable(NAME)):
         vitviz.load(NAME)
     assert not zoo.can_reach_hub()
 
@@ -220,7 +222,7 @@ def silence(monkeypatch):
 
 def test_a_lookup_that_never_returns_is_given_up(cache, monkeypatch, silence):
     point_at(monkeypatch, "https://hub.invalid")
-    with pytest.raises(ModelError, match=SENTENCE.format(NAME)):
+    with pytest.raises(ModelError, match=unreachable(NAME)):
         vitviz.load(NAME)
     assert [asked[0] for asked in silence] == ["hub.invalid"]
 
@@ -294,9 +296,9 @@ for name in ("vit_tiny_patch16_224", "deit_tiny_patch16_224.fb_in1k", "resnet18"
         print(error)
 """
     said = in_a_new_process(code, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path), TORCH_HOME=str(tmp_path)).splitlines()
-    assert re.fullmatch(SENTENCE.format("vit_tiny_patch16_224"), said[0])
-    assert re.fullmatch(SENTENCE.format("deit_tiny_patch16_224.fb_in1k"), said[1])
-    assert "ResNet is not" in said[2]
+    assert re.match(unreachable("vit_tiny_patch16_224"), said[0])
+    assert re.match(unreachable("deit_tiny_patch16_224.fb_in1k"), said[1])
+    assert "ResNet" in said[2]
 
 
 def test_the_curated_list_says_what_is_on_disk_without_timm(tmp_path):

@@ -1,7 +1,6 @@
 """vitviz.zoo: loading of models, and error messages for unknown names. No test uses a network."""
 
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 
 import vitviz
 from tests.conftest import SMALL
+from tests.support.facts import assert_mentions, mentions
 from vitviz import ModelError, zoo
 from vitviz.images import Preprocessing, normalise, prepare, read_image
 from vitviz.zoo import shipped
@@ -91,7 +91,7 @@ def test_the_shipped_model_knows_a_cat_from_a_rocket(model):
 
 def test_missing_weights_are_said(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "assets", lambda: tmp_path)
-    with pytest.raises(ModelError, match=r"weights of 'dinov2-small' are missing: assets/models/dinov2-small-patch14"):
+    with pytest.raises(ModelError, match=mentions("'dinov2-small'", "assets/models/dinov2-small-patch14.safetensors")):
         vitviz.load("dinov2-small")
 
 
@@ -111,7 +111,7 @@ def test_damaged_weights_are_said(damage, monkeypatch, tmp_path):
     path = zoo.SHIPPED["digits"].path
     path.parent.mkdir()
     path.write_bytes(damage(whole))
-    with pytest.raises(ModelError, match=r"weights of 'digits' are damaged: .*; install vitviz again"):
+    with pytest.raises(ModelError, match=mentions("'digits'", "damaged", zoo.SHIPPED["digits"].path.name)):
         vitviz.load("digits")
 
 
@@ -149,9 +149,9 @@ def test_an_unknown_name_gets_the_three_nearest(name, near):
 
     with pytest.raises(ModelError) as caught:
         vitviz.load(name)
-    sentence = re.fullmatch(r"There is no model (.*); the nearest names are (.*)\.", str(caught.value))
-    nearest = sentence[2].split(", ")
-    assert sentence[1] == repr(name)
+    message = str(caught.value)
+    assert_mentions(message, repr(name))
+    nearest = [word.rsplit(" ", 1)[-1] for word in message.removesuffix(".").split("; ")[-1].split(", ")]
     assert len(set(nearest)) == 3
     for found in nearest:
         assert found in zoo.SHIPPED or found in timm.list_pretrained() or timm.is_model(found)
@@ -227,7 +227,7 @@ def test_search_shows_curated_models_first_and_keeps_to_its_limit():
 
 
 def test_nobody_has_published_weights_of_some_architectures():
-    with pytest.raises(ModelError, match="weights of 'vit_base_patch16_18x2_224'"):
+    with pytest.raises(ModelError, match="'vit_base_patch16_18x2_224'"):
         zoo.load("vit_base_patch16_18x2_224")
 
 
@@ -292,7 +292,7 @@ def test_a_model_sees_what_timm_shows_it(name, photo):
 def test_a_border_is_a_pad():
     assert from_timm_config({"crop_mode": "border"}).fit == "pad"
     assert from_timm_config({"mean": (0, 0, 0)}).crop_fraction == 0.875  # timm's default
-    with pytest.raises(ModelError, match=r"preprocessing .* 'spiral'"):
+    with pytest.raises(ModelError, match="'spiral'"):
         from_timm_config({"crop_mode": "spiral"})
 
 
@@ -313,30 +313,32 @@ def test_the_right_weights_are_kept_without_copying():
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "facts"),
     [
-        ({"cls_token": None}, "cls_token is missing."),
-        ({"extra": torch.zeros(2)}, "extra is not expected."),
-        ({"norm.bias": torch.zeros(23)}, "norm.bias is (23,), not (24,)."),
+        ({"cls_token": None}, ("cls_token", "missing")),
+        ({"extra": torch.zeros(2)}, ("extra", "not expected")),
+        ({"norm.bias": torch.zeros(23)}, ("norm.bias", "(23,)", "(24,)")),
         (
             {"head.weight": torch.zeros(24, 5), "cls_token": None, "b": torch.zeros(1)},
-            "cls_token is missing; b is not expected; head.weight is (24, 5), not (5, 24).",
+            ("cls_token", "missing", "b", "not expected", "head.weight", "(24, 5)", "(5, 24)"),
         ),
-        ({str(i): torch.zeros(1) for i in range(5)}, "; ".join(f"{i} is not expected" for i in range(5)) + "."),
+        ({str(i): torch.zeros(1) for i in range(5)}, (*range(5), "not expected")),
         (
             {str(i): torch.zeros(1) for i in range(17)},
-            "; ".join(f"{i} is not expected" for i in range(5)) + " and 12 more.",
+            (*range(5), "not expected", 12),
         ),
     ],
 )
-def test_wrong_weights_are_refused_by_name(changes, message):
+def test_wrong_weights_are_refused_by_name(changes, facts):
     with pytest.raises(ModelError) as caught:
         build(SMALL, weights(**changes), name="mine", preprocessing=Preprocessing())
-    assert str(caught.value) == f"These are not the weights of 'mine': {message}"
+    message = str(caught.value)
+    assert_mentions(message, "'mine'", *facts)
+    assert message.count(";") == max(0, min(len(changes), 5) - 1)
 
 
 def test_weights_of_another_model_are_refused():
-    with pytest.raises(ModelError, match=r"blocks\.2\..* is not expected.* and 9 more\."):
+    with pytest.raises(ModelError, match=mentions("blocks.2.norm1.weight", 9)):
         build(replace(SMALL, depth=2), weights(), name="mine", preprocessing=Preprocessing())
 
 
@@ -359,5 +361,5 @@ def test_a_number_is_found_where_it_stands_alone(text, first, without):
 
 
 def test_a_name_that_no_file_can_have_is_unknown():
-    with pytest.raises(ModelError, match="There is no model"):
+    with pytest.raises(ModelError, match="aaa"):
         vitviz.load("a" * 300)

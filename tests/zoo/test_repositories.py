@@ -10,6 +10,7 @@ from safetensors.torch import save
 import vitviz
 from tests.support import hugging_face
 from tests.support.checkpoints import close, pixels
+from tests.support.facts import mentions
 from tests.support.local_hub import FILE, NAME, point_at
 from vitviz import ModelError
 from vitviz.zoo.repository import repository_of
@@ -69,13 +70,13 @@ def test_a_name_of_the_hub_is_no_path_when_there_is_no_network(name, cache, monk
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError) as caught:
         vitviz.load(name)
-    assert not str(caught.value).startswith("There is no file")
-    assert "hub" in str(caught.value)
+    before_any_file = str(caught.value).partition("file")[0]
+    assert "hub" in before_any_file
 
 
 def test_a_repository_without_weights_is_said(server):
     stored(server, "someone/data", config__json=CONFIG)
-    with pytest.raises(ModelError, match=r"someone/data holds none of model\.safetensors"):
+    with pytest.raises(ModelError, match=mentions("someone/data", "model.safetensors")):
         vitviz.load("hf-hub:someone/data")
 
 

@@ -8,6 +8,7 @@ import torch
 import vitviz
 from tests.support import hugging_face
 from tests.support.checkpoints import close, pixels, prefixed, saved, trainer_folder, zeros
+from tests.support.facts import mentions
 from tests.support.image_files import assert_one_sentence
 from vitviz import ModelError, zoo
 from vitviz.images import Preprocessing
@@ -188,26 +189,24 @@ def run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["run", "./run", "run/"])
 def test_a_folder_of_checkpoints_points_at_the_last(name, run):
-    with pytest.raises(
-        ModelError, match=r"checkpoint-500, checkpoint-1000 and checkpoint-1500 .*load '.*-1500'"
-    ) as caught:
+    with pytest.raises(ModelError, match=mentions("checkpoint-500", "checkpoint-1000", "checkpoint-1500")) as caught:
         vitviz.load(name)
     assert_one_sentence(str(caught.value))
-    assert vitviz.load(str(caught.value).split("load '")[1].split("'")[0]).name == "checkpoint-1500"
+    assert vitviz.load(str(caught.value).rsplit("'", 2)[1]).name == "checkpoint-1500"
 
 
 @pytest.mark.parametrize("place", [".", "checkpoint-1500"])
 @pytest.mark.parametrize("best", ["run/checkpoint-1000", "C:\\\\runs\\\\run\\\\checkpoint-1000"])
 def test_or_at_the_best(place, best, run):
     (run / place / "trainer_state.json").write_text(f'{{"best_model_checkpoint": "{best}"}}')
-    with pytest.raises(ModelError, match=r"load '.*checkpoint-1000', the best"):
+    with pytest.raises(ModelError, match=r"checkpoint-1000'"):
         vitviz.load(run)
 
 
 @pytest.mark.parametrize("state", ["{", "[]", '{"best_model_checkpoint": null}', '{"best_model_checkpoint": "a/b"}'])
 def test_a_state_that_says_nothing(state, run):
     (run / "trainer_state.json").write_text(state)
-    with pytest.raises(ModelError, match=r"load '.*checkpoint-1500'"):
+    with pytest.raises(ModelError, match=r"checkpoint-1500'"):
         vitviz.load(run)
 
 
@@ -216,7 +215,7 @@ def test_a_folder_that_is_called_as_a_model_is_the_model(tmp_path, monkeypatch):
     (tmp_path / "digits").mkdir()
     assert vitviz.load("digits").config.num_classes == 10
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="'empty' is a folder without"):
+    with pytest.raises(ModelError, match=mentions("'empty'", "folder")):
         vitviz.load("empty")
 
 

@@ -1,0 +1,20 @@
+"""Check of the facts in a message: names, numbers and options, without the words around them."""
+
+import re
+
+
+def mentions(*facts: str | float) -> str:
+    """Return a regular expression for a text that mentions all facts, each as a word of its own, in any order."""
+    return r"\A" + "".join(rf"(?=[\s\S]*{_alone(str(fact))})" for fact in facts)
+
+
+def assert_mentions(text: str, *facts: str | float) -> None:
+    """Check that a text mentions all facts, each as a word of its own."""
+    missing = [fact for fact in facts if not re.search(mentions(fact), text)]
+    assert not missing, f"{missing} not in {text!r}"
+
+
+def _alone(fact: str) -> str:
+    before = r"(?<![\w.])" if fact[0].isdigit() else r"(?<!\w)" if fact[0].isalpha() else ""
+    after = r"(?!\.?\w)" if fact[-1].isdigit() else r"(?!\w)" if fact[-1].isalpha() else ""
+    return before + re.escape(fact) + after
