@@ -63,6 +63,20 @@ def texts(app: AppTest) -> str:
     return "\n".join(element.value for kind in (app.markdown, app.caption, app.warning, app.error) for element in kind)
 
 
+def placed(app: AppTest, key: str) -> list[str] | None:
+    """Texts inside the container with this key, in order; None if it is not on the page."""
+    containers, blocks = [], [app._tree]
+    while blocks:
+        block = blocks.pop()
+        containers += [block] if getattr(block, "key", None) == key else []
+        blocks += [child for child in block.children.values() if hasattr(child, "children")]
+    if not containers:
+        return None
+    (container,) = containers
+    kinds = ("markdown", "caption", "warning", "error", "header")
+    return [element.value for element in container if element.type in kinds]
+
+
 def query(app: AppTest) -> dict[str, str]:
     return {name: value if isinstance(value, str) else value[0] for name, value in app.query_params.items()}
 

@@ -107,7 +107,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("message", HOSTILE, ids=repr)
 def test_anything_else_is_refused(message):
-    with pytest.raises(ValueError, match=r"^(not a|no such row|a row of another matrix)"):
+    with pytest.raises(ValueError, match=r"^not a\b|\brow\b"):
         read_choice(message, 7)
 
 

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import re
 import tomllib
 from pathlib import Path
 
@@ -58,9 +59,9 @@ def test_what_is_chosen_is_in_the_grid():
     assert sent()["second"] is None
     assert sent(second=(0, 0))["second"] == [0, 0]
     for patch in ((2, 0), (0, 3), (-1, 0)):
-        with pytest.raises(ValueError, match=r"outside the grid \(2, 3\)"):
+        with pytest.raises(ValueError, match=re.escape(f"{patch}") + r".*\(2, 3\)"):
             sent(second=patch)
-    with pytest.raises(ValueError, match="query or key, not 'value'"):
+    with pytest.raises(ValueError, match=r"query or key.*'value'"):
         sent(choosing="value")
 
 
@@ -121,7 +122,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("message", HOSTILE, ids=repr)
 def test_anything_else_is_refused(message):
-    with pytest.raises(ValueError, match=r"^(not a|not a role|no such patch|a patch of another grid)"):
+    with pytest.raises(ValueError, match=r"^not a\b|\b(patch|role)\b"):
         read_choice(message, GRID, ("query",))
 
 

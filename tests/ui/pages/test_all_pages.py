@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 import vitviz
-from tests.support.app_pages import choice_of, dropped, explore, picture, query, start, texts
+from tests.support.app_pages import choice_of, dropped, explore, picture, placed, query, start, texts
 from tests.support.exhaustive import exhaustive
 from vitviz.analysis.predictions import predictions
+from vitviz.notation.view import View, token_label
 from vitviz.trace.vision_transformer import VisionTransformer
 from vitviz.ui.app import cache, state
 
@@ -99,7 +100,7 @@ def test_a_link_opens_its_view_and_stays_in_the_address():
     }
     app = explore(**link)
     assert query(app) == link
-    assert "Layer 7, head 3, patch (4, 9)" in texts(app)
+    assert View(6, 2, 1 + 3 * 20 + 8).label(state.trace(choice_of(app))) in texts(app)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_an_upload_is_looked_at_and_is_not_in_the_link():
     assert not app.error
     assert app.session_state.picked.name == "mine.png"
     assert query(app)["image"] == "own"
-    assert "mine.png is kept" in texts(app)
+    assert "mine.png" in " ".join(placed(app, "own_image_kept"))
 
 
 HOSTILE = {
@@ -200,8 +201,8 @@ def test_a_drop_zone_names_no_file_that_is_not_shown():
         dropped(app, "sidebar_upload", name, data)
         assert {widget.value for widget in app.file_uploader} == {None}
         assert app.session_state.picked.name == "mine.png"
-        assert "Your image mine.png is kept" in texts(app)
-    assert "is kept" not in texts(explore(image="rocket"))
+        assert "mine.png" in " ".join(placed(app, "own_image_kept"))
+    assert not placed(explore(image="rocket"), "own_image_kept")
 
 
 def test_the_camera_takes_a_photo():
@@ -213,12 +214,14 @@ def test_the_camera_takes_a_photo():
 
 
 def test_what_was_done_to_an_image_is_said():
+    notes = [caption.value for caption in explore().sidebar.caption]
     frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     app = explore()
     dropped(app, "sidebar_upload", "two.gif", buffer.getvalue(), "image/gif")
-    assert "only its first frame is used" in texts(app)
+    assert state.prepared(choice_of(app)).notes
+    assert set(state.prepared(choice_of(app)).notes) <= {one.value for one in app.sidebar.caption} - set(notes)
 
 
 def test_a_failing_model_is_said_in_one_sentence(monkeypatch):
@@ -251,7 +254,8 @@ def test_size_and_fit_can_be_changed_to_and_fro_while_exploring(size):
         app.selectbox(key=name).set_value(value).run()
         assert not app.exception
         assert "query" not in query(app), "a pin on one grid is another place on the next"
-        assert "class token, attention from this token" in texts(app)
+        trace = state.trace(choice_of(app))
+        assert f"{token_label(trace, 0)}, {View(0).direction_label(trace)}" in texts(app)
 
 
 def test_start_has_one_place_for_images_and_one_button_for_each_guide():
@@ -269,7 +273,7 @@ def test_a_setting_may_be_heard_together_with_a_click_that_chooses_another_model
     """A click while the page is still drawn: Streamlit then handles both in one run."""
     app = start()
     app.selectbox(key=box).set_value(other)
-    next(button for button in app.button if button.label == "Draw a digit").click().run()
+    app.button(key="start_draw").click().run()
     assert not app.exception
     assert choice_of(app).model == "digits"
     assert choice_of(app).size == 32

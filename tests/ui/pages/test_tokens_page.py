@@ -1,5 +1,7 @@
 """The page "Tokens" without a browser: every section opens for every kind of model, with the library's numbers."""
 
+import base64
+import re
 import threading
 from dataclasses import replace
 from itertools import cycle, product
@@ -13,15 +15,17 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from tests.analysis.test_tokens import planted
 from tests.support import random_models as kinds
-from tests.support.app_pages import explore, opened, picture, query, show_instead, texts
+from tests.support.app_pages import explore, opened, picture, placed, query, show_instead, texts
 from tests.support.exhaustive import exhaustive
 from vitviz.analysis import tokens
+from vitviz.notation.view import token_label
 from vitviz.ui.app import activations, cache, state
 from vitviz.ui.app.jobs import background, queue
 from vitviz.ui.components import scatter, similarity
 from vitviz.ui.components._shared.binary import header_of
-from vitviz.ui.pages.tokens import token_analyses
+from vitviz.ui.pages.tokens import principal_components, token_analyses
 from vitviz.ui.widgets.strips import number
+from vitviz.viz.colour import KEY
 
 SECTIONS = ("Colours", "Similarity", "Norms", "Points", "Places")
 
@@ -62,18 +66,21 @@ def test_a_link_holds_the_layer_and_the_patch():
 def test_another_section_is_shown_when_it_is_chosen():
     app = page()
     app.button_group(key="tokens_section").set_value("Norms").run()
-    assert "No outlier after layer 12" in fine(app)
+    fine(app)
+    assert placed(app, "no_outliers")
 
 
 def test_a_link_holds_the_section_and_it_is_remembered():
     app = page(section="Norms")
-    assert "No outlier after layer 12" in fine(app)
+    fine(app)
+    assert "layer 12" in " ".join(placed(app, "no_outliers"))
     assert query(app)["section"] == "Norms"
     app.button_group(key="tokens_section").set_value("Points").run()
     app.switch_page("pages/lens.py").run()
     app.switch_page("pages/tokens.py").run()
     assert app.button_group(key="tokens_section").value == "Points"
-    assert "The link's section “Nothing”" in page(section="Nothing").warning[0].value
+    (warning,) = page(section="Nothing").warning
+    assert all(word in warning.value for word in ("section", "Nothing"))
 
 
 @pytest.mark.parametrize("together", [False, True])
@@ -85,13 +92,14 @@ def test_explained_variance_is_the_librarys(cat, together):
     said = fine(app)
     for share in (*found.explained[4], found.explained[4].sum()):
         assert f"{100 * share:.1f} %" in said or f"{100 * share:.2f} %" in said
-    assert ("all layers together" in said) == together
+    assert principal_components.method_text(found, foreground=False) in said
 
 
 def test_the_foreground_alone_and_the_other_side():
     app = page()
+    assert "2304.07193" not in fine(app)
     app.toggle(key="pca_foreground").set_value(True).run()
-    assert "foreground only" in fine(app)
+    assert "2304.07193" in fine(app), "the paper that does so"
     app.toggle(key="pca_swap").set_value(True).run()
     app.slider(key="pca_opacity").set_value(50).run()
     fine(app)
@@ -115,11 +123,12 @@ def test_the_similarity_may_leave_out_what_all_share():
 
 
 def test_the_rule_stands_on_the_page_with_the_layers_numbers(cat):
-    said = fine(page("Norms", layer="9"))
+    app = page("Norms", layer="9")
+    said = fine(app)
     found = tokens.outliers(cat, 8)
     for value in (found.median, found.std, found.threshold, found.norms.max()):
         assert number(value, 2) in said
-    assert "No outlier after layer 9" in said
+    assert "layer 9" in " ".join(placed(app, "no_outliers"))
     assert "3.0 × the median" in said
 
 
@@ -141,10 +150,13 @@ def registers(monkeypatch):
 def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
     app = page("Norms", layer="1")
     said = fine(app)
-    assert "2 outliers of 256 patches after layer 1" in said
-    assert "patch (3, 9), patch (13, 8)" in said
-    assert "red frame around each outlier" in said
-    assert "Attention to the 2 outliers" in said
+    _, named = placed(app, "outliers")
+    assert re.findall(r"\b\d+\b", named)[:3] == ["2", "256", "1"]
+    assert ", ".join(token_label(registers, token) for token in (41, 200)) in named
+    drawn = [base64.b64decode(data).decode() for data in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", said)]
+    assert sum(svg.count(f'stroke="{KEY}"') for svg in drawn) == 2, "a frame around each"
+    (attention,) = placed(app, "attention_received")
+    assert "2 outliers" in attention
     assert len(app.main.get("plotly_chart")) == 2
     app.slider(key="outlier_times").set_value(10.0).run()
     fine(app)
@@ -152,9 +164,12 @@ def test_outliers_are_named_drawn_and_followed_through_the_layers(registers):
 
 def test_one_outlier_is_spoken_of_as_one(monkeypatch):
     with_registers(monkeypatch, {41: 30.0})
-    said = fine(page("Norms", layer="1"))
-    assert "1 outlier of 256 patches after layer 1" in said
-    assert "Attention to the outlier" in said
+    app = page("Norms", layer="1")
+    fine(app)
+    assert re.match(r"\W*1 outlier\b", placed(app, "outliers")[1])
+    (attention,) = placed(app, "attention_received")
+    assert "outlier " in attention.replace("*", " ")
+    assert "outliers" not in attention
 
 
 @pytest.mark.parametrize("head", range(1, 7))
@@ -164,7 +179,7 @@ def test_explore_warns_of_a_map_that_outliers_dominate_and_of_no_other(registers
     share = weights[[40, 199]].sum() / weights.sum()
     assert tokens.outliers(registers, 0).tokens == (41, 200)
     assert not app.exception
-    assert ("Outlier tokens" in texts(app)) == (share > 0.5) == (head in (1, 4, 5))
+    assert bool(placed(app, "outlier_warning")) == (share > 0.5) == (head in (1, 4, 5))
 
 
 def test_explore_measures_no_norms_of_a_map_that_is_spread_out(monkeypatch):
@@ -172,7 +187,7 @@ def test_explore_measures_no_norms_of_a_map_that_is_spread_out(monkeypatch):
     cache.clear()
     app = explore(layer="4", head="mean")
     assert not app.exception
-    assert "Outlier tokens" not in texts(app)
+    assert not placed(app, "outlier_warning")
 
 
 @pytest.mark.parametrize("method", ["pca", "tsne"])
@@ -185,7 +200,7 @@ def test_points_are_laid_out(method):
 def test_the_probe_runs_when_asked_and_is_kept_for_others():
     app = page("Places", model="digits")
     assert not app.main.get("plotly_chart")
-    assert "digit-0, digit-3, digit-4, digit-7, digit-8" in texts(app).replace("\\", "")
+    assert ", ".join(state.samples_for("digits")) in texts(app).replace("\\", "")
     assert "Takes about" in texts(app)
     app.button(key="probe").click().run()
     said = fine(app)
@@ -269,7 +284,7 @@ def test_models_of_other_kinds(kind, section, monkeypatch):
     said = fine(page(section))
     if section == "Norms":
         assert ("class token" in said) == (config.num_prefix_tokens == 1)
-        assert ("before the patches" in said) == (config.num_prefix_tokens > 1)
+        assert ("special tokens" in said) == (config.num_prefix_tokens > 1)
         assert ("Absolute values" in said) == config.differential
 
 

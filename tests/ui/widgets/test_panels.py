@@ -1,10 +1,14 @@
 """vitviz.ui.widgets.panels: the charts below the explorer, for every kind of attention."""
 
+import re
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.app_pages import PATIENCE
 from tests.support.random_models import CONFIGS, trace_of
+from vitviz.notation.view import View, token_label
+from vitviz.viz import figures
 
 
 def page(kind, layer, head, direction):
@@ -38,15 +42,17 @@ def test_every_kind_has_its_panels(kind, head, direction):
 def test_a_pooling_has_one_row_and_no_matrix(direction):
     said, charts = run("pooled", 3, 3, direction)
     assert charts == 3
-    assert said[0].startswith("**Weights, sorted**  \nPooling, head 4, ")
-    assert " tokens receive half of the attention; " in said[0]
+    trace, view = trace_of("pooled"), View(3, 3, None, direction)
+    names = [token_label(trace, token) for token in range(trace.token_count)]
+    assert view.head_label(trace) in said[0]
+    assert figures.describe_concentration(view.weights(trace), names, "from") in said[0]
     assert said[1].startswith("**No matrix: Pooling, head 4**")
 
 
 def test_signed_weights_are_explained():
     said, _ = run("differential", 1)
     assert "signed sum" in said[0]
-    assert "each row sums to 1 − λ = " in said[1]
-    assert "Red is positive, blue negative" in said[1]
+    assert "1 − λ = " in said[1]
+    assert re.search(r"\bred\b.*\bblue\b", said[1], re.IGNORECASE)
     assert "absolute value" in said[2]
     assert "differential attention" in said[3]

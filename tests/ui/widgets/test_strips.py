@@ -40,7 +40,7 @@ def test_zeros_have_no_colour():
 
 @pytest.mark.parametrize("broken", [np.zeros((2, 2)), np.zeros(0), np.array([np.nan]), np.array([np.inf, 1])])
 def test_only_vectors_of_finite_numbers_are_drawn(broken):
-    with pytest.raises(ValueError, match="vector of finite numbers"):
+    with pytest.raises(ValueError, match="finite"):
         strip(broken)
 
 
@@ -48,10 +48,10 @@ def test_a_strip_for_a_page_says_its_scale_and_carries_all_its_numbers():
     fragment = strip_html(np.array([0.5, -1.5]), 'query of "<b>patch</b>"')
     assert "<b>" not in fragment
     assert "2 numbers" in fragment
-    assert "−1.5000 to 1.5000, blue negative, red positive" in fragment
+    assert re.search(r"−1\.5000 to 1\.5000, .*\bblue\b.*\bred\b", fragment)
     picture = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]*)", fragment)[1])))
     assert (np.asarray(picture) == np.asarray(strip(np.array([0.5, -1.5])))).all()
-    assert "0 to 2.0000, dark is 0" in strip_html(np.array([1.0, 2.0]), "x", signed=False)
+    assert re.search(r"\b0 to 2\.0000, .*\b0\b", strip_html(np.array([1.0, 2.0]), "x", signed=False))
 
 
 def test_numbers():

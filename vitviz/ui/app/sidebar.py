@@ -176,10 +176,11 @@ def image_captions() -> None:
             _crop_notice(used, "page_use_all")
     if not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
-        st.caption(
-            f"Your {kind} is kept in this browser for a day, and in the server's memory until about a minute after "
-            "this tab is closed. Links do not include it."
-        )
+        with st.container(key="own_image_kept"):
+            st.caption(
+                f"Your {kind} is kept in this browser for a day, and in the server's memory until about a minute after "
+                "this tab is closed. Links do not include it."
+            )
 
 
 def page_place() -> None:

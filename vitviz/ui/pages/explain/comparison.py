@@ -92,14 +92,16 @@ def _compare_target(comparison: Comparison, place: int) -> list[background.Reque
     results, rough = comparison.known(), comparison.known(COARSE)
     st.markdown(f"**Target {place + 1}: {escape_markdown(target.label)}**")
     bounds = _bounds(comparison)
-    st.caption(end_points_text(bounds, comparison))
+    with st.container(key=f"explain_{'inconclusive' if is_inconclusive(bounds) else 'conclusive'}_{place}"):
+        st.caption(end_points_text(bounds, comparison))
     left = _steps(comparison, results, rough)
     label = "Compare the maps" if len(results) < 2 else "Compare the other maps"
     work = background.Work(comparison.key, PLACE, f"explain_compare_{place}", label, left, keeps_parts=True)
     pending = background.start_button(work)
     if results or rough:
         if rough.keys() - results.keys():
-            st.caption(f"Coarse: some curves have only {COARSE + 1} points, and their AUC may change.")
+            with st.container(key=f"explain_coarse_{place}"):
+                st.caption(f"Coarse: some curves have only {COARSE + 1} points, and their AUC may change.")
         draw(rough | results, comparison.spec.measured, place, rank=not left and not is_inconclusive(bounds))
     return pending
 

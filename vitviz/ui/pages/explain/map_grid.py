@@ -45,7 +45,8 @@ def map_grid(choice: state.Choice, trace: Trace, specs: Sequence[TargetSpec]) ->
                 with column:
                     about(request.method, trace, place)
                     if place and request.target is None:
-                        st.caption("Same as above: this method explains no target.")
+                        with st.container(key=f"explain_same_{request.method}_{place}"):
+                            st.caption("Same as above: this method explains no target.")
                         continue
                     pending += cell(request, place, largest([row[at] for row in rows]) if shared else None)
     return pending

@@ -111,10 +111,11 @@ def attention(pair: BeforeAfter, picture: bytes) -> None:
     )
     # always present, because another line would move what is below
     most = "" if VIEW.is_set() else " By default, this is the head whose attention changes most."
-    st.caption(
-        f"{view.label(before)}: attention weights, before and after on the same scale. {percent(moved)} of the weight "
-        f"has moved (half the sum of absolute differences).{ablated}{most}"
-    )
+    with st.container(key="attention_of_ablated_head" if ablated else "attention_of_head"):
+        st.caption(
+            f"{view.label(before)}: attention weights, before and after on the same scale. {percent(moved)} of the "
+            f"weight has moved (half the sum of absolute differences).{ablated}{most}"
+        )
 
 
 def _map(

@@ -29,9 +29,11 @@ def edit_list(choice: state.Choice, trace: Trace, edits: tuple[Edit, ...]) -> No
         if st.session_state.get("edit_problem"):
             st.warning(escape_markdown(st.session_state.pop("edit_problem")))
         if st.session_state.pop("edits_away", False):
-            st.caption("Edits of the other model or grid return when you switch back.")
+            with st.container(key="edits_away"):
+                st.caption("Edits of the other model or grid return when you switch back.")
         if edit_actions.keeps_patch_edits(choice):
-            st.caption("Ablated patches stay ablated in this image.")
+            with st.container(key="patch_edits_kept"):
+                st.caption("Ablated patches stay ablated in this image.")
         if not EDITS.is_set():
             st.caption(f"{defaults.description(trace)} Click it to undo.")
         elif edits:

@@ -192,7 +192,8 @@ def _show_part(sweep: Sweep, part: list[np.ndarray]) -> None:
     if not results or sweep.what == "patches":
         return
     done = len(results) * sweep.trace.layers // sweep.batches
-    st.markdown(f"**{escape_markdown(sweep.title)}**  \nSo far {done} of {sweep.trace.layers} layers.")
+    with st.container(key="sweep_so_far"):
+        st.markdown(f"**{escape_markdown(sweep.title)}**  \nSo far {done} of {sweep.trace.layers} layers.")
     with st.columns(SHARES, gap="large")[0]:
         chart = effects_chart(sweep.effects(results), sweep.what, sweep.score.signed)
         st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{sweep.title}, finished layers")
@@ -200,7 +201,8 @@ def _show_part(sweep: Sweep, part: list[np.ndarray]) -> None:
 
 def _show(choice: state.Choice, sweep: Sweep, effects: np.ndarray) -> None:
     """Draw the results: the largest effects and the map of all."""
-    st.markdown(f"**{escape_markdown(sweep.title)}**  \n{escape_markdown(_strongest(sweep, effects))}")
+    with st.container(key="sweep_summary"):
+        st.markdown(f"**{escape_markdown(sweep.title)}**  \n{escape_markdown(_strongest(sweep, effects))}")
     if sweep.what == "patches":
         _draw_on_image(choice, sweep, effects)
     else:

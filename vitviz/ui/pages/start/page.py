@@ -41,7 +41,13 @@ def draw() -> None:
     with left:
         accepted = sidebar.upload("start_upload", "Drop or paste it on any page, or choose a file")
     with right, st.container(horizontal=True, vertical_alignment="center"):
-        drawn = st.button("Draw a digit", on_click=state.try_model, args=(state.DRAWS_ON,), icon=":material/draw:")
+        drawn = st.button(
+            "Draw a digit",
+            key="start_draw",
+            on_click=state.try_model,
+            args=(state.DRAWS_ON,),
+            icon=":material/draw:",
+        )
         camera_on = sidebar.camera_switch()
     photographed = sidebar.camera(camera_on, st.container())
     st.header("Pages", anchor=False)

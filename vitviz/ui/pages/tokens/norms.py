@@ -38,7 +38,7 @@ def draw(view: TokensView) -> None:
     with st.container(horizontal=True, gap="large"):
         with st.container(width=460):
             large(view, result)
-        with st.container(width="stretch"):
+        with st.container(width="stretch", key="outliers" if result.tokens else "no_outliers"):
             outliers(view, result)
     left, right = st.columns(2, gap="large")
     with left:
@@ -125,11 +125,12 @@ def attention_received(view: TokensView, result: tokens.Outliers) -> None:
     names = view.trace.config.prefix_token_names
     special = names[0] if prefix == 1 else f"{prefix} special tokens together"
     dashed = f" Dashed: the {special}." if prefix else ""
-    panels.panel(
-        f"Attention to {what}",
-        f"Mean over all heads and queries of each layer, for {what} {view.layer_label}. Uniform attention: "
-        f"{percent(uniform)}.{dashed}{signs}",
-    )
+    with st.container(key="attention_received"):
+        panels.panel(
+            f"Attention to {what}",
+            f"Mean over all heads and queries of each layer, for {what} {view.layer_label}. Uniform attention: "
+            f"{percent(uniform)}.{dashed}{signs}",
+        )
     lines = [
         Line(what, 100 * shares[:, chosen].sum(axis=1), KEY),
         Line("uniform", np.full(len(shares), 100 * uniform), NEUTRAL, "dot"),

@@ -24,7 +24,8 @@ def warning(choice: state.Choice, trace: Trace, view: View) -> None:
     outliers = outliers_in(token_analyses.norms(choice)[stage_read(trace, view)], trace.prefix)
     text = message(trace, weights, outliers)
     if text:
-        st.markdown(f":orange-badge[:material/warning: Outlier tokens] {text}")
+        with st.container(key="outlier_warning"):
+            st.markdown(f":orange-badge[:material/warning: Outlier tokens] {text}")
 
 
 def is_on_few(weights: np.ndarray) -> bool:
