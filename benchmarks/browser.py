@@ -242,7 +242,7 @@ def draw() -> Iterator[Row]:
         for stroke in range(STROKES + 2):
             page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
             page.wait_for_timeout(1500)
-            box = page.locator("canvas.upper-canvas").bounding_box()
+            box = page.locator("canvas.upper-canvas:visible").bounding_box()
             x, y = box["x"] + 30 + 15 * stroke, box["y"] + 40
             page.evaluate(DRAWING)
             page.mouse.move(x, y)

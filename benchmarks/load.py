@@ -24,7 +24,7 @@ ARRIVALS = 30.0  # seconds within which they arrive
 PAUSE = (3.0, 8.0)  # seconds between two actions
 PHOTO = (3000, 4000)  # pixels, as of phones
 RETENTION = 75.0  # seconds after which all data of a closed tab is deleted
-ZONE, MAP, EXPLORER = "sidebar_upload_0", "explorer_held_layer", "explorer"
+ZONE, MAP, EXPLORER = "sidebar_upload_0", "explorer_part_layer", "explorer"
 STEPS = {"page open": 12.0, "upload to map": 4.6, "pin to page": 4.6, "Tokens open": 12.0}  # goals: seconds
 NEWCOMER = 4.6  # goal: seconds to the first map
 

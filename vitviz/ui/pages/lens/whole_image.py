@@ -23,12 +23,13 @@ def after_each_layer(view: LensView) -> None:
     """Draw the curves over depth and a table with a row per layer."""
     classes = view.lens.model.is_classifier
     st.header("1 · Whole image", anchor=False)
-    st.markdown(  # not `draw_text`: names of classes and files come from others
-        _settling_text(view)
-        if classes
-        else f"Cosine of the output after each layer with {escape_markdown(view.target.name)}: 1 for the same "
-        "direction, 0 if orthogonal. Norm: L2 norm of the output at that depth."
-    )
+    with st.container(key="lens_own_output" if view.target.key == ("similarity", "own") else "lens_target"):
+        st.markdown(  # not `draw_text`: names of classes and files come from others
+            _settling_text(view)
+            if classes
+            else f"Cosine of the output after each layer with {escape_markdown(view.target.name)}: 1 for the same "
+            "direction, 0 if orthogonal. Norm: L2 norm of the output at that depth."
+        )
     left, right = st.columns([0.62, 0.38], gap="large")
     with left:
         chart = curves(

@@ -129,7 +129,8 @@ def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     )
     st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:
-        draw_text(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
+        with st.container(key="norm_before_blocks"):
+            draw_text(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
 
 
 def _origin(trace: Trace, token: int, bias: bool = False) -> str:

@@ -167,7 +167,8 @@ def _compared(then: SequenceSizes, now: SequenceSizes) -> None:
     rows, columns = then.remainder
     if rows or columns:
         left = " and ".join(f"{count} {what}" for count, what in ((rows, "rows"), (columns, "columns")) if count)
-        st.markdown(f"Left over, and dark in the picture: {left} of pixels that fill no patch.")
+        with st.container(key="pixels_left_over"):
+            st.markdown(f"Left over, and dark in the picture: {left} of pixels that fill no patch.")
 
 
 def _projected(sizes: SequenceSizes, is_model: bool) -> str:

@@ -56,7 +56,7 @@ def _head(run: Run) -> str:
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
-        else "Made from the user's own image, which is never in links."
+        else "<span data-testid=no-link>Made from the user's own image, which is never in links.</span>"
     )
     return (
         f"<header><h1>{html.escape(_title(run))}</h1>"
@@ -134,5 +134,5 @@ def _output(run: Run) -> str:
             f"This model has no classes. It returns {len(trace.output)} numbers, which come from {text}: "
             f"{numbers(trace.output)}"
         ),
-        paper.vector(trace.output, "Model output"),
+        f"<div data-testid=no-classes>{paper.vector(trace.output, 'Model output')}</div>",
     )
