@@ -5,7 +5,7 @@
 (label) => {
   const shown = {
     text: () => [...document.querySelectorAll("[data-testid=stMarkdownContainer]")]
-      .some((node) => node.textContent.includes("Weights, sorted") && node.textContent.includes(label)),
+      .some((node) => node.textContent.replace(/\s/g, " ").includes(label)),
     chart: () => {
       const graph = document.querySelector(".st-key-sorted [data-testid=stPlotlyChart] .js-plotly-plot");
       return JSON.stringify(graph?.calcdata?.map((points) => points.map(({ y }) => y))); // points drawn by Plotly
