@@ -80,13 +80,18 @@ def test_what_is_there_is_skipped(command, vit, written, passes):
 
 
 @pytest.mark.parametrize("changed", ["photo.png", "run.safetensors", "run.toml", "labels.txt", "names.txt"])
-def test_what_is_older_than_its_image_or_model_is_not_skipped(changed, vit, tmp_path, original, passes):
+@pytest.mark.parametrize("named", ["in the call", "in the TOML file"])
+def test_what_is_older_than_its_image_or_model_is_not_skipped(changed, named, vit, tmp_path, original, passes):
     (tmp_path / "photo.png").write_bytes(Path(FOUR).read_bytes())
     saved(tmp_path / "run.safetensors", original.state_dict())
     (tmp_path / "run.toml").write_text("num_heads = 3\n")
     for name in ("labels.txt", "names.txt"):
         (tmp_path / name).write_text("\n".join("abcde"))
-    model = ["-m", str(tmp_path / "run.safetensors"), "--classes", str(tmp_path / "names.txt")]
+    model = ["-m", str(tmp_path / "run.safetensors")]
+    if named == "in the call":
+        model += ["--classes", str(tmp_path / "names.txt")]
+    else:
+        (tmp_path / "run.toml").write_text('num_heads = 3\nclasses = "names.txt"\n')
     asked = ["attention", str(tmp_path / "photo.png"), *model, "--skip-existing"]
     for _ in range(2):
         assert vit(*asked).exit_code == 0

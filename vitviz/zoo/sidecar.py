@@ -88,7 +88,12 @@ def version_of(checkpoint: Path) -> str:
 def files_beside(checkpoint: Path) -> list[Path]:
     """Files in the folder of a checkpoint that describe it."""
     described = (LABELS, "config.json", "preprocessor_config.json")
-    return [path for path in (*_names(checkpoint), *map(checkpoint.with_name, described)) if path.is_file()]
+    found = [path for path in (*_names(checkpoint), *map(checkpoint.with_name, described)) if path.is_file()]
+    try:
+        classes = read_sidecar(checkpoint)[0].classes
+    except ModelError:  # loading the checkpoint reports it
+        return found
+    return [*found, classes] if isinstance(classes, Path) else found
 
 
 def _names(checkpoint: Path) -> tuple[Path, Path]:
