@@ -23,11 +23,11 @@ from vitviz.analysis.logit_lens import depth_label
 from vitviz.ui.app import state
 
 PROBE = ".st-key-probe button"  # it becomes the one that stops
-DRAWN = {  # something of each section
-    "Colours": ".st-key-pca_picker",
-    "Similarity": ".st-key-similarity",
-    "Norms": ".st-key-norm_picker",
-    "Points": ".st-key-scatter",
+DRAWN = {  # an element of each section; pickers themselves have no box on phones
+    "Colours": ".st-key-pca_picker [data-testid=patch-picker-image]",
+    "Similarity": ".st-key-similarity [data-testid=patch-picker-image]",
+    "Norms": ".st-key-norm_picker [data-testid=patch-picker-image]",
+    "Points": ".st-key-scatter canvas",
     "Places": f"{PROBE}, .st-key-probe_chart",
 }
 
@@ -38,7 +38,7 @@ def page_of(app, new_page):
         page = new_page(**options)
         page.goto(f"{app}/tokens?{parameters}")
         page.get_by_role("radio", name=section, exact=True).click()
-        expect(page.locator(DRAWN[section]).filter(visible=True).first).to_be_visible()
+        expect(page.locator(DRAWN[section]).first).to_be_visible()
         settled(page)
         return page
 
@@ -208,7 +208,7 @@ def test_nothing_is_wider_than_a_phone(page_of):
     page = page_of("Colours", "model=digits", viewport=PHONE, is_mobile=True, has_touch=True)
     for section, drawn in DRAWN.items():
         page.get_by_role("radio", name=section, exact=True).click()
-        expect(page.locator(drawn).filter(visible=True).first).to_be_visible()
+        expect(page.locator(drawn).first).to_be_visible()
         assert_nothing_sticks_out(page)
 
 
