@@ -63,12 +63,12 @@ def pixels_of(canvas: Locator, box: tuple[int, int, int, int] | None = None) -> 
 
 
 def assert_nothing_sticks_out(page: Page) -> None:
-    """All that the page shows is as wide as the window, or less."""
+    """Check that everything on the page is at most as wide as the window, once charts and pictures have their size."""
     settled(page)
     main = page.get_by_test_id("stMain")
     box_at_rest(main.locator("> *").first)
-    assert main.evaluate("box => box.scrollWidth <= box.clientWidth")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    eventually(page, lambda: main.evaluate("box => box.scrollWidth <= box.clientWidth"))
+    eventually(page, lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 # Each text that lies outside of what the parts around it let through, sideways; what scrolls is not cut.
