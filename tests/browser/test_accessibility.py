@@ -98,6 +98,7 @@ def test_pages_of_a_classifier_are_accessible(app, new_page, address):
     assert_accessible(opened(new_page(), f"{app}/{address}"), ("dark",))
 
 
+@pytest.mark.exhaustive
 def test_phones_are_served_alike(app, new_page):
     page = opened(new_page(**PHONE), f"{app}/explore?model=digits")
     assert_accessible(page)

@@ -350,6 +350,7 @@ def test_no_number_is_shown_before_it_is_known(explore, model):
     assert not pixels_of(page.page.locator("canvas.heat")).any()
 
 
+@pytest.mark.exhaustive
 def test_the_keyboard_keeps_its_place_when_a_layer_is_fetched(explore):
     page = explore("image=rocket&size=518&layer=6&head=2")
     page.head(5, 1).focus()
@@ -370,6 +371,7 @@ def test_brackets_typed_with_altgr_work(explore):
     expect(page.root).to_have_attribute("data-layer", "6")
 
 
+@pytest.mark.exhaustive
 def test_a_second_click_lets_go(explore, cat):
     page = explore("image=cat")
     page.click(cat, 150)
@@ -377,6 +379,7 @@ def test_a_second_click_lets_go(explore, cat):
     expect(page.root).to_have_attribute("data-pinned", "")
 
 
+@pytest.mark.exhaustive
 def test_the_size_can_be_changed_to_and_fro(explore, model):
     page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
     for size in (224, 518):

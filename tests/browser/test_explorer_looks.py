@@ -30,7 +30,7 @@ def screen(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L")).astype(int)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [exhaustive("light"), "dark"])
 def test_each_small_map_ends_at_a_line(explore, scheme):
     page = explore("image=cat&layer=5&head=2", color_scheme=scheme)
     page.page.mouse.move(5, 5)
@@ -108,6 +108,7 @@ def wide_photo() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.exhaustive
 def test_a_panorama_has_its_maps_below(explore):
     page = explore("image=cat&fit=native")
     beside = page.box(page.overview)["y"] < page.box(page.image)["y"] + 10
@@ -135,9 +136,9 @@ def test_a_laptop_at_150_percent_cuts_nothing(explore):
 @pytest.mark.parametrize(
     "path",
     [
-        "attention",
         "explain",
-        "intervene",
+        exhaustive("attention"),
+        exhaustive("intervene"),
         exhaustive(""),
         exhaustive("sequence"),
         exhaustive("tokens"),

@@ -83,7 +83,7 @@ def test_quick_clicks_are_all_heard(app, new_page):
     expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(5)
 
 
-def test_a_sweep_can_be_run_and_stopped(app, new_page):
+def test_a_sweep_can_be_stopped(app, new_page):
     page = opened(app, new_page, "image=flower")
     page.locator(".st-key-sweep_what").get_by_text("patches").click()
     settled(page)
@@ -92,13 +92,17 @@ def test_a_sweep_can_be_run_and_stopped(app, new_page):
     expect(page.get_by_role("button", name="Run the sweep")).to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped; ")).to_be_visible()
+
+
+def test_a_click_on_the_map_of_a_sweep_ablates_the_head(app, new_page):
+    page = opened(app, new_page, DIGIT)
     page.locator(".st-key-sweep_what").get_by_text("heads").click()
     settled(page)
     page.get_by_role("button", name="Run the sweep").click()
     expect(page.get_by_role("button", name="Numbers (CSV)")).to_be_visible()
     expect(page.get_by_text("Largest changes for layer")).to_be_visible()
-    cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of six
-    for edits in ("edits=h2.2z$", "edits=none$"):
+    cell = page.locator(".st-key-sweep_chart_heads .points path").nth(7)  # in rows of four
+    for edits in ("edits=h2.4z$", "edits=none$"):
         cell.evaluate("node => node.scrollIntoView({ block: 'center' })")
         box = box_at_rest(cell)
         page.mouse.click(box["x"] - 12, box["y"] + box["height"] / 2)  # a cell is wider than its mark

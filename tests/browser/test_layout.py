@@ -39,7 +39,7 @@ def test_the_explorer_fits_a_laptop_without_scrolling(explore):
     assert cut_off(page) <= 0
 
 
-@pytest.mark.parametrize("link", ["image=cat&layer=12&head=2", "model=digits&image=digit-4&layer=6&head=2"])
+@pytest.mark.parametrize("link", [exhaustive("image=cat&layer=12&head=2"), "model=digits&image=digit-4&layer=6&head=2"])
 def test_the_frame_of_the_chosen_map_is_as_large_as_the_map(explore, link):
     page = explore(link)
     framed, beside = (page.box(page.head(page.shown.layer, head)) for head in (1, 2))
@@ -81,7 +81,7 @@ def test_a_finger_pins(explore):
     page.shows_what_the_library_says(trace)
 
 
-@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+@pytest.mark.parametrize(("scheme", "dark"), [exhaustive("light", False), ("dark", True)])
 def test_text_is_readable_in_both_themes(explore, scheme, dark):
     page = explore("image=cat", color_scheme=scheme)
 
@@ -119,6 +119,7 @@ def test_a_photo_dropped_on_the_start_page_leads_to_the_explorer(app, new_page):
     assert "image=own" in page.page.evaluate("location.href")
 
 
+@pytest.mark.exhaustive
 def test_a_link_may_be_the_first_thing_a_server_is_asked(new_page):
     with running_app() as url:
         page = ExplorerPage(new_page()).open(f"{url}/explore?image=flower&layer=4&head=2")

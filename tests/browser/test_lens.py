@@ -7,6 +7,7 @@ import vitviz
 from tests.browser.explanations import IMAGE, at_patch, click_patch, opener
 from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, choose, in_wide_fonts, settled
 from tests.browser.test_layout import PHONE
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.logit_lens import depth_label
 from vitviz.notation.marks import percent
 from vitviz.ui.app import state
@@ -57,6 +58,6 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
 
 
 @in_wide_fonts
-@pytest.mark.parametrize("parameters", ["", "model=digits"])
+@pytest.mark.parametrize("parameters", [exhaustive(""), "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, lens):
     assert_nothing_sticks_out(lens(parameters, viewport=PHONE))

@@ -107,6 +107,7 @@ def test_what_is_dropped_on_a_drop_zone_is_for_that_one_alone(app, new_page):
     expect(tiles(page)).to_have_count(0)
 
 
+@pytest.mark.exhaustive
 def test_text_is_pasted_as_ever(app, new_page):
     page = ready(new_page(), f"{app}/explore")
     assert not give(page, "paste", text="only words")
@@ -136,6 +137,7 @@ def test_it_is_at_hand_beside_the_samples_survives_a_reload_and_can_be_removed(a
     eventually(page, lambda: kept(page) == 0)
 
 
+@pytest.mark.exhaustive
 def test_what_is_given_back_quietly_takes_no_notice_away(app, new_page):
     page = ready(new_page(), f"{app}/explore?model=digits")
     give(page, "paste", image("mine.png"))
@@ -203,6 +205,7 @@ def test_nobody_else_sees_it(app, new_page, browser):
         expect(tiles(other)).to_have_count(0)
 
 
+@pytest.mark.exhaustive
 def test_a_browser_keeps_no_more_than_a_few(app, new_page):
     first = ready(new_page(), f"{app}/explore?model=digits")
     for number in range(5):
@@ -228,7 +231,7 @@ HAS = """(name) => new Promise((resolve) => {
     ("file", "said"),
     [
         (["huge.png", "image/png", 21_000_001, ""], "larger than 20 MB"),
-        (["notes.txt", "text/plain", 0, base64.b64encode(b"no picture").decode()], "not an image"),
+        exhaustive(["notes.txt", "text/plain", 0, base64.b64encode(b"no picture").decode()], "not an image"),
         exhaustive(["half.png", "image/png", 0, base64.b64encode(picture()[:50]).decode()], "damaged"),
         exhaustive(["empty.png", "image/png", 0, ""], "empty"),
     ],
@@ -266,6 +269,7 @@ def test_of_many_quick_pastes_the_last_one_counts(app, new_page):
     assert_looked_at(page, "5.png")
 
 
+@pytest.mark.exhaustive
 def test_a_large_photo_is_kept_too(app, new_page):
     page = ready(new_page(), f"{app}/explore?model=digits")
     buffer = io.BytesIO()
@@ -279,7 +283,7 @@ def test_a_large_photo_is_kept_too(app, new_page):
     assert_looked_at(page, "large.png")
 
 
-@pytest.mark.parametrize("viewport", [None, PHONE])
+@pytest.mark.parametrize("viewport", [exhaustive(None), PHONE])
 def test_a_panorama_says_what_is_used_and_shows_all_of_it(viewport, app, new_page):
     page = ready(new_page(**({"viewport": viewport} if viewport else {})), f"{app}/explore")
     give(page, "paste", image("wide.png", size=(500, 100)))
@@ -298,6 +302,7 @@ def test_a_panorama_says_what_is_used_and_shows_all_of_it(viewport, app, new_pag
     expect(page.get_by_text(f"{rows} × {columns} =")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_the_same_pixels_by_another_name_are_called_by_that(app, new_page):
     page = ready(new_page(), f"{app}/explore")
     for name in ("one.png", "two.png"):

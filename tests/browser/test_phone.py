@@ -41,6 +41,7 @@ def test_the_menu_has_a_word_and_closes_after_a_choice(app, phone):
     assert_menu_is_closed(phone)
 
 
+@pytest.mark.exhaustive
 def test_a_menu_that_was_left_open_is_closed_on_return(app, phone):
     phone.goto(f"{app}/tokens")
     open_menu(phone)
@@ -131,7 +132,7 @@ def test_choosing_a_small_map_keeps_the_large_one_in_view(app, phone, name, maps
 
 
 # Of some it is checked with wider fonts that they fit, each with its own content.
-ELSEWHERE = ("sequence", "attention", "explain")
+ELSEWHERE = ("sequence", "attention", "explain", "tokens", "lens")
 
 
 @pytest.mark.parametrize("name", [exhaustive(name) if name in ELSEWHERE else name for name in PAGES])

@@ -55,6 +55,7 @@ def test_a_wrong_answer_is_explained_and_another_can_be_given(story):
     expect_numbers(page.locator(SCORE), 3, 3)
 
 
+@pytest.mark.exhaustive
 def test_the_questions_about_attention_follow_layer_head_and_patch(attention):
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     page = attention("model=digits&image=digit-4&layer=3&head=2")

@@ -49,7 +49,7 @@ def test_a_second_sheet_would_be_counted(new_page):
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        (
+        exhaustive(
             "attention?image=cat&model=dinov2-small&layer=12&head=4",
             "vitviz-cat-dinov2-small-L12-H4-9-9.html",
         ),

@@ -81,7 +81,7 @@ def assert_covers_nothing(page: Page) -> None:
         exhaustive(WIDE_FONTS, "tour", "dinov2-small", PHONE),
         exhaustive(STATED, "lesson", "digits", LAPTOP),
         exhaustive(STATED, "lesson", "digits", WIDE),
-        (WIDE_FONTS, "lesson", "dinov2-small", PHONE),
+        exhaustive(WIDE_FONTS, "lesson", "dinov2-small", PHONE),
     ],
     indirect=["fonts"],
 )

@@ -10,7 +10,7 @@ from tests.support.exhaustive import exhaustive
 from vitviz.notation.view import View
 
 WALKS = [
-    (1, 20),
+    (1, 10),
     *(exhaustive(seed, 60) for seed in range(2, 15)),
 ]
 
@@ -40,6 +40,7 @@ def visitor(app, new_page):
     return Visitor(ExplorerPage(new_page()), app, 0)
 
 
+@pytest.mark.exhaustive
 def test_another_model_keeps_the_head(visitor):
     visitor.page.head(2, 1).click()
     visitor.look(layer=2, head=1)
@@ -48,6 +49,7 @@ def test_another_model_keeps_the_head(visitor):
     visitor.sees_one_thing()
 
 
+@pytest.mark.exhaustive
 def test_a_bad_upload_changes_nothing(visitor):
     visitor.page.head(9, 2).click()
     visitor.look(layer=9, head=2)
@@ -56,6 +58,7 @@ def test_a_bad_upload_changes_nothing(visitor):
     visitor.sees_one_thing()
 
 
+@pytest.mark.exhaustive
 def test_a_notice_that_goes_does_not_bring_the_links_view_back(visitor):
     visitor.open(Session(view=View(9, 2)), layr="x")
     visitor.sees_one_thing()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripts.app_server import ROOT, running_app
+from tests.support.exhaustive import exhaustive
 
 LISTENS = "0A"  # the state of a socket in /proc/net/tcp
 
@@ -34,7 +35,7 @@ def test_this_machine_only_is_what_is_configured():
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not tell who listens where")
-@pytest.mark.parametrize("asked", [None, "0.0.0.0"])
+@pytest.mark.parametrize("asked", [None, exhaustive("0.0.0.0")])
 def test_the_app_listens_to_this_machine_only_unless_asked(asked):
     options = () if asked is None else (f"--server.address={asked}",)
     with running_app(*options) as url:

@@ -45,7 +45,9 @@ def digit():
     return vitviz.load("digits").trace(state.samples()["digit-4"])
 
 
-@pytest.mark.parametrize("parameters", [{}, DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})])
+@pytest.mark.parametrize(
+    "parameters", [exhaustive({}), DIGIT, exhaustive({"image": "rocket", "size": "280", "fit": "native"})]
+)
 def test_the_page_opens_with_the_head_off_that_changes_the_output_most(parameters):
     app = opened("intervene", **parameters)
     from vitviz.ui.pages.intervene.defaults import layers_tried  # which only a running app can import
