@@ -107,13 +107,13 @@ def test_all_positions():
 def test_a_row_without_a_patch_is_shown_until_another_patch_is_chosen():
     app = story(image="cat")
     assert "138, patch (9, 9): [" in words(app)
-    settings(app)["row_without_patch"] = (8, 8), 0
+    settings(app)["prefix_token"] = 0
     app.run()
     assert settings(app)["patch"] == (8, 8), "the page keeps its patch"
     assert re.search(r"\b1, class token: \[", words(app))
     assert r"\boxed{\textcolor{#8a6500}{\mathbf{w}_{\mathrm{CLS}}}}" in formulas(app)
     assert_all_hold(app)
-    settings(app)["patch"] = (1, 2)
+    settings(app)["patch"], settings(app)["prefix_token"] = (1, 2), None
     app.run()
     assert "20, patch (2, 3): [" in words(app)
     assert_all_hold(app)

@@ -14,7 +14,7 @@ from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.patches import Overlay, patch_picker
-from ..lesson import followed_patch, sections
+from ..lesson import followed_token, sections
 from . import layer_activations
 from .settings import KEY_PATCH, with_one_head
 
@@ -105,7 +105,7 @@ def current(choice: state.Choice) -> HeadView:
 def place(trace: Trace) -> Place:
     """Return the user's place: layer and head of the explorer, and the patch that all lesson pages follow."""
     view = with_one_head(VIEW.of(trace), trace)
-    patch, layer, head = followed_patch.chosen_patch(trace), view.layer, view.head
+    patch, layer, head = followed_token.followed_patch(trace), view.layer, view.head
     key_patch = KEY_PATCH.get()
     if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
         query = trace.prefix + sections.patch_number(trace, patch)
@@ -149,7 +149,7 @@ def picker(view: HeadView, overlay: Overlay, key: str, choosing: str = "query") 
         view.choice.picked.name,
         view.trace.grid,
         view.patch,
-        on_choose=followed_patch.choose_patch,
+        on_choose=followed_token.follow_patch,
         second=view.key_patch,
         choosing=choosing,
         on_key=answer,

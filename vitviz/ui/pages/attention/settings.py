@@ -9,7 +9,7 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
-from ..lesson.followed_patch import at_the_patch
+from ..lesson.followed_token import at_the_followed_token
 
 KEY_PATCH = Setting("key_patch")  # key patch, row and column from 0; None for the one with the largest weight
 
@@ -21,6 +21,6 @@ def with_one_head(view: View, trace: Trace) -> View:
 
 
 PLACE = replace(
-    VIEW, shown=lambda view, choice: at_the_patch(with_one_head(view, state.trace(choice)), choice)
+    VIEW, shown=lambda view, choice: at_the_followed_token(with_one_head(view, state.trace(choice)), choice)
 )  # layer, head and patch of links
 SETTINGS = (PLACE,)

@@ -15,7 +15,7 @@ from ...app.messages import escape_markdown
 from ...components.gallery import gallery
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
-from ..lesson import followed_patch, sections
+from ..lesson import followed_token, sections
 from . import lens_outputs
 from .depth_curves import Curve, curves
 from .lens_view import LensView, choose_depth, go_to_depth, patch_readout_description
@@ -52,8 +52,8 @@ def large_map(view: LensView, maps: np.ndarray, shared: bool) -> None:
         state.picture(view.choice),
         view.choice.picked.name,
         view.trace.grid,
-        followed_patch.chosen_patch(view.trace),
-        on_choose=followed_patch.choose_patch,
+        followed_token.followed_patch(view.trace),
+        on_choose=followed_token.follow_patch,
         overlay=Overlay(
             maps[view.depth],
             f"{view.target.quantity}, read from each patch alone, {depth_label(view.depth)}; colours up to {scale}",
@@ -99,7 +99,7 @@ def scale(view: LensView, largest: float | None) -> str:
 
 def chosen_patch(view: LensView, maps: np.ndarray) -> None:
     """Draw the curve of the chosen patch beside that of the whole image."""
-    row, column = followed_patch.chosen_patch(view.trace)
+    row, column = followed_token.followed_patch(view.trace)
     name, values = f"patch ({row + 1}, {column + 1})", maps[:, row, column]
     labels = [view.target.format(float(value)) for value in values]
     here = f"{labels[view.depth]} {depth_label(view.depth)}, " if view.depth < view.trace.layers else ""

@@ -13,13 +13,13 @@ from ....walkthrough.quiz import Question
 from ...app import state
 from ...app.messages import escape_markdown, show_errors
 from ..attention.head_view import HeadView
-from .followed_patch import chosen_patch
+from .followed_token import followed_patch
 from .sections import draw_text, patch_number, section
 
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
     """Draw the quiz on the way from the image to the sequence."""
-    _check_yourself(quiz.sequence_questions(trace, patch_number(trace, chosen_patch(trace))), choice)
+    _check_yourself(quiz.sequence_questions(trace, patch_number(trace, followed_patch(trace))), choice)
 
 
 def about_attention(view: HeadView) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import streamlit as st
@@ -98,13 +98,31 @@ def draw_text(text: str, values: Mapping[str, int | float | str] | None = None) 
     st.markdown(symbols.html(text, values), unsafe_allow_html=True)
 
 
-def draw_check(check: Check) -> None:
-    """Draw a value computed by hand beside the model's, and whether they agree."""
+def draw_checks(checks: Iterable[Check], key: str) -> None:
+    """Draw one line for all checks of a section; it opens to the values computed by hand beside the model's.
+
+    Args:
+        checks: checks of the section; none draws nothing.
+        key: identity of the section on the page, such as `"scores"`.
+    """
+    checks = tuple(checks)
+    if not checks:
+        return
+    holding = sum(check.holds for check in checks)
+    if holding == len(checks):
+        label = ":green-badge[✓] Computed by hand: matches the model"
+    else:
+        label = f":red-badge[✗] Computed by hand: {len(checks) - holding} of {len(checks)} values differ from the model"
+    with st.container(key=f"checks_{key}"), st.expander(label):
+        for check in checks:
+            st.markdown(describe_check(check))
+
+
+def describe_check(check: Check) -> str:
+    """Describe a value computed by hand, the model's, and their difference, as Markdown."""
     ours, models = np.ravel(check.computed), np.ravel(check.model)
-    text = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"
+    values = f"by hand **{number(float(ours[0]))}**, model **{number(float(models[0]))}**"
     if len(ours) > 1:
-        text = f"{len(ours):,} numbers, the first {text}"
-    agree = f"{'agree' if check.holds else 'differ'}, relative difference {check.error:.0e}"
-    colour = "green" if check.holds else "red"
-    with st.container(key=f"check_{check.label}"):
-        st.markdown(f":{colour}-badge[{'✓' if check.holds else '✗'}] {check.label}: {text} ({agree})")
+        values = f"{len(ours):,} numbers, the first {values}"
+    difference = f"relative difference {check.error:.0e}" if check.error else "exactly equal"
+    return f"{check.label}: {values} ({difference})"

@@ -12,7 +12,7 @@ from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
-from ..lesson.followed_patch import choose_patch, chosen_patch
+from ..lesson.followed_token import follow_patch, followed_patch
 from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
 from . import pixels, positions, projection, rows, sequence_data, splitting
 from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
@@ -29,7 +29,7 @@ def draw() -> None:
 
 def picture(choice: state.Choice, trace: Trace) -> None:
     """Draw the image that stays beside the text."""
-    patch, config = chosen_patch(trace), trace.config
+    patch, config = followed_patch(trace), trace.config
     kinds = [PATCHES, *[POSITIONS] * config.position_embedding, *[TURNS] * (config.rope is not None)]
     shown = ON_PICTURE.draw(
         st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
@@ -40,7 +40,7 @@ def picture(choice: state.Choice, trace: Trace) -> None:
         choice.picked.name,
         trace.grid,
         patch,
-        on_choose=choose_patch,
+        on_choose=follow_patch,
         overlay=overlays[shown](trace, patch) if shown in overlays else None,
         key="sequence_picture",
     )

@@ -12,7 +12,7 @@ from ...app import state
 from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
 from ...widgets.strips import number, numbers, strip_html
 from ...widgets.sums import round_consistently
-from ..lesson.followed_patch import chosen_patch
+from ..lesson.followed_token import followed_patch
 from ..lesson.sections import draw_check, patch_number, section, values_of
 from . import sequence_data
 from .settings import INDEX
@@ -61,7 +61,7 @@ def flattening(trace: Trace) -> None:
             "reads the image as a whole first, and what it sees of neighbouring squares overlaps.",
         )
         return
-    patch = patch_number(trace, chosen_patch(trace))
+    patch = patch_number(trace, followed_patch(trace))
     raw, pixels = sequence.patch_pixels(trace, patch)
     side, channels = trace.config.patch_size, trace.config.in_chans
     section(

@@ -11,7 +11,7 @@ from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
 from ...widgets.strips import number, strip_html
-from ..lesson.followed_patch import chosen_patch
+from ..lesson.followed_token import followed_patch
 from ..lesson.sections import draw_text, patch_number, section, values_of
 from . import sequence_data
 
@@ -66,7 +66,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
             f"score by how far apart they are. Switch the picture to *similar turns* to see how alike the turns are."
             f"{' Each head of each layer has angles of its own; shown are those of layer 1, head 1.' * own}"
         )
-        angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, chosen_patch(trace))]
+        angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, followed_patch(trace))]
         st.html(strip_html(np.sin(angles), "sine of the chosen patch's angles, one a pair of channels", largest=1.0))
     if config.relative_position_bias:
         draw_text(

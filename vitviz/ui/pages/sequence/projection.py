@@ -16,7 +16,7 @@ from ...app import state
 from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
-from ..lesson.followed_patch import chosen_patch
+from ..lesson.followed_token import followed_patch
 from ..lesson.sections import draw_check, draw_text, format_norm, patch_number, section, values_of
 from . import sequence_data
 from .settings import DIMENSION, INDEX
@@ -50,7 +50,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
     )
     width = trace.config.embed_dim
     dimension = DIMENSION.draw(st.slider, "Which number of the token?", 1, width, context=width) - 1
-    made = sequence.project(trace, patch_number(trace, chosen_patch(trace)), dimension)
+    made = sequence.project(trace, patch_number(trace, followed_patch(trace)), dimension)
     st.html(_in_the_gallery(made))
     draw_text(
         f"Patch times filter {dimension + 1}, number by number. Number {chosen_number(trace) + 1} of the vector, which "

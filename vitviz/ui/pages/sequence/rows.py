@@ -15,15 +15,15 @@ from ...widgets import symbols
 from ...widgets.drawing import PHOTO
 from ...widgets.strips import numbers
 from ...widgets.sums import round_consistently
-from ..lesson.followed_patch import PATCH, choose_patch, chosen_patch
-from ..lesson.sections import draw_check, draw_text, format_norm, patch_number, section, values_of
+from ..lesson.followed_token import follow_patch, follow_prefix_token, followed_token
+from ..lesson.sections import draw_check, draw_text, format_norm, section, values_of
 from . import sequence_data
-from .settings import DIMENSION, ROW_WITHOUT_PATCH
+from .settings import DIMENSION
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
     """Draw section 6: the matrix that enters the first block."""
-    config, token = trace.config, chosen_row(trace)
+    config, token = trace.config, followed_token(trace)
     enters = "{X}, after one more norm, enters the first block" if config.pre_norm else "{X} enters the first block"
     section(
         "6 · The sequence",
@@ -53,20 +53,12 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     draw_check(sequence_data.whole_sequence(choice).check)
 
 
-def chosen_row(trace: Trace) -> int:
-    """Return the row to show: that of the chosen patch, or a prefix token if one was chosen."""
-    patch = chosen_patch(trace)
-    at_patch, token = ROW_WITHOUT_PATCH.get()
-    return token if at_patch == patch and token < trace.prefix else trace.prefix + patch_number(trace, patch)
-
-
 def follow_row(prefix: int, columns: int, token: int) -> None:
-    """Show a row; follow its patch, or keep the current patch for a prefix token."""
-    ROW_WITHOUT_PATCH.reset()
-    if token >= prefix:
-        choose_patch(*divmod(token - prefix, columns))
+    """Follow the token of a row. A callback, so it holds no trace."""
+    if token < prefix:
+        follow_prefix_token(token)
     else:
-        ROW_WITHOUT_PATCH.set((PATCH.get(), token))
+        follow_patch(*divmod(token - prefix, columns))
 
 
 def chosen_dimension(trace: Trace) -> int:

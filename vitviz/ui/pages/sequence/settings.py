@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ...app.settings import Setting
-from ..lesson.followed_patch import FOLLOWED
+from ..lesson.followed_token import FOLLOWED
 
 PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 
 ON_PICTURE = Setting("on_picture", PATCHES, valid=lambda shown, kinds: shown in kinds)
 INDEX = Setting("vector_index", 1, valid=lambda index, count: index <= count)  # number of a patch's vector, from 1
 DIMENSION = Setting("dimension", 1, valid=lambda index, count: index <= count)  # number of a token, from 1
-ROW_WITHOUT_PATCH = Setting("row_without_patch", (None, 0))  # chosen patch and the prefix token shown instead of it
 WHAT_IF = Setting(
     "what_if_patch",
     default=lambda sides: sides[0],

@@ -11,7 +11,7 @@ from ...app import state
 from ...app.messages import show_errors
 from ...widgets import symbols
 from ...widgets.drawing import PHOTO, frame, on_image, table
-from ..lesson.followed_patch import chosen_patch
+from ..lesson.followed_token import followed_patch
 from ..lesson.sections import Patch, draw_text, patch_number, section, values_of
 from .settings import WHAT_IF
 
@@ -44,7 +44,7 @@ STYLE = """<style>
 def splitting(choice: state.Choice, trace: Trace) -> None:
     """Draw section 2: patches."""
     rows, columns = trace.grid
-    values, patch = values_of(trace), chosen_patch(trace)
+    values, patch = values_of(trace), followed_patch(trace)
     cut = (
         "Each square of {P} × {P} = {=P} × {=P} pixels will have one token"
         if trace.config.stem

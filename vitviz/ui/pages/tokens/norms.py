@@ -13,7 +13,7 @@ from ....viz.layer_lines import Line, over_layers
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
 from ...widgets.strips import number
-from ..lesson import followed_patch
+from ..lesson import followed_token
 from ..lesson.sections import section
 from . import token_analyses
 from .settings import OUTLIER_TIMES
@@ -56,7 +56,7 @@ def large(view: TokensView, result: tokens.Outliers) -> None:
     )
     picture, grid = view.picture(), view.trace.grid
     patch_picker(
-        picture, view.name, grid, view.patch, on_choose=followed_patch.choose_patch, overlay=overlay, key="norm_picker"
+        picture, view.name, grid, view.patch, on_choose=followed_token.follow_patch, overlay=overlay, key="norm_picker"
     )
 
 

@@ -13,7 +13,7 @@ from ...components.gallery import gallery
 from ...components.patches import patch_picker
 from ...widgets import drawing
 from ...widgets.strips import number
-from ..lesson import followed_patch
+from ..lesson import followed_token
 from ..lesson.sections import section
 from . import token_analyses
 from .settings import ALL, EACH, FITTED, FOREGROUND, SWAP
@@ -57,7 +57,7 @@ def large(view: TokensView, components: PcaOfLayers) -> None:
         name,
         view.trace.grid,
         view.patch,
-        on_choose=followed_patch.choose_patch,
+        on_choose=followed_token.follow_patch,
         key="pca_picker",
     )
 

@@ -13,7 +13,7 @@ from ....notation.marks import percent
 from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
 from ...components.scatter import scatter
-from ..lesson import followed_patch
+from ..lesson import followed_token
 from ..lesson.sections import section
 from . import token_analyses
 from .settings import METHOD
@@ -42,7 +42,7 @@ def draw(view: TokensView) -> None:
         points,
         token_analyses.pca(view.choice, False, False, False).colours(view.layer),
         f"Tokens of the patches {view.layer_label}: {method_text(view, method)}. Border colours: principal components.",
-        on_choose=followed_patch.choose_patch,
+        on_choose=followed_token.follow_patch,
         key="scatter",
     )
 

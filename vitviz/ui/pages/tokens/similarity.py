@@ -6,7 +6,7 @@ import streamlit as st
 
 from ....analysis.tokens import directions
 from ...components.similarity import similarity_picker
-from ..lesson import followed_patch
+from ..lesson import followed_token
 from ..lesson.sections import section
 from . import token_analyses
 from .settings import CENTRED
@@ -35,6 +35,6 @@ def draw(view: TokensView) -> None:
         directions(token_analyses.layer_tokens(view.choice, view.layer), centred),
         view.trace.config.prefix_token_names,
         f"Cosine similarity {view.layer_label}{mean}",
-        on_choose=followed_patch.choose_patch,
+        on_choose=followed_token.follow_patch,
         key="similarity",
     )
