@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ....notation.view import token_label
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import models, shell, state
+from ...app.registry import page_at
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
-from ..lesson.followed_token import follow_patch, followed_patch
-from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
-from . import pixels, positions, projection, rows, sequence_data, splitting
-from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
+from ..lesson.followed_token import follow_patch, followed_patch, followed_token
+from ..lesson.sections import BESIDE, beside_the_text, part, patch_number, title
+from . import following, pixels, positions, projection, rows, sequence_data, shuffling, splitting, what_if
+from .settings import BIAS, ON_PICTURE, PATCHES, POSITIONS, RESPONSES, ROTATIONS
 
 
 def draw() -> None:
@@ -29,39 +31,73 @@ def draw() -> None:
 
 def picture(choice: state.Choice, trace: Trace) -> None:
     """Draw the image that stays beside the text."""
-    patch, config = followed_patch(trace), trace.config
-    kinds = [PATCHES, *[POSITIONS] * config.position_embedding, *[TURNS] * (config.rope is not None)]
+    following.choose_followed(trace)
+    kinds = kinds_of_maps(trace)
     shown = ON_PICTURE.draw(
         st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
     )
-    overlays = {POSITIONS: similar_positions, TURNS: similar_rotations}
+    maps = {RESPONSES: responses, POSITIONS: similar_positions, ROTATIONS: similar_rotations, BIAS: position_bias}
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
-        patch,
+        followed_patch(trace) if follows_patch(trace) else None,
         on_choose=follow_patch,
-        overlay=overlays[shown](trace, patch) if shown in overlays else None,
+        overlay=maps[shown](trace) if shown in maps else None,
         key="sequence_picture",
     )
 
 
-def similar_positions(trace: Trace, patch: Patch) -> Overlay:
-    """Return the similarity of the chosen patch's position embedding to all others."""
-    similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + patch_number(trace, patch))
-    return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
+def follows_patch(trace: Trace) -> bool:
+    """Return True if the page follows a patch, and not a prefix token."""
+    return followed_token(trace) >= trace.prefix
 
 
-def similar_rotations(trace: Trace, patch: Patch) -> Overlay:
-    """Return the similarity of the chosen patch's rotary angles to all others."""
-    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
+def kinds_of_maps(trace: Trace) -> list[str]:
+    """Return the maps that exist for this model and the followed token; prefix tokens are not rotated."""
+    config = trace.config
+    has = {
+        PATCHES: True,
+        RESPONSES: not config.stem,
+        POSITIONS: config.position_embedding,
+        ROTATIONS: config.rope is not None and follows_patch(trace),
+        BIAS: config.relative_position_bias,
+    }
+    return [kind for kind, exists in has.items() if exists]
+
+
+def responses(trace: Trace) -> Overlay:
+    """Return the dot products of all patches with the chosen filter."""
+    dimension = rows.chosen_dimension(trace)
+    values = sequence.filter_responses(trace, dimension).astype(np.float32)
+    return Overlay(values, f"Dot product of each patch with filter {dimension + 1}", signed=True, format=number)
+
+
+def similar_positions(trace: Trace) -> Overlay:
+    """Return the similarity of the followed token's position embedding to those of all patches."""
+    token = followed_token(trace)
+    similar = sequence.position_similarity(trace.model, trace.grid, token)[trace.prefix :].reshape(trace.grid)
+    return similarity(similar, f"Cosine between the position embeddings of {token_label(trace, token)} and each patch")
+
+
+def similar_rotations(trace: Trace) -> Overlay:
+    """Return the similarity of the followed patch's rotary angles to all others."""
+    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, followed_patch(trace)))
     where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
     return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
 
 
+def position_bias(trace: Trace) -> Overlay:
+    """Return what the first head adds to the scores of the followed token as query."""
+    token = followed_token(trace)
+    values = sequence.relative_bias(trace.model, trace.grid, token)
+    label = f"Added to the score of {token_label(trace, token)} with each patch (layer 1, head 1)"
+    return Overlay(values, label, signed=True, format=number)
+
+
 def similarity(values: np.ndarray, label: str) -> Overlay:
-    """Return a map of cosines with the chosen patch."""
-    return Overlay(values.astype(np.float32), f"{label} with all others", signed=True, largest=1.0, format=number)
+    """Return a map of cosines."""
+    return Overlay(values.astype(np.float32), label, signed=True, largest=1.0, format=number)
 
 
 @shell.fragment
@@ -84,12 +120,14 @@ def draw_sections(choice: state.Choice) -> None:
         with part("positions"):
             positions.prefix_tokens(trace)
             positions.positions(choice, trace)
-            positions.shuffling(choice, trace)
+            shuffling.shuffling(choice, trace)
         with part("sequence"):
             rows.the_sequence(choice, trace)
         with part("what_if"):
-            splitting.what_if(choice)
+            what_if.what_if(choice)
         with part("questions"):
             questions.about_sequence(choice, trace)
         with part("summary"):
             summary.take_home(choice)
+        following_page = page_at("attention")
+        st.page_link(following_page.file, label=f"Next: {following_page.title}", icon=following_page.icon)
