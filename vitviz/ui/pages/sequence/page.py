@@ -15,7 +15,7 @@ from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
 from ..lesson.followed_token import follow_patch, followed_patch, followed_token
-from ..lesson.sections import BESIDE, beside_the_text, part, patch_number, title
+from ..lesson.sections import BESIDE, beside_the_text, part, title
 from . import following, pixels, positions, projection, rows, sequence_data, shuffling, splitting, what_if
 from .settings import BIAS, ON_PICTURE, PATCHES, POSITIONS, RESPONSES, ROTATIONS
 
@@ -32,25 +32,19 @@ def draw() -> None:
 def picture(choice: state.Choice, trace: Trace) -> None:
     """Draw the image that stays beside the text."""
     following.choose_followed(trace)
-    kinds = kinds_of_maps(trace)
+    token, kinds = followed_token(trace), kinds_of_maps(trace)
     shown = ON_PICTURE.draw(
         st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
     )
-    maps = {RESPONSES: responses, POSITIONS: similar_positions, ROTATIONS: similar_rotations, BIAS: position_bias}
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
-        followed_patch(trace) if follows_patch(trace) else None,
+        followed_patch(trace) if token >= trace.prefix else None,
         on_choose=follow_patch,
-        overlay=maps[shown](trace) if shown in maps else None,
+        overlay=overlay(trace, shown, token),
         key="sequence_picture",
     )
-
-
-def follows_patch(trace: Trace) -> bool:
-    """Return True if the page follows a patch, and not a prefix token."""
-    return followed_token(trace) >= trace.prefix
 
 
 def kinds_of_maps(trace: Trace) -> list[str]:
@@ -60,36 +54,41 @@ def kinds_of_maps(trace: Trace) -> list[str]:
         PATCHES: True,
         RESPONSES: not config.stem,
         POSITIONS: config.position_embedding,
-        ROTATIONS: config.rope is not None and follows_patch(trace),
+        ROTATIONS: config.rope is not None and followed_token(trace) >= trace.prefix,
         BIAS: config.relative_position_bias,
     }
     return [kind for kind, exists in has.items() if exists]
 
 
-def responses(trace: Trace) -> Overlay:
-    """Return the dot products of all patches with the chosen filter."""
-    dimension = rows.chosen_dimension(trace)
+def overlay(trace: Trace, kind: str, token: int) -> Overlay | None:
+    """Return a map for the followed token; None for the picture alone."""
+    if kind == RESPONSES:
+        return responses(trace, rows.chosen_dimension(trace))
+    maps = {POSITIONS: similar_positions, ROTATIONS: similar_rotations, BIAS: position_bias}
+    return maps[kind](trace, token) if kind in maps else None
+
+
+def responses(trace: Trace, dimension: int) -> Overlay:
+    """Return the dot products of all patches with a filter."""
     values = sequence.filter_responses(trace, dimension).astype(np.float32)
     return Overlay(values, f"Dot product of each patch with filter {dimension + 1}", signed=True, format=number)
 
 
-def similar_positions(trace: Trace) -> Overlay:
-    """Return the similarity of the followed token's position embedding to those of all patches."""
-    token = followed_token(trace)
+def similar_positions(trace: Trace, token: int) -> Overlay:
+    """Return the similarity of a token's position embedding to those of all patches."""
     similar = sequence.position_similarity(trace.model, trace.grid, token)[trace.prefix :].reshape(trace.grid)
     return similarity(similar, f"Cosine between the position embeddings of {token_label(trace, token)} and each patch")
 
 
-def similar_rotations(trace: Trace) -> Overlay:
-    """Return the similarity of the followed patch's rotary angles to all others."""
-    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, followed_patch(trace)))
+def similar_rotations(trace: Trace, token: int) -> Overlay:
+    """Return the similarity of a patch's rotary angles to all others."""
+    similar = sequence.rotary_similarity(trace.model, trace.grid, token - trace.prefix)
     where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
     return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
 
 
-def position_bias(trace: Trace) -> Overlay:
-    """Return what the first head adds to the scores of the followed token as query."""
-    token = followed_token(trace)
+def position_bias(trace: Trace, token: int) -> Overlay:
+    """Return the learned numbers that the first head adds to the scores of a query."""
     values = sequence.relative_bias(trace.model, trace.grid, token)
     label = f"Added to the score of {token_label(trace, token)} with each patch (layer 1, head 1)"
     return Overlay(values, label, signed=True, format=number)

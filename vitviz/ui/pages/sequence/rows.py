@@ -52,7 +52,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
         key="matrix_of_x",
     )
-    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
+    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row, 3)}")
     draw_checks([*row.checks.values(), sequence_data.whole_sequence(choice).check], "sequence")
 
 
