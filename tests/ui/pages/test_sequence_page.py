@@ -291,7 +291,7 @@ def test_only_a_crop_is_called_one(image, cropped):
     left, top, right, bottom = state.prepared(choice).geometry.source
     assert ((left, top, right, bottom) != (0, 0, *state.original_image(choice).rgb.size)) == cropped
     assert ("grey" in pixels.crop_caption(choice)) == cropped
-    (picture,) = app.get("imgs")[0].proto.imgs
+    (picture,) = app.get("image")[0].proto.imgs
     assert picture.caption == pixels.crop_caption(choice)
 
 

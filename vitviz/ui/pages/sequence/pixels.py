@@ -92,7 +92,7 @@ def flattening(trace: Trace) -> None:
     index = INDEX.draw(st.slider, "Component of the vector", 1, len(vector), context=len(vector)) - 1
     row, column, channel = sequence.unflatten_index(index, side, channels)
     st.markdown(
-        f"Component {index + 1} is {names[channel]} of the pixel in row {row + 1}, column {column + 1}: "
+        f"Component {index + 1} is the {names[channel]} value of the pixel in row {row + 1}, column {column + 1}: "
         f"**{number(vector[index])}**."
     )
 

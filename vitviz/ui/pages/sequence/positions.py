@@ -76,8 +76,8 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     if config.rope is not None:
         own = config.rope.per_layer
         draw_text(
-            "Queries and keys are rotated by angles proportional to row and column (RoPE). The score then also depends "
-            "on the offset between the two patches: how far, and in which direction."
+            "Queries and keys are rotated by angles that are linear in row and column (RoPE). The score then also "
+            "depends on the offset between the two patches: how far, and in which direction."
             f"{' Each head of each layer has angles of its own; those of layer 1, head 1 are shown.' * own}"
         )
         if followed_token(trace) >= trace.prefix:

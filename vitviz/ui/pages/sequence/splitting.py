@@ -52,7 +52,7 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
     follows = follows_a_patch(trace, "splitting")
     left, right = st.columns(2, vertical_alignment="center")
     with left:
-        st.html(_measured(choice, sizes_of(trace, trace.config.patch_size), patch if follows else None))
+        st.html(_measured(choice, sizes_of(trace, trace.config.patch_size), patch))
     with right:
         st.latex(symbols.formula(r"@N = \frac{@H\,@W}{@P^2} = \frac{@=H \cdot @=W}{@=P^2} = @=N", values))
         st.markdown(
@@ -69,15 +69,17 @@ def sizes_of(trace: Trace, side: int) -> SequenceSizes:
     return sequence.sequence_sizes(values["H"], values["W"], side, trace.config.in_chans, embed_dim, trace.prefix)
 
 
-def _measured(choice: state.Choice, sizes: SequenceSizes, patch: Patch | None) -> str:
-    """Return the image with H, W and the grid, and P at the chosen patch, or at the middle one if none is chosen."""
+def _measured(choice: state.Choice, sizes: SequenceSizes, patch: Patch) -> str:
+    """Return the image with H, W and the grid, and P at the patch."""
     values = {"H": sizes.height, "W": sizes.width, "P": sizes.patch}
-    side, (row, column) = sizes.patch, patch or (sizes.grid[0] // 2, sizes.grid[1] // 2)
+    side, (row, column) = sizes.patch, patch
     name = f"{choice.picked.name}, {sizes.width} pixels wide, {sizes.height} high, split into squares of {side}"
     thick = sizes.width / 120
-    marks = [lines(sizes)]
-    if patch is not None:
-        marks += [frame(patch, side, "#fff", 2 * thick), frame(patch, side, symbols.SYMBOLS["P"].light, thick)]
+    marks = [
+        lines(sizes),
+        frame(patch, side, "#fff", 2 * thick),
+        frame(patch, side, symbols.SYMBOLS["P"].light, thick),
+    ]
     above = row > sizes.grid[0] / 2  # more room above than below
     edge = (
         f"bottom:{100 - 100 * row * side / sizes.height:.3f}%"
