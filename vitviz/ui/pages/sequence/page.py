@@ -77,7 +77,7 @@ def responses(trace: Trace, dimension: int) -> Overlay:
 def similar_positions(trace: Trace, token: int) -> Overlay:
     """Return the similarity of a token's position embedding to those of all patches."""
     similar = sequence.position_similarity(trace.model, trace.grid, token)[trace.prefix :].reshape(trace.grid)
-    return similarity(similar, f"Cosine between the position embeddings of {token_label(trace, token)} and each patch")
+    return similarity(similar, f"Cosine of position embeddings, {token_label(trace, token)} with each patch")
 
 
 def similar_rotations(trace: Trace, token: int) -> Overlay:
@@ -90,7 +90,7 @@ def similar_rotations(trace: Trace, token: int) -> Overlay:
 def position_bias(trace: Trace, token: int) -> Overlay:
     """Return the learned numbers that the first head adds to the scores of a query."""
     values = sequence.relative_bias(trace.model, trace.grid, token)
-    label = f"Added to the score of {token_label(trace, token)} with each patch (layer 1, head 1)"
+    label = f"Added to the score of each patch as key, query: {token_label(trace, token)} (layer 1, head 1)"
     return Overlay(values, label, signed=True, format=number)
 
 

@@ -26,8 +26,8 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     """Draw section 1: the model input."""
     section(
         "1 · The input",
-        "A Transformer processes a sequence of vectors: the words of a text, the values of a time series or, here, "
-        "patches of an image. The input of this model has {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
+        "A Transformer processes a sequence of vectors: words of a text, values of a time series or, here, patches of "
+        "an image. The input of this model has {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
         values_of(trace),
     )
     left, right = st.columns(2)

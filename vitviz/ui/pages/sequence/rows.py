@@ -29,8 +29,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     enters = "After one more norm, {X}" if config.pre_norm else "{X}"
     section(
         "6 · The sequence",
-        f"{trace.token_count} tokens of {{=D}} numbers are the rows of {{X}}. {enters} enters the first block. Point "
-        "at a row to see its patch; choose one to follow it.",
+        f"{trace.token_count} tokens of {{=D}} numbers are the rows of {{X}}. {enters} enters the first block.",
         values_of(trace),
     )
     row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)

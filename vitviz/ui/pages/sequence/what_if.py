@@ -26,7 +26,7 @@ def what_if(choice: state.Choice) -> None:
     trace = state.trace(choice)
     now = sizes_of(trace, trace.config.patch_size)
     st.header("What if patches were larger or smaller?", anchor=False)
-    st.markdown("Choose another side. This is arithmetic: no other model is run.")
+    st.markdown("Choose another side: this is arithmetic, without another model.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
     chosen = WHAT_IF.draw(
         st.segmented_control,
