@@ -33,9 +33,7 @@ def picture(choice: state.Choice, trace: Trace) -> None:
     """Draw the image that stays beside the text."""
     following.choose_followed(trace)
     token, kinds = followed_token(trace), kinds_of_maps(trace)
-    shown = ON_PICTURE.draw(
-        st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
-    )
+    shown = ON_PICTURE.draw(st.pills, "On the picture", kinds, context=kinds, required=True)
     patch_picker(
         state.picture(choice),
         choice.picked.name,

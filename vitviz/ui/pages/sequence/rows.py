@@ -26,10 +26,10 @@ from .settings import DIMENSION
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
     """Draw section 6: the matrix that enters the first block."""
     config, token = trace.config, followed_token(trace)
-    enters = "After one more norm, {X}" if config.pre_norm else "{X}"
+    norm = ", after one more norm" if config.pre_norm else ""
     section(
         "6 · The sequence",
-        f"{trace.token_count} tokens of {{=D}} numbers are the rows of {{X}}. {enters} enters the first block.",
+        f"The rows of {{X}} are {trace.token_count} tokens of {{=D}} numbers. It enters the first block{norm}.",
         values_of(trace),
     )
     row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)
