@@ -44,9 +44,9 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
 def verdict(guess: str, result: Shuffled) -> str:
     """Compare the user's prediction with the measured effect, as Markdown."""
     measured = effect(result.without_positions)
-    told = "" if guess == SKIPPED else "Right: " if guess == measured else f"Your prediction: {guess}. "
+    told = "It" if guess == SKIPPED else "Right: it" if guess == measured else f"Your prediction: {guess}. It"
     set_of = " A Transformer without positions processes a set, and a set has no order." if measured == SAME else ""
-    return f"{told}it **{measured}**.{set_of}"
+    return f"{told} **{measured}**.{set_of}"
 
 
 def effect(cosine: float) -> str:
