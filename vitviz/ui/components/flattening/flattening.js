@@ -92,21 +92,26 @@ class Flattening extends Component {
     mark.style.setProperty("--at", index);
   }
 
-  // enlarged components, each with the initial of its channel
+  // enlarged components, each with the initial of its channel; kept while the pointer moves over them
   drawNear() {
-    const { centre, chosen, count, data: { channels, labels, side }, hovered, ref } = this;
+    const { centre, chosen, count, data, hovered, ref } = this;
     const [from, to] = seenFrom(centre, NEAR, count);
-    const cells = [];
-    for (let i = from; i < to; i++) {
-      const { channel } = placeOf(i, side, channels.length);
-      const about = { className: i === hovered ? "hover" : i === chosen ? "chosen" : "", title: labels[i] };
-      const cell = element("span", { ...about, textContent: channels[channel][0].toUpperCase() }, { "data-index": i });
-      const [red, green, blue] = new Uint8Array(this.table.buffer, 4 * this.tones[i], 3);
-      cell.style.setProperty("--fill", `rgb(${red} ${green} ${blue})`);
-      cell.style.setProperty("--on", 0.3 * red + 0.6 * green + 0.1 * blue > 128 ? "#14121b" : "#fff");
-      cells.push(cell);
-    }
-    ref.near.replaceChildren(...cells);
+    const drawn = [from, to, data.tones].join();
+    if (drawn !== this.drawnNear) ref.near.replaceChildren(...Array.from({ length: to - from }, (_, i) => this.cell(from + i)));
+    this.drawnNear = drawn;
+    [...ref.near.children].forEach((cell, i) => {
+      cell.className = from + i === hovered ? "hover" : from + i === chosen ? "chosen" : "";
+    });
+  }
+
+  cell(index) {
+    const { channels, labels, side } = this.data;
+    const { channel } = placeOf(index, side, channels.length);
+    const cell = element("span", { title: labels[index], textContent: channels[channel][0].toUpperCase() });
+    const [red, green, blue] = new Uint8Array(this.table.buffer, 4 * this.tones[index], 3);
+    cell.style.setProperty("--fill", `rgb(${red} ${green} ${blue})`);
+    cell.style.setProperty("--on", 0.3 * red + 0.6 * green + 0.1 * blue > 128 ? "#14121b" : "#fff");
+    return cell;
   }
 
   drawWords() {
