@@ -98,7 +98,7 @@ def test_the_vector_and_the_patch_point_at_each_other(story):
     strip.hover(position=at_index)
     expect_shown(index, 0)
     strip.click(position=at_index)
-    expect(slider).to_have_attribute("aria-valuenow", str(index + 1))
+    expect(slider).to_have_value(str(index + 1))
     box = box_at_rest(patch)
     patch.hover(position={"x": 3.5 / 4 * box["width"], "y": 0.5 / 4 * box["height"]})
     expect_shown(sequence.flat_index(0, 3, 1, patch=4), index)
@@ -109,9 +109,9 @@ def test_the_vector_and_the_patch_point_at_each_other(story):
         strip.press(key)
     expect_shown(index + 1 + 12, index)
     strip.press("Enter")
-    expect(slider).to_have_attribute("aria-valuenow", str(index + 14))
+    expect(slider).to_have_value(str(index + 14))
     page.get_by_test_id("flattening-near").locator("span").first.click()
-    expect(slider).not_to_have_attribute("aria-valuenow", str(index + 14))
+    expect(slider).not_to_have_value(str(index + 14))
 
 
 def test_pixels_become_the_vector_one_by_one_unless_motion_is_reduced(story):
