@@ -56,16 +56,20 @@ def _through_the_layers(view: HeadView) -> None:
             for colour, name, field in _fields(depths[layer])
         ]
         st.html(drawing.table((f"layer {layer + 1} of {layers}", "can use", "of the image"), rows))
-        st.caption(_around(view) + _small(depths[0].resnet50, size))
+        st.caption(_around(view))
+        if covers(depths[0].resnet50, size):
+            with st.container(key="reach_small"):
+                st.caption(_small(depths[0].resnet50, size))
     used, uniform = distance[layer], uniform_distance(view)
     low, high = (number_of_pixels(float(end)) for end in (np.nanmin(used), np.nanmax(used)))
     span = f"{low} to {high}" if len(used) > 1 else low
     signs = " (by absolute value)" if view.signed else ""
-    view.draw_text(
-        f"What the heads **do** use is another question. Their **mean attention distance** from query to key patch, "
-        f"weighted by attention{signs}, is {span} px in layer {layer + 1}; uniform attention would give "
-        f"{number_of_pixels(uniform)} px."
-    )
+    with st.container(key="reach_used"):
+        view.draw_text(
+            "What the heads **do** use is another question. Their **mean attention distance** from query to key patch, "
+            f"weighted by attention{signs}, is {span} px in layer {layer + 1}; uniform attention would give "
+            f"{number_of_pixels(uniform)} px."
+        )
     figure = _chart(distance, layer, [_shares(depth, x, y, size) for depth in depths], uniform)
     st.plotly_chart(figure, config=CHART, key="reach", alt="What can be used, and mean attention distance, by layer")
     _same_depth(layer, layers, depths[layer])
@@ -95,14 +99,17 @@ def _around(view: HeadView) -> str:
     return f"Squares around {view.name(view.query)}, cut at the edge. {circles}"
 
 
-def _small(field: ReceptiveField, size: tuple[int, int]) -> str:
-    """State that the image is too small for the comparison, if ResNet-50 covers all of it at the first layer."""
+def covers(field: ReceptiveField, size: tuple[int, int]) -> bool:
+    """Return True if a receptive field in the middle of an image covers all of it."""
     width, height = size
-    if field.covered(width / 2, height / 2, width, height) < 1:
-        return ""
+    return field.covered(width / 2, height / 2, width, height) == 1
+
+
+def _small(field: ReceptiveField, size: tuple[int, int]) -> str:
+    """State that the image is too small for the comparison."""
     return (
-        f" On an image of {width} × {height} px, ResNet-50 ({field.side} × {field.side} px) sees all of it from the "
-        "middle already at layer 1: the difference shows on larger images."
+        f"This image is small, {size[0]} × {size[1]} px: from its middle, ResNet-50 ({field.side} × {field.side} px) "
+        "sees all of it already at layer 1. The difference shows on larger images."
     )
 
 
