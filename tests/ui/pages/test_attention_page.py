@@ -279,7 +279,7 @@ def test_models_of_other_kinds(other):
     block = block_by_hand(trace, layer, head, trace.prefix + 2 * 6 + 3, trace.prefix)
     drawn = [element.value.strip("$\n") for element in app.latex]
     for tex in (
-        formulas.sequence_shape(trace.prefix),
+        formulas.sequence_shape(trace.prefix, 24, config.embed_dim),
         formulas.queries_keys_values(block.head, config),
         formulas.score(block.head, config.head_dim // (2 if config.differential else 1)),
         formulas.attention(block),

@@ -93,6 +93,11 @@ class HeadView:
         """Return the name of a token for use in a sentence: `"the class token"`, `"patch (7, 9)"`."""
         return f"the {self.name(token)}" if token < self.trace.prefix else self.name(token)
 
+    def first(self, token: int) -> str:
+        """Return the name of a token for the beginning of a sentence: `"The class token"`, `"Patch (7, 9)"`."""
+        name = self.the(token)
+        return f"{name[0].upper()}{name[1:]}"
+
     def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
         sections.draw_text(text, self.values)

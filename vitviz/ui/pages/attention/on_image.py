@@ -99,18 +99,15 @@ def _weights(view: HeadView) -> None:
         _draw_image(view, shapes, "the patches that it attends to most")
     with text:
         listed = ", ".join(f"{view.name(int(token))} {percent(float(weights[token]))}" for token in strongest)
-        blue, green = (" (blue)", " (green lines)") if view.patch is not None else ("", "")
+        blue, green = (" (blue)", ", green lines") if view.patch is not None else ("", "")
         view.draw_text(
-            "Every token has all three, as vectors of {d=} numbers:\n\n"
-            f"* its query {{q}}: what it looks for;\n"
-            f"* its key {{k}}: what others find it by;\n"
-            f"* its value {{v}}: what it passes on{green}.\n\n"
-            f"In {view.head_label}, {view.the(view.query)}{blue} gives its largest weights among the patches to "
-            f"{listed} (red)."
+            "Every token has a query {q} (what it looks for), a key {k} (what others find it by) and a value {v} "
+            f"(what it passes on{green}), {{d=}} numbers each. {view.first(view.query)}{blue} gives its largest "
+            f"weights among the patches (red) to {listed}."
         )
         st.caption(
             "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "
-            "tokens are compared at once, however far apart: an extremely long-term memory."
+            "tokens are compared at once: an extremely long-term memory."
         )
 
 

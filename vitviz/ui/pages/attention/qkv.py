@@ -28,17 +28,14 @@ def queries_keys_values(view: HeadView) -> None:
     )
     view.section(
         "2 · Query, key and value",
-        f"The sequence {{X}} enters layer {view.layer + 1}: a row of {{D=}} numbers for each of "
-        f"{view.trace.token_count} tokens. {enters}ead {view.head + 1} maps every row to three vectors of {{d=}} "
-        "numbers: a query {q}, a key {k} and a value {v}. Its maps {W_Q}, {W_K} and {W_V} "
+        f"The sequence {{X}} enters layer {view.layer + 1}. {enters}ead {view.head + 1} maps every row to three "
+        "vectors of {d=} numbers: a query {q}, a key {k} and a value {v}. Its maps {W_Q}, {W_K} and {W_V} "
         f"({values['D']} × {values['d']}) are learned.",
     )
-    st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix)))
+    st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix, values["N"], values["D"])))
     st.latex(symbols.formula(formulas.queries_keys_values(steps, config)))
     _vectors(view)
-    if steps.q_norm is None:
-        _first_number(view)
-    else:
+    if steps.q_norm is not None:
         view.draw_text("This model also normalises queries and keys, so that scores stay in a stable range.")
     if steps.angles is not None:
         view.draw_text(
@@ -49,6 +46,9 @@ def queries_keys_values(view: HeadView) -> None:
         )
     if steps.norm is not None:
         _why_norm(view)
+    if steps.q_norm is None:
+        with st.expander("One number by hand"):
+            _first_number(view)
     sections.draw_checks([steps.checks[what] for what in ("norm", "q", "k", "v") if what in steps.checks], "qkv")
 
 
@@ -66,6 +66,7 @@ def _vectors(view: HeadView) -> None:
         ]
         vectors = before + vectors
     st.html(drawing.strips(rows) + drawing.strips(vectors, together=True))
+    st.caption("In all strips, blue is negative and red is positive.")
 
 
 def _first_number(view: HeadView) -> None:
