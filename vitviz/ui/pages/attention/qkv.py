@@ -21,15 +21,16 @@ NORM_NAMES = {"layer": "LayerNorm", "rms": "RMSNorm"}
 def queries_keys_values(view: HeadView) -> None:
     """Draw section 2: from the sequence to q, k and v."""
     steps, config, values = view.steps, view.trace.config, view.values
+    head = f"head {view.head + 1}"
     enters = (
-        f"Each row is normalised ({NORM_NAMES[config.norm]}). Then h"
+        f"Each row is normalised ({NORM_NAMES[config.norm]}). Then {head}"
         if steps.norm is not None
-        else "This model normalises after attention, so the rows enter as they are. H"
+        else f"This model normalises after attention, so the rows enter as they are. {head.capitalize()}"
     )
     view.section(
         "2 · Query, key and value",
-        f"The sequence {{X}} enters layer {view.layer + 1}. {enters}ead {view.head + 1} maps every row to three "
-        "vectors of {d=} numbers: a query {q}, a key {k} and a value {v}. Its maps {W_Q}, {W_K} and {W_V} "
+        f"The sequence {{X}} enters layer {view.layer + 1}. {enters} maps every row to three vectors of {{d=}} "
+        "numbers: a query {q}, a key {k} and a value {v}. Its maps {W_Q}, {W_K} and {W_V} "
         f"({values['D']} × {values['d']}) are learned.",
     )
     st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix, values["N"], values["D"])))
