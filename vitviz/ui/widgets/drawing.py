@@ -155,13 +155,14 @@ def stream(rows: Sequence[tuple[str, np.ndarray, str]], largest: float, label: s
         label: accessible name.
     """
     drawn = "".join(
-        f'<span><b>{html.escape(name)}</b><img alt="" src="{data_url(strip(vector, largest=largest))}">'
-        f"<small>{html.escape(about)}</small></span>"
+        f"<span><b>{html.escape(name)}</b>"
+        f'<img alt="{html.escape(about)}" src="{data_url(strip(vector, largest=largest))}">'
+        f'<small aria-hidden="true">{html.escape(about)}</small></span>'
         for name, vector, about in rows
     )
     return (
         f'<div class="vv-stream" role="group" tabindex="0" aria-label="{html.escape(label)}">{drawn}'
-        "<i>Point at a row.</i></div>"
+        '<i aria-hidden="true">Point at a row.</i></div>'
     )
 
 
