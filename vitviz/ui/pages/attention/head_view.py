@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ....notation.view import strongest_patch, token_label
 from ....trace.trace import Trace
@@ -146,6 +147,11 @@ def at(choice: state.Choice, place: Place) -> HeadView:
     trace, (layer, head, query, key, chosen) = state.trace(choice), place
     block = block_steps(layer_activations.recording(choice, layer), head, query, key)
     return HeadView(choice, trace, layer, head, query, key, block, chosen)
+
+
+def why(key: str, question: str) -> DeltaGenerator:
+    """Return a closed expander for the answer to a question."""
+    return st.container(key=f"why_{key}").expander(question)
 
 
 def choose(view: HeadView) -> None:

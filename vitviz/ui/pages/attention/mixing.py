@@ -15,7 +15,7 @@ from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
 from . import formulas, layer_activations
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 STRONGEST = 3
 
@@ -108,7 +108,7 @@ def _why_heads(view: HeadView) -> None:
         return f"heads {first[at] + 1} and {second[at] + 1}, {percent(float(pairs[at]))}"
 
     signs = " of their absolute values" if view.signed else ""
-    with st.expander("Why several heads?"):
+    with why("heads", "Why several heads?"):
         view.draw_text(
             "One softmax gives one distribution: a single head cannot look for two things at once. The overlap of two "
             f"heads is the weight{signs} that they give to the same keys: 100 % if they are equal. Here it is "

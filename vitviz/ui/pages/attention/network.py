@@ -14,7 +14,7 @@ from ...widgets import drawing, symbols
 from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from . import formulas, layer_activations
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 REGISTERS = "https://arxiv.org/abs/2309.16588"  # Darcet et al. 2024
 
@@ -61,7 +61,7 @@ def _why_activation(view: HeadView, activation: str) -> None:
     steps = view.block.mlp
     collapse = without_activation(steps)
     positive = percent(float((steps.hidden > 0).mean()))
-    with st.expander(f"Why {activation}?"):
+    with why("activation", f"Why {activation}?"):
         if collapse is None:
             view.draw_text(
                 f"It makes the MLP nonlinear. Of the {len(steps.hidden)} hidden numbers {positive} are above 0."
@@ -113,7 +113,7 @@ def _why_registers(view: HeadView, norms: np.ndarray) -> None:
     config, prefix = view.trace.config, view.trace.prefix
     found = outliers_in(norms, prefix)
     largest, limit = (float(one / (found.median or 1.0)) for one in (found.norms.max(), found.threshold))
-    with st.expander("Why registers?"):
+    with why("registers", "Why registers?"):
         if config.num_registers and config.pooling != "distilled":
             first = int(config.class_token)
             ratios = norms[first : first + config.num_registers] / (found.median or 1.0)

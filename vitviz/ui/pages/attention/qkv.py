@@ -13,7 +13,7 @@ from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
 from . import formulas
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 NORM_NAMES = {"layer": "LayerNorm", "rms": "RMSNorm"}
 
@@ -91,7 +91,7 @@ def _why_norm(view: HeadView) -> None:
     spreads = np.sqrt(((norm.x - norm.mean[:, None]) ** 2).mean(axis=1))
     after = np.sqrt(((plain - (plain.mean(axis=1, keepdims=True) if centred else 0)) ** 2).mean(axis=1))
     measure = "standard deviation" if centred else "root mean square"
-    with st.expander(f"Why {NORM_NAMES[config.norm]}?"):
+    with why("norm", f"Why {NORM_NAMES[config.norm]}?"):
         view.draw_text(
             f"Before the norm, the {measure} of the {len(spreads)} tokens ranges from "
             f"{number(float(spreads.min()), 3)} to {number(float(spreads.max()), 3)}; after the division, from "
