@@ -355,7 +355,7 @@ def test_another_patch_or_head_asks_anew_about_attention():
 def test_a_differential_model_is_asked_on_the_page(monkeypatch):
     trace = kinds.trace_of("differential")
     show_instead(monkeypatch, trace, "differential")
-    app = opened("attention")
+    app = opened("attention", layer="3", head="1")
     question = attention_questions(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
     assert asked(app)[1].proto.label == question.plain_text
     choose(app, 1, question, option_of(question, "1.00"))

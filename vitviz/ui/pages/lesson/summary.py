@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from ....notation.marks import format_head, format_patch, head_in_name, layer_in_name
+from ....notation.marks import format_head, format_token, head_in_name, layer_in_name
 from ....viz.export import safe_name
 from ...app import link, models, state
 from ..attention import head_view, layer_activations
@@ -17,8 +17,7 @@ from .handout import Run, handout
 
 def take_home(choice: state.Choice) -> None:
     """Draw the last section of both pages, with the same download."""
-    trace = state.trace(choice)
-    place = head_view.place(trace)
+    place = head_view.place(choice)
     address = urlencode(link.choice_parameters(choice) | PLACE.to_link(choice)) if choice.picked.sample else ""
 
     def document() -> str:  # holds no trace, because the click may come much later
@@ -37,7 +36,11 @@ def take_home(choice: state.Choice) -> None:
 def file_name(choice: state.Choice, place: head_view.Place) -> str:
     """Return a file name such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; numbers count from 1."""
     image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
-    at = layer_in_name(str(place.layer + 1)), head_in_name(format_head(place.head)), format_patch(*place.patch)
+    at = (
+        layer_in_name(str(place.layer + 1)),
+        head_in_name(format_head(place.head)),
+        format_token(place.query, state.trace(choice)),
+    )
     return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"
 
 
