@@ -1,0 +1,66 @@
+"""Task to predict which token gets the largest attention weight, and to observe it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors.arguments import typed
+from ...errors.brief import brief
+from ...trace.trace import Trace
+
+OPTIONS = 4
+
+
+@brief
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Tokens, one of which gets the largest attention weight of all tokens.
+
+    Attributes:
+        layer, head, query: indices, from 0.
+        options: token indices, in the order to be printed.
+        weights: their attention weights.
+        answer: position of the token with the largest weight in `options`.
+    """
+
+    layer: int
+    head: int
+    query: int
+    options: tuple[int, ...]
+    weights: tuple[float, ...]
+    answer: int
+
+
+@typed
+def prediction(trace: Trace, layer: int, head: int, query: int, seed: int = 0) -> Prediction | None:
+    """Choose tokens to predict from: the right one, the patch itself, a prefix token, a neighbour, and others.
+
+    Args:
+        trace: trace of the image.
+        layer: layer index, from 0.
+        head: head index, from 0.
+        query: index of the query token.
+        seed: decides the other patches and the order.
+
+    Returns:
+        The options; None if the sequence has one token only, or two tokens have the same largest weight.
+    """
+    weights = trace.attention(layer, trace.head_index(head), query)
+    random = np.random.default_rng([seed, query])
+    top = int(np.argmax(weights))
+    if (weights == weights[top]).sum() > 1 or len(weights) < 2:
+        return None
+    candidates = [top, query, *([0] if trace.prefix else []), *_neighbours(trace, query)[:1]]
+    others = random.permutation(np.arange(trace.prefix, trace.token_count)).tolist()
+    options = random.permutation(list(dict.fromkeys([*candidates, *others]))[:OPTIONS]).tolist()
+    return Prediction(
+        layer, head, query, tuple(options), tuple(float(weights[token]) for token in options), options.index(top)
+    )
+
+
+def _neighbours(trace: Trace, query: int) -> list[int]:
+    """Return the tokens of the patches beside a patch."""
+    column = (query - trace.prefix) % trace.grid[1]
+    return [query + step for step in (1, -1) if query >= trace.prefix and 0 <= column + step < trace.grid[1]]
