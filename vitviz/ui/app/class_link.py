@@ -132,8 +132,8 @@ def _own_image() -> None:
         elif hours:
             duration = class_images.format_duration(3600 * hours)
             st.markdown(
-                f"Your image is not in the link. If you share it, everybody with the link can see it for {duration}, or "
-                "until you end it. The server keeps it in memory only."
+                f"Your image is not in the link. If you share it, everybody with the link can see it for {duration} "
+                "or until you end it. The server keeps it in memory only."
             )
             label = f"Share my image for {duration}"
             st.button(label, key="class_share", type="primary", on_click=_share, args=(hours,))

@@ -67,7 +67,9 @@ class DotProduct:
 
 @typed
 def dot_product(trace: Trace, layer: int, head: int, query: int) -> DotProduct:
-    """Return the dot product of a query and the key of the patch that it attends to most, other than itself.
+    """Return the dot product of a query and the key of another patch that it attends to.
+
+    This is the patch with the second largest weight, so that it does not tell the answer to `prediction`.
 
     Args:
         trace: trace of the image.
@@ -80,9 +82,9 @@ def dot_product(trace: Trace, layer: int, head: int, query: int) -> DotProduct:
     """
     head, query = trace.head_index(head), trace.token_index(query)
     weights = np.abs(trace.attention(layer, head, query)[trace.prefix :])
-    if query >= trace.prefix and len(weights) > 1:
-        weights[query - trace.prefix] = -1.0
-    key = trace.prefix + int(np.argmax(weights))
+    if query >= trace.prefix:
+        weights[query - trace.prefix] = -1.0  # last, so that it is chosen only if there is no other patch
+    key = trace.prefix + int(np.argsort(-weights, kind="stable")[:2][-1 if len(weights) > 2 else 0])
     q, k = trace.queries(layer)[head, query].astype(np.float64), trace.keys(layer)[head, key].astype(np.float64)
     signed = trace.config.differential
     if signed:
