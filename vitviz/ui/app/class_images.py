@@ -107,8 +107,11 @@ class ClassImages:
     def add_part(self, name: str, digest: str) -> None:
         """Note a thumbnail of a shared image, given by its digest, which ends with the share."""
         with self._lock:
+            self._drop_old()
             if name in self._shares:
                 self._parts.setdefault(name, set()).add(digest)
+            else:  # made by a run that began before the end
+                self._ended.add(digest)
 
     def end(self, name: str) -> None:
         """End a share. Nothing happens if it has ended."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from ...errors import ImageError
 from ..widgets import qr
-from . import class_images, server_address, state
+from . import class_images, network_address, state
 from .class_images import STORE, Share
 from .link import GUIDE
 from .messages import escape_markdown, show_errors
@@ -96,22 +96,22 @@ def _link(url: str) -> None:
 def _base() -> str | None:
     """Return the address of this page for other devices, and draw what is in the way."""
     found = page_address()
-    if not server_address.is_loopback(urlsplit(found).hostname or "localhost"):
+    if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
         return found
-    if server_address.is_loopback(st.get_option("server.address") or "0.0.0.0"):
+    if network_address.is_loopback(st.get_option("server.address") or "0.0.0.0"):
         st.warning(
             "Only this computer can open the link. To let phones in, start the app with `--server.address 0.0.0.0`."
         )
         return found
-    local = server_address.local_address()
-    proposed = found if local is None else server_address.with_host(found, local)
+    local = network_address.local_address()
+    proposed = found if local is None else network_address.with_host(found, local)
     typed = ADDRESS.draw(
         st.text_input,
         "Address of this computer in the network",
         context=proposed,
         help="Phones must be in the same network. Correct it if this computer is in several networks.",
     )
-    base = server_address.checked_base(typed)
+    base = network_address.checked_base(typed)
     if base is None:
         st.warning(
             "This is not an address; it begins with http:// and a name or number, such as http://192.168.0.2:8501."
