@@ -176,7 +176,7 @@ def _in_words(names: tuple[str, ...]) -> str:
 def _other_size(sheet: Worksheet, field: Field, answers: bool) -> str:
     """Return the task to count patches of another size."""
     now, other = sheet.sizes, sheet.other
-    ratio = number(other.cost(now), 2)
+    ratio = number(other.attention_weights / now.attention_weights, 2)
     worked = (
         f"<p class=note>{other.grid[0]} × {other.grid[1]} = {other.patches:,}; {other.tokens:,}² = "
         f"{other.attention_weights:,}; {now.tokens:,}² = {now.attention_weights:,}.</p>"
