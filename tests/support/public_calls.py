@@ -157,6 +157,7 @@ def public_calls(small, photo):
         "walkthrough.receptive_field": {
             "at_depth": {"layer": 0, "layers": 2, "patch": 4},
             "convolutions": {"count": 2, "patch": 4},
+            "covered_share": {"side": 3.0, "x": 8.0, "y": 8.0, "width": 16, "height": 16},
             "receptive_field": {"layers": [(3, 1)]},
             "resnet50": {"stride_in": "first"},
         },

@@ -1,11 +1,12 @@
 """Receptive fields of convolutional networks: hand calculations, and measurements on a network."""
 
+import numpy as np
 import pytest
 import timm
 import torch
 from torch import nn
 
-from vitviz.walkthrough.receptive_field import at_depth, convolutions, receptive_field, resnet50
+from vitviz.walkthrough.receptive_field import at_depth, convolutions, covered_share, receptive_field, resnet50
 
 
 def test_chains_on_paper():
@@ -72,3 +73,21 @@ def test_the_same_depth():
     assert [at_depth(layer, 40, 14).resnet50.layer for layer in (0, 39)] == ["conv2, block 1", "conv5, block 3"]
     with pytest.raises(IndexError, match="layer 12"):
         at_depth(12, 12, 14)
+
+
+@pytest.mark.parametrize(("side", "x", "y"), [(3, 7, 7), (42, 119, 119), (42, 7, 217), (483, 112, 112), (27, 224, 0)])
+def test_the_covered_share_counts_pixels(side, x, y):
+    middles = np.arange(224) + 0.5
+    exact = 4  # parts of a pixel, for squares that end between two pixels
+    fine = (np.arange(224 * exact) + 0.5) / exact
+    across, down = (np.abs(fine - at) < side / 2 for at in (x, y))
+    assert covered_share(side, x, y, len(middles), 224) == pytest.approx(across.mean() * down.mean(), abs=1e-9)
+
+
+def test_resnet50_covers_a_small_image_at_the_first_layer_and_a_photograph_does_not():
+    """Check an image of digits, 32 px and 6 layers, and one of 224 px and 12 layers."""
+    small, large = at_depth(0, 6, 4).resnet50, at_depth(0, 12, 14).resnet50
+    assert small.side == 35
+    assert small.covered(16, 16, 32, 32) == 1
+    assert small.covered(2, 2, 32, 32) < 1
+    assert large.covered(112, 112, 224, 224) == pytest.approx((27 / 224) ** 2)

@@ -1,11 +1,11 @@
-"""Receptive fields of convolutional networks, for comparison with mean attention distance.
+"""Receptive fields of convolutional networks, for comparison with attention, whose receptive field is the image.
 
 The theoretical receptive field is the square of input pixels that one value of a feature map can depend on. With
 kernels k_i and strides s_i its side is 1 + sum_i (k_i - 1) prod_{j < i} s_j (Araujo, Norris and Sim 2019, "Computing
 Receptive Fields of Convolutional Neural Networks", Distill, https://distill.pub/2019/computing-receptive-fields,
 equation 2). The effective receptive field of a trained network is smaller (Luo et al. 2016,
-https://arxiv.org/abs/1701.04128). In a Vision Transformer it is the whole image in every layer; attention distance is
-the comparable quantity there.
+https://arxiv.org/abs/1701.04128). In a Vision Transformer it is the whole image in every layer. It says what a network
+can use; mean attention distance says what the heads of a Vision Transformer do use, so the two are not compared.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors.arguments import at_least, checked_index, each_of_kind, typed, whole
+import numpy as np
+
+from ..errors.arguments import at_least, checked_index, each_of_kind, number, typed, whole
 
 MOST = 1_000_000  # maximum number of layers
 RESNET50_STAGES = {"conv2": 3, "conv3": 4, "conv4": 6, "conv5": 3}  # bottleneck blocks; He et al. 2016, table 1
+RESNET50_BLOCKS = sum(RESNET50_STAGES.values())
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class ReceptiveField:
         """Distance from the centre of the square to the centre of its outermost pixels, in pixels."""
         return (self.side - 1) / 2
 
+    def covered(self, x: float, y: float, width: int, height: int) -> float:
+        """Return the share of an image that the square covers around a point, from 0 to 1.
+
+        Args:
+            x: distance of the point from the left edge, pixels.
+            y: distance of the point from the upper edge, pixels.
+            width: width of the image, pixels.
+            height: height of the image, pixels.
+        """
+        return covered_share(self.side, x, y, width, height)
+
 
 @typed
 def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
@@ -55,6 +69,17 @@ def receptive_field(layers: Iterable[tuple[int, int]]) -> int:
         side += (kernel - 1) * stride
         stride *= step
     return side
+
+
+@typed
+def covered_share(side: float, x: float, y: float, width: int, height: int) -> float:
+    """Return the share of an image that a square around a point covers, from 0 to 1; see `ReceptiveField.covered`."""
+    side, x, y = (number(value, 0, np.inf, f"The {name}") for name, value in (("side", side), ("x", x), ("y", y)))
+    width, height = at_least(width, 1, "The width"), at_least(height, 1, "The height")
+    across, down = (
+        max(0.0, min(at + side / 2, end) - max(at - side / 2, 0.0)) / end for at, end in ((x, width), (y, height))
+    )
+    return across * down
 
 
 @typed

@@ -30,9 +30,10 @@ STYLE = f"""<style>
 .vv-photo img + img {{ position: absolute; inset: 0; height: 100%; }}
 .vv-scroll {{ overflow-x: auto; }}
 .vv-table {{ border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }}
-.vv-table th {{ font-weight: 500; opacity: 0.7; text-align: left; }}
+.vv-table th {{ font-weight: 500; opacity: 0.7; text-align: left; vertical-align: bottom; }}
 .vv-table th, .vv-table td {{ padding: 0.3rem 0.9rem 0.3rem 0; white-space: nowrap;
   border-bottom: 1px solid color-mix(in srgb, {NEUTRAL} 30%, transparent); }}
+.vv-table th {{ white-space: normal; min-width: 3.2rem; }}
 .vv-table small {{ opacity: 0.75; white-space: normal; }}
 .vv-table tr.total td {{ font-weight: 600; border-bottom: 0; }}
 .vv-bar {{ display: inline-block; vertical-align: middle; height: 0.6rem; width: 6rem; border-radius: 0.2rem;
@@ -44,6 +45,36 @@ STYLE = f"""<style>
 .vv-parts {{ display: flex; height: 1.4rem; border-radius: 0.3rem; overflow: hidden; margin: 0.2rem 0; }}
 .vv-parts i {{ min-width: 2px; }}
 .vv-key {{ display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 0.2rem; margin-right: 0.35rem; }}
+.vv-running summary {{ cursor: pointer; font-size: 0.9rem; padding: 0.3rem 0; }}
+.vv-running .vv-term {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr) minmax(0, 1fr); gap: 0.3rem 0.8rem;
+  align-items: center; font-size: 0.85rem; margin-top: 0.35rem; }}
+.vv-running .vv-term > span {{ position: relative; }}
+.vv-running img {{ display: block; width: 100%; height: 1.1rem; image-rendering: pixelated; border-radius: 3px; }}
+.vv-running img + img {{ position: absolute; inset: 0; opacity: 0; }}
+.vv-running small {{ font-size: 0.78rem; opacity: 0.75; }}
+@media (prefers-reduced-motion: no-preference) {{
+  .vv-running[open] .vv-term {{ animation: vv-appear 0.5s both; animation-delay: calc(var(--at) * 1.2s); }}
+  .vv-running[open] .vv-term img + img {{ animation: vv-weigh 0.7s both;
+    animation-delay: calc(var(--at) * 1.2s + 0.4s); }}
+  .vv-running[open] .vv-term > :last-child {{ animation: vv-appear 0.5s both;
+    animation-delay: calc(var(--at) * 1.2s + 0.8s); }}
+}}
+@keyframes vv-appear {{ from {{ opacity: 0; transform: translateY(-0.4rem); }} }}
+@keyframes vv-weigh {{ from {{ opacity: 1; }} }}
+.vv-stream {{ position: relative; display: grid; padding-bottom: 3.2rem; }}
+.vv-stream > span {{ display: grid; grid-template-columns: 5.2rem minmax(0, 1fr); gap: 0 0.6rem; align-items: center;
+  font-size: 0.72rem; line-height: 1; }}
+.vv-stream img {{ display: block; width: 100%; height: 0.8rem; image-rendering: pixelated; }}
+.vv-stream b {{ font-weight: 400; opacity: 0.75; white-space: nowrap; }}
+.vv-stream small, .vv-stream i {{ position: absolute; left: 0; right: 0; bottom: 0; height: 2.9rem; font-style: normal;
+  font-size: 0.85rem; line-height: 1.4; }}
+.vv-stream small {{ display: none; }}
+.vv-stream > span:hover small {{ display: block; }}
+.vv-stream > span:hover b {{ font-weight: 700; opacity: 1; }}
+.vv-stream > span:hover img {{ outline: 2px solid {ATTENTION}; }}
+.vv-stream:has(span:hover) i, .vv-stream:focus-visible i {{ display: none; }}
+.vv-stream:focus-visible {{ outline: 2px solid {ATTENTION}; outline-offset: 4px; padding-bottom: 0; }}
+.vv-stream:focus-visible small {{ display: block; position: static; height: auto; grid-column: 2; }}
 .vv-legend {{ display: flex; flex-wrap: wrap; gap: 0.2rem 1.2rem; font-size: 0.85rem; }}
 @media (max-width: 640px) {{
   .vv-bar {{ width: 2.2rem; margin-right: 0.4rem; }}
@@ -58,7 +89,7 @@ STYLE = f"""<style>
 def strips(
     rows: Sequence[tuple[str, np.ndarray, str]], *, together: bool = False, per_row: int | None = None, tall: str = ""
 ) -> str:
-    """Return labelled strips with their scales, as HTML.
+    """Return labelled strips with their scales, as HTML; a common scale is stated once, below the strips.
 
     Args:
         rows: label (with symbols as in `symbols.html`), numbers and description of each vector.
@@ -71,15 +102,65 @@ def strips(
     for label, vector, description in rows:
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
-        about = html.escape(
-            f"{description} · {len(vector)} numbers, {number(-end, 3)} (blue) to {number(end, 3)} (red)"
-        )
+        scale = f"{number(-end, 3)} (blue) to {number(end, 3)} (red)"
+        about = html.escape(description if together else f"{description} · {len(vector)} numbers, {scale}")
         height = f"calc({image.height} * {tall or '1.3rem'})"
         drawn.append(
             f'<span>{symbols.html(label)}</span><span><img alt="{about}" src="{data_url(image)}" '
             f'style="height:{height}"><small>{about}</small></span>'
         )
+    if together:
+        drawn.append(f"<span></span><small>{len(rows[0][1])} numbers each, one scale: {scale}</small>")
     return f'<div class="vv-strips">{"".join(drawn)}</div>'
+
+
+def running_sum(terms: Sequence[tuple[str, np.ndarray, np.ndarray]], summary: str) -> str:
+    """Return vectors, each times its weight, and their running sum, as HTML that opens on click.
+
+    The terms appear one after another, and each vector fades to its weighted form; all at once if the user prefers
+    reduced motion. All strips have one scale.
+
+    Args:
+        terms: label, vector and weighted vector of each term; the vector itself if it has no weight.
+        summary: text to click.
+    """
+    sums = np.cumsum([weighted for _, _, weighted in terms], axis=0)
+    largest = max(float(np.abs(one).max()) for one in (*sums, *(weighted for _, _, weighted in terms)))
+    rows = []
+    for place, ((label, vector, weighted), total) in enumerate(zip(terms, sums, strict=True)):
+        own = float(np.abs(vector).max())
+        before = "" if vector is weighted else f'<img alt="" src="{data_url(strip(vector, largest=own))}">'
+        rows.append(
+            f'<div class="vv-term" style="--at:{place}"><span>{html.escape(label)}</span>'
+            f'<span><img alt="{html.escape(label)}" src="{data_url(strip(weighted, largest=largest))}">{before}</span>'
+            f'<span><img alt="sum of {place + 1} terms" src="{data_url(strip(total, largest=largest))}"></span></div>'
+        )
+    head = '<div class="vv-term"><span></span><small>weight × value</small><small>sum so far</small></div>'
+    return (
+        f'<details class="vv-running"><summary>{html.escape(summary)}</summary>{head}{"".join(rows)}'
+        f"<small>One scale: {number(-largest, 3)} (blue) to {number(largest, 3)} (red)</small></details>"
+    )
+
+
+def stream(rows: Sequence[tuple[str, np.ndarray, str]], largest: float, label: str) -> str:
+    """Return vectors below each other on one scale, as HTML.
+
+    Pointing at a vector shows its description; the keyboard focus shows all descriptions.
+
+    Args:
+        rows: label, numbers and description of each vector.
+        largest: absolute value with full colour.
+        label: accessible name.
+    """
+    drawn = "".join(
+        f'<span><b>{html.escape(name)}</b><img alt="" src="{data_url(strip(vector, largest=largest))}">'
+        f"<small>{html.escape(about)}</small></span>"
+        for name, vector, about in rows
+    )
+    return (
+        f'<div class="vv-stream" role="group" tabindex="0" aria-label="{html.escape(label)}">{drawn}'
+        "<i>Point at a row.</i></div>"
+    )
 
 
 def heat(values: np.ndarray, *, signed: bool = False, largest: float | None = None, over: bool = False) -> Image.Image:
@@ -94,15 +175,28 @@ def maps(
     chosen: int | None = None,
     side: str = "6.2rem",
     format: Callable[[float], str] = percent,
+    largest: float | None = None,
 ) -> str:
-    """Return maps side by side, each with its name and the range of its colours, as HTML."""
+    """Return maps side by side, each with its name and the range of its colours, as HTML.
+
+    Args:
+        drawn: name and values of each map.
+        signed: whether values may be negative.
+        chosen: index of the framed map.
+        side: minimum width of a map, in CSS.
+        format: formatter of the ends of the colours.
+        largest: absolute value with full colour in all maps; by default, the largest of each map.
+    """
     figures = []
     for place, (name, values) in enumerate(drawn):
-        end = float(np.abs(values).max())
+        top = float(np.abs(values).max())
+        end = top if largest is None else largest
         scale = f"{format(-end)} to {format(end)}" if signed else f"0 to {format(end)}"
+        scale += " and above" if format(top) != format(end) and top > end else ""
         figures.append(
             f'<figure{" class=chosen" if place == chosen else ""}><img alt="{html.escape(name)}, {scale}" '
-            f'src="{data_url(heat(values, signed=signed))}">{html.escape(name)}<br><small>{scale}</small></figure>'
+            f'src="{data_url(heat(values, signed=signed, largest=end))}">{html.escape(name)}<br>'
+            f"<small>{scale}</small></figure>"
         )
     return f'<div class="vv-maps" style="--side:{side}">{"".join(figures)}</div>'
 

@@ -1,4 +1,4 @@
-"""View of the page "Attention": a layer, a head, a query patch and a key patch."""
+"""View of the page "Attention": a layer, a head, a query token and a key token."""
 
 from __future__ import annotations
 
@@ -10,49 +10,55 @@ import streamlit as st
 from ....notation.view import strongest_patch, token_label
 from ....trace.trace import Trace
 from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
+from ....walkthrough.steps.clear_head import ClearHead
 from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
 from ...components.patches import Overlay, patch_picker
 from ..lesson import followed_token, sections
+from ..lesson.opening import opened
 from . import layer_activations
-from .settings import KEY_PATCH, with_one_head
+from .settings import KEY_PATCH, KEY_PREFIX_TOKEN, PLACE, with_one_head
+
+PATCH = -1  # choice of a patch instead of a prefix token
 
 
 @dataclass(frozen=True, eq=False)
 class HeadView:
-    """Image, model, head and patches that the sections show.
+    """Image, model, head and tokens that the sections show.
 
     Attributes:
         choice: image and model.
         trace: the forward pass.
         layer, head: indices, from 0.
-        patch, key_patch: query and key patch, row and column from 0.
-        block: all steps of the layer for the query patch, computed by hand.
+        query, key: indices of the query token and the key token, prefix tokens first.
+        block: all steps of the layer for the query token, computed by hand.
+        opened: the rule's result if the lesson has opened on this head by itself, see `lesson.opening`; else None.
     """
 
     choice: state.Choice
     trace: Trace
     layer: int
     head: int
-    patch: sections.Patch
-    key_patch: sections.Patch
+    query: int
+    key: int
     block: BlockSteps
+    opened: ClearHead | None = None
 
     @property
     def steps(self) -> HeadSteps:
-        """Steps of the head for the query patch, computed by hand."""
+        """Steps of the head for the query token, computed by hand."""
         return self.block.head
 
     @property
-    def query(self) -> int:
-        """Query token index."""
-        return self.trace.prefix + sections.patch_number(self.trace, self.patch)
+    def patch(self) -> sections.Patch | None:
+        """Row and column of the query patch, from 0; None if the query is a prefix token."""
+        return self.patch_of(self.query)
 
     @property
-    def key(self) -> int:
-        """Key token index."""
-        return self.trace.prefix + sections.patch_number(self.trace, self.key_patch)
+    def key_patch(self) -> sections.Patch | None:
+        """Row and column of the key patch, from 0; None if the key is a prefix token."""
+        return self.patch_of(self.key)
 
     @property
     def signed(self) -> bool:
@@ -75,9 +81,17 @@ class HeadView:
         """Values of the symbols for this model and image."""
         return sections.values_of(self.trace)
 
+    def patch_of(self, token: int) -> sections.Patch | None:
+        """Return row and column of a patch token, from 0; None for a prefix token."""
+        return None if token < self.trace.prefix else divmod(token - self.trace.prefix, self.trace.grid[1])
+
     def name(self, token: int) -> str:
         """Return the name of a token."""
         return token_label(self.trace, token)
+
+    def the(self, token: int) -> str:
+        """Return the name of a token for use in a sentence: `"the class token"`, `"patch (7, 9)"`."""
+        return f"the {self.name(token)}" if token < self.trace.prefix else self.name(token)
 
     def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
@@ -89,41 +103,48 @@ class HeadView:
 
 
 class Place(NamedTuple):
-    """Layer, head, query patch and key patch, from 0."""
+    """Layer, head, query token and key token, from 0; and the rule's result if it has chosen the head."""
 
     layer: int
     head: int
-    patch: sections.Patch
-    key_patch: sections.Patch
+    query: int
+    key: int
+    opened: ClearHead | None = None
 
 
 def current(choice: state.Choice) -> HeadView:
     """Return the user's current view with its computed steps."""
-    return at(choice, place(state.trace(choice)))
+    return at(choice, place(choice))
 
 
-def place(trace: Trace) -> Place:
-    """Return the user's place: layer and head of the explorer, and the patch that all lesson pages follow."""
-    view = with_one_head(VIEW.of(trace), trace)
-    patch, layer, head = followed_token.followed_patch(trace), view.layer, view.head
-    key_patch = KEY_PATCH.get()
-    if key_patch is None or not (key_patch[0] < trace.grid[0] and key_patch[1] < trace.grid[1]):
-        query = trace.prefix + sections.patch_number(trace, patch)
-        strongest = strongest_patch(trace, trace.attention(layer, head, query)) - trace.prefix
-        key_patch = divmod(strongest, trace.grid[1])
-    return Place(layer, head, patch, key_patch)
+def place(choice: state.Choice) -> Place:
+    """Return the user's place: layer and head of the explorer, and the token that all lesson pages follow."""
+    trace = state.trace(choice)
+    view = with_one_head(PLACE.get(choice), trace)
+    query = followed_token.followed_token(trace)
+    key = key_token(trace, view.layer, view.head, query)
+    return Place(view.layer, view.head, query, key, opened(choice))
+
+
+def key_token(trace: Trace, layer: int, head: int, query: int) -> int:
+    """Return the user's key token if this model and image have it, else the patch with the largest weight."""
+    token, patch = KEY_PREFIX_TOKEN.get(), KEY_PATCH.get()
+    if token is not None and token < trace.prefix:
+        return token
+    if patch is None or not (patch[0] < trace.grid[0] and patch[1] < trace.grid[1]):
+        return strongest_patch(trace, trace.attention(layer, head, query))
+    return trace.prefix + sections.patch_number(trace, patch)
 
 
 def at(choice: state.Choice, place: Place) -> HeadView:
     """Return the view of a place; does not access the session."""
-    trace = state.trace(choice)
-    query, key = (trace.prefix + sections.patch_number(trace, patch) for patch in (place.patch, place.key_patch))
-    block = block_steps(layer_activations.recording(choice, place.layer), place.head, query, key)
-    return HeadView(choice, trace, *place, block)
+    trace, (layer, head, query, key, chosen) = state.trace(choice), place
+    block = block_steps(layer_activations.recording(choice, layer), head, query, key)
+    return HeadView(choice, trace, layer, head, query, key, block, chosen)
 
 
 def choose(view: HeadView) -> None:
-    """Draw the boxes that choose layer and head, from 1."""
+    """Draw the widgets that choose layer and head, from 1, and a prefix token as query."""
     with st.container(horizontal=True):
         for name, count, chosen in (("layer", view.trace.layers, view.layer), ("head", view.trace.heads, view.head)):
             bound(
@@ -135,14 +156,49 @@ def choose(view: HeadView) -> None:
                 take=lambda place, name=name: VIEW.change(**{name: place}),
                 format_func=lambda place, count=count: f"{place + 1} of {count}",
             )
+    patch = followed_token.followed_patch(view.trace)
+    _choose_token(
+        view, "Query", "query_token", view.query, patch, followed_token.follow_prefix_token, followed_token.follow_patch
+    )
+
+
+def choose_key(view: HeadView) -> None:
+    """Draw the widget that chooses a prefix token as key."""
+    patch = view.key_patch or KEY_PATCH.get()
+    if patch is None or not (patch[0] < view.trace.grid[0] and patch[1] < view.trace.grid[1]):
+        patch = view.patch_of(strongest_patch(view.trace, view.steps.weights))
+    _choose_token(view, "Key", "key_token", view.key, patch, answer_with_prefix_token, answer)
+
+
+def _choose_token(view: HeadView, label, key, token, patch, take_prefix, take_patch) -> None:
+    """Draw the prefix tokens and one patch as options; nothing for a model without prefix tokens."""
+    if not view.trace.prefix:
+        return
+    names = (*view.trace.config.prefix_token_names, "patch ({}, {})".format(*(at + 1 for at in patch)))
+    bound(
+        st.pills,
+        label,
+        (*range(view.trace.prefix), PATCH),
+        key=key,
+        value=token if token < view.trace.prefix else PATCH,
+        take=lambda chosen: take_patch(*patch) if chosen == PATCH else take_prefix(chosen),
+        format_func=lambda index: names[index],
+        required=True,
+    )
+
+
+def answer_with_prefix_token(token: int) -> None:
+    """Choose a prefix token as key."""
+    KEY_PREFIX_TOKEN.set(token)
 
 
 def answer(row: int, column: int) -> None:
     """Choose another key patch."""
+    KEY_PREFIX_TOKEN.reset()
     KEY_PATCH.set((row, column))
 
 
-def picker(view: HeadView, overlay: Overlay, key: str, choosing: str = "query") -> None:
+def picker(view: HeadView, overlay: Overlay | None, key: str, choosing: str = "query") -> None:
     """Draw the image with query and key patch framed; a click chooses one of the two."""
     patch_picker(
         state.picture(view.choice),

@@ -1,10 +1,10 @@
-"""Section 1 of the page "Attention": an editable soft dictionary, then the same idea on the image."""
+"""Section 1 of the page "Attention": an editable soft dictionary."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,19 +12,16 @@ import streamlit as st
 from PIL import ImageColor
 
 from ....notation.marks import percent
-from ....viz.colour import KEY, QUERY, VALUE
 from ....walkthrough import soft_dictionary
-from ...app import state
 from ...app.messages import escape_markdown, show_errors
-from ...widgets import drawing
+from ...widgets import drawing, symbols
 from ...widgets.strips import number
-from ...widgets.sums import round_consistently
+from ...widgets.sums import in_brackets, round_consistently
 from ..lesson.sections import section
 
-if TYPE_CHECKING:  # it imports the sidebar, which needs a running app
-    from .head_view import HeadView
-
 MOST = 12  # maximum number of words
+PAPER = "https://arxiv.org/abs/1706.03762"  # Vaswani et al. 2017
+ARTICLE = "https://habr.com/ru/articles/599703/"  # the article that explains attention as a dictionary
 FRUITS = {
     "key": ["banana", "strawberry", "blueberry", "orange", "apple"],
     "colour": ["gold", "crimson", "royalblue", "darkorange", "yellowgreen"],
@@ -73,10 +70,9 @@ def idea() -> None:
     """Draw the idea of attention, on words."""
     section(
         "1 · The idea: a soft lookup",
-        "A dictionary stores **values** under **keys**. An ordinary one answers only if the **query** equals a key, "
-        "letter by letter. A *soft* one always answers: it compares the query with every key, turns the similarities "
-        "into shares that sum to 1, and returns the mix of all values. Try it: the query below has a spelling mistake. "
-        "Every cell of the table, the keys and their values (a colour and a number), is yours to change.",
+        "A dictionary stores **values** under **keys**. Python's `dict` answers only if the **query** equals a key. "
+        "A *soft* dictionary compares the query with every key and returns a weighted sum of all values. Each weight "
+        "is the probability that this key was meant. Change the misspelled query, or any cell of the table.",
     )
     _dictionary()
 
@@ -100,45 +96,92 @@ def _dictionary() -> None:
     with left:
         query = st.text_input("Query", "strawbery", max_chars=30, key="dictionary_query")
         temperature = st.slider(
-            "Temperature", 0.0, 2.0, 0.1, 0.01, key="dictionary_temperature", help="Similarities are divided by it."
+            "Temperature T",
+            0.0,
+            2.0,
+            0.1,
+            0.01,
+            key="dictionary_temperature",
+            help="Divides the similarities. 0: the most similar key takes all, as in an ordinary dictionary. The "
+            "higher, the closer the answer is to the mean of all values.",
         )
-        st.caption("0: a hard lookup, the most similar key takes all. The higher, the closer to the plain average.")
-        pieces = " ".join(soft_dictionary.ngrams(query))
-        st.caption(f"Pieces of the query: {escape_markdown(pieces) or 'none'}")
     dictionary = read(edited)
     for problem in dictionary.problems:
         st.warning(escape_markdown(problem))
     if not dictionary.keys:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
-    similar, shares, mixed = soft_dictionary.soft_lookup(query, dictionary.keys, dictionary.values, temperature)
+    with left:
+        st.code(as_python(dictionary, query), language="python", wrap_lines=True)
+    _answer(query, dictionary, temperature)
+
+
+def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
+    """Draw the soft lookup: similarities, probabilities, and the weighted sum."""
+    similar, weights, mixed = soft_dictionary.soft_lookup(query, dictionary.keys, dictionary.values, temperature)
+    st.latex(symbols.formula(r"\mathrm{answer} = \mathrm{softmax}\!\left(\mathrm{similarity}(@q, @k)\,/\,T\right) @v"))
     rows = [
         (
             html.escape(key),
             number(alike, 3),
-            drawing.bar(share, percent(share)),
+            drawing.bar(weight, percent(weight)),
             drawing.swatch(value[:3]) + f"{value[3]:g}",
         )
-        for key, alike, share, value in zip(dictionary.keys, similar, shares, dictionary.values, strict=True)
+        for key, alike, weight, value in zip(dictionary.keys, similar, weights, dictionary.values, strict=True)
     ]
-    total = ("answer", "", percent(float(shares.sum())), drawing.swatch(mixed[:3]) + number(mixed[3], 3))
-    st.html(drawing.table(("key", "query · key", "share (softmax)", "value"), rows, total))
-    best = int(np.argmax(shares))
-    if similar.any():
-        share = percent(float(shares[best]))
-        st.markdown(f"Most of the answer comes from **{escape_markdown(dictionary.keys[best])}** ({share}).")
+    total = ("answer", "", percent(float(weights.sum())), drawing.swatch(mixed[:3]) + number(mixed[3], 3))
+    st.html(drawing.table(("key", "similarity", "probability", "value"), rows, total))
+    with st.container(key="dictionary_sum"):
+        st.markdown(f"The answer's number: {weighted_sum(weights, dictionary.values[:, 3], float(mixed[3]))}")
+    best = int(np.argmax(weights))
+    meant = similar.any()
+    if meant:
+        share = percent(float(weights[best]))
+        st.markdown(f"Probably meant: **{escape_markdown(dictionary.keys[best])}** ({share}).")
     else:
-        st.markdown("The query shares no piece with any key, so all of them count the same.")
+        st.markdown("The query has no letter pair in common with any key, so all keys are equally probable.")
+    with st.expander("Similarity of two words"):
+        pieces = escape_markdown(" ".join(soft_dictionary.ngrams(query))) or "none"
+        st.caption(
+            f"A word becomes a vector: the count of each of its pairs of {soft_dictionary.NGRAM} letters (< and > mark "
+            "start and end), scaled to length 1. The similarity of two words is the dot product of their vectors. "
+            f"Pairs of the query: {pieces}."
+        )
+        if meant:
+            _product(query, dictionary.keys[best], float(similar[best]))
     st.caption(
-        f"Words become vectors: a number for each piece of {soft_dictionary.NGRAM} letters (< and > mark start and "
-        "end), scaled to length 1. Similarity is the dot product of two such vectors."
+        f"Attention: [Attention Is All You Need]({PAPER}). Its explanation as a soft dictionary is from "
+        f"[Habr 599703]({ARTICLE}) (in Russian)."
     )
-    if similar.any():
-        _product(query, dictionary.keys[best], float(similar[best]))
+
+
+def as_python(dictionary: Dictionary, query: str) -> str:
+    """Return the dictionary as a Python `dict` of the numbers, with the result of an ordinary lookup."""
+    entries = {key: float(value) for key, value in zip(dictionary.keys, dictionary.values[:, 3], strict=True)}
+    items = ", ".join(f"{key!r}: {value:g}" for key, value in entries.items())
+    try:
+        result = f"{entries[query]:g}"
+    except KeyError as error:
+        result = f"KeyError: {error}"
+    return f"d = {{{items}}}\nd[{query!r}]  # {result}"
+
+
+def weighted_sum(weights: Sequence[float], values: Sequence[float], result: float) -> str:
+    """Format the sum of weights times values, term by term, such that the displayed numbers give the result."""
+    written = [f"{value:.10g}".replace("-", "−") for value in values]
+    exact = [float(text.replace("−", "-")) for text in written]
+    shown, total = round_consistently(
+        [float(weight) for weight in weights],
+        result,
+        lambda parts: sum(part * value for part, value in zip(parts, exact, strict=True)),
+        decimals=3,
+    )
+    terms = (f"{weight} × {in_brackets(value)}" for weight, value in zip(shown, written, strict=True))
+    return f"{' + '.join(terms)} = **{total}**"
 
 
 def _product(query: str, key: str, similarity: float) -> None:
-    """Draw the vectors of two words and their product, piece by piece."""
+    """Draw the vectors of two words and their product, pair by pair."""
     pieces, (asking, answering) = soft_dictionary.vectors([query, key])
     products = asking * answering
     factors, shown = round_consistently([float(part) for part in products], similarity, decimals=3)
@@ -148,43 +191,4 @@ def _product(query: str, key: str, similarity: float) -> None:
     ]
     rows.append(("product", *(part if both else "" for part, both in zip(factors, products, strict=True))))
     st.html(drawing.table(("", *(f"<b>{html.escape(piece)}</b>" for piece in pieces)), rows))
-    st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this piece.")
-
-
-def on_the_image(view: HeadView) -> None:
-    """Draw query, key and value on the image."""
-    weights = view.steps.weights
-    prefix, columns, side = view.trace.prefix, view.trace.grid[1], view.trace.config.patch_size
-    strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[: min(3, len(weights) - prefix)]
-    stroke = max(view.size) / 130
-    x, y = drawing.centre(view.patch, side)
-    shapes, labels = [], []
-    for token in strongest:
-        patch = divmod(int(token) - prefix, columns)
-        labels.append(f"{view.name(int(token))} {percent(float(weights[token]))}")
-        at_x, at_y = drawing.centre(patch, side)
-        if patch != view.patch:
-            shapes.append(
-                f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
-                f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
-            )
-        shapes.append(drawing.frame(patch, side, KEY, stroke))
-    shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
-    st.markdown("**The same three letters, on the image**")
-    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
-    with picture:
-        alt = f"{view.choice.picked.name}: {view.name(view.query)} and the patches that it attends to most"
-        st.html(drawing.on_image(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
-    with text:
-        view.draw_text(
-            "In attention every token is all three, as vectors of {d=} numbers:\n\n"
-            f"* {{q}} **asks**: what is {view.name(view.query)} (blue) looking for?\n"
-            "* {k} **answers**: every token says what it has to offer.\n"
-            "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {view.head_label} {_most(len(labels))} to say to it (red): {', '.join(labels)}. "
-            "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
-        )
-
-
-def _most(count: int) -> str:
-    return f"these {count} patches have the most" if count > 1 else "this patch has the most"
+    st.caption(f"The products sum to {shown}. Empty: 0, the word does not have this pair.")

@@ -1,4 +1,4 @@
-"""Section 5 of the page "Attention": weighted sum of values, output projection, and residual sum."""
+"""Section 5 of the page "Attention": weighted sum of values, all heads, output projection, and residual sum."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import numpy as np
 import streamlit as st
 
 from ....notation.marks import percent
+from ....viz.inline import png
+from ....walkthrough.steps.measures import head_overlaps, update_of
+from ...app.views import VIEW
+from ...components.gallery import gallery
 from ...widgets import drawing, symbols
+from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
+from . import formulas, layer_activations
 from .head_view import HeadView
 
 STRONGEST = 3
@@ -18,99 +24,122 @@ def weighted_sum(view: HeadView) -> None:
     """Draw the weighted values and their sum."""
     steps = view.steps
     view.section(
-        "5 · What comes back: a weighted sum of values",
-        f"Every token hands over its value {{v}}, as much of it as its weight says. The sum is the output of head "
-        f"{view.head + 1} for {view.name(view.query)}: {{d=}} numbers.",
+        "5 · The output of a head: a weighted sum of values",
+        "Every value {v}, times its weight, is added up. The sum z is what "
+        f"head {view.head + 1} returns for {view.the(view.query)}: {{d=}} numbers.",
     )
     st.latex(symbols.formula(r"z = \sum_j @A_j\, @v_j"))
     order = np.argsort(-np.abs(steps.weights), kind="stable")
     shown, rest = order[:STRONGEST], order[STRONGEST:]
     rows = [
-        (
-            f"{percent(float(steps.weights[token]))} × {{v}}",
-            steps.contributions[token],
-            f"from {view.name(int(token))}",
-        )
+        (f"{percent(float(steps.weights[token]))} × {{v}}", steps.contributions[token], view.name(int(token)))
         for token in shown
     ]
     if len(rest):
-        rows.append(
-            ("all others", steps.contributions[rest].sum(axis=0), f"from the other {len(rest)} tokens together")
-        )
+        rows.append(("all others", steps.contributions[rest].sum(axis=0), f"{len(rest)} tokens"))
     rows.append(("sum z", steps.z, f"output of head {view.head + 1}"))
-    st.html(drawing.strips(rows))
+    st.html(drawing.strips(rows, together=True))
+    terms = [
+        (f"{percent(float(steps.weights[token]))}, {view.name(int(token))}", steps.v[token], steps.contributions[token])
+        for token in shown
+    ]
+    if len(rest):
+        others = steps.contributions[rest].sum(axis=0)
+        terms.append((f"the other {len(rest)}", others, others))
+    st.html(drawing.running_sum(terms, "Add them up, one by one"))
     firsts = [float(values[0]) for _, values, _ in rows[:-1]]
-    view.draw_text(f"The first number of each, summed: {format_sum(firsts, float(steps.z[0]))}.")
-    sections.draw_check(steps.checks["z"])
+    view.draw_text(f"The first number of each: {format_sum(firsts, float(steps.z[0]))}.")
 
 
 def all_heads(view: HeadView) -> None:
-    """Draw the heads side by side, their concatenation and the output projection."""
-    block, heads = view.block, view.trace.heads
-    values = view.values
+    """Draw the maps of all heads, of which a click chooses one, their concatenation and the output projection."""
+    block, heads, values = view.block, view.trace.heads, view.values
+    maps = view.trace.heatmap(view.layer, None, view.query)
     if heads > 1:
         view.draw_text(
-            f"**All {heads} heads side by side.** Each has its own maps to {{q}}, {{k}} and {{v}}, so each attends "
-            f"differently from the same patch. Head {view.head + 1} is framed."
+            f"**All {heads} heads.** Each has its own {{W_Q}}, {{W_K}} and {{W_V}}, so each attends differently from "
+            "the same token. Click a map to choose its head."
         )
-    maps = view.trace.heatmap(view.layer, None, view.query)
-    st.html(
-        drawing.maps(
-            [(f"head {head + 1}", values) for head, values in enumerate(maps)],
-            signed=view.signed,
-            chosen=view.head if heads > 1 else None,
-        )
+        _gallery(view, maps)
+        _why_heads(view)
+    else:
+        st.html(drawing.maps([("head 1", maps[0])], signed=view.signed))
+    inner = heads * values["d"]
+    joined = (
+        f"The outputs of all heads are concatenated to {heads} × {values['d']} = {inner} numbers."
+        if heads > 1
+        else f"The only head returns {inner} numbers."
+    )
+    normed = " They are normalised." if block.head_norm is not None or block.attention_norm is not None else ""
+    mixes = "mixes the heads' outputs" if heads > 1 else "follows"
+    view.draw_text(f"{joined}{normed} The output projection {{W_O}} {mixes} and gives {{D=}} numbers.")
+    st.latex(symbols.formula(formulas.attention(block)))
+    label = "all heads, a row each" if heads > 1 else "the head"
+    tall = "1rem" if heads <= 8 else "0.7rem"
+    st.html(drawing.strips([("heads", block.concatenated, label)], per_row=values["d"], tall=tall))
+
+
+def _gallery(view: HeadView, maps: np.ndarray) -> None:
+    """Draw the maps as buttons."""
+    images = {str(head): png(drawing.heat(one, signed=view.signed)) for head, one in enumerate(maps)}
+    tops = {name: percent(float(np.abs(one).max())) for name, one in zip(images, maps, strict=True)}
+    gallery(
+        f"Heads of layer {view.layer + 1}",
+        images,
+        chosen=str(view.head),
+        on_choose=_choose_head,
+        columns=min(6, len(images)),
+        titles=True,
+        notes={name: f"up to {'±' if view.signed else ''}{top}" for name, top in tops.items()},
+        whole=True,
+        labels={name: f"head {int(name) + 1}" for name in images},
+        key="head_maps",
     )
     st.caption(
-        f"Attention weights of {view.name(view.query)} in layer {view.layer + 1}; each map's colours end at its own "
-        "largest weight, written below it."
+        f"Weights of {view.the(view.query)} in layer {view.layer + 1}; the colours of each map end at its largest "
+        "weight."
     )
-    sections.draw_check(block.checks["heads"])
-    inner = heads * values["d"]
-    between = ""
-    if block.head_norm is not None:
-        between += " Each head's sum is normalised separately."
-    joined = (
-        f"**Concatenation.** The sums of all heads, one row each in the picture, are put into one row of {heads} × "
-        f"{values['d']} = {inner} numbers."
-        if heads > 1
-        else f"**One head** makes a row of {inner} numbers."
-    )
-    if block.attention_norm is not None:
-        between += " That row is normalised."
-    mixes = "The output projection {W_O}" + (" mixes the heads" if heads > 1 else " follows")
-    after = ""
-    if block.attention_post_norm is not None:
-        after += " Then the norm that stands after attention in this model follows."
-    if not np.all(block.attention_scale == 1):
-        factors = _range(block.attention_scale)
-        after += f" Finally every dimension is multiplied by its own learned factor (LayerScale, {factors})."
-    view.draw_text(f"{joined}{between} {mixes} ({inner} × {values['D']}) and gives {{D=}} numbers.{after}")
-    st.html(
-        drawing.strips(
-            [
-                ("heads", block.concatenated, "all heads, a row each" if heads > 1 else "the head"),
-            ],
-            per_row=values["d"],
-            tall="1rem" if heads <= 8 else "0.7rem",
+
+
+def _choose_head(name: str) -> None:
+    VIEW.change(head=int(name))
+
+
+def _why_heads(view: HeadView) -> None:
+    """Draw how different the weights of the heads are for this query."""
+    overlaps = head_overlaps(view.trace.attention(view.layer, query=view.query))
+    first, second = np.triu_indices(len(overlaps), 1)
+    pairs = overlaps[first, second]
+    alike, unlike = int(pairs.argmax()), int(pairs.argmin())
+
+    def pair(at: int) -> str:
+        return f"heads {first[at] + 1} and {second[at] + 1}, {percent(float(pairs[at]))}"
+
+    signs = " of their absolute values" if view.signed else ""
+    with st.expander("Why several heads?"):
+        view.draw_text(
+            "One softmax gives one distribution: a single head cannot look for two things at once. The overlap of two "
+            f"heads is the weight{signs} that they give to the same keys: 100 % if they are equal. Here it is "
+            f"{percent(float(pairs.mean()))} on average; most for {pair(alike)}, least for {pair(unlike)}."
         )
-    )
-    sections.draw_check(block.checks["attention_out"])
 
 
 def residual(view: HeadView) -> None:
     """Draw the residual sum after attention."""
-    block = view.block
-    view.draw_text(
-        "**Residual sum.** The output of attention does not replace the token; it is **added** to it. The old token "
-        "stays readable, and the layer only writes what it has to add."
-    )
-    st.latex(symbols.formula(r"@X' = @X + \mathrm{attention}(@X)"))
+    block, config = view.block, view.trace.config
+    scale = ""
+    if formulas.has_scale(block.attention_scale):
+        scale = f" LS (LayerScale) multiplies each dimension by a learned factor, here {_range(block.attention_scale)}."
+    norm = ""
+    if block.attention_post_norm is not None:
+        norm = f" In this model, a norm ({formulas.NORMS[config.norm]}) follows attention."
+    view.draw_text(f"**Residual sum.** The block adds an update instead of replacing the token.{scale}{norm}")
+    st.latex(symbols.formula(formulas.attention_sublayer(block, config)))
     st.html(
         drawing.strips(
             [
-                ("{X}", block.x, "as it entered"),
-                ("+", block.attention_out, "what attention adds"),
+                ("{X}", block.x, "the token"),
+                ("+", block.attention_out, "update by attention"),
                 ("=", block.resid_mid, "after attention"),
             ],
             together=True,
@@ -118,7 +147,22 @@ def residual(view: HeadView) -> None:
     )
     before, added = float(block.x[0]), float(block.attention_out[0])
     view.draw_text(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
-    sections.draw_check(block.checks["resid_mid"])
+    _measured(view)
+    what = ("z", "heads", "attention_out", "resid_mid")
+    sections.draw_checks([block.checks[name] for name in what], "values")
+
+
+def _measured(view: HeadView) -> None:
+    """State how large the update of attention is, for this token and for all."""
+    one = update_of(view.block.x, view.block.attention_out)
+    recorded = layer_activations.recording(view.choice, view.layer)
+    every = update_of(recorded["resid_pre"], recorded["attn.out"])
+    with st.container(key="attention_update"):
+        view.draw_text(
+            f"The update's L2 norm is {number(float(one.ratio), 2)} times the token's; the cosine between the token "
+            f"before and after is {number(float(one.cosine), 2)} (1: same direction). Medians over all tokens of this "
+            f"image: {number(float(np.median(every.ratio)), 2)} times and {number(float(np.median(every.cosine)), 2)}."
+        )
 
 
 def _range(factors: np.ndarray) -> str:

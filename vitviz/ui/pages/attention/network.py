@@ -1,64 +1,76 @@
-"""Section 6 of the page "Attention": MLP, residual stream through all blocks, and output."""
+"""Section 6 of the page "Attention": the MLP, and the residual stream through all blocks."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 import streamlit as st
 
-from ....analysis.predictions import predictions
+from ....analysis.tokens.token_norms import outliers_in
 from ....notation.marks import percent
-from ....viz.inline import data_url
+from ....walkthrough.steps.measures import update_of, without_activation
 from ...widgets import drawing, symbols
-from ...widgets.prediction import prediction_bars
 from ...widgets.strips import number
-from ..lesson import sections
-from . import layer_activations
+from ...widgets.sums import format_sum
+from . import formulas, layer_activations
 from .head_view import HeadView
 
-ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "silu": "SiLU"}
+REGISTERS = "https://arxiv.org/abs/2309.16588"  # Darcet et al. 2024
 
 
 def mlp(view: HeadView) -> None:
     """Draw the MLP sublayer."""
     block, config = view.block, view.trace.config
     steps, width, hidden = block.mlp, view.values["D"], config.mlp_dim
-    reads = {
-        "pre": "a second norm, then a small network that works on each token **alone**",
-        "post": "a small network that works on each token **alone**, then a norm",
-        "parallel": "beside attention, and reading the same tokens as it, a small network that works on each token "
-        "**alone**",
-    }[config.block]
-    gate = (
-        " It is gated: a second map of the same size goes through the activation and multiplies the first."
-        if steps.gate is not None
-        else ""
-    )
-    inner = " The hidden numbers are normalised on the way." if steps.hidden_norm is not None else ""
-    factor = " A learned factor for each dimension (LayerScale) comes last." if not np.all(block.mlp_scale == 1) else ""
+    activation = formulas.ACTIVATIONS[config.activation]
+    beside = " It is computed beside attention, from the same input." if config.block == "parallel" else ""
+    gate = " It is gated: a second map, through the activation, multiplies the first." if steps.gate is not None else ""
     view.section(
         "6 · The rest of the block, and of the network",
-        f"Attention moves information **between** tokens. The other half of the block is the MLP: {reads}: up from "
-        f"{{D=}} to {hidden} numbers, {ACTIVATIONS[config.activation]}, and back down to {width}.{gate}{inner}{factor} "
-        "What it makes is added, too.",
+        "Attention moves information **between** tokens. The MLP then works on each token **alone**: from {D=} to "
+        f"{hidden} numbers, {activation}, and back to {width}.{gate}{beside} Its output is added to the token as well.",
     )
-    addend = r"@X" if config.block == "parallel" else r"@X'"
-    st.latex(symbols.formula(rf"@X'' = @X' + \mathrm{{MLP}}({addend})"))
+    st.latex(symbols.formula(formulas.mlp(steps, config)))
+    st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))
     rows = max(1, -(-hidden // (2 * width)))
     st.html(
         drawing.strips([("hidden", steps.hidden, "hidden numbers of the MLP")], per_row=-(-hidden // rows))
         + drawing.strips(
             [
                 ("after attention", block.resid_mid, "the token"),
-                ("+ MLP", block.mlp_out, "what the MLP adds"),
-                ("=", block.resid_post, f"what leaves layer {view.layer + 1}"),
+                ("+ MLP", block.mlp_out, "update by the MLP"),
+                ("=", block.resid_post, f"output of layer {view.layer + 1}"),
             ],
             together=True,
         )
     )
-    positive = float((steps.hidden > 0).mean())
-    view.draw_text(f"Of the {hidden} hidden numbers {percent(positive)} are above 0.")
-    for what in ("mlp_out", "resid_post"):
-        sections.draw_check(block.checks[what])
+    first = [float(block.resid_mid[0]), float(block.mlp_out[0])]
+    one = update_of(block.resid_mid, block.mlp_out)
+    view.draw_text(
+        f"First number: {format_sum(first, float(block.resid_post[0]))}. The update's L2 norm is "
+        f"{number(float(one.ratio), 2)} times the token's; cosine before and after: {number(float(one.cosine), 2)}."
+    )
+    _why_activation(view, activation)
+
+
+def _why_activation(view: HeadView, activation: str) -> None:
+    """Draw the MLP without its activation, and the share of positive hidden numbers."""
+    steps = view.block.mlp
+    collapse = without_activation(steps)
+    positive = percent(float((steps.hidden > 0).mean()))
+    with st.expander(f"Why {activation}?"):
+        if collapse is None:
+            view.draw_text(
+                f"It makes the MLP nonlinear. Of the {len(steps.hidden)} hidden numbers {positive} are above 0."
+            )
+            return
+        view.draw_text(
+            "Without it, two linear maps equal a single one: x W₁ W₂ is x times the matrix W₁W₂. The first number of "
+            f"the output without {activation}: {number(collapse.two_maps)} by two maps, {number(collapse.one_map)} by "
+            f"one. With {activation} it is {number(collapse.activated)}: negative numbers are nearly set to 0, and "
+            f"which ones depends on the token. Of the {len(steps.hidden)} hidden numbers {positive} are above 0."
+        )
 
 
 def stream(view: HeadView) -> None:
@@ -67,61 +79,52 @@ def stream(view: HeadView) -> None:
     channels, norms = recorded.channels[:, view.query], recorded.norms[:, view.query]
     layers = view.trace.layers
     view.draw_text(
-        f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other, and each "
-        f"adds to the stream. Below is {view.name(view.query)} as it enters the first block (top row) and as it leaves "
-        f"each of the {layers} (row by row): its first {channels.shape[1]} dimensions. Its norm goes from "
-        f"{number(float(norms[0]), 2)} to {number(float(norms[-1]), 2)}."
+        f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other. Below is "
+        f"{view.the(view.query)}, its first {channels.shape[1]} dimensions, as it enters the first block and as it "
+        f"leaves each. Its L2 norm goes from {number(float(norms[0]), 2)} to {number(float(norms[-1]), 2)}."
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
-    caption = f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive."
-    image = drawing.heat(channels, signed=True, largest=end)
-    st.html(
-        f'<div class="vv-maps" style="--side:100%"><figure><img alt="Residual stream of {view.name(view.query)}" '
-        f'src="{data_url(image)}" style="height:{min(len(channels), 26) * 0.75 + 1:.2f}rem">'
-        f"<small>{caption}</small></figure></div>"
-    )
+    st.html(drawing.stream(_stages(channels, norms), end, f"Residual stream of {view.name(view.query)}"))
+    st.caption(f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive.")
+    _why_registers(view, recorded.norms[-1])
 
 
-def output(view: HeadView) -> None:
-    """Draw the steps from the tokens to the output."""
-    trace, config, steps = view.trace, view.trace.config, layer_activations.readout(view.choice)
-    first = "After the last block a final norm is applied, and then " if config.final_norm else "After the last block "
-    attended = (
-        " Through attention it could collect from every patch, layer by layer."
-        if config.pooling in ("token", "distilled", "token+mean")
-        else ""
-    )
-    head = "the classifier" if trace.model.is_classifier else "the last map"
-    becomes = f"what {head} turns into {config.num_classes} outputs" if config.num_classes else "what the model returns"
-    normed = "is normalised and " if config.fc_norm else ""
-    count = f"{steps.feature.shape[-1]} numbers"
-    if config.pooling == "distilled" and config.num_classes:
-        description = (
-            f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
-            f"of their logits is the output"
+def _stages(channels: np.ndarray, norms: np.ndarray) -> list[tuple[str, np.ndarray, str]]:
+    """Return the rows of the residual stream with their descriptions."""
+    rows = [("input", channels[0], f"Before layer 1: L2 norm {number(float(norms[0]), 2)}.")]
+    for layer, (before, after) in enumerate(pairwise(channels), start=1):
+        top = int(np.abs(after - before).argmax())
+        rows.append(
+            (
+                f"layer {layer}",
+                after,
+                f"After layer {layer}: L2 norm {number(float(norms[layer]), 2)}. Largest change: dimension {top + 1}, "
+                f"from {number(float(before[top]), 2)} to {number(float(after[top]), 2)}.",
+            )
         )
-    else:
-        description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    view.draw_text(f"**The output.** {first}{description}.{attended}")
-    if config.pooling == "attention":
-        maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
-        st.html(drawing.maps(maps))
-        st.caption("Where the pooling's heads look; each map's colours end at its own largest weight.")
-    features = np.atleast_2d(steps.feature)
-    names = (
-        [f"of the {name}" for name in config.prefix_token_names]
-        if len(features) > 1
-        else ["what the output is made of"]
-    )
-    st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
-    for what, check in steps.checks.items():
-        if config.final_norm or what != "tokens":  # without a final norm, these are the output of the last block
-            sections.draw_check(check)
-    if trace.model.is_classifier:
-        prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
+    return rows
 
 
-def _pool_maps(view: HeadView) -> np.ndarray:
-    trace = view.trace
-    weights = trace.attention("pool")[..., trace.prefix :]
-    return weights.reshape(*weights.shape[:2], *trace.grid)
+def _why_registers(view: HeadView, norms: np.ndarray) -> None:
+    """State the norms of registers, or of outlier patches in a model without registers, after the last layer."""
+    config, prefix = view.trace.config, view.trace.prefix
+    found = outliers_in(norms, prefix)
+    largest, limit = (float(one / (found.median or 1.0)) for one in (found.norms.max(), found.threshold))
+    with st.expander("Why registers?"):
+        if config.num_registers and config.pooling != "distilled":
+            first = int(config.class_token)
+            ratios = norms[first : first + config.num_registers] / (found.median or 1.0)
+            listed = ", ".join(f"{number(float(ratio), 2)}" for ratio in ratios)
+            has = (
+                f"The registers of this model have {listed} times the median norm of its patches. Of the patches, the "
+            )
+        else:
+            has = "This model has no registers. Of its patches after the last layer, the "
+        count = len(found.tokens)
+        view.draw_text(
+            "Large models store information on the whole image in a few background patches, which lose their own "
+            "content and get large norms. Registers are extra tokens for this purpose. "
+            f"{has}largest has {number(largest, 2)} times the median norm; {count or 'none'} "
+            f"{'is an outlier' if count == 1 else 'are outliers'} (above {number(limit, 2)} times the median). See "
+            f"[Vision Transformers Need Registers]({REGISTERS})."
+        )

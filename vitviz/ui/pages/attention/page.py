@@ -8,9 +8,10 @@ import streamlit as st
 from ...app import models, shell, state
 from ...components.patches import Overlay
 from ...widgets import drawing, symbols
+from ...widgets.strips import number
 from ..lesson import questions, summary
 from ..lesson.sections import BESIDE, beside_the_text, part, title
-from . import head_view, lookup, mixing, network, receptive, scores
+from . import head_view, lookup, mixing, network, on_image, output, qkv, receptive, scores, softmax
 
 
 def draw() -> None:
@@ -28,18 +29,18 @@ def attend(choice: state.Choice) -> None:
     with st.empty():  # placeholder for spinners, so that nothing below moves
         view = head_view.current(choice)
     beside, story = beside_the_text()
+    with story, part("idea"):
+        lookup.idea()
+        seen = on_image.on_the_image(view)
     with beside:
-        follow(view)
+        follow(view, seen)
     with story:
-        with part("idea"):
-            lookup.idea()
-            lookup.on_the_image(view)
         with part("qkv"):
-            scores.queries_keys_values(view)
+            qkv.queries_keys_values(view)
         with part("scores"):
             scores.scores(view)
         with part("softmax"):
-            scores.shares(view)
+            softmax.weights(view)
         with part("values"):
             mixing.weighted_sum(view)
             mixing.all_heads(view)
@@ -47,7 +48,7 @@ def attend(choice: state.Choice) -> None:
         with part("network"):
             network.mlp(view)
             network.stream(view)
-            network.output(view)
+            output.output(view)
         with part("reach"):
             receptive.all_at_once(view)
         with part("questions"):
@@ -56,12 +57,32 @@ def attend(choice: state.Choice) -> None:
             summary.take_home(choice)
 
 
-def follow(view: head_view.HeadView) -> None:
-    """Draw the image beside the text, with the chosen layer, head and patch."""
+def follow(view: head_view.HeadView, seen: bool) -> None:
+    """Draw the image beside the text, with the chosen layer, head and tokens.
+
+    Args:
+        view: the view.
+        seen: whether the weights are shown; not while the user predicts them.
+    """
     head_view.choose(view)
-    weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
-    head_view.picker(
-        view,
-        Overlay(weights, f"Attention weights of {view.name(view.query)}, {view.head_label}", signed=view.signed),
-        key="attention_picker",
+    overlay = None
+    if seen:
+        weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
+        caption = f"Attention weights of {view.name(view.query)}, {view.head_label}"
+        overlay = Overlay(weights, caption, signed=view.signed)
+    head_view.picker(view, overlay, key="attention_picker")
+    if view.opened:
+        with st.container(key="opened_by_rule"):
+            st.caption(opened_by(view))
+
+
+def opened_by(view: head_view.HeadView) -> str:
+    """Return the rule by which the lesson has opened on this head, with its numbers."""
+    clear = view.opened
+    last = f"layers {clear.first_layer + 1} to {view.trace.layers}"
+    which = "attending most to another patch" if clear.to_another_patch else "here"
+    return (
+        f"Opened on {view.head_label}: of the heads in {last} {which}, it has the clearest weights for "
+        f"{view.the(view.query)} (lowest entropy, {number(clear.entropy, 1)} bit; uniform would be "
+        f"{number(float(np.log2(view.trace.token_count)), 1)})."
     )

@@ -1,33 +1,35 @@
-"""Section 7 of the page "Attention": mean attention distance beside receptive fields of convolutions."""
+"""Section 7 of the page "Attention": what attention and convolutions can use, and what the heads do use."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.subplots import make_subplots
 
+from ....analysis.attention import patch_distances
+from ....notation.marks import percent
 from ....viz.colour import ATTENTION, NEUTRAL, QUERY
-from ....walkthrough.receptive_field import ReceptiveField, SameDepth, at_depth
+from ....walkthrough.receptive_field import RESNET50_BLOCKS, ReceptiveField, SameDepth, at_depth
 from ...app import state
 from ...app.messages import show_errors
 from ...widgets import drawing
 from ...widgets.panels import CHART
-from ..lesson import sections
 from .head_view import HeadView
 
 CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
 
 
 def all_at_once(view: HeadView) -> None:
-    """Draw attention distances and receptive fields on the image, layer by layer."""
-    signs = " Weights count by their size, whatever their sign." if view.signed else ""
-    sections.section(
+    """Draw receptive fields and attention distances on the image, layer by layer."""
+    view.section(
         "7 · Sees all of the image at once",
-        "Every score of section 3 was computed for **every** patch: already in the first layer a token can take from "
-        "anywhere. A convolutional network cannot; what one of its numbers can depend on, its receptive field, is a "
-        "square that grows with depth. How far do the heads of this model really look? The circles have the mean "
-        "attention distance of each head as radius: how far apart query and key patch are, weighted with attention, "
-        f"averaged over all patches of this image.{signs}",
+        "Section 3 computed a score for **every** patch: attention can reach the whole image from layer 1, at the "
+        "resolution of a patch ({P=} pixels). This is the key difference from a convolutional network (CNN). One "
+        "value of its feature map depends on a square of the image only, the receptive field; in the first layers it "
+        "is small. Move through the layers.",
     )
     _through_the_layers(view)
 
@@ -35,51 +37,117 @@ def all_at_once(view: HeadView) -> None:
 @st.fragment
 @show_errors()
 def _through_the_layers(view: HeadView) -> None:
-    distance = state.statistics(view.choice).distance
-    side, layers = view.trace.config.patch_size, view.trace.layers
+    trace, size = view.trace, view.size
+    distance, layers, side = state.statistics(view.choice).distance, trace.layers, trace.config.patch_size
     depths = [at_depth(layer, layers, side) for layer in range(layers)]
-    layer = 0
-    if layers > 1:
-        layer = st.slider("Layer", 1, layers, view.layer + 1, key=f"reach_layer_{layers}") - 1
-    depth, reached = depths[layer], distance[layer]
-    x, y = drawing.centre(view.patch, side)
-    stroke = max(view.size) / 200
-    fields = (
+    layer = st.slider("Layer", 1, layers, 1, key=f"reach_layer_{layers}") - 1 if layers > 1 else 0
+    x, y = drawing.centre(_place(view), side)
+    picture, text = st.columns([5, 6], gap="medium", vertical_alignment="center")
+    with picture:
+        _draw_image(view, depths[layer], distance[layer])
+    with text:
+        rows = [(_key(ATTENTION, "50%") + "attention", "the whole image", percent(1.0))]
+        rows += [
+            (
+                f"{_key(colour)}{name}<br><small>{field.layer}</small>",
+                f"{field.side} × {field.side} px",
+                _share(field, x, y, size),
+            )
+            for colour, name, field in _fields(depths[layer])
+        ]
+        st.html(drawing.table((f"layer {layer + 1} of {layers}", "can use", "of the image"), rows))
+        st.caption(_around(view))
+        if covers(depths[0].resnet50, size):
+            with st.container(key="reach_small"):
+                st.caption(_small(depths[0].resnet50, size))
+    used, uniform = distance[layer], uniform_distance(view)
+    low, high = (number_of_pixels(float(end)) for end in (np.nanmin(used), np.nanmax(used)))
+    span = f"{low} to {high}" if len(used) > 1 else low
+    signs = " (by absolute value)" if view.signed else ""
+    with st.container(key="reach_used"):
+        view.draw_text(
+            "What the heads **do** use is another question. Their **mean attention distance** from query to key patch, "
+            f"weighted by attention{signs}, is {span} px in layer {layer + 1}; uniform attention would give "
+            f"{number_of_pixels(uniform)} px."
+        )
+    figure = _chart(distance, layer, [_shares(depth, x, y, size) for depth in depths], uniform)
+    st.plotly_chart(figure, config=CHART, key="reach", alt="What can be used, and mean attention distance, by layer")
+    _same_depth(layer, layers, depths[layer])
+
+
+def uniform_distance(view: HeadView) -> float:
+    """Return the mean attention distance of uniform attention to all patches, pixels."""
+    return float(patch_distances(view.trace.grid, view.trace.config.patch_size).mean())
+
+
+def number_of_pixels(distance: float) -> str:
+    """Format a distance in pixels."""
+    return f"{distance:.1f}"
+
+
+def _place(view: HeadView) -> tuple[int, int]:
+    """Return the patch that squares and circles are drawn around: the query, or the middle for a prefix token."""
+    rows, columns = view.trace.grid
+    return view.patch or (rows // 2, columns // 2)
+
+
+def _around(view: HeadView) -> str:
+    """Describe the centre of the squares and circles."""
+    circles = "Circles: mean attention distance of each head."
+    if view.patch is None:
+        return f"Squares around the middle, because {view.the(view.query)} has no position. {circles}"
+    return f"Squares around {view.name(view.query)}, cut at the edge. {circles}"
+
+
+def covers(field: ReceptiveField, size: tuple[int, int]) -> bool:
+    """Return True if a receptive field in the middle of an image covers all of it."""
+    width, height = size
+    return field.covered(width / 2, height / 2, width, height) == 1
+
+
+def _small(field: ReceptiveField, size: tuple[int, int]) -> str:
+    """State that the image is too small for the comparison."""
+    return (
+        f"This image is small, {size[0]} × {size[1]} px: from its middle, ResNet-50 ({field.side} × {field.side} px) "
+        "sees all of it already at layer 1. The difference shows on larger images."
+    )
+
+
+def _same_depth(layer: int, layers: int, depth: SameDepth) -> None:
+    """Describe the networks that a layer is compared with."""
+    with st.expander("Compared at the same depth"):
+        st.markdown(
+            f"Layer {layer + 1} of {layers} is compared with {layer + 1} convolution{'s' * (layer > 0)} (3 × 3, on "
+            f"pixels or on patches), and with ResNet-50 after the same share of its {RESNET50_BLOCKS} blocks "
+            f"({depth.resnet50.layer}), so that both networks end together. These are theoretical receptive fields, "
+            "the largest area that can have any influence; the effective ones are smaller."
+        )
+
+
+def _fields(depth: SameDepth) -> tuple[tuple[str, str, ReceptiveField], ...]:
+    return (
         (CONVOLUTIONS, "3 × 3 on pixels", depth.on_pixels),
         (ON_PATCHES, "3 × 3 on patches", depth.on_patches),
         (RESNET, "ResNet-50", depth.resnet50),
     )
+
+
+def _draw_image(view: HeadView, depth: SameDepth, reached: np.ndarray) -> None:
+    """Draw the image with receptive fields and attention distances around one patch."""
+    place, side = _place(view), view.trace.config.patch_size
+    x, y = drawing.centre(place, side)
+    stroke = max(view.size) / 200
     shapes = [
         f'<circle cx="{x}" cy="{y}" r="{radius:.2f}" fill="none" stroke="{ATTENTION}" stroke-width="{stroke}" '
         'stroke-opacity="0.9"/>'
         for radius in reached
         if np.isfinite(radius)
     ]
-    shapes += [_square(x, y, field.side, colour, 1.4 * stroke, view.size) for colour, _, field in fields]
-    shapes.append(drawing.frame(view.patch, side, QUERY, 1.5 * stroke))
-    picture, text = st.columns([5, 6], gap="medium", vertical_alignment="center")
-    with picture:
-        alt = f"Layer {layer + 1}: how far heads look from {view.name(view.query)}, and what convolutions can see"
-        st.html(drawing.on_image(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
-    with text:
-        heads = f"{len(reached)} heads" if len(reached) > 1 else "1 head"
-        low, high = np.nanmin(reached), np.nanmax(reached)
-        span = f"{low:.1f} to {high:.1f} px away" if len(reached) > 1 else f"{low:.1f} px away"
-        rows = [(_key(ATTENTION, "50%") + f"attention, {heads}", span)]
-        rows += [
-            (f"{_key(colour)}{name}<br><small>{field.layer}</small>", _seen(field)) for colour, name, field in fields
-        ]
-        st.html(drawing.table((f"layer {layer + 1} of {layers}", "looks, or can see"), rows))
-        st.caption(
-            f"The image has {view.size[0]} × {view.size[1]} pixels; larger squares end at its edge. A receptive "
-            "field is what a network could use at most, an attention distance what this one does use."
-        )
-    figure = _reach_chart(distance, layer, depths, max(view.size))
-    st.plotly_chart(figure, config=CHART, key="reach", alt="Attention distance and reach by layer")
-    st.caption(
-        "Dots: mean attention distance of each head. Lines: how far convolutions of the same depth can reach "
-        "from the centre of its receptive field, half its side."
-    )
+    shapes += [_square(x, y, field.side, colour, 1.4 * stroke, view.size) for colour, _, field in _fields(depth)]
+    if view.patch is not None:
+        shapes.append(drawing.frame(place, side, QUERY, 1.5 * stroke))
+    alt = f"Receptive fields of convolutions, and mean attention distances, around {view.name(view.query)}"
+    st.html(drawing.on_image(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
 
 
 def _square(x: float, y: float, side: int, colour: str, stroke: float, size: tuple[int, int]) -> str:
@@ -93,55 +161,65 @@ def _square(x: float, y: float, side: int, colour: str, stroke: float, size: tup
     )
 
 
-def _seen(field: ReceptiveField) -> str:
-    return f"up to {field.reach:g} px away<br><small>{field.side} × {field.side} px</small>"
+def _shares(depth: SameDepth, x: float, y: float, size: tuple[int, int]) -> tuple[float, ...]:
+    return tuple(field.covered(x, y, *size) for *_, field in _fields(depth))
+
+
+def _share(field: ReceptiveField, x: float, y: float, size: tuple[int, int]) -> str:
+    return percent(field.covered(x, y, *size))
 
 
 def _key(colour: str, radius: str = "0.2rem") -> str:
     return f'<span class="vv-key" style="border:2px solid {colour};border-radius:{radius}"></span>'
 
 
-def _reach_chart(distance: np.ndarray, layer: int, depths: list[SameDepth], side: int) -> go.Figure:
-    """Return a chart of mean attention distances and of the reach of convolutions.
+def _chart(distance: np.ndarray, layer: int, shares: Sequence[tuple[float, ...]], uniform: float) -> go.Figure:
+    """Return a chart of what can be used (above) and of mean attention distances (below), by layer.
 
     Args:
         distance: mean attention distances, pixels [layer, head].
         layer: the chosen layer, from 0.
-        depths: convolutional networks at the depth of each layer.
-        side: the longer side of the image, pixels; sets the range of the y axis.
+        shares: shares of the image that the three convolutional networks can use, for each layer.
+        uniform: mean attention distance of uniform attention, pixels.
     """
     layers, heads = distance.shape
     x = np.arange(1, layers + 1)
-    figure = go.Figure()
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    can = [("attention", ATTENTION, np.ones(layers))]
+    names = (("3 × 3 on pixels", CONVOLUTIONS), ("3 × 3 on patches", ON_PATCHES), ("ResNet-50", RESNET))
+    can += [(name, colour, np.array(of)) for (name, colour), of in zip(names, zip(*shares, strict=True), strict=True)]
+    for name, colour, share in can:
+        figure.add_scatter(
+            x=x,
+            y=100 * share,
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"size": 4},
+            name=name,
+            hovertemplate=f"layer %{{x}}, {name}<br>%{{y:.1f}} % of the image<extra></extra>",
+            row=1,
+            col=1,
+        )
     figure.add_scatter(
         x=np.repeat(x, heads),
         y=distance.ravel(),
         text=[f"layer {a + 1}, head {b + 1}" for a in range(layers) for b in range(heads)],
         mode="markers",
         marker={"color": ATTENTION, "size": 6, "opacity": 0.6},
-        name="each head looks this far",
+        showlegend=False,
         hovertemplate="%{text}<br>%{y:.1f} px<extra></extra>",
+        row=2,
+        col=1,
     )
-    for name, colour, dash, fields in (
-        ("ResNet-50 can", RESNET, "solid", [depth.resnet50 for depth in depths]),
-        ("3 × 3 on patches can", ON_PATCHES, "dash", [depth.on_patches for depth in depths]),
-        ("3 × 3 on pixels can", CONVOLUTIONS, "solid", [depth.on_pixels for depth in depths]),
-    ):
-        figure.add_scatter(
-            x=x,
-            y=[field.reach for field in fields],
-            text=[field.layer for field in fields],
-            mode="lines+markers",
-            line={"color": colour, "dash": dash, "width": 1.5},
-            marker={"size": 4},
-            name=name,
-            hovertemplate="%{text}<br>reaches %{y:.1f} px<extra></extra>",
-        )
+    figure.add_hline(
+        uniform, line={"color": NEUTRAL, "dash": "dash"}, annotation_text="uniform attention", row=2, col=1
+    )
     figure.add_vline(layer + 1, line={"color": NEUTRAL, "dash": "dot"})
-    figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4)
-    figure.update_yaxes(title="pixels", range=[0, 1.08 * side])
+    figure.update_xaxes(title="layer", dtick=1 if layers <= 16 else 4, row=2, col=1)
+    figure.update_yaxes(title="can use, %", range=[0, 108], row=1, col=1)
+    figure.update_yaxes(title="does use, px", rangemode="tozero", row=2, col=1)
     return figure.update_layout(
-        height=340,
+        height=420,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hoverlabel={"namelength": 0},

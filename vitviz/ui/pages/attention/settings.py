@@ -10,8 +10,10 @@ from ...app import state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from ..lesson.followed_token import at_the_followed_token
+from ..lesson.opening import opening
 
 KEY_PATCH = Setting("key_patch")  # key patch, row and column from 0; None for the one with the largest weight
+KEY_PREFIX_TOKEN = Setting("key_prefix_token")  # index of the prefix token that is the key instead; None: the patch
 
 
 def with_one_head(view: View, trace: Trace) -> View:
@@ -21,6 +23,8 @@ def with_one_head(view: View, trace: Trace) -> View:
 
 
 PLACE = replace(
-    VIEW, shown=lambda view, choice: at_the_followed_token(with_one_head(view, state.trace(choice)), choice)
-)  # layer, head and patch of links
+    VIEW,
+    default=opening,
+    shown=lambda view, choice: at_the_followed_token(with_one_head(view, state.trace(choice)), choice),
+)  # layer, head and token of links
 SETTINGS = (PLACE,)

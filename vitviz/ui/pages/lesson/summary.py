@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from ....notation.marks import format_head, format_token, head_in_name, layer_in_name
-from ....trace.trace import Trace
 from ....viz.export import safe_name
 from ....walkthrough import worksheet
 from ...app import link, models, state
@@ -24,8 +23,7 @@ PUPILS = Setting("pupils", 1, valid=lambda count, most: 1 <= count <= most)
 
 def take_home(choice: state.Choice) -> None:
     """Draw the last section of both pages, with the same downloads."""
-    trace = state.trace(choice)
-    place = head_view.place(trace)
+    place = head_view.place(choice)
     at = PLACE.to_link(choice)
     address = _address(choice, at)
 
@@ -38,22 +36,22 @@ def take_home(choice: state.Choice) -> None:
         "The HTML file contains everything it needs."
     )
     st.download_button(
-        "Summary (HTML, one page)", document, file_name(choice, trace), "text/html", on_click="ignore", key="summary"
+        "Summary (HTML, one page)", document, file_name(choice, place), "text/html", on_click="ignore", key="summary"
     )
-    _worksheets(choice, trace, _address(choice, {name: text for name, text in at.items() if name != "query"}))
+    _worksheets(choice, place, _address(choice, {name: text for name, text in at.items() if name != "query"}))
 
 
-def _worksheets(choice: state.Choice, trace: Trace, address: str) -> None:
+def _worksheets(choice: state.Choice, place: head_view.Place, address: str) -> None:
     """Draw the downloads of worksheets and answers."""
+    trace = state.trace(choice)
     most = min(worksheet.MOST_PUPILS, trace.grid[0] * trace.grid[1])
-    head = head_view.place(trace)
     first = patch_number(trace, followed_token.followed_patch(trace))
     st.markdown("**For a class:** one sheet of tasks per pupil, each about another patch, and the answers.")
     with st.container(horizontal=True, vertical_alignment="bottom", key="worksheets"):
         count = PUPILS.draw(st.number_input, "Pupils", 1, most, context=most, width=140)
 
         def made() -> ClassSet:  # as above
-            return _class_set(choice, head.layer, head.head, first, count, address)
+            return _class_set(choice, place, first, count, address)
 
         for name, label, write in (
             ("worksheet", "Worksheets", worksheets_html),
@@ -62,24 +60,28 @@ def _worksheets(choice: state.Choice, trace: Trace, address: str) -> None:
             st.download_button(
                 f"{label} (HTML)",
                 lambda write=write: write(made()),
-                file_name(choice, trace, name),
+                file_name(choice, place, name),
                 "text/html",
                 on_click="ignore",
                 key=name,
             )
 
 
-def file_name(choice: state.Choice, trace: Trace, kind: str = "") -> str:
+def file_name(choice: state.Choice, place: head_view.Place, kind: str = "") -> str:
     """Return a file name such as `"vitviz-cat-dinov2-small-L12-H4-9-9.html"`; numbers count from 1.
 
     Args:
         choice: image and model.
-        trace: their trace.
+        place: layer, head and token.
         kind: kind of document at the end of the name.
     """
     image = choice.picked.name if choice.picked.sample else choice.picked.name.rpartition(".")[0] or choice.picked.name
-    place, token = head_view.place(trace), format_token(followed_token.followed_token(trace), trace)
-    at = [layer_in_name(str(place.layer + 1)), head_in_name(format_head(place.head)), token, *([kind] if kind else [])]
+    at = [
+        layer_in_name(str(place.layer + 1)),
+        head_in_name(format_head(place.head)),
+        format_token(place.query, state.trace(choice)),
+        *([kind] if kind else []),
+    ]
     return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"
 
 
@@ -101,9 +103,9 @@ def _run(choice: state.Choice, place: head_view.Place, address: str) -> Run:
     )
 
 
-def _class_set(choice: state.Choice, layer: int, head: int, patch: int, count: int, address: str) -> ClassSet:
+def _class_set(choice: state.Choice, place: head_view.Place, patch: int, count: int, address: str) -> ClassSet:
     trace = state.trace(choice)
     means = state.statistics(choice).distance
     with state.one_at_a_time:
-        sheets = worksheet.worksheets(trace, layer, head, patch, count, means)
+        sheets = worksheet.worksheets(trace, place.layer, place.head, patch, count, means)
     return ClassSet(choice.picked.name, models.title(choice.model), address, state.picture(choice), trace, sheets)

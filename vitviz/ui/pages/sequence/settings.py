@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...app.settings import Setting
 from ..lesson.followed_token import FOLLOWED
+from ..lesson.opening import opening
 
 PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
 
@@ -15,4 +18,4 @@ WHAT_IF = Setting(
     default=lambda sides: sides[0],
     valid=lambda side, sides: side in sides[1:],
 )  # patch side; its context is the model's own side, then all options
-SETTINGS = (FOLLOWED,)
+SETTINGS = (replace(FOLLOWED, default=opening),)

@@ -1,0 +1,138 @@
+"""End of section 1 of the page "Attention": query, key and value on the user's image, after a prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from ....notation.marks import percent
+from ....viz.colour import KEY, QUERY, VALUE
+from ...app import state
+from ...widgets import drawing
+from ..lesson.prediction import SKIPPED, predicted
+from .head_view import HeadView
+
+STRONGEST = 3
+LETTERS = "ABC"
+
+
+def on_the_image(view: HeadView) -> bool:
+    """Draw query, key and value on the image; return False while the user still predicts the largest weight.
+
+    The prediction is asked for only if the lesson has opened on this head by its own rule, because the user has then
+    not seen its weights yet.
+    """
+    st.markdown("**Query, key and value on your image**")
+    candidates = predicted_patches(view) if view.opened else ()
+    chosen: str | None = SKIPPED
+    if candidates:
+        picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
+        with text:
+            chosen = predicted(
+                "strongest",
+                f"Which patch gets the largest weight from {view.the(view.query)}?",
+                LETTERS[: len(candidates)],
+                (view.choice.key, view.query),
+            )
+    if chosen is None:
+        with picture:
+            _draw_image(view, [_lettered(view, token, LETTERS[at]) for at, token in enumerate(candidates)], "A, B, C")
+        return False
+    if chosen != SKIPPED:
+        _compare(view, candidates, LETTERS.index(chosen))
+    _weights(view)
+    return True
+
+
+def predicted_patches(view: HeadView) -> tuple[int, ...]:
+    """Return three patches to choose from, in reading order: the one with the largest weight and two others.
+
+    The others are the patch next to the query (for a prefix token, the one in the middle) with the smallest weight,
+    and the farthest of the patches with less than a third of the largest weight. Fewer than three such patches, or
+    negative weights, give none.
+    """
+    trace, weights = view.trace, view.steps.weights
+    (rows, columns), prefix = trace.grid, trace.prefix
+    of_patches = weights[prefix:]
+    top = int(of_patches.argmax())
+    row, column = view.patch or (rows // 2, columns // 2)
+    distance = np.hypot(*(np.divmod(np.arange(rows * columns), columns) - np.array([[row], [column]])))
+    weak = of_patches < of_patches[top] / 3
+    near, far = np.flatnonzero(weak & (distance > 0) & (distance < 1.5)), np.flatnonzero(weak & (distance >= 2))
+    if view.signed or prefix + top == view.query or not len(near) or not len(far):
+        return ()
+    others = near[of_patches[near].argmin()], far[distance[far].argmax()]
+    return tuple(sorted(prefix + int(patch) for patch in (top, *others)))
+
+
+def _compare(view: HeadView, candidates: tuple[int, ...], guess: int) -> None:
+    """Say what was predicted and what the model does."""
+    weights = [float(view.steps.weights[token]) for token in candidates]
+    right = int(np.argmax(weights))
+    listed = ", ".join(
+        f"{letter} ({view.name(token)}) {percent(weight)}"
+        for letter, token, weight in zip(LETTERS, candidates, weights, strict=False)
+    )
+    with st.container(key="prediction_strongest"):
+        st.markdown(
+            f"{'Yes' if guess == right else 'Not this time'}: the largest weight is at {LETTERS[right]}. {listed}."
+        )
+
+
+def _weights(view: HeadView) -> None:
+    """Draw the strongest patches with lines to the query, and the roles of the three vectors."""
+    weights, prefix = view.steps.weights, view.trace.prefix
+    count = min(STRONGEST, len(weights) - prefix)
+    strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[:count]
+    shapes, stroke = [], _stroke(view)
+    for token in map(int, strongest):
+        if view.patch is not None and token != view.query:
+            x, y = drawing.centre(view.patch, view.trace.config.patch_size)
+            at_x, at_y = drawing.centre(view.patch_of(token), view.trace.config.patch_size)
+            shapes.append(
+                f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
+                f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
+            )
+        shapes.append(drawing.frame(view.patch_of(token), view.trace.config.patch_size, KEY, stroke))
+    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    with picture:
+        _draw_image(view, shapes, "the patches that it attends to most")
+    with text:
+        listed = ", ".join(f"{view.name(int(token))} {percent(float(weights[token]))}" for token in strongest)
+        blue, green = (" (blue)", " (green lines)") if view.patch is not None else ("", "")
+        view.draw_text(
+            "Every token has all three, as vectors of {d=} numbers:\n\n"
+            f"* its query {{q}}: what it looks for;\n"
+            f"* its key {{k}}: what others find it by;\n"
+            f"* its value {{v}}: what it passes on{green}.\n\n"
+            f"In {view.head_label}, {view.the(view.query)}{blue} gives its largest weights among the patches to "
+            f"{listed} (red)."
+        )
+        st.caption(
+            "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "
+            "tokens are compared at once, however far apart: an extremely long-term memory."
+        )
+
+
+def _lettered(view: HeadView, token: int, letter: str) -> str:
+    """Return a frame with a letter, as SVG."""
+    side, patch = view.trace.config.patch_size, view.patch_of(token)
+    x, y = drawing.centre(patch, side)
+    size = max(view.size) / 16
+    right, low = x + size < view.size[0], y - size > 0
+    at = f'x="{x + (0.8 if right else -0.8) * size}" y="{y - 0.3 * size if low else y + size}"'
+    return drawing.frame(patch, side, KEY, _stroke(view)) + (
+        f'<text {at} font-family="sans-serif" font-weight="700" font-size="{size}" text-anchor="middle" fill="#fff" '
+        f'stroke="#14121b" stroke-width="{size / 5}" paint-order="stroke">{letter}</text>'
+    )
+
+
+def _draw_image(view: HeadView, shapes: list[str], shown: str) -> None:
+    if view.patch is not None:
+        shapes = [*shapes, drawing.frame(view.patch, view.trace.config.patch_size, QUERY, 1.5 * _stroke(view))]
+    alt = f"{view.choice.picked.name}: {view.name(view.query)} and {shown}"
+    st.html(drawing.on_image(state.picture(view.choice, drawing.PHOTO), view.size, shapes, alt))
+
+
+def _stroke(view: HeadView) -> float:
+    return max(view.size) / 130

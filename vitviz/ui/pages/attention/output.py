@@ -1,0 +1,100 @@
+"""End of section 6 of the page "Attention": from the tokens to the output, and from logits to probabilities."""
+
+from __future__ import annotations
+
+import html
+import math
+
+import numpy as np
+import streamlit as st
+
+from ....analysis.arithmetic import softmax
+from ....analysis.predictions import class_name, predictions
+from ....notation.marks import percent
+from ...widgets import drawing
+from ...widgets.prediction import prediction_bars
+from ...widgets.strips import number
+from ...widgets.sums import decimals_needed, in_brackets
+from ..lesson import sections
+from . import layer_activations
+from .head_view import HeadView
+
+LISTED = 10  # classes by hand: all digits, or the most probable ones
+
+
+def output(view: HeadView) -> None:
+    """Draw the steps from the tokens to the output."""
+    trace, config, steps = view.trace, view.trace.config, layer_activations.readout(view.choice)
+    first = "After the last block a final norm is applied. Then " if config.final_norm else "After the last block, "
+    head = "the classifier" if trace.model.is_classifier else "the last map"
+    becomes = f"what {head} maps to {config.num_classes} outputs" if config.num_classes else "what the model returns"
+    normed = "is normalised and " if config.fc_norm else ""
+    count = f"{steps.feature.shape[-1]} numbers"
+    if config.pooling == "distilled" and config.num_classes:
+        description = (
+            f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
+            "of their logits is the output"
+        )
+    else:
+        description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
+    view.draw_text(f"**The output.** {first}{description}.")
+    if config.pooling == "attention":
+        maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
+        st.html(drawing.maps(maps))
+        st.caption("Weights of the pooling's heads; the colours of each map end at its own largest weight.")
+    features = np.atleast_2d(steps.feature)
+    names = [f"of the {name}" for name in config.prefix_token_names] if len(features) > 1 else ["input of the output"]
+    st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
+    if trace.model.is_classifier:
+        prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
+        _probabilities(view)
+    # without a final norm, the tokens are the output of the last block
+    ends = [check for what, check in steps.checks.items() if config.final_norm or what != "tokens"]
+    sections.draw_checks([view.block.checks["mlp_out"], view.block.checks["resid_post"], *ends], "network")
+
+
+def _probabilities(view: HeadView) -> None:
+    """Draw the conversion of logits to probabilities by hand."""
+    trace = view.trace
+    logits = np.asarray(trace.output, np.float64)
+    order = np.argsort(-logits, kind="stable")[:LISTED]
+    labels = [html.escape(class_name(trace.model, int(index))) for index in order]
+    with st.expander("From logits to probabilities, by hand"):
+        if trace.model.output_kind == "classes" and len(logits) > 1:
+            view.draw_text("The same softmax as in section 4: exp of each logit, divided by the sum of all.")
+            steps = softmax(logits)
+            cases = [([float(logits[i]), float(steps.largest)], float(steps.exponentials[i])) for i in order]
+            decimals = decimals_needed(cases, lambda parts: math.exp(parts[0] - parts[1]))
+            largest = in_brackets(number(float(steps.largest), decimals))
+            head = ("class", "logit", f"exp(logit − {largest})", "probability")
+            rows = [
+                (
+                    label,
+                    number(float(logits[i]), decimals),
+                    number(float(steps.exponentials[i])),
+                    percent(float(steps.weights[i])),
+                )
+                for i, label in zip(order, labels, strict=True)
+            ]
+            rest = np.setdiff1d(np.arange(len(logits)), order)
+            if len(rest):
+                others = number(float(steps.exponentials[rest].sum())), percent(float(steps.weights[rest].sum()))
+                rows.append((f"the other {len(rest)}", "", *others))
+            total = ("sum", "", number(float(steps.total)), percent(float(steps.weights.sum())))
+        else:
+            view.draw_text(
+                "Each class is independent: its probability is the sigmoid of its logit, 1 / (1 + exp(−logit))."
+            )
+            head, total = ("class", "logit", "probability"), None
+            rows = [
+                (label, number(float(logits[i])), percent(float(1 / (1 + np.exp(-logits[i])))))
+                for i, label in zip(order, labels, strict=True)
+            ]
+        with st.container(key="probabilities"):
+            st.html(drawing.table(head, rows, total))
+
+
+def _pool_maps(view: HeadView) -> np.ndarray:
+    trace = view.trace
+    weights = trace.attention("pool")[..., trace.prefix :]
+    return weights.reshape(*weights.shape[:2], *trace.grid)
