@@ -1,16 +1,19 @@
-"""The page "Image to sequence" in a browser: the patch is chosen with mouse and keys, and the numbers follow it."""
+"""The page "Image to sequence" in a browser: patch, component and filter are chosen, and the numbers follow them."""
+
+import re
 
 import pytest
 from playwright.sync_api import expect
 
 import vitviz
-from tests.browser.explanations import IMAGE, click_patch, expect_chosen_patch, expect_scored, opener
-from tests.browser.layout import assert_nothing_sticks_out, go_to, in_wide_fonts
+from tests.browser.explanations import IMAGE, at_patch, click_patch, expect_chosen_patch, expect_scored, opener
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
-from vitviz.ui.pages.sequence.page import similar_positions
+from vitviz.ui.pages.sequence.page import responses, similar_positions
 from vitviz.ui.pages.sequence.settings import POSITIONS
+from vitviz.ui.widgets.strips import number
 from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
 
@@ -53,10 +56,85 @@ def test_the_same_patch_is_followed_on_both_pages(story):
 
 def test_similar_positions_lie_over_the_picture(story):
     page = story("image=cat")
-    label = similar_positions(vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224), (8, 8)).caption
+    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
+    label = similar_positions(trace, 1 + 8 * 16 + 8).caption
     expect(page.get_by_text(label)).to_have_count(0)
     page.get_by_role("radio", name=POSITIONS).click()
     expect(page.get_by_text(label)).to_be_visible()
+
+
+def test_the_dot_product_follows_the_pointer_over_the_picture(story):
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    values = sequence.filter_responses(trace, 0)
+    page = story("model=digits&image=digit-4")
+    page.locator(".st-key-show_dot_product button").click()
+    legend = page.get_by_test_id("patch-picker-legend")
+    expect(legend).to_contain_text(responses(trace, 0).caption)
+    settled(page)
+    image = page.get_by_test_id(IMAGE)
+    box = box_at_rest(image)
+    for row, column in ((1, 2), (5, 6)):
+        image.hover(position={"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.5) * box["height"] / 8})
+        expect(page.get_by_test_id("patch-picker-status")).to_have_text(
+            at_patch(row + 1, column + 1, number(values[row, column]))
+        )
+
+
+def test_the_vector_and_the_patch_point_at_each_other(story):
+    page = story("model=digits&image=digit-4")
+    flat, strip, patch = (page.get_by_test_id(f"flattening{part}") for part in ("", "-strip", "-patch"))
+    slider = page.locator(".st-key-vector_index").get_by_role("slider")
+    index = sequence.flat_index(2, 1, 1, patch=4)
+
+    def expect_shown(shown: int, chosen: int) -> None:
+        row, column, channel = sequence.unflatten_index(shown, patch=4)
+        places = {"index": shown, "row": row, "column": column, "channel": channel, "chosen": chosen}
+        for name, value in places.items():
+            expect(flat).to_have_attribute(f"data-{name}", str(value))
+
+    strip.scroll_into_view_if_needed()
+    box = box_at_rest(strip)
+    at_index = {"x": (index + 0.5) / 48 * box["width"], "y": box["height"] / 2}
+    strip.hover(position=at_index)
+    expect_shown(index, 0)
+    strip.click(position=at_index)
+    expect(slider).to_have_attribute("aria-valuenow", str(index + 1))
+    box = box_at_rest(patch)
+    patch.hover(position={"x": 3.5 / 4 * box["width"], "y": 0.5 / 4 * box["height"]})
+    expect_shown(sequence.flat_index(0, 3, 1, patch=4), index)
+    page.mouse.move(2, 2)
+    expect_shown(index, index)
+    strip.focus()
+    for key in ("ArrowRight", "ArrowDown"):
+        strip.press(key)
+    expect_shown(index + 1 + 12, index)
+    strip.press("Enter")
+    expect(slider).to_have_attribute("aria-valuenow", str(index + 14))
+    page.get_by_test_id("flattening-near").locator("span").first.click()
+    expect(slider).not_to_have_attribute("aria-valuenow", str(index + 14))
+
+
+def test_pixels_become_the_vector_one_by_one_unless_motion_is_reduced(story):
+    page = story("model=digits&image=digit-4")
+    flat = page.get_by_test_id("flattening")
+    page.get_by_test_id("flattening-play").click()
+    expect(flat).to_have_attribute("data-shown", re.compile(r"^\d+$"))
+    expect(flat).to_have_attribute("data-shown", "")
+    calm = story("model=digits&image=digit-4", reduced_motion="reduce")
+    expect(calm.get_by_test_id("flattening")).to_be_visible()
+    expect(calm.get_by_test_id("flattening-play")).to_be_hidden()
+
+
+def test_the_class_token_is_followed_by_a_click_and_by_the_link(story):
+    page = story("image=cat")
+    page.get_by_role("radio", name="class token").click()
+    expect(page.locator(".st-key-no_pixels_flattening")).to_be_visible()
+    expect(page.get_by_test_id("sequence-matrix")).to_have_attribute("data-chosen", "0")
+    expect(page).to_have_url(re.compile(r"[?&]query=cls\b"))
+    page.reload()
+    expect(page.locator(".st-key-no_pixels_flattening")).to_be_visible()
+    page.locator(".st-key-follow_a_patch_splitting button").click()
+    expect_chosen_patch(page, 9, 9)
 
 
 @in_wide_fonts

@@ -30,6 +30,7 @@ def public_calls(small, photo):
     prepared = images.prepare(safe, 16, 8)
     trace = small.trace(prepared)
     turning = VisionTransformer(replace(small.config, rope=RoPE()), "turning")
+    relative = VisionTransformer(replace(small.config, num_registers=0, relative_position_bias=True), "relative")
     looked = view.View(1, 0)
     about = export.metadata(trace, looked, "cat.jpg", "small", "crop")
     stream = tokens.stream(trace)
@@ -127,8 +128,10 @@ def public_calls(small, photo):
         },
         "walkthrough.sequence": {
             "all_position_similarities": {"model": small, "grid": grid},
+            "block_cost": {"config": small.config, "tokens": 5},
             "embedded": {"trace": trace, "token": 0},
             "features": {"trace": trace, "order": np.arange(math.prod(grid))},
+            "filter_responses": {"trace": trace, "dimension": 0},
             "filters": {"model": small},
             "flattened": {"pixels": np.zeros((2, 2, 3))},
             "flat_index": {"row": 0, "column": 0, "channel": 0, "patch": 2, "channels": 3},
@@ -142,6 +145,7 @@ def public_calls(small, photo):
             "project": {"trace": trace, "patch": 0, "dimension": 0},
             "projection": {"model": small},
             "rearranged": {"pixels": np.zeros((4, 4, 3)), "order": np.arange(4), "patch": 2},
+            "relative_bias": {"model": relative, "grid": grid, "token": 0, "layer": 0, "head": 0},
             "rotary_angles": {"model": turning, "grid": grid, "layer": 0, "head": 0},
             "rotary_similarity": {"model": turning, "grid": grid, "patch": 0, "layer": 0, "head": 0},
             "sequence": {"trace": trace},

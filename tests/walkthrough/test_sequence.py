@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 import vitviz
 from tests.support.explained_traces import ALL, WITHOUT_STEM, explained
 from tests.support.facts import mentions
+from tests.support.random_models import trace_of
 from vitviz import ImageError, ModelError
+from vitviz.model.hooks import capture
 from vitviz.walkthrough import sequence as seq
 from vitviz.walkthrough.checks import Check, worst
 
@@ -151,8 +154,28 @@ def test_a_networks_features_have_no_filters():
     for ask in (seq.projection, seq.filters, seq.principal_filters):
         with pytest.raises(ModelError, match="convolution"):
             ask(trace.model)
-    with pytest.raises(ModelError, match="convolution"):
-        seq.project(trace, 0, 0)
+    for compute in (lambda: seq.project(trace, 0, 0), lambda: seq.filter_responses(trace, 0)):
+        with pytest.raises(ModelError, match="convolution"):
+            compute()
+
+
+def test_dot_products_with_a_filter_on_paper(paper):
+    assert seq.filter_responses(paper, 0).tolist() == [[34, 54], [114, 134]]
+    assert seq.filter_responses(paper, 1).tolist() == [[-4, -4], [-4, -4]]
+    with pytest.raises(IndexError, match="out of range"):
+        seq.filter_responses(paper, 2)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_STEM)
+def test_dot_products_with_a_filter(kind):
+    trace = explained(kind)
+    found = seq.filter_responses(trace, 3)
+    assert found.shape == trace.grid
+    assert found.ravel()[5] == pytest.approx(seq.project(trace, 5, 3).sum)
+    image = torch.from_numpy(trace.pixels().copy())[None]
+    kernel = trace.model.patch_embed.proj.weight[3:4]
+    expected = F.conv2d(image, kernel, stride=trace.config.patch_size)[0, 0].numpy()
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_principal_filters_on_paper():
@@ -207,6 +230,8 @@ def test_no_positions_of_that_kind(paper):
     for ask in (seq.rotary_angles, lambda model, grid: seq.rotary_similarity(model, grid, 0)):
         with pytest.raises(ModelError, match="RoPE"):
             ask(paper.model, (2, 2))
+    with pytest.raises(ModelError, match="relative"):
+        seq.relative_bias(paper.model, (2, 2), 0)
     rotary = explained("rotary and registers").model
     for ask in (
         lambda: seq.position_similarity(rotary, (3, 4), 0),
@@ -253,6 +278,23 @@ def test_each_layer_and_head_can_have_rotations_of_its_own():
     model = explained("rotary of each layer").model
     assert not np.allclose(seq.rotary_angles(model, (3, 4), 0, 0), seq.rotary_angles(model, (3, 4), 1, 0))
     assert not np.allclose(seq.rotary_angles(model, (3, 4), 0, 0), seq.rotary_angles(model, (3, 4), 0, 1))
+
+
+@pytest.mark.parametrize("kind", ["relative", "small and relative"])
+def test_relative_biases_are_the_models_and_depend_on_the_direction(kind):
+    model = explained("relative").model if kind == "relative" else trace_of("relative").model
+    grid, head = (3, 4), 1
+    for token in (0, 6):
+        bias = seq.relative_bias(model, grid, token, layer=1, head=head)
+        expected = model.blocks[1].attn.bias(grid)[head, token, 1:]
+        assert bias.tolist() == expected.reshape(grid).tolist()
+    right, left = seq.relative_bias(model, grid, 6)[1, 2], seq.relative_bias(model, grid, 7)[1, 1]
+    same = seq.relative_bias(model, grid, 5)[1, 1]
+    assert right == pytest.approx(same), "one patch to the right, from two patches of a row"
+    assert right != pytest.approx(left, abs=1e-3)
+    for place in ((13, 0, 0), (0, model.config.depth, 0), (0, 0, model.config.num_heads)):
+        with pytest.raises(IndexError):
+            seq.relative_bias(model, grid, *place)
 
 
 # --- The sequence ----------------------------------------------------------------------------------------------------
@@ -353,10 +395,35 @@ def test_what_if():
     assert (sizes.grid, sizes.patches, sizes.tokens, sizes.patch_dim) == ((14, 14), 196, 197, 768)
     assert (sizes.attention_weights, sizes.projection_weights, sizes.remainder) == (38809, 294912, (0, 0))
     finer = seq.sequence_sizes(224, 224, 8, 3)
-    assert finer.cost(sizes) == pytest.approx((785 / 197) ** 2)
+    assert finer.matrix_growth(sizes) == pytest.approx((785 / 197) ** 2)
     assert finer.projection_weights is None
     uneven = seq.sequence_sizes(32, 50, 14, 1, prefix=0)
     assert (uneven.grid, uneven.tokens, uneven.patch_dim, uneven.remainder) == ((2, 3), 6, 196, (4, 8))
+
+
+def test_the_cost_of_a_block_of_dinov2_small():
+    config = vitviz.load("dinov2-small").config
+    cost = seq.block_cost(config, 257)
+    assert cost.projections == 4 * 257 * 384 * 384
+    assert cost.matrix == 2 * 257**2 * 384
+    assert cost.mlp == 2 * 257 * 384 * 1536
+    finer = seq.block_cost(config, 785)
+    assert finer.matrix / cost.matrix == pytest.approx(9.33, abs=0.005)
+    assert finer.attention / cost.attention == pytest.approx(4.63, abs=0.005)
+    assert finer.block / cost.block == pytest.approx(3.684, abs=0.0005)
+    with pytest.raises(vitviz.ArgumentError, match="at least 1"):
+        seq.block_cost(config, 0)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_cost_of_a_block_is_what_pytorch_counts(kind):
+    """Count the operations of a block that computes its attention matrix; a multiplication and addition are two."""
+    model, grid = explained(kind).model, (3, 4)
+    tokens = model.config.num_prefix_tokens + 12
+    x, rotation = torch.randn(1, tokens, model.config.embed_dim), model.rotations(grid)[0]
+    with torch.no_grad(), capture("blocks.0.attn.weights"), FlopCounterMode(display=False) as counted:
+        model.blocks[0](x, grid, rotation)
+    assert 2 * seq.block_cost(model.config, tokens).block == counted.get_total_flops()
 
 
 @pytest.mark.parametrize("patch", [0, -1, 33])

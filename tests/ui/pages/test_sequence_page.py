@@ -1,20 +1,28 @@
 """The page "Image to sequence": every sum on it holds, for many kinds of models and images."""
 
+import html
 import re
 
+import numpy as np
 import pytest
 import timm
 import torch
 from streamlit.testing.v1 import AppTest
 
 import vitviz
-from tests.support.app_pages import opened, placed, settings, texts
+from tests.support import random_models
+from tests.support.app_pages import choice_of, opened, placed, query, settings, texts
 from tests.support.printed_sums import comes_out, printed_sums
 from vitviz import zoo
 from vitviz.ui.app import models, state
+from vitviz.ui.pages.lesson.prediction import SKIPPED
+from vitviz.ui.pages.sequence import page, pixels, shuffling, what_if
+from vitviz.ui.pages.sequence.settings import BIAS, RESPONSES, ROTATIONS
 from vitviz.ui.widgets.strips import number
 from vitviz.ui.widgets.sums import product, round_consistently
 from vitviz.walkthrough import sequence
+
+PIXEL_PARTS = ("splitting", "flattening", "projection")  # sections about the pixels of a patch
 
 
 def story(**parameters: str) -> AppTest:
@@ -30,11 +38,30 @@ def formulas(app: AppTest) -> str:
     return "\n".join(formula.value for formula in app.latex)
 
 
+def drawn_html(app: AppTest) -> str:
+    return html.unescape("".join(element.proto.body for element in app.get("html")))
+
+
+def checks(app: AppTest) -> list[str]:
+    """Return the lines that say whether the values computed by hand match the model."""
+    return [one.label for one in app.expander if re.search("[✓✗]", one.label)]
+
+
+def widget(app: AppTest, key: str):
+    """Return the button group with this key, which may end in a suffix of its context."""
+    (found,) = [one for one in app.get("button_group") if one.key.startswith(key)]
+    return found
+
+
+def choose(app: AppTest, key: str, value) -> AppTest:
+    return widget(app, key).set_value(value).run()
+
+
 def assert_all_hold(app: AppTest) -> None:
     assert not app.exception
     assert not app.error
-    assert words(app).count("✓") >= 3
-    assert "✗" not in words(app)
+    assert checks(app)
+    assert not [label for label in checks(app) if "✗" in label]
     sums = printed_sums(words(app))
     assert sums
     assert [one for one in sums if not comes_out(*one)] == []
@@ -66,6 +93,7 @@ def test_a_number_of_the_token_is_the_librarys(dimension):
         [*made.products.sum(axis=(0, 1)).tolist(), made.bias], made.total
     )
     assert f"red {red} + green {green} + blue {blue} + bias {bias} = **{total}**" in words(app)
+    assert f'data-testid="dot-product">{number(made.sum)}<' in drawn_html(app)
     assert total == number(made.total)
     recorded = trace.activation("embed.patches")[2 * 16 + 3, dimension - 1]
     assert f"model **{number(recorded)}**" in words(app)
@@ -89,13 +117,24 @@ def test_where_each_pixel_went():
 
 def test_shuffling_moves_the_feature_only_because_of_positions():
     app = story(image="rocket")
-    app.toggle(key="shuffle").set_value(True).run()
-    with_positions, without = (float(metric.value) for metric in app.metric)
+    assert not app.metric, "the user predicts first"
+    choose(app, "predicted_shuffle", shuffling.DIFFERENT)
+    without, with_positions = (float(metric.value) for metric in app.metric)
+    (answer,) = [text for text in placed(app, "shuffle_answer") if shuffling.SAME in text]
+    assert shuffling.DIFFERENT in answer, "the prediction is repeated beside the result"
     assert with_positions < 0.999
     assert without == pytest.approx(1, abs=1e-4)
     app.number_input(key="shuffle_seed").set_value(7).run()
-    assert float(app.metric[0].value) != with_positions
+    assert float(app.metric[1].value) != with_positions
     assert_all_hold(app)
+
+
+@pytest.mark.parametrize(
+    ("cosine", "effect"),
+    [(1.0, shuffling.SAME), (0.99995, shuffling.SAME), (0.99, shuffling.SIMILAR), (0.4, shuffling.DIFFERENT)],
+)
+def test_an_effect_is_named_after_its_size(cosine, effect):
+    assert shuffling.effect(cosine) == effect
 
 
 def test_all_positions():
@@ -107,16 +146,55 @@ def test_all_positions():
 def test_a_row_without_a_patch_is_shown_until_another_patch_is_chosen():
     app = story(image="cat")
     assert "138, patch (9, 9): [" in words(app)
-    settings(app)["prefix_token"] = 0
-    app.run()
+    for part in PIXEL_PARTS:
+        assert placed(app, f"no_pixels_{part}") is None
+    choose(app, "followed", 0)
+    assert settings(app)["prefix_token"] == 0
     assert settings(app)["patch"] == (8, 8), "the page keeps its patch"
+    for part in PIXEL_PARTS:
+        assert placed(app, f"no_pixels_{part}")
+    assert query(app)["query"] == "cls"
     assert re.search(r"\b1, class token: \[", words(app))
     assert r"\boxed{\textcolor{#8a6500}{\mathbf{w}_{\mathrm{CLS}}}}" in formulas(app)
     assert_all_hold(app)
-    settings(app)["patch"], settings(app)["prefix_token"] = (1, 2), None
+    app.button(key="follow_a_patch_flattening").click().run()
+    assert "138, patch (9, 9): [" in words(app)
+    settings(app)["patch"] = (1, 2)
     app.run()
     assert "20, patch (2, 3): [" in words(app)
     assert_all_hold(app)
+
+
+def test_a_link_to_the_class_token_follows_it():
+    app = story(image="cat", query="cls")
+    assert placed(app, "no_pixels_flattening")
+    assert re.search(r"\b1, class token: \[", words(app))
+    assert_all_hold(app)
+
+
+def test_the_map_of_positions_is_that_of_the_followed_token():
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    learned = trace.model.positions(*trace.grid)[0].numpy()
+    for token in (0, 20):
+        unit = learned / np.linalg.norm(learned, axis=1, keepdims=True)
+        values = page.similar_positions(trace, token).values
+        assert values.ravel() == pytest.approx(unit[1:] @ unit[token], abs=1e-5)
+
+
+def test_the_map_of_dot_products_has_the_number_of_the_section():
+    trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224, record=("embed.*",))
+    labels = page.responses(trace, 6).payload()["labels"]
+    assert labels[137] == number(sequence.project(trace, 137, 6).sum)
+    app = story(image="cat")
+    app.button(key="show_dot_product").click().run()
+    assert widget(app, "on_picture").value == RESPONSES
+    assert_all_hold(app)
+
+
+def test_a_chosen_component_is_that_of_the_slider():
+    app = story(image="cat")
+    app.slider(key="vector_index").set_value(12).run()
+    assert "Component 12" in words(app)
 
 
 def test_the_formula_has_the_numbers_of_the_chosen_row():
@@ -135,28 +213,93 @@ def test_the_formula_has_the_numbers_of_the_chosen_row():
 
 def test_other_patch_sizes_are_arithmetic():
     app = story(image="cat")
-    assert app.get("button_group")[-1].value == 14
-    before = words(app)
-    app.get("button_group")[-1].set_value(32).run()
+    assert widget(app, "what_if_patch").value == 14
+    assert placed(app, "what_if_costs") is None
+    choose(app, "what_if_patch", 8)
+    assert placed(app, "what_if_costs") is None, "the user predicts first"
+    assert widget(app, "predicted_tokens").options == ["85", "449", "785", "Show me"]
+    choose(app, "predicted_tokens", "449")
+    (answer,) = placed(app, "tokens_answer")
+    assert re.findall(r"\d+", answer) == ["449", "785", "28", "28", "1"]
     said = words(app)
-    assert "Arithmetic only" in said
-    assert re.search(r"P = 32\b.*\b7 \D*\b7 \D*N = 49 \(× 0\.191\)", said)
-    assert re.search(r"\b3,072 \w+ \(× 5\.22\)", said)
-    assert re.search(r"\(49 \+ 1\)² = 2,500 \D*\(× 0\.0379\)", said)
+    assert re.search(r"P = 8\b.*\b28 \D*\b28 \D*N = 784 \(× 3\.06\)", said)
+    assert re.search(r"\b192 \w+ \(× 0\.327\)", said)
+    costs = re.sub(r"<[^>]+>", " ", drawn_html(app))
+    assert re.search(r"\(784 \+ 1\)² = 616,225 \D*× 9\.33\b", costs)
+    assert re.search(r"× 9\.33\b.*\b936\.\d million \D*× 4\.63\b.*\b1,862 million \D*× 3\.68\b", costs)
     assert not placed(app, "pixels_left_over")
-    for title in ("4 · Linear", "6 · The"):
-        assert (title in said) == (title in before)
+
+
+def test_another_patch_size_asks_again_and_a_skipped_question_shows_the_result():
+    app = story(image="cat")
+    choose(app, "what_if_patch", 32)
+    choose(app, "predicted_tokens", SKIPPED)
+    assert re.findall(r"\d+", placed(app, "tokens_answer")[0]) == ["50", "7", "7", "1"]
+    choose(app, "what_if_patch", 16)
+    assert placed(app, "tokens_answer") is None
+    choose(app, "what_if_patch", 32)
+    assert placed(app, "tokens_answer")
+
+
+@pytest.mark.parametrize(("now", "then"), [(14, 8), (14, 32), (4, 8), (4, 32), (16, 14)])
+def test_the_right_number_of_tokens_is_among_the_guesses(now, then):
+    side = 224 if now > 4 else 32
+    sizes = [sequence.sequence_sizes(side, side, patch) for patch in (then, now)]
+    guesses = what_if.guesses(*sizes)
+    assert f"{1 + (side // then) ** 2:,}" in guesses
+    assert len(set(guesses)) == len(guesses) >= 2
 
 
 def test_pixels_that_would_be_left_over_are_said():
     app = story(model="digits", image="digit-4")
-    app.get("button_group")[-1].set_value(14).run()
+    choose(app, "what_if_patch", 14)
+    choose(app, "predicted_tokens", SKIPPED)
     (left,) = placed(app, "pixels_left_over")
     assert re.findall(r"\d+ \w+", left) == ["4 rows", "4 columns"]
-    app.get("button_group")[-1].set_value(4).run()
+    choose(app, "what_if_patch", 4)
     app.selectbox(key="model").select("dinov2-small").run()
-    assert app.get("button_group")[-1].value == 14, "4 is offered only by the model that has it"
+    assert widget(app, "what_if_patch").value == 14, "4 is offered only by the model that has it"
     assert_all_hold(app)
+
+
+@pytest.mark.parametrize(
+    ("model", "image", "comparison"), [("dinov2-small", "cat", "384 < 588"), ("digits", "digit-4", "96 > 48")]
+)
+def test_the_dimension_of_the_embedding_space_is_compared(model, image, comparison):
+    (said,) = placed(story(model=model, image=image), "embedding_space")
+    assert comparison in html.unescape(said)
+
+
+def test_components_say_their_number_and_how_much_they_explain():
+    weight = vitviz.load("dinov2-small").patch_embed.proj.weight.detach().numpy().reshape(384, -1)
+    variances = np.linalg.eigvalsh(np.cov(weight.T))[::-1]
+    share = 100 * variances[:28].sum() / variances.sum()
+    (said,) = placed(story(image="cat"), "filter_components")
+    assert re.findall(r"\b\d+\b", said)[:2] == ["28", f"{share:.0f}"]
+
+
+def test_galleries_and_tables_are_closed_until_they_are_wanted():
+    app = story(image="cat")
+    assert len(app.expander) >= 6
+    assert not [one.label for one in app.expander if one.proto.expanded]
+
+
+@pytest.mark.parametrize(("image", "cropped"), [("rocket", True), ("digit-4", False)])
+def test_only_a_crop_is_called_one(image, cropped):
+    app = story(image=image, model="digits" if image.startswith("digit") else "dinov2-small")
+    choice = choice_of(app)
+    left, top, right, bottom = state.prepared(choice).geometry.source
+    assert ((left, top, right, bottom) != (0, 0, *state.original_image(choice).rgb.size)) == cropped
+    assert ("grey" in pixels.crop_caption(choice)) == cropped
+    (picture,) = app.get("image")[0].proto.imgs
+    assert picture.caption == pixels.crop_caption(choice)
+
+
+def test_a_drawing_is_called_one():
+    drawing = state.Picked(state.DRAWN, state.samples()["digit-4"], sample=False)
+    assert "drawing" in pixels.crop_caption(state.Choice(drawing, "digits", 32, "crop"))
+    image = state.Picked("mine.png", state.samples()["digit-4"], sample=False)
+    assert "drawing" not in pixels.crop_caption(state.Choice(image, "digits", 32, "crop"))
 
 
 def test_another_grid_has_another_middle():
@@ -180,24 +323,33 @@ KINDS = {
 }
 
 
+@pytest.fixture
+def story_of(monkeypatch):
+    """Function that opens the page with a model in memory."""
+
+    def opened_with(name: str, model: vitviz.VisionTransformer, **parameters: str) -> AppTest:
+        about = models.ModelInfo(name, name, "", model.config, model.preprocessing, models.sizes(model.config))
+        real_about, real_shared = models.describe, zoo.shared
+        monkeypatch.setattr(models, "describe", lambda asked: about if asked == name else real_about(asked))
+        monkeypatch.setattr(zoo, "shared", lambda asked, *more: model if asked == name else real_shared(asked, *more))
+        monkeypatch.setattr(models, "is_ready", lambda _: True)
+        return story(model=name, image="cat", **parameters)
+
+    return opened_with
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
+def test_every_kind_of_model_is_told_as_it_is(kind, story_of):
     torch.manual_seed(0)
-    theirs = timm.create_model(KINDS[kind], depth=1, embed_dim=96, num_heads=3, num_classes=4)
-    model = vitviz.from_timm(theirs)
-    about = models.ModelInfo(kind, kind, "", model.config, model.preprocessing, models.sizes(model.config))
-    real_about, real_shared = models.describe, zoo.shared
-    monkeypatch.setattr(models, "describe", lambda name: about if name == kind else real_about(name))
-    monkeypatch.setattr(zoo, "shared", lambda name, *more: model if name == kind else real_shared(name, *more))
-    monkeypatch.setattr(models, "is_ready", lambda name: True)
-    app = story(model=kind, image="cat")
+    model = vitviz.from_timm(timm.create_model(KINDS[kind], depth=1, embed_dim=96, num_heads=3, num_classes=4))
+    app = story_of(kind, model)
     assert_all_hold(app)
     config, said = model.config, words(app)
     assert (f"= 1 × {config.patch_size**2 * config.in_chans}" in said) == (not config.stem)
     assert ("wCLS" in said) == config.class_token
     assert ("Wpos" in said) == config.position_embedding
-    assert ("rotary positions" in said) == (config.rope is not None)
-    assert ("relative positions" in said) == config.relative_position_bias
+    assert ("RoPE" in said) == (config.rope is not None)
+    assert ("relative position" in said) == config.relative_position_bias
     assert f"{config.num_prefix_tokens + config.grid[0] * config.grid[1]} tokens of" in said
     drawn = formulas(app)
     assert (r"\mathrm{CLS}" in drawn) == config.class_token
@@ -206,8 +358,37 @@ def test_every_kind_of_model_is_told_as_it_is(kind, monkeypatch):
     assert (r"\mathrm{pos}" in drawn) == config.position_embedding
     assert all(name in drawn for name in config.prefix_token_names[config.class_token :])
     assert bool(placed(app, "norm_before_blocks")) == config.pre_norm
-    assert (
-        bool(re.search(r"\+ b[})]", drawn))
-        == ("+ bias" in said)
-        == bool(not config.stem and sequence.projection(model)[1].any())
-    )
+    bias = bool(not config.stem and sequence.projection(model)[1].any())
+    assert bias == ("+ bias" in said) == ("+ b" in drawn)
+    assert not config.stem or "x_{" not in drawn
+    projected = re.findall(r"x_\{\d+\}\\,\\textcolor\{#\w+\}\{[^&]*?\}\}\}(.{0,4})", drawn)
+    assert all((" + b" in after) == bias for after in projected), "each row has the bias that its number has"
+    options = widget(app, "on_picture").options
+    assert (ROTATIONS in options, BIAS in options) == (config.rope is not None, config.relative_position_bias)
+
+
+@pytest.mark.parametrize("kind", random_models.CONFIGS)
+def test_every_token_of_every_kind_can_be_followed(kind, story_of):
+    model = random_models.trace_of(kind).model
+    app = story_of(kind, model)
+    assert_all_hold(app)
+    for token, name in enumerate(model.config.prefix_token_names):
+        choose(app, "followed", token)
+        assert_all_hold(app)
+        assert re.search(rf"\b{token + 1}, {name}: \[", words(app))
+        for part in PIXEL_PARTS:
+            assert name in placed(app, f"no_pixels_{part}")[0]
+
+
+def test_relative_positions_say_both_directions(story_of):
+    model = random_models.trace_of("relative").model
+    app = story_of("relative", model)
+    (rows, columns), head = state.trace(choice_of(app)).grid, 0
+    token = 1 + rows // 2 * columns
+    bias = model.blocks[0].attn.bias((rows, columns))[head]
+    right, left = bias[token, token + 1], bias[token + 1, token]
+    assert right != left
+    assert re.search(rf"right {number(float(right))}, \D*left {number(float(left))} ", words(app))
+    app.button(key="show_position_bias").click().run()
+    assert widget(app, "on_picture").value == BIAS
+    assert_all_hold(app)

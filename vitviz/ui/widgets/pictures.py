@@ -25,11 +25,12 @@ STYLE = """<style>
 .vv-product img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .vv-product figcaption { font-size: 0.75rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
 .vv-product .vv-sum { grid-column: 5; margin: 0; font-variant-numeric: tabular-nums; }
-.vv-one { display: flex; align-items: center; gap: 0.7rem; font-size: 0.9rem; }
-.vv-one img { width: 3.4rem; image-rendering: pixelated; border-radius: 2px; }
+.vv-dot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.8rem; font-size: 1.2rem;
+  font-variant-numeric: tabular-nums; }
+.vv-dot figure { margin: 0; }
+.vv-dot img { display: block; width: 6rem; image-rendering: pixelated; border-radius: 3px; }
+.vv-dot figcaption { font-size: 0.75rem; opacity: 0.75; }
 .st-key-part_sequence .katex-display { overflow: auto hidden; padding-block: 4px; } /* long numbers on a phone */
-.vv-pointer { position: relative; height: 1.3rem; margin: 0 0 -1rem; font-size: 0.8rem; white-space: nowrap; }
-.vv-pointer span { position: absolute; }
 @media (max-width: 640px) { .vv-product { gap: 0.2rem 0.35rem; } .vv-product .vv-sum { font-size: 0.85rem; } }
 </style>"""
 
@@ -43,14 +44,6 @@ def enlarged(image: Image.Image, width: int = SIDE) -> Image.Image:
     """Enlarge an image by a whole factor to about this width."""
     factor = max(1, round(width / image.width))
     return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
-
-
-def channel_picture(pixels: np.ndarray, channel: int) -> Image.Image:
-    """Draw one channel of a patch, uint8 [P, P, C], in its own colour; in grey unless there are three channels."""
-    alone = np.zeros_like(pixels) if pixels.shape[-1] == 3 else pixels[..., [channel]].repeat(3, axis=-1)
-    if pixels.shape[-1] == 3:
-        alone[..., channel] = pixels[..., channel]
-    return enlarged(Image.fromarray(alone))
 
 
 def framed(image: Image.Image, row: int, column: int, side: int) -> Image.Image:
@@ -68,26 +61,6 @@ def framed(image: Image.Image, row: int, column: int, side: int) -> Image.Image:
     ):  # outside the square, except at the edge of the image
         pencil.rectangle((left - far, top - far, right + far, bottom + far), outline=colour)
     return image
-
-
-def pointer_html(index: int, count: int, label: str) -> str:
-    """Return an arrow with a label above one number of a full-width strip, as HTML."""
-    at = 100 * (index + 0.5) / count  # the label moves from the right of the arrow to its left, to stay on the page
-    aside = f"calc(-{at:.3f}% + {1 - at / 50:.3f} * 0.8rem)"
-    return (
-        '<div class="vv-pointer">'
-        f'<span style="left:clamp(0.4rem, {at:.3f}%, 100% - 0.4rem);transform:translateX(-50%)">▼</span>'
-        f'<span style="left:{at:.3f}%;transform:translateX({aside})">{label}</span></div>'
-    )
-
-
-def figures_html(pictures: list[tuple[Image.Image, str]]) -> str:
-    """Return images with their names, side by side, as HTML."""
-    drawn = (
-        f'<figure><img alt="{name}" src="{data_url(picture)}"><figcaption>{name}</figcaption></figure>'
-        for picture, name in pictures
-    )
-    return f'<div class="vv-maps" style="--side:8rem">{"".join(drawn)}</div>'
 
 
 def gallery_html(

@@ -1,6 +1,7 @@
 """From an image to a sequence of tokens, step by step in plain numpy, with all intermediate results.
 
-X = [w_CLS; x_1 W_LP; ...; x_N W_LP] + W_pos (ViT, https://arxiv.org/abs/2010.11929, equation 1).
+X = [w_CLS; x_1 W_LP + b; ...; x_N W_LP + b] + W_pos (ViT, https://arxiv.org/abs/2010.11929, equation 1, which leaves
+out the bias b).
 """
 
 from .embedding import Embedded, embedded, prefix_tokens, sequence
@@ -9,22 +10,26 @@ from .positions import (
     all_position_similarities,
     position_embedding,
     position_similarity,
+    relative_bias,
     rotary_angles,
     rotary_similarity,
 )
-from .projection import Projected, filters, principal_filters, project, projection
+from .projection import Projected, filter_responses, filters, principal_filters, project, projection
 from .shuffling import Features, Shuffled, features, rearranged, shuffled
-from .sizes import SequenceSizes, sequence_sizes
+from .sizes import BlockCost, SequenceSizes, block_cost, sequence_sizes
 
 __all__ = [
+    "BlockCost",
     "Embedded",
     "Features",
     "Projected",
     "SequenceSizes",
     "Shuffled",
     "all_position_similarities",
+    "block_cost",
     "embedded",
     "features",
+    "filter_responses",
     "filters",
     "flat_index",
     "flattened",
@@ -37,6 +42,7 @@ __all__ = [
     "project",
     "projection",
     "rearranged",
+    "relative_bias",
     "rotary_angles",
     "rotary_similarity",
     "sequence",

@@ -1,4 +1,4 @@
-"""Position embeddings and their similarities, and the rotation angles of RoPE."""
+"""Position embeddings and their similarities, the rotation angles of RoPE, and relative position biases."""
 
 from __future__ import annotations
 
@@ -96,6 +96,36 @@ def rotary_similarity(model: VisionTransformer, grid: Grid, patch: int, layer: i
     angles = rotary_angles(model, grid, layer, head)
     patch = checked_index(patch, len(angles), "patch")
     return np.cos(angles - angles[patch]).mean(axis=-1).reshape(grid)
+
+
+@typed
+def relative_bias(model: VisionTransformer, grid: Grid, token: int, layer: int = 0, head: int = 0) -> np.ndarray:
+    """Return the relative position biases that a head adds to the scores of one query, one for each patch as key.
+
+    A bias belongs to the offset from query to key. Opposite offsets have different biases: the direction matters, not
+    only the distance.
+
+    Args:
+        model: the model.
+        grid: rows and columns of patches.
+        token: index of the query, prefix tokens first.
+        layer: layer, from 0.
+        head: head, from 0.
+
+    Returns:
+        float32 [rows, columns].
+
+    Raises:
+        IndexError: if the token, the layer or the head is out of range.
+        ModelError: if the model has no relative position bias.
+    """
+    config, grid = model.config, checked_grid(grid)
+    if not config.relative_position_bias:
+        raise ModelError(f"{model.name!r} has no relative position bias; choose a model with one.")
+    layer, head = checked_index(layer, config.depth, "layer"), checked_index(head, config.num_heads, "head")
+    token = checked_index(token, config.num_prefix_tokens + grid[0] * grid[1], "token")
+    bias = numbers(model.blocks[layer].attn.bias(grid, slice(token, token + 1)))  # head query key
+    return bias[head, 0, config.num_prefix_tokens :].reshape(grid)
 
 
 def _learned(model: VisionTransformer, grid: Grid) -> np.ndarray:

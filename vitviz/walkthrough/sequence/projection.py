@@ -14,7 +14,7 @@ from ...errors.brief import brief
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ..checks import Check
-from .patches import flattened, patch_pixels
+from .patches import flattened, patch_matrix, patch_pixels
 
 
 @typed
@@ -155,6 +155,23 @@ def project(trace: Trace, patch: int, dimension: int) -> Projected:
         result=total if norm is None else float(norm.result[dimension]),
         checks=checks,
     )
+
+
+@typed
+def filter_responses(trace: Trace, dimension: int) -> np.ndarray:
+    """Compute the dot products of all patches with one filter, x w without the bias, float64 [rows, columns].
+
+    Args:
+        trace: trace of the image.
+        dimension: filter, the column of W_LP, 0 to D - 1.
+
+    Raises:
+        IndexError: if the dimension is out of range.
+        ModelError: if the patches come from a convolutional network.
+    """
+    weight = projection(trace.model)[0]
+    dimension = checked_index(dimension, trace.config.embed_dim, "dimension")
+    return (patch_matrix(trace).astype(np.float64) @ weight[:, dimension]).reshape(trace.grid)
 
 
 def _convolved(model: VisionTransformer, pixels: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sequence sizes for other patch and image sizes, computed without a model."""
+"""Sequence sizes for other patch and image sizes, and the cost of a block, computed without running a model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...errors import ImageError
 from ...errors.arguments import at_least, shown, typed
+from ...model.config import ViTConfig
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,11 @@ class SequenceSizes:
         """Number of attention weights of one head, tokens squared."""
         return self.tokens**2
 
-    def cost(self, other: SequenceSizes) -> float:
-        """Return the cost of attention relative to another size: the ratio of their numbers of attention weights."""
+    def matrix_growth(self, other: SequenceSizes) -> float:
+        """Return the size of the attention matrix relative to another size, the squared ratio of the token counts.
+
+        A whole block grows less, see `block_cost`.
+        """
         return self.attention_weights / other.attention_weights
 
 
@@ -96,3 +100,52 @@ def sequence_sizes(
             f"{shown(width)}; give a smaller side."
         )
     return SequenceSizes(height, width, patch, channels, embed_dim, prefix)
+
+
+@dataclass(frozen=True)
+class BlockCost:
+    """Multiplications in the matrix products of one block, for one image.
+
+    Norms, softmax, activation functions and biases are not counted.
+
+    Attributes:
+        projections: maps from tokens to queries, keys and values, and the output projection; grows with the number of
+            tokens T: 4 T D (heads d).
+        matrix: scores, and weighted sums of values; grows with T squared: 2 T^2 (heads d).
+        mlp: linear layers of the MLP; grows with T.
+    """
+
+    projections: int
+    matrix: int
+    mlp: int
+
+    @property
+    def attention(self) -> int:
+        """Multiplications of attention with its projections."""
+        return self.projections + self.matrix
+
+    @property
+    def block(self) -> int:
+        """Multiplications of the whole block."""
+        return self.attention + self.mlp
+
+
+@typed
+def block_cost(config: ViTConfig, tokens: int) -> BlockCost:
+    """Count the multiplications in the matrix products of one block.
+
+    Args:
+        config: configuration of the model; its patch size is not used.
+        tokens: length of the sequence, prefix tokens included.
+
+    Raises:
+        ArgumentError: if the number of tokens is not a whole number of at least 1.
+    """
+    tokens = at_least(tokens, 1, "The number of tokens")
+    inner_dim = config.num_heads * config.head_dim
+    linear_layers = 3 if config.mlp == "gated" else 2
+    return BlockCost(
+        projections=4 * tokens * config.embed_dim * inner_dim,
+        matrix=2 * tokens**2 * inner_dim,
+        mlp=linear_layers * tokens * config.embed_dim * config.mlp_dim,
+    )

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from ....notation.view import token_label
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import models, shell, state
+from ...app.registry import page_at
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
 from ..lesson import questions, summary
-from ..lesson.followed_token import follow_patch, followed_patch
-from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
-from . import pixels, positions, projection, rows, sequence_data, splitting
-from .settings import ON_PICTURE, PATCHES, POSITIONS, TURNS
+from ..lesson.followed_token import follow_patch, followed_patch, followed_token
+from ..lesson.sections import BESIDE, beside_the_text, part, title
+from . import following, pixels, positions, projection, rows, sequence_data, shuffling, splitting, what_if
+from .settings import BIAS, ON_PICTURE, PATCHES, POSITIONS, RESPONSES, ROTATIONS
 
 
 def draw() -> None:
@@ -29,39 +31,72 @@ def draw() -> None:
 
 def picture(choice: state.Choice, trace: Trace) -> None:
     """Draw the image that stays beside the text."""
-    patch, config = followed_patch(trace), trace.config
-    kinds = [PATCHES, *[POSITIONS] * config.position_embedding, *[TURNS] * (config.rope is not None)]
+    following.choose_followed(trace)
+    token, kinds = followed_token(trace), kinds_of_maps(trace)
     shown = ON_PICTURE.draw(
         st.segmented_control, "On the picture", kinds, context=kinds, width="stretch", required=True
     )
-    overlays = {POSITIONS: similar_positions, TURNS: similar_rotations}
     patch_picker(
         state.picture(choice),
         choice.picked.name,
         trace.grid,
-        patch,
+        followed_patch(trace) if token >= trace.prefix else None,
         on_choose=follow_patch,
-        overlay=overlays[shown](trace, patch) if shown in overlays else None,
+        overlay=overlay(trace, shown, token),
         key="sequence_picture",
     )
 
 
-def similar_positions(trace: Trace, patch: Patch) -> Overlay:
-    """Return the similarity of the chosen patch's position embedding to all others."""
-    similar = sequence.position_similarity(trace.model, trace.grid, trace.prefix + patch_number(trace, patch))
-    return similarity(similar[trace.prefix :].reshape(trace.grid), "Cosine of the chosen patch's learned position")
+def kinds_of_maps(trace: Trace) -> list[str]:
+    """Return the maps that exist for this model and the followed token; prefix tokens are not rotated."""
+    config = trace.config
+    has = {
+        PATCHES: True,
+        RESPONSES: not config.stem,
+        POSITIONS: config.position_embedding,
+        ROTATIONS: config.rope is not None and followed_token(trace) >= trace.prefix,
+        BIAS: config.relative_position_bias,
+    }
+    return [kind for kind, exists in has.items() if exists]
 
 
-def similar_rotations(trace: Trace, patch: Patch) -> Overlay:
-    """Return the similarity of the chosen patch's rotary angles to all others."""
-    similar = sequence.rotary_similarity(trace.model, trace.grid, patch_number(trace, patch))
+def overlay(trace: Trace, kind: str, token: int) -> Overlay | None:
+    """Return a map for the followed token; None for the picture alone."""
+    if kind == RESPONSES:
+        return responses(trace, rows.chosen_dimension(trace))
+    maps = {POSITIONS: similar_positions, ROTATIONS: similar_rotations, BIAS: position_bias}
+    return maps[kind](trace, token) if kind in maps else None
+
+
+def responses(trace: Trace, dimension: int) -> Overlay:
+    """Return the dot products of all patches with a filter."""
+    values = sequence.filter_responses(trace, dimension).astype(np.float32)
+    return Overlay(values, f"Dot product of each patch with filter {dimension + 1}", signed=True, format=number)
+
+
+def similar_positions(trace: Trace, token: int) -> Overlay:
+    """Return the similarity of a token's position embedding to those of all patches."""
+    similar = sequence.position_similarity(trace.model, trace.grid, token)[trace.prefix :].reshape(trace.grid)
+    return similarity(similar, f"Cosine of position embeddings, {token_label(trace, token)} with each patch")
+
+
+def similar_rotations(trace: Trace, token: int) -> Overlay:
+    """Return the similarity of a patch's rotary angles to all others."""
+    similar = sequence.rotary_similarity(trace.model, trace.grid, token - trace.prefix)
     where = " (layer 1, head 1)" if trace.config.rope.per_layer else ""
     return similarity(similar, f"Mean cosine of the difference of rotary angles{where}")
 
 
+def position_bias(trace: Trace, token: int) -> Overlay:
+    """Return the learned numbers that the first head adds to the scores of a query."""
+    values = sequence.relative_bias(trace.model, trace.grid, token)
+    label = f"Added to the score of each patch as key, query: {token_label(trace, token)} (layer 1, head 1)"
+    return Overlay(values, label, signed=True, format=number)
+
+
 def similarity(values: np.ndarray, label: str) -> Overlay:
-    """Return a map of cosines with the chosen patch."""
-    return Overlay(values.astype(np.float32), f"{label} with all others", signed=True, largest=1.0, format=number)
+    """Return a map of cosines."""
+    return Overlay(values.astype(np.float32), label, signed=True, largest=1.0, format=number)
 
 
 @shell.fragment
@@ -84,12 +119,14 @@ def draw_sections(choice: state.Choice) -> None:
         with part("positions"):
             positions.prefix_tokens(trace)
             positions.positions(choice, trace)
-            positions.shuffling(choice, trace)
+            shuffling.shuffling(choice, trace)
         with part("sequence"):
             rows.the_sequence(choice, trace)
         with part("what_if"):
-            splitting.what_if(choice)
+            what_if.what_if(choice)
         with part("questions"):
             questions.about_sequence(choice, trace)
         with part("summary"):
             summary.take_home(choice)
+        following_page = page_at("attention")
+        st.page_link(following_page.file, label=f"Next: {following_page.title}", icon=following_page.icon)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from ....images import as_picture
@@ -9,12 +10,15 @@ from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ....walkthrough.checks import Check
 from ...app import state
-from ...widgets.pictures import channel_names, channel_picture, enlarged, figures_html, framed, pointer_html
-from ...widgets.strips import number, numbers, strip_html
+from ...components.flattening import flattening as flattened_patch
+from ...widgets.drawing import table
+from ...widgets.pictures import channel_names
+from ...widgets.strips import number
 from ...widgets.sums import round_consistently
 from ..lesson.followed_token import followed_patch
-from ..lesson.sections import draw_check, patch_number, section, values_of
+from ..lesson.sections import draw_checks, patch_number, section, values_of
 from . import sequence_data
+from .following import follows_a_patch
 from .settings import INDEX
 
 
@@ -22,34 +26,44 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     """Draw section 1: the model input."""
     section(
         "1 · The input",
-        "Transformers work on sequences: of words, of measurements in time, or of patches of an image. This model "
-        "takes images of {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
+        "A Transformer processes a sequence of vectors: words of a text, values of a time series or, here, patches of "
+        "an image. The input of this model has {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
         values_of(trace),
     )
     left, right = st.columns(2)
     left.image(
         sequence_data.image_with_crop(choice),
-        caption="The image. Grey: removed by the fit.",
-        alt=f"The image {choice.picked.name}, in grey where the fit removes it",
+        caption=crop_caption(choice),
+        alt=f"The image {choice.picked.name}, in grey where it was cropped off",
     )
-    preprocessing = trace.model.preprocessing
+    preprocessing, pixels = trace.model.preprocessing, trace.pixels()
     names = channel_names(trace.config.in_chans)
-    right.markdown("Each channel is shifted and scaled with numbers that are fixed since training:")
-    pixels = trace.pixels()
-    right.table(
-        {
-            "channel": names,
-            "mean": [number(255 * mean, 1) for mean in preprocessing.mean],
-            "deviation": [number(255 * std, 1) for std in preprocessing.std],
-            "becomes": [f"{number(p.min(), 2)} to {number(p.max(), 2)}" for p in pixels],
-        }
-    )
     raw, first = int(trace.image.pixels[0, 0, 0]), float(pixels[0, 0, 0])
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
     (shown_mean, shown_std), result = round_consistently([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
-    right.markdown(f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**")
     with right:
-        draw_check(Check("first number of the input", (raw - mean) / std, first, pixels))
+        st.markdown(
+            "Each channel is normalised with a mean and standard deviation fixed before training.\n\n"
+            f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**"
+        )
+        draw_checks([Check("first number of the input", (raw - mean) / std, first, pixels)], "input")
+    with st.expander("Mean and standard deviation of each channel"):
+        head = ("channel", "mean", "standard deviation", "normalised")
+        numbers = zip(names, preprocessing.mean, preprocessing.std, pixels, strict=True)
+        rows = [
+            (name, number(255 * mean, 1), number(255 * std, 1), f"{number(p.min(), 2)} to {number(p.max(), 2)}")
+            for name, mean, std, p in numbers
+        ]
+        st.html(table(head, rows))
+
+
+def crop_caption(choice: state.Choice) -> str:
+    """Return the caption of the whole image, which mentions cropping and padding only where there is some."""
+    drawn = choice.picked.name == state.DRAWN and not choice.picked.sample
+    geometry = state.prepared(choice).geometry
+    cropped = " The greyed part was cropped off." if geometry.visible_fraction < 1 else ""
+    padded = " The model receives it with padding." if geometry.padded else ""
+    return f"Your {'drawing' if drawn else 'image'}.{cropped}{padded}"
 
 
 def flattening(trace: Trace) -> None:
@@ -57,34 +71,32 @@ def flattening(trace: Trace) -> None:
     if trace.config.stem:
         section(
             "3 · No flattening",
-            "In most Vision Transformers the pixels of a patch become one vector now. Here a convolutional network "
-            "reads the image as a whole first, and what it sees of neighbouring squares overlaps.",
+            "In most Vision Transformers, the pixels of a patch now become one vector. In this one, a convolutional "
+            "network processes the whole image first, and what it computes for neighbouring patches overlaps.",
         )
         return
-    patch = patch_number(trace, followed_patch(trace))
-    raw, pixels = sequence.patch_pixels(trace, patch)
     side, channels = trace.config.patch_size, trace.config.in_chans
+    together = ", with the channels of a pixel together" if channels > 1 else ""
     section(
         "3 · Flattening",
-        "The chosen patch is {P} × {P} × {C} numbers. They are written one after the other, row by row, "
-        "the channels of a pixel together: one vector of 1 × {P}²{C} = 1 × " + f"{side * side * channels}.",
+        f"The {{P}} × {{P}} × {{C}} numbers of a patch are written one after the other, row by row{together}: one "
+        f"vector **x** of 1 × {{P}}²{{C}} = 1 × {side * side * channels}.",
         values_of(trace),
     )
-    vector = sequence.flattened(pixels)
-    drawn = st.container()  # above the slider
-    index = INDEX.draw(st.slider, "Which number of the vector?", 1, len(vector), context=len(vector)) - 1
+    if not follows_a_patch(trace, "flattening"):
+        return
+    raw, pixels = sequence.patch_pixels(trace, patch_number(trace, followed_patch(trace)))
+    vector, names = sequence.flattened(pixels), channel_names(channels)
+    index = INDEX.get(len(vector)) - 1
+    flattened_patch(np.asarray(as_picture(raw)), pixels, names, index, on_choose=choose_index, key="flattening")
+    index = INDEX.draw(st.slider, "Component of the vector", 1, len(vector), context=len(vector)) - 1
     row, column, channel = sequence.unflatten_index(index, side, channels)
-    with drawn:
-        names = channel_names(channels)
-        shown = [(framed(enlarged(as_picture(raw)), row, column, side), "pixels")]
-        for at, name in enumerate(names):
-            picture = channel_picture(raw, at)
-            shown.append((framed(picture, row, column, side) if at == channel else picture, name))
-        st.html(figures_html(shown))
-        st.html(pointer_html(index, len(vector), f"number {index + 1}: {names[channel]}"))
-        st.html(strip_html(vector, "patch as one vector, normalised"))
-        st.markdown(f"Its first numbers: {numbers(vector)}")
     st.markdown(
-        f"Number {index + 1} is the {names[channel]} of the pixel in row {row + 1}, column {column + 1} of the "
-        f"patch (with a frame): **{number(vector[index])}**."
+        f"Component {index + 1} is the {names[channel]} value of the pixel in row {row + 1}, column {column + 1}: "
+        f"**{number(vector[index])}**."
     )
+
+
+def choose_index(index: int) -> None:
+    """Choose a component of the vector, from 0. A callback, so it holds no trace."""
+    INDEX.set(index + 1)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....images import as_picture
 from ....notation.marks import join_words
+from ....notation.view import token_label
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
 from ...widgets.strips import number, strip_html
-from ..lesson.followed_token import followed_patch
+from ..lesson.followed_token import followed_patch, followed_token
 from ..lesson.sections import draw_text, patch_number, section, values_of
 from . import sequence_data
+from .settings import BIAS, ON_PICTURE, POSITIONS, ROTATIONS
 
 
 def prefix_tokens(trace: Trace) -> None:
@@ -26,74 +27,106 @@ def prefix_tokens(trace: Trace) -> None:
             + f"{config.pooling_description}.",
         )
         return
-    names = [f"{name} ({{w_CLS}})" if name == "class token" else name for name in config.prefix_token_names]
-    which = join_words(names, "and")
+    names = [f"{name} {{w_CLS}}" if name == "class token" else name for name in config.prefix_token_names]
+    several = len(names) > 1
     section(
-        "5 · Tokens in front, and positions",
-        f"In front of the patches stand learned vectors of {{D}} = {{=D}} numbers: {which}. They were trained "
-        "with the model and are the same for every image; what becomes of them in the blocks depends on the image. The "
-        f"model's output comes from {config.pooling_description}.",
+        "5 · Prefix tokens and positions",
+        f"The {join_words(names, 'and')} {'stand' if several else 'stands'} in front of the patches: {{D}} = {{=D}} "
+        f"learnable numbers{' each' * several}, trained with the model and fixed at inference. Inside the blocks, "
+        f"{'they change' if several else 'it changes'} with the image. The output comes from "
+        f"{config.pooling_description}.{_why_registers(trace)}",
         values_of(trace),
     )
-    for name, vector in list(zip(config.prefix_token_names, sequence.prefix_tokens(trace.model), strict=True))[:5]:
-        st.html(strip_html(vector, name, height="1rem"))
+    vectors = sequence.prefix_tokens(trace.model)
+    token, largest = min(followed_token(trace), trace.prefix), float(np.abs(vectors).max())
+    shown = token if token < trace.prefix else 0
+    st.html(strip_html(vectors[shown], config.prefix_token_names[shown], height="1rem", largest=largest))
+    if several:
+        with st.expander("All prefix tokens"):
+            for one, vector in enumerate(vectors):
+                st.html(strip_html(vector, config.prefix_token_names[one], height="1rem", largest=largest))
+
+
+def _why_registers(trace: Trace) -> str:
+    if not any(name.startswith("register") for name in trace.config.prefix_token_names):
+        return ""
+    return (
+        " Registers give the blocks a place for global information, which models without them store in a few patches "
+        "of the background ([Darcet et al. 2024](https://arxiv.org/abs/2309.16588))."
+    )
 
 
 def positions(choice: state.Choice, trace: Trace) -> None:
     """Draw section 5: position embeddings, RoPE and relative positions."""
     config = trace.config
     if config.position_embedding:
-        placed = sequence.position_embedding(trace.model, trace.grid)[: trace.prefix].any(axis=1)
-        without = [name for name, has in zip(config.prefix_token_names, placed, strict=True) if not has]
-        none = f" Those of {join_words(without, 'and')} are zeros: no place on the image is theirs." if without else ""
         draw_text(
-            f"To every token a learned vector is added that says where it is: {{W_pos}}, {trace.token_count} × {{=D}} "
-            f"numbers.{none} Neighbours have similar ones. Switch the picture to *similar positions* to see which "
-            "places resemble the chosen one.",
+            "A learnable position embedding is added to every token: its row of {W_pos}, which is "
+            f"{trace.token_count} × {{=D}}.{_interpolated(trace)}{_without_position(trace)}",
             values_of(trace),
         )
-        if st.toggle("Show all positions at once", key="all_positions"):
+        _show_on_picture(POSITIONS, "Show similar positions")
+        if st.toggle("Compare all positions", key="all_positions"):
             st.image(
                 sequence_data.all_positions(choice),
-                caption="One small map for each patch, at its place: the cosine of its position with all others, "
-                "from −1 (blue) to 1 (red), as in figure 7 of the ViT paper.",
+                caption="A small map for each patch: the cosine between its position embedding and all others, from −1 "
+                "(blue) to 1 (red), as in figure 7 of the ViT paper.",
                 alt="Similarity of every learned position to all others",
             )
     if config.rope is not None:
         own = config.rope.per_layer
         draw_text(
-            "Queries and keys are turned by angles that grow with row and column (rotary positions): two patches then "
-            f"score by how far apart they are. Switch the picture to *similar turns* to see how alike the turns are."
-            f"{' Each head of each layer has angles of its own; shown are those of layer 1, head 1.' * own}"
+            "Queries and keys are rotated by angles that are linear in row and column (RoPE). The score then also "
+            "depends on the offset between the two patches: how far, and in which direction."
+            f"{' Each head of each layer has angles of its own; those of layer 1, head 1 are shown.' * own}"
         )
-        angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, followed_patch(trace))]
-        st.html(strip_html(np.sin(angles), "sine of the chosen patch's angles, one a pair of channels", largest=1.0))
+        if followed_token(trace) >= trace.prefix:
+            _show_on_picture(ROTATIONS, "Show similar rotations")
+            angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, followed_patch(trace))]
+            st.html(strip_html(np.sin(angles), "sine of the patch's angles, one for a pair of channels", largest=1.0))
+        else:
+            st.markdown(f"The {token_label(trace, followed_token(trace))} is not rotated.")
     if config.relative_position_bias:
         draw_text(
-            "Each head adds a learned number to a score for the distance of the two patches (relative positions)."
+            "Each head adds a learned number to a score, one for each relative position of the two patches. It depends "
+            f"on the offset, direction included:{_both_directions(trace)}"
         )
+        _show_on_picture(BIAS, "Show these numbers")
     if not (config.position_embedding or config.rope or config.relative_position_bias):
         draw_text("This model has no information on the positions of the patches.")
 
 
-def shuffling(choice: state.Choice, trace: Trace) -> None:
-    """Draw section 5: effect of shuffled patches."""
-    st.markdown("**Why positions matter.** Shuffle the patches and let the model look again.")
-    if not st.toggle("Shuffle the patches", key="shuffle"):
-        return
-    seed = st.number_input("Which order?", 1, 1000, 1, key="shuffle_seed")
-    result = sequence_data.shuffled(choice, seed)
-    left, right = st.columns(2)
-    order = (
-        "The order, drawn with the image. What is shuffled is what the network in front made of each square."
-        if trace.config.stem
-        else "The image in this order."
+def _show_on_picture(kind: str, label: str) -> None:
+    """Draw a button that shows a map on the picture beside the text."""
+    st.button(label, key=f"show_{kind.replace(' ', '_')}", on_click=ON_PICTURE.set, args=(kind,))
+
+
+def _interpolated(trace: Trace) -> str:
+    """Return a sentence on the interpolation of the position embeddings to this grid; empty if there is none."""
+    if trace.grid == trace.config.grid:
+        return ""
+    (rows, columns), (now_rows, now_columns) = trace.config.grid, trace.grid
+    return f" It was trained for {rows} × {columns} patches and is interpolated to these {now_rows} × {now_columns}."
+
+
+def _without_position(trace: Trace) -> str:
+    """Return a sentence on prefix tokens whose position embedding is zero; empty if there are none."""
+    placed = sequence.position_embedding(trace.model, trace.grid)[: trace.prefix].any(axis=1)
+    without = [name for name, has in zip(trace.config.prefix_token_names, placed, strict=True) if not has]
+    if not without:
+        return ""
+    they = "they have" if len(without) > 1 else "it has"
+    return f" For {join_words(without, 'and')}, it is zero: {they} no position in the image."
+
+
+def _both_directions(trace: Trace) -> str:
+    """Return the biases of the first head for two opposite offsets; empty if the grid has no neighbours."""
+    rows, columns = trace.grid
+    if columns < 2:
+        return " opposite offsets have numbers of their own."
+    row = rows // 2
+    left, right = (
+        sequence.relative_bias(trace.model, trace.grid, trace.prefix + row * columns + query)[row, key]
+        for query, key in ((1, 0), (0, 1))
     )
-    left.image(as_picture(result.pixels), caption=order, alt="The image with its patches shuffled", width="stretch")
-    with right:
-        st.metric("Cosine, with positions", number(result.with_positions))
-        st.metric("Cosine, without any positions", number(result.without_positions))
-        st.caption(
-            "How alike the model's features of the image as it is and of the shuffled one are, from real forward "
-            "passes. Without positions a Transformer sees a set, and a set has no order: the cosine is 1."
-        )
+    return f" one patch to the right {number(float(right))}, one to the left {number(float(left))} (layer 1, head 1)."

@@ -1,4 +1,4 @@
-"""Section 4: linear projection, all its filters, and one number of a token by hand."""
+"""Section 4: linear projection, all its filters, and one dimension of a token by hand."""
 
 from __future__ import annotations
 
@@ -8,89 +8,111 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from ....images import as_picture
 from ....trace.trace import Trace
 from ....viz.colour import ATTENTION
 from ....viz.inline import data_url
 from ....walkthrough import sequence
 from ...app import state
-from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
+from ...widgets.pictures import channel_names, enlarged, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
 from ..lesson.followed_token import followed_patch
-from ..lesson.sections import draw_check, draw_text, format_norm, patch_number, section, values_of
+from ..lesson.sections import draw_checks, draw_text, format_norm, patch_number, section, values_of
 from . import sequence_data
-from .settings import DIMENSION, INDEX
+from .following import follows_a_patch
+from .settings import DIMENSION, INDEX, ON_PICTURE, RESPONSES
 
 
 def projecting(choice: state.Choice, trace: Trace) -> None:
     """Draw section 4: the linear projection."""
-    if trace.config.stem:
+    config = trace.config
+    if config.stem:
         section(
             "4 · A network in place of the projection",
-            "This model is a hybrid: a convolutional network looks at the image first, and a token is one place of its "
-            "result. There is no single matrix from the pixels of a patch to the {D} = {=D} numbers of its token.",
+            "This model is a hybrid: a convolutional network processes the image, and each position of its feature map "
+            "becomes a token of {D} = {=D} numbers. There is no single matrix from pixels to tokens.",
             values_of(trace),
         )
         return
-    size = trace.config.patch_size**2 * trace.config.in_chans
+    size, bias = config.patch_size**2 * config.in_chans, has_bias(trace)
     section(
         "4 · Linear projection",
-        f"The vector is multiplied with a learned matrix {{W_LP}} of shape {{P}}²{{C}} × {{D}} = {size} × {{=D}}. Each "
-        "of its {D} columns is a filter: as large as a patch, and drawn as one here. A token's number says how much of "
-        "that filter is in the patch.",
+        f"Each vector becomes a token, **x** {{W_LP}}{' + **b**' * bias}. The learned matrix {{W_LP}} has the shape "
+        f"{{P}}²{{C}} × {{D}} = {size} × {{=D}}. Each column is a filter as large as a patch. Each output is the dot "
+        f"product of patch and filter{', plus a bias' * bias}: large if the patch looks like the filter.",
         values_of(trace),
     )
-    st.html(sequence_data.filter_gallery(choice))
-    st.caption(f"All {trace.config.embed_dim} filters. Grey is 0, the largest number of each has the full colour.")
-    components, share = sequence_data.component_gallery(choice)
-    st.html(components)
-    st.caption(
-        "The principal components of the filters, the pictures that they are mostly made of, and the share of the "
-        f"filters' variance that each explains; together {100 * share:.0f} % (as in figure 7, left, of the ViT paper)."
+    with st.container(key="embedding_space"):
+        draw_text(compare_dimensions(size, config.embed_dim))
+    dimension = DIMENSION.draw(st.slider, "Output dimension", 1, config.embed_dim, context=config.embed_dim) - 1
+    if follows_a_patch(trace, "projection"):
+        _by_hand(trace, dimension)
+    st.button(
+        f"Show the dot product of every patch with filter {dimension + 1}",
+        key="show_dot_product",
+        on_click=ON_PICTURE.set,
+        args=(RESPONSES,),
     )
-    width = trace.config.embed_dim
-    dimension = DIMENSION.draw(st.slider, "Which number of the token?", 1, width, context=width) - 1
-    made = sequence.project(trace, patch_number(trace, followed_patch(trace)), dimension)
-    st.html(_in_the_gallery(made))
-    draw_text(
-        f"Patch times filter {dimension + 1}, number by number. Number {chosen_number(trace) + 1} of the vector, which "
-        "section 3 follows, has a frame."
-    )
-    _spelled_out(made, chosen_number(trace))
-    for check in made.checks.values():
-        draw_check(check)
+    _galleries(choice, trace, dimension)
 
 
-def chosen_number(trace: Trace) -> int:
-    """Return the index chosen in section 3 of a patch's vector, from 0."""
+def has_bias(trace: Trace) -> bool:
+    """Return True if the projection of this model has a bias that is not zero."""
+    return not trace.config.stem and bool(sequence.projection(trace.model)[1].any())
+
+
+def compare_dimensions(patch_dim: int, embed_dim: int) -> str:
+    """Compare the dimension of the embedding space with that of a patch, as text."""
+    if embed_dim > patch_dim:
+        return f"The embedding space has a higher dimension than a patch: {embed_dim} > {patch_dim}."
+    if embed_dim < patch_dim:
+        return f"In this model, the embedding space has a lower dimension than a patch: {embed_dim} < {patch_dim}."
+    return f"The embedding space has the same dimension as a patch, {embed_dim}."
+
+
+def chosen_component(trace: Trace) -> int:
+    """Return the component of a patch's vector chosen in section 3, from 0."""
     return INDEX.get(trace.config.patch_size**2 * trace.config.in_chans) - 1
 
 
-def _in_the_gallery(made: sequence.Projected) -> str:
-    """Return the filter in colours, and a frame around it in the gallery."""
-    picture = data_url(Image.fromarray(filter_picture(made.filter[None])[0]))
-    return (
-        f"<style>.vv-filters figure:nth-child({made.dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
-        f'<div class="vv-one"><img alt="filter {made.dimension + 1}" src="{picture}">Filter {made.dimension + 1}, with '
-        "a frame in the gallery.</div>"
-    )
-
-
-def _spelled_out(made: sequence.Projected, index: int) -> None:
-    """Draw patch times filter by channel, the sum, and one product."""
-    place = sequence.unflatten_index(index, len(made.pixels), made.pixels.shape[-1])
+def _by_hand(trace: Trace, dimension: int) -> None:
+    """Draw one output dimension of the followed patch: patch times filter, and the sum."""
+    patch = patch_number(trace, followed_patch(trace))
+    made = sequence.project(trace, patch, dimension)
+    st.html(_dot_product(sequence.patch_pixels(trace, patch)[0], made))
     names = channel_names(made.pixels.shape[-1])
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
     if made.bias:
         sums["bias"] = made.bias
     parts, total = round_consistently([*sums.values()], made.total)
-    st.html("".join(_multiplied(made, at, name, place, parts[at]) for at, name in enumerate(names)))
     st.markdown(f"{' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**")
-    factors = float(made.pixels[place]), float(made.filter[place])
-    (pixel, weight), result = round_consistently(factors, float(made.products[place]), product)
-    st.markdown(f"One of the products. Number {index + 1} of the vector: {pixel} × {weight} = **{result}**")
     if made.norm is not None:
         st.markdown(f"A norm of the whole token follows: {format_norm(made.norm, made.dimension)}.")
+    with st.expander("Number by number, for each channel"):
+        _spelled_out(made, chosen_component(trace), names, parts)
+    draw_checks(made.checks.values(), "projection")
+
+
+def _dot_product(raw: np.ndarray, made: sequence.Projected) -> str:
+    """Return patch, filter and their dot product, as HTML."""
+    patch = data_url(enlarged(as_picture(raw)))
+    column = data_url(Image.fromarray(filter_picture(made.filter[None])[0]))
+    name = f"filter {made.dimension + 1}"
+    return (
+        f'<div class="vv-dot"><figure><img alt="the patch" src="{patch}"><figcaption>patch</figcaption></figure>'
+        f'<b>·</b><figure><img alt="{name}" src="{column}"><figcaption>{name}</figcaption></figure><b>=</b>'
+        f'<b data-testid="dot-product">{number(made.sum)}</b></div>'
+    )
+
+
+def _spelled_out(made: sequence.Projected, index: int, names: tuple[str, ...], sums: list[str]) -> None:
+    """Draw patch times filter by channel, and one product."""
+    place = sequence.unflatten_index(index, len(made.pixels), made.pixels.shape[-1])
+    st.html("".join(_multiplied(made, at, name, place, sums[at]) for at, name in enumerate(names)))
+    factors = float(made.pixels[place]), float(made.filter[place])
+    (pixel, weight), result = round_consistently(factors, float(made.products[place]), product)
+    st.markdown(f"One product, that of component {index + 1} (framed): {pixel} × {weight} = **{result}**")
 
 
 def _multiplied(made: sequence.Projected, channel: int, name: str, place: tuple[int, int, int], total: str) -> str:
@@ -113,3 +135,20 @@ def _figure(matrix: np.ndarray, largest: float, place: tuple[int, int] | None, n
     scale = html.escape(f"{number(-largest)} to {number(largest)}")
     caption = f"<figcaption>{name}<br>{scale}</figcaption>"
     return f'<figure><img alt="{name}, {scale}" src="{data_url(image)}">{caption}</figure>'
+
+
+def _galleries(choice: state.Choice, trace: Trace, dimension: int) -> None:
+    """Draw the galleries of all filters and of their principal components, closed until they are wanted."""
+    with st.expander(f"All {trace.config.embed_dim} filters"):
+        st.caption(f"Filter {dimension + 1} is outlined. Grey is 0; each filter has a scale of its own.")
+        st.html(
+            f"<style>.vv-filters figure:nth-child({dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
+            + sequence_data.filter_gallery(choice)
+        )
+    gallery = sequence_data.component_gallery(choice)
+    with st.expander("Principal components of the filters"), st.container(key="filter_components"):
+        st.caption(
+            f"The directions in which the filters vary most; these {gallery.count} explain {100 * gallery.share:.0f} % "
+            "of their variance (as in figure 7, left, of the ViT paper)."
+        )
+        st.html(gallery.html)

@@ -12,31 +12,35 @@ from ....walkthrough import sequence
 from ...app import state
 from ...components.matrix import sequence_matrix
 from ...widgets import symbols
-from ...widgets.drawing import PHOTO
+from ...widgets.drawing import PHOTO, table
 from ...widgets.strips import numbers
 from ...widgets.sums import round_consistently
-from ..lesson.followed_token import follow_patch, follow_prefix_token, followed_token
-from ..lesson.sections import draw_check, draw_text, format_norm, section, values_of
+from ..lesson.followed_token import followed_token
+from ..lesson.sections import draw_checks, draw_text, format_norm, section, values_of
 from . import sequence_data
+from .following import follow_row
+from .projection import has_bias
 from .settings import DIMENSION
 
 
 def the_sequence(choice: state.Choice, trace: Trace) -> None:
     """Draw section 6: the matrix that enters the first block."""
     config, token = trace.config, followed_token(trace)
-    enters = "{X}, after one more norm, enters the first block" if config.pre_norm else "{X} enters the first block"
+    enters = "After one more norm, {X}" if config.pre_norm else "{X}"
     section(
         "6 · The sequence",
-        f"{trace.token_count} tokens of {{=D}} numbers: {enters}. Each row is a token. Point at one, and the patch "
-        "that it came from lights up; choose one, and this page follows it.",
+        f"{trace.token_count} tokens of {{=D}} numbers are the rows of {{X}}. {enters} enters the first block.",
         values_of(trace),
     )
     row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)
-    symbolic, live = st.columns([0.38, 0.62], vertical_alignment="center")
-    symbolic.latex(symbols.formula(_formula(trace, token), values_of(trace)))
-    live.latex(symbols.formula(_live_formula(trace, token, dimension), values_of(trace)))
-    draw_text(_sizes(trace), values_of(trace))
+    st.latex(symbols.formula(_formula(trace, token), values_of(trace)))
     _one_number(trace, row, dimension)
+    chosen = "" if config.stem else ", the one chosen in section 4"
+    st.caption(f"The numbers show dimension {dimension + 1}{chosen}.")
+    with st.expander("One column in numbers, and the shapes of all symbols"):
+        st.latex(symbols.formula(_live_formula(trace, token, dimension), values_of(trace)))
+        cells = [[symbols.html(cell, values_of(trace)) for cell in line] for line in shapes(trace)]
+        st.html(f'<div class="vv-costs">{table(("", "shape", ""), cells)}</div>')
     sequence_matrix(
         sequence_data.whole_sequence(choice).drawn,
         config.prefix_token_names,
@@ -47,18 +51,8 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
         key="matrix_of_x",
     )
-    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row)}")
-    for check in row.checks.values():
-        draw_check(check)
-    draw_check(sequence_data.whole_sequence(choice).check)
-
-
-def follow_row(prefix: int, columns: int, token: int) -> None:
-    """Follow the token of a row. A callback, so it holds no trace."""
-    if token < prefix:
-        follow_prefix_token(token)
-    else:
-        follow_patch(*divmod(token - prefix, columns))
+    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row, 3)}")
+    draw_checks([*row.checks.values(), sequence_data.whole_sequence(choice).check], "sequence")
 
 
 def chosen_dimension(trace: Trace) -> int:
@@ -111,51 +105,46 @@ def _parts(row: sequence.Embedded, dimension: int, positions: bool) -> tuple[lis
 def _one_number(trace: Trace, row: sequence.Embedded, dimension: int) -> None:
     """Draw one number of the chosen row as a sum."""
     parts, total = _parts(row, dimension, trace.config.position_embedding)
-    origin = _origin(trace, row.token, bias=True)
-    sums = [rf"\underbrace{{{origin}}}_{{{_tex(parts[0])}}}"]
+    sums = [rf"\underbrace{{{_origin(trace, row.token)}}}_{{{_tex(parts[0])}}}"]
     if trace.config.position_embedding:
         sums.append(rf"\underbrace{{@W_pos}}_{{{_tex(parts[1])}}}")
-    chosen = "" if trace.config.stem else ", as chosen in section 4"
-    draw_text(
-        f"The columns of numbers are number {dimension + 1} of these rows{chosen}. For {token_label(trace, row.token)}:"
-    )
-    st.latex(symbols.formula(f"{' + '.join(sums)} = {_tex(total)}"))
+    name = token_label(trace, row.token)
+    st.latex(symbols.formula(rf"\text{{{name[0].upper()}{name[1:]}:}}\quad {' + '.join(sums)} = {_tex(total)}"))
     if row.norm is not None:
         with st.container(key="norm_before_blocks"):
             draw_text(f"A norm follows before the first block: {format_norm(row.norm, dimension)}.")
 
 
-def _origin(trace: Trace, token: int, bias: bool = False) -> str:
-    """Return the formula of a row before its position is added."""
+def _origin(trace: Trace, token: int) -> str:
+    """Return the formula of a row before its position is added, with the bias and the norm that the model has."""
     config, patch = trace.config, token - trace.prefix + 1
     if patch < 1:
-        return (
-            "@w_CLS"
-            if config.prefix_token_names[token] == "class token"
-            else rf"\text{{{config.prefix_token_names[token]}}}"
-        )
+        name = config.prefix_token_names[token]
+        return "@w_CLS" if name == "class token" else rf"\text{{{name}}}"
     if config.stem:
         return f"f_{{{patch}}}"
-    projected = rf"x_{{{patch}}}\,@W_LP" + (" + b" if bias and sequence.projection(trace.model)[1].any() else "")
+    projected = rf"x_{{{patch}}}\,@W_LP" + " + b" * has_bias(trace)
     return rf"\mathrm{{norm}}({projected})" if config.patch_norm else projected
 
 
-def _sizes(trace: Trace) -> str:
-    """Return the shapes of all symbols of the formula, with the model's numbers."""
+def shapes(trace: Trace) -> list[tuple[str, str, str]]:
+    """Return the symbols of the formula with their shapes, in symbols and in numbers, as texts with symbols."""
     config, tokens = trace.config, trace.token_count
-    shapes = [f"{{X}} is {tokens} × {{=D}}"]
+    count = f"({{N}} + {trace.prefix})" if trace.prefix else "{N}"
+    rows = [("{X}, the sequence", f"{count} × {{D}}", f"{tokens} × {{=D}}")]
     if config.stem:
-        shapes.append("f₁, f₂, … are 1 × {=D}: what the convolutional network found at each place")
+        rows.append(("f, the output of the convolutional network at one position", "1 × {D}", "1 × {=D}"))
     else:
         vector = config.patch_size**2 * config.in_chans
-        shapes.append(f"each x is a patch as a vector, 1 × {{P}}²{{C}} = 1 × {vector}")
-        shapes.append(f"{{W_LP}} is {vector} × {{=D}}")
+        rows.append(("x, a flattened patch", "1 × {P}²{C}", f"1 × {vector}"))
+        rows.append(("{W_LP}, the linear projection", "{P}²{C} × {D}", f"{vector} × {{=D}}"))
+    if has_bias(trace):
+        rows.append(("b, the bias of the projection", "1 × {D}", "1 × {=D}"))
     if config.class_token:
-        shapes.append("{w_CLS} is 1 × {=D}")
+        rows.append(("{w_CLS}, the class token", "1 × {D}", "1 × {=D}"))
     if config.position_embedding:
-        shapes.append(f"{{W_pos}} is {tokens} × {{=D}}")
-    bias = not config.stem and sequence.projection(trace.model)[1].any()
-    return "; ".join(shapes) + (". b is the bias of the projection, 1 × {=D}." if bias else ".")
+        rows.append(("{W_pos}, the position embeddings", f"{count} × {{D}}", f"{tokens} × {{=D}}"))
+    return rows
 
 
 def _boxed(tex: str, boxed: bool) -> str:

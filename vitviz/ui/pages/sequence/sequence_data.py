@@ -58,19 +58,33 @@ def _filter_gallery(key: tuple, _model: VisionTransformer) -> str:
     return gallery_html(pictures, names, "all filters", side="2.4rem")
 
 
-def component_gallery(choice: state.Choice) -> tuple[str, float]:
-    """Return the principal components of the filters as HTML, and their total share of the variance."""
+class ComponentGallery(NamedTuple):
+    """Gallery of the first principal components of the filters.
+
+    Attributes:
+        html: pictures, with the share of the variance that each explains.
+        count: number of components.
+        share: total share of the variance, from 0 to 1.
+    """
+
+    html: str
+    count: int
+    share: float
+
+
+def component_gallery(choice: state.Choice) -> ComponentGallery:
+    """Return the principal components of the filters."""
     return _component_gallery(choice.key[1:3], state.model(choice.model))
 
 
 @cached()
-def _component_gallery(key: tuple, _model: VisionTransformer) -> tuple[str, float]:
+def _component_gallery(key: tuple, _model: VisionTransformer) -> ComponentGallery:
     with state.one_at_a_time:
         components, shares = sequence.principal_filters(_model, COMPONENTS)
     names = [f"component {i + 1}" for i in range(len(components))]
     captions = [percent(float(share)) for share in shares]
-    pictures = filter_picture(components)
-    return gallery_html(pictures, names, "principal components", captions=captions, side="5rem"), float(shares.sum())
+    html = gallery_html(filter_picture(components), names, "principal components", captions=captions, side="5rem")
+    return ComponentGallery(html, len(components), float(shares.sum()))
 
 
 def image_with_crop(choice: state.Choice) -> Image.Image:

@@ -8,11 +8,16 @@ from ...app.settings import Setting
 from ..lesson.followed_token import FOLLOWED
 from ..lesson.opening import opening
 
-PATCHES, POSITIONS, TURNS = "patches", "similar positions", "similar turns"
+# Maps on the picture.
+PATCHES = "patches"
+RESPONSES = "dot product"
+POSITIONS = "similar positions"
+ROTATIONS = "similar rotations"
+BIAS = "position bias"
 
 ON_PICTURE = Setting("on_picture", PATCHES, valid=lambda shown, kinds: shown in kinds)
-INDEX = Setting("vector_index", 1, valid=lambda index, count: index <= count)  # number of a patch's vector, from 1
-DIMENSION = Setting("dimension", 1, valid=lambda index, count: index <= count)  # number of a token, from 1
+INDEX = Setting("vector_index", 1, valid=lambda index, count: index <= count)  # component of a patch's vector, from 1
+DIMENSION = Setting("dimension", 1, valid=lambda index, count: index <= count)  # dimension of a token, from 1
 WHAT_IF = Setting(
     "what_if_patch",
     default=lambda sides: sides[0],

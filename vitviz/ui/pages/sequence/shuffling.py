@@ -1,0 +1,54 @@
+"""Section 5: effect of shuffled patches, predicted before it is computed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ....images import as_picture
+from ....trace.trace import Trace
+from ....walkthrough.sequence import Shuffled
+from ...app import state
+from ...widgets.strips import number
+from ..lesson.prediction import SKIPPED, predicted
+from . import sequence_data
+
+SAME, SIMILAR, DIFFERENT = "stays the same", "changes a little", "changes a lot"
+EQUAL = 0.9999  # cosine from which two features are called the same
+CLOSE = 0.9
+
+
+def shuffling(choice: state.Choice, trace: Trace) -> None:
+    """Draw section 5: effect of shuffled patches."""
+    with st.container(key="shuffle"):
+        st.markdown("**Why positions matter.** Imagine the model without any positions, and shuffle the patches.")
+        guess = predicted("shuffle", "Its output …", (SAME, SIMILAR, DIFFERENT), choice.key)
+        answer = st.container(key="shuffle_answer")
+    if guess is None:
+        return
+    left, right = st.columns(2)
+    with right:
+        seed = st.number_input("Permutation", 1, 1000, 1, key="shuffle_seed")
+        result = sequence_data.shuffled(choice, seed)
+        st.metric("Without positions", number(result.without_positions))
+        st.metric("With positions, as trained", number(result.with_positions))
+    order = (
+        "The order of the patches. What is shuffled are the features of the convolutional network."
+        if trace.config.stem
+        else "The shuffled image."
+    )
+    left.image(as_picture(result.pixels), caption=order, alt="The image with its patches shuffled", width="stretch")
+    st.caption("Cosine between the features of the original and the shuffled image, from real forward passes.")
+    answer.markdown(verdict(guess, result))
+
+
+def verdict(guess: str, result: Shuffled) -> str:
+    """Compare the user's prediction with the measured effect, as Markdown."""
+    measured = effect(result.without_positions)
+    told = "" if guess == SKIPPED else "Right: " if guess == measured else f"Your prediction: {guess}. "
+    set_of = " A Transformer without positions processes a set, and a set has no order." if measured == SAME else ""
+    return f"{told}it **{measured}**.{set_of}"
+
+
+def effect(cosine: float) -> str:
+    """Describe the effect of shuffling by the cosine of the features."""
+    return SAME if cosine >= EQUAL else SIMILAR if cosine >= CLOSE else DIFFERENT
