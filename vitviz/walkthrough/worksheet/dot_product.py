@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors.arguments import typed
+from ...errors.arguments import checked_index, typed
 from ...errors.brief import brief
 from ...trace.trace import Trace
 
@@ -80,7 +80,8 @@ def dot_product(trace: Trace, layer: int, head: int, query: int) -> DotProduct:
     Raises:
         IndexError: if an index is out of range.
     """
-    head, query = trace.head_index(head), trace.token_index(query)
+    layer, head = checked_index(layer, trace.layers, "layer"), trace.head_index(head)
+    query = trace.token_index(query)
     weights = np.abs(trace.attention(layer, head, query)[trace.prefix :])
     if query >= trace.prefix:
         weights[query - trace.prefix] = -1.0  # last, so that it is chosen only if there is no other patch

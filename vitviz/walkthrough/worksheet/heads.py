@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...analysis.attention import patch_distances
+from ...errors import ArgumentError
 from ...errors.arguments import array, typed
 from ...errors.brief import brief
 from ...trace.trace import Trace
@@ -41,7 +42,6 @@ class HeadOrder:
         return tuple(np.argsort(self.distances, kind="stable").tolist())
 
 
-@typed
 def patch_attention_distances(trace: Trace, query: int) -> np.ndarray:
     """Return the attention distance of one patch in every head, float32 [layer, head], in pixels.
 
@@ -57,21 +57,27 @@ def patch_attention_distances(trace: Trace, query: int) -> np.ndarray:
 
 
 @typed
-def head_order(trace: Trace, query: int, means: np.ndarray, seed: int = 0) -> HeadOrder | None:
+def head_order(trace: Trace, query: int, means: np.ndarray) -> HeadOrder | None:
     """Choose four heads with clearly different distances, if possible such that their means have the same order.
 
     Args:
         trace: trace of the image.
         query: index of the patch's token.
         means: mean attention distance of every head, [layer, head], see `HeadStatistics.distance`.
-        seed: decides which heads are tried.
 
     Returns:
         The heads; None if no two heads differ.
+
+    Raises:
+        IndexError: if the token is out of range.
+        ArgumentError: if it is a prefix token, which has no position, or if there is not one mean for each head.
     """
-    means = array(means, "layer, head", "Means").ravel()
+    query, means = trace.token_index(query), array(means, "layer, head", "Means")
+    if query < trace.prefix or means.shape != (trace.layers, trace.heads):
+        raise ArgumentError("Give the token of a patch, and the mean distance of every head of every layer.")
+    means = means.ravel()
     distances = patch_attention_distances(trace, query).ravel().astype(np.float64)
-    shown, random = min(SHOWN, len(distances)), np.random.default_rng([seed, query])
+    shown, random = min(SHOWN, len(distances)), np.random.default_rng(query)
     tries = np.argsort(random.random((TRIES if len(distances) > shown else 1, len(distances))), axis=1)[:, :shown]
     tries = np.take_along_axis(tries, np.argsort(distances[tries], axis=1), axis=1)  # from near to far
     smallest = np.diff(distances[tries], axis=1).min(axis=1, initial=np.inf)

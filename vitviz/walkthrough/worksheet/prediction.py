@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors.arguments import typed
+from ...errors.arguments import checked_index, typed
 from ...errors.brief import brief
 from ...trace.trace import Trace
 
@@ -34,7 +34,7 @@ class Prediction:
 
 
 @typed
-def prediction(trace: Trace, layer: int, head: int, query: int, seed: int = 0) -> Prediction | None:
+def prediction(trace: Trace, layer: int, head: int, query: int) -> Prediction | None:
     """Choose tokens to predict from: the right one, the patch itself, a prefix token, a neighbour, and others.
 
     Args:
@@ -42,13 +42,16 @@ def prediction(trace: Trace, layer: int, head: int, query: int, seed: int = 0) -
         layer: layer index, from 0.
         head: head index, from 0.
         query: index of the query token.
-        seed: decides the other patches and the order.
 
     Returns:
         The options; None if the sequence has one token only, or two tokens have the same largest weight.
+
+    Raises:
+        IndexError: if an index is out of range.
     """
-    weights = trace.attention(layer, trace.head_index(head), query)
-    random = np.random.default_rng([seed, query])
+    layer, head = checked_index(layer, trace.layers, "layer"), trace.head_index(head)
+    query = trace.token_index(query)
+    weights, random = trace.attention(layer, head, query), np.random.default_rng(query)
     top = int(np.argmax(weights))
     if (weights == weights[top]).sum() > 1 or len(weights) < 2:
         return None

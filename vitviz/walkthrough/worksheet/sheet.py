@@ -18,6 +18,7 @@ from .prediction import Prediction, prediction
 from .sizes import other_sizes, own_size
 
 MOST_PUPILS = 40
+MOST_PATCHES = 1_000_000
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -59,7 +60,8 @@ def chosen_patches(patches: int, first: int, count: int) -> tuple[int, ...]:
         first: first patch index.
         count: number of patches to choose, at most `patches`.
     """
-    first, count = checked_index(first, patches, "patch"), whole(count, 1, patches, "The number of patches")
+    patches = whole(patches, 1, MOST_PATCHES, "The number of patches")
+    first, count = checked_index(first, patches, "patch"), whole(count, 1, patches, "The number of chosen patches")
     step = next(step for step in range(max(1, round(_GOLDEN * patches)), patches + 1) if math.gcd(step, patches) == 1)
     return tuple((first + place * step) % patches for place in range(count))
 
