@@ -53,9 +53,9 @@ def test_a_second_sheet_would_be_counted(new_page):
             "attention?image=cat&model=dinov2-small&layer=12&head=4",
             "vitviz-cat-dinov2-small-L12-H4-9-9.html",
         ),
-        ("sequence?image=digit-4&model=digits", "vitviz-digit-4-digits-L6-H1-5-5.html"),
-        ("sequence?image=rocket&fit=native", "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
-        exhaustive("attention?image=pagoda&size=518", "vitviz-pagoda-dinov2-small-L12-H1-19-19.html"),
+        ("sequence?image=digit-4&model=digits&layer=6&head=1", "vitviz-digit-4-digits-L6-H1-5-5.html"),
+        ("sequence?image=rocket&fit=native&layer=12&head=1", "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
+        exhaustive("attention?image=pagoda&size=518&layer=12&head=1", "vitviz-pagoda-dinov2-small-L12-H1-19-19.html"),
     ],
 )
 def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):

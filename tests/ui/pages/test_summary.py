@@ -196,8 +196,9 @@ def taken(monkeypatch):
     ("parameters", "name"),
     [
         ({"layer": "3", "head": "2"}, "vitviz-cat-dinov2-small-L3-H2-9-9.html"),
-        ({"model": "digits", "image": "digit-4"}, "vitviz-digit-4-digits-L6-H1-5-5.html"),
-        ({"image": "rocket", "fit": "native"}, "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
+        ({"model": "digits", "image": "digit-4", "layer": "6", "head": "1"}, "vitviz-digit-4-digits-L6-H1-5-5.html"),
+        ({"image": "rocket", "fit": "native", "layer": "12"}, "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
+        ({"layer": "2", "head": "3", "query": "cls"}, "vitviz-cat-dinov2-small-L2-H3-cls.html"),
     ],
 )
 def test_both_pages_give_the_same_document(parameters, name, taken):
@@ -237,7 +238,7 @@ def test_a_visitors_own_photo_with_a_hostile_name(taken):
     app.session_state["picked"] = state.Picked(HOSTILE, picture(), sample=False)
     app.run()
     name, _, document = taken[-1]
-    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L12-H1-9-9\.html", name)
+    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L\d+-H\d-9-9\.html", name)
     assert_stands_alone(document())
     read = Read(document())
     assert HOSTILE in read.text
