@@ -13,6 +13,7 @@ const PART = "[class*='st-key-part_']";
 const NAME = /st-key-part_([\w-]+)/;
 const DRAWN_FOR = 640; // width of a window in which charts have type that is large enough; they are zoomed in larger ones
 const SETTLE = 100; // milliseconds after a change of the page
+const ARRIVES_IN = 3000; // milliseconds within which the sidebar is drawn
 
 const KEYS = { ArrowRight: ["section", 1], ArrowLeft: ["section", -1], PageDown: ["screen", 1], PageUp: ["screen", -1] };
 const EDITED = "textarea, select, [contenteditable]:not([contenteditable=false])";
@@ -35,8 +36,7 @@ class Projector extends Component {
     this.style = document.head.appendChild(document.createElement("style"));
     this.chosen = mount.memory.chosen ??= {}; // section by page
     this.listen();
-    if (!mount.memory.began) document.querySelector(`${CLOSE_SIDEBAR}[aria-expanded=true]`)?.click();
-    mount.memory.began = true;
+    this.began = performance.now();
   }
 
   close() {
@@ -52,7 +52,7 @@ class Projector extends Component {
     this.on(ref.next, "click", () => this.go(1));
     this.on(ref.share, "click", () => this.mount.send("share", true));
     this.on(ref.leave, "click", () => {
-      this.mount.memory.began = false;
+      this.mount.memory.closed = false;
       this.mount.send("leave", true);
     });
     this.on(document, "keydown", (event) => this.press(event));
@@ -103,6 +103,7 @@ class Projector extends Component {
   draw() {
     const { ref, parts, names, current } = this;
     const at = names.indexOf(current);
+    this.closeSidebar();
     ref.pager.hidden = !names.length;
     ref.back.disabled = at <= 0;
     ref.next.disabled = at === names.length - 1;
@@ -112,6 +113,16 @@ class Projector extends Component {
     const style = `.stPlotlyChart { zoom: ${Math.max(1, innerWidth / DRAWN_FOR)}; pointer-events: none; }`
       + (names.length ? hideOthers(current) : "");
     if (this.style.textContent !== style) this.style.textContent = style; // otherwise all styles are computed again
+  }
+
+  // once, when the mode begins; the user may open it again
+  closeSidebar() {
+    const { memory } = this.mount;
+    if (memory.closed || performance.now() - this.began > ARRIVES_IN) return;
+    const button = document.querySelector(`${CLOSE_SIDEBAR}[aria-expanded=true]`);
+    if (!button) return;
+    memory.closed = true;
+    button.click();
   }
 
   // ------------------------------------------------------------------ keys
