@@ -100,7 +100,7 @@ def page(title: str, body: str, style: str = "") -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{symbols.style()}'
-        f"<style>{STYLE}{style}</style></head>\n<body>{body}</body></html>\n"
+        f"<style>{STYLE}{style}</style></head>\n<body><main>{body}</main></body></html>\n"
     )
 
 
@@ -112,7 +112,7 @@ def sheet(body: str, **data: str) -> str:
         **data: data attributes of the element, as plain text.
     """
     attributes = "".join(f' data-{name}="{html.escape(text, quote=True)}"' for name, text in data.items())
-    return f'<main class="sheet"{attributes}>{body}</main>\n'
+    return f'<article class="sheet"{attributes}>{body}</article>\n'
 
 
 def section(title: str, *parts: str) -> str:
