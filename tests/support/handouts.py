@@ -34,7 +34,7 @@ def made(trace, token: int | None = None, **changes) -> "Read":
 
 def class_set(trace, count: int = 1, **changes) -> ClassSet:
     """Worksheets on the last head of the second layer, from the last patch on."""
-    named = {"image": "noise.png", "model": "a model", "address": "image=noise&model=a"} | changes
+    named = {"image": "noise.png", "model": "a model", "address": "image=noise&model=a", "page": ""} | changes
     sheets = worksheets(trace, 1, trace.heads - 1, trace.grid[0] * trace.grid[1] - 1, count)
     return ClassSet(picture=run_of(trace).picture, trace=trace, sheets=sheets, **named)
 

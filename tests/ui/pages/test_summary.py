@@ -32,7 +32,7 @@ def assert_stands_alone(document: str) -> None:
     assert not [name for name, _ in read.attributes if name.startswith("on")]
     addresses = [value for name, value in read.attributes if name in ("src", "href", "data", "srcset")]
     assert len(addresses) >= 3  # the photo, the map, and a vector
-    assert all(re.match(r"data:image/(png|jpeg);base64,", address) for address in addresses)
+    assert all(re.match(r"data:image/(png|jpeg|svg\+xml);base64,", address) for address in addresses)
     assert not re.search(r"https?:|url\(|@import", document)
 
 

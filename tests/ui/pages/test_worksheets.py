@@ -1,5 +1,6 @@
 """Worksheets and answer keys to print: blanks on the one, and on the other answers computed again here."""
 
+import base64
 import math
 import re
 from itertools import pairwise
@@ -16,6 +17,7 @@ from tests.ui.pages.test_summary import HOSTILE, assert_stands_alone
 from vitviz.analysis.attention import patch_distances
 from vitviz.ui.app import state
 from vitviz.ui.pages.lesson.handout import answers_html, worksheets_html
+from vitviz.ui.widgets.qr import qr_svg
 from vitviz.walkthrough.worksheet import MOST_PUPILS
 
 TRACES = {f"explained: {kind}": (explained, kind) for kind in ALL} | {
@@ -96,6 +98,22 @@ def test_a_worksheet_tells_no_answer():
     assert f"{sheet.sizes.tokens}" not in re.findall(r"[\d,]+", text)
     assert f"{sheet.heads.distances[0]:.1f} px" not in text
     assert vitviz.notation.marks.percent(sheet.prediction.weights[sheet.prediction.answer]) not in text
+
+
+def test_a_worksheet_has_a_code_of_its_own_patch_if_phones_can_open_it():
+    given = class_set(explained("digits"), 2, page="http://192.168.0.2:8501/attention")
+    document = worksheets_html(given)
+    assert_stands_alone(document)
+    for sheet in given.sheets:
+        row, column = sheet.place
+        code = qr_svg(f"http://192.168.0.2:8501/attention?image=noise&model=a&query={row + 1}-{column + 1}")
+        assert document.count(base64.b64encode(code).decode()) == 1
+    for without in (
+        class_set(explained("digits"), page="http://x/attention", address=""),
+        class_set(explained("digits")),
+    ):
+        assert "svg+xml" not in worksheets_html(without)
+    assert "svg+xml" not in answers_html(given)
 
 
 def test_a_model_with_one_patch_leaves_out_what_cannot_be_asked():

@@ -10,7 +10,7 @@ from ...errors import ImageError
 from ..widgets import qr
 from . import class_images, network_address, state
 from .class_images import STORE, Share
-from .link import GUIDE
+from .link import GUIDE, choice_parameters
 from .messages import escape_markdown, show_errors
 from .projector import PROJECTOR
 from .settings import Setting
@@ -47,11 +47,17 @@ def parameters() -> dict[str, str]:
     The user's own image is included only while it is shared.
     """
     shown = {name: text for name, text in st.query_params.to_dict().items() if name not in LEFT_OUT}
-    if state.chosen_mark() != state.OWN:
-        return shown
-    share = STORE.find_digest(state.choice().picked.digest)
-    image = {} if share is None else {"image": class_images.MARK + share.name}
-    return {name: text for name, text in shown.items() if name != "image"} | image
+    mark = image_mark(state.choice())
+    return {name: text for name, text in shown.items() if name != "image"} | ({"image": mark} if mark else {})
+
+
+def image_mark(choice: state.Choice) -> str:
+    """Return the image in links that others can open; empty for an image of the user that is not shared."""
+    mark = choice_parameters(choice)["image"]
+    if mark != state.OWN:
+        return mark
+    share = STORE.find_digest(choice.picked.digest)
+    return "" if share is None else class_images.MARK + share.name
 
 
 def page_address() -> str:
@@ -59,6 +65,25 @@ def page_address() -> str:
     if st.context.url:
         return st.context.url
     return f"http://localhost:{st.get_option('server.port')}/"  # a browser that does not say
+
+
+def network_page() -> str | None:
+    """Return the address of the open page for phones in the network; None if they cannot open it."""
+    found = page_address()
+    if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
+        return found
+    return network_address.checked_base(ADDRESS.get(_proposed(found))) if _serves_network() else None
+
+
+def _serves_network() -> bool:
+    """Return True if the server answers other machines."""
+    return not network_address.is_loopback(st.get_option("server.address") or "0.0.0.0")
+
+
+def _proposed(found: str) -> str:
+    """Return the address of a page with this machine's address in the network."""
+    local = network_address.local_address()
+    return found if local is None else network_address.with_host(found, local)
 
 
 def time_left(name: str) -> str:
@@ -98,17 +123,15 @@ def _base() -> str | None:
     found = page_address()
     if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
         return found
-    if network_address.is_loopback(st.get_option("server.address") or "0.0.0.0"):
+    if not _serves_network():
         st.warning(
             "Only this computer can open the link. To let phones in, start the app with `--server.address 0.0.0.0`."
         )
         return found
-    local = network_address.local_address()
-    proposed = found if local is None else network_address.with_host(found, local)
     typed = ADDRESS.draw(
         st.text_input,
         "Address of this computer in the network",
-        context=proposed,
+        context=_proposed(found),
         help="Phones must be in the same network. Correct it if this computer is in several networks.",
     )
     base = network_address.checked_base(typed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import streamlit as st
 
 from ....notation.marks import format_head, format_token, head_in_name, layer_in_name
 from ....viz.export import safe_name
 from ....walkthrough import worksheet
-from ...app import link, models, state
+from ...app import class_link, link, models, state
 from ...app.settings import Setting
 from ..attention import head_view, layer_activations
 from ..attention.settings import PLACE
@@ -38,10 +38,10 @@ def take_home(choice: state.Choice) -> None:
     st.download_button(
         "Summary (HTML, one page)", document, file_name(choice, place), "text/html", on_click="ignore", key="summary"
     )
-    _worksheets(choice, place, _address(choice, {name: text for name, text in at.items() if name != "query"}))
+    _worksheets(choice, place, {name: text for name, text in at.items() if name != "query"})
 
 
-def _worksheets(choice: state.Choice, place: head_view.Place, address: str) -> None:
+def _worksheets(choice: state.Choice, place: head_view.Place, at: dict[str, str]) -> None:
     """Draw the downloads of worksheets and answers."""
     trace = state.trace(choice)
     most = min(worksheet.MOST_PUPILS, trace.grid[0] * trace.grid[1])
@@ -50,8 +50,12 @@ def _worksheets(choice: state.Choice, place: head_view.Place, address: str) -> N
     with st.container(horizontal=True, vertical_alignment="bottom", key="worksheets"):
         count = PUPILS.draw(st.number_input, "Pupils", 1, most, context=most, width=140)
 
+        image, page = class_link.image_mark(choice), class_link.network_page()
+        address = urlencode(link.choice_parameters(choice) | {"image": image} | at) if image else ""
+        page = urljoin(page, "attention") if page else ""
+
         def made() -> ClassSet:  # as above
-            return _class_set(choice, place, first, count, address)
+            return _class_set(choice, place, first, count, address, page)
 
         for name, label, write in (
             ("worksheet", "Worksheets", worksheets_html),
@@ -103,9 +107,12 @@ def _run(choice: state.Choice, place: head_view.Place, address: str) -> Run:
     )
 
 
-def _class_set(choice: state.Choice, place: head_view.Place, patch: int, count: int, address: str) -> ClassSet:
+def _class_set(
+    choice: state.Choice, place: head_view.Place, patch: int, count: int, address: str, page: str
+) -> ClassSet:
     trace = state.trace(choice)
     means = state.statistics(choice).distance
     with state.one_at_a_time:
         sheets = worksheet.worksheets(trace, place.layer, place.head, patch, count, means)
-    return ClassSet(choice.picked.name, models.title(choice.model), address, state.picture(choice), trace, sheets)
+    title = models.title(choice.model)
+    return ClassSet(choice.picked.name, title, address, page, state.picture(choice), trace, sheets)

@@ -15,8 +15,10 @@ from .....notation.marks import format_patch, percent
 from .....notation.view import token_label
 from .....trace.trace import Trace
 from .....viz.colour import overlay, tone
+from .....viz.inline import data_url
 from .....walkthrough.worksheet import DotProduct, HeadOrder, Prediction, Worksheet
 from ....components.explorer.payload import as_jpeg
+from ....widgets.qr import qr_svg
 from ....widgets.strips import number
 from . import paper
 
@@ -41,6 +43,9 @@ small, figcaption, .note, code, thead th { font-size: 9pt; }
 .products { width: auto; }
 .products th, .products td { padding: 0.7mm 4mm 0.7mm 0; }
 .options { display: flex; flex-wrap: wrap; gap: 1mm 9mm; margin: 0; padding: 0; list-style: none; }
+.look { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 6mm; }
+.look img { width: 27mm; }
+.look p + p, .look ul + p { margin-top: 1.5mm; }
 .overview th, .overview td { padding: 0.6mm 2.5mm 0.6mm 0; font-size: 9pt; }
 @media screen and (max-width: 640px) {
   .start { grid-template-columns: minmax(0, 1fr); }
@@ -58,8 +63,8 @@ class ClassSet:
     Attributes:
         image: name of the image; any text.
         model: title of the model.
-        address: query parameters that reopen the view of the first worksheet; empty for the image of a user, which
-            links do not contain.
+        address: query parameters that reopen the view, without the patch; empty if links do not contain the image.
+        page: address of the page Attention for the phones of the class; empty if they cannot open it.
         picture: image, with the aspect ratio of the model input.
         trace: the forward pass.
         sheets: the worksheets.
@@ -68,9 +73,14 @@ class ClassSet:
     image: str
     model: str
     address: str
+    page: str
     picture: bytes
     trace: Trace
     sheets: tuple[Worksheet, ...]
+
+    def link(self, sheet: Worksheet) -> str:
+        """Return the query parameters that open the patch of a worksheet; empty if there are none."""
+        return self.address and f"?{self.address}&query={format_patch(*sheet.place)}"
 
 
 def worksheets_html(made: ClassSet) -> str:
@@ -128,7 +138,8 @@ def _sheet(made: ClassSet, sheet: Worksheet, pictures: _Pictures, field: Field, 
     if sheet.heads is not None:
         parts.append(_heads(made.trace, sheet, sheet.heads, pictures, field, answers))
     if sheet.prediction is not None:
-        parts.append(_prediction(made.trace, sheet.prediction, field, answers))
+        code = qr_svg(made.page + made.link(sheet)) if made.page and made.address and not answers else None
+        parts.append(_prediction(made.trace, sheet.prediction, field, code))
     numbered = "".join(part.replace("<h2>", f"<h2>{place} · ", 1) for place, part in enumerate(parts, start=1))
     return paper.sheet(f"{_head(made, sheet, title, answers)}{numbered}", sheet=str(sheet.number))
 
@@ -138,9 +149,7 @@ def _head(made: ClassSet, sheet: Worksheet, title: str, answers: bool) -> str:
     who = "" if answers else '<p class="who"><span>Name:</span><span>Date:</span></p>'
     address = ""
     if made.address and not answers:
-        row, column = sheet.place
-        link = html.escape(f"?{made.address}&query={format_patch(row, column)}")
-        address = f" Open this patch in vitviz: <code>{link}</code>"
+        address = f" Open this patch in vitviz: <code>{html.escape(made.link(sheet))}</code>"
     head = f"layer {sheet.dot.layer + 1}, head {sheet.dot.head + 1}"
     return (
         f"<header><h1>{html.escape(f'{title}{place}: {made.image}')}</h1>{who}"
@@ -250,20 +259,25 @@ def _heads(trace: Trace, sheet: Worksheet, task: HeadOrder, pictures: _Pictures,
     )
 
 
-def _prediction(trace: Trace, task: Prediction, field: Field, answers: bool) -> str:
-    """Return the task to predict the largest attention weight, and to observe it."""
+def _prediction(trace: Trace, task: Prediction, field: Field, code: bytes | None) -> str:
+    """Return the task to predict the largest attention weight, and to observe it, with a QR code of the page."""
+    answers = field is _answer
     shown = [
         f"<li><b>{letter}</b> {html.escape(token_label(trace, token))}{f': {percent(weight)}' if answers else ''}</li>"
         for letter, token, weight in zip(LETTERS, task.options, task.weights, strict=False)
     ]
     best = f"{LETTERS[task.answer]}"
     guess = "" if answers else f"<p>My prediction: {_blank('guess', best)} because {_blank('because', 12 * LINE)}</p>"
+    seen = "" if code is None else f'<img alt="QR code of this patch on the page Attention" src="{data_url(code)}">'
+    question = f"In layer {task.layer + 1}, head {task.head + 1}: to which of these does your patch attend most?"
+    observed = (
+        f"Observed on the page Attention: {field('strongest', best)} with a weight of "
+        f"{field('weight', percent(task.weights[task.answer]))}"
+    )
     return paper.section(
         "Predict, then look",
-        f"<p>In layer {task.layer + 1}, head {task.head + 1}: to which of these does your patch attend most?</p>",
-        f'<ul class="options">{"".join(shown)}</ul>{guess}',
-        f"<p>Observed on the page Attention: {field('strongest', best)} with a weight of "
-        f"{field('weight', percent(task.weights[task.answer]))}</p>",
+        f'<div class="look"><div><p>{question}</p><ul class="options">{"".join(shown)}</ul>{guess}<p>{observed}</p></div>',
+        f"{seen}</div>",
     )
 
 
