@@ -274,10 +274,10 @@ def _prediction(trace: Trace, task: Prediction, field: Field, code: bytes | None
         f"Observed on the page Attention: {field('strongest', best)} with a weight of "
         f"{field('weight', percent(task.weights[task.answer]))}"
     )
+    options = f'<ul class="options">{"".join(shown)}</ul>'
     return paper.section(
         "Predict, then look",
-        f'<div class="look"><div><p>{question}</p><ul class="options">{"".join(shown)}</ul>{guess}<p>{observed}</p></div>',
-        f"{seen}</div>",
+        f'<div class="look"><div><p>{question}</p>{options}{guess}<p>{observed}</p></div>{seen}</div>',
     )
 
 
