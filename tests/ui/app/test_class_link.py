@@ -3,10 +3,11 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import streamlit as st
 
 from tests.support.app_pages import choice_of, dropped, explore, picture, placed, query, start, texts
 from tests.ui.app.test_class_images import Clock
-from vitviz.ui.app import class_images, state
+from vitviz.ui.app import class_images, network_address, state
 from vitviz.ui.app.class_images import GONE, MARK, VARIABLE, ClassImages
 
 
@@ -160,3 +161,29 @@ def test_a_full_store_says_so(monkeypatch, clock):
 def test_first_page_too():
     app = opened_link(start(image="rocket"))
     assert link_of(app)["image"] == "rocket"
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A server that answers the network, on a machine with this address."""
+    option = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else option(name))
+    monkeypatch.setattr(network_address, "local_address", lambda: "192.168.0.2")
+
+
+def test_phones_get_the_address_of_this_machine_in_the_network(network):
+    app = opened_link(explore(image="rocket"))
+    assert app.text_input(key="class_address").value.startswith("http://192.168.0.2:")
+    (code,) = app.code
+    assert code.value.startswith("http://192.168.0.2:")
+    assert not app.warning
+    app.text_input(key="class_address").set_value("http://10.0.0.9:8501").run()
+    assert app.code[0].value.startswith("http://10.0.0.9:8501/")
+    app.text_input(key="class_address").set_value("10.0.0.9").run()
+    assert not app.exception
+    assert (len(app.code), len(app.warning)) == (0, 1)
+
+
+def test_a_server_for_this_machine_only_says_so():
+    app = opened_link(explore(image="rocket"))
+    assert ["--server.address" in warning.value for warning in app.warning] == [True]

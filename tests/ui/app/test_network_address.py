@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from vitviz.ui.app.network_address import checked_base, is_loopback, local_address, with_host
+from vitviz.ui.app.network_address import at_origin, checked_origin, is_loopback, local_address, on_host
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "app.localhost", "127.0.0.1", "127.8.0.1", "::1"])
@@ -22,15 +22,19 @@ def test_this_machines_address_is_no_loopback():
     assert address is None or not ipaddress.ip_address(address).is_loopback
 
 
-def test_another_host_keeps_port_and_path():
-    assert with_host("http://localhost:8501/explore", "10.0.0.7") == "http://10.0.0.7:8501/explore"
-    assert with_host("https://localhost/vitviz/", "10.0.0.7") == "https://10.0.0.7/vitviz/"
+def test_another_host_keeps_the_port():
+    assert on_host("http://localhost:8501/explore", "10.0.0.7") == "http://10.0.0.7:8501"
+    assert on_host("https://localhost/vitviz/", "10.0.0.7") == "https://10.0.0.7"
+
+
+def test_another_origin_keeps_the_path():
+    assert at_origin("http://localhost:8501/vitviz/explore", "https://x.org") == "https://x.org/vitviz/explore"
 
 
 @pytest.mark.parametrize(
-    ("typed", "base"),
+    ("typed", "origin"),
     [
-        (" http://10.0.0.7:8501/explore?layer=2#x ", "http://10.0.0.7:8501/explore"),
+        (" http://10.0.0.7:8501/explore?layer=2#x ", "http://10.0.0.7:8501"),
         ("https://example.org", "https://example.org"),
         ("10.0.0.7:8501", None),
         ("ftp://example.org", None),
@@ -41,5 +45,5 @@ def test_another_host_keeps_port_and_path():
         ("", None),
     ],
 )
-def test_what_is_typed_is_checked(typed, base):
-    assert checked_base(typed) == base
+def test_what_is_typed_is_checked(typed, origin):
+    assert checked_origin(typed) == origin

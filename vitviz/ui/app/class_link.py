@@ -72,7 +72,8 @@ def network_page() -> str | None:
     found = page_address()
     if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
         return found
-    return network_address.checked_base(ADDRESS.get(_proposed(found))) if _serves_network() else None
+    origin = network_address.checked_origin(ADDRESS.get(_proposed(found))) if _serves_network() else None
+    return None if origin is None else network_address.at_origin(found, origin)
 
 
 def _serves_network() -> bool:
@@ -81,9 +82,9 @@ def _serves_network() -> bool:
 
 
 def _proposed(found: str) -> str:
-    """Return the address of a page with this machine's address in the network."""
+    """Return the origin of a page with this machine's address in the network."""
     local = network_address.local_address()
-    return found if local is None else network_address.with_host(found, local)
+    return network_address.on_host(found, local or urlsplit(found).hostname or "localhost")
 
 
 def time_left(name: str) -> str:
@@ -134,12 +135,13 @@ def _base() -> str | None:
         context=_proposed(found),
         help="Phones must be in the same network. Correct it if this computer is in several networks.",
     )
-    base = network_address.checked_base(typed)
-    if base is None:
+    origin = network_address.checked_origin(typed)
+    if origin is None:
         st.warning(
             "This is not an address; it begins with http:// and a name or number, such as http://192.168.0.2:8501."
         )
-    return base
+        return None
+    return network_address.at_origin(found, origin)
 
 
 def _own_image() -> None:

@@ -32,15 +32,15 @@ def local_address() -> str | None:
     return None
 
 
-def with_host(url: str, host: str) -> str:
-    """Return a URL with another host and the same port."""
+def on_host(url: str, host: str) -> str:
+    """Return the origin of a URL, such as `"http://localhost:8501"`, on another host with the same port."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
-    return urlunsplit(parts._replace(netloc=host + port))
+    return f"{parts.scheme}://{host}{port}"
 
 
-def checked_base(text: str) -> str | None:
-    """Return the address of a server without query and fragment; None if it is not an address of a web server."""
+def checked_origin(text: str) -> str | None:
+    """Return the origin of an address that a user typed; None if it is not an address of a web server."""
     try:
         parts = urlsplit(text.strip())
         parts.port  # noqa: B018 - raises a ValueError if it is not a number
@@ -48,4 +48,10 @@ def checked_base(text: str) -> str | None:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in parts.netloc:
         return None
-    return urlunsplit(parts._replace(query="", fragment=""))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def at_origin(url: str, origin: str) -> str:
+    """Return a URL at another origin."""
+    parts = urlsplit(origin)
+    return urlunsplit(urlsplit(url)._replace(scheme=parts.scheme, netloc=parts.netloc))

@@ -187,10 +187,12 @@ def image_captions() -> None:
         st.caption(class_link.time_left(choice.picked.shared))
     elif not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
+        share = class_images.STORE.find_digest(choice.picked.digest)
+        links = "Links do not include it." if share is None else class_link.time_left(share.name)
         with st.container(key="own_image_kept"):
             st.caption(
                 f"Your {kind} is kept in this browser for a day, and in the server's memory until about a minute after "
-                "this tab is closed. Links do not include it."
+                f"this tab is closed. {links}"
             )
 
 
