@@ -55,7 +55,7 @@ INTERACTIONS = {  # page, action, and selector of the element that responds
     ),
     "move through the layers": (
         "attention",
-        press(".st-key-part_reach input", ("ArrowLeft", "ArrowRight")),
+        press(".st-key-part_reach input"),
         ".st-key-part_reach",
     ),
 }
@@ -69,6 +69,9 @@ def explain() -> Iterator[Row]:
         for address, interactions in itertools.groupby(INTERACTIONS.items(), key=lambda item: item[1][0]):
             page.goto(f"{url}/{address}?image=cat&size=224")
             page.wait_for_selector(f"{'.st-key-part_what_if' if address == 'sequence' else '.st-key-reach'}")
+            if address == "attention":  # the slider appears after the prediction
+                page.locator(".st-key-predict_temperature").get_by_role("radio").last.click()
+                page.wait_for_selector(".st-key-what_if_temperature")
             for name, (_, act, watched) in interactions:
                 yield row(name, answers(page, act, watched))
 

@@ -125,7 +125,7 @@ def test_all_heads_and_the_score_have_the_parts_of_the_model(kind):
 def test_every_formula_is_drawn_with_known_symbols(kind):
     trace, by_hand, _ = kind
     drawn = (
-        formulas.sequence_shape(trace.prefix),
+        formulas.sequence_shape(trace.prefix, 12, 24),
         formulas.norm(trace.config),
         formulas.queries_keys_values(by_hand.head, trace.config),
         formulas.score(by_hand.head, 8),

@@ -217,6 +217,37 @@ def test_the_size_of_the_update_is_measured_on_this_image():
     assert [float(number) for number in numbers] == pytest.approx([float(one) for one in wanted], abs=0.006)
 
 
+def test_the_reasons_are_numbers_of_this_model_and_image():
+    app = attention(layer="5", head="2", query="4-5")
+    trace = state.trace(choice_of(app))
+    block, token = trace.model.blocks[4], trace.prefix + 3 * 16 + 4
+    before, middle = (torch.tensor(trace.activation(f"blocks.4.{part}")) for part in ("resid_pre", "resid_mid"))
+    spreads = before.std(dim=1, correction=0)
+    (said, *_) = placed(app, "why_norm")
+    assert re.findall(r"\d+\.\d{3}", said)[:2] == [f"{one:.3f}" for one in (spreads.min(), spreads.max())]
+    with torch.no_grad():
+        hidden = block.mlp.activation(block.mlp.fc1(block.norm2(middle[token])))
+    (said,) = placed(app, "why_activation")
+    assert percent(float((hidden > 0).float().mean())) in said
+    weights = trace.attention(4, query=token)
+    pairs = [np.minimum(weights[a], weights[b]).sum() for a in range(6) for b in range(a)]
+    (said,) = placed(app, "why_heads")
+    shares = [percent(float(one)) for one in (np.mean(pairs), max(pairs), min(pairs))]
+    assert re.findall(r"[\d.]+ %", said)[1:] == shares
+    norms = np.linalg.norm(trace.tokens(11)[1:], axis=1)
+    (said,) = placed(app, "why_registers")
+    assert f"{norms.max() / np.median(norms):.2f}" in said
+
+
+def test_registers_are_measured_where_a_model_has_them(other):
+    config, trace = other
+    (said,) = placed(attention(), "why_registers")
+    registers = config.num_registers if config.pooling != "distilled" else 0
+    norms = np.linalg.norm(trace.tokens(trace.layers - 1), axis=1)
+    ratios = norms[trace.prefix - registers : trace.prefix] / np.median(norms[trace.prefix :])
+    assert re.findall(r"\d+\.\d\d(?=,? )", said)[:registers] == [f"{ratio:.2f}" for ratio in ratios]
+
+
 def test_logits_become_probabilities_by_hand():
     app = attention(model="digits", image="digit-4")
     logits = torch.tensor(state.trace(choice_of(app)).output).double()
@@ -279,7 +310,7 @@ def test_models_of_other_kinds(other):
     block = block_by_hand(trace, layer, head, trace.prefix + 2 * 6 + 3, trace.prefix)
     drawn = [element.value.strip("$\n") for element in app.latex]
     for tex in (
-        formulas.sequence_shape(trace.prefix),
+        formulas.sequence_shape(trace.prefix, 24, config.embed_dim),
         formulas.queries_keys_values(block.head, config),
         formulas.score(block.head, config.head_dim // (2 if config.differential else 1)),
         formulas.attention(block),

@@ -197,7 +197,10 @@ def taken(monkeypatch):
     [
         ({"layer": "3", "head": "2"}, "vitviz-cat-dinov2-small-L3-H2-9-9.html"),
         ({"model": "digits", "image": "digit-4", "layer": "6", "head": "1"}, "vitviz-digit-4-digits-L6-H1-5-5.html"),
-        ({"image": "rocket", "fit": "native", "layer": "12"}, "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
+        (
+            {"image": "rocket", "fit": "native", "layer": "12", "head": "1"},
+            "vitviz-rocket-dinov2-small-L12-H1-7-11.html",
+        ),
         ({"layer": "2", "head": "3", "query": "cls"}, "vitviz-cat-dinov2-small-L2-H3-cls.html"),
     ],
 )
@@ -234,7 +237,7 @@ def test_the_document_is_of_the_chosen_patch_and_opens_the_same_view_again(taken
 
 
 def test_a_visitors_own_photo_with_a_hostile_name(taken):
-    app = opened("attention")
+    app = opened("attention", layer="12", head="1")
     app.session_state["picked"] = state.Picked(HOSTILE, picture(), sample=False)
     app.run()
     name, _, document = taken[-1]

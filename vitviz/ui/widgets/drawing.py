@@ -91,6 +91,8 @@ def strips(
 ) -> str:
     """Return labelled strips with their scales, as HTML; a common scale is stated once, below the strips.
 
+    Blue is negative and red positive, which a page states once.
+
     Args:
         rows: label (with symbols as in `symbols.html`), numbers and description of each vector.
         together: whether all strips have a common scale.
@@ -102,15 +104,15 @@ def strips(
     for label, vector, description in rows:
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
-        scale = f"{number(-end, 3)} (blue) to {number(end, 3)} (red)"
-        about = html.escape(description if together else f"{description} · {len(vector)} numbers, {scale}")
+        scale = f"{len(vector)} numbers, ±{number(end, 3)}"
+        about = html.escape(description if together else f"{description} · {scale}")
         height = f"calc({image.height} * {tall or '1.3rem'})"
         drawn.append(
             f'<span>{symbols.html(label)}</span><span><img alt="{about}" src="{data_url(image)}" '
             f'style="height:{height}"><small>{about}</small></span>'
         )
     if together:
-        drawn.append(f"<span></span><small>{len(rows[0][1])} numbers each, one scale: {scale}</small>")
+        drawn.append(f"<span></span><small>One scale: {scale}</small>")
     return f'<div class="vv-strips">{"".join(drawn)}</div>'
 
 
@@ -138,7 +140,7 @@ def running_sum(terms: Sequence[tuple[str, np.ndarray, np.ndarray]], summary: st
     head = '<div class="vv-term"><span></span><small>weight × value</small><small>sum so far</small></div>'
     return (
         f'<details class="vv-running"><summary>{html.escape(summary)}</summary>{head}{"".join(rows)}'
-        f"<small>One scale: {number(-largest, 3)} (blue) to {number(largest, 3)} (red)</small></details>"
+        f"<small>One scale: ±{number(largest, 3)}</small></details>"
     )
 
 
@@ -153,13 +155,14 @@ def stream(rows: Sequence[tuple[str, np.ndarray, str]], largest: float, label: s
         label: accessible name.
     """
     drawn = "".join(
-        f'<span><b>{html.escape(name)}</b><img alt="" src="{data_url(strip(vector, largest=largest))}">'
-        f"<small>{html.escape(about)}</small></span>"
+        f"<span><b>{html.escape(name)}</b>"
+        f'<img alt="{html.escape(about)}" src="{data_url(strip(vector, largest=largest))}">'
+        f'<small aria-hidden="true">{html.escape(about)}</small></span>'
         for name, vector, about in rows
     )
     return (
         f'<div class="vv-stream" role="group" tabindex="0" aria-label="{html.escape(label)}">{drawn}'
-        "<i>Point at a row.</i></div>"
+        '<i aria-hidden="true">Point at a row.</i></div>'
     )
 
 

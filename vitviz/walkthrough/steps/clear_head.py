@@ -46,7 +46,7 @@ def clearest_head(trace: Trace, query: int) -> ClearHead:
         IndexError: if the token does not exist.
     """
     query, first = trace.token_index(query), trace.layers // 2
-    rows = np.abs(np.stack([trace.attention(layer, query=query) for layer in range(first, trace.layers)]))
+    rows = np.nan_to_num(np.abs([trace.attention(layer, query=query) for layer in range(first, trace.layers)]))
     entropies, strongest = entropy(rows), rows.argmax(axis=-1)  # [layer, head]
     elsewhere = (strongest >= trace.prefix) & (strongest != query)
     found = bool(elsewhere.any())

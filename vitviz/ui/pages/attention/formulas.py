@@ -16,10 +16,11 @@ NORMS = {"layer": "LN", "rms": "RMS"}
 ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "silu": "SiLU"}
 
 
-def sequence_shape(prefix: int) -> str:
-    """Return the shape of X: N patches and the prefix tokens, D numbers each."""
+def sequence_shape(prefix: int, patches: int, embed_dim: int) -> str:
+    """Return the shape of X: N patches and the prefix tokens, D numbers each; in symbols and in numbers."""
     tokens = f"(@N + {prefix})" if prefix else "@N"
-    return rf"@X \in \mathbb{{R}}^{{{tokens} \times @D}}"
+    written = rf"{prefix + patches} \times {embed_dim}"
+    return rf"@X \in \mathbb{{R}}^{{{tokens} \times @D}} = \mathbb{{R}}^{{{written}}}"
 
 
 def norm(config: ViTConfig) -> str:

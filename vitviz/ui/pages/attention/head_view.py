@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ....notation.view import strongest_patch, token_label
 from ....trace.trace import Trace
@@ -93,6 +94,11 @@ class HeadView:
         """Return the name of a token for use in a sentence: `"the class token"`, `"patch (7, 9)"`."""
         return f"the {self.name(token)}" if token < self.trace.prefix else self.name(token)
 
+    def first(self, token: int) -> str:
+        """Return the name of a token for the beginning of a sentence: `"The class token"`, `"Patch (7, 9)"`."""
+        name = self.the(token)
+        return f"{name[0].upper()}{name[1:]}"
+
     def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
         sections.draw_text(text, self.values)
@@ -141,6 +147,11 @@ def at(choice: state.Choice, place: Place) -> HeadView:
     trace, (layer, head, query, key, chosen) = state.trace(choice), place
     block = block_steps(layer_activations.recording(choice, layer), head, query, key)
     return HeadView(choice, trace, layer, head, query, key, block, chosen)
+
+
+def why(key: str, question: str) -> DeltaGenerator:
+    """Return a closed expander for the answer to a question."""
+    return st.container(key=f"why_{key}").expander(question)
 
 
 def choose(view: HeadView) -> None:

@@ -15,7 +15,7 @@ from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
 from . import formulas, layer_activations
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 STRONGEST = 3
 
@@ -25,8 +25,8 @@ def weighted_sum(view: HeadView) -> None:
     steps = view.steps
     view.section(
         "5 · The output of a head: a weighted sum of values",
-        "Every value {v}, times its weight, is added up. The sum z is what "
-        f"head {view.head + 1} returns for {view.the(view.query)}: {{d=}} numbers.",
+        f"The output z of head {view.head + 1} for {view.the(view.query)} is the sum of all values {{v}}, each times "
+        "its weight: {d=} numbers.",
     )
     st.latex(symbols.formula(r"z = \sum_j @A_j\, @v_j"))
     order = np.argsort(-np.abs(steps.weights), kind="stable")
@@ -47,8 +47,6 @@ def weighted_sum(view: HeadView) -> None:
         others = steps.contributions[rest].sum(axis=0)
         terms.append((f"the other {len(rest)}", others, others))
     st.html(drawing.running_sum(terms, "Add them up, one by one"))
-    firsts = [float(values[0]) for _, values, _ in rows[:-1]]
-    view.draw_text(f"The first number of each: {format_sum(firsts, float(steps.z[0]))}.")
 
 
 def all_heads(view: HeadView) -> None:
@@ -57,26 +55,23 @@ def all_heads(view: HeadView) -> None:
     maps = view.trace.heatmap(view.layer, None, view.query)
     if heads > 1:
         view.draw_text(
-            f"**All {heads} heads.** Each has its own {{W_Q}}, {{W_K}} and {{W_V}}, so each attends differently from "
-            "the same token. Click a map to choose its head."
+            f"**All {heads} heads** attend differently from the same token, because each has its own {{W_Q}}, {{W_K}} "
+            "and {W_V}. Click a map to choose its head."
         )
         _gallery(view, maps)
         _why_heads(view)
     else:
         st.html(drawing.maps([("head 1", maps[0])], signed=view.signed))
     inner = heads * values["d"]
-    joined = (
-        f"The outputs of all heads are concatenated to {heads} × {values['d']} = {inner} numbers."
-        if heads > 1
-        else f"The only head returns {inner} numbers."
-    )
-    normed = " They are normalised." if block.head_norm is not None or block.attention_norm is not None else ""
-    mixes = "mixes the heads' outputs" if heads > 1 else "follows"
-    view.draw_text(f"{joined}{normed} The output projection {{W_O}} {mixes} and gives {{D=}} numbers.")
-    st.latex(symbols.formula(formulas.attention(block)))
-    label = "all heads, a row each" if heads > 1 else "the head"
-    tall = "1rem" if heads <= 8 else "0.7rem"
-    st.html(drawing.strips([("heads", block.concatenated, label)], per_row=values["d"], tall=tall))
+    joined = f"Their outputs, {heads} × {values['d']} = {inner} numbers," if heads > 1 else f"Its {inner} numbers"
+    normed = " are normalised and" if block.head_norm is not None or block.attention_norm is not None else ""
+    mixes = "are mixed by" if heads > 1 else "enter"
+    with st.expander("Output projection"):
+        view.draw_text(f"{joined}{normed} {mixes} the output projection {{W_O}}.")
+        st.latex(symbols.formula(formulas.attention(block)))
+        label = "all heads, a row each" if heads > 1 else "the head"
+        tall = "1rem" if heads <= 8 else "0.7rem"
+        st.html(drawing.strips([("heads", block.concatenated, label)], per_row=values["d"], tall=tall))
 
 
 def _gallery(view: HeadView, maps: np.ndarray) -> None:
@@ -95,10 +90,7 @@ def _gallery(view: HeadView, maps: np.ndarray) -> None:
         labels={name: f"head {int(name) + 1}" for name in images},
         key="head_maps",
     )
-    st.caption(
-        f"Weights of {view.the(view.query)} in layer {view.layer + 1}; the colours of each map end at its largest "
-        "weight."
-    )
+    st.caption("The colours of each map end at its largest weight.")
 
 
 def _choose_head(name: str) -> None:
@@ -116,7 +108,7 @@ def _why_heads(view: HeadView) -> None:
         return f"heads {first[at] + 1} and {second[at] + 1}, {percent(float(pairs[at]))}"
 
     signs = " of their absolute values" if view.signed else ""
-    with st.expander("Why several heads?"):
+    with why("heads", "Why several heads?"):
         view.draw_text(
             "One softmax gives one distribution: a single head cannot look for two things at once. The overlap of two "
             f"heads is the weight{signs} that they give to the same keys: 100 % if they are equal. Here it is "
@@ -129,7 +121,7 @@ def residual(view: HeadView) -> None:
     block, config = view.block, view.trace.config
     scale = ""
     if formulas.has_scale(block.attention_scale):
-        scale = f" LS (LayerScale) multiplies each dimension by a learned factor, here {_range(block.attention_scale)}."
+        scale = f" LS (LayerScale): learned factors, here {_range(block.attention_scale)}."
     norm = ""
     if block.attention_post_norm is not None:
         norm = f" In this model, a norm ({formulas.NORMS[config.norm]}) follows attention."
@@ -145,9 +137,9 @@ def residual(view: HeadView) -> None:
             together=True,
         )
     )
-    before, added = float(block.x[0]), float(block.attention_out[0])
-    view.draw_text(f"First number: {format_sum([before, added], float(block.resid_mid[0]))}.")
     _measured(view)
+    with st.expander("One number by hand"):
+        _first_numbers(view)
     what = ("z", "heads", "attention_out", "resid_mid")
     sections.draw_checks([block.checks[name] for name in what], "values")
 
@@ -159,10 +151,22 @@ def _measured(view: HeadView) -> None:
     every = update_of(recorded["resid_pre"], recorded["attn.out"])
     with st.container(key="attention_update"):
         view.draw_text(
-            f"The update's L2 norm is {number(float(one.ratio), 2)} times the token's; the cosine between the token "
-            f"before and after is {number(float(one.cosine), 2)} (1: same direction). Medians over all tokens of this "
-            f"image: {number(float(np.median(every.ratio)), 2)} times and {number(float(np.median(every.cosine)), 2)}."
+            f"L2 norm of the update: {number(float(one.ratio), 2)} times the token's; cosine of the token before and "
+            f"after: {number(float(one.cosine), 2)}. Medians of all tokens: "
+            f"{number(float(np.median(every.ratio)), 2)} and {number(float(np.median(every.cosine)), 2)}."
         )
+
+
+def _first_numbers(view: HeadView) -> None:
+    """Draw the sums that give the first number of the head's output and of the token after attention."""
+    block, steps = view.block, view.steps
+    order = np.argsort(-np.abs(steps.weights), kind="stable")
+    firsts = [float(steps.contributions[token, 0]) for token in order[:STRONGEST]]
+    if len(order) > STRONGEST:
+        firsts.append(float(steps.contributions[order[STRONGEST:], 0].sum()))
+    view.draw_text(f"First number of z, in the order of the strips: {format_sum(firsts, float(steps.z[0]))}.")
+    parts = [float(block.x[0]), float(block.attention_out[0])]
+    view.draw_text(f"First number of the residual sum: {format_sum(parts, float(block.resid_mid[0]))}.")
 
 
 def _range(factors: np.ndarray) -> str:

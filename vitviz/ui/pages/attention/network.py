@@ -14,7 +14,7 @@ from ...widgets import drawing, symbols
 from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from . import formulas, layer_activations
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 REGISTERS = "https://arxiv.org/abs/2309.16588"  # Darcet et al. 2024
 
@@ -28,8 +28,8 @@ def mlp(view: HeadView) -> None:
     gate = " It is gated: a second map, through the activation, multiplies the first." if steps.gate is not None else ""
     view.section(
         "6 · The rest of the block, and of the network",
-        "Attention moves information **between** tokens. The MLP then works on each token **alone**: from {D=} to "
-        f"{hidden} numbers, {activation}, and back to {width}.{gate}{beside} Its output is added to the token as well.",
+        "Attention moves information **between** tokens. The MLP works on each token **alone**: from {D=} to "
+        f"{hidden} numbers, {activation}, and back.{gate}{beside} Its output is added to the token as well.",
     )
     st.latex(symbols.formula(formulas.mlp(steps, config)))
     st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))
@@ -45,13 +45,15 @@ def mlp(view: HeadView) -> None:
             together=True,
         )
     )
+    _why_activation(view, activation)
     first = [float(block.resid_mid[0]), float(block.mlp_out[0])]
     one = update_of(block.resid_mid, block.mlp_out)
-    view.draw_text(
-        f"First number: {format_sum(first, float(block.resid_post[0]))}. The update's L2 norm is "
-        f"{number(float(one.ratio), 2)} times the token's; cosine before and after: {number(float(one.cosine), 2)}."
-    )
-    _why_activation(view, activation)
+    with st.expander("One number by hand"):
+        view.draw_text(f"First number of the residual sum: {format_sum(first, float(block.resid_post[0]))}.")
+        view.draw_text(
+            f"L2 norm of the update: {number(float(one.ratio), 2)} times the token's. Cosine of the token before and "
+            f"after: {number(float(one.cosine), 2)}."
+        )
 
 
 def _why_activation(view: HeadView, activation: str) -> None:
@@ -59,7 +61,7 @@ def _why_activation(view: HeadView, activation: str) -> None:
     steps = view.block.mlp
     collapse = without_activation(steps)
     positive = percent(float((steps.hidden > 0).mean()))
-    with st.expander(f"Why {activation}?"):
+    with why("activation", f"Why {activation}?"):
         if collapse is None:
             view.draw_text(
                 f"It makes the MLP nonlinear. Of the {len(steps.hidden)} hidden numbers {positive} are above 0."
@@ -78,14 +80,15 @@ def stream(view: HeadView) -> None:
     recorded = layer_activations.stream(view.choice)
     channels, norms = recorded.channels[:, view.query], recorded.norms[:, view.query]
     layers = view.trace.layers
+    blocks = "after each of the {L=} blocks" if layers > 1 else "after it"
     view.draw_text(
-        f"**The residual stream.** {'{L=} blocks follow' if layers > 1 else '{L=} block follows'} each other. Below is "
-        f"{view.the(view.query)}, its first {channels.shape[1]} dimensions, as it enters the first block and as it "
-        f"leaves each. Its L2 norm goes from {number(float(norms[0]), 2)} to {number(float(norms[-1]), 2)}."
+        f"**The residual stream.** {view.first(view.query)} before the first block and {blocks}, "
+        f"{channels.shape[1]} of its dimensions. Its L2 norm goes from {number(float(norms[0]), 2)} to "
+        f"{number(float(norms[-1]), 2)}."
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
     st.html(drawing.stream(_stages(channels, norms), end, f"Residual stream of {view.name(view.query)}"))
-    st.caption(f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed; red is positive.")
+    st.caption(f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed.")
     _why_registers(view, recorded.norms[-1])
 
 
@@ -110,7 +113,7 @@ def _why_registers(view: HeadView, norms: np.ndarray) -> None:
     config, prefix = view.trace.config, view.trace.prefix
     found = outliers_in(norms, prefix)
     largest, limit = (float(one / (found.median or 1.0)) for one in (found.norms.max(), found.threshold))
-    with st.expander("Why registers?"):
+    with why("registers", "Why registers?"):
         if config.num_registers and config.pooling != "distilled":
             first = int(config.class_token)
             ratios = norms[first : first + config.num_registers] / (found.median or 1.0)

@@ -24,24 +24,23 @@ def on_the_image(view: HeadView) -> bool:
     """
     st.markdown("**Query, key and value on your image**")
     candidates = predicted_patches(view) if view.opened else ()
-    chosen: str | None = SKIPPED
-    if candidates:
-        picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
-        with text:
-            chosen = predicted(
-                "strongest",
-                f"Which patch gets the largest weight from {view.the(view.query)}?",
-                LETTERS[: len(candidates)],
-                (view.choice.key, view.query),
-            )
-    if chosen is None:
-        with picture:
-            _draw_image(view, [_lettered(view, token, LETTERS[at]) for at, token in enumerate(candidates)], "A, B, C")
-        return False
-    if chosen != SKIPPED:
-        _compare(view, candidates, LETTERS.index(chosen))
-    _weights(view)
-    return True
+    letters = [_lettered(view, token, letter) for token, letter in zip(candidates, LETTERS, strict=False)]
+    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
+    with text:
+        chosen = SKIPPED
+        if candidates:
+            question = f"Which patch gets the largest weight from {view.the(view.query)}?"
+            chosen = predicted("strongest", question, LETTERS[: len(candidates)], (view.choice.key, view.query))
+        if chosen not in (None, SKIPPED):
+            _compare(view, candidates, LETTERS.index(chosen))
+        if chosen is not None:
+            _roles(view)
+    with picture:
+        if chosen is None:
+            _draw_image(view, letters, "patches A, B and C")
+        else:
+            _draw_image(view, [*_lines(view), *letters], "the patches that it attends to most")
+    return chosen is not None
 
 
 def predicted_patches(view: HeadView) -> tuple[int, ...]:
@@ -79,39 +78,40 @@ def _compare(view: HeadView, candidates: tuple[int, ...], guess: int) -> None:
         )
 
 
-def _weights(view: HeadView) -> None:
-    """Draw the strongest patches with lines to the query, and the roles of the three vectors."""
-    weights, prefix = view.steps.weights, view.trace.prefix
-    count = min(STRONGEST, len(weights) - prefix)
-    strongest = prefix + np.argsort(-np.abs(weights[prefix:]), kind="stable")[:count]
-    shapes, stroke = [], _stroke(view)
-    for token in map(int, strongest):
+def _strongest(view: HeadView) -> list[int]:
+    """Return the patch tokens with the largest absolute weights."""
+    prefix = view.trace.prefix
+    order = np.argsort(-np.abs(view.steps.weights[prefix:]), kind="stable")
+    return [prefix + int(patch) for patch in order[:STRONGEST]]
+
+
+def _lines(view: HeadView) -> list[str]:
+    """Return frames of the strongest patches, with lines to the query patch, as SVG."""
+    shapes, stroke, side = [], _stroke(view), view.trace.config.patch_size
+    for token in _strongest(view):
         if view.patch is not None and token != view.query:
-            x, y = drawing.centre(view.patch, view.trace.config.patch_size)
-            at_x, at_y = drawing.centre(view.patch_of(token), view.trace.config.patch_size)
+            (x, y), (at_x, at_y) = (drawing.centre(patch, side) for patch in (view.patch, view.patch_of(token)))
             shapes.append(
                 f'<line x1="{at_x}" y1="{at_y}" x2="{x}" y2="{y}" stroke="{VALUE}" stroke-width="{stroke}" '
                 f'stroke-linecap="round"/><circle cx="{at_x}" cy="{at_y}" r="{stroke}" fill="{VALUE}"/>'
             )
-        shapes.append(drawing.frame(view.patch_of(token), view.trace.config.patch_size, KEY, stroke))
-    picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
-    with picture:
-        _draw_image(view, shapes, "the patches that it attends to most")
-    with text:
-        listed = ", ".join(f"{view.name(int(token))} {percent(float(weights[token]))}" for token in strongest)
-        blue, green = (" (blue)", " (green lines)") if view.patch is not None else ("", "")
-        view.draw_text(
-            "Every token has all three, as vectors of {d=} numbers:\n\n"
-            f"* its query {{q}}: what it looks for;\n"
-            f"* its key {{k}}: what others find it by;\n"
-            f"* its value {{v}}: what it passes on{green}.\n\n"
-            f"In {view.head_label}, {view.the(view.query)}{blue} gives its largest weights among the patches to "
-            f"{listed} (red)."
-        )
-        st.caption(
-            "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "
-            "tokens are compared at once, however far apart: an extremely long-term memory."
-        )
+        shapes.append(drawing.frame(view.patch_of(token), side, KEY, stroke))
+    return shapes
+
+
+def _roles(view: HeadView) -> None:
+    """Describe query, key and value, and the largest weights."""
+    listed = ", ".join(f"{view.name(token)} {percent(float(view.steps.weights[token]))}" for token in _strongest(view))
+    blue, green = (" (blue)", ", green lines") if view.patch is not None else ("", "")
+    view.draw_text(
+        "Every token has a query {q} (what it looks for), a key {k} (what others find it by) and a value {v} "
+        f"(what it passes on{green}), {{d=}} numbers each. {view.first(view.query)}{blue} gives its largest "
+        f"weights among the patches (red) to {listed}."
+    )
+    st.caption(
+        "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "
+        "tokens are compared at once: an extremely long-term memory."
+    )
 
 
 def _lettered(view: HeadView, token: int, letter: str) -> str:

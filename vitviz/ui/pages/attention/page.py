@@ -80,9 +80,9 @@ def opened_by(view: head_view.HeadView) -> str:
     """Return the rule by which the lesson has opened on this head, with its numbers."""
     clear = view.opened
     last = f"layers {clear.first_layer + 1} to {view.trace.layers}"
-    which = "attending most to another patch" if clear.to_another_patch else "here"
+    which = " whose strongest key is another patch" if clear.to_another_patch else ""
     return (
-        f"Opened on {view.head_label}: of the heads in {last} {which}, it has the clearest weights for "
-        f"{view.the(view.query)} (lowest entropy, {number(clear.entropy, 1)} bit; uniform would be "
+        f"Opened on {view.head_label}: among the heads of {last}{which}, it has the clearest weights for "
+        f"{view.the(view.query)} (lowest entropy: {number(clear.entropy, 1)} bit; uniform: "
         f"{number(float(np.log2(view.trace.token_count)), 1)})."
     )

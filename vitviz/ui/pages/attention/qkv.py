@@ -13,7 +13,7 @@ from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
 from . import formulas
-from .head_view import HeadView
+from .head_view import HeadView, why
 
 NORM_NAMES = {"layer": "LayerNorm", "rms": "RMSNorm"}
 
@@ -21,24 +21,22 @@ NORM_NAMES = {"layer": "LayerNorm", "rms": "RMSNorm"}
 def queries_keys_values(view: HeadView) -> None:
     """Draw section 2: from the sequence to q, k and v."""
     steps, config, values = view.steps, view.trace.config, view.values
+    head = f"head {view.head + 1}"
     enters = (
-        f"Each row is normalised ({NORM_NAMES[config.norm]}). Then h"
+        f"Each row is normalised ({NORM_NAMES[config.norm]}). Then {head}"
         if steps.norm is not None
-        else "This model normalises after attention, so the rows enter as they are. H"
+        else f"This model normalises after attention, so the rows enter as they are. {head.capitalize()}"
     )
     view.section(
         "2 · Query, key and value",
-        f"The sequence {{X}} enters layer {view.layer + 1}: a row of {{D=}} numbers for each of "
-        f"{view.trace.token_count} tokens. {enters}ead {view.head + 1} maps every row to three vectors of {{d=}} "
+        f"The sequence {{X}} enters layer {view.layer + 1}. {enters} maps every row to three vectors of {{d=}} "
         "numbers: a query {q}, a key {k} and a value {v}. Its maps {W_Q}, {W_K} and {W_V} "
         f"({values['D']} × {values['d']}) are learned.",
     )
-    st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix)))
+    st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix, values["N"], values["D"])))
     st.latex(symbols.formula(formulas.queries_keys_values(steps, config)))
     _vectors(view)
-    if steps.q_norm is None:
-        _first_number(view)
-    else:
+    if steps.q_norm is not None:
         view.draw_text("This model also normalises queries and keys, so that scores stay in a stable range.")
     if steps.angles is not None:
         view.draw_text(
@@ -49,6 +47,9 @@ def queries_keys_values(view: HeadView) -> None:
         )
     if steps.norm is not None:
         _why_norm(view)
+    if steps.q_norm is None:
+        with st.expander("One number by hand"):
+            _first_number(view)
     sections.draw_checks([steps.checks[what] for what in ("norm", "q", "k", "v") if what in steps.checks], "qkv")
 
 
@@ -66,6 +67,7 @@ def _vectors(view: HeadView) -> None:
         ]
         vectors = before + vectors
     st.html(drawing.strips(rows) + drawing.strips(vectors, together=True))
+    st.caption("In all strips, blue is negative and red is positive.")
 
 
 def _first_number(view: HeadView) -> None:
@@ -89,7 +91,7 @@ def _why_norm(view: HeadView) -> None:
     spreads = np.sqrt(((norm.x - norm.mean[:, None]) ** 2).mean(axis=1))
     after = np.sqrt(((plain - (plain.mean(axis=1, keepdims=True) if centred else 0)) ** 2).mean(axis=1))
     measure = "standard deviation" if centred else "root mean square"
-    with st.expander(f"Why {NORM_NAMES[config.norm]}?"):
+    with why("norm", f"Why {NORM_NAMES[config.norm]}?"):
         view.draw_text(
             f"Before the norm, the {measure} of the {len(spreads)} tokens ranges from "
             f"{number(float(spreads.min()), 3)} to {number(float(spreads.max()), 3)}; after the division, from "

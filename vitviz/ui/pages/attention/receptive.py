@@ -27,9 +27,8 @@ def all_at_once(view: HeadView) -> None:
     view.section(
         "7 · Sees all of the image at once",
         "Section 3 computed a score for **every** patch: attention can reach the whole image from layer 1, at the "
-        "resolution of a patch ({P=} pixels). This is the key difference from a convolutional network (CNN). One "
-        "value of its feature map depends on a square of the image only, the receptive field; in the first layers it "
-        "is small. Move through the layers.",
+        "resolution of a patch ({P=} pixels). This is the key difference from a convolutional network (CNN): one value "
+        "of its feature map can only depend on a square, its receptive field, which is small in the first layers.",
     )
     _through_the_layers(view)
 
@@ -66,9 +65,8 @@ def _through_the_layers(view: HeadView) -> None:
     signs = " (by absolute value)" if view.signed else ""
     with st.container(key="reach_used"):
         view.draw_text(
-            "What the heads **do** use is another question. Their **mean attention distance** from query to key patch, "
-            f"weighted by attention{signs}, is {span} px in layer {layer + 1}; uniform attention would give "
-            f"{number_of_pixels(uniform)} px."
+            f"What the heads **do** use: mean attention distance {span} px in layer {layer + 1}{signs}. Uniform "
+            f"attention: {number_of_pixels(uniform)} px."
         )
     figure = _chart(distance, layer, [_shares(depth, x, y, size) for depth in depths], uniform)
     st.plotly_chart(figure, config=CHART, key="reach", alt="What can be used, and mean attention distance, by layer")
@@ -93,10 +91,10 @@ def _place(view: HeadView) -> tuple[int, int]:
 
 def _around(view: HeadView) -> str:
     """Describe the centre of the squares and circles."""
-    circles = "Circles: mean attention distance of each head."
+    circles = "Squares: receptive fields. Circles: mean attention distance of each head."
     if view.patch is None:
-        return f"Squares around the middle, because {view.the(view.query)} has no position. {circles}"
-    return f"Squares around {view.name(view.query)}, cut at the edge. {circles}"
+        return f"Around the middle, because {view.the(view.query)} has no position. {circles}"
+    return f"Around {view.name(view.query)}. {circles}"
 
 
 def covers(field: ReceptiveField, size: tuple[int, int]) -> bool:
@@ -120,7 +118,8 @@ def _same_depth(layer: int, layers: int, depth: SameDepth) -> None:
             f"Layer {layer + 1} of {layers} is compared with {layer + 1} convolution{'s' * (layer > 0)} (3 × 3, on "
             f"pixels or on patches), and with ResNet-50 after the same share of its {RESNET50_BLOCKS} blocks "
             f"({depth.resnet50.layer}), so that both networks end together. These are theoretical receptive fields, "
-            "the largest area that can have any influence; the effective ones are smaller."
+            "the largest area that can have any influence; the effective ones are smaller. Mean attention distance: "
+            "between the centres of query and key patch, weighted by attention, averaged over all query patches."
         )
 
 

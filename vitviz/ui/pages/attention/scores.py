@@ -18,7 +18,7 @@ from ...widgets.strips import number
 from ...widgets.sums import in_brackets, round_consistently
 from ..lesson import sections
 from . import formulas
-from .head_view import HeadView, choose_key, picker
+from .head_view import HeadView, choose_key, picker, why
 
 THIRDS = ((0.71, 1.0), (0.355, 0.645), (0.0, 0.29))  # of a chart's height, from the top
 HALVES = ("first half", "second half")
@@ -84,7 +84,7 @@ def _sums(view: HeadView, channels: int) -> None:
 def _why_scale(view: HeadView, channels: int) -> None:
     """Draw the distribution of scores and weights with and without the division by sqrt(d)."""
     count = view.trace.token_count
-    with st.expander("Why divide by √d?"):
+    with why("scale", "Why divide by √d?"):
         view.draw_text(
             f"A sum of d = {channels} independent products varies √d times as much as one of them. Undivided, the "
             "scores would grow with d, and softmax would saturate: nearly all weight for few keys. Measured here:"

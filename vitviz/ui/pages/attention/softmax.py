@@ -36,9 +36,9 @@ def weights(view: HeadView) -> None:
         formula = r"@A = \mathrm{softmax}(s_1) - \lambda\,\mathrm{softmax}(s_2)"
     else:
         text = (
-            "Softmax turns scores into attention weights: exp of each score, divided by the sum of all. A weight can "
-            f"be read as the **probability** that this key was meant: all are positive, and the {len(steps.weights)} "
-            f"of this row of {{A}} sum to **{number(steps.row_sum)}**."
+            "Softmax turns scores into attention weights {A}: exp of each score, divided by the sum of all. Each "
+            "weight can be read as the **probability** that this key was meant: "
+            f"all {len(steps.weights)} of this row are positive and sum to **{number(steps.row_sum)}**."
         )
         formula = r"@A_j = \mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_i e^{s_i}}"
     view.section("4 · Softmax: scores become weights", text)
@@ -104,7 +104,7 @@ def _temperature(view: HeadView) -> None:
     with st.container(key="temperature_row"):
         st.caption(
             f"T = {written}: largest weight {percent(float(other[top]))} ({view.name(top)}), sum "
-            f"{number(float(other.sum()))}. Both maps have the scale of the model's map."
+            f"{number(float(other.sum()))}. One scale for both maps."
         )
 
 
@@ -152,4 +152,4 @@ def _strongest(view: HeadView, count: int = LISTED) -> None:
         rows.append((f"the other {len(rest)}", *rest_row[1:]))
     st.html(drawing.table(head, rows, total))
     if not view.signed:
-        st.caption("The largest score is subtracted first, which changes no weight and avoids overflow.")
+        st.caption("Subtracting the largest score first changes no weight and avoids overflow.")
