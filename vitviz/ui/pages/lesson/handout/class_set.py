@@ -27,28 +27,31 @@ PICTURE, MAP = 420, 240  # longer side of the image and of a map, pixels
 LINE = "          "  # room to write
 
 STYLE = """
-body { font-size: 10.5pt; line-height: 1.35; }
-h1 { font-size: 15pt; }
-h2 { font-size: 11pt; margin-bottom: 1.2mm; }
-small, figcaption, .note, code, thead th { font-size: 9pt; }
-.sheet > section { margin-top: 4.5mm; break-inside: avoid; }
-.start { display: grid; grid-template-columns: 48mm minmax(0, 1fr); gap: 6mm; margin-top: 3mm; }
-.start .photo { --tall: 48mm; }
-.blank { display: inline-block; width: var(--width); height: 5.2mm; border-bottom: 0.3mm solid #55505f;
+body { font-size: 9.5pt; line-height: 1.3; }
+h1 { font-size: 14pt; }
+h2 { font-size: 10.5pt; margin-bottom: 0.6mm; }
+small, figcaption, .note, code, thead th { font-size: 8pt; }
+.sheet > section { margin-top: 3mm; break-inside: avoid; }
+.sheet > section p { line-height: 1.5; } /* room to write */
+.sheet > section .note { line-height: 1.3; }
+.start { display: grid; grid-template-columns: 38mm minmax(0, 1fr); gap: 6mm; }
+.start .photo { --tall: 38mm; }
+.blank { display: inline-block; width: var(--width); height: 4.6mm; border-bottom: 0.3mm solid #55505f;
   vertical-align: baseline; }
 .answer { font-weight: 700; text-decoration: underline; text-underline-offset: 0.8mm; }
 .maps { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 4mm; }
-.maps .photo { --tall: 38mm; }
+.maps .photo { --tall: 30mm; }
 .maps figcaption { text-align: center; }
+.dot { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 8mm; align-items: start; }
 .products { width: auto; }
-.products th, .products td { padding: 0.7mm 4mm 0.7mm 0; }
+.products th, .products td { padding: 0.3mm 4mm 0.3mm 0; }
 .options { display: flex; flex-wrap: wrap; gap: 1mm 9mm; margin: 0; padding: 0; list-style: none; }
 .look { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 6mm; }
 .look img { width: 27mm; }
 .look p + p, .look ul + p { margin-top: 1.5mm; }
 .overview th, .overview td { padding: 0.6mm 2.5mm 0.6mm 0; font-size: 9pt; }
 @media screen and (max-width: 640px) {
-  .start { grid-template-columns: minmax(0, 1fr); }
+  .start, .dot { grid-template-columns: minmax(0, 1fr); }
   .maps { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 """
@@ -221,17 +224,19 @@ def _dot_product(trace: Trace, task: DotProduct, field: Field, answers: bool) ->
     score = f"{field('score', number(task.score, 1))}"
     note = f"The model's own score: {number(task.model, 3)}. Rounding may change the last digit."
     checked = f"<p class=note>{note}</p>" if answers else ""
+    given = f"Sum of the other {others} products: <b data-given=rest>{number(task.rest, decimals)}</b>"
+    lines = [
+        *([given] if others else []),
+        f"Sum of all products: {field('sum', number(task.total, 2))}",
+        f"Divided by {root}{bias}: score = {score}",
+    ]
+    table = paper.table(("dimension", "q", "k", "q × k"), rows, kind="products", name="products")
     return paper.section(
         "Score",
         paper.paragraph(
             f"Query {{q}} of your patch, key {{k}} of {token_label(trace, task.key)}: multiply, add, divide.{half}"
         ),
-        paper.table(("dimension", "q", "k", "q × k"), rows, kind="products", name="products"),
-        f"<p>Sum of the other {others} products: <b data-given=rest>{number(task.rest, decimals)}</b>. Sum of all: "
-        f"{field('sum', number(task.total, 2))} Divided by {root}{bias}: score = {score}</p>"
-        if others
-        else f"<p>Sum: {field('sum', number(task.total, 2))} Divided by {root}{bias}: score = {score}</p>",
-        checked,
+        f'<div class="dot">{table}<div>{"".join(f"<p>{line}</p>" for line in lines)}{checked}</div></div>',
     )
 
 
