@@ -33,7 +33,7 @@ from vitviz.model.edits import (
 from vitviz.notation import edits as notation
 from vitviz.notation import marks, view
 from vitviz.viz import colour, export, figures, inline, picture
-from vitviz.walkthrough import checks, sequence, steps
+from vitviz.walkthrough import checks, sequence, steps, worksheet
 from vitviz.walkthrough import quiz as questions
 from vitviz.walkthrough import receptive_field as receptive
 from vitviz.walkthrough import soft_dictionary as lookup
@@ -82,7 +82,7 @@ WRONG = {
 }
 COUNTED = {  # arguments that are an index: out of range they raise an IndexError, as Python's own lists do
     *("layer", "head", "query", "key", "token", "patch", "dimension", "of", "stage", "tokens", "row", "column"),
-    *("channel", "index", "target", "edits", "layers", "view", "col", "chosen", "score"),
+    *("channel", "first", "index", "target", "edits", "layers", "view", "col", "chosen", "score"),
 }
 
 
@@ -114,6 +114,7 @@ NAMES = {
     "viz.picture": picture,
     "viz.inline": inline,
     "walkthrough.checks": checks,
+    "walkthrough.worksheet": worksheet,
     "notation.marks": marks,
 }
 

@@ -152,6 +152,14 @@ def public_calls(small, photo):
             "shuffled": {"trace": trace, "seed": 0, "original": None},
             "sequence_sizes": {"height": 8, "width": 8, "patch": 2, "channels": 3, "embed_dim": 4, "prefix": 1},
         },
+        "walkthrough.worksheet": {
+            "chosen_patches": {"patches": 6, "first": 1, "count": 2},
+            "dot_product": {"trace": trace, "layer": 0, "head": 0, "query": trace.prefix},
+            "head_order": {"trace": trace, "query": trace.prefix, "means": np.ones((trace.layers, trace.heads))},
+            "other_sizes": {"trace": trace},
+            "prediction": {"trace": trace, "layer": 0, "head": 0, "query": trace.prefix},
+            "worksheets": {"trace": trace, "layer": 0, "head": 0, "patch": 1, "count": 1, "means": None},
+        },
         "walkthrough.soft_dictionary": {
             "ngrams": {"word": "cat", "n": 2},
             "similarities": {"query": "cat", "keys": ["cat", "dog"], "n": 2},

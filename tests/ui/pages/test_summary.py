@@ -1,10 +1,13 @@
 """The summary to take home: one file that needs nothing else, with the numbers of the library."""
 
+import base64
+import io
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import vitviz
 from tests.support import random_models as kinds
@@ -13,6 +16,7 @@ from tests.support.explained_traces import ALL, explained
 from tests.support.handouts import Read, as_number, made, run_of
 from vitviz.analysis.predictions import predictions
 from vitviz.notation.marks import percent
+from vitviz.notation.view import token_label
 from vitviz.ui.app import state
 from vitviz.ui.pages.lesson.handout import handout
 from vitviz.walkthrough import sequence
@@ -28,7 +32,7 @@ def assert_stands_alone(document: str) -> None:
     assert not [name for name, _ in read.attributes if name.startswith("on")]
     addresses = [value for name, value in read.attributes if name in ("src", "href", "data", "srcset")]
     assert len(addresses) >= 3  # the photo, the map, and a vector
-    assert all(re.match(r"data:image/(png|jpeg);base64,", address) for address in addresses)
+    assert all(re.match(r"data:image/(png|jpeg|svg\+xml);base64,", address) for address in addresses)
     assert not re.search(r"https?:|url\(|@import", document)
 
 
@@ -112,6 +116,42 @@ def test_the_strongest_tokens_are_the_librarys(kind):
         assert f"class token {percent(float(weights[0]))}" in read.text
 
 
+PREFIXES = [kind for kind in ALL if explained(kind).prefix]
+
+
+@pytest.mark.parametrize("kind", PREFIXES)
+def test_a_prefix_token_has_a_row_and_weights_but_no_pixels(kind):
+    trace = explained(kind)
+    token, head = trace.prefix - 1, trace.heads - 1
+    document = handout(run_of(trace, token))
+    assert_stands_alone(document)
+    read = Read(document)
+    assert ("data-testid", "no-pixels") in read.attributes
+    assert ("class", "query") not in read.attributes, "nothing to be framed"
+    assert "W_LP" not in read.symbols
+    assert as_number(read.tables["sum"][-1][1]) == pytest.approx(sequence.embedded(trace, token).row[0], abs=1e-4)
+    rows = {what: cells for what, *cells in read.tables["checks"][1:]}
+    model = trace.queries(1)[head, token]
+    assert as_number(rows["query"][2]) == pytest.approx(float(model[0]), abs=1e-4)
+    assert "✗" not in read.text
+    assert token_label(trace, token) in read.text
+
+
+@pytest.mark.parametrize("kind", ["digits", "dinov2-small"])
+def test_the_input_is_shown_with_the_models_own_pixels(kind):
+    trace = explained(kind)
+    document = handout(run_of(trace))
+    (first, *_) = re.findall(r'src="data:image/(\w+);base64,([^"]+)"', document)
+    assert first[0] == "png", "no compression changes them"
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(first[1]))).convert("RGB"))
+    height, width = trace.image.pixels.shape[:2]
+    factor = len(drawn) // height
+    assert drawn.shape[:2] == (factor * height, factor * width)
+    middle = drawn[factor // 2 :: factor, factor // 2 :: factor]
+    np.testing.assert_array_equal(middle, np.broadcast_to(trace.image.pixels, middle.shape))
+    assert f"{width} × {height} pixels" in Read(document).text
+
+
 def test_the_likeliest_classes_are_the_librarys():
     trace = explained("digits")
     rows = made(trace).tables["classes"][1:]
@@ -141,11 +181,14 @@ def test_other_peoples_words_stay_words():
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Download of a page: file name, kind of file, and the document."""
+    """Summaries that pages offer: file name, kind of file, and the document."""
     offered = []
-    monkeypatch.setattr(
-        "streamlit.download_button", lambda label, data, name, kind, **_: offered.append((name, kind, data))
-    )
+
+    def note(label, data, name, kind, key, **_):
+        if key == "summary":
+            offered.append((name, kind, data))
+
+    monkeypatch.setattr("streamlit.download_button", note)
     return offered
 
 
@@ -158,6 +201,7 @@ def taken(monkeypatch):
             {"image": "rocket", "fit": "native", "layer": "12", "head": "1"},
             "vitviz-rocket-dinov2-small-L12-H1-7-11.html",
         ),
+        ({"layer": "2", "head": "3", "query": "cls"}, "vitviz-cat-dinov2-small-L2-H3-cls.html"),
     ],
 )
 def test_both_pages_give_the_same_document(parameters, name, taken):
@@ -197,7 +241,7 @@ def test_a_visitors_own_photo_with_a_hostile_name(taken):
     app.session_state["picked"] = state.Picked(HOSTILE, picture(), sample=False)
     app.run()
     name, _, document = taken[-1]
-    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L12-H1-9-9\.html", name)
+    assert re.fullmatch(r"vitviz-[\w-]+-dinov2-small-L\d+-H\d-9-9\.html", name)
     assert_stands_alone(document())
     read = Read(document())
     assert HOSTILE in read.text

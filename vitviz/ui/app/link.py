@@ -12,7 +12,8 @@ from functools import partial
 from ...errors import ModelError
 from ...notation.marks import format_size, join_words, one_of, parse_number
 from ...zoo import SHIPPED, checkpoints
-from . import models, state
+from . import class_images, models, state
+from .projector import PROJECTOR
 from .registry import PAGES
 from .settings import read
 
@@ -25,13 +26,14 @@ LONG = 5  # minimum length of a name in which one letter may be wrong; in shorte
 def parameter_names() -> tuple[str, ...]:
     """Return the names of all query parameters: of the choice, of the guides and of all pages."""
     of_pages = (name for page in PAGES for setting in page.settings for name in setting.names)
-    return tuple(dict.fromkeys((*CHOICE, GUIDE, OLD_LESSON, *of_pages)))
+    return tuple(dict.fromkeys((*CHOICE, GUIDE, OLD_LESSON, *PROJECTOR.names, *of_pages)))
 
 
 def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> tuple[dict, list[str]]:
-    """Parse the choice in a link: values by the names in `CHOICE`, and a notice for each invalid parameter.
+    """Parse the choice in a link: arguments of `state.begin`, and a notice for each invalid parameter.
 
-    The user's own image is not included: only the browser can have it, see `vitviz.ui.components.own_image`.
+    The user's own image is not included: only the browser can have it, see `vitviz.ui.components.own_image`. An image
+    that is shared with the class is, as `shared`.
     """
     chosen, notices = read({"model": _model}, parameters)
     parsers = {"image": one_of(samples), "fit": partial(state.FIT.read, info=None)}
@@ -40,8 +42,14 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
         parsers["size"] = partial(state.SIZE.read, info=info)
     except ModelError:  # the page shows the error
         pass
-    own = parameters.get("image") == state.OWN
-    others, more = read(parsers, {name: text for name, text in parameters.items() if not (own and name == "image")})
+    image = parameters.get("image", "")
+    shared = image.startswith(class_images.MARK) and image not in samples
+    if shared:
+        chosen["shared"] = class_images.named(image)
+        notices += [class_images.GONE] * (chosen["shared"] is None)
+    if shared or image == state.OWN:
+        del parsers["image"]
+    others, more = read(parsers, parameters)
     chosen, notices = chosen | others, notices + more
     return chosen, notices + find_misspelled(parameters)
 
@@ -100,8 +108,9 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
 
 
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
-    """Return the query parameters of a choice. The user's own image is not included."""
-    image = choice.picked.name if choice.picked.sample else state.OWN
+    """Return the query parameters of a choice. The user's own image is not included, unless the class shares it."""
+    picked = choice.picked
+    image = picked.name if picked.sample else picked.mark if isinstance(picked, class_images.ClassImage) else state.OWN
     return {"image": image, "model": choice.model, "size": format_size(choice.size), "fit": choice.fit}
 
 

@@ -2,7 +2,7 @@
 
 Streamlit keeps the session of a closed tab and its uploads for two minutes or more, and results stay in the cache.
 Here, a session ends a minute after its connection is lost. Its images and all results computed from them are deleted,
-unless another session uses the same images.
+unless another session uses the same images, or they are shared with a class until later.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from . import cache, memory
+from . import cache, class_images, memory
 
 _log = logging.getLogger(__name__)
 TIMEOUT = 60.0  # seconds without a connection; allows for a locked phone or a network failure
@@ -76,6 +76,8 @@ def _close(server: runtime.Runtime, session: str) -> None:
 def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list[str]:
     """Delete the images of sessions without a connection for more than `TIMEOUT` seconds.
 
+    Results of images that are no longer shared with a class are deleted, too.
+
     Args:
         is_connected: function that tells whether a session, given by its id, is connected.
         now: current time, from `time.monotonic`.
@@ -90,8 +92,8 @@ def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list
         ended = {name: session for name, session in _sessions.items() if now - session.last > TIMEOUT}
         for name in ended:
             del _sessions[name]
-        used = set().union(*(session.images for session in _sessions.values()))
-        for image in set().union(*(session.images for session in ended.values())) - used:
+        used = class_images.STORE.digests().union(*(session.images for session in _sessions.values()))
+        for image in class_images.STORE.take_ended().union(*(session.images for session in ended.values())) - used:
             _left[image] = now
         for image in [image for image, since in _left.items() if image in used or now - since > LINGER]:
             del _left[image]

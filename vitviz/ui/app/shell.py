@@ -6,10 +6,24 @@ from functools import wraps
 import streamlit as st
 
 from ..components import own_image
+from ..components.projector import projector
 from ..components.streamlit_fixes import streamlit_fixes
-from . import link, notices, pad, registry, settings, sidebar, state, tour
+from . import (
+    class_choice,
+    class_link,
+    link,
+    notices,
+    pad,
+    registry,
+    settings,
+    sidebar,
+    state,
+    teaching,
+    tour,
+)
 from .catalogue import catalogue_if_open
 from .messages import show_errors
+from .projector import PROJECTOR
 from .turns import one_at_a_time
 
 _RUNNING = "page_is_run_by_shell"  # key in the session: whether `run` is drawing a page
@@ -28,6 +42,7 @@ def run(page: st.Page) -> None:
         notices.begin(wrong)
         state.begin(**chosen)
         own_image.begin(wanted=parameters.get("image") == state.OWN)
+    class_choice.check()
     problem = state.model_problem()
     if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())
@@ -43,6 +58,7 @@ def run(page: st.Page) -> None:
     # position, and Streamlit would mount them again.
     notices.make_place()
     tours_place = st.container(gap=None, key="tour_place")
+    projector_place = st.container(gap=None, key="projector_place")
     pad.page_place()
     sidebar.page_place()
     own_place = st.container(gap=None, key="own_place")
@@ -60,10 +76,14 @@ def run(page: st.Page) -> None:
                 sidebar.sidebar(page.url_path)
                 with tours_place:
                     tour.tour(page.url_path)
+                with projector_place:
+                    projector(page.url_path, on_share=class_link.open_dialog)
                 page.run()
                 if not st.session_state[_WRITTEN]:
                     write_address()
         catalogue_if_open()
+        class_link.dialog_if_open()
+        teaching.dialog_if_open()
     finally:
         st.session_state[_RUNNING] = False
 
@@ -83,7 +103,7 @@ def write_address() -> None:
     """Update the address bar to a link with the current choice and the settings of the page."""
     st.session_state[_WRITTEN] = True  # even if an error follows, which is then shown
     choice = state.choice()
-    parameters = link.choice_parameters(choice) | tour.parameters()
+    parameters = link.choice_parameters(choice) | tour.parameters() | PROJECTOR.to_link()
     for setting in registry.page_at(st.session_state[_PAGE]).settings:
         parameters |= setting.to_link(choice)
     notices.show()  # on invalid parameters of the link, which have been read by now
@@ -129,9 +149,9 @@ code, pre, .katex, [data-testid="stIconMaterial"] { font-size-adjust: none; }
   max-height: 60vh; overflow-y: auto; border-radius: 0.5rem; background: Canvas;
   box-shadow: 0 0.2rem 1rem rgb(0 0 0 / 25%);
 }
-[data-testid="stLayoutWrapper"]:has(> .st-key-notices, > .st-key-tour_place, > .st-key-own_place) {
-  position: absolute;
-}
+[data-testid="stLayoutWrapper"]:has(
+  > .st-key-notices, > .st-key-tour_place, > .st-key-projector_place, > .st-key-own_place
+) { position: absolute; }
 .st-key-notices [data-testid="stAlertContainer"] { padding-right: 2.6rem; }
 .st-key-notices:has(details:not([open])) { display: none; } /* closed by the user */
 .st-key-notices [data-testid="stElementContainer"]:has(.vv-close) { position: absolute; top: 0; right: 0; width: auto; }

@@ -8,7 +8,7 @@ from ...images import FITS
 from ...notation.view import pooling_note
 from ...viz.provenance import without_advice
 from ..components.gallery import gallery
-from . import models, state, tour
+from . import class_choice, class_images, class_link, models, projector, state, tour
 from .catalogue import open_catalogue
 from .messages import escape_markdown
 from .pad import draw_a_digit
@@ -21,6 +21,7 @@ FIT_LABELS = {
     "native": "Native",
 }
 OWN_LABEL = "Your image"  # title of the user's own image in the gallery
+LABELS = {state.OWN: OWN_LABEL, state.CLASS: "Class image"}
 NEARLY_ALL = 0.95  # share of the image above which no notice about cropping is shown
 MORE = "more"  # option of the model box that opens the catalogue; not the name of a model
 FORMATS = f"{', '.join(images.FORMATS[:-1])} or {images.FORMATS[-1]}, up to 20 MB."
@@ -45,12 +46,15 @@ def sidebar(page: str) -> None:
         token_caption(info)
         if page:
             tour.offer(tour.of_page(page), "sidebar_tour", width="stretch")
+        with st.container(horizontal=True, vertical_alignment="center", key="for_classes"):
+            class_link.button("class_link")
+            projector.switch()
 
 
 def choose_image() -> None:
     """Draw the sample gallery, upload, camera and drawing pad."""
     model = state.choice().model
-    offered = len(state.samples_for(model)) + (st.session_state.own is not None)
+    offered = len(offered_images())
     choose_sample("sidebar_gallery", columns=offered if offered <= 5 else 3 if offered <= 6 else 4, titles=False)
     left, right = st.columns(2)
     # containers at fixed positions: a pad whose position changes would be mounted again and lose its drawing
@@ -113,30 +117,35 @@ def _take_model() -> None:
 
 def choose_sample(key: str, *, columns: int, titles: bool) -> bool:
     """Draw the gallery of samples and the user's own image. Return True if one has just been chosen."""
-    session = st.session_state
-    images = dict(state.samples_for(state.choice().model))
-    if session.own is not None:
-        images[state.OWN] = session.own_thumbnail
+    special = {state.OWN: state.pick_own, state.CLASS: class_choice.pick}
 
     def pick(name: str) -> None:
-        if name == state.OWN:
-            state.pick_own()
-        else:
-            state.pick_sample(name)
+        special.get(name, lambda: state.pick_sample(name))()
 
     name = gallery(
         "Images",
-        images,
-        chosen=session.picked.name if session.picked.sample else state.OWN,
+        offered_images(),
+        chosen=state.chosen_mark(),
         on_choose=pick,
         columns=columns,
         titles=titles,
-        labels={state.OWN: OWN_LABEL},
+        labels=LABELS,
         removable=(state.OWN,),
         on_remove=lambda _: state.forget_own(),
         key=key,
     )
     return name is not None
+
+
+def offered_images() -> dict[str, bytes]:
+    """Return the images of the gallery by name: samples, the user's own image, and that of the class."""
+    session = st.session_state
+    images = dict(state.samples_for(state.choice().model))
+    if session.own is not None:
+        images[state.OWN] = session.own_thumbnail
+    if session.class_image is not None:
+        images[state.CLASS] = class_choice.thumbnail()
+    return images
 
 
 def camera_switch() -> bool:
@@ -174,12 +183,16 @@ def image_captions() -> None:
         _crop_notice(used, "use_all")
         with st.session_state.page_crop_place:
             _crop_notice(used, "page_use_all")
-    if not choice.picked.sample:
+    if isinstance(choice.picked, class_images.ClassImage):
+        st.caption(class_link.time_left(choice.picked.shared))
+    elif not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
+        share = class_images.STORE.find_digest(choice.picked.digest)
+        links = "Links do not include it." if share is None else class_link.time_left(share.name)
         with st.container(key="own_image_kept"):
             st.caption(
                 f"Your {kind} is kept in this browser for a day, and in the server's memory until about a minute after "
-                "this tab is closed. Links do not include it."
+                f"this tab is closed. {links}"
             )
 
 

@@ -30,6 +30,7 @@ from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vector
 from . import models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
+from .class_images import ClassImage
 from .settings import Setting
 from .turns import one_at_a_time
 
@@ -38,6 +39,7 @@ DRAWN = "drawing"  # name of images from the drawing pad
 CAMERA = "camera"  # name of photos taken on the page
 MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
 OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
+CLASS = "class"  # represents an image shared with the class in galleries; links contain its name
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 
@@ -59,7 +61,7 @@ class Picked:
 class Choice:
     """Image, model, input size and fit, as chosen in the sidebar."""
 
-    picked: Picked
+    picked: Picked | ClassImage
     model: str
     size: Size
     fit: str
@@ -108,14 +110,22 @@ FIT = Setting(
 )
 
 
-def begin(model: str | None = None, size: Size | None = None, fit: str | None = None, image: str | None = None) -> None:
+def begin(
+    model: str | None = None,
+    size: Size | None = None,
+    fit: str | None = None,
+    image: str | None = None,
+    shared: ClassImage | None = None,
+) -> None:
     """Set the choices of a new session. Those not given get their defaults once the model is loaded."""
     MODEL.set(model or MODEL.default_value())
     for setting, value in ((SIZE, size), (FIT, fit)):
         if value is not None:
             setting.set(value)
-    st.session_state.own = None
-    pick_sample(image or _first_sample(MODEL.get()))
+    st.session_state.own, st.session_state.class_image = None, shared
+    pick_sample(image or first_sample(MODEL.get()))
+    if shared is not None:
+        st.session_state.picked = shared
 
 
 def has_begun() -> bool:
@@ -140,7 +150,7 @@ def use_model(name: str) -> None:
     FIT.store_current(info)
     picked = st.session_state.picked
     if picked.sample and picked.name not in samples_for(name):
-        pick_sample(_first_sample(name))
+        pick_sample(first_sample(name))
 
 
 def _change_model(name: str) -> None:
@@ -227,7 +237,7 @@ def _own(name: str, data: bytes) -> None:
     """
     picked = Picked(name, data, sample=False)
     check_own(picked)
-    st.session_state.own_thumbnail = _thumbnail(_safe_image(picked.digest, data))
+    st.session_state.own_thumbnail = thumbnail(decoded(picked))
     sessions.add_image(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     st.session_state.own = picked
 
@@ -236,6 +246,12 @@ def pick_own() -> None:
     """Choose the user's own image again."""
     if st.session_state.own is not None:
         st.session_state.picked = st.session_state.own
+
+
+def chosen_mark() -> str:
+    """Return the mark of the chosen image in galleries: the name of a sample, `OWN` or `CLASS`."""
+    picked = st.session_state.picked
+    return picked.name if picked.sample else CLASS if isinstance(picked, ClassImage) else OWN
 
 
 def own_beside(choice: Choice) -> Picked | None:
@@ -252,7 +268,7 @@ def check_own(picked: Picked) -> None:
     """
     sessions.add_image(picked.digest)
     try:
-        _safe_image(picked.digest, picked.data)
+        decoded(picked)
     except ImageError as error:
         raise ImageError(f"{picked.name}: {error}") from error
 
@@ -260,15 +276,17 @@ def check_own(picked: Picked) -> None:
 def forget_own() -> None:
     """Delete the user's own image. If it was chosen, choose a sample."""
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_request = None
-    if not st.session_state.picked.sample:
-        pick_sample(_first_sample(MODEL.get()))
+    if chosen_mark() == OWN:
+        pick_sample(first_sample(MODEL.get()))
 
 
-def _thumbnail(image: SafeImage, side: int = 240) -> bytes:
+def thumbnail(image: SafeImage, side: int = 240) -> bytes:
+    """Return a square thumbnail as JPEG."""
     return as_jpeg(ImageOps.fit(image.rgb, (side, side)))
 
 
-def _first_sample(model: str) -> str:
+def first_sample(model: str) -> str:
+    """Return the name of the sample that a model is shown first."""
     offered = samples_for(model)
     return FIRST_SAMPLE if FIRST_SAMPLE in offered else next(iter(offered))
 
@@ -286,9 +304,14 @@ def _safe_image(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
 
 
+def decoded(picked: Picked | ClassImage) -> SafeImage:
+    """Return a decoded image."""
+    return _safe_image(picked.digest, picked.data)
+
+
 def original_image(choice: Choice) -> SafeImage:
     """Return the image of a choice, before preprocessing."""
-    return _safe_image(choice.picked.digest, choice.picked.data)
+    return decoded(choice.picked)
 
 
 def prepared(choice: Choice) -> Prepared:
@@ -299,8 +322,7 @@ def prepared(choice: Choice) -> Prepared:
 @cached()
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
     info = models.describe(_choice.model)
-    image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return prepare(image, _choice.size, info.config.patch_size, _choice.fit, info.preprocessing)
+    return prepare(decoded(_choice.picked), _choice.size, info.config.patch_size, _choice.fit, info.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:
@@ -326,8 +348,7 @@ def picture(choice: Choice, longest: int = 960) -> bytes:
 
 @cached()
 def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
-    image = _safe_image(_choice.picked.digest, _choice.picked.data)
-    return as_jpeg(sharp_picture(image, prepared(_choice), longest))
+    return as_jpeg(sharp_picture(decoded(_choice.picked), prepared(_choice), longest))
 
 
 def statistics(choice: Choice) -> attention.HeadStatistics:

@@ -167,6 +167,7 @@ class Tour extends Component {
   scroll() {
     const part = find(this.stop.part);
     if (!part || this.settled) return;
+    document.dispatchEvent(new CustomEvent("vitviz-part", { detail: this.stop.part })); // in projector mode, show it
     this.came ??= performance.now();
     const target = this.target ?? part;
     if (!this.astray) {

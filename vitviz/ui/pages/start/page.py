@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ...app import shell, sidebar, state, tour
+from ...app import shell, sidebar, state, teaching, tour
 from ...app.registry import PAGES, page_at
 from ...components import own_image
 
@@ -33,9 +33,9 @@ def draw() -> None:
     with st.container(horizontal=True):
         tour.offer("tour", "start_tour", type="primary")
         tour.offer("lesson", "start_lesson")
+        teaching.button("start_teaching")
     st.header("Choose an image", anchor=False)
-    offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
-    chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
+    chosen = sidebar.choose_sample("start_gallery", columns=len(sidebar.offered_images()), titles=True)
     st.header("Or use your own", anchor=False)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:

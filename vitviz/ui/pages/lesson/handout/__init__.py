@@ -1,6 +1,7 @@
-"""Handout: a user's results on one page to print. It needs the library only, not a running app."""
+"""Pages to print: a user's results, and worksheets with answers. They need the library only, not a running app."""
 
+from .class_set import ClassSet, answers_html, worksheets_html
 from .page import handout
 from .run import Run
 
-__all__ = ["Run", "handout"]
+__all__ = ["ClassSet", "Run", "answers_html", "handout", "worksheets_html"]

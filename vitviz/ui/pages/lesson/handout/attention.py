@@ -28,11 +28,12 @@ def weights(run: Run) -> str:
     drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "relative", signed=signed))
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
+    colour = " (blue)" if run.frames else ""
     caption_text = (
-        f"Attention weights of {run.patch_label} (blue), {run.head_label}. All {len(steps.weights)} weights {sums}; "
+        f"Attention weights of {run.token_label}{colour}, {run.head_label}. All {len(steps.weights)} weights {sums}; "
         f"the colours end at the largest of a patch, {run.name(top)} (red)."
     )
-    frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
+    frames = [("key", divmod(top - trace.prefix, trace.grid[1])), *run.frames]
     shown = paper.framed_image(drawn, trace.grid, frames, caption_text)
     scale = paper.scale(*colour_bar_labels(of_patches, "relative", signed), signed)
     caption = f"<figcaption>{html.escape(caption_text)}</figcaption>"
@@ -58,7 +59,7 @@ def strongest(run: Run) -> str:
         for row, t in zip(rows, shown, strict=False):
             row.append(paper.bar(float(steps.weights[t] / steps.weights[order[0]])))
     width = run.trace.config.head_dim // len(scores)
-    bias = ", plus a bias for the distance" if steps.bias is not None else ""
+    bias = ", plus a bias for the offset" if steps.bias is not None else ""
     softmax = (
         f"the weight is the softmax of the first half less λ = {number(steps.lam)} times that of the second"
         if signed

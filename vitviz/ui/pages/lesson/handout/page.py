@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from .....analysis.predictions import predictions
+from .....images import as_picture
 from .....notation.marks import percent
 from .....viz import provenance
+from .....viz.inline import png
 from .....walkthrough import sequence
 from .....walkthrough.checks import Check
+from ....widgets.pictures import enlarged
 from ....widgets.strips import number, numbers
 from ..sections import values_of
 from . import attention, paper, patch
@@ -29,11 +32,13 @@ NOTATION = {
 }
 BLOCK_CHECKS = ("q", "k", "v", "score", "weights", "z", "attention_out", "resid_mid", "mlp_out", "resid_post")
 CLASSES = 5
+SHARP = 400  # pixels; a smaller input is enlarged to about this width, so that print shows its pixels
 
 
 def handout(run: Run) -> str:
     """Return the handout as one self-contained HTML file without scripts that prints on one sheet of A4."""
-    made = None if run.trace.config.stem else sequence.project(run.trace, run.index, patch.FIRST)
+    has_filters = run.index is not None and not run.trace.config.stem
+    made = sequence.project(run.trace, run.index, patch.FIRST) if has_filters else None
     row = sequence.embedded(run.trace, run.token)
     parts = (
         _image(run),
@@ -42,7 +47,8 @@ def handout(run: Run) -> str:
         attention.strongest(run),
         f'<div class="ends">{_checks(run, made, row)}{_output(run)}</div>',
     )
-    return paper.page(_title(run), f'{_head(run)}{_notation(run)}<div class="page">{"".join(parts)}</div>')
+    body = f'{_head(run)}{_notation(run)}<div class="page">{"".join(parts)}</div>'
+    return paper.page(_title(run), paper.sheet(body))
 
 
 def _title(run: Run) -> str:
@@ -51,12 +57,12 @@ def _title(run: Run) -> str:
 
 def _head(run: Run) -> str:
     values = values_of(run.trace)
-    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.head_label} · {run.patch_label} · "
+    settings = f"{values['H']} × {values['W']} pixels, fit {run.fit} · {run.head_label} · {run.token_label} · "
     settings += "all counted from 1"
     again = (
         f"Open vitviz again with <code>?{html.escape(run.address)}</code>"
         if run.address
-        else "<span data-testid=no-link>Made from the user's own image, which is never in links.</span>"
+        else "<span data-testid=no-link>Made from an image that links do not contain.</span>"
     )
     return (
         f"<header><h1>{html.escape(_title(run))}</h1>"
@@ -80,11 +86,19 @@ def _notation(run: Run) -> str:
 
 def _image(run: Run) -> str:
     rows, columns = run.trace.grid
-    text = (
-        f"As the model sees it, in {rows} × {columns} patches. Framed: {run.patch_label}, number {run.index + 1} of "
-        f"{rows * columns}."
+    followed = (
+        f"{run.token_label}, which has no pixels"
+        if run.index is None
+        else f"{run.token_label} (framed), number {run.index + 1} of {rows * columns}"
     )
-    drawn = paper.framed_image(run.picture, run.trace.grid, [("query", run.patch)], f"{run.image}: {text}")
+    image = run.trace.image  # None if the model was given a tensor
+    if image is None:
+        drawn, text = run.picture, f"The image in {rows} × {columns} patches. Followed: {followed}."
+    else:
+        height, width = image.pixels.shape[:2]
+        drawn = png(enlarged(as_picture(image.pixels), SHARP))
+        text = f"The model's input: {width} × {height} pixels, {rows} × {columns} patches. Followed: {followed}."
+    drawn = paper.framed_image(drawn, run.trace.grid, run.frames, f"{run.image}: {text}")
     return paper.section("1 · The image", f"<figure>{drawn}<figcaption>{html.escape(text)}</figcaption></figure>")
 
 

@@ -65,6 +65,12 @@ tbody th {{ font-weight: 400; }}
 .sum tr:last-child > * {{ font-weight: 600; border-bottom: 0; }}
 td.number {{ text-align: right; white-space: nowrap; }}
 th.number {{ text-align: right; }}
+.sheet {{ display: block; }}
+@media print {{
+  /* One sheet, whatever the font: what is too long is cut, and never continued on a second sheet. */
+  .sheet {{ max-height: 276mm; overflow: hidden; break-inside: avoid; }}
+  .sheet + .sheet {{ break-before: page; }}
+}}
 .bar {{ display: block; height: 1.8mm; min-width: 14mm; border-radius: 0.4mm;
   background: linear-gradient({ATTENTION}, {ATTENTION}) 0 / var(--share) 100% no-repeat, #e9e6ef; }}
 .names th {{ max-width: 0; width: 45%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
@@ -83,18 +89,30 @@ th.number {{ text-align: right; }}
 """
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, style: str = "") -> str:
     """Return a self-contained HTML file without scripts.
 
     Args:
         title: as plain text.
         body: as HTML.
+        style: further style sheet.
     """
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{symbols.style()}'
-        f"<style>{STYLE}</style></head>\n<body>{body}</body></html>\n"
+        f"<style>{STYLE}{style}</style></head>\n<body><main>{body}</main></body></html>\n"
     )
+
+
+def sheet(body: str, **data: str) -> str:
+    """Return a part of the page that prints on one sheet.
+
+    Args:
+        body: as HTML.
+        **data: data attributes of the element, as plain text.
+    """
+    attributes = "".join(f' data-{name}="{html.escape(text, quote=True)}"' for name, text in data.items())
+    return f'<article class="sheet"{attributes}>{body}</article>\n'
 
 
 def section(title: str, *parts: str) -> str:
@@ -108,10 +126,10 @@ def paragraph(text: str, values: dict | None = None) -> str:
 
 
 def framed_image(picture: bytes, grid: tuple[int, int], frames: Sequence[tuple[str, tuple[int, int]]], alt: str) -> str:
-    """Return an image (JPEG) with its patch grid and framed patches.
+    """Return an image with its patch grid and framed patches.
 
     Args:
-        picture: encoded image with the aspect ratio of the grid.
+        picture: encoded image (PNG or JPEG) with the aspect ratio of the grid.
         grid: rows and columns of patches.
         frames: `"query"` or `"key"` and the patch as row and column; later ones are drawn on top.
         alt: alternative text.

@@ -1,4 +1,4 @@
-"""One patch on the handout: its pixels, its vector, and the first number of its token by hand."""
+"""One token on the handout: the pixels and the vector of its patch, and its first number by hand."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ FIRST = 0  # dimension of the token computed by hand
 def pixels(run: Run) -> str:
     """Return the section with the pixels of the patch, as an image and as a vector."""
     config = run.trace.config
+    if run.index is None:
+        text = f"The {run.token_label} has no pixels. It is a learned vector, the same for every image."
+        return paper.section("2 · No patch", f"<div data-testid=no-pixels>{paper.paragraph(text)}</div>")
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
-    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.patch_label}")
+    seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.token_label}")
     if config.stem:
         text = paper.paragraph("The pixels of this patch. Its token also depends on the pixels around it.")
     else:
@@ -47,7 +50,9 @@ def token(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> 
 
 def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> Iterator[tuple[str, float]]:
     """Yield the summands of one number of the row, line by line."""
-    if made is None:
+    if run.index is None:
+        yield "number of the token, learned", float(row.vector[FIRST])
+    elif made is None:
         yield "number of the token, from a convolutional network", float(row.vector[FIRST])
     else:
         yield f"sum of {made.products.size} products with column {FIRST + 1} of {{W_LP}}", made.sum
@@ -68,8 +73,8 @@ def _places(run: Run) -> Iterator[str]:
     if config.pre_norm:
         yield "All tokens are normalised before the first layer."
     if config.rope is not None:
-        yield "Rotary positions: {q} and {k} are rotated by angles that depend on the position of the patch."
+        yield "Rotary positions (RoPE): {q} and {k} are rotated by angles that depend on the patch's position."
     if config.relative_position_bias:
-        yield "Relative positions: a learned number for the distance of two patches is added to each score."
+        yield "Relative positions: a learned number for the offset between two patches is added to each score."
     if not (config.position_embedding or config.rope or config.relative_position_bias):
         yield "This model has no information on the positions of the patches."

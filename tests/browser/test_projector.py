@@ -1,0 +1,169 @@
+"""Projector mode: one section at a time, by keys and buttons, in type that is large enough."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
+from tests.browser.test_accessibility import assert_accessible
+
+PROJECTOR = {"viewport": {"width": 1280, "height": 720}}
+PARTS = "[class*='st-key-part_']"
+BAR = "[data-testid=projector]"
+# Font size in pixels, as displayed, of each visible text, with the text.
+SIZES = """() => {
+  const found = [];
+  const look = (root) => {
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (text.shadowRoot) look(text.shadowRoot);
+      if (text.nodeType !== Node.TEXT_NODE || !text.data.trim()) continue;
+      const around = text.parentElement ?? root.host;
+      if (!around.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+      if (around.closest("style, script, .katex, sub, sup, [data-testid=stIconMaterial]")) continue;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      if (![...range.getClientRects()].some(({ width, height }) => width > 1 && height > 1)) continue;
+      const size = parseFloat(getComputedStyle(around).fontSize) * around.currentCSSZoom;
+      found.push([size, text.data.trim().slice(0, 60)]);
+    }
+  };
+  look(document.querySelector("[data-testid=stMainBlockContainer]"));
+  return found;
+}"""
+
+
+@pytest.fixture
+def project(app, new_page):
+    """Open a page in projector mode."""
+
+    def open_page(path: str, parameters: str = "image=digit-4&model=digits", **options) -> Page:
+        page = new_page(**{**PROJECTOR, **options})
+        page.goto(f"{app}/{path}?projector=1&{parameters}")
+        expect(page.locator(BAR)).to_be_visible()
+        if path in ("sequence", "attention"):
+            expect(page.locator(".st-key-part_summary")).to_be_attached()
+        settled(page)
+        return page
+
+    return open_page
+
+
+def names(page: Page) -> list[str]:
+    """Names of all sections, in order."""
+    classes = page.locator(PARTS).evaluate_all("all => all.map((one) => one.className)")
+    return [re.search(r"st-key-part_([\w-]+)", one)[1] for one in classes]
+
+
+def assert_shown(page: Page, name: str) -> None:
+    """One section is shown, and no other."""
+    expect(page.locator(BAR)).to_have_attribute("data-section", name)
+    expect(page.locator(f"{PARTS}:visible")).to_have_count(1)
+    expect(page.locator(f".st-key-part_{name}")).to_be_visible()
+
+
+def test_one_section_at_a_time_by_arrows_buttons_and_a_remote(project):
+    page = project("attention")
+    sections = names(page)
+    assert len(sections) > 6
+    assert_shown(page, sections[0])
+    expect(page.locator(BAR).get_by_test_id("projector-section")).to_contain_text(f"1 of {len(sections)}")
+    page.keyboard.press("ArrowLeft")
+    assert_shown(page, sections[0])
+    page.keyboard.press("ArrowRight")
+    assert_shown(page, sections[1])
+    page.get_by_role("button", name="Next section").click()
+    assert_shown(page, sections[2])
+    page.get_by_role("button", name="Previous section").click()
+    page.keyboard.press("ArrowLeft")
+    assert_shown(page, sections[0])
+    for _ in range(40):  # a remote scrolls to the end of a section first
+        page.keyboard.press("PageDown")
+        box_at_rest(page.locator(f"{PARTS}:visible").first)
+        if page.locator(BAR).get_attribute("data-section") != sections[0]:
+            break
+    assert_shown(page, sections[1])
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") == 0
+    page.keyboard.press("PageUp")
+    assert_shown(page, sections[0])
+    page.locator(BAR).get_by_role("button", name="Leave").click()
+    expect(page.locator(BAR)).to_have_count(0)
+    expect(page.locator(f"{PARTS}:visible")).to_have_count(len(sections))
+    page.wait_for_url(lambda url: "projector" not in url, wait_until="commit")
+
+
+def test_inputs_keep_their_keys_and_a_remote_works_after_a_click_on_a_switch(project):
+    page = project("sequence")
+    sections = names(page)
+    summary = page.locator(".st-key-worksheets input")
+    page.get_by_role("button", name="Next section").focus()
+    for _ in sections[1:]:
+        page.keyboard.press("ArrowRight")
+    assert_shown(page, sections[-1])
+    summary.click()
+    for key in ("ArrowLeft", "PageUp"):
+        page.keyboard.press(key)
+    assert_shown(page, sections[-1])
+    summary.evaluate("input => input.blur()")
+    page.keyboard.press("ArrowLeft")
+    assert_shown(page, sections[-2])
+    image = page.get_by_test_id("patch-picker-image").first
+    image.focus()
+    page.keyboard.press("ArrowRight")
+    assert_shown(page, sections[-2])
+    page.keyboard.press("Control+ArrowLeft")
+    assert_shown(page, sections[-2])
+
+
+def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(project):
+    page = project("attention")
+    sections = names(page)
+    page.keyboard.press("ArrowRight")
+    assert_shown(page, sections[1])
+    page.get_by_test_id("patch-picker-image").locator("visible=true").first.click(position={"x": 9, "y": 9})
+    settled(page)
+    assert_shown(page, sections[1])
+    page.wait_for_url("**query=1-1*", wait_until="commit")
+    assert "projector=1" in page.url
+    page.evaluate("document.dispatchEvent(new CustomEvent('vitviz-part', { detail: '.st-key-part_values' }))")
+    assert_shown(page, "values")
+
+
+@pytest.mark.parametrize(("path", "least"), [("sequence", 24), ("attention", 24), ("explore", 14), ("", 16)])
+def test_type_is_large_enough(path, least, project):
+    """24 pixels of 1280: capital letters of 1/270 of eight metres on a picture that is 2.4 m wide."""
+    page = project(path)
+    assert page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false"
+    for name in names(page) or [""]:
+        if name:
+            assert_shown(page, name)
+        small = [[size, text] for size, text in page.evaluate(SIZES) if size < least - 0.1]
+        assert not small, name
+        assert_nothing_sticks_out(page)
+        page.keyboard.press("ArrowRight")
+
+
+def test_the_image_and_the_section_are_in_sight(project):
+    page = project("attention", "image=cat&layer=12&head=4")
+    for name in names(page):
+        assert_shown(page, name)
+        expect(page.get_by_test_id("patch-picker-image").locator("visible=true").first).to_be_in_viewport(ratio=0.9)
+        expect(page.locator(f".st-key-part_{name}").get_by_role("heading").first).to_be_in_viewport()
+        page.keyboard.press("ArrowRight")
+
+
+def test_it_is_accessible_in_both_themes(project):
+    assert_accessible(project("attention"))
+
+
+def test_the_switch_is_in_the_sidebar(app, new_page):
+    page = new_page(**PROJECTOR)
+    page.goto(f"{app}/attention?image=digit-4&model=digits")
+    expect(page.locator(".st-key-part_summary")).to_be_attached()
+    page.get_by_test_id("stSidebar").get_by_text("Projector mode").click()
+    expect(page.locator(BAR)).to_be_visible()
+    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false")
+    expect(page.locator(f"{PARTS}:visible")).to_have_count(1)
+    page.wait_for_url("**projector=1*", wait_until="commit")

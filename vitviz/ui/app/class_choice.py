@@ -1,0 +1,39 @@
+"""Image that the class shares, in the session of somebody who opened its link."""
+
+import hashlib
+
+import streamlit as st
+
+from . import class_images, notices, state
+from .cache import cached
+from .class_images import ClassImage
+
+
+def pick() -> None:
+    """Choose the image of the class, if the session has one."""
+    if st.session_state.class_image is not None:
+        st.session_state.picked = st.session_state.class_image
+
+
+def check() -> None:
+    """Replace an image that is no longer shared by a sample, and say so if it was being looked at."""
+    shared = st.session_state.class_image
+    if shared is None or shared.is_shared:
+        return
+    st.session_state.class_image = None
+    if st.session_state.picked == shared:
+        state.pick_sample(state.first_sample(state.MODEL.get()))
+        notices.add([class_images.GONE])
+
+
+def thumbnail() -> bytes:
+    """Return a thumbnail of the image of the class. It is deleted with the image, as all results computed from it."""
+    shared = st.session_state.class_image
+    drawn = _thumbnail(shared.digest, shared)
+    class_images.STORE.add_part(shared.shared, hashlib.sha256(drawn).hexdigest())
+    return drawn
+
+
+@cached()
+def _thumbnail(digest: str, _shared: ClassImage) -> bytes:
+    return state.thumbnail(state.decoded(_shared))

@@ -1,0 +1,218 @@
+"""Images that users share with a class, in memory for a limited time, under names that cannot be guessed.
+
+This is the only data of a user that other users can reach, and the only such data on a shared object. It is off unless
+the operator of the server sets VITVIZ_CLASS_HOURS. Sessions and results do not hold the image itself: they look it up
+by its name, so that it is gone everywhere once its time is over or the sharing was ended. Nothing is written to disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...errors import ImageError, VitvizError
+from ...errors.arguments import shown
+
+VARIABLE = "VITVIZ_CLASS_HOURS"
+LONGEST = 168.0  # hours; a week
+MARK = "class-"  # start of the image in links, before the name
+MOST_IMAGES = 20  # shared at a time on a server
+MOST_BYTES = 100_000_000  # of all shared images together
+GONE = "The image of this link is no longer shared, so a sample is shown instead."
+FULL = "This server already shares as many images as it can keep in memory; try again when another class has ended."
+
+
+@dataclass(frozen=True)
+class Share:
+    """Image shared with a class.
+
+    Attributes:
+        name: unguessable name in links, which begins with the duration, such as `"2h-..."`.
+        digest: SHA-256 of the file.
+        until: end of the sharing, on the clock of the store.
+        data: the file.
+    """
+
+    name: str
+    digest: str
+    until: float
+    data: bytes = field(repr=False)
+
+
+class ClassImages:
+    """Thread-safe store of shared images, bounded in number, bytes and time.
+
+    An image that is already shared is not stored twice: sharing the same file again finds the same share, also from
+    another tab or after a reload. Whoever has the file can therefore end it.
+
+    Args:
+        clock: function that returns the time in seconds; it never runs backwards.
+        most_images: maximum number of images.
+        most_bytes: maximum bytes of all images together.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        most_images: int = MOST_IMAGES,
+        most_bytes: int = MOST_BYTES,
+    ):
+        self._clock, self._most_images, self._most_bytes = clock, most_images, most_bytes
+        self._shares: dict[str, Share] = {}
+        self._parts: dict[str, set[str]] = {}  # digests of thumbnails, by name of the share
+        self._ended: set[str] = set()
+        self._lock = threading.Lock()
+
+    def share(self, data: bytes, hours: float) -> Share:
+        """Share an image, or return its share if it has one, whose end does not change.
+
+        Raises:
+            ImageError: if there is no room for the image.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            self._drop_old()
+            for share in self._shares.values():
+                if share.digest == digest:
+                    return share
+            used = sum(len(share.data) for share in self._shares.values())
+            if len(self._shares) >= self._most_images or used + len(data) > self._most_bytes:
+                raise ImageError(FULL)
+            name = f"{short_duration(hours)}-{secrets.token_urlsafe(16)}"
+            self._shares[name] = Share(name, digest, self._clock() + 3600 * hours, data)
+            self._ended.discard(digest)
+            return self._shares[name]
+
+    def find(self, name: str) -> Share | None:
+        """Return the share with this name; None if there is none, or its time is over."""
+        with self._lock:
+            self._drop_old()
+            return self._shares.get(name)
+
+    def find_digest(self, digest: str) -> Share | None:
+        """Return the share of the image with this digest; None if it is not shared."""
+        with self._lock:
+            self._drop_old()
+            return next((share for share in self._shares.values() if share.digest == digest), None)
+
+    def seconds_left(self, share: Share) -> float:
+        """Return the seconds until a share ends, at least 0."""
+        return max(0.0, share.until - self._clock())
+
+    def add_part(self, name: str, digest: str) -> None:
+        """Note a thumbnail of a shared image, given by its digest, which ends with the share."""
+        with self._lock:
+            self._drop_old()
+            if name in self._shares:
+                self._parts.setdefault(name, set()).add(digest)
+            else:  # made by a run that began before the end
+                self._ended.add(digest)
+
+    def end(self, name: str) -> None:
+        """End a share. Nothing happens if it has ended."""
+        with self._lock:
+            self._drop(name)
+
+    def digests(self) -> frozenset[str]:
+        """Return the digests of all shared images and of their thumbnails."""
+        with self._lock:
+            self._drop_old()
+            return frozenset(share.digest for share in self._shares.values()).union(*self._parts.values())
+
+    def take_ended(self) -> frozenset[str]:
+        """Return the digests of the images, and of their thumbnails, whose sharing has ended since the last call."""
+        with self._lock:
+            self._drop_old()
+            ended, self._ended = frozenset(self._ended), set()
+            return ended
+
+    def _drop_old(self) -> None:
+        now = self._clock()
+        for name in [name for name, share in self._shares.items() if share.until <= now]:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        share = self._shares.pop(name, None)
+        if share is not None:
+            self._ended |= {share.digest} | self._parts.pop(name, set())
+
+
+STORE = ClassImages()
+
+
+@dataclass(frozen=True)
+class ClassImage:
+    """Choice of an image that somebody shares with the class, in place of a `Picked` image.
+
+    Attributes:
+        shared: name of the share.
+        digest: SHA-256 of the file.
+        name: name on screen and in files; the name of the user's file is not shared.
+        sample: False, as for all images of users.
+    """
+
+    shared: str
+    digest: str
+    name: str = "class image"
+    sample: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The file.
+
+        Raises:
+            ImageError: if it is no longer shared.
+        """
+        share = STORE.find(self.shared)
+        if share is None:
+            raise ImageError("This image is no longer shared; choose another one.")
+        return share.data
+
+    @property
+    def is_shared(self) -> bool:
+        """True until the sharing ends."""
+        return STORE.find(self.shared) is not None
+
+    @property
+    def mark(self) -> str:
+        """The image in links."""
+        return MARK + self.shared
+
+
+def named(mark: str) -> ClassImage | None:
+    """Return the image that a link names; None if it is not shared."""
+    share = STORE.find(mark.removeprefix(MARK))
+    return None if share is None else ClassImage(share.name, share.digest)
+
+
+def hours() -> float:
+    """Return for how many hours users may share an image; 0 if they may not.
+
+    Raises:
+        VitvizError: if VITVIZ_CLASS_HOURS is not a number from 0 to 168.
+    """
+    text = os.environ.get(VARIABLE) or "0"
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LONGEST:
+        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a number of hours from 0 to {LONGEST:.0f}.")
+    return value
+
+
+def short_duration(hours: float) -> str:
+    """Format a duration for links: `"2h"`, `"90min"`."""
+    return f"{hours:.0f}h" if hours == round(hours) else f"{max(1, round(60 * hours))}min"
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration for texts: `"2 hours"`, `"1 hour 30 minutes"`, `"1 minute"`."""
+    whole_hours, minutes = divmod(max(1, round(seconds / 60)), 60)
+    counts = (whole_hours, "hour"), (minutes, "minute")
+    return " ".join(f"{count} {unit}{'s' * (count > 1)}" for count, unit in counts if count)

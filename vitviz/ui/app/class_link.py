@@ -1,0 +1,177 @@
+"""Link to the present view for a class: QR code, address, and sharing of the user's own image for some hours."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from ...errors import ImageError
+from ..widgets import qr
+from . import class_images, network_address, state
+from .class_images import STORE, Share
+from .link import GUIDE, choice_parameters
+from .messages import escape_markdown, show_errors
+from .projector import PROJECTOR
+from .settings import Setting
+
+LEFT_OUT = (GUIDE, *PROJECTOR.names)  # query parameters that are about the teacher's own screen
+ADDRESS = Setting("class_address", default=lambda address: address)  # its context is the address found
+_OPEN, _PROBLEM = "class_link_is_open", "class_link_problem"
+
+
+def button(key: str) -> None:
+    """Draw the button that opens the class link."""
+    st.button("Class link", icon=":material/qr_code_2:", key=key, on_click=open_dialog)
+
+
+def open_dialog() -> None:
+    """Open the class link with the next run."""
+    st.session_state[_OPEN] = True
+
+
+def close_dialog() -> None:
+    """Close the class link."""
+    st.session_state[_OPEN] = False
+
+
+def dialog_if_open() -> None:
+    """Draw the class link over the page if it is open."""
+    if st.session_state.get(_OPEN):
+        _dialog()
+
+
+def parameters() -> dict[str, str]:
+    """Return the query parameters of the present view, as another person can open them.
+
+    The user's own image is included only while it is shared.
+    """
+    shown = {name: text for name, text in st.query_params.to_dict().items() if name not in LEFT_OUT}
+    mark = image_mark(state.choice())
+    return {name: text for name, text in shown.items() if name != "image"} | ({"image": mark} if mark else {})
+
+
+def image_mark(choice: state.Choice) -> str:
+    """Return the image in links that others can open; empty for an image of the user that is not shared."""
+    mark = choice_parameters(choice)["image"]
+    if mark != state.OWN:
+        return mark
+    share = STORE.find_digest(choice.picked.digest)
+    return "" if share is None else class_images.MARK + share.name
+
+
+def page_address() -> str:
+    """Return the address of the open page, as the user's browser sees it, without query parameters."""
+    if st.context.url:
+        return st.context.url
+    return f"http://localhost:{st.get_option('server.port')}/"  # a browser that does not say
+
+
+def network_page() -> str | None:
+    """Return the address of the open page for phones in the network; None if they cannot open it."""
+    found = page_address()
+    if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
+        return found
+    origin = network_address.checked_origin(ADDRESS.get(_proposed(found))) if _serves_network() else None
+    return None if origin is None else network_address.at_origin(found, origin)
+
+
+def _serves_network() -> bool:
+    """Return True if the server answers other machines."""
+    return not network_address.is_loopback(st.get_option("server.address") or "0.0.0.0")
+
+
+def _proposed(found: str) -> str:
+    """Return the origin of a page with this machine's address in the network."""
+    local = network_address.local_address()
+    return network_address.on_host(found, local or urlsplit(found).hostname or "localhost")
+
+
+def time_left(name: str) -> str:
+    """Describe for how long an image is shared."""
+    share = STORE.find(name)
+    if share is None:
+        return class_images.GONE
+    left = class_images.format_duration(STORE.seconds_left(share))
+    return f"Shared with the class for another {left}, and kept in the server's memory until then."
+
+
+@st.dialog("Class link", width="large", on_dismiss=close_dialog)
+def _dialog() -> None:
+    with show_errors():
+        if state.chosen_mark() == state.OWN:
+            _own_image()
+        elif state.chosen_mark() == state.CLASS:
+            st.caption(time_left(state.choice().picked.shared))
+        base = _base()
+        if base is not None:
+            _link(f"{base}?{urlencode(parameters())}")
+
+
+def _link(url: str) -> None:
+    """Draw the QR code and the address."""
+    drawn = qr.qr_html(url, "QR code of the link below")
+    if drawn:
+        st.html(qr.STYLE + drawn)
+    else:
+        st.warning("This link is too long for a QR code; send it as text.")
+    with st.container(key="class_url"):
+        st.code(url, language=None, wrap_lines=True)
+
+
+def _base() -> str | None:
+    """Return the address of this page for other devices, and draw what is in the way."""
+    found = page_address()
+    if not network_address.is_loopback(urlsplit(found).hostname or "localhost"):
+        return found
+    if not _serves_network():
+        st.warning(
+            "Only this computer can open the link. To let phones in, start the app with `--server.address 0.0.0.0`."
+        )
+        return found
+    typed = ADDRESS.draw(
+        st.text_input,
+        "Address of this computer in the network",
+        context=_proposed(found),
+        help="Phones must be in the same network. Correct it if this computer is in several networks.",
+    )
+    origin = network_address.checked_origin(typed)
+    if origin is None:
+        st.warning(
+            "This is not an address; it begins with http:// and a name or number, such as http://192.168.0.2:8501."
+        )
+        return None
+    return network_address.at_origin(found, origin)
+
+
+def _own_image() -> None:
+    """Draw whether the user's own image is shared, and the button that starts or ends it."""
+    picked, hours = state.choice().picked, class_images.hours()
+    share = STORE.find_digest(picked.digest)
+    with st.container(key="class_image"):
+        if st.session_state.get(_PROBLEM):
+            st.error(escape_markdown(st.session_state.pop(_PROBLEM)))
+        if share is not None:
+            st.markdown(time_left(share.name))
+            st.button("End sharing", key="class_end", on_click=_end, args=(share,))
+        elif hours:
+            duration = class_images.format_duration(3600 * hours)
+            st.markdown(
+                f"Your image is not in the link. If you share it, everybody with the link can see it for {duration} "
+                "or until you end it. The server keeps it in memory only."
+            )
+            label = f"Share my image for {duration}"
+            st.button(label, key="class_share", type="primary", on_click=_share, args=(hours,))
+        else:
+            st.caption("Your own image is not in the link: a sample is shown instead. This server shares no images.")
+
+
+def _share(hours: float) -> None:
+    try:
+        STORE.share(state.choice().picked.data, hours)
+    except ImageError as error:
+        st.session_state[_PROBLEM] = str(error)
+
+
+def _end(share: Share) -> None:
+    STORE.end(share.name)
