@@ -8,7 +8,7 @@ import streamlit as st
 from ...app import models, shell, state
 from ...components.patches import Overlay
 from ...widgets import drawing, symbols
-from ..lesson import questions, summary
+from ..lesson import overview, questions, summary
 from ..lesson.sections import BESIDE, beside_the_text, part, title
 from . import head_view, lookup, mixing, network, receptive, scores
 
@@ -19,6 +19,7 @@ def draw() -> None:
     st.html(drawing.STYLE)
     st.html(BESIDE)
     title("Attention", models.describe(state.choice().model).config)
+    overview.draw_map("attention")
     attend(state.choice())
 
 
@@ -54,6 +55,7 @@ def attend(choice: state.Choice) -> None:
             questions.about_attention(view)
         with part("summary"):
             summary.take_home(choice)
+        overview.link_to("sequence", "Back")
 
 
 def follow(view: head_view.HeadView) -> None:

@@ -11,7 +11,7 @@ from ...app import models, shell, state
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
-from ..lesson import questions, summary
+from ..lesson import overview, questions, summary
 from ..lesson.followed_token import follow_patch, followed_patch
 from ..lesson.sections import BESIDE, Patch, beside_the_text, part, patch_number, title
 from . import pixels, positions, projection, rows, sequence_data, splitting
@@ -24,6 +24,7 @@ def draw() -> None:
     st.html(drawing.STYLE + pictures.STYLE + splitting.STYLE)
     st.html(BESIDE)
     title("From image to sequence", models.describe(state.choice().model).config)
+    overview.draw_map("sequence")
     draw_sections(state.choice())
 
 
@@ -93,3 +94,4 @@ def draw_sections(choice: state.Choice) -> None:
             questions.about_sequence(choice, trace)
         with part("summary"):
             summary.take_home(choice)
+        overview.link_to("attention", "Next")

@@ -7,6 +7,7 @@ import streamlit as st
 from ...app import shell, sidebar, state, tour
 from ...app.registry import PAGES, page_at
 from ...components import own_image
+from ..lesson import overview
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
@@ -33,6 +34,7 @@ def draw() -> None:
     with st.container(horizontal=True):
         tour.offer("tour", "start_tour", type="primary")
         tour.offer("lesson", "start_lesson")
+    overview.draw_map("")
     st.header("Choose an image", anchor=False)
     offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
     chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
