@@ -49,11 +49,18 @@ class ModelMap extends Component {
   receive(data) {
     this.data = data;
     const steps = JSON.stringify(data.steps);
-    if (steps !== this.built) this.ref.flow.replaceChildren(...data.steps.map((step) => drawn(step)));
-    if (steps !== this.built) rove(this.buttons, (button) => button === this.buttons[0]);
+    if (steps !== this.built) this.build(data.steps);
     this.built = steps;
     if (data.arrival && data.arrival !== this.mount.memory.arrival) this.arrive(data);
     this.schedule();
+  }
+
+  // one row to the sequence, one from the blocks on
+  build(steps) {
+    const first = steps.findIndex(({ kind }) => kind);
+    this.ref.flow.replaceChildren(...[steps.slice(0, first), steps.slice(first)].map((some) =>
+      element("div", { className: "row" }, {}, some.map((step) => drawn(step)))));
+    rove(this.buttons, (button) => button === this.buttons[0]);
   }
 
   get buttons() {
@@ -70,10 +77,9 @@ class ModelMap extends Component {
     const parts = this.parts.map((part) => ({ name: nameOf(part), ...edges(part) }));
     const upper = covered();
     const name = sectionAt(parts, upper + (innerHeight - upper) / 4);
-    if (name === this.here && this.built === this.marked) return;
-    this.here = name;
-    this.marked = this.built;
     const address = `${this.data.page}/${name}`;
+    if (address === this.here && this.built === this.marked) return;
+    [this.here, this.marked] = [address, this.built];
     let first;
     for (const button of this.buttons) {
       const is = sectionsOf(button).includes(address);
@@ -145,13 +151,13 @@ class ModelMap extends Component {
 }
 
 // Button of a step, or box of a group.
-function drawn(step, kind = "step") {
+function drawn(step) {
   if (!step.kind) {
-    return element("button", { type: "button", className: step.label === "+" ? `${kind} plus` : kind, title: step.meaning },
+    return element("button", { type: "button", className: step.label === "+" ? "plus" : "", title: step.meaning },
       { "data-name": step.name, "data-sections": step.sections.join(" ") },
       [element("b", { textContent: step.label }), " ", element("small", { textContent: step.note })]);
   }
-  const whole = step.kind === "attention" ? [drawn(step.steps[0], "whole")] : [];
+  const whole = step.kind === "attention" ? [drawn(step.steps[0])] : []; // before its parts
   const before = step.note ? [element("span", { className: "times", textContent: step.note, ariaHidden: "true" })] : [];
   const inner = step.steps.slice(whole.length).map((one) => drawn(one));
   return element("div", { className: `group ${step.kind}` }, { role: "group", "aria-label": step.label },
