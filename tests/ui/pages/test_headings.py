@@ -1,6 +1,7 @@
 """Headings of the pages with sections: one of the first level, then levels without gaps."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -28,4 +29,4 @@ def test_headings_are_in_order(page):
     assert found[0] == 1
     assert found.count(1) == 1
     assert len(found) > 3
-    assert all(after <= before + 1 for before, after in zip(found, found[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(found))
