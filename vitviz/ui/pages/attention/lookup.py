@@ -178,10 +178,10 @@ def on_the_image(view: HeadView) -> None:
     with text:
         view.draw_text(
             "In attention every token is all three, as vectors of {d=} numbers:\n\n"
-            f"* {{q}} **asks**: what is {view.name(view.query)} (teal) looking for?\n"
+            f"* {{q}} **asks**: what is {view.name(view.query)} (blue) looking for?\n"
             "* {k} **answers**: every token says what it has to offer.\n"
             "* {v} **is handed over**: what flows back along the green lines, mixed by the shares.\n\n"
-            f"In {view.head_label} {_most(len(labels))} to say to it (orange): {', '.join(labels)}. "
+            f"In {view.head_label} {_most(len(labels))} to say to it (red): {', '.join(labels)}. "
             "Words are replaced by tokens and spelling by learned vectors; the sums are the same."
         )
 

@@ -107,7 +107,7 @@ def scores(view: HeadView) -> None:
         "3 · Scores: a query meets every key",
         "The dot product of a query with a key is large where both have the same signs in the same dimensions. "
         f"Divided by the root of their number it is the **score**: how well that key answers.{bias}{halves} "
-        "The map shows the score of every patch; click one to take its key (orange frame) apart.",
+        "The map shows the score of every patch; click one to take its key (red frame) apart.",
     )
     channels = view.values["d"] // (2 if signed else 1)
     bias_tex = " + b" if steps.bias is not None else ""

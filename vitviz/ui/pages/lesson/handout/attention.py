@@ -29,8 +29,8 @@ def weights(run: Run) -> str:
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
     caption_text = (
-        f"Attention weights of {run.patch_label} (teal), {run.head_label}. All {len(steps.weights)} weights {sums}; "
-        f"the colours end at the largest of a patch, {run.name(top)} (orange)."
+        f"Attention weights of {run.patch_label} (blue), {run.head_label}. All {len(steps.weights)} weights {sums}; "
+        f"the colours end at the largest of a patch, {run.name(top)} (red)."
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), ("query", run.patch)]
     shown = paper.framed_image(drawn, trace.grid, frames, caption_text)
