@@ -48,7 +48,8 @@ def draw_map(page: str) -> None:
     if page:
         st.html(STICKY)
     else:
-        st.caption("The selected model, step by step. Choose a step to see it computed on your image.")
+        st.header("The model, step by step", anchor=False)
+        st.caption("Choose a step to see it computed on your image.")
     with st.container(key="lesson_map" if page else "start_map"):
         diagram(steps(state.choice()), page, _leave, arriving=st.session_state.get(ARRIVES), key=KEY)
 

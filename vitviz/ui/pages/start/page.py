@@ -34,7 +34,6 @@ def draw() -> None:
     with st.container(horizontal=True):
         tour.offer("tour", "start_tour", type="primary")
         tour.offer("lesson", "start_lesson")
-    overview.draw_map("")
     st.header("Choose an image", anchor=False)
     offered = len(state.samples_for(state.choice().model)) + (st.session_state.own is not None)
     chosen = sidebar.choose_sample("start_gallery", columns=offered, titles=True)
@@ -52,6 +51,7 @@ def draw() -> None:
         )
         camera_on = sidebar.camera_switch()
     photographed = sidebar.camera(camera_on, st.container())
+    overview.draw_map("")
     st.header("Pages", anchor=False)
     with st.container(horizontal=True, key="page_cards"):
         for page in PAGES[1:]:
