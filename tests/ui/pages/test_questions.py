@@ -63,7 +63,7 @@ def solve_all(app: AppTest, page: str) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize(("page", "model"), [("sequence", "digits"), ("attention", "dinov2-small")])
+@pytest.mark.parametrize(("page", "model"), [("sequence", "dinov2-small"), ("attention", "digits")])
 def test_a_hint_then_a_second_try_then_the_answer(page, model):
     app = opened(page, model=model)
     questions = questions_on(app)
