@@ -102,8 +102,10 @@ class ModelMap extends Component {
     const sections = sectionsOf(button);
     const names = namesOn(this.data.page, sections);
     if (!names.length) this.mount.send("go", sections[0], { instead: true });
-    else if (!this.show(names, isStill() ? "instant" : "smooth")) this.seek(names);
-    else if (byKey) focusHeading(partOf(names));
+    else {
+      this.seek(names);
+      if (byKey && partOf(names)) focusHeading(partOf(names));
+    }
   }
 
   arrive({ arriving, arrival, page }) {
@@ -117,23 +119,23 @@ class ModelMap extends Component {
   seek(names) {
     this.sought = names;
     const began = performance.now();
-    let came;
+    let came = this.show(names) ? began : undefined;
     clearInterval(this.looking);
     this.looking = setInterval(() => {
       const now = performance.now();
-      if (this.sought && this.show(this.sought, "instant")) came ??= now;
+      if (this.sought && this.show(this.sought)) came ??= now;
       if (this.sought && now - began < PATIENCE && !(now - came > SETTLES_IN)) return;
       clearInterval(this.looking);
     }, LOOK_EVERY);
   }
 
   // scroll to the first of some sections that is there; false if none is
-  show(names, behavior) {
+  show(names) {
     const part = partOf(names);
     if (!part) return false;
     document.dispatchEvent(new CustomEvent("vitviz-part", { detail: nameOf(part) })); // projector.js shows one at a time
     const by = part.getBoundingClientRect().top - covered() - GAP;
-    if (Math.abs(by) > 2) mainOf(part)?.scrollBy({ top: by, behavior });
+    if (Math.abs(by) > 2) mainOf(part)?.scrollBy({ top: by, behavior: "instant" }); // the layout may change meanwhile
     return true;
   }
 
