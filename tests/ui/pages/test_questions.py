@@ -127,7 +127,9 @@ def test_models_of_other_kinds_are_asked_on_the_page(monkeypatch, kind):
     trace = kinds.trace_of(kind)
     show_instead(monkeypatch, trace, kind)
     app = go_to(opened("attention"), "attention", 2)
-    question = attention_questions(trace, 2, 0, trace.prefix + 2 * 6 + 3)[2]
+    layer, head = (app.selectbox(key=f"attention_{name}").value for name in ("layer", "head"))
+    row, column = settings(app)["patch"]
+    question = attention_questions(trace, layer, head, trace.prefix + row * 6 + column)[2]
     assert radio(app).label == question.plain_text
     wrong = next(option for option in question.options if not option.right)
     answer(app, question, wrong)
