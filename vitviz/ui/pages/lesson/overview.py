@@ -7,6 +7,7 @@ import time
 import numpy as np
 import streamlit as st
 
+from .... import zoo
 from ....analysis.arithmetic import numbers
 from ....trace.vision_transformer import VisionTransformer
 from ...app import models, state
@@ -56,7 +57,7 @@ def draw_map(page: str) -> None:
 
 def steps(choice: state.Choice) -> tuple[Step | Group, ...]:
     """Return the steps of the chosen model at the chosen input size."""
-    return _steps(choice.model, choice.key[2], models.pixels(choice.size), state.model(choice.model))
+    return _steps(choice.model, zoo.version(choice.model), models.pixels(choice.size), state.model(choice.model))
 
 
 @cached()
