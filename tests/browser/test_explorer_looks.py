@@ -42,7 +42,7 @@ def test_each_small_map_ends_at_a_line(explore, scheme):
         assert np.abs(seen[middle, left - 2 : left + 1] - paper).max() > 60, "a bright or dark edge is seen on the page"
 
 
-def red(page: ExplorerPage) -> int:
+def marked_pixels(page: ExplorerPage) -> int:
     """Number of pixels of the marks that have the colour of the strongest patch."""
     drawn = pixels_of(page.page.locator("canvas.marked"))[..., :3].astype(int)
     wanted = [int(KEY[i : i + 2], 16) for i in (1, 3, 5)]
@@ -56,7 +56,7 @@ def test_strongest_patches_are_marked_on_request(explore):
     expect(canvas).to_be_hidden()
     switch.check()
     expect(canvas).to_be_visible()
-    eventually(page.page, lambda: red(page) > 12 * 7 * 4)
+    eventually(page.page, lambda: marked_pixels(page) > 12 * 7 * 4)
     eventually(page.page, lambda: "marks=on" in page.page.url)
     page.page.reload()
     page.ready()

@@ -27,32 +27,49 @@ def answers(page: Page, question: Question) -> Locator:
     return page.get_by_role("radiogroup", name=question.plain_text, exact=True).get_by_role("radio")
 
 
+def answer(page: Page, question: Question, place: int) -> None:
+    """Choose an option and check it, with the keyboard."""
+    radios = answers(page, question)
+    checked = [radio.is_checked() for radio in radios.all()]
+    if not any(checked):
+        radios.nth(place).focus()
+        page.keyboard.press("Space")
+    else:
+        before = checked.index(True)
+        radios.nth(before).focus()
+        for _ in range(abs(place - before)):
+            page.keyboard.press("ArrowDown" if place > before else "ArrowUp")
+    expect(radios.nth(place)).to_be_checked()
+    check = page.locator(f".st-key-check_{question.name} button")
+    expect(check).to_be_enabled()
+    check.focus()
+    page.keyboard.press("Enter")
+
+
 def answer_wrongly_then_rightly(page: Page, question: Question) -> None:
-    """Choose a wrong answer, read why it is wrong, and go on with the arrows until the answer is right."""
-    radios, right = answers(page, question), question.options.index(question.right)
+    """Answer wrongly, read the hint, and answer rightly."""
+    right = question.options.index(question.right)
     wrong = 0 if right else 1
-    radios.nth(wrong).focus()
-    page.keyboard.press("Space")
-    step, arrow = (1, "ArrowDown") if right > wrong else (-1, "ArrowUp")
-    for place in range(wrong, right + step, step):
-        if place != wrong:
-            page.keyboard.press(arrow)
-        expect(radios.nth(place)).to_be_checked()
-        expect(radios.nth(place)).to_be_focused()
-        expect(page.get_by_text(question.options[place].explanation)).to_be_visible()
+    answer(page, question, wrong)
+    expect(page.get_by_text(question.hint)).to_be_visible()
+    expect(page.get_by_text(question.options[wrong].explanation)).to_be_visible()
+    expect(page.get_by_text(question.right.explanation)).to_have_count(0)
+    answer(page, question, right)
+    expect(page.get_by_text(question.right.explanation)).to_be_visible()
+    expect(page.get_by_text(question.hint)).to_have_count(0)
 
 
-def test_a_wrong_answer_is_explained_and_another_can_be_given(story):
+def test_a_hint_and_a_second_try(story):
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
     page = story("image=cat")
-    for question in sequence_questions(trace, 8 * 16 + 8):
+    questions = sequence_questions(trace, 8 * 16 + 8)
+    for question in questions:
         answer_wrongly_then_rightly(page, question)
-    expect_numbers(page.locator(SCORE), 3, 3)
-    expect(page.locator(".st-key-part_questions").get_by_test_id("stAlertContentWarning")).to_have_count(0)
+        if question is not questions[-1]:
+            page.locator(".st-key-next_sequence button").press("Enter")
+    expect_numbers(page.locator(SCORE), 5, 5)
     click_patch(page, 0, 4, 5)
-    expect_numbers(page.locator(SCORE), 2, 3)
-    answer_wrongly_then_rightly(page, sequence_questions(trace, 4 * 16 + 5)[1])
-    expect_numbers(page.locator(SCORE), 3, 3)
+    expect_numbers(page.locator(SCORE), 3, 5)  # the row and the position of the patch are asked for again
 
 
 @pytest.mark.exhaustive
@@ -62,7 +79,7 @@ def test_the_questions_about_attention_follow_layer_head_and_patch(attention):
     click_patch(page, 0, 1, 6, rows=8)
     expect(page.locator(".patches").first).to_have_attribute("data-column", "6")
     expect(page).to_have_url(re.compile("query=2-7"))
-    for question in attention_questions(trace, 2, 1, trace.prefix + 1 * 8 + 6):
-        expect(answers(page, question)).to_have_count(len(question.options))
-        answer_wrongly_then_rightly(page, question)
-    expect_numbers(page.locator(SCORE), 3, 3)
+    question = attention_questions(trace, 2, 1, trace.prefix + 1 * 8 + 6)[0]
+    expect(answers(page, question)).to_have_count(len(question.options))
+    answer_wrongly_then_rightly(page, question)
+    expect_numbers(page.locator(SCORE), 1, 5)

@@ -289,7 +289,7 @@ def public_calls(small, photo):
                 "grid": (3, 3),
                 "row": 0,
                 "column": 1,
-                "colour": "#e5484d",
+                "colour": "#d96a00",
             },
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.colour_vision import contrast, deuteranopic_difference, difference
 from vitviz.notation.marks import percent
 from vitviz.notation.view import SCALES
 from vitviz.viz.colour import (
     GREY_LEVEL,
+    KEY,
     MIN_OPACITY,
     OPACITY,
+    QUERY,
     colour_bar_labels,
     colour_map,
     on_neutral,
@@ -170,3 +173,14 @@ def test_signs_are_told_apart_by_colour(scale):
     assert (blue - red)[:64].min() > 60
     assert (red - blue)[192:].min() > 60
     assert np.diff(light[:120:8]).min() > 0 > np.diff(light[136::8]).max()  # darker is more
+
+
+@pytest.mark.parametrize("role", [QUERY, KEY])
+def test_frames_of_query_and_key_have_no_colour_of_a_sign(role):
+    """Nobody takes the frame of a patch for the sign of its weight, with or without deuteranopia."""
+    for tone_of_sign in (0, 255):
+        end = "#{:02x}{:02x}{:02x}".format(*colour_map("relative", signed=True)[tone_of_sign])
+        assert difference(role, end) >= 30
+        assert deuteranopic_difference(role, end) >= 25
+    assert deuteranopic_difference(QUERY, KEY) >= 60
+    assert min(contrast(role, paper) for paper in ("#ffffff", "#121016")) >= 3

@@ -7,14 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 import vitviz
 from tests.support import random_models as kinds
-from tests.support.app_pages import choice_of, opened, settings, show_instead
 from tests.support.explained_traces import ALL, explained
 from tests.support.facts import assert_mentions
-from vitviz.ui.app import state
 from vitviz.walkthrough.quiz import Option, attention_questions, sequence_questions
 from vitviz.walkthrough.quiz.attention import about, two_keys
 from vitviz.walkthrough.quiz.question import decimal, make_question, prefix_label, product
@@ -37,6 +34,22 @@ def some_patches(trace):
     return sorted({0, columns - 1, (rows - 1) * columns, rows * columns - 1, columns, rows * columns // 2 + 1})
 
 
+def by_name(questions):
+    return {question.name: question for question in questions}
+
+
+def about_sequence(trace, patch):
+    """Return the three questions to compute: tokens, row and larger image."""
+    asked = by_name(sequence_questions(trace, patch))
+    return asked["tokens"], asked["row"], asked["larger_image"]
+
+
+def about_attention(trace, layer, head, query):
+    """Return the three questions to compute: strongest token, ratio or sum of weights, and count."""
+    asked = by_name(attention_questions(trace, layer, head, query))
+    return asked["strongest"], asked.get("ratio") or asked["row_sum"], asked["count"]
+
+
 def answers(question):
     return {option.answer for option in question.options}
 
@@ -50,17 +63,20 @@ def option_of(question, answer):
 
 def test_a_question_drops_mistakes_that_lead_to_the_same_answer():
     wrong = [Option("1", "by luck"), Option("2", "first"), Option("2", "again"), Option("3", "x"), Option("4", "y")]
-    question = make_question("How many?", Option("1", "reason", right=True), wrong)
+    question = make_question("count", "How many?", "Count.", Option("1", "reason", right=True), wrong)
     assert answers(question) == {"1", "2", "3", "4"}
     assert question.right.explanation == "reason"
     assert option_of(question, "2").explanation == "first"
-    assert make_question("How many?", Option("1", "", right=True), wrong[:3]) is None
+    assert make_question("count", "How many?", "Count.", Option("1", "", right=True), wrong[:3]) is None
+    assert (question.name, question.hint) == ("count", "Count.")
 
 
 def test_the_order_is_the_same_whenever_asked_and_differs_between_questions():
     options = [Option(str(number), "", right=number == 0) for number in range(4)]
-    asked = [make_question(f"Question {number}?", options[0], options[1:]) for number in range(40)]
-    assert asked == [make_question(f"Question {number}?", options[0], options[1:]) for number in range(40)]
+    asked, again = (
+        [make_question("x", f"Question {number}?", "", options[0], options[1:]) for number in range(40)] for _ in "12"
+    )
+    assert asked == again
     places = [question.options.index(question.right) for question in asked]
     assert min(places.count(place) for place in range(4)) > 2
     # independent of `hash`, which differs between processes: answers must keep their order after a restart
@@ -86,23 +102,30 @@ def test_questions_of_every_kind_of_model(any_trace):
     for patch in some_patches(any_trace):
         asked = sequence_questions(any_trace, patch)
         asked += attention_questions(any_trace, layer, head, any_trace.prefix + patch)
-        assert len(asked) == 6
+        assert len(asked) == len({question.name for question in asked}) == 10
         for question in asked:
             assert 3 <= len(question.options) <= 4
             assert len(answers(question)) == len({o.label for o in question.options}) == len(question.options)
             assert sum(option.right for option in question.options) == 1
             explanations = [option.explanation for option in question.options]
             assert len(set(explanations)) == len(explanations)
-            assert min(map(len, explanations)) > 20
-            said = question.plain_text + " ".join(explanations)
+            assert min(map(len, explanations)) > 15
+            said = " ".join([question.plain_text, question.hint, *explanations])
             assert "nan" not in said
             assert ("class token" in said) <= any_trace.config.class_token
             assert ("register" in said) <= (any_trace.config.num_registers > 0)
             assert ("λ" in said) <= any_trace.config.differential
+            # neither the hint nor the explanation of a mistake gives the answer away
+            label = question.right.label
+            label = f"= {label}" if len(label) < 3 else label  # a short number may occur by chance
+            right = re.compile(rf"(?<![\w.,−]){re.escape(label)}(?![\w]|[.,]\d)", re.IGNORECASE)
+            for other in (question.hint, *(option.explanation for option in question.options if not option.right)):
+                assert question.right.explanation not in other
+                assert not right.search(other), (question.text, other)
 
 
 def test_questions_of_prefix_tokens_and_wrong_places(small_trace):
-    assert len(attention_questions(small_trace, 0, 0, 0)) == 3
+    assert len(attention_questions(small_trace, 0, 0, 0)) == 5
     assert attention_questions(small_trace, -1, -1, -1) == attention_questions(small_trace, 2, 2, 26)
     for wrong in ((9, 0, 0), (0, 9, 0), (0, 0, 99)):
         with pytest.raises(IndexError):
@@ -124,17 +147,18 @@ def of_grid(rows, columns, **changes):
 
 
 def test_by_hand_for_two_rows_of_two_patches():
-    tokens, row, weights = sequence_questions(of_grid(2, 2), 2)
+    tokens, row, weights = about_sequence(of_grid(2, 2), 2)
     # 16 x 16 pixels; with P = 4 there are 4 rows of 4
     assert_mentions(tokens.plain_text, "16 × 16", "P = 4")
     assert tokens.right.answer == "17"
     assert answers(tokens) == {"17", "16", "4", "9"}  # class token forgotten, one row only, twice as many patches
-    assert "4 × 4 + 1 = 17" in option_of(tokens, "4").explanation
+    assert_mentions(tokens.right.explanation, "4 × 4 = 16", "16 + 1 = 17")
+    assert_mentions(option_of(tokens, "4").explanation, "in one row")
     # the third patch is the first of the second row: row 4 of X
     assert_mentions(row.plain_text, "row 2", "column 1", "2 rows", "2 columns")
     assert row.right.answer == "Row 4"
     assert answers(row) == {"Row 4", "Row 3", "Row 6", "Row 2"}
-    assert "1 + 1 × 2 + 1 = 4" in option_of(row, "Row 6").explanation
+    assert "1 + 1 × 2 + 1 = 4" in row.right.explanation
     # 5 tokens become 17
     assert "5 × 5 = 25" in weights.plain_text
     assert weights.right.label == "17 × 17 = 289"
@@ -143,7 +167,7 @@ def test_by_hand_for_two_rows_of_two_patches():
 
 
 def test_by_hand_without_a_token_in_front():
-    tokens, row, weights = sequence_questions(of_grid(2, 3, class_token=False, pooling="mean"), 0)
+    tokens, row, weights = about_sequence(of_grid(2, 3, class_token=False, pooling="mean"), 0)
     assert answers(tokens) == {"24", "25", "6", "12"}
     assert row.right.answer == "Row 1"
     assert {"Row 0", "Row 2"} <= answers(row)
@@ -151,7 +175,7 @@ def test_by_hand_without_a_token_in_front():
 
 
 def test_rows_and_columns_are_not_swapped():
-    row = sequence_questions(of_grid(3, 5), 1 * 5 + 3)[1]
+    row = about_sequence(of_grid(3, 5), 1 * 5 + 3)[1]
     assert row.right.answer == "Row 10"
     assert "column by column" in option_of(row, f"Row {1 + 3 * 3 + 1 + 1}").explanation
 
@@ -164,7 +188,7 @@ def test_the_right_answers_of_any_image(any_trace):
     assert rows * side % other == columns * side % other == 0
     corners = len(pixels[::other, ::other].ravel())
     for patch in some_patches(any_trace):
-        tokens, row, weights = sequence_questions(any_trace, patch)
+        tokens, row, weights = about_sequence(any_trace, patch)
         assert f"P}} = {other}?" in tokens.text
         assert int(tokens.right.answer.replace(",", "")) == prefix + corners
         marked = np.zeros(any_trace.grid)
@@ -190,7 +214,7 @@ def test_the_token_with_the_largest_weight(any_trace):
     layer, head = 0, any_trace.heads - 1
     for patch in some_patches(any_trace):
         query = any_trace.prefix + patch
-        strongest = attention_questions(any_trace, layer, head, query)[0]
+        strongest = about_attention(any_trace, layer, head, query)[0]
         weights = any_trace.attention(layer, head, query)
         names = [vitviz.notation.view.token_label(any_trace, token) for token in range(any_trace.token_count)]
         asked = {option.answer: float(weights[names.index(option.answer)]) for option in strongest.options}
@@ -208,7 +232,7 @@ def test_how_many_times_as_large(any_trace):
         pytest.skip("no ratio of weights with signs")
     for patch in some_patches(any_trace):
         query = any_trace.prefix + patch
-        ratio = attention_questions(any_trace, 0, 0, query)[1]
+        ratio = about_attention(any_trace, 0, 0, query)[1]
         scores = any_trace.attention(0, 0)[query].astype(np.float64)
         one, other = two_keys(any_trace.scores(0, 0, query))
         names = [vitviz.notation.view.token_label(any_trace, token) for token in (one, other)]
@@ -233,21 +257,22 @@ def test_a_row_without_differences_has_a_sum_to_ask_about():
     trace = of_grid(2, 2)
     for parameter in trace.model.blocks[0].attn.parameters():
         parameter.data.zero_()
-    asked = attention_questions(trace.model.trace(torch.randn(3, 16, 16)), 0, 0, 1)
-    assert [question.right.answer for question in asked] == ["1.00", "75"]
+    asked = by_name(attention_questions(trace.model.trace(torch.randn(3, 16, 16)), 0, 0, 1))
+    assert "strongest" not in asked, "all weights are equal"
+    assert (asked["row_sum"].right.answer, asked["count"].right.answer) == ("1.00", "75")
 
 
 def test_weights_with_signs_are_asked_for_their_sum():
     trace = kinds.trace_of("differential")
     for layer in range(trace.layers):
-        question = attention_questions(trace, layer, 1, 3)[1]
+        question = about_attention(trace, layer, 1, 3)[1]
         total = float(trace.attention(layer, 1, 3).sum())
         assert float(question.right.answer) == pytest.approx(total, abs=0.006)
         assert {"1.00", decimal(1 - total)} <= answers(question)
 
 
 def test_how_many_weights_a_layer_has(any_trace):
-    count = attention_questions(any_trace, 0, 0, any_trace.prefix)[2]
+    count = about_attention(any_trace, 0, 0, any_trace.prefix)[2]
     assert int(count.right.answer.replace(",", "")) == any_trace.attention(0).size
     patches = any_trace.token_count - any_trace.prefix
     if any_trace.prefix:
@@ -255,108 +280,6 @@ def test_how_many_weights_a_layer_has(any_trace):
 
 
 def test_one_head_is_not_forgotten():
-    count = attention_questions(of_grid(2, 2, num_heads=1, head_dim=24), 0, 0, 1)[2]
+    count = about_attention(of_grid(2, 2, num_heads=1, head_dim=24), 0, 0, 1)[2]
     assert count.right.label == "5 × 5 = 25"
     assert "one head" not in "".join(option.explanation for option in count.options)
-
-
-# ---------------------------------------------------------------- on the pages
-
-
-def asked(app: AppTest) -> list:
-    assert not app.exception
-    assert not app.error
-    return [radio for radio in app.radio if str(radio.key).startswith("question_")]
-
-
-def said(elements) -> str:
-    """Return the text of boxes without Markdown escapes."""
-    return "\n".join(re.sub(r"\\(.)", r"\1", element.value) for element in elements).replace("\u00a0", " ")
-
-
-def counted(app: AppTest) -> tuple[int, int]:
-    """Return the numbers of right answers and of questions that the page shows: a line in bold with two numbers."""
-    lines = [re.fullmatch(r"\*\*(\d+)\D+(\d+)\D+\*\*", element.value) for element in app.markdown]
-    ((right, questions),) = [line.groups() for line in lines if line]
-    return int(right), int(questions)
-
-
-def choose(app: AppTest, place: int, question, option: Option) -> AppTest:
-    return asked(app)[place].set_value(question.options.index(option)).run()
-
-
-def questions_on(app: AppTest) -> tuple:
-    """The questions of the library for what the page looks at."""
-    choice, patch = choice_of(app), settings(app)["patch"]
-    trace = vitviz.load(choice.model).trace(choice.picked.data, size=choice.size)
-    index = patch[0] * trace.grid[1] + patch[1]
-    if "attention_layer" not in [box.key for box in app.selectbox]:
-        return sequence_questions(trace, index)
-    view = app.session_state.view
-    return attention_questions(trace, view.layer, view.head or 0, trace.prefix + index)
-
-
-@pytest.mark.parametrize("model", ["dinov2-small", "digits"])
-@pytest.mark.parametrize("name", ["sequence", "attention"])
-def test_every_answer_is_explained_on_the_page(name, model):
-    app = opened(name, model=model)
-    questions = questions_on(app)
-    assert [radio.proto.label for radio in asked(app)] == [question.plain_text for question in questions]
-    assert [radio.value for radio in asked(app)] == [None] * 3
-    assert (len(app.warning), len(app.success), counted(app)) == (0, 0, (0, 3))
-    for place, question in enumerate(questions):
-        for option in question.options:
-            if not option.right:
-                choose(app, place, question, option)
-                assert len(app.warning) == 1
-                assert said(app.warning).endswith(f" {option.explanation}")
-                assert counted(app) == (place, 3)
-        choose(app, place, question, question.right)
-        assert len(app.warning) == 0
-        assert said(app.success).endswith(f" {question.right.explanation}")
-        assert counted(app) == (place + 1, 3)
-
-
-def test_another_patch_begins_anew_with_what_is_asked_about_it():
-    app = opened("sequence", image="cat")
-    for place, question in enumerate(questions_on(app)):
-        choose(app, place, question, question.right)
-    settings(app)["patch"] = (0, 0)
-    app.run()
-    assert [radio.value is None for radio in asked(app)] == [False, True, False]
-    assert counted(app) == (2, 3)
-    question = questions_on(app)[1]
-    assert question.right.answer == "Row 2"
-    choose(app, 1, question, question.right)
-    assert counted(app) == (3, 3)
-
-
-def test_another_image_begins_anew():
-    app = opened("sequence", image="cat")
-    for place, question in enumerate(questions_on(app)):
-        choose(app, place, question, question.right)
-    app.session_state.picked = state.Picked("rocket", state.samples()["rocket"], sample=True)
-    app.run()
-    assert counted(app) == (0, 3)
-
-
-def test_another_patch_or_head_asks_anew_about_attention():
-    app = opened("attention", image="cat", layer="3", head="2", query="4-5")
-    for place, question in enumerate(questions_on(app)):
-        choose(app, place, question, question.right)
-    assert counted(app) == (3, 3)
-    settings(app)["patch"] = (15, 15)
-    app.run()
-    assert [radio.value is None for radio in asked(app)] == [True, True, False]
-    app.selectbox(key="attention_layer").select(0).run()
-    assert counted(app) == (0, 3)
-
-
-def test_a_differential_model_is_asked_on_the_page(monkeypatch):
-    trace = kinds.trace_of("differential")
-    show_instead(monkeypatch, trace, "differential")
-    app = opened("attention", layer="3", head="1")
-    question = attention_questions(trace, 2, 0, trace.prefix + 2 * 6 + 3)[1]
-    assert asked(app)[1].proto.label == question.plain_text
-    choose(app, 1, question, option_of(question, "1.00"))
-    assert "1 − λ" in said(app.warning)

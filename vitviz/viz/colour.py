@@ -14,8 +14,9 @@ from ..errors.arguments import array, at_least, number, of_kind, typed, whole, w
 from ..notation.marks import percent
 from ..notation.view import Scale
 
-# One colour for each role in images, charts and text; readable on light and dark backgrounds.
-QUERY, KEY, VALUE, ATTENTION = "#2f81f7", "#e5484d", "#30a46c", "#8e5cf0"
+# One colour for each role in images, charts and text; readable on light and dark backgrounds. Query (teal) and key
+# (orange) differ from both ends of the map of signed values (blue and red), also with red-green colour blindness.
+QUERY, KEY, VALUE, ATTENTION = "#008f8a", "#d96a00", "#30a46c", "#8e5cf0"
 NEUTRAL = "#8b8d98"
 GREY_LEVEL = 128  # background of a colour bar, visible where the overlay is transparent
 

@@ -9,6 +9,7 @@ from vitviz.notation.marks import percent
 from vitviz.ui.app import tour
 from vitviz.ui.components import (
     board,
+    diagram,
     explorer,
     gallery,
     matrix,
@@ -23,7 +24,19 @@ from vitviz.ui.components._shared.modules import link
 
 COMPONENTS = [
     part.component
-    for part in (board, explorer, gallery, matrix, own_image, patches, streamlit_fixes, scatter, similarity, tour)
+    for part in (
+        board,
+        diagram,
+        explorer,
+        gallery,
+        matrix,
+        own_image,
+        patches,
+        streamlit_fixes,
+        scatter,
+        similarity,
+        tour,
+    )
 ]
 
 

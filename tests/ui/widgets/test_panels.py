@@ -35,7 +35,7 @@ def test_every_kind_has_its_panels(kind, head, direction):
     said, charts = run(kind, 1, head, direction)
     assert len(said) == 4
     assert charts == (3 if kind == "differential" else 4)
-    assert ("red lines" in said[1]) == bool(trace_of(kind).prefix)
+    assert ("orange lines" in said[1]) == bool(trace_of(kind).prefix)
 
 
 @pytest.mark.parametrize("direction", ["from", "to"])

@@ -2,9 +2,11 @@
 
 import colorsys
 import re
+from itertools import combinations
 
 import pytest
 
+from tests.support.colour_vision import contrast, deuteranopic_difference, difference
 from vitviz.ui.widgets import symbols
 from vitviz.ui.widgets.symbols import SYMBOLS, formula, glossary, html, style
 from vitviz.viz.colour import ATTENTION, KEY, QUERY, VALUE
@@ -15,16 +17,6 @@ DARK = ("#0e1117", "#121016", "#1c1924")
 
 def channels(colour: str) -> list[float]:
     return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-
-
-def luminance(colour: str) -> float:
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels(colour)]
-    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
 
 
 def visible(fragment: str) -> str:
@@ -43,6 +35,26 @@ def test_every_symbol_is_readable_in_both_themes(symbol):
     assert symbol.meaning
     assert "\n" not in symbol.meaning
     assert symbol.meaning == symbol.meaning.strip(".")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_any_two_colours_are_distinguished_with_deuteranopia(theme):
+    colours = {getattr(symbol, theme) for symbol in SYMBOLS.values()}
+    assert len(colours) == 12
+    for one, other in combinations(sorted(colours), 2):
+        assert deuteranopic_difference(one, other) >= 15, (one, other)
+        assert difference(one, other) >= 15, (one, other)
+
+
+def test_symbols_of_a_role_share_their_colour_in_both_themes():
+    """Formulas have the light colour, which the style sheet replaces by the dark one: one colour, one role."""
+    dark_of_light = {symbol.light: symbol.dark for symbol in SYMBOLS.values()}
+    assert all(dark_of_light[symbol.light] == symbol.dark for symbol in SYMBOLS.values())
+    assert len(set(dark_of_light.values())) == len(dark_of_light)
+
+
+def test_no_symbol_is_known_by_its_colour_alone():
+    assert len({symbol.html for symbol in SYMBOLS.values()}) == len(SYMBOLS)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +80,7 @@ def test_every_symbol_says_what_it_means(name):
     fragment = html(f"{{{name}}}")
     assert f'data-meaning="{name}: {SYMBOLS[name].meaning}"' in fragment
     assert f'aria-description="{SYMBOLS[name].meaning}"' in fragment
-    assert 'tabindex="0"' in fragment
+    assert "tabindex" not in fragment, "dozens of tab stops otherwise"
 
 
 @pytest.mark.parametrize("text", ["{Q}", "{}", "{n}", "{N }", "{W_lp}", "{<b>}", "{==N}x"])

@@ -60,7 +60,7 @@ def whole_matrix(trace: Trace, view: View) -> None:
     matrix, signed = view.matrix(trace), trace.config.differential
     limit = figures.colour_limit(matrix)
     total = f"1 − λ = {percent(trace.row_sum(view.layer))}" if signed else "100 %"
-    lines = "The prefix tokens are above and left of the red lines. " if trace.prefix else ""
+    lines = "The prefix tokens are above and left of the orange lines. " if trace.prefix else ""
     ends = "Red is positive, blue negative; full colour at ±" if signed else "Full brightness at "
     panel(
         f"Attention matrix: {view.head_label(trace)}",

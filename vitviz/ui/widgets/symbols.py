@@ -5,7 +5,8 @@ r"""Notation of the Vision Transformer: the meaning, typography and colour of ea
     st.latex(symbols.formula(r"@=N = \frac{@H @W}{@P^2}", values))               # 256 = HW / P^2, in colours
 
 A symbol looks the same in texts, formulas and figures. Each has two colours, one for the light and one for the dark
-theme, because no single colour is readable on both.
+theme, because no single colour is readable on both. A symbol is always identified by its letter, too, never by its
+colour alone. Symbols are not in the tab order: there are dozens on a page, and the glossary lists all meanings.
 """
 
 import html as markup
@@ -51,50 +52,45 @@ class Symbol:
         return letter + (rf"_{{\mathrm{{{self.index}}}}}" if self.index else "")
 
 
-# Queries are blue, keys red, values green and attention purple: the hues of vitviz.viz.colour, with a lightness
-# suitable for text.
-_BLUE, _RED, _GREEN, _PURPLE = (
-    ("#1a66d6", "#5aa2ff"),
-    ("#cf3037", "#ff7b80"),
-    ("#1e7a4d", "#4cc38a"),
-    ("#7a45e0", "#b294ff"),
-)
-_TEAL, _ORANGE, _OLIVE, _PINK = (
-    ("#0b7285", "#4fc3d6"),
-    ("#b84a00", "#ff9d57"),
-    ("#647000", "#bccb4a"),
-    ("#c2188f", "#ff85d0"),
-)
-_BRONZE, _GOLD, _SKY, _SLATE = (
-    ("#8a5a2b", "#d9aa78"),
-    ("#8a6500", "#ecc94b"),
-    ("#00708f", "#6cc7f0"),
-    ("#5b6472", "#a9b4c4"),
-)
+# Colours of the light and the dark theme by role. Any two differ by at least 15 (CIE 1976) with normal sight and with
+# deuteranopia as simulated by Machado et al. 2009, and have a contrast of at least 4.5 to the page; the tests compute
+# both. Query, key, value and attention have the hues of vitviz.viz.colour.
+_SIZE = ("#0f3c3c", "#f0d2e1")
+_PATCH = ("#691e2d", "#ff96a5")
+_PATCHES = ("#c31ea5", "#d25a96")
+_DIMENSION = ("#2d3c00", "#a5c35a")
+_SEQUENCE = ("#003cc3", "#2d87ff")
+_PROJECTION = ("#875a3c", "#ffd2a5")
+_CLASS_TOKEN = ("#694b00", "#ffd20f")
+_POSITIONS = ("#003c69", "#3c96b4")
+_QUERY = ("#007878", "#0fd2d2")
+_KEY = ("#a55a00", "#d2690f")
+_VALUE = ("#2d785a", "#2d965a")
+_ATTENTION = ("#874be1", "#b496ff")
 
 
 def _table() -> dict[str, Symbol]:
     rows = [
-        ("H", "height of the input image, in pixels", _TEAL),
-        ("W", "width of the input image, in pixels", _TEAL),
-        ("C", "number of channels: 3 for red, green and blue", _SLATE),
-        ("P", "side of a patch, in pixels", _ORANGE),
-        ("N", "number of patches, HW / P²", _PINK),
-        ("D", "embedding dimension: the number of values of a token", _OLIVE),
-        ("L", "number of blocks", _SLATE),
-        ("d", "head dimension: the number of values of a query or key", _OLIVE),
-        ("X", "sequence: one row of D numbers per token", _SKY),
-        ("W_LP", "linear projection: maps the P²C numbers of a patch to the D numbers of a token", _BRONZE),
-        ("w_CLS", "class token: D learned numbers, placed before the patches", _GOLD),
-        ("W_pos", "position embeddings: D learned numbers for each position in the sequence", _SKY),
-        ("q", "query: describes what a token attends to", _BLUE),
-        ("k", "key: compared with the queries of all tokens", _RED),
-        ("v", "value: the information passed to the tokens that attend to it", _GREEN),
-        ("A", "attention weights: how much each token attends to each token", _PURPLE),
-        ("W_Q", "maps tokens to queries", _BLUE),
-        ("W_K", "maps tokens to keys", _RED),
-        ("W_V", "maps tokens to values", _GREEN),
-        ("W_O", "output projection: combines the outputs of all heads", _PURPLE),
+        ("H", "height of the input image, in pixels", _SIZE),
+        ("W", "width of the input image, in pixels", _SIZE),
+        ("C", "number of channels: 3 for red, green and blue", _SIZE),
+        ("P", "side of a patch, in pixels", _PATCH),
+        ("N", "number of patches, HW / P²", _PATCHES),
+        ("D", "embedding dimension: length of the vector of a token", _DIMENSION),
+        ("L", "number of blocks", _SIZE),
+        ("d", "head dimension: length of a query, key or value", _DIMENSION),
+        ("X", "sequence: one row of D numbers per token", _SEQUENCE),
+        ("W_LP", "linear projection: maps the P²C numbers of a patch to the D numbers of a token", _PROJECTION),
+        ("w_CLS", "class token: D learned numbers, placed before the patches", _CLASS_TOKEN),
+        ("W_pos", "position embeddings: D learned numbers for each position in the sequence", _POSITIONS),
+        ("q", "query: describes what a token attends to", _QUERY),
+        ("k", "key: compared with the queries of all tokens", _KEY),
+        ("v", "value: the information passed to the tokens that attend to it", _VALUE),
+        ("A", "attention weights: how much each token attends to each token", _ATTENTION),
+        ("W_Q", "maps tokens to queries", _QUERY),
+        ("W_K", "maps tokens to keys", _KEY),
+        ("W_V", "maps tokens to values", _VALUE),
+        ("W_O", "output projection: combines the outputs of all heads", _ATTENTION),
     ]
     table = {}
     for plain, meaning, colours in rows:
@@ -113,7 +109,7 @@ _IN_FORMULA = re.compile(rf"@(=?)({_NAMES})(?![A-Za-z])")
 
 
 def html(text: str, values: Mapping[str, Value] | None = None) -> str:
-    """Return a text as HTML with coloured symbols, which show their meaning on hover and focus.
+    """Return a text as HTML with coloured symbols, which show their meaning on hover and tell it to screen readers.
 
     `{N}` is the symbol, `{=N}` its value, and `{N=}` both: "N = 256". HTML in the text is escaped. Markdown in the text
     is kept, for `st.markdown(..., unsafe_allow_html=True)`, but is escaped in values.
@@ -200,7 +196,7 @@ def _value(name: str, values: Mapping[str, Value] | None) -> str:
 def _marked(symbol: Symbol, inner: str) -> str:
     # no `title` attribute, which would add the browser's own tooltip
     return (
-        f'<abbr class="vv-symbol" tabindex="0" data-symbol="{symbol.plain}" '
+        f'<abbr class="vv-symbol" data-symbol="{symbol.plain}" '
         f'data-meaning="{symbol.plain}: {symbol.meaning}" aria-description="{symbol.meaning}">{inner}</abbr>'
     )
 
@@ -220,7 +216,6 @@ _TOOLTIP = """
   position: relative; cursor: help; white-space: nowrap; text-decoration: none; border-bottom: 1px dotted currentColor;
 }
 .vv-symbol sub { bottom: -0.2em; font-size: 0.72em; line-height: 0; }
-.vv-symbol:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 .vv-symbol::after {
   content: attr(data-meaning); position: absolute; z-index: 20; left: 0; bottom: calc(100% + 6px);
   width: max-content; max-width: min(18rem, 70vw); padding: 0.35rem 0.6rem; border-radius: 0.4rem; pointer-events: none;
@@ -228,7 +223,7 @@ _TOOLTIP = """
   font: 400 0.8rem/1.4 system-ui, sans-serif;
   white-space: normal; text-align: left; opacity: 0; visibility: hidden; transition: opacity 0.12s;
 }
-.vv-symbol:is(:hover, :focus-visible)::after { opacity: 1; visibility: visible; }
+.vv-symbol:hover::after { opacity: 1; visibility: visible; }
 @supports (position-try-fallbacks: flip-block) { /* fully visible, even at the edge of the window */
   .vv-symbol { anchor-name: --vv; anchor-scope: --vv; }
   .vv-symbol::after {

@@ -1,4 +1,4 @@
-"""Three questions about one head's attention."""
+"""Questions about one head's attention."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ...errors.arguments import checked_index, typed
 from ...notation.marks import percent
 from ...notation.view import token_label
 from ...trace.trace import Trace
-from .question import Option, Question, decimal, make_question, prefix_label, product
+from .query_and_output import output_question, vectors_question
+from .question import Option, Question, capital, decimal, make_question, named, prefix_label, product
 
 DIFFERENCES = ((0.5, 3.0), (0.1, 6.0))  # ranges of the difference of two scores, the preferred range first
 TYPICAL = 1.5  # preferred difference
@@ -29,7 +30,8 @@ def attention_questions(trace: Trace, layer: int, head: int, query: int) -> tupl
         query: index of the query token, prefix tokens first.
 
     Returns:
-        Three questions, or fewer for a sequence of one or two tokens.
+        Five questions, named `"vectors"`, `"strongest"`, `"ratio"` (or `"row_sum"`), `"output"` and `"count"`; fewer
+        for a sequence of one or two tokens.
 
     Raises:
         IndexError: if an index is out of range.
@@ -37,7 +39,13 @@ def attention_questions(trace: Trace, layer: int, head: int, query: int) -> tupl
     layer, head = checked_index(layer, trace.layers, "layer"), trace.head_index(head)
     query = trace.token_index(query)
     compared = None if trace.config.differential else _ratio(trace, layer, head, query)
-    questions = (_strongest(trace, layer, head, query), compared or _row_sum(trace, layer), _count(trace, layer))
+    questions = (
+        vectors_question(trace, layer, head, query),
+        _strongest(trace, layer, head, query),
+        compared or _row_sum(trace, layer),
+        output_question(trace, layer, head, query),
+        _count(trace, layer),
+    )
     return tuple(question for question in questions if question is not None)
 
 
@@ -52,14 +60,16 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
         return f"{token_label(trace, token)}: {kind} {values}, weight {percent(float(weights[token]))}"
 
     return make_question(
-        f"To which of these tokens does {_the(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
+        "strongest",
+        f"To which of these tokens does {named(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
+        "Only the match of query and key counts, not the distance. The attention map of this head shows the weights.",
         Option(
             token_label(trace, top),
-            f"{_capital(facts(top))}, the largest of all {len(weights)} tokens.",
+            f"{capital(facts(top))}, the largest of all {len(weights)} tokens.",
             right=True,
         ),
         (
-            Option(token_label(trace, token), f"{why} {_capital(facts(token))}. {_capital(facts(top))}.")
+            Option(token_label(trace, token), f"{why} {capital(facts(token))}.")
             for token, why in _not_the_strongest(trace, weights, query)
             if percent(float(weights[token])) != percent(float(weights[top]))
         ),
@@ -77,7 +87,7 @@ def _not_the_strongest(trace: Trace, weights: np.ndarray, query: int) -> Iterato
     for token in _neighbours(trace, query):
         yield token, "Being near is not enough: only the match of its key counts."
     for token in order[:0:-1]:
-        yield int(token), "Its key does not match this query."
+        yield int(token), "Its key matches this query less well."
 
 
 def _neighbours(trace: Trace, query: int) -> Iterator[int]:
@@ -121,18 +131,20 @@ def _ratio(trace: Trace, layer: int, head: int, query: int) -> Question | None:
             "This adds the difference of the scores to 1; but weights are proportional to exp of the score",
         ),
     ]
-    first, second = (_the(trace, token) for token in pair)
+    first, second = (named(trace, token) for token in pair)
     return make_question(
-        f"In layer {layer + 1}, head {head + 1}, the query of {_the(trace, query)} has the score {decimal(high)} with "
+        "ratio",
+        f"In layer {layer + 1}, head {head + 1}, the query of {named(trace, query)} has the score {decimal(high)} with "
         f"the key of {first}, and {decimal(low)} with the key of {second}. About how many times as large as the second "
         "attention weight is the first?",
+        "Softmax takes exp of each score and divides it by the same sum, so only the difference of the scores counts.",
         Option(
             f"{about(math.exp(difference))} times",
             f"Both weights are exp of the score, divided by the same sum. So their ratio is {so}.{real}",
             right=True,
         ),
         [
-            Option(f"{about(wrong)} times", f"{why}: {so}.{real}")
+            Option(f"{about(wrong)} times", f"{why}.")
             for wrong, why in mistakes
             if wrong > 0 and abs(math.log(wrong) - difference) > APART
         ],
@@ -166,25 +178,29 @@ def _row_sum(trace: Trace, layer: int) -> Question | None:
         lam = round(1 - right, 2)  # rounded as on screen, so that the arithmetic below holds for the shown digits
         right = 1 - lam
         so = f"the first sums to 1 and λ times the second to λ, so their difference sums to 1 − λ = {decimal(right)}"
+        hint = "Each softmax sums to 1. The second is multiplied by λ, and then subtracted from the first."
         mistakes = [
-            (1.0, f"1 is the sum of one softmax. But λ times the second softmax is subtracted: {so}."),
-            (lam, f"{decimal(lam)} is λ, the sum of the subtracted part: {so}."),
-            (1 + lam, f"This adds the second softmax, but it is subtracted: {so}."),
-            (0.0, f"Both would only cancel if λ were 1: {so}."),
-            (2.0, f"This adds both softmaxes, but λ times the second is subtracted: {so}."),
+            (1.0, "1 is the sum of one softmax. But λ times the second softmax is subtracted."),
+            (lam, f"{decimal(lam)} is λ, the sum of the subtracted part alone."),
+            (1 + lam, "This adds the second softmax, but it is subtracted."),
+            (0.0, "Both would only cancel if λ were 1."),
+            (2.0, "This adds both softmaxes, but λ times the second is subtracted."),
         ]
         text = f"In layer {layer + 1}, λ is {decimal(lam)}. What do the {tokens:,} attention weights of a row sum to?"
     else:
         so = "the weights are exp of the scores, divided by the sum of all exp: together exactly 1"
+        hint = "Softmax divides each exp of a score by the sum of all of them."
         mistakes = [
-            (0.0, f"No weight is negative, so nothing cancels; {so}."),
-            (float(tokens), f"This would be the sum if each of the {tokens} weights were 1; {so}."),
-            (float(trace.heads), f"Each of the {trace.heads} heads has its own row; in each, {so}."),
-            (1 / tokens, f"{decimal(1 / tokens)} is the mean of the {tokens} weights; {so}."),
+            (0.0, "No weight is negative, so nothing cancels."),
+            (float(tokens), f"This would be the sum if each of the {tokens} weights were as large as all together."),
+            (float(trace.heads), f"This counts all {trace.heads} heads, but each has its own rows."),
+            (1 / tokens, f"{decimal(1 / tokens)} is the mean of the {tokens} weights, not their sum."),
         ]
         text = f"What do the {tokens:,} attention weights of a row in layer {layer + 1} sum to?"
     return make_question(
+        "row_sum",
         text,
+        hint,
         Option(decimal(right), f"{start}: {so}.", right=True),
         [Option(decimal(wrong), why) for wrong, why in mistakes],
     )
@@ -199,7 +215,7 @@ def _count(trace: Trace, layer: int) -> Question | None:
 
     def wrong(factors: tuple[int, ...], why: str) -> Option:
         mistaken, answer = product(*factors)
-        return Option(answer, f"{why}: {so}.", mistaken)
+        return Option(answer, f"{why}.", mistaken)
 
     mistakes = [wrong((tokens, tokens), f"This is one head; the layer has {heads}")] if heads > 1 else []
     if trace.config.differential:
@@ -221,7 +237,9 @@ def _count(trace: Trace, layer: int) -> Question | None:
             )
         )
     return make_question(
+        "count",
         f"How many attention weights does layer {layer + 1} compute for this image, in all its heads together?",
+        "A row has one weight for each key. Think of the rows of a head, and then of the heads of the layer.",
         Option(
             weights,
             f"In {each}, each of {tokens:,} tokens attends to all {tokens:,}: {so}.",
@@ -235,12 +253,3 @@ def _count(trace: Trace, layer: int) -> Question | None:
 def about(value: float) -> str:
     """Format a positive number with at least two significant digits: `"4.5"`, `"0.22"`, `"120"`."""
     return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
-
-
-def _the(trace: Trace, token: int) -> str:
-    label = token_label(trace, token)
-    return f"the {label}" if label.endswith("token") else label
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""Multiple-choice questions with an explanation for every answer."""
+"""Multiple-choice questions with a hint, and an explanation for every answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...model.config import ViTConfig
+from ...notation.view import token_label
+from ...trace.trace import Trace
 
 MOST, FEWEST = 4, 3  # number of options
 
@@ -19,7 +21,8 @@ class Option:
 
     Attributes:
         answer: the answer, such as `"785 tokens"` or `"66,049"`.
-        explanation: reason why the answer is right; or the mistake that leads to it, and the right calculation.
+        explanation: reason why the answer is right, with the numbers of the image and the model; or the mistake that
+            leads to a wrong answer, which does not give the right one away.
         expression: expression shown before the answer, such as `"257 × 257"`; or empty.
         right: whether the answer is right.
     """
@@ -40,11 +43,15 @@ class Question:
     """Question with three or four options, of which one is right.
 
     Attributes:
+        name: identity of the question in its quiz, such as `"positions"`.
         text: text of the question; symbols of the formulas are in braces, such as `{P}`.
+        hint: sentence that leads to the right answer without giving it away; for those who have answered wrongly.
         options: options with different answers.
     """
 
+    name: str
     text: str
+    hint: str
     options: tuple[Option, ...]
 
     @property
@@ -58,13 +65,15 @@ class Question:
         return next(option for option in self.options if option.right)
 
 
-def make_question(text: str, right: Option, mistakes: Iterable[Option]) -> Question | None:
+def make_question(name: str, text: str, hint: str, right: Option, mistakes: Iterable[Option]) -> Question | None:
     """Return a question with the right option and the first mistakes that have different answers.
 
     The order of the options is pseudo-random and depends only on the question.
 
     Args:
+        name: identity of the question in its quiz.
         text: text of the question.
+        hint: hint for those who have answered wrongly.
         right: right option.
         mistakes: wrong options, the most typical first.
 
@@ -77,7 +86,7 @@ def make_question(text: str, right: Option, mistakes: Iterable[Option]) -> Quest
             options.setdefault(mistake.answer, mistake)
     if len(options) < FEWEST:
         return None
-    return Question(text, tuple(sorted(options.values(), key=lambda option: _scatter(text + option.label))))
+    return Question(name, text, hint, tuple(sorted(options.values(), key=lambda option: _scatter(text + option.label))))
 
 
 def product(*factors: int) -> tuple[str, str]:
@@ -95,6 +104,17 @@ def prefix_label(config: ViTConfig) -> str:
         return "the class token and the distillation token"
     registers = f"{config.num_registers} register{'s' * (config.num_registers > 1)}" if config.num_registers else ""
     return " and ".join(filter(None, ["the class token" * config.class_token, registers]))
+
+
+def named(trace: Trace, token: int) -> str:
+    """Name a token within a sentence: `"the class token"`, `"patch (7, 9)"`."""
+    label = token_label(trace, token)
+    return f"the {label}" if label.endswith("token") else label
+
+
+def capital(text: str) -> str:
+    """Return a text with a capital first letter."""
+    return text[0].upper() + text[1:]
 
 
 def decimal(value: float) -> str:

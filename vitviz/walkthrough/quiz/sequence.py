@@ -1,4 +1,4 @@
-"""Three questions about the conversion of an image to a sequence of tokens."""
+"""Questions about the conversion of an image to a sequence of tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from ...errors.arguments import checked_index, typed
 from ...trace.trace import Trace
 from ..sequence import SequenceSizes, sequence_sizes
+from .prefix_and_positions import first_token_question, positions_question
 from .question import Option, Question, make_question, prefix_label, product
 
 KNOWN_SIDES = (8, 16, 32, 14, 4)  # preferred patch sizes
@@ -21,13 +22,20 @@ def sequence_questions(trace: Trace, patch: int) -> tuple[Question, ...]:
         patch: index of the chosen patch, row by row from 0.
 
     Returns:
-        Three questions, or fewer for an image of one patch of one pixel.
+        Five questions, named `"tokens"`, `"row"`, `"first_token"`, `"positions"` and `"larger_image"`; fewer for an
+        image of one patch.
 
     Raises:
         IndexError: if the patch is out of range.
     """
     patch = checked_index(patch, trace.grid[0] * trace.grid[1], "patch")
-    questions = (_other_patches(trace), _row_of_x(trace, patch), _larger_image(trace))
+    questions = (
+        _other_patches(trace),
+        _row_of_x(trace, patch),
+        first_token_question(trace),
+        positions_question(trace, patch),
+        _larger_image(trace),
+    )
     return tuple(question for question in questions if question is not None)
 
 
@@ -48,20 +56,16 @@ def _other_patches(trace: Trace) -> Question | None:
         return None
     now, then = _sizes(trace, trace.config.patch_size), _sizes(trace, other)
     (rows, columns), prefix, front = then.grid, trace.prefix, prefix_label(trace.config)
-    patches = f"{rows} × {columns} = {then.patches:,}"
-    tokens, and_front, before = patches, "", ""
-    if prefix:
-        tokens, and_front = f"{rows} × {columns} + {prefix} = {then.tokens:,}", f", and {front}"
-        before = f" Before them {'comes' if prefix == 1 else 'come'} {front}"
+    before = f" Before them {'comes' if prefix == 1 else 'come'} {front}" if prefix else ""
 
     def wrong(answer: int, why: str) -> Option:
-        return Option(f"{answer:,}", f"{answer:,} {why}: {tokens}.")
+        return Option(f"{answer:,}", f"{answer:,} {why}.")
 
     mistakes = [
-        wrong(then.patches, f"is the number of patches.{before}")
+        wrong(then.patches, "is the number of patches; but there are tokens before them, too")
         if prefix
-        else wrong(then.patches + 1, "is one too many. This model has no tokens before the patches"),
-        wrong(columns, f"is the number of patches in a row; there are {rows} rows of them{and_front}"),
+        else wrong(then.patches + 1, "counts a token before the patches; this model has none"),
+        wrong(columns, "is the number of patches in one row"),
     ]
     if now.patches * now.patch % other == 0:
         mistakes.append(
@@ -72,23 +76,22 @@ def _other_patches(trace: Trace) -> Question | None:
             )
         )
     mistakes += [
-        wrong(
-            now.tokens,
-            f"is the number of tokens with this model's P = {now.patch}. With P = {other} there are {rows} rows of "
-            f"{columns} patches{and_front}",
-        ),
+        wrong(now.tokens, f"is the number of tokens with this model's P = {now.patch}"),
         wrong(
             then.patches * now.channels + prefix,
             f"counts separate patches for each of the {now.channels} channels. A patch has all channels of its pixels",
         ),
     ]
     return make_question(
+        "tokens",
         f"This image has {{H}} × {{W}} = {now.height} × {now.width} pixels. How many tokens would it give with "
         f"{{P}} = {other}?",
+        f"Count the patches of one row, then the rows. {'Not every token is a patch.' if prefix else ''}".strip(),
         Option(
             f"{then.tokens:,}",
             f"A row has {now.width} / {other} = {columns} patches, and there are {now.height} / {other} = {rows} rows: "
-            f"{patches}." + (f"{before}: {then.patches:,} + {prefix} = {then.tokens:,}." if prefix else ""),
+            f"{rows} × {columns} = {then.patches:,}."
+            + (f"{before}: {then.patches:,} + {prefix} = {then.tokens:,}." if prefix else ""),
             right=True,
         ),
         mistakes,
@@ -107,25 +110,28 @@ def _row_of_x(trace: Trace, patch: int) -> Question | None:
     row = prefix + patch + 1
     so = f"There {'is' if above == 1 else 'are'} {above} row{'s' * (above != 1)} of {columns} patches above it, and it "
     so += f"is number {left + 1} in its row"
-    so += f"; {front} {'comes' if prefix == 1 else 'come'} first. So {prefix} + " if prefix else ". So "
+    first = f"; {front} {'comes' if prefix == 1 else 'come'} first" if prefix else ""
+    so += f"{first}. So {prefix} + " if prefix else ". So "
     so += f"{above} × {columns} + {left + 1} = {row:,}."
 
     def wrong(answer: int, why: str) -> Option:
-        return Option(f"Row {answer:,}", f"{answer:,} {why}. {so}")
+        return Option(f"Row {answer:,}", f"{answer:,} {why}.")
 
     mistakes = [wrong(row - prefix, "counts patches only")] if prefix else []
     mistakes += [
         wrong(prefix + left * rows + above + 1, "counts column by column; patches are ordered row by row"),
         wrong(row - 1, "counts from 0"),
-        wrong(row + columns, f"counts {above + 1} complete rows; but the last of them is the row of the patch itself"),
+        wrong(row + columns, "counts one row of patches too many: the row of the patch itself is not complete"),
         wrong(prefix + left + 1, "counts only the patch's own row of patches"),
     ]
     if not prefix:
         mistakes.append(wrong(row + 1, "counts a token before the patches; this model has none"))
     mistakes.append(wrong(trace.token_count - row + 1, "counts from the bottom; the first row of the matrix is on top"))
     return make_question(
-        f"The chosen patch is in row {above + 1}, column {left + 1} of a grid of {rows} rows and {columns} columns. "
-        "Which row of {X} is its token, counted from 1?",
+        "row",
+        f"A patch is in row {above + 1}, column {left + 1} of a grid of {rows} rows and {columns} columns. Which row "
+        "of {X} is its token, counted from 1?",
+        f"Patches are ordered as one reads, row by row{first}. Count the tokens before this one.",
         Option(f"Row {row:,}", so, right=True),
         mistakes,
     )
@@ -137,51 +143,36 @@ def _larger_image(trace: Trace) -> Question | None:
     patches = tokens - prefix
     four_times, larger = f"4 × {patches:,} = {4 * patches:,}", prefix + 4 * patches
     expression, weights = product(larger, larger)
-    so = f"{expression} = {weights}"
 
     def wrong(queries: int, keys: int, why: str) -> Option:
         mistaken, answer = product(queries, keys)
-        return Option(answer, f"This {why}: {so}.", mistaken)
+        return Option(answer, f"This {why}.", mistaken)
 
     twice, sixteen = prefix + 2 * patches, prefix + 16 * patches
     mistakes = [
         wrong(
             twice,
             twice,
-            "counts twice as many patches. Twice as many in a row and twice as many rows give 4 times as many, "
-            f"{four_times}",
+            "counts twice as many patches. But there would be twice as many in a row, and also twice as many rows",
         ),
-        wrong(
-            larger,
-            tokens,
-            f"counts {larger:,} queries and {tokens:,} keys. Every token has both a query and a key",
-        ),
+        wrong(larger, tokens, "has another number of queries than of keys. Every token has both a query and a key"),
     ]
     if prefix:
-        still = "is still 1 token" if prefix == 1 else f"are still {prefix} tokens"
-        mistakes.append(
-            wrong(
-                4 * tokens,
-                4 * tokens,
-                f"counts {front} 4 times. Only the number of patches changes, {four_times}; before them there {still}",
-            )
-        )
+        mistakes.append(wrong(4 * tokens, 4 * tokens, f"counts {front} 4 times. Only the number of patches changes"))
     mistakes.append(
-        wrong(
-            sixteen,
-            sixteen,
-            f"counts 16 times as many patches. There are {four_times}; only the weights are about 16 times as many",
-        )
+        wrong(sixteen, sixteen, "counts 16 times as many patches. Only the weights would be about 16 times as many")
     )
     if not prefix:
         mistakes.append(wrong(larger + 1, larger + 1, "counts a token before the patches; this model has none"))
     with_front = f", with {front} {larger:,} tokens." if prefix else ", each a token."
     return make_question(
+        "larger_image",
         f"A head computes {' = '.join(product(tokens, tokens))} attention weights for this image. How many would it "
         "compute if the image were twice as high and twice as wide?",
+        "First find the number of patches, then that of tokens. Each pair of a query and a key has one weight.",
         Option(
             weights,
-            f"There would be {four_times} patches{with_front} Each token attends to each: {so}, "
+            f"There would be {four_times} patches{with_front} Each token attends to each: {expression} = {weights}, "
             f"{larger**2 / tokens**2:.4g} times as many as now.",
             expression,
             right=True,

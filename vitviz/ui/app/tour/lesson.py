@@ -10,6 +10,7 @@ from .stops import (
     HEAD,
     HEADS,
     KEYS,
+    MAP,
     MATRIX,
     OWN_IMAGE,
     PICTURE,
@@ -28,11 +29,11 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
     return (
         Stop(
             "sequence",
-            "Your image, in numbers",
-            "A Vision Transformer reads a sequence of vectors. This page computes it from your image; you can check "
-            "each calculation. It begins with pixels, normalized as in training.",
+            "From your image to the output",
+            "A Vision Transformer reads a sequence of vectors. The map shows every step of this model, and where you "
+            "are. Two pages compute the steps from your image; you can check each calculation.",
             ".st-key-part_input",
-            ".st-key-part_input [data-testid=stImage]",
+            MAP,
         ),
         Stop(
             "sequence",
@@ -107,8 +108,11 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             ),
             ".st-key-part_softmax",
             ".st-key-what_if_temperature",
-            "Change the temperature: the weights range from a single token to uniform.",
+            "Change the temperature: the weights range from a single token to uniform."
+            if config.differential
+            else "Predict what a higher temperature does to the largest weight; then change it.",
             ".st-key-what_if_temperature",
+            small=".st-key-predict_temperature",
         ),
         Stop(
             "attention",
@@ -227,7 +231,7 @@ def _positions(config: ViTConfig) -> Stop:
         f"For a Transformer, the input is a set without an order. {positions}",
         ".st-key-part_positions",
         ".st-key-shuffle",
-        "Shuffle the patches to see how much the output changes.",
+        "Predict what happens if the patches are shuffled.",
         ".st-key-shuffle",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Selectors. `host >>> inner` selects `inner` in the shadow root of a component inside `host`.
+MAP = ".st-key-lesson_map"
 EXPLORER = ".st-key-explorer >>> [data-testid=explorer]"
 PICTURE = ".st-key-sequence_picture >>> [data-testid=patch-picker]"
 KEYS = ".st-key-score_picker >>> [data-testid=patch-picker]"
@@ -28,12 +29,12 @@ class Stop:
         title: title of the card.
         text: text of the card.
         part: section of the page to scroll to.
-        target: highlighted element; `part` if None. It must fit next to the card, also on phones, because the card
-            never covers it.
+        target: highlighted element; `part` if None. If it does not exist or does not fit next to the card, which never
+            covers it, `small` or the heading of the part is highlighted instead.
         hint: action that the user may try; None if there is none.
         watch: element whose change completes the hint.
         attributes: data attributes of `watch` to compare; if empty, its text and input values are compared.
-        small: element highlighted instead if the target does not fit next to the card.
+        small: element highlighted instead of the target.
         under: element that sticks to the top of narrow windows; the target must be below it.
     """
 

@@ -5,11 +5,14 @@ import { Component } from "../../components/_shared/component.js";
 import { refs, setText } from "../../components/_shared/elements.js";
 import { Frames } from "../../components/_shared/frames.js";
 import { mounted } from "../../components/_shared/mounted.js";
+import { covered } from "../../components/_shared/page.js";
 
 const LOOK_EVERY = 120; // milliseconds between two checks of the page, which changes without events
 const SETTLES_IN = 2500; // milliseconds during which the layout of a new page changes
-const HEADER = 64; // pixels covered by Streamlit's header
 const GAP = 12; // pixels between the target and the card or the edge of the window
+const EDGE = 16; // pixels between the card and the edge of the window, as in tour.css
+const FRAME = "[data-testid=stHeader], .st-key-lesson_map"; // stays in view while the page scrolls
+const HEADING = "[data-testid=stHeading]";
 const CORNERS = ["bottom-left", "bottom-right", "top-right", "top-left"]; // in order of preference among those that cover the target least
 
 export default function (component) {
@@ -143,15 +146,17 @@ class Tour extends Component {
   chooseCorner(box) {
     const { card } = this.ref;
     const { width, height } = card.getBoundingClientRect();
-    const covered = (corner) => {
-      const left = narrow() ? 10 : corner.endsWith("right") ? innerWidth - 16 - width : 16;
-      const top = corner.startsWith("bottom") ? innerHeight - 16 - height : HEADER + 3;
+    const upper = covered() + 4;
+    const hidden = (corner) => {
+      const left = narrow() ? 10 : corner.endsWith("right") ? innerWidth - EDGE - width : EDGE;
+      const top = corner.startsWith("bottom") ? innerHeight - EDGE - height : upper;
       const across = Math.min(box.right, left + width) - Math.max(box.left, left);
       const down = Math.min(box.bottom, top + height) - Math.max(box.top, top);
       return Math.max(0, across) * Math.max(0, down);
     };
-    const best = box ? CORNERS.reduce((one, other) => (covered(other) < covered(one) ? other : one)) : CORNERS[0];
+    const best = box ? CORNERS.reduce((one, other) => (hidden(other) < hidden(one) ? other : one)) : CORNERS[0];
     if (card.dataset.corner !== best) card.dataset.corner = best;
+    card.style.setProperty("--upper", `${upper}px`);
   }
 
   // ------------------------------------------------------------------ page
@@ -171,41 +176,49 @@ class Tour extends Component {
     this.came ??= performance.now();
     const target = this.target ?? part;
     if (!this.astray) {
-      moveTo(part, part.getBoundingClientRect().top - HEADER);
+      moveTo(part, part.getBoundingClientRect().top - covered());
       this.astray = target !== part && !this.isFree(target);
     }
     if (this.astray) this.free(target);
     if (performance.now() - this.came > SETTLES_IN) this.settled = true;
   }
 
-  // upper and lower edge of the visible area, without the header, sticky elements and, on phones, the card
-  get open() {
-    const { height } = this.ref.card.getBoundingClientRect();
+  // Upper and lower edge of the visible area for an element: without the header, sticky elements and, if the card cannot
+  // stand beside the element, the card.
+  open(node) {
+    const { width, height } = this.ref.card.getBoundingClientRect();
+    const { left, right } = node.getBoundingClientRect();
     const stays = this.stop.under && find(this.stop.under);
-    const covered = stays && getComputedStyle(stays).position === "sticky" ? stays.getBoundingClientRect().height : 0;
-    return [HEADER + GAP + covered, innerHeight - GAP - (narrow() ? height + GAP : 0)];
+    const above = stays && getComputedStyle(stays).position === "sticky" ? stays.getBoundingClientRect().height : 0;
+    const spans = narrow() || (left < EDGE + width && right > innerWidth - EDGE - width);
+    return [covered() + GAP + above, innerHeight - GAP - (spans ? height + GAP : 0)];
   }
 
-  // the target of the stop, or its smaller replacement if it does not fit next to the card
+  // The target of the stop. If it does not exist or does not fit next to the card: its replacement, or the heading.
   get target() {
-    const target = find(this.stop.target ?? this.stop.part);
-    if (!target || !this.stop.small) return target;
-    const [upper, lower] = this.open;
-    return target.getBoundingClientRect().height <= lower - upper ? target : find(this.stop.small) ?? target;
+    const { part, small, target } = this.stop;
+    const nodes = [target ?? part, small, `${part} ${HEADING}`].filter(Boolean).map(find).filter(hasSize);
+    return nodes.find((node) => this.fits(node)) ?? nodes[0] ?? null;
+  }
+
+  fits(node) {
+    const [upper, lower] = this.open(node);
+    return node.getBoundingClientRect().height <= lower - upper;
   }
 
   isFree(target) {
     const { top, bottom } = target.getBoundingClientRect();
-    const [upper, lower] = this.open;
-    return (top >= upper - GAP && bottom <= lower) || Boolean(target.closest("[data-testid=stHeader]"));
+    const [upper, lower] = this.open(target);
+    return inFrame(target) || (top >= upper - GAP && bottom <= lower);
   }
 
+  // Scroll no further than necessary, so that the section around the target stays in view.
   free(target) {
     if (this.isFree(target)) return;
-    const { top, height } = target.getBoundingClientRect();
-    const [upper, lower] = this.open;
-    const space = Math.max(0, lower - upper - height);
-    if (!moveTo(target, top - upper - space / 2)) target.scrollIntoView({ block: "center", behavior: "instant" });
+    const { top, bottom } = target.getBoundingClientRect();
+    const [upper, lower] = this.open(target);
+    const by = top < upper ? top - upper : Math.min(bottom - lower, top - upper);
+    if (!moveTo(target, by)) target.scrollIntoView({ block: "center", behavior: "instant" });
   }
 
   // A hint is completed when its watched element has changed after an action of the user.
@@ -244,9 +257,18 @@ function find(selector) {
 // visible part of an element, below the header; null if it is not visible
 function visible(node) {
   const { left, right, top, bottom, width, height } = node.getBoundingClientRect();
-  const upper = node.closest("[data-testid=stHeader]") ? 0 : HEADER;
+  const upper = inFrame(node) ? 0 : covered();
   const seen = width > 0 && height > 0 && right > 0 && left < innerWidth && bottom > upper && top < innerHeight;
   return seen ? { left, right, top: Math.max(top, upper), bottom } : null;
+}
+
+function hasSize(node) {
+  const { width, height } = node?.getBoundingClientRect() ?? {};
+  return width > 0 && height > 0;
+}
+
+function inFrame(node) {
+  return Boolean((node.getRootNode().host ?? node).closest(FRAME));
 }
 
 function narrow() {

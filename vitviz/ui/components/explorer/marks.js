@@ -1,4 +1,4 @@
-// Red square around the patch with the largest weight in each small map, on a separate canvas, because a patch may be
+// Orange square around the patch with the largest weight in each small map, on a separate canvas, because a patch may be
 // smaller than a line.
 
 import { onScreen } from "../_shared/canvas.js";

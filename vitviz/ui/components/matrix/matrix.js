@@ -178,5 +178,5 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 // Axis label: a symbol of the formulas with its colour and meaning, followed by a text.
 function named({ symbol, meaning, text }) {
   const about = { "data-symbol": symbol, "data-meaning": meaning, "aria-description": meaning };
-  return [element("abbr", { className: "vv-symbol", tabIndex: 0, textContent: symbol }, about), text];
+  return [element("abbr", { className: "vv-symbol", textContent: symbol }, about), text];
 }

@@ -35,9 +35,9 @@ def patch_picker(
             in the lens.
         picture_name: alternative text of the picture.
         grid: rows and columns of patches.
-        chosen: (row, column), from 0, of the query patch with the blue frame; None if there is none.
+        chosen: (row, column), from 0, of the query patch with the teal frame; None if there is none.
         on_choose: function called with row and column when the user chooses a patch, before the page runs again.
-        second: (row, column), from 0, of the key patch with the red frame.
+        second: (row, column), from 0, of the key patch with the orange frame.
         choosing: role of the patch set by a click.
         on_key: like `on_choose`, for the key; required for `choosing="key"`.
         overlay: map drawn over the picture.

@@ -7,7 +7,7 @@ const OPEN = "[data-testid=stExpandSidebarButton]";
 const CLOSE = "[data-testid=stSidebarCollapseButton] button";
 const NARROW = "(max-width: 767.98px)"; // as in streamlit_fixes.css
 const SIDEBAR = "[data-testid=stSidebar]";
-const SCROLLERS = ".katex-display, .vv-scroll, .vv-filters, .vv-outcome ol, [data-testid=stMarkdownContainer] pre";
+const SCROLLERS = ".katex-display, .vv-scroll, .vv-filters, .vv-letters dl, .vv-outcome ol, [data-testid=stMarkdownContainer] pre";
 const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
 // Choices after which the sidebar closes: another page, another image, the tour. Settings are often changed together.
 const CHOICES = "a[href], [data-testid=gallery] [data-name], .st-key-sidebar_tour button";

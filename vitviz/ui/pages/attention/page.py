@@ -9,7 +9,7 @@ from ...app import models, shell, state
 from ...components.patches import Overlay
 from ...widgets import drawing, symbols
 from ...widgets.strips import number
-from ..lesson import questions, summary
+from ..lesson import overview, questions, summary
 from ..lesson.sections import BESIDE, beside_the_text, part, title
 from . import head_view, lookup, mixing, network, on_image, output, qkv, receptive, scores, softmax
 
@@ -20,6 +20,7 @@ def draw() -> None:
     st.html(drawing.STYLE)
     st.html(BESIDE)
     title("Attention", models.describe(state.choice().model).config)
+    overview.draw_map("attention")
     attend(state.choice())
 
 
@@ -55,6 +56,7 @@ def attend(choice: state.Choice) -> None:
             questions.about_attention(view)
         with part("summary"):
             summary.take_home(choice)
+        overview.link_to("sequence", "Back")
 
 
 def follow(view: head_view.HeadView, seen: bool) -> None:

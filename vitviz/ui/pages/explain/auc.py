@@ -20,8 +20,8 @@ STYLES = (  # colour, dash and marker, so that lines differ in more than colour
     (KEY, "solid", "square"),
     (VALUE, "dash", "diamond"),
     (ATTENTION, "solid", "triangle-up"),
-    ("#e07b00", "dash", "x"),
-    ("#12a594", "solid", "star"),
+    ("#2f81f7", "dash", "x"),
+    ("#e5484d", "solid", "star"),
 )
 
 

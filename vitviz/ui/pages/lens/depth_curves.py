@@ -12,7 +12,7 @@ from ....analysis.logit_lens import depth_label
 from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 
 # The first is that of the target. All are legible on white and on black.
-COLOURS = (ATTENTION, QUERY, "#e07b00", VALUE, KEY, "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", "#12a594", NEUTRAL)
+COLOURS = (ATTENTION, QUERY, KEY, VALUE, "#e5484d", "#d6409f", "#8a8f00", "#a8744a", "#5b8db8", "#2f81f7", NEUTRAL)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,65 +1,121 @@
-"""Quiz at the end of both lesson pages, on the user's own image."""
+"""Quiz at the end of both lesson pages, on the user's own image: a hint after a wrong answer, then a second try."""
 
 from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from ....trace.trace import Trace
 from ....walkthrough import quiz
-from ....walkthrough.quiz import Question
+from ....walkthrough.quiz import Option, Question
 from ...app import state
 from ...app.messages import escape_markdown, show_errors
+from ...app.settings import Setting
 from ..attention.head_view import HeadView
 from .followed_token import followed_patch
 from .sections import draw_text, patch_number, section
 
+TRIES = 2  # answers to a question before the right one is shown
+NUMBER = Setting("question_number", 0, per=str)  # index of the shown question; the context is the name of the quiz
+GIVEN = Setting("given_answers", (), per=str)  # indices of the checked options, in order; the context is an identity
+
 
 def about_sequence(choice: state.Choice, trace: Trace) -> None:
     """Draw the quiz on the way from the image to the sequence."""
-    _check_yourself(quiz.sequence_questions(trace, patch_number(trace, followed_patch(trace))), choice)
+    patch = patch_number(trace, followed_patch(trace))
+    _check_yourself("sequence", quiz.sequence_questions(trace, patch), choice)
 
 
 def about_attention(view: HeadView) -> None:
-    """Draw the quiz on the chosen head and patch."""
-    _check_yourself(quiz.attention_questions(view.trace, view.layer, view.head, view.query), view.choice)
+    """Draw the quiz on the chosen head and token."""
+    _check_yourself("attention", quiz.attention_questions(view.trace, view.layer, view.head, view.query), view.choice)
 
 
 @st.fragment
 @show_errors()
-def _check_yourself(questions: tuple[Question, ...], choice: state.Choice) -> None:
-    section("Check yourself", "The answers follow from your image and this model; each choice is explained.")
-    right = [_ask(place + 1, question, choice) for place, question in enumerate(questions)]
-    with st.container(key="right_answers"):
-        st.markdown(f"**{sum(right)} of {len(right)} right**")
+def _check_yourself(name: str, questions: Sequence[Question], choice: state.Choice) -> None:
+    if not questions:  # an image of one patch
+        return
+    section(
+        "Check yourself", "Two tries for each question, with a hint in between. The answers follow from your image."
+    )
+    places = range(len(questions))
+    if NUMBER.get(name) not in places:
+        NUMBER.reset(name)
+    at = NUMBER.draw(
+        st.segmented_control, "Question", places, context=name, format_func=lambda place: f"{place + 1}", required=True
+    )
+    identities = [_identity(question, choice) for question in questions]
+    _ask(questions[at], identities[at])
+    solved = sum(map(_is_solved, questions, identities))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if at + 1 < len(questions):
+            st.button("Next question", key=f"next_{name}", on_click=NUMBER.set, args=(at + 1, name))
+        with st.container(key="right_answers"):
+            st.markdown(f"**{solved} of {len(questions)} right**")
 
 
-def _ask(place: int, question: Question, choice: state.Choice) -> bool:
-    """Draw a question with feedback on the answer; return True if it is right."""
-    draw_text(f"**{place}.** {question.text}")
-    chosen = st.radio(
+def _ask(question: Question, identity: str) -> None:
+    """Draw a question with its options, and the feedback on the answers given so far."""
+    draw_text(question.text)
+    given, count = GIVEN.get(identity), len(question.options)
+    over = _is_solved(question, identity) or len(given) >= TRIES
+    answer = Setting(f"question_{question.name}", per=str, valid=lambda index, _: index in range(count))
+    chosen = answer.draw(
+        st.radio,
         question.plain_text,
-        range(len(question.options)),
+        range(count),
+        context=identity,
         index=None,
         format_func=lambda index: _shown(question.options[index].label),
-        key=f"question_{place}_{_identity(question, choice)}",
         label_visibility="collapsed",
+        disabled=over,
     )
-    if chosen is None:
-        return False
-    option = question.options[chosen]
-    if option.right:
-        st.success(f"**Right.** {_shown(option.explanation)}")
+    if not over:
+        st.button(
+            "Check again" if given else "Check",
+            key=f"check_{question.name}",
+            type="primary",
+            disabled=chosen is None or chosen in given,
+            on_click=partial(_give, identity, chosen),
+        )
+    with st.container(key="feedback"):
+        if given:
+            _respond(question, question.options[given[-1]], last=over)
+
+
+def _respond(question: Question, answer: Option, last: bool) -> None:
+    """Draw the feedback on an answer: a hint if there is another try, else the right answer."""
+    if answer.right:
+        st.success(f"**Right.** {_shown(answer.explanation)}")
+        return
+    st.warning(f"**Not this one.** {_shown(answer.explanation)}")
+    if last:
+        right = question.right
+        st.info(f"**The answer: {_shown(right.label)}.** {_shown(right.explanation)}")
     else:
-        st.warning(f"**Not this one.** {_shown(option.explanation)}")
-    return option.right
+        st.info(f"**Hint.** {_shown(question.hint)}")
 
 
-def _identity(question: Question, choice: state.Choice) -> int:
-    """Return a number that differs between questions and images, so that answers are not carried over."""
-    return zlib.crc32(repr((choice.key, question.text, [option.label for option in question.options])).encode())
+def _give(identity: str, chosen: int) -> None:
+    """Check an answer. A second click on the same one, sent before the page was updated, does not count."""
+    given = GIVEN.get(identity)
+    if chosen not in given and len(given) < TRIES:
+        GIVEN.set((*given, chosen), identity)
+
+
+def _is_solved(question: Question, identity: str) -> bool:
+    return any(question.options[index].right for index in GIVEN.get(identity))
+
+
+def _identity(question: Question, choice: state.Choice) -> str:
+    """Return a text that differs between questions and images, so that answers are not carried over."""
+    parts = choice.key, question.text, [option.label for option in question.options]
+    return f"{zlib.crc32(repr(parts).encode()):08x}"
 
 
 def _shown(text: str) -> str:

@@ -16,11 +16,13 @@ from ...widgets import symbols
 from ...widgets.strips import number
 from ...widgets.sums import round_consistently
 
-# The image (container "follow") stays beside the text ("story") while that scrolls; in a narrow window it is above.
+# The image (container "follow") stays beside the text ("story") while that scrolls, below the map of the model; in a
+# narrow window it is above the text.
 BESIDE = """<style>
 @media (min-width: 1100px) {
   [data-testid="stColumn"]:has(.st-key-follow) {
-    position: sticky; top: 4.2rem; align-self: flex-start; max-height: calc(100vh - 4.6rem); overflow-y: auto;
+    position: sticky; top: calc(4.2rem + var(--vv-map, 0px)); align-self: flex-start;
+    max-height: calc(100vh - 4.6rem - var(--vv-map, 0px)); overflow-y: auto;
   }
 }
 @media (max-width: 1099.98px) {

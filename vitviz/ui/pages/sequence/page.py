@@ -9,11 +9,10 @@ from ....notation.view import token_label
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import models, shell, state
-from ...app.registry import page_at
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, pictures, symbols
 from ...widgets.strips import number
-from ..lesson import questions, summary
+from ..lesson import overview, questions, summary
 from ..lesson.followed_token import follow_patch, followed_patch, followed_token
 from ..lesson.sections import BESIDE, beside_the_text, part, title
 from . import following, pixels, positions, projection, rows, sequence_data, shuffling, splitting, what_if
@@ -26,6 +25,7 @@ def draw() -> None:
     st.html(drawing.STYLE + pictures.STYLE + splitting.STYLE)
     st.html(BESIDE)
     title("From image to sequence", models.describe(state.choice().model).config)
+    overview.draw_map("sequence")
     draw_sections(state.choice())
 
 
@@ -126,5 +126,4 @@ def draw_sections(choice: state.Choice) -> None:
             questions.about_sequence(choice, trace)
         with part("summary"):
             summary.take_home(choice)
-        following_page = page_at("attention")
-        st.page_link(following_page.file, label=f"Next: {following_page.title}", icon=following_page.icon)
+        overview.link_to("attention", "Next")

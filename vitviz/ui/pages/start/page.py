@@ -7,6 +7,7 @@ import streamlit as st
 from ...app import shell, sidebar, state, teaching, tour
 from ...app.registry import PAGES, page_at
 from ...components import own_image
+from ..lesson import overview
 
 LOOKS = """<style>
 [data-testid="stMain"] h2 { font-size: 1.4rem; padding: 0.8rem 0 0; }
@@ -50,6 +51,7 @@ def draw() -> None:
         )
         camera_on = sidebar.camera_switch()
     photographed = sidebar.camera(camera_on, st.container())
+    overview.draw_map("")
     st.header("Pages", anchor=False)
     with st.container(horizontal=True, key="page_cards"):
         for page in PAGES[1:]:

@@ -19,7 +19,7 @@ from . import token_analyses
 from .settings import OUTLIER_TIMES
 from .tokens_view import TokensView
 
-COLOURS = (QUERY, "#d97706", "#0b7285", "#c2188f", NEUTRAL)  # of the prefix tokens
+COLOURS = ("#2f81f7", "#e5484d", "#0b7285", "#c2188f", NEUTRAL)  # of the prefix tokens
 NAMED = 8  # maximum number of outliers to list
 
 
@@ -92,7 +92,7 @@ def outliers(view: TokensView, result: tokens.Outliers) -> None:
         for token in result.tokens
         for colour, stroke in (("#fff", 0.22), (KEY, 0.12))
     ]
-    alt = f"{view.name}, with a red frame around each outlier {view.layer_label}"
+    alt = f"{view.name}, with an orange frame around each outlier {view.layer_label}"
     st.html(drawing.on_image(view.picture(), (columns * side, rows * side), frames, alt))
 
 
