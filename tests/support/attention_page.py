@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from tests.support.app_pages import opened, placed, texts
 from tests.support.printed_sums import comes_out, printed_sums
 
-CHECKED = ("qkv", "scores", "softmax", "values", "network")  # sections with a line on their checks
+CHECKED = ("qkv", "scores", "softmax", "values", "network", "output")  # sections with a line on their checks
 
 
 def attention(**parameters: str) -> AppTest:

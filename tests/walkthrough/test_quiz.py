@@ -200,7 +200,7 @@ def test_the_right_answers_of_any_image(any_trace):
 
 @pytest.mark.parametrize(
     ("patch", "grid", "expected"),
-    [(14, (16, 16), 8), (4, (8, 8), 8), (8, (4, 6), 16), (8, (2, 2), 4), (16, (3, 4), 8), (7, (2, 3), 1)],
+    [(14, (16, 16), 28), (4, (8, 8), 2), (8, (4, 6), 4), (8, (2, 2), 4), (16, (3, 4), 4), (7, (2, 3), 1)],
 )
 def test_another_side_of_a_patch(patch, grid, expected):
     trace = of_grid(*grid, patch_size=patch, image_size=(grid[0] * patch, grid[1] * patch))

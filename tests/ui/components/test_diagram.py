@@ -13,7 +13,7 @@ from vitviz.zoo import SHIPPED
 
 SECTIONS = {
     "sequence": ["input", "splitting", "flattening", "projection", "positions", "sequence", "what_if"],
-    "attention": ["idea", "qkv", "scores", "softmax", "values", "network", "reach"],
+    "attention": ["idea", "qkv", "scores", "softmax", "values", "network", "output", "reach"],
 }
 CONFIGS = {
     **kinds.CONFIGS,

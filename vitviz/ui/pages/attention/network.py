@@ -13,6 +13,7 @@ from ....walkthrough.steps.measures import update_of, without_activation
 from ...widgets import drawing, symbols
 from ...widgets.strips import number
 from ...widgets.sums import format_sum
+from ..lesson.sections import draw_checks
 from . import formulas, layer_activations
 from .head_view import HeadView, why
 
@@ -27,7 +28,7 @@ def mlp(view: HeadView) -> None:
     beside = " It is computed beside attention, from the same input." if config.block == "parallel" else ""
     gate = " It is gated: a second map, through the activation, multiplies the first." if steps.gate is not None else ""
     view.section(
-        "6 · The rest of the block, and of the network",
+        "6 · The rest of the block, and all blocks",
         "Attention moves information **between** tokens. The MLP works on each token **alone**: from {D=} to "
         f"{hidden} numbers, {activation}, and back.{gate}{beside} Its output is added to the token as well.",
     )
@@ -90,6 +91,7 @@ def stream(view: HeadView) -> None:
     st.html(drawing.stream(_stages(channels, norms), end, f"Residual stream of {view.name(view.query)}"))
     st.caption(f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed.")
     _why_registers(view, recorded.norms[-1])
+    draw_checks([view.block.checks["mlp_out"], view.block.checks["resid_post"]], "network")
 
 
 def _stages(channels: np.ndarray, norms: np.ndarray) -> list[tuple[str, np.ndarray, str]]:

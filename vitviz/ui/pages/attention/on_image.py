@@ -102,11 +102,11 @@ def _lines(view: HeadView) -> list[str]:
 def _roles(view: HeadView) -> None:
     """Describe query, key and value, and the largest weights."""
     listed = ", ".join(f"{view.name(token)} {percent(float(view.steps.weights[token]))}" for token in _strongest(view))
-    blue, green = (" (blue)", ", green lines") if view.patch is not None else ("", "")
+    query, value = (" (teal frame)", ", green lines") if view.patch is not None else ("", "")
     view.draw_text(
         "Every token has a query {q} (what it looks for), a key {k} (what others find it by) and a value {v} "
-        f"(what it passes on{green}), {{d=}} numbers each. {view.first(view.query)}{blue} gives its largest "
-        f"weights among the patches (red) to {listed}."
+        f"(what it passes on{value}), {{d=}} numbers each. {view.first(view.query)}{query} gives its largest "
+        f"weights among the patches (orange frames) to {listed}."
     )
     st.caption(
         "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "

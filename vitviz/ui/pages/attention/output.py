@@ -1,4 +1,4 @@
-"""End of section 6 of the page "Attention": from the tokens to the output, and from logits to probabilities."""
+"""Section 7 of the page "Attention": from the tokens to the output, and from logits to probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...widgets import drawing
 from ...widgets.prediction import prediction_bars
 from ...widgets.strips import number
 from ...widgets.sums import decimals_needed, in_brackets
-from ..lesson import sections
+from ..lesson.sections import draw_checks
 from . import layer_activations
 from .head_view import HeadView
 
@@ -37,7 +37,7 @@ def output(view: HeadView) -> None:
         )
     else:
         description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    view.draw_text(f"**The output.** {first}{description}.")
+    view.section("7 · From the tokens to the output", f"{first}{description}.")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
         st.html(drawing.maps(maps))
@@ -50,7 +50,7 @@ def output(view: HeadView) -> None:
         _probabilities(view)
     # without a final norm, the tokens are the output of the last block
     ends = [check for what, check in steps.checks.items() if config.final_norm or what != "tokens"]
-    sections.draw_checks([view.block.checks["mlp_out"], view.block.checks["resid_post"], *ends], "network")
+    draw_checks(ends, "output")
 
 
 def _probabilities(view: HeadView) -> None:

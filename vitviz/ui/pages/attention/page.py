@@ -49,6 +49,7 @@ def attend(choice: state.Choice) -> None:
         with part("network"):
             network.mlp(view)
             network.stream(view)
+        with part("output"):
             output.output(view)
         with part("reach"):
             receptive.all_at_once(view)

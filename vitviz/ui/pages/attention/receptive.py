@@ -1,4 +1,4 @@
-"""Section 7 of the page "Attention": what attention and convolutions can use, and what the heads do use."""
+"""Section 8 of the page "Attention": what attention and convolutions can use, and what the heads do use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
 def all_at_once(view: HeadView) -> None:
     """Draw receptive fields and attention distances on the image, layer by layer."""
     view.section(
-        "7 · Sees all of the image at once",
+        "8 · Sees all of the image at once",
         "Section 3 computed a score for **every** patch: attention can reach the whole image from layer 1, at the "
         "resolution of a patch ({P=} pixels). This is the key difference from a convolutional network (CNN): one value "
         "of its feature map can only depend on a square, its receptive field, which is small in the first layers.",

@@ -37,7 +37,7 @@ def scores(view: HeadView) -> None:
     view.section(
         "3 · Scores: a query meets every key",
         "The **score** of a key is its dot product with the query, divided by √d: large if both vectors point in a "
-        f"similar direction.{bias}{halves} Click a patch to see its key (red frame) dimension by dimension.",
+        f"similar direction.{bias}{halves} Click a patch to see its key (orange frame) dimension by dimension.",
     )
     st.latex(symbols.formula(formulas.score(steps, channels)))
     shown, half = steps.scores, 0

@@ -28,10 +28,10 @@ def weights(run: Run) -> str:
     drawn = as_jpeg(overlay(Image.open(io.BytesIO(run.picture)).convert("RGB"), tones, "relative", signed=signed))
     top = strongest_patch(trace, steps.weights)
     sums = f"sum to 1 − λ = {number(steps.row_sum)}" if signed else "sum to 100 %"
-    colour = " (blue)" if run.frames else ""
+    colour = " (teal frame)" if run.frames else ""
     caption_text = (
         f"Attention weights of {run.token_label}{colour}, {run.head_label}. All {len(steps.weights)} weights {sums}; "
-        f"the colours end at the largest of a patch, {run.name(top)} (red)."
+        f"the colours end at the largest of a patch, {run.name(top)} (orange frame)."
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), *run.frames]
     shown = paper.framed_image(drawn, trace.grid, frames, caption_text)
