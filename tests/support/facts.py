@@ -4,14 +4,13 @@ import re
 
 
 def mentions(*facts: str | float) -> str:
-    """Return a regular expression for a text that mentions all facts, each as a word of its own, in any order."""
-    return r"\A" + "".join(rf"(?=[\s\S]*{_alone(str(fact))})" for fact in facts)
+    """Return a regular expression for a text that mentions all facts in this order, each as a word of its own."""
+    return r"[\s\S]*?".join(_alone(str(fact)) for fact in facts)
 
 
 def assert_mentions(text: str, *facts: str | float) -> None:
-    """Check that a text mentions all facts, each as a word of its own."""
-    missing = [fact for fact in facts if not re.search(mentions(fact), text)]
-    assert not missing, f"{missing} not in {text!r}"
+    """Check that a text mentions all facts in this order, each as a word of its own."""
+    assert re.search(mentions(*facts), text), f"{facts} not in {text!r}, or not in this order"
 
 
 def _alone(fact: str) -> str:
