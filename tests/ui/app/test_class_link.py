@@ -1,13 +1,16 @@
 """Class link: the address of the present view, and an image that a class shares, in sessions of several users."""
 
+import re
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import streamlit as st
 
 from tests.support.app_pages import choice_of, dropped, explore, picture, placed, query, start, texts
+from tests.support.facts import assert_mentions
 from tests.ui.app.test_class_images import Clock
-from vitviz.ui.app import class_images, network_address, state
+from vitviz.ui.app import class_choice, class_images, class_link, class_shares, network_address, state
 from vitviz.ui.app.class_images import GONE, MARK, VARIABLE, ClassImages
 
 
@@ -16,8 +19,7 @@ def clock(monkeypatch):
     """Clock of a store that no other test uses."""
     clock = Clock()
     new = ClassImages(clock)
-    monkeypatch.setattr(class_images.STORE, "_clock", clock)
-    for name in ("_shares", "_parts", "_ended"):
+    for name in ("_clocks", "_shares", "_parts", "_ended"):
         monkeypatch.setattr(class_images.STORE, name, getattr(new, name))
     return clock
 
@@ -31,8 +33,24 @@ def opened_link(app):
 
 def link_of(app) -> dict[str, str]:
     """Query parameters of the link that the dialog shows."""
-    (address,) = [code.value for code in app.code]
+    (address,) = [code.value for code in app.code if code.value.startswith("http")]
     return dict(parse_qsl(urlsplit(address).query))
+
+
+class Session(dict):
+    """Copy of a session for functions that run outside of the app."""
+
+    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
+
+
+def session_of(app) -> Session:
+    names = ("own", "picked", "settings", "class_image", class_shares.OWNER)
+    return Session({name: app.session_state[name] for name in names if name in app.session_state})
+
+
+def ends(app) -> list:
+    """The buttons that end a share."""
+    return [button for button in app.button if (button.key or "").startswith("class_end_")]
 
 
 def teacher(monkeypatch, hours: str = "2"):
@@ -63,8 +81,7 @@ def test_an_own_image_is_not_in_the_link_unless_it_is_shared(monkeypatch, clock)
     assert "secret" not in mark
     assert class_images.STORE.digests() == {choice_of(app).picked.digest}
     assert query(app)["image"] == "own", "the teacher's own address stays"
-    (said,) = [text for text in placed(app, "class_image") if text]
-    assert "2 hours" in said
+    assert_mentions(" ".join(placed(app, "class_image")), "secret.png", "2 hours")
 
 
 @pytest.mark.parametrize("hours", ["", "0"])
@@ -108,20 +125,111 @@ def test_it_ends_when_the_teacher_ends_it(monkeypatch, clock):
     app = teacher(monkeypatch)
     app.button(key="class_share").click().run()
     one = pupil(link_of(app))
-    app.button(key="class_end").click().run()
+    (end,) = ends(app)
+    end.click().run()
     assert "image" not in link_of(app)
     assert choice_of(app).picked.name == "secret.png"
     assert [warning.value for warning in one.run().warning] == [GONE]
 
 
-def test_another_session_with_the_same_file_finds_the_same_share(monkeypatch, clock):
-    """After a reload, for example."""
+def test_another_session_with_the_same_file_has_its_own_share(monkeypatch, clock):
+    first = teacher(monkeypatch)
+    first.button(key="class_share").click().run()
+    other = teacher(monkeypatch)
+    assert ends(other) == []
+    assert "image" not in link_of(other)
+    other.button(key="class_share").click().run()
+    assert link_of(other)["image"] != link_of(first)["image"]
+    ends(other)[0].click().run()
+    assert link_of(first.run())["image"]
+
+
+def test_the_secret_of_a_session_lets_the_next_one_of_the_same_tab_end_it(monkeypatch, clock):
+    """The browser gives it back after a reload, and no other text has an effect."""
     first = teacher(monkeypatch)
     first.button(key="class_share").click().run()
     again = teacher(monkeypatch)
-    assert link_of(again) == link_of(first)
-    again.button(key="class_end").click().run()
+    session = session_of(again)
+    with monkeypatch.context() as patch:
+        patch.setattr(st, "session_state", session)
+        class_shares.take_back("guessed")
+        assert class_shares.secret() == ""
+        class_shares.take_back(first.session_state[class_shares.OWNER])
+        assert class_shares.secret() == first.session_state[class_shares.OWNER]
+    again.session_state[class_shares.OWNER] = session[class_shares.OWNER]
+    ends(again.run())[0].click().run()
     assert class_images.STORE.digests() == frozenset()
+
+
+def test_an_image_that_is_no_longer_chosen_can_still_be_ended(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    app.button(key="class_share").click().run()
+    dropped(app, "own_dropped", "second.png", picture(32))
+    assert choice_of(app).picked.name == "second.png"
+    assert "image" not in link_of(app)
+    app.button(key="class_share").click().run()
+    first, second = ends(app)
+    said = " ".join(placed(app, "class_image"))
+    assert_mentions(said, "secret.png", "second.png")
+    app.session_state.picked = state.Picked("cat", state.samples()["cat"], sample=True)
+    app.run()
+    assert [one.key for one in ends(app)] == [first.key, second.key], "with a sample, too"
+    ends(app)[0].click().run()
+    assert [one.key for one in ends(app)] == [second.key]
+    assert len(class_images.STORE.digests()) == 1
+
+
+def test_an_image_that_is_removed_is_shared_no_longer(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    app.button(key="class_share").click().run()
+    link = link_of(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(st, "session_state", session_of(app))
+        state.forget_own()
+    assert class_images.STORE.digests() == frozenset()
+    assert [warning.value for warning in pupil(link).warning] == [GONE]
+
+
+def test_nobody_shares_more_than_a_few(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    for side in range(class_images.MOST_OWNED + 1):
+        dropped(app, "own_dropped", f"{side}.png", picture(32 + side))
+        app.button(key="class_share").click().run()
+    assert [error.value for error in app.error] == [class_images.TOO_MANY]
+    assert len(ends(app)) == class_images.MOST_OWNED
+
+
+def test_the_session_keeps_no_file_for_a_button(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    app.button(key="class_share").click().run()
+    given = {}
+    monkeypatch.setattr(st, "button", lambda *_, **options: given.update({options["key"]: options.get("args")}))
+    app.run()
+    (share,) = class_images.STORE.owned(app.session_state[class_shares.OWNER])
+    assert given[f"class_end_{share.name}"] == (share.name,)
+
+
+def test_the_link_says_when_it_ends(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    assert placed(app, "class_until") is None
+    app.button(key="class_share").click().run()
+    for one in (app, opened_link(pupil(link_of(app)))):
+        (said,) = placed(one, "class_until")
+        end = datetime.strptime(re.search(r"\d+ \w+ \d{4}, \d\d:\d\d", said)[0], "%d %B %Y, %H:%M")
+        assert timedelta(minutes=110) < end - datetime.now() <= timedelta(hours=2)
+
+
+def test_a_fragment_of_a_page_runs_the_whole_page_once_the_image_has_ended(monkeypatch, clock):
+    app = teacher(monkeypatch)
+    app.button(key="class_share").click().run()
+    one = pupil(link_of(app))
+    monkeypatch.setattr(class_choice, "check", lambda: None)
+    reruns = []
+    monkeypatch.setattr(st, "rerun", lambda: reruns.append(True) or st.stop())
+    clock.now += 7200
+    one.run()
+    assert reruns
+    assert not one.error
 
 
 def test_a_pupil_can_look_at_a_sample_and_at_an_own_image_meanwhile(monkeypatch, clock):
@@ -168,7 +276,7 @@ def network(monkeypatch):
     """A server that answers the network, on a machine with this address."""
     option = st.get_option
     monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else option(name))
-    monkeypatch.setattr(network_address, "local_address", lambda: "192.168.0.2")
+    monkeypatch.setattr(network_address, "local_addresses", lambda: ["192.168.0.2", "10.42.0.1"])
 
 
 def test_phones_get_the_address_of_this_machine_in_the_network(network):
@@ -177,11 +285,26 @@ def test_phones_get_the_address_of_this_machine_in_the_network(network):
     (code,) = app.code
     assert code.value.startswith("http://192.168.0.2:")
     assert not app.warning
+    assert "http://10.42.0.1:" in texts(app), "the other network"
     app.text_input(key="class_address").set_value("http://10.0.0.9:8501").run()
     assert app.code[0].value.startswith("http://10.0.0.9:8501/")
     app.text_input(key="class_address").set_value("10.0.0.9").run()
     assert not app.exception
     assert (len(app.code), len(app.warning)) == (0, 1)
+
+
+@pytest.mark.parametrize("typed", ["", "http://localhost:8501", "http://127.0.0.1:8501", "http://[::1]:8501"])
+def test_without_a_network_no_code_is_shown_that_phones_cannot_open(typed, network, monkeypatch):
+    monkeypatch.setattr(network_address, "local_addresses", list)
+    assert network_address.local_address() is None
+    app = opened_link(explore(image="rocket"))
+    assert app.text_input(key="class_address").value == ""
+    app.text_input(key="class_address").set_value(typed).run()
+    assert not app.exception
+    assert (len(app.code), len(app.warning)) == (0, 1)
+    assert "http://192.168.0.2:8501" in app.warning[0].value
+    monkeypatch.setattr(st, "session_state", session_of(app))
+    assert class_link.network_page() is None, "nor on worksheets"
 
 
 def test_a_server_for_this_machine_only_says_so():

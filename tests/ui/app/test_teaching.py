@@ -8,6 +8,7 @@ from scripts.app_server import ROOT
 from tests.support.app_pages import start
 from vitviz.ui.app import class_images, teaching
 from vitviz.ui.app.registry import PAGES
+from vitviz.ui.pages.lesson.prediction import SKIPPED
 
 GUIDE = teaching.FILE.read_text("utf-8")
 
@@ -30,8 +31,25 @@ def test_it_names_what_exists():
     assert f"{class_images.VARIABLE}=" in GUIDE
     assert f"{class_images.LONGEST:.0f}" in GUIDE
     assert f"{class_images.MOST_IMAGES} images and {class_images.MOST_BYTES // 1_000_000} MB" in GUIDE
+    assert f"{class_images.MOST_OWNED} images by one person" in GUIDE
     titles = {page.title for page in PAGES}
     assert set(re.findall(r"\b(Image to sequence|Attention|Explore|Intervene|Explain|Lens|Tokens)\b", GUIDE)) <= titles
+
+
+def test_it_names_buttons_that_exist():
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "vitviz" / "ui").rglob("*.py"))
+    labels = set(re.findall(r"\*\*(.+?)\*\*", GUIDE))
+    assert len(labels) > 5
+    assert [label for label in labels if not re.search(rf"[\"']{re.escape(label)}\b", code)] == []
+
+
+def test_its_plan_tells_of_each_prediction_that_hides_a_result():
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "vitviz" / "ui" / "pages").rglob("*.py"))
+    known = {"tokens": "patch size", "shuffle": "shuffling", "strongest": "strongest", "temperature": "temperature"}
+    assert set(re.findall(r"predicted\(\s*\"(\w+)\"", code)) == set(known)
+    (before,) = re.findall(r"## Before the lesson\n(.*?)\n## ", GUIDE, re.DOTALL)
+    assert all(word in before for word in known.values())
+    assert f"**{SKIPPED}**" in before
 
 
 def test_its_plans_last_as_long_as_they_say():

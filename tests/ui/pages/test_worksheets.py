@@ -159,3 +159,12 @@ def test_both_pages_offer_them_for_the_chosen_patch_and_number_of_pupils(page, m
     assert "query=3-4" in Read(document).text
     assert len(Read(document).sheets) == 3
     assert settings(app)["pupils"] == 3
+
+
+def test_a_link_that_ends_says_when():
+    for until in ("", "1 May 2030, 10:15"):
+        tasks = Read(worksheets_html(class_set(explained("digits"), until=until)))
+        assert ("until" in tasks.text) == bool(until)
+        assert until in tasks.text
+    without = class_set(explained("digits"), until="1 May 2030, 10:15", address="")
+    assert "2030" not in worksheets_html(without), "no link, no end"

@@ -15,12 +15,17 @@ def pick() -> None:
         st.session_state.picked = st.session_state.class_image
 
 
+def has_ended() -> bool:
+    """Return True if the session has an image of the class that is no longer shared."""
+    shared = st.session_state.class_image
+    return shared is not None and not shared.is_shared
+
+
 def check() -> None:
     """Replace an image that is no longer shared by a sample, and say so if it was being looked at."""
-    shared = st.session_state.class_image
-    if shared is None or shared.is_shared:
+    if not has_ended():
         return
-    st.session_state.class_image = None
+    shared, st.session_state.class_image = st.session_state.class_image, None
     if st.session_state.picked == shared:
         state.pick_sample(state.first_sample(state.MODEL.get()))
         notices.add([class_images.GONE])

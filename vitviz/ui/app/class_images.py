@@ -23,8 +23,23 @@ LONGEST = 168.0  # hours; a week
 MARK = "class-"  # start of the image in links, before the name
 MOST_IMAGES = 20  # shared at a time on a server
 MOST_BYTES = 100_000_000  # of all shared images together
+MOST_OWNED = 3  # shared at a time by one user
 GONE = "The image of this link is no longer shared, so a sample is shown instead."
 FULL = "This server already shares as many images as it can keep in memory; try again when another class has ended."
+TOO_MANY = f"You already share {MOST_OWNED} images; end the sharing of one of them first."
+
+
+def _clocks() -> tuple[Callable[[], float], ...]:
+    """Return clocks that together do not stand still while the computer sleeps; a share ends by the first of them.
+
+    Some systems stop `time.monotonic` during sleep, and only Linux has a clock that neither stops nor can be set.
+    """
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return (time.monotonic, time.time) if boot is None else (lambda: time.clock_gettime(boot),)
+
+
+class NoLongerSharedError(ImageError):
+    """Error for an image whose sharing has ended."""
 
 
 @dataclass(frozen=True)
@@ -34,42 +49,48 @@ class Share:
     Attributes:
         name: unguessable name in links, which begins with the duration, such as `"2h-..."`.
         digest: SHA-256 of the file.
-        until: end of the sharing, on the clock of the store.
+        until: end of the sharing, on each clock of the store.
+        owner: secret of the session that shares the image. Only its owner can end a share.
+        title: name of the file, for the owner only.
         data: the file.
     """
 
     name: str
     digest: str
-    until: float
+    until: tuple[float, ...]
+    owner: str = field(repr=False)
+    title: str = field(repr=False)
     data: bytes = field(repr=False)
 
 
 class ClassImages:
     """Thread-safe store of shared images, bounded in number, bytes and time.
 
-    An image that is already shared is not stored twice: sharing the same file again finds the same share, also from
-    another tab or after a reload. Whoever has the file can therefore end it.
+    Shares of several owners are independent, even if they have the same file: nobody can end the share of another.
 
     Args:
-        clock: function that returns the time in seconds; it never runs backwards.
+        *clocks: functions that return the time in seconds; a share ends when its time on one of them is over.
         most_images: maximum number of images.
         most_bytes: maximum bytes of all images together.
+        most_owned: maximum number of images of one owner.
     """
 
     def __init__(
         self,
-        clock: Callable[[], float] = time.monotonic,
+        *clocks: Callable[[], float],
         most_images: int = MOST_IMAGES,
         most_bytes: int = MOST_BYTES,
+        most_owned: int = MOST_OWNED,
     ):
-        self._clock, self._most_images, self._most_bytes = clock, most_images, most_bytes
+        self._clocks = clocks or _clocks()
+        self._most_images, self._most_bytes, self._most_owned = most_images, most_bytes, most_owned
         self._shares: dict[str, Share] = {}
         self._parts: dict[str, set[str]] = {}  # digests of thumbnails, by name of the share
         self._ended: set[str] = set()
         self._lock = threading.Lock()
 
-    def share(self, data: bytes, hours: float) -> Share:
-        """Share an image, or return its share if it has one, whose end does not change.
+    def share(self, data: bytes, hours: float, owner: str, title: str = "") -> Share:
+        """Share an image, or return the owner's share of it if there is one, whose end does not change.
 
         Raises:
             ImageError: if there is no room for the image.
@@ -77,14 +98,18 @@ class ClassImages:
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:
             self._drop_old()
-            for share in self._shares.values():
+            owned = self._owned(owner)
+            for share in owned:
                 if share.digest == digest:
                     return share
+            if len(owned) >= self._most_owned:
+                raise ImageError(TOO_MANY)
             used = sum(len(share.data) for share in self._shares.values())
             if len(self._shares) >= self._most_images or used + len(data) > self._most_bytes:
                 raise ImageError(FULL)
             name = f"{short_duration(hours)}-{secrets.token_urlsafe(16)}"
-            self._shares[name] = Share(name, digest, self._clock() + 3600 * hours, data)
+            until = tuple(clock() + 3600 * hours for clock in self._clocks)
+            self._shares[name] = Share(name, digest, until, owner, title, data)
             self._ended.discard(digest)
             return self._shares[name]
 
@@ -94,15 +119,15 @@ class ClassImages:
             self._drop_old()
             return self._shares.get(name)
 
-    def find_digest(self, digest: str) -> Share | None:
-        """Return the share of the image with this digest; None if it is not shared."""
+    def owned(self, owner: str) -> tuple[Share, ...]:
+        """Return the shares of an owner, oldest first."""
         with self._lock:
             self._drop_old()
-            return next((share for share in self._shares.values() if share.digest == digest), None)
+            return self._owned(owner)
 
     def seconds_left(self, share: Share) -> float:
         """Return the seconds until a share ends, at least 0."""
-        return max(0.0, share.until - self._clock())
+        return max(0.0, min(end - clock() for end, clock in zip(share.until, self._clocks, strict=True)))
 
     def add_part(self, name: str, digest: str) -> None:
         """Note a thumbnail of a shared image, given by its digest, which ends with the share."""
@@ -113,10 +138,11 @@ class ClassImages:
             else:  # made by a run that began before the end
                 self._ended.add(digest)
 
-    def end(self, name: str) -> None:
-        """End a share. Nothing happens if it has ended."""
+    def end(self, name: str, owner: str) -> None:
+        """End a share of an owner. Nothing happens if it has ended, or belongs to another owner."""
         with self._lock:
-            self._drop(name)
+            if name in self._shares and self._shares[name].owner == owner:
+                self._drop(name)
 
     def digests(self) -> frozenset[str]:
         """Return the digests of all shared images and of their thumbnails."""
@@ -132,9 +158,11 @@ class ClassImages:
             return ended
 
     def _drop_old(self) -> None:
-        now = self._clock()
-        for name in [name for name, share in self._shares.items() if share.until <= now]:
+        for name in [name for name, share in self._shares.items() if not self.seconds_left(share)]:
             self._drop(name)
+
+    def _owned(self, owner: str) -> tuple[Share, ...]:
+        return tuple(share for share in self._shares.values() if share.owner == owner)
 
     def _drop(self, name: str) -> None:
         share = self._shares.pop(name, None)
@@ -166,11 +194,11 @@ class ClassImage:
         """The file.
 
         Raises:
-            ImageError: if it is no longer shared.
+            NoLongerSharedError: if it is no longer shared.
         """
         share = STORE.find(self.shared)
         if share is None:
-            raise ImageError("This image is no longer shared; choose another one.")
+            raise NoLongerSharedError("This image is no longer shared; choose another one.")
         return share.data
 
     @property

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from ...errors import VitvizError
+from .class_images import NoLongerSharedError
 
 
 def escape_markdown(text: str) -> str:
@@ -28,9 +29,13 @@ def _escape_line_start(match: re.Match) -> str:
 def show_errors() -> Iterator[None]:
     """Show errors of vitviz on the page. Other exceptions are left to Streamlit.
 
+    An image that is no longer shared is an error only here: the page runs again, which replaces it by a sample.
+
     Fragments need this as a decorator, because Streamlit handles their exceptions before the page sees them.
     """
     try:
         yield
+    except NoLongerSharedError:
+        st.rerun()
     except VitvizError as error:
         st.error(escape_markdown(str(error)))

@@ -2,8 +2,9 @@
 
 Size of type: capital letters of at least 1/200 of the viewing distance, labels of at least 1/270. On a picture that is
 2.4 m wide and 1280 pixels across, a pixel is 1.9 mm. For eight metres, the font size is therefore 32 pixels, and 24 for
-labels: the root font size is 1/40 of the window's width on the lesson pages (see vitviz.ui.components.projector). In
-other rooms, the type is large enough up to 3.3 times the width of the picture.
+labels: the root font size is 1/40 of the window's width on the lesson pages (see vitviz.ui.components.projector). Other
+pages show more at a time; their type has the size of labels. In other rooms, the type is large enough up to 3.3 times
+the width of the picture.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from ..pages.intervene.settings import SETTINGS as OF_INTERVENE
 from ..pages.lens.settings import SETTINGS as OF_LENS
 from ..pages.sequence.settings import SETTINGS as OF_SEQUENCE
 from ..pages.tokens.settings import SETTINGS as OF_TOKENS
+from .lesson_section import SECTION
 from .settings import Setting
 
 
@@ -48,7 +49,7 @@ _pages = [
         "Image to sequence",
         ":material/grid_on:",
         "How does an image become tokens?",
-        OF_SEQUENCE,
+        (*OF_SEQUENCE, SECTION["sequence"]),
         guide="lesson",
     ),
     PageEntry(
@@ -56,7 +57,7 @@ _pages = [
         "Attention",
         ":material/hub:",
         "How does one head compute its weights?",
-        OF_ATTENTION,
+        (*OF_ATTENTION, SECTION["attention"]),
         guide="lesson",
     ),
     PageEntry(

@@ -116,12 +116,15 @@ def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], N
 
     Args:
         draw: function that draws the fragment for a choice of image and model. Errors of vitviz are shown in its place.
+            If the class no longer shares the image, the whole page runs instead, with a sample.
     """
 
     @st.fragment
     @show_errors()
     @wraps(draw)
     def part(choice: state.Choice) -> None:
+        if class_choice.has_ended():
+            st.rerun()
         with st.empty():  # fixed position for spinners
             state.trace(choice)
             write_address()

@@ -8,7 +8,7 @@ from ...images import FITS
 from ...notation.view import pooling_note
 from ...viz.provenance import without_advice
 from ..components.gallery import gallery
-from . import class_choice, class_images, class_link, models, projector, state, tour
+from . import class_choice, class_images, class_link, class_shares, models, projector, state, tour
 from .catalogue import open_catalogue
 from .messages import escape_markdown
 from .pad import draw_a_digit
@@ -187,7 +187,7 @@ def image_captions() -> None:
         st.caption(class_link.time_left(choice.picked.shared))
     elif not choice.picked.sample:
         kind = "drawing" if state.is_drawn() else f"image {escape_markdown(choice.picked.name)}"
-        share = class_images.STORE.find_digest(choice.picked.digest)
+        share = class_shares.of_image(choice.picked)
         links = "Links do not include it." if share is None else class_link.time_left(share.name)
         with st.container(key="own_image_kept"):
             st.caption(

@@ -1,7 +1,7 @@
 """Choices of a user (per session), and data shared by all users (cached by content and settings).
 
-Streamlit runs all users in threads of one process. Models and traces are computed once for all users with the same
-choice, and hold no data about users.
+Streamlit runs all users in threads of one process. Models and traces are shared by users with the same choice, and hold
+no data about users.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import models, notices, sessions
+from . import class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
@@ -224,8 +224,8 @@ def pick_upload(name: str, data: bytes) -> bool:
 
 def keep_upload(name: str, data: bytes) -> None:
     """Keep the user's own image without choosing it. An invalid image is ignored."""
-    if st.session_state.own is None:
-        with suppress(ImageError):
+    with suppress(ImageError):
+        if st.session_state.own is None:
             _own(name, data)
 
 
@@ -274,7 +274,8 @@ def check_own(picked: Picked) -> None:
 
 
 def forget_own() -> None:
-    """Delete the user's own image. If it was chosen, choose a sample."""
+    """Delete the user's own image, and end its sharing. If it was chosen, choose a sample."""
+    class_shares.end_image(st.session_state.own)
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_request = None
     if chosen_mark() == OWN:
         pick_sample(first_sample(MODEL.get()))
@@ -335,8 +336,7 @@ def trace(choice: Choice) -> Trace:
 @cached("Running the model …")
 def _trace(key: tuple, _choice: Choice) -> Trace:
     """Return the trace without its model, so that the cache does not hold the model in memory."""
-    image = prepared(_choice)
-    network = model(_choice.model)
+    image, network = prepared(_choice), model(_choice.model)
     with one_at_a_time.first():
         return replace(network.trace(image), model=None)
 

@@ -18,6 +18,7 @@ def diagram(
     page: str,
     on_go: Callable[[str], None],
     *,
+    on_here: Listener,
     arriving: tuple[str, int] | None = None,
     key: str,
 ) -> None:
@@ -30,6 +31,7 @@ def diagram(
         steps: steps and groups of the model.
         page: address of the open page.
         on_go: function called with a section of another page.
+        on_here: listener for the name of the section in view, which the browser tells when the class link is opened.
         arriving: section to scroll to once it is there, and a number that is different each time; None to stay.
         key: identity of the map in the session.
     """
@@ -42,4 +44,4 @@ def diagram(
 
     section, number = arriving or ("", 0)
     data = {"page": page, "steps": [as_data(step) for step in steps], "arriving": section, "arrival": number}
-    component.draw(data, {"go": Listener("a section", read, on_go)}, key=key)
+    component.draw(data, {"go": Listener("a section", read, on_go), "here": on_here}, key=key)

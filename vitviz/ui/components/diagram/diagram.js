@@ -14,6 +14,7 @@ const GAP = 8; // pixels between the map and the section below it
 const LOOK_EVERY = 120; // milliseconds between two checks of a page that is being drawn
 const SETTLES_IN = 2000; // milliseconds during which the layout changes after the section has arrived
 const PATIENCE = 60000; // milliseconds to wait for a section
+const CLASS_LINK = ".st-key-class_link"; // button that makes a link to the section in view
 const HEIGHT = "--vv-map"; // height of the map, for elements that stick below it
 
 export default function (component) {
@@ -29,6 +30,7 @@ class ModelMap extends Component {
       const button = event.target.closest("button");
       if (button) this.go(button, event.detail === 0);
     });
+    this.on(document, "click", (event) => this.tell(event), { capture: true }); // before Streamlit sends the click
     onKeys(this.listening, root, (event, arrow) => this.press(event.key, arrow));
     this.on(document, "scroll", () => this.schedule(), { capture: true, passive: true });
     this.on(window, "resize", () => this.schedule());
@@ -78,6 +80,7 @@ class ModelMap extends Component {
     const upper = covered();
     const name = sectionAt(parts, upper + (innerHeight - upper) / 4);
     const address = `${this.data.page}/${name}`;
+    this.name = name;
     if (address === this.here && this.built === this.marked) return;
     [this.here, this.marked] = [address, this.built];
     let first;
@@ -96,6 +99,12 @@ class ModelMap extends Component {
     row.scrollTo({ left, behavior: isStill() ? "instant" : "smooth" });
   }
 
+  tell(event) {
+    if (this.data.page && this.name && event.target.closest?.(CLASS_LINK)) {
+      this.mount.send("here", this.name, { instead: true });
+    }
+  }
+
   // ------------------------------------------------------------------ going to a section
 
   go(button, byKey) {
@@ -111,7 +120,7 @@ class ModelMap extends Component {
   arrive({ arriving, arrival, page }) {
     this.mount.memory.arrival = arrival;
     const step = this.buttons.find((button) => sectionsOf(button).includes(arriving));
-    const names = step ? namesOn(page, sectionsOf(step)) : [];
+    const names = namesOn(page, [arriving, ...(step ? sectionsOf(step) : [])]);
     if (names.length) this.seek(names);
   }
 

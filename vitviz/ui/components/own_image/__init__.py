@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ...app import notices, state
+from ...app import class_shares, notices, state
 from ...app.uploads import drop_zone
 from .._shared import Component, Listener, packed
 
@@ -20,7 +20,7 @@ ENDED = (
     "Your session has ended, because the server was restarted or the connection was lost for too long. Drop your image "
     "again."
 )
-LONGEST_NAME = 200  # maximum characters of a file name in a message
+LONGEST_NAME = 200  # maximum characters of a file name, or of a secret, in a message
 
 component = Component("own_image", Path(__file__).parent)
 
@@ -58,11 +58,13 @@ def own_image(again: Callable[[], None]) -> None:
         "own": None if own is None else {"digest": own.digest, "name": own.name, "bytes": len(own.data)},
         "request": st.session_state.own_request,
         "largest": 1_000_000 * st.get_option("server.maxUploadSize"),
+        "secret": class_shares.secret(),
     }
     listeners = {
         "nothing": Listener("a report that no image is stored", bool, _nothing_kept),
         "refused": Listener("a file that is too large", _name, _too_large),
         "lost": Listener("a file that did not arrive", _name, _lost),
+        "owner": Listener("the owner of shared images", _name, lambda secret: _take_back(secret, again)),
     }
     parts = {"image": packed({}, {"image": own.data if made_here else b""})}
     component.draw(data, listeners, key="own_image", parts=parts)
@@ -87,6 +89,11 @@ def _take_kept(name: str, data: bytes, again: Callable[[], None]) -> None:
         state.keep_upload(name, data)
 
 
+def _take_back(secret: str, again: Callable[[], None]) -> None:
+    again()
+    class_shares.take_back(secret)
+
+
 def _nothing_kept(ended: bool) -> None:
     if is_waiting():
         notices.add([ENDED if ended else NOT_IN_LINK])
@@ -95,7 +102,7 @@ def _nothing_kept(ended: bool) -> None:
 
 def _name(message: object) -> str:
     if not isinstance(message, str) or len(message) > LONGEST_NAME:
-        raise ValueError("not a file name")
+        raise ValueError("not a short text")
     return message
 
 

@@ -11,6 +11,7 @@ const MOST_KEPT = 4; // maximum number of stored images, one per tab; older ones
 const KEPT_FOR = 24 * 3600 * 1000; // milliseconds
 const MOST_SEEN = 8; // recent files, one of which the server may have
 const LONGEST_NAME = 200; // characters, as in __init__.py
+const SECRET = "vitviz-class-owner"; // name in the store of this tab
 
 export default function (component) {
   return mounted(OwnImage, "[data-ref=drop]", component);
@@ -44,10 +45,12 @@ class OwnImage extends Component {
   }
 
   receive(data, [bytes]) {
-    if (data.session !== this.session) { // a new session, with empty uploaders
+    const isNew = data.session !== this.session;
+    if (isNew) { // with empty uploaders
       [this.ended, this.session, this.restored] = [this.session !== undefined, data.session, false];
     }
     [this.data, this.bytes] = [data, bytes];
+    this.keepSecret(isNew);
     if (data.request && !data.own && !this.restored) {
       this.restored = true;
       this.restore();
@@ -131,6 +134,15 @@ class OwnImage extends Component {
     this.seen = [...files, ...this.seen].slice(0, MOST_SEEN);
   }
 
+  // The secret with which this tab can end the sharing of its images, also after a reload.
+  keepSecret(isNew) {
+    const { secret } = this.data;
+    const kept = tabStore(SECRET);
+    if (secret) tabStore(SECRET, secret);
+    else if (kept && isNew) queueMicrotask(() => this.mount.send("owner", kept, { instead: true }));
+    else if (kept && !this.mount.pending("owner").length) tabStore(SECRET, ""); // nothing is shared any more
+  }
+
   async restore() {
     await store("readwrite", clear);
     const kept = await store("readonly", (images) => images.get(TAB));
@@ -180,14 +192,19 @@ function inUploader(event) {
   return Boolean(event.composedPath().find((node) => node.dataset?.testid === "stFileUploaderDropzone"));
 }
 
-// Identifier of this tab in the store, unique and constant across reloads.
-const TAB = (() => {
+// Read or write a text that is kept across reloads of this tab; empty if the browser keeps nothing.
+function tabStore(name, text) {
   try {
-    return (sessionStorage["vitviz-tab"] ??= Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-"));
+    if (text !== undefined) sessionStorage[name] = text;
+    return sessionStorage[name] ?? "";
   } catch {
-    return "nobody"; // without session storage, there is no store of images either
+    return "";
   }
-})();
+}
+
+// Identifier of this tab in the store, unique and constant across reloads.
+const TAB = tabStore("vitviz-tab") || tabStore("vitviz-tab", Array.from(crypto.getRandomValues(new Uint32Array(4))).join("-"))
+  || "nobody"; // without session storage, there is no store of images either
 
 // Run a request on the browser's store of images, and return its result. If the store is unavailable or too slow, log the
 // reason and return undefined.

@@ -17,11 +17,14 @@ const ARRIVES_IN = 3000; // milliseconds within which the sidebar is drawn
 
 const KEYS = { ArrowRight: ["section", 1], ArrowLeft: ["section", -1], PageDown: ["screen", 1], PageUp: ["screen", -1] };
 const EDITED = "textarea, select, [contenteditable]:not([contenteditable=false])";
-const ROLES = ["slider", "spinbutton", "combobox", "listbox"].map((role) => `[role=${role}]`).join(", ");
-// Elements that have a use for a kind of key themselves. A radio button has none for Page Down.
+const ROLES = ["slider", "spinbutton", "combobox", "listbox", "menu", "tablist", "radiogroup", "application", "grid"]
+  .map((role) => `[role=${role}]`).join(", ");
+const SLIDER = "[role=slider], input[type=range]";
+// Elements that have a use for a kind of key themselves. Page Up and Page Down, the keys of a remote, are left only to those
+// in which text is written or an option is chosen: a slider keeps the focus after it was dragged.
 const OWNERS = {
-  section: `input, ${EDITED}, ${ROLES}, [role=menu], [role=tablist], [role=radiogroup], [role=application], [role=grid], video`,
-  screen: `input:not([type=radio], [type=checkbox], [type=button], [type=file]), ${EDITED}, ${ROLES}`,
+  section: `input, ${EDITED}, ${ROLES}, video`,
+  screen: `input:not([type=radio], [type=checkbox], [type=button], [type=file], [type=range]), ${EDITED}, [role=listbox]`,
 };
 
 export default function (component) {
@@ -55,6 +58,7 @@ class Projector extends Component {
       this.mount.memory.closed = false;
       this.mount.send("leave", true);
     });
+    this.on(document, "keydown", (event) => this.leaveSlider(event), { capture: true }); // before the slider gets the key
     this.on(document, "keydown", (event) => this.press(event));
     this.on(document, "vitviz-part", ({ detail }) => this.show(NAME.exec(detail)?.[1] ?? detail));
     this.on(window, "resize", () => this.schedule());
@@ -67,8 +71,10 @@ class Projector extends Component {
     this.seen.observe(document.body, { childList: true, subtree: true });
   }
 
-  receive({ page }) {
+  receive({ page, section }) {
     this.page = page;
+    this.root.dataset.page = page;
+    if (section) this.chosen[page] ??= section;
     this.draw();
   }
 
@@ -91,6 +97,7 @@ class Projector extends Component {
   show(name) {
     if (!this.names.includes(name) || name === this.current) return;
     this.chosen[this.page] = name;
+    this.mount.send("section", name, { instead: true });
     this.draw();
     document.querySelector(MAIN)?.scrollTo({ top: 0, behavior: "instant" });
   }
@@ -127,10 +134,22 @@ class Projector extends Component {
 
   // ------------------------------------------------------------------ keys
 
+  leaveSlider(event) {
+    const [slider] = event.composedPath();
+    if (KEYS[event.key]?.[0] !== "screen" || !slider.matches?.(SLIDER) || !this.isFor(event, "screen")) return;
+    event.stopPropagation();
+    slider.blur();
+    this.press(event);
+  }
+
+  isFor(event, kind) {
+    const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    return this.names.length && !modified && !event.defaultPrevented && !isOwned(event, OWNERS[kind]);
+  }
+
   press(event) {
     const [kind, step] = KEYS[event.key] ?? [];
-    const modified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
-    if (!kind || modified || event.defaultPrevented || !this.names.length || isOwned(event, OWNERS[kind])) return;
+    if (!kind || !this.isFor(event, kind)) return;
     event.preventDefault();
     if (kind === "screen" && scrolled(step)) return;
     this.go(step);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -10,9 +11,10 @@ import streamlit as st
 from .... import zoo
 from ....analysis.arithmetic import numbers
 from ....trace.vision_transformer import VisionTransformer
-from ...app import models, state
+from ...app import lesson_section, models, state
 from ...app.cache import cached
 from ...app.registry import page_at
+from ...components._shared import Listener
 from ...components.diagram import Group, Step, diagram, model_steps
 
 KEY = "model_map"
@@ -40,7 +42,8 @@ def draw_map(page: str) -> None:
     Args:
         page: address of the open page; the first page has the empty one.
     """
-    section = st.session_state.pop(LEAVES, None)
+    linked = lesson_section.from_link(page)
+    section = st.session_state.pop(LEAVES, f"{page}/{linked}" if linked else None)
     if section is not None:
         st.session_state[ARRIVES] = section, time.time_ns() // 1000  # exact in the browser
         target = section.partition("/")[0]
@@ -52,7 +55,9 @@ def draw_map(page: str) -> None:
         st.header("The model, step by step", anchor=False)
         st.caption("Choose a step to see it computed on your image.")
     with st.container(key="lesson_map" if page else "start_map"):
-        diagram(steps(state.choice()), page, _leave, arriving=st.session_state.get(ARRIVES), key=KEY)
+        here = Listener("a section", lesson_section.reader(page), partial(lesson_section.choose, page))
+        arriving = st.session_state.get(ARRIVES)
+        diagram(steps(state.choice()), page, _leave, on_here=here, arriving=arriving, key=KEY)
 
 
 def steps(choice: state.Choice) -> tuple[Step | Group, ...]:

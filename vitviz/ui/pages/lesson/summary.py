@@ -53,9 +53,10 @@ def _worksheets(choice: state.Choice, place: head_view.Place, at: dict[str, str]
         image, page = class_link.image_mark(choice), class_link.network_page()
         address = urlencode(link.choice_parameters(choice) | {"image": image} | at) if image else ""
         page = urljoin(page, "attention") if page else ""
+        until = class_link.ends(choice)
 
         def made() -> ClassSet:  # as above
-            return _class_set(choice, place, first, count, address, page)
+            return _class_set(choice, place, first, count, address, page, until)
 
         for name, label, write in (
             ("worksheet", "Worksheets", worksheets_html),
@@ -108,11 +109,11 @@ def _run(choice: state.Choice, place: head_view.Place, address: str) -> Run:
 
 
 def _class_set(
-    choice: state.Choice, place: head_view.Place, patch: int, count: int, address: str, page: str
+    choice: state.Choice, place: head_view.Place, patch: int, count: int, address: str, page: str, until: str
 ) -> ClassSet:
     trace = state.trace(choice)
     means = state.statistics(choice).distance
     with state.one_at_a_time:
         sheets = worksheet.worksheets(trace, place.layer, place.head, patch, count, means)
     title = models.title(choice.model)
-    return ClassSet(choice.picked.name, title, address, page, state.picture(choice), trace, sheets)
+    return ClassSet(choice.picked.name, title, address, page, state.picture(choice), trace, sheets, until)

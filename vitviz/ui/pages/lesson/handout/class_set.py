@@ -71,6 +71,7 @@ class ClassSet:
         picture: image, with the aspect ratio of the model input.
         trace: the forward pass.
         sheets: the worksheets.
+        until: date and time at which the address stops opening the image; empty if it does not.
     """
 
     image: str
@@ -80,6 +81,7 @@ class ClassSet:
     picture: bytes
     trace: Trace
     sheets: tuple[Worksheet, ...]
+    until: str = ""
 
     def link(self, sheet: Worksheet) -> str:
         """Return the query parameters that open the patch of a worksheet; empty if there are none."""
@@ -152,7 +154,8 @@ def _head(made: ClassSet, sheet: Worksheet, title: str, answers: bool) -> str:
     who = "" if answers else '<p class="who"><span>Name:</span><span>Date:</span></p>'
     address = ""
     if made.address and not answers:
-        address = f" Open this patch in vitviz: <code>{html.escape(made.link(sheet))}</code>"
+        end = f" (until <span data-given=until>{html.escape(made.until)}</span>)" if made.until else ""
+        address = f" Open this patch in vitviz{end}: <code>{html.escape(made.link(sheet))}</code>"
     head = f"layer {sheet.dot.layer + 1}, head {sheet.dot.head + 1}"
     return (
         f"<header><h1>{html.escape(f'{title}{place}: {made.image}')}</h1>{who}"
