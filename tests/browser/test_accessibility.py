@@ -61,6 +61,26 @@ def opened(page: Page, address: str) -> Page:
     return page
 
 
+def answer(page: Page, *predictions: str) -> None:
+    """Give the first answer to predictions, so that the pages show what they hide until then."""
+    for name in predictions:
+        hidden = page.locator(f".st-key-predict_{name}").get_by_role("radio")
+        hidden.first.click()
+        settled(page)
+        expect(hidden.first).to_be_checked()
+
+
+def open_all(page: Page) -> None:
+    """Open all expanders, one after the other: some run a part of the page."""
+    closed = page.get_by_test_id("stMain").locator("[data-testid=stExpander] details:not([open]) > summary")
+    for _ in range(200):
+        settled(page)
+        if not closed.count():
+            return
+        closed.first.click()
+    raise AssertionError("Some expanders do not open.")
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_pages_are_accessible(app, new_page, address):
     assert_accessible(opened(new_page(), f"{app}/{address}"))
@@ -69,9 +89,17 @@ def test_pages_are_accessible(app, new_page, address):
 def test_what_opens_on_request_is_accessible(app, new_page):
     """Sections, what is behind switches, notices, the tour's card, and what lies over the page."""
     page = opened(new_page(), f"{app}/sequence?tour=2&image=nobody")
-    page.get_by_text("Show all positions at once").click()
-    page.get_by_text("Shuffle the patches", exact=True).click()
-    expect(page.get_by_test_id("stImage")).to_have_count(3)
+    page.locator(".st-key-all_positions").get_by_text("Compare", exact=False).click()
+    expect(page.locator(".st-key-part_positions").get_by_test_id("stImage")).to_have_count(1)
+    answer(page, "shuffle")
+    expect(page.locator(".st-key-part_positions").get_by_test_id("stImage")).to_have_count(2)
+    page.locator(".st-key-what_if_patch").get_by_role("radio").first.click()  # another size than the model's
+    answer(page, "tokens")
+    open_all(page)
+    assert_accessible(page)
+    page = opened(new_page(), f"{app}/attention?model=digits&image=digit-4")
+    answer(page, "strongest", "temperature")
+    open_all(page)
     assert_accessible(page)
     page = opened(new_page(), f"{app}/tokens")
     for section in ("Similarity", "Norms", "Points", "Places"):

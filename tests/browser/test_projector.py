@@ -117,6 +117,74 @@ def test_inputs_keep_their_keys_and_a_remote_works_after_a_click_on_a_switch(pro
     assert_shown(page, sections[-2])
 
 
+def test_a_remote_works_after_a_slider_was_used(project):
+    """A slider keeps the focus, and the arrow keys, but not Page Up and Page Down."""
+    page = project("attention", "image=digit-4&model=digits&section=idea")
+    sections = names(page)
+    assert_shown(page, "idea")
+    slider = page.locator(".st-key-part_idea").get_by_role("slider").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert_shown(page, "idea")
+    value = slider.get_attribute("aria-valuenow") or slider.input_value()
+    for _ in range(40):
+        page.keyboard.press("PageDown")
+        box_at_rest(page.locator(f"{PARTS}:visible").first)
+        if page.locator(BAR).get_attribute("data-section") != "idea":
+            break
+    assert_shown(page, sections[1])
+    page.keyboard.press("ArrowLeft")
+    assert_shown(page, "idea")
+    assert (slider.get_attribute("aria-valuenow") or slider.input_value()) == value
+
+
+def test_a_reload_and_the_class_link_open_the_shown_section(project):
+    page = project("attention")
+    sections = names(page)
+    for section in sections[1:4]:
+        page.keyboard.press("ArrowRight")
+        assert_shown(page, section)
+    page.wait_for_url(f"**section={sections[3]}*", wait_until="commit")
+    page.reload()
+    assert_shown(page, sections[3])
+    settled(page)
+    page.locator(BAR).get_by_role("button", name="Class link").click()
+    code = page.get_by_role("dialog").locator(".st-key-class_url code")
+    expect(code).to_contain_text(f"section={sections[3]}")
+    link = code.inner_text()
+    page.goto(link)
+    expect(page.locator(".st-key-part_summary")).to_be_attached()
+    settled(page)
+    expect(page.get_by_test_id("model-map")).to_have_attribute("data-here", sections[3])
+
+
+FREE = """([card, bar]) => {
+  const [one, other] = [card, bar].map((node) => node.getBoundingClientRect());
+  const beside = one.right <= other.left || other.right <= one.left;
+  const apart = beside || one.bottom <= other.top || other.bottom <= one.top;
+  return apart && one.top >= 0 && one.left >= 0 && one.bottom <= innerHeight && one.right <= innerWidth
+    && one.height <= 0.7 * innerHeight && card.scrollWidth <= card.clientWidth;
+}"""
+
+
+@pytest.mark.parametrize("guide", ["lesson-2", "lesson-8", "lesson-12", "tour-3"])
+def test_the_card_of_a_guide_leaves_room_for_the_bar(guide, app, new_page):
+    page = new_page(**PROJECTOR)
+    page.goto(f"{app}/?guide={guide}&projector=1&model=digits")
+    card = page.get_by_test_id("tour")
+    expect(card).to_be_visible()
+    expect(card).to_have_attribute("data-here", "true")
+    expect(page.locator(BAR)).to_be_visible()
+    settled(page)
+    box_at_rest(card)
+    eventually(page, lambda: page.evaluate(FREE, [card.element_handle(), page.locator(BAR).element_handle()]))
+    buttons = card.get_by_role("button")
+    for place in range(buttons.count()):
+        expect(buttons.nth(place)).to_be_in_viewport(ratio=1)
+    assert_nothing_sticks_out(page)
+
+
 def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(project):
     page = project("attention")
     sections = names(page)
@@ -131,11 +199,12 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
     assert_shown(page, "values")
 
 
-@pytest.mark.parametrize(("path", "least"), [("sequence", 24), ("attention", 24), ("explore", 14), ("", 16)])
-def test_type_is_large_enough(path, least, project):
+@pytest.mark.parametrize("parameters", ["image=digit-4&model=digits", "image=cat&model=dinov2-small"])
+@pytest.mark.parametrize("path", ["sequence", "attention", "explore", ""])
+def test_type_is_large_enough(path, parameters, project):
     """24 pixels of 1280: capital letters of 1/270 of eight metres on a picture that is 2.4 m wide."""
-    page = project(path)
-    assert page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false"
+    page, least = project(path, parameters), 24
+    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false")
     for name in names(page) or [""]:
         if name:
             assert_shown(page, name)

@@ -10,7 +10,7 @@ import { covered } from "../../components/_shared/page.js";
 const LOOK_EVERY = 120; // milliseconds between two checks of the page, which changes without events
 const SETTLES_IN = 2500; // milliseconds during which the layout of a new page changes
 const GAP = 12; // pixels between the target and the card or the edge of the window
-const EDGE = 16; // pixels between the card and the edge of the window, as in tour.css
+const BAR = "[data-testid=projector]"; // at the lower edge in projector mode
 const FRAME = "[data-testid=stHeader], .st-key-lesson_map"; // stays in view while the page scrolls
 const HEADING = "[data-testid=stHeading]";
 const CORNERS = ["bottom-left", "bottom-right", "top-right", "top-left"]; // in order of preference among those that cover the target least
@@ -148,8 +148,8 @@ class Tour extends Component {
     const { width, height } = card.getBoundingClientRect();
     const upper = covered() + 4;
     const hidden = (corner) => {
-      const left = narrow() ? 10 : corner.endsWith("right") ? innerWidth - EDGE - width : EDGE;
-      const top = corner.startsWith("bottom") ? innerHeight - EDGE - height : upper;
+      const left = narrow() ? 10 : corner.endsWith("right") ? innerWidth - edge() - width : edge();
+      const top = corner.startsWith("bottom") ? innerHeight - edge() - barHeight() - height : upper;
       const across = Math.min(box.right, left + width) - Math.max(box.left, left);
       const down = Math.min(box.bottom, top + height) - Math.max(box.top, top);
       return Math.max(0, across) * Math.max(0, down);
@@ -157,6 +157,9 @@ class Tour extends Component {
     const best = box ? CORNERS.reduce((one, other) => (hidden(other) < hidden(one) ? other : one)) : CORNERS[0];
     if (card.dataset.corner !== best) card.dataset.corner = best;
     card.style.setProperty("--upper", `${upper}px`);
+    card.style.setProperty("--lower", `${edge() + barHeight()}px`);
+    card.style.setProperty("--tallest", `${innerHeight - upper - edge() - barHeight()}px`);
+    card.classList.toggle("projected", barHeight() > 0);
   }
 
   // ------------------------------------------------------------------ page
@@ -190,8 +193,8 @@ class Tour extends Component {
     const { left, right } = node.getBoundingClientRect();
     const stays = this.stop.under && find(this.stop.under);
     const above = stays && getComputedStyle(stays).position === "sticky" ? stays.getBoundingClientRect().height : 0;
-    const spans = narrow() || (left < EDGE + width && right > innerWidth - EDGE - width);
-    return [covered() + GAP + above, innerHeight - GAP - (spans ? height + GAP : 0)];
+    const spans = narrow() || (left < edge() + width && right > innerWidth - edge() - width);
+    return [covered() + GAP + above, innerHeight - GAP - barHeight() - (spans ? height + GAP : 0)];
   }
 
   // The target of the stop. If it does not exist or does not fit next to the card: its replacement, or the heading.
@@ -261,6 +264,11 @@ function visible(node) {
   const seen = width > 0 && height > 0 && right > 0 && left < innerWidth && bottom > upper && top < innerHeight;
   return seen ? { left, right, top: Math.max(top, upper), bottom } : null;
 }
+
+// pixels between the card and the edge of the window: 1rem, as in tour.css
+const edge = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+const barHeight = () => document.querySelector(BAR)?.getBoundingClientRect().height ?? 0;
 
 function hasSize(node) {
   const { width, height } = node?.getBoundingClientRect() ?? {};
