@@ -62,7 +62,7 @@ def test_every_step_leads_to_a_section_and_every_section_has_a_step(kind, layer_
     wanted = {f"{page}/{name}" for page, page_names in SECTIONS.items() for name in page_names}
     # a model without positions and prefix tokens has no step for them
     assert wanted - reached <= {"sequence/positions"}
-    assert reached - wanted == {"attention/output"}, "once the output has a section of its own"
+    assert reached <= wanted
     assert ("sequence/positions" in reached) == (
         names(CONFIGS[kind]).count("prefix") + names(CONFIGS[kind]).count("positions") > 0
     )

@@ -348,7 +348,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
     """Small random model of another kind, in place of the selected model."""
-    config, _ = KINDS[request.param]
+    config = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
     show_instead(monkeypatch, trace, request.param)
