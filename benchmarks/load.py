@@ -1,13 +1,14 @@
-"""Load test of the server without browsers: thirty users with their own images, and new users during slow work.
+"""Load test of the server without browsers.
 
-Run it with `make load`.
+Thirty users with their own images, a class that opens one shared image, and new users during slow work. Run it with
+`make load`.
 """
 
 import asyncio
 import io
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ RETENTION = 75.0  # seconds after which all data of a closed tab is deleted
 ZONE, MAP, EXPLORER = "sidebar_upload_0", "explorer_part_layer", "explorer"
 STEPS = {"page open": 12.0, "upload to map": 4.6, "pin to page": 4.6, "Tokens open": 12.0}  # goals: seconds
 NEWCOMER = 4.6  # goal: seconds to the first map
+SHARED, PICKERS = "class_end_", ("attention_picker", "sequence_picture")  # keys: end of a share; images of the lesson
+CLASS_STEPS = {"Attention open": 12.0, "patch to page": 4.6, "Image to sequence open": 12.0, "its patch to page": 4.6}
 
 
 def photo(seed: int) -> bytes:
@@ -87,13 +90,59 @@ def users() -> Iterator[Row]:
             detail += f"so far {made['_trace']} forward passes and {made['_safe_image']} decoded images"
             yield Row(f"memory after round {turn}", f"{now:.2f} GB", "" if last is None else "flat", is_flat, detail)
             last = now
-        yield from _times("all at once", asyncio.run(all_visits(url, 3, 0.0)), {})
+        yield from _times("all at once", asyncio.run(all_visits(url, 3, 0.0)), dict.fromkeys(STEPS))
 
 
-def _times(when: str, seconds: np.ndarray, goals: dict[str, float]) -> Iterator[Row]:
-    for name, of_all in zip(STEPS, seconds.T, strict=True):
+def pupils() -> Iterator[Row]:
+    """Run a class of thirty that opens a teacher's image by link within 30 s, on the lesson pages; then all at once."""
+    with running_app(environment={"VITVIZ_CLASS_HOURS": "1"}) as url:
+        teacher = Session(url)
+        address = asyncio.run(_shared_image(teacher, photo(9)))
+        for when, arrivals in (("class", ARRIVALS), ("class, all at once", 0.0)):
+            goals = CLASS_STEPS if arrivals else dict.fromkeys(CLASS_STEPS)
+            yield from _times(when, asyncio.run(_class(url, address, arrivals)), goals)
+        yield Row("memory after the class", f"{memory(url):.2f} GB", "", None, "")
+
+
+async def _shared_image(teacher: Session, data: bytes) -> str:
+    """Share an image with the class. Returns the query string that opens it."""
+    await teacher.connect()
+    await teacher.open("attention")
+    await teacher.upload(data, ZONE, shown=PICKERS[0])
+    await teacher.click("class_link")
+    await teacher.click("class_share")
+    (name,) = [key.removeprefix(SHARED) for key in teacher.elements if key.startswith(SHARED)]
+    await teacher.leave()
+    return f"image=class-{name}"
+
+
+async def _class(url: str, address: str, arrivals: float) -> np.ndarray:
+    """Return the seconds of each step for all pupils, [pupil, step]."""
+    random = np.random.default_rng(0)
+    starts = np.linspace(0, arrivals, USERS)
+    return np.array(await asyncio.gather(*(_pupil(url, address, at, random) for at in starts)))
+
+
+async def _pupil(url: str, address: str, arrival: float, random: np.random.Generator) -> list[float]:
+    """Open both lesson pages and follow another patch on each, with pauses. Returns the seconds of each step."""
+    await asyncio.sleep(arrival)
+    session, took = Session(url), []
+    await session.connect()
+    row, column = (int(one) for one in random.integers(0, 16, 2))
+    for page, picker in zip(("attention", "sequence"), PICKERS, strict=True):
+        took.append(await session.open(page, address))
+        await asyncio.sleep(random.uniform(*PAUSE) if arrival else 0)
+        chosen = {"role": "query", "row": row, "column": column}
+        took.append(await session.tell(picker, "chosen", lambda data, chosen=chosen: chosen | {"grid": data["grid"]}))
+        row, column = column, (row + 1) % 16
+        await asyncio.sleep(random.uniform(*PAUSE) if arrival else 0)
+    await session.leave()
+    return took
+
+
+def _times(when: str, seconds: np.ndarray, goals: Mapping[str, float | None]) -> Iterator[Row]:
+    for (name, goal), of_all in zip(goals.items(), seconds.T, strict=True):
         middle, late = np.percentile(of_all, [50, 95])
-        goal = goals.get(name)
         yield Row(
             f"{when}, {USERS} users: {name}",
             f"95 % within {late:.1f} s",

@@ -132,7 +132,7 @@ def test_a_target_of_one_s_own(digits, four):
 @pytest.mark.parametrize("index", [10, -11, 1000])
 def test_a_class_out_of_range(index, digits, four):
     for target in (ClassTarget(index), DifferenceTarget(0, index)):
-        with pytest.raises(IndexError, match=mentions(10, index)):
+        with pytest.raises(IndexError, match=mentions(index, 10)):
             explain(digits, four, target=target)
 
 

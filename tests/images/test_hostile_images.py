@@ -82,30 +82,30 @@ def middle(data):
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
 TOO_LARGE = mentions("64 megapixels")
 DAMAGED = r"\b{} .*damaged"
-ALL_FORMATS = mentions("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF")
+FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC", "AVIF")
 BAD_INPUTS = [
     ("empty", b"", "empty"),
-    ("text", b"Dear sir or madam,\n", ALL_FORMATS),
-    ("zeros", bytes(5000), ALL_FORMATS),
-    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", ALL_FORMATS),
-    ("ICO", encoded(quarters(32, 32), "ICO"), ALL_FORMATS),
-    ("PPM", encoded(quarters(), "PPM"), ALL_FORMATS),
-    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", ALL_FORMATS),
-    ("SVG", SVG, ALL_FORMATS + r".*\bSVG\b"),
-    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, ALL_FORMATS + r".*\bSVG\b"),
+    ("text", b"Dear sir or madam,\n", mentions(*FORMATS)),
+    ("zeros", bytes(5000), mentions(*FORMATS)),
+    ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", mentions(*FORMATS)),
+    ("ICO", encoded(quarters(32, 32), "ICO"), mentions(*FORMATS)),
+    ("PPM", encoded(quarters(), "PPM"), mentions(*FORMATS)),
+    ("MP4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", mentions(*FORMATS)),
+    ("SVG", SVG, mentions("SVG", *FORMATS)),
+    ("SVG with prolog", b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- drawn -->\n' + SVG, mentions("SVG", *FORMATS)),
     (
         "JPEG 2000",
         b"\0\0\0\x0cjP  \r\n\x87\n",
-        ALL_FORMATS + r".*\bJPEG 2000\b",
+        mentions("JPEG 2000", *FORMATS),
     ),
-    ("JPEG XL", b"\xff\x0a\xfa\x1f", ALL_FORMATS + r".*\bJPEG XL\b"),
-    ("DICOM", bytes(128) + b"DICM", ALL_FORMATS + r".*\bDICOM\b"),
+    ("JPEG XL", b"\xff\x0a\xfa\x1f", mentions("JPEG XL", *FORMATS)),
+    ("DICOM", bytes(128) + b"DICM", mentions("DICOM", *FORMATS)),
     ("HEIC header", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("HEIF header", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", DAMAGED.format("HEIC")),
     ("AVIF header", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", DAMAGED.format("AVIF")),
     ("half a HEIC", middle(heic(noise(200, 100))), DAMAGED.format("HEIC")),
     ("half an AVIF", middle(encoded(noise(200, 100), "AVIF")), DAMAGED.format("AVIF")),
-    ("PDF", b"%PDF-1.7\n1 0 obj\n", ALL_FORMATS + r".*\bPDF\b"),
+    ("PDF", b"%PDF-1.7\n1 0 obj\n", mentions("PDF", *FORMATS)),
     ("half a JPEG", middle(encoded(noise(200, 100), "JPEG")), DAMAGED.format("JPEG")),
     ("half a progressive JPEG", middle(encoded(noise(200, 100), "JPEG", progressive=True)), DAMAGED.format("JPEG")),
     ("half a PNG", middle(encoded(noise(200, 100), "PNG")), DAMAGED.format("PNG")),

@@ -338,7 +338,7 @@ def test_zero_classes_leave_the_classifier_out(original, tmp_path):
         (["cat"], mentions("classes", 1, "'best.safetensors'", 5)),
         ("none.txt", "'none.txt'"),
         ("image.jpg", mentions("class names", "image.jpg")),
-        ("large.txt", mentions("class names", "large.txt")),
+        ("large.txt", mentions("large.txt", "class names")),
     ],
 )
 def test_class_names_that_do_not_fit(classes, message, original, tmp_path, photo):

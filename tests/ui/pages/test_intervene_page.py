@@ -348,7 +348,7 @@ def test_the_image_of_the_sidebar_can_be_copied_from(monkeypatch):
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
     """Small random model of another kind, in place of the selected model."""
-    config, _ = KINDS[request.param]
+    config = KINDS[request.param]
     monkeypatch.setitem(kinds.CONFIGS, request.param, config)
     trace = kinds.trace_of(request.param)
     show_instead(monkeypatch, trace, request.param)
@@ -376,5 +376,5 @@ def test_models_of_other_kinds(other):
         app.selectbox(key="intervene_layer").select(other.layers).run()
         assert "Pooling" in fine(app)
     app.selectbox(key="intervene_layer").select(0).run()
-    app.selectbox(key="intervene_head").select(1).run()
+    app.selectbox(key="intervene_head").select(other.heads - 1).run()
     fine(app)

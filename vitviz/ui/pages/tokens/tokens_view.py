@@ -10,7 +10,8 @@ from ....trace.trace import Trace
 from ...app import state
 from ...app.settings import bound
 from ...app.views import VIEW
-from ..attention import head_view
+from ..attention.settings import with_one_head
+from ..lesson.followed_token import followed_patch
 from ..lesson.sections import Patch, patch_number
 
 PICTURE = 720  # pixels of the longer side of the image
@@ -23,22 +24,14 @@ class TokensView:
     Attributes:
         choice: image and model.
         trace: the forward pass.
-        place: layer and patch, from 0.
+        layer: layer index, from 0; the tokens are those after this layer.
+        patch: row and column of the followed patch, from 0.
     """
 
     choice: state.Choice
     trace: Trace
-    place: head_view.Place
-
-    @property
-    def layer(self) -> int:
-        """Layer index, from 0; the tokens are those after this layer."""
-        return self.place.layer
-
-    @property
-    def patch(self) -> Patch:
-        """Chosen patch: row and column, from 0."""
-        return self.place.patch
+    layer: int
+    patch: Patch
 
     @property
     def token(self) -> int:
@@ -63,7 +56,7 @@ class TokensView:
 def current(choice: state.Choice) -> TokensView:
     """Return the user's current view."""
     trace = state.trace(choice)
-    return TokensView(choice, trace, head_view.place(trace))
+    return TokensView(choice, trace, with_one_head(VIEW.of(trace), trace).layer, followed_patch(trace))
 
 
 def choose_layer(layer: int) -> None:
