@@ -40,9 +40,7 @@ def about_attention(view: HeadView) -> None:
 def _check_yourself(name: str, questions: Sequence[Question], choice: state.Choice) -> None:
     if not questions:  # an image of one patch
         return
-    section(
-        "Check yourself", "Two tries for each question, with a hint in between. The answers follow from your image."
-    )
+    section("Check yourself", "Two tries for each question, with a hint in between.")
     places = range(len(questions))
     if NUMBER.get(name) not in places:
         NUMBER.reset(name)
