@@ -63,7 +63,7 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
     return make_question(
         "strongest",
         f"To which of these tokens does {named(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
-        f"Only the score counts: {_score_of(trace.config)}. The attention map of this head shows the weights.",
+        f"What counts is {_score_of(trace.config)}. The attention map of this head shows the weights.",
         Option(
             token_label(trace, top),
             f"{capital(facts(top))}, the largest of all {len(weights)} tokens.",

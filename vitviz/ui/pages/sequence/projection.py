@@ -15,7 +15,6 @@ from ....viz.inline import data_url, png
 from ....walkthrough import sequence
 from ...app import state
 from ...components.patches import Factor, Overlay, patch_picker
-from ...widgets.drawing import PHOTO
 from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
@@ -42,7 +41,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         "4 · Linear projection",
         f"Each vector becomes a token, **x** {{W_LP}}{' + **b**' * bias}. Each column of the learned matrix {{W_LP}}, "
         f"{{P}}²{{C}} × {{D}} = {size} × {{=D}}, is a filter as large as a patch. Each output is the dot product of "
-        f"patch and filter{', plus a bias' * bias}: large if the patch looks like the filter. Point at patches.",
+        f"patch and filter{', plus a bias' * bias}: large if the patch looks like the filter. Point at a patch.",
         values_of(trace),
     )
     with st.container(key="embedding_space"):
@@ -50,7 +49,7 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
     dimension = DIMENSION.draw(st.slider, "Output dimension", 1, config.embed_dim, context=config.embed_dim) - 1
     follows = follows_a_patch(trace, "projection")
     patch_picker(
-        state.picture(choice, PHOTO),
+        sequence_data.model_input(choice),
         choice.picked.name,
         trace.grid,
         followed_patch(trace) if follows else None,
