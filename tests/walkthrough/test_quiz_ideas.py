@@ -163,7 +163,7 @@ def test_the_query_of_one_and_the_key_of_the_other(kind, of_patch):
     assert words.index("query") < words.index(one) < words.index("key") < words.index(two)
     scores = np.atleast_1d(trace.scores(1, 1)[..., query, ranked[1]])
     assert_mentions(
-        asked.right.explanation, percent(float(weights[ranked[1]])), *(decimal(float(score)) for score in scores)
+        asked.right.explanation, *(decimal(float(score)) for score in scores), percent(float(weights[ranked[1]]))
     )
     reverse = next(o for o in asked.options if not o.right and "query" in o.answer and "key" in o.answer)
     assert reverse.answer.index(two) < reverse.answer.index("key") < reverse.answer.index(one)
@@ -177,7 +177,7 @@ def test_a_head_returns_a_weighted_sum(kind):
     weights = trace.attention(1, 1, query)
     top = int(np.abs(weights).argmax())
     assert_mentions(asked.right.answer, trace.config.head_dim)
-    assert_mentions(asked.right.explanation, percent(float(weights[top])), token_label(trace, top))
+    assert_mentions(asked.right.explanation, token_label(trace, top), percent(float(weights[top])))
 
 
 def test_one_head_is_not_called_all_heads():

@@ -120,9 +120,10 @@ def test_scores_are_those_of_timm():
     image = torch.rand(3, 224, 224, generator=torch.Generator().manual_seed(1))
     theirs = timm.create_model("vit_tiny_patch16_224", num_classes=3).eval()
     recorded = []
-    theirs.blocks[2].attn.qkv.register_forward_hook(lambda module, given, made: recorded.append(made.detach()))
+    hook = theirs.blocks[2].attn.qkv.register_forward_hook(lambda module, given, made: recorded.append(made.detach()))
     with torch.no_grad():
         theirs(image[None])
+    hook.remove()  # vitviz refuses models with hooks
     trace = vitviz.from_timm(theirs).trace(image)
     for sheet in worksheets(trace, 2, 1, 40, 5):
         q, k, _ = recorded[0][0].reshape(197, 3, 3, 64).permute(1, 2, 0, 3)[:, 1]
