@@ -29,7 +29,8 @@ BESIDE = """<style>
   [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
-.st-key-story h2 { padding-top: 1.6rem; }
+.st-key-story h2 { padding-top: 1rem; }
+[data-testid="stVerticalBlock"]:is(.st-key-story, [class*="st-key-part_"]) { gap: 0.5rem; }
 .st-key-story > :first-child h2 { padding-top: 0; }
 </style>"""
 

@@ -30,7 +30,7 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
         "an image. This model receives {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
         values_of(trace),
     )
-    left, right = st.columns([0.4, 0.6])
+    left, right = st.columns([0.3, 0.7])
     left.image(
         sequence_data.image_with_crop(choice),
         caption=crop_caption(choice),

@@ -62,8 +62,10 @@ def positions(choice: state.Choice, trace: Trace) -> None:
             f"{trace.token_count} × {{=D}}.{_interpolated(trace)}{_without_position(trace)}",
             values_of(trace),
         )
-        _show_on_picture(POSITIONS, "Show similar positions")
-        if st.toggle("Compare all positions", key="all_positions"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _show_on_picture(POSITIONS, "Show similar positions")
+            compared = st.toggle("Compare all positions", key="all_positions")
+        if compared:
             st.image(
                 sequence_data.all_positions(choice),
                 caption="A small map for each patch: the cosine between its position embedding and all others, from −1 "

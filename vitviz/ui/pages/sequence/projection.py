@@ -37,15 +37,14 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
         )
         return
     size, bias = config.patch_size**2 * config.in_chans, sequence.has_bias(trace.model)
-    section(
-        "4 · Linear projection",
+    text = (
         f"Each vector becomes a token, **x** {{W_LP}}{' + **b**' * bias}. Each column of the learned matrix {{W_LP}}, "
         f"{{P}}²{{C}} × {{D}} = {size} × {{=D}}, is a filter as large as a patch. Each output is the dot product of "
-        f"patch and filter{', plus a bias' * bias}: large if the patch looks like the filter. Point at a patch.",
-        values_of(trace),
+        f"patch and filter{', plus a bias' * bias}: large if the patch looks like the filter. "
     )
+    st.header("4 · Linear projection", anchor=False)
     with st.container(key="embedding_space"):
-        draw_text(compare_dimensions(size, config.embed_dim))
+        draw_text(f"{text}{compare_dimensions(size, config.embed_dim)} Point at a patch below.", values_of(trace))
     dimension = DIMENSION.draw(st.slider, "Output dimension", 1, config.embed_dim, context=config.embed_dim) - 1
     follows = follows_a_patch(trace, "projection")
     patch_picker(
@@ -138,16 +137,16 @@ def _figure(matrix: np.ndarray, largest: float, place: tuple[int, int] | None, n
 
 def _galleries(choice: state.Choice, trace: Trace, dimension: int) -> None:
     """Draw the galleries of all filters and of their principal components, closed until they are wanted."""
-    with st.expander(f"All {trace.config.embed_dim} filters"):
+    with st.expander(f"All {trace.config.embed_dim} filters, and their principal components"):
         st.caption(f"Filter {dimension + 1} is outlined. Grey is 0; each filter has a scale of its own.")
         st.html(
             f"<style>.vv-filters figure:nth-child({dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
             + sequence_data.filter_gallery(choice)
         )
-    gallery = sequence_data.component_gallery(choice)
-    with st.expander("Principal components of the filters"), st.container(key="filter_components"):
-        st.caption(
-            f"The directions in which the filters vary most; these {gallery.count} explain {100 * gallery.share:.0f} % "
-            "of their variance (as in figure 7, left, of the ViT paper)."
-        )
-        st.html(gallery.html)
+        gallery = sequence_data.component_gallery(choice)
+        with st.container(key="filter_components"):
+            st.caption(
+                f"The {gallery.count} directions in which the filters vary most explain {100 * gallery.share:.0f} % of "
+                "their variance (as in figure 7, left, of the ViT paper)."
+            )
+            st.html(gallery.html)

@@ -16,7 +16,7 @@ from .following import follows_a_patch
 
 # Image with its dimensions: W above, H at the left, P at a patch.
 STYLE = """<style>
-.vv-plan { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem; max-width: 16rem;
+.vv-plan { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem; max-width: 13rem;
   font-size: 0.9rem; }
 .vv-plan .vv-across { grid-area: 1 / 2; }
 .vv-plan .vv-down { grid-area: 2 / 1; writing-mode: vertical-rl; }

@@ -53,7 +53,7 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
     if run.index is None:
         yield "number of the token, learned", float(row.vector[FIRST])
     elif made is None:
-        yield "number of the token, projected from a feature map", float(row.vector[FIRST])
+        yield "number of the token, projected from convolutional features", float(row.vector[FIRST])
     else:
         yield f"sum of {made.products.size} products with column {FIRST + 1} of {{W_LP}}", made.sum
         if sequence.has_bias(run.trace.model):
