@@ -113,6 +113,27 @@ def assert_no_text_is_cut(page: Page) -> None:
     assert page.evaluate(CUT) == []
 
 
+def assert_no_table_is_cut(page: Page, least: int = 1) -> None:
+    """Open all that is closed, and check that each table is as wide as its contents, without a scroll bar.
+
+    Args:
+        page: the page.
+        least: number of tables that the page has at least.
+    """
+    settled(page)
+    page.evaluate(
+        "document.querySelectorAll('[data-testid=stMain] details:not([open]) > summary').forEach((one) => one.click())"
+    )
+    settled(page)
+    tables = page.locator(".vv-scroll")
+    eventually(page, lambda: tables.locator("visible=true").count() >= least)
+    box_at_rest(page.get_by_test_id("stMain").locator("> *").first)
+    wide = tables.evaluate_all(
+        "all => all.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText.slice(0, 80))"
+    )
+    assert wide == []
+
+
 def eventually(page: Page, holds: Callable[[], bool]) -> None:
     """Wait until this holds."""
     for _ in range(PATIENCE * 10):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.explanations import IMAGE, click_patch, expect_scored, opener
-from tests.browser.layout import assert_nothing_sticks_out, in_wide_fonts
+from tests.browser.layout import assert_no_table_is_cut, assert_nothing_sticks_out, in_wide_fonts
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
 
@@ -58,6 +58,7 @@ def test_weights_appear_after_the_prediction(attention):
     page.locator(".st-key-predict_strongest").get_by_role("radio").first.click()
     expect(legend).to_be_visible()
     expect(page.locator(".st-key-prediction_strongest")).to_be_visible()
+    assert_no_table_is_cut(page, 4)
 
 
 def test_the_weighted_sum_is_added_up_at_once_with_reduced_motion(attention):

@@ -27,7 +27,7 @@ MATRIX, ROWS, PICTURE, STATUS = (f"sequence-matrix{part}" for part in ("", "-row
 
 @pytest.fixture
 def story(app, new_page):
-    return opener(app, new_page, "sequence", ".st-key-part_what_if h2", 1)
+    return opener(app, new_page, "sequence", ".st-key-part_what_if h2", 2)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from vitviz.ui.app import state
 SIDE, LAYERS, HEADS = 8, 6, 4  # patches, layers and heads of the model that reads digits
 START = "model=digits&image=digit-3"
 PAGES = {
-    "Image to sequence": ["[data-testid=patch-picker]", "[data-testid=sequence-matrix]"],
+    "Image to sequence": [".st-key-sequence_picture [data-testid=patch-picker]", "[data-testid=sequence-matrix]"],
     "Attention": [".st-key-attention_picker [data-testid=patch-picker]"],
     "Lens": ["[data-testid=patch-picker]"],
     "Tokens, Colours": [".st-key-pca_picker [data-testid=patch-picker]"],

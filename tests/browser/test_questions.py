@@ -15,7 +15,7 @@ SCORE = ".st-key-part_questions .st-key-right_answers"
 
 @pytest.fixture
 def story(app, new_page):
-    return opener(app, new_page, "sequence", SCORE, 1)
+    return opener(app, new_page, "sequence", SCORE, 2)
 
 
 @pytest.fixture

@@ -7,12 +7,19 @@ from playwright.sync_api import expect
 
 import vitviz
 from tests.browser.explanations import IMAGE, at_patch, click_patch, expect_chosen_patch, expect_scored, opener
-from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, go_to, in_wide_fonts, settled
+from tests.browser.layout import (
+    assert_no_table_is_cut,
+    assert_nothing_sticks_out,
+    box_at_rest,
+    go_to,
+    in_wide_fonts,
+)
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
-from vitviz.ui.pages.sequence.page import responses, similar_positions
-from vitviz.ui.pages.sequence.settings import POSITIONS
+from vitviz.ui.pages.sequence.page import similar_positions
+from vitviz.ui.pages.sequence.projection import responses
+from vitviz.ui.pages.sequence.settings import POSITIONS, RESPONSES
 from vitviz.ui.widgets.strips import number
 from vitviz.ui.widgets.sums import round_consistently
 from vitviz.walkthrough import sequence
@@ -20,7 +27,7 @@ from vitviz.walkthrough import sequence
 
 @pytest.fixture
 def story(app, new_page):
-    return opener(app, new_page, "sequence", ".st-key-part_what_if h2", 1)
+    return opener(app, new_page, "sequence", ".st-key-part_what_if h2", 2)
 
 
 def summed(made: sequence.Projected) -> str:
@@ -36,7 +43,7 @@ def test_a_click_and_the_keys_choose_the_patch_that_the_sums_are_about(story):
     expect_chosen_patch(page, 5, 6)
     made = sequence.project(trace, 4 * 16 + 5, 0)
     expect(page.get_by_text(summed(made))).to_be_visible()
-    image = page.get_by_test_id(IMAGE)
+    image = page.get_by_test_id(IMAGE).first
     image.focus()
     for key in ("ArrowRight", "ArrowDown", "Enter"):
         image.press(key)
@@ -54,30 +61,56 @@ def test_the_same_patch_is_followed_on_both_pages(story):
     expect_scored(page, (3, 4))
 
 
-def test_similar_positions_lie_over_the_picture(story):
+def test_similar_positions_lie_over_the_picture_and_no_table_is_cut(story):
     page = story("image=cat")
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
     label = similar_positions(trace, 1 + 8 * 16 + 8).caption
     expect(page.get_by_text(label)).to_have_count(0)
     page.get_by_role("radio", name=POSITIONS).click()
     expect(page.get_by_text(label)).to_be_visible()
+    page.locator(".st-key-what_if_patch").get_by_role("radio").first.click()
+    page.locator(".st-key-predict_tokens").get_by_role("radio").last.click()
+    expect(page.locator(".st-key-what_if_costs table")).to_be_visible()
+    assert_no_table_is_cut(page, 4)
 
 
-def test_the_dot_product_follows_the_pointer_over_the_picture(story):
+def test_the_dot_product_follows_the_pointer_the_keys_and_touch(story):
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     values = sequence.filter_responses(trace, 0)
-    page = story("model=digits&image=digit-4")
-    page.locator(".st-key-show_dot_product button").click()
-    legend = page.get_by_test_id("patch-picker-legend")
-    expect(legend).to_contain_text(responses(trace, 0).caption)
-    settled(page)
-    image = page.get_by_test_id(IMAGE)
+    page = story("model=digits&image=digit-4", has_touch=True)
+    picker = page.locator(".st-key-dot_products")
+    image, product = picker.get_by_test_id(IMAGE), picker.get_by_test_id("patch-picker-product")
+    expect(product).to_have_text(number(values[4, 4]))
+    image.scroll_into_view_if_needed()
     box = box_at_rest(image)
+
+    def middle(row: int, column: int) -> dict[str, float]:
+        return {"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.5) * box["height"] / 8}
+
     for row, column in ((1, 2), (5, 6)):
-        image.hover(position={"x": (column + 0.5) * box["width"] / 8, "y": (row + 0.5) * box["height"] / 8})
-        expect(page.get_by_test_id("patch-picker-status")).to_have_text(
+        image.hover(position=middle(row, column))
+        expect(product).to_have_text(number(values[row, column]))
+        expect(picker.get_by_test_id("patch-picker-status")).to_have_text(
             at_patch(row + 1, column + 1, number(values[row, column]))
         )
+    page.mouse.move(2, 2)
+    expect(product).to_have_text(number(values[4, 4]))
+    image.focus()
+    image.press("ArrowUp")
+    expect(product).to_have_text(number(values[3, 4]))
+    image.tap(position=middle(6, 1))
+    expect_chosen_patch(page, 7, 2, side=8)
+    expect(product).to_have_text(number(values[6, 1]))
+    page.locator(".st-key-dimension").get_by_role("slider").press("ArrowRight")
+    expect(product).to_have_text(number(sequence.filter_responses(trace, 1)[6, 1]))
+
+
+def test_the_map_of_dot_products_lies_over_the_picture(story):
+    trace = vitviz.load("digits").trace(state.samples()["digit-4"])
+    page = story("model=digits&image=digit-4")
+    page.get_by_role("radio", name=RESPONSES).click()
+    legend = page.locator(".st-key-sequence_picture").get_by_test_id("patch-picker-legend")
+    expect(legend).to_contain_text(responses(trace, 0).caption)
 
 
 def test_the_vector_and_the_patch_point_at_each_other(story):

@@ -100,6 +100,19 @@ def test_the_card_covers_nothing_of_what_it_speaks_about(guide, model, viewport,
     assert "guide" not in page.url
 
 
+def test_the_map_stays_in_view_and_marks_each_stop_of_the_lesson(follow):
+    stops = [stop for stop in GUIDES["lesson"].stops(SHIPPED["digits"].config) if stop.page != "explore"]
+    page = follow("lesson", 1, "model=digits&image=digit-4")
+    the_map = page.get_by_test_id("model-map")
+    for number, stop in enumerate(stops, start=1):
+        assert_at(page, "lesson", number)
+        settled(page)
+        expect(the_map).to_have_attribute("data-here", stop.part.removeprefix(".st-key-part_"))
+        expect(the_map).to_be_in_viewport(ratio=0.95)
+        expect(the_map.locator("button[aria-current=location]")).to_be_in_viewport(ratio=0.95)
+        next_stop(page)
+
+
 def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_was_left(app, new_page):
     page = new_page()
     page.goto(app)

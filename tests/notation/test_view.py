@@ -196,8 +196,9 @@ def test_scales_that_mean_something(small_trace):
         ("mean", "the mean of the patches", "No class token: the model's output comes from the mean of the patches."),
         (
             "distilled",
-            "the mean of the class token and the distillation token",
-            "The model's output comes from the mean of the class token and the distillation token.",
+            "the class token and the distillation token, each with a classifier of its own",
+            "The model's output comes from the class token and the distillation token, each with a classifier of its "
+            "own.",
         ),
     ],
 )
@@ -205,6 +206,11 @@ def test_where_the_output_comes_from(kind, words, sentence):
     config = trace_of(kind).config
     assert config.pooling_description == words
     assert pooling_note(config) == sentence
+
+
+def test_two_tokens_without_classifiers_are_averaged():
+    config = replace(trace_of("distilled").config, num_classes=0)
+    assert config.pooling_description == "the mean of the class token and the distillation token"
 
 
 def test_every_pooling_has_a_description():

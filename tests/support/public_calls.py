@@ -141,6 +141,7 @@ def public_calls(small, photo):
             "position_similarity": {"model": small, "grid": grid, "token": 0},
             "position_embedding": {"model": small, "grid": grid},
             "prefix_tokens": {"model": small},
+            "has_bias": {"model": small},
             "principal_filters": {"model": small, "count": 2},
             "project": {"trace": trace, "patch": 0, "dimension": 0},
             "projection": {"model": small},

@@ -124,6 +124,33 @@ def test_questions_of_every_kind_of_model(any_trace):
                 assert not right.search(other), (question.text, other)
 
 
+# words that would tell the right answer, beside those of the answer itself
+TELLING = {
+    "first_token": {"learned", "parameters", "training"},
+    "output": {"sum", "added up", "average"},
+    "row": {"from 0"},
+}
+COMMON = {"the", "all", "and", "their", "from", "for", "token", "times"}
+
+
+def test_the_explanation_of_a_mistake_does_not_tell_the_right_answer(any_trace):
+    def words(text):
+        return set(re.findall(r"[a-z]{3,}", text.lower()))
+
+    layer, head = any_trace.layers - 1, any_trace.heads - 1
+    for patch in some_patches(any_trace):
+        asked = sequence_questions(any_trace, patch)
+        asked += attention_questions(any_trace, layer, head, any_trace.prefix + patch)
+        for question in asked:
+            wrong = [option for option in question.options if not option.right]
+            known = words(" ".join([question.plain_text, *(option.answer for option in wrong)]))
+            telling = words(question.right.answer) - known - COMMON
+            for option in wrong:
+                assert not telling & words(option.explanation), (question.text, option)
+                said = option.explanation.lower()
+                assert not [one for one in TELLING.get(question.name, ()) if re.search(rf"\b{one}\b", said)], option
+
+
 def test_questions_of_prefix_tokens_and_wrong_places(small_trace):
     assert len(attention_questions(small_trace, 0, 0, 0)) == 5
     assert attention_questions(small_trace, -1, -1, -1) == attention_questions(small_trace, 2, 2, 26)

@@ -83,6 +83,28 @@ def test_learned_positions_with_their_cosine():
     assert_mentions(asked.right.explanation, decimal(cosine))
 
 
+def test_a_place_is_named_only_if_the_angles_differ_between_heads():
+    for per_layer in (False, True):
+        rope = RoPE(per_layer=per_layer)
+        asked = question(trace_with(position_embedding=False, rope=rope), "positions")
+        assert ("layer 1" in asked.right.explanation) == per_layer
+
+
+@pytest.mark.parametrize(
+    ("changes", "bias", "rotated"),
+    [({}, False, False), ({"relative_position_bias": True}, True, False), ({"rope": RoPE()}, False, True)],
+)
+def test_the_score_is_described_as_this_model_computes_it(changes, bias, rotated):
+    trace = trace_with(**changes)
+    asked = question(trace, "strongest")
+    assert ("bias" in asked.hint) == bias
+    assert ("rotated" in asked.hint) == rotated
+    near = [one.explanation for one in asked.options if not one.right and "offset" in one.explanation]
+    assert bool(near) <= bias
+    assert "distance" not in said(asked)
+    assert "no special role" not in said(asked)
+
+
 def test_rotary_positions_alone():
     trace = trace_with(position_embedding=False, rope=RoPE())
     asked = question(trace, "positions")
@@ -141,7 +163,7 @@ def test_the_query_of_one_and_the_key_of_the_other(kind, of_patch):
     assert words.index("query") < words.index(one) < words.index("key") < words.index(two)
     scores = np.atleast_1d(trace.scores(1, 1)[..., query, ranked[1]])
     assert_mentions(
-        asked.right.explanation, percent(float(weights[ranked[1]])), *(decimal(float(score)) for score in scores)
+        asked.right.explanation, *(decimal(float(score)) for score in scores), percent(float(weights[ranked[1]]))
     )
     reverse = next(o for o in asked.options if not o.right and "query" in o.answer and "key" in o.answer)
     assert reverse.answer.index(two) < reverse.answer.index("key") < reverse.answer.index(one)
@@ -155,10 +177,13 @@ def test_a_head_returns_a_weighted_sum(kind):
     weights = trace.attention(1, 1, query)
     top = int(np.abs(weights).argmax())
     assert_mentions(asked.right.answer, trace.config.head_dim)
-    assert_mentions(asked.right.explanation, percent(float(weights[top])), token_label(trace, top))
+    assert_mentions(asked.right.explanation, token_label(trace, top), percent(float(weights[top])))
 
 
 def test_one_head_is_not_called_all_heads():
     trace = trace_with(num_heads=1, head_dim=24)
     asked = [one for one in attention_questions(trace, 1, 0, 3) if one.name == "output"]
     assert "all 1" not in said(asked[0])
+    assert "one head" not in said(asked[0])
+    several = [one for one in attention_questions(trace_with(), 1, 0, 3) if one.name == "output"]
+    assert "one head" in said(several[0])

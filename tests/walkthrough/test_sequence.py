@@ -151,6 +151,7 @@ def test_one_number_of_a_token(kind):
 
 def test_a_networks_features_have_no_filters():
     trace = explained("stem")
+    assert not seq.has_bias(trace.model)
     for ask in (seq.projection, seq.filters, seq.principal_filters):
         with pytest.raises(ModelError, match="convolution"):
             ask(trace.model)

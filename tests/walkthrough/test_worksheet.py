@@ -13,7 +13,8 @@ from tests.support.explained_traces import ALL, explained
 from vitviz.analysis.attention import head_statistics
 from vitviz.errors import ArgumentError
 from vitviz.walkthrough.steps import head_steps, record_layer
-from vitviz.walkthrough.worksheet import MOST_PUPILS, chosen_patches, other_sizes, worksheets
+from vitviz.walkthrough.worksheet import MOST_PUPILS, chosen_patches, heads, other_sizes, worksheets
+from vitviz.walkthrough.worksheet.prediction import prediction
 
 TRACES = {f"explained: {kind}": (explained, kind) for kind in ALL} | {
     f"kinds: {kind}": (kinds.trace_of, kind) for kind in kinds.CONFIGS
@@ -67,13 +68,40 @@ def test_heads_are_in_the_order_of_their_distances(any_trace):
     means = head_statistics(trace).distance
     (sheet,) = worksheets(trace, 0, 0, 1)
     order = sheet.heads
-    assert len(set(order.heads)) == len(order.heads) == min(4, trace.layers * trace.heads)
+    assert len(set(order.heads)) == len(order.heads) == min(4, trace.layers * trace.heads - 1)
+    assert (0, 0) not in order.heads, "its largest weight is to be predicted"
+    printed = [f"{distance:.1f}" for distance in order.distances]
+    assert len(set(printed)) == len(printed)
     wanted = [attention_distance(trace, layer, head, sheet.patch) for layer, head in order.heads]
     np.testing.assert_allclose(order.distances, wanted, rtol=1e-3)
     assert list(order.order) == sorted(range(len(wanted)), key=wanted.__getitem__)
     np.testing.assert_allclose(order.means, [means[place] for place in order.heads], rtol=1e-6)
     for place, weights in zip(order.heads, order.weights, strict=True):
         np.testing.assert_array_equal(weights, trace.attention(*place, trace.prefix + sheet.patch)[trace.prefix :])
+
+
+@pytest.mark.parametrize(("equal", "left"), [(5, 4), (6, 3), (7, 2), (8, None)])
+def test_heads_with_equal_distances_are_not_to_be_ordered(equal, left, monkeypatch):
+    trace = kinds.trace_of("mean")  # nine heads, of which one is left out
+    same, different = 20 + np.linspace(0, 0.04, equal), 30 + 10 * np.arange(8 - equal)
+    distances = np.concatenate([[0.0], same, different]).astype(np.float32)
+    monkeypatch.setattr(heads, "patch_attention_distances", lambda *_: distances.reshape(3, 3))
+    order = heads.head_order(trace, 3, np.ones((3, 3)), (0, 0))
+    assert (order and len(order.heads)) == left
+    if order:
+        assert len({f"{one:.1f}" for one in order.distances}) == left
+
+
+def test_an_option_with_the_same_printed_weight_is_not_offered(monkeypatch):
+    trace = kinds.trace_of("mean")
+    weights = np.full(24, 0.02, np.float32)
+    weights[[5, 6]] = 0.30001, 0.30002  # both 30.0 %
+    monkeypatch.setattr(vitviz.Trace, "attention", lambda *_, **__: weights)
+    task = prediction(trace, 0, 0, 5)
+    assert task.options[task.answer] == 6
+    assert 5 not in task.options
+    monkeypatch.setattr(vitviz.Trace, "attention", lambda *_, **__: np.full(24, 1 / 24, np.float32))
+    assert prediction(trace, 0, 0, 5) is None
 
 
 def test_the_prediction_is_the_largest_weight_of_all(any_trace):
@@ -92,9 +120,10 @@ def test_scores_are_those_of_timm():
     image = torch.rand(3, 224, 224, generator=torch.Generator().manual_seed(1))
     theirs = timm.create_model("vit_tiny_patch16_224", num_classes=3).eval()
     recorded = []
-    theirs.blocks[2].attn.qkv.register_forward_hook(lambda module, given, made: recorded.append(made.detach()))
+    hook = theirs.blocks[2].attn.qkv.register_forward_hook(lambda module, given, made: recorded.append(made.detach()))
     with torch.no_grad():
         theirs(image[None])
+    hook.remove()  # vitviz refuses models with hooks
     trace = vitviz.from_timm(theirs).trace(image)
     for sheet in worksheets(trace, 2, 1, 40, 5):
         q, k, _ = recorded[0][0].reshape(197, 3, 3, 64).permute(1, 2, 0, 3)[:, 1]

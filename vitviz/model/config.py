@@ -101,6 +101,7 @@ class ViTConfig:
     @property
     def pooling_description(self) -> str:
         """Source of the model's output, as a noun phrase for use in a sentence."""
+        distilled = "the class token and the distillation token"
         return {
             "token": "the class token",
             "mean": "the mean of all tokens"
@@ -108,7 +109,9 @@ class ViTConfig:
             else "the mean of the patches",
             "token+mean": "the class token and the mean of the patches",
             "attention": "attention pooling with a learned query",
-            "distilled": "the mean of the class token and the distillation token",
+            "distilled": f"{distilled}, each with a classifier of its own"
+            if self.num_classes
+            else f"the mean of {distilled}",
         }[self.pooling]
 
     @property

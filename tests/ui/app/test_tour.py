@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
+import vitviz
 from tests.support import random_models as kinds
 from tests.support.app_pages import opened, query, start
+from tests.support.facts import assert_mentions
 from vitviz.model.config import RoPE
 from vitviz.ui.app.link import read_guide
 from vitviz.ui.app.tour import GUIDES, read_stop
@@ -76,6 +79,43 @@ def test_the_words_follow_the_model(kind, speaks_of, never_of):
     text = said(kind)
     assert [words for words in speaks_of if words not in text] == []
     assert [words for words in never_of if words in text] == []
+
+
+SQRT = {"plain": "√d", "differential": "√(d/2)", "relative": "√d, plus a learned bias"}
+
+
+@pytest.mark.parametrize("kind", SQRT)
+def test_the_score_is_that_of_the_model(kind):
+    assert_mentions(said(kind), "dot product", SQRT[kind])
+    assert "your patch's" not in said(kind)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_the_outputs_of_heads_pass_the_output_projection(kind):
+    assert_mentions(said(kind), "output projection", "added")
+    assert ("concatenated" in said(kind)) == (CONFIGS[kind].num_heads > 1)
+
+
+def test_the_projection_has_a_bias_if_the_model_has_one():
+    trace = kinds.trace_of("mean")
+    (stop,) = [one for one in lesson(trace.config, trace.model) if "filters" in one.text]
+    assert "bias" in stop.text
+    without = vitviz.VisionTransformer(trace.config, "without")
+    torch.nn.init.zeros_(without.patch_embed.proj.bias)
+    (stop,) = [one for one in lesson(trace.config, without) if "filters" in one.text]
+    assert "bias" not in stop.text
+
+
+@pytest.mark.parametrize(("kind", "classes"), [("classes", True), ("independent", True), ("embedding", False)])
+def test_only_a_classifier_has_classes(kind, classes):
+    model = vitviz.VisionTransformer(kinds.PLAIN, "of this kind", output_kind=kind)
+    text = " ".join(stop.text for stop in lesson(model.config, model))
+    assert ("classes" in text) == classes
+    assert "classes" not in " ".join(stop.text for stop in lesson(replace(kinds.PLAIN, num_classes=0)))
+
+
+def test_two_classifiers_are_not_averaged_tokens():
+    assert_mentions(said("distilled"), "class token", "distillation token", "classifier of its own")
 
 
 # --- Links and messages ----------------------------------------------------------------------------------------------

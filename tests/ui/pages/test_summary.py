@@ -1,8 +1,10 @@
 """The summary to take home: one file that needs nothing else, with the numbers of the library."""
 
 import base64
+import copy
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from vitviz.notation.view import token_label
 from vitviz.ui.app import state
 from vitviz.ui.pages.lesson.handout import handout
 from vitviz.walkthrough import sequence
+from vitviz.walkthrough.checks import Check
 
 HOSTILE = "<img src=x onerror=alert(1)> & \"{N}' .png"
 
@@ -95,7 +98,24 @@ def test_the_sum_is_the_first_number_of_the_row(kind):
         assert values["+ position, Wpos"] == pytest.approx(row.position[0], abs=1e-4)
     if not trace.config.stem:
         one = sequence.project(trace, trace.token_count - 1 - trace.prefix, 0)
-        assert lines[0][1] + values["+ bias"] == pytest.approx(one.total, abs=2e-4)
+        assert lines[0][1] + values.get("+ bias", 0) == pytest.approx(one.total, abs=2e-4)
+        assert ("+ bias" in values) == bool(one.bias)
+
+
+def test_a_projection_without_bias_has_no_line_for_it():
+    model = copy.deepcopy(kinds.trace_of("mean").model)
+    torch.nn.init.zeros_(model.patch_embed.proj.bias)
+    assert "+ bias" not in dict(made(model.trace(torch.randn(3, 32, 48))).tables["sum"])
+    assert "+ bias" in dict(made(kinds.trace_of("mean")).tables["sum"])
+
+
+def test_equal_numbers_are_said_to_be_equal():
+    run = run_of(explained("digits"))
+    same = Check("output", run.output.model, run.output.model)
+    (*_, last) = Read(handout(replace(run, output=same))).tables["checks"]
+    assert last[-1].endswith("✓")
+    assert "0e" not in last[-1]
+    assert re.search(r"\d", last[-1]) is None
 
 
 @pytest.mark.parametrize("kind", ["dinov2-small", "digits", "differential", "rotary and registers"])
@@ -171,7 +191,7 @@ def test_other_peoples_words_stay_words():
     document = handout(run_of(trace, image=HOSTILE, model="</title><script>", fit="<i>", address="a=<u>&b=1"))
     assert_stands_alone(document)
     read = Read(document)
-    for words in (f"What </title><script> saw in {HOSTILE}", "<b>bold</b>", "?a=<u>&b=1", "fit <i>"):
+    for words in (f"{HOSTILE} in </title><script>", "<b>bold</b>", "?a=<u>&b=1", "fit <i>"):
         assert words in read.text
     assert "u" not in read.tags
 

@@ -51,25 +51,33 @@ def test_every_answer_is_computed_again(name):
         side, patches = trace.config.patch_size, count_again(trace, trace.config.patch_size)
         assert (number["patches"], number["tokens"]) == (patches, patches + trace.prefix)
         assert number["rows"] * number["columns"] == patches
-        assert number["patch_dim"] == trace.pixels()[:, :side, :side].size
         assert number["number"] == patch + 1
-        other = count_again(trace, sheet.other.patch)
-        assert (number["other_patches"], number["other_tokens"]) == (other, other + trace.prefix)
-        assert number["other_weights"] == (other + trace.prefix) ** 2
-        assert number["ratio"] == pytest.approx(((other + trace.prefix) / (patches + trace.prefix)) ** 2, abs=0.006)
+        if trace.config.stem:
+            assert not {"patch_dim", "other_patches", "other_tokens", "other_weights", "ratio"} & set(found)
+        else:
+            assert number["patch_dim"] == trace.pixels()[:, :side, :side].size
+            other = count_again(trace, sheet.other.patch)
+            assert (number["other_patches"], number["other_tokens"]) == (other, other + trace.prefix)
+            assert number["other_weights"] == (other + trace.prefix) ** 2
+            growth = ((other + trace.prefix) / (patches + trace.prefix)) ** 2
+            assert number["ratio"] == pytest.approx(growth, abs=0.006)
         score = float(np.ravel(trace.scores(1, trace.heads - 1, query, sheet.dot.key))[0])
         assert number["score"] == pytest.approx(score, abs=0.051 + 1e-3)
         products = [value for field, value in number.items() if field.startswith("product_")]
         half = trace.config.head_dim // (2 if trace.config.differential else 1)
-        assert number["sum"] == pytest.approx(sheet.dot.rest + sum(products), abs=0.006 * (1 + len(products)))
+        rounding = 0.6 * 10**-sheet.dot.decimals
+        assert number["sum"] == pytest.approx(sheet.dot.rest + sum(products), abs=rounding * (1 + len(products)))
+        exact = [q * k for q, k in zip(sheet.dot.q, sheet.dot.k, strict=True)]
+        assert products == pytest.approx(exact, abs=rounding), "as many decimals as the query and the key"
         bias = sheet.dot.bias or 0
         assert number["score"] == pytest.approx(number["sum"] / math.sqrt(half) + bias, abs=0.06)
         letters = [found[f"order_{place}"] for place in range(1, len(sheet.heads.heads) + 1)]
         near_to_far = [sheet.heads.heads["ABCD".index(letter)] for letter in letters]
         weights = [np.abs(attention[layer, head, query, trace.prefix :]) for layer, head in near_to_far]
         assert sorted(letters) == list("ABCD")[: len(letters)]
+        assert (1, trace.heads - 1) not in near_to_far, "its largest weight is to be predicted"
         means = [one @ distances[patch] / one.sum() for one in weights]
-        assert all(one <= other + 1e-3 for one, other in pairwise(means))
+        assert all(one < other for one, other in pairwise(means))
         strongest = sheet.prediction.options["ABCD".index(found["strongest"])]
         row = attention[1, trace.heads - 1, query]
         assert strongest == row.argmax()
@@ -89,6 +97,23 @@ def test_a_class_set_has_an_overview_of_all_answers():
         assert row[8] == " < ".join(answers[f"order_{place}"] for place in range(1, 5))
         assert row[9] == f"{answers['strongest']}, {answers['weight']}"
     assert "overview" not in Read(answers_html(class_set(trace))).tables
+
+
+def test_a_hybrid_does_not_split_its_input_into_patches():
+    given = class_set(explained("stem"), 2)
+    tasks, answers = Read(worksheets_html(given)), Read(answers_html(given))
+    assert "CNN" in tasks.text
+    assert "CNN" not in Read(worksheets_html(class_set(explained("digits")))).text
+    head, *rows = answers.tables["overview"]
+    assert {len(row) for row in rows} == {len(head)} == {7}
+    assert f"{given.sheets[0].sizes.patch_dim:,}" not in re.findall(r"[\d,]*\d", answers.text)
+
+
+@pytest.mark.parametrize("kind", ["differential", "mean"])
+def test_the_colours_of_maps_with_signs_are_named(kind):
+    text = Read(worksheets_html(class_set(trace_of(kind)))).text
+    said = set(re.findall(r"\w+", text)) & {"blue", "red", "bright"}
+    assert said == ({"blue", "red"} if kind == "differential" else {"bright"})
 
 
 def test_a_worksheet_tells_no_answer():

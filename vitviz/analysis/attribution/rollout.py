@@ -83,7 +83,10 @@ class Rollout(Method):
 
     def summary(self, config: ViTConfig) -> str:
         """Describe the method."""
-        output = "the pooled feature" if config.pooling == "attention" else config.pooling_description
+        output = {
+            "attention": "the pooled feature",
+            "distilled": "the mean of the class token and the distillation token",
+        }.get(config.pooling, config.pooling_description)
         return (
             f"Share of each patch in {output} if attention only averaged tokens: the product of all layers' attention, "
             "each layer averaged with the residual connection. Values, MLPs and the target are ignored."

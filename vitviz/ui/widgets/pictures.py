@@ -25,11 +25,6 @@ STYLE = """<style>
 .vv-product img { display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }
 .vv-product figcaption { font-size: 0.75rem; opacity: 0.75; font-variant-numeric: tabular-nums; }
 .vv-product .vv-sum { grid-column: 5; margin: 0; font-variant-numeric: tabular-nums; }
-.vv-dot { display: flex; flex-wrap: wrap; align-items: center; gap: 0.4rem 0.8rem; font-size: 1.2rem;
-  font-variant-numeric: tabular-nums; }
-.vv-dot figure { margin: 0; }
-.vv-dot img { display: block; width: 6rem; image-rendering: pixelated; border-radius: 3px; }
-.vv-dot figcaption { font-size: 0.75rem; opacity: 0.75; }
 .st-key-part_sequence .katex-display { overflow: auto hidden; padding-block: 4px; } /* long numbers on a phone */
 @media (max-width: 640px) { .vv-product { gap: 0.2rem 0.35rem; } .vv-product .vv-sum { font-size: 0.85rem; } }
 </style>"""

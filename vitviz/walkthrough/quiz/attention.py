@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...errors.arguments import checked_index, typed
+from ...model.config import ViTConfig
 from ...notation.marks import percent
 from ...notation.view import token_label
 from ...trace.trace import Trace
@@ -62,7 +63,7 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
     return make_question(
         "strongest",
         f"To which of these tokens does {named(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
-        "Only the match of query and key counts, not the distance. The attention map of this head shows the weights.",
+        f"What counts is {_score_of(trace.config)}. The attention map of this head shows the weights.",
         Option(
             token_label(trace, top),
             f"{capital(facts(top))}, the largest of all {len(weights)} tokens.",
@@ -78,16 +79,24 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
 
 def _not_the_strongest(trace: Trace, weights: np.ndarray, query: int) -> Iterator[tuple[int, str]]:
     """Yield plausible wrong answers, each with an explanation; the right answer may be among them."""
+    score = _score_of(trace.config)
     order = np.argsort(-weights, kind="stable")
     yield query, "A token need not attend most to itself: its own key is one among all."
     if len(order) > 1:
-        yield int(order[1]), "Its key matches the query well, but another key matches better."
+        yield int(order[1]), "It gets much attention, but another token gets more."
     for token in range(trace.prefix):
-        yield token, "A token without a position in the image has no special role: only the match of its key counts."
+        yield token, f"A token without a position in the image is compared like the others: what counts is {score}."
     for token in _neighbours(trace, query):
-        yield token, "Being near is not enough: only the match of its key counts."
+        yield token, f"Being near is not enough: what counts is {score}."
     for token in order[:0:-1]:
-        yield int(token), "Its key matches this query less well."
+        yield int(token), "Another token gets more attention."
+
+
+def _score_of(config: ViTConfig) -> str:
+    """Describe what a score is made of."""
+    rotated = "rotated " if config.rope is not None else ""
+    bias = ", plus a bias for their offset" if config.relative_position_bias else ""
+    return f"the match of the {rotated}query and key{bias}"
 
 
 def _neighbours(trace: Trace, query: int) -> Iterator[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...notation.marks import join_words, percent
 from ...notation.view import token_label
 from ...trace.trace import Trace
@@ -25,6 +27,8 @@ def _content(trace: Trace) -> Question | None:
     firsts = ", ".join(decimal(float(value)) for value in vector[:3])
     other = "the class" if trace.model.is_classifier else "a description"
     patches = trace.token_count - trace.prefix
+    largest = float(np.abs(vector).max())
+    zeros = Option("Zeros, to be filled in by the blocks", f"Its largest number in absolute value is {largest:.2g}.")
     return make_question(
         "first_token",
         f"What does the {name} contain before the first block?",
@@ -32,7 +36,7 @@ def _content(trace: Trace) -> Question | None:
         Option(
             f"{config.embed_dim:,} learned numbers, the same for every image",
             f"Training has found them; here they begin with {firsts}. The blocks change the {name}: by attention it "
-            f"collects information from the {patches:,} patches, and only from then on it depends on the image.",
+            f"collects information from the {patches:,} patches, and only then does it depend on the image.",
             right=True,
         ),
         [
@@ -45,9 +49,7 @@ def _content(trace: Trace) -> Question | None:
                 f"The numbers of {other} of the image",
                 "The model is not told what is in the image; it has to find that out in its blocks.",
             ),
-            Option(
-                "Zeros, to be filled in by the blocks", "Its numbers are parameters of the model, found in training."
-            ),
+            *([zeros] if largest else []),
         ],
     )
 
@@ -108,7 +110,7 @@ def positions_question(trace: Trace, patch: int) -> Question | None:
     )
     softmax = Option(
         "The softmax, which prefers neighbours",
-        "The softmax receives scores only; it does not know which tokens are neighbours.",
+        "The softmax does not know which tokens are neighbours.",
     )
     if means:
         right = Option(
@@ -124,7 +126,7 @@ def positions_question(trace: Trace, patch: int) -> Question | None:
             "every token attends to the same set: the output stays the same.",
             right=True,
         )
-        wrong = Option("Learned positions", "This model adds no positions, neither to tokens nor to scores.")
+        wrong = Option("Learned positions", "The map of the model has no step that adds them to the tokens.")
     front = prefix_label(config)
     extra = [Option(capital(front), "These are the same learned numbers as before the swap.")] if front else []
     return make_question(
@@ -153,8 +155,8 @@ def _means(trace: Trace, patch: int, other: int) -> list[tuple[str, str]]:
         means.append(
             (
                 "the rotation of queries and keys (RoPE)",
-                f"Queries and keys are rotated by other angles: the cosine of their differences is {decimal(cosine)} "
-                "in the mean of layer 1, head 1.",
+                f"Queries and keys are rotated by other angles: the mean cosine of the differences of the angles is "
+                f"{decimal(cosine)}{' (layer 1, head 1)' * config.rope.per_layer}.",
             )
         )
     if config.relative_position_bias:

@@ -35,7 +35,7 @@ def vectors_question(trace: Trace, layer: int, head: int, query: int) -> Questio
     return make_question(
         "vectors",
         f"Layer {layer + 1}, head {head + 1}: which vectors determine how much of {two} enters the output for {one}?",
-        "The token that collects information asks for it; the tokens that offer information are found by it.",
+        "Each token has a query to compare with keys, and a key to be compared. Whose output is asked for?",
         Option(
             f"The query of {one} and the key of {two}",
             f"Their {score}; with the scores of all {trace.token_count:,} keys, {softmax} gives the weight {weight}. "
@@ -90,16 +90,16 @@ def output_question(trace: Trace, layer: int, head: int, query: int) -> Question
         [
             Option(
                 "The value of the token with the largest weight",
-                "A dictionary would return one value. Attention is soft: each token contributes as much as its weight "
-                "says.",
+                "A dictionary would return one value. Attention is soft and uses more than one.",
             ),
             Option(
                 f"{tokens:,} numbers: its attention weights",
-                "The weights are an intermediate result: they say how much of each value is used.",
+                "The weights are an intermediate result.",
             ),
             Option(
                 f"{config.embed_dim:,} numbers that replace the token",
-                "Attention replaces no token: what it computes is added to the token, and a head computes only a part.",
+                "Attention replaces no token: its result is added to the token."
+                + " And one head computes only a part of it." * (config.num_heads > 1),
             ),
         ],
     )

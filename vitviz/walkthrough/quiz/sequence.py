@@ -120,7 +120,7 @@ def _row_of_x(trace: Trace, patch: int) -> Question | None:
     mistakes = [wrong(row - prefix, "counts patches only")] if prefix else []
     mistakes += [
         wrong(prefix + left * rows + above + 1, "counts column by column; patches are ordered row by row"),
-        wrong(row - 1, "counts from 0"),
+        wrong(row - 1, "is the row of another token" if row > 1 else "does not exist"),
         wrong(row + columns, "counts one row of patches too many: the row of the patch itself is not complete"),
         wrong(prefix + left + 1, "counts only the patch's own row of patches"),
     ]

@@ -14,7 +14,7 @@ from .positions import (
     rotary_angles,
     rotary_similarity,
 )
-from .projection import Projected, filter_responses, filters, principal_filters, project, projection
+from .projection import Projected, filter_responses, filters, has_bias, principal_filters, project, projection
 from .shuffling import Features, Shuffled, features, rearranged, shuffled
 from .sizes import BlockCost, SequenceSizes, block_cost, sequence_sizes
 
@@ -33,6 +33,7 @@ __all__ = [
     "filters",
     "flat_index",
     "flattened",
+    "has_bias",
     "patch_matrix",
     "patch_pixels",
     "position_embedding",

@@ -41,6 +41,13 @@ def projection(model: VisionTransformer) -> tuple[np.ndarray, np.ndarray]:
 
 
 @typed
+def has_bias(model: VisionTransformer) -> bool:
+    """Return True if the projection of patches has a bias that is not zero; False for a convolutional network."""
+    bias = None if model.config.stem else model.patch_embed.proj.bias
+    return bias is not None and bool(numbers(bias).any())
+
+
+@typed
 def filters(model: VisionTransformer) -> np.ndarray:
     """Return the columns of W_LP in the shape of patches, signed float32 [D, P, P, C].
 

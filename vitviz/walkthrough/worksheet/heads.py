@@ -12,7 +12,8 @@ from ...errors.arguments import array, typed
 from ...errors.brief import brief
 from ...trace.trace import Trace
 
-SHOWN = 4  # heads to be ordered
+SHOWN = (4, 3, 2)  # heads to be ordered; fewer if so many do not differ as printed
+DECIMALS = 1  # decimals of printed distances
 TRIES = 500  # random choices of heads, of which the clearest is taken
 
 
@@ -57,16 +58,17 @@ def patch_attention_distances(trace: Trace, query: int) -> np.ndarray:
 
 
 @typed
-def head_order(trace: Trace, query: int, means: np.ndarray) -> HeadOrder | None:
-    """Choose four heads with clearly different distances, if possible such that their means have the same order.
+def head_order(trace: Trace, query: int, means: np.ndarray, exclude: tuple[int, int] | None = None) -> HeadOrder | None:
+    """Choose up to four heads with clearly different distances, if possible such that their means have the same order.
 
     Args:
         trace: trace of the image.
         query: index of the patch's token.
         means: mean attention distance of every head, [layer, head], see `HeadStatistics.distance`.
+        exclude: layer and head of which no map may be printed, because another task asks for its weights.
 
     Returns:
-        The heads; None if no two heads differ.
+        The heads, whose distances differ as printed with one decimal; None if no two heads differ.
 
     Raises:
         IndexError: if the token is out of range.
@@ -75,15 +77,13 @@ def head_order(trace: Trace, query: int, means: np.ndarray) -> HeadOrder | None:
     query, means = trace.token_index(query), array(means, "layer, head", "Means")
     if query < trace.prefix or means.shape != (trace.layers, trace.heads):
         raise ArgumentError("Give the token of a patch, and the mean distance of every head of every layer.")
-    means = means.ravel()
+    means, random = means.ravel(), np.random.default_rng(query)
     distances = patch_attention_distances(trace, query).ravel().astype(np.float64)
-    shown, random = min(SHOWN, len(distances)), np.random.default_rng(query)
-    tries = np.argsort(random.random((TRIES if len(distances) > shown else 1, len(distances))), axis=1)[:, :shown]
-    tries = np.take_along_axis(tries, np.argsort(distances[tries], axis=1), axis=1)  # from near to far
-    smallest = np.diff(distances[tries], axis=1).min(axis=1, initial=np.inf)
-    agree = (np.diff(means[tries], axis=1) > 0).all(axis=1)
-    best = tries[np.argmax(np.where(agree, smallest, smallest / 2))]
-    if shown < 2 or np.ptp(np.round(distances[best], 1)) == 0:
+    left = [one for one in range(len(distances)) if exclude is None or divmod(one, trace.heads) != tuple(exclude)]
+    best = next(
+        (found for count in SHOWN if (found := _clearest(distances, means, left, count, random)) is not None), None
+    )
+    if best is None:
         return None
     chosen = random.permutation(best)
     heads = tuple(divmod(int(one), trace.heads) for one in chosen)
@@ -91,3 +91,19 @@ def head_order(trace: Trace, query: int, means: np.ndarray) -> HeadOrder | None:
     return HeadOrder(
         query, heads, tuple(distances[chosen].tolist()), tuple(means[chosen].astype(float).tolist()), weights
     )
+
+
+def _clearest(
+    distances: np.ndarray, means: np.ndarray, left: list[int], count: int, random: np.random.Generator
+) -> np.ndarray | None:
+    """Return so many heads with the clearest differences, from near to far; None if two would have equal distances."""
+    if len(left) < count:
+        return None
+    tries = np.argsort(random.random((TRIES if len(left) > count else 1, len(left))), axis=1)[:, :count]
+    tries = np.asarray(left)[tries]
+    tries = np.take_along_axis(tries, np.argsort(distances[tries], axis=1), axis=1)  # from near to far
+    smallest = np.diff(distances[tries], axis=1).min(axis=1)
+    differ = np.diff(np.round(distances[tries], DECIMALS), axis=1).min(axis=1) > 0
+    agree = (np.diff(means[tries], axis=1) > 0).all(axis=1)
+    best = np.argmax(np.where(differ, np.where(agree, smallest, smallest / 2), -1))
+    return tries[best] if differ[best] else None

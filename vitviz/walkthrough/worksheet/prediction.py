@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors.arguments import checked_index, typed
 from ...errors.brief import brief
+from ...notation.marks import percent
 from ...trace.trace import Trace
 
 OPTIONS = 4
@@ -44,7 +45,7 @@ def prediction(trace: Trace, layer: int, head: int, query: int) -> Prediction | 
         query: index of the query token.
 
     Returns:
-        The options; None if the sequence has one token only, or two tokens have the same largest weight.
+        The options, of which only the answer has its weight as printed; None if there is no other option.
 
     Raises:
         IndexError: if an index is out of range.
@@ -53,11 +54,13 @@ def prediction(trace: Trace, layer: int, head: int, query: int) -> Prediction | 
     query = trace.token_index(query)
     weights, random = trace.attention(layer, head, query), np.random.default_rng(query)
     top = int(np.argmax(weights))
-    if (weights == weights[top]).sum() > 1 or len(weights) < 2:
-        return None
     candidates = [top, query, *([0] if trace.prefix else []), *_neighbours(trace, query)[:1]]
     others = random.permutation(np.arange(trace.prefix, trace.token_count)).tolist()
-    options = random.permutation(list(dict.fromkeys([*candidates, *others]))[:OPTIONS]).tolist()
+    shown = [percent(float(weight)) for weight in weights]
+    different = [one for one in dict.fromkeys([*candidates, *others]) if one == top or shown[one] != shown[top]]
+    if len(different) < 2:
+        return None
+    options = random.permutation(different[:OPTIONS]).tolist()
     return Prediction(
         layer, head, query, tuple(options), tuple(float(weights[token]) for token in options), options.index(top)
     )

@@ -33,7 +33,7 @@ class Worksheet:
         sizes: sizes of the image and of the sequence.
         other: sizes for another patch size; None if no other one divides the image.
         dot: dot product to complete.
-        heads: heads to order; None if no two heads differ.
+        heads: heads to order, without the one of the prediction; None if no two heads differ.
         prediction: prediction of the largest weight; None if there is nothing to choose from.
     """
 
@@ -98,7 +98,7 @@ def worksheets(
                 sizes=own_size(trace),
                 other=others[place % len(others)] if others else None,
                 dot=dot_product(trace, layer, head, query),
-                heads=head_order(trace, query, means),
+                heads=head_order(trace, query, means, exclude=(layer, head)),
                 prediction=prediction(trace, layer, head, query),
             )
         )

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from ....model.config import ViTConfig
+from ....trace.vision_transformer import VisionTransformer
 from ...components._shared import Component, Listener
 from .. import models, state
 from ..link import GUIDE
@@ -34,14 +35,15 @@ class Guide(NamedTuple):
         start_label: label of the button that starts the guide.
         resume_label: label of the button that resumes the guide, before the number of the stop.
         icon: icon of the button.
-        stops: function that returns the stops for a model.
+        stops: function that returns the stops for a configuration, and for the model if it is loaded, whose texts then
+            mention what the configuration lacks.
     """
 
     title: str
     start_label: str
     resume_label: str
     icon: str
-    stops: Callable[[ViTConfig], tuple[Stop, ...]]
+    stops: Callable[[ViTConfig, VisionTransformer | None], tuple[Stop, ...]]
 
 
 GUIDES = {
@@ -137,7 +139,7 @@ def tour(shown: str) -> None:
             "title": GUIDES[guide].title,
             "at": stop,
             "page": shown,
-            "stops": [asdict(one) for one in _stops(guide)],
+            "stops": [asdict(one) for one in _stops(guide, state.model(state.choice().model))],
         }
         listeners = {"go": Listener("a stop of the tour", _stop, _go), "leave": Listener("leave", bool, _leave)}
         component.draw(data, listeners, key=KEY)
@@ -180,5 +182,5 @@ def _left() -> dict[str, int]:
     return st.session_state.setdefault("tour_left", {})
 
 
-def _stops(guide: str) -> tuple[Stop, ...]:
-    return GUIDES[guide].stops(models.describe(state.choice().model).config)
+def _stops(guide: str, model: VisionTransformer | None = None) -> tuple[Stop, ...]:
+    return GUIDES[guide].stops(models.describe(state.choice().model).config, model)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ....model.config import ViTConfig
+from ....trace.vision_transformer import VisionTransformer
 from .stops import ATTENTION, EXPLORER, HEAD, HEADS, OTHER_PAGES, OWN_IMAGE, REVERSE, Stop
 
 
-def explorer_tour(config: ViTConfig) -> tuple[Stop, ...]:
+def explorer_tour(config: ViTConfig, _: VisionTransformer | None = None) -> tuple[Stop, ...]:
     """Return all stops, in order."""
     one = config.depth * config.num_heads == 1
     return (

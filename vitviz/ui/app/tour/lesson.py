@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ....model.config import ViTConfig
+from ....trace.vision_transformer import VisionTransformer
+from ....walkthrough.sequence import has_bias
 from .stops import (
     ATTENTION,
     CHOSEN_ROW,
@@ -23,8 +25,14 @@ from .stops import (
 )
 
 
-def lesson(config: ViTConfig) -> tuple[Stop, ...]:
-    """Return all stops, in order. Their number is the same for every model, so that links to stops fit all models."""
+def lesson(config: ViTConfig, model: VisionTransformer | None = None) -> tuple[Stop, ...]:
+    """Return all stops, in order. Their number is the same for every model, so that links to stops fit all models.
+
+    Args:
+        config: configuration of the model.
+        model: the model, for what its configuration does not tell: whether the projection of patches has a bias, and
+            the outputs are classes. By default, there is no bias, and outputs with names of classes are classes.
+    """
     one = config.depth * config.num_heads == 1
     return (
         Stop(
@@ -38,21 +46,20 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "sequence",
             "Patches",
-            f"The image is divided into squares of {config.patch_size} × {config.patch_size} pixels. From here "
-            "on, both pages follow one of them.",
+            f"{_squares(config)} From here on, both pages follow one of them.",
             ".st-key-part_splitting",
             image_of(PICTURE),
             "Choose a patch in the image: click or tap it, or use arrow keys and Enter.",
             PICTURE,
             ("row", "column"),
         ),
-        *_token(config),
+        *_token(config, model is not None and has_bias(model)),
         _positions(config),
         Stop(
             "sequence",
             "The sequence",
-            f"All tokens are now rows of one matrix with {config.embed_dim} columns. This is the only input of the "
-            "following blocks.",
+            f"All tokens are now rows of one matrix with {config.embed_dim} columns. It enters the first "
+            f"block{', after one more norm' if config.pre_norm else ''}.",
             ".st-key-part_sequence",
             ROWS,
             "Point at a row, tap one, or use arrow keys: its patch is highlighted.",
@@ -73,7 +80,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
             "attention",
             "A soft dictionary lookup",
             "Attention is a dictionary that always returns a result: it compares the query with every key, and "
-            "averages the values, weighted by similarity.",
+            "averages the values, weighted by the softmax of the similarities.",
             ".st-key-part_idea",
             ".st-key-dictionary_query",
             "Type another word with a spelling mistake and press Enter, or change the temperature.",
@@ -90,7 +97,7 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "attention",
             "Scores",
-            "The score is the dot product of your patch's query and a token's key. Large scores give large weights.",
+            _score(config),
             ".st-key-part_scores",
             image_of(KEYS),
             "Choose a patch in this image to see the calculation of its score, number by number.",
@@ -117,15 +124,15 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
         Stop(
             "attention",
             "The output of a head",
-            "The output of the head is the sum of all values, times their weights."
-            + (f" The outputs of all {config.num_heads} heads are added to the token." if config.num_heads > 1 else ""),
+            f"The output of the head is the sum of all values, times their weights. {_after_the_heads(config)}",
             ".st-key-part_values",
             first_figure(".st-key-part_values"),
         ),
         Stop(
             "attention",
             "Block after block",
-            f"After attention, an MLP is applied to each token separately. {_depth(config)} {_end(config)}",
+            f"{'Beside' if config.block == 'parallel' else 'After'} attention, an MLP is applied to each token "
+            f"separately. {_depth(config)} {_end(config, model)}",
             ".st-key-part_network",
             first_figure(".st-key-part_network"),
         ),
@@ -174,7 +181,14 @@ def lesson(config: ViTConfig) -> tuple[Stop, ...]:
     )
 
 
-def _token(config: ViTConfig) -> tuple[Stop, Stop]:
+def _squares(config: ViTConfig) -> str:
+    side = f"{config.patch_size} × {config.patch_size} pixels"
+    if config.stem:
+        return f"Each square of {side} will have one token."
+    return f"The image is divided into squares of {side}."
+
+
+def _token(config: ViTConfig, bias: bool) -> tuple[Stop, Stop]:
     """Return the two stops from pixels to a token."""
     if config.stem:
         return (
@@ -188,8 +202,7 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
             Stop(
                 "sequence",
                 "From pixels to a token",
-                f"Each position of its feature map becomes a token of {config.embed_dim} numbers. This is not a single "
-                "matrix product.",
+                f"A linear projection maps each position of its feature map to a token of {config.embed_dim} numbers.",
                 ".st-key-part_projection",
                 heading(".st-key-part_projection"),
             ),
@@ -198,7 +211,7 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
         Stop(
             "sequence",
             "A patch is a vector of numbers",
-            f"Pixel by pixel, channel by channel, your patch becomes one vector of "
+            f"Pixel by pixel, channel by channel, the patch becomes one vector of "
             f"{config.patch_size**2 * config.in_chans} numbers.",
             ".st-key-part_flattening",
             ".st-key-vector_index",
@@ -208,8 +221,9 @@ def _token(config: ViTConfig) -> tuple[Stop, Stop]:
         Stop(
             "sequence",
             "From pixels to a token",
-            f"The model has {config.embed_dim} learned filters of the size of a patch. Their dot products with your "
-            f"patch are the {config.embed_dim} numbers of its token.",
+            f"The model has {config.embed_dim} learned filters of the size of a patch. Each number of a token is the "
+            f"dot product of one filter with the patch{', plus a bias' if bias else ''}."
+            f"{' A norm of the whole token follows.' if config.patch_norm else ''}",
             ".st-key-part_projection",
             ".st-key-dimension",
             "Move the slider to see the filter of each number.",
@@ -236,6 +250,28 @@ def _positions(config: ViTConfig) -> Stop:
     )
 
 
+def _score(config: ViTConfig) -> str:
+    bias = ", plus a learned bias for the offset of the two tokens" if config.relative_position_bias else ""
+    if config.differential:
+        return (
+            "Query and key consist of two halves. Each half has a score: the dot product of the two, divided by "
+            f"√(d/2){bias}."
+        )
+    return (
+        f"The score is the dot product of the query and a token's key, divided by √d{bias}. Large scores give large "
+        "weights."
+    )
+
+
+def _after_the_heads(config: ViTConfig) -> str:
+    if config.num_heads == 1:
+        return "It is mapped by the output projection, and added to the token."
+    return (
+        f"The outputs of all {config.num_heads} heads are concatenated, mapped by the output projection, and added to "
+        "the token."
+    )
+
+
 def _another_head(config: ViTConfig) -> tuple[str | None, ...]:
     """Return target, hint and watched element, with a hint only if there are several heads."""
     if config.num_heads == 1:
@@ -247,6 +283,7 @@ def _depth(config: ViTConfig) -> str:
     return f"The model has {config.depth} such blocks." if config.depth > 1 else "This model has one such block."
 
 
-def _end(config: ViTConfig) -> str:
-    output = "classes are" if config.num_classes else "image feature is"
+def _end(config: ViTConfig, model: VisionTransformer | None) -> str:
+    is_classifier = config.num_classes > 0 if model is None else model.is_classifier
+    output = "logits of the classes are" if is_classifier else "image feature is"
     return f"Finally, the {output} computed from {config.pooling_description}."

@@ -92,10 +92,10 @@ class Matrix extends Component {
     // while the pointer moves, the text changes too often for screen readers
     ref.status.setAttribute("aria-live", hovered === null ? "polite" : "off");
     const from = patch ? `patch (${patch[0] + 1}, ${patch[1] + 1}), number ${row - prefix.length + 1}`
-      : `${prefix[row]}, from no patch`;
+      : `${prefix[row]}, a learned vector`;
     setText(ref.status, `Row ${row + 1} of ${rows}: ${from}`);
     setText(ref.hint, isCoarse() ? "Tap a row or a patch to follow it."
-      : "Point at a row or a patch and click to follow it, or use arrow keys, Home, End and Enter.");
+      : "Click a row or a patch to follow it, or use arrow keys and Enter.");
   }
 
   // ------------------------------------------------------------------ user input

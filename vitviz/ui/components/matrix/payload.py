@@ -80,9 +80,7 @@ def payload(
         "bar": data_url(_bar()),
         "low": number(-matrix.largest),
         "high": number(matrix.largest),
-        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are larger in absolute value"
-        if matrix.larger
-        else "no number is larger in absolute value",
+        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are larger" if matrix.larger else "",
     }
 
 

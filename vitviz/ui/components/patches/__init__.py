@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .._shared import Component, Listener
-from .payload import Overlay, Patch, Role, payload, read_choice
+from .payload import Factor, Overlay, Patch, Role, payload, read_choice
 
-__all__ = ["Overlay", "Patch", "Role", "choices", "patch_picker"]
+__all__ = ["Factor", "Overlay", "Patch", "Role", "choices", "patch_picker"]
 
 component = Component("patches", Path(__file__).parent)
 

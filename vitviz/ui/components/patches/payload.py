@@ -18,6 +18,19 @@ Role = Literal["query", "key"]
 Patch = tuple[int, int]  # row and column, from 0
 
 
+@dataclass(frozen=True)
+class Factor:
+    """What each patch is multiplied by; drawn between the magnified patch and its value, as in "patch · filter = 0.5".
+
+    Attributes:
+        picture: PNG of the factor.
+        name: caption of the picture.
+    """
+
+    picture: bytes
+    name: str
+
+
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """Map over the picture, with one value per patch.
@@ -32,6 +45,7 @@ class Overlay:
         lowest: start of the colours of the scale "relative", for values far from 0 that differ little.
         format: formatter of values in the status line and at the ends of the colour bar.
         opacity: overlay opacity, from 0 (invisible) to 1 (opaque at full colour).
+        factor: what each patch is multiplied by, if the values are dot products; the picker is then small.
 
     Raises:
         ValueError: if `values` are not finite, or negative although `signed` is False.
@@ -46,6 +60,7 @@ class Overlay:
     lowest: float = 0.0
     format: Callable[[float], str] = percent
     opacity: float = OPACITY
+    factor: Factor | None = None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.values).all():
@@ -87,6 +102,7 @@ class Overlay:
             "caption": self.caption,
             "signed": self.signed,
             "opacity": self.opacity,
+            "factor": self.factor and {"picture": data_url(self.factor.picture), "name": self.factor.name},
         }
 
 

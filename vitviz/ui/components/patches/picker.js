@@ -72,11 +72,23 @@ export class Picker extends Component {
     ref.legend.hidden = ref.mapLabel.hidden = !overlay;
     root.classList.toggle("mapped", Boolean(overlay));
     root.classList.toggle("signed", Boolean(overlay?.signed));
+    this.newFactor(overlay?.factor);
     if (!overlay) return;
     const table = packedColours(overlay.colours);
     paint(ref.heat, fromBase64(overlay.tones), table, columns, rows);
     paint(ref.bar, Uint8Array.from({ length: 256 }, (_, i) => i), table, 256, 1); // on grey: see patches.css
     for (const part of ["low", "high", "caption"]) ref[part].textContent = overlay[part];
+  }
+
+  // what the patches are multiplied by, between the magnified patch and its value
+  newFactor(factor) {
+    const { ref, root } = this;
+    root.classList.toggle("factored", Boolean(factor));
+    if (!ref.factor) return; // components based on this one
+    ref.factor.hidden = !factor;
+    if (!factor) return;
+    ref.factorPicture.src = factor.picture;
+    ref.factorPicture.alt = ref.factorName.textContent = factor.name;
   }
 
   // ------------------------------------------------------------------ drawing
@@ -174,6 +186,7 @@ export class Picker extends Component {
     ref.status.setAttribute("aria-live", hovered ? "off" : "polite");
     setText(ref.status, pointed
       ? `Patch ${number(pointed)} of ${rows * columns}, row ${pointed[0] + 1}, column ${pointed[1] + 1}${this.about(pointed)}` : "");
+    if (ref.product) setText(ref.product, pointed && data.overlay?.factor ? this.value(pointed) : "");
     const inPairs = data.choosing === "key" || marks.key;
     const names = { query: inPairs ? "query" : "chosen", key: "key" };
     ref.marks.replaceChildren(...["query", "key"].filter((role) => marks[role]).map((role) =>
@@ -185,9 +198,14 @@ export class Picker extends Component {
   }
 
   // text of the status line after the name of the patch
-  about([row, column]) {
+  about(patch) {
+    return this.data.overlay ? `: ${this.value(patch)}` : "";
+  }
+
+  // value of a patch on the overlay, as text
+  value([row, column]) {
     const { overlay, grid: [, columns] } = this.data;
-    return overlay ? `: ${overlay.labels[row * columns + column]}` : "";
+    return overlay.labels[row * columns + column];
   }
 
   // ------------------------------------------------------------------ user input

@@ -19,6 +19,7 @@ from ..attention.head_view import HeadView
 from .followed_token import followed_patch
 from .sections import draw_text, patch_number, section
 
+IN_A_ROW = 60  # letters of options that are shown in one row
 TRIES = 2  # answers to a question before the right one is shown
 NUMBER = Setting("question_number", 0, per=str)  # index of the shown question; the context is the name of the quiz
 GIVEN = Setting("given_answers", (), per=str)  # indices of the checked options, in order; the context is an identity
@@ -40,9 +41,7 @@ def about_attention(view: HeadView) -> None:
 def _check_yourself(name: str, questions: Sequence[Question], choice: state.Choice) -> None:
     if not questions:  # an image of one patch
         return
-    section(
-        "Check yourself", "Two tries for each question, with a hint in between. The answers follow from your image."
-    )
+    section("Check yourself", "Two tries for each question, with a hint in between.")
     places = range(len(questions))
     if NUMBER.get(name) not in places:
         NUMBER.reset(name)
@@ -50,32 +49,42 @@ def _check_yourself(name: str, questions: Sequence[Question], choice: state.Choi
         st.segmented_control, "Question", places, context=name, format_func=lambda place: f"{place + 1}", required=True
     )
     identities = [_identity(question, choice) for question in questions]
-    _ask(questions[at], identities[at])
+    question, identity = questions[at], identities[at]
+    chosen = _ask(question, identity)
     solved = sum(map(_is_solved, questions, identities))
     with st.container(horizontal=True, vertical_alignment="center"):
+        _check(question, identity, chosen)
         if at + 1 < len(questions):
             st.button("Next question", key=f"next_{name}", on_click=NUMBER.set, args=(at + 1, name))
         with st.container(key="right_answers"):
             st.markdown(f"**{solved} of {len(questions)} right**")
+    with st.container(key="feedback"):
+        if given := GIVEN.get(identity):
+            _respond(question, question.options[given[-1]], last=_is_over(question, identity))
 
 
-def _ask(question: Question, identity: str) -> None:
-    """Draw a question with its options, and the feedback on the answers given so far."""
+def _ask(question: Question, identity: str) -> int | None:
+    """Draw a question with its options; return the index of the chosen one."""
     draw_text(question.text)
-    given, count = GIVEN.get(identity), len(question.options)
-    over = _is_solved(question, identity) or len(given) >= TRIES
+    count, labels = len(question.options), [option.label for option in question.options]
     answer = Setting(f"question_{question.name}", per=str, valid=lambda index, _: index in range(count))
-    chosen = answer.draw(
+    return answer.draw(
         st.radio,
         question.plain_text,
         range(count),
         context=identity,
         index=None,
-        format_func=lambda index: _shown(question.options[index].label),
+        format_func=lambda index: _shown(labels[index]),
         label_visibility="collapsed",
-        disabled=over,
+        disabled=_is_over(question, identity),
+        horizontal=sum(map(len, labels)) < IN_A_ROW,
     )
-    if not over:
+
+
+def _check(question: Question, identity: str, chosen: int | None) -> None:
+    """Draw the button that checks the chosen option, unless the question is over."""
+    given = GIVEN.get(identity)
+    if not _is_over(question, identity):
         st.button(
             "Check again" if given else "Check",
             key=f"check_{question.name}",
@@ -83,9 +92,10 @@ def _ask(question: Question, identity: str) -> None:
             disabled=chosen is None or chosen in given,
             on_click=partial(_give, identity, chosen),
         )
-    with st.container(key="feedback"):
-        if given:
-            _respond(question, question.options[given[-1]], last=over)
+
+
+def _is_over(question: Question, identity: str) -> bool:
+    return _is_solved(question, identity) or len(GIVEN.get(identity)) >= TRIES
 
 
 def _respond(question: Question, answer: Option, last: bool) -> None:

@@ -14,7 +14,7 @@ from ....trace.trace import Trace
 from ....walkthrough.checks import Check
 from ...widgets import symbols
 from ...widgets.strips import number
-from ...widgets.sums import round_consistently
+from ...widgets.sums import in_brackets, round_consistently
 
 # The image (container "follow") stays beside the text ("story") while that scrolls, below the map of the model; in a
 # narrow window it is above the text.
@@ -29,7 +29,8 @@ BESIDE = """<style>
   [data-testid="stHorizontalBlock"]:has(.st-key-follow) { flex-direction: column; }
   [data-testid="stColumn"]:has(.st-key-follow), [data-testid="stColumn"]:has(.st-key-story) { width: 100%; flex: none; }
 }
-.st-key-story h2 { padding-top: 1.6rem; }
+.st-key-story h2 { padding-top: 1rem; }
+[data-testid="stVerticalBlock"]:is(.st-key-story, [class*="st-key-part_"]) { gap: 0.5rem; }
 .st-key-story > :first-child h2 { padding-top: 0; }
 </style>"""
 
@@ -79,14 +80,19 @@ def values_of(trace: Trace) -> dict[str, int]:
 
 
 def format_norm(norm: Normed, channel: int) -> str:
-    """Format the normalisation of a number: `"(0.1 − 0.2) / 0.5 × 1.5 + 0.1 = **−0.2**"`, with consistent digits."""
+    """Format the normalisation of a number: `"(0.1 − 0.2) / 0.5 × 1.5 + 0.1 = **−0.2**"`, with consistent digits.
+
+    RMSNorm subtracts no mean and adds nothing, so these terms are left out.
+    """
     parts = [norm.x[channel], norm.mean, norm.std, norm.gain[channel], norm.shift[channel]]
     (x, mean, std, gain, shift), result = round_consistently(
         [float(part) for part in parts],
         float(norm.result[channel]),
         lambda p: (p[0] - p[1]) / (p[2] or 1) * p[3] + p[4],  # a std that rounds to 0 needs more decimals
     )
-    return f"({x} − ({mean})) / {std} × {gain} + {shift} = **{result}**"
+    centred = f"({x} − {in_brackets(mean)})" if norm.mean else x
+    added = f" + {in_brackets(shift)}" if norm.shift.any() else ""
+    return f"{centred} / {std} × {in_brackets(gain)}{added} = **{result}**"
 
 
 def section(title: str, text: str, values: Mapping[str, int | float | str] | None = None) -> None:

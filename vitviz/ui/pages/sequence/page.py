@@ -61,15 +61,9 @@ def kinds_of_maps(trace: Trace) -> list[str]:
 def overlay(trace: Trace, kind: str, token: int) -> Overlay | None:
     """Return a map for the followed token; None for the picture alone."""
     if kind == RESPONSES:
-        return responses(trace, rows.chosen_dimension(trace))
+        return projection.responses(trace, rows.chosen_dimension(trace))
     maps = {POSITIONS: similar_positions, ROTATIONS: similar_rotations, BIAS: position_bias}
     return maps[kind](trace, token) if kind in maps else None
-
-
-def responses(trace: Trace, dimension: int) -> Overlay:
-    """Return the dot products of all patches with a filter."""
-    values = sequence.filter_responses(trace, dimension).astype(np.float32)
-    return Overlay(values, f"Dot product of each patch with filter {dimension + 1}", signed=True, format=number)
 
 
 def similar_positions(trace: Trace, token: int) -> Overlay:

@@ -27,10 +27,10 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     section(
         "1 · The input",
         "A Transformer processes a sequence of vectors: words of a text, values of a time series or, here, patches of "
-        "an image. The input of this model has {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
+        "an image. This model receives {H} × {W} × {C} = {=H} × {=W} × {=C} numbers.",
         values_of(trace),
     )
-    left, right = st.columns(2)
+    left, right = st.columns([0.3, 0.7])
     left.image(
         sequence_data.image_with_crop(choice),
         caption=crop_caption(choice),
@@ -42,19 +42,22 @@ def the_input(choice: state.Choice, trace: Trace) -> None:
     mean, std = 255 * preprocessing.mean[0], 255 * preprocessing.std[0]
     (shown_mean, shown_std), result = round_consistently([mean, std], (raw - mean) / std, lambda p: (raw - p[0]) / p[1])
     with right:
-        st.markdown(
-            "Each channel is normalised with a mean and standard deviation fixed before training.\n\n"
-            f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**"
-        )
+        with st.expander("Normalised with a mean and standard deviation fixed before training"):
+            st.markdown(
+                f"{names[0].capitalize()} of the first pixel: ({raw} − {shown_mean}) / {shown_std} = **{result}**"
+            )
+            st.html(_channels(trace, names))
         draw_checks([Check("first number of the input", (raw - mean) / std, first, pixels)], "input")
-    with st.expander("Mean and standard deviation of each channel"):
-        head = ("channel", "mean", "standard deviation", "normalised")
-        numbers = zip(names, preprocessing.mean, preprocessing.std, pixels, strict=True)
-        rows = [
-            (name, number(255 * mean, 1), number(255 * std, 1), f"{number(p.min(), 2)} to {number(p.max(), 2)}")
-            for name, mean, std, p in numbers
-        ]
-        st.html(table(head, rows))
+
+
+def _channels(trace: Trace, names: tuple[str, ...]) -> str:
+    """Return a table of the normalisation of each channel, as HTML."""
+    preprocessing, pixels = trace.model.preprocessing, trace.pixels()
+    rows = [
+        (name, number(255 * mean, 1), number(255 * std, 1), f"{number(p.min(), 2)} to {number(p.max(), 2)}")
+        for name, mean, std, p in zip(names, preprocessing.mean, preprocessing.std, pixels, strict=True)
+    ]
+    return table(("channel", "mean", "standard deviation", "normalised"), rows)
 
 
 def crop_caption(choice: state.Choice) -> str:
@@ -76,11 +79,11 @@ def flattening(trace: Trace) -> None:
         )
         return
     side, channels = trace.config.patch_size, trace.config.in_chans
-    together = ", with the channels of a pixel together" if channels > 1 else ""
+    together = ", the channels of a pixel together" if channels > 1 else ""
     section(
         "3 · Flattening",
-        f"The {{P}} × {{P}} × {{C}} numbers of a patch are written one after the other, row by row{together}: one "
-        f"vector **x** of 1 × {{P}}²{{C}} = 1 × {side * side * channels}.",
+        f"Row by row{together}, the {{P}} × {{P}} × {{C}} numbers of a patch become one vector **x** of "
+        f"1 × {{P}}²{{C}} = 1 × {side * side * channels}.",
         values_of(trace),
     )
     if not follows_a_patch(trace, "flattening"):
@@ -89,12 +92,7 @@ def flattening(trace: Trace) -> None:
     vector, names = sequence.flattened(pixels), channel_names(channels)
     index = INDEX.get(len(vector)) - 1
     flattened_patch(np.asarray(as_picture(raw)), pixels, names, index, on_choose=choose_index, key="flattening")
-    index = INDEX.draw(st.slider, "Component of the vector", 1, len(vector), context=len(vector)) - 1
-    row, column, channel = sequence.unflatten_index(index, side, channels)
-    st.markdown(
-        f"Component {index + 1} is the {names[channel]} value of the pixel in row {row + 1}, column {column + 1}: "
-        f"**{number(vector[index])}**."
-    )
+    INDEX.draw(st.slider, "Component of the vector", 1, len(vector), context=len(vector))
 
 
 def choose_index(index: int) -> None:

@@ -32,27 +32,24 @@ def prefix_tokens(trace: Trace) -> None:
     section(
         "5 · Prefix tokens and positions",
         f"The {join_words(names, 'and')} {'stand' if several else 'stands'} in front of the patches: {{D}} = {{=D}} "
-        f"learnable numbers{' each' * several}, trained with the model and fixed at inference. Inside the blocks, "
+        f"numbers{' each' * several}, learned in training and fixed at inference. Inside the blocks, "
         f"{'they change' if several else 'it changes'} with the image. The output comes from "
         f"{config.pooling_description}.{_why_registers(trace)}",
         values_of(trace),
     )
     vectors = sequence.prefix_tokens(trace.model)
-    token, largest = min(followed_token(trace), trace.prefix), float(np.abs(vectors).max())
-    shown = token if token < trace.prefix else 0
-    st.html(strip_html(vectors[shown], config.prefix_token_names[shown], height="1rem", largest=largest))
-    if several:
-        with st.expander("All prefix tokens"):
-            for one, vector in enumerate(vectors):
-                st.html(strip_html(vector, config.prefix_token_names[one], height="1rem", largest=largest))
+    largest = float(np.abs(vectors).max())
+    with st.expander(f"Numbers of the prefix token{'s' * several}"):
+        for name, vector in zip(config.prefix_token_names, vectors, strict=True):
+            st.html(strip_html(vector, name, height="1rem", largest=largest))
 
 
 def _why_registers(trace: Trace) -> str:
     if not any(name.startswith("register") for name in trace.config.prefix_token_names):
         return ""
     return (
-        " Registers give the blocks a place for global information, which models without them store in a few patches "
-        "of the background ([Darcet et al. 2024](https://arxiv.org/abs/2309.16588))."
+        " Registers give the blocks a place for global information, which large models without registers store in a "
+        "few patches of the background ([Darcet et al. 2024](https://arxiv.org/abs/2309.16588))."
     )
 
 
@@ -65,8 +62,10 @@ def positions(choice: state.Choice, trace: Trace) -> None:
             f"{trace.token_count} × {{=D}}.{_interpolated(trace)}{_without_position(trace)}",
             values_of(trace),
         )
-        _show_on_picture(POSITIONS, "Show similar positions")
-        if st.toggle("Compare all positions", key="all_positions"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _show_on_picture(POSITIONS, "Show similar positions")
+            compared = st.toggle("Compare all positions", key="all_positions")
+        if compared:
             st.image(
                 sequence_data.all_positions(choice),
                 caption="A small map for each patch: the cosine between its position embedding and all others, from −1 "
@@ -106,7 +105,7 @@ def _interpolated(trace: Trace) -> str:
     if trace.grid == trace.config.grid:
         return ""
     (rows, columns), (now_rows, now_columns) = trace.config.grid, trace.grid
-    return f" It was trained for {rows} × {columns} patches and is interpolated to these {now_rows} × {now_columns}."
+    return f" Trained for {rows} × {columns} patches, it is interpolated to these {now_rows} × {now_columns}."
 
 
 def _without_position(trace: Trace) -> str:

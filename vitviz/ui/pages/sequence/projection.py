@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from ....images import as_picture
 from ....trace.trace import Trace
 from ....viz.colour import ATTENTION
-from ....viz.inline import data_url
+from ....viz.inline import data_url, png
 from ....walkthrough import sequence
 from ...app import state
-from ...widgets.pictures import channel_names, enlarged, filter_picture, framed, signed_picture
+from ...components.patches import Factor, Overlay, patch_picker
+from ...widgets.pictures import channel_names, filter_picture, framed, signed_picture
 from ...widgets.strips import number
 from ...widgets.sums import product, round_consistently
-from ..lesson.followed_token import followed_patch
+from ..lesson.followed_token import follow_patch, followed_patch
 from ..lesson.sections import draw_checks, draw_text, format_norm, patch_number, section, values_of
 from . import sequence_data
 from .following import follows_a_patch
-from .settings import DIMENSION, INDEX, ON_PICTURE, RESPONSES
+from .settings import DIMENSION, INDEX
 
 
 def projecting(choice: state.Choice, trace: Trace) -> None:
@@ -29,37 +30,47 @@ def projecting(choice: state.Choice, trace: Trace) -> None:
     config = trace.config
     if config.stem:
         section(
-            "4 · A network in place of the projection",
-            "This model is a hybrid: a convolutional network processes the image, and each position of its feature map "
-            "becomes a token of {D} = {=D} numbers. There is no single matrix from pixels to tokens.",
+            "4 · A network and a linear projection",
+            "This model is a hybrid: a convolutional network processes the image, and a linear projection maps each "
+            "position of its feature map to a token of {D} = {=D} numbers.",
             values_of(trace),
         )
         return
-    size, bias = config.patch_size**2 * config.in_chans, has_bias(trace)
-    section(
-        "4 · Linear projection",
-        f"Each vector becomes a token, **x** {{W_LP}}{' + **b**' * bias}. The learned matrix {{W_LP}} has the shape "
-        f"{{P}}²{{C}} × {{D}} = {size} × {{=D}}. Each column is a filter as large as a patch. Each output is the dot "
-        f"product of patch and filter{', plus a bias' * bias}: large if the patch looks like the filter.",
-        values_of(trace),
+    size, bias = config.patch_size**2 * config.in_chans, sequence.has_bias(trace.model)
+    text = (
+        f"Each vector becomes a token, **x** {{W_LP}}{' + **b**' * bias}. Each column of the learned matrix {{W_LP}}, "
+        f"{{P}}²{{C}} × {{D}} = {size} × {{=D}}, is a filter as large as a patch. Each output is the dot product of "
+        f"patch and filter{', plus a bias' * bias}: large if the patch looks like the filter. "
     )
+    st.header("4 · Linear projection", anchor=False)
     with st.container(key="embedding_space"):
-        draw_text(compare_dimensions(size, config.embed_dim))
+        draw_text(f"{text}{compare_dimensions(size, config.embed_dim)} Point at a patch below.", values_of(trace))
     dimension = DIMENSION.draw(st.slider, "Output dimension", 1, config.embed_dim, context=config.embed_dim) - 1
-    if follows_a_patch(trace, "projection"):
-        _by_hand(trace, dimension)
-    st.button(
-        f"Show the dot product of every patch with filter {dimension + 1}",
-        key="show_dot_product",
-        on_click=ON_PICTURE.set,
-        args=(RESPONSES,),
+    follows = follows_a_patch(trace, "projection")
+    patch_picker(
+        sequence_data.model_input(choice),
+        choice.picked.name,
+        trace.grid,
+        followed_patch(trace) if follows else None,
+        on_choose=follow_patch,
+        overlay=replace(responses(trace, dimension), factor=_factor(trace, dimension)),
+        key="dot_products",
     )
+    if follows:
+        _by_hand(trace, dimension)
     _galleries(choice, trace, dimension)
 
 
-def has_bias(trace: Trace) -> bool:
-    """Return True if the projection of this model has a bias that is not zero."""
-    return not trace.config.stem and bool(sequence.projection(trace.model)[1].any())
+def responses(trace: Trace, dimension: int) -> Overlay:
+    """Return the dot products of all patches with a filter."""
+    values = sequence.filter_responses(trace, dimension).astype(np.float32)
+    return Overlay(values, f"Dot product of each patch with filter {dimension + 1}", signed=True, format=number)
+
+
+def _factor(trace: Trace, dimension: int) -> Factor:
+    """Return the filter that the patches are multiplied by."""
+    one = sequence.filters(trace.model)[dimension]
+    return Factor(png(Image.fromarray(filter_picture(one[None])[0])), f"filter {dimension + 1}")
 
 
 def compare_dimensions(patch_dim: int, embed_dim: int) -> str:
@@ -67,7 +78,7 @@ def compare_dimensions(patch_dim: int, embed_dim: int) -> str:
     if embed_dim > patch_dim:
         return f"The embedding space has a higher dimension than a patch: {embed_dim} > {patch_dim}."
     if embed_dim < patch_dim:
-        return f"In this model, the embedding space has a lower dimension than a patch: {embed_dim} < {patch_dim}."
+        return f"Here, the embedding space has a lower dimension than a patch: {embed_dim} < {patch_dim}."
     return f"The embedding space has the same dimension as a patch, {embed_dim}."
 
 
@@ -80,7 +91,6 @@ def _by_hand(trace: Trace, dimension: int) -> None:
     """Draw one output dimension of the followed patch: patch times filter, and the sum."""
     patch = patch_number(trace, followed_patch(trace))
     made = sequence.project(trace, patch, dimension)
-    st.html(_dot_product(sequence.patch_pixels(trace, patch)[0], made))
     names = channel_names(made.pixels.shape[-1])
     sums = dict(zip(names, made.products.sum(axis=(0, 1)).tolist(), strict=True))
     if made.bias:
@@ -92,18 +102,6 @@ def _by_hand(trace: Trace, dimension: int) -> None:
     with st.expander("Number by number, for each channel"):
         _spelled_out(made, chosen_component(trace), names, parts)
     draw_checks(made.checks.values(), "projection")
-
-
-def _dot_product(raw: np.ndarray, made: sequence.Projected) -> str:
-    """Return patch, filter and their dot product, as HTML."""
-    patch = data_url(enlarged(as_picture(raw)))
-    column = data_url(Image.fromarray(filter_picture(made.filter[None])[0]))
-    name = f"filter {made.dimension + 1}"
-    return (
-        f'<div class="vv-dot"><figure><img alt="the patch" src="{patch}"><figcaption>patch</figcaption></figure>'
-        f'<b>·</b><figure><img alt="{name}" src="{column}"><figcaption>{name}</figcaption></figure><b>=</b>'
-        f'<b data-testid="dot-product">{number(made.sum)}</b></div>'
-    )
 
 
 def _spelled_out(made: sequence.Projected, index: int, names: tuple[str, ...], sums: list[str]) -> None:
@@ -139,16 +137,16 @@ def _figure(matrix: np.ndarray, largest: float, place: tuple[int, int] | None, n
 
 def _galleries(choice: state.Choice, trace: Trace, dimension: int) -> None:
     """Draw the galleries of all filters and of their principal components, closed until they are wanted."""
-    with st.expander(f"All {trace.config.embed_dim} filters"):
+    with st.expander(f"All {trace.config.embed_dim} filters, and their principal components"):
         st.caption(f"Filter {dimension + 1} is outlined. Grey is 0; each filter has a scale of its own.")
         st.html(
             f"<style>.vv-filters figure:nth-child({dimension + 1}) img {{ outline: 3px solid {ATTENTION}; }}</style>"
             + sequence_data.filter_gallery(choice)
         )
-    gallery = sequence_data.component_gallery(choice)
-    with st.expander("Principal components of the filters"), st.container(key="filter_components"):
-        st.caption(
-            f"The directions in which the filters vary most; these {gallery.count} explain {100 * gallery.share:.0f} % "
-            "of their variance (as in figure 7, left, of the ViT paper)."
-        )
-        st.html(gallery.html)
+        gallery = sequence_data.component_gallery(choice)
+        with st.container(key="filter_components"):
+            st.caption(
+                f"The {gallery.count} directions in which the filters vary most explain {100 * gallery.share:.0f} % of "
+                "their variance (as in figure 7, left, of the ViT paper)."
+            )
+            st.html(gallery.html)

@@ -19,7 +19,6 @@ from ..lesson.followed_token import followed_token
 from ..lesson.sections import draw_checks, draw_text, format_norm, section, values_of
 from . import sequence_data
 from .following import follow_row
-from .projection import has_bias
 from .settings import DIMENSION
 
 
@@ -34,13 +33,12 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     )
     row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)
     st.latex(symbols.formula(_formula(trace, token), values_of(trace)))
-    _one_number(trace, row, dimension)
-    chosen = "" if config.stem else ", the one chosen in section 4"
-    st.caption(f"The numbers show dimension {dimension + 1}{chosen}.")
-    with st.expander("One column in numbers, and the shapes of all symbols"):
+    with st.expander(f"In numbers, for dimension {dimension + 1}; shapes of all symbols"):
+        _one_number(trace, row, dimension)
         st.latex(symbols.formula(_live_formula(trace, token, dimension), values_of(trace)))
         cells = [[symbols.html(cell, values_of(trace)) for cell in line] for line in shapes(trace)]
         st.html(f'<div class="vv-costs">{table(("", "shape", ""), cells)}</div>')
+        st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row, 3)}")
     sequence_matrix(
         sequence_data.whole_sequence(choice).drawn,
         config.prefix_token_names,
@@ -51,7 +49,6 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
         on_choose=partial(follow_row, trace.prefix, trace.grid[1]),
         key="matrix_of_x",
     )
-    st.markdown(f"Row {token + 1}, {token_label(trace, token)}: {numbers(row.row, 3)}")
     draw_checks([*row.checks.values(), sequence_data.whole_sequence(choice).check], "sequence")
 
 
@@ -123,7 +120,7 @@ def _origin(trace: Trace, token: int) -> str:
         return "@w_CLS" if name == "class token" else rf"\text{{{name}}}"
     if config.stem:
         return f"f_{{{patch}}}"
-    projected = rf"x_{{{patch}}}\,@W_LP" + " + b" * has_bias(trace)
+    projected = rf"x_{{{patch}}}\,@W_LP" + " + b" * sequence.has_bias(trace.model)
     return rf"\mathrm{{norm}}({projected})" if config.patch_norm else projected
 
 
@@ -133,12 +130,12 @@ def shapes(trace: Trace) -> list[tuple[str, str, str]]:
     count = f"({{N}} + {trace.prefix})" if trace.prefix else "{N}"
     rows = [("{X}, the sequence", f"{count} × {{D}}", f"{tokens} × {{=D}}")]
     if config.stem:
-        rows.append(("f, the output of the convolutional network at one position", "1 × {D}", "1 × {=D}"))
+        rows.append(("f, the feature map at one position, projected", "1 × {D}", "1 × {=D}"))
     else:
         vector = config.patch_size**2 * config.in_chans
         rows.append(("x, a flattened patch", "1 × {P}²{C}", f"1 × {vector}"))
         rows.append(("{W_LP}, the linear projection", "{P}²{C} × {D}", f"{vector} × {{=D}}"))
-    if has_bias(trace):
+    if sequence.has_bias(trace.model):
         rows.append(("b, the bias of the projection", "1 × {D}", "1 × {=D}"))
     if config.class_token:
         rows.append(("{w_CLS}, the class token", "1 × {D}", "1 × {=D}"))

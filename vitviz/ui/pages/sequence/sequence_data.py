@@ -7,9 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ....images import as_picture
 from ....notation.marks import percent
 from ....trace.trace import Trace
 from ....trace.vision_transformer import VisionTransformer
+from ....viz.inline import png
 from ....viz.picture import original_with_crop
 from ....walkthrough import sequence
 from ....walkthrough.checks import Check
@@ -95,6 +97,16 @@ def image_with_crop(choice: state.Choice) -> Image.Image:
 @cached()
 def _image_with_crop(key: tuple, _choice: state.Choice) -> Image.Image:
     return original_with_crop(state.original_image(_choice), state.prepared(_choice))
+
+
+def model_input(choice: state.Choice) -> bytes:
+    """Return the pixels that the model receives, before their normalisation, as PNG."""
+    return _model_input(choice.key, state.trace(choice))
+
+
+@cached()
+def _model_input(key: tuple, _trace: Trace) -> bytes:
+    return png(as_picture(_trace.image.pixels))
 
 
 def all_positions(choice: state.Choice) -> Image.Image:

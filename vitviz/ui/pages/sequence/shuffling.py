@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from ....images import as_picture
+from ....model.config import ViTConfig
 from ....trace.trace import Trace
 from ....walkthrough.sequence import Shuffled
 from ...app import state
@@ -19,8 +20,10 @@ CLOSE = 0.9
 
 def shuffling(choice: state.Choice, trace: Trace) -> None:
     """Draw section 5: effect of shuffled patches."""
+    config = trace.config
     with st.container(key="shuffle"):
-        st.markdown("**Why positions matter.** Imagine the model without any positions, and shuffle the patches.")
+        model = "Imagine the model without any positions," if has_positions(config) else "This model has no positions:"
+        st.markdown(f"**Why positions matter.** {model} shuffle the patches.")
         guess = predicted("shuffle", "Its output …", (SAME, SIMILAR, DIFFERENT), choice.key)
         answer = st.container(key="shuffle_answer")
     if guess is None:
@@ -29,16 +32,24 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     with right:
         seed = st.number_input("Permutation", 1, 1000, 1, key="shuffle_seed")
         result = sequence_data.shuffled(choice, seed)
-        st.metric("Without positions", number(result.without_positions))
-        st.metric("With positions, as trained", number(result.with_positions))
+        if has_positions(config):
+            st.metric("Without positions", number(result.without_positions))
+            st.metric("With positions, as trained", number(result.with_positions))
+        else:
+            st.metric("The model itself", number(result.with_positions))
     order = (
         "The order of the patches. What is shuffled are the features of the convolutional network."
-        if trace.config.stem
+        if config.stem
         else "The shuffled image."
     )
     left.image(as_picture(result.pixels), caption=order, alt="The image with its patches shuffled", width="stretch")
     st.caption("Cosine between the features of the original and the shuffled image, from real forward passes.")
     answer.markdown(verdict(guess, result))
+
+
+def has_positions(config: ViTConfig) -> bool:
+    """Return True if the blocks of a model have any information on the positions of the patches."""
+    return config.position_embedding or config.rope is not None or config.relative_position_bias
 
 
 def verdict(guess: str, result: Shuffled) -> str:

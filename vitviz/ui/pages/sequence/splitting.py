@@ -16,7 +16,7 @@ from .following import follows_a_patch
 
 # Image with its dimensions: W above, H at the left, P at a patch.
 STYLE = """<style>
-.vv-plan { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem; max-width: 24rem;
+.vv-plan { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 0.3rem; max-width: 13rem;
   font-size: 0.9rem; }
 .vv-plan .vv-across { grid-area: 1 / 2; }
 .vv-plan .vv-down { grid-area: 2 / 1; writing-mode: vertical-rl; }
@@ -57,8 +57,8 @@ def splitting(choice: state.Choice, trace: Trace) -> None:
         st.latex(symbols.formula(r"@N = \frac{@H\,@W}{@P^2} = \frac{@=H \cdot @=W}{@=P^2} = @=N", values))
         st.markdown(
             f"{rows} rows of {columns} patches."
-            + f" The chosen one is number {patch_number(trace, patch) + 1}, in row {patch[0] + 1}, column "
-            f"{patch[1] + 1}." * follows
+            + f" The chosen one: number {patch_number(trace, patch) + 1}, row {patch[0] + 1}, column {patch[1] + 1}."
+            * follows
         )
 
 

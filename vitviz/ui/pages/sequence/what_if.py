@@ -26,11 +26,10 @@ def what_if(choice: state.Choice) -> None:
     trace = state.trace(choice)
     now = sizes_of(trace, trace.config.patch_size)
     st.header("What if patches were larger or smaller?", anchor=False)
-    st.markdown("Choose another side: this is arithmetic, without another model.")
     sides = [side for side in sorted({*PATCH_SIDES, now.patch}) if side <= min(now.height, now.width)]
     chosen = WHAT_IF.draw(
         st.segmented_control,
-        "Side of a patch, in pixels",
+        "Side of a patch, in pixels: arithmetic, without another model",
         sides,
         context=(now.patch, *sides),
         format_func=lambda side: f"{side} (this model)" if side == now.patch else str(side),
@@ -39,12 +38,12 @@ def what_if(choice: state.Choice) -> None:
     then = sizes_of(trace, chosen)
     if not _tokens_predicted(choice, then, now):
         return
-    left, right = st.columns([0.4, 0.6], vertical_alignment="center")
-    name = f"{choice.picked.name}, split into {then.grid[0]} rows of {then.grid[1]} squares"
-    left.html(on_image(state.picture(choice, PHOTO), (then.width, then.height), [lines(then)], name))
-    with right:
-        _describe(then, now)
     if then != now:
+        left, right = st.columns([0.4, 0.6], vertical_alignment="center")
+        name = f"{choice.picked.name}, split into {then.grid[0]} rows of {then.grid[1]} squares"
+        left.html(on_image(state.picture(choice, PHOTO), (then.width, then.height), [lines(then)], name))
+        with right:
+            _describe(then, now)
         with st.container(key="what_if_costs"):
             st.html(f'<div class="vv-costs">{_costs(trace.config, then, now)}</div>')
     with st.expander("All sizes in a table"):
@@ -80,19 +79,15 @@ def guesses(then: SequenceSizes, now: SequenceSizes) -> tuple[str, ...]:
 
 
 def _describe(then: SequenceSizes, now: SequenceSizes) -> None:
-    """Draw the sizes for the chosen side, beside the model's."""
+    """Draw the sizes for another side, beside the model's."""
     values = {"P": then.patch, "N": f"{then.patches:,}"}
-
-    def instead(this: int, model: int) -> str:
-        return f" ({_factor(this / model)})" if then != now else ""
-
+    patches, numbers = _factor(then.patches / now.patches), _factor(then.patch_dim / now.patch_dim)
     weights = ""
     if then.projection_weights is not None:
-        has = "has" if then == now else "would have"
-        weights = f" {{W_LP}} {has} {then.projection_weights:,} weights."
+        weights = f" {{W_LP}} would have {then.projection_weights:,} weights."
     draw_text(
-        f"{{P=}}: {then.grid[0]} rows of {then.grid[1]} patches, so {{N=}}{instead(then.patches, now.patches)}. A "
-        f"patch has {{P}}²{{C}} = {then.patch_dim:,} numbers{instead(then.patch_dim, now.patch_dim)}.{weights}",
+        f"{{P=}}: {then.grid[0]} rows of {then.grid[1]} patches, so {{N=}} ({patches}). A patch has {{P}}²{{C}} = "
+        f"{then.patch_dim:,} numbers ({numbers}).{weights}",
         values,
     )
     rows, columns = then.remainder

@@ -31,7 +31,7 @@ def weights(run: Run) -> str:
     colour = " (teal frame)" if run.frames else ""
     caption_text = (
         f"Attention weights of {run.token_label}{colour}, {run.head_label}. All {len(steps.weights)} weights {sums}; "
-        f"the colours end at the largest of a patch, {run.name(top)} (orange frame)."
+        f"the colours end at the largest weight of a patch, {run.name(top)} (orange frame)."
     )
     frames = [("key", divmod(top - trace.prefix, trace.grid[1])), *run.frames]
     shown = paper.framed_image(drawn, trace.grid, frames, caption_text)
@@ -66,7 +66,7 @@ def strongest(run: Run) -> str:
         else "the softmax converts scores to weights"
     )
     return paper.section(
-        "5 · The strongest answers",
+        "5 · Largest attention weights",
         paper.paragraph(f"Score: query {{q}} times key {{k}}, divided by √{width}{bias}; {softmax}."),
         paper.table(head, rows, name="strongest"),
         *([paper.paragraph(_shares(run))] if trace.prefix else []),
@@ -82,6 +82,6 @@ def _shares(run: Run) -> str:
     patches = percent(float(steps.weights[run.trace.prefix :].sum()))
     if len(names) > STRONGEST:
         before = percent(float(steps.to_prefix.sum()))
-        return f"The {len(names)} special tokens get {before}, all patches together {patches}."
+        return f"The {len(names)} prefix tokens get {before}, all patches together {patches}."
     shares = ", ".join(f"{name} {percent(float(share))}" for name, share in zip(names, steps.to_prefix, strict=True))
     return f"Shares: {shares}, all patches together {patches}."

@@ -137,7 +137,7 @@ def _sheet(made: ClassSet, sheet: Worksheet, pictures: _Pictures, field: Field, 
     """Return one worksheet, with blanks or with answers."""
     answers = field is _answer
     parts = [_start(made, sheet, pictures, field)]
-    if sheet.other is not None:
+    if _has_other_size(made.trace, sheet):
         parts.append(_other_size(sheet, field, answers))
     parts.append(_dot_product(made.trace, sheet.dot, field, answers))
     if sheet.heads is not None:
@@ -170,13 +170,20 @@ def _start(made: ClassSet, sheet: Worksheet, pictures: _Pictures, field: Field) 
     drawn = paper.framed_image(pictures.jpeg, sizes.grid, [("query", sheet.place)], alt)
     names = made.trace.config.prefix_token_names
     front = f", plus {len(names)} before them ({_in_words(names)})" if names else ""
+    side = f"{sizes.patch} × {sizes.patch} pixels"
+    stem = made.trace.config.stem
+    split = (
+        f". A CNN turns the image into a feature map of one position per {side}."
+        if stem
+        else f" and splits them into patches of {side}."
+    )
     lines = [
         f"The model receives {sizes.width} × {sizes.height} pixels with {sizes.channels} "
-        f"channel{'s' * (sizes.channels > 1)} and cuts them into patches of {sizes.patch} × {sizes.patch} pixels.",
+        f"channel{'s' * (sizes.channels > 1)}{split}",
         f"Rows of patches: {field('rows', str(sizes.grid[0]))}, patches in a row: "
         f"{field('columns', str(sizes.grid[1]))}, patches in all: N = {field('patches', f'{sizes.patches:,}')}",
         f"Tokens, one for each patch{front}: {field('tokens', f'{sizes.tokens:,}')}",
-        f"Numbers in one patch: {field('patch_dim', f'{sizes.patch_dim:,}')}",
+        *([] if stem else [f"Numbers in one patch: {field('patch_dim', f'{sizes.patch_dim:,}')}"]),
         f"Your patch (framed) is in row {row + 1}, column {column + 1}. Its number, counted row by row: "
         f"{field('number', f'{sheet.patch + 1:,}')}",
     ]
@@ -186,6 +193,11 @@ def _start(made: ClassSet, sheet: Worksheet, pictures: _Pictures, field: Field) 
 
 def _in_words(names: tuple[str, ...]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} to {names[-1]}"
+
+
+def _has_other_size(trace: Trace, sheet: Worksheet) -> bool:
+    """Return True if there is a task about another patch size; a convolutional network allows no other."""
+    return sheet.other is not None and not trace.config.stem
 
 
 def _other_size(sheet: Worksheet, field: Field, answers: bool) -> str:
@@ -216,7 +228,7 @@ def _dot_product(trace: Trace, task: DotProduct, field: Field, answers: bool) ->
             f"{channel + 1}",
             number(q, decimals),
             number(k, decimals),
-            field(f"product_{channel + 1}", number(product, 2)),
+            field(f"product_{channel + 1}", number(product, decimals)),
         ]
         for channel, q, k, product in zip(task.channels, task.q, task.k, task.products, strict=True)
     ]
@@ -230,7 +242,7 @@ def _dot_product(trace: Trace, task: DotProduct, field: Field, answers: bool) ->
     given = f"Sum of the other {others} products: <b data-given=rest>{number(task.rest, decimals)}</b>"
     lines = [
         *([given] if others else []),
-        f"Sum of all products: {field('sum', number(task.total, 2))}",
+        f"Sum of all products: {field('sum', number(task.total, decimals))}",
         f"Divided by {root}{bias}: score = {score}",
     ]
     table = paper.table(("dimension", "q", "k", "q × k"), rows, kind="products", name="products")
@@ -256,12 +268,14 @@ def _heads(trace: Trace, sheet: Worksheet, task: HeadOrder, pictures: _Pictures,
         measured = f"<br>{distance:.1f} px; mean of all patches {mean:.1f} px" if answers else ""
         figures.append(f"<figure>{drawn}<figcaption><b>{letter}</b> {where}{measured}</figcaption></figure>")
     letters = [LETTERS[place] for place in task.order]
+    colours = "blue weights are negative, red ones positive" if trace.config.differential else "bright patches get most"
+    by = "the absolute value of attention" if trace.config.differential else "attention"
     blanks = " &lt; ".join(field(f"order_{place + 1}", letter) for place, letter in enumerate(letters))
     return paper.section(
         "Near and far",
-        "<p>Attention of your patch in some heads; bright patches get most. The attention distance is the mean "
-        "distance of the patches that it attends to, weighted by attention. Order the heads from the smallest to the "
-        "largest.</p>",
+        f"<p>Attention of your patch in some heads; {colours}. The attention distance is the mean distance of the "
+        f"patches that it attends to, weighted by {by}. Order the heads from the smallest to the largest."
+        "</p>",
         f'<div class="maps">{"".join(figures)}</div>',
         f"<p>{blanks}</p>",
     )
@@ -291,33 +305,32 @@ def _prediction(trace: Trace, task: Prediction, field: Field, code: bytes | None
 
 def _overview(made: ClassSet) -> str:
     """Return a table of the answers to all worksheets."""
-    head = ("sheet", "patch", "number", "other P", "N", "tokens²", "sum", "score", "near to far", "largest weight")
-    rows = [[html.escape(cell) for cell in _summary(sheet)] for sheet in made.sheets]
+    stem = made.trace.config.stem
+    other = () if stem else ("other P", "N", "tokens²")
+    head = ("sheet", "patch", "number", *other, "sum", "score", "near to far", "largest weight")
+    rows = [[html.escape(cell) for cell in _summary(sheet, stem)] for sheet in made.sheets]
     sizes = made.sheets[0].sizes
+    numbers = "" if stem else f", {sizes.patch_dim:,} numbers in one patch"
     same = (
         f"The same on all sheets: {sizes.grid[0]} rows of {sizes.grid[1]} patches, N = {sizes.patches:,}, "
-        f"{sizes.tokens:,} tokens, {sizes.patch_dim:,} numbers in one patch."
+        f"{sizes.tokens:,} tokens{numbers}."
     )
     table = paper.table(head, rows, kind="overview", name="overview")
     return f"<header><h1>{html.escape(f'Answers: {made.image}')}</h1><p>{same}</p></header>{table}"
 
 
-def _summary(sheet: Worksheet) -> Iterator[str]:
-    """Yield the cells of a worksheet in the overview."""
+def _summary(sheet: Worksheet, stem: bool) -> Iterator[str]:
+    """Yield the cells of a worksheet in the overview, without another patch size for a model with a stem."""
     row, column = sheet.place
     yield f"{sheet.number}"
     yield f"({row + 1}, {column + 1})"
     yield f"{sheet.patch + 1:,}"
-    yield from (
-        ("", "", "")
-        if sheet.other is None
-        else (
-            f"{sheet.other.patch}",
-            f"{sheet.other.patches:,}",
-            f"{sheet.other.attention_weights:,}",
+    if not stem:
+        other = sheet.other
+        yield from (
+            ("", "", "") if other is None else (f"{other.patch}", f"{other.patches:,}", f"{other.attention_weights:,}")
         )
-    )
-    yield number(sheet.dot.total, 2)
+    yield number(sheet.dot.total, sheet.dot.decimals)
     yield number(sheet.dot.score, 1)
     yield "" if sheet.heads is None else " < ".join(LETTERS[place] for place in sheet.heads.order)
     task = sheet.prediction

@@ -26,9 +26,9 @@ NOTATION = {
     "C": "channels",
     "P": "patch side, pixels",
     "N": "patches",
-    "D": "token width",
+    "D": "embedding dimension",
     "L": "layers",
-    "d": "head width",
+    "d": "head dimension",
 }
 BLOCK_CHECKS = ("q", "k", "v", "score", "weights", "z", "attention_out", "resid_mid", "mlp_out", "resid_post")
 CLASSES = 5
@@ -52,7 +52,7 @@ def handout(run: Run) -> str:
 
 
 def _title(run: Run) -> str:
-    return f"What {run.model} saw in {run.image}"
+    return f"{run.image} in {run.model}, step by step"
 
 
 def _head(run: Run) -> str:
@@ -114,7 +114,7 @@ def _checks(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -
     rows = []
     for check in _all_checks(run, made, row):
         ours, models = np.ravel(check.computed), np.ravel(check.model)
-        agree = f"{check.error:.0e} {'✓' if check.holds else '✗'}"
+        agree = f"{f'{check.error:.0e}' if check.error else 'exactly equal'} {'✓' if check.holds else '✗'}"
         rows.append(
             (html.escape(check.label), f"{len(ours):,}", number(float(ours[0])), number(float(models[0])), agree)
         )

@@ -53,10 +53,11 @@ def _sum(run: Run, made: sequence.Projected | None, row: sequence.Embedded) -> I
     if run.index is None:
         yield "number of the token, learned", float(row.vector[FIRST])
     elif made is None:
-        yield "number of the token, from a convolutional network", float(row.vector[FIRST])
+        yield "number of the token, projected from convolutional features", float(row.vector[FIRST])
     else:
         yield f"sum of {made.products.size} products with column {FIRST + 1} of {{W_LP}}", made.sum
-        yield "+ bias", made.bias
+        if sequence.has_bias(run.trace.model):
+            yield "+ bias", made.bias
         if made.norm is not None:
             yield "= number of the token, before its norm", made.total
             yield "number of the token, after its norm", made.result
