@@ -8,7 +8,8 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ....notation.view import strongest_patch, token_label
+from ....notation.marks import capital
+from ....notation.view import strongest_patch, token_label, token_phrase
 from ....trace.trace import Trace
 from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
 from ....walkthrough.steps.clear_head import ClearHead
@@ -92,12 +93,11 @@ class HeadView:
 
     def the(self, token: int) -> str:
         """Return the name of a token for use in a sentence: `"the class token"`, `"patch (7, 9)"`."""
-        return f"the {self.name(token)}" if token < self.trace.prefix else self.name(token)
+        return token_phrase(self.trace, token)
 
     def first(self, token: int) -> str:
         """Return the name of a token for the beginning of a sentence: `"The class token"`, `"Patch (7, 9)"`."""
-        name = self.the(token)
-        return f"{name[0].upper()}{name[1:]}"
+        return capital(self.the(token))
 
     def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
