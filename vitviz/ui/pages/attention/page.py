@@ -81,11 +81,13 @@ def follow(view: head_view.HeadView, seen: bool) -> None:
 
 def opened_by(view: head_view.HeadView) -> str:
     """Return the rule by which the lesson has opened on this head, with its numbers."""
-    clear = view.opened
-    last = f"layers {clear.first_layer + 1} to {view.trace.layers}"
-    which = " whose strongest key is another patch" if clear.to_another_patch else ""
+    clear, layers = view.opened, view.trace.layers
+    last = f"layers {clear.first_layer + 1} to {layers}" if clear.first_layer + 1 < layers else f"layer {layers}"
+    patch = "a patch" if view.patch is None else "another patch"
+    which = f" whose strongest key is {patch}" if clear.to_another_patch else ""
+    absolute = " of their absolute values" if view.signed else ""
     return (
-        f"Opened on {view.head_label}: among the heads of {last}{which}, it has the clearest weights for "
-        f"{view.the(view.query)} (lowest entropy: {number(clear.entropy, 1)} bit; uniform: "
+        f"Opened on {view.head_label}: of the heads of {last}{which}, it has the most concentrated weights for "
+        f"{view.the(view.query)} (lowest entropy{absolute}: {number(clear.entropy, 1)} bit; uniform: "
         f"{number(float(np.log2(view.trace.token_count)), 1)})."
     )
