@@ -37,7 +37,7 @@ def mlp(view: HeadView) -> None:
     st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))
     rows = max(1, -(-hidden // (2 * width)))
     st.html(
-        drawing.strips([("hidden", steps.hidden, "hidden numbers of the MLP")], per_row=-(-hidden // rows))
+        drawing.strips([("hidden", steps.hidden, "inside the MLP")], per_row=-(-hidden // rows))
         + drawing.strips(
             [
                 ("after attention", block.resid_mid, "the token"),
@@ -90,7 +90,7 @@ def stream(view: HeadView) -> None:
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
     st.html(drawing.stream(_stages(channels, norms), end, f"Residual stream of {view.name(view.query)}"))
-    st.caption(f"Colours end at ±{number(end, 2)}; 99 % of the numbers are within.")
+    st.caption(f"Colours end at ±{number(end, 2)} (99 % of the numbers).")
     _why_registers(view, recorded.norms[-1])
     draw_checks([view.block.checks["mlp_out"], view.block.checks["resid_post"]], "network")
 

@@ -46,10 +46,7 @@ def on_the_image(view: HeadView) -> bool:
         else:
             _draw_image(view, [*_lines(view), *letters], "the patches that it attends to most")
     with st.container(key="memory"):
-        st.caption(
-            "The same lookup, with learned vectors: the model attends to all tokens at once, however far apart. This "
-            "is an **extremely long-term memory**."
-        )
+        st.caption("The model attends to all tokens at once, however far apart: an **extremely long-term memory**.")
     return chosen is not None
 
 
@@ -115,7 +112,7 @@ def _roles(view: HeadView) -> None:
     query, value = (" (teal frame)", ", green lines") if view.patch is not None else ("", "")
     view.draw_text(
         "Every token has a query {q} (what it looks for), a key {k} (what others find it by) and a value {v} "
-        f"(what it passes on{value}), {{d=}} numbers each. {view.first(view.query)}{query} gives its largest "
+        f"(what it passes on{value}). {view.first(view.query)}{query} gives its largest "
         f"weights among the patches (orange frames) to {listed}."
     )
 

@@ -75,7 +75,7 @@ def follow(view: head_view.HeadView, seen: bool) -> None:
         overlay = Overlay(weights, caption, signed=view.signed)
     head_view.picker(view, overlay, key="attention_picker")
     if view.opened:
-        with st.container(key="opened_by_rule"):
+        with st.container(key="opened_by_rule"), st.expander("Why this head?"):
             st.caption(opened_by(view))
 
 

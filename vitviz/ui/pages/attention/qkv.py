@@ -76,7 +76,7 @@ def _vectors(view: HeadView) -> None:
         ]
         vectors = before + vectors
     st.html(drawing.strips(rows, together=len(rows) > 1) + drawing.strips(vectors, together=True))
-    st.caption("In all strips, blue is negative and red is positive.")
+    st.caption("In strips, blue is negative and red positive.")
 
 
 def _first_number(view: HeadView) -> None:

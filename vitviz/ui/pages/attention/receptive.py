@@ -226,6 +226,6 @@ def _chart(distance: np.ndarray, layer: int, shares: Sequence[tuple[float, ...]]
     return figure.update_layout(
         height=420,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        showlegend=False,  # the table above the chart has the colours
         hoverlabel={"namelength": 0},
     )
