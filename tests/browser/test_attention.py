@@ -22,7 +22,7 @@ def test_a_click_chooses_the_query_and_another_the_key(attention):
     expect_scored(page, (5, 6))
     click_patch(page, 1, 10, 12)
     expect_scored(page, (5, 6), (11, 13))
-    page.wait_for_function("location.href.includes('query=5-6')")
+    page.wait_for_function("['query=5-6', 'key=11-13'].every((part) => location.href.includes(part))")
     assert "✗" not in page.inner_text("body")
 
 
@@ -71,7 +71,9 @@ def test_the_weighted_sum_is_added_up_at_once_with_reduced_motion(attention):
 
 @pytest.mark.parametrize("width", [853, 911, 1280])  # laptops of 1280, 1366 and 1920 px at 150 %
 def test_colour_bars_are_whole_in_a_zoomed_window(width, attention):
-    page = attention("layer=6&head=2", viewport={"width": width, "height": 600})
+    page = attention(viewport={"width": width, "height": 600})
+    page.locator(".st-key-predict_strongest").get_by_role("radio").last.click()
+    expect(page.locator(".st-key-attention_picker").get_by_test_id("patch-picker-legend")).to_be_visible()
     for legend in page.get_by_test_id("patch-picker-legend").all():
         legend.scroll_into_view_if_needed()
         outer = legend.bounding_box()

@@ -10,7 +10,17 @@ import pytest
 from tests.support.random_models import PLAIN, POOLED, trace_of
 from tests.support.stand_ins import stand_in
 from vitviz.model.config import Pooling
-from vitviz.notation.view import View, default_token, pooling_note, scales, strongest_patch, token_label, token_layout
+from vitviz.notation.marks import capital
+from vitviz.notation.view import (
+    View,
+    default_token,
+    pooling_note,
+    scales,
+    strongest_patch,
+    token_label,
+    token_layout,
+    token_phrase,
+)
 from vitviz.trace.trace import Trace
 
 # The small model: 3 layers, 3 heads, tokens CLS R1 R2 and 4 x 6 patches.
@@ -224,3 +234,12 @@ def test_default_token_and_labels_without_a_class_token():
     assert View(1).label(found) == "Layer 2, head 1, patch (3, 4)"
     assert token_label(found, 1) == "register 2"
     assert token_label(trace_of("distilled"), 1) == "distillation token"
+
+
+def test_names_with_a_number_have_no_article_in_a_sentence():
+    found, distilled = trace_of("mean with registers"), trace_of("distilled")
+    assert [token_phrase(found, token) for token in (1, 2)] == ["register 2", "patch (1, 1)"]
+    assert [token_phrase(distilled, token) for token in (0, 1)] == ["the class token", "the distillation token"]
+    assert capital(token_phrase(distilled, 0)) == "The class token"
+    assert capital(token_phrase(found, 0)) == "Register 1"
+    assert capital("") == ""

@@ -254,6 +254,8 @@ def public_calls(small, photo):
             "scales": {"trace": trace},
             "strongest_patch": {"trace": trace, "weights": row},
             "token_label": {"trace": trace, "token": 0},
+            "token_phrase": {"trace": trace, "token": 0},
+            "noun_phrase": {"label": "class token"},
         },
         "walkthrough.quiz": {
             "attention_questions": {"trace": trace, "layer": 0, "head": 0, "query": 0},
@@ -303,6 +305,7 @@ def public_calls(small, photo):
         "walkthrough.checks": {"worst": {"checks": [Check("it", 1.0, 1.0)]}},
         "notation.marks": {
             "percent": {"share": 0.5},
+            "capital": {"text": "a"},
             "parse_class": {"text": "1", "count": 2},
             "head_in_name": {"mark": "4"},
             "format_head": {"head": 0},

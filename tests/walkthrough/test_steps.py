@@ -23,6 +23,7 @@ from vitviz.walkthrough.steps import (
     record_layer,
     what_if_temperature,
 )
+from vitviz.walkthrough.steps.block import attention_post_norm
 
 HEAD = {"q", "k", "v", "score", "scores", "weights", "z"}
 BLOCK = {"heads", "attention_out", "resid_mid", "mlp_out", "resid_post"}
@@ -202,6 +203,18 @@ def test_the_ingredients_make_the_result(kind):
     if config.norm == "layer" and head.norm is not None:
         centred = F.layer_norm(torch.tensor(head.x), (config.embed_dim,), eps=config.norm_eps).numpy()
         assert head.entered == pytest.approx(centred * head.norm.gain + head.norm.shift, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_norm_after_attention_of_all_tokens(kind):
+    trace = explained(kind)
+    recording = record_layer(trace, 1)
+    norm, block = attention_post_norm(recording), block_steps(recording, 0, 3, 1)
+    assert (norm is None) == (trace.config.block != "post")
+    if norm is not None:
+        assert norm.result[3] == pytest.approx(block.attention_post_norm.result, abs=1e-5)
+        scaled = norm.result * block.attention_scale
+        assert np.abs(scaled - recording["attn.out"]).max() < 1e-4 * np.abs(scaled).max()
 
 
 @pytest.mark.parametrize("kind", ALL)

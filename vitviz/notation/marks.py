@@ -163,6 +163,12 @@ def join_words(words: Iterable[str], last: str = "or") -> str:
 
 
 @typed
+def capital(text: str) -> str:
+    """Return a text with a capital first letter; the others stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
+@typed
 def percent(share: float) -> str:
     """Format a fraction as a percentage with three significant digits, at most four decimals.
 

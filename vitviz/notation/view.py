@@ -193,6 +193,18 @@ def token_label(trace: Trace, token: int) -> str:
 
 
 @typed
+def token_phrase(trace: Trace, token: int) -> str:
+    """Return a token as a noun phrase for a sentence: `"the class token"`, `"register 2"`, `"patch (7, 9)"`."""
+    return noun_phrase(token_label(trace, token))
+
+
+@typed
+def noun_phrase(label: str) -> str:
+    """Return the label of a token with an article if it needs one: labels that end in a number have none."""
+    return f"the {label}" if label.endswith("token") else label
+
+
+@typed
 def strongest_patch(trace: Trace, weights: np.ndarray) -> int:
     """Return the token index of the patch with the largest absolute weight.
 

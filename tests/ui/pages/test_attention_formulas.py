@@ -110,16 +110,35 @@ def test_queries_keys_and_values_are_the_models(kind):
         assert close(evaluated(line, **names), recorded[f"attn.{part}"][HEAD])
 
 
-def test_all_heads_and_the_score_have_the_parts_of_the_model(kind):
+def test_the_output_of_all_heads_has_the_parts_of_the_model(kind):
     trace, by_hand, _ = kind
     tex, config = formulas.attention(by_hand), trace.config
     assert rf"z_{{{config.num_heads}}}" in tex
     assert ("b_O" in tex) == bool(by_hand.w_o.bias.any())
     assert tex.count(r"\mathrm{") == 1 + config.attention_norm + min(config.num_heads, 3) * config.differential
-    channels = config.head_dim // (2 if config.differential else 1)
-    tex = formulas.score(by_hand.head, channels)
-    assert rf"\sqrt{{{channels}}}" in tex
-    assert tex.endswith("+ b") == config.relative_position_bias
+
+
+def test_the_scores_are_the_models(kind):
+    trace, by_hand, _ = kind
+    head, config, recorded = by_hand.head, trace.config, record_layer(trace, LAYER)
+    halves = 2 if config.differential else 1
+    q, k = (recorded[f"attn.{part}"][HEAD, token] for part, token in (("q", QUERY), ("k", head.key)))
+    names = {"sqrt": np.sqrt, "b": None if head.bias is None else float(head.bias[head.key])}
+    for place, (one, other) in enumerate(zip(np.split(q, halves), np.split(k, halves), strict=True), start=1):
+        end = f"_{place}" if config.differential else ""
+        names |= {f"q{end}": torch.tensor(one), f"k{end}": torch.tensor(other)}
+    lines = formulas.score(head, config.head_dim // halves).split(r",\quad ")
+    assert len(lines) == halves
+    wanted = np.atleast_1d(trace.scores(LAYER, HEAD, QUERY, head.key))
+    for line, score in zip(lines, wanted, strict=True):
+        assert (" + b" in line) == config.relative_position_bias
+        assert close(evaluated(_as_quotient(line), **names), score)
+
+
+def _as_quotient(tex):
+    """A score with its fraction and dot product as in Python."""
+    plain = tex.replace("@", "").replace(r"\cdot", "@")
+    return re.sub(r"\\frac\{([^{}]*)\}\{\\sqrt\{(\d+)\}\}", r"((\1) / sqrt(\2))", plain)
 
 
 def test_every_formula_is_drawn_with_known_symbols(kind):

@@ -2,48 +2,22 @@
 
 import argparse
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import timm
 import torch
-from streamlit.testing.v1 import AppTest
 from timm.models import VisionTransformer
 
-import vitviz
-from tests.support import random_models as kinds
-from tests.support.app_pages import choice_of, explore, opened, placed, query, settings, show_instead, texts
-from tests.support.attention_page import attention, fine, predict, predictions, revealed
-from tests.support.printed_sums import printed_sums
+from tests.support.app_pages import choice_of, opened, placed, query, settings, texts
+from tests.support.attention_page import KINDS, attention, fine, revealed, show_kind, shown_view
 from vitviz.analysis.attention import head_statistics, patch_distances
-from vitviz.model.config import RoPE
 from vitviz.notation.marks import percent
-from vitviz.ui.app import models, state
-from vitviz.ui.pages.attention import formulas, head_view
+from vitviz.ui.app import state
+from vitviz.ui.pages.attention import formulas
 from vitviz.ui.widgets import symbols
 from vitviz.walkthrough.steps import block_by_hand
 from vitviz.walkthrough.steps.clear_head import clearest_head
-
-KINDS = {
-    "with registers": replace(kinds.PLAIN, num_registers=2),
-    "pooled": kinds.CONFIGS["pooled"],
-    "pooled of all": kinds.CONFIGS["pooled of all"],
-    "differential": kinds.CONFIGS["differential"],
-    "relative": kinds.CONFIGS["relative"],
-    "mean with registers": kinds.CONFIGS["mean with registers"],
-    "distilled": kinds.CONFIGS["distilled"],
-    "rotary": replace(kinds.PLAIN, position_embedding=False, rope=RoPE("centred"), qk_norm=True),
-    "gated, RMS": replace(kinds.PLAIN, mlp="gated", mlp_norm=True, activation="silu", norm="rms"),
-    "post-norm": replace(kinds.PLAIN, block="post", attention_norm=True),
-    "parallel": replace(kinds.PLAIN, block="parallel", pooling="token+mean"),
-    "one head": replace(kinds.PLAIN, num_heads=1, num_registers=1),
-}
-
-
-def shown_view(app: AppTest) -> tuple[int, int]:
-    """Layer and head of the address, from 0."""
-    return int(query(app)["layer"]) - 1, int(query(app)["head"]) - 1
 
 
 @pytest.mark.parametrize("parameters", [{}, {"model": "digits"}, {"image": "rocket", "size": "280"}])
@@ -55,13 +29,17 @@ def test_the_page_opens(parameters):
 
 def test_layers_heads_and_patches_can_be_chosen():
     app = attention(layer="3", head="2", query="4-5")
-    assert "layer 3, head 2" in fine(app)
+    said = fine(app)
+    assert "layer 3" in said
+    assert "head 2" in said
     assert settings(app)["patch"] == (3, 4)
     app.selectbox(key="attention_layer").select(0).run()
     app.selectbox(key="attention_head").select(5).run()
-    assert "layer 1, head 6" in fine(app)
+    said = fine(app)
+    assert shown_view(app) == (0, 5)
+    assert "head 6" in said
     assert "patch (4, 5)" in texts(app)
-    settings(app)["patch"], settings(app)["key_patch"] = (0, 0), (15, 15)
+    settings(app)["patch"], settings(app)["attention_key"] = (0, 0), (15, 15)
     fine(app.run())
     (scored,) = placed(app, "score_of")
     assert re.findall(r"\(\d+, \d+\)", scored) == ["(1, 1)", "(16, 16)"]
@@ -74,7 +52,7 @@ def test_a_link_holds_what_is_looked_at():
 
 def test_another_model_keeps_what_it_has_of_the_choice():
     app = attention(layer="12", head="6", query="16-16")
-    settings(app)["key_patch"] = (15, 15)
+    settings(app)["attention_key"] = (15, 15)
     app.selectbox(key="model").select("digits").run()
     assert "digit" in app.session_state.picked.name
     fine(app)
@@ -101,96 +79,6 @@ def test_both_lesson_pages_open_on_the_same_head():
     assert {name: one[name] for name in ("layer", "head", "query")} == {
         name: other[name] for name in ("layer", "head", "query")
     }
-
-
-def test_the_weights_are_shown_after_the_prediction(monkeypatch):
-    shown = {}
-    picker = head_view.patch_picker
-    monkeypatch.setattr(
-        head_view,
-        "patch_picker",
-        lambda *given, key, **more: shown.update({key: more}) or picker(*given, key=key, **more),
-    )
-    app = attention()
-    assert shown["attention_picker"]["overlay"] is None
-    predict(app, "strongest", "A")
-    trace, (layer, head) = state.trace(choice_of(app)), shown_view(app)
-    weights = trace.attention(layer, head, trace.prefix + 8 * 16 + 8)
-    np.testing.assert_allclose(shown["attention_picker"]["overlay"].values.ravel(), weights[1:], rtol=1e-4)
-    (said,) = placed(app, "prediction_strongest")
-    listed = re.findall(r"([ABC]) \(patch \((\d+), (\d+)\)\) ([\d.]+ %)", said)
-    found = {letter: float(weights[1 + 16 * (int(row) - 1) + int(column) - 1]) for letter, row, column, _ in listed}
-    assert [share for *_, share in listed] == [percent(weight) for weight in found.values()]
-    assert re.search(r"largest weight is at (\w)", said)[1] == max(found, key=found.get)
-    assert max(found.values()) == pytest.approx(weights[1:].max())
-    assert not predictions(attention(query="4-5"), "strongest")
-
-
-@pytest.mark.parametrize("answer", ["It grows", "It shrinks", "It stays the same", "Show me"])
-def test_the_temperature_is_predicted_first(answer):
-    app = attention(layer="12")
-    assert not [widget for widget in app.select_slider if widget.key == "what_if_temperature"]
-    predict(app, "temperature", answer)
-    app.select_slider(key="what_if_temperature").set_value(2.0).run()
-    said = placed(app, "prediction_temperature")
-    assert (said is None) == (answer == "Show me")
-    trace = state.trace(choice_of(app))
-    scores = trace.scores(11, 0, trace.prefix + 8 * 16 + 8)
-    largest = [percent(float(torch.softmax(torch.tensor(scores) / T, 0).max())) for T in (1.0, 2.0)]
-    if said:
-        assert re.findall(r"[\d.]+ %", said[0]) == largest
-        assert said[0].startswith("Yes") == (answer == "It shrinks")
-    assert largest[1] in placed(app, "temperature_row")[0]
-
-
-@pytest.mark.parametrize("temperature", [0.0, 0.1, 10.0, np.inf])
-def test_what_if_temperatures(temperature):
-    app = revealed(attention())
-    app.select_slider(key="what_if_temperature").set_value(temperature).run()
-    fine(app)
-    (caption,) = placed(app, "temperature_row")
-    assert re.search(r"\b1\.0000\b", caption)
-    if temperature == 0:
-        assert "100.0 %" in caption
-    if temperature == np.inf:
-        assert "0.389 %" in caption  # one of 257
-
-
-# ---------------------------------------------------------------- prefix tokens as query and key
-
-
-def assert_follows(app: AppTest, trace, asked: int, answering: int) -> None:
-    """Check that score, weighted sum and residual stream on the page are those of two tokens."""
-    fine(app)
-    layer, head = shown_view(app)
-    names = [vitviz.notation.view.token_label(trace, token) for token in (asked, answering)]
-    (scored,) = placed(app, "score_of")
-    assert [name for name in names if name in scored] == names
-    results = [float(right.replace("−", "-")) for _, right in printed_sums(re.sub(r"<[^>]+>", "", texts(app.main)))]
-    z, stream = (trace.activation(f"blocks.{layer}.{part}") for part in ("attn.z", "resid_mid"))
-    for wanted in (*np.atleast_1d(trace.scores(layer, head, asked, answering)), z[head, asked, 0], stream[asked, 0]):
-        assert min(abs(result - float(wanted)) for result in results) < 2e-4 * max(1, abs(float(wanted)))
-    assert query(app)["query"] == vitviz.notation.marks.format_token(asked, trace)
-
-
-@pytest.mark.parametrize("parameters", [{}, {"model": "digits"}])
-def test_the_class_token_of_a_link_is_followed_as_query(parameters):
-    app = revealed(attention(query="cls", layer="4", head="2", **parameters))
-    trace = state.trace(choice_of(app))
-    weights = trace.attention(3, 1, 0)
-    assert app.pills(key="query_token").value == 0
-    assert_follows(app, trace, 0, trace.prefix + int(weights[trace.prefix :].argmax()))
-    app.pills(key="key_token").set_value(0).run()
-    assert_follows(app, trace, 0, 0)
-    app.pills(key="query_token").set_value(head_view.PATCH).run()
-    rows, columns = trace.grid
-    assert_follows(app, trace, trace.prefix + rows // 2 * columns + columns // 2, 0)
-
-
-def test_the_class_token_pinned_on_explore_is_followed():
-    app = explore(query="cls").switch_page("pages/attention.py").run()
-    assert query(app)["query"] == "cls"
-    assert "class token" in placed(app, "score_of")[0]
 
 
 # ---------------------------------------------------------------- numbers of the sections
@@ -285,14 +173,8 @@ def test_the_slider_moves_through_the_layers():
 
 @pytest.fixture(params=KINDS)
 def other(request, monkeypatch):
-    """Small random model of another kind, in place of the selected model, and its trace."""
-    config = KINDS[request.param]
-    monkeypatch.setitem(kinds.CONFIGS, request.param, config)
-    trace = kinds.trace_of(request.param)
-    show_instead(monkeypatch, trace, request.param)
-    about = models.describe
-    monkeypatch.setattr(models, "describe", lambda name: replace(about(name), config=config))
-    return config, trace
+    """Small random model of another kind, in place of the selected model: its configuration and trace."""
+    return show_kind(monkeypatch, request.param)
 
 
 def test_models_of_other_kinds(other):
@@ -324,25 +206,6 @@ def test_models_of_other_kinds(other):
     app.selectbox(key="attention_layer").select(0).run()
     app.selectbox(key="attention_head").select(min(1, config.num_heads - 1)).run()
     fine(app)
-
-
-def test_every_prefix_token_of_other_kinds_is_followed(other):
-    _, trace = other
-    app = attention()
-    if not trace.prefix:
-        assert "query_token" not in [widget.key for widget in app.pills]
-        return
-    for token in {0, trace.prefix - 1}:
-        app.pills(key="query_token").set_value(token).run()
-        assert_follows(app, trace, token, settings(app).get("key_prefix_token") or int(_strongest(trace, app, token)))
-    app.pills(key="key_token").set_value(trace.prefix - 1).run()
-    assert_follows(app, trace, token, trace.prefix - 1)
-
-
-def _strongest(trace, app: AppTest, token: int) -> int:
-    """The patch with the largest weight of a token in the head on the page."""
-    layer, head = shown_view(app)
-    return trace.prefix + int(np.abs(trace.attention(layer, head, token)[trace.prefix :]).argmax())
 
 
 @pytest.mark.parametrize("name", ["vit_small_patch16_224", "eva02_tiny_patch14_224"])

@@ -120,7 +120,7 @@ def running_sum(terms: Sequence[tuple[str, np.ndarray, np.ndarray]], summary: st
     """Return vectors, each times its weight, and their running sum, as HTML that opens on click.
 
     The terms appear one after another, and each vector fades to its weighted form; all at once if the user prefers
-    reduced motion. All strips have one scale.
+    reduced motion. Weighted terms and sums have one scale; each vector before its weight has its own.
 
     Args:
         terms: label, vector and weighted vector of each term; the vector itself if it has no weight.
@@ -140,7 +140,7 @@ def running_sum(terms: Sequence[tuple[str, np.ndarray, np.ndarray]], summary: st
     head = '<div class="vv-term"><span></span><small>weight × value</small><small>sum so far</small></div>'
     return (
         f'<details class="vv-running"><summary>{html.escape(summary)}</summary>{head}{"".join(rows)}'
-        f"<small>One scale: ±{number(largest, 3)}</small></details>"
+        f"<small>Weighted terms and sums share one scale: ±{number(largest, 3)}</small></details>"
     )
 
 

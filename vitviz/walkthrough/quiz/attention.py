@@ -9,11 +9,11 @@ import numpy as np
 
 from ...errors.arguments import checked_index, typed
 from ...model.config import ViTConfig
-from ...notation.marks import percent
-from ...notation.view import token_label
+from ...notation.marks import capital, percent
+from ...notation.view import token_label, token_phrase
 from ...trace.trace import Trace
 from .query_and_output import output_question, vectors_question
-from .question import Option, Question, capital, decimal, make_question, named, prefix_label, product
+from .question import Option, Question, decimal, make_question, prefix_label, product
 
 DIFFERENCES = ((0.5, 3.0), (0.1, 6.0))  # ranges of the difference of two scores, the preferred range first
 TYPICAL = 1.5  # preferred difference
@@ -62,7 +62,8 @@ def _strongest(trace: Trace, layer: int, head: int, query: int) -> Question | No
 
     return make_question(
         "strongest",
-        f"To which of these tokens does {named(trace, query)} attend most in layer {layer + 1}, head {head + 1}?",
+        f"To which of these tokens does {token_phrase(trace, query)} attend most in layer {layer + 1}, head "
+        f"{head + 1}?",
         f"What counts is {_score_of(trace.config)}. The attention map of this head shows the weights.",
         Option(
             token_label(trace, top),
@@ -140,12 +141,12 @@ def _ratio(trace: Trace, layer: int, head: int, query: int) -> Question | None:
             "This adds the difference of the scores to 1; but weights are proportional to exp of the score",
         ),
     ]
-    first, second = (named(trace, token) for token in pair)
+    first, second = (token_phrase(trace, token) for token in pair)
     return make_question(
         "ratio",
-        f"In layer {layer + 1}, head {head + 1}, the query of {named(trace, query)} has the score {decimal(high)} with "
-        f"the key of {first}, and {decimal(low)} with the key of {second}. About how many times as large as the second "
-        "attention weight is the first?",
+        f"In layer {layer + 1}, head {head + 1}, the query of {token_phrase(trace, query)} has the score "
+        f"{decimal(high)} with the key of {first}, and {decimal(low)} with the key of {second}. About how many times "
+        "as large as the second attention weight is the first?",
         "Softmax takes exp of each score and divides it by the same sum, so only the difference of the scores counts.",
         Option(
             f"{about(math.exp(difference))} times",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...notation.marks import join_words, percent
-from ...notation.view import token_label
+from ...notation.marks import capital, join_words, percent
+from ...notation.view import noun_phrase, token_label
 from ...trace.trace import Trace
 from ..sequence import position_similarity, prefix_tokens, rotary_similarity
-from .question import Option, Question, capital, decimal, make_question, prefix_label
+from .question import Option, Question, decimal, make_question, prefix_label
 
 
 def first_token_question(trace: Trace) -> Question | None:
@@ -22,7 +22,7 @@ def first_token_question(trace: Trace) -> Question | None:
 
 def _content(trace: Trace) -> Question | None:
     config = trace.config
-    name = config.prefix_token_names[0]
+    name = noun_phrase(config.prefix_token_names[0])
     vector = prefix_tokens(trace.model)[0]
     firsts = ", ".join(decimal(float(value)) for value in vector[:3])
     other = "the class" if trace.model.is_classifier else "a description"
@@ -31,11 +31,11 @@ def _content(trace: Trace) -> Question | None:
     zeros = Option("Zeros, to be filled in by the blocks", f"Its largest number in absolute value is {largest:.2g}.")
     return make_question(
         "first_token",
-        f"What does the {name} contain before the first block?",
+        f"What does {name} contain before the first block?",
         "Before the first block, no token has information from another one.",
         Option(
             f"{config.embed_dim:,} learned numbers, the same for every image",
-            f"Training has found them; here they begin with {firsts}. The blocks change the {name}: by attention it "
+            f"Training has found them; here they begin with {firsts}. The blocks change {name}: by attention it "
             f"collects information from the {patches:,} patches, and only then does it depend on the image.",
             right=True,
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...notation.marks import percent
+from ...notation.view import token_phrase
 from ...trace.trace import Trace
-from .question import Option, Question, decimal, make_question, named
+from .question import Option, Question, decimal, make_question
 
 
 def vectors_question(trace: Trace, layer: int, head: int, query: int) -> Question | None:
@@ -27,7 +28,7 @@ def vectors_question(trace: Trace, layer: int, head: int, query: int) -> Questio
     weights = trace.attention(layer, head, query)
     others = [int(token) for token in np.argsort(-np.abs(weights), kind="stable") if token != query]
     key = others[min(1, len(others) - 1)]
-    one, two = named(trace, query), named(trace, key)
+    one, two = token_phrase(trace, query), token_phrase(trace, key)
     scores = [decimal(float(score)) for score in np.atleast_1d(trace.scores(layer, head, query)[..., key])]
     score = f"scores are {' and '.join(scores)}" if len(scores) > 1 else f"score is {scores[0]}"
     weight = percent(float(weights[key]))
@@ -78,12 +79,12 @@ def output_question(trace: Trace, layer: int, head: int, query: int) -> Question
     then = "It" if config.num_heads == 1 else f"The outputs of all {config.num_heads} heads, {joined:,} numbers,"
     return make_question(
         "output",
-        f"What does head {head + 1} of layer {layer + 1} return for {named(trace, query)}?",
+        f"What does head {head + 1} of layer {layer + 1} return for {token_phrase(trace, query)}?",
         "The weights are not yet the result. What are they multiplied with?",
         Option(
             f"{config.head_dim} numbers: the sum of all values, times their weights",
-            f"The value of {named(trace, top)} is multiplied by {percent(float(weights[top]))}; the values of {others} "
-            f"are added in the same way. {then} {'is' if config.num_heads == 1 else 'are'} then mapped to "
+            f"The value of {token_phrase(trace, top)} is multiplied by {percent(float(weights[top]))}; the values of "
+            f"{others} are added in the same way. {then} {'is' if config.num_heads == 1 else 'are'} then mapped to "
             f"{config.embed_dim:,} numbers by the output projection.",
             right=True,
         ),

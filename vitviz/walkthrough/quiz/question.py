@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...model.config import ViTConfig
-from ...notation.view import token_label
-from ...trace.trace import Trace
 
 MOST, FEWEST = 4, 3  # number of options
 
@@ -104,17 +102,6 @@ def prefix_label(config: ViTConfig) -> str:
         return "the class token and the distillation token"
     registers = f"{config.num_registers} register{'s' * (config.num_registers > 1)}" if config.num_registers else ""
     return " and ".join(filter(None, ["the class token" * config.class_token, registers]))
-
-
-def named(trace: Trace, token: int) -> str:
-    """Name a token within a sentence: `"the class token"`, `"patch (7, 9)"`."""
-    label = token_label(trace, token)
-    return f"the {label}" if label.endswith("token") else label
-
-
-def capital(text: str) -> str:
-    """Return a text with a capital first letter."""
-    return text[0].upper() + text[1:]
 
 
 def decimal(value: float) -> str:

@@ -91,7 +91,7 @@ def block_steps(recording: Recording, head: int, query: int, key: int) -> BlockS
     post_norm = config.block == "post"
     heads = _all_heads(recording, one)
     head_norm = optional_norm(heads, attn.head_norm)
-    concatenated = norm_output(head_norm, heads).reshape(-1)
+    concatenated = _concatenated(head_norm, heads)
     attention_norm = optional_norm(concatenated, attn.norm)
     w_o = Linear.of(attn.proj)
     projected = w_o(norm_output(attention_norm, concatenated))
@@ -133,6 +133,27 @@ def block_steps(recording: Recording, head: int, query: int, key: int) -> BlockS
         resid_post=resid_post,
         checks=checks,
     )
+
+
+@typed
+def attention_post_norm(recording: Recording) -> Normed | None:
+    """Compute the norm after attention for all tokens, [token, D]; None for models without it.
+
+    The weighted sums of the values are taken from the recording.
+    """
+    block, attn = recording.block, recording.block.attn
+    if recording.trace.config.block != "post":
+        return None
+    heads = recording["attn.z"].astype(np.float64)
+    concatenated = _concatenated(optional_norm(heads, attn.head_norm), heads)
+    inner = norm_output(optional_norm(concatenated, attn.norm), concatenated)
+    return normed(Linear.of(attn.proj)(inner), block.norm1)
+
+
+def _concatenated(head_norm: Normed | None, heads: np.ndarray) -> np.ndarray:
+    """Concatenate the outputs of all heads [head, ..., channel] after their norm: [..., head * channel]."""
+    inner = np.moveaxis(norm_output(head_norm, heads), 0, -2)
+    return inner.reshape(*inner.shape[:-2], -1)
 
 
 def _all_heads(recording: Recording, one: HeadSteps) -> np.ndarray:

@@ -43,8 +43,17 @@ def queries_keys_values(steps: HeadSteps, config: ViTConfig) -> str:
 
 
 def score(steps: HeadSteps, channels: int) -> str:
-    """Return the score of a query with a key of so many numbers."""
-    return rf"s = \frac{{@q \cdot @k}}{{\sqrt{{{channels}}}}}{' + b' if steps.bias is not None else ''}"
+    """Return the score of a query with a key, or in differential attention the scores of their two halves.
+
+    Args:
+        steps: steps of the head.
+        channels: number of products in a score.
+    """
+    bias = " + b" if steps.bias is not None else ""
+    halves = ("",) if steps.lam is None else ("_1", "_2")
+    return r",\quad ".join(
+        rf"s{half} = \frac{{@q{half} \cdot @k{half}}}{{\sqrt{{{channels}}}}}{bias}" for half in halves
+    )
 
 
 def attention(block: BlockSteps) -> str:

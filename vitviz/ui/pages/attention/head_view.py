@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ....notation.view import strongest_patch, token_label
+from ....notation.marks import capital
+from ....notation.view import strongest_patch, token_label, token_phrase
 from ....trace.trace import Trace
-from ....walkthrough.steps import BlockSteps, HeadSteps, block_steps
+from ....walkthrough.steps import BlockSteps, HeadSteps, Recording, block_steps
 from ....walkthrough.steps.clear_head import ClearHead
 from ...app import state
 from ...app.settings import bound
@@ -19,7 +21,7 @@ from ...components.patches import Overlay, patch_picker
 from ..lesson import followed_token, sections
 from ..lesson.opening import opened
 from . import layer_activations
-from .settings import KEY_PATCH, KEY_PREFIX_TOKEN, PLACE, with_one_head
+from .settings import KEY, PLACE, with_one_head
 
 PATCH = -1  # choice of a patch instead of a prefix token
 
@@ -33,7 +35,7 @@ class HeadView:
         trace: the forward pass.
         layer, head: indices, from 0.
         query, key: indices of the query token and the key token, prefix tokens first.
-        block: all steps of the layer for the query token, computed by hand.
+        recording: activations of the layer.
         opened: the rule's result if the lesson has opened on this head by itself, see `lesson.opening`; else None.
     """
 
@@ -43,8 +45,13 @@ class HeadView:
     head: int
     query: int
     key: int
-    block: BlockSteps
+    recording: Recording
     opened: ClearHead | None = None
+
+    @cached_property
+    def block(self) -> BlockSteps:
+        """All steps of the layer for the query token, computed by hand."""
+        return block_steps(self.recording, self.head, self.query, self.key)
 
     @property
     def steps(self) -> HeadSteps:
@@ -92,12 +99,11 @@ class HeadView:
 
     def the(self, token: int) -> str:
         """Return the name of a token for use in a sentence: `"the class token"`, `"patch (7, 9)"`."""
-        return f"the {self.name(token)}" if token < self.trace.prefix else self.name(token)
+        return token_phrase(self.trace, token)
 
     def first(self, token: int) -> str:
         """Return the name of a token for the beginning of a sentence: `"The class token"`, `"Patch (7, 9)"`."""
-        name = self.the(token)
-        return f"{name[0].upper()}{name[1:]}"
+        return capital(self.the(token))
 
     def draw_text(self, text: str) -> None:
         """Draw text with the symbols of this view."""
@@ -128,25 +134,22 @@ def place(choice: state.Choice) -> Place:
     trace = state.trace(choice)
     view = with_one_head(PLACE.get(choice), trace)
     query = followed_token.followed_token(trace)
-    key = key_token(trace, view.layer, view.head, query)
+    key = key_token(choice, view.layer, view.head, query)
     return Place(view.layer, view.head, query, key, opened(choice))
 
 
-def key_token(trace: Trace, layer: int, head: int, query: int) -> int:
+def key_token(choice: state.Choice, layer: int, head: int, query: int) -> int:
     """Return the user's key token if this model and image have it, else the patch with the largest weight."""
-    token, patch = KEY_PREFIX_TOKEN.get(), KEY_PATCH.get()
-    if token is not None and token < trace.prefix:
-        return token
-    if patch is None or not (patch[0] < trace.grid[0] and patch[1] < trace.grid[1]):
+    trace, key = state.trace(choice), KEY.get(choice)
+    if key is None:
         return strongest_patch(trace, trace.attention(layer, head, query))
-    return trace.prefix + sections.patch_number(trace, patch)
+    return key if isinstance(key, int) else trace.prefix + sections.patch_number(trace, key)
 
 
 def at(choice: state.Choice, place: Place) -> HeadView:
     """Return the view of a place; does not access the session."""
     trace, (layer, head, query, key, chosen) = state.trace(choice), place
-    block = block_steps(layer_activations.recording(choice, layer), head, query, key)
-    return HeadView(choice, trace, layer, head, query, key, block, chosen)
+    return HeadView(choice, trace, layer, head, query, key, layer_activations.recording(choice, layer), chosen)
 
 
 def why(key: str, question: str) -> DeltaGenerator:
@@ -174,11 +177,9 @@ def choose(view: HeadView) -> None:
 
 
 def choose_key(view: HeadView) -> None:
-    """Draw the widget that chooses a prefix token as key."""
-    patch = view.key_patch or KEY_PATCH.get()
-    if patch is None or not (patch[0] < view.trace.grid[0] and patch[1] < view.trace.grid[1]):
-        patch = view.patch_of(strongest_patch(view.trace, view.steps.weights))
-    _choose_token(view, "Key", "key_token", view.key, patch, answer_with_prefix_token, answer)
+    """Draw the widget that chooses a prefix token, or the patch with the largest weight, as key."""
+    patch = view.key_patch or view.patch_of(strongest_patch(view.trace, view.steps.weights))
+    _choose_token(view, "Key", "key_token", view.key, patch, KEY.set, answer)
 
 
 def _choose_token(view: HeadView, label, key, token, patch, take_prefix, take_patch) -> None:
@@ -198,15 +199,9 @@ def _choose_token(view: HeadView, label, key, token, patch, take_prefix, take_pa
     )
 
 
-def answer_with_prefix_token(token: int) -> None:
-    """Choose a prefix token as key."""
-    KEY_PREFIX_TOKEN.set(token)
-
-
 def answer(row: int, column: int) -> None:
     """Choose another key patch."""
-    KEY_PREFIX_TOKEN.reset()
-    KEY_PATCH.set((row, column))
+    KEY.set((row, column))
 
 
 def picker(view: HeadView, overlay: Overlay | None, key: str, choosing: str = "query") -> None:

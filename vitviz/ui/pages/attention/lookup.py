@@ -70,9 +70,9 @@ def idea() -> None:
     """Draw the idea of attention, on words."""
     section(
         "1 · The idea: a soft lookup",
-        "A dictionary stores **values** under **keys**. Python's `dict` answers only if the **query** equals a key. "
-        "A *soft* dictionary compares the query with every key and returns a weighted sum of all values. Each weight "
-        "is the probability that this key was meant. Change the misspelled query, or any cell of the table.",
+        "Python's `dict` returns a **value** only if the **query** equals its **key**. A *soft* dictionary compares "
+        "the query with every key and returns a weighted sum of all values. Each weight is the **probability** that "
+        "this key was meant. Change the misspelled query, or the table.",
     )
     _dictionary()
 
@@ -137,7 +137,7 @@ def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
     meant = similar.any()
     if meant:
         share = percent(float(weights[best]))
-        st.markdown(f"Probably meant: **{escape_markdown(dictionary.keys[best])}** ({share}).")
+        st.markdown(f"Most probable key: **{escape_markdown(dictionary.keys[best])}** ({share}).")
     else:
         st.markdown("The query has no letter pair in common with any key, so all keys are equally probable.")
     with st.expander("Similarity of two words"):
@@ -149,10 +149,8 @@ def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
         )
         if meant:
             _product(query, dictionary.keys[best], float(similar[best]))
-    st.caption(
-        f"Attention: [Attention Is All You Need]({PAPER}). Its explanation as a soft dictionary is from "
-        f"[Habr 599703]({ARTICLE}) (in Russian)."
-    )
+    with st.container(key="attention_sources"):
+        st.caption(f"From [Attention Is All You Need]({PAPER}), explained as in [Habr 599703]({ARTICLE}) (in Russian).")
 
 
 def as_python(dictionary: Dictionary, query: str) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from ....notation.marks import percent
 from ....viz.inline import png
+from ....walkthrough.steps.block import attention_post_norm
 from ....walkthrough.steps.measures import head_overlaps, update_of
 from ...app.views import VIEW
 from ...components.gallery import gallery
@@ -14,7 +15,7 @@ from ...widgets import drawing, symbols
 from ...widgets.strips import number
 from ...widgets.sums import format_sum
 from ..lesson import sections
-from . import formulas, layer_activations
+from . import formulas, layer_activations, norms
 from .head_view import HeadView, why
 
 STRONGEST = 3
@@ -85,12 +86,12 @@ def _gallery(view: HeadView, maps: np.ndarray) -> None:
         on_choose=_choose_head,
         columns=min(6, len(images)),
         titles=True,
-        notes={name: f"up to {'±' if view.signed else ''}{top}" for name, top in tops.items()},
+        notes={name: f"{'±' if view.signed else ''}{top}" for name, top in tops.items()},
         whole=True,
         labels={name: f"head {int(name) + 1}" for name in images},
         key="head_maps",
     )
-    st.caption("The colours of each map end at its largest weight.")
+    st.caption("Below each map: its largest weight, where its colours end.")
 
 
 def _choose_head(name: str) -> None:
@@ -107,12 +108,13 @@ def _why_heads(view: HeadView) -> None:
     def pair(at: int) -> str:
         return f"heads {first[at] + 1} and {second[at] + 1}, {percent(float(pairs[at]))}"
 
-    signs = " of their absolute values" if view.signed else ""
+    signs = " (absolute values)" if view.signed else ""
+    extremes = f"; most for {pair(alike)}, least for {pair(unlike)}" if len(pairs) > 1 else ""
     with why("heads", "Why several heads?"):
         view.draw_text(
             "One softmax gives one distribution: a single head cannot look for two things at once. The overlap of two "
-            f"heads is the weight{signs} that they give to the same keys: 100 % if they are equal. Here it is "
-            f"{percent(float(pairs.mean()))} on average; most for {pair(alike)}, least for {pair(unlike)}."
+            f"heads is the weight{signs} that both give to the same keys: 100 % if they are equal. Here it is "
+            f"{percent(float(pairs.mean()))}{' on average' if extremes else ''}{extremes}."
         )
 
 
@@ -138,6 +140,9 @@ def residual(view: HeadView) -> None:
         )
     )
     _measured(view)
+    of_all = attention_post_norm(view.recording)
+    if of_all is not None:
+        norms.why_norm(view, of_all)
     with st.expander("One number by hand"):
         _first_numbers(view)
     what = ("z", "heads", "attention_out", "resid_mid")
@@ -152,8 +157,8 @@ def _measured(view: HeadView) -> None:
     with st.container(key="attention_update"):
         view.draw_text(
             f"L2 norm of the update: {number(float(one.ratio), 2)} times the token's; cosine of the token before and "
-            f"after: {number(float(one.cosine), 2)}. Medians of all tokens: "
-            f"{number(float(np.median(every.ratio)), 2)} and {number(float(np.median(every.cosine)), 2)}."
+            f"after: {number(float(one.cosine), 2)} (medians of all tokens: {number(float(np.median(every.ratio)), 2)} "
+            f"and {number(float(np.median(every.cosine)), 2)})."
         )
 
 

@@ -27,16 +27,17 @@ def mlp(view: HeadView) -> None:
     activation = formulas.ACTIVATIONS[config.activation]
     beside = " It is computed beside attention, from the same input." if config.block == "parallel" else ""
     gate = " It is gated: a second map, through the activation, multiplies the first." if steps.gate is not None else ""
+    norm = f"A norm ({formulas.NORMS[config.norm]}) follows. " if block.mlp_post_norm is not None else ""
     view.section(
         "6 · The rest of the block, and all blocks",
         "Attention moves information **between** tokens. The MLP works on each token **alone**: from {D=} to "
-        f"{hidden} numbers, {activation}, and back.{gate}{beside} Its output is added to the token as well.",
+        f"{hidden} numbers, {activation}, and back.{gate}{beside} {norm}Its output is added to the token as well.",
     )
     st.latex(symbols.formula(formulas.mlp(steps, config)))
     st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))
     rows = max(1, -(-hidden // (2 * width)))
     st.html(
-        drawing.strips([("hidden", steps.hidden, "hidden numbers of the MLP")], per_row=-(-hidden // rows))
+        drawing.strips([("hidden", steps.hidden, "inside the MLP")], per_row=-(-hidden // rows))
         + drawing.strips(
             [
                 ("after attention", block.resid_mid, "the token"),
@@ -89,7 +90,7 @@ def stream(view: HeadView) -> None:
     )
     end = max(float(np.quantile(np.abs(channels), 0.99)), 1e-9)
     st.html(drawing.stream(_stages(channels, norms), end, f"Residual stream of {view.name(view.query)}"))
-    st.caption(f"Colours end at ±{number(end, 2)}, which 99 % of these numbers do not exceed.")
+    st.caption(f"Colours end at ±{number(end, 2)} (99 % of the numbers).")
     _why_registers(view, recorded.norms[-1])
     draw_checks([view.block.checks["mlp_out"], view.block.checks["resid_post"]], "network")
 
@@ -101,7 +102,7 @@ def _stages(channels: np.ndarray, norms: np.ndarray) -> list[tuple[str, np.ndarr
         top = int(np.abs(after - before).argmax())
         rows.append(
             (
-                f"layer {layer}",
+                str(layer),
                 after,
                 f"After layer {layer}: L2 norm {number(float(norms[layer]), 2)}. Largest change: dimension {top + 1}, "
                 f"from {number(float(before[top]), 2)} to {number(float(after[top]), 2)}.",
@@ -127,8 +128,8 @@ def _why_registers(view: HeadView, norms: np.ndarray) -> None:
             has = "This model has no registers. Of its patches after the last layer, the "
         count = len(found.tokens)
         view.draw_text(
-            "Large models store information on the whole image in a few background patches, which lose their own "
-            "content and get large norms. Registers are extra tokens for this purpose. "
+            "Large models without registers store information on the whole image in a few background patches, which "
+            "lose their own content and get large norms. Registers are extra tokens for this purpose. "
             f"{has}largest has {number(largest, 2)} times the median norm; {count or 'none'} "
             f"{'is an outlier' if count == 1 else 'are outliers'} (above {number(limit, 2)} times the median). See "
             f"[Vision Transformers Need Registers]({REGISTERS})."

@@ -8,10 +8,12 @@ import streamlit as st
 from ....notation.marks import percent
 from ....viz.colour import KEY, QUERY, VALUE
 from ...app import state
+from ...app.settings import Setting
 from ...widgets import drawing
 from ..lesson.prediction import SKIPPED, predicted
 from .head_view import HeadView
 
+ASKED = Setting("strongest_asked", per=lambda choice: str(hash(choice.key)))  # place of the answered prediction
 STRONGEST = 3
 LETTERS = "ABC"
 
@@ -19,18 +21,21 @@ LETTERS = "ABC"
 def on_the_image(view: HeadView) -> bool:
     """Draw query, key and value on the image; return False while the user still predicts the largest weight.
 
-    The prediction is asked for only if the lesson has opened on this head by its own rule, because the user has then
-    not seen its weights yet.
+    The prediction is asked for once per image and model. Once it is answered or skipped, other heads and tokens are
+    shown at once.
     """
     st.markdown("**Query, key and value on your image**")
-    candidates = predicted_patches(view) if view.opened else ()
+    place = view.layer, view.head, view.query
+    candidates = predicted_patches(view) if ASKED.get(view.choice) in (None, place) else ()
     letters = [_lettered(view, token, letter) for token, letter in zip(candidates, LETTERS, strict=False)]
     picture, text = st.columns([2, 3], gap="medium", vertical_alignment="center")
     with text:
         chosen = SKIPPED
         if candidates:
             question = f"Which patch gets the largest weight from {view.the(view.query)}?"
-            chosen = predicted("strongest", question, LETTERS[: len(candidates)], (view.choice.key, view.query))
+            chosen = predicted("strongest", question, LETTERS[: len(candidates)], (view.choice.key, *place))
+            if chosen is not None:
+                ASKED.set(place, view.choice)
         if chosen not in (None, SKIPPED):
             _compare(view, candidates, LETTERS.index(chosen))
         if chosen is not None:
@@ -40,6 +45,8 @@ def on_the_image(view: HeadView) -> bool:
             _draw_image(view, letters, "patches A, B and C")
         else:
             _draw_image(view, [*_lines(view), *letters], "the patches that it attends to most")
+    with st.container(key="memory"):
+        st.caption("The model attends to all tokens at once, however far apart: an **extremely long-term memory**.")
     return chosen is not None
 
 
@@ -105,12 +112,8 @@ def _roles(view: HeadView) -> None:
     query, value = (" (teal frame)", ", green lines") if view.patch is not None else ("", "")
     view.draw_text(
         "Every token has a query {q} (what it looks for), a key {k} (what others find it by) and a value {v} "
-        f"(what it passes on{value}), {{d=}} numbers each. {view.first(view.query)}{query} gives its largest "
+        f"(what it passes on{value}). {view.first(view.query)}{query} gives its largest "
         f"weights among the patches (orange frames) to {listed}."
-    )
-    st.caption(
-        "The same computation, with tokens instead of words and learned vectors instead of letter pairs. All "
-        "tokens are compared at once: an extremely long-term memory."
     )
 
 

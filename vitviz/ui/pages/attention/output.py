@@ -25,32 +25,46 @@ LISTED = 10  # classes by hand: all digits, or the most probable ones
 def output(view: HeadView) -> None:
     """Draw the steps from the tokens to the output."""
     trace, config, steps = view.trace, view.trace.config, layer_activations.readout(view.choice)
-    first = "After the last block a final norm is applied. Then " if config.final_norm else "After the last block, "
-    head = "the classifier" if trace.model.is_classifier else "the last map"
-    becomes = f"what {head} maps to {config.num_classes} outputs" if config.num_classes else "what the model returns"
-    normed = "is normalised and " if config.fc_norm else ""
+    first = "After the last block, a final norm is applied. Then " if config.final_norm else "After the last block, "
     count = f"{steps.feature.shape[-1]} numbers"
-    if config.pooling == "distilled" and config.num_classes:
-        description = (
-            f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
-            "of their logits is the output"
-        )
-    else:
-        description = f"{config.pooling_description} ({count}) {normed}is {becomes}"
-    view.section("7 · From the tokens to the output", f"{first}{description}.")
+    view.section("7 · From the tokens to the output", f"{first}{_last_step(view, count)}.")
     if config.pooling == "attention":
         maps = [(f"head {h + 1}", values[0]) for h, values in enumerate(_pool_maps(view))]
         st.html(drawing.maps(maps))
         st.caption("Weights of the pooling's heads; the colours of each map end at its own largest weight.")
     features = np.atleast_2d(steps.feature)
-    names = [f"of the {name}" for name in config.prefix_token_names] if len(features) > 1 else ["input of the output"]
-    st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)]))
+    several = len(features) > 1
+    names = [f"of the {name}" for name in config.prefix_token_names] if several else ["pooled feature"]
+    st.html(drawing.strips([("feature", *drawn) for drawn in zip(features, names, strict=True)], together=several))
     if trace.model.is_classifier:
         prediction_bars(predictions(trace), one_of_all=trace.model.output_kind == "classes")
         _probabilities(view)
     # without a final norm, the tokens are the output of the last block
     ends = [check for what, check in steps.checks.items() if config.final_norm or what != "tokens"]
     draw_checks(ends, "output")
+
+
+def _last_step(view: HeadView, count: str) -> str:
+    """Describe the step from the tokens to the output.
+
+    Args:
+        view: the view.
+        count: length of the pooled feature, such as `"384 numbers"`.
+    """
+    config = view.trace.config
+    if config.pooling == "distilled" and config.num_classes:
+        return (
+            f"two classifiers read one token each, the class token and the distillation token ({count} each); the mean "
+            "of their logits is the output"
+        )
+    pooled = (
+        f"the result of {config.pooling_description}" if config.pooling == "attention" else config.pooling_description
+    )
+    if not config.num_classes:
+        return f"the model returns {pooled} ({count}){', normalised' if config.fc_norm else ''}"
+    head = "the classifier" if view.trace.model.is_classifier else "an output projection"
+    normed = f"{pooled} is normalised, and " if config.fc_norm else ""
+    return f"{normed}{head} maps {'it' if normed else pooled} ({count}) to {config.num_classes} outputs"
 
 
 def _probabilities(view: HeadView) -> None:

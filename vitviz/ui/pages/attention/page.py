@@ -75,17 +75,19 @@ def follow(view: head_view.HeadView, seen: bool) -> None:
         overlay = Overlay(weights, caption, signed=view.signed)
     head_view.picker(view, overlay, key="attention_picker")
     if view.opened:
-        with st.container(key="opened_by_rule"):
+        with st.container(key="opened_by_rule"), st.expander("Why this head?"):
             st.caption(opened_by(view))
 
 
 def opened_by(view: head_view.HeadView) -> str:
     """Return the rule by which the lesson has opened on this head, with its numbers."""
-    clear = view.opened
-    last = f"layers {clear.first_layer + 1} to {view.trace.layers}"
-    which = " whose strongest key is another patch" if clear.to_another_patch else ""
+    clear, layers = view.opened, view.trace.layers
+    last = f"layers {clear.first_layer + 1} to {layers}" if clear.first_layer + 1 < layers else f"layer {layers}"
+    patch = "a patch" if view.patch is None else "another patch"
+    which = f" whose strongest key is {patch}" if clear.to_another_patch else ""
+    absolute = " of their absolute values" if view.signed else ""
     return (
-        f"Opened on {view.head_label}: among the heads of {last}{which}, it has the clearest weights for "
-        f"{view.the(view.query)} (lowest entropy: {number(clear.entropy, 1)} bit; uniform: "
+        f"Opened on {view.head_label}: of the heads of {last}{which}, it has the most concentrated weights for "
+        f"{view.the(view.query)} (lowest entropy{absolute}: {number(clear.entropy, 1)} bit; uniform: "
         f"{number(float(np.log2(view.trace.token_count)), 1)})."
     )

@@ -17,6 +17,7 @@ from ...app import state
 from ...app.messages import show_errors
 from ...widgets import drawing
 from ...widgets.panels import CHART
+from . import head_view
 from .head_view import HeadView
 
 CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
@@ -26,16 +27,18 @@ def all_at_once(view: HeadView) -> None:
     """Draw receptive fields and attention distances on the image, layer by layer."""
     view.section(
         "8 · Sees all of the image at once",
-        "Section 3 computed a score for **every** patch: attention can reach the whole image from layer 1, at the "
-        "resolution of a patch ({P=} pixels). This is the key difference from a convolutional network (CNN): one value "
-        "of its feature map can only depend on a square, its receptive field, which is small in the first layers.",
+        "Attention can reach the whole image from layer 1, at the **resolution of a patch** ({P=} pixels). This is the "
+        "key difference from a convolutional network (CNN): one value of its feature map depends only on a square, its "
+        "receptive field, which is small in the first layers.",
     )
-    _through_the_layers(view)
+    _through_the_layers(view.choice)
 
 
 @st.fragment
 @show_errors()
-def _through_the_layers(view: HeadView) -> None:
+def _through_the_layers(choice: state.Choice) -> None:
+    """Draw one layer's comparison; the view is looked up, because Streamlit keeps the arguments of a fragment."""
+    view = head_view.current(choice)
     trace, size = view.trace, view.size
     distance, layers, side = state.statistics(view.choice).distance, trace.layers, trace.config.patch_size
     depths = [at_depth(layer, layers, side) for layer in range(layers)]
@@ -48,7 +51,7 @@ def _through_the_layers(view: HeadView) -> None:
         rows = [(_key(ATTENTION, "50%") + "attention", "the whole image", percent(1.0))]
         rows += [
             (
-                f"{_key(colour)}{name}<br><small>{field.layer}</small>",
+                _key(colour) + name,
                 f"{field.side} × {field.side} px",
                 _share(field, x, y, size),
             )
@@ -56,7 +59,10 @@ def _through_the_layers(view: HeadView) -> None:
         ]
         st.html(drawing.table((f"layer {layer + 1} of {layers}", "can use", "of the image"), rows))
         st.caption(_around(view))
-        if covers(depths[0].resnet50, size):
+        if layers == 1:
+            with st.container(key="reach_whole"):
+                st.caption(f"A model of one layer is compared with the whole ResNet-50, {RESNET50_BLOCKS} blocks.")
+        elif covers(depths[0].resnet50, size):
             with st.container(key="reach_small"):
                 st.caption(_small(depths[0].resnet50, size))
     used, uniform = distance[layer], uniform_distance(view)
@@ -220,6 +226,6 @@ def _chart(distance: np.ndarray, layer: int, shares: Sequence[tuple[float, ...]]
     return figure.update_layout(
         height=420,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        showlegend=False,  # the table above the chart has the colours
         hoverlabel={"namelength": 0},
     )

@@ -36,8 +36,8 @@ def scores(view: HeadView) -> None:
     channels = view.values["d"] // (2 if signed else 1)
     view.section(
         "3 · Scores: a query meets every key",
-        "The **score** of a key is its dot product with the query, divided by √d: large if both vectors point in a "
-        f"similar direction.{bias}{halves} Click a patch to see its key (orange frame) dimension by dimension.",
+        f"The **score** of a key is its dot product with the query, divided by {_root(view)}: large if both vectors "
+        f"point in a similar direction.{bias}{halves} Click a patch to see its key (orange frame).",
     )
     st.latex(symbols.formula(formulas.score(steps, channels)))
     shown, half = steps.scores, 0
@@ -62,7 +62,8 @@ def scores(view: HeadView) -> None:
     _sums(view, channels)
     before = [f"{view.name(token)} {number(float(shown[token]))}" for token in range(view.trace.prefix)]
     if before:
-        st.caption(f"Not on the map, because they have no position: {', '.join(before)}.")
+        has = "they have" if len(before) > 1 else "it has"
+        st.caption(f"Not on the map, because {has} no position: {', '.join(before)}.")
     _why_scale(view, channels)
     sections.draw_checks([steps.checks["score"], steps.checks["scores"]], "scores")
 
@@ -81,13 +82,19 @@ def _sums(view: HeadView, channels: int) -> None:
         view.draw_text(f"{label} {channels} products sum to {summed}; {summed} / √{channels}{added} = **{result}**.")
 
 
+def _root(view: HeadView) -> str:
+    """Return the divisor of the dot products; each half has half of the numbers in differential attention."""
+    return "√(d/2)" if view.signed else "√d"
+
+
 def _why_scale(view: HeadView, channels: int) -> None:
     """Draw the distribution of scores and weights with and without the division by sqrt(d)."""
     count = view.trace.token_count
-    with why("scale", "Why divide by √d?"):
+    with why("scale", f"Why divide by {_root(view)}?"):
         view.draw_text(
-            f"A sum of d = {channels} independent products varies √d times as much as one of them. Undivided, the "
-            "scores would grow with d, and softmax would saturate: nearly all weight for few keys. Measured here:"
+            f"A sum of {channels} independent products has a standard deviation √{channels} times that of one product. "
+            f"Undivided, scores would grow with this number, and softmax would saturate: nearly all weight for few "
+            "keys. Measured here:"
         )
         rows = []
         for half in range(2 if view.signed else 1):

@@ -10,6 +10,7 @@ import streamlit as st
 from ....notation.marks import percent
 from ....viz import figures
 from ....viz.colour import ATTENTION, NEUTRAL
+from ...app import state
 from ...app.messages import show_errors
 from ...widgets import drawing, symbols
 from ...widgets.panels import CHART
@@ -17,6 +18,7 @@ from ...widgets.strips import number
 from ...widgets.sums import decimals_needed, in_brackets
 from ..lesson import sections
 from ..lesson.prediction import SKIPPED, predicted
+from . import head_view
 from .head_view import HeadView
 
 TEMPERATURES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0, 10.0, math.inf)
@@ -36,9 +38,9 @@ def weights(view: HeadView) -> None:
         formula = r"@A = \mathrm{softmax}(s_1) - \lambda\,\mathrm{softmax}(s_2)"
     else:
         text = (
-            "Softmax turns scores into attention weights {A}: exp of each score, divided by the sum of all. Each "
-            "weight can be read as the **probability** that this key was meant: "
-            f"all {len(steps.weights)} of this row are positive and sum to **{number(steps.row_sum)}**."
+            "Softmax turns scores into positive attention weights {A}: exp of each score, divided by the sum of all "
+            f"{len(steps.weights)}. Each weight is the **probability** that this key was meant; they sum to "
+            f"**{number(steps.row_sum)}**."
         )
         formula = r"@A_j = \mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_i e^{s_i}}"
     view.section("4 · Softmax: scores become weights", text)
@@ -46,7 +48,7 @@ def weights(view: HeadView) -> None:
     _strongest(view)
     if prefix:
         _prefix_and_patches(view)
-    _temperature(view)
+    _temperature(view.choice)
     all_weights = st.expander("All weights, sorted", key="all_weights", on_change="rerun")
     if all_weights.open:  # a chart in a closed expander costs as much as in an open one
         names = [view.name(token) for token in range(view.trace.token_count)]
@@ -75,8 +77,12 @@ def _prefix_and_patches(view: HeadView) -> None:
 
 @st.fragment
 @show_errors()
-def _temperature(view: HeadView) -> None:
-    """Draw the row at another temperature beside the model's, after a prediction."""
+def _temperature(choice: state.Choice) -> None:
+    """Draw the row at another temperature beside the model's, after a prediction.
+
+    The view is looked up, because Streamlit keeps the arguments of a fragment.
+    """
+    view = head_view.current(choice)
     st.markdown(":orange-badge[what if] A temperature T divides the scores. The model's is 1.")
     steps, prefix, grid = view.steps, view.trace.prefix, view.trace.grid
     if not view.signed:  # negative weights have no simple rule
@@ -150,6 +156,7 @@ def _strongest(view: HeadView, count: int = LISTED) -> None:
         total = ("sum", "", number(float(steps.softmax.total)), percent(steps.row_sum))
     if len(rest):
         rows.append((f"the other {len(rest)}", *rest_row[1:]))
-    st.html(drawing.table(head, rows, total))
-    if not view.signed:
-        st.caption("Subtracting the largest score first changes no weight and avoids overflow.")
+    with st.expander("The largest weights, by hand"):
+        st.html(drawing.table(head, rows, total))
+        if not view.signed:
+            st.caption("Subtracting the largest score first changes no weight and avoids overflow.")

@@ -12,7 +12,7 @@ from ....walkthrough import worksheet
 from ...app import class_link, link, models, state
 from ...app.settings import Setting
 from ..attention import head_view, layer_activations
-from ..attention.settings import PLACE
+from ..attention.settings import KEY, PLACE
 from ..sequence.sequence_data import embedded_trace
 from . import followed_token
 from .handout import ClassSet, Run, answers_html, handout, worksheets_html
@@ -25,7 +25,7 @@ def take_home(choice: state.Choice) -> None:
     """Draw the last section of both pages, with the same downloads."""
     place = head_view.place(choice)
     at = PLACE.to_link(choice)
-    address = _address(choice, at)
+    address = _address(choice, at | KEY.to_link(choice))
 
     def document() -> str:  # holds no trace, because the click may come much later
         return handout(_run(choice, place, address))

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from ....notation.view import token_label
+from ....notation.view import token_label, token_phrase
 from ....trace.trace import Trace
 from ...app.settings import bound
 from ..lesson.followed_token import follow_patch, follow_prefix_token, followed_patch, followed_token
@@ -51,8 +51,8 @@ def follows_a_patch(trace: Trace, part: str) -> bool:
     row, column = followed_patch(trace)
     with st.container(key=f"no_pixels_{part}"):
         st.markdown(
-            f"The page follows the **{token_label(trace, token)}**, which has no pixels: it is a learned vector, the "
-            "same for every image."
+            f"The page follows **{token_phrase(trace, token)}**, which has no pixels: it is a learned vector, the same "
+            "for every image."
         )
         label = f"Follow patch ({row + 1}, {column + 1})"
         st.button(label, key=f"follow_a_patch_{part}", on_click=follow_patch, args=(row, column))

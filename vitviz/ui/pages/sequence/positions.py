@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from ....notation.marks import join_words
-from ....notation.view import token_label
+from ....notation.marks import capital, join_words
+from ....notation.view import noun_phrase, token_phrase
 from ....trace.trace import Trace
 from ....walkthrough import sequence
 from ...app import state
@@ -27,12 +27,15 @@ def prefix_tokens(trace: Trace) -> None:
             + f"{config.pooling_description}.",
         )
         return
-    names = [f"{name} {{w_CLS}}" if name == "class token" else name for name in config.prefix_token_names]
+    names = [
+        f"{noun_phrase(name)} {{w_CLS}}" if name == "class token" else noun_phrase(name)
+        for name in config.prefix_token_names
+    ]
     several = len(names) > 1
     section(
         "5 · Prefix tokens and positions",
-        f"The {join_words(names, 'and')} {'stand' if several else 'stands'} in front of the patches: {{D}} = {{=D}} "
-        f"numbers{' each' * several}, learned in training and fixed at inference. Inside the blocks, "
+        f"{capital(join_words(names, 'and'))} {'stand' if several else 'stands'} in front of the patches: {{D}} = "
+        f"{{=D}} numbers{' each' * several}, learned in training and fixed at inference. Inside the blocks, "
         f"{'they change' if several else 'it changes'} with the image. The output comes from "
         f"{config.pooling_description}.{_why_registers(trace)}",
         values_of(trace),
@@ -84,7 +87,7 @@ def positions(choice: state.Choice, trace: Trace) -> None:
             angles = sequence.rotary_angles(trace.model, trace.grid)[patch_number(trace, followed_patch(trace))]
             st.html(strip_html(np.sin(angles), "sine of the patch's angles, one for a pair of channels", largest=1.0))
         else:
-            st.markdown(f"The {token_label(trace, followed_token(trace))} is not rotated.")
+            st.markdown(f"{capital(token_phrase(trace, followed_token(trace)))} is not rotated.")
     if config.relative_position_bias:
         draw_text(
             "Each head adds a learned number to a score, one for each relative position of the two patches. It depends "
@@ -115,7 +118,7 @@ def _without_position(trace: Trace) -> str:
     if not without:
         return ""
     they = "they have" if len(without) > 1 else "it has"
-    return f" For {join_words(without, 'and')}, it is zero: {they} no position in the image."
+    return f" For {join_words(map(noun_phrase, without), 'and')}, it is zero: {they} no position in the image."
 
 
 def _both_directions(trace: Trace) -> str:

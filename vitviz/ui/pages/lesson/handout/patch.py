@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .....images import as_picture
+from .....notation.marks import capital
+from .....notation.view import noun_phrase
 from .....walkthrough import sequence
 from ....widgets.strips import number, numbers
 from ....widgets.symbols import html
@@ -18,7 +20,9 @@ def pixels(run: Run) -> str:
     """Return the section with the pixels of the patch, as an image and as a vector."""
     config = run.trace.config
     if run.index is None:
-        text = f"The {run.token_label} has no pixels. It is a learned vector, the same for every image."
+        text = (
+            f"{capital(noun_phrase(run.token_label))} has no pixels. It is a learned vector, the same for every image."
+        )
         return paper.section("2 · No patch", f"<div data-testid=no-pixels>{paper.paragraph(text)}</div>")
     raw, normalised = sequence.patch_pixels(run.trace, run.index)
     seen = "" if raw is None else paper.image(as_picture(raw), f"The pixels of {run.token_label}")
