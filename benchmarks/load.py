@@ -101,7 +101,7 @@ def pupils() -> Iterator[Row]:
         for when, arrivals in (("class", ARRIVALS), ("class, all at once", 0.0)):
             goals = CLASS_STEPS if arrivals else dict.fromkeys(CLASS_STEPS)
             yield from _times(when, asyncio.run(_class(url, address, arrivals)), goals)
-        yield Row("memory after the class", f"{memory(url):.2f} GB", "", None, "")
+        yield Row("memory after the class", f"{memory(url):.2f} GB", "", None, "resident memory of the server")
 
 
 async def _shared_image(teacher: Session, data: bytes) -> str:
