@@ -131,7 +131,7 @@ def assert_no_table_is_cut(page: Page, least: int = 1) -> None:
     wide = tables.evaluate_all(
         "all => all.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText.slice(0, 80))"
     )
-    assert wide == []
+    assert wide == [], wide
 
 
 def eventually(page: Page, holds: Callable[[], bool]) -> None:

@@ -95,12 +95,14 @@ def test_a_row_lights_up_its_patch_and_asks_nobody(story):
 
 def test_a_click_makes_the_page_follow_and_its_numbers_are_the_librarys(story, trace):
     page = story("image=cat")
+    page.locator(".st-key-part_sequence details summary").first.click()  # the formulas in numbers
+    settled(page)
     page.get_by_test_id(ROWS).click(position=row_at(page, 37))
     expect_chosen_patch(page, 3, 5)
     row = sequence.embedded(trace, 37)
     expect_row(page, trace, 37, 3, 5)
     parts, total = round_consistently([float(row.vector[0]), float(row.position[0])], float(row.row[0]))
-    formula = page.locator(".st-key-part_sequence [data-testid=stMarkdownContainer] .katex annotation").last
+    formula = page.locator(".st-key-part_sequence [data-testid=stMarkdownContainer] .katex annotation").nth(1)
     for text in (*parts, total):
         expect(formula).to_contain_text(text.replace("−", "-"))
     assert "✗" not in page.inner_text("body")

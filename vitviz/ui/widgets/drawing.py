@@ -16,6 +16,8 @@ from .strips import number, strip
 
 PHOTO = 560  # pixels on the longer side of an image for `on_image`, which is sent with every run
 
+MANY = 8  # columns of a table, above which they are closer
+
 STYLE = f"""<style>
 .vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
   align-items: center; font-size: 0.9rem; margin: 0; }}
@@ -34,6 +36,8 @@ STYLE = f"""<style>
 .vv-table th, .vv-table td {{ padding: 0.3rem 0.9rem 0.3rem 0; white-space: nowrap;
   border-bottom: 1px solid color-mix(in srgb, {NEUTRAL} 30%, transparent); }}
 .vv-table th {{ white-space: normal; min-width: 3.2rem; }}
+.vv-many {{ font-size: 0.82rem; }}
+.vv-many th, .vv-many td {{ padding-right: 0.4rem; min-width: 0; }}
 .vv-table small {{ opacity: 0.75; white-space: normal; }}
 .vv-table tr.total td {{ font-weight: 600; border-bottom: 0; }}
 .vv-bar {{ display: inline-block; vertical-align: middle; height: 0.6rem; width: 6rem; border-radius: 0.2rem;
@@ -238,7 +242,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], total: Sequence[st
     if total:
         body += f'<tr class="total">{"".join(f"<td>{cell}</td>" for cell in total)}</tr>'
     names = "".join(f"<th>{cell}</th>" if cell else "<td></td>" for cell in head)
-    return f'<div class="vv-scroll"><table class="vv-table"><tr>{names}</tr>{body}</table></div>'
+    many = " vv-many" if len(head) > MANY else ""
+    return f'<div class="vv-scroll"><table class="vv-table{many}"><tr>{names}</tr>{body}</table></div>'
 
 
 def bar(share: float, label: str) -> str:
