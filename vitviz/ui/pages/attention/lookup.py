@@ -71,8 +71,8 @@ def idea() -> None:
     section(
         "1 · The idea: a soft lookup",
         "Python's `dict` returns a **value** only if the **query** equals its **key**. A *soft* dictionary compares "
-        "the query with every key and returns a weighted sum of all values. Each weight is the **probability** that "
-        "this key was meant. Change the misspelled query, or the table.",
+        "the query with every key and returns the sum of all values, each times its weight: the **probability** that "
+        "its key was meant. Change the misspelled query, or the table.",
     )
     _dictionary()
 

@@ -47,7 +47,7 @@ def weighted_sum(view: HeadView) -> None:
     if len(rest):
         others = steps.contributions[rest].sum(axis=0)
         terms.append((f"the other {len(rest)}", others, others))
-    st.html(drawing.running_sum(terms, "Add them up, one by one"))
+    st.html(drawing.running_sum(terms, "Add them up"))
 
 
 def all_heads(view: HeadView) -> None:
@@ -56,8 +56,8 @@ def all_heads(view: HeadView) -> None:
     maps = view.trace.heatmap(view.layer, None, view.query)
     if heads > 1:
         view.draw_text(
-            f"**All {heads} heads** attend differently from the same token, because each has its own {{W_Q}}, {{W_K}} "
-            "and {W_V}. Click a map to choose its head."
+            f"**All {heads} heads** have their own {{W_Q}}, {{W_K}} and {{W_V}}, so they attend differently. Click a "
+            "map to choose its head."
         )
         _gallery(view, maps)
         _why_heads(view)
@@ -91,7 +91,7 @@ def _gallery(view: HeadView, maps: np.ndarray) -> None:
         labels={name: f"head {int(name) + 1}" for name in images},
         key="head_maps",
     )
-    st.caption("Below each map: its largest weight, where its colours end.")
+    st.caption("Below: the largest weight, where the colours end.")
 
 
 def _choose_head(name: str) -> None:
@@ -143,7 +143,7 @@ def residual(view: HeadView) -> None:
     of_all = attention_post_norm(view.recording)
     if of_all is not None:
         norms.why_norm(view, of_all)
-    with st.expander("One number by hand"):
+    with st.expander("By hand"):
         _first_numbers(view)
     what = ("z", "heads", "attention_out", "resid_mid")
     sections.draw_checks([block.checks[name] for name in what], "values")

@@ -31,7 +31,7 @@ def mlp(view: HeadView) -> None:
     view.section(
         "6 · The rest of the block, and all blocks",
         "Attention moves information **between** tokens. The MLP works on each token **alone**: from {D=} to "
-        f"{hidden} numbers, {activation}, and back.{gate}{beside} {norm}Its output is added to the token as well.",
+        f"{hidden} numbers, {activation}, and back.{gate}{beside} {norm}Its output is added, too.",
     )
     st.latex(symbols.formula(formulas.mlp(steps, config)))
     st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))
@@ -50,7 +50,7 @@ def mlp(view: HeadView) -> None:
     _why_activation(view, activation)
     first = [float(block.resid_mid[0]), float(block.mlp_out[0])]
     one = update_of(block.resid_mid, block.mlp_out)
-    with st.expander("One number by hand"):
+    with st.expander("By hand"):
         view.draw_text(f"First number of the residual sum: {format_sum(first, float(block.resid_post[0]))}.")
         view.draw_text(
             f"L2 norm of the update: {number(float(one.ratio), 2)} times the token's. Cosine of the token before and "

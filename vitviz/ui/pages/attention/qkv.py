@@ -18,16 +18,16 @@ from .head_view import HeadView
 def queries_keys_values(view: HeadView) -> None:
     """Draw section 2: from the sequence to q, k and v."""
     steps, config, values = view.steps, view.trace.config, view.values
-    head = f"head {view.head + 1}"
     enters = (
-        f"Each row is normalised ({norms.NAMES[config.norm]}). Then {head}"
+        f"Each row is normalised ({norms.NAMES[config.norm]})"
         if steps.norm is not None
-        else f"This model normalises after attention, so the rows enter as they are. {head.capitalize()}"
+        else "This model normalises after attention, so the rows enter as they are"
     )
     view.section(
         "2 · Query, key and value",
-        f"{_source(view)} {enters} maps every row to three vectors of {{d=}} numbers: a query {{q}}, a key {{k}} and a "
-        f"value {{v}}. Its maps {{W_Q}}, {{W_K}} and {{W_V}} ({values['D']} × {values['d']}) are learned.",
+        f"{_source(view)} {enters}. The learned maps {{W_Q}}, {{W_K}} and {{W_V}} of head {view.head + 1} "
+        f"({values['D']} × {values['d']}) turn each row into a query {{q}}, a key {{k}} and a value {{v}} of {{d=}} "
+        "numbers.",
     )
     st.latex(symbols.formula(formulas.sequence_shape(view.trace.prefix, values["N"], values["D"])))
     st.latex(symbols.formula(formulas.queries_keys_values(steps, config)))
@@ -49,7 +49,7 @@ def queries_keys_values(view: HeadView) -> None:
     if steps.norm is not None:
         norms.why_norm(view, steps.norm)
     if steps.q_norm is None:
-        with st.expander("One number by hand"):
+        with st.expander("By hand"):
             _first_number(view)
     sections.draw_checks([steps.checks[what] for what in ("norm", "q", "k", "v") if what in steps.checks], "qkv")
 

@@ -28,8 +28,8 @@ def all_at_once(view: HeadView) -> None:
     view.section(
         "8 · Sees all of the image at once",
         "Attention can reach the whole image from layer 1, at the **resolution of a patch** ({P=} pixels). This is the "
-        "key difference from a convolutional network (CNN): one value of its feature map depends only on a square, its "
-        "receptive field, which is small in the first layers.",
+        "key difference from a convolutional network (CNN): in its first layers, a value depends only on a small "
+        "square, its receptive field.",
     )
     _through_the_layers(view.choice)
 

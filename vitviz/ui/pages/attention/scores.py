@@ -37,7 +37,7 @@ def scores(view: HeadView) -> None:
     view.section(
         "3 · Scores: a query meets every key",
         f"The **score** of a key is its dot product with the query, divided by {_root(view)}: large if both vectors "
-        f"point in a similar direction.{bias}{halves} Click a patch to see its key (orange frame).",
+        f"point in a similar direction.{bias}{halves} Click a patch to see its key.",
     )
     st.latex(symbols.formula(formulas.score(steps, channels)))
     shown, half = steps.scores, 0

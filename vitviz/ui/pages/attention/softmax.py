@@ -45,11 +45,12 @@ def weights(view: HeadView) -> None:
         formula = r"@A_j = \mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_i e^{s_i}}"
     view.section("4 · Softmax: scores become weights", text)
     st.latex(symbols.formula(formula))
-    _strongest(view)
     if prefix:
         _prefix_and_patches(view)
     _temperature(view.choice)
-    all_weights = st.expander("All weights, sorted", key="all_weights", on_change="rerun")
+    all_weights = st.expander("All weights, by hand", key="all_weights", on_change="rerun")
+    with all_weights:
+        _strongest(view)
     if all_weights.open:  # a chart in a closed expander costs as much as in an open one
         names = [view.name(token) for token in range(view.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
@@ -156,7 +157,6 @@ def _strongest(view: HeadView, count: int = LISTED) -> None:
         total = ("sum", "", number(float(steps.softmax.total)), percent(steps.row_sum))
     if len(rest):
         rows.append((f"the other {len(rest)}", *rest_row[1:]))
-    with st.expander("The largest weights, by hand"):
-        st.html(drawing.table(head, rows, total))
-        if not view.signed:
-            st.caption("Subtracting the largest score first changes no weight and avoids overflow.")
+    st.html(drawing.table(head, rows, total))
+    if not view.signed:
+        st.caption("Subtracting the largest score first changes no weight and avoids overflow.")
