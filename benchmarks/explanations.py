@@ -68,7 +68,7 @@ def explain() -> Iterator[Row]:
         page.set_default_timeout(LOAD_TIMEOUT)
         for address, interactions in itertools.groupby(INTERACTIONS.items(), key=lambda item: item[1][0]):
             page.goto(f"{url}/{address}?image=cat&size=224")
-            page.wait_for_selector(f"{'.st-key-part_what_if' if address == 'sequence' else '.st-key-reach'}")
+            page.wait_for_selector(f"{'.st-key-part_what_if' if address == 'sequence' else '.st-key-reach_used'}")
             if address == "attention":  # the slider appears after the prediction
                 page.locator(".st-key-predict_temperature").get_by_role("radio").last.click()
                 page.wait_for_selector(".st-key-what_if_temperature")

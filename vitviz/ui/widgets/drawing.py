@@ -19,7 +19,7 @@ PHOTO = 560  # pixels on the longer side of an image for `on_image`, which is se
 MANY = 8  # columns of a table, above which they are closer
 
 STYLE = f"""<style>
-.vv-strips {{ display: grid; grid-template-columns: 6.4rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
+.vv-strips {{ display: grid; grid-template-columns: 10.5rem minmax(0, 1fr); gap: 0.35rem 0.8rem;
   align-items: center; font-size: 0.9rem; margin: 0; }}
 .vv-strips img {{ display: block; width: 100%; image-rendering: pixelated; border-radius: 3px; }}
 .vv-strips small, .vv-maps small, .vv-note {{ font-size: 0.78rem; opacity: 0.75; }}
@@ -109,11 +109,12 @@ def strips(
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
         scale = f"{len(vector)} numbers, ±{number(end, 3)}"
-        about = html.escape(description if together else f"{description} · {scale}")
+        about = html.escape(description)
         height = f"calc({image.height} * {tall or '1.3rem'})"
+        below = "" if together else f"<small>{scale}</small>"
         drawn.append(
-            f'<span>{symbols.html(label)}</span><span><img alt="{about}" src="{data_url(image)}" '
-            f'style="height:{height}"><small>{about}</small></span>'
+            f'<span>{symbols.html(label)} <small>{about}</small></span><span><img alt="{about}, {scale}" '
+            f'src="{data_url(image)}" style="height:{height}">{below}</span>'
         )
     if together:
         drawn.append(f"<span></span><small>One scale: {scale}</small>")

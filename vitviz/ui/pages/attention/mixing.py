@@ -91,7 +91,7 @@ def _gallery(view: HeadView, maps: np.ndarray) -> None:
         labels={name: f"head {int(name) + 1}" for name in images},
         key="head_maps",
     )
-    st.caption("Below: the largest weight, where the colours end.")
+    st.caption("Below each map: its largest weight, at which the colours end.")
 
 
 def _choose_head(name: str) -> None:

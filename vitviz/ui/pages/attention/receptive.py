@@ -75,8 +75,10 @@ def _through_the_layers(choice: state.Choice) -> None:
             f"attention: {number_of_pixels(uniform)} px."
         )
     figure = _chart(distance, layer, [_shares(depth, x, y, size) for depth in depths], uniform)
-    st.plotly_chart(figure, config=CHART, key="reach", alt="What can be used, and mean attention distance, by layer")
-    _same_depth(layer, layers, depths[layer])
+    with st.expander("All layers, and the networks compared"):
+        alt = "What can be used, and mean attention distance, by layer"
+        st.plotly_chart(figure, config=CHART, key="reach", alt=alt)
+        st.markdown(_same_depth(layer, layers, depths[layer]))
 
 
 def uniform_distance(view: HeadView) -> float:
@@ -117,16 +119,15 @@ def _small(field: ReceptiveField, size: tuple[int, int]) -> str:
     )
 
 
-def _same_depth(layer: int, layers: int, depth: SameDepth) -> None:
-    """Describe the networks that a layer is compared with."""
-    with st.expander("Compared at the same depth"):
-        st.markdown(
-            f"Layer {layer + 1} of {layers} is compared with {layer + 1} convolution{'s' * (layer > 0)} (3 × 3, on "
-            f"pixels or on patches), and with ResNet-50 after the same share of its {RESNET50_BLOCKS} blocks "
-            f"({depth.resnet50.layer}), so that both networks end together. These are theoretical receptive fields, "
-            "the largest area that can have any influence; the effective ones are smaller. Mean attention distance: "
-            "between the centres of query and key patch, weighted by attention, averaged over all query patches."
-        )
+def _same_depth(layer: int, layers: int, depth: SameDepth) -> str:
+    """Describe the networks that a layer is compared with, as Markdown."""
+    return (
+        f"Layer {layer + 1} of {layers} is compared with {layer + 1} convolution{'s' * (layer > 0)} (3 × 3, on "
+        f"pixels or on patches), and with ResNet-50 after the same share of its {RESNET50_BLOCKS} blocks "
+        f"({depth.resnet50.layer}), so that both networks end together. These are theoretical receptive fields, "
+        "the largest area that can have any influence; the effective ones are smaller. Mean attention distance: "
+        "between the centres of query and key patch, weighted by attention, averaged over all query patches."
+    )
 
 
 def _fields(depth: SameDepth) -> tuple[tuple[str, str, ReceptiveField], ...]:

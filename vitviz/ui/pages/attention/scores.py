@@ -45,21 +45,24 @@ def scores(view: HeadView) -> None:
         chosen = st.segmented_control("Scores of the", HALVES, default=HALVES[0], key="half", required=True)
         half = HALVES.index(chosen or HALVES[0])
         shown = steps.scores[half]
-    picker(
-        view,
-        _map_of(
-            shown[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32),
-            f"Scores of {view.name(view.query)}, {view.head_label}{f', {HALVES[half]}' if signed else ''}",
-        ),
-        key="score_picker",
-        choosing="key",
-    )
-    choose_key(view)
-    with st.container(key="score_of"):
-        view.draw_text(f"The query of {view.the(view.query)} times the key of {view.the(view.key)}:")
-    figure = _product_chart(steps.q, steps.k[view.key], signed)
-    st.plotly_chart(figure, config=CHART, key="product", alt="Query, key and their product, dimension by dimension")
-    _sums(view, channels)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        picker(
+            view,
+            _map_of(
+                shown[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32),
+                f"Scores of {view.name(view.query)}, {view.head_label}{f', {HALVES[half]}' if signed else ''}",
+            ),
+            key="score_picker",
+            choosing="key",
+        )
+    with right:
+        choose_key(view)
+        with st.container(key="score_of"):
+            view.draw_text(f"The query of {view.the(view.query)} times the key of {view.the(view.key)}:")
+        figure = _product_chart(steps.q, steps.k[view.key], signed)
+        st.plotly_chart(figure, config=CHART, key="product", alt="Query, key and their product, dimension by dimension")
+        _sums(view, channels)
     before = [f"{view.name(token)} {number(float(shown[token]))}" for token in range(view.trace.prefix)]
     if before:
         has = "they have" if len(before) > 1 else "it has"
