@@ -204,7 +204,7 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
 def test_type_is_large_enough(path, parameters, project):
     """24 pixels of 1280: capital letters of 1/270 of eight metres on a picture that is 2.4 m wide."""
     page, least = project(path, parameters), 24
-    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false")
+    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
     for name in names(page) or [""]:
         if name:
             assert_shown(page, name)
@@ -233,6 +233,6 @@ def test_the_switch_is_in_the_sidebar(app, new_page):
     expect(page.locator(".st-key-part_summary")).to_be_attached()
     page.get_by_test_id("stSidebar").get_by_text("Projector mode").click()
     expect(page.locator(BAR)).to_be_visible()
-    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("aria-expanded") == "false")
+    eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
     expect(page.locator(f"{PARTS}:visible")).to_have_count(1)
     page.wait_for_url("**projector=1*", wait_until="commit")
