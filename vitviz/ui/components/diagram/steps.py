@@ -119,12 +119,12 @@ def _patches(config: ViTConfig, grid: tuple[int, int]) -> Iterator[Step]:
         yield Step(
             "vectors",
             "vectors",
-            f"{length:,}",
+            f"{rows * columns:,} × {length:,}",
             f"Each patch is flattened to a vector of {length:,} numbers.",
             ("sequence/flattening",),
         )
         meaning = f"A linear projection maps each vector to a token of {config.embed_dim:,} numbers."
-    yield Step("tokens", "tokens", f"{config.embed_dim:,}", meaning, ("sequence/projection",))
+    yield Step("tokens", "tokens", f"{rows * columns:,} × {config.embed_dim:,}", meaning, ("sequence/projection",))
     if config.patch_norm:
         yield _norm(config, "patch_norm", "the tokens of the patches", ("sequence/projection",))
 

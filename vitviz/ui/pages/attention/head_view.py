@@ -204,15 +204,23 @@ def answer(row: int, column: int) -> None:
     KEY.set((row, column))
 
 
-def picker(view: HeadView, overlay: Overlay | None, key: str, choosing: str = "query") -> None:
-    """Draw the image with query and key patch framed; a click chooses one of the two."""
+def picker(view: HeadView, overlay: Overlay | None, key: str, choosing: str = "query", shows_key: bool = True) -> None:
+    """Draw the image with query and key patch framed; a click chooses one of the two.
+
+    Args:
+        view: the view.
+        overlay: map over the image.
+        key: identity of the picker.
+        choosing: the patch that a click chooses, `"query"` or `"key"`.
+        shows_key: whether the key patch is framed.
+    """
     patch_picker(
         state.picture(view.choice),
         view.choice.picked.name,
         view.trace.grid,
         view.patch,
         on_choose=followed_token.follow_patch,
-        second=view.key_patch,
+        second=view.key_patch if shows_key else None,
         choosing=choosing,
         on_key=answer,
         overlay=overlay,

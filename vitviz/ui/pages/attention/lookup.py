@@ -71,8 +71,8 @@ def idea() -> None:
     section(
         "1 · The idea: a soft lookup",
         "Python's `dict` returns a **value** only if the **query** equals its **key**. A *soft* dictionary compares "
-        "the query with every key and returns the sum of all values, each times its weight: the **probability** that "
-        "its key was meant. Change the misspelled query, or the table.",
+        "the query with every key and returns a corrected value: the sum of all values, each times the **probability** "
+        "that its key was meant. Change the misspelled query, or the table.",
     )
     _dictionary()
 
@@ -150,7 +150,7 @@ def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
         if meant:
             _product(query, dictionary.keys[best], float(similar[best]))
     with st.container(key="attention_sources"):
-        st.caption(f"From [Attention Is All You Need]({PAPER}), explained as in [Habr 599703]({ARTICLE}) (in Russian).")
+        st.caption(f"From [Attention Is All You Need]({PAPER}), explained in [Habr 599703]({ARTICLE}) (in Russian).")
 
 
 def as_python(dictionary: Dictionary, query: str) -> str:
@@ -161,7 +161,7 @@ def as_python(dictionary: Dictionary, query: str) -> str:
         result = f"{entries[query]:g}"
     except KeyError as error:
         result = f"KeyError: {error}"
-    return f"d = {{{items}}}\nd[{query!r}]  # {result}"
+    return f"d = {{{items}}}\nd[{query!r}]\n# {result}"
 
 
 def weighted_sum(weights: Sequence[float], values: Sequence[float], result: float) -> str:

@@ -91,7 +91,7 @@ def _gallery(view: HeadView, maps: np.ndarray) -> None:
         labels={name: f"head {int(name) + 1}" for name in images},
         key="head_maps",
     )
-    st.caption("Below each map: its largest weight, at which the colours end.")
+    st.caption("Below each map: its largest weight, the brightest colour.")
 
 
 def _choose_head(name: str) -> None:
@@ -127,7 +127,11 @@ def residual(view: HeadView) -> None:
     norm = ""
     if block.attention_post_norm is not None:
         norm = f" In this model, a norm ({formulas.NORMS[config.norm]}) follows attention."
-    view.draw_text(f"**Residual sum.** The block adds an update instead of replacing the token.{scale}{norm}")
+    outputs = "The outputs of all heads, side by side, become" if view.trace.heads > 1 else "The output becomes"
+    view.draw_text(
+        f"**Residual sum.** {outputs} the update by the output projection {{W_O}}. The block adds it to the token "
+        f"instead of replacing the token.{scale}{norm}"
+    )
     st.latex(symbols.formula(formulas.attention_sublayer(block, config)))
     st.html(
         drawing.strips(

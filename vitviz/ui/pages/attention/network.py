@@ -30,8 +30,9 @@ def mlp(view: HeadView) -> None:
     norm = f"A norm ({formulas.NORMS[config.norm]}) follows. " if block.mlp_post_norm is not None else ""
     view.section(
         "6 · The rest of the block, and all blocks",
-        "Attention moves information **between** tokens. The MLP works on each token **alone**: from {D=} to "
-        f"{hidden} numbers, {activation}, and back.{gate}{beside} {norm}Its output is added, too.",
+        "Attention moves information **between** tokens. The MLP, a small network, works on each token **alone**: from "
+        f"{{D=}} to {hidden} numbers, a nonlinear function ({activation}), and back.{gate}{beside} {norm}Its output is "
+        "added, too.",
     )
     st.latex(symbols.formula(formulas.mlp(steps, config)))
     st.latex(symbols.formula(formulas.mlp_sublayer(block, config)))

@@ -73,7 +73,7 @@ def follow(view: head_view.HeadView, seen: bool) -> None:
         weights = view.steps.weights[view.trace.prefix :].reshape(view.trace.grid).astype(np.float32)
         caption = f"Attention weights of {view.name(view.query)}, {view.head_label}"
         overlay = Overlay(weights, caption, signed=view.signed)
-    head_view.picker(view, overlay, key="attention_picker")
+    head_view.picker(view, overlay, key="attention_picker", shows_key=seen)  # the strongest key is the answer
     if view.opened:
         with st.container(key="opened_by_rule"), st.expander("Why this head?"):
             st.caption(opened_by(view))

@@ -19,13 +19,13 @@ def queries_keys_values(view: HeadView) -> None:
     """Draw section 2: from the sequence to q, k and v."""
     steps, config, values = view.steps, view.trace.config, view.values
     enters = (
-        f"Each row is normalised ({norms.NAMES[config.norm]})"
+        f"Each row x is normalised ({norms.NAMES[config.norm]})"
         if steps.norm is not None
         else "This model normalises after attention, so the rows enter as they are"
     )
     view.section(
         "2 · Query, key and value",
-        f"{_source(view)} {enters}. The learned maps {{W_Q}}, {{W_K}} and {{W_V}} of head {view.head + 1} "
+        f"{_source(view)} {enters}. The learned matrices {{W_Q}}, {{W_K}} and {{W_V}} of head {view.head + 1} "
         f"({values['D']} × {values['d']}) turn each row into a query {{q}}, a key {{k}} and a value {{v}} of {{d=}} "
         "numbers.",
     )
@@ -67,7 +67,7 @@ def _vectors(view: HeadView) -> None:
     steps, query = view.steps, view.query
     rows = [("{X}", steps.x[query], f"row of {view.the(query)}")]
     if steps.norm is not None:
-        rows.append(("norm", steps.entered[query], "after the norm"))
+        rows.append((f"{formulas.NORMS[view.trace.config.norm]}(x)", steps.entered[query], "after the norm"))
     vectors = [("{q}", steps.q, "query"), ("{k}", steps.k[query], "key"), ("{v}", steps.v[query], "value")]
     if steps.angles is not None:
         before = [
@@ -76,7 +76,7 @@ def _vectors(view: HeadView) -> None:
         ]
         vectors = before + vectors
     st.html(drawing.strips(rows, together=len(rows) > 1) + drawing.strips(vectors, together=True))
-    st.caption("In strips, blue is negative and red positive.")
+    st.caption("In the strips, blue is negative and red positive.")
 
 
 def _first_number(view: HeadView) -> None:

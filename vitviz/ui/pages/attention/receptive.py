@@ -20,7 +20,7 @@ from ...widgets.panels import CHART
 from . import head_view
 from .head_view import HeadView
 
-CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#12a594", "#d6409f"
+CONVOLUTIONS, ON_PATCHES, RESNET = "#e07b00", "#3e63dd", "#d6409f"
 
 
 def all_at_once(view: HeadView) -> None:
@@ -99,7 +99,7 @@ def _place(view: HeadView) -> tuple[int, int]:
 
 def _around(view: HeadView) -> str:
     """Describe the centre of the squares and circles."""
-    circles = "Squares: receptive fields. Circles: mean attention distance of each head."
+    circles = "Squares: receptive fields. Circles: mean attention distance of each head, over all patches."
     if view.patch is None:
         return f"Around the middle, because {view.the(view.query)} has no position. {circles}"
     return f"Around {view.name(view.query)}. {circles}"

@@ -65,8 +65,7 @@ def scores(view: HeadView) -> None:
         _sums(view, channels)
     before = [f"{view.name(token)} {number(float(shown[token]))}" for token in range(view.trace.prefix)]
     if before:
-        has = "they have" if len(before) > 1 else "it has"
-        st.caption(f"Not on the map, because {has} no position: {', '.join(before)}.")
+        st.caption(f"Not on the map, which shows patches: {', '.join(before)}.")
     _why_scale(view, channels)
     sections.draw_checks([steps.checks["score"], steps.checks["scores"]], "scores")
 
@@ -126,7 +125,7 @@ def _map_of(scores: np.ndarray, caption: str) -> Overlay:
 
 
 def _product_chart(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Figure:
-    """Return a chart of a dot product by dimension: q, k and q × k, coloured by sign.
+    """Return a chart of a dot product by dimension: q, k and their products, coloured by sign.
 
     Args:
         q: the query, [channel].
@@ -135,7 +134,7 @@ def _product_chart(q: np.ndarray, k: np.ndarray, halves: bool = False) -> go.Fig
     """
     negative, positive = ("rgb({},{},{})".format(*colour_map("relative", True)[at]) for at in (40, 215))
     channel = np.arange(1, len(q) + 1)
-    drawn = (("q", q, QUERY, ""), ("k", k, KEY, "2"), ("q × k", q * k, ATTENTION, "3"))
+    drawn = (("q", q, QUERY, ""), ("k", k, KEY, "2"), ("qᵢkᵢ", q * k, ATTENTION, "3"))
     bars = [
         go.Bar(
             x=channel,

@@ -84,7 +84,7 @@ def _temperature(choice: state.Choice) -> None:
     The view is looked up, because Streamlit keeps the arguments of a fragment.
     """
     view = head_view.current(choice)
-    st.markdown(":orange-badge[what if] A temperature T divides the scores. The model's is 1.")
+    st.markdown(":orange-badge[what if] The scores can be divided by a temperature T. The model uses T = 1.")
     steps, prefix, grid = view.steps, view.trace.prefix, view.trace.grid
     if not view.signed:  # negative weights have no simple rule
         chosen = predicted("temperature", "T grows: what happens to the largest weight?", (GROWS, SHRINKS, STAYS))

@@ -118,7 +118,7 @@ def draw_checks(checks: Iterable[Check], key: str) -> None:
         return
     holding = sum(check.holds for check in checks)
     if holding == len(checks):
-        label = ":green-badge[✓] Matches the model"
+        label = ":green-badge[✓] Checked against the model"
     else:
         label = f":red-badge[✗] Computed by hand: {len(checks) - holding} of {len(checks)} values differ from the model"
     with st.container(key=f"checks_{key}"), st.expander(label):

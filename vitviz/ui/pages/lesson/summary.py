@@ -46,7 +46,7 @@ def _worksheets(choice: state.Choice, place: head_view.Place, at: dict[str, str]
     trace = state.trace(choice)
     most = min(worksheet.MOST_PUPILS, trace.grid[0] * trace.grid[1])
     first = patch_number(trace, followed_token.followed_patch(trace))
-    st.markdown("**For a class:** one sheet of tasks per pupil, each about another patch, and the answers.")
+    st.markdown("**For a class:** one sheet of tasks per pupil, each about a different patch, and the answers.")
     with st.container(horizontal=True, vertical_alignment="bottom", key="worksheets"):
         count = PUPILS.draw(st.number_input, "Pupils", 1, most, context=most, width=140)
 

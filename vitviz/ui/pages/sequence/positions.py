@@ -61,7 +61,8 @@ def positions(choice: state.Choice, trace: Trace) -> None:
     config = trace.config
     if config.position_embedding:
         draw_text(
-            "A learnable position embedding is added to every token: its row of {W_pos}, which is "
+            "A position embedding, learned in training as well, is added to every token: its row of {W_pos}, "
+            "which is "
             f"{trace.token_count} × {{=D}}.{_interpolated(trace)}{_without_position(trace)}",
             values_of(trace),
         )

@@ -76,9 +76,9 @@ def _factor(trace: Trace, dimension: int) -> Factor:
 def compare_dimensions(patch_dim: int, embed_dim: int) -> str:
     """Compare the dimension of the embedding space with that of a patch, as text."""
     if embed_dim > patch_dim:
-        return f"The embedding space has a higher dimension than a patch: {embed_dim} > {patch_dim}."
+        return f"The embedding space has more dimensions than a patch: {embed_dim} > {patch_dim}."
     if embed_dim < patch_dim:
-        return f"Here, the embedding space has a lower dimension than a patch: {embed_dim} < {patch_dim}."
+        return f"This embedding space has fewer dimensions than a patch: {embed_dim} < {patch_dim}."
     return f"The embedding space has the same dimension as a patch, {embed_dim}."
 
 
@@ -96,7 +96,9 @@ def _by_hand(trace: Trace, dimension: int) -> None:
     if made.bias:
         sums["bias"] = made.bias
     parts, total = round_consistently([*sums.values()], made.total)
-    st.markdown(f"{' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**")
+    st.markdown(
+        f"Dimension {dimension + 1}: {' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**"
+    )
     if made.norm is not None:
         st.markdown(f"A norm of the whole token follows: {format_norm(made.norm, made.dimension)}.")
     with st.expander("Number by number, for each channel"):

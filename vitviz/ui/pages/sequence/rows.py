@@ -28,7 +28,7 @@ def the_sequence(choice: state.Choice, trace: Trace) -> None:
     norm = ", after one more norm" if config.pre_norm else ""
     section(
         "6 · The sequence",
-        f"The rows of {{X}} are {trace.token_count} tokens of {{=D}} numbers. It enters the first block{norm}.",
+        f"The rows of {{X}} are {trace.token_count} tokens of {{=D}} numbers. {{X}} enters the first block{norm}.",
         values_of(trace),
     )
     row, dimension = sequence.embedded(trace, token), chosen_dimension(trace)

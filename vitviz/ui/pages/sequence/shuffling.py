@@ -22,8 +22,8 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     """Draw section 5: effect of shuffled patches."""
     config = trace.config
     with st.container(key="shuffle"):
-        model = "Imagine the model without any positions," if has_positions(config) else "This model has no positions:"
-        st.markdown(f"**Why positions matter.** {model} shuffle the patches.")
+        model = "Imagine a model without positions," if has_positions(config) else "This model has no positions;"
+        st.markdown(f"**Why positions matter.** {model} and shuffle the patches.")
         guess = predicted("shuffle", "Its output …", (SAME, SIMILAR, DIFFERENT), choice.key)
         answer = st.container(key="shuffle_answer")
     if guess is None:
