@@ -96,9 +96,8 @@ def _by_hand(trace: Trace, dimension: int) -> None:
     if made.bias:
         sums["bias"] = made.bias
     parts, total = round_consistently([*sums.values()], made.total)
-    st.markdown(
-        f"Dimension {dimension + 1}: {' + '.join(f'{name} {part}' for name, part in zip(sums, parts, strict=True))} = **{total}**"
-    )
+    terms = " + ".join(f"{name} {part}" for name, part in zip(sums, parts, strict=True))
+    st.markdown(f"Dimension {dimension + 1}: {terms} = **{total}**")
     if made.norm is not None:
         st.markdown(f"A norm of the whole token follows: {format_norm(made.norm, made.dimension)}.")
     with st.expander("Number by number, for each channel"):
