@@ -109,8 +109,8 @@ def test_the_numbers_are_those_of_the_model():
     assert notes == {
         "image": "32 × 48 × 3",
         "patches": "4 × 6",
-        "vectors": "192",
-        "tokens": "24",
+        "vectors": "24 × 192",
+        "tokens": "24 × 24",
         "prefix": "2",
         "sequence": "26 × 24",
     }
