@@ -14,7 +14,7 @@ from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import pixels_of
 from tests.support.exhaustive import exhaustive
 from tests.support.random_models import POOLED, trace_of
-from vitviz.notation.view import View, token_layout
+from vitviz.notation.view import View, pooling_note, token_layout
 from vitviz.ui.components.explorer import component
 from vitviz.ui.components.explorer.payload import as_jpeg, payload, read_style, read_view, vectors
 from vitviz.viz.colour import Style, colour_map, overlay_map, tone
@@ -373,25 +373,12 @@ def test_a_patch_does_not_become_a_token_before_the_patches(new_page):
 
 
 @pytest.mark.parametrize(
-    ("kind", "marks", "note"),
-    [
-        ("mean", [], "No class token: the model's output comes from the mean of the patches."),
-        (
-            "mean with registers",
-            ["R1", "R2"],
-            "No class token: the model's output comes from the mean of the patches.",
-        ),
-        (
-            "distilled",
-            ["CLS", "DIST"],
-            "The model's output comes from the mean of the class token and the distillation token.",
-        ),
-    ],
+    ("kind", "marks"), [("mean", []), ("mean with registers", ["R1", "R2"]), ("distilled", ["CLS", "DIST"])]
 )
-def test_tokens_before_the_patches_and_what_is_read(new_page, kind, marks, note):
+def test_tokens_before_the_patches_and_what_is_read(new_page, kind, marks):
     trace = trace_of(kind)
     page = Shown(new_page(), trace, last(trace))
     assert page.page.locator(".prefix button").all_inner_texts() == marks
-    expect(page.overview).to_contain_text(note)
+    expect(page.overview).to_contain_text(pooling_note(trace.config))
     assert page.shown.query == (0 if kind == "distilled" else trace.prefix + 2 * 6 + 3)
     page.tells_the_truth()

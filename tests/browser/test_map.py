@@ -49,8 +49,7 @@ def test_the_map_leads_through_both_pages(app, new_page):
     assert sticks(page)
     expect(step(page, "prefix")).to_have_class("here")
     expect(step(page, "image")).not_to_have_attribute("aria-current", "location")
-    page.locator(".st-key-part_what_if h2").scroll_into_view_if_needed()
-    page.mouse.wheel(0, 300)
+    page.locator(".st-key-part_what_if h2").evaluate("heading => heading.scrollIntoView()")  # below the map
     eventually(page, lambda: the_map(page).get_attribute("data-here") == "what_if")
     expect(step(page, "patches")).to_have_attribute("aria-current", "location")
     step(page, "scores").click()
@@ -66,7 +65,7 @@ def test_the_map_leads_through_both_pages(app, new_page):
 def test_the_map_is_one_tab_stop_and_is_used_with_the_keyboard(app, new_page):
     page = opened(new_page(), f"{app}/attention?model=digits&image=digit-4")
     stops = "nodes => nodes.filter((node) => node.tabIndex === 0).length"
-    assert the_map(page).get_by_role("button").evaluate_all(stops) == 1
+    eventually(page, lambda: the_map(page).get_by_role("button").evaluate_all(stops) == 1)
     step(page, "attention").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
