@@ -86,6 +86,7 @@ def test_pages_are_accessible(app, new_page, address):
     assert_accessible(opened(new_page(), f"{app}/{address}"))
 
 
+@pytest.mark.exhaustive
 def test_what_opens_on_request_is_accessible(app, new_page):
     """Sections, what is behind switches, notices, the tour's card, and what lies over the page."""
     page = opened(new_page(), f"{app}/sequence?tour=2&image=nobody")
@@ -117,7 +118,7 @@ def test_what_opens_on_request_is_accessible(app, new_page):
 @pytest.mark.parametrize(
     "address",
     [
-        "attention?model=digits",
+        exhaustive("attention?model=digits"),
         exhaustive("lens?model=digits"),
         exhaustive("intervene?model=digits"),
     ],

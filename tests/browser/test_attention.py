@@ -61,6 +61,7 @@ def test_weights_appear_after_the_prediction(attention):
     assert_no_table_is_cut(page, 4)
 
 
+@pytest.mark.exhaustive
 def test_the_weighted_sum_is_added_up_at_once_with_reduced_motion(attention):
     page = attention("model=digits&layer=3&head=2", reduced_motion="reduce")
     page.locator(".vv-running summary").click()
@@ -69,7 +70,9 @@ def test_the_weighted_sum_is_added_up_at_once_with_reduced_motion(attention):
     assert last.evaluate("(term) => term.getAnimations({ subtree: true }).length") == 0
 
 
-@pytest.mark.parametrize("width", [853, 911, 1280])  # laptops of 1280, 1366 and 1920 px at 150 %
+@pytest.mark.parametrize(
+    "width", [exhaustive(853), 911, exhaustive(1280)]
+)  # laptops of 1280, 1366 and 1920 px at 150 %
 def test_colour_bars_are_whole_in_a_zoomed_window(width, attention):
     page = attention(viewport={"width": width, "height": 600})
     page.locator(".st-key-predict_strongest").get_by_role("radio").last.click()
@@ -93,6 +96,7 @@ def test_the_dictionary_answers_another_query(attention):
     expect(answer.get_by_text("blueberry", exact=True)).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_the_picture_stays_beside_the_text(attention):
     page = attention()
     page.locator(".st-key-part_softmax h2").evaluate("title => title.scrollIntoView()")

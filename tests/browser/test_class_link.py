@@ -100,6 +100,7 @@ def test_a_pupil_sees_the_shared_image_until_the_teacher_ends_it(class_app, new_
     assert_looked_at(late, "cat")
 
 
+@pytest.mark.exhaustive
 def test_the_tab_that_shares_an_image_can_end_it_after_a_reload(class_app, new_page):
     teacher = share(ready(new_page(), f"{class_app}/explore?model=digits"), "mine.png")
     link = link_in(teacher)

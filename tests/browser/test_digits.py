@@ -69,6 +69,7 @@ def test_a_drawn_digit_is_recognised_and_the_numbers_are_the_librarys(explore, d
     page.shows_what_the_library_says(vitviz.load("digits").trace(drawn(page.page)))
 
 
+@pytest.mark.exhaustive
 def test_undo_and_clear(explore):
     page = explore("model=digits&image=digit-3")
     draw(page.page, DIGITS["4"])

@@ -72,6 +72,7 @@ def test_each_page_has_one_entry(visitor):
     at(page, "/")
 
 
+@pytest.mark.exhaustive
 def test_no_step_back_is_lost_in_a_hurry(visitor):
     page, before = visitor
     for _ in VISITED:

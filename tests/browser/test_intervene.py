@@ -139,6 +139,7 @@ def test_what_a_click_does_is_seen_on_a_laptop_without_scrolling(app, new_page, 
         assert box["y"] + box["height"] <= 768
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 def test_nothing_moves_when_edits_are_made(app, new_page):
     page = opened(app, new_page, DIGIT)

@@ -163,6 +163,7 @@ def test_another_patch_size_runs_only_its_own_part(story):
     expect_chosen_patch(page, 9, 9)
 
 
+@pytest.mark.exhaustive
 def test_a_matrix_that_scrolls_shows_the_row_of_the_patch(story):
     page = story("image=cat&size=518")
     scroll, frame = page.locator("[data-ref=scroll]"), page.locator("[data-testid=sequence-matrix] .row.chosen")

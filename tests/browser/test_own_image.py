@@ -162,6 +162,7 @@ def test_the_view_of_an_own_image_is_the_same_after_a_reload(app, new_page):
     expect(page.locator(".st-key-notices").get_by_test_id("stAlert")).to_have_count(0)
 
 
+@pytest.mark.exhaustive
 def test_an_upload_and_a_drawing_survive_a_reload_too(app, new_page):
     page = ready(new_page(), f"{app}/explore?model=digits")
     page.locator(".st-key-sidebar_upload input[type=file]").set_input_files(
@@ -260,6 +261,7 @@ def test_a_file_that_does_not_arrive_is_said_and_the_next_one_is_taken(app, new_
     assert_looked_at(page, "good.png")
 
 
+@pytest.mark.exhaustive
 def test_of_many_quick_pastes_the_last_one_counts(app, new_page):
     page = ready(new_page(), f"{app}/explore?model=digits")
     for number, colour in enumerate(("green", "blue", "white", "black", "yellow", "red")):

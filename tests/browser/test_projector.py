@@ -7,10 +7,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
 from tests.browser.test_accessibility import assert_accessible
+from tests.support.exhaustive import exhaustive
 
 PROJECTOR = {"viewport": {"width": 1280, "height": 720}}
 PARTS = "[class*='st-key-part_']"
 BAR = "[data-testid=projector]"
+SHIPPED = {"digits": "image=digit-4&model=digits", "dinov2-small": "image=cat&model=dinov2-small"}  # queries
 # Font size in pixels, as displayed, of each visible text, with the text.
 SIZES = """() => {
   const found = [];
@@ -139,6 +141,7 @@ def test_a_remote_works_after_a_slider_was_used(project):
     assert (slider.get_attribute("aria-valuenow") or slider.input_value()) == value
 
 
+@pytest.mark.exhaustive
 def test_a_reload_and_the_class_link_open_the_shown_section(project):
     page = project("attention")
     sections = names(page)
@@ -168,7 +171,7 @@ FREE = """([card, bar]) => {
 }"""
 
 
-@pytest.mark.parametrize("guide", ["lesson-2", "lesson-8", "lesson-12", "tour-3"])
+@pytest.mark.parametrize("guide", ["lesson-8", *(exhaustive(one) for one in ("lesson-2", "lesson-12", "tour-3"))])
 def test_the_card_of_a_guide_leaves_room_for_the_bar(guide, app, new_page):
     page = new_page(**PROJECTOR)
     page.goto(f"{app}/?guide={guide}&projector=1&model=digits")
@@ -185,6 +188,7 @@ def test_the_card_of_a_guide_leaves_room_for_the_bar(guide, app, new_page):
     assert_nothing_sticks_out(page)
 
 
+@pytest.mark.exhaustive
 def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(project):
     page = project("attention")
     sections = names(page)
@@ -199,8 +203,19 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
     assert_shown(page, "values")
 
 
-@pytest.mark.parametrize("parameters", ["image=digit-4&model=digits", "image=cat&model=dinov2-small"])
-@pytest.mark.parametrize("path", ["sequence", "attention", "explore", ""])
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("sequence", SHIPPED["digits"]),
+        ("attention", SHIPPED["dinov2-small"]),
+        ("explore", SHIPPED["dinov2-small"]),
+        ("", SHIPPED["digits"]),
+        exhaustive("sequence", SHIPPED["dinov2-small"]),
+        exhaustive("attention", SHIPPED["digits"]),
+        exhaustive("explore", SHIPPED["digits"]),
+        exhaustive("", SHIPPED["dinov2-small"]),
+    ],
+)
 def test_type_is_large_enough(path, parameters, project):
     """24 pixels of 1280: capital letters of 1/270 of eight metres on a picture that is 2.4 m wide."""
     page, least = project(path, parameters), 24
@@ -223,6 +238,7 @@ def test_the_image_and_the_section_are_in_sight(project):
         page.keyboard.press("ArrowRight")
 
 
+@pytest.mark.exhaustive
 def test_it_is_accessible_in_both_themes(project):
     assert_accessible(project("attention"))
 

@@ -53,6 +53,7 @@ def test_a_click_and_the_keys_choose_the_patch_that_the_sums_are_about(story):
     assert "✗" not in page.inner_text("body")
 
 
+@pytest.mark.exhaustive
 def test_the_same_patch_is_followed_on_both_pages(story):
     page = story("image=cat")
     click_patch(page, 0, 2, 3)
@@ -105,6 +106,7 @@ def test_the_dot_product_follows_the_pointer_the_keys_and_touch(story):
     expect(product).to_have_text(number(sequence.filter_responses(trace, 1)[6, 1]))
 
 
+@pytest.mark.exhaustive
 def test_the_map_of_dot_products_lies_over_the_picture(story):
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     page = story("model=digits&image=digit-4")

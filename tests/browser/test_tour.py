@@ -100,6 +100,7 @@ def test_the_card_covers_nothing_of_what_it_speaks_about(guide, model, viewport,
     assert "guide" not in page.url
 
 
+@pytest.mark.exhaustive
 def test_the_map_stays_in_view_and_marks_each_stop_of_the_lesson(follow):
     stops = [stop for stop in GUIDES["lesson"].stops(SHIPPED["digits"].config) if stop.page != "explore"]
     page = follow("lesson", 1, "model=digits&image=digit-4")

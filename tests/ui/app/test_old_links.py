@@ -27,6 +27,7 @@ LINKS = [  # a page, its link, and what is written in another way today
     ("lens", CAT | {"lens": "rocket", "depth": "0"}, {}),
     ("lens", CAT | {"lens": "image"}, {}),
     ("lens", CAT | {"lens": "image", "projector": "1"}, {}),
+    ("attention", CAT | VIEW | {"key": "7-9"}, {}),
 ]
 OF_GUIDES = [({"tour": "7"}, "lesson-7"), ({"guide": "lesson-7"}, "lesson-7"), ({"guide": "tour-2"}, "tour-2")]
 

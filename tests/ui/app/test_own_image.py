@@ -84,7 +84,7 @@ def test_a_newer_image_counts_more_than_one_that_was_kept():
 
 @pytest.mark.parametrize("message", [None, 3, ["x"], "x" * 201, {"name": "x"}])
 def test_a_message_that_is_no_name_is_refused(message):
-    with pytest.raises(ValueError, match="name"):
+    with pytest.raises(ValueError, match="text"):
         own_image._name(message)
 
 

@@ -218,7 +218,8 @@ def test_the_pooling_comes_as_it_is(kind):
         (
             "distilled",
             ["CLS", "DIST"],
-            "The model's output comes from the class token and the distillation token, each with a classifier of its own.",
+            "The model's output comes from the class token and the distillation token, each with a classifier of its "
+            "own.",
         ),
     ],
 )

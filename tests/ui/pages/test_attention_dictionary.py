@@ -55,10 +55,10 @@ def test_an_ordinary_dictionary_answers_only_its_keys():
     table = pd.DataFrame({"key": ["a", 'b"c'], "colour": ["red", "blue"], "number": [1.5, -2]})
     found = lookup.read(table)
     for asked, answer in (("a", 1.5), ('b"c', -2), ("ab", KeyError)):
-        *lines, last = lookup.as_python(found, asked).splitlines()
+        *lines, expression, comment = lookup.as_python(found, asked).splitlines()
         names = {}
         exec("\n".join(lines), names)
-        expression, _, said = last.partition("  # ")
+        said = comment.removeprefix("# ")
         if answer is KeyError:
             with pytest.raises(KeyError):
                 eval(expression, names)

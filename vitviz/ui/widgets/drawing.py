@@ -109,11 +109,11 @@ def strips(
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
         scale = f"{len(vector)} numbers, ±{number(end, 3)}"
-        about = html.escape(description)
+        about, alt = html.escape(description), html.escape(description if together else f"{description}, {scale}")
         height = f"calc({image.height} * {tall or '1.3rem'})"
         below = "" if together else f"<small>{scale}</small>"
         drawn.append(
-            f'<span>{symbols.html(label)} <small>{about}</small></span><span><img alt="{about}, {scale}" '
+            f'<span>{symbols.html(label)} <small>{about}</small></span><span><img alt="{alt}" '
             f'src="{data_url(image)}" style="height:{height}">{below}</span>'
         )
     if together:
