@@ -26,11 +26,16 @@ CONFIGS = {
 POOLED = [kind for kind, config in CONFIGS.items() if config.pooling == "attention"]
 
 
-@cache
 def trace_of(kind: str, grid: tuple[int, int] = (4, 6)) -> vitviz.Trace:
     """Trace noise with a model of this kind."""
+    return _trace(kind, CONFIGS[kind], grid)
+
+
+@cache
+def _trace(kind: str, config: vitviz.ViTConfig, grid: tuple[int, int]) -> vitviz.Trace:
+    """Trace noise; tests may give a name of a kind to another configuration."""
     random = torch.Generator().manual_seed(3)
-    model = vitviz.VisionTransformer(CONFIGS[kind], kind)
+    model = vitviz.VisionTransformer(config, kind)
     for name, parameter in model.named_parameters():
         parameter.data = torch.randn(parameter.shape, generator=random) / 2
         if name.endswith(".attn.lam"):
