@@ -87,6 +87,7 @@ def test_colour_bars_are_whole_in_a_zoomed_window(width, attention):
             assert inner["width"] > 5
 
 
+@pytest.mark.exhaustive
 def test_the_dictionary_answers_another_query(attention):
     page = attention("model=digits")
     query, answer = page.locator(".st-key-dictionary_query input"), page.locator(".st-key-part_idea strong")

@@ -155,6 +155,7 @@ def test_a_share_ends_by_itself(new_page):
         assert_looked_at(pupil, "digit-0")
 
 
+@pytest.mark.exhaustive
 def test_the_class_link_opens_the_section_in_view(class_app, new_page):
     teacher = new_page()
     teacher.goto(f"{class_app}/attention?model=digits&image=digit-4")

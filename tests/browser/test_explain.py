@@ -68,6 +68,7 @@ def test_the_comparison_of_a_chosen_target_is_the_librarys(explained):
     expect(page.locator(COMPARE)).to_have_count(0), "nothing is left to do or to stop"
 
 
+@pytest.mark.exhaustive
 def test_images_are_compared_and_a_second_target_stands_below_the_first(explained):
     page = explained("image=cat")
     own = default_target(vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)).label

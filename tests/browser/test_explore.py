@@ -69,6 +69,7 @@ def test_the_other_direction_shows_the_column(explore, cat):
     expect(page.legend).to_contain_text(f"receives {received:.2f} × uniform")
 
 
+@pytest.mark.exhaustive
 def test_the_legend_prints_real_numbers(explore, cat):
     page = explore("image=cat&layer=10&head=3")
     page.hover(cat, 100)
@@ -162,6 +163,7 @@ def test_reload_of_the_link_restores_the_view(explore, new_page, cat):
     assert again.page.evaluate("location.href") == link
 
 
+@pytest.mark.exhaustive
 def test_the_view_survives_a_visit_to_another_page(explore, cat):
     page = explore("image=cat&layer=3&head=mean&query=2-9")
     page.head(8, 0).click()

@@ -66,6 +66,7 @@ def test_strongest_patches_are_marked_on_request(explore):
     eventually(page.page, lambda: "marks" not in page.page.url)
 
 
+@pytest.mark.exhaustive
 def test_link_and_picture_follow_opacity_and_smoothing(explore):
     page = explore("image=cat&layer=10&head=3&query=6-6")
     page.page.get_by_label("Overlay opacity").fill("30")
@@ -87,6 +88,7 @@ def test_explore_opens_on_a_clear_view(explore, cat):
     assert re.search(rf"layer={page.shown.layer + 1}&head={page.shown.head + 1}&.*query=", page.page.url)
 
 
+@pytest.mark.exhaustive
 def test_a_hint_stays_until_a_patch_is_pinned(explore, cat):
     page = explore("image=cat&layer=10&head=3")
     hint = page.page.get_by_test_id("explorer-hint")

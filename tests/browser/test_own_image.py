@@ -285,6 +285,7 @@ def test_a_large_photo_is_kept_too(app, new_page):
     assert_looked_at(page, "large.png")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("viewport", [exhaustive(None), PHONE])
 def test_a_panorama_says_what_is_used_and_shows_all_of_it(viewport, app, new_page):
     page = ready(new_page(**({"viewport": viewport} if viewport else {})), f"{app}/explore")

@@ -119,6 +119,7 @@ def test_inputs_keep_their_keys_and_a_remote_works_after_a_click_on_a_switch(pro
     assert_shown(page, sections[-2])
 
 
+@pytest.mark.exhaustive
 def test_a_remote_works_after_a_slider_was_used(project):
     """A slider keeps the focus, and the arrow keys, but not Page Up and Page Down."""
     page = project("attention", "image=digit-4&model=digits&section=idea")

@@ -115,6 +115,7 @@ def test_the_map_of_dot_products_lies_over_the_picture(story):
     expect(legend).to_contain_text(responses(trace, 0).caption)
 
 
+@pytest.mark.exhaustive
 def test_the_vector_and_the_patch_point_at_each_other(story):
     page = story("model=digits&image=digit-4")
     flat, strip, patch = (page.get_by_test_id(f"flattening{part}") for part in ("", "-strip", "-patch"))

@@ -114,6 +114,7 @@ def test_the_map_stays_in_view_and_marks_each_stop_of_the_lesson(follow):
         next_stop(page)
 
 
+@pytest.mark.exhaustive
 def test_a_hint_disappears_once_it_was_done_and_the_lesson_is_resumed_where_it_was_left(app, new_page):
     page = new_page()
     page.goto(app)
