@@ -241,7 +241,7 @@ def test_the_image_and_the_section_are_in_sight(project):
 
 @pytest.mark.exhaustive
 def test_it_is_accessible_in_both_themes(project):
-    assert_accessible(project("attention"))
+    assert_accessible(project("attention", SHIPPED["dinov2-small"]))
 
 
 def test_the_switch_is_in_the_sidebar(app, new_page):

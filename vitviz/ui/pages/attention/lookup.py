@@ -112,7 +112,8 @@ def _dictionary() -> None:
         st.info("The dictionary is empty. Give it a word, a colour and a number.")
         return
     with left:
-        st.code(as_python(dictionary, query), language="python", wrap_lines=True)
+        # not highlighted, because the colours have too little contrast
+        st.code(as_python(dictionary, query), language=None, wrap_lines=True)
     _answer(query, dictionary, temperature)
 
 
