@@ -55,6 +55,7 @@ def test_a_menu_that_was_left_open_is_closed_on_return(app, phone):
 
 def test_all_of_a_card_leads_to_its_page(app, phone):
     phone.goto(app)
+    expect(phone.get_by_test_id("model-map").get_by_role("button").first).to_be_visible()  # it may move the cards
     settled(phone)
     card = phone.locator(".st-key-card_tokens")
     card.scroll_into_view_if_needed()
