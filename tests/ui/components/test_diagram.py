@@ -65,6 +65,8 @@ def test_every_step_leads_to_a_section_and_every_section_has_a_step(kind, layer_
     # a model without positions and prefix tokens has no step for them
     assert wanted - reached <= {"sequence/positions"}
     assert reached <= wanted
+    after_pooling = steps[[step.name for step in steps].index("pooling") :]
+    assert all(step.sections == ("attention/output",) for step in after_pooling), "no other section marks them"
     assert ("sequence/positions" in reached) == (
         names(CONFIGS[kind]).count("prefix") + names(CONFIGS[kind]).count("positions") > 0
     )

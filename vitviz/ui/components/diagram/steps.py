@@ -10,7 +10,7 @@ from ....model.config import ViTConfig
 
 Section = str  # page and name of a section, such as "attention/scores"
 NETWORK = "attention/network"
-OUTPUT = ("attention/output", NETWORK)  # the first one that exists
+OUTPUT = ("attention/output",)
 
 
 @dataclass(frozen=True)
