@@ -1,43 +1,20 @@
 """Scripts of components: modules that import each other, linked into one."""
 
+import importlib
+import pkgutil
 import re
 
 import pytest
 
 from tests.support.node_runner import run
 from vitviz.notation.marks import percent
+from vitviz.ui import components
 from vitviz.ui.app import tour
-from vitviz.ui.components import (
-    board,
-    diagram,
-    explorer,
-    gallery,
-    matrix,
-    own_image,
-    patches,
-    scatter,
-    similarity,
-    streamlit_fixes,
-)
 from vitviz.ui.components._shared import Component
 from vitviz.ui.components._shared.modules import link
 
-COMPONENTS = [
-    part.component
-    for part in (
-        board,
-        diagram,
-        explorer,
-        gallery,
-        matrix,
-        own_image,
-        patches,
-        streamlit_fixes,
-        scatter,
-        similarity,
-        tour,
-    )
-]
+NAMES = [entry.name for entry in pkgutil.iter_modules(components.__path__) if not entry.name.startswith("_")]
+COMPONENTS = [tour.component, *(importlib.import_module(f"{components.__name__}.{name}").component for name in NAMES)]
 
 
 # --- Linking ---------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ Patch = tuple[int, int]  # row and column, from 0
 
 @dataclass(frozen=True)
 class Factor:
-    """What each patch is multiplied by; drawn between the magnified patch and its value, as in "patch · filter = 0.5".
+    """Factor of a dot product with each patch, drawn before the value, as in "patch · filter = 0.5".
 
     Attributes:
         picture: PNG of the factor.
