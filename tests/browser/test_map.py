@@ -87,11 +87,14 @@ def test_a_phone_has_a_slim_bar_that_shows_the_present_step(app, new_page):
     assert_nothing_sticks_out(page)
 
 
-def test_the_map_on_start_opens_a_page(app, new_page):
+def test_the_map_on_start_is_shown_whole_and_opens_a_page(app, new_page):
     page = new_page()
     page.goto(f"{app}/?model=digits")
     expect(the_map(page)).to_be_visible()
     settled(page)
+    page.set_viewport_size(PHONE)
+    flow = the_map(page).locator("[data-ref=flow]")
+    eventually(page, lambda: flow.evaluate("flow => flow.scrollWidth <= flow.clientWidth"))  # in several lines
     step(page, "qkv").click()
     expect(page.locator(".st-key-part_summary")).to_be_visible()
     settled(page)

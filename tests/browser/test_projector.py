@@ -240,16 +240,19 @@ def test_the_image_and_the_section_are_in_sight(project):
 
 
 @pytest.mark.exhaustive
-def test_it_is_accessible_in_both_themes(project):
-    assert_accessible(project("attention", SHIPPED["dinov2-small"]))
+@pytest.mark.parametrize("query", SHIPPED.values(), ids=SHIPPED)
+def test_it_is_accessible_in_both_themes(project, query):
+    assert_accessible(project("attention", query))
 
 
 def test_the_switch_is_in_the_sidebar(app, new_page):
     page = new_page(**PROJECTOR)
     page.goto(f"{app}/attention?image=digit-4&model=digits")
     expect(page.locator(".st-key-part_summary")).to_be_attached()
-    page.get_by_test_id("stSidebar").get_by_text("Projector mode").click()
+    switch = page.get_by_test_id("stSidebar").get_by_text("Projector mode")
+    switch.click()
     expect(page.locator(BAR)).to_be_visible()
     eventually(page, lambda: page.get_by_test_id("stSidebar").get_attribute("data-collapsed") == "true")
+    expect(switch).to_be_hidden()  # and not reached by the Tab key
     expect(page.locator(f"{PARTS}:visible")).to_have_count(1)
     page.wait_for_url("**projector=1*", wait_until="commit")

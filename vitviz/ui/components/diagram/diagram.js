@@ -50,6 +50,7 @@ class ModelMap extends Component {
 
   receive(data) {
     this.data = data;
+    this.root.classList.toggle("lines", !data.page);
     const steps = JSON.stringify(data.steps);
     if (steps !== this.built) this.build(data.steps);
     this.built = steps;

@@ -51,12 +51,12 @@ def draw() -> None:
         )
         camera_on = sidebar.camera_switch()
     photographed = sidebar.camera(camera_on, st.container())
-    overview.draw_map("")
     st.header("Pages", anchor=False)
     with st.container(horizontal=True, key="page_cards"):
         for page in PAGES[1:]:
             with st.container(border=True, gap=None, key=f"card_{page.name}"):
                 st.page_link(page.file, label=page.title, icon=page.icon)
                 st.caption(page.answers)
+    overview.draw_map("")  # last, because the browser learns its height late
     if chosen or accepted or drawn or photographed or own_image.just_taken():
         st.switch_page(page_at("explore").file)
