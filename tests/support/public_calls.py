@@ -121,6 +121,7 @@ def public_calls(small, photo):
         "walkthrough.steps": {
             "block_by_hand": {"trace": trace, "layer": 0, "head": 0, "query": 0, "key": 0},
             "block_steps": {"recording": recording, "head": 0, "query": 0, "key": 0},
+            "has_layer_scale": {"model": small},
             "head_steps": {"recording": recording, "head": 0, "query": 0, "key": 0},
             "record_layer": {"trace": trace, "layer": 0},
             "readout_by_hand": {"trace": trace},

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import vitviz
+from tests.support import random_models as kinds
 from tests.support.explained_traces import ALL, explained
 from vitviz.analysis import arithmetic
 from vitviz.model.layers import ACTIVATIONS
@@ -18,6 +19,7 @@ from vitviz.walkthrough.checks import worst
 from vitviz.walkthrough.steps import (
     block_by_hand,
     block_steps,
+    has_layer_scale,
     head_steps,
     readout_by_hand,
     record_layer,
@@ -310,3 +312,10 @@ def test_the_input_is_what_the_trace_saw(small):
 def test_what_is_not_there(place):
     with pytest.raises(IndexError, match="|".join(f"{value} " for value in place if value)):
         block_by_hand(explained("gated"), *place)
+
+
+def test_layer_scale_is_read_from_the_weights():
+    model = vitviz.VisionTransformer(kinds.PLAIN, "plain")
+    assert not has_layer_scale(model)
+    model.blocks[-1].ls2.gamma.data = torch.full_like(model.blocks[-1].ls2.gamma.data, 0.5)
+    assert has_layer_scale(model)

@@ -106,6 +106,14 @@ def test_the_projection_has_a_bias_if_the_model_has_one():
     assert "bias" not in stop.text
 
 
+def test_layer_scale_is_named_if_the_model_has_it():
+    model = vitviz.VisionTransformer(kinds.PLAIN, "scaled")
+    assert not any("LayerScale" in stop.text for stop in lesson(model.config, model))
+    model.blocks[0].ls1.gamma.data.fill_(0.5)
+    (stop,) = [one for one in lesson(model.config, model) if "LayerScale" in one.text]
+    assert_mentions(stop.text, "output projection", "LayerScale", "added")
+
+
 @pytest.mark.parametrize(("kind", "classes"), [("classes", True), ("independent", True), ("embedding", False)])
 def test_only_a_classifier_has_classes(kind, classes):
     model = vitviz.VisionTransformer(kinds.PLAIN, "of this kind", output_kind=kind)

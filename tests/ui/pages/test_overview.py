@@ -1,9 +1,5 @@
 """Map of the model on the pages: it follows the model, opens the other page, and the two pages link to each other."""
 
-import torch
-
-import vitviz
-from tests.support import random_models as kinds
 from tests.support.app_pages import opened, query, start
 from vitviz.ui.app import state
 from vitviz.ui.components.diagram import all_steps
@@ -60,10 +56,3 @@ def test_the_map_follows_model_and_size():
     assert notes["digits", 32]["patches"] == "8 × 8"
     assert "scale1" in notes["dinov2-small", 224], "DINOv2 has LayerScale"
     assert notes["digits", 32]["output"] == "10"
-
-
-def test_layer_scale_is_read_from_the_weights():
-    model = vitviz.VisionTransformer(kinds.PLAIN, "plain")
-    assert not overview.has_layer_scale(model)
-    model.blocks[-1].ls2.gamma.data = torch.full_like(model.blocks[-1].ls2.gamma.data, 0.5)
-    assert overview.has_layer_scale(model)

@@ -10,7 +10,7 @@ Each result has `checks`, which compare it with the model's own activations.
 """
 
 from .attention import HeadSteps, head_steps, what_if_temperature
-from .block import BlockSteps, block_by_hand, block_steps
+from .block import BlockSteps, block_by_hand, block_steps, has_layer_scale
 from .mlp import MlpSteps
 from .readout import PoolSteps, ReadoutSteps, readout_by_hand
 from .recording import Recording, record_layer
@@ -24,6 +24,7 @@ __all__ = [
     "Recording",
     "block_by_hand",
     "block_steps",
+    "has_layer_scale",
     "head_steps",
     "readout_by_hand",
     "record_layer",

@@ -12,6 +12,7 @@ from ...errors.arguments import typed
 from ...errors.brief import brief
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
+from ...trace.vision_transformer import VisionTransformer
 from ..checks import Check
 from .attention import HeadSteps, effective, head_steps, scored
 from .mlp import MlpSteps, mlp_steps
@@ -173,3 +174,10 @@ def _mlp(config: ViTConfig, block: nn.Module, resid_mid: np.ndarray, entered_att
         return mlp_steps(block.mlp, config.activation, entered_attention)
     norm = normed(resid_mid, block.norm2) if config.block == "pre" else None
     return mlp_steps(block.mlp, config.activation, resid_mid, norm)
+
+
+@typed
+def has_layer_scale(model: VisionTransformer) -> bool:
+    """Return True if the model scales the outputs of sublayers, that is, if any factor differs from 1."""
+    factors = (numbers(scale.gamma) for block in model.blocks for scale in (block.ls1, block.ls2))
+    return any(np.any(factor != 1) for factor in factors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ....model.config import ViTConfig
 from ....trace.vision_transformer import VisionTransformer
 from ....walkthrough.sequence import has_bias
+from ....walkthrough.steps import has_layer_scale
 from .stops import (
     ATTENTION,
     CHOSEN_ROW,
@@ -30,8 +31,9 @@ def lesson(config: ViTConfig, model: VisionTransformer | None = None) -> tuple[S
 
     Args:
         config: configuration of the model.
-        model: the model, for what its configuration does not tell: whether the projection of patches has a bias, and
-            the outputs are classes. By default, there is no bias, and outputs with names of classes are classes.
+        model: the model, for what its configuration does not tell: whether the projection of patches has a bias,
+            outputs of attention are scaled, and the outputs are classes. By default, there is no bias and no
+            LayerScale, and outputs with names of classes are classes.
     """
     one = config.depth * config.num_heads == 1
     return (
@@ -124,7 +126,7 @@ def lesson(config: ViTConfig, model: VisionTransformer | None = None) -> tuple[S
         Stop(
             "attention",
             "The output of a head",
-            f"The output of the head is the sum of all values, times their weights. {_after_the_heads(config)}",
+            f"The output of the head is the sum of all values, times their weights. {_after_the_heads(config, model)}",
             ".st-key-part_values",
             first_figure(".st-key-part_values"),
         ),
@@ -263,12 +265,13 @@ def _score(config: ViTConfig) -> str:
     )
 
 
-def _after_the_heads(config: ViTConfig) -> str:
+def _after_the_heads(config: ViTConfig, model: VisionTransformer | None) -> str:
+    scaled = ", multiplied by learned factors (LayerScale)" if model is not None and has_layer_scale(model) else ""
     if config.num_heads == 1:
-        return "It is mapped by the output projection, and added to the token."
+        return f"It is mapped by the output projection{scaled}, and added to the token."
     return (
-        f"The outputs of all {config.num_heads} heads are concatenated, mapped by the output projection, and added to "
-        "the token."
+        f"The outputs of all {config.num_heads} heads are concatenated, mapped by the output projection{scaled}, and "
+        "added to the token."
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from .... import zoo
-from ....analysis.arithmetic import numbers
 from ....trace.vision_transformer import VisionTransformer
+from ....walkthrough.steps import has_layer_scale
 from ...app import lesson_section, models, state
 from ...app.cache import cached
 from ...app.registry import page_at
@@ -70,12 +69,6 @@ def _steps(name: str, version: str, size: tuple[int, int], _model: VisionTransfo
     config = _model.config
     grid = size[0] // config.patch_size, size[1] // config.patch_size
     return model_steps(config, grid, layer_scale=has_layer_scale(_model), is_classifier=_model.is_classifier)
-
-
-def has_layer_scale(model: VisionTransformer) -> bool:
-    """Return True if the model scales the outputs of sublayers, that is, if any factor differs from 1."""
-    factors = (numbers(scale.gamma) for block in model.blocks for scale in (block.ls1, block.ls2))
-    return any(np.any(factor != 1) for factor in factors)
 
 
 def link_to(page: str, label: str) -> None:
