@@ -72,7 +72,7 @@ def idea() -> None:
         "1 · The idea: a soft lookup",
         "Python's `dict` returns a **value** only if the **query** equals its **key**. A *soft* dictionary compares "
         "the query with every key and returns a corrected value: the sum of all values, each times the **probability** "
-        "that its key was meant. Change the misspelled query, or the table.",
+        "that its key was meant. Change the misspelled query.",
     )
     _dictionary()
 
@@ -80,8 +80,8 @@ def idea() -> None:
 @st.fragment
 @show_errors()
 def _dictionary() -> None:
-    left, right = st.columns([2, 3], gap="medium")
-    with right:
+    shown = st.container(gap="small")
+    with st.expander("Change the dictionary"):
         edited = st.data_editor(
             pd.DataFrame(FRUITS),
             num_rows="dynamic",
@@ -93,28 +93,32 @@ def _dictionary() -> None:
             },
             key="dictionary",
         )
-    with left:
-        query = st.text_input("Query", "strawbery", max_chars=30, key="dictionary_query")
-        temperature = st.slider(
-            "Temperature T",
-            0.0,
-            2.0,
-            0.1,
-            0.01,
-            key="dictionary_temperature",
-            help="Divides the similarities. 0: the most similar key takes all, as in an ordinary dictionary. The "
-            "higher, the closer the answer is to the mean of all values.",
-        )
-    dictionary = read(edited)
-    for problem in dictionary.problems:
-        st.warning(escape_markdown(problem))
-    if not dictionary.keys:
-        st.info("The dictionary is empty. Give it a word, a colour and a number.")
-        return
-    with left:
-        # not highlighted, because the colours have too little contrast
-        st.code(as_python(dictionary, query), language=None, wrap_lines=True)
-    _answer(query, dictionary, temperature)
+        dictionary = read(edited)
+        for problem in dictionary.problems:
+            st.warning(escape_markdown(problem))
+    with shown:
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            query = st.text_input("Query", "strawbery", max_chars=30, key="dictionary_query")
+            temperature = st.slider(
+                "Temperature T",
+                0.0,
+                2.0,
+                0.1,
+                0.01,
+                key="dictionary_temperature",
+                help="Divides the similarities. 0: the most similar key takes all, as in an ordinary dictionary. The "
+                "higher, the closer the answer is to the mean of all values.",
+            )
+        if not dictionary.keys:
+            st.info("The dictionary is empty. Give it a word, a colour and a number.")
+            return
+        with right:
+            # not highlighted, because the colours have too little contrast
+            st.code(as_python(dictionary, query), language=None, wrap_lines=True)
+        _answer(query, dictionary, temperature)
+    with st.container(key="attention_sources"):
+        st.caption(f"From [Attention Is All You Need]({PAPER}), explained in [Habr 599703]({ARTICLE}) (in Russian).")
 
 
 def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
@@ -150,8 +154,6 @@ def _answer(query: str, dictionary: Dictionary, temperature: float) -> None:
         )
         if meant:
             _product(query, dictionary.keys[best], float(similar[best]))
-    with st.container(key="attention_sources"):
-        st.caption(f"From [Attention Is All You Need]({PAPER}), explained in [Habr 599703]({ARTICLE}) (in Russian).")
 
 
 def as_python(dictionary: Dictionary, query: str) -> str:
