@@ -69,7 +69,7 @@ def test_the_buttons_give_tasks_and_their_answers(app, new_page):
     pupils.press("Enter")
     settled(page)
     files = {}
-    for label in ("Worksheets (HTML)", "Answer key (HTML)"):
+    for label in ("2 worksheets (HTML)", "Answer key (HTML)"):
         files[label] = downloaded(page, label).path().read_text("utf-8")
     tasks, answers = (Read(text) for text in files.values())
     assert len(tasks.sheets) == len(answers.sheets) == 2

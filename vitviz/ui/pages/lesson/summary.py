@@ -59,7 +59,7 @@ def _worksheets(choice: state.Choice, place: head_view.Place, at: dict[str, str]
             return _class_set(choice, place, first, count, address, page, until)
 
         for name, label, write in (
-            ("worksheet", "Worksheets", worksheets_html),
+            ("worksheet", "1 worksheet" if count == 1 else f"{count} worksheets", worksheets_html),
             ("answers", "Answer key", answers_html),
         ):
             st.download_button(
