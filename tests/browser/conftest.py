@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from scripts.app_server import launched_browser, running_app
 from scripts.fonts import STATED, Fonts
 from tests.browser.explorer_page import ExplorerPage
-from tests.browser.layout import PATIENCE
+from tests.browser.layout import NOTE_MESSAGES, PATIENCE
 
 expect.set_options(timeout=1000 * PATIENCE)
 LAPTOP = {"width": 1366, "height": 768}
@@ -44,6 +44,7 @@ def new_page(browser, fonts) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         if fonts is not STATED:  # else the app's own fonts would stand in for them
             context.route(WEB_FONTS, lambda route: route.abort())
+        context.add_init_script(NOTE_MESSAGES)
         page = context.new_page()
         page.set_default_timeout(1000 * PATIENCE)
         page.on("pageerror", lambda error: failures.append(str(error)))

@@ -19,6 +19,20 @@ _COUNT_MESSAGES = """() => {
   const send = WebSocket.prototype.send;
   WebSocket.prototype.send = function (data) { window.messagesSent += 1; return send.call(this, data); };
 }"""
+# For every page: whether the server has yet to answer the last message, with which it begins a run of the app.
+NOTE_MESSAGES = """(() => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    window.isUnanswered = true;
+    this.addEventListener("message", () => { window.isUnanswered = false; }, { once: true });
+    return send.call(this, data);
+  };
+})()"""
+# After a click or a key, Streamlit sends its message while the browser draws the next frame.
+_IS_ANSWERED = """async () => {
+  await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  return !window.isUnanswered;
+}"""
 # Where an element is after each of some frames that the browser has drawn.
 PLACES = """async (node) => {
   const frame = () => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 30)));
@@ -33,7 +47,8 @@ PLACES = """async (node) => {
 
 
 def settled(page: Page) -> None:
-    """Wait until no run of the app is under way and nothing is left over from an earlier one."""
+    """Wait until no run of the app is asked for or under way, and nothing is left over from an earlier one."""
+    eventually(page, lambda: page.evaluate(_IS_ANSWERED))
     expect(page.locator(UNSETTLED)).to_have_count(0)
 
 

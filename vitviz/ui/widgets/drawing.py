@@ -108,7 +108,7 @@ def strips(
     for label, vector, description in rows:
         end = float(np.abs(vector).max()) if largest is None else largest
         image = strip(vector, largest=end, per_row=per_row)
-        scale = f"{len(vector)} numbers, ±{number(end, 3)}"
+        scale = f"{len(vector):,} numbers, ±{number(end, 3)}"
         about, alt = html.escape(description), html.escape(description if together else f"{description}, {scale}")
         height = f"calc({image.height} * {tall or '1.3rem'})"
         below = "" if together else f"<small>{scale}</small>"

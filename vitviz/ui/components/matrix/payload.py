@@ -80,7 +80,9 @@ def payload(
         "bar": data_url(_bar()),
         "low": number(-matrix.largest),
         "high": number(matrix.largest),
-        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are larger" if matrix.larger else "",
+        "larger": f"{matrix.larger:,} of {matrix.rows * matrix.columns:,} numbers are beyond this scale"
+        if matrix.larger
+        else "",
     }
 
 

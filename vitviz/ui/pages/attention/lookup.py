@@ -72,7 +72,7 @@ def idea() -> None:
         "1 · The idea: a soft lookup",
         "Python's `dict` returns a **value** only if the **query** equals its **key**. A *soft* dictionary compares "
         "the query with every key and returns a corrected value: the sum of all values, each times the **probability** "
-        "that its key was meant. Change the misspelled query.",
+        "that the query meant its key. Change the misspelled query.",
     )
     _dictionary()
 

@@ -37,7 +37,8 @@ def weighted_sum(view: HeadView) -> None:
         for token in shown
     ]
     if len(rest):
-        rows.append(("all others", steps.contributions[rest].sum(axis=0), f"{len(rest)} tokens"))
+        share = percent(float(steps.weights[rest].sum()))
+        rows.append((f"{share} all others", steps.contributions[rest].sum(axis=0), f"{len(rest)} tokens"))
     rows.append(("sum z", steps.z, f"output of head {view.head + 1}"))
     st.html(drawing.strips(rows, together=True))
     terms = [

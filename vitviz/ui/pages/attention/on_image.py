@@ -32,7 +32,8 @@ def on_the_image(view: HeadView) -> bool:
     with text:
         chosen = SKIPPED
         if candidates:
-            question = f"Which patch gets the largest weight from {view.the(view.query)}?"
+            head = f"layer {view.layer + 1}, head {view.head + 1}"
+            question = f"In {head}, which patch gets the largest weight from {view.the(view.query)}?"
             chosen = predicted("strongest", question, LETTERS[: len(candidates)], (view.choice.key, *place))
             if chosen is not None:
                 ASKED.set(place, view.choice)

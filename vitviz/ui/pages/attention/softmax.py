@@ -39,7 +39,7 @@ def weights(view: HeadView) -> None:
     else:
         text = (
             "Softmax turns scores into positive attention weights {A}: exp of each score, divided by the sum of all "
-            f"{len(steps.weights)}. Each weight is the **probability** that this key was meant; they sum to "
+            f"{len(steps.weights)}. Each weight is the **probability** that the query meant this key; they sum to "
             f"**{number(steps.row_sum)}**."
         )
         formula = r"@A_j = \mathrm{softmax}(s)_j = \frac{e^{s_j}}{\sum_i e^{s_i}}"

@@ -24,7 +24,7 @@ def shuffling(choice: state.Choice, trace: Trace) -> None:
     with st.container(key="shuffle"):
         model = "Imagine a model without positions," if has_positions(config) else "This model has no positions;"
         st.markdown(f"**Why positions matter.** {model} and shuffle the patches.")
-        guess = predicted("shuffle", "Its output …", (SAME, SIMILAR, DIFFERENT), choice.key)
+        guess = predicted("shuffle", "The model's output …", (SAME, SIMILAR, DIFFERENT), choice.key)
         answer = st.container(key="shuffle_answer")
     if guess is None:
         return
