@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from itertools import cycle, product
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,6 +15,7 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 THEMES = ("light", "dark")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PAGES = addresses(intervene="edits=h3.2z,p1-12k")
+EVERY_DAY = set(zip(PAGES, cycle(THEMES), strict=False))  # each page in one theme
 OPTIONS = {
     "resultTypes": ["violations"],
     "rules": {
@@ -81,9 +83,12 @@ def open_all(page: Page) -> None:
     raise AssertionError("Some expanders do not open.")
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_pages_are_accessible(app, new_page, address):
-    assert_accessible(opened(new_page(), f"{app}/{address}"))
+@pytest.mark.parametrize(
+    ("address", "theme"),
+    [case if case in EVERY_DAY else exhaustive(*case) for case in product(PAGES, THEMES)],
+)
+def test_pages_are_accessible(app, new_page, address, theme):
+    assert_accessible(opened(new_page(), f"{app}/{address}"), (theme,))
 
 
 @pytest.mark.exhaustive

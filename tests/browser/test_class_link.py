@@ -126,6 +126,7 @@ def test_the_tab_that_shares_an_image_can_end_it_after_a_reload(class_app, new_p
     expect(gone(pupil)).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_share_ends_by_itself(new_page):
     """Its time, some seconds here, may be over before a slow machine has opened the link once: then share it again."""
     with running_app(environment={VARIABLE: "0.004"}) as url:
@@ -173,6 +174,7 @@ def test_the_class_link_opens_the_section_in_view(class_app, new_page):
     assert_at(pupil, "softmax")
 
 
+@pytest.mark.exhaustive
 def test_a_server_shares_nothing_unless_asked(app, new_page):
     page = ready(new_page(), f"{app}/explore")
     give(page, "paste", image("mine.png"))

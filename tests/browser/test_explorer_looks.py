@@ -49,6 +49,7 @@ def marked_pixels(page: ExplorerPage) -> int:
     return int((np.abs(drawn - wanted).max(axis=-1) < 12).sum())
 
 
+@pytest.mark.exhaustive
 def test_strongest_patches_are_marked_on_request(explore):
     page = explore("image=cat&layer=10&head=3&query=6-6")
     canvas, switch = page.page.locator("canvas.marked"), page.page.get_by_label("Mark the patch")

@@ -63,6 +63,7 @@ def visitor(app, new_page):
     return page, before
 
 
+@pytest.mark.exhaustive
 def test_each_page_has_one_entry(visitor):
     page, _ = visitor
     for name in VISITED[-2::-1]:

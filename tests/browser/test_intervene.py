@@ -110,6 +110,7 @@ def test_a_click_on_the_map_of_a_sweep_ablates_the_head(app, new_page):
         settled(page)
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_goes_on_while_its_visitor_is_on_another_page(app, new_page):
     page = opened(app, new_page, "image=rocket&size=392")
     page.locator(".st-key-sweep_what").get_by_text("patches").click()

@@ -57,6 +57,7 @@ def test_another_image_is_the_target_of_a_model_without_classes(lens):
     status(page, 10, 4, number(float(maps[most, 9, 3]), 3))
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 @pytest.mark.parametrize("parameters", [exhaustive(""), "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, lens):

@@ -128,7 +128,7 @@ def wait_for_link(reader: Reader, name: str, wanted: str | None) -> None:
     [name if name in EVERY_DAY else exhaustive(name) for name in PAGES],
 )
 def test_components_show_the_patch_that_the_page_follows(app, new_page, name, request):
-    steps = 30 if request.config.getoption("--all") else 4
+    steps = 30 if request.config.getoption("--all") else 2
     reader = Reader(new_page(), app, name, sum(map(ord, name)))
     page, patch = reader.page, [SIDE // 2, SIDE // 2]
 

@@ -250,6 +250,7 @@ def test_what_is_no_image_is_refused_in_a_sentence_and_changes_nothing(file, sai
     assert_looked_at(page, "good.png")
 
 
+@pytest.mark.exhaustive
 def test_a_file_that_does_not_arrive_is_said_and_the_next_one_is_taken(app, new_page):
     page = ready(new_page(), f"{app}/explore")
     page.route("**/upload_file/**", lambda route: route.abort() if route.request.method == "PUT" else route.continue_())

@@ -209,7 +209,7 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
     [
         ("sequence", SHIPPED["digits"]),
         ("attention", SHIPPED["dinov2-small"]),
-        ("explore", SHIPPED["dinov2-small"]),
+        exhaustive("explore", SHIPPED["dinov2-small"]),
         ("", SHIPPED["digits"]),
         exhaustive("sequence", SHIPPED["dinov2-small"]),
         exhaustive("attention", SHIPPED["digits"]),

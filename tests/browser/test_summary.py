@@ -6,7 +6,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from tests.browser.layout import downloaded, in_all_fonts, settled
+from tests.browser.layout import downloaded, in_wide_fonts, settled
 from tests.browser.test_layout import PHONE
 from tests.support.exhaustive import exhaustive
 from tests.support.explained_traces import explained
@@ -53,7 +53,7 @@ def test_a_second_sheet_would_be_counted(new_page):
             "attention?image=cat&model=dinov2-small&layer=12&head=4",
             "vitviz-cat-dinov2-small-L12-H4-9-9.html",
         ),
-        ("sequence?image=digit-4&model=digits&layer=6&head=1", "vitviz-digit-4-digits-L6-H1-5-5.html"),
+        exhaustive("sequence?image=digit-4&model=digits&layer=6&head=1", "vitviz-digit-4-digits-L6-H1-5-5.html"),
         ("sequence?image=rocket&fit=native&layer=12&head=1", "vitviz-rocket-dinov2-small-L12-H1-7-11.html"),
         exhaustive("attention?image=pagoda&size=518&layer=12&head=1", "vitviz-pagoda-dinov2-small-L12-H1-19-19.html"),
     ],
@@ -78,7 +78,7 @@ def test_the_button_gives_one_sheet(path, name, app, new_page, tmp_path):
     assert_fits(opened)
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("kind", ["patch norm", "norm first", "differential", "registers", "stem", "distilled"])
 def test_every_kind_of_model_fits_even_with_long_names(kind, new_page, monkeypatch):
     page = new_page(viewport=A4)
@@ -88,7 +88,7 @@ def test_every_kind_of_model_fits_even_with_long_names(kind, new_page, monkeypat
     assert_fits(page)
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("shape", [(1, 16), (16, 1)])
 def test_narrow_and_wide_images_fit(shape, new_page, model):
     trace = model.trace(torch.randn(3, 14 * shape[0], 14 * shape[1], generator=torch.Generator().manual_seed(0)))
@@ -99,7 +99,7 @@ def test_narrow_and_wide_images_fit(shape, new_page, model):
     assert box["width"] / box["height"] == pytest.approx(shape[1] / shape[0], rel=0.02)
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_it_reads_on_a_phone(new_page):
     page = new_page(viewport=PHONE)
     page.set_content(handout(run_of(explained("digits"))))

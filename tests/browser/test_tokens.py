@@ -203,6 +203,7 @@ def test_points_by_keys(page_of):
     page.wait_for_function(f"location.href.includes('query={row + 1}-{column + 1}')")
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 def test_nothing_is_wider_than_a_phone(page_of):
     page = page_of("Colours", "model=digits", viewport=PHONE, is_mobile=True, has_touch=True)

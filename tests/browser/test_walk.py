@@ -10,7 +10,7 @@ from tests.support.exhaustive import exhaustive
 from vitviz.notation.view import View
 
 WALKS = [
-    (1, 10),
+    (1, 6),
     *(exhaustive(seed, 60) for seed in range(2, 15)),
 ]
 

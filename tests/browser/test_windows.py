@@ -9,7 +9,7 @@ from tests.support.exhaustive import exhaustive
 
 ENLARGED, WIDE = {"width": 910, "height": 512}, {"width": 1920, "height": 1080}
 PAGES = addresses("explore", intervene="edits=h3.2z,p1-12k")
-EVERY_DAY = ("attention", "explain")  # the pages with most columns
+EVERY_DAY = ("attention",)  # the page with most columns
 SQUEEZED = """() => [...document.querySelectorAll("[data-testid=stMain] [data-testid=stColumn]")]
   .filter((column) => !column.closest("[class*=st-key-explain_row]")) // a map needs less
   .filter((column) => column.clientWidth < Math.min(250, column.parentElement.clientWidth - 1))

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.layout import downloaded, in_all_fonts, settled
+from tests.browser.layout import downloaded, in_wide_fonts, settled
 from tests.browser.test_layout import PHONE
 from tests.browser.test_summary import A4, sheets
 from tests.support.explained_traces import explained
@@ -26,7 +26,7 @@ def assert_one_sheet_each(page: Page, count: int) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@in_all_fonts
+@in_wide_fonts
 @pytest.mark.parametrize("kind", ["dinov2-small", "digits", "differential", "relative", "registers"])
 def test_each_worksheet_prints_on_one_sheet(kind, new_page):
     page = new_page(viewport=A4)
@@ -36,7 +36,7 @@ def test_each_worksheet_prints_on_one_sheet(kind, new_page):
     assert_one_sheet_each(page, 1)
 
 
-@in_all_fonts
+@in_wide_fonts
 def test_an_overview_of_a_whole_class_prints_on_one_sheet(new_page):
     page = new_page(viewport=A4)
     page.set_content(answers_html(class_set(explained("dinov2-small"), 40)))

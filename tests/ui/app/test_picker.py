@@ -6,6 +6,7 @@ import pytest
 
 import vitviz
 from tests.support.app_pages import choice_of, explore, query, start, texts
+from tests.support.exhaustive import exhaustive
 from tests.support.facts import assert_mentions
 from tests.support.local_hub import NAME, point_at
 from vitviz import zoo
@@ -156,7 +157,7 @@ def test_a_hub_that_is_lost_meanwhile_is_said(server):
     assert query(app)["model"] == "dinov2-small"
 
 
-@pytest.mark.parametrize("text", ["swin", "Swin tiny", "hiera", "pvt", "mvitv2"])
+@pytest.mark.parametrize("text", ["Swin tiny", "mvitv2", *(exhaustive(name) for name in ("swin", "hiera", "pvt"))])
 def test_a_search_for_a_hierarchical_model_says_why_it_is_refused(text, server):
     app = explore()
     open_catalogue(app)
@@ -167,7 +168,7 @@ def test_a_search_for_a_hierarchical_model_says_why_it_is_refused(text, server):
     assert not app.info
 
 
-@pytest.mark.parametrize("text", ["no such model", "![x](https://a.org)", "   ", "*"])
+@pytest.mark.parametrize("text", ["![x](https://a.org)", *(exhaustive(text) for text in ("no such model", "   ", "*"))])
 def test_a_search_for_nothing_says_no_reason(text, server):
     app = explore()
     open_catalogue(app)

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from tests.support import random_models as kinds
 from tests.support.app_pages import opened, placed, query, settings, show_instead, texts
+from tests.support.exhaustive import exhaustive
 from vitviz.analysis.attribution import METHODS, ClassTarget, DifferenceTarget, explain
 from vitviz.analysis.attribution.faithfulness import BASELINES, Curves, curves, endpoints, random_curves
 from vitviz.ui.app import cache, state
@@ -255,7 +256,7 @@ def test_a_model_without_classes_finds_no_class_in_a_link():
 
 
 @pytest.mark.parametrize(
-    ("model", "image"), [("digits", "digit-4"), ("dinov2-small", "cat"), ("dinov2-small", "rocket")]
+    ("model", "image"), [("digits", "digit-4"), ("dinov2-small", "cat"), exhaustive("dinov2-small", "rocket")]
 )
 def test_curves_begin_with_the_baseline_that_leaves_least_of_the_target(model, image):
     app = page(model=model, image=image)
@@ -276,7 +277,7 @@ def rows(app: AppTest) -> dict[str, list[str]]:
     return {name: [html.unescape(re.sub("<[^>]*>", "", cell)) for cell in cells] for name, *cells in found}
 
 
-@pytest.mark.parametrize("baseline", ["blur", "mean"])
+@pytest.mark.parametrize("baseline", ["blur", exhaustive("mean")])
 def test_the_comparison_is_the_librarys(baseline):
     app, trace = digits(), digit_trace()
     if baseline != "mean":
