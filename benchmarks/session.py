@@ -31,13 +31,15 @@ class Session:
 
     Attributes:
         elements: widget id and latest element of the page by key.
+        progress: text of the latest progress bar; empty if there was none.
 
     Args:
         url: address of the app.
     """
 
     def __init__(self, url: str):
-        self.url, self.elements, self._page, self._query, self._session = url, {}, "", "", ""
+        self.url, self.elements, self.progress = url, {}, ""
+        self._page = self._query = self._session = ""
         with direct.open(f"{url}/_stcore/health") as answer:
             cookies = answer.headers.get_all("Set-Cookie") or []
         self._token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
@@ -158,6 +160,8 @@ class Session:
     def _note(self, element: Element) -> str:
         """Store an element and return its key, the end of its id; empty if it has none."""
         part = getattr(element, element.WhichOneof("type") or "", None)
+        if element.WhichOneof("type") == "progress":
+            self.progress = element.progress.text
         name = getattr(part, "id", "")
         key = name.split("-", 2)[-1] if name else ""
         if key:

@@ -149,7 +149,7 @@ def test_a_saved_trace_of_a_batch_is_read_again(small, tmp_path):
             [Image.new("RGB", (64, 64)), Image.new("RGB", (128, 32))],
             {"size": 32, "fit": "native"},
             ImageError,
-            mentions("native", "32 x 32", "16 x 64"),
+            mentions("32 x 32", "16 x 64", "native"),
         ),
         ([Image.new("RGB", (64, 64)), b"not an image"], {}, ImageError, ""),
         (noise(2), {"record": "nothing"}, HookError, "nothing"),

@@ -2,20 +2,23 @@
 
 A forward pass uses all cores, so concurrent passes would only slow each other down. Work for the first picture of a
 page has the highest priority; among pages, the one that began to run first is served first. Slow jobs, such as sweeps,
-have the lowest priority. They release the lock between their passes and take it again once no other work has used it
-for a moment. A user who opens a page therefore waits for one pass of a job at most. A server may allow several slow
-jobs to run concurrently.
+have the lowest priority. They release the lock between the blocks of their passes (between whole passes if these keep
+their activations for gradients) and take it again once no other work has used it for a moment. A user who opens a page
+therefore waits for one block, or one pass with gradients, of a job at most. A server may allow several slow jobs to run
+concurrently.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
+
+from .connections import stop_if_closed
 
 FIRST, SOON, LATER = 0, 1, 2
 QUIET = 0.2  # seconds without other work before slow jobs get the lock
@@ -35,10 +38,15 @@ class Turns:
 
     Attributes:
         slow: maximum number of slow jobs that may hold the lock together.
+
+    Args:
+        slow: initial value of the attribute.
+        check: function called with each acquisition, as a wait may have been long. An exception that it raises
+            releases the lock.
     """
 
-    def __init__(self, slow: int = 1) -> None:
-        self.slow = slow
+    def __init__(self, slow: int = 1, check: Callable[[], None] = lambda: None) -> None:
+        self.slow, self._check = slow, check
         self._changed = threading.Condition()
         self._numbers = count()
         self._run = threading.local()
@@ -104,6 +112,11 @@ class Turns:
                     self._waiting.append(mine)
             self._waiting.remove(mine)
             self._owners[me] = _Owner(rank)
+        try:
+            self._check()
+        except BaseException:
+            self._leave()
+            raise
 
     def _is_free(self, rank: int) -> bool:
         if rank < LATER:
@@ -124,4 +137,4 @@ class Turns:
                 self._changed.notify_all()
 
 
-one_at_a_time = Turns()
+one_at_a_time = Turns(check=stop_if_closed)
