@@ -151,9 +151,9 @@ def test_a_saved_trace_of_a_batch_is_read_again(small, tmp_path):
             ImageError,
             mentions("32 x 32", "16 x 64", "native"),
         ),
-        ([Image.new("RGB", (64, 64)), b"not an image"], {}, ImageError, ""),
+        ([Image.new("RGB", (64, 64)), b"not an image"], {}, ImageError, "image"),
         (noise(2), {"record": "nothing"}, HookError, "nothing"),
-        (noise(2), {"edits": [HeadAblation(0, 9)]}, EditError, ""),
+        (noise(2), {"edits": [HeadAblation(0, 9)]}, EditError, mentions(9)),
     ],
 )
 def test_images_that_make_no_batch_are_refused(small, images, asked, error, message):

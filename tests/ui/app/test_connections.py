@@ -41,7 +41,12 @@ def test_a_page_that_waited_for_its_turn_does_not_begin(closed, monkeypatch):
 
 def test_a_pass_of_a_page_ends_before_its_next_block(monkeypatch):
     cache.clear()
-    run = blocks_run(monkeypatch, lambda _: monkeypatch.setattr(connections, "is_connected", lambda _session: False))
+
+    def close(count: int) -> None:
+        if count == 1:
+            monkeypatch.setattr(connections, "is_connected", lambda _session: False)
+
+    run = blocks_run(monkeypatch, close)
     assert not opened("explore", model="digits", image="digit-4").exception
     assert len(run) == 1
     monkeypatch.setattr(connections, "is_connected", lambda _session: True)
