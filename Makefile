@@ -36,8 +36,8 @@ format: $(VENV)/.installed-dev ## fix style automatically
 bench: $(VENV)/.installed-dev ## print the benchmarks
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks
 
-load: $(VENV)/.installed-dev ## print the waiting times of thirty users, of a class of thirty, and of newcomers during slow work
-	$(BIN)/python -m benchmarks users pupils newcomers
+load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, and of newcomers during slow work
+	$(BIN)/python -m benchmarks users uploads pupils newcomers
 
 screenshots: $(VENV)/.installed-dev ## retake the README's screenshots
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots

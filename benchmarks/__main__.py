@@ -31,6 +31,7 @@ BENCHMARKS = {
     "write": writing.pictures,
     "start": library.cold_start,
     "users": load.users,
+    "uploads": load.uploads,
     "pupils": load.pupils,
     "newcomers": load.newcomers,
 }

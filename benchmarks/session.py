@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 import websockets
+from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
@@ -31,13 +32,17 @@ class Session:
 
     Attributes:
         elements: widget id and latest element of the page by key.
+        progress: text of the latest progress bar; empty if there was none.
+        errors: error messages shown so far.
 
     Args:
         url: address of the app.
     """
 
     def __init__(self, url: str):
-        self.url, self.elements, self._page, self._query, self._session = url, {}, "", "", ""
+        self.url, self.elements, self.progress = url, {}, ""
+        self.errors: list[str] = []
+        self._page = self._query = self._session = ""
         with direct.open(f"{url}/_stcore/health") as answer:
             cookies = answer.headers.get_all("Set-Cookie") or []
         self._token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
@@ -158,6 +163,12 @@ class Session:
     def _note(self, element: Element) -> str:
         """Store an element and return its key, the end of its id; empty if it has none."""
         part = getattr(element, element.WhichOneof("type") or "", None)
+        if element.HasField("progress"):
+            self.progress = element.progress.text
+        elif element.HasField("exception"):
+            self.errors.append(f"{element.exception.type}: {element.exception.message}")
+        elif element.HasField("alert") and element.alert.format == Alert.ERROR:
+            self.errors.append(element.alert.body)
         name = getattr(part, "id", "")
         key = name.split("-", 2)[-1] if name else ""
         if key:

@@ -187,10 +187,10 @@ def check_message(error):
 METHODS = {
     "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
     "save with_recorded",
-    "VisionTransformer": " embed forward grid_of positions trace",
+    "VisionTransformer": " embed forward grid_of positions trace trace_batch",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
-    "trace": "trace",
+    "trace": "trace trace_batch",
     "vitviz": "from_timm open_trace",
     "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
 }

@@ -12,7 +12,7 @@ import torch
 from tests.support.facts import mentions
 from vitviz import HookError, capture, edit
 from vitviz.model import hooks
-from vitviz.model.hooks import HookPoint
+from vitviz.model.hooks import HookPoint, between_blocks, without_hooks
 
 PIXELS = torch.randn(2, 3, 32, 48, generator=torch.Generator().manual_seed(5))
 LENGTHS = {
@@ -303,6 +303,49 @@ def test_gradients_through_captured_weights(small):
     measured = (ends[1] - ends[0]) / (2 * step)
     assert measured == pytest.approx((gradient * towards).sum().item(), rel=0.02)
     assert abs(measured) > 1e-3
+
+
+# --- Between blocks --------------------------------------------------------------------------------------------------
+
+
+class StoppedError(BaseException):
+    """A pass was stopped."""
+
+
+def test_a_pass_is_stopped_before_the_block_where_a_check_says_so(small):
+    left = iter([True, True, False])
+
+    def check():
+        if not next(left):
+            raise StoppedError
+
+    reached = []
+    with (
+        pytest.raises(StoppedError),
+        between_blocks(check),
+        edit({"blocks.*.resid_post": lambda x: reached.append(1) or x}),
+    ):
+        run(small)
+    assert len(reached) == 2
+    run(small)
+
+
+def test_checks_are_nested_and_go_on_without_hooks(small):
+    called = []
+    with (
+        between_blocks(lambda: called.append("outer")),
+        between_blocks(lambda: called.append("inner")),
+        without_hooks(),
+    ):
+        run(small)
+    assert called == ["outer", "inner"] * 3
+
+
+def test_a_check_is_that_of_its_thread(small):
+    called = []
+    with between_blocks(lambda: called.append(1)), ThreadPoolExecutor(1) as other:
+        other.submit(run, small).result()
+    assert called == []
 
 
 # --- Threads ---------------------------------------------------------------------------------------------------------

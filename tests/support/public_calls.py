@@ -295,6 +295,7 @@ def public_calls(small, photo):
                 "column": 1,
                 "colour": "#d96a00",
             },
+            "middle_square": {"image": safe, "side": 20},
             "original_with_crop": {"image": safe, "prepared": prepared, "longest": 20},
             "sharp_picture": {"image": safe, "prepared": prepared, "longest": 20},
         },

@@ -9,6 +9,7 @@ from timm import create_model as timm_model
 from vitviz import VisionTransformer, from_timm, images, open_trace, zoo
 from vitviz.model.edits import HeadAblation
 from vitviz.trace.passes import trace as whole_trace
+from vitviz.trace.passes import trace_batch
 
 
 def methods(small, photo, checkpoint):
@@ -54,6 +55,10 @@ def methods(small, photo, checkpoint):
             small.trace,
             {"image": safe.rgb, "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadAblation(0, 0)]},
         ),
+        "VisionTransformer.trace_batch": (
+            small.trace_batch,
+            {"images": [safe.rgb], "size": 16, "fit": "crop", "record": ("norm",), "edits": [HeadAblation(0, 0)]},
+        ),
         "images.Preprocessing": (
             images.Preprocessing,
             {
@@ -78,6 +83,7 @@ def methods(small, photo, checkpoint):
         ),
         "images.read_image": (images.read_image, {"source": str(photo)}),
         "trace.trace": (whole_trace, {"model": small, "image": prepared}),
+        "trace.trace_batch": (trace_batch, {"model": small, "images": [prepared]}),
         "vitviz.from_timm": (from_timm, {"model": timm_model("vit_tiny_patch16_224", depth=1)}),
         "vitviz.open_trace": (open_trace, {"path": saved, "model": small}),
         "zoo.can_reach_hub": (zoo.can_reach_hub, {"timeout": 0.1}),

@@ -1,10 +1,14 @@
 """vitviz.viz.picture: parts of an image removed by cropping, compared with hand-computed pixels."""
 
+import io
+
 import numpy as np
-from PIL import Image
+import pytest
+from PIL import Image, ImageOps
 
 from vitviz.images import Geometry, Prepared, SafeImage, prepare
-from vitviz.viz.picture import original_with_crop
+from vitviz.ui.app.state import thumbnail
+from vitviz.viz.picture import original_with_crop, sharp_picture
 
 RED = (200, 0, 40)
 GREYED = (153, 83, 97)  # 0.35 x red + 0.65 x 128
@@ -48,3 +52,21 @@ def test_a_real_crop_is_the_middle_square():
     assert image.shape == (40, 60, 3)
     assert (image[:, 10:50] == RED).all()
     assert (image[:, :8] == GREYED).all()
+
+
+def photo(width: int, height: int) -> Image.Image:
+    coarse = np.random.default_rng(0).integers(0, 255, (9, 12, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (900, 1500), (90, 120)])
+def test_large_photos_that_are_first_reduced_look_the_same(size):
+    image = photo(*size)
+    middle = ImageOps.fit(image, (240, 240))
+    shown = Image.open(io.BytesIO(thumbnail(SafeImage(image))))
+    assert shown.size == (240, 240)
+    assert np.abs(np.asarray(shown, float) - np.asarray(middle, float)).mean() < 2, "JPEG changes it as well"
+    prepared = prepare(SafeImage(image), 64, 8)
+    whole = image.resize((300, 300), Image.Resampling.LANCZOS, prepared.geometry.source)
+    seen = sharp_picture(SafeImage(image), prepared, 300)
+    assert np.abs(np.asarray(seen, float) - np.asarray(whole, float)).mean() < 1

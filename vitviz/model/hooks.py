@@ -141,6 +141,23 @@ def without_hooks() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def between_blocks(check: Callable[[], None]) -> Iterator[None]:
+    """Call a function before each block of the forward passes in this thread and inside this `with` block.
+
+    An exception that it raises stops the pass, so that a long pass can be stopped before its end. `without_hooks` does
+    not disable the function.
+    """
+    with _set_to(_checks, (*_checks.get(), check)):
+        yield
+
+
+def before_block() -> None:
+    """Call the functions of the enclosing `between_blocks`."""
+    for check in _checks.get():
+        check()
+
+
 def is_edited() -> bool:
     """Return True inside an `edit` block."""
     return bool(_edits.get())
@@ -199,6 +216,7 @@ class _Edits(_Listener):
 
 _captures: ContextVar[tuple[_Recorder, ...]] = ContextVar("vitviz_captures", default=())
 _edits: ContextVar[tuple[_Edits, ...]] = ContextVar("vitviz_edits", default=())
+_checks: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("vitviz_checks", default=())
 
 
 def _listening(listeners: ContextVar, listener: _Listener) -> AbstractContextManager[None]:
@@ -206,7 +224,7 @@ def _listening(listeners: ContextVar, listener: _Listener) -> AbstractContextMan
 
 
 @contextmanager
-def _set_to(listeners: ContextVar, value: tuple[_Listener, ...]) -> Iterator[None]:
+def _set_to(listeners: ContextVar, value: tuple[object, ...]) -> Iterator[None]:
     token = listeners.set(value)
     try:
         yield

@@ -24,7 +24,7 @@ from ..errors import ImageError, ModelError
 from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
 from ..images import Preprocessing
 from .config import OutputKind, ViTConfig, checked
-from .hooks import HookPoint
+from .hooks import HookPoint, before_block
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
 from .position_embeddings import Grid, RelativeBias, RotaryEmbedding, Rotation, resampled, rotate
@@ -128,6 +128,7 @@ class ViT(nn.Module):
             Output of the model, as in `forward`.
         """
         for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
+            before_block()
             x = block(x, grid, rotation)
         return self.readout(self.normed(self.norm(x)))
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import ArgumentError, ImageError
 from ..errors.arguments import each_of_kind, of_kind
 from ..images import Size, normalise
 from ..model.applied_edits import apply
@@ -54,15 +55,47 @@ def trace(
         EditError: if an edit does not fit the model.
         ArgumentError: if `model` is not a model of vitviz, or `record` is not a list of names.
     """
-    of_kind(model, ViT, "model")
-    of_kind(record, str | Iterable[str], "record")
-    record = (record,) if isinstance(record, str) else tuple(record)
-    each_of_kind(record, str, "record")
-    check_numbers(model)
-    with torch.no_grad():
-        result, recorded = run(model, image, size, fit, record, edits)
-    copy = result.edited or bool(result.edits)  # the caller may still change a tensor that an edit returned
-    return replace(result, _recorded={name: _as_array(value, copy) for name, value in recorded.items()})
+    return _traces(model, [image], size, fit, record, edits)[0]
+
+
+@plain_arithmetic()
+def trace_batch(
+    model: ViT,
+    images: Iterable[ImageSource],
+    *,
+    size: Size | None = None,
+    fit: str | None = None,
+    record: tuple[str, ...] = (),
+    edits: Sequence[Edit] = (),
+) -> list[Trace]:
+    """Run a model on several images in one forward pass, and record it as one trace for each image.
+
+    The images must have the same input size, which they have with every fit except `"native"`. Each trace equals the
+    one made by `trace`, up to rounding, and owns its arrays: it can be kept without the others. Functions in
+    `vitviz.edit` blocks, and `vitviz.capture` blocks, get all images at once, on the batch axis.
+
+    Args:
+        model: model to run.
+        images: images as in `trace`, or a normalised float tensor [batch, channel, H, W]. They are in memory together
+            with the activations of the batch; split a large collection into several batches.
+        size: as in `trace`, for all images.
+        fit: as in `trace`, for all images.
+        record: as in `trace`, for all images.
+        edits: as in `trace`, applied to all images.
+
+    Returns:
+        Traces in the order of the images.
+
+    Raises:
+        ImageError: if an image, the size or the fit is invalid, or the images have different input sizes.
+        ModelError, HookError, EditError: as in `trace`.
+        ArgumentError: if `images` is not a list of images or is empty; otherwise as in `trace`.
+    """
+    of_kind(images, Iterable[object], "images")
+    images = list(images)
+    if not images:
+        raise ArgumentError("The argument 'images' is empty; give at least one image.")
+    return _traces(model, images, size, fit, record, edits)
 
 
 @plain_arithmetic()
@@ -83,7 +116,8 @@ def trace_with_graph(
     Returns:
         The trace, and the activations by hook point, with batch axis.
     """
-    return run(model, image, None, None, names, (), graph=True)
+    (result,), recorded = run(model, [image], None, None, names, (), graph=True)
+    return result, recorded
 
 
 def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
@@ -93,43 +127,106 @@ def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
 
 def run(
     model: ViT,
-    image: ImageSource,
+    images: Sequence[ImageSource],
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...],
     edits: Sequence[Edit],
     graph: bool = False,
-) -> tuple[Trace, dict[str, Tensor]]:
-    """Run a model and return its trace without recorded activations, and these as tensors; arguments as in `trace`."""
-    prepared = None if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
-    if prepared is None:
-        pixels = checked_tensor(image)
-    else:
-        pixels = torch.from_numpy(normalise(prepared.pixels, model.preprocessing))
-    grid = model.grid_of(pixels[None])
+) -> tuple[list[Trace], dict[str, Tensor]]:
+    """Run a model on a batch of images; arguments as in `trace_batch`.
+
+    Returns:
+        The traces without recorded activations, and these as tensors by hook point, with batch axis.
+    """
+    prepared = [None if isinstance(image, Tensor) else prepared_for(model, image, size, fit) for image in images]
+    pixels = [
+        checked_tensor(image) if one is None else torch.from_numpy(normalise(one.pixels, model.preprocessing))
+        for image, one in zip(images, prepared, strict=True)
+    ]
+    batch = _stacked(pixels)
+    grid = model.grid_of(batch)
     applied = apply(edits, model.config, grid)
     names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
     begin = edit({"blocks.0.resid_pre": lambda x: x.detach().requires_grad_()}) if graph else nullcontext()
     with torch.set_grad_enabled(graph), _editing(applied), begin, capture(*names, *record) as recorded:
-        output = model(pixels[None])[0]
-    layers = range(model.config.depth)
-    result = Trace(
-        model=model,
-        grid=grid,
-        image=prepared,
-        output=_frozen(output.detach().clone()),
-        _input=pixels if prepared is None else None,
-        _queries=tuple(recorded.pop(f"blocks.{i}.attn.q")[0].detach().float() for i in layers),
-        _keys=tuple(recorded.pop(f"blocks.{i}.attn.k")[0].detach().float() for i in layers),
-        _pool_keys=recorded.pop(f"{POOL}.k")[0].detach().float().contiguous() if f"{POOL}.k" in recorded else None,
-        _recorded={},
-        _edited=is_edited(),
-        edits=applied.edits,
-    )
-    return result, recorded
+        outputs = model(batch)
+    queries, keys = (
+        list(zip(*(_split(recorded.pop(f"blocks.{i}.attn.{part}")) for i in range(model.config.depth)), strict=True))
+        for part in "qk"
+    )  # by image, then by layer
+    pool_keys = _split(recorded.pop(f"{POOL}.k")) if f"{POOL}.k" in recorded else [None] * len(images)
+    results = [
+        Trace(
+            model=model,
+            grid=grid,
+            image=prepared[i],
+            output=_frozen(output.detach().clone()),
+            _input=pixels[i] if prepared[i] is None else None,
+            _queries=queries[i],
+            _keys=keys[i],
+            _pool_keys=None if pool_keys[i] is None else pool_keys[i].contiguous(),
+            _recorded={},
+            _edited=is_edited(),
+            edits=applied.edits,
+        )
+        for i, output in enumerate(outputs)
+    ]
+    return results, recorded
 
 
-def _as_array(value: Tensor, copy: bool) -> np.ndarray:
-    """Activation without batch axis; also copied if it is a view, which would keep a larger tensor in memory."""
-    is_whole = value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes
-    return _frozen(value[0] if is_whole and not copy else value[0].clone())
+def _traces(
+    model: ViT,
+    images: Sequence[ImageSource],
+    size: Size | None,
+    fit: str | None,
+    record: tuple[str, ...],
+    edits: Sequence[Edit],
+) -> list[Trace]:
+    """Check the arguments and return the traces of a batch, with recorded activations."""
+    of_kind(model, ViT, "model")
+    of_kind(record, str | Iterable[str], "record")
+    record = (record,) if isinstance(record, str) else tuple(record)
+    each_of_kind(record, str, "record")
+    check_numbers(model)
+    with torch.no_grad():
+        results, recorded = run(model, images, size, fit, record, edits)
+    copy = results[0].edited or bool(results[0].edits)  # the caller may still change a tensor that an edit returned
+    arrays = [{} for _ in results]
+    for name in list(recorded):
+        batch = recorded.pop(name)  # freed before the next one is copied
+        for i, of_image in enumerate(arrays):
+            of_image[name] = _as_array(batch, i, copy)
+    return [replace(result, _recorded=of_image) for result, of_image in zip(results, arrays, strict=True)]
+
+
+def _stacked(pixels: Sequence[Tensor]) -> Tensor:
+    """Return inputs of one size as a batch.
+
+    Raises:
+        ImageError: if their sizes differ.
+    """
+    if len(pixels) == 1:
+        return pixels[0][None]
+    different = next((one for one in pixels if one.shape != pixels[0].shape), None)
+    if different is not None:
+        first, other = (" x ".join(map(str, one.shape[1:])) for one in (pixels[0], different))
+        if first == other:
+            first, other = (f"{len(one)} channels" for one in (pixels[0], different))
+        raise ImageError(
+            f"The images of a batch must have one input size, but there are {first} and {other}; choose a size and a "
+            'fit other than "native", or trace them one by one.'
+        )
+    return torch.stack(list(pixels))
+
+
+def _split(batch: Tensor) -> list[Tensor]:
+    """Split a batch into tensors [...] that own their memory, so that none keeps the whole batch in memory."""
+    samples = batch.detach().float()
+    return [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
+
+
+def _as_array(batch: Tensor, index: int, copy: bool) -> np.ndarray:
+    """Activation of one image, without batch axis; copied if it is a view that keeps a larger tensor in memory."""
+    is_whole = len(batch) == 1 and batch.is_contiguous() and batch.untyped_storage().nbytes() == batch.nbytes
+    return _frozen(batch[index] if is_whole and not copy else batch[index].clone())

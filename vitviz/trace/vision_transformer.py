@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..images import Size
 from ..model.edits import Edit
 from ..model.vit import ViT
 from .inputs import ImageSource
-from .passes import trace
+from .passes import trace, trace_batch
 from .trace import Trace
 
 
 class VisionTransformer(ViT):
-    """Plain Vision Transformer with the method `trace`; arguments as in `vitviz.model.vit.ViT`."""
+    """Plain Vision Transformer with the methods `trace` and `trace_batch`; arguments as in `vitviz.model.vit.ViT`."""
 
     def trace(
         self,
@@ -26,3 +26,15 @@ class VisionTransformer(ViT):
     ) -> Trace:
         """Run the model on one image and record the forward pass; see `vitviz.trace.passes.trace`."""
         return trace(self, image, size=size, fit=fit, record=record, edits=edits)
+
+    def trace_batch(
+        self,
+        images: Iterable[ImageSource],
+        *,
+        size: Size | None = None,
+        fit: str | None = None,
+        record: tuple[str, ...] = (),
+        edits: Sequence[Edit] = (),
+    ) -> list[Trace]:
+        """Run the model on several images of one size in one forward pass; see `vitviz.trace.passes.trace_batch`."""
+        return trace_batch(self, images, size=size, fit=fit, record=record, edits=edits)

@@ -7,6 +7,7 @@ from ..images import Prepared, SafeImage
 from .colour import KEY, QUERY
 
 MAX_SIDE = 16_384  # pixels
+_REDUCING_GAP = 2.0  # large photos are first reduced to at least twice the size, which takes half the time
 _GREY = (128, 128, 128)  # contrasts with both themes
 
 
@@ -27,10 +28,20 @@ def sharp_picture(image: SafeImage, prepared: Prepared, longest: int = 960) -> I
     factor = whole(longest, 1, MAX_SIDE, "The longer side") / max(geometry.model)
     picture = prepared.picture().resize([max(1, round(side * factor)) for side in geometry.model])
     left, top, right, bottom = (round(edge * factor) for edge in geometry.content)
-    scaled = image.rgb.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.LANCZOS, geometry.source)
+    size = max(1, right - left), max(1, bottom - top)
+    scaled = image.rgb.resize(size, Image.Resampling.LANCZOS, geometry.source, _REDUCING_GAP)
     grey = prepared.pixels.shape[-1] == 1  # colours would show more than the model receives
     picture.paste(scaled.convert("L") if grey else scaled, (left, top))
     return picture
+
+
+@typed
+def middle_square(image: SafeImage, side: int) -> Image.Image:
+    """Return the largest square in the middle of an image, resized to `side` x `side` pixels, RGB."""
+    width, height = image.rgb.size
+    left, top = max(0, width - height) / 2, max(0, height - width) / 2
+    box, side = (left, top, width - left, height - top), whole(side, 1, MAX_SIDE, "The side")
+    return image.rgb.resize((side, side), Image.Resampling.BICUBIC, box, _REDUCING_GAP)
 
 
 @typed

@@ -4,7 +4,9 @@ import threading
 from contextlib import nullcontext
 
 import pytest
+import torch
 
+from vitviz import edit
 from vitviz.errors import VitvizError
 from vitviz.ui.app.jobs import durations
 from vitviz.ui.app.jobs import queue as jobs
@@ -32,6 +34,48 @@ def test_work_that_nobody_watches_ends():
     assert job._ended.wait(60)
     assert isinstance(job.error, jobs.AbandonedError)
     assert job.done == 0
+
+
+def test_work_that_reports_nothing_ends_in_the_middle_of_a_pass(small):
+    here, begun, left, blocks = {"me"}, threading.Event(), threading.Event(), []
+
+    def note(x):
+        blocks.append(1)
+        begun.set()
+        left.wait(60)
+        return x
+
+    def task(_report):
+        with edit({"blocks.*.resid_post": note}):
+            small.trace(torch.zeros(3, 32, 48))
+
+    job = jobs.Jobs(patience=0, is_connected=here.__contains__).join(("a",), task, ("me", "explain"))
+    assert begun.wait(60)
+    here.clear()
+    left.set()
+    assert job._ended.wait(60)
+    assert isinstance(job.error, jobs.AbandonedError)
+    assert len(blocks) == 1
+
+
+def test_who_comes_back_within_the_patience_joins_the_same_job():
+    here, go = {"before"}, threading.Semaphore(0)
+
+    def task(report):
+        for done in range(1, 3):
+            go.acquire()
+            report(done, 2)
+
+    every = jobs.Jobs(patience=600, is_connected=here.__contains__)
+    job = every.join(("a",), task, ("before", "explain"))
+    here.clear()  # a reload ends the session
+    go.release()
+    assert not job._ended.wait(0.1)
+    here.add("after")
+    assert every.join(("a",), lambda report: pytest.fail("begun again"), ("after", "explain")) is job
+    go.release()
+    assert job.watch(60)
+    assert job.error is None
 
 
 def test_an_error_belongs_to_those_who_wait():

@@ -1,5 +1,6 @@
 """A real server over its websocket, without a browser: hostile and careless clients."""
 
+import asyncio
 import contextlib
 import io
 import os
@@ -16,7 +17,7 @@ from benchmarks.session import Session, results_made
 from scripts.app_server import running_app
 from tests.support.event_loops import run_to_its_end
 
-ZONE, MAP = "sidebar_upload_0", "explorer_held_layer"
+ZONE, MAP = "sidebar_upload_0", "explorer_part_layer"
 
 
 def photo(seed: int = 0, side: int = 1200) -> bytes:
@@ -107,3 +108,29 @@ def test_files_that_no_page_takes_do_not_pile_up(server):
 
     visit(server, act)
     assert refused == [(number, 429) for number in range(8, 12)]
+
+
+def test_a_job_ends_when_its_tab_is_closed(server):
+    """A short sweep of another user needs the only worker, which a sweep of an hour has until its tab is closed."""
+
+    async def sweep(session: Session, query: str, what: str) -> asyncio.Task:
+        await session.connect()
+        await session.open("intervene", query)
+        await session.choose("sweep_what", what)
+        return asyncio.create_task(session.click("sweep_run"))
+
+    async def both() -> None:
+        long, short = Session(server), Session(server)
+        running = await sweep(long, "size=518&image=coffee", "patches")
+        while not long.progress:
+            await asyncio.sleep(0.05)
+        watching = await sweep(short, "model=digits&image=digit-7", "layers")
+        assert made(server, "sweep") == 0
+        await long.leave()
+        while made(server, "sweep") == 0:
+            await asyncio.sleep(0.2)
+        await short.leave()
+        await asyncio.gather(running, watching, return_exceptions=True)
+
+    run_to_its_end(both())
+    assert made(server, "sweep") == 1

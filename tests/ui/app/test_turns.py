@@ -3,7 +3,9 @@
 import threading
 
 import pytest
+import torch
 
+from vitviz import edit
 from vitviz.ui.app.jobs.queue import Jobs
 from vitviz.ui.app.turns import Turns, one_at_a_time
 
@@ -147,6 +149,64 @@ def test_a_turn_may_be_taken_again_by_who_has_it_and_is_given_back_after_an_erro
     thread.start()
     thread.join(60)
     assert not thread.is_alive()
+
+
+def test_who_has_left_while_waiting_gives_the_turn_to_the_next():
+    class GoneError(BaseException):
+        pass
+
+    here, went, threads = {"second"}, [], []
+
+    def check():
+        if threading.current_thread().name not in {*here, "MainThread"}:
+            raise GoneError
+
+    def look():
+        try:
+            with turns:
+                went.append(threading.current_thread().name)
+        except GoneError:
+            went.append("nobody")
+
+    turns = Turns(check=check)
+    with turns:
+        for name in ("first", "second"):
+            threads.append(threading.Thread(target=look, name=name))
+            threads[-1].start()
+            until(lambda: waiting(turns) == len(threads))
+    for thread in threads:
+        thread.join(60)
+    assert went == ["nobody", "second"]
+
+
+def test_a_job_gives_way_between_the_blocks_of_a_pass(small):
+    went, begun, asked = [], threading.Event(), threading.Event()
+
+    def note(x):
+        if not went:
+            begun.set()
+            asked.wait(60)
+            until(lambda: waiting(one_at_a_time) == 1)
+        went.append("block")
+        return x
+
+    def task(_progress):
+        with edit({"blocks.*.resid_post": note}):
+            small.trace(torch.zeros(3, 32, 48))
+
+    def look():
+        asked.set()
+        with one_at_a_time:
+            went.append("map")
+
+    job = Jobs(patience=600).join(("a",), task)
+    assert begun.wait(60)
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert job.watch(60)
+    thread.join(60)
+    assert job.error is None
+    assert went == ["block", "map", "block", "block"]
 
 
 def test_a_job_gives_way_whenever_it_reports():

@@ -5,6 +5,7 @@ from functools import wraps
 
 import streamlit as st
 
+from ...model.hooks import between_blocks
 from ..components import own_image
 from ..components.projector import projector
 from ..components.streamlit_fixes import streamlit_fixes
@@ -22,6 +23,7 @@ from . import (
     tour,
 )
 from .catalogue import catalogue_if_open
+from .connections import stop_if_closed
 from .messages import show_errors
 from .projector import PROJECTOR
 from .turns import one_at_a_time
@@ -65,7 +67,7 @@ def run(page: st.Page) -> None:
     notices.begin_run()
     st.session_state[_RUNNING] = True
     try:
-        with show_errors():
+        with show_errors(), between_blocks(stop_if_closed):
             with own_place:
                 own_image.own_image(notices.repeat)
             if problem:
@@ -128,7 +130,8 @@ def fragment(draw: Callable[[state.Choice], None]) -> Callable[[state.Choice], N
         with st.empty():  # fixed position for spinners
             state.trace(choice)
             write_address()
-        draw(choice)
+        with between_blocks(stop_if_closed):  # also in a run of the fragment alone
+            draw(choice)
 
     return part
 

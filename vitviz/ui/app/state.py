@@ -13,7 +13,6 @@ from functools import cache, cached_property, partial
 
 import numpy as np
 import streamlit as st
-from PIL import ImageOps
 
 from ... import zoo
 from ...analysis import attention
@@ -25,9 +24,9 @@ from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from ...viz.picture import sharp_picture
+from ...viz.picture import middle_square, sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import class_shares, models, notices, sessions
+from . import batches, class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
@@ -283,7 +282,7 @@ def forget_own() -> None:
 
 def thumbnail(image: SafeImage, side: int = 240) -> bytes:
     """Return a square thumbnail as JPEG."""
-    return as_jpeg(ImageOps.fit(image.rgb, (side, side)))
+    return as_jpeg(middle_square(image, side))
 
 
 def first_sample(model: str) -> str:
@@ -337,8 +336,7 @@ def trace(choice: Choice) -> Trace:
 def _trace(key: tuple, _choice: Choice) -> Trace:
     """Return the trace without its model, so that the cache does not hold the model in memory."""
     image, network = prepared(_choice), model(_choice.model)
-    with one_at_a_time.first():
-        return replace(network.trace(image), model=None)
+    return replace(batches.traced(network, _choice.key[1:3], image), model=None)
 
 
 def picture(choice: Choice, longest: int = 960) -> bytes:

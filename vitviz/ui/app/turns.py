@@ -2,20 +2,23 @@
 
 A forward pass uses all cores, so concurrent passes would only slow each other down. Work for the first picture of a
 page has the highest priority; among pages, the one that began to run first is served first. Slow jobs, such as sweeps,
-have the lowest priority. They release the lock between their passes and take it again once no other work has used it
-for a moment. A user who opens a page therefore waits for one pass of a job at most. A server may allow several slow
-jobs to run concurrently.
+have the lowest priority. They release the lock between the blocks of their passes (between whole passes if these keep
+their activations for gradients) and take it again once no other work has used it for a moment. A user who opens a page
+therefore waits for one block, or one pass with gradients, of a job at most. A server may allow several slow jobs to run
+concurrently.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from types import TracebackType
+
+from .connections import stop_if_closed
 
 FIRST, SOON, LATER = 0, 1, 2
 QUIET = 0.2  # seconds without other work before slow jobs get the lock
@@ -35,10 +38,15 @@ class Turns:
 
     Attributes:
         slow: maximum number of slow jobs that may hold the lock together.
+
+    Args:
+        slow: initial value of the attribute.
+        check: function called with each acquisition, as a wait may have been long. An exception that it raises
+            releases the lock.
     """
 
-    def __init__(self, slow: int = 1) -> None:
-        self.slow = slow
+    def __init__(self, slow: int = 1, check: Callable[[], None] = lambda: None) -> None:
+        self.slow, self._check = slow, check
         self._changed = threading.Condition()
         self._numbers = count()
         self._run = threading.local()
@@ -56,9 +64,14 @@ class Turns:
         """Start a page run on this thread. All its requests count as made at this time."""
         self._run.number = next(self._numbers)
 
-    def first(self) -> AbstractContextManager[None]:
-        """Acquire the lock with the highest priority, for the first picture of a page."""
-        return self._held(FIRST)
+    def first(self, unless: Callable[[], bool] = lambda: False) -> AbstractContextManager[None]:
+        """Acquire the lock with the highest priority, for the first picture of a page.
+
+        Args:
+            unless: function called when the lock changes hands; once it returns True, the lock is not acquired, and
+                the `with` block runs without it.
+        """
+        return self._held(FIRST, unless)
 
     def later(self) -> AbstractContextManager[None]:
         """Acquire the lock with the lowest priority, for a slow job; see `give_way`."""
@@ -80,23 +93,29 @@ class Turns:
         return threading.get_ident() in self._owners
 
     @contextmanager
-    def _held(self, rank: int) -> Iterator[None]:
-        self._take(rank)
+    def _held(self, rank: int, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        has_lock = self._take(rank, unless)
         try:
             yield
         finally:
-            self._leave()
+            if has_lock:
+                self._leave()
 
-    def _take(self, rank: int) -> None:
+    def _take(self, rank: int, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Wait for the lock and acquire it. Returns False if it is no longer needed."""
         me = threading.get_ident()
         with self._changed:
             if me in self._owners:
                 self._owners[me].depth += 1
-                return
+                return True
             number, began = next(self._numbers), time.monotonic()
             mine = (rank, getattr(self._run, "number", number) if rank < LATER else number, number)
             self._waiting.append(mine)
             while not (self._is_free(rank) and min(self._waiting) == mine and self._is_quiet(mine)):
+                if unless():
+                    self._waiting.remove(mine)
+                    self._changed.notify_all()
+                    return False
                 self._changed.wait(QUIET if rank == LATER else None)
                 if mine[0] == LATER and time.monotonic() - began > PATIENCE:
                     self._waiting.remove(mine)
@@ -104,6 +123,12 @@ class Turns:
                     self._waiting.append(mine)
             self._waiting.remove(mine)
             self._owners[me] = _Owner(rank)
+        try:
+            self._check()
+        except BaseException:
+            self._leave()
+            raise
+        return True
 
     def _is_free(self, rank: int) -> bool:
         if rank < LATER:
@@ -124,4 +149,4 @@ class Turns:
                 self._changed.notify_all()
 
 
-one_at_a_time = Turns()
+one_at_a_time = Turns(check=stop_if_closed)

@@ -1,6 +1,7 @@
 """Queue of background jobs, shared by all users. A job runs once for all users who wait for it.
 
-Whenever a job reports its progress, it yields the processor to short work (see `turns`).
+Whenever a job reports its progress, and between the blocks of its forward passes, it yields the processor to short work
+(see `turns`).
 
 A click ends the current run of a page, so work done in the run itself would start again with each click. With a job, a
 run only watches the progress, and the next run continues to watch. Jobs continue while their users are on another page.
@@ -20,16 +21,18 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
-from streamlit import runtime
+import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ....errors import VitvizError
 from ....errors.arguments import shown
+from ....model.hooks import between_blocks
+from ..connections import is_connected
 from ..turns import one_at_a_time
 
 VARIABLE = "VITVIZ_JOBS"
 DOWNLOADS = 2  # concurrent downloads, which are limited by the network, not by the processor
-PATIENCE = 30.0  # seconds that a job continues after all users who wait for it have disconnected
+PATIENCE = 7.0  # seconds that a job continues after all users who wait for it have disconnected; a reload takes less
 
 Task = Callable[["Job"], object]
 Waiter = tuple[str, str]  # session id, and place in the app
@@ -65,10 +68,23 @@ class Job:
         Raises:
             AbandonedError: if the job is to end.
         """
-        if self.is_abandoned:
-            raise AbandonedError
+        self._end_if_abandoned()
         self.done, self.total = done, total
         one_at_a_time.give_way()
+
+    def check(self) -> None:
+        """End the job if it is no longer needed, or give way; called between blocks, also if reports are rare.
+
+        Raises:
+            AbandonedError: if the job is to end.
+        """
+        self._end_if_abandoned()
+        if not torch.is_grad_enabled():  # the activations of a pass with gradients stay in memory meanwhile
+            one_at_a_time.give_way()
+
+    def _end_if_abandoned(self) -> None:
+        if self.is_abandoned:
+            raise AbandonedError
 
     @property
     def is_abandoned(self) -> bool:
@@ -123,7 +139,8 @@ class Job:
             with turn:
                 self(0, 0)
                 self._began = time.monotonic()
-                self._task(self)
+                with between_blocks(self.check):
+                    self._task(self)
         except (Exception, AbandonedError) as error:  # reported to the waiting sessions
             self.error = error
         finally:
@@ -257,13 +274,13 @@ def shared() -> Jobs:
         VitvizError: if VITVIZ_JOBS is not a whole number of at least 1.
     """
     one_at_a_time.slow = most_at_once()
-    return Jobs(one_at_a_time.slow, is_connected=_is_connected)
+    return Jobs(one_at_a_time.slow, is_connected=is_connected)
 
 
 @cache
 def downloads() -> Jobs:
     """Return the download queue of this process."""
-    return Jobs(DOWNLOADS, is_connected=_is_connected, turn=nullcontext)
+    return Jobs(DOWNLOADS, is_connected=is_connected, turn=nullcontext)
 
 
 def most_at_once() -> int:
@@ -282,7 +299,3 @@ def current_waiter(place: str) -> Waiter:
     """Return the current session as a waiter at a place in the app, such as a section of a page."""
     context = get_script_run_ctx()
     return ("" if context is None else context.session_id), place
-
-
-def _is_connected(session: str) -> bool:
-    return runtime.exists() and runtime.get_instance().is_active_session(session)

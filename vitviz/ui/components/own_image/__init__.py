@@ -17,7 +17,7 @@ from .._shared import Component, Listener, packed
 
 NOT_IN_LINK = "This link was created with a user's own image, which links do not include. A sample is shown instead."
 ENDED = (
-    "Your session has ended, because the server was restarted or the connection was lost for too long. Drop your image "
+    "Your session has ended because the server was restarted or the connection was lost for too long; drop your image "
     "again."
 )
 LONGEST_NAME = 200  # maximum characters of a file name, or of a secret, in a message
