@@ -42,9 +42,9 @@ def files_of(session: str) -> int:
 MIDDLEWARE = (
     Middleware(StaticCache),
     Middleware(GZipMiddleware, compresslevel=6),
+    Middleware(RequestLog),  # sees the length of a download before it is compressed, and what `UploadLimit` refuses
     Middleware(UploadLimit, waiting=files_of),
     Middleware(RewritePage, rewrite=lambda page: add_outline(add_scripts(page))),
-    Middleware(RequestLog),  # the last one, which sees the length of a download before it is compressed
 )
 
 

@@ -18,7 +18,7 @@ def announcement(find_address: Callable[[], str | None]) -> str:
         find_address: function that returns the address of this machine in its network; None if it is in no network.
     """
     address = st.get_option("server.address")
-    if not network_address.serves_network(address):
+    if not network_address.serves_network(address) or (address or "").startswith("unix:"):
         return ""
     host = find_address() if address in (None, *_ALL) else address
     warning = "Everybody in the network can open the app; it has no passwords and no encryption."
