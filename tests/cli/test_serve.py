@@ -1,6 +1,8 @@
 """`vitviz app`: the command line of Streamlit, and the app that it starts."""
 
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -76,9 +78,17 @@ def test_an_installation_without_the_app_says_so(tmp_path, monkeypatch):
 
 
 def test_make_run_is_this_command():
-    text = (ROOT / "Makefile").read_text()
-    recipe = text[text.index("\nrun:") :].splitlines()[2]
-    assert_mentions(recipe, "vitviz.cli app", "--address $(HOST)", "--port $(PORT)", "$(ARGS)")
+    def recipe(*variables):
+        command = ["make", "--dry-run", "run", *variables]
+        environment = {**os.environ, "HOST": "x86_64-linux-gnu", "PORT": "80"}  # as some shells and servers set them
+        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=True).stdout
+        return printed.splitlines()[-1].partition("python -m vitviz.cli ")[2].split()
+
+    assert recipe() == ["app", "--address", "127.0.0.1", "--"]
+    assert recipe("HOST=0.0.0.0", "PORT=9000", "ARGS=--theme.base dark") == [
+        *("app", "--address", "0.0.0.0", "--port", "9000", "--"),
+        *("--theme.base", "dark"),
+    ]
 
 
 @pytest.mark.slow

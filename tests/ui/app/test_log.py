@@ -21,7 +21,7 @@ from vitviz.ui.app.class_images import ClassImages
 
 FORMAT = "--logger.messageFormat=%(name)s %(levelname)s %(message)s"
 TELLING = "anna-schmidt-class-7b.jpg"
-ZONE, MAP = "sidebar_upload_", "explorer_held_layer"
+ZONE, PICKER = "sidebar_upload_", "attention_picker"
 PATIENCE = 240  # seconds
 
 
@@ -45,8 +45,8 @@ async def wait_for(url, text):
 
 
 async def download(session):
-    """Download the numbers of the open page, whose file name contains that of the image."""
-    _, element = session.elements["None"]  # the last element without a key of its own
+    """Download the summary of a lesson, whose file name contains that of the image."""
+    _, element = session.elements["summary"]
     message = BackMsg()
     request = message.backend_operation_request
     request.session_id, request.request_id = session._session, "1"
@@ -63,10 +63,10 @@ async def everything(url, names):
     """Do all that is logged; add what must not be in the log to `names`."""
     session = Session(url, TELLING)
     await session.connect()
-    await session.open("explore")
-    await session.upload(photo(), f"{ZONE}0", shown=MAP)
+    await session.open("attention")
+    await session.upload(photo(), f"{ZONE}0", shown=PICKER)
     await download(session)
-    await session.upload(b"no image " * 50, f"{ZONE}1", shown=MAP)
+    await session.upload(b"no image " * 50, f"{ZONE}1", shown=PICKER)
     await session.click("class_link")
     await session.click("class_share")
     (share,) = [key for key in session.elements if key.startswith("class_end_")]
@@ -96,7 +96,7 @@ def test_the_log_tells_of_each_kind_of_request_and_of_nobody(tmp_path):
     for begin, *facts in (
         ("vitviz.ui.app.uploads INFO Upload accepted", len(photo()), "JPEG"),
         ("vitviz.ui.app.uploads INFO Upload refused", 450),
-        ("vitviz.ui.app.serving.request_log INFO Download", "application/octet-stream"),
+        ("vitviz.ui.app.serving.request_log INFO Download", "text/html"),
         ("vitviz.ui.app.serving.request_log INFO Upload refused by the server", 429),
         ("vitviz.ui.app.class_images INFO Sharing begun", len(photo())),
         ("vitviz.ui.app.class_images INFO Sharing ended", len(photo())),
