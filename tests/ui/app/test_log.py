@@ -22,7 +22,7 @@ from vitviz.ui.app.class_images import ClassImages
 FORMAT = "--logger.messageFormat=%(name)s %(levelname)s %(message)s"
 TELLING = "anna-schmidt-class-7b.jpg"
 ZONE, PICKER = "sidebar_upload_", "attention_picker"
-PATIENCE = 240  # seconds
+PATIENCE = 120  # seconds
 
 
 def photo():
@@ -79,9 +79,9 @@ async def everything(url, names):
     await session.leave()
     other = Session(url)
     await other.connect()
-    await other.open("tokens", "model=digits&image=digit-4")
-    await other.click("probe")
-    await wait_for(url, 'vitviz_jobs_ended_total{kind="probe",outcome="finished"} 1')
+    await other.open("explain", "model=digits&image=digit-4")
+    await other.click("explain_compute_occlusion_0")
+    await wait_for(url, 'vitviz_jobs_ended_total{kind="map",outcome="finished"}')
     await other.leave()
 
 
@@ -100,16 +100,17 @@ def test_the_log_tells_of_each_kind_of_request_and_of_nobody(tmp_path):
         ("vitviz.ui.app.serving.request_log INFO Upload refused by the server", 429),
         ("vitviz.ui.app.class_images INFO Sharing begun", len(photo())),
         ("vitviz.ui.app.class_images INFO Sharing ended", len(photo())),
-        ("vitviz.ui.app.jobs.queue INFO Job begun", "probe"),
-        ("vitviz.ui.app.jobs.queue INFO Job finished", "probe"),
+        ("vitviz.ui.app.jobs.queue INFO Job begun", "map"),
+        ("vitviz.ui.app.jobs.queue INFO Job finished", "map"),
     ):
-        (line,) = [line for line in lines if line.startswith(begin)]
-        assert_mentions(line, *facts)
+        found = [line for line in lines if line.startswith(begin)]
+        assert len(found) == 1 or ("Job" in begin and found), begin  # a slow map begins with coarse ones
+        assert_mentions(found[0], *facts)
     for name in names:
         assert name
         assert name not in text, name
     assert not [line for line in lines if "127.0.0.1" in line]
-    assert 'vitviz_job_seconds_count{kind="probe"} 1' in figures
+    assert 'vitviz_job_seconds_count{kind="map"}' in figures
     (passes,) = [line for line in figures.splitlines() if line.startswith("vitviz_forward_pass_seconds_count")]
     assert int(passes.split()[-1]) >= 3
 
