@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# not `?=`, because environments of shells and package managers also have variables of these names
+HOST   = 127.0.0.1
+PORT   =
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
@@ -11,8 +14,8 @@ WORKERS ?= 4
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.installed ## install the requirements and start the app
-	$(BIN)/streamlit run app.py $(ARGS)
+run: $(VENV)/.installed ## install the requirements and start the app, for this machine (HOST=0.0.0.0 for the network, PORT, ARGS)
+	$(BIN)/python -m vitviz.cli app --address $(HOST) $(if $(PORT),--port $(PORT)) -- $(ARGS)
 
 test: lint ## lint, then run all tests, including browser tests (ARGS for pytest, WORKERS processes)
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -1,18 +1,16 @@
-"""The vitviz app: `streamlit run app.py`.
+"""The vitviz app: `vitviz app`, or `streamlit run app.py`.
 
 Streamlit imports this file once and serves its `app`. It then runs the file as a script for each user.
 """
-
-from pathlib import Path
 
 import streamlit as st
 
 if __name__ == "__main__":
     from vitviz.ui.app.registry import PAGES
     from vitviz.ui.app.shell import run
+    from vitviz.zoo import assets
 
-    icon = Path(__file__).parent / "assets" / "icon.svg"
-    st.set_page_config(page_title="vitviz", page_icon=str(icon), layout="wide")
+    st.set_page_config(page_title="vitviz", page_icon=str(assets() / "icon.svg"), layout="wide")
     run(
         st.navigation(
             [st.Page(page.file, title=page.title, icon=page.icon, default=page is PAGES[0]) for page in PAGES],

@@ -37,10 +37,11 @@ class Session:
 
     Args:
         url: address of the app.
+        file: name of uploaded files.
     """
 
-    def __init__(self, url: str):
-        self.url, self.elements, self.progress = url, {}, ""
+    def __init__(self, url: str, file: str = "photo.jpg"):
+        self.url, self.file, self.elements, self.progress = url, file, {}, ""
         self.errors: list[str] = []
         self._page = self._query = self._session = ""
         with direct.open(f"{url}/_stcore/health") as answer:
@@ -75,7 +76,7 @@ class Session:
             state = states.add()
             state.id = self._id(zone)
             info = state.file_uploader_state_value.uploaded_file_info.add()
-            info.name, info.size, info.file_id = "photo.jpg", len(data), file.file_id
+            info.name, info.size, info.file_id = self.file, len(data), file.file_id
             info.file_urls.CopyFrom(file)
 
         took = time.perf_counter() - began
@@ -89,7 +90,7 @@ class Session:
         """
         message = BackMsg()
         message.file_urls_request.request_id = "1"
-        message.file_urls_request.file_names.append("photo.jpg")
+        message.file_urls_request.file_names.append(self.file)
         message.file_urls_request.session_id = self._session
         await self.socket.send(message.SerializeToString())
         while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
@@ -181,7 +182,7 @@ class Session:
         return message
 
     def _put(self, path: str, data: bytes) -> None:
-        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="photo.jpg"\r\n\r\n'
+        head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{self.file}"\r\n\r\n'.encode()
         headers = {
             "Content-Type": "multipart/form-data; boundary=x",
             "Cookie": f"_streamlit_xsrf={self._token}",

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from scripts.fonts import STATED, Fonts, check, only
 
 ROOT = Path(__file__).resolve().parents[1]
 START_TIMEOUT = 240  # seconds; generous, for busy machines and cold disks
+STREAMLIT = (sys.executable, "-m", "streamlit", "run", "app.py")
 BROWSER_FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -30,13 +31,23 @@ BROWSER_FLAGS = (
 
 
 @contextmanager
-def running_app(*options: str, port: int | None = None, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run `streamlit run app.py` on a free port of this machine until the `with` block ends.
+def running_app(
+    *options: str,
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] = STREAMLIT,
+    folder: Path = ROOT,
+    log: Path | None = None,
+) -> Iterator[str]:
+    """Run the app on a free port of this machine until the `with` block ends.
 
     Args:
         *options: further options for Streamlit, such as `"--theme.base=dark"`.
         port: port to listen on; None for a free port.
         environment: further environment variables.
+        command: command that starts the app; options of Streamlit are appended.
+        folder: folder in which the command runs.
+        log: file for the output; None for a temporary file.
 
     Yields:
         Address of the app, such as `"http://127.0.0.1:40123"`, after its health page has answered.
@@ -46,14 +57,13 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
             this and any other exception raised in the block.
     """
     port = port or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    command += [f"--server.port={port}", "--server.headless=true"]
-    with tempfile.TemporaryFile() as log:
+    command = [*command, *options, f"--server.port={port}", "--server.headless=true"]
+    with tempfile.TemporaryFile() if log is None else log.open("w+b") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
@@ -62,7 +72,7 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
             _wait_until_healthy(process, url)
             yield url
         except Exception as error:
-            error.add_note(f"The app's log ends with:\n{_end_of(log)}")
+            error.add_note(f"The app's log ends with:\n{_end_of(output)}")
             raise
         finally:
             _stop(process)

@@ -122,7 +122,7 @@ def test_how_many_models_stay(monkeypatch):
     assert max_models() == 5
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "two", "", "1.5", "²"])
+@pytest.mark.parametrize("value", ["0", "-1", "two", " ", "1.5", "²"])
 def test_a_bad_limit_is_said(value, monkeypatch):
     monkeypatch.setenv("VITVIZ_MAX_MODELS", value)
     with pytest.raises(ModelError, match=mentions("VITVIZ_MAX_MODELS", repr(value), 1)):

@@ -13,8 +13,29 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ..errors import VitvizError
 from . import DEFAULT_MODEL
-from .choices import Fit, Format, Scale
+from .arguments import (
+    Arch,
+    ArchKwargs,
+    Classes,
+    CropPct,
+    FitOption,
+    Formats,
+    Images,
+    Interpolation,
+    Json,
+    Mean,
+    Model,
+    NumHeads,
+    Out,
+    Prefix,
+    Size,
+    Skip,
+    Std,
+    Width,
+)
+from .choices import Format, Scale
 
 
 class OneLine(TyperGroup):
@@ -38,23 +59,6 @@ class OneLine(TyperGroup):
             sys.exit(2)
 
 
-def _size(text: str) -> int | tuple[int, int]:
-    from ..notation.marks import parse_size
-
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a size; use {error}.") from error
-
-
-def _width(text: str) -> int:
-    from .result import MAX_WIDTH, MIN_WIDTH
-
-    if not (text.isascii() and text.isdecimal() and len(text) < 9 and MIN_WIDTH <= int(text) <= MAX_WIDTH):
-        raise typer.BadParameter(f"{text!r} is not a width; use {MIN_WIDTH} to {MAX_WIDTH} pixels.")
-    return int(text)
-
-
 app = typer.Typer(
     cls=OneLine,
     add_completion=False,
@@ -62,92 +66,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     invoke_without_command=True,
 )
-
-Images = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="IMAGE",
-        help="Image files, folders (all images in and below them), or quoted patterns such as 'photos/**/*.jpg'.",
-        show_default=False,
-    ),
-]
-Model = Annotated[
-    str, typer.Option("-m", "--model", help="Shipped model, pretrained timm model, or path of a checkpoint.")
-]
-Arch = Annotated[str | None, typer.Option(help="Architecture of a checkpoint in timm, if missing in its file.")]
-Classes = Annotated[
-    str | None,
-    typer.Option(help="Class names of a checkpoint: a text file with one name per line; 0 drops the classifier."),
-]
-NumHeads = Annotated[
-    int | None, typer.Option(help="Number of attention heads of a checkpoint, if missing in its file.")
-]
-Prefix = Annotated[str | None, typer.Option(help="Prefix of the model's keys, for a checkpoint with several models.")]
-ArchKwargs = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=VALUE",
-        help="Argument of timm's create_model for a checkpoint, such as global_pool=avg; may be repeated.",
-        show_default=False,
-    ),
-]
-Mean = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NUMBERS",
-        help="Mean of a checkpoint's preprocessing, for pixels from 0 to 1: one number, or one per channel, such as "
-        "0.485,0.456,0.406.",
-    ),
-]
-Std = Annotated[
-    str | None, typer.Option(metavar="NUMBERS", help="Standard deviation of a checkpoint's preprocessing, like --mean.")
-]
-Interpolation = Annotated[
-    str | None, typer.Option(help="Interpolation of a checkpoint's preprocessing, such as bicubic or bilinear.")
-]
-CropPct = Annotated[
-    float | None, typer.Option(help="Fraction of the image kept by a checkpoint's centre crop, such as 0.9.")
-]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Output folder, or the file of a report, which ends in .html.")]
-Formats = Annotated[
-    list[Format] | None,
-    typer.Option(
-        "--format",
-        help="Overlay per image (png, the default, jpeg or webp), arrays per image (npz), or one report on all images "
-        "(html); may be repeated.",
-        show_default=False,
-    ),
-]
-Width = Annotated[
-    int | None,
-    typer.Option(
-        parser=_width,
-        metavar="PIXELS",
-        help="Width of output images, 200 to 4096; by default the longer side is 960, and the width at least 480.",
-        show_default=False,
-    ),
-]
-Skip = Annotated[
-    bool,
-    typer.Option(
-        "--skip-existing",
-        help="Skip images whose files all exist and are newer than image and model; a report keeps them.",
-    ),
-]
-Size = Annotated[
-    str | None,
-    typer.Option(
-        parser=_size,
-        metavar="SIZE",
-        help="Input size in pixels: the side of a square, or height x width, such as 96x192; by default the model's.",
-    ),
-]
-FitOption = Annotated[
-    Fit | None, typer.Option("--fit", help="Fit mode for images of another aspect ratio; by default the model's.")
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one line of JSON per image; layers, heads, rows and columns count from 1.")
-]
 
 
 def _version(show: bool) -> None:
@@ -374,6 +292,53 @@ def explain(
         fit,
         as_json,
     )
+
+
+@app.command("app")
+def start(
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- OPTIONS]",
+            help="Further options of `streamlit run`, after two dashes, such as -- --theme.base dark.",
+            show_default=False,
+        ),
+    ] = None,
+    address: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on; by default, only this machine can open the app. With 0.0.0.0, everybody in the "
+            "network can: it has no passwords."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port; by default 8501, or the next free one.", show_default=False),
+    ] = None,
+) -> None:
+    """Start the app in the browser, until Ctrl-C."""
+    from .serve import serve
+
+    try:
+        serve(address, port, options or ())
+    except VitvizError as error:
+        from .console import refuse
+
+        refuse(str(error), as_json=False)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with all checks.")] = False,
+) -> None:
+    """Check the installation: versions, shipped models, memory, disk, downloads and settings.
+
+    Exit code: 0 if no check failed, 1 otherwise.
+    """
+    from .doctor import run
+
+    raise typer.Exit(run(as_json))
 
 
 MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # checkpoint options after the first four

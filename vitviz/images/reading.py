@@ -115,13 +115,18 @@ def _read_file(path: str | Path) -> bytes:
         raise ImageError(f"The file {name} cannot be read; check its name and permissions.") from error
 
 
-def _format_of(data: bytes) -> str:
-    """Identify the format of a file, one of `FORMATS`, by its first bytes; refuse other formats."""
-    if not data:
-        raise ImageError("This file is empty; choose another one.")
+def file_format(data: bytes) -> str | None:
+    """Identify the format of a file by its first bytes: one of `FORMATS`, another known one, or None."""
     start = data[:4096]
     matching = (kind for kind, signature in _SIGNATURES.items() if re.match(signature, start, re.DOTALL))
-    kind = heif.kind_of(start) or next(matching, None)
+    return heif.kind_of(start) or next(matching, None)
+
+
+def _format_of(data: bytes) -> str:
+    """Identify the format of a file, one of `FORMATS`; refuse other formats."""
+    if not data:
+        raise ImageError("This file is empty; choose another one.")
+    kind = file_format(data)
     if kind is None:
         raise ImageError(f"This file is not an image of a supported format; use {_FORMAT_LIST}.")
     if kind not in FORMATS:

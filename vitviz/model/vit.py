@@ -28,6 +28,7 @@ from .hooks import HookPoint, before_block
 from .layers import LayerScale, make_mlp, make_norm, norm_if
 from .pooling import DistilledHead, make_pool
 from .position_embeddings import Grid, RelativeBias, RotaryEmbedding, Rotation, resampled, rotate
+from .timing import timed
 
 
 class ViT(nn.Module):
@@ -100,7 +101,9 @@ class ViT(nn.Module):
         Raises:
             ModelError: if the input does not have this shape.
         """
-        return self.forward_from(self.embed(pixels), self.grid_of(pixels))
+        grid = self.grid_of(pixels)
+        with timed(len(pixels)):
+            return self.forward_from(self.embed(pixels), grid)
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Compute the input of the first block, [batch, token, D], from normalised images [batch, channel, H, W].
@@ -127,10 +130,11 @@ class ViT(nn.Module):
         Returns:
             Output of the model, as in `forward`.
         """
-        for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
-            before_block()
-            x = block(x, grid, rotation)
-        return self.readout(self.normed(self.norm(x)))
+        with timed(len(x)):
+            for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
+                before_block()
+                x = block(x, grid, rotation)
+            return self.readout(self.normed(self.norm(x)))
 
     @property
     def preprocessing(self) -> Preprocessing:

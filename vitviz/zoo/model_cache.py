@@ -1,29 +1,21 @@
 """Cache of models in memory, shared by all threads, with least-recently-used eviction."""
 
-import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
-from ..errors import ModelError
-from ..errors.arguments import shown
+from ..notation import variables
 from ..trace.vision_transformer import VisionTransformer
-
-VARIABLE = "VITVIZ_MAX_MODELS"
 
 
 def max_models() -> int:
-    """Maximum number of models in memory: the environment variable VITVIZ_MAX_MODELS, or 2.
+    """Maximum number of models in memory: the environment variable VITVIZ_MAX_MODELS.
 
     Raises:
         ModelError: if the variable is not an integer of at least 1.
     """
-    value = os.environ.get(VARIABLE, "2")
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", value):
-        raise ModelError(f"{VARIABLE} is {shown(value)}; set it to a whole number of at least 1.")
-    return int(value)
+    return variables.MAX_MODELS.value()
 
 
 class ModelCache:

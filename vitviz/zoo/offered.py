@@ -5,12 +5,12 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..errors.arguments import shown, typed
+from ..notation import variables
 from ..trace.vision_transformer import VisionTransformer
 from .folders import SUFFIXES
 from .restore import load_checkpoint
 from .sidecar import version_of
 
-VARIABLE = "VITVIZ_CHECKPOINT_DIR"
 _MAX_LISTED = 8  # checkpoints listed in an error message
 
 # First part of the names of other files from training runs that have a suffix of weights.
@@ -71,7 +71,7 @@ def version(name: str) -> str:
 
 
 def _root() -> Path | None:
-    folder = os.environ.get(VARIABLE)
+    folder = variables.CHECKPOINT_DIR.value()
     return Path(folder).resolve() if folder and os.path.isdir(folder) else None  # os.path.isdir does not raise
 
 

@@ -28,6 +28,7 @@ class ZooEntry:
         sizes: sides of square inputs that the app offers, pixels.
         parameters: number of parameters.
         licence: licence of the weights, as an SPDX expression.
+        reference: first components of the output for the reference input, see `vitviz.zoo.integrity`.
         labels: class names in the order of the outputs; () for a model without classes.
     """
 
@@ -41,6 +42,7 @@ class ZooEntry:
     sizes: tuple[int, ...]
     parameters: int
     licence: str
+    reference: tuple[float, ...]
     labels: tuple[str, ...] = ()
 
     @property
@@ -89,6 +91,10 @@ SHIPPED = {
             sizes=(224, 280, 336, 392, 448, 518),
             parameters=22_056_192,
             licence="MIT AND Apache-2.0",
+            reference=(
+                *(1.08107, -0.29807, 1.10591, -3.99641, -0.74059),
+                *(-0.27724, 1.66691, 0.46510, 1.45462, 6.25281),
+            ),
         ),
         ZooEntry(
             name="digits",
@@ -110,6 +116,10 @@ SHIPPED = {
             sizes=(32,),
             parameters=684_394,
             licence="MIT",
+            reference=(
+                *(-0.55874, 0.34657, 0.38230, 0.19033, -1.21683),
+                *(-1.13022, -1.31065, 2.68644, -0.29504, -0.58985),
+            ),
             labels=tuple("0123456789"),
         ),
     )
@@ -120,6 +130,12 @@ def assets() -> Path:
     """Folder with the shipped weights and sample images: in the installed package, or else in the checkout."""
     package = Path(__file__).parents[1]
     return package / "assets" if (package / "assets").is_dir() else package.parent / "assets"
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_shipped(entry: ZooEntry) -> VisionTransformer:
@@ -133,9 +149,7 @@ def load_shipped(entry: ZooEntry) -> VisionTransformer:
             f"The weights of {entry.name!r} are missing: assets/models/{entry.weights} does not exist; install vitviz "
             "again."
         )
-    with entry.path.open("rb") as file:
-        is_intact = hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
-    if not is_intact:
+    if sha256_of(entry.path) != entry.sha256:
         raise ModelError(
             f"The weights of {entry.name!r} are damaged: assets/models/{entry.weights} differs from the shipped file; "
             "install vitviz again."

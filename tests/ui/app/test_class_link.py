@@ -309,4 +309,4 @@ def test_without_a_network_no_code_is_shown_that_phones_cannot_open(typed, netwo
 
 def test_a_server_for_this_machine_only_says_so():
     app = opened_link(explore(image="rocket"))
-    assert ["--server.address" in warning.value for warning in app.warning] == [True]
+    assert ["--address 0.0.0.0" in warning.value for warning in app.warning] == [True]

@@ -36,9 +36,9 @@ def test_this_machine_only_is_what_is_configured():
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not tell who listens where")
 @pytest.mark.parametrize("asked", [None, exhaustive("0.0.0.0")])
-def test_the_app_listens_to_this_machine_only_unless_asked(asked):
+def test_the_app_listens_to_this_machine_only_unless_asked(asked, tmp_path):
     options = () if asked is None else (f"--server.address={asked}",)
-    with running_app(*options) as url:
+    with running_app(*options, log=tmp_path / "log") as url:
         port = urlsplit(url).port
         addresses = listening_on(port)
         assert addresses
@@ -46,3 +46,4 @@ def test_the_app_listens_to_this_machine_only_unless_asked(asked):
         with socket.socket() as other:  # another address of this machine, which stands for another machine
             other.settimeout(10)
             assert (other.connect_ex(("127.0.0.2", port)) == 0) == (asked is not None)
+    assert ("Everybody in the network" in (tmp_path / "log").read_text()) == (asked is not None)

@@ -7,8 +7,6 @@ size, and a message from any browser can clear them.
 
 from __future__ import annotations
 
-import os
-import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
@@ -24,12 +22,9 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor, nn
 
-from ...errors import VitvizError
-from ...errors.arguments import shown
+from ...notation import variables
 from .turns import one_at_a_time
 
-VARIABLE = "VITVIZ_CACHE_MB"
-MEGABYTES = 1000  # about a hundred traces at 224 px, or thirty images of 12 megapixels
 _OVERHEAD = 200  # approximate bytes of any object
 _MISSING = object()
 
@@ -197,10 +192,7 @@ def _measured(one: object) -> tuple[int, list[object]]:
 
 
 def _bytes() -> int:
-    text = os.environ.get(VARIABLE) or str(MEGABYTES)
-    if not re.fullmatch("[0-9]{3,9}", text):
-        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a whole number of megabytes, at least 100.")
-    return 1_000_000 * int(text)
+    return 1_000_000 * variables.CACHE_MB.value()
 
 
 shared = Cache(int(0.9 * _bytes()))

@@ -8,18 +8,18 @@ by its name, so that it is gone everywhere once its time is over or the sharing 
 from __future__ import annotations
 
 import hashlib
-import os
+import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...errors import ImageError, VitvizError
-from ...errors.arguments import shown
+from ...errors import ImageError
+from ...notation import variables
 
-VARIABLE = "VITVIZ_CLASS_HOURS"
-LONGEST = 168.0  # hours; a week
+_log = logging.getLogger(__name__)
+VARIABLE = variables.CLASS_HOURS.name
 MARK = "class-"  # start of the image in links, before the name
 MOST_IMAGES = 20  # shared at a time on a server
 MOST_BYTES = 100_000_000  # of all shared images together
@@ -111,6 +111,7 @@ class ClassImages:
             until = tuple(clock() + 3600 * hours for clock in self._clocks)
             self._shares[name] = Share(name, digest, until, owner, title, data)
             self._ended.discard(digest)
+            _log.info("Sharing begun: %d bytes for %g h; %d shared.", len(data), hours, len(self._shares))
             return self._shares[name]
 
     def find(self, name: str) -> Share | None:
@@ -168,6 +169,7 @@ class ClassImages:
         share = self._shares.pop(name, None)
         if share is not None:
             self._ended |= {share.digest} | self._parts.pop(name, set())
+            _log.info("Sharing ended: %d bytes; %d shared.", len(share.data), len(self._shares))
 
 
 STORE = ClassImages()
@@ -224,14 +226,7 @@ def hours() -> float:
     Raises:
         VitvizError: if VITVIZ_CLASS_HOURS is not a number from 0 to 168.
     """
-    text = os.environ.get(VARIABLE) or "0"
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= LONGEST:
-        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a number of hours from 0 to {LONGEST:.0f}.")
-    return value
+    return variables.CLASS_HOURS.value()
 
 
 def short_duration(hours: float) -> str:

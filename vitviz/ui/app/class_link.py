@@ -103,7 +103,7 @@ def network_page() -> str | None:
 
 def _serves_network() -> bool:
     """Return True if the server answers other machines."""
-    return not network_address.is_loopback(st.get_option("server.address") or "0.0.0.0")
+    return network_address.serves_network(st.get_option("server.address"))
 
 
 def _proposed(found: str) -> str:
@@ -159,7 +159,8 @@ def _base() -> str | None:
         return found
     if not _serves_network():
         st.warning(
-            "Only this computer can open the link. To let phones in, start the app with `--server.address 0.0.0.0`."
+            "Only this computer can open the link. To let phones in, start the app with `vitviz app --address 0.0.0.0` "
+            "or `make run HOST=0.0.0.0`."
         )
         return found
     proposed = _proposed(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,9 +11,10 @@ import streamlit as st
 
 from ... import zoo
 from ...errors import ModelError
-from ...errors.arguments import LONGEST_PATH, number, shown_path
+from ...errors.arguments import LONGEST_PATH, shown_path
 from ...images import Preprocessing, Size
 from ...model.config import ViTConfig
+from ...notation import variables
 from ...trace.inputs import default_size
 from ...zoo.options import rewrite_options
 
@@ -169,16 +169,16 @@ def largest_download() -> float:
     Raises:
         ModelError: if the variable is not a number.
     """
-    return _gigabytes("VITVIZ_MAX_DOWNLOAD_GB", 0 if serves_others() else 2)
+    return 1e9 * variables.MAX_DOWNLOAD_GB.value(None if serves_others() else "2")
 
 
 def all_downloads() -> float:
-    """Maximum bytes of all downloads until the server stops: VITVIZ_MAX_DOWNLOADS_GB, default 20.
+    """Maximum bytes of all downloads until the server stops: VITVIZ_MAX_DOWNLOADS_GB.
 
     Raises:
         ModelError: if the variable is not a number.
     """
-    return _gigabytes("VITVIZ_MAX_DOWNLOADS_GB", 20)
+    return 1e9 * variables.MAX_DOWNLOADS_GB.value()
 
 
 def serves_others() -> bool:
@@ -189,14 +189,6 @@ def serves_others() -> bool:
     except ValueError:  # a host name
         is_local = address == "localhost"
     return not is_local or any(name in st.context.headers for name in ("X-Forwarded-For", "Forwarded"))
-
-
-def _gigabytes(variable: str, usual: float) -> float:
-    text = os.environ.get(variable, str(usual))
-    try:
-        return 1e9 * number(float(text), 0, math.inf, "The variable")
-    except ValueError as error:
-        raise ModelError(f"{variable} is {text!r}; set it to a number of gigabytes, at least 0.") from error
 
 
 def megabytes(count: int) -> str:

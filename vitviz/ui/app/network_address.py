@@ -24,6 +24,11 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
+def serves_network(address: str | None) -> bool:
+    """Return True if a server with this option `server.address` answers other machines."""
+    return not is_loopback(address or "0.0.0.0")
+
+
 def local_address() -> str | None:
     """Return this machine's most probable address in the local network; None if it is in no network."""
     return next(iter(local_addresses()), None)

@@ -19,6 +19,7 @@ from streamlit.errors import StreamlitAPIException
 
 from ....errors import VitvizError
 from ....errors.progress import Progress
+from ....notation.variables import CACHE_MB
 from .. import cache
 from ..messages import escape_markdown
 from . import durations, queue
@@ -261,7 +262,7 @@ def _run(step: Step, job: queue.Job) -> None:
 def _problem(step: Step, job: queue.Job) -> Exception | None:
     """Return the reason why a job that has ended has no result; None if it has one or was stopped."""
     if job.error is None and step.is_kept and cache.results.get(step.key) is None:
-        return VitvizError(f"The result is too large for this server's cache; increase {cache.VARIABLE}.")
+        return VitvizError(f"The result is too large for this server's cache; increase {CACHE_MB.name}.")
     return job.error if isinstance(job.error, Exception) else None
 
 

@@ -10,30 +10,35 @@ They end early only if they are stopped, or if no waiting user is connected any 
 
 from __future__ import annotations
 
+import logging
 import math
-import os
-import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ....errors import VitvizError
-from ....errors.arguments import shown
 from ....model.hooks import between_blocks
+from ....notation import variables
 from ..connections import is_connected
+from ..histogram import Histogram
 from ..turns import one_at_a_time
 
-VARIABLE = "VITVIZ_JOBS"
+_log = logging.getLogger(__name__)
+VARIABLE = variables.JOBS.name
 DOWNLOADS = 2  # concurrent downloads, which are limited by the network, not by the processor
 PATIENCE = 7.0  # seconds that a job continues after all users who wait for it have disconnected; a reload takes less
 
+BOUNDS = (1, 3, 10, 30, 100, 300)  # seconds of the histograms of durations
+
+Outcome = Literal["finished", "failed", "abandoned"]
 Task = Callable[["Job"], object]
 Waiter = tuple[str, str]  # session id, and place in the app
 
@@ -96,6 +101,16 @@ class Job:
         return time.monotonic() - self._watched > self._patience
 
     @property
+    def kind(self) -> str:
+        """Kind of the job, such as `"sweep"`: the first item of its key, which tells nothing about its users."""
+        return str(self.key[0])
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the job, once it has ended."""
+        return "finished" if self.error is None else "failed" if isinstance(self.error, Exception) else "abandoned"
+
+    @property
     def has_begun(self) -> bool:
         """True once the job is running or has ended."""
         return self._began is not None
@@ -139,16 +154,35 @@ class Job:
             with turn:
                 self(0, 0)
                 self._began = time.monotonic()
+                _log.info("Job begun: %s.", self.kind)
                 with between_blocks(self.check):
                     self._task(self)
         except (Exception, AbandonedError) as error:  # reported to the waiting sessions
             self.error = error
         finally:
             self._took = time.monotonic() - (self._began or time.monotonic())
+            _log.info("Job %s after %.1f s: %s.", self.outcome, self._took, self.kind)
 
     def end(self) -> None:
         """Notify all watching threads that the job has ended."""
         self._ended.set()
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of a job queue.
+
+    Attributes:
+        queued: number of jobs that wait for their turn, without abandoned ones.
+        running: number of running jobs.
+        ended: number of ended jobs by kind and outcome.
+        seconds: durations of ended jobs by kind; those of abandoned jobs that had not begun are 0.
+    """
+
+    queued: int
+    running: int
+    ended: Mapping[tuple[str, Outcome], int]
+    seconds: Mapping[str, Histogram]
 
 
 class Jobs:
@@ -173,6 +207,8 @@ class Jobs:
         self._queue: list[Job] = []  # includes abandoned jobs
         self._running: list[Job] = []
         self._served: dict[str, int] = {}  # number of the last turn of each session
+        self._ended: Counter[tuple[str, Outcome]] = Counter()
+        self._seconds: dict[str, Histogram] = {}
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(at_once, "slow-work")
 
@@ -214,6 +250,12 @@ class Jobs:
         job = self._jobs.get(key)
         return None if job is None else job.part
 
+    def figures(self) -> Figures:
+        """Return the present and past numbers of jobs."""
+        with self._lock:
+            queued = sum(not job.is_abandoned for job in self._queue)
+            return Figures(queued, len(self._running), dict(self._ended), dict(self._seconds))
+
     def leave(self, keys: Iterable[tuple], waiter: Waiter) -> None:
         """Stop waiting for the jobs with these keys."""
         with self._lock:
@@ -241,6 +283,8 @@ class Jobs:
         job.run(self._turn())
         with self._lock:
             self._running.remove(job)
+            self._ended[job.kind, job.outcome] += 1
+            self._seconds.setdefault(job.kind, Histogram(*BOUNDS)).note(job.seconds)
             has_failed = isinstance(job.error, Exception) and job.waiting
             if self._jobs.get(job.key) is job and not has_failed:
                 del self._jobs[job.key]
@@ -271,7 +315,7 @@ def shared() -> Jobs:
     """Return the job queue of this process.
 
     Raises:
-        VitvizError: if VITVIZ_JOBS is not a whole number of at least 1.
+        VitvizError: if VITVIZ_JOBS is not a valid number.
     """
     one_at_a_time.slow = most_at_once()
     return Jobs(one_at_a_time.slow, is_connected=is_connected)
@@ -283,16 +327,18 @@ def downloads() -> Jobs:
     return Jobs(DOWNLOADS, is_connected=is_connected, turn=nullcontext)
 
 
+def in_use() -> list[Jobs]:
+    """Return the queues of this process that have had a job."""
+    return [queue() for queue in (shared, downloads) if queue.cache_info().currsize]
+
+
 def most_at_once() -> int:
-    """Maximum number of concurrent jobs: VITVIZ_JOBS, by default 1, because each job uses all cores.
+    """Maximum number of concurrent jobs: VITVIZ_JOBS.
 
     Raises:
-        VitvizError: if VITVIZ_JOBS is not a whole number of at least 1.
+        VitvizError: if VITVIZ_JOBS is not a valid number.
     """
-    text = os.environ.get(VARIABLE) or "1"
-    if not re.fullmatch("0*[1-9][0-9]{0,2}", text):
-        raise VitvizError(f"{VARIABLE} is {shown(text)}; set it to a whole number, at least 1.")
-    return int(text)
+    return variables.JOBS.value()
 
 
 def current_waiter(place: str) -> Waiter:

@@ -14,16 +14,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+import typer
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from streamlit import runtime
+from streamlit.logger import get_logger
 
+from .. import network_address
 from ..memory import few_arenas
+from .announcement import announcement
 from .head_scripts import add_scripts
-from .metrics import CacheStats
+from .metrics import CacheStats, JobStats, PassStats
 from .middleware import RewritePage, StaticCache, UploadLimit
 from .page import add_outline
+from .request_log import RequestLog
 
 __all__ = ["MIDDLEWARE", "lifespan"]
 
@@ -37,6 +42,7 @@ def files_of(session: str) -> int:
 MIDDLEWARE = (
     Middleware(StaticCache),
     Middleware(GZipMiddleware, compresslevel=6),
+    Middleware(RequestLog),  # sees the length of a download before it is compressed, and what `UploadLimit` refuses
     Middleware(UploadLimit, waiting=files_of),
     Middleware(RewritePage, rewrite=lambda page: add_outline(add_scripts(page))),
 )
@@ -55,7 +61,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     may see a partially initialized module.
     """
     few_arenas()
+    get_logger("vitviz")  # configures the loggers of vitviz like those of Streamlit: level, format and output
+    from ....model import timing
     from .. import cache, sessions
+    from ..jobs import queue
     from ..shell import state  # not at the top, because components can only be registered with a running server
 
     state.model(next(iter(state.zoo.SHIPPED)))
@@ -64,7 +73,13 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     if not st.get_option("server.headless"):  # `streamlit run` opens a browser only for a script without an `st.App`
         port, path = st.get_option("server.port"), st.get_option("server.baseUrlPath").strip("/")
         threading.Thread(target=webbrowser.open, args=(f"http://localhost:{port}/{path}",), daemon=True).start()
-    runtime.get_instance().stats_mgr.register_provider(CacheStats(cache.shared, cache.results))
+    passes = PassStats()
+    timing.observe(passes.note)
+    for provider in (CacheStats(cache.shared, cache.results), JobStats(queue.in_use), passes):
+        runtime.get_instance().stats_mgr.register_provider(provider)
+    text = announcement(network_address.local_address)
+    if text:
+        typer.echo(text)
     watch = asyncio.create_task(sessions.watch())
     yield
     watch.cancel()

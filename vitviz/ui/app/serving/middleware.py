@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_UPLOAD = "/_stcore/upload_file/"  # followed by the session and the file
+UPLOAD = "/_stcore/upload_file/"  # followed by the session and the file
 _PAGE_MARK = "<title>Streamlit</title>"  # distinguishes Streamlit's page from other HTML, which is not rewritten
 
 
@@ -65,8 +65,8 @@ class UploadLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["method"] in ("PUT", "POST") and _UPLOAD in scope["path"]:
-            session = scope["path"].partition(_UPLOAD)[2].partition("/")[0]
+        if scope["type"] == "http" and scope["method"] in ("PUT", "POST") and UPLOAD in scope["path"]:
+            session = scope["path"].partition(UPLOAD)[2].partition("/")[0]
             if self.waiting(session) + self.coming[session] >= self.most:
                 await self._refuse(scope, receive, send)
                 return

@@ -1,0 +1,100 @@
+"""`vitviz app`: the command line of Streamlit, and the app that it starts."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from typer.testing import CliRunner
+
+from scripts.app_server import ROOT, running_app
+from tests.support.command_line import PROCESS, only_line
+from tests.support.facts import assert_mentions
+from tests.ui.app.test_server_address import listening_on
+from vitviz.cli import requirements, serve
+from vitviz.cli.app import app
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Function that runs the command without a server, and returns the command line of Streamlit."""
+
+    def run(*options):
+        seen = []
+        monkeypatch.setattr(runpy, "run_module", lambda name, **_: seen.append((name, tuple(sys.argv))))
+        monkeypatch.setattr(sys, "argv", list(sys.argv))
+        result = CliRunner().invoke(app, ["app", *options])
+        assert result.exit_code == 0, result.stderr
+        ((name, arguments),) = seen
+        assert name == "streamlit"
+        assert arguments[:3] == ("streamlit", "run", str(ROOT / "app.py"))
+        return arguments[3:]
+
+    return run
+
+
+def test_this_machine_only_and_the_usual_port_unless_asked(started):
+    assert started() == ("--server.address=127.0.0.1",)
+
+
+def test_another_address_and_port(started):
+    assert started("--address", "0.0.0.0", "--port", "9000") == ("--server.address=0.0.0.0", "--server.port=9000")
+
+
+def test_further_options_follow_and_so_override(started):
+    assert started("--port", "9000", "--", "--theme.base", "dark", "--server.port=9001") == (
+        "--server.address=127.0.0.1",
+        "--server.port=9000",
+        "--theme.base",
+        "dark",
+        "--server.port=9001",
+    )
+
+
+@pytest.mark.parametrize("options", [("--port", "0"), ("--port", "65536"), ("--theme.base", "dark")])
+def test_wrong_options_are_refused_in_a_line(options):
+    only_line(CliRunner().invoke(app, ["app", *options]))
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_without_streamlit_the_message_tells_how_to_install_it(is_complete, monkeypatch):
+    monkeypatch.setattr(serve, "find_spec", lambda _: None)
+    if not is_complete:
+        monkeypatch.setattr(requirements, "installed", lambda _: None)
+    line = only_line(CliRunner().invoke(app, ["app"]))
+    assert_mentions(line, "pip install", "streamlit")
+
+
+def test_an_installation_without_the_app_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(serve, "PACKAGE", tmp_path / "vitviz")
+    assert only_line(CliRunner().invoke(app, ["app"]))
+    for folder in (tmp_path, tmp_path / "vitviz" / "entry"):  # a checkout, and an installed package, which comes first
+        (folder / "pages").mkdir(parents=True)
+        (folder / "app.py").touch()
+        assert serve.entry_script() == folder / "app.py"
+
+
+def test_make_run_is_this_command():
+    def recipe(*variables):
+        command = ["make", "--dry-run", "run", *variables]
+        environment = {**os.environ, "HOST": "x86_64-linux-gnu", "PORT": "80"}  # as some shells and servers set them
+        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=True).stdout
+        return printed.splitlines()[-1].partition("python -m vitviz.cli ")[2].split()
+
+    assert recipe() == ["app", "--address", "127.0.0.1", "--"]
+    assert recipe("HOST=0.0.0.0", "PORT=9000", "ARGS=--theme.base dark") == [
+        *("app", "--address", "0.0.0.0", "--port", "9000", "--"),
+        *("--theme.base", "dark"),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not tell who listens where")
+def test_the_command_serves_the_app_to_this_machine_only(tmp_path):
+    with running_app(command=(*PROCESS, "app", "--"), folder=tmp_path, environment={"PYTHONPATH": str(ROOT)}) as url:
+        addresses = listening_on(urlsplit(url).port)
+        assert addresses
+        assert all(address.is_loopback for address in addresses)

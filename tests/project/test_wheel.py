@@ -1,0 +1,70 @@
+"""A wheel contains the app, which starts without the checkout."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from benchmarks.session import Session
+from scripts.app_server import ROOT, running_app
+from tests.support.event_loops import run_to_its_end
+from vitviz.ui.app.registry import PAGES
+
+pytestmark = pytest.mark.slow
+
+BUILT_FROM = ("app.py", "eslint.config.js", "pyproject.toml", "README.md", "LICENSE")
+FOLDERS = (".streamlit", "assets", "pages", "requirements", "vitviz")
+WEIGHTS = "*.safetensors"  # large, so they are linked instead
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the contents of a wheel."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+    for name in BUILT_FROM:
+        shutil.copy(ROOT / name, source)
+    for name in FOLDERS:
+        shutil.copytree(
+            ROOT / name, source / name, ignore=shutil.ignore_patterns(WEIGHTS, "__pycache__", "screenshots")
+        )
+    command = [sys.executable, "-c", BUILD, str(built)]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = built.glob("*.whl")
+    folder = tmp_path_factory.mktemp("installed")
+    zipfile.ZipFile(wheel).extractall(folder)
+    for weights in (ROOT / "assets" / "models").glob(WEIGHTS):
+        (folder / "vitviz" / "assets" / "models" / weights.name).symlink_to(weights)
+    return folder
+
+
+def test_it_contains_the_app_and_nothing_of_the_projects_own(installed):
+    entry = installed / "vitviz" / "entry"
+    found = {path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_file()}
+    assert found == {"app.py", ".streamlit/config.toml", *(page.file for page in PAGES)}
+    assert (installed / "vitviz" / "assets" / "icon.svg").is_file()
+    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "vitviz").rglob("__init__.py")}
+    assert all((installed / package / "__init__.py").is_file() for package in packages)
+    assert {path.name for path in installed.iterdir()} == {
+        "vitviz",
+        *(path.name for path in installed.glob("*.dist-info")),
+    }
+
+
+def test_the_app_starts_from_it_in_any_folder(installed, tmp_path):
+    async def visit(url):
+        session = Session(url)
+        await session.connect()
+        await session.open("explore", "model=digits&image=digit-4")
+        assert "explorer" in session.elements
+        zone = session.elements["sidebar_upload_0"][1].file_uploader
+        assert zone.max_upload_size_mb == 20, "as in .streamlit/config.toml"
+        await session.leave()
+
+    command = (sys.executable, "-m", "vitviz.cli", "app", "--")
+    environment = {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"}
+    with running_app(command=command, folder=tmp_path, environment=environment) as url:
+        run_to_its_end(visit(url))

@@ -1,0 +1,67 @@
+"""Checks of the environment variables of the app."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from ...errors import VitvizError
+from ...notation.variables import CHECKPOINT_DIR, VARIABLES, Variable
+from .check import Check
+
+_OF_TESTS = ("VITVIZ_BROWSER",)
+
+
+def check_settings() -> Iterator[Check]:
+    """Parse all environment variables of the app, and find misspelt ones."""
+    for variable in VARIABLES:
+        yield _value(variable)
+    known = {variable.name for variable in VARIABLES}
+    for name in sorted(os.environ):
+        if name.startswith("VITVIZ_") and name not in known and name not in _OF_TESTS:
+            nearest = get_close_matches(name, known, 1, 0)[0]
+            advice = f"Use {nearest} if that was meant; otherwise remove {name}."
+            yield Check(name, "warning", {"value": os.environ[name]}, "vitviz has no setting of this name.", advice)
+
+
+def _value(variable: Variable) -> Check:
+    facts = {"set": variable.text or None}
+    try:
+        facts["value"] = variable.value()
+    except VitvizError as error:
+        return Check(variable.name, "failure", facts, f"{variable.text!r} is not valid.", str(error))
+    if not variable.text:
+        default = variable.default or "none"
+        more = f" ({variable.exception})" if variable.exception else ""
+        return Check(variable.name, "ok", facts, f"Not set; the default is {default}{more}.")
+    return Check(variable.name, "ok", facts, f"{variable.text}.")
+
+
+def check_checkpoints() -> Iterator[Check]:
+    """Check that the folder of checkpoints can be read, if there is one."""
+    name, folder = "checkpoints", CHECKPOINT_DIR.value()
+    facts = {"folder": folder or None}
+    if not folder:
+        yield Check(name, "ok", facts, "No folder is set, so the app offers no checkpoints of its own.")
+        return
+    if not os.path.isdir(folder):  # unlike pathlib, this never raises
+        advice = f"Set {CHECKPOINT_DIR.name} to the path of an existing folder, or remove it."
+        yield Check(name, "failure", facts, f"{folder!r} is not a folder.", advice)
+        return
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        advice = "Give the user of this process the right to read it."
+        yield Check(name, "failure", facts, f"{folder!r} cannot be read: {error.strerror or error}.", advice)
+        return
+    from ... import zoo
+
+    names = zoo.checkpoints()
+    facts["checkpoints"] = len(names)
+    unreadable = [one for one in names if not os.access(os.path.join(folder, one), os.R_OK)]
+    if unreadable:
+        advice = "Give the user of this process the right to read these files."
+        yield Check(name, "failure", facts, f"{folder!r}: {', '.join(unreadable)} cannot be read.", advice)
+    else:
+        yield Check(name, "ok", facts, f"{folder!r} offers {len(names)} checkpoints.")
