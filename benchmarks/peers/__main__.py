@@ -37,25 +37,27 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"comparisons and sizes, by default all: {', '.join(choices)}"
     )
-    names = parser.parse_args().names
+    parser.add_argument("--seconds", type=float, default=16.0, help="planned time for each pair, by default 16")
+    arguments = parser.parse_args()
+    names = arguments.names
     unknown = [name for name in names if name not in choices]
     if unknown:
         parser.error(f"there is no comparison {', '.join(unknown)}; choose from {', '.join(choices)}")
     chosen = [name for name in COMPARISONS if name in names] or list(COMPARISONS)
     sizes = [size for size in SIZES if str(size) in names] or SIZES
-    results = [result for name in chosen for size in sizes for result in run(name, size)]
+    results = [result for name in chosen for size in sizes for result in run(name, size, arguments.seconds)]
     print(f"{datetime.date.today()}: " + ", ".join(f"{package} {version(package)}" for package in PACKAGES))
     print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")
     print(as_table(results))
 
 
-def run(name: str, size: int) -> list[Measured]:
+def run(name: str, size: int, seconds: float) -> list[Measured]:
     """Run a comparison at one size. An error is printed, so that the other comparisons still run."""
     results = []
     print(f"{name}, {size} px ...", file=sys.stderr, flush=True)
     try:
         for pair in COMPARISONS[name](size):
-            results.append(compare(pair))
+            results.append(compare(pair, seconds))
             print("  " + " | ".join(results[-1].cells()), file=sys.stderr, flush=True)
     except Exception:
         traceback.print_exc()

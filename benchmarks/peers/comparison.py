@@ -12,8 +12,7 @@ from ..library import MIB, resident_bytes
 from ..measure import interleaved, no_garbage_collection, spread
 
 Arrays = Sequence[np.ndarray]
-SECONDS = 16.0  # planned duration of the timing of one pair
-ROUNDS = (7, 60)  # fewest and most
+ROUNDS = (5, 60)  # fewest and most
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,12 @@ HEADER = (
 )
 
 
-def compare(pair: Pair) -> Measured:
+def compare(pair: Pair, seconds: float) -> Measured:
     """Check that both results agree, then measure memory and times.
+
+    Args:
+        pair: what to compare.
+        seconds: planned duration of the timing.
 
     Raises:
         RuntimeError: if the results differ by more than the tolerance.
@@ -125,7 +128,7 @@ def compare(pair: Pair) -> Measured:
     del ours, theirs
     if difference is not None and difference > pair.tolerance * max(1.0, largest):
         raise RuntimeError(f"the results differ by {difference:.1e}; make them agree before comparing their times.")
-    rounds = int(np.clip(SECONDS / took, *ROUNDS))
+    rounds = int(np.clip(seconds / took, *ROUNDS))
     times = interleaved(pair.ours, pair.theirs, rounds=rounds, warm_up=1)
     return Measured(pair, *times, difference, largest, None if None in memory else memory)
 

@@ -1,4 +1,4 @@
-"""Attention weights without a graph for gradients, with fewer passes over memory than two separate steps."""
+"""Attention weights without a graph for gradients, in one matrix instead of two."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BLOCK = 2**19  # numbers per block of scores: 2 MB, which the caches of most processors hold
-
 
 def attention_weights(q: Tensor, k: Tensor, scale: float, bias: Tensor | None = None) -> Tensor:
     """Compute softmax(scale q k^T + bias) for inputs that need no gradients.
 
-    The scores of a few heads at a time are computed in the result and normalised there in place, while they are in the
-    processor's cache. Gradients need the scores and weights as separate tensors, so this function computes none.
+    The scores are normalised in place, because new memory for large matrices takes about as long as the products.
+    Gradients would need scores and weights as separate tensors.
 
     Args:
         q: queries [..., head, query, channel].
@@ -25,15 +23,10 @@ def attention_weights(q: Tensor, k: Tensor, scale: float, bias: Tensor | None = 
         Weights [..., head, query, key]; rows sum to 1.
     """
     weights = _empty((*q.shape[:-1], k.shape[-2]), q)
-    matrices, q, k = weights.flatten(0, -3), (q * scale).flatten(0, -3), k.flatten(0, -3).mT
-    at_once = len(matrices) if bias is not None else max(1, BLOCK // matrices[0].numel())
-    for first in range(0, len(matrices), at_once):
-        some = slice(first, first + at_once)
-        block = torch.bmm(q[some], k[some], out=matrices[some])
-        if bias is not None:
-            weights += bias
-        torch.softmax(block, dim=-1, out=block)
-    return weights
+    torch.bmm((q * scale).flatten(0, -3), k.flatten(0, -3).mT, out=weights.flatten(0, -3))
+    if bias is not None:
+        weights += bias
+    return torch.softmax(weights, dim=-1, out=weights)
 
 
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
