@@ -1,6 +1,7 @@
 # vitviz: `make help` lists the targets.
 PYTHON ?= python3
 VENV   := .venv
+PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 ARGS   ?=
 # not `?=`, because environments of shells and package managers also have variables of these names
@@ -9,7 +10,7 @@ PORT   =
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format bench load screenshots digits clean
+.PHONY: help run test test-fast test-all lint format bench bench-peers load screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ format: $(VENV)/.installed-dev ## fix style automatically
 bench: $(VENV)/.installed-dev ## print the benchmarks
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks
 
+bench-peers: $(PEERS)/.installed ## print a comparison with other tools, which are installed apart in .venv-peers
+	$(PEERS)/bin/python -m benchmarks.peers $(ARGS)
+
 load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, and of newcomers during slow work
 	$(BIN)/python -m benchmarks users uploads pupils newcomers
 
@@ -49,7 +53,7 @@ digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) node_modules .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) node_modules .pytest_cache .ruff_cache build *.egg-info
 
 # The stamp files are newer than the requirements, so a second call does nothing.
 $(BIN)/python:
@@ -61,10 +65,21 @@ $(VENV)/.installed: requirements.txt requirements/library.txt requirements/app.t
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt $(wildcard requirements/*.txt) | $(BIN)/python
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt \
+  $(filter-out requirements/peers.txt,$(wildcard requirements/*.txt)) | $(BIN)/python
 	@# most installed modules are never imported: compiling all of them would take longer than the tests
 	$(BIN)/python -m pip install --quiet --no-compile -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed
+
+# Other tools run with the torch, timm, captum and torch-cam of .venv, whose packages a .pth file adds.
+# fast-vit-rollout would install a second OpenCV over the one of grad-cam.
+$(PEERS)/.installed: requirements/peers.txt $(VENV)/.installed-dev
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > \
+	  "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	$(PEERS)/bin/python -m pip install --quiet --no-compile -r requirements/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-compile --no-deps "fast-vit-rollout>=0.1.1,<0.2"
+	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/.installed-dev
 	$(BIN)/npm ci --silent --ignore-scripts

@@ -32,10 +32,7 @@ def alternatives() -> Iterator[Row]:
 def all_attention() -> Row:
     """Compare all attention weights of a forward pass, [layer, head, query, key], with timm's modules with hooks."""
     ours, theirs = vitviz.load("dinov2-small"), timm_model(224)
-    image, captured = input_tensor(ours, 224), []
-    for block in theirs.blocks:
-        block.attn.fused_attn = False
-        block.attn.attn_drop.register_forward_hook(lambda _module, _input, weights: captured.append(weights))
+    image, captured = input_tensor(ours, 224), attention_hooks(theirs)
 
     def with_hooks() -> list[Tensor]:
         with torch.inference_mode():
@@ -52,6 +49,15 @@ def all_attention() -> Row:
         check_alike(one, other[0].numpy())
     times = interleaved(with_vitviz, with_hooks, rounds=40, warm_up=5)
     return ratio_row("all attention of a pass against timm with hooks, 224 px", *times, ("vitviz", "timm"), LIMIT)
+
+
+def attention_hooks(model: torch.nn.Module) -> list[Tensor]:
+    """Make a timm model compute attention explicitly. Returns a list that each pass extends by the layers' weights."""
+    captured = []
+    for block in model.blocks:
+        block.attn.fused_attn = False
+        block.attn.attn_drop.register_forward_hook(lambda _module, _input, weights: captured.append(weights))
+    return captured
 
 
 def legrad() -> Row:

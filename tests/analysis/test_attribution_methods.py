@@ -13,6 +13,7 @@ from tests.support.explained_traces import explained
 from tests.support.two_channel_models import tiny_model, tiny_trace
 from vitviz import explain
 from vitviz.analysis.attribution import METHODS, ClassTarget, SimilarityTarget
+from vitviz.analysis.attribution import rollout as rollouts
 from vitviz.analysis.attribution.baselines import baseline_pixels
 from vitviz.analysis.attribution.faithfulness import endpoints
 from vitviz.analysis.attribution.last_attention import last_attention
@@ -31,6 +32,7 @@ class Attention:
         self.weights = np.array(layers, dtype=np.float32)  # layer head query key
         self.config = vitviz.ViTConfig(**changes)
         self.layers, self.prefix, self.grid, self.token_count = len(layers), 1, (1, 1), 2
+        self.edited = False
 
     def attention(self, layer, head=None, query=None):
         weights = self.weights[layer]
@@ -68,6 +70,35 @@ def test_discarding_by_hand():
     assert rollout(without, discard_ratio=0.25).tolist() == [
         pytest.approx([(1 / 1.3 + 0.275) / 2, (0.3 / 1.3 + 0.725) / 2])
     ]
+
+
+def test_rollout_reads_one_row_of_the_last_layer():
+    """Only the class token's row of the last layer is in the product, so the other rows need not be computed."""
+    trace = Attention([[[0.5, 0.5], [0.8, 0.2]]], [[[0.8, 0.2], [np.nan, np.nan]]])
+    assert rollout(trace).item() == pytest.approx(0.285)
+
+
+@pytest.mark.parametrize("few", [0, 10**6], ids=["by head", "all heads"])
+@pytest.mark.parametrize("kind", ["mean", "pooled", "distilled", "relative"])
+def test_rollout_of_a_mean_is_the_product_of_mean_matrices(kind, few, monkeypatch):
+    monkeypatch.setattr(rollouts, "FEW_TOKENS", few)
+    trace = kinds.trace_of(kind)
+    product = np.eye(trace.token_count)
+    for layer in range(trace.layers):
+        product = (trace.attention(layer).mean(axis=0) + np.eye(trace.token_count)) / 2 @ product
+    expected = (readout_weights(trace).numpy() @ product)[trace.prefix :].reshape(trace.grid)
+    assert rollout(trace).numpy() == pytest.approx(expected, rel=1e-4)
+
+
+def test_rollout_normalises_weights_that_an_edit_made(small):
+    """Edited weights do not sum to 1, unlike those of a softmax."""
+    pixels = torch.randn(3, 32, 48, generator=torch.Generator().manual_seed(2))
+    with vitviz.edit({"blocks.*.attn.weights": lambda weights: 3 * weights}):
+        trace = small.trace(pixels, record=("blocks.*.attn.weights",))
+    product = np.eye(trace.token_count)
+    for layer in range(trace.layers):
+        product = (trace.attention(layer).mean(axis=0) + np.eye(trace.token_count)) / 4 @ product
+    assert rollout(trace).numpy() == pytest.approx(product[0, trace.prefix :].reshape(trace.grid), rel=1e-4)
 
 
 def test_attention_by_hand():

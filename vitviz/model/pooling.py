@@ -117,3 +117,10 @@ def make_pool(config: ViTConfig) -> nn.Module:
         "distilled": lambda _: DistilledPool(),
     }
     return pools[config.pooling](config)
+
+
+def make_head(config: ViTConfig) -> nn.Module:
+    """Create the classifier, or an identity for a model without classes."""
+    if config.pooling == "distilled":
+        return DistilledHead(config)
+    return nn.Linear(config.feature_dim, config.num_classes) if config.num_classes else nn.Identity()

@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from ..errors import ImageError, ModelError
 from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
 from ..images import Preprocessing
+from .attention_weights import attention_weights
 from .config import OutputKind, ViTConfig, checked
 from .hooks import HookPoint, before_block
 from .layers import LayerScale, make_mlp, make_norm, norm_if
-from .pooling import DistilledHead, make_pool
+from .pooling import make_head, make_pool
 from .position_embeddings import Grid, RelativeBias, RotaryEmbedding, Rotation, resampled, rotate
 from .timing import timed
 
@@ -327,8 +328,10 @@ class Attention(nn.Module):
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
         q, k, v = self.q(q), self.k(k), self.v(self._project(x, 2))
-        if self.scores.has_listeners() or self.weights.has_listeners():
+        if self.scores.has_listeners():
             z = self.weights(self.weigh(self.scores(self.score(q, k, self.bias(grid))))) @ v  # batch head query channel
+        elif self.weights.has_listeners():
+            z = self.weights(self.weights_of(q, k, self.bias(grid))) @ v
         else:
             z = self.attend(q, k, v, self.bias(grid))
         z = self.head_norm(self.z(z)).transpose(1, 2).flatten(2)  # batch token (head channel)
@@ -346,6 +349,12 @@ class Attention(nn.Module):
     def weigh(self, scores: Tensor) -> Tensor:
         """Compute the attention weights of scores [..., head, query, key]; rows sum to 1."""
         return scores.softmax(dim=-1)
+
+    def weights_of(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Compute the attention weights of queries and keys, as `weigh(score(q, k, bias))` does."""
+        if torch.is_grad_enabled():
+            return self.weigh(self.score(q, k, bias))
+        return attention_weights(q, k, self.scale, bias)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
@@ -379,6 +388,10 @@ class DifferentialAttention(Attention):
         first, second = scores.softmax(dim=-1).unbind(-3)
         return first - self.lam * second
 
+    def weights_of(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Compute the effective weights of queries and keys, [..., head, query, key]."""
+        return self.weigh(self.score(q, k, bias))
+
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
         halves = zip(_halves(q).unbind(-3), _halves(k).unbind(-3), strict=True)
@@ -389,10 +402,3 @@ class DifferentialAttention(Attention):
 def _halves(x: Tensor) -> Tensor:
     """Split the channels of [..., head, token, channel] into [..., head, 2, token, channel / 2]."""
     return x.unflatten(-1, (2, -1)).transpose(-2, -3)
-
-
-def make_head(config: ViTConfig) -> nn.Module:
-    """Create the classifier, or an identity for a model without classes."""
-    if config.pooling == "distilled":
-        return DistilledHead(config)
-    return nn.Linear(config.feature_dim, config.num_classes) if config.num_classes else nn.Identity()

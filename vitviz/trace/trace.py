@@ -131,13 +131,12 @@ class Trace:
         layer = self._layer(layer)
         heads = slice(None) if head is None else slice(self.head_index(head), self.head_index(head) + 1)
         queries = slice(None) if query is None else slice(self.token_index(query), self.token_index(query) + 1)
-        attn = self.model.blocks[layer].attn
         recorded = self._recorded.get(f"blocks.{layer}.attn.weights")
         if recorded is not None:
             weights = recorded[heads, queries]
         else:
             with torch.no_grad():
-                weights = attn.weigh(self._scores(layer, heads, queries, slice(None))).numpy()  # head query key
+                weights = self._weights(layer, heads, queries).numpy()  # head query key
         if query is not None:
             weights = weights[:, 0]
         return weights if head is None else weights[0]
@@ -311,12 +310,21 @@ class Trace:
     def _layer(self, layer: int) -> int:
         return checked_index(layer, self.layers, "layer")
 
+    def _weights(self, layer: int, heads: slice, queries: slice) -> Tensor:
+        attn, keys = self.model.blocks[layer].attn, slice(None)
+        if self._applied.changes_scores(layer):
+            return attn.weigh(self._scores(layer, heads, queries, keys))
+        return attn.weights_of(*self._inputs(layer, heads, queries, keys))
+
     def _scores(self, layer: int, heads: slice, queries: slice, keys: slice) -> Tensor:
-        attn = self.model.blocks[layer].attn
-        q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]
-        bias = attn.bias(self.grid, queries, keys)
-        scores = attn.score(q, k, None if bias is None else bias[heads])
+        scores = self.model.blocks[layer].attn.score(*self._inputs(layer, heads, queries, keys))
         return self._applied.scores(scores, layer, heads, keys)
+
+    def _inputs(self, layer: int, heads: slice, queries: slice, keys: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return the queries, keys and relative position bias of attention."""
+        bias = self.model.blocks[layer].attn.bias(self.grid, queries, keys)
+        q, k = self._queries[layer][heads, queries], self._keys[layer][heads, keys]
+        return q, k, None if bias is None else bias[heads]
 
     def _pool_attention(self) -> np.ndarray:
         if self._pool_keys is None:

@@ -1,5 +1,6 @@
 """Attention rollout: share of each patch in the output if attention only averaged tokens."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from ...trace.trace import Trace
 from .method import Method, Parameter
 from .readout_weights import patch_map, readout_weights
 
+FEW_TOKENS = 512  # up to this number, the matrices of all heads are computed at once
 FUSIONS = {
     "mean": lambda weights: weights.mean(dim=0),
     "max": lambda weights: weights.amax(dim=0),
@@ -45,14 +47,35 @@ def rollout(trace: Trace, *, head_fusion: str = "mean", discard_ratio: float = 0
     if trace.config.differential:
         raise ModelError("Rollout needs non-negative weights, unlike those of differential attention; use LeGrad.")
     row = readout_weights(trace)
+    averages = head_fusion == "mean" and not discarded and not trace.edited  # edited weights may not sum to 1
     for layer in reversed(range(trace.layers)):
-        mixed = fuse(torch.tensor(trace.attention(layer)))  # query key
+        if averages:
+            row = (row + _averaged(trace, layer, row)) / 2
+            continue
+        mixed = fuse(_tensor(trace.attention(layer)))  # query key
         if discarded:
             mixed = _without_smallest(mixed, discarded, trace.config.class_token)
         # row @ A with A = (W + I) / 2, normalised, without building the matrix; the factors 1 / 2 cancel.
         row = row / (mixed.sum(dim=1) + 1)
         row = row @ mixed + row
     return patch_map(row, trace)
+
+
+def _averaged(trace: Trace, layer: int, row: Tensor) -> Tensor:
+    """Return row @ W for the mean W of the heads' weights, [token], without building W."""
+    tokens = row.nonzero()[:, 0].tolist()
+    if len(tokens) == 1:  # of the last layer, a class token needs one row only
+        return row[tokens[0]] * _tensor(trace.attention(layer, query=tokens[0])).mean(dim=0)
+    if trace.token_count <= FEW_TOKENS:
+        return (row @ _tensor(trace.attention(layer))).mean(dim=0)
+    # One head at a time stays in the processor's cache.
+    by_head = [row @ _tensor(trace.attention(layer, head)) for head in range(trace.heads)]
+    return torch.stack(by_head).mean(dim=0)
+
+
+def _tensor(weights: np.ndarray) -> Tensor:
+    """Return weights as a tensor that is not changed: recorded weights are read-only, which PyTorch has to copy."""
+    return torch.from_numpy(weights) if weights.flags.writeable else torch.tensor(weights)
 
 
 def _without_smallest(weights: Tensor, ratio: float, class_token: bool) -> Tensor:
