@@ -1,0 +1,13 @@
+"""Stand-in for Streamlit's session state."""
+
+
+class SessionState(dict):
+    """Session state, whose items are also attributes."""
+
+    __setattr__ = dict.__setitem__
+
+    def __getattr__(self, name: str) -> object:
+        try:
+            return self[name]
+        except KeyError as error:
+            raise AttributeError(name) from error
