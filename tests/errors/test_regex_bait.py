@@ -48,7 +48,7 @@ READERS = {
     "repositories": repository_of,
     "models": vitviz.load,
     "a search": zoo.search,
-    "advice": lambda text: rewrite_options(text, lambda option, value: option),
+    "advice": lambda text: rewrite_options(text[:1500], lambda option, value: option),  # messages are short
 }
 
 

@@ -15,6 +15,7 @@ from tests.support.random_models import CONFIGS, PLAIN, trace_of
 from tests.support.session_state import SessionState
 from vitviz.notation.edits import format_edits, parse_edits
 from vitviz.ui.app import link, models, settings, state
+from vitviz.ui.app.projector import PROJECTOR
 from vitviz.ui.app.registry import PAGES
 from vitviz.zoo import SHIPPED
 
@@ -70,15 +71,16 @@ def names_on(page) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def traces():
-    """Traces of models of every kind."""
+    """Function that returns a trace of a model of a kind."""
     model = vitviz.VisionTransformer(replace(PLAIN, num_classes=0), "embedding")
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)) / 2
-    return {kind: trace_of(kind) for kind in CONFIGS} | {"embedding": model.trace(torch.randn(3, 32, 48))}
+    found = {kind: trace_of(kind) for kind in CONFIGS} | {"embedding": model.trace(torch.zeros(3, 32, 48))}
+    return lambda kind: found[kind]
 
 
 @pytest.fixture(scope="module")
-def session(traces):
+def session():
     """Session without a browser, which looks at the trace `session.trace`."""
     with pytest.MonkeyPatch.context() as patch:
         found = SessionState()
@@ -92,7 +94,7 @@ def opened(session, page, parameters, trace, choice):
     session.clear()
     session.update(trace=trace, picked=choice.picked, own=None, class_image=None, page=page.name)
     settings.begin(parameters)
-    written = {}
+    written = PROJECTOR.to_link()
     for setting in page.settings:
         written |= setting.to_link(choice)
     return written, session.get("notices", [])
@@ -111,10 +113,10 @@ def test_the_link_of_a_page_opens_it_again(traces, session, data, page, kind):
     model = "dinov2-small" if kind == "embedding" else "digits"
     name, sample = next(iter(state.samples_for(model).items()))
     choice = state.Choice(state.Picked(name, sample, sample=True), model, 32, "crop")
-    written, notices = opened(session, page, parameters, traces[kind], choice)
+    written, notices = opened(session, page, parameters, traces(kind), choice)
     assert_notices(notices)
     assert all(text and isinstance(text, str) for text in written.values())
-    again, notices = opened(session, page, written, traces[kind], choice)
+    again, notices = opened(session, page, written, traces(kind), choice)
     assert again == written
     assert not notices
 

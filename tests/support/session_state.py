@@ -6,6 +6,9 @@ class SessionState(dict):
 
     __setattr__ = dict.__setitem__
 
+    def __repr__(self) -> str:
+        return f"SessionState of {', '.join(map(str, self))}"  # it can hold whole images and traces
+
     def __getattr__(self, name: str) -> object:
         try:
             return self[name]
