@@ -78,7 +78,7 @@ PARTS = (
 @pytest.mark.parametrize("part", PARTS)
 def test_keys_of_weights_are_read_at_once(part):
     repeated = (part * 300)[:280]
-    keys = [f"{repeated}{place} " for place in range(20_000)]
+    keys = [f"{repeated}{place} " for place in range(4_000)]
     weights = dict.fromkeys([*keys, "patch_embed.proj.weight"], torch.zeros(1))
     with cpu_limit():
         handled(lambda: find_vit(weights, "a.pth"))
