@@ -197,6 +197,7 @@ def test_no_opcode_calls_a_function(way, form, tmp_path):
 SWELLING = {
     "an axis without values": (checkpoints.with_empty_axis, "a.safetensors", mentions("head.weight", "shape")),
     "shared numbers": (checkpoints.with_shared_numbers, "a.pth", "same numbers"),
+    "a storage larger than the file": (checkpoints.claiming_values, "a.pth", mentions("'a.pth'", "values", "bytes")),
     "very many layers": (checkpoints.with_many_layers, "a.safetensors", mentions("50,000 layers", 256)),
     "an endless option": (checkpoints.with_endless_option, "a.pth", mentions("a tuple", "'img_size'")),
 }

@@ -206,6 +206,13 @@ def with_shared_numbers(depth: int = 200) -> bytes:
     return buffer.getvalue()
 
 
+def claiming_values(count: int = 2**31 - 1) -> bytes:
+    """Old PyTorch file whose first tensor claims to have this many values."""
+    data = pth(legacy=True)
+    at = data.index(b"K\x18Nt", data.index(b"FloatStorage"))  # 24 values
+    return data[:at] + b"J" + struct.pack("<i", count) + data[at + 2 :]
+
+
 def with_many_layers(depth: int = 50_000) -> bytes:
     """Safetensors file with tensors of no values in very many layers."""
     norm = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}

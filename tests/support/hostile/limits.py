@@ -79,6 +79,8 @@ def handled(read: Callable[[], _Result]) -> _Result | None:
 def _lacks_memory(error: BaseException | None) -> bool:
     while error is not None:
         text = str(error).lower()
+        if "security limit" in str(error.__cause__).lower():  # of libheif, which has allocated nothing
+            return False
         if isinstance(error, MemoryError) or "allocate memory" in text or "not enough memory" in text:
             return True
         error = error.__cause__ or error.__context__
