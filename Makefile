@@ -8,9 +8,10 @@ ARGS   ?=
 HOST   = 127.0.0.1
 PORT   =
 WORKERS ?= 4
+MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format bench bench-peers load screenshots digits clean
+.PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ test-fast: lint ## lint, then run the fast tests, without a browser (less than t
 
 test-all: ARGS += --all
 test-all: test ## run all tests, with every timm architecture at full width (about 8 GB of memory)
+
+fuzz: $(VENV)/.installed-dev ## read broken files, links and messages drawn at random (MINUTES altogether, 5 by default)
+	VITVIZ_FUZZ_MINUTES=$(MINUTES) $(BIN)/python -m pytest tests/fuzz --hypothesis-profile fuzz $(ARGS)
 
 lint: $(VENV)/.installed-dev node_modules/.installed ## check style
 	$(BIN)/ruff check .
@@ -53,7 +57,7 @@ digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) $(PEERS) node_modules .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(PEERS) node_modules .pytest_cache .ruff_cache .hypothesis build *.egg-info
 
 # The stamp files are newer than the requirements, so a second call does nothing.
 $(BIN)/python:

@@ -76,7 +76,7 @@ def test_all_edits_of_a_small_model_make_a_round_trip():
         "t1.1x101", "t1.1x1e1", "t1.1x-1", "t1.1xnan", "t1.1xinf", "t1.1x.5", "t1.1x1.", "t1.1x1.2345678", "t1.1x1,5",
         "c1", "c4a", "c1.4", "c1.1a", "c1m", "x", "1", "null", "<script>", "h١.١z", "h1.1z" * 50, "h1.1z,h1.1m",
         "h1.1z,c1.1", "l1a,c1a", "p1k,p1m", "t1.1x2,t1.1x3", ",".join(f"p{i}k" for i in range(1, 25)), "9" * 100_000,
-        "p1k," * 600 + "p1k",
+        "p1k," * 600 + "p1k", "\x1enone", "a\u2028b",
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_in_one_sentence(text):
@@ -85,6 +85,7 @@ def test_anything_else_is_refused_in_one_sentence(text):
     message = str(caught.value)
     assert len(message) < 250
     assert message.endswith(".")
+    assert message.isprintable()
 
 
 def test_a_link_has_room_for_many_edits_but_not_for_any_number():

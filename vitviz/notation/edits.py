@@ -147,7 +147,7 @@ def _edit(text: str, config: ViTConfig, grid: tuple[int, int]) -> Edit:
     pattern = _KINDS.get(text[:1])
     match = pattern and re.fullmatch(pattern, text, re.ASCII)
     if not match:
-        raise EditError(f"“{text[:20]}” is not an edit; write for example h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
+        raise EditError(f"{shown(text, 20)} is not an edit; write for example h3.2z, l5a, p2-6k, t3.2x0.5 or c3.2.")
     parts = match.groups()
     first = int(parts[0]) - 1
     match text[0]:

@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, ValueError, TypeError, RuntimeError, KeyError, MemoryError) as error:
+    except (SafetensorError, ValueError, TypeError, RuntimeError, KeyError, AttributeError, MemoryError) as error:
         raise damaged(path.name) from error
     except OSError as error:
         reason = error.strerror or "it cannot be read"

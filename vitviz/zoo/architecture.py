@@ -19,12 +19,13 @@ from ..errors import ModelError
 from ..errors.arguments import LONGEST, shown
 from ..images import Size
 from .convert import mismatch
+from .plain import MAX_DEPTH
 
 if TYPE_CHECKING:
     from torch import nn
 
 _MAX_TEXT = 10_000  # characters of options given as text
-_MAX_DEPTH = 256  # blocks; no model has more, and building them would take long
+_MAX_ITEMS = 16  # of an option that is a list or a mapping
 # Arguments of a training script or a config.json that affect loading or training, but not the forward pass.
 _NOT_ARCHITECTURE = {"device", "dtype", "weight_init", "fix_init", "strict_img_size", "head_init_scale", "scriptable"}
 _NOT_ARCHITECTURE |= {"exportable", "no_jit", "pretrained", "pretrained_cfg", "pretrained_strict", "cache_dir"}
@@ -155,7 +156,22 @@ def options_of(config: Mapping[str, Any], args: Mapping[str, Any]) -> dict[str, 
     pool = args.get("gp") or config.get("global_pool")
     if isinstance(pool, str):
         stated.setdefault("global_pool", pool)
-    return checked_options(stated, "The model was made with")
+    stated = checked_options(stated, "The model was made with")
+    odd = next((key for key, value in stated.items() if not _is_plain(value)), None)
+    if odd is not None:
+        raise ModelError(
+            f"The model was made with {shown(stated[odd])} as {shown(odd)}, which is not supported here; build the "
+            "model with timm and use vitviz.from_timm."
+        )
+    return stated
+
+
+def _is_plain(value: object, nested: bool = False) -> bool:
+    """Return whether an option is a short value, or a few of them; a file can nest others without end."""
+    if isinstance(value, list | tuple | dict):
+        inner = [*value, *value.values()] if isinstance(value, dict) else value
+        return not nested and len(value) <= _MAX_ITEMS and all(_is_plain(one, True) for one in inner)
+    return value is None or (isinstance(value, bool | int | float | str) and len(shown(value)) <= LONGEST)
 
 
 def checked_options(stated: Mapping[str, Any], before: str) -> dict[str, Any]:
@@ -170,7 +186,7 @@ def checked_options(stated: Mapping[str, Any], before: str) -> dict[str, Any]:
     """
     stated = {key: value for key, value in stated.items() if key not in _NOT_ARCHITECTURE and not key.endswith("_rate")}
     unknown = [key for key in stated if key not in _options()]
-    if unknown or not isinstance(stated.get("depth", 1), int) or stated.get("depth", 1) > _MAX_DEPTH:
+    if unknown or not isinstance(stated.get("depth", 1), int) or stated.get("depth", 1) > MAX_DEPTH:
         raise ModelError(
             f"{before} {shown(unknown[0]) if unknown else repr('depth')}, which is not supported here; build the model "
             "with timm and use vitviz.from_timm."
@@ -243,7 +259,7 @@ def _implied_options(
     if registers != (own["reg_token"].shape[1] if "reg_token" in own else 0):
         implied |= {"reg_tokens": registers, "num_reg_tokens": registers}
     depth = len({found[1] for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))})
-    if 0 < depth <= _MAX_DEPTH and depth != len(model.blocks):
+    if 0 < depth <= MAX_DEPTH and depth != len(model.blocks):
         implied["depth"] = depth
     hidden = weights.get("blocks.0.mlp.fc1.weight")
     if hidden is not None and hidden.ndim == 2 and hidden.shape != own.get("blocks.0.mlp.fc1.weight", hidden).shape:

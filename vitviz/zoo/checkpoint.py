@@ -11,7 +11,7 @@ import re
 import threading
 import zipfile
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ _MAX_ARGUMENTS = 20_000  # characters
 _MAX_NAME = 200  # characters
 _MAX_NDIM = 16  # dimensions of a tensor; weights have up to four
 _MAX_KEY = 300  # characters; messages repeat a few keys
+_MAX_EMPTY = 10_000  # length of an axis of a tensor without values, which takes no space in a file but sizes others
+_MAX_SHARED = 4  # bytes of all weights of a model, relative to the bytes of memory that they share
 _reading = threading.Lock()
 _ADVICE = "save only the weights, with safetensors or torch.save(model.state_dict(), path)"
 
@@ -120,7 +122,7 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     """Read the tensors of all files listed in an index."""
     weight_map = read_json(index).get("weight_map")
     files = list(weight_map.values()) if isinstance(weight_map, dict) else []
-    if not files or not all(isinstance(file, str) and file == Path(file).name for file in files):
+    if not files or not all(isinstance(file, str) and _is_file_name(file) for file in files):
         raise ModelError(f"{index.name!r} does not list files of weights in its folder; save it again.")
     weights: dict[str, Tensor] = {}
     for file in sorted({*files}):
@@ -131,10 +133,15 @@ def _read_shards(index: Path) -> dict[str, Tensor]:
     missing = weight_map.keys() - weights.keys()
     if missing:
         raise ModelError(
-            f"{index.name!r} lists {len(missing)} weights that are missing from its files, such as {min(missing)!r}; "
-            "copy the whole folder again."
+            f"{index.name!r} lists {len(missing)} weights that are missing from its files, such as "
+            f"{shown(min(missing))}; copy the whole folder again."
         )
     return weights
+
+
+def _is_file_name(name: str) -> bool:
+    """Return whether a text can be the name of a file in a folder; a long or empty one makes `pathlib` fail."""
+    return 0 < len(name) <= _MAX_NAME and name.isprintable() and name == Path(name).name
 
 
 def _read_parts(part: Path) -> dict[str, Tensor]:
@@ -169,7 +176,7 @@ def _read_safetensors(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(file, "pt") as stored:
             return {key: stored.get_tensor(key) for key in stored.keys()}, stored.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise ModelError(f"{file.name!r} is damaged or not a safetensors file; save or copy it again.") from error
 
 
@@ -291,6 +298,8 @@ def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
                     raise ModelError(
                         f"{name} in {file!r} has {value.ndim:,} dimensions, which no weight has; {_ADVICE}."
                     )
+                if not (value.is_nested or value.numel()) and max(value.shape) > _MAX_EMPTY:
+                    raise ModelError(f"{name} in {file!r} has no values and the shape {list(value.shape)}; {_ADVICE}.")
                 weights[name] = value.detach()
 
     collect(found, "", ())
@@ -300,18 +309,30 @@ def tensors_in(found: Mapping, file: str) -> dict[str, Tensor]:
     return weights
 
 
+def _bytes_in_memory(tensors: Iterable[Tensor]) -> int:
+    """Bytes of memory that the storages of tensors cover, each byte counted once."""
+    storages = [value.untyped_storage() for value in tensors]
+    ranges = sorted({(storage.data_ptr(), storage.data_ptr() + storage.nbytes()) for storage in storages})
+    total, reached = 0, 0
+    for start, end in ranges:
+        total += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
 # Buffers of a ViT that hold integers.
 _INTEGERS = ("index", "position_ids", "num_batches_tracked")
 
 
 def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
-    """Refuse tensors that are sparse, quantised, larger than their storage, or not finite.
+    """Refuse tensors that are sparse, quantised, larger than their storage, not finite, or mostly the same memory.
 
     Raises:
         ModelError: if there is one; the message names the first.
     """
     for key, value in weights.items():
-        dense = value.layout == torch.strided and value.device.type == "cpu" and not value.is_quantized
+        dense = value.layout == torch.strided and value.device.type == "cpu"
+        dense = dense and not (value.is_quantized or value.is_nested)
         if not dense or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise ModelError(f"{key} in {file!r} is not a dense tensor with a complete storage; {_ADVICE}.")
         is_float = value.is_floating_point() and value.element_size() > 1  # 8-bit floats need scale factors
@@ -323,3 +344,7 @@ def check_whole(weights: Mapping[str, Tensor], file: str) -> None:
                 f"{key} in {file!r} has values that are not finite: the training diverged or the file is damaged; use "
                 "an earlier checkpoint or copy the file again."
             )
+    # A file of a few megabytes can describe a model of many gigabytes whose weights are all the same numbers.
+    size = sum(value.numel() * value.element_size() for value in weights.values())
+    if size > _MAX_SHARED * _bytes_in_memory(weights.values()):
+        raise ModelError(f"{file!r} stores the same numbers for many weights, which no model needs; {_ADVICE}.")

@@ -57,9 +57,14 @@ class _Value:
 
 
 class Scan:
-    """Interpreter that runs pickles on placeholders. The limits apply to all pickles of a file together."""
+    """Interpreter that runs pickles on placeholders. The limits apply to all pickles of a file together.
 
-    def __init__(self) -> None:
+    Args:
+        file_size: size of the file in bytes.
+    """
+
+    def __init__(self, file_size: int) -> None:
+        self.file_size = file_size
         self.opcodes = self.objects = self.copied = self.odd_keys = 0
 
     def read(self, data: bytes | mmap.mmap, at: int) -> int:
@@ -200,6 +205,10 @@ class Scan:
     def _load_persistent(self, stack: list[Any]) -> None:
         name = stack.pop()
         self._count()
+        # Its number of values, for which torch allocates memory before it reads them; `_ODD` is 2**31 at least.
+        values = [2**31 if one is _ODD else one for one in (name.holds if isinstance(name, _Value) else ())]
+        if any(isinstance(one, int) and one > self.file_size for one in values):
+            raise TooMuchError("has a tensor of more values than the file has bytes")
         storage = _Value("made", 1, 1)
         storage.holds = [name]
         stack.append(storage)

@@ -31,7 +31,7 @@ def check_pickles(file: Path) -> None:
                 data, count = _record(file), 1
             else:
                 data, count = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ), LEGACY_PICKLES
-        scan, at = Scan(), 0
+        scan, at = Scan(file.stat().st_size), 0
         for _ in range(count):
             if at < len(data):
                 at = scan.read(data, at)

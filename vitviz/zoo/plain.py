@@ -21,6 +21,7 @@ from .layouts import DINOV2, HUGGING_FACE_DINOV2, TIMM, Layout
 if TYPE_CHECKING:
     from torch import nn
 
+MAX_DEPTH = 256  # blocks; no model has more, and building them would take long
 # Number of heads of nearly all ViTs with these values of embed_dim; larger ViTs differ.
 USUAL_HEADS = {192: 3, 384: 6, 768: 12, 1024: 16, 1280: 16}
 
@@ -153,6 +154,8 @@ def _depth(weights: Mapping[str, Tensor], name: str) -> int:
     layers = {int(found[1]) for key in weights if (found := re.match(r"blocks\.([0-9]+)\.", key))}
     if layers != set(range(len(layers))):
         raise unknown_architecture(name, "layers are missing between its first and its last")
+    if len(layers) > MAX_DEPTH:
+        raise unknown_architecture(name, f"it has {len(layers):,} layers, and at most {MAX_DEPTH} are supported")
     return len(layers)
 
 
@@ -212,8 +215,8 @@ def _grid(tokens: int, prefix: int, config: Mapping[str, Any], patch: int, name:
 
 def _activation(config: Mapping[str, Any]) -> str:
     value = config.get("hidden_act", "gelu")
-    if value not in _ACTIVATIONS:
-        raise ModelError(f"hidden_act in config.json is {value!r}; supported are {', '.join(_ACTIVATIONS)}.")
+    if not isinstance(value, str) or value not in _ACTIVATIONS:
+        raise ModelError(f"hidden_act in config.json is {shown(value)}; supported are {', '.join(_ACTIVATIONS)}.")
     return _ACTIVATIONS[value]
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+_MAX_REASON = 200  # characters of a message of Python, which can quote a value of any length
 # Kind of output by `problem_type` in a config.json of Hugging Face.
 _OUTPUT_KINDS: dict[str, OutputKind] = {"multi_label_classification": "independent", "regression": "values"}
 
@@ -81,7 +82,7 @@ def _errors_as_model_errors(name: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, AssertionError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0][:_MAX_REASON] if str(error).strip() else type(error).__name__
         raise ModelError(f"{name!r} or a JSON file beside it is not valid ({reason}); save it again.") from error
 
 

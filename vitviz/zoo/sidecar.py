@@ -11,6 +11,7 @@
 """
 
 import os
+import re
 import stat
 import tomllib
 from dataclasses import fields
@@ -26,6 +27,8 @@ FOLDER_SIDECAR = "vitviz.toml"  # applies to all checkpoints in the folder
 LABELS = "labels.txt"
 _SUFFIXES = (*SUFFIXES, ".index", ".json")
 _MAX_TOML = 100_000  # bytes; thousands of class names belong in a text file
+_MAX_PARTS = 20  # of a dotted key: `tomllib` takes quadratic time
+_DEEP_KEY = re.compile(rf"""(?<![\w-])(?:(?>[\w-]+|"(?>[^"\n]*)"|'(?>[^'\n]*)')[ \t]*+\.[ \t]*+){{{_MAX_PARTS},}}""")
 _ADVICE = "correct it, or rename it if it is not meant for vitviz"
 
 
@@ -43,7 +46,10 @@ def read_sidecar(checkpoint: Path) -> tuple[Options, str]:
         return NO_OPTIONS, ""
     where = f"{path.name} beside {checkpoint.name!r}"
     try:
-        settings = tomllib.loads(_text_of(path, checkpoint, where))
+        text = _text_of(path, checkpoint, where)
+        if _DEEP_KEY.search(text):
+            raise ModelError(f"{where} has a key of more than {_MAX_PARTS} parts; {_ADVICE}.")
+        settings = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it is nested too deeply"
         problem, at, position = reason.removesuffix(")").rpartition(" (at ")  # never truncate the line number

@@ -35,9 +35,10 @@ def _streams(data: bytes) -> Iterator[bytes]:
     """Iterate over the streams of all AV1 items, and of the first image of each track."""
     boxes = boxes_of(data)
     inside = next((start for name, start, _ in boxes if name == b"idat"), 0)
+    av1 = {int.from_bytes(short or long) for short, long in _AV1_ITEM.findall(data)}  # once, not for each iloc box
     for name, start, end in boxes:
         if name == b"iloc":
-            yield from _items(data, start, end, inside)
+            yield from _items(data, start, end, inside, av1)
     sizes = [start for name, start, _ in boxes if name == b"stsz"]
     chunks = [(name, start) for name, start, _ in boxes if name in (b"stco", b"co64")]
     for at_size, (name, at_chunk) in zip(sizes, chunks, strict=False):
@@ -47,13 +48,12 @@ def _streams(data: bytes) -> Iterator[bytes]:
             yield data[offset : offset + (same or first)]
 
 
-def _items(data: bytes, at: int, end: int, inside: int) -> Iterator[bytes]:
-    """Iterate over the streams of the items in an iloc box."""
+def _items(data: bytes, at: int, end: int, inside: int, av1: set[int]) -> Iterator[bytes]:
+    """Iterate over the streams of the items in an iloc box whose numbers are in `av1`."""
     version = data[at]
     offset_size, length_size = data[at + 4] >> 4, data[at + 4] & 15
     base_size, index_size = data[at + 5] >> 4, data[at + 5] & 15 if version else 0
     at += 6
-    av1 = {int.from_bytes(short or long) for short, long in _AV1_ITEM.findall(data)}
 
     def number(size: int) -> int:
         nonlocal at

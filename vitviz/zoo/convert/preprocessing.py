@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ImageError, ModelError
+from ...errors.arguments import shown
 from ...images import Preprocessing
 from ...notation.marks import join_words
 
@@ -96,7 +97,8 @@ def _each(value: Any) -> tuple:
 def _means(mean: Any) -> tuple:
     values = _each(mean)
     if any(isinstance(value, int | float) and abs(value) > 1 for value in values):
-        raise ModelError(f"preprocessor_config.json has the mean {mean}, which is not valid for pixels from 0 to 1.")
+        listed = ", ".join(map(shown, values[:4]))
+        raise ModelError(f"preprocessor_config.json has the mean {listed}, which is not valid for pixels from 0 to 1.")
     return values
 
 

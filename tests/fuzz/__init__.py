@@ -1,0 +1,1 @@
+"""Properties that hold for any input: broken files, links and messages, drawn by hypothesis."""
