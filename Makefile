@@ -6,7 +6,7 @@ ARGS   ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format bench load screenshots digits clean
+.PHONY: help run test test-fast test-all lint format bench load docs screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,8 +39,11 @@ bench: $(VENV)/.installed-dev ## print the benchmarks
 load: $(VENV)/.installed-dev ## print the waiting times of thirty users, of a class of thirty, and of newcomers during slow work
 	$(BIN)/python -m benchmarks users pupils newcomers
 
-screenshots: $(VENV)/.installed-dev ## retake the README's screenshots
-	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots
+docs: $(VENV)/.installed-dev ## build the documentation site, with warnings as errors, and check its links
+	$(BIN)/python -m scripts.documents.site
+
+screenshots: $(VENV)/.installed-dev ## retake the pictures of the README and the guides, and the animation
+	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.documents.screenshots
 
 digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
