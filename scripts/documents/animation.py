@@ -22,7 +22,7 @@ _POINTER = """([x, y]) => {
     pointer = document.createElement("div");
     pointer.id = "animation-pointer";
     pointer.style.cssText = "position: fixed; z-index: 9999999; width: 18px; height: 18px; pointer-events: none;"
-      + "margin: -9px; border-radius: 50%; border: 3px solid #fff; outline: 2px solid #000;";
+      + "box-sizing: border-box; margin: -9px; border-radius: 50%; border: 3px solid #fff; outline: 2px solid #000;";
     document.body.append(pointer);
   }
   pointer.style.left = `${x}px`;
