@@ -11,7 +11,7 @@ WORKERS ?= 4
 MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load screenshots digits clean
+.PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load docs screenshots digits clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,11 @@ bench-peers: $(PEERS)/.installed ## print a comparison with other tools, which a
 load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, and of newcomers during slow work
 	$(BIN)/python -m benchmarks users uploads pupils newcomers
 
-screenshots: $(VENV)/.installed-dev ## retake the README's screenshots
-	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.screenshots
+docs: $(VENV)/.installed-dev ## build the documentation site, with warnings as errors, and check its links
+	$(BIN)/python -m scripts.documents.site
+
+screenshots: $(VENV)/.installed-dev ## retake the pictures of the README and the guides, and the animation
+	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m scripts.documents.screenshots
 
 digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits

@@ -103,7 +103,7 @@ def measured(model: VisionTransformer, *, target: int | None = CUED) -> dict[str
 
 
 def table(fine_tuned: dict[str, Result], original: dict[str, Result]) -> str:
-    """Format the results of both models as the table in the README."""
+    """Format the results of both models as the table in docs/limits.md."""
     patches = CONFIG.grid[0] * CONFIG.grid[1]
     rows = [
         "| method | fine-tuned: patch is strongest | "

@@ -1,4 +1,4 @@
-"""Attribution methods on a planted cue: the measurement of the README's table."""
+"""Attribution methods on a planted cue: the measurement of the table in docs/limits.md."""
 
 import numpy as np
 import pytest

@@ -2,6 +2,8 @@
 
 prepared = prepare(read_image("cat.jpg"), size=224, patch=14)  # pixels of the input, uint8 [224, 224, 3]
 prepared.geometry.patch_box(row=0, col=3)                      # box of a patch on the original image
+
+`FORMATS` lists the file formats, `FITS` the fit modes.
 """
 
 from .geometry import Geometry, Prepared, as_picture

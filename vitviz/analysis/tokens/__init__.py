@@ -6,6 +6,8 @@ stages = tokens.stream(trace)                       # float32 [1 + layer, token,
 pca = tokens.pca_of_layers(stages[1:, trace.prefix :])
 tokens.similarity(stages[12], 40)                   # cosine similarity of token 40 with all tokens
 tokens.outliers(trace, layer=11).tokens             # tokens that the model may use as registers
+
+Layers and tokens count from 0; prefix tokens come first.
 """
 
 from .attention_received import attention_share, received

@@ -1,0 +1,1 @@
+"""Documentation site, and the pictures that it and the README show."""
