@@ -6,7 +6,7 @@ ARGS   ?=
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all lint format bench load screenshots digits clean
+.PHONY: help run test test-fast test-all lint format bench load screenshots digits lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ screenshots: $(VENV)/.installed-dev ## retake the README's screenshots
 
 digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
+
+lock: $(VENV)/.installed ## write the package versions of .venv, with hashes, to requirements/lock.txt
+	scripts/container_steps.sh lock $(BIN)/python
+
+audit: $(BIN)/python ## look up the packages of requirements/lock.txt in a database of vulnerabilities (needs the network)
+	PYTHON=$(BIN)/python scripts/container_steps.sh audit
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) node_modules .pytest_cache .ruff_cache build *.egg-info

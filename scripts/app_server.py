@@ -30,12 +30,15 @@ BROWSER_FLAGS = (
 
 
 @contextmanager
-def running_app(*options: str, port: int | None = None, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_app(
+    *options: str, port: int | None = None, path: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run `streamlit run app.py` on a free port of this machine until the `with` block ends.
 
     Args:
         *options: further options for Streamlit, such as `"--theme.base=dark"`.
         port: port to listen on; None for a free port.
+        path: path of the app on the server, such as `"vitviz"`.
         environment: further environment variables.
 
     Yields:
@@ -47,7 +50,7 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
     """
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    command += [f"--server.port={port}", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.headless=true", f"--server.baseUrlPath={path}"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command,
@@ -57,7 +60,7 @@ def running_app(*options: str, port: int | None = None, environment: Mapping[str
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}/{path}".rstrip("/")
         try:
             _wait_until_healthy(process, url)
             yield url
