@@ -11,7 +11,7 @@ WORKERS ?= 4
 MINUTES ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load docs screenshots digits clean
+.PHONY: help run test test-fast test-all fuzz lint format bench bench-peers load docs screenshots digits lock audit clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,12 @@ screenshots: $(VENV)/.installed-dev ## retake the pictures of the README and the
 
 digits: $(VENV)/.installed-dev ## retrain the digits classifier
 	$(BIN)/python -m scripts.train_digits
+
+lock: $(VENV)/.installed ## write the package versions of .venv, with hashes, to requirements/lock.txt
+	scripts/container_steps.sh lock $(BIN)/python
+
+audit: $(BIN)/python ## look up the packages of requirements/lock.txt in a database of vulnerabilities (needs the network)
+	PYTHON=$(BIN)/python scripts/container_steps.sh audit
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) $(PEERS) node_modules .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -34,6 +34,7 @@ BROWSER_FLAGS = (
 def running_app(
     *options: str,
     port: int | None = None,
+    path: str = "",
     environment: Mapping[str, str] | None = None,
     command: Sequence[str] = STREAMLIT,
     folder: Path = ROOT,
@@ -44,6 +45,7 @@ def running_app(
     Args:
         *options: further options for Streamlit, such as `"--theme.base=dark"`.
         port: port to listen on; None for a free port.
+        path: path of the app on the server, such as `"vitviz"`.
         environment: further environment variables.
         command: command that starts the app; options of Streamlit are appended.
         folder: folder in which the command runs.
@@ -57,7 +59,7 @@ def running_app(
             this and any other exception raised in the block.
     """
     port = port or free_port()
-    command = [*command, *options, f"--server.port={port}", "--server.headless=true"]
+    command = [*command, *options, f"--server.port={port}", "--server.headless=true", f"--server.baseUrlPath={path}"]
     with tempfile.TemporaryFile() if log is None else log.open("w+b") as output:
         process = subprocess.Popen(
             command,
@@ -67,7 +69,7 @@ def running_app(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}/{path}".rstrip("/")
         try:
             _wait_until_healthy(process, url)
             yield url

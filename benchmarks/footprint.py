@@ -1,0 +1,71 @@
+"""Memory of the server with few users, for hosts with a memory limit: which settings fit."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from scripts.app_server import running_app
+
+from .load import MAP, ZONE, photo
+from .measure import Row
+from .session import Session
+
+USERS = 5
+PAGES = ("tokens", "lens", "attention", "sequence", "intervene", "explain")
+# settings by the memory limit of the host in MB; None is no limit
+SETTINGS: Mapping[int | None, Mapping[str, str]] = {
+    None: {},
+    2700: {"VITVIZ_CACHE_MB": "500"},
+    1000: {"VITVIZ_CACHE_MB": "50", "VITVIZ_MAX_MODELS": "1", "OMP_NUM_THREADS": "1"},
+}
+
+
+def footprint() -> Iterator[Row]:
+    """Measure the memory after a first page, and the peak while users with own photos open all pages."""
+    for limit, settings in SETTINGS.items():
+        with running_app(environment=settings) as url:
+            asyncio.run(_open(url))
+            first = _megabytes(url, "VmRSS")
+            asyncio.run(_all(url))
+            after, peak = _megabytes(url, "VmRSS"), _megabytes(url, "VmHWM")
+        name = ", ".join(f"{key}={value}" for key, value in settings.items()) or "defaults"
+        detail = f"{first:.0f} MB after the first page, {after:.0f} MB after {USERS} users with photos of 12 megapixels"
+        goal, ok = (f"< {limit} MB", peak < limit) if limit else ("", None)
+        yield Row(f"peak memory of the server, {USERS} users, {name}", f"{peak:.0f} MB", goal, ok, detail)
+
+
+async def _open(url: str) -> None:
+    session = Session(url)
+    await session.connect()
+    await session.open("explore")
+    await session.leave()
+
+
+async def _all(url: str) -> None:
+    photos = [photo(number) for number in range(USERS)]
+    await asyncio.gather(*(_visit(url, data) for data in photos))
+
+
+async def _visit(url: str, data: bytes) -> None:
+    """Upload a photo on Explore and open all other pages."""
+    session = Session(url)
+    await session.connect()
+    await session.open("explore")
+    await session.upload(data, ZONE, shown=MAP)
+    for page in PAGES:
+        await session.open(page)
+    await session.leave()
+
+
+def _megabytes(url: str, field: str) -> float:
+    """Return a field of the server's status in megabytes: VmRSS is its resident memory, VmHWM the peak of it."""
+    port = f"--server.port={urlsplit(url).port}"
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if port in (folder / "cmdline").read_text().split("\0"):
+                return int(re.search(rf"{field}:\s+(\d+)", (folder / "status").read_text())[1]) * 1024 / 1e6
+        except OSError:  # the process has ended
+            continue
+    return float("nan")
