@@ -29,6 +29,11 @@ def attention_weights(q: Tensor, k: Tensor, scale: float, bias: Tensor | None = 
     return torch.softmax(weights, dim=-1, out=weights)
 
 
+def halves(x: Tensor) -> Tensor:
+    """Split the channels of [..., head, token, channel] into [..., head, 2, token, channel / 2]."""
+    return x.unflatten(-1, (2, -1)).transpose(-2, -3)
+
+
 def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
     """Create a tensor without values. Where possible its memory is numpy's, which asks the system for large pages."""
     if like.dtype is torch.float32 and like.device.type == "cpu":

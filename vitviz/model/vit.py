@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..errors import ImageError, ModelError
 from ..errors.arguments import checked_grid, each_of_kind, of_kind, shown, typed
 from ..images import Preprocessing
-from .attention_weights import attention_weights
+from .attention_weights import attention_weights, halves
 from .config import OutputKind, ViTConfig, checked
 from .hooks import HookPoint, before_block
 from .layers import LayerScale, make_mlp, make_norm, norm_if
@@ -381,7 +381,7 @@ class DifferentialAttention(Attention):
 
     def score(self, q: Tensor, k: Tensor, bias: Tensor | None = None) -> Tensor:
         """Compute the scores of both halves, [..., head, 2, query, key]."""
-        return super().score(_halves(q), _halves(k), bias)
+        return super().score(halves(q), halves(k), bias)
 
     def weigh(self, scores: Tensor) -> Tensor:
         """Compute the effective weights, [..., head, query, key]; rows sum to 1 - lambda."""
@@ -394,11 +394,6 @@ class DifferentialAttention(Attention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         """Compute the weighted sums of the values, [batch, head, query, channel], with a fused kernel."""
-        halves = zip(_halves(q).unbind(-3), _halves(k).unbind(-3), strict=True)
-        first, second = (super(DifferentialAttention, self).attend(q, k, v, bias) for q, k in halves)
+        pairs = zip(halves(q).unbind(-3), halves(k).unbind(-3), strict=True)
+        first, second = (super(DifferentialAttention, self).attend(q, k, v, bias) for q, k in pairs)
         return first - self.lam * second
-
-
-def _halves(x: Tensor) -> Tensor:
-    """Split the channels of [..., head, token, channel] into [..., head, 2, token, channel / 2]."""
-    return x.unflatten(-1, (2, -1)).transpose(-2, -3)
