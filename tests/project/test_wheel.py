@@ -15,7 +15,7 @@ from vitviz.ui.app.registry import PAGES
 pytestmark = pytest.mark.slow
 
 BUILT_FROM = ("app.py", "eslint.config.js", "pyproject.toml", "README.md", "LICENSE")
-FOLDERS = (".streamlit", "assets", "pages", "requirements", "vitviz")
+FOLDERS = (".streamlit", "assets", "docs", "pages", "requirements", "vitviz")
 WEIGHTS = "*.safetensors"  # large, so they are linked instead
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
@@ -44,7 +44,7 @@ def installed(tmp_path_factory):
 def test_it_contains_the_app_and_nothing_of_the_projects_own(installed):
     entry = installed / "vitviz" / "entry"
     found = {path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_file()}
-    assert found == {"app.py", ".streamlit/config.toml", *(page.file for page in PAGES)}
+    assert found == {"app.py", ".streamlit/config.toml", "docs/teaching.md", *(page.file for page in PAGES)}
     assert (installed / "vitviz" / "assets" / "icon.svg").is_file()
     packages = {path.parent.relative_to(ROOT) for path in (ROOT / "vitviz").rglob("__init__.py")}
     assert all((installed / package / "__init__.py").is_file() for package in packages)
@@ -58,6 +58,8 @@ def test_the_app_starts_from_it_in_any_folder(installed, tmp_path):
     async def visit(url):
         session = Session(url)
         await session.connect()
+        await session.open("")
+        assert "start_teaching" in session.elements, "the teacher's guide is there"
         await session.open("explore", "model=digits&image=digit-4")
         assert "explorer" in session.elements
         zone = session.elements["sidebar_upload_0"][1].file_uploader

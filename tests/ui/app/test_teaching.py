@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.app_server import ROOT
 from tests.support.app_pages import start
+from vitviz.notation.variables import CLASS_HOURS
 from vitviz.ui.app import class_images, teaching
 from vitviz.ui.app.registry import PAGES
 from vitviz.ui.pages.lesson.prediction import SKIPPED
@@ -29,7 +30,7 @@ def test_it_names_what_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z-]+)", GUIDE)) <= targets
     assert f"{class_images.VARIABLE}=" in GUIDE
-    assert f"{class_images.LONGEST:.0f}" in GUIDE
+    assert f"{CLASS_HOURS.high:.0f}" in GUIDE
     assert f"{class_images.MOST_IMAGES} images and {class_images.MOST_BYTES // 1_000_000} MB" in GUIDE
     assert f"{class_images.MOST_OWNED} images by one person" in GUIDE
     titles = {page.title for page in PAGES}

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-FILE = Path(__file__).parents[3] / "docs" / "teaching.md"  # beside app.py; not part of an installed library
+_PACKAGE = Path(__file__).parents[2]
+_BESIDE = _PACKAGE / "entry"  # folder of app.py in an installed package
+FILE = (_BESIDE if _BESIDE.is_dir() else _PACKAGE.parent) / "docs" / "teaching.md"
 _OPEN = "teaching_is_open"
 
 
