@@ -37,11 +37,10 @@ class Session:
 
     Args:
         url: address of the app.
-        file: name of uploaded files.
     """
 
-    def __init__(self, url: str, file: str = "photo.jpg"):
-        self.url, self.file, self.elements, self.progress = url, file, {}, ""
+    def __init__(self, url: str):
+        self.url, self.elements, self.progress = url, {}, ""
         self.errors: list[str] = []
         self._page = self._query = self._session = ""
         with direct.open(f"{url}/_stcore/health") as answer:
@@ -61,28 +60,29 @@ class Session:
         self._page, self._query = page, query
         return await self._run(lambda _: None)
 
-    async def upload(self, data: bytes, zone: str, shown: str) -> float:
+    async def upload(self, data: bytes, zone: str, shown: str, name: str = "photo.jpg") -> float:
         """Upload an image. Returns the seconds until it is shown.
 
         Args:
             data: bytes of a JPEG file.
             zone: key of the drop zone.
             shown: prefix of the key of the element that shows the image.
+            name: name of the file.
         """
         began = time.perf_counter()
-        file = await self.send_file(data)
+        file = await self.send_file(data, name)
 
         def fill(states) -> None:
             state = states.add()
             state.id = self._id(zone)
             info = state.file_uploader_state_value.uploaded_file_info.add()
-            info.name, info.size, info.file_id = self.file, len(data), file.file_id
+            info.name, info.size, info.file_id = name, len(data), file.file_id
             info.file_urls.CopyFrom(file)
 
         took = time.perf_counter() - began
         return took + await self._run(fill, until=shown)
 
-    async def send_file(self, data: bytes) -> FileURLs:
+    async def send_file(self, data: bytes, name: str = "photo.jpg") -> FileURLs:
         """Upload a file without using it on the page. Returns its addresses.
 
         Raises:
@@ -90,13 +90,13 @@ class Session:
         """
         message = BackMsg()
         message.file_urls_request.request_id = "1"
-        message.file_urls_request.file_names.append(self.file)
+        message.file_urls_request.file_names.append(name)
         message.file_urls_request.session_id = self._session
         await self.socket.send(message.SerializeToString())
         while (answer := await self._next()).WhichOneof("type") != "file_urls_response":
             pass
         (file,) = answer.file_urls_response.file_urls
-        await asyncio.to_thread(self._put, file.upload_url, data)
+        await asyncio.to_thread(self._put, file.upload_url, data, name)
         return file
 
     async def click(self, key: str) -> float:
@@ -181,8 +181,8 @@ class Session:
         message.ParseFromString(await asyncio.wait_for(self.socket.recv(), TIMEOUT))
         return message
 
-    def _put(self, path: str, data: bytes) -> None:
-        head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{self.file}"\r\n\r\n'.encode()
+    def _put(self, path: str, data: bytes, name: str) -> None:
+        head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
         headers = {
             "Content-Type": "multipart/form-data; boundary=x",
             "Cookie": f"_streamlit_xsrf={self._token}",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from torch import Tensor, nn
 
 Observer = Callable[[int, float], None]  # number of images and seconds of a forward pass
 
@@ -25,16 +28,23 @@ def observe(observer: Observer) -> None:
     _observers.append(observer)
 
 
-@contextmanager
-def timed(images: int) -> Iterator[None]:
-    """Report the duration of a forward pass of this number of images to the observers. Nested calls have no effect."""
-    if getattr(_thread, "is_timed", False):
-        yield
-        return
-    _thread.is_timed, began = True, time.perf_counter()
-    try:
-        yield
-    finally:
-        _thread.is_timed = False
-    for observer in _observers:
-        observer(images, time.perf_counter() - began)
+def timed(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Decorate a method that is a forward pass, so that its duration is reported to the observers.
+
+    Its first argument is a batch. Passes within another pass are not reported.
+    """
+
+    @wraps(forward)
+    def run(model: nn.Module, batch: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if getattr(_thread, "is_timed", False):
+            return forward(model, batch, *args, **kwargs)
+        _thread.is_timed, began = True, time.perf_counter()
+        try:
+            output = forward(model, batch, *args, **kwargs)
+        finally:
+            _thread.is_timed = False
+        for observer in _observers:
+            observer(len(batch), time.perf_counter() - began)
+        return output
+
+    return run

@@ -90,6 +90,7 @@ class ViT(nn.Module):
         self.logits = HookPoint("logits")
         self.eval()
 
+    @timed
     def forward(self, pixels: Tensor) -> Tensor:
         """Run the model.
 
@@ -102,9 +103,7 @@ class ViT(nn.Module):
         Raises:
             ModelError: if the input does not have this shape.
         """
-        grid = self.grid_of(pixels)
-        with timed(len(pixels)):
-            return self.forward_from(self.embed(pixels), grid)
+        return self.forward_from(self.embed(pixels), self.grid_of(pixels))
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Compute the input of the first block, [batch, token, D], from normalised images [batch, channel, H, W].
@@ -120,6 +119,7 @@ class ViT(nn.Module):
             x = x + self.positions(*grid)
         return self.norm_pre(self.embedded(x))
 
+    @timed
     def forward_from(self, x: Tensor, grid: Grid, layer: int = 0) -> Tensor:
         """Run the model from a block on, so that passes that differ only from there on can share the blocks before.
 
@@ -131,11 +131,10 @@ class ViT(nn.Module):
         Returns:
             Output of the model, as in `forward`.
         """
-        with timed(len(x)):
-            for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
-                before_block()
-                x = block(x, grid, rotation)
-            return self.readout(self.normed(self.norm(x)))
+        for block, rotation in list(zip(self.blocks, self.rotations(grid), strict=True))[layer:]:
+            before_block()
+            x = block(x, grid, rotation)
+        return self.readout(self.normed(self.norm(x)))
 
     @property
     def preprocessing(self) -> Preprocessing:

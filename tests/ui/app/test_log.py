@@ -61,20 +61,20 @@ async def download(session):
 
 async def everything(url, names):
     """Do all that is logged; add what must not be in the log to `names`."""
-    session = Session(url, TELLING)
+    session = Session(url)
     await session.connect()
     await session.open("attention")
-    await session.upload(photo(), f"{ZONE}0", shown=PICKER)
+    await session.upload(photo(), f"{ZONE}0", shown=PICKER, name=TELLING)
     await download(session)
-    await session.upload(b"no image " * 50, f"{ZONE}1", shown=PICKER)
+    await session.upload(b"no image " * 50, f"{ZONE}1", shown=PICKER, name=TELLING)
     await session.click("class_link")
     await session.click("class_share")
     (share,) = [key for key in session.elements if key.startswith("class_end_")]
     await session.click(share)
     for _ in range(8):  # more than this is refused
-        await session.send_file(b"x" * 1000)
+        await session.send_file(b"x" * 1000, TELLING)
     with pytest.raises(HTTPError):
-        await session.send_file(b"x" * 1000)
+        await session.send_file(b"x" * 1000, TELLING)
     names += [session._session, share.removeprefix("class_end_")]
     await session.leave()
     other = Session(url)
@@ -94,8 +94,8 @@ def test_the_log_tells_of_each_kind_of_request_and_of_nobody(tmp_path):
     assert "Traceback" not in text
     lines = [line for line in text.splitlines() if line.startswith("vitviz.")]
     for begin, *facts in (
-        ("vitviz.ui.app.uploads INFO Upload accepted", len(photo()), "JPEG"),
-        ("vitviz.ui.app.uploads INFO Upload refused", 450),
+        ("vitviz.ui.app.sessions INFO Upload accepted", len(photo()), "JPEG"),
+        ("vitviz.ui.app.sessions INFO Upload refused", 450),
         ("vitviz.ui.app.serving.request_log INFO Download", "text/html"),
         ("vitviz.ui.app.serving.request_log INFO Upload refused by the server", 429),
         ("vitviz.ui.app.class_images INFO Sharing begun", len(photo())),

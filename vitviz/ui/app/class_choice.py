@@ -4,7 +4,6 @@ import hashlib
 
 import streamlit as st
 
-from ..components.explorer.payload import thumbnail_jpeg
 from . import class_images, notices, state
 from .cache import cached
 from .class_images import ClassImage
@@ -42,4 +41,4 @@ def thumbnail() -> bytes:
 
 @cached()
 def _thumbnail(digest: str, _shared: ClassImage) -> bytes:
-    return thumbnail_jpeg(state.decoded(_shared).rgb)
+    return state.thumbnail(state.decoded(_shared))

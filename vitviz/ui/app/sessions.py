@@ -11,12 +11,15 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from ...errors import ImageError
+from ...images.reading import file_format
 from . import cache, class_images, memory
 
 _log = logging.getLogger(__name__)
@@ -49,6 +52,27 @@ def add_image(image: str) -> None:
     if context is not None:
         with _lock:
             _sessions.setdefault(context.session_id, Session()).images.add(image)
+
+
+@contextmanager
+def upload(image: str, data: bytes) -> Iterator[None]:
+    """Record that this session uses an image, and log whether it is accepted, with its size and format.
+
+    Args:
+        image: digest of the image.
+        data: file of the image.
+
+    Raises:
+        ImageError: from within, if the image is refused.
+    """
+    add_image(image)
+    kind = file_format(data) or "unknown format"
+    try:
+        yield
+    except ImageError:
+        _log.info("Upload refused: %d bytes, %s.", len(data), kind)
+        raise
+    _log.info("Upload accepted: %d bytes, %s.", len(data), kind)
 
 
 async def watch() -> None:

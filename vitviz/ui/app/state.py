@@ -24,15 +24,14 @@ from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from ...viz.picture import sharp_picture
-from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, thumbnail_jpeg, vectors
+from ...viz.picture import middle_square, sharp_picture
+from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from . import batches, class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
 from .settings import Setting
 from .turns import one_at_a_time
-from .uploads import log_upload
 
 FIRST_SAMPLE = "cat"
 DRAWN = "drawing"  # name of images from the drawing pad
@@ -237,7 +236,7 @@ def _own(name: str, data: bytes) -> None:
     """
     picked = Picked(name, data, sample=False)
     check_own(picked)
-    st.session_state.own_thumbnail = thumbnail_jpeg(decoded(picked).rgb)
+    st.session_state.own_thumbnail = thumbnail(decoded(picked))
     sessions.add_image(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     st.session_state.own = picked
 
@@ -266,13 +265,11 @@ def check_own(picked: Picked) -> None:
     Raises:
         ImageError: if the image is invalid; the message contains its name.
     """
-    sessions.add_image(picked.digest)
     try:
-        decoded(picked)
+        with sessions.upload(picked.digest, picked.data):
+            decoded(picked)
     except ImageError as error:
-        log_upload(picked.data, accepted=False)
         raise ImageError(f"{picked.name}: {error}") from error
-    log_upload(picked.data, accepted=True)
 
 
 def forget_own() -> None:
@@ -281,6 +278,11 @@ def forget_own() -> None:
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_request = None
     if chosen_mark() == OWN:
         pick_sample(first_sample(MODEL.get()))
+
+
+def thumbnail(image: SafeImage, side: int = 240) -> bytes:
+    """Return a square thumbnail as JPEG."""
+    return as_jpeg(middle_square(image, side))
 
 
 def first_sample(model: str) -> str:

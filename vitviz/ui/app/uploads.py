@@ -4,16 +4,11 @@ Streamlit's uploader would keep showing the name of the last file, even if the f
 been chosen since, with a remove button that has no effect.
 """
 
-import logging
 from collections.abc import Callable
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-from ...images.reading import file_format
-
-_log = logging.getLogger(__name__)
 
 
 def drop_zone(
@@ -41,12 +36,6 @@ def drop_zone(
 
     with st.container(key=key):
         st.file_uploader(label, key=f"{key}_{turn}", on_change=hand_on, help=help, accept_multiple_files=many)
-
-
-def log_upload(data: bytes, accepted: bool) -> None:
-    """Log the size and the format of a user's image, without its name."""
-    outcome = "accepted" if accepted else "refused"
-    _log.info("Upload %s: %d bytes, %s.", outcome, len(data), file_format(data) or "unknown format")
 
 
 def _release(file: UploadedFile) -> None:

@@ -154,14 +154,12 @@ class Job:
             with turn:
                 self(0, 0)
                 self._began = time.monotonic()
-                _log.info("Job begun: %s.", self.kind)
                 with between_blocks(self.check):
                     self._task(self)
         except (Exception, AbandonedError) as error:  # reported to the waiting sessions
             self.error = error
         finally:
             self._took = time.monotonic() - (self._began or time.monotonic())
-            _log.info("Job %s after %.1f s: %s.", self.outcome, self._took, self.kind)
 
     def end(self) -> None:
         """Notify all watching threads that the job has ended."""
@@ -280,7 +278,9 @@ class Jobs:
             self._workers.submit(self._run, job)
 
     def _run(self, job: Job) -> None:
+        _log.info("Job begun: %s.", job.kind)
         job.run(self._turn())
+        _log.info("Job %s after %.1f s: %s.", job.outcome, job.seconds, job.kind)
         with self._lock:
             self._running.remove(job)
             self._ended[job.kind, job.outcome] += 1

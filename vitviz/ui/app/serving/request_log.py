@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 class RequestLog:
     """Log line for each upload that the server refuses, and for each file that a user downloads.
 
-    Files that reach a page are logged there, see `vitviz.ui.app.uploads`.
+    Files that reach a page are logged there, see `vitviz.ui.app.sessions.upload`.
 
     Args:
         app: wrapped application.

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ....analysis.attention import log_sums, received_weights
 from ....model.config import POOL
@@ -172,11 +172,6 @@ def as_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def thumbnail_jpeg(picture: Image.Image, side: int = 240) -> bytes:
-    """Return a square thumbnail as JPEG."""
-    return as_jpeg(ImageOps.fit(picture, (side, side)))
 
 
 def read_style(message: object) -> Style:
