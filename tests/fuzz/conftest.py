@@ -55,7 +55,7 @@ def pytest_pyfunc_call(pyfuncitem):
     inner = pyfuncitem.obj.hypothesis.inner_test
 
     def counted(*arguments, **named):
-        _examples[pyfuncitem.name] += 1
+        _examples[pyfuncitem.nodeid] += 1
         return inner(*arguments, **named)
 
     pyfuncitem.obj.hypothesis.inner_test = counted
