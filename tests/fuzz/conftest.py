@@ -20,7 +20,7 @@ MINUTES = float(os.environ.get("VITVIZ_FUZZ_MINUTES", "0"))  # of all properties
 _examples: Counter[str] = Counter()
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("short", derandomize=True, database=None, max_examples=100, **_COMMON)
+settings.register_profile("short", derandomize=True, database=None, max_examples=80, **_COMMON)
 settings.register_profile("fuzz", max_examples=500, **_COMMON)
 settings.load_profile("short")  # `--hypothesis-profile fuzz` takes precedence, because it is read later
 
