@@ -20,7 +20,7 @@ MINUTES = float(os.environ.get("VITVIZ_FUZZ_MINUTES", "0"))  # of all properties
 _examples: Counter[str] = Counter()
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("short", derandomize=True, database=None, max_examples=100, **_COMMON)
+settings.register_profile("short", derandomize=True, database=None, max_examples=80, **_COMMON)
 settings.register_profile("fuzz", max_examples=500, **_COMMON)
 settings.load_profile("short")  # `--hypothesis-profile fuzz` takes precedence, because it is read later
 
@@ -55,7 +55,7 @@ def pytest_pyfunc_call(pyfuncitem):
     inner = pyfuncitem.obj.hypothesis.inner_test
 
     def counted(*arguments, **named):
-        _examples[pyfuncitem.name] += 1
+        _examples[pyfuncitem.nodeid] += 1
         return inner(*arguments, **named)
 
     pyfuncitem.obj.hypothesis.inner_test = counted

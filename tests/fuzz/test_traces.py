@@ -80,5 +80,7 @@ def test_files_with_changed_arrays(saved, use, kind, data):
         )
     )
     if changed.dtype.kind == "f" and data.draw(st.booleans()):
-        changed = np.full_like(changed, data.draw(st.sampled_from((np.nan, np.inf, -np.inf, 1e38))))
+        changed = np.full_like(
+            changed, data.draw(st.sampled_from((np.nan, np.inf, -np.inf, np.finfo(changed.dtype).max)))
+        )
     use(file_of({**tensors, name: np.ascontiguousarray(changed)}, about))

@@ -12,7 +12,7 @@ import vitviz
 from tests.support.facts import mentions
 from tests.support.hostile import checkpoints
 from tests.support.hostile.images import AFTER, PAGE, SMALL_FILES
-from tests.support.hostile.limits import cpu_limit, handled, memory_limit
+from tests.support.hostile.limits import cpu_limit, handled, lacks_memory, memory_limit
 from vitviz import ModelError
 from vitviz.zoo.checkpoint import read_checkpoint
 
@@ -198,6 +198,7 @@ SWELLING = {
     "an axis without values": (checkpoints.with_empty_axis, "a.safetensors", mentions("head.weight", "shape")),
     "shared numbers": (checkpoints.with_shared_numbers, "a.pth", "same numbers"),
     "a storage larger than the file": (checkpoints.claiming_values, "a.pth", mentions("'a.pth'", "values", "bytes")),
+    "a text longer than the file": (checkpoints.claiming_text, "a.pth", mentions("'a.pth'", "damaged")),
     "very many layers": (checkpoints.with_many_layers, "a.safetensors", mentions("50,000 layers", 256)),
     "an endless option": (checkpoints.with_endless_option, "a.pth", mentions("a tuple", "'img_size'")),
 }
@@ -207,8 +208,9 @@ SWELLING = {
 def test_what_would_swell_is_refused_by_name(what, tmp_path):
     make, name, facts = SWELLING[what]
     path = written(tmp_path / name, make())
-    with memory_limit(), cpu_limit(), pytest.raises(ModelError, match=facts):
+    with memory_limit(), cpu_limit(), pytest.raises(ModelError, match=facts) as caught:
         vitviz.load(path, num_heads=2)
+    assert not lacks_memory(caught.value)
 
 
 def test_views_of_one_buffer_are_no_swelling(tmp_path):

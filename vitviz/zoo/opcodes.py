@@ -134,6 +134,8 @@ class Scan:
 
     def _text(self, data: bytes | mmap.mmap, at: int, size: int) -> int:
         self._count()
+        if at + size > len(data):  # torch would allocate memory for all of it
+            raise TooMuchError("has a pickle that does not end") if len(data) > MAX_BYTES else EOFError
         text = _Value("text", size)
         if size <= max(map(len, _ENCODINGS)):
             text.holds = (bytes(data[at : at + size]),)

@@ -213,6 +213,11 @@ def claiming_values(count: int = 2**31 - 1) -> bytes:
     return data[:at] + b"J" + struct.pack("<i", count) + data[at + 2 :]
 
 
+def claiming_text(size: int = 2**32 - 1) -> bytes:
+    """Old PyTorch file with a text that claims to be longer than the file."""
+    return START_OF_OLD_FILES + b"}X" + struct.pack("<I", size) + b"a"
+
+
 def with_many_layers(depth: int = 50_000) -> bytes:
     """Safetensors file with tensors of no values in very many layers."""
     norm = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}

@@ -72,11 +72,12 @@ def handled(read: Callable[[], _Result]) -> _Result | None:
     assert message.endswith("."), message
     assert len(message.splitlines()) == 1, message
     assert len(message) < 1500, message
-    assert not _lacks_memory(refusal), "It needs more memory than it may."
+    assert not lacks_memory(refusal), "It needs more memory than it may."
     return None
 
 
-def _lacks_memory(error: BaseException | None) -> bool:
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, is a failed allocation."""
     while error is not None:
         text = str(error).lower()
         if "security limit" in str(error.__cause__).lower():  # of libheif, which has allocated nothing
