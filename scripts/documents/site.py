@@ -24,6 +24,7 @@ LISTED = ("CONTRIBUTING.md", "CHANGELOG.md", "THIRD_PARTY.md")  # of these, the 
 PUBLIC_MODULES = ("faithfulness", "tokens")  # public names of `vitviz` that are modules
 LINK = re.compile(r"(?<!`)(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 FENCE = re.compile(r"^\s*```")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # in the output of the generator, even with NO_COLOR
 
 # Public modules, by page of the library reference; the public names of `vitviz` have a page of their own.
 MODULES = {
@@ -53,12 +54,15 @@ MODULES = {
     "walkthrough": (
         "Step by step",
         "walkthrough.sequence",
+        "walkthrough.sequence.projection.projection",  # of the same name as its module, which hides it
         "walkthrough.steps",
         "walkthrough.checks",
         "walkthrough.soft_dictionary",
         "walkthrough.receptive_field",
         "walkthrough.quiz",
         "walkthrough.worksheet",
+        "walkthrough.worksheet.dot_product.dot_product",
+        "walkthrough.worksheet.prediction.prediction",
     ),
     "files": (
         "Images, pictures and notation",
@@ -88,9 +92,9 @@ def build(folder: Path = FOLDER) -> Path:
     write_pages(folder / "source")
     shutil.copy(SETTINGS, folder)
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
+    output = COLOUR.sub("", done.stdout + done.stderr)
     if done.returncode or re.search(r"warning|error", output, re.IGNORECASE):
         raise RuntimeError(f"The documentation cannot be built:\n{output}")
     if broken := broken_links(folder / "site"):
