@@ -31,7 +31,7 @@ from .settings import HOW, HOW_PATCH, MEASURED, QUANTITY, SWEPT
 
 EACH = {"heads": each_head, "layers": each_layer, "patches": each_patch}
 LABELS = {"zero": "zero", "mean": "mean over the tokens"}
-PATCH_LABELS = {"keys": "msweep", "mean": "mean of the patches"}
+PATCH_LABELS = {"keys": "masked as key", "mean": "mean of the patches"}
 ONE = {"heads": "one head", "layers": "attention or MLP of one layer", "patches": "one patch"}
 OUTPUTS = Score("output", lambda outputs: outputs)  # the whole output, from which any score can be computed later
 TOKENS_AT_ONCE = 2048  # per batch; a good half of a second on two cores
