@@ -12,6 +12,7 @@ import yaml
 
 from scripts.app_server import ROOT
 from tests.support.container import COMPOSE, ENVIRONMENT, HOME, PLACE, SERVICE, STAGES, command_of, value_of
+from vitviz.notation.variables import VARIABLES
 
 STEPS = (ROOT / "scripts/container_steps.sh").read_text()
 README = (ROOT / "README.md").read_text("utf-8")
@@ -70,13 +71,9 @@ def test_compose_limits_what_the_container_can_do():
 
 def test_compose_passes_on_the_settings_of_the_app():
     """All but the folder of checkpoints, which would have to be mounted."""
-    used = set(re.findall(r"VITVIZ_[A-Z_]+", "".join(path.read_text("utf-8") for path in modules())))
+    used = {variable.name for variable in VARIABLES}
     passed = {name for name in SERVICE["environment"] if name.startswith("VITVIZ_")}
     assert passed == used - {"VITVIZ_CHECKPOINT_DIR"}
-
-
-def modules():
-    return (ROOT / "vitviz").rglob("*.py")
 
 
 def test_the_build_gets_what_its_steps_read_and_nothing_else():

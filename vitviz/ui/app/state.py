@@ -26,7 +26,7 @@ from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
 from ...viz.picture import middle_square, sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
-from . import batches, class_shares, models, notices, sessions
+from . import class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
@@ -336,7 +336,8 @@ def trace(choice: Choice) -> Trace:
 def _trace(key: tuple, _choice: Choice) -> Trace:
     """Return the trace without its model, so that the cache does not hold the model in memory."""
     image, network = prepared(_choice), model(_choice.model)
-    return replace(batches.traced(network, _choice.key[1:3], image), model=None)
+    with one_at_a_time.first():
+        return replace(network.trace(image), model=None)
 
 
 def picture(choice: Choice, longest: int = 960) -> bytes:

@@ -64,14 +64,9 @@ class Turns:
         """Start a page run on this thread. All its requests count as made at this time."""
         self._run.number = next(self._numbers)
 
-    def first(self, unless: Callable[[], bool] = lambda: False) -> AbstractContextManager[None]:
-        """Acquire the lock with the highest priority, for the first picture of a page.
-
-        Args:
-            unless: function called when the lock changes hands; once it returns True, the lock is not acquired, and
-                the `with` block runs without it.
-        """
-        return self._held(FIRST, unless)
+    def first(self) -> AbstractContextManager[None]:
+        """Acquire the lock with the highest priority, for the first picture of a page."""
+        return self._held(FIRST)
 
     def later(self) -> AbstractContextManager[None]:
         """Acquire the lock with the lowest priority, for a slow job; see `give_way`."""
@@ -93,29 +88,23 @@ class Turns:
         return threading.get_ident() in self._owners
 
     @contextmanager
-    def _held(self, rank: int, unless: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        has_lock = self._take(rank, unless)
+    def _held(self, rank: int) -> Iterator[None]:
+        self._take(rank)
         try:
             yield
         finally:
-            if has_lock:
-                self._leave()
+            self._leave()
 
-    def _take(self, rank: int, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Wait for the lock and acquire it. Returns False if it is no longer needed."""
+    def _take(self, rank: int) -> None:
         me = threading.get_ident()
         with self._changed:
             if me in self._owners:
                 self._owners[me].depth += 1
-                return True
+                return
             number, began = next(self._numbers), time.monotonic()
             mine = (rank, getattr(self._run, "number", number) if rank < LATER else number, number)
             self._waiting.append(mine)
             while not (self._is_free(rank) and min(self._waiting) == mine and self._is_quiet(mine)):
-                if unless():
-                    self._waiting.remove(mine)
-                    self._changed.notify_all()
-                    return False
                 self._changed.wait(QUIET if rank == LATER else None)
                 if mine[0] == LATER and time.monotonic() - began > PATIENCE:
                     self._waiting.remove(mine)
@@ -128,7 +117,6 @@ class Turns:
         except BaseException:
             self._leave()
             raise
-        return True
 
     def _is_free(self, rank: int) -> bool:
         if rank < LATER:
