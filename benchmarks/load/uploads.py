@@ -1,7 +1,7 @@
 """Throughput of waiting uploads, and the gain of batches.
 
-The app computes waiting passes one by one: on one core, a batch of eight took only a tenth less processor time than eight
-passes, and a user would have to wait for a whole batch.
+The app computes waiting passes one by one: on one core, a batch of eight took only a tenth less processor time than
+eight passes, and a user would have to wait for a whole batch.
 """
 
 from __future__ import annotations
