@@ -12,7 +12,7 @@ from tests.support.exhaustive import exhaustive
 from tests.support.explained_traces import explained
 from tests.support.two_channel_models import tiny_model, tiny_trace
 from vitviz import explain
-from vitviz.analysis.attribution import METHODS, ClassTarget, SimilarityTarget, layerwise
+from vitviz.analysis.attribution import METHODS, ClassTarget, SimilarityTarget
 from vitviz.analysis.attribution import rollout as rollouts
 from vitviz.analysis.attribution.baselines import baseline_pixels
 from vitviz.analysis.attribution.faithfulness import endpoints
@@ -20,7 +20,6 @@ from vitviz.analysis.attribution.last_attention import last_attention
 from vitviz.analysis.attribution.readout_weights import readout_weights
 from vitviz.analysis.attribution.rollout import rollout
 from vitviz.analysis.attribution.targets import default_target, value_of
-from vitviz.model.vit import Attention as Attending
 from vitviz.zoo import assets
 
 # --- Hand calculations -----------------------------------------------------------------------------------------------
@@ -89,17 +88,6 @@ def test_rollout_of_a_mean_is_the_product_of_mean_matrices(kind, few, monkeypatc
         product = (trace.attention(layer).mean(axis=0) + np.eye(trace.token_count)) / 2 @ product
     expected = (readout_weights(trace).numpy() @ product)[trace.prefix :].reshape(trace.grid)
     assert rollout(trace).numpy() == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize(("largest", "fused"), [(10**9, 0), (0, 3)], ids=["recorded", "computed again"])
-def test_rollout_uses_the_weights_of_its_own_pass_if_they_are_small(largest, fused, small, small_trace, monkeypatch):
-    """Each block computes attention once, explicitly, unless the matrices of all blocks take too much memory."""
-    calls, attend = [], Attending.attend
-    monkeypatch.setattr(Attending, "attend", lambda *inputs: calls.append(inputs) or attend(*inputs))
-    monkeypatch.setattr(layerwise, "LARGEST_WEIGHTS", largest)
-    found = explain(small, torch.tensor(small_trace.pixels()), method="rollout").map
-    assert len(calls) == fused
-    assert found == pytest.approx(explain(small, small_trace, method="rollout").map, rel=1e-4)
 
 
 def test_rollout_normalises_weights_that_an_edit_made(small):

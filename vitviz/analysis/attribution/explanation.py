@@ -20,7 +20,7 @@ from ...trace.model_stub import check_same_model
 from ...trace.passes import is_recorded, trace_with_graph
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from .layerwise import Graph, graph_names, keeps_graph, keeps_weights, stream_names
+from .layerwise import Graph, graph_names, keeps_graph, stream_names
 from .method import Method
 from .methods import METHODS
 from .targets import AnyTarget, checked_target, value_of
@@ -137,13 +137,9 @@ def _traced(
     if not isinstance(image, Trace):
         if is_edited() and method.runs_model:
             raise HookError(f"{method.name} runs the model again, without edits; leave the edit first.")
-        model_input = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
         if not method.by_layer:
-            # Weights recorded in the pass need not be computed again; an edit would make them differ from those.
-            keeps = (
-                method.holds_weights and not is_edited() and keeps_weights(model.config, _tokens(model, model_input))
-            )
-            return model.trace(model_input, record=("blocks.*.attn.weights",) * keeps), None
+            return model.trace(image, size=size, fit=fit), None
+        model_input = checked_tensor(image) if isinstance(image, Tensor) else prepared_for(model, image, size, fit)
         if _keeps_graph(model, model_input):
             return trace_with_graph(model, model_input, graph_names(model.config.depth))
         return model.trace(model_input, record=records(method.name, model.config.depth)), None
@@ -160,12 +156,8 @@ def _traced(
 
 
 def _keeps_graph(model: VisionTransformer, image: Prepared | Tensor) -> bool:
-    return keeps_graph(model.config, _tokens(model, image))
-
-
-def _tokens(model: VisionTransformer, image: Prepared | Tensor) -> int:
     rows, columns = model.grid_of(image[None]) if isinstance(image, Tensor) else image.geometry.grid
-    return model.config.num_prefix_tokens + rows * columns
+    return keeps_graph(model.config, model.config.num_prefix_tokens + rows * columns)
 
 
 def _as_map(values: Tensor, model: VisionTransformer) -> np.ndarray:

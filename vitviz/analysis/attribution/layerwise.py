@@ -17,7 +17,6 @@ from ...trace.trace import Trace
 from .targets import Target
 
 LARGEST_GRAPH = 400 * 2**20  # bytes, approximate
-LARGEST_WEIGHTS = 64 * 2**20  # bytes of the attention matrices of a whole forward pass
 
 Graph = Mapping[str, Tensor]  # activations at `graph_names`, attached to the graph of one forward pass
 
@@ -36,11 +35,6 @@ def keeps_graph(config: ViTConfig, tokens: int) -> bool:
     """Return True if the graph of a whole forward pass is small enough to keep and there is no attention pooling."""
     numbers = 3 * config.num_heads * tokens**2 + 20 * config.embed_dim * tokens  # per layer: matrices, activations
     return config.pooling != "attention" and 4 * config.depth * numbers <= LARGEST_GRAPH
-
-
-def keeps_weights(config: ViTConfig, tokens: int) -> bool:
-    """Return True if the attention matrices of a whole forward pass are small enough to keep."""
-    return 4 * config.depth * config.num_heads * tokens**2 <= LARGEST_WEIGHTS
 
 
 def residual_streams(trace: Trace) -> list[Tensor]:
