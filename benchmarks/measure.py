@@ -33,13 +33,16 @@ class Row:
         return {True: "ok", False: "MISSED", None: ""}[self.ok]
 
 
-def interleaved(*actions: Callable[[], object], rounds: int, warm_up: int = 3) -> list[np.ndarray]:
+def interleaved(
+    *actions: Callable[[], object], rounds: int, warm_up: int = 3, clock: Callable[[], float] = time.perf_counter
+) -> list[np.ndarray]:
     """Time several actions alternately, A B A B ..., so that other load affects all of them equally.
 
     Args:
         *actions: functions to time; freeing their results is included in the time.
         rounds: number of timed rounds.
         warm_up: number of untimed rounds before.
+        clock: function that returns the time; `time.process_time` counts the work of this process only.
 
     Returns:
         Times of each action in the order of measurement, seconds [rounds].
@@ -48,9 +51,9 @@ def interleaved(*actions: Callable[[], object], rounds: int, warm_up: int = 3) -
     with no_garbage_collection():
         for turn in range(-warm_up, rounds):
             for action, series in zip(actions, times, strict=True):
-                start = time.perf_counter()
+                start = clock()
                 action()
-                took = time.perf_counter() - start
+                took = clock() - start
                 if turn >= 0:
                     series.append(took)
     return [np.array(series) for series in times]

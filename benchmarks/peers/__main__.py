@@ -8,7 +8,9 @@ import argparse
 import datetime
 import os
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from importlib.metadata import version
 
 import torch
@@ -38,6 +40,9 @@ def main() -> None:
         "names", nargs="*", metavar="NAME", help=f"comparisons and sizes, by default all: {', '.join(choices)}"
     )
     parser.add_argument("--seconds", type=float, default=16.0, help="planned time for each pair, by default 16")
+    parser.add_argument(
+        "--cpu", action="store_true", help="measure processor time, for a machine that runs other work; with one thread"
+    )
     arguments = parser.parse_args()
     names = arguments.names
     unknown = [name for name in names if name not in choices]
@@ -45,19 +50,25 @@ def main() -> None:
         parser.error(f"there is no comparison {', '.join(unknown)}; choose from {', '.join(choices)}")
     chosen = [name for name in COMPARISONS if name in names] or list(COMPARISONS)
     sizes = [size for size in SIZES if str(size) in names] or SIZES
-    results = [result for name in chosen for size in sizes for result in run(name, size, arguments.seconds)]
+    clock = time.process_time if arguments.cpu else time.perf_counter
+    if arguments.cpu:
+        torch.set_num_threads(1)  # threads that wait for each other use processor time
+    results = [result for name in chosen for size in sizes for result in run(name, size, arguments.seconds, clock)]
     print(f"{datetime.date.today()}: " + ", ".join(f"{package} {version(package)}" for package in PACKAGES))
-    print(f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}\n")
+    print(
+        f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, "
+        f"{'processor time' if arguments.cpu else 'time'}\n"
+    )
     print(as_table(results))
 
 
-def run(name: str, size: int, seconds: float) -> list[Measured]:
+def run(name: str, size: int, seconds: float, clock: Callable[[], float]) -> list[Measured]:
     """Run a comparison at one size. An error is printed, so that the other comparisons still run."""
     results = []
     print(f"{name}, {size} px ...", file=sys.stderr, flush=True)
     try:
         for pair in COMPARISONS[name](size):
-            results.append(compare(pair, seconds))
+            results.append(compare(pair, seconds, clock))
             print("  " + " | ".join(results[-1].cells()), file=sys.stderr, flush=True)
     except Exception:
         traceback.print_exc()

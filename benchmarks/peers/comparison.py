@@ -12,7 +12,7 @@ from ..library import MIB, resident_bytes
 from ..measure import interleaved, no_garbage_collection, spread
 
 Arrays = Sequence[np.ndarray]
-ROUNDS = (5, 60)  # fewest and most
+ROUNDS = (3, 60)  # fewest and most
 
 
 @dataclass(frozen=True)
@@ -108,29 +108,30 @@ HEADER = (
 )
 
 
-def compare(pair: Pair, seconds: float) -> Measured:
+def compare(pair: Pair, seconds: float, clock: Callable[[], float] = time.perf_counter) -> Measured:
     """Check that both results agree, then measure memory and times.
 
     Args:
         pair: what to compare.
         seconds: planned duration of the timing.
+        clock: as in `interleaved`.
 
     Raises:
         RuntimeError: if the results differ by more than the tolerance.
     """
     pair.ours(), pair.theirs()  # the first calls load code and fill caches
-    memory = peak_growth(pair.ours), peak_growth(pair.theirs)
     start = time.perf_counter()
-    ours, theirs = pair.ours(), pair.theirs()
+    (ours, our_growth), (theirs, their_growth) = peak_growth(pair.ours), peak_growth(pair.theirs)
     took = time.perf_counter() - start
     difference = largest_difference(ours, theirs) if pair.same else None
     largest = max(float(np.abs(array).max()) for array in theirs)
     del ours, theirs
     if difference is not None and difference > pair.tolerance * max(1.0, largest):
         raise RuntimeError(f"the results differ by {difference:.1e}; make them agree before comparing their times.")
+    memory = None if our_growth is None else (our_growth, their_growth)
     rounds = int(np.clip(seconds / took, *ROUNDS))
-    times = interleaved(pair.ours, pair.theirs, rounds=rounds, warm_up=1)
-    return Measured(pair, *times, difference, largest, None if None in memory else memory)
+    times = interleaved(pair.ours, pair.theirs, rounds=rounds, warm_up=0, clock=clock)
+    return Measured(pair, *times, difference, largest, memory)
 
 
 def largest_difference(ours: Iterable[np.ndarray], theirs: Iterable[np.ndarray]) -> float:
@@ -143,19 +144,17 @@ def largest_difference(ours: Iterable[np.ndarray], theirs: Iterable[np.ndarray])
     return max(differences)
 
 
-def peak_growth(action: Callable[[], object]) -> int | None:
-    """Return the largest growth of resident memory while a function runs, bytes; None where Linux does not tell."""
+def peak_growth(action: Callable[[], Arrays]) -> tuple[Arrays, int | None]:
+    """Return a function's result and the largest growth of resident memory while it runs, bytes; None without Linux."""
     status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    try:
-        before = resident_bytes()
-        peak.write_text("5")  # sets the peak to the present value
-    except OSError:
-        return None
+    if not peak.exists():
+        return action(), None
+    before = resident_bytes()
+    peak.write_text("5")  # sets the peak to the present value
     with no_garbage_collection():
         result = action()
     kilobytes = int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
-    del result
-    return max(0, 1024 * kilobytes - before)
+    return result, max(0, 1024 * kilobytes - before)
 
 
 def _milliseconds(times: np.ndarray) -> str:

@@ -52,7 +52,7 @@ def rollout(trace: Trace, *, head_fusion: str = "mean", discard_ratio: float = 0
         if averages:
             row = (row + _averaged(trace, layer, row)) / 2
             continue
-        mixed = fuse(_tensor(trace.attention(layer)))  # query key
+        mixed = fuse(torch.tensor(trace.attention(layer)))  # query key
         if discarded:
             mixed = _without_smallest(mixed, discarded, trace.config.class_token)
         # row @ A with A = (W + I) / 2, normalised, without building the matrix; the factors 1 / 2 cancel.
@@ -65,17 +65,12 @@ def _averaged(trace: Trace, layer: int, row: Tensor) -> Tensor:
     """Return row @ W for the mean W of the heads' weights, [token], without building W."""
     tokens = row.nonzero()[:, 0].tolist()
     if len(tokens) == 1:  # of the last layer, a class token needs one row only
-        return row[tokens[0]] * _tensor(trace.attention(layer, query=tokens[0])).mean(dim=0)
-    if trace.token_count <= FEW_TOKENS:
-        return (row @ _tensor(trace.attention(layer))).mean(dim=0)
-    # One head at a time stays in the processor's cache.
-    by_head = [row @ _tensor(trace.attention(layer, head)) for head in range(trace.heads)]
-    return torch.stack(by_head).mean(dim=0)
-
-
-def _tensor(weights: np.ndarray) -> Tensor:
-    """Return weights as a tensor that is not changed: recorded weights are read-only, which PyTorch has to copy."""
-    return torch.from_numpy(weights) if weights.flags.writeable else torch.tensor(weights)
+        of_heads = float(row[tokens[0]]) * trace.attention(layer, query=tokens[0])
+    elif trace.token_count <= FEW_TOKENS:
+        of_heads = row.numpy() @ trace.attention(layer)
+    else:  # one head at a time stays in the processor's cache
+        of_heads = np.stack([row.numpy() @ trace.attention(layer, head) for head in range(trace.heads)])
+    return torch.from_numpy(of_heads.mean(axis=0))
 
 
 def _without_smallest(weights: Tensor, ratio: float, class_token: bool) -> Tensor:
