@@ -31,20 +31,20 @@ def observe(observer: Observer) -> None:
 def timed(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Decorate a method that is a forward pass, so that its duration is reported to the observers.
 
-    Its first argument is a batch. Passes within another pass are not reported.
+    Its result is a batch. Passes within another pass are not reported.
     """
 
     @wraps(forward)
-    def run(model: nn.Module, batch: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def run(model: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         if getattr(_thread, "is_timed", False):
-            return forward(model, batch, *args, **kwargs)
+            return forward(model, *args, **kwargs)
         _thread.is_timed, began = True, time.perf_counter()
         try:
-            output = forward(model, batch, *args, **kwargs)
+            output = forward(model, *args, **kwargs)
         finally:
             _thread.is_timed = False
         for observer in _observers:
-            observer(len(batch), time.perf_counter() - began)
+            observer(len(output), time.perf_counter() - began)
         return output
 
     return run

@@ -188,5 +188,5 @@ def test_a_wheel_carries_all_packages_and_the_files_of_components():
     root = Path(__file__).parents[3]
     setuptools = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
     folders = {str(file.parent.relative_to(root)).replace("/", ".") for file in (root / "vitviz").rglob("__init__.py")}
-    assert folders | {"vitviz.assets"} == set(setuptools["packages"])
+    assert folders | {"vitviz.assets", "vitviz.entry", "vitviz.entry.pages"} == set(setuptools["packages"])
     assert setuptools["package-data"]["*"] == ["*.js", "*.css", "*.html"]
