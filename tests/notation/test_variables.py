@@ -72,9 +72,8 @@ def test_a_folder_is_taken_as_it_is(monkeypatch):
 
 def test_the_table_in_the_documentation_is_this_one():
     text = (PACKAGE.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
-    rows = [
-        [cell.strip() for cell in line.strip("| \n").split(" | ")] for line in text.splitlines() if line.startswith("| `VITVIZ_")
-    ]
+    lines = [line for line in text.splitlines() if line.startswith("| `VITVIZ_")]
+    rows = [[cell.strip() for cell in line.strip("| \n").split(" | ")] for line in lines]
     documented = {name.strip("`"): (default, limits, meaning) for name, default, limits, meaning in rows}
     assert documented == {
         variable.name: (
