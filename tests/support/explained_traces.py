@@ -56,7 +56,10 @@ def explained(kind):
                 parameter.data = torch.tensor(0.57)
         model.requires_grad_(False)
     else:
-        model = vitviz.from_timm(randomised(timm.create_model(TIMM[kind], **small(TIMM[kind], full_width=False))))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)  # the same weights, whatever ran before
+            original = timm.create_model(TIMM[kind], **small(TIMM[kind], full_width=False))
+        model = vitviz.from_timm(randomised(original))
     rows, columns = 3, 4
     side = model.config.patch_size
     return model.trace(torch.randn(3, rows * side, columns * side, generator=random))
