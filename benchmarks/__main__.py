@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import alternatives, browser, explaining, explanations, footprint, library, load, loading, sweeping, writing
+from . import alternatives, browser, explaining, explanations, library, load, loading, sweeping, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -34,7 +34,7 @@ BENCHMARKS = {
     "uploads": load.uploads,
     "pupils": load.pupils,
     "newcomers": load.newcomers,
-    "footprint": footprint.footprint,
+    "footprint": load.footprint,
 }
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from vitviz.ui.app import cache
+from vitviz.notation.variables import CACHE_MB
 
 from ..measure import Row
 from ..session import results_made
@@ -29,7 +28,7 @@ def users() -> Iterator[Row]:
     """Run the rounds, and compare times, memory and the numbers that each session was sent with the goals."""
     photos = {turn: [photo(1000 * turn + number) for number in range(USERS)] for turn in (1, 2)}
     one_pass, ends = pass_seconds(photos[1][0]), []
-    cached = int(os.environ.get(cache.VARIABLE) or cache.MEGABYTES)
+    cached = CACHE_MB.value()
     with server() as url:
         before = memory(url)
         for turn, images in photos.items():
@@ -47,7 +46,7 @@ def users() -> Iterator[Row]:
                 f"≤ {limit:.0f} MB",
                 ends[-1] <= limit,
                 f"{detail}; the goal is {before:.0f} MB of the server with its model before the first user, "
-                f"{cached} MB for {cache.VARIABLE} and {OF_SESSION:g} MB for each session",
+                f"{cached} MB for {CACHE_MB.name} and {OF_SESSION:g} MB for each session",
             )
             time.sleep(RETENTION)
             yield Row(f"round {turn}: memory after all have left", f"{memory(url):.0f} MB", "", None, "retention over")

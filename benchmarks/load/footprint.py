@@ -4,13 +4,10 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from scripts.app_server import running_app
-
-from .load import MAP, ZONE, photo
-from .measure import Row
-from .session import Session
+from ..measure import Row
+from ..session import Session
+from .server import MAP, ZONE, memory, photo, process_of, server
 
 PAGES = ("tokens", "lens", "attention", "sequence", "intervene", "explain")
 SMALLEST = {"VITVIZ_CACHE_MB": "100", "VITVIZ_MAX_MODELS": "1", "OMP_NUM_THREADS": "1"}
@@ -27,11 +24,11 @@ CASES: tuple[tuple[int, Mapping[str, str], int | None], ...] = (
 def footprint() -> Iterator[Row]:
     """Measure the memory after a first page, and the peak while users with own photos open all pages."""
     for users, settings, limit in CASES:
-        with running_app(environment=settings) as url:
+        with server(settings) as url:
             asyncio.run(_open(url))
-            first = _megabytes(url, "VmRSS")
+            first = memory(url)
             asyncio.run(_all(url, users))
-            after, peak = _megabytes(url, "VmRSS"), _megabytes(url, "VmHWM")
+            after, peak = memory(url), _peak(url)
         name = ", ".join(f"{key}={value}" for key, value in settings.items()) or "defaults"
         detail = f"{first:.0f} MB after the first page, {after:.0f} MB after {users} users with photos of 12 megapixels"
         goal, ok = (f"< {limit} MB", peak < limit) if limit else ("", None)
@@ -61,13 +58,8 @@ async def _visit(url: str, data: bytes) -> None:
     await session.leave()
 
 
-def _megabytes(url: str, field: str) -> float:
-    """Return a field of the server's status in megabytes: VmRSS is its resident memory, VmHWM the peak of it."""
-    port = f"--server.port={urlsplit(url).port}"
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if port in (folder / "cmdline").read_text().split("\0"):
-                return int(re.search(rf"{field}:\s+(\d+)", (folder / "status").read_text())[1]) * 1024 / 1e6
-        except OSError:  # the process has ended
-            continue
-    return float("nan")
+def _peak(url: str) -> float:
+    """Return the peak of the server's resident memory in megabytes; NaN on systems other than Linux."""
+    status = Path(f"/proc/{process_of(url).pid}/status")
+    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")
