@@ -17,6 +17,8 @@ from tests.ui.app.test_server_address import listening_on
 from vitviz.cli import requirements, serve
 from vitviz.cli.app import app
 
+OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS")  # set where `make test` runs the tests
+
 
 @pytest.fixture
 def started(monkeypatch):
@@ -80,7 +82,8 @@ def test_an_installation_without_the_app_says_so(tmp_path, monkeypatch):
 def test_make_run_is_this_command():
     def recipe(*variables):
         command = ["make", "--dry-run", "run", *variables]
-        environment = {**os.environ, "HOST": "x86_64-linux-gnu", "PORT": "80"}  # as some shells and servers set them
+        own = {name: value for name, value in os.environ.items() if name not in OF_MAKE}
+        environment = {**own, "HOST": "x86_64-linux-gnu", "PORT": "80"}  # as some shells and servers set them
         printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=True).stdout
         return printed.splitlines()[-1].partition("python -m vitviz.cli ")[2].split()
 
