@@ -17,7 +17,7 @@ from tests.ui.app.test_server_address import listening_on
 from vitviz.cli import requirements, serve
 from vitviz.cli.app import app
 
-OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS")  # set where `make test` runs the tests
+OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")  # set where `make test` runs the tests
 
 
 @pytest.fixture
