@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,11 @@ def resident_bytes() -> int:
     """Return the resident memory of this process after releasing freed pages (Linux only)."""
     ctypes.CDLL(None).malloc_trim(0)
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_bytes(process: int | str = "self") -> int:
+    """Return the peak of the resident memory of a process, given by its id, by default this one (Linux only)."""
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1])
 
 
 def one_row() -> Iterator[Row]:

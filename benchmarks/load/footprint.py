@@ -1,10 +1,9 @@
 """Memory of the server with few users, for hosts with a memory limit: which settings fit."""
 
 import asyncio
-import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
+from ..library import peak_bytes
 from ..measure import Row
 from ..session import Session
 from .server import MAP, ZONE, memory, photo, process_of, server
@@ -28,7 +27,7 @@ def footprint() -> Iterator[Row]:
             asyncio.run(_open(url))
             first = memory(url)
             asyncio.run(_all(url, users))
-            after, peak = memory(url), _peak(url)
+            after, peak = memory(url), peak_bytes(process_of(url).pid) / 1e6
         name = ", ".join(f"{key}={value}" for key, value in settings.items()) or "defaults"
         detail = f"{first:.0f} MB after the first page, {after:.0f} MB after {users} users with photos of 12 megapixels"
         goal, ok = (f"< {limit} MB", peak < limit) if limit else ("", None)
@@ -56,10 +55,3 @@ async def _visit(url: str, data: bytes) -> None:
     for page in PAGES:
         await session.open(page)
     await session.leave()
-
-
-def _peak(url: str) -> float:
-    """Return the peak of the server's resident memory in megabytes; NaN on systems other than Linux."""
-    status = Path(f"/proc/{process_of(url).pid}/status")
-    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
-    return int(found[1]) * 1024 / 1e6 if found else float("nan")

@@ -30,8 +30,7 @@ def many_images(size: int) -> Iterator[Pair]:
             return [output.numpy() for part in images.split(at_once) for output in theirs(part)]
 
     peer = f"timm, fused, outputs only, batches of {at_once}"
-    if hasattr(ours, "trace_batch"):
-        yield Pair(f"traces of {count} images, batches of {at_once}", size, peer, in_batches, by_timm)
+    yield Pair(f"traces of {count} images, batches of {at_once}", size, peer, in_batches, by_timm)
     yield Pair(
         f"traces of {count} images, one by one",
         size,

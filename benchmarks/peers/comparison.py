@@ -1,6 +1,5 @@
 """One comparison: the same computation in vitviz and in another tool, timed alternately in one process."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..library import MIB, resident_bytes
+from ..library import MIB, peak_bytes, resident_bytes
 from ..measure import interleaved, no_garbage_collection, spread
 
 Arrays = Sequence[np.ndarray]
@@ -146,15 +145,14 @@ def largest_difference(ours: Iterable[np.ndarray], theirs: Iterable[np.ndarray])
 
 def peak_growth(action: Callable[[], Arrays]) -> tuple[Arrays, int | None]:
     """Return a function's result and the largest growth of resident memory while it runs, bytes; None without Linux."""
-    status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    peak = Path("/proc/self/clear_refs")
     if not peak.exists():
         return action(), None
     before = resident_bytes()
     peak.write_text("5")  # sets the peak to the present value
     with no_garbage_collection():
         result = action()
-    kilobytes = int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
-    return result, max(0, 1024 * kilobytes - before)
+    return result, max(0, peak_bytes() - before)
 
 
 def _milliseconds(times: np.ndarray) -> str:
