@@ -37,7 +37,7 @@ def test_limits_are_valid_and_what_is_beyond_them_is_not(variable, monkeypatch):
 
 
 @pytest.mark.parametrize("variable", NUMBERS, ids=lambda variable: variable.name)
-@pytest.mark.parametrize("text", ["many", "nan", "-1", "1,5", "٣²", "x" * 5000, "1\n2", "0x10"])
+@pytest.mark.parametrize("text", ["many", "nan", "inf", "-1", "1,5", "٣²", "x" * 5000, "1\n2", "0x10"])
 def test_nonsense_is_refused_in_a_short_sentence(variable, text, monkeypatch):
     monkeypatch.setenv(variable.name, text)
     with pytest.raises(VitvizError) as caught:

@@ -69,7 +69,7 @@ class Variable:
         if self.kind == "folder":
             return text
         value = _whole(text) if self.kind == "whole" else _number(text)
-        if not self.low <= value <= self.high:
+        if not (math.isfinite(value) and self.low <= value <= self.high):
             raise self.error(f"{self.name} is {shown(text)}; set it to {self.limits}.")
         return value
 

@@ -8,6 +8,7 @@ import torch
 
 from vitviz import edit
 from vitviz.errors import VitvizError
+from vitviz.notation.variables import JOBS
 from vitviz.ui.app.jobs import durations
 from vitviz.ui.app.jobs import queue as jobs
 
@@ -202,13 +203,13 @@ def test_as_much_goes_on_at_once_as_may():
 
 
 def test_how_much_goes_on_at_once_is_a_setting(monkeypatch):
-    monkeypatch.delenv(jobs.VARIABLE, raising=False)
+    monkeypatch.delenv(JOBS.name, raising=False)
     assert jobs.most_at_once() == 1
-    monkeypatch.setenv(jobs.VARIABLE, "3")
+    monkeypatch.setenv(JOBS.name, "3")
     assert jobs.most_at_once() == 3
     for wrong in ("0", "many", "-1", "1.5"):
-        monkeypatch.setenv(jobs.VARIABLE, wrong)
-        with pytest.raises(VitvizError, match=jobs.VARIABLE):
+        monkeypatch.setenv(JOBS.name, wrong)
+        with pytest.raises(VitvizError, match=JOBS.name):
             jobs.most_at_once()
 
 

@@ -29,7 +29,7 @@ def test_an_installation_without_the_file_offers_nothing(monkeypatch):
 def test_it_names_what_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z-]+)", GUIDE)) <= targets
-    assert f"{class_images.VARIABLE}=" in GUIDE
+    assert f"{CLASS_HOURS.name}=" in GUIDE
     assert f"{CLASS_HOURS.high:.0f}" in GUIDE
     assert f"{class_images.MOST_IMAGES} images and {class_images.MOST_BYTES // 1_000_000} MB" in GUIDE
     assert f"{class_images.MOST_OWNED} images by one person" in GUIDE

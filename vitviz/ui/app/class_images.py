@@ -19,7 +19,6 @@ from ...errors import ImageError
 from ...notation import variables
 
 _log = logging.getLogger(__name__)
-VARIABLE = variables.CLASS_HOURS.name
 MARK = "class-"  # start of the image in links, before the name
 MOST_IMAGES = 20  # shared at a time on a server
 MOST_BYTES = 100_000_000  # of all shared images together

@@ -32,7 +32,6 @@ from ..histogram import Histogram
 from ..turns import one_at_a_time
 
 _log = logging.getLogger(__name__)
-VARIABLE = variables.JOBS.name
 DOWNLOADS = 2  # concurrent downloads, which are limited by the network, not by the processor
 PATIENCE = 7.0  # seconds that a job continues after all users who wait for it have disconnected; a reload takes less
 
