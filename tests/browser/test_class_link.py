@@ -13,12 +13,13 @@ from tests.browser.test_accessibility import assert_accessible
 from tests.browser.test_map import assert_at, the_map
 from tests.browser.test_own_image import assert_looked_at, give, image, ready
 from tests.browser.test_projector import PROJECTOR
-from vitviz.ui.app.class_images import GONE, VARIABLE
+from vitviz.notation.variables import CLASS_HOURS
+from vitviz.ui.app.class_images import GONE
 
 
 @pytest.fixture(scope="module")
 def class_app() -> Iterator[str]:
-    with running_app(environment={VARIABLE: "2"}) as url:
+    with running_app(environment={CLASS_HOURS.name: "2"}) as url:
         yield url
 
 
@@ -129,7 +130,7 @@ def test_the_tab_that_shares_an_image_can_end_it_after_a_reload(class_app, new_p
 @pytest.mark.exhaustive
 def test_a_share_ends_by_itself(new_page):
     """Its time, some seconds here, may be over before a slow machine has opened the link once: then share it again."""
-    with running_app(environment={VARIABLE: "0.004"}) as url:
+    with running_app(environment={CLASS_HOURS.name: "0.004"}) as url:
         teacher, pupil = ready(new_page(), f"{url}/explore?model=digits"), new_page()
         share(teacher, "mine.png")
         for _ in range(20):

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.app_pages import picture
 from vitviz.errors import ImageError, VitvizError
+from vitviz.notation.variables import CLASS_HOURS
 from vitviz.ui.app import cache, class_images, sessions
 from vitviz.ui.app.cache import Cache
-from vitviz.ui.app.class_images import VARIABLE, ClassImages, format_duration, hours, short_duration
+from vitviz.ui.app.class_images import ClassImages, format_duration, hours, short_duration
 
 
 class Clock:
@@ -180,16 +181,16 @@ def test_threads_share_and_end_at_the_same_time(clock):
 @pytest.mark.parametrize(("text", "value"), [(None, 0), ("", 0), ("0", 0), ("2", 2), ("1.5", 1.5), ("168", 168)])
 def test_the_operator_decides(text, value, monkeypatch):
     if text is None:
-        monkeypatch.delenv(VARIABLE, raising=False)
+        monkeypatch.delenv(CLASS_HOURS.name, raising=False)
     else:
-        monkeypatch.setenv(VARIABLE, text)
+        monkeypatch.setenv(CLASS_HOURS.name, text)
     assert hours() == value
 
 
 @pytest.mark.parametrize("text", ["yes", "-1", "169", "nan", "inf", "2h"])
 def test_another_value_is_refused_in_a_sentence(text, monkeypatch):
-    monkeypatch.setenv(VARIABLE, text)
-    with pytest.raises(VitvizError, match=VARIABLE):
+    monkeypatch.setenv(CLASS_HOURS.name, text)
+    with pytest.raises(VitvizError, match=CLASS_HOURS.name):
         hours()
 
 

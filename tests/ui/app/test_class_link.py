@@ -10,8 +10,9 @@ import streamlit as st
 from tests.support.app_pages import choice_of, dropped, explore, picture, placed, query, start, texts
 from tests.support.facts import assert_mentions
 from tests.ui.app.test_class_images import Clock
+from vitviz.notation.variables import CLASS_HOURS
 from vitviz.ui.app import class_choice, class_images, class_link, class_shares, network_address, state
-from vitviz.ui.app.class_images import GONE, MARK, VARIABLE, ClassImages
+from vitviz.ui.app.class_images import GONE, MARK, ClassImages
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def ends(app) -> list:
 
 def teacher(monkeypatch, hours: str = "2"):
     """Somebody who looks at their own image, and has opened the class link."""
-    monkeypatch.setenv(VARIABLE, hours)
+    monkeypatch.setenv(CLASS_HOURS.name, hours)
     app = dropped(explore(layer="3", head="2", projector="1", guide="tour-1"), "own_dropped", "secret.png", picture())
     return opened_link(app)
 
