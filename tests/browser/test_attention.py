@@ -70,6 +70,7 @@ def test_the_weighted_sum_is_added_up_at_once_with_reduced_motion(attention):
     assert last.evaluate("(term) => term.getAnimations({ subtree: true }).length") == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "width", [exhaustive(853), 911, exhaustive(1280)]
 )  # laptops of 1280, 1366 and 1920 px at 150 %

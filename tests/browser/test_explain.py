@@ -126,6 +126,7 @@ def test_slow_work_says_seconds_comes_coarse_first_goes_on_on_another_page_and_c
     expect(page.get_by_test_id("explanation")).to_have_count(len(QUICK))
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 @pytest.mark.parametrize("parameters", [exhaustive("image=cat"), "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, explained):

@@ -58,6 +58,7 @@ def test_upload_a_photo_point_at_a_patch_and_read_the_truth(explore, model, phot
             page.shows_what_the_library_says(trace)
 
 
+@pytest.mark.exhaustive
 def test_the_other_direction_shows_the_column(explore, cat):
     page = explore("image=cat&layer=9&head=2")
     page.page.get_by_role("radio", name="Attended to by").click()
@@ -252,6 +253,7 @@ def test_downloads_hold_what_is_shown(explore, cat):
     assert image.text["Description"].startswith("Layer 10, head 3, patch (6, 6)")
 
 
+@pytest.mark.exhaustive
 def test_at_518_px_the_chosen_layer_follows_and_others_can_be_fetched(explore, model):
     trace = model.trace(state.samples()["rocket"], size=518)
     page = explore("image=rocket&size=518&layer=6&head=2&query=20-20")
@@ -266,6 +268,7 @@ def test_at_518_px_the_chosen_layer_follows_and_others_can_be_fetched(explore, m
     page.shows_what_the_library_says(trace)
 
 
+@pytest.mark.exhaustive
 def test_two_visitors_at_once_see_their_own(explore, model):
     names = ("astronaut", "flower")
     traces = {name: model.trace(state.samples()[name]) for name in names}
@@ -286,6 +289,7 @@ def test_padding_is_seen_and_a_wide_photo_keeps_its_shape(explore, model):
     page.shows_what_the_library_says(trace)
 
 
+@pytest.mark.exhaustive
 def test_a_bad_file_is_refused_in_words(explore, cat):
     page = explore("image=cat")
     page.upload("evil.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 100)

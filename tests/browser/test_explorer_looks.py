@@ -30,6 +30,7 @@ def screen(page: Page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L")).astype(int)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("scheme", [exhaustive("light"), "dark"])
 def test_each_small_map_ends_at_a_line(explore, scheme):
     page = explore("image=cat&layer=5&head=2", color_scheme=scheme)
@@ -125,6 +126,7 @@ def test_a_panorama_has_its_maps_below(explore):
     assert_nothing_sticks_out(page.page)
 
 
+@pytest.mark.exhaustive
 def test_a_laptop_at_150_percent_cuts_nothing(explore):
     page = explore("image=cat&layer=12&head=2", viewport=ZOOMED)
     assert_nothing_sticks_out(page.page)

@@ -131,6 +131,7 @@ def test_the_keys_move_along_the_rows_and_choose_one(story):
     assert_at(page, 256, 256, "15,15")
 
 
+@pytest.mark.exhaustive
 def test_the_axes_say_what_they_count_and_what_that_means(story):
     page = story("model=digits&image=digit-4")
     matrix = page.get_by_test_id(MATRIX)

@@ -123,6 +123,7 @@ def wait_for_link(reader: Reader, name: str, wanted: str | None) -> None:
     )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     "name",
     [name if name in EVERY_DAY else exhaustive(name) for name in PAGES],

@@ -149,6 +149,7 @@ def test_what_is_given_back_quietly_takes_no_notice_away(app, new_page):
     expect(page.locator(".st-key-notices").get_by_test_id("stAlert").filter(has_text="99")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_the_view_of_an_own_image_is_the_same_after_a_reload(app, new_page):
     """On a grid that no sample has."""
     page = ready(new_page(), f"{app}/explore?fit=native")

@@ -62,6 +62,7 @@ def test_the_same_patch_is_followed_on_both_pages(story):
     expect_scored(page, (3, 4))
 
 
+@pytest.mark.exhaustive
 def test_similar_positions_lie_over_the_picture_and_no_table_is_cut(story):
     page = story("image=cat")
     trace = vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)

@@ -40,6 +40,7 @@ def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.exhaustive
 def test_a_second_sheet_would_be_counted(new_page):
     page = new_page(viewport=A4)
     page.set_content(handout(run_of(explained("dinov2-small"))) + "<p style='height: 60mm'>more</p>")

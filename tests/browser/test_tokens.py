@@ -231,6 +231,7 @@ def test_a_thumbnail_chooses_its_layer(page_of):
     expect(page.get_by_role("button", name="Layer 2", exact=True)).to_be_focused()
 
 
+@pytest.mark.exhaustive
 def test_a_probe_can_be_stopped(page_of):
     page = page_of("Places", "image=cat&size=280")
     page.locator(PROBE).click()

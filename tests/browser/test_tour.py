@@ -72,6 +72,7 @@ def assert_covers_nothing(page: Page) -> None:
     assert page.get_by_test_id("tour").evaluate(FREE)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("fonts", "guide", "model", "viewport"),
     [

@@ -25,6 +25,7 @@ def test_nothing_is_cut_or_squeezed_when_it_is_enlarged(app, new_page, address):
     assert page.evaluate(SQUEEZED) == []
 
 
+@pytest.mark.exhaustive
 def test_maps_of_explain_use_a_wide_screen(app, new_page):
     page = new_page(viewport=WIDE)
     page.goto(f"{app}/explain")

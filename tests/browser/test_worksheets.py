@@ -36,6 +36,7 @@ def test_each_worksheet_prints_on_one_sheet(kind, new_page):
     assert_one_sheet_each(page, 1)
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 def test_an_overview_of_a_whole_class_prints_on_one_sheet(new_page):
     page = new_page(viewport=A4)
