@@ -48,7 +48,7 @@ bench-peers: $(PEERS)/.installed ## print a comparison with other tools, which a
 	$(PEERS)/bin/python -m benchmarks.peers $(ARGS)
 
 load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, and of newcomers during slow work
-	$(BIN)/python -m benchmarks users uploads pupils newcomers
+	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks users uploads pupils newcomers hovering
 
 docs: $(VENV)/.installed-dev ## build the documentation site, with warnings as errors, and check its links
 	$(BIN)/python -m scripts.documents.site

@@ -34,6 +34,7 @@ BENCHMARKS = {
     "uploads": load.uploads,
     "pupils": load.pupils,
     "newcomers": load.newcomers,
+    "hovering": load.hovering,
     "footprint": load.footprint,
 }
 

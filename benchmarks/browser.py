@@ -100,8 +100,15 @@ class Hovered:
 @contextmanager
 def opened(place: Place, size: int) -> Iterator[Hovered]:
     """Start an app and a browser with the cat image in a component, at an input size of `size` pixels."""
+    with running_app() as url, opened_at(url, place, size) as hovered:
+        yield hovered
+
+
+@contextmanager
+def opened_at(url: str, place: Place, size: int) -> Iterator[Hovered]:
+    """Start a browser with the cat image in a component of a running app, at an input size of `size` pixels."""
     sent = []
-    with running_app() as url, launched_browser() as browser:
+    with launched_browser() as browser:
         page = browser.new_page(viewport=WINDOW)
         page.set_default_timeout(LOAD_TIMEOUT)
         page.on("websocket", lambda socket: socket.on("framesent", lambda message: sent.append(message)))
@@ -183,21 +190,26 @@ def hover() -> Iterator[Row]:
 def hovers_at(place: Place, size: int) -> Hovers:
     """Move the pointer to 200 different patches, waiting for each map."""
     with opened(place, size) as hovered:
-        patches = hovered.patches()
-        for patch in patches[-20:]:  # warm up the browser's just-in-time compiler
-            hovered.point(*patch)
-        hovered.settle()
-        latency = hovered.root.evaluate_handle(HOVERING, f"data-{place.shows}")
-        already = len(hovered.sent)
-        for patch in patches[:MOVES]:
-            hovered.point(*patch)
-        hovered.settle()
-        scripting = hovered.page.evaluate(
-            "() => performance.getEntriesByName('vitviz-draw', 'measure').map((entry) => entry.duration)"
-        )
-        if len(scripting) < MOVES:
-            raise RuntimeError(f"The component measured {len(scripting)} drawings for {MOVES} patches.")
-        return Hovers(np.array(scripting), np.array(latency.json_value()), hovered.sent[already:])
+        return hovers_over(hovered)
+
+
+def hovers_over(hovered: Hovered) -> Hovers:
+    """Move the pointer to 200 different patches of an open page, waiting for each map."""
+    patches = hovered.patches()
+    for patch in patches[-20:]:  # warm up the browser's just-in-time compiler
+        hovered.point(*patch)
+    hovered.settle()
+    latency = hovered.root.evaluate_handle(HOVERING, f"data-{hovered.place.shows}")
+    already = len(hovered.sent)
+    for patch in patches[:MOVES]:
+        hovered.point(*patch)
+    hovered.settle()
+    scripting = hovered.page.evaluate(
+        "() => performance.getEntriesByName('vitviz-draw', 'measure').map((entry) => entry.duration)"
+    )
+    if len(scripting) < MOVES:
+        raise RuntimeError(f"The component measured {len(scripting)} drawings for {MOVES} patches.")
+    return Hovers(np.array(scripting), np.array(latency.json_value()), hovered.sent[already:])
 
 
 def kind_of(message: bytes | str) -> str:

@@ -14,6 +14,7 @@ from scripts.app_server import ROOT, running_app
 from tests.support.command_line import PROCESS, only_line
 from tests.support.facts import assert_mentions
 from tests.ui.app.test_server_address import listening_on
+from vitviz import installation
 from vitviz.cli import requirements, serve
 from vitviz.cli.app import app
 
@@ -71,12 +72,12 @@ def test_without_streamlit_the_message_tells_how_to_install_it(is_complete, monk
 
 
 def test_an_installation_without_the_app_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(serve, "PACKAGE", tmp_path / "vitviz")
+    monkeypatch.setattr(installation, "PACKAGE", tmp_path / "vitviz")
     assert only_line(CliRunner().invoke(app, ["app"]))
     for folder in (tmp_path, tmp_path / "vitviz" / "entry"):  # a checkout, and an installed package, which comes first
         (folder / "pages").mkdir(parents=True)
         (folder / "app.py").touch()
-        assert serve.entry_script() == folder / "app.py"
+        assert installation.app_folder() == folder
 
 
 def test_make_run_is_this_command():

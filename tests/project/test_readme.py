@@ -76,11 +76,3 @@ print([name for name in sys.modules if name.startswith("vitviz.ui")])
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_what_is_shipped_is_listed_for_a_wheel():
-    patterns = PROJECT["tool"]["setuptools"]["package-data"]["vitviz.assets"]
-    carried = {path for pattern in patterns for path in (ROOT / "assets").glob(pattern)}
-    for folder in ("models", "images"):
-        for path in (ROOT / "assets" / folder).rglob("*"):
-            assert path.is_dir() or path in carried, path

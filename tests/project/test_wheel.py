@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import pytest
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.slow
 
 BUILT_FROM = ("app.py", "eslint.config.js", "pyproject.toml", "README.md", "LICENSE")
 FOLDERS = (".streamlit", "assets", "docs", "pages", "requirements", "vitviz")
+PACKAGE_DATA = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
 WEIGHTS = "*.safetensors"  # large, so they are linked instead
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 
@@ -46,12 +48,21 @@ def test_it_contains_the_app_and_nothing_of_the_projects_own(installed):
     found = {path.relative_to(entry).as_posix() for path in entry.rglob("*") if path.is_file()}
     assert found == {"app.py", ".streamlit/config.toml", "docs/teaching.md", *(page.file for page in PAGES)}
     assert (installed / "vitviz" / "assets" / "icon.svg").is_file()
-    packages = {path.parent.relative_to(ROOT) for path in (ROOT / "vitviz").rglob("__init__.py")}
-    assert all((installed / package / "__init__.py").is_file() for package in packages)
     assert {path.name for path in installed.iterdir()} == {
         "vitviz",
         *(path.name for path in installed.glob("*.dist-info")),
     }
+
+
+def test_it_contains_all_modules_scripts_weights_and_images(installed):
+    files = [path for path in (ROOT / "vitviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    missing = [path for path in files if not (installed / path.relative_to(ROOT)).is_file()]
+    assets = ROOT / "assets"
+    carried = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern)}
+    used = [path for folder in ("models", "images") for path in (assets / folder).rglob("*") if path.is_file()]
+    missing += [path for path in used if path not in carried]
+    missing += [path for path in carried if not (installed / "vitviz" / path.relative_to(ROOT)).is_file()]
+    assert not missing
 
 
 def test_the_app_starts_from_it_in_any_folder(installed, tmp_path):

@@ -9,21 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import VitvizError
+from ..installation import app_folder
 from .requirements import install_command, required, unmet
-
-PACKAGE = Path(__file__).parents[1]
-
-
-def entry_script() -> Path:
-    """Return the script that Streamlit runs: in the installed package, or else in the checkout.
-
-    Raises:
-        VitvizError: if there is none.
-    """
-    for folder in (PACKAGE / "entry", PACKAGE.parent):
-        if (folder / "app.py").is_file() and (folder / "pages").is_dir():
-            return folder / "app.py"
-    raise VitvizError("The files of the app are missing from this installation; install vitviz again.")
 
 
 def arguments(script: Path, address: str, port: int | None, options: Sequence[str] = ()) -> list[str]:
@@ -47,7 +34,7 @@ def serve(address: str, port: int | None, options: Sequence[str]) -> None:
     Raises:
         VitvizError: if the app or Streamlit is not installed.
     """
-    script = entry_script()
+    script = app_folder() / "app.py"
     if find_spec("streamlit") is None:
         command = install_command(unmet("app") or required("app"))
         raise VitvizError(f"The app needs Streamlit, which is not installed; run {command}")

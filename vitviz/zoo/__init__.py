@@ -19,6 +19,7 @@ from ..errors import ModelError, VitvizWarning
 from ..errors.arguments import of_kind, shown, typed
 from ..errors.progress import Progress
 from ..images import Size
+from ..installation import assets
 from ..model.precision import plain_arithmetic
 from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
@@ -31,7 +32,7 @@ from .options import ChannelValues, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
-from .shipped import SHIPPED, ZooEntry, assets, load_shipped
+from .shipped import SHIPPED, ZooEntry, load_shipped
 from .sidecar import files_beside, sidecar_of
 
 __all__ = [

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from ..errors import ModelError
 from ..images import Preprocessing
+from ..installation import assets
 from ..model.vit import ViTConfig
 from ..trace.vision_transformer import VisionTransformer
 from .convert import build
@@ -124,12 +125,6 @@ SHIPPED = {
         ),
     )
 }
-
-
-def assets() -> Path:
-    """Folder with the shipped weights and sample images: in the installed package, or else in the checkout."""
-    package = Path(__file__).parents[1]
-    return package / "assets" if (package / "assets").is_dir() else package.parent / "assets"
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from tests.support.app_pages import placed, texts
+from tests.support.facts import assert_mentions
 from tests.support.intervene_page import DIGIT, fine, intervene
 from vitviz.analysis.ablation import class_score, sweep_heads, sweep_layers, sweep_patches
 from vitviz.analysis.ablation.sweep import each_head
@@ -54,6 +55,17 @@ def test_a_sweep_runs_when_it_is_asked_for(what, count, digit):
     assert len(app.main.get("download_button")) == 1
     app.selectbox(key="sweep_how_patch" if what == "patches" else "sweep_how").select("mean").run()
     assert app.button(key="sweep_run")
+
+
+@pytest.mark.parametrize(
+    ("what", "key"), [("heads", "sweep_how"), ("layers", "sweep_how"), ("patches", "sweep_how_patch")]
+)
+def test_ablations_have_the_names_of_the_documentation(what, key):
+    app = intervene(**DIGIT)
+    app.segmented_control(key="sweep_what").set_value(what).run()
+    ablation, mean = app.selectbox(key=key).options
+    assert ablation == ("mask" if what == "patches" else "zero")
+    assert_mentions(mean, "mean", "patches" if what == "patches" else "tokens")
 
 
 def test_the_numbers_of_a_sweep_are_the_librarys(digit):
@@ -172,7 +184,7 @@ def test_the_csv_is_a_table_of_the_effects(digit):
     assert rows[5] | {"effect": ""} == {
         "layer": "2",
         "head": "2",
-        "off": "zero",
+        "ablation": "zero",
         "effect": "",
         "score": "probability of 4",
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import VitvizError
-from ..serve import entry_script
+from ...installation import app_folder
 from .check import Check
 
 UI = Path(__file__).parents[2] / "ui"
@@ -42,11 +42,12 @@ def check_files(ui: Path = UI) -> Iterator[Check]:
 def check_app() -> Iterator[Check]:
     """Check that the script and the pages of the app are there."""
     try:
-        script = entry_script()
+        folder = app_folder()
     except VitvizError as error:
         yield Check("app", "failure", {"script": None}, "The script of the app was not found.", str(error))
         return
-    pages = sorted(path.stem for path in (script.parent / "pages").glob("*.py"))
+    script = folder / "app.py"
+    pages = sorted(path.stem for path in (folder / "pages").glob("*.py"))
     yield Check("app", "ok", {"script": str(script), "pages": pages}, f"{script} with {len(pages)} pages.")
 
 

@@ -1,12 +1,10 @@
 """Teacher's guide, docs/teaching.md, shown over the page."""
 
-from pathlib import Path
-
 import streamlit as st
 
-_PACKAGE = Path(__file__).parents[2]
-_BESIDE = _PACKAGE / "entry"  # folder of app.py in an installed package
-FILE = (_BESIDE if _BESIDE.is_dir() else _PACKAGE.parent) / "docs" / "teaching.md"
+from ...installation import app_folder
+
+FILE = app_folder() / "docs" / "teaching.md"
 _OPEN = "teaching_is_open"
 
 

@@ -180,4 +180,9 @@ def _mlp(config: ViTConfig, block: nn.Module, resid_mid: np.ndarray, entered_att
 def has_layer_scale(model: VisionTransformer) -> bool:
     """Return True if the model scales the outputs of sublayers, that is, if any factor differs from 1."""
     factors = (numbers(scale.gamma) for block in model.blocks for scale in (block.ls1, block.ls2))
-    return any(np.any(factor != 1) for factor in factors)
+    return any(map(is_scaled, factors))
+
+
+def is_scaled(factors: np.ndarray) -> bool:
+    """Return True if LayerScale with these factors changes anything: not all of them are 1."""
+    return bool(np.any(factors != 1))

@@ -11,6 +11,7 @@ import numpy as np
 from ....analysis.arithmetic import Linear, Normed
 from ....model.config import ViTConfig
 from ....walkthrough.steps import BlockSteps, HeadSteps, MlpSteps
+from ....walkthrough.steps.block import is_scaled
 
 NORMS = {"layer": "LN", "rms": "RMS"}
 ACTIVATIONS = {"gelu": "GELU", "gelu_tanh": "GELU", "quick_gelu": "QuickGELU", "silu": "SiLU"}
@@ -93,14 +94,9 @@ def mlp(steps: MlpSteps, config: ViTConfig) -> str:
     return rf"\mathrm{{MLP}}(x) = {_linear(hidden, 'W_2', 'b_2', steps.down)}"
 
 
-def has_scale(factors: np.ndarray) -> bool:
-    """Return True if LayerScale changes anything: not all of its factors are 1."""
-    return not np.all(factors == 1)
-
-
 def _update(inner: str, post_norm: Normed | None, factors: np.ndarray) -> str:
     inner = _applied(_name(post_norm), inner)
-    return _applied("LS" if has_scale(factors) else "", inner)
+    return _applied("LS" if is_scaled(factors) else "", inner)
 
 
 def _entered(config: ViTConfig, x: str) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ....notation.marks import percent
 from ....viz.inline import png
-from ....walkthrough.steps.block import attention_post_norm
+from ....walkthrough.steps.block import attention_post_norm, is_scaled
 from ....walkthrough.steps.measures import head_overlaps, update_of
 from ...app.views import VIEW
 from ...components.gallery import gallery
@@ -123,7 +123,7 @@ def residual(view: HeadView) -> None:
     """Draw the residual sum after attention."""
     block, config = view.block, view.trace.config
     scale = ""
-    if formulas.has_scale(block.attention_scale):
+    if is_scaled(block.attention_scale):
         scale = f" LS (LayerScale): learned factors, here {_range(block.attention_scale)}."
     norm = ""
     if block.attention_post_norm is not None:

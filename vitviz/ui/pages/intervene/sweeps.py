@@ -132,7 +132,7 @@ class Sweep:
         ]
         buffer = io.StringIO()
         write = csv.writer(buffer, lineterminator="\n").writerow
-        write((first, second, "off", "effect", "score"))
+        write((first, second, "ablation", "effect", "score"))
         for (i, j), effect in np.ndenumerate(effects):
             write(
                 (i + 1, SUBLAYERS[j] if self.what == "layers" else j + 1, self.how, f"{effect:.9g}", self.score.label)
