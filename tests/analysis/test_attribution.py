@@ -10,6 +10,7 @@ from PIL import Image
 
 import vitviz
 from tests.support import random_models as kinds
+from tests.support.exhaustive import exhaustive
 from tests.support.explained_traces import ALL, explained
 from tests.support.facts import assert_mentions, mentions
 from vitviz import HookError, ImageError, ModelError, VitvizError, explain
@@ -241,7 +242,7 @@ def test_gradients_do_not_depend_on_the_caller(around, method, digits, four):
     assert np.array_equal(found.map, explain(digits, four, method=method).map)
 
 
-@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize("trainable", [exhaustive(False), True])
 def test_eight_threads_agree_with_one_and_leave_nothing_on_the_model(trainable, photo):
     model = vitviz.load("digits").requires_grad_(trainable)
     before = {name: value.clone() for name, value in model.state_dict().items()}

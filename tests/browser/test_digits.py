@@ -88,6 +88,7 @@ def test_undo_and_clear(explore):
     assert not page.page.get_by_test_id("stMain").get_by_test_id("stAlert").count()
 
 
+@pytest.mark.exhaustive
 def test_the_pad_appears_with_the_model_that_reads_digits(explore):
     page = explore("image=cat")
     expect(page.page.locator("canvas.upper-canvas:visible")).to_have_count(0)

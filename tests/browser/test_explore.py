@@ -120,6 +120,7 @@ def test_a_click_pins_and_the_panels_follow(explore, cat):
     expect(page.root).to_have_attribute("data-pinned", "")
 
 
+@pytest.mark.exhaustive
 def test_distance_and_entropy_are_the_librarys(explore, cat):
     from vitviz.analysis.attention import head_statistics
 
@@ -202,6 +203,7 @@ def test_everything_comes_from_this_machine(app, new_page):
     assert elsewhere == []
 
 
+@pytest.mark.exhaustive
 def test_pixels_change_where_they_should(explore, cat):
     page = explore("image=cat&layer=10&head=2&query=3-3")
     page.page.mouse.move(1200, 30)
@@ -231,6 +233,7 @@ def test_pixels_change_where_they_should(explore, cat):
     assert not change.any(), f"nothing else moves, but {np.argwhere(change)[:5]} to {np.argwhere(change)[-5:]} do"
 
 
+@pytest.mark.exhaustive
 def test_the_overlay_can_be_taken_off_and_smoothed(explore):
     page = explore("image=cat")
     heat = page.page.locator("canvas.heat")
@@ -279,6 +282,7 @@ def test_two_visitors_at_once_see_their_own(explore, model):
             pages[name].shows_what_the_library_says(traces[name])
 
 
+@pytest.mark.exhaustive
 def test_padding_is_seen_and_a_wide_photo_keeps_its_shape(explore, model):
     trace = model.trace(state.samples()["pagoda"], size=224, fit="native")
     page = explore("image=pagoda&fit=native&layer=9&head=1")
@@ -312,6 +316,7 @@ def painted(weights: np.ndarray, trace, scale: str) -> np.ndarray:
     return colour_map(scale)[np.round(255 * tones).astype(int)].astype(int)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("direction", "scale"),
     [
@@ -368,6 +373,7 @@ def test_the_keyboard_keeps_its_place_when_a_layer_is_fetched(explore):
     expect(page.root).to_have_attribute("data-layer", "3")
 
 
+@pytest.mark.exhaustive
 def test_brackets_typed_with_altgr_work(explore):
     page = explore("image=cat&layer=6&head=2")
     page.image.evaluate(

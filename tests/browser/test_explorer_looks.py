@@ -184,6 +184,7 @@ def broken(page: Page) -> list[str]:
     )
 
 
+@pytest.mark.exhaustive
 def test_numbers_and_their_units_stay_together(explore, cat):
     page = explore("image=cat&layer=10&head=3&query=6-6", viewport=PHONE, is_mobile=True, has_touch=True)
     assert "%" in page.status.inner_text()

@@ -90,6 +90,7 @@ def test_no_step_back_is_lost_in_a_hurry(visitor):
     eventually(page, lambda: "layer=" in page.url)
 
 
+@pytest.mark.exhaustive
 def test_a_link_that_is_opened_has_one_entry(app, new_page):
     page = ExplorerPage(new_page())
     page.page.goto("about:blank")

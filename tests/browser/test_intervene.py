@@ -83,6 +83,7 @@ def test_quick_clicks_are_all_heard(app, new_page):
     expect(page.locator("[data-testid=board] button[aria-pressed=true]")).to_have_count(5)
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_can_be_stopped(app, new_page):
     page = opened(app, new_page, "image=flower")
     page.locator(".st-key-sweep_what").get_by_text("patches").click()

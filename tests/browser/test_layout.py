@@ -100,6 +100,7 @@ def test_text_is_readable_in_both_themes(explore, scheme, dark):
     assert (light + 0.05) / (deep + 0.05) > 7
 
 
+@pytest.mark.exhaustive
 def test_a_sample_on_the_start_page_leads_to_the_explorer(app, new_page):
     page = ExplorerPage(new_page())
     page.page.goto(app)
@@ -128,6 +129,7 @@ def test_a_link_may_be_the_first_thing_a_server_is_asked(new_page):
         expect(page.page.get_by_test_id("stSidebar").get_by_text("Model")).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_nonsense_in_a_link_is_said_in_the_page(explore):
     page = explore("image=nope&layer=99&scale=<script>alert(1)</script>")
     notices = page.page.get_by_test_id("stMain").get_by_test_id("stAlert")

@@ -45,6 +45,7 @@ def test_pointing_says_the_librarys_numbers_and_the_keyboard_chooses_the_layer(l
     expect(page.get_by_test_id("patch-picker-legend")).to_contain_text(depth_label(2))
 
 
+@pytest.mark.exhaustive
 def test_another_image_is_the_target_of_a_model_without_classes(lens):
     model = vitviz.load("dinov2-small")
     rocket = model.trace(state.samples()["rocket"]).output

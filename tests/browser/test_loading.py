@@ -63,6 +63,7 @@ def test_an_outline_is_there_before_any_script(app, new_page, viewport, colour_s
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.exhaustive
 def test_the_page_takes_the_place_of_its_outline(explore):
     page = explore("image=cat")
     expect(page.page.get_by_test_id("outline")).to_be_hidden()

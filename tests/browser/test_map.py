@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.layout import assert_nothing_sticks_out, box_at_rest, eventually, settled
@@ -87,6 +88,7 @@ def test_a_phone_has_a_slim_bar_that_shows_the_present_step(app, new_page):
     assert_nothing_sticks_out(page)
 
 
+@pytest.mark.exhaustive
 def test_the_map_on_start_is_shown_whole_and_opens_a_page(app, new_page):
     page = new_page()
     page.goto(f"{app}/?model=digits")

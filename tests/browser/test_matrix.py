@@ -73,6 +73,7 @@ def expect_row(page: Page, trace: vitviz.Trace, token: int, *patch: int) -> None
     expect(text.filter(has_text=beginning)).to_be_visible()
 
 
+@pytest.mark.exhaustive
 def test_a_row_lights_up_its_patch_and_asks_nobody(story):
     page = story("image=cat")
     settled(page)
@@ -154,6 +155,7 @@ def test_a_finger_chooses_and_a_phone_stacks(story):
     assert_nothing_sticks_out(page)
 
 
+@pytest.mark.exhaustive
 def test_another_patch_size_runs_only_its_own_part(story):
     page = story("image=cat")
     sizes = page.locator(".st-key-part_what_if")

@@ -181,6 +181,7 @@ def test_the_board_shows_what_has_been_switched_off(app, new_page, request):
     reader.walk(steps, choose, check)
 
 
+@pytest.mark.exhaustive
 def test_a_tour_that_ends_leaves_the_explorer_where_it_is(app, new_page):
     page = new_page()
     page.goto(f"{app}/explore?{START}&layer=3&head=2&guide=tour-1")
@@ -196,6 +197,7 @@ def test_a_tour_that_ends_leaves_the_explorer_where_it_is(app, new_page):
     expect(explorer).to_have_attribute("data-layer", "1")
 
 
+@pytest.mark.exhaustive
 def test_a_drawing_outlives_what_comes_and_goes_above_it(app, new_page):
     page = new_page()
     page.goto(f"{app}/explore?{START}")

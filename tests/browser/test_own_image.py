@@ -77,7 +77,7 @@ def kept(page: Page) -> int:
     )
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [name if name == "sequence" else exhaustive(name) for name in PAGES])
 def test_an_image_is_pasted_anywhere(path, app, new_page):
     page = ready(new_page(), f"{app}/{path}")
     assert give(page, "paste", image("image.png"))
@@ -229,6 +229,7 @@ HAS = """(name) => new Promise((resolve) => {
 })"""
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("file", "said"),
     [

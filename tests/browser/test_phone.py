@@ -73,6 +73,7 @@ def test_a_setting_does_not_close_the_menu(app, phone):
     expect(phone.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
 
 
+@pytest.mark.exhaustive
 def test_on_a_wide_screen_the_sidebar_stays(app, new_page):
     page = new_page()
     page.goto(f"{app}/tokens")

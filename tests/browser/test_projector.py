@@ -208,7 +208,7 @@ def test_the_section_stays_while_the_page_runs_and_the_link_keeps_the_mode(proje
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [
-        ("sequence", SHIPPED["digits"]),
+        exhaustive("sequence", SHIPPED["digits"]),
         ("attention", SHIPPED["dinov2-small"]),
         exhaustive("explore", SHIPPED["dinov2-small"]),
         ("", SHIPPED["digits"]),

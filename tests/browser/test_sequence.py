@@ -76,6 +76,7 @@ def test_similar_positions_lie_over_the_picture_and_no_table_is_cut(story):
     assert_no_table_is_cut(page, 4)
 
 
+@pytest.mark.exhaustive
 def test_the_dot_product_follows_the_pointer_the_keys_and_touch(story):
     trace = vitviz.load("digits").trace(state.samples()["digit-4"])
     values = sequence.filter_responses(trace, 0)
@@ -174,6 +175,7 @@ def test_the_class_token_is_followed_by_a_click_and_by_the_link(story):
     expect_chosen_patch(page, 9, 9)
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 @pytest.mark.parametrize("parameters", ["", exhaustive("model=digits")])
 def test_nothing_is_wider_than_a_phone(parameters, story):

@@ -118,6 +118,7 @@ def test_the_keys_move_the_similarity(page_of, cat):
     page.wait_for_function("location.href.includes('query=5-7')")
 
 
+@pytest.mark.exhaustive
 def test_another_layer_brings_its_own_tokens(page_of, cat):
     page = page_of("Similarity", "image=cat&layer=9&query=5-6")
     assert_similar(page, cat, 8, 4, 5)
@@ -141,6 +142,7 @@ def spots(page: Page) -> list[tuple[float, float]]:
     return at.tolist()
 
 
+@pytest.mark.exhaustive
 def test_a_line_around_points_lights_up_their_patches(page_of):
     page = page_of("Points", "model=digits&image=digit-4")
     at = np.array(spots(page))
@@ -213,6 +215,7 @@ def test_nothing_is_wider_than_a_phone(page_of):
         assert_nothing_sticks_out(page)
 
 
+@pytest.mark.exhaustive
 @in_wide_fonts
 def test_a_small_laptop_shows_everything(page_of):
     page = page_of("Colours", "image=cat", viewport={"width": 1024, "height": 700})
@@ -222,6 +225,7 @@ def test_a_small_laptop_shows_everything(page_of):
     assert gallery.evaluate("node => node.scrollWidth <= node.clientWidth")
 
 
+@pytest.mark.exhaustive
 def test_a_thumbnail_chooses_its_layer(page_of):
     page = page_of("Colours", "model=digits")
     page.get_by_role("button", name="Layer 2", exact=True).click()

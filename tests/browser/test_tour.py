@@ -155,6 +155,7 @@ def test_an_older_link_opens_the_lesson(app, new_page):
     assert_at(page, "lesson", 7)
 
 
+@pytest.mark.exhaustive
 def test_hovering_is_noticed_too(follow):
     page = follow("tour", 1)
     expect(page.get_by_test_id("tour-hint")).to_be_visible()
@@ -177,6 +178,7 @@ def test_the_keyboard_is_enough(follow):
     expect(page.get_by_test_id("tour")).to_have_count(0)
 
 
+@pytest.mark.exhaustive
 def test_who_looks_at_another_page_is_shown_the_way_back(follow):
     page = follow("lesson", 3)
     said = page.locator(f"{CARD} [data-ref=text]").inner_text()

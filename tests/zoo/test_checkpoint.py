@@ -11,6 +11,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 import vitviz
 from tests.support import hugging_face
 from tests.support.checkpoints import SHAPE, close, pixels, prefixed, randomised, saved, trainer_folder, zeros
+from tests.support.exhaustive import exhaustive
 from tests.support.facts import mentions
 from vitviz import ModelError
 from vitviz.images import Preprocessing
@@ -126,7 +127,7 @@ def built_by_timm(monkeypatch):
         ("deit_tiny_distilled_patch16_224", {"num_classes": 3, "img_size": 64}),
         ("test_vit", {"num_classes": 4, "in_chans": 1}),
         ("eva02_tiny_patch14_224", {"num_classes": 2}),
-        ("beit_base_patch16_224", {"num_classes": 2}),
+        exhaustive("beit_base_patch16_224", {"num_classes": 2}),
     ],
 )
 def test_an_architecture_by_name(name, options, tmp_path, built_by_timm):

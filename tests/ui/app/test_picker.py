@@ -128,6 +128,7 @@ def test_offline_it_is_said_at_once_and_nothing_can_be_downloaded(cache):
     assert not app.button(key="use_digits").disabled, "what ships can be used"
 
 
+@pytest.mark.exhaustive
 def test_the_hub_is_asked_once_for_each_time_that_the_catalogue_is_opened(monkeypatch):
     asked, answers = [], [False, True]
     monkeypatch.setattr(zoo, "can_reach_hub", lambda: asked.append(1) or answers[len(asked) - 1])

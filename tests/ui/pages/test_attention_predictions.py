@@ -8,6 +8,7 @@ import torch
 
 from tests.support.app_pages import choice_of, explore, placed, query, texts
 from tests.support.attention_page import attention, fine, predict, predictions, revealed, shown_view
+from tests.support.exhaustive import exhaustive
 from vitviz.notation.marks import parse_token, percent
 from vitviz.ui.app import state
 from vitviz.ui.pages.attention import head_view
@@ -62,7 +63,7 @@ def test_a_link_asks_too(link, overlays):
     assert bool(predictions(again, "strongest")) == asks
 
 
-@pytest.mark.parametrize("answer", ["A", "B", "Show me"])
+@pytest.mark.parametrize("answer", ["A", exhaustive("B"), exhaustive("Show me")])
 def test_after_the_first_prediction_other_heads_and_tokens_are_shown_at_once(answer, overlays):
     app = predict(attention(layer="12", head="1", query="9-9"), "strongest", answer)
     first = placed(app, "prediction_strongest")

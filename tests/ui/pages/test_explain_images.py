@@ -44,6 +44,7 @@ def test_ones_own_photo_can_be_compared_with_and_a_broken_one_is_refused():
     assert len(shown(app)) == 6
 
 
+@pytest.mark.exhaustive
 def test_the_image_of_the_sidebar_can_be_compared_with():
     app, box = page(image="cat"), "explain_images_0"
     dropped(app, "sidebar_upload", "mine.png", picture())
@@ -68,6 +69,7 @@ def picked(name: str) -> state.Picked:
     return state.Picked(name, state.samples()[name], sample=True)
 
 
+@pytest.mark.exhaustive
 def test_an_image_is_not_compared_with_itself():
     app = page(image="cat", target="astronaut")
     assert "similarity to astronaut" in texts(app)

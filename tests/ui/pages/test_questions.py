@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 import vitviz
 from tests.support import random_models as kinds
 from tests.support.app_pages import choice_of, opened, placed, settings, show_instead
+from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
 from vitviz.walkthrough.quiz import attention_questions, sequence_questions
 
@@ -63,7 +64,7 @@ def solve_all(app: AppTest, page: str) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize(("page", "model"), [("sequence", "dinov2-small"), ("attention", "digits")])
+@pytest.mark.parametrize(("page", "model"), [exhaustive("sequence", "dinov2-small"), ("attention", "digits")])
 def test_a_hint_then_a_second_try_then_the_answer(page, model):
     app = opened(page, model=model)
     questions = questions_on(app)

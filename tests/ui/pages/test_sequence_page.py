@@ -253,6 +253,7 @@ def test_a_drawing_is_called_one():
     assert "drawing" not in pixels.crop_caption(state.Choice(image, "digits", 32, "crop"))
 
 
+@pytest.mark.exhaustive
 def test_another_grid_has_another_middle():
     app = story(image="cat", size="518")
     settings(app)["patch"] = (36, 36)
