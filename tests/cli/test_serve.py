@@ -14,9 +14,9 @@ from scripts.app_server import ROOT, running_app
 from tests.support.command_line import PROCESS, only_line
 from tests.support.facts import assert_mentions
 from tests.ui.app.test_server_address import listening_on
-from vitviz import installation
 from vitviz.cli import requirements, serve
 from vitviz.cli.app import app
+from vitviz.notation import installation
 
 OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")  # set where `make test` runs the tests
 

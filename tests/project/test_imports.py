@@ -12,7 +12,6 @@ import vitviz
 ROOT = Path(vitviz.__file__).parents[1]
 LAYERS = (
     ("errors",),
-    ("installation",),
     ("images",),
     ("model",),
     ("trace",),

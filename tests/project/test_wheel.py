@@ -58,7 +58,7 @@ def test_it_contains_all_modules_scripts_weights_and_images(installed):
     files = [path for path in (ROOT / "vitviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     missing = [path for path in files if not (installed / path.relative_to(ROOT)).is_file()]
     assets = ROOT / "assets"
-    carried = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern)}
+    carried = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern) if path.is_file()}
     used = [path for folder in ("models", "images") for path in (assets / folder).rglob("*") if path.is_file()]
     missing += [path for path in used if path not in carried]
     missing += [path for path in carried if not (installed / "vitviz" / path.relative_to(ROOT)).is_file()]

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import VitvizError
-from ..installation import app_folder
+from ..notation.installation import app_folder
 from .requirements import install_command, required, unmet
 
 

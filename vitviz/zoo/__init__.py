@@ -19,8 +19,8 @@ from ..errors import ModelError, VitvizWarning
 from ..errors.arguments import of_kind, shown, typed
 from ..errors.progress import Progress
 from ..images import Size
-from ..installation import assets
 from ..model.precision import plain_arithmetic
+from ..notation.installation import assets
 from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from ..errors import ModelError
 from ..images import Preprocessing
-from ..installation import assets
 from ..model.vit import ViTConfig
+from ..notation.installation import assets
 from ..trace.vision_transformer import VisionTransformer
 from .convert import build
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...errors import VitvizError
-from ...installation import app_folder
+from ...notation.installation import app_folder
 from .check import Check
 
 UI = Path(__file__).parents[2] / "ui"

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ...installation import app_folder
+from ...notation.installation import app_folder
 
 FILE = app_folder() / "docs" / "teaching.md"
 _OPEN = "teaching_is_open"
