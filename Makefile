@@ -47,7 +47,7 @@ bench: $(VENV)/.installed-dev ## print the benchmarks
 bench-peers: $(PEERS)/.installed ## print a comparison with other tools, which are installed apart in .venv-peers
 	$(PEERS)/bin/python -m benchmarks.peers $(ARGS)
 
-load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, and of newcomers during slow work
+load: $(VENV)/.installed-dev ## print the waiting times and memory of thirty users, of a class of thirty, of newcomers during slow work, and of hovering meanwhile
 	VITVIZ_BROWSER="$$(scripts/find_browser.sh)" && export VITVIZ_BROWSER && $(BIN)/python -m benchmarks users uploads pupils newcomers hovering
 
 docs: $(VENV)/.installed-dev ## build the documentation site, with warnings as errors, and check its links

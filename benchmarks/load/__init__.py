@@ -1,4 +1,4 @@
-"""Load test of the server without browsers, over its websocket: `make load`."""
+"""Load test of the server over its websocket, `make load`; only hovering is measured in a browser."""
 
 from .footprint import footprint
 from .hovering import hovering

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .visit import Visit
 
 
 def hovering() -> Iterator[Row]:
-    """Point at 200 patches in Chromium, with no other user, and while thirty users upload and look at all pages."""
+    """Point at 200 patches in Chromium, with no other user, and while thirty users look at all pages."""
     with server() as url, opened_at(url, EXPLORER, 224) as hovered:
         alone = hovers_over(hovered)
         with _others(url) as count_actions:
@@ -50,42 +51,36 @@ def _latency(hovers: Hovers) -> str:
 
 @contextmanager
 def _others(url: str) -> Iterator[Callable[[], int]]:
-    """Let thirty users upload and look at all pages, from the time they all have arrived until the block ends.
+    """Let thirty users upload an image each, then look at all pages until the block ends.
 
     Yields:
         Function that returns the number of actions that the server has completed for them.
     """
     visits = [Visit(url, photo(8000 + number), np.random.default_rng(number)) for number in range(USERS)]
-    arrived, ended = Event(), Event()
-    problems: list[BaseException] = []
-    thread = Thread(target=lambda: asyncio.run(_visits(visits, arrived, ended, problems)), daemon=True)
-    thread.start()
-    arrived.wait()
-    yield lambda: sum(len(times) for visit in visits for times in visit.times.values())
-    ended.set()
-    thread.join()
-    if problems:
-        raise problems[0]
+    began, ended = Event(), Event()
+    with ThreadPoolExecutor() as threads:  # Playwright has the event loop of this thread
+        result = threads.submit(asyncio.run, _visits(visits, began, ended))
+        try:
+            began.wait()
+            yield lambda: sum(len(times) for visit in visits for times in visit.times.values())
+        finally:
+            ended.set()
+        result.result()
 
 
-async def _visits(visits: list[Visit], arrived: Event, ended: Event, problems: list[BaseException]) -> None:
+async def _visits(visits: list[Visit], began: Event, ended: Event) -> None:
     try:
         await asyncio.gather(*(visit.arrive(0) for visit in visits))
-        arrived.set()
-        looking = asyncio.gather(*(_visit(visit) for visit in visits))
-        while not ended.is_set() and not looking.done():
-            await asyncio.sleep(0.1)
-        if looking.done():
-            looking.result()
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
-        await asyncio.gather(*(visit.leave() for visit in visits))
-    except Exception as error:  # handed to the thread that measures
-        problems.append(error)
+        await asyncio.gather(*(visit.upload() for visit in visits))
     finally:
-        arrived.set()
-
-
-async def _visit(visit: Visit) -> None:
-    await visit.upload()
-    await visit.look_around(float("inf"))
+        began.set()
+    looking = asyncio.gather(*(visit.look_around(float("inf")) for visit in visits))
+    end = asyncio.create_task(asyncio.to_thread(ended.wait))
+    await asyncio.wait([looking, end], return_when=asyncio.FIRST_COMPLETED)
+    looking.cancel()
+    try:
+        await looking
+    except asyncio.CancelledError:  # the block has ended
+        pass
+    finally:
+        await asyncio.gather(*(visit.leave() for visit in visits))
