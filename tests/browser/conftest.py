@@ -9,6 +9,7 @@ from scripts.app_server import launched_browser, running_app
 from scripts.fonts import STATED, Fonts
 from tests.browser.explorer_page import ExplorerPage
 from tests.browser.layout import NOTE_MESSAGES, PATIENCE
+from vitviz.ui.app import state
 
 expect.set_options(timeout=1000 * PATIENCE)
 LAPTOP = {"width": 1366, "height": 768}
@@ -64,3 +65,9 @@ def explore(app, new_page) -> Callable[..., ExplorerPage]:
         return ExplorerPage(new_page(**options)).open(f"{app}/explore?{parameters}")
 
     return open_explorer
+
+
+@pytest.fixture(scope="session")
+def cat(model):
+    """The trace of the sample "cat" at 224 px, as the app computes it; files may have another `photo` than `trace`."""
+    return model.trace(state.samples()["cat"], size=224)

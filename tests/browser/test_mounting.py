@@ -11,7 +11,6 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.explanations import IMAGE
 from tests.browser.layout import go_to
 from tests.browser.test_digits import DIGITS, draw
-from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
 
 SIDE, LAYERS, HEADS = 8, 6, 4  # patches, layers and heads of the model that reads digits
@@ -25,9 +24,6 @@ PAGES = {
     "Tokens, Norms": [".st-key-norm_picker [data-testid=patch-picker]"],
     "Tokens, Points": ["[data-testid=scatter]"],
 }
-
-
-EVERY_DAY = ("Attention", "Tokens, Similarity")  # which have most components between them
 
 
 class Reader:
@@ -124,10 +120,7 @@ def wait_for_link(reader: Reader, name: str, wanted: str | None) -> None:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize(
-    "name",
-    [name if name in EVERY_DAY else exhaustive(name) for name in PAGES],
-)
+@pytest.mark.parametrize("name", PAGES)
 def test_components_show_the_patch_that_the_page_follows(app, new_page, name, request):
     steps = 30 if request.config.getoption("--all") else 2
     reader = Reader(new_page(), app, name, sum(map(ord, name)))

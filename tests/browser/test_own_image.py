@@ -234,9 +234,9 @@ HAS = """(name) => new Promise((resolve) => {
     ("file", "said"),
     [
         (["huge.png", "image/png", 21_000_001, ""], "larger than 20 MB"),
-        exhaustive(["notes.txt", "text/plain", 0, base64.b64encode(b"no picture").decode()], "not an image"),
-        exhaustive(["half.png", "image/png", 0, base64.b64encode(picture()[:50]).decode()], "damaged"),
-        exhaustive(["empty.png", "image/png", 0, ""], "empty"),
+        (["notes.txt", "text/plain", 0, base64.b64encode(b"no picture").decode()], "not an image"),
+        (["half.png", "image/png", 0, base64.b64encode(picture()[:50]).decode()], "damaged"),
+        (["empty.png", "image/png", 0, ""], "empty"),
     ],
 )
 def test_what_is_no_image_is_refused_in_a_sentence_and_changes_nothing(file, said, app, new_page):

@@ -173,7 +173,7 @@ FREE = """([card, bar]) => {
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("guide", ["lesson-8", *(exhaustive(one) for one in ("lesson-2", "lesson-12", "tour-3"))])
+@pytest.mark.parametrize("guide", ["lesson-2", "lesson-8", "lesson-12", "tour-3"])
 def test_the_card_of_a_guide_leaves_room_for_the_bar(guide, app, new_page):
     page = new_page(**PROJECTOR)
     page.goto(f"{app}/?guide={guide}&projector=1&model=digits")

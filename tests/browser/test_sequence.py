@@ -15,7 +15,6 @@ from tests.browser.layout import (
     in_wide_fonts,
 )
 from tests.browser.test_layout import PHONE
-from tests.support.exhaustive import exhaustive
 from vitviz.ui.app import state
 from vitviz.ui.pages.sequence.page import similar_positions
 from vitviz.ui.pages.sequence.projection import responses
@@ -177,6 +176,6 @@ def test_the_class_token_is_followed_by_a_click_and_by_the_link(story):
 
 @pytest.mark.exhaustive
 @in_wide_fonts
-@pytest.mark.parametrize("parameters", ["", exhaustive("model=digits")])
+@pytest.mark.parametrize("parameters", ["", "model=digits"])
 def test_nothing_is_wider_than_a_phone(parameters, story):
     assert_nothing_sticks_out(story(parameters, viewport=PHONE))

@@ -45,11 +45,6 @@ def page_of(app, new_page):
     return open_page
 
 
-@pytest.fixture(scope="module")
-def cat():
-    return vitviz.load("dinov2-small").trace(state.samples()["cat"], size=224)
-
-
 def point_at(page: Page, row: int, column: int, side: int = 16) -> None:
     settled(page)
     image = page.get_by_test_id(IMAGE)
