@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
@@ -12,7 +13,7 @@ import websockets
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs
-from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 TIMEOUT = 600  # seconds
@@ -28,10 +29,11 @@ def results_made(url: str) -> dict[str, int]:
 
 
 class Session:
-    """Session with the app.
+    """Session with the app. As in a browser, a click in a fragment runs the fragment alone, or again at intervals.
 
     Attributes:
         elements: widget id and latest element of the page by key.
+        arrived: how often elements arrived, by key; progress bars as `"progress"`.
         progress: text of the latest progress bar; empty if there was none.
         errors: error messages shown so far.
 
@@ -42,7 +44,10 @@ class Session:
     def __init__(self, url: str):
         self.url, self.elements, self.progress = url, {}, ""
         self.errors: list[str] = []
+        self.arrived: Counter[str] = Counter()
         self._page = self._query = self._session = ""
+        self._fragments: dict[str, str] = {}  # fragment of each widget, by id
+        self._again: dict[str, float] = {}  # seconds after which each fragment runs again
         with direct.open(f"{url}/_stcore/health") as answer:
             cookies = answer.headers.get_all("Set-Cookie") or []
         self._token = next((cookie.split("=", 1)[1].split(";")[0] for cookie in cookies if "_xsrf=" in cookie), "")
@@ -80,7 +85,7 @@ class Session:
             info.file_urls.CopyFrom(file)
 
         took = time.perf_counter() - began
-        return took + await self._run(fill, until=shown)
+        return took + await self._run(fill, until=shown, of=zone)
 
     async def send_file(self, data: bytes, name: str = "photo.jpg") -> FileURLs:
         """Upload a file without using it on the page. Returns its addresses.
@@ -100,13 +105,13 @@ class Session:
         return file
 
     async def click(self, key: str) -> float:
-        """Click a button. Returns the seconds until the page is updated."""
+        """Click a button. Returns the seconds until the page is updated and the work that it starts is done."""
 
         def fill(states) -> None:
             state = states.add()
             state.id, state.trigger_value = self._id(key), True
 
-        return await self._run(fill)
+        return await self._run(fill, of=key)
 
     async def choose(self, key: str, option: str) -> float:
         """Select an option. Returns the seconds until the page is updated."""
@@ -116,7 +121,7 @@ class Session:
             state.id = self._id(key)
             state.string_array_value.data.append(option)
 
-        return await self._run(fill)
+        return await self._run(fill, of=key)
 
     async def tell(self, key: str, event: str, change: Callable[[dict], object]) -> float:
         """Send an event of a component. Returns the seconds until the page is updated.
@@ -134,7 +139,7 @@ class Session:
             state.id = self._id(key)
             state.json_value = json.dumps({"outbox": {"session": data["session"], "messages": [event_message]}})
 
-        return await self._run(fill)
+        return await self._run(fill, of=key)
 
     async def leave(self) -> None:
         """Close the connection."""
@@ -143,29 +148,59 @@ class Session:
     def _id(self, key: str) -> str:
         return self.elements[key][0]
 
-    async def _run(self, fill: Callable[[object], None], until: str | None = None) -> float:
-        message = BackMsg()
-        message.rerun_script.page_name, message.rerun_script.query_string = self._page, self._query
-        fill(message.rerun_script.widget_states.widgets)
-        began, at = time.perf_counter(), None
+    async def _run(self, fill: Callable[[object], None], until: str | None = None, of: str | None = None) -> float:
+        """Run the page, or only the fragment of a widget. Returns the seconds until it has ended.
+
+        Fragments that run again at intervals, to show the progress of work, have then ended, too.
+
+        Args:
+            fill: function that adds the states of widgets.
+            until: prefix of the key of an element whose arrival ends the measured time.
+            of: key of the widget.
+        """
+        began = time.perf_counter()
+        at = await self._run_once(fill, self._fragments.get(self._id(of), "") if of else "", until)
+        while self._again:
+            fragment, seconds = next(iter(self._again.items()))
+            await asyncio.sleep(seconds)
+            ended = await self._run_once(lambda _: None, fragment, until, is_auto=True)
+            at = at if until else ended
+        return at - began
+
+    async def _run_once(self, fill: Callable, fragment: str, until: str | None, is_auto: bool = False) -> float:
+        """Run the page or a fragment. Returns the time of its end, or of the arrival of an element."""
+        message, at = BackMsg(), None
+        request = message.rerun_script
+        request.page_name, request.query_string = self._page, self._query
+        request.fragment_id, request.is_auto_rerun = fragment, is_auto
+        fill(request.widget_states.widgets)
         await self.socket.send(message.SerializeToString())
         while True:
             message = await self._next()
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 self._session = message.new_session.initialize.session_id or self._session
+                if not message.metadata.run.fragment_ids:  # a run of the whole page
+                    self._again.clear()
+            elif kind == "auto_rerun":
+                self._again[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+            elif kind == "stop_auto_rerun":
+                for stopped in message.stop_auto_rerun.fragment_ids:
+                    self._again.pop(stopped, None)
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                key = self._note(message.delta.new_element)
+                key = self._note(message.delta)
                 if until and at is None and key.startswith(until):
                     at = time.perf_counter()
             elif kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                return (at or time.perf_counter()) - began
+                return at or time.perf_counter()
 
-    def _note(self, element: Element) -> str:
+    def _note(self, delta: Delta) -> str:
         """Store an element and return its key, the end of its id; empty if it has none."""
+        element = delta.new_element
         part = getattr(element, element.WhichOneof("type") or "", None)
         if element.HasField("progress"):
             self.progress = element.progress.text
+            self.arrived["progress"] += 1
         elif element.HasField("exception"):
             self.errors.append(f"{element.exception.type}: {element.exception.message}")
         elif element.HasField("alert") and element.alert.format == Alert.ERROR:
@@ -173,7 +208,9 @@ class Session:
         name = getattr(part, "id", "")
         key = name.split("-", 2)[-1] if name else ""
         if key:
+            self.arrived[key] += 1
             self.elements[key] = name, element
+            self._fragments[name] = delta.fragment_id
         return key
 
     async def _next(self) -> ForwardMsg:

@@ -125,6 +125,12 @@ def test_a_job_ends_when_its_tab_is_closed(server):
         while not long.progress:
             await asyncio.sleep(0.05)
         watching = await sweep(short, "model=digits&image=digit-7", "layers")
+        while not short.progress:
+            await asyncio.sleep(0.05)
+        before = short.arrived.copy()
+        while short.arrived["progress"] < before["progress"] + 3:
+            await asyncio.sleep(0.05)
+        assert short.arrived["sweep_what"] == before["sweep_what"], "a section that waits does not run again"
         assert made(server, "sweep") == 0
         await long.leave()
         while made(server, "sweep") == 0:

@@ -117,6 +117,33 @@ def test_slow_work_has_a_turn_in_the_end_however_many_come(monkeypatch):
     assert done.is_set()
 
 
+def test_slow_work_that_has_waited_for_long_keeps_its_turn_for_a_moment(monkeypatch):
+    turns, went = Turns(), []
+    monkeypatch.setattr("vitviz.ui.app.turns.PATIENCE", 0)
+    monkeypatch.setattr("vitviz.ui.app.turns.QUIET", 0.01)
+    monkeypatch.setattr("vitviz.ui.app.turns.SLICE", 3600)
+
+    def look():
+        with turns:
+            went.append("map")
+
+    def sweep():
+        with turns.later():
+            other = threading.Thread(target=look)
+            other.start()
+            until(lambda: waiting(turns) == 1)
+            turns.give_way()
+            went.append("block")
+        other.join()
+
+    with turns:
+        job = threading.Thread(target=sweep)
+        job.start()
+        until(lambda: turns._waiting and turns._waiting[0][0] == 0)  # it is promoted
+    job.join(60)
+    assert went == ["block", "map"]
+
+
 def test_slow_work_gives_way_between_its_passes():
     turns, went = Turns(), []
 

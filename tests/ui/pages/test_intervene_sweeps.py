@@ -118,7 +118,7 @@ def test_a_stopped_sweep_says_so():
     cache.clear()
     app = intervene(**DIGIT)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(background, "watch", lambda *_, **__: None)
+        patch.setattr(background, "_join", lambda *_: [])
         app.button(key="sweep_run").click().run()
     app.button(key="sweep_run").click().run()
     assert "Stopped; " in texts(app.main)

@@ -4,8 +4,9 @@ A forward pass uses all cores, so concurrent passes would only slow each other d
 page has the highest priority; among pages, the one that began to run first is served first. Slow jobs, such as sweeps,
 have the lowest priority. They release the lock between the blocks of their passes (between whole passes if these keep
 their activations for gradients) and take it again once no other work has used it for a moment. A user who opens a page
-therefore waits for one block, or one pass with gradients, of a job at most. A server may allow several slow jobs to run
-concurrently.
+therefore waits for one block, or one pass with gradients, of a job at most. A job that has waited for long, because
+others always came first, keeps the lock for a moment, so that it ends however many users there are. A server may allow
+several slow jobs to run concurrently.
 """
 
 from __future__ import annotations
@@ -22,15 +23,20 @@ from .connections import stop_if_closed
 
 FIRST, SOON, LATER = 0, 1, 2
 QUIET = 0.2  # seconds without other work before slow jobs get the lock
-PATIENCE = 10.0  # seconds after which a waiting slow job gets the highest priority
+PATIENCE = 5.0  # seconds after which a waiting slow job gets the highest priority
+SLICE = 0.5  # seconds that it then keeps the lock: about one batch, so a tenth of the time is for slow jobs at least
 
 
 @dataclass
 class _Owner:
-    """Thread that holds the lock, with its priority and the number of nested acquisitions."""
+    """Thread that holds the lock, with its priority and the number of nested acquisitions.
+
+    It does not give way before the time `keeps_until`.
+    """
 
     rank: int
     depth: int = 1
+    keeps_until: float = 0.0
 
 
 class Turns:
@@ -76,7 +82,9 @@ class Turns:
         """Release the lock to waiting work of higher priority and take it again, if this thread holds it by `later`."""
         with self._changed:
             mine = self._owners.get(threading.get_ident())
-            if mine is None or not any(rank < LATER for rank, *_ in self._waiting):
+            if mine is None or time.monotonic() < mine.keeps_until:
+                return
+            if not any(rank < LATER for rank, *_ in self._waiting):
                 return
             depth, mine.depth = mine.depth, 1
         self._leave()
@@ -111,7 +119,8 @@ class Turns:
                     mine = (FIRST, *mine[1:])
                     self._waiting.append(mine)
             self._waiting.remove(mine)
-            self._owners[me] = _Owner(rank)
+            keeps_until = time.monotonic() + SLICE if mine[0] < rank else 0.0
+            self._owners[me] = _Owner(rank, keeps_until=keeps_until)
         try:
             self._check()
         except BaseException:

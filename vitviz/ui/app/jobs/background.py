@@ -1,17 +1,18 @@
 """Background jobs on a page: a start and stop button, the estimated duration, and a progress bar.
 
-A page describes its work, draws the button with `start_button`, and calls `watch` once at its end. For a section of a
-fragment with a single result, `result` does both. A request stays active until the user stops it, whichever page they
-are on. Results are stored in `cache.results` for all users.
+A page describes its work, draws the button with `start_button`, and calls `watch` once at its end. For a section with a
+single result, `result` does both, and the page does not run again while it waits. A request stays active until the user
+stops it, whichever page they are on. Results are stored in `cache.results` for all users.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -21,10 +22,10 @@ from ....errors import VitvizError
 from ....errors.progress import Progress
 from ....notation.variables import CACHE_MB
 from .. import cache
-from ..messages import escape_markdown
+from ..messages import escape_markdown, show_errors
 from . import durations, queue
 
-GLANCE = 0.8  # seconds between two progress updates in a fragment; each is a run of the fragment
+GLANCE = 0.8  # seconds between two progress updates in a fragment
 SHORT_GLANCE = 0.2  # seconds between two progress updates in a page, within one run
 KEY = "slow_work"  # key in the session
 
@@ -96,6 +97,9 @@ class Request:
     bar: DeltaGenerator
 
 
+Joined = tuple[Work, Step, queue.Job]
+
+
 @dataclass
 class _Session:
     """Requests of a session.
@@ -117,10 +121,7 @@ class _Session:
 
 
 def start_button(work: Work, below: DeltaGenerator | None = None) -> list[Request]:
-    """Draw a button that starts work, or stops it if it was requested.
-
-    One button is used for both, because Streamlit shows a removed element until the end of the run, which waits for the
-    work.
+    """Draw a button that starts work, or stops it if it was requested, with a progress bar.
 
     Args:
         work: work to offer.
@@ -129,34 +130,10 @@ def start_button(work: Work, below: DeltaGenerator | None = None) -> list[Reques
     Returns:
         Request for `watch`, if the work was requested and is not done.
     """
-    session, here = _session(), st.container()  # fixed position, so that following elements do not move
-    if session.begins == (work.place, work.name):
-        session.begins = None
-        session.requested.add(work.key)
-        session.stopped.discard(work.key)
-    has_stopped, problem = work.key in session.outcomes, session.outcomes.pop(work.key, None)
-    requested = is_requested(work)
-    if work.steps:
-        here.button(
-            "Stop" if requested else work.label,
-            icon=":material/stop_circle:" if requested else None,
-            key=work.name,
-            width=work.width,
-            on_click=partial(_stop, work.key, _keys(work), work.place, work.jobs)
-            if requested
-            else partial(_begin, work.place, work.name),
-        )
-    with here if below is None else below:
-        if problem:
-            st.error(escape_markdown(problem))
-        if work.steps and requested:
-            return [Request(work, st.progress(0.0))]
-        if work.steps:
-            stopped = has_stopped and not problem and not work.keeps_parts
-            texts = ["Stopped; partial results are discarded." if stopped else "", _format_duration(work)]
-            if any(texts):
-                st.caption(" ".join(filter(None, texts)))
-    return []
+    if not _offer(work, below):
+        return []
+    with below or nullcontext():
+        return [Request(work, st.progress(0.0))]
 
 
 def watch(place: str, requests: Sequence[Request], in_fragment: bool = False) -> None:
@@ -168,41 +145,29 @@ def watch(place: str, requests: Sequence[Request], in_fragment: bool = False) ->
         in_fragment: whether this is called in a fragment. There, Streamlit delays clicks until the run ends, so the
             fragment is run again after a moment. In a page, a click ends the run.
     """
-    session = _session()
-    if session.begins is not None and session.begins[0] == place:  # the clicked button is no longer shown
-        session.begins = None
-    if not requests:
+    joined = _join(place, [one.work for one in requests])
+    if not joined:
         return
-    jobs, waiter = requests[0].work.jobs(), queue.current_waiter(place)
-    steps = _in_order(requests)
-    jobs.wait_only_for([step.key for _, step in steps], waiter)
-    joined = [(one, step, jobs.join(step.key, partial(_run, step), waiter)) for one, step in steps]
-    while not any(job.has_ended for _, _, job in joined):
+    while not _have_ended(joined):
         for one in requests:
-            step, job = next((step, job) for other, step, job in joined if other is one)
-            _draw(one, step, job, jobs)
-        if session.dialog not in (None, place):
+            step, job = next((step, job) for work, step, job in joined if work is one.work)
+            _draw(one, step, job)
+        if _session().dialog not in (None, place):
             return
         joined[0][2].watch(GLANCE if in_fragment else SHORT_GLANCE)
         for _, _, job in joined:
             job.watch()
-        if in_fragment and not any(job.has_ended for _, _, job in joined):
+        if in_fragment and not _have_ended(joined):
             again()
-    problems = [(one.work, _problem(step, job)) for one, step, job in joined if job.has_ended]
-    for work, problem in problems:
-        if problem is not None:  # do not try again
-            _stop(work.key, _keys(work), place, work.jobs)
-            session.outcomes[work.key] = str(problem) if isinstance(problem, VitvizError) else None
-    for _, problem in problems:
-        if problem is not None and not isinstance(problem, VitvizError):
-            raise problem
-    again()
+    _end(place, joined)
 
 
 def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None] | None = None) -> Any:
-    """Return the result of work with one step, in a fragment; None until it is requested.
+    """Return the result of work with one step; None until it is requested and done.
 
-    While the requested work is running, the fragment is run again repeatedly, and this function does not return.
+    The progress is drawn in a fragment of its own, which runs repeatedly and needs nothing else. The page runs again
+    when the work has ended. Otherwise, many users who wait would compute again and again what their pages show, because
+    it does not all fit into the cache.
 
     Args:
         work: work to offer, without its step. Its key is that of the result.
@@ -210,12 +175,27 @@ def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None
         draw_part: function that draws a partial result.
     """
     stored = cache.results.get(work.key)
-    requests = start_button(work if stored is not None else replace(work, steps=[step()]))
-    part = work.jobs().part(work.key) if requests and draw_part is not None else None
-    if part is not None:
-        draw_part(part)
-    watch(work.place, requests, in_fragment=True)
+    if stored is None:
+        work = replace(work, steps=[step()])
+    joined = _join(work.place, [work] if _offer(work) else [])
+    if joined:
+        ((_, one, job),) = joined
+        if not job.has_ended:
+            _progress(work, one, job, draw_part)
+        if _session().dialog in (None, work.place) and job.watch(GLANCE):  # most work is done by then
+            _end(work.place, joined)
     return stored
+
+
+@st.fragment(run_every=GLANCE)
+@show_errors()
+def _progress(work: Work, step: Step, job: queue.Job, draw_part: Callable[[Any], None] | None) -> None:
+    """Draw the progress of a job and its partial result, and run the page once it has ended."""
+    _draw(Request(work, st.progress(0.0)), step, job)
+    if draw_part is not None and job.part is not None:
+        draw_part(job.part)
+    if job.has_ended and _session().dialog in (None, work.place):
+        st.rerun()
 
 
 def is_requested(work: Work) -> bool:
@@ -253,6 +233,72 @@ def again() -> None:
         st.rerun()
 
 
+def _offer(work: Work, below: DeltaGenerator | None = None) -> bool:
+    """Draw the button and messages. Return True if the work was requested and is not done.
+
+    One button is used for start and stop, because Streamlit shows a removed element until the end of the run, which may
+    wait for the work.
+    """
+    session, here = _session(), st.container()  # fixed position, so that following elements do not move
+    if session.begins == (work.place, work.name):
+        session.begins = None
+        session.requested.add(work.key)
+        session.stopped.discard(work.key)
+    has_stopped, problem = work.key in session.outcomes, session.outcomes.pop(work.key, None)
+    requested = is_requested(work)
+    if work.steps:
+        here.button(
+            "Stop" if requested else work.label,
+            icon=":material/stop_circle:" if requested else None,
+            key=work.name,
+            width=work.width,
+            on_click=partial(_stop, work.key, _keys(work), work.place, work.jobs)
+            if requested
+            else partial(_begin, work.place, work.name),
+        )
+    with here if below is None else below:
+        if problem:
+            st.error(escape_markdown(problem))
+        if work.steps and not requested:
+            stopped = has_stopped and not problem and not work.keeps_parts
+            texts = ["Stopped; partial results are discarded." if stopped else "", _format_duration(work)]
+            if any(texts):
+                st.caption(" ".join(filter(None, texts)))
+    return bool(work.steps) and requested
+
+
+def _join(place: str, works: Sequence[Work]) -> list[Joined]:
+    """Return the jobs of all steps, in the order in which they run. Jobs of other work of this place are left."""
+    session = _session()
+    if session.begins is not None and session.begins[0] == place:  # the clicked button is no longer shown
+        session.begins = None
+    if not works:
+        return []
+    jobs, waiter = works[0].jobs(), queue.current_waiter(place)
+    steps = _in_order(works)
+    jobs.wait_only_for([step.key for _, step in steps], waiter)
+    return [(work, step, jobs.join(step.key, partial(_run, step), waiter)) for work, step in steps]
+
+
+def _have_ended(joined: Sequence[Joined]) -> bool:
+    """Return True if a job has ended, after which the page runs again."""
+    return any(job.has_ended for _, _, job in joined)
+
+
+def _end(place: str, joined: Sequence[Joined]) -> NoReturn:
+    """Note the problems of jobs that have ended, and run the page again."""
+    session = _session()
+    problems = [(work, _problem(step, job)) for work, step, job in joined if job.has_ended]
+    for work, problem in problems:
+        if problem is not None:  # do not try again
+            _stop(work.key, _keys(work), place, work.jobs)
+            session.outcomes[work.key] = str(problem) if isinstance(problem, VitvizError) else None
+    for _, problem in problems:
+        if problem is not None and not isinstance(problem, VitvizError):
+            raise problem
+    again()
+
+
 def _run(step: Step, job: queue.Job) -> None:
     compute(step, job)
     if step.pace is not None:
@@ -287,9 +333,9 @@ def _keys(work: Work) -> list[tuple]:
     return [step.key for step in work.steps]
 
 
-def _in_order(requests: Sequence[Request]) -> list[tuple[Request, Step]]:
-    """Return all steps with their requests: first the coarse steps of all requests, then the finer ones."""
-    rounds = zip_longest(*([(one, step) for step in one.work.steps] for one in requests))
+def _in_order(works: Sequence[Work]) -> list[tuple[Work, Step]]:
+    """Return all steps with their work: first the coarse steps of all works, then the finer ones."""
+    rounds = zip_longest(*([(work, step) for step in work.steps] for work in works))
     return [pair for of_round in rounds for pair in of_round if pair is not None]
 
 
@@ -301,10 +347,10 @@ def _format_duration(work: Work) -> str:
     return f"Takes {durations.format_duration(seconds)} on this server{work.detail and f': {work.detail}'}."
 
 
-def _draw(request: Request, step: Step, job: queue.Job, jobs: queue.Jobs) -> None:
+def _draw(request: Request, step: Step, job: queue.Job) -> None:
     """Update the progress bar with the progress or the position in the queue."""
     if not job.has_begun:
-        text = durations.queue_position(jobs.ahead(job))
+        text = durations.queue_position(request.work.jobs().ahead(job))
         text = f"{step.label}. {text}" if step.label else text
     elif step.describe is not None:
         text = step.describe(job)
