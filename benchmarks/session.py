@@ -45,7 +45,7 @@ class Session:
         self.url, self.elements, self.progress = url, {}, ""
         self.errors: list[str] = []
         self.arrived: Counter[str] = Counter()
-        self._page = self._query = self._session = ""
+        self._page = self._query = self._script = self._session = ""
         self._fragments: dict[str, str] = {}  # fragment of each widget, by id
         self._again: dict[str, float] = {}  # seconds after which each fragment runs again
         with direct.open(f"{url}/_stcore/health") as answer:
@@ -62,7 +62,7 @@ class Session:
 
     async def open(self, page: str, query: str = "") -> float:
         """Open a page. Returns the seconds until it is complete."""
-        self._page, self._query = page, query
+        self._page, self._query, self._script = page, query, ""  # the server finds the script by the name
         return await self._run(lambda _: None)
 
     async def upload(self, data: bytes, zone: str, shown: str, name: str = "photo.jpg") -> float:
@@ -172,7 +172,7 @@ class Session:
         message, at = BackMsg(), None
         request = message.rerun_script
         request.page_name, request.query_string = self._page, self._query
-        request.fragment_id, request.is_auto_rerun = fragment, is_auto
+        request.page_script_hash, request.fragment_id, request.is_auto_rerun = self._script, fragment, is_auto
         fill(request.widget_states.widgets)
         await self.socket.send(message.SerializeToString())
         while True:
@@ -182,6 +182,8 @@ class Session:
                 self._session = message.new_session.initialize.session_id or self._session
                 if not message.metadata.run.fragment_ids:  # a run of the whole page
                     self._again.clear()
+            elif kind == "navigation":
+                self._script = message.navigation.page_script_hash
             elif kind == "auto_rerun":
                 self._again[message.auto_rerun.fragment_id] = message.auto_rerun.interval
             elif kind == "stop_auto_rerun":

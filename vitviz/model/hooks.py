@@ -34,7 +34,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
 from torch import Tensor, nn
 
@@ -167,12 +166,15 @@ class _Listener:
     def __init__(self, patterns):
         self.unreached = dict.fromkeys(patterns)
         self.patterns = tuple(self.unreached)
+        self._matching: dict[str, list[str]] = {}  # by name; a pass asks for each name several times
 
     def matching(self, name: str) -> list[str]:
-        return [pattern for pattern in self.patterns if _matches(name, pattern)]
+        if name not in self._matching:
+            self._matching[name] = [pattern for pattern in self.patterns if _matches(name, pattern)]
+        return self._matching[name]
 
     def matches(self, name: str) -> bool:
-        return any(_matches(name, pattern) for pattern in self.patterns)
+        return bool(self.matching(name))
 
     def check(self) -> None:
         if self.unreached:
@@ -214,6 +216,8 @@ class _Edits(_Listener):
         return x
 
 
+_WILD = frozenset("*?[")  # characters with a meaning in patterns
+
 _captures: ContextVar[tuple[_Recorder, ...]] = ContextVar("vitviz_captures", default=())
 _edits: ContextVar[tuple[_Edits, ...]] = ContextVar("vitviz_edits", default=())
 _checks: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("vitviz_checks", default=())
@@ -232,6 +236,5 @@ def _set_to(listeners: ContextVar, value: tuple[object, ...]) -> Iterator[None]:
         listeners.reset(token)
 
 
-@lru_cache(maxsize=4096)
 def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern)
+    return name == pattern or (not _WILD.isdisjoint(pattern) and fnmatchcase(name, pattern))

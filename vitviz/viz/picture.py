@@ -7,7 +7,7 @@ from ..images import Prepared, SafeImage
 from .colour import KEY, QUERY
 
 MAX_SIDE = 16_384  # pixels
-_REDUCING_GAP = 2.0  # large photos are first reduced to at least twice the size, which takes half the time
+_REDUCING_GAP = 1.5  # large photos are first reduced to at least 1.5 times the size, which takes half the time
 _GREY = (128, 128, 128)  # contrasts with both themes
 
 

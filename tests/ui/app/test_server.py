@@ -70,7 +70,7 @@ def test_a_large_file_needs_no_disk(server):
 
 
 def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
-    decodes, passes = made(server, "_safe_image"), made(server, "_trace")
+    decodes, passes = made(server, "_read"), made(server, "_trace")
 
     async def act(session):
         await session.upload(photo(1), ZONE, shown=MAP)
@@ -79,7 +79,7 @@ def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
         await session.open("explore")
 
     visit(server, act)
-    assert (made(server, "_safe_image") - decodes, made(server, "_trace") - passes) == (1, 1)
+    assert (made(server, "_read") - decodes, made(server, "_trace") - passes) == (1, 1)
 
 
 def test_a_message_cannot_empty_the_cache(server):
@@ -133,10 +133,10 @@ def test_a_job_ends_when_its_tab_is_closed(server):
         assert short.arrived["sweep_what"] == before["sweep_what"], "a section that waits does not run again"
         assert made(server, "sweep") == 0
         await long.leave()
-        while made(server, "sweep") == 0:
-            await asyncio.sleep(0.2)
+        await watching
         await short.leave()
-        await asyncio.gather(running, watching, return_exceptions=True)
+        await asyncio.gather(running, return_exceptions=True)
+        assert "sweep_csv" in short.elements, "the page runs again when the sweep has ended"
 
     run_to_its_end(both())
     assert made(server, "sweep") == 1

@@ -58,7 +58,7 @@ def usual_names(trace: Trace) -> tuple[str, ...]:
     return tuple(stream) if size <= LARGEST else ()
 
 
-@cached("Recording activations …")
+@cached("Recording activations …", share=0.4)
 def _usual(key: tuple, _choice: state.Choice) -> dict[str, np.ndarray]:
     trace = state.trace(_choice)
     names = usual_names(trace)

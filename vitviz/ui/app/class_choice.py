@@ -4,7 +4,7 @@ import hashlib
 
 import streamlit as st
 
-from . import class_images, notices, state
+from . import class_images, decoded_images, notices, state
 from .cache import cached
 from .class_images import ClassImage
 
@@ -41,4 +41,4 @@ def thumbnail() -> bytes:
 
 @cached()
 def _thumbnail(digest: str, _shared: ClassImage) -> bytes:
-    return state.thumbnail(state.decoded(_shared))
+    return decoded_images.thumbnail(decoded_images.decoded(_shared.digest, _shared.data))

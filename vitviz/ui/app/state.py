@@ -7,38 +7,44 @@ no data about users.
 from __future__ import annotations
 
 import hashlib
+import io
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 
 import numpy as np
 import streamlit as st
+from PIL import Image
 
 from ... import zoo
 from ...analysis import attention
 from ...analysis.default_view import default_view
 from ...errors import ImageError, ModelError
-from ...images import FITS, Prepared, SafeImage, Size, prepare, read_image
+from ...images import FITS, Prepared, SafeImage, Size, prepare
 from ...notation.marks import format_size, one_of
 from ...notation.view import View
 from ...trace.inputs import default_size
 from ...trace.trace import Trace
 from ...trace.vision_transformer import VisionTransformer
-from ...viz.picture import middle_square, sharp_picture
+from ...viz.picture import sharp_picture
 from ..components.explorer.payload import Vectors, as_jpeg, fits_at_once, vectors
 from . import class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
+from .decoded_images import decoded, thumbnail
 from .settings import Setting
 from .turns import one_at_a_time
 
 FIRST_SAMPLE = "cat"
+PICTURE = 960  # pixels of the longer side of a displayed image
 DRAWN = "drawing"  # name of images from the drawing pad
 CAMERA = "camera"  # name of photos taken on the page
 MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
 OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
 CLASS = "class"  # represents an image shared with the class in galleries; links contain its name
+_at_once = threading.BoundedSemaphore(2)  # uploads that are prepared: of many, the first one is shown before the last
 DRAWS_ON = "digits"  # the model for which a drawing is the natural image
 
 
@@ -208,16 +214,18 @@ def pick_upload(name: str, data: bytes) -> bool:
     Returns:
         True if the image was accepted.
     """
-    try:
-        _own(name, data)
-    except ImageError as error:
-        notices.set_image_problem(str(error))
-        return False
-    st.session_state.picked = st.session_state.own
-    notices.set_image_problem(None)
-    if choice().size is not None:
-        with suppress(ModelError):  # shown by the page
-            picture(choice())  # now, together with the model input, while the decoded image is in memory
+    with _at_once:
+        try:
+            image = _own(name, data)
+        except ImageError as error:
+            notices.set_image_problem(str(error))
+            return False
+        st.session_state.picked = st.session_state.own
+        notices.set_image_problem(None)
+        if choice().size is not None:
+            with suppress(ModelError):  # shown by the page
+                picture(choice())  # now, together with the model input, while the decoded image is in memory
+        del image
     return True
 
 
@@ -228,17 +236,18 @@ def keep_upload(name: str, data: bytes) -> None:
             _own(name, data)
 
 
-def _own(name: str, data: bytes) -> None:
-    """Store an image as the user's own.
+def _own(name: str, data: bytes) -> SafeImage:
+    """Store an image as the user's own, and return it decoded.
 
     Raises:
         ImageError: if the image is invalid; the message contains its name, and nothing is changed.
     """
     picked = Picked(name, data, sample=False)
-    check_own(picked)
-    st.session_state.own_thumbnail = thumbnail(decoded(picked))
+    image = check_own(picked)
+    st.session_state.own_thumbnail = thumbnail(image)
     sessions.add_image(hashlib.sha256(st.session_state.own_thumbnail).hexdigest())
     st.session_state.own = picked
+    return image
 
 
 def pick_own() -> None:
@@ -259,15 +268,15 @@ def own_beside(choice: Choice) -> Picked | None:
     return None if own is None or own.data == choice.picked.data else own
 
 
-def check_own(picked: Picked) -> None:
-    """Validate an image of the user.
+def check_own(picked: Picked) -> SafeImage:
+    """Validate an image of the user, and return it decoded.
 
     Raises:
         ImageError: if the image is invalid; the message contains its name.
     """
     try:
         with sessions.upload(picked.digest, picked.data):
-            decoded(picked)
+            return decoded(picked.digest, picked.data)
     except ImageError as error:
         raise ImageError(f"{picked.name}: {error}") from error
 
@@ -278,11 +287,6 @@ def forget_own() -> None:
     st.session_state.own = st.session_state.own_thumbnail = st.session_state.own_request = None
     if chosen_mark() == OWN:
         pick_sample(first_sample(MODEL.get()))
-
-
-def thumbnail(image: SafeImage, side: int = 240) -> bytes:
-    """Return a square thumbnail as JPEG."""
-    return as_jpeg(middle_square(image, side))
 
 
 def first_sample(model: str) -> str:
@@ -299,19 +303,9 @@ def model(name: str) -> VisionTransformer:
     return zoo.shared(name)
 
 
-@cached("Reading the image …", share=0.2)
-def _safe_image(digest: str, _data: bytes) -> SafeImage:
-    return read_image(_data)
-
-
-def decoded(picked: Picked | ClassImage) -> SafeImage:
-    """Return a decoded image."""
-    return _safe_image(picked.digest, picked.data)
-
-
 def original_image(choice: Choice) -> SafeImage:
     """Return the image of a choice, before preprocessing."""
-    return decoded(choice.picked)
+    return decoded(choice.picked.digest, choice.picked.data)
 
 
 def prepared(choice: Choice) -> Prepared:
@@ -322,7 +316,7 @@ def prepared(choice: Choice) -> Prepared:
 @cached()
 def _prepared(key: tuple, _choice: Choice) -> Prepared:
     info = models.describe(_choice.model)
-    return prepare(decoded(_choice.picked), _choice.size, info.config.patch_size, _choice.fit, info.preprocessing)
+    return prepare(original_image(_choice), _choice.size, info.config.patch_size, _choice.fit, info.preprocessing)
 
 
 def trace(choice: Choice) -> Trace:
@@ -340,14 +334,18 @@ def _trace(key: tuple, _choice: Choice) -> Trace:
         return replace(network.trace(image), model=None)
 
 
-def picture(choice: Choice, longest: int = 960) -> bytes:
-    """Return the image as displayed, as JPEG, with `longest` pixels on the longer side."""
+def picture(choice: Choice, longest: int = PICTURE) -> bytes:
+    """Return the image as displayed, as JPEG, with `longest` pixels on the longer side, at most `PICTURE`."""
     return _picture(choice.key, longest, choice)
 
 
 @cached()
 def _picture(key: tuple, longest: int, _choice: Choice) -> bytes:
-    return as_jpeg(sharp_picture(decoded(_choice.picked), prepared(_choice), longest))
+    if longest < PICTURE:  # made from the large one, because decoding a photo again takes much longer
+        large = Image.open(io.BytesIO(picture(_choice)))
+        sides = [max(1, round(side * longest / PICTURE)) for side in large.size]
+        return as_jpeg(large.resize(sides, Image.Resampling.LANCZOS))
+    return as_jpeg(sharp_picture(original_image(_choice), prepared(_choice), longest))
 
 
 def statistics(choice: Choice) -> attention.HeadStatistics:
