@@ -236,6 +236,52 @@ CUT = """(boxes) => boxes.filter((box) => box.checkVisibility() && !box.closest(
 WIDE = ".vv-scroll, .katex-display"  # what nobody can scroll on a projector
 
 
+CHARTS = """(charts) => charts.filter((chart) => chart.checkVisibility()).map((chart) => {
+  const inside = (one, other) => one.left >= other.left - 1 && one.right <= other.right + 1
+    && one.top >= other.top - 1 && one.bottom <= other.bottom + 1;
+  const place = chart.closest(".stPlotlyChart").getBoundingClientRect();
+  const drawn = chart.querySelector(".main-svg").getBoundingClientRect();
+  const texts = [...chart.querySelectorAll(".main-svg text")].map((text) => [text.getBoundingClientRect(), text]);
+  const labels = [".xtick", ".ytick"].flatMap((axis) => {
+    const boxes = [...chart.querySelectorAll(`${axis} text`)].map((text) => text.getBoundingClientRect());
+    return boxes.filter((box, at) => boxes.slice(0, at).some((other) => box.left < other.right - 1
+      && other.left < box.right - 1 && box.top < other.bottom - 6 && other.top < box.bottom - 6));
+  });
+  return {
+    width: drawn.width / innerWidth,
+    cut: !inside(drawn, place),
+    outside: texts.filter(([box]) => box.width && !inside(box, drawn)).map(([, text]) => text.textContent),
+    overlapping: labels.length,
+    size: Math.min(...texts.map(([, text]) => parseFloat(getComputedStyle(text).fontSize))) / innerWidth,
+  };
+})"""
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "width"),
+    [
+        ("explore", SHIPPED["dinov2-small"], 1920),
+        exhaustive("explore", SHIPPED["digits"], 1280),
+        exhaustive("tokens", SHIPPED["dinov2-small"], 1280),
+        exhaustive("lens", SHIPPED["digits"], 1280),
+        exhaustive("attention", f"{SHIPPED['dinov2-small']}&section=scores", 1280),
+    ],
+)
+def test_charts_are_whole_and_wide_in_large_type(path, parameters, width, project):
+    page = project(path, parameters, viewport={"width": width, "height": 9 * width // 16})
+
+    def fit() -> bool:
+        charts = page.locator(".js-plotly-plot").evaluate_all(CHARTS)
+        return bool(charts) and all(
+            chart["width"] > 0.8
+            and chart["size"] >= 24 / 1280 - 1e-4
+            and not (chart["cut"] or chart["outside"] or chart["overlapping"])
+            for chart in charts
+        )
+
+    eventually(page, fit)
+
+
 @pytest.mark.parametrize(("path", "image"), [("attention", "cat&layer=12&head=4"), exhaustive("sequence", "cat")])
 def test_the_image_and_the_section_are_in_sight(path, image, project):
     page = project(path, f"image={image}")

@@ -13,6 +13,11 @@ import streamlit as st
 
 from .settings import Setting
 
+LABEL = 0.01875  # size of labels relative to the width of the window: 24 of 1280 pixels
+LEAST = 18  # pixels of labels in small windows
+WINDOW = (320, 15360)  # possible widths of windows, pixels
+_WINDOW = "projector_window"  # key in the session
+
 
 def _read(text: str, _: object) -> bool:
     if text != "1":
@@ -28,6 +33,21 @@ PROJECTOR = Setting(
     write=lambda on, _: "1" if on else "",
     valid=lambda on, _: isinstance(on, bool),
 )
+
+
+def window() -> int:
+    """Width of the window in pixels, as told by the browser; before, that of a common projector."""
+    return st.session_state.get(_WINDOW, 1280)
+
+
+def set_window(width: int) -> None:
+    """Store the width of the window."""
+    st.session_state[_WINDOW] = width
+
+
+def label_size() -> float:
+    """Size of labels in pixels, for charts, whose type styles cannot change."""
+    return max(LEAST, LABEL * window())
 
 
 def switch() -> None:

@@ -8,8 +8,7 @@ from ...notation.marks import percent
 from ...notation.view import View, token_label
 from ...trace.trace import Trace
 from ...viz import figures
-
-CHART = {"displayModeBar": False}  # its buttons would cover the legend
+from .charts import draw_chart
 
 
 def view_charts(trace: Trace, view: View) -> None:
@@ -52,7 +51,7 @@ def weights_in_order(trace: Trace, view: View) -> None:
     panel("Weights, sorted", f"{view.label(trace)}, {view.direction_label(trace)}: {reading}")
     uniform = trace.row_sum(view.attention_layer(trace)) / view.num_keys(trace)
     figure = figures.sorted_weights(weights, names, trace.prefix, uniform)
-    st.plotly_chart(figure, config=CHART, key="sorted", alt="Weights, sorted")
+    draw_chart(figure, "sorted", "Weights, sorted")
 
 
 def whole_matrix(trace: Trace, view: View) -> None:
@@ -68,7 +67,7 @@ def whole_matrix(trace: Trace, view: View) -> None:
         f"{ends}{percent(limit)} and above (0.5 % of all weights).",
     )
     figure = figures.matrix(matrix, trace.prefix, limit, signed)
-    st.plotly_chart(figure, config=CHART, key="matrix", alt="Attention weights of this head, every query and key")
+    draw_chart(figure, "matrix", "Attention weights of this head, every query and key")
 
 
 def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
@@ -82,7 +81,7 @@ def distances(trace: Trace, view: View, distance: np.ndarray) -> None:
     )
     uniform = float(patch_distances(trace.grid, trace.config.patch_size).mean())
     figure = figures.by_layer(distance, "mean distance, px", view.layer, view.head, uniform, "uniform")
-    st.plotly_chart(figure, config=CHART, key="distance", alt="Mean attention distance of every head by layer")
+    draw_chart(figure, "distance", "Mean attention distance of every head by layer")
 
 
 def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
@@ -93,7 +92,7 @@ def entropies(trace: Trace, view: View, entropy: np.ndarray) -> None:
     )
     uniform = float(np.log2(trace.token_count))
     figure = figures.by_layer(entropy, "entropy, bit", view.layer, view.head, uniform, "uniform")
-    st.plotly_chart(figure, config=CHART, key="entropy", alt="Entropy of every head by layer")
+    draw_chart(figure, "entropy", "Entropy of every head by layer")
 
 
 def panel(title: str, reading: str) -> None:

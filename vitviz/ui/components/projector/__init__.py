@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from ...app import lesson_section
-from ...app.projector import PROJECTOR
+from ...app.projector import PROJECTOR, WINDOW, set_window, window
 from .._shared import Component, Listener
 
 component = Component("projector", Path(__file__).parent, isolated=False)
@@ -37,9 +37,11 @@ def projector(page: str, on_share: Callable[[], None]) -> None:
     listeners = {
         "leave": Listener("the end of the projector mode", bool, lambda _: _leave()),
         "share": Listener("a wish for the class link", bool, lambda _: _share(on_share)),
+        "window": Listener("the width of the window", _read_width, _resize),
         "section": Listener("a section", lesson_section.reader(page), partial(_show, page)),
     }
-    component.draw({"page": page, "section": section.get() if section else ""}, listeners, key="projector_bar")
+    data = {"page": page, "section": section.get() if section else "", "window": window()}
+    component.draw(data, listeners, key="projector_bar")
     if st.session_state.pop(_WRITES, False) and section:
         st.query_params[lesson_section.NAME] = section.get()
 
@@ -57,3 +59,14 @@ def _share(on_share: Callable[[], None]) -> None:
 def _show(page: str, section: str) -> None:
     lesson_section.choose(page, section)
     st.session_state[_WRITES] = True
+
+
+def _read_width(message: object) -> int:
+    if not isinstance(message, int) or not WINDOW[0] <= message <= WINDOW[1]:
+        raise ValueError(message)
+    return message
+
+
+def _resize(width: int) -> None:
+    set_window(width)
+    st.session_state[_RUNS] = True  # charts are drawn with another size of type

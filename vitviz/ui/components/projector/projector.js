@@ -11,7 +11,8 @@ const MAIN = "[data-testid=stMain]"; // scrolls the page
 const CLOSE_SIDEBAR = "[data-testid=stSidebarCollapseButton] button";
 const PART = "[class*='st-key-part_']";
 const NAME = /st-key-part_([\w-]+)/;
-const DRAWN_FOR = 640; // width of a window in which charts have type that is large enough; they are zoomed in larger ones
+const STEP = 160; // pixels; the server draws charts for the width of the window, rounded to this
+const WIDTHS = [320, 15360];
 const SETTLE = 100; // milliseconds after a change of the page
 const ARRIVES_IN = 3000; // milliseconds within which the sidebar is drawn
 
@@ -71,8 +72,9 @@ class Projector extends Component {
     this.seen.observe(document.body, { childList: true, subtree: true });
   }
 
-  receive({ page, section }) {
+  receive({ page, section, window }) {
     this.page = page;
+    this.drawnFor = window;
     this.root.dataset.page = page;
     if (section) this.chosen[page] ??= section;
     this.draw();
@@ -117,9 +119,16 @@ class Projector extends Component {
     const title = parts[at]?.querySelector("h2, h3")?.textContent.trim();
     setText(ref.at, names.length ? `${at + 1} of ${names.length}${title ? `: ${title}` : ""}` : "");
     Object.assign(this.root.dataset, { section: current ?? "" });
-    const style = `.stPlotlyChart { zoom: ${Math.max(1, innerWidth / DRAWN_FOR)}; pointer-events: none; }`
-      + (names.length ? hideOthers(current) : "");
+    this.tellWidth();
+    const style = names.length ? hideOthers(current) : "";
     if (this.style.textContent !== style) this.style.textContent = style; // otherwise all styles are computed again
+  }
+
+  tellWidth() {
+    const width = Math.min(Math.max(STEP * Math.round(innerWidth / STEP), WIDTHS[0]), WIDTHS[1]);
+    if (width === (this.told ?? this.drawnFor)) return;
+    this.told = width;
+    this.mount.send("window", width, { instead: true });
   }
 
   // once, when the mode begins; the user may open it again

@@ -16,7 +16,7 @@ from ....walkthrough.receptive_field import RESNET50_BLOCKS, ReceptiveField, Sam
 from ...app import state
 from ...app.messages import show_errors
 from ...widgets import drawing
-from ...widgets.panels import CHART
+from ...widgets.charts import draw_chart
 from . import head_view
 from .head_view import HeadView
 
@@ -77,7 +77,7 @@ def _through_the_layers(choice: state.Choice) -> None:
     figure = _chart(distance, layer, [_shares(depth, x, y, size) for depth in depths], uniform)
     with st.expander("All layers, and the networks compared"):
         alt = "What can be used, and mean attention distance, by layer"
-        st.plotly_chart(figure, config=CHART, key="reach", alt=alt)
+        draw_chart(figure, "reach", alt)
         st.markdown(_same_depth(layer, layers, depths[layer]))
 
 

@@ -13,7 +13,7 @@ from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, colour_map
 from ....walkthrough.steps.measures import with_and_without_scale
 from ...components.patches import Overlay
 from ...widgets import drawing, symbols
-from ...widgets.panels import CHART
+from ...widgets.charts import draw_chart
 from ...widgets.strips import number
 from ...widgets.sums import in_brackets, round_consistently
 from ..lesson import sections
@@ -61,7 +61,7 @@ def scores(view: HeadView) -> None:
         with st.container(key="score_of"):
             view.draw_text(f"The query of {view.the(view.query)} times the key of {view.the(view.key)}:")
         figure = _product_chart(steps.q, steps.k[view.key], signed)
-        st.plotly_chart(figure, config=CHART, key="product", alt="Query, key and their product, dimension by dimension")
+        draw_chart(figure, "product", "Query, key and their product, dimension by dimension")
         _sums(view, channels)
     before = [f"{view.name(token)} {number(float(shown[token]))}" for token in range(view.trace.prefix)]
     if before:

@@ -13,7 +13,7 @@ from ....viz.colour import ATTENTION, NEUTRAL
 from ...app import state
 from ...app.messages import show_errors
 from ...widgets import drawing, symbols
-from ...widgets.panels import CHART
+from ...widgets.charts import draw_chart
 from ...widgets.strips import number
 from ...widgets.sums import decimals_needed, in_brackets
 from ..lesson import sections
@@ -54,7 +54,7 @@ def weights(view: HeadView) -> None:
     if all_weights.open:  # a chart in a closed expander costs as much as in an open one
         names = [view.name(token) for token in range(view.trace.token_count)]
         figure = figures.sorted_weights(steps.weights, names, prefix, steps.row_sum / len(names))
-        all_weights.plotly_chart(figure, config=CHART, key="weights_sorted", alt="Weights of this row, sorted")
+        draw_chart(figure, "weights_sorted", "Weights of this row, sorted", all_weights)
     sections.draw_checks([steps.checks["weights"]], "softmax")
 
 

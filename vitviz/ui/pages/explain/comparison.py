@@ -17,7 +17,7 @@ from ...app import cache, state
 from ...app.jobs import background, durations
 from ...app.jobs.queue import Task
 from ...app.messages import escape_markdown
-from ...widgets.panels import CHART
+from ...widgets.charts import draw_chart
 from ...widgets.strips import number
 from . import auc
 from .map_grid import requests
@@ -172,9 +172,8 @@ def draw(results: Mapping[str, Curves], value: str, place: int, rank: bool) -> N
         lines = {title(name): (results[name].fraction, getattr(results[name], kind)) for name in names}
         with column:
             st.markdown(TITLES[kind])
-            st.plotly_chart(
+            draw_chart(
                 auc.chart(lines, auc.AXES[kind], value, title(RANDOM), ends),
-                config=CHART,
                 key=f"explain_{kind}_{place}",
                 alt=f"{kind.capitalize()} curves: {value} against {auc.AXES[kind]}, for {', '.join(lines)}",
             )

@@ -25,7 +25,7 @@ from ...app.jobs.queue import Job
 from ...app.messages import escape_markdown
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing
-from ...widgets.panels import CHART
+from ...widgets.charts import draw_chart
 from . import edit_actions, edited_passes
 from .settings import HOW, HOW_PATCH, MEASURED, QUANTITY, SWEPT
 
@@ -196,7 +196,7 @@ def _show_part(sweep: Sweep, part: list[np.ndarray]) -> None:
         st.markdown(f"**{escape_markdown(sweep.title)}**  \nSo far {done} of {sweep.trace.layers} layers.")
     with st.columns(SHARES, gap="large")[0]:
         chart = effects_chart(sweep.effects(results), sweep.what, sweep.score.signed)
-        st.plotly_chart(chart, config=CHART, key="sweep_part", alt=f"{sweep.title}, finished layers")
+        draw_chart(chart, "sweep_part", f"{sweep.title}, finished layers")
 
 
 def _show(choice: state.Choice, sweep: Sweep, effects: np.ndarray) -> None:
@@ -206,7 +206,7 @@ def _show(choice: state.Choice, sweep: Sweep, effects: np.ndarray) -> None:
     if sweep.what == "patches":
         _draw_on_image(choice, sweep, effects)
     else:
-        _draw_chart(sweep, effects)
+        _draw_effects(sweep, effects)
     st.download_button(
         "Numbers (CSV)",
         sweep.csv(effects),
@@ -234,14 +234,13 @@ def _format(effect: float, signed: bool = True) -> str:
     return digits.replace("-", "−")
 
 
-def _draw_chart(sweep: Sweep, effects: np.ndarray) -> None:
+def _draw_effects(sweep: Sweep, effects: np.ndarray) -> None:
     """Draw the effects of heads or sublayers as a chart whose cells toggle an ablation, and the largest in a table."""
     left, right = st.columns(SHARES, gap="large")
     key = f"sweep_chart_{sweep.what}"
     with left:
-        st.plotly_chart(
+        draw_chart(
             effects_chart(effects, sweep.what, sweep.score.signed),
-            config=CHART,
             key=key,
             alt=sweep.title,
             on_select=lambda: _toggle_clicked(sweep, key),

@@ -15,6 +15,7 @@ from ...app.messages import escape_markdown
 from ...components.gallery import gallery
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
+from ...widgets.charts import draw_chart
 from ..lesson import followed_token, sections
 from . import lens_outputs
 from .depth_curves import Curve, curves
@@ -111,7 +112,7 @@ def chosen_patch(view: LensView, maps: np.ndarray) -> None:
     drawn = [Curve(name, values, labels, bold=True), Curve("the whole image", view.target.curve, whole)]
     unit = "cosine" if view.target.signed else "probability"
     chart = curves(drawn, unit, view.depth, signed=view.target.signed, height=240)
-    st.plotly_chart(chart, config=panels.CHART, key="lens_patch", alt=f"{view.target.quantity} of {name} by layer")
+    draw_chart(chart, "lens_patch", f"{view.target.quantity} of {name} by layer")
 
 
 def _largest(maps: np.ndarray) -> float:

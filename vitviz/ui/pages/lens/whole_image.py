@@ -10,7 +10,8 @@ import streamlit as st
 from ....analysis.logit_lens import depth_label
 from ....analysis.predictions import class_name
 from ...app.messages import escape_markdown
-from ...widgets import drawing, panels
+from ...widgets import drawing
+from ...widgets.charts import draw_chart
 from ...widgets.strips import number
 from . import lens_outputs
 from .depth_curves import Curve, curves
@@ -38,7 +39,7 @@ def after_each_layer(view: LensView) -> None:
             view.depth,
             signed=view.target.signed,
         )
-        st.plotly_chart(chart, config=panels.CHART, key="lens_curves", alt=f"{view.target.quantity} by layer")
+        draw_chart(chart, "lens_curves", f"{view.target.quantity} by layer")
     with right:
         st.html(_class_table(view) if classes else _similarity_table(view))
 

@@ -12,6 +12,7 @@ from ....viz.colour import ATTENTION, KEY, NEUTRAL, QUERY, VALUE
 from ....viz.layer_lines import Line, over_layers
 from ...components.patches import Overlay, patch_picker
 from ...widgets import drawing, panels
+from ...widgets.charts import draw_chart
 from ...widgets.strips import number
 from ..lesson import followed_token
 from ..lesson.sections import section
@@ -111,7 +112,7 @@ def over_all_layers(view: TokensView, measured: np.ndarray) -> None:
         ),
     ]
     figure = over_layers(lines, "norm", first=0, shown=view.layer + 1, log=True)
-    st.plotly_chart(figure, config=panels.CHART, key="norms", alt="Norms of the tokens by layer")
+    draw_chart(figure, "norms", "Norms of the tokens by layer")
 
 
 def attention_received(view: TokensView, result: tokens.Outliers) -> None:
@@ -138,4 +139,4 @@ def attention_received(view: TokensView, result: tokens.Outliers) -> None:
     if prefix:
         lines.append(Line(special, 100 * shares[:, :prefix].sum(axis=1), QUERY, "dash"))
     figure = over_layers(lines, "share of attention, %", first=1, shown=view.layer + 1, unit=" %")
-    st.plotly_chart(figure, config=panels.CHART, key="drawn", alt=f"Share of attention to {what}")
+    draw_chart(figure, "drawn", f"Share of attention to {what}")

@@ -19,6 +19,7 @@ from ...app.jobs import background, durations
 from ...app.jobs.queue import Job
 from ...app.messages import escape_markdown
 from ...widgets import panels
+from ...widgets.charts import draw_chart
 from ..lesson.sections import section
 from .tokens_view import TokensView
 
@@ -96,7 +97,7 @@ def draw_result(view: TokensView, probe: tokens.PositionProbe) -> None:
         for axis, (name, colour) in enumerate((("row", QUERY), ("column", KEY)))
     ]
     figure = over_layers(lines, "R² of left-out images", first=0, shown=view.layer + 1, limit=1.05)
-    st.plotly_chart(figure, config=panels.CHART, key="probe_chart", alt="R² of the position probe by layer")
+    draw_chart(figure, "probe_chart", "R² of the position probe by layer")
     st.caption(
         f"Ridge regression in closed form on {probe.patches:,} patches of {probe.images} images (at most "
         f"{tokens.probe.MAX_PATCHES} of each, evenly sampled); penalty {probe.penalty:g} × the mean variance of a "
