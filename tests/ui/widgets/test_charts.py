@@ -50,6 +50,8 @@ def test_all_texts_and_marks_grow(figure):
     assert {size for axis in axes for size in (axis.tickfont.size, axis.title.font.size)} == {24}
     assert {one.font.size for one in figure.layout.annotations} <= {24}
     assert figure.layout.legend.font.size == 24
-    assert {trace.colorbar.tickfont.size for trace in figure.data if trace.type == "heatmap" and trace.showscale} <= {24}
+    assert {trace.colorbar.tickfont.size for trace in figure.data if trace.type == "heatmap" and trace.showscale} <= {
+        24
+    }
     grown = [trace.marker.size for trace in figure.data if trace.type == "scatter"]
     assert [size for size in grown if size] == [2 * size for size in markers if size]

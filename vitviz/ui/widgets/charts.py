@@ -12,7 +12,7 @@ from ..app.projector import PROJECTOR, label_size
 
 CONFIG = {"displayModeBar": False}  # its buttons would cover the legend
 USUAL = 12  # pixels of Streamlit's type in charts
-HEIGHT = 1.5  # factor in a window of 1280 pixels; the type grows by more, and the chart gets the width of the page, too
+HIGHEST = 19  # lines of type; a chart, its axes and the bar of the projector mode fit into the window
 MOST_TICKS = 8  # on the x axis
 
 
@@ -44,11 +44,11 @@ def enlarge(figure: go.Figure, size: float) -> None:
     font, factor = {"size": size}, size / USUAL
     figure.update_layout(
         font=font,
-        height=figure.layout.height and round(figure.layout.height * HEIGHT * factor / 2),
+        height=figure.layout.height and round(min(factor * figure.layout.height, HIGHEST * size)),
         legend={"font": font, "title": {"font": font}},
         margin={"l": 10, "r": 2 * size, "t": size, "b": 10},  # the last label of an axis is centred on its end
     )
-    axis = {"tickfont": font, "title": {"font": font, "standoff": size / 2}, "automargin": True}
+    axis = {"tickfont": font, "title": {"font": font, "standoff": size}, "automargin": True}
     figure.update_xaxes(axis)
     figure.update_yaxes(axis)
     for x in figure.select_xaxes():
