@@ -38,7 +38,7 @@ def users() -> Iterator[Row]:
             yield from _times(turn, visits, one_pass)
             yield from _correctness(turn, visits, problems)
             made = results_made(url)
-            detail = f"{used}; so far {made['_trace']} traced images and {made['_safe_image']} decoded ones"
+            detail = f"{used}; so far {made['_trace']} traced images and {made['_decode']} decoded ones"
             limit = before + cached + OF_SESSION * USERS
             yield Row(
                 f"round {turn}: memory with {USERS} open sessions",

@@ -70,7 +70,7 @@ def test_a_large_file_needs_no_disk(server):
 
 
 def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
-    decodes, passes = made(server, "_read"), made(server, "_trace")
+    decodes, passes = made(server, "_decode"), made(server, "_trace")
 
     async def act(session):
         await session.upload(photo(1), ZONE, shown=MAP)
@@ -79,7 +79,7 @@ def test_a_photo_is_decoded_once_and_passed_once_for_a_visit(server):
         await session.open("explore")
 
     visit(server, act)
-    assert (made(server, "_read") - decodes, made(server, "_trace") - passes) == (1, 1)
+    assert (made(server, "_decode") - decodes, made(server, "_trace") - passes) == (1, 1)
 
 
 def test_a_message_cannot_empty_the_cache(server):

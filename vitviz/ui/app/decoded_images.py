@@ -26,7 +26,7 @@ def decoded(digest: str, data: bytes) -> SafeImage:
     """
     image = _in_use.get(digest)
     if image is None:
-        image = _in_use[digest] = _read(digest, data)
+        image = _in_use[digest] = _decode(digest, data)
     return image
 
 
@@ -36,5 +36,5 @@ def thumbnail(image: SafeImage, side: int = 240) -> bytes:
 
 
 @cached("Reading the image …", share=0.2)
-def _read(digest: str, _data: bytes) -> SafeImage:
+def _decode(digest: str, _data: bytes) -> SafeImage:
     return read_image(_data)
