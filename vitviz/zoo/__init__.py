@@ -25,7 +25,7 @@ from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
-from .heads import LinearHead, attached, open_head
+from .heads import LinearHead, attached, base_of, check_head, held, hold, open_head, read_head, with_held_head
 from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
@@ -40,14 +40,19 @@ __all__ = [
     "CURATED",
     "SHIPPED",
     "SUFFIXES",
+    "LinearHead",
     "ModelCache",
     "TimmEntry",
     "ZooEntry",
     "assets",
+    "base_of",
     "can_reach_hub",
+    "check_head",
     "checkpoints",
     "facts",
     "files_of",
+    "held",
+    "hold",
     "is_loaded",
     "is_offered",
     "is_on_disk",
@@ -55,6 +60,7 @@ __all__ = [
     "load_offered",
     "loaded",
     "not_offered",
+    "read_head",
     "search",
     "shared",
     "sidecar_of",
@@ -231,12 +237,16 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Return the model that all users of the app share; load it if it is not in memory or its file has changed.
 
     Args:
-        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path.
+        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path. With the head of a user,
+            see `vitviz.zoo.heads.held_heads`, the model shares the weights of its base model.
         progress: see `load`.
 
     Raises:
-        ModelError: as `load`.
+        ModelError: as `load`; or if the head is not in memory, or was fitted on another model.
     """
+    base = base_of(name)
+    if base != name:
+        return with_held_head(shared(base, progress), name)
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
     return _model_cache.get(f"{name}@{changed}" if changed else name, load)

@@ -40,7 +40,7 @@ def run(page: st.Page) -> None:
         parameters = st.query_params.to_dict()
         chosen, wrong = link.read_choice(parameters, state.samples())
         # pages read the other parameters once their context is known
-        settings.begin({name: text for name, text in parameters.items() if name not in link.CHOICE})
+        settings.begin(link.page_parameters(parameters))
         notices.begin(wrong)
         state.begin(**chosen)
         own_image.begin(wanted=parameters.get("image") == state.OWN)

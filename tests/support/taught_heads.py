@@ -1,0 +1,66 @@
+"""Random linear heads, and sessions of the app that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from vitviz import zoo
+from vitviz.trace.saved_weights import fingerprint
+from vitviz.ui.app import class_choice, taught
+from vitviz.zoo.heads import LinearHead, with_pooling
+
+ACT = "act_of_a_test"  # key in the session: function to call at the beginning of the next run
+LABELS = ("mug", "glass", "spoon")
+
+
+def random_head(
+    base: str,
+    *labels: str,
+    name: str = "mugs",
+    pooling: str = "token",
+    kind: str = "classes",
+    seed: int = 0,
+    **preprocessing: object,
+) -> LinearHead:
+    """A head of a model of the app with random weights, and other preprocessing if that is given."""
+    model, labels = zoo.shared(base), labels or LABELS
+    random, width = np.random.default_rng(seed), with_pooling(model, pooling).config.feature_dim
+    return LinearHead(
+        name=name,
+        labels=labels,
+        weight=random.normal(size=(len(labels), width)),
+        bias=random.normal(size=len(labels)),
+        pooling=pooling,
+        output_kind=kind,
+        model=model.name,
+        fingerprint=fingerprint(model),
+        preprocessing=replace(model.preprocessing, **preprocessing),
+        counts=(3,) * len(labels),
+    )
+
+
+def let_sessions_act(monkeypatch) -> None:
+    """Let `act` work: each run first calls the function that the session holds, as Streamlit calls a callback."""
+    check = class_choice.check
+
+    def begin() -> None:
+        st.session_state.pop(ACT, lambda: None)()
+        check()
+
+    monkeypatch.setattr(class_choice, "check", begin)
+
+
+def act(app: AppTest, function: Callable[[], object]) -> AppTest:
+    """The app after a run at whose beginning the function was called in its session."""
+    app.session_state[ACT] = function
+    return app.run()
+
+
+def teach(app: AppTest, head: LinearHead) -> AppTest:
+    """The app after its session has begun to use a head."""
+    return act(app, lambda: taught.use_head(head))
