@@ -149,7 +149,8 @@ ELSEWHERE = {  # what tests of their own drive, or is one of the others
 DRIVEN = sorted(
     {
         *public_functions(),
-        *("notation.view.View", "zoo.is_offered", "zoo.is_on_disk", "zoo.version"),
+        *("notation.view.View", "zoo.base_of", "zoo.check_head", "zoo.held", "zoo.hold", "zoo.is_offered"),
+        *("zoo.is_on_disk", "zoo.read_head", "zoo.version"),
     }
     - ELSEWHERE
 )

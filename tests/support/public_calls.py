@@ -14,10 +14,13 @@ from vitviz.analysis.attribution import ClassTarget
 from vitviz.model.config import RoPE
 from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
+from vitviz.trace.saved_weights import fingerprint
 from vitviz.viz import export
 from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
+from vitviz.zoo.heads import LinearHead
+from vitviz.zoo.heads.head_file import head_bytes
 
 
 def weights(trace):
@@ -42,6 +45,18 @@ def public_calls(small, photo):
     score = ablation.class_score(small, 0)
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
+    head = LinearHead(
+        name="mugs",
+        labels=("mug", "glass"),
+        weight=np.ones((2, small.config.feature_dim)),
+        bias=np.zeros(2),
+        pooling="token",
+        output_kind="classes",
+        model=small.name,
+        fingerprint=fingerprint(small),
+        preprocessing=small.preprocessing,
+        counts=(3, 4),
+    )
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
@@ -325,10 +340,15 @@ def public_calls(small, photo):
             "parse_token": {"text": "1-1", "trace": trace},
         },
         "zoo": {
+            "base_of": {"name": "digits"},
+            "check_head": {"head": head, "base": small},
+            "held": {"name": "digits"},
+            "hold": {"base": "small", "head": head},
             "is_offered": {"name": "digits"},
             "is_on_disk": {"name": "digits"},
             "load": None,
             "load_offered": None,  # needs a folder: tests/zoo/test_offered.py
+            "read_head": {"data": head_bytes(head), "file_name": "mugs.safetensors"},
             "version": {"name": "digits"},
         },
     }

@@ -205,10 +205,10 @@ def test_a_target_stays_when_a_head_is_fitted_again_on_the_same_classes():
 
 
 def test_edits_stay_because_they_do_not_depend_on_the_head():
-    app = opened("intervene", model=BASE, edits="L1H2")
+    app = opened("intervene", model=BASE, edits="h1.2z,p1-2k")
     teach(app, random_head(BASE))
-    assert len(app.session_state.edits) == 1
-    assert query(app)["edits"] == "L1H2"
+    assert not app.error
+    assert query(app)["edits"] == "h1.2z,p1-2k"
 
 
 def test_a_head_takes_no_place_of_a_model_and_a_replaced_one_leaves_no_results(monkeypatch):
@@ -231,7 +231,7 @@ def test_the_pages_go_on_when_the_base_model_was_evicted():
     go(app, "lens")
     assert not app.exception
     assert not app.error
-    assert LABELS[0] in bodies(app)
+    assert predictions(seen(app), 1)[0].label in bodies(app)
 
 
 def test_results_of_a_head_go_with_the_last_session_that_has_it(monkeypatch):
@@ -299,10 +299,10 @@ def test_a_link_shows_the_base_model_to_others_and_says_why_in_one_sentence():
     assert not other.exception
     (said,) = other.warning
     assert "classes" in said.value
-    assert said.value.count(".") == 1 + said.value.count(r"\.")
+    assert said.value.count(".") == 1
     assert query(other)["model"] == BASE
     assert "classes" not in query(other)
-    assert (query(other)["size"], query(other)["image"]) == ("96", "rocket")
+    assert (query(other)["size"], query(other)["image"]) == ("64", "rocket")
     assert not other.run().warning, "said once"
 
 

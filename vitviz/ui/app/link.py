@@ -41,11 +41,14 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     that is shared with the class is, as `shared`. The classes that a user has taught the model are not included either.
     """
     chosen, notices = read({"model": _model, CLASSES: one_of((state.OWN,))}, parameters)
-    notices += [CLASSES_LEFT_OUT] * (chosen.pop(CLASSES, None) is not None)
+    has_classes = chosen.pop(CLASSES, None) is not None
+    notices += [CLASSES_LEFT_OUT] * has_classes
     parsers = {"image": one_of(samples), "fit": partial(state.FIT.read, info=None)}
     try:
         info = models.describe(chosen.get("model", state.MODEL.default_value()))
         parsers["size"] = partial(state.SIZE.read, info=info)
+        if has_classes:  # a size that is offered only with them needs no second notice
+            chosen |= read({"size": parsers.pop("size")}, parameters)[0]
     except ModelError:  # the page shows the error
         pass
     image = parameters.get("image", "")

@@ -127,7 +127,8 @@ def _presentable(head: zoo.LinearHead) -> zoo.LinearHead:
             "Python."
         )
     named = " ".join("".join(char if char.isprintable() else " " for char in head.name).split())[:MOST_NAME].rstrip()
-    return head if named == head.name else replace(head, name=named or UNNAMED)
+    named = named or UNNAMED
+    return head if named == head.name else replace(head, name=named)
 
 
 def _base_of(head: zoo.LinearHead) -> str:
