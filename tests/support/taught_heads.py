@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
+from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 from vitviz import zoo
 from vitviz.trace.saved_weights import fingerprint
@@ -16,6 +19,18 @@ from vitviz.zoo.heads import LinearHead, with_pooling
 
 ACT = "act_of_a_test"  # key in the session: function to call at the beginning of the next run
 LABELS = ("mug", "glass", "spoon")
+BASE = "run7/best.pth"
+
+
+@pytest.fixture
+def offered(tmp_path, monkeypatch):
+    """A server's own checkpoint without classes, whose name in its file is not the one on the server."""
+    torch.manual_seed(0)
+    model = TimmViT(img_size=64, patch_size=16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
+    (tmp_path / BASE).parent.mkdir()
+    torch.save(model.state_dict(), tmp_path / BASE)
+    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
+    return tmp_path
 
 
 def random_head(
@@ -44,7 +59,8 @@ def random_head(
     )
 
 
-def let_sessions_act(monkeypatch) -> None:
+@pytest.fixture
+def sessions_act(monkeypatch):
     """Let `act` work: each run first calls the function that the session holds, as Streamlit calls a callback."""
     check = class_choice.check
 

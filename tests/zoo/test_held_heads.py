@@ -58,7 +58,7 @@ def test_a_head_is_known_for_as_long_as_somebody_keeps_it():
     del head
     gc.collect()
     assert zoo.held(name) is None
-    with pytest.raises(vitviz.ModelError, match="no longer in memory"):
+    with pytest.raises(vitviz.ModelError):
         zoo.shared(name)
 
 
@@ -112,11 +112,11 @@ def test_two_heads_in_threads_are_never_mixed():
 def test_a_head_of_another_model_is_refused():
     head = random_head("digits")
     other = VisionTransformer(zoo.shared("digits").config, "digits", labels=tuple("0123456789"))
-    with pytest.raises(vitviz.ModelError, match="fitted on"):
+    with pytest.raises(vitviz.ModelError, match="mugs"):
         zoo.check_head(head, other)
     zoo.check_head(head, zoo.shared("digits"))
     name, _head = zoo.hold("dinov2-small", head)
-    with pytest.raises(vitviz.ModelError, match="fitted on"):
+    with pytest.raises(vitviz.ModelError, match="mugs"):
         zoo.shared(name)
 
 
@@ -131,5 +131,5 @@ def test_a_checkpoint_that_was_written_again_is_another_model(tmp_path, monkeypa
             before = zoo.version(name)
             assert zoo.shared(name).is_classifier
     assert zoo.version(name) != before
-    with pytest.raises(vitviz.ModelError, match="fitted on"):
+    with pytest.raises(vitviz.ModelError, match="mugs"):
         zoo.shared(name)

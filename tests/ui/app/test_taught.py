@@ -6,42 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
-from timm.models.vision_transformer import VisionTransformer as TimmViT
 
 import vitviz
 from tests.support.app_pages import NAMES, choice_of, explore, opened, placed, query, settings, start, texts
 from tests.support.exhaustive import exhaustive
 from tests.support.markup import MARKUP, assert_escaped
-from tests.support.taught_heads import LABELS, act, let_sessions_act, random_head, teach
+from tests.support.taught_heads import BASE, LABELS, act, offered, random_head, sessions_act, teach  # noqa: F401
 from vitviz import zoo
 from vitviz.analysis.logit_lens import lens
 from vitviz.analysis.predictions import predictions
 from vitviz.ui.app import cache, models, sessions, state, taught
-from vitviz.zoo.heads.head_file import head_bytes
 from vitviz.zoo.model_cache import ModelCache
 
-pytestmark = pytest.mark.usefixtures("empty_model_cache", "offered")
-BASE = "run7/best.pth"
-
-
-@pytest.fixture
-def offered(tmp_path, monkeypatch):
-    """A server's own checkpoint without classes, whose name in its file is not the one on the server."""
-    torch.manual_seed(0)
-    model = TimmViT(img_size=64, patch_size=16, embed_dim=192, depth=2, num_heads=3, num_classes=0)
-    (tmp_path / "run7").mkdir()
-    torch.save(model.state_dict(), tmp_path / BASE)
-    monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def sessions_act(monkeypatch):
-    let_sessions_act(monkeypatch)
+pytestmark = pytest.mark.usefixtures("empty_model_cache", "offered", "sessions_act")
 
 
 def bodies(app: AppTest) -> str:
@@ -156,6 +135,7 @@ def test_the_model_stands_in_the_box_beside_the_others_and_is_one_click_away():
     assert set(box.options) - set(before) == {f"{BASE} + mugs"}
     assert box.options.index(f"{BASE} + mugs") == 1 + box.options.index(BASE)
     assert all(label in box.help for label in LABELS)
+    assert any("attention heads" in caption.value for caption in app.sidebar.caption), "still assumed"
     box.select(BASE).run()
     assert "data-class" not in bodies(app)
     assert "classes" not in query(app)
@@ -177,6 +157,16 @@ def test_the_head_can_be_left_and_forgotten():
     assert not app.exception
     gc.collect()
     assert zoo.held(name) is None, "nobody keeps it"
+
+
+def test_only_the_head_of_the_session_can_be_chosen():
+    other = teach(explore(model=BASE), random_head(BASE, "fork", "knife"))
+    app = teach(explore(model=BASE), random_head(BASE))
+    act(app, lambda: state.try_model(other.session_state.taught.name))
+    assert not app.exception
+    assert not app.error
+    assert query(app)["model"] == BASE
+    assert "data-class" not in bodies(app)
 
 
 def test_size_and_fit_are_those_of_the_head_until_the_user_changes_them():
@@ -332,80 +322,6 @@ def test_the_name_of_somebody_elses_model_opens_nothing():
     assert query(other)["model"] == next(iter(zoo.SHIPPED))
     assert not any(f"{label}<" in bodies(other) for label in LABELS)
     assert start().selectbox(key="model").options.count(models.title(name)) == 0
-
-
-# --- Refused ---------------------------------------------------------------------------------------------------------
-
-
-def refused(app: AppTest, head: zoo.LinearHead) -> str:
-    """Message with which the session refuses a head; nothing else may change."""
-    before, kept = query(app), app.session_state.get("taught")
-    messages = []
-
-    def use() -> None:
-        try:
-            taught.use_head(head)
-        except vitviz.ModelError as error:
-            messages.append(str(error))
-
-    act(app, use)
-    assert not app.exception
-    assert query(app) == before
-    assert app.session_state.get("taught") is kept
-    (message,) = messages
-    return message
-
-
-def test_a_head_that_does_not_fit_is_refused_in_a_sentence_and_changes_nothing():
-    head = random_head(BASE)
-    app = teach(explore(model=BASE), head)
-    others = {
-        replace(head, fingerprint="0" * 64): "does not have",
-        replace(head, fingerprint="0" * 64, model="digits"): "fitted on",
-        replace(head, fingerprint="0" * 64, model="../../etc/passwd"): "does not have",
-        replace(head, weight=np.ones((3, 5))): "fit it again",
-        replace(head, pooling="token+mean"): "fit it again",
-        random_head(BASE, size=16 * 100): "too large",
-        random_head(BASE, size=65): "whole patches",
-    }
-    for other, words in others.items():
-        message = refused(app, other)
-        assert words in message
-        assert message.endswith(".")
-
-
-def test_a_head_finds_the_checkpoint_that_it_was_fitted_on():
-    app = explore()
-    teach(app, random_head(BASE))
-    assert query(app)["model"] == BASE
-
-
-def test_a_head_that_is_too_large_is_refused(monkeypatch):
-    monkeypatch.setattr(taught, "MOST_BYTES", 1000)
-    with pytest.raises(vitviz.ModelError, match="too many"):
-        taught.read(head_bytes(random_head(BASE)), "mugs.safetensors")
-
-
-@pytest.mark.parametrize("data", [b"", b"no head", b"\x80\x04K\x01.", b"PK\x03\x04", bytes(64)])
-def test_a_file_that_is_no_head_is_refused(data):
-    with pytest.raises(vitviz.ModelError, match="not a head"):
-        taught.read(data, "mugs.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [
-        ("mugs.safetensors", "mugs"),
-        ("x\u202e\ntxt.safetensors", "x txt"),
-        ("m" * 300 + ".safetensors", "m" * taught.MOST_NAME),
-        (".safetensors", taught.UNNAMED),
-    ],
-)
-def test_a_file_is_read_under_a_name_that_can_be_shown(file, name):
-    head = random_head(BASE)
-    found = taught.read(head_bytes(head), file)
-    assert found.name == name
-    assert found.digest == head.digest
 
 
 def test_files_are_named_after_model_and_head():

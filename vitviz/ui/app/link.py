@@ -20,8 +20,8 @@ from .settings import read
 CLASSES = "classes"  # says that a user has taught the model classes, which links do not include
 CHOICE = ("image", "model", CLASSES, "size", "fit")
 CLASSES_LEFT_OUT = (
-    "This link was created with a user's own classes, which links do not include, so the model is shown without them; "
-    "open the file of its head on the page Teach to get them back."
+    "This link was created with classes that a user has taught the model, which links do not include; to get them "
+    "back, open the file of the head on the page Teach."
 )
 GUIDE = "guide"  # tour or lesson, and stop
 OLD_LESSON = "tour"  # stop of the lesson, in links of earlier versions

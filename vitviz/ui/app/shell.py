@@ -19,6 +19,7 @@ from . import (
     settings,
     sidebar,
     state,
+    taught,
     teaching,
     tour,
 )
@@ -45,6 +46,7 @@ def run(page: st.Page) -> None:
         state.begin(**chosen)
         own_image.begin(wanted=parameters.get("image") == state.OWN)
     class_choice.check()
+    taught.check()
     problem = state.model_problem()
     if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())

@@ -97,6 +97,15 @@ def base() -> str:
     return zoo.base_of(state.MODEL.get())
 
 
+def check() -> None:
+    """Replace a chosen model whose head is not that of this session by its base model.
+
+    This happens if a click chose the head that another click has replaced, or if a message was tampered with.
+    """
+    if base() != state.MODEL.get() and not is_used():
+        state.try_model(base())
+
+
 def leave_head() -> None:
     """Choose the base model, if the head is in use. The session keeps the head."""
     if is_used():

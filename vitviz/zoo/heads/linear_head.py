@@ -193,6 +193,7 @@ def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransfo
     result.labels, result.output_kind = head.labels, head.output_kind
     result.name = f"{model.name}+{head.name}"
     result.set_preprocessing(head.preprocessing, ())
+    result.notes = model.notes  # also those on its preprocessing, with which the head was fitted
     return result
 
 
