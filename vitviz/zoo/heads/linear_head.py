@@ -171,12 +171,7 @@ def attached(model: VisionTransformer, head: LinearHead) -> VisionTransformer:
     Raises:
         ModelError: if the head was fitted on another model, or its weight does not have the shape of the feature.
     """
-    check_fingerprint(head, model, fingerprint(model))
-    return with_classifier(model, head)
-
-
-def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransformer:
-    """Do the work of `attached` for a model that was checked to be the one that the head was fitted on."""
+    _check_model(model, head)
     result = with_pooling(model, head.pooling)
     classes, feature = head.weight.shape
     if feature != result.config.feature_dim:
@@ -193,17 +188,11 @@ def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransfo
     result.labels, result.output_kind = head.labels, head.output_kind
     result.name = f"{model.name}+{head.name}"
     result.set_preprocessing(head.preprocessing, ())
-    result.notes = model.notes  # also those on its preprocessing, with which the head was fitted
     return result
 
 
-def check_fingerprint(head: LinearHead, model: VisionTransformer, digest: str) -> None:
-    """Check that a head was fitted on a model, given with its fingerprint.
-
-    Raises:
-        ModelError: if it was fitted on another model.
-    """
-    if digest == head.fingerprint:
+def _check_model(model: VisionTransformer, head: LinearHead) -> None:
+    if fingerprint(model) == head.fingerprint:
         return
     other = "other weights or another preprocessing" if model.name == head.model else f"the model {shown(model.name)}"
     raise ModelError(
