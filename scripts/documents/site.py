@@ -47,6 +47,7 @@ MODULES = {
         "analysis.attribution.faithfulness",
         "analysis.ablation",
         "analysis.classifier",
+        "analysis.classifier.features.features",
         "analysis.logit_lens",
         "analysis.predictions",
         "analysis.tokens",

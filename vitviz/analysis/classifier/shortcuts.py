@@ -93,8 +93,8 @@ def _alike(result: CrossValidation) -> list[str]:
         if right < count and fisher_exact(confusion_matrix(is_first, taken), alternative="greater").pvalue > 0.05:
             one, other = result.classes[first], result.classes[second]
             notes.append(
-                f"“{one}” and “{other}” cannot be told apart yet: {right} of {count} images are assigned to the right "
-                "one of the two."
+                f"“{one}” and “{other}” are not told apart reliably yet: {right} of {count} images are assigned to the "
+                "right one of the two."
             )
     return notes[:MOST_NOTES]
 

@@ -38,6 +38,7 @@ _FIELDS = ("labels", "pooling", "output_kind", "model", "fingerprint", "preproce
 _THUMBNAIL = re.compile(r"thumbnails\.(0|[1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,4})")
 
 
+@typed
 def head_bytes(head: LinearHead) -> bytes:
     """Return the content of a file of a head, with its thumbnails.
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from ...errors import ModelError
-from ...errors.arguments import of_kind, shown
+from ...errors.arguments import of_kind, shown, typed
 from ..class_names import parse_classes
 
 SUFFIX = ".safetensors"
@@ -47,6 +47,7 @@ def checked_name(name: object) -> str:
     return name
 
 
+@typed
 def name_of_file(file_name: str) -> str:
     """Convert the name of a file to the name of a head: without suffix, and without what `checked_name` refuses."""
     stem = file_name[: -len(SUFFIX)] if file_name.lower().endswith(SUFFIX) else file_name
