@@ -18,6 +18,7 @@ from tests.support.checkpoints import SHAPE, randomised
 from tests.support.command_line import COMMANDS, EIGHT, FOUR, objects, only_line
 from tests.support.facts import assert_mentions
 from tests.support.heads import head_for
+from tests.support.image_files import noise
 from vitviz.analysis.classifier import appearance, cross_validate, features, fit_head, nearest_other, notes_on
 from vitviz.analysis.predictions import predictions
 from vitviz.cli.app import app
@@ -30,8 +31,8 @@ EACH = 4  # images of a class
 def varied(path: str, seed: int) -> Image.Image:
     """Picture of a digit with noise, so that no two are the same."""
     image = np.asarray(Image.open(path).convert("RGB").resize((64, 64)), float)
-    noise = np.random.default_rng(seed).normal(0, 40, image.shape)
-    return Image.fromarray((image + noise).clip(0, 255).astype(np.uint8))
+    grain = np.random.default_rng(seed).normal(0, 40, image.shape)
+    return Image.fromarray((image + grain).clip(0, 255).astype(np.uint8))
 
 
 @pytest.fixture
@@ -41,8 +42,7 @@ def photos(tmp_path, monkeypatch):
         for i in range(EACH):
             file = tmp_path / "photos" / name / ("more/deep" if i == EACH - 1 else "") / f"{i}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
-            blot = Image.effect_noise((64, 64), 150).convert("RGB")
-            (varied(source, 10 * at + i) if source else blot).save(file)
+            (varied(source, 10 * at + i) if source else noise(64, 64, i)).save(file)
     monkeypatch.chdir(tmp_path)
     return Path("photos")
 

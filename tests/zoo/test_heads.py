@@ -286,7 +286,11 @@ def test_wrong_fields_are_refused(head, changes):
     refusal(lambda: replace(head, **changes))
 
 
-def test_numbers_of_any_kind_become_float32(head):
+def test_numbers_of_any_kind_become_float32(head, tmp_path):
+    sized = replace(head, preprocessing=replace(head.preprocessing, size=np.int64(16)), correct=np.int32(3))
+    sized.save(tmp_path / "a.safetensors")
+    opened = vitviz.open_head(tmp_path / "a.safetensors")
+    assert (opened.preprocessing.size, opened.correct) == (16, 3)
     assert replace(head, bias=[1, 2, 3]).bias.dtype == np.float32
     assert replace(head, weight=torch.ones(3, 24, dtype=torch.float64)).weight.dtype == np.float32
     given = np.ones((3, 24), np.float32)
@@ -302,8 +306,8 @@ def test_plain_names_are_allowed(head):
 
 @pytest.mark.parametrize("size", [(400, 300), (48, 800), (16, 24)])
 def test_a_thumbnail_is_a_small_picture_without_metadata(size):
-    prepared = prepare(read_image(Image.effect_noise(size, 90).convert("RGB")), 8, 8, "native")
-    stretched = prepare(read_image(Image.effect_noise(size, 90).convert("RGB")), size[::-1], 1, "squash")
+    prepared = prepare(read_image(noise(*size)), 8, 8, "native")
+    stretched = prepare(read_image(noise(*size)), size[::-1], 1, "squash")
     for image in (prepared, stretched):
         picture = Image.open(io.BytesIO(thumbnail(image)))
         assert max(picture.size) <= 96

@@ -79,12 +79,12 @@ def _run(lesson: Lesson) -> int:
         model = lesson.options.load(lesson.model)
         check_patches(lesson.size, model.config)
         with_pooling(model, lesson.pooling)  # before the images are read
+        lesson.out.parent.mkdir(parents=True, exist_ok=True)
         console = Console(lesson.as_json, len(items), of_model(model))
         read = _Reader(lesson, model, items, console)
         with console:
             failed = sum(not ok for ok in console.track(list(items), read))
         outcome = _outcome(lesson, model, read)
-        lesson.out.parent.mkdir(parents=True, exist_ok=True)
         outcome.head.save(lesson.out, with_thumbnails=lesson.thumbnails)
     except BrokenPipeError:  # Typer exits without a message
         raise

@@ -49,7 +49,8 @@ def head_bytes(head: LinearHead) -> bytes:
     for index, images in enumerate(head.thumbnails):
         arrays |= {f"thumbnails.{index}.{i}": np.frombuffer(image, np.uint8) for i, image in enumerate(images)}
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-    text = json.dumps({name: getattr(head, name) for name in _FIELDS} | {"preprocessing": asdict(head.preprocessing)})
+    about = {name: getattr(head, name) for name in _FIELDS} | {"preprocessing": asdict(head.preprocessing)}
+    text = json.dumps(about, default=int)  # a size may be integers of NumPy
     metadata = {"format": FORMAT, "version": str(VERSION), "head": text, "sha256": checksum(arrays, text)}
     data = save(arrays, metadata)
     if len(data) > MOST_BYTES or int.from_bytes(data[:8], "little") > LONGEST_HEADER:

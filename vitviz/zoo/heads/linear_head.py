@@ -89,11 +89,12 @@ class LinearHead:
         if len(self.counts) != len(labels) or not all(is_whole(one) and 0 <= one <= MOST_IMAGES for one in self.counts):
             raise ModelError("The counts of a head must be one number of images for each class.")
         counts = tuple(map(int, self.counts))
-        if self.correct is not None and not 0 <= self.correct <= sum(counts):
-            raise ModelError(f"{self.correct} of {sum(counts)} images cannot be correct; give fewer.")
+        correct = None if self.correct is None else int(self.correct)
+        if correct is not None and not 0 <= correct <= sum(counts):
+            raise ModelError(f"{correct} of {sum(counts)} images cannot be correct; give fewer.")
         thumbnails = checked_thumbnails(self.thumbnails, len(labels))
-        values = {"labels": labels, "weight": weight, "bias": bias, "counts": counts, "thumbnails": thumbnails}
-        for name, value in values.items():
+        values = {"labels": labels, "weight": weight, "bias": bias, "counts": counts, "correct": correct}
+        for name, value in (values | {"thumbnails": thumbnails}).items():
             object.__setattr__(self, name, value)
 
     @property
@@ -211,6 +212,7 @@ def preprocessing_of(model: VisionTransformer, size: Size | None = None, fit: st
         raise ImageError(
             f"A size of {height} x {width} pixels makes {patches:,} patches; use at most {MAX_PATCHES:,} for a head."
         )
+    size = (height, width) if isinstance(size, tuple | list) else height  # as integers of Python
     # `prepare` applies the crop fraction with these fits only if the model was trained with them.
     crop_fraction = 1.0 if fit in ("squash", "pad") and fit != own.fit else own.crop_fraction
     return replace(own, size=size, fit=fit, crop_fraction=crop_fraction)
