@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from timm.models.vision_transformer import VisionTransformer as TimmViT
 from vitviz import zoo
 from vitviz.trace.saved_weights import fingerprint
 from vitviz.ui.app import class_choice, taught
-from vitviz.zoo.heads import LinearHead, with_pooling
+from vitviz.zoo.heads import LinearHead, preprocessing_of, with_pooling
 
 ACT = "act_of_a_test"  # key in the session: function to call at the beginning of the next run
 LABELS = ("mug", "glass", "spoon")
@@ -40,9 +39,10 @@ def random_head(
     pooling: str = "token",
     kind: str = "classes",
     seed: int = 0,
-    **preprocessing: object,
+    size: int | None = None,
+    fit: str | None = None,
 ) -> LinearHead:
-    """A head of a model of the app with random weights, and other preprocessing if that is given."""
+    """A head of a model of the app with random weights, as if fitted on images with this size and fit."""
     model, labels = zoo.shared(base), labels or LABELS
     random, width = np.random.default_rng(seed), with_pooling(model, pooling).config.feature_dim
     return LinearHead(
@@ -54,7 +54,7 @@ def random_head(
         output_kind=kind,
         model=model.name,
         fingerprint=fingerprint(model),
-        preprocessing=replace(model.preprocessing, **preprocessing),
+        preprocessing=preprocessing_of(model, size, fit),
         counts=(3,) * len(labels),
     )
 

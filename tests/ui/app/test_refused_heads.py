@@ -46,7 +46,8 @@ def test_a_head_that_does_not_fit_is_refused_in_a_sentence_and_changes_nothing()
         replace(head, weight=np.ones((3, 5))): ("mugs", 5, 192),
         replace(head, pooling="token+mean"): ("mugs", 192, 384),
         random_head(BASE, size=16 * 100): ("1600 px",),
-        random_head(BASE, size=65): (65, 16),
+        replace(head, preprocessing=replace(head.preprocessing, size=65)): ("mugs", 65, 16),
+        replace(head, preprocessing=replace(head.preprocessing, mean=(0.25,) * 3)): ("mugs", "best"),
     }
     for other, facts in others.items():
         message = refused(app, other)
@@ -78,9 +79,9 @@ def test_a_file_that_is_no_head_is_refused(data):
     ("file", "name"),
     [
         ("mugs.safetensors", "mugs"),
-        ("x\u202e\ntxt.safetensors", "x txt"),
-        ("m" * 300 + ".safetensors", "m" * taught.MOST_NAME),
-        (".safetensors", taught.UNNAMED),
+        ("<b>\u202e\ntxt.safetensors", "-b>--txt"),
+        ("m" * 300 + ".safetensors", "m" * 100),
+        (".safetensors", "head"),
     ],
 )
 def test_a_file_is_read_under_a_name_that_can_be_shown(file, name):

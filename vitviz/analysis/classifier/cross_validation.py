@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
 from ...errors import ArgumentError
-from ...errors.arguments import typed
+from ...errors.arguments import number, shown, typed
 from ...errors.brief import brief
 from ...errors.progress import Progress, silent
 from .fitting import INVERSE_PENALTY, checked, fit
@@ -61,7 +61,14 @@ class CrossValidation:
 
         It treats the images as independent; the predictions share most of their training images, so the true
         uncertainty is somewhat larger.
+
+        Args:
+            confidence: probability that the interval contains the true accuracy, 0 to 1.
+
+        Raises:
+            ArgumentError: if the confidence is not from 0 to 1.
         """
+        confidence = number(confidence, 0, 1, "The confidence")
         interval = binomtest(self.correct, len(self.truth)).proportion_ci(confidence, method="wilson")
         return float(interval.low), float(interval.high)
 
@@ -88,7 +95,7 @@ def cross_validate(
 
     Args:
         features: as in `fit`.
-        labels: as in `fit`; each class needs at least two images, or two groups.
+        labels: as in `fit`; each class needs at least two images, in at least two groups.
         binary: as in `fit`.
         inverse_penalty: as in `fit`.
         groups: group of each image; images of one group, such as a series of the camera, are left out together.
@@ -96,34 +103,48 @@ def cross_validate(
             the computation.
 
     Raises:
-        ArgumentError: as `fit`, or if all images of a class are left out together.
+        ArgumentError: as `fit`, if the number of groups is not that of the images, or if all images of a class are left
+            out together.
     """
     features, labels = checked(features, labels)
-    groups = range(len(labels)) if groups is None else groups
-    if len(groups) != len(labels):
-        raise ArgumentError(f"There are {len(labels)} images and {len(groups)} groups; give one group for each image.")
-    fold, classes = _folds(labels, groups), tuple(sorted(set(labels)))
+    fold, classes = _folds(labels, range(len(labels)) if groups is None else groups), tuple(sorted(set(labels)))
+    _check_folds(labels, fold)
     probabilities, report = np.zeros((len(labels), len(classes))), progress or silent
     count = int(fold.max()) + 1
-    for number in range(count):
-        left_out = fold == number
-        missing = set(classes) - set(labels[~left_out])
-        if missing:
-            raise ArgumentError(
-                f"The class {min(missing)!r} has images of one group only; add images, because those of a group are "
-                "left out together."
-            )
+    for index in range(count):
+        left_out = fold == index
         fitted = fit(features[~left_out], labels[~left_out].tolist(), binary=binary, inverse_penalty=inverse_penalty)
         probabilities[left_out] = fitted.probabilities(features[left_out])
-        report(number + 1, count)
+        report(index + 1, count)
     truth = np.array([classes.index(label) for label in labels])
     return CrossValidation(classes, truth, probabilities, count)
 
 
 def _folds(labels: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
-    """Return the fold of each image: one for each group, at most `MOST_FITS`, with classes spread over the folds."""
+    """Return the fold of each image: one for each group, at most `MOST_FITS`, with classes spread over the folds.
+
+    Raises:
+        ArgumentError: if there is not one group for each image.
+    """
+    if len(groups) != len(labels):
+        raise ArgumentError(f"There are {len(labels)} images and {len(groups)} groups; give one group for each image.")
+    if not all(isinstance(group, Hashable) for group in groups):
+        raise ArgumentError("Each group must be a number, a text or another hashable value.")
     order = sorted(range(len(labels)), key=lambda i: (labels[i], i))
     numbers: dict[Hashable, int] = {}
     for i in order:
         numbers.setdefault(groups[i], len(numbers))
     return np.array([numbers[group] % MOST_FITS for group in groups])
+
+
+def _check_folds(labels: np.ndarray, fold: np.ndarray) -> None:
+    """Raise an `ArgumentError` if a class would be missing when a fold is left out."""
+    for name in sorted(set(labels)):
+        of_class = labels == name
+        if len(set(fold[of_class])) > 1:
+            continue
+        count = int(of_class.sum())
+        held = "one image" if count == 1 else f"{count} images, which are left out together"
+        raise ArgumentError(
+            f"The class {shown(name)} has only {held}; add images, because the others must still contain this class."
+        )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from ...errors import ArgumentError
 from ...errors.arguments import typed
 from ...errors.progress import Progress, silent
-from ...images import Size
+from ...images import Prepared, Size, check_size
 from ...model.config import Pooling
-from ...trace.inputs import ImageSource
+from ...trace.inputs import ImageSource, default_size
 from ...trace.vision_transformer import VisionTransformer
 from ...zoo.heads import with_pooling
 
-AT_ONCE = 8  # images of a forward pass
+PATCHES_AT_ONCE = 2048  # in a forward pass, which bounds its memory: 8 images of 256 patches
 
 
 @typed
@@ -52,10 +53,20 @@ def features(
     if not len(images):
         raise ArgumentError("There are no images; give at least one.")
     pooled, report = with_pooling(model, pooling), progress or silent
-    at_once = 1 if (fit or model.preprocessing.fit) == "native" else AT_ONCE  # native images differ in size
+    at_once = _at_once(model, images, size, fit)
     found: list[np.ndarray] = []
     for first in range(0, len(images), at_once):
         traces = pooled.trace_batch(images[first : first + at_once], size=size, fit=fit)
         found += [trace.output for trace in traces]
         report(len(found), len(images))
     return np.stack(found)
+
+
+def _at_once(model: VisionTransformer, images: Sequence[ImageSource], size: Size | None, fit: str | None) -> int:
+    """Return the number of images of a forward pass."""
+    fit = model.preprocessing.fit if fit is None else fit
+    if fit == "native" or any(isinstance(image, Prepared | Tensor) for image in images):
+        return 1  # these images may differ in size
+    size = default_size(model.config, model.preprocessing) if size is None else size
+    height, width = check_size(size, model.config.patch_size)
+    return max(1, PATCHES_AT_ONCE * model.config.patch_size**2 // (height * width))

@@ -7,7 +7,7 @@ classifiers depend more on the class (Gairola et al. 2025, "How to Probe", https
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -20,15 +20,16 @@ from ...errors.brief import brief
 from ...errors.progress import Progress
 from ...images import Size
 from ...model.config import Pooling
-from ...trace.inputs import ImageSource, default_size
+from ...trace.inputs import ImageSource
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
-from ...zoo.heads import LinearHead, with_pooling
+from ...zoo.heads import LinearHead, checked_labels, checked_name, preprocessing_of, with_pooling
 from .features import features as features_of
 
 INVERSE_PENALTY = 1.0  # C of scikit-learn
 MOST_ITERATIONS = 2000
 TOLERANCE = 1e-6  # of the gradient; probabilities are then exact to about five digits
+LARGEST = 1e30  # feature; the variance of larger ones is beyond the range of numbers
 
 
 @brief
@@ -100,16 +101,19 @@ def checked(features: object, labels: Sequence[str]) -> tuple[np.ndarray, np.nda
         ArgumentError: if they are invalid, differ in number, or have fewer than two classes.
     """
     features = array(features, "image, feature", "Features").astype(np.float64)
-    each_of_kind(labels, str, "labels")
-    if len(features) != len(labels):
-        raise _unequal(len(features), len(labels))
-    if len(set(labels)) < 2:
-        raise ArgumentError("All images have the same label; give images of at least two classes.")
+    if np.abs(features).max() > LARGEST:
+        raise ArgumentError(f"Features must be numbers from -{LARGEST:g} to {LARGEST:g}; scale them.")
+    _check_labels(len(features), labels)
     return features, np.array([*labels], dtype=object)
 
 
-def _unequal(images: int, labels: int) -> ArgumentError:
-    return ArgumentError(f"There are {images} images and {labels} labels; give one label for each image.")
+def _check_labels(images: int, labels: Sequence[str]) -> None:
+    """Raise an `ArgumentError` if there is not one label for each image, or all are the same."""
+    each_of_kind(labels, str, "labels")
+    if images != len(labels):
+        raise ArgumentError(f"There are {images} images and {len(labels)} labels; give one label for each image.")
+    if len(set(labels)) < 2:
+        raise ArgumentError("All images have the same label; give images of at least two classes.")
 
 
 @typed
@@ -145,11 +149,13 @@ def fit_head(
 
     Raises:
         ImageError: if an image, the size or the fit is invalid.
-        ModelError: if the model does not have this pooling.
+        ModelError: if the model does not have this pooling, or the name of the head or of a class is invalid.
         ArgumentError: if the numbers of images and labels differ, or there are fewer than two classes.
     """
-    if len(images) != len(labels):
-        raise _unequal(len(images), len(labels))
+    _check_labels(len(images), labels)  # before the features, which take longest
+    checked_labels(sorted(set(labels)))
+    checked_name(name)
+    preprocessing_of(model, size, fit)
     found = features_of(model, images, pooling, size=size, fit=fit, progress=progress)
     fitted = _fit(found, labels, binary=binary, inverse_penalty=inverse_penalty)
     return head_of(model, fitted, labels, name=name, pooling=pooling, size=size, fit=fit)
@@ -170,11 +176,6 @@ def head_of(
     correct: int | None = None,
 ) -> LinearHead:
     """Return a fitted classifier as a head of a model; arguments as in `fit_head` and `LinearHead`."""
-    preprocessing = replace(
-        model.preprocessing,
-        size=size or default_size(model.config, model.preprocessing),
-        fit=fit or model.preprocessing.fit,
-    )
     return LinearHead(
         name=name,
         labels=fitted.classes,
@@ -184,7 +185,7 @@ def head_of(
         output_kind="independent" if fitted.binary else "classes",
         model=model.name,
         fingerprint=fingerprint(model),
-        preprocessing=preprocessing,
+        preprocessing=preprocessing_of(model, size, fit),
         counts=tuple(sum(label == one for label in labels) for one in fitted.classes),
         correct=correct,
     )

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
+from sklearn.metrics import confusion_matrix
 
 from ...errors.arguments import array, typed
 from ...images import Prepared
@@ -79,18 +80,21 @@ def _few(result: CrossValidation) -> list[str]:
 
 
 def _alike(result: CrossValidation) -> list[str]:
-    """Return a sentence for each pair of classes that are not told apart better than by chance."""
+    """Return a sentence for each pair of classes that are not told apart better than by chance.
+
+    Chance is tested with Fisher's exact test, which takes the numbers of images of both classes into account.
+    """
     notes = []
     for first, second in combinations(range(len(result.classes)), 2):
         of_pair = np.isin(result.truth, (first, second))
-        chosen = np.where(result.probabilities[of_pair, first] > result.probabilities[of_pair, second], first, second)
-        right, count = int((chosen == result.truth[of_pair]).sum()), int(of_pair.sum())
-        chance = np.bincount(result.truth[of_pair]).max() / count
-        if binomtest(right, count, chance, alternative="greater").pvalue > 0.05:
+        is_first = result.truth[of_pair] == first
+        taken = result.probabilities[of_pair, first] > result.probabilities[of_pair, second]  # for the first
+        right, count = int((taken == is_first).sum()), int(of_pair.sum())
+        if right < count and fisher_exact(confusion_matrix(is_first, taken), alternative="greater").pvalue > 0.05:
             one, other = result.classes[first], result.classes[second]
             notes.append(
-                f"“{one}” and “{other}” cannot be told apart yet: {right} of {count} images are assigned to the right "
-                "one of the two."
+                f"“{one}” and “{other}” are not told apart reliably yet: {right} of {count} images are assigned to the "
+                "right one of the two."
             )
     return notes[:MOST_NOTES]
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 import streamlit as st
 
 from ... import zoo
-from ...errors import ImageError, ModelError
+from ...errors import ModelError
 from ...errors.arguments import LONGEST_PATH, shown_path
-from ...images import Preprocessing, Size, check_size
+from ...images import Preprocessing, Size
 from ...model.config import ViTConfig
 from ...notation import variables
 from ...notation.marks import join_words
@@ -67,12 +67,8 @@ def _with_head(base: ModelInfo, name: str) -> ModelInfo:
     """
     model = zoo.shared(name)
     size = default_size(model.config, model.preprocessing)
-    try:
-        height, width = check_size(size, model.config.patch_size)
-    except ImageError as error:
-        raise ModelError(str(error)) from error
-    most = max(LARGEST_GRID, *(math.prod(pixels(other)) // model.config.patch_size**2 for other in base.sizes))
-    if height * width > most * model.config.patch_size**2:
+    largest = max(LARGEST_GRID * model.config.patch_size**2, *(math.prod(pixels(other)) for other in base.sizes))
+    if math.prod(pixels(size)) > largest:
         raise ModelError(
             f"The head was fitted on images of {size_label(size)}, which are too large for the app; fit it on smaller "
             "images, or use it in Python."

@@ -6,7 +6,7 @@ pages, a model with a head is like any other classifier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import streamlit as st
@@ -17,9 +17,7 @@ from ...errors.arguments import shown
 from . import models, sessions, state
 
 MOST_BYTES = 16_000_000  # of the weights of a head
-MOST_NAME = 40  # characters of the name of a head; the name is part of titles and file names
 MOST_TRIED = 4  # checkpoints that are loaded in search of the one that a head was fitted on
-UNNAMED = "own classes"
 
 _TAUGHT = "taught"  # key in the session
 
@@ -47,7 +45,9 @@ def read(data: bytes, name: str) -> zoo.LinearHead:
     Raises:
         ModelError: if the content is damaged, is not that of a head, or is too large for the app.
     """
-    return _presentable(zoo.read_head(data, name))
+    head = zoo.read_head(data, name)
+    _check_size(head)
+    return head
 
 
 def use_head(head: zoo.LinearHead) -> None:
@@ -60,7 +60,7 @@ def use_head(head: zoo.LinearHead) -> None:
         ModelError: if this server does not have the model that the head was fitted on, or has other weights of it, or
             the head is too large for the app; nothing is changed.
     """
-    head = _presentable(head)
+    _check_size(head)
     before, chosen = _taught(), state.choice()
     name, head = zoo.hold(_base_of(head), head)
     state.use_model(name)
@@ -124,8 +124,8 @@ def _taught() -> Taught | None:
     return st.session_state.get(_TAUGHT)
 
 
-def _presentable(head: zoo.LinearHead) -> zoo.LinearHead:
-    """Return a head whose name can be part of titles and links, and whose size is bounded.
+def _check_size(head: zoo.LinearHead) -> None:
+    """Check that the memory that a session needs for a head is bounded.
 
     Raises:
         ModelError: if it is too large.
@@ -135,9 +135,6 @@ def _presentable(head: zoo.LinearHead) -> zoo.LinearHead:
             f"The head {shown(head.name)} has {len(head.labels):,} classes, which are too many for the app; use it in "
             "Python."
         )
-    named = " ".join("".join(char if char.isprintable() else " " for char in head.name).split())[:MOST_NAME].rstrip()
-    named = named or UNNAMED
-    return head if named == head.name else replace(head, name=named)
 
 
 def _base_of(head: zoo.LinearHead) -> str:

@@ -13,19 +13,21 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...errors import ModelError
-from ...errors.arguments import array, each_of_kind, of_kind, one_of, shown, typed
+from ...errors import ImageError, ModelError
+from ...errors.arguments import array, is_whole, of_kind, one_of, shown, typed
 from ...errors.brief import brief
-from ...images import Preprocessing
+from ...images import Preprocessing, Size, check_size
 from ...model.config import Pooling
 from ...model.pooling import make_pool
+from ...trace.inputs import MAX_PATCHES, default_size
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
-from ..class_names import parse_classes
+from .names import checked_labels, checked_name
+from .thumbnails import checked_thumbnails
 
 POOLINGS = ("token", "mean", "token+mean", "attention")
 KINDS = ("classes", "independent")
-MOST_CLASSES = 10_000
+MOST_IMAGES = 10**9  # of a class
 
 
 @brief
@@ -68,18 +70,15 @@ class LinearHead:
     thumbnails: tuple[tuple[bytes, ...], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        for text, what in ((self.name, "name"), (self.model, "model"), (self.fingerprint, "fingerprint")):
-            of_kind(text, str, what, ModelError)
+        checked_name(self.name)
+        of_kind(self.model, str, "model", ModelError)
+        of_kind(self.fingerprint, str, "fingerprint", ModelError)
         of_kind(self.preprocessing, Preprocessing, "preprocessing", ModelError)
-        labels = parse_classes(self.labels)
-        if not isinstance(labels, tuple) or not 2 <= len(labels) <= MOST_CLASSES or len(set(labels)) != len(labels):
-            raise ModelError(f"A head needs 2 to {MOST_CLASSES:,} different class names, not {shown(self.labels)}.")
+        labels = checked_labels(self.labels)
         one_of(self.pooling, POOLINGS, "pooling", ModelError)
         one_of(self.output_kind, KINDS, "output_kind", ModelError)
-        weight, bias = (
-            array(values, axes, f"The {what} of a head", error=ModelError).astype(np.float32)
-            for values, axes, what in ((self.weight, "class, feature", "weight"), (self.bias, "class", "bias"))
-        )
+        weight = _float32(self.weight, "class, feature", "The weight of a head")
+        bias = _float32(self.bias, "class", "The bias of a head")
         if len(weight) != len(labels) or len(bias) != len(labels):
             raise ModelError(
                 f"The weight has {len(weight)} rows and the bias {len(bias)} numbers for {len(labels)} class names; "
@@ -87,17 +86,15 @@ class LinearHead:
             )
         of_kind(self.counts, Sequence[int], "counts", ModelError)
         of_kind(self.correct, int | None, "correct", ModelError)
-        if len(self.counts) != len(labels) or not all(0 <= count < 10**9 for count in self.counts):
+        if len(self.counts) != len(labels) or not all(is_whole(one) and 0 <= one <= MOST_IMAGES for one in self.counts):
             raise ModelError("The counts of a head must be one number of images for each class.")
-        if self.correct is not None and not 0 <= self.correct <= sum(self.counts):
-            raise ModelError(f"{self.correct} of {sum(self.counts)} images cannot be correct; give fewer.")
-        if self.thumbnails and len(self.thumbnails) != len(labels):
-            raise ModelError("The thumbnails of a head must be one list for each class.")
-        for images in self.thumbnails:
-            each_of_kind(images, bytes, "thumbnails")
-        for values in (weight, bias):
-            values.flags.writeable = False
-        for name, value in {"labels": labels, "weight": weight, "bias": bias, "counts": tuple(self.counts)}.items():
+        counts = tuple(map(int, self.counts))
+        correct = None if self.correct is None else int(self.correct)
+        if correct is not None and not 0 <= correct <= sum(counts):
+            raise ModelError(f"{correct} of {sum(counts)} images cannot be correct; give fewer.")
+        thumbnails = checked_thumbnails(self.thumbnails, len(labels))
+        values = {"labels": labels, "weight": weight, "bias": bias, "counts": counts, "correct": correct}
+        for name, value in (values | {"thumbnails": thumbnails}).items():
             object.__setattr__(self, name, value)
 
     @property
@@ -107,6 +104,7 @@ class LinearHead:
         digest.update(self.weight.tobytes() + self.bias.tobytes())
         return digest.hexdigest()
 
+    @typed
     def save(self, path: str | Path, *, with_thumbnails: bool = False) -> None:
         """Write the head to a `.safetensors` file, see `vitviz.zoo.heads.head_file`.
 
@@ -128,7 +126,8 @@ def with_pooling(model: VisionTransformer, pooling: Pooling | None = None) -> Vi
 
     Args:
         model: any model.
-        pooling: pooling of the tokens; by default that of the model.
+        pooling: pooling of the tokens; by default that of the model, or the class token for a model with two
+            classifiers (DeiT). The norm of a pooled feature (`fc_norm`) is part of the model's own pooling only.
 
     Raises:
         ModelError: if the model has no such pooling: attention pooling is learned, and the others need their tokens.
@@ -149,7 +148,7 @@ def with_pooling(model: VisionTransformer, pooling: Pooling | None = None) -> Vi
         pool_include_prefix=model.config.pool_include_prefix and is_own,
     )
     result = _shallow_copy(model)
-    result.config, result.labels, result.output_kind = config, (), "classes"
+    result.config, result.labels, result.output_kind, result.linear_head = config, (), "classes", ""
     if not is_own:
         result.attn_pool = make_pool(config)
         result.fc_norm = nn.Identity()
@@ -169,9 +168,15 @@ def attached(model: VisionTransformer, head: LinearHead) -> VisionTransformer:
         A classifier, with the preprocessing that the head was fitted with.
 
     Raises:
-        ModelError: if the head was fitted on another model, or its weight does not have the shape of the feature.
+        ModelError: if the head was fitted on another model, or does not have the shape of the feature or the
+            preprocessing of the model.
     """
-    _check_model(model, head)
+    check_fingerprint(head, model, fingerprint(model))
+    return with_classifier(model, head)
+
+
+def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransformer:
+    """Do the work of `attached` for a model that was checked to be the one that the head was fitted on."""
     result = with_pooling(model, head.pooling)
     classes, feature = head.weight.shape
     if feature != result.config.feature_dim:
@@ -185,20 +190,79 @@ def attached(model: VisionTransformer, head: LinearHead) -> VisionTransformer:
     linear.bias.copy_(torch.from_numpy(np.array(head.bias)))
     result.head = linear.eval()
     result.config = replace(result.config, num_classes=classes)
-    result.labels, result.output_kind = head.labels, head.output_kind
+    result.labels, result.output_kind, result.linear_head = head.labels, head.output_kind, head.digest
     result.name = f"{model.name}+{head.name}"
-    result.set_preprocessing(head.preprocessing, ())
+    result.set_preprocessing(_preprocessing(model, head), model._preprocessing_notes)
     return result
 
 
-def _check_model(model: VisionTransformer, head: LinearHead) -> None:
-    if fingerprint(model) == head.fingerprint:
+@typed
+def preprocessing_of(model: VisionTransformer, size: Size | None = None, fit: str | None = None) -> Preprocessing:
+    """Return the preprocessing of a head that is fitted on images with this size and fit.
+
+    Args:
+        model: model that computes the features.
+        size: input size, as in `VisionTransformer.trace`.
+        fit: fit of the images to that size, as in `VisionTransformer.trace`.
+
+    Raises:
+        ImageError: if the size or the fit is invalid, or the size has more than 16,384 patches.
+    """
+    own = model.preprocessing
+    size = default_size(model.config, own) if size is None else size
+    fit = own.fit if fit is None else fit
+    height, width = check_size(size, model.config.patch_size)
+    patches = (height // model.config.patch_size) * (width // model.config.patch_size)
+    if patches > MAX_PATCHES:
+        raise ImageError(
+            f"A size of {height} x {width} pixels makes {patches:,} patches; use at most {MAX_PATCHES:,} for a head."
+        )
+    size = (height, width) if isinstance(size, tuple | list) else height  # as integers of Python
+    # `prepare` applies the crop fraction with these fits only if the model was trained with them.
+    crop_fraction = 1.0 if fit in ("squash", "pad") and fit != own.fit else own.crop_fraction
+    return replace(own, size=size, fit=fit, crop_fraction=crop_fraction)
+
+
+def _preprocessing(model: VisionTransformer, head: LinearHead) -> Preprocessing:
+    """Return the preprocessing of a model with a head.
+
+    Raises:
+        ModelError: if that of the head is not the model's with another size or fit.
+    """
+    given = head.preprocessing
+    try:
+        expected = preprocessing_of(model, given.size, given.fit)
+    except ImageError as error:
+        raise ModelError(f"The head {shown(head.name)} cannot be used: {error}") from error
+    if replace(given, size=expected.size) != expected:
+        raise ModelError(
+            f"The head {shown(head.name)} has another preprocessing than the model {shown(model.name)}; fit it again."
+        )
+    return expected
+
+
+def check_fingerprint(head: LinearHead, model: VisionTransformer, digest: str) -> None:
+    """Check that a head was fitted on a model, given with its fingerprint.
+
+    Raises:
+        ModelError: if it was fitted on another model.
+    """
+    if digest == head.fingerprint:
         return
     other = "other weights or another preprocessing" if model.name == head.model else f"the model {shown(model.name)}"
     raise ModelError(
         f"The head {shown(head.name)} was fitted on {shown(head.model)}, so it cannot be used with {other}; load the "
         "model that it was fitted on, or fit a new head."
     )
+
+
+def _float32(values: object, axes: str, what: str) -> np.ndarray:
+    """Return a read-only copy in float32 of finite numbers with these axes."""
+    with np.errstate(over="ignore"):
+        result = array(values, axes, what, error=ModelError).astype(np.float32)
+    array(result, axes, what, error=ModelError)  # numbers beyond the range of float32 are infinite now
+    result.flags.writeable = False
+    return result
 
 
 def _shallow_copy(model: VisionTransformer) -> VisionTransformer:
