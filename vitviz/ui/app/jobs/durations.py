@@ -39,7 +39,7 @@ def paces() -> Paces:
 
 def pace_key(choice: state.Choice, trace: Trace, what: str) -> tuple:
     """Return the key of a pace, which depends on the grid but not on the image or the head of a user."""
-    return what, zoo.base_of(choice.model), choice.key[2], trace.grid
+    return what, *map(zoo.base_of, choice.key[1:3]), trace.grid
 
 
 def expected(choice: state.Choice, trace: Trace, what: str, count: int, weight: float = 1.0) -> float:
