@@ -26,9 +26,8 @@ NOTHING = "none"  # in a link: no edits
 class EditsSetting(Setting):
     """Edits of this model and grid; those of others are kept until the user returns to them.
 
-    A model keeps its edits when a user teaches it classes, because they do not depend on its head.
-
-    The default of a model is `defaults.first_edit`.
+    The default of a model is `defaults.first_edit`. A model keeps its edits when a user teaches it classes, because
+    they do not depend on its head.
     """
 
     def get(self, context: state.Choice) -> tuple[Edit, ...]:
