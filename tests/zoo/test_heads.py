@@ -247,7 +247,7 @@ def test_what_is_no_file_is_not_read(head, tmp_path, monkeypatch):
 
 
 def test_a_head_too_large_to_be_read_again_is_not_written(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("vitviz.zoo.heads.head_writing.MOST_BYTES", 3000)
+    monkeypatch.setattr("vitviz.zoo.heads.head_file.MOST_BYTES", 3000)
     pictures = replace(head_for(small), thumbnails=[[jpeg()] * 9, [], []])
     assert_mentions(refusal(lambda: head_bytes(pictures)), "cups")
 

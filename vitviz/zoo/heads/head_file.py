@@ -15,22 +15,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors.numpy import load, save
 
 from ...errors import ModelError, VitvizError
 from ...errors.arguments import shown, shown_path, typed
 from ...images import Preprocessing
+from ...trace.atomic_write import write_atomically
 from ...trace.trace_file import checksum
-from .head_writing import FIELDS, FORMAT, LONGEST_HEADER, MOST_BYTES, VERSION, content_of
 from .linear_head import LinearHead
 from .names import SUFFIX, name_of_file
 
+FORMAT, VERSION = "vitviz linear head", 1
+MOST_BYTES = 64_000_000  # of a file
+LONGEST_HEADER = 16_000_000  # bytes of names and metadata
+_FIELDS = ("labels", "pooling", "output_kind", "model", "fingerprint", "preprocessing", "counts", "correct")
 _THUMBNAIL = re.compile(r"thumbnails\.(0|[1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,4})")
 
 
@@ -41,7 +45,32 @@ def head_bytes(head: LinearHead) -> bytes:
     Raises:
         ModelError: if the file would be larger than `read_head` accepts.
     """
-    return content_of(head)
+    arrays = {"weight": head.weight, "bias": head.bias}
+    for index, images in enumerate(head.thumbnails):
+        arrays |= {f"thumbnails.{index}.{i}": np.frombuffer(image, np.uint8) for i, image in enumerate(images)}
+    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+    about = {name: getattr(head, name) for name in _FIELDS} | {"preprocessing": asdict(head.preprocessing)}
+    text = json.dumps(about, default=int)  # a size may be integers of NumPy
+    metadata = {"format": FORMAT, "version": str(VERSION), "head": text, "sha256": checksum(arrays, text)}
+    data = save(arrays, metadata)
+    if len(data) > MOST_BYTES or int.from_bytes(data[:8], "little") > LONGEST_HEADER:
+        raise ModelError(
+            f"The head {shown(head.name)} is too large for a file of {MOST_BYTES // 1_000_000} MB; use fewer or "
+            "shorter class names, or no thumbnails."
+        )
+    return data
+
+
+def write_head(head: LinearHead, path: Path) -> None:
+    """Write a head to a file; see `LinearHead.save`."""
+    try:
+        write_atomically(path, head_bytes(head))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelError(
+            f"The head cannot be written to {shown_path(path)} ({reason}); give the path of a file in a writable "
+            "folder."
+        ) from error
 
 
 @typed
@@ -114,7 +143,7 @@ def _metadata(data: bytes) -> dict[str, str]:
 def _head(arrays: dict[str, np.ndarray], about: Mapping[str, Any], name: str) -> LinearHead:
     """Return the head with these parts; they are untrusted, and any error means that the file is not a head."""
     weight, bias = arrays.pop("weight"), arrays.pop("bias")
-    if set(about) != set(FIELDS) or {weight.dtype, bias.dtype} != {np.dtype(np.float32)}:
+    if set(about) != set(_FIELDS) or {weight.dtype, bias.dtype} != {np.dtype(np.float32)}:
         raise ValueError(name)
     labels, counts, preprocessing = about["labels"], about["counts"], about["preprocessing"]
     is_list = isinstance(labels, list) and isinstance(counts, list)

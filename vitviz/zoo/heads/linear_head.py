@@ -22,7 +22,6 @@ from ...model.pooling import make_pool
 from ...trace.inputs import MAX_PATCHES, default_size
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
-from .head_writing import write_head
 from .names import checked_labels, checked_name
 from .thumbnails import checked_thumbnails
 
@@ -116,6 +115,8 @@ class LinearHead:
         Raises:
             ModelError: if the file cannot be written.
         """
+        from .head_file import write_head
+
         write_head(self if with_thumbnails else replace(self, thumbnails=()), Path(path))
 
 
