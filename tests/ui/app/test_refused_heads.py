@@ -12,7 +12,7 @@ from tests.support.facts import assert_mentions
 from tests.support.taught_heads import BASE, act, offered, random_head, sessions_act, teach  # noqa: F401
 from vitviz import zoo
 from vitviz.ui.app import taught
-from vitviz.zoo.heads.head_file import head_bytes
+from vitviz.zoo.heads import head_bytes
 
 pytestmark = pytest.mark.usefixtures("empty_model_cache", "offered", "sessions_act")
 

@@ -1,9 +1,9 @@
 """Linear heads: classifiers on a feature of a model, and their files."""
 
-from .head_file import head_bytes, open_head, read_head
 from .held_heads import base_of, check_head, held, hold, with_held_head
-from .linear_head import LinearHead, attached, preprocessing_of, with_pooling
+from .linear_head import LinearHead, attached, head_bytes, preprocessing_of, with_pooling
 from .names import checked_labels, checked_name, name_of_file
+from .saved import open_head, read_head
 from .thumbnails import thumbnail
 
 __all__ = [

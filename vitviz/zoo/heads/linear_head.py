@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +22,15 @@ from ...model.pooling import make_pool
 from ...trace.inputs import MAX_PATCHES, default_size
 from ...trace.saved_weights import fingerprint
 from ...trace.vision_transformer import VisionTransformer
+from .head_file import encode, write_head_file
 from .names import checked_labels, checked_name
 from .thumbnails import checked_thumbnails
 
 POOLINGS = ("token", "mean", "token+mean", "attention")
 KINDS = ("classes", "independent")
 MOST_IMAGES = 10**9  # of a class
+# In the JSON text of a file.
+SAVED_FIELDS = ("labels", "pooling", "output_kind", "model", "fingerprint", "preprocessing", "counts", "correct")
 
 
 @brief
@@ -115,9 +118,21 @@ class LinearHead:
         Raises:
             ModelError: if the file cannot be written.
         """
-        from .head_file import write_head
+        write_head_file(Path(path), head_bytes(self if with_thumbnails else replace(self, thumbnails=())))
 
-        write_head(self if with_thumbnails else replace(self, thumbnails=()), Path(path))
+
+@typed
+def head_bytes(head: LinearHead) -> bytes:
+    """Return the content of a file of a head, with its thumbnails.
+
+    Raises:
+        ModelError: if the file would be too large.
+    """
+    arrays = {"weight": head.weight, "bias": head.bias}
+    for index, images in enumerate(head.thumbnails):
+        arrays |= {f"thumbnails.{index}.{i}": np.frombuffer(image, np.uint8) for i, image in enumerate(images)}
+    about = {name: getattr(head, name) for name in SAVED_FIELDS} | {"preprocessing": asdict(head.preprocessing)}
+    return encode(arrays, about, head.name)
 
 
 @typed
