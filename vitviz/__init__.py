@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis import tokens
     from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
+    from .analysis.classifier import fit_head
     from .analysis.logit_lens import lens, patch_lens
     from .errors import (
         ArgumentError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .trace.trace import Trace
     from .trace.vision_transformer import VisionTransformer
     from .zoo import load
+    from .zoo.heads import LinearHead, open_head
     from .zoo.in_memory import from_timm
 
 

@@ -31,6 +31,7 @@ MODULES = {
     "models": (
         "Models and traces",
         "zoo",
+        "zoo.heads",
         "model.config",
         "model.hooks",
         "model.edits",
@@ -45,6 +46,8 @@ MODULES = {
         "analysis.attribution",
         "analysis.attribution.faithfulness",
         "analysis.ablation",
+        "analysis.classifier",
+        "analysis.classifier.features.features",
         "analysis.logit_lens",
         "analysis.predictions",
         "analysis.tokens",

@@ -22,6 +22,7 @@ from vitviz.zoo import SHIPPED
 LIKELY = {
     "image": (*state.samples(), state.OWN, "class-a"),
     "model": (*SHIPPED, "best.pth", "vit_tiny_patch16_224"),
+    "classes": (state.OWN,),
     "size": ("224", "32", "518", "96x192"),
     "fit": ("crop", "squash", "pad", "native"),
     "layer": ("1", "2", "3", "pool"),

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tests.support.heads import head_for
 from vitviz import VisionTransformer, images
 from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
+from vitviz.analysis.classifier import cross_validate
 from vitviz.model.config import RoPE
 from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
@@ -18,6 +20,7 @@ from vitviz.viz import export
 from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
+from vitviz.zoo.heads import head_bytes, hold
 
 
 def weights(trace):
@@ -28,7 +31,8 @@ def public_calls(small, photo):
     """Public functions and valid arguments, by name."""
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
-    trace = small.trace(prepared)
+    other_prepared = images.prepare(images.read_image(Image.new("RGB", (20, 20), "teal")), 16, 8)
+    trace, head = small.trace(prepared), head_for(small)
     turning = VisionTransformer(replace(small.config, rope=RoPE()), "turning")
     relative = VisionTransformer(replace(small.config, num_registers=0, relative_position_bias=True), "relative")
     looked = view.View(1, 0)
@@ -42,6 +46,7 @@ def public_calls(small, photo):
     score = ablation.class_score(small, 0)
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
+    vectors, labels = np.random.default_rng(0).normal(size=(6, 4)), ["a", "b"] * 3
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
@@ -50,11 +55,46 @@ def public_calls(small, photo):
             "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
             "explain": {"model": small, "image": trace, "method": "rollout", "target": ClassTarget(0)},
+            "fit_head": {
+                "model": small,
+                "images": [prepared, other_prepared],
+                "labels": ["a", "b"],
+                "name": "letters",
+                "pooling": "mean",
+                "binary": False,
+                "inverse_penalty": 1.0,
+                "size": 16,
+                "fit": "crop",
+                "progress": None,
+            },
             "from_timm": None,  # tests/zoo/test_convert.py
             "lens": {"trace": trace},
             "load": {"name": "digits"},
+            "open_head": None,  # needs a file: `methods`
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+        },
+        "analysis.classifier": {
+            "appearance": {"image": prepared},
+            "cross_validate": {
+                "features": vectors,
+                "labels": labels,
+                "binary": False,
+                "inverse_penalty": 1.0,
+                "groups": [0, 0, 1, 1, 2, 2],
+                "progress": None,
+            },
+            "features": {
+                "model": small,
+                "images": [prepared],
+                "pooling": "mean",
+                "size": 16,
+                "fit": "crop",
+                "progress": None,
+            },
+            "fit": {"features": vectors, "labels": labels, "binary": False, "inverse_penalty": 1.0},
+            "nearest_other": {"features": vectors, "labels": labels},
+            "notes_on": {"result": cross_validate(vectors, labels), "appearances": vectors},
         },
         "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},
@@ -323,6 +363,22 @@ def public_calls(small, photo):
             "parse_size": {"text": "16x24"},
             "format_token": {"token": 0, "trace": trace},
             "parse_token": {"text": "1-1", "trace": trace},
+        },
+        "zoo.heads": {
+            "attached": {"model": small, "head": head},
+            "base_of": {"name": "digits"},
+            "check_head": {"head": head, "base": small},
+            "checked_labels": {"labels": ["a", "b"]},
+            "checked_name": {"name": "letters"},
+            "head_bytes": {"head": head},
+            "held": {"name": "digits"},
+            "hold": {"base": "small", "head": head},
+            "name_of_file": {"file_name": "letters.safetensors"},
+            "preprocessing_of": {"model": small, "size": 16, "fit": "crop"},
+            "read_head": {"data": head_bytes(head), "file_name": "letters.safetensors"},
+            "thumbnail": {"image": prepared},
+            "with_held_head": {"base": small, "name": hold("small", head)[0]},
+            "with_pooling": {"model": small, "pooling": "mean"},
         },
         "zoo": {
             "is_offered": {"name": "digits"},

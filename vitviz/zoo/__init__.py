@@ -25,6 +25,7 @@ from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
+from .heads import LinearHead, attached, base_of, check_head, held, hold, open_head, read_head, with_held_head
 from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
@@ -39,14 +40,19 @@ __all__ = [
     "CURATED",
     "SHIPPED",
     "SUFFIXES",
+    "LinearHead",
     "ModelCache",
     "TimmEntry",
     "ZooEntry",
     "assets",
+    "base_of",
     "can_reach_hub",
+    "check_head",
     "checkpoints",
     "facts",
     "files_of",
+    "held",
+    "hold",
     "is_loaded",
     "is_offered",
     "is_on_disk",
@@ -54,6 +60,7 @@ __all__ = [
     "load_offered",
     "loaded",
     "not_offered",
+    "read_head",
     "search",
     "shared",
     "sidecar_of",
@@ -78,14 +85,15 @@ def load(
     crop_pct: float | None = None,
     fit: str | None = None,
     size: Size | None = None,
+    head: LinearHead | str | Path | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a shipped model, a pretrained timm model, a checkpoint or a repository of the Hugging Face hub.
 
-    All arguments except `name` and `progress` are options for a checkpoint or a repository. They supply information
-    that is missing from the file, and override the information in it. The same options can be set in a TOML file in the
-    folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in the folder
-    that have no TOML file of their own.
+    All arguments except `name`, `head` and `progress` are options for a checkpoint or a repository. They supply
+    information that is missing from the file, and override the information in it. The same options can be set in a TOML
+    file in the folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in
+    the folder that have no TOML file of their own.
 
     Args:
         name: a shipped model, such as `"dinov2-small"` (needs no network); a pretrained timm model (downloaded if it is
@@ -110,6 +118,8 @@ def load(
             `vitviz.images.prepare`).
         size: default input size in pixels of `trace` and the app: the side of a square, or (height, width); multiples
             of the patch size.
+        head: linear head that replaces the classifier of the model: the result of `vitviz.fit_head`, or the path of a
+            file that it was saved to.
         progress: function called during a download with the bytes downloaded so far and the total (0: not known).
 
     Returns:
@@ -119,8 +129,8 @@ def load(
 
     Raises:
         ModelError: if the name is unknown (the message gives the three nearest), the weights are not available or
-            cannot be read, an option has the wrong type or does not fit the weights, or the model cannot be represented
-            exactly.
+            cannot be read, an option has the wrong type or does not fit the weights, the model cannot be represented
+            exactly, or the head cannot be read or was fitted on another model.
     """
     if isinstance(name, nn.Module):
         raise ModelError(
@@ -129,6 +139,7 @@ def load(
     if not isinstance(name, str | Path):
         raise ModelError(f"The name of a model must be text, not {shown(name)}; try {next(iter(SHIPPED))!r}.")
     of_kind(progress, Progress | None, "progress", ModelError)
+    of_kind(head, LinearHead | str | Path | None, "head", ModelError)
     options = Options(
         arch=arch,
         arch_kwargs=arch_kwargs,
@@ -142,7 +153,10 @@ def load(
         fit=fit,
         size=size,
     )
+    given = head if head is None or isinstance(head, LinearHead) else open_head(head)  # before a download
     model = _load(name, options, progress)
+    if given is not None:
+        model = attached(model, given)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
@@ -223,12 +237,16 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Return the model that all users of the app share; load it if it is not in memory or its file has changed.
 
     Args:
-        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path.
+        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path. With the head of a user,
+            see `vitviz.zoo.heads.held_heads`, the model shares the weights of its base model.
         progress: see `load`.
 
     Raises:
-        ModelError: as `load`.
+        ModelError: as `load`; or if the head is not in memory, or was fitted on another model.
     """
+    base = base_of(name)
+    if base != name:
+        return with_held_head(shared(base, progress), name)
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
     return _model_cache.get(f"{name}@{changed}" if changed else name, load)

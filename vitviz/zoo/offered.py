@@ -8,6 +8,7 @@ from ..errors.arguments import shown, typed
 from ..notation import variables
 from ..trace.vision_transformer import VisionTransformer
 from .folders import SUFFIXES
+from .heads import base_of
 from .restore import load_checkpoint
 from .sidecar import version_of
 
@@ -62,7 +63,12 @@ def not_offered(shown_name: str) -> ModelError:
 
 @typed
 def version(name: str) -> str:
-    """Version of an offered checkpoint, including the files that describe it; "" for all other names."""
+    """Version of an offered checkpoint, with or without the head of a user, including the files that describe it.
+
+    Returns:
+        The version; "" for all other names.
+    """
+    name = base_of(name)
     if not is_offered(name):
         return ""
     file = _root() / name

@@ -81,7 +81,8 @@ def samples() -> dict[str, bytes]:
 
 def samples_for(model: str) -> dict[str, bytes]:
     """Return the samples suitable for a model."""
-    return {name: data for name, data in samples().items() if name.startswith("digit-") == (model == DRAWS_ON)}
+    digits = zoo.base_of(model) == DRAWS_ON
+    return {name: data for name, data in samples().items() if name.startswith("digit-") == digits}
 
 
 # ---------------------------------------------------------------- choices of one user
