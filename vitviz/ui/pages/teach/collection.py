@@ -6,6 +6,8 @@ the session has ended.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,12 +20,37 @@ from ...app.settings import Setting
 from . import image_features
 
 MOST_CLASSES, LEAST_CLASSES = 10, 2
-MOST_IMAGES, MOST_BYTES = 300, 150_000_000  # of all classes together
+MOST_IMAGES, MOST_BYTES = 300, 150_000_000  # of all classes of a user together
+MOST_BYTES_OF_ALL = 600_000_000  # of all users together
 LONGEST_NAME = 40  # characters of a class name
 SIDE = 96  # pixels of a thumbnail
 MARK = 16  # hexadecimal digits of the digest by which the browser refers to an image
 _PROBLEMS = "teach_problems"  # key in the session: sentences that are shown with the next run
 LIMIT = f"At most {MOST_IMAGES} images and {MOST_BYTES // 1_000_000} MB are kept"
+
+
+class _Used:
+    """Bytes of the images of all users, which are subtracted when an image is no longer referenced."""
+
+    def __init__(self) -> None:
+        self.bytes, self._lock = 0, threading.RLock()  # images may be released while it is held
+
+    def add(self, picked: state.Picked) -> bool:
+        """Count an image while it is in memory. Return False if there is no room for it."""
+        size = len(picked.data)
+        with self._lock:
+            if self.bytes + size > MOST_BYTES_OF_ALL:
+                return False
+            self.bytes += size
+        weakref.finalize(picked, self._subtract, size)
+        return True
+
+    def _subtract(self, size: int) -> None:
+        with self._lock:
+            self.bytes -= size
+
+
+_used = _Used()
 
 
 @dataclass(frozen=True)
@@ -146,6 +173,9 @@ def add_image(number: int, name: str, data: bytes, series: str = "", *, sample: 
     if state.choice().size is not None:
         with suppress(ModelError):  # shown by the page
             image_features.prepared(image_features.setup_of(state.choice()), picked)  # now, while it is decoded
+    if not sample and not _used.add(picked):
+        add_problem(f"{name}: the server has no room for more images at present; try again later.")
+        return False
     image = TaughtImage(picked, thumbnail, series)
     _change(lambda one: replace(one, images=(*one.images, image)) if one.number == number else one)
     return True

@@ -30,6 +30,8 @@ STYLE = """<style>
 .vv-relevance figure { overflow-wrap: anywhere; }
 .vv-relevance span { display: grid; grid-template-columns: 1fr 1fr; gap: 0.3rem; }
 .vv-relevance img { display: block; width: 100%; border-radius: 4px; }
+.st-key-teach_prediction .vv-outcome { flex-direction: column; align-items: stretch; }
+.st-key-teach_prediction .vv-outcome ol { grid-template-columns: minmax(0, 1fr); }
 .vv-present { display: block; width: 9rem; max-width: 100%; border-radius: 6px; }
 </style>"""
 

@@ -77,7 +77,9 @@ def fit(setup: FeatureSetup) -> tuple[TaughtSet, LinearHead | None, Pending]:
     missing = image_features.missing(setup, images)
     steps = [image_features.step(setup, missing)] if missing else []
     key = steps[0].key if steps else ("features", setup.key)
-    work = background.Work(key, PLACE, "teach_features", "Compute the features", steps, autostart=True)
+    work = background.Work(
+        key, PLACE, "teach_features", "Compute the features", steps, keeps_parts=True, autostart=True
+    )
     with st.container():  # fixed position
         pending = background.start_button(work)
     features = image_features.features(setup, images)

@@ -27,7 +27,6 @@ from . import collection, image_features
 from .image_features import FeatureSetup
 from .settings import LONGEST_NAME, NAME, OPENED, WITH_THUMBNAILS
 
-SHOWN = 5  # classes
 MOST_THUMBNAILS = 12  # shown of an opened head, for each class
 LARGEST_THUMBNAIL = 50_000  # bytes; larger ones in an opened file are dropped unread
 
@@ -45,7 +44,7 @@ def draw(choice: state.Choice, head: LinearHead, thumbnails: tuple[tuple[bytes, 
         st.html(f'<img class="vv-present" alt="" src="{data_url(state.picture(choice, 320))}">', width="content")
         with st.container(key="teach_prediction"):
             found = predictions(choice, head)
-            prediction_bars(found[:SHOWN], one_of_all=head.output_kind == "classes")
+            prediction_bars(found[: collection.MOST_CLASSES], one_of_all=head.output_kind == "classes")
     _use(head)
     _keep(head, thumbnails)
 
