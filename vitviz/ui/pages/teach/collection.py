@@ -170,9 +170,10 @@ def add_image(number: int, name: str, data: bytes, series: str = "", *, sample: 
     except ImageError as error:
         add_problem(str(error))
         return False
-    if state.choice().size is not None:
+    choice = image_features.base_choice()
+    if choice.size is not None:
         with suppress(ModelError):  # shown by the page
-            image_features.prepared(image_features.setup_of(state.choice()), picked)  # now, while it is decoded
+            image_features.prepared(image_features.setup_of(choice), picked)  # now, while it is decoded
     if not sample and not _used.add(picked):
         add_problem(f"{name}: the server has no room for more images at present; try again later.")
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from ....images import Prepared, Size, prepare
 from ....model.config import Pooling
 from ....notation.variables import CACHE_MB
 from ....trace.vision_transformer import VisionTransformer
-from ...app import cache, models, state
+from ...app import cache, models, state, taught
 from ...app.cache import cached
 from ...app.jobs import background
 from ...app.jobs.queue import Job
@@ -32,7 +32,7 @@ class FeatureSetup:
     """Model, preprocessing and pooling, which determine the feature of an image.
 
     Attributes:
-        model: name of the model, whose own or taught classifier is not used.
+        model: name of the base model, whose own classifier is not used.
         size: input size.
         fit: fit of the images to that size.
         pooling: pooling of the tokens.
@@ -47,6 +47,11 @@ class FeatureSetup:
     def key(self) -> tuple:
         """Cache key, which changes with the file of a checkpoint."""
         return self.model, zoo.version(self.model), self.size, self.fit, self.pooling
+
+
+def base_choice() -> state.Choice:
+    """Return the user's choice with the base model, on which heads are fitted even if one is in use."""
+    return replace(state.choice(), model=taught.base())
 
 
 def setup_of(choice: state.Choice) -> FeatureSetup:

@@ -20,7 +20,7 @@ def draw() -> None:
     st.html(drawing.STYLE + figures.STYLE)
     st.title("Teach", anchor=False)
     st.markdown("Name classes and give each a few images. A linear head is fitted on the model's features and tested.")
-    teach(state.choice())
+    teach(image_features.base_choice())
 
 
 @show_errors()
