@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -375,6 +376,19 @@ def test_a_head_of_another_model_is_not_offered(tmp_path):
     dropped(app, "teach_head_file", "a.safetensors", (tmp_path / "a.safetensors").read_bytes(), "")
     assert "dinov2-small" in app.warning[0].value.replace("\\", "")
     assert "teach_use" not in [button.key for button in app.button]
+
+
+@pytest.mark.parametrize("size", [4000, 33])
+def test_a_head_of_an_impossible_size_is_refused_before_a_pass(size, tmp_path):
+    head = vitviz.fit_head(vitviz.load("digits"), DATA, LABELS)
+    head = replace(head, preprocessing=replace(head.preprocessing, size=size))
+    head.save(tmp_path / "a.safetensors")
+    app = page()
+    app.button_group(key="teach_source").set_value("file").run()
+    dropped(app, "teach_head_file", "a.safetensors", (tmp_path / "a.safetensors").read_bytes(), "")
+    assert not app.exception
+    assert str(size) in app.error[0].value
+    assert placed(app, "teach_prediction") is None
 
 
 def test_thumbnails_of_a_file_are_read_before_a_browser_sees_them():

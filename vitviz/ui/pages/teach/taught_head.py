@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import suppress
 from dataclasses import replace
@@ -12,8 +13,8 @@ import streamlit as st
 from .... import zoo
 from ....analysis.classifier import Fitted
 from ....analysis.predictions import Prediction
-from ....errors import ImageError
-from ....images import read_image
+from ....errors import ImageError, ModelError
+from ....images import check_size, read_image
 from ....trace.inputs import default_size
 from ....trace.saved_weights import fingerprint
 from ....viz.inline import data_url
@@ -59,8 +60,25 @@ def predictions(choice: state.Choice, head: LinearHead) -> list[Prediction]:
 
 
 def fits(choice: state.Choice, head: LinearHead) -> bool:
-    """Return True if a head was fitted on the chosen model."""
-    return head.fingerprint == _fingerprint(choice.model, zoo.version(choice.model))
+    """Return True if a head was fitted on the chosen model, with its preprocessing except for size and fit.
+
+    Raises:
+        ImageError: if its input size does not consist of whole patches.
+        ModelError: if its input size is too large for the app.
+    """
+    info = models.describe(choice.model)
+    own = info.preprocessing
+    if replace(head.preprocessing, size=own.size, fit=own.fit) != own:
+        return False
+    if head.fingerprint != _fingerprint(choice.model, zoo.version(choice.model)):
+        return False
+    size, patch = _setup(choice, head).size, info.config.patch_size
+    if math.prod(check_size(size, patch)) > models.LARGEST_GRID * patch**2:
+        raise ModelError(
+            f"The head was fitted on images of {models.size_label(size)}, which are too large for the app; fit it on "
+            "smaller images, or use it in Python."
+        )
+    return True
 
 
 @lru_cache(maxsize=16)
