@@ -31,7 +31,7 @@ export class Sending {
 
   // The server has received this number of files in all.
   received(taken) {
-    if (taken < this.taken) this.sent = undefined; // a new session
+    if (taken < this.taken) this.sent = this.used = undefined; // a new session
     this.taken = taken;
     this.check();
   }
@@ -50,12 +50,13 @@ export class Sending {
   look() {
     if (this.sent) return this.check();
     const input = document.querySelector(`${ZONE} input[type=file]`);
-    if (!this.waiting.length || !input || input === this.failed) {
+    if (!this.waiting.length || !input || input === this.used) {
       if (!this.waiting.length) this.end();
       return;
     }
     const files = this.waiting.splice(0, BATCH);
     const uploader = input.closest("[data-testid=stFileUploader]");
+    this.used = input;
     this.sent = { files, input, uploader, before: this.taken };
     const transfer = new DataTransfer();
     for (const file of files) transfer.items.add(file);
@@ -72,7 +73,6 @@ export class Sending {
     } else if (sent.input.isConnected ? sent.uploader?.querySelector(ERROR) : !document.querySelector(ZONE)) {
       sent.since ??= Date.now();
       if (Date.now() - sent.since < GRACE) return;
-      this.failed = sent.input;
       this.finish(sent.files.length, true);
     }
   }
