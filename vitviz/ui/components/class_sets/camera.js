@@ -28,7 +28,11 @@ export class Camera {
       event.preventDefault();
       if (!event.repeat) this.begin();
     });
-    on("keyup", (event) => { if (isPress(event)) this.end(); });
+    on("keyup", (event) => {
+      if (!isPress(event)) return;
+      event.preventDefault(); // no click
+      this.end();
+    });
     on("click", (event) => { if (event.detail === 0 && !this.timer) this.begin(); }); // by a screen reader: all ten
   }
 

@@ -86,7 +86,8 @@ class ClassSets extends Component {
   }
 
   cardOf(node) {
-    return this.cards.get(Number(node.closest("[data-number]")?.dataset.number));
+    const part = node instanceof Element ? node : node.parentElement; // a text can be the target of a drop
+    return this.cards.get(Number(part?.closest("[data-number]")?.dataset.number));
   }
 
   // let the user type the name of a new class
