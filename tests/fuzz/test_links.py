@@ -46,6 +46,7 @@ LIKELY = {
     "projector": ("1",),
     "guide": ("tour-2", "lesson-7"),
     "tour": ("7",),
+    "source": ("own", "example"),
 }
 COUNTS = {"tour": 5, "lesson": 18}
 VIEWED = ("layer", "edits")  # with these in a link, no page computes the view or the edits that it opens with

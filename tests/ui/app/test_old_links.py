@@ -28,6 +28,7 @@ LINKS = [  # a page, its link, and what is written in another way today
     ("lens", CAT | {"lens": "image"}, {}),
     ("lens", CAT | {"lens": "image", "projector": "1"}, {}),
     ("attention", CAT | VIEW | {"key": "7-9"}, {}),
+    ("teach", DIGIT | {"source": "own"}, {}),
 ]
 OF_SESSIONS = {"classes"}  # what only the session has that wrote the link: tests/ui/app/test_taught.py
 OF_GUIDES = [({"tour": "7"}, "lesson-7"), ({"guide": "lesson-7"}, "lesson-7"), ({"guide": "tour-2"}, "tour-2")]
