@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import torch
 
-from . import alternatives, browser, explaining, explanations, library, load, loading, sweeping, writing
+from . import alternatives, browser, explaining, explanations, library, load, loading, sweeping, teaching, writing
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
     "alternatives": alternatives.alternatives,
+    "teach": teaching.teach,
     "write": writing.pictures,
     "start": library.cold_start,
     "users": load.users,

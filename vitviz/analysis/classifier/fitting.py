@@ -28,7 +28,7 @@ from .features import features as features_of
 
 INVERSE_PENALTY = 1.0  # C of scikit-learn
 MOST_ITERATIONS = 2000
-TOLERANCE = 1e-6  # of the gradient; probabilities are then exact to about five digits
+TOLERANCE = 1e-8  # of the gradient; probabilities are then exact to about six digits
 LARGEST = 1e30  # feature; the variance of larger ones is beyond the range of numbers
 
 

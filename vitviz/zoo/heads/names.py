@@ -51,7 +51,7 @@ def checked_name(name: object) -> str:
 def name_of_file(file_name: str) -> str:
     """Convert the name of a file to the name of a head: without suffix, and without what `checked_name` refuses."""
     stem = file_name[: -len(SUFFIX)] if file_name.lower().endswith(SUFFIX) else file_name
-    letters = ("-" if _is_hidden(letter) or letter in "<[]:" else letter for letter in stem)
+    letters = (letter if letter.isprintable() and letter not in "<[]:" else "-" for letter in stem)
     return "".join(letters)[:LONGEST_NAME].strip() or "head"
 
 
