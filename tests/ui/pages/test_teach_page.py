@@ -144,6 +144,20 @@ def test_the_head_is_that_of_the_library(model, used):
     assert "teach_use" not in [button.key for button in app.button]
 
 
+def test_a_head_whose_classes_have_changed_can_be_left_and_deleted():
+    app = taught_page()
+    fine(app.button(key="teach_use").click().run())
+    assert query(app)["classes"] == "own"
+    assert placed(app, "teach_held") is None, "it is the one that the page shows"
+    give(app, 1, "one more.png", image(0, 99))
+    fine(app.button(key="teach_leave_held").click().run())
+    assert "classes" not in query(app)
+    assert placed(app, "teach_held") is not None
+    fine(app.button(key="teach_forget").click().run())
+    assert placed(app, "teach_held") is None
+    assert query(app)["model"] == "digits"
+
+
 def test_the_probabilities_are_those_of_the_model_with_this_head(model):
     app = taught_page(image="digit-3")
     head = vitviz.fit_head(model, DATA, LABELS)

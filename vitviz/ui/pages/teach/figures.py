@@ -21,9 +21,9 @@ STYLE = """<style>
 .vv-confusion { width: auto; }
 .vv-confusion td:first-child, .vv-confusion th { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 .vv-unsure { display: flex; flex-wrap: wrap; gap: 0.8rem; }
-.vv-unsure figure { margin: 0; width: 11rem; font-size: 0.85rem; line-height: 1.35; overflow-wrap: anywhere; }
+.vv-unsure figure { margin: 0; width: 10.4rem; font-size: 0.85rem; line-height: 1.35; overflow-wrap: anywhere; }
 .vv-unsure span { display: flex; gap: 0.3rem; }
-.vv-unsure img { width: 5.35rem; border-radius: 4px; }
+.vv-unsure img { width: 5.05rem; border-radius: 4px; }
 .vv-unsure small, .vv-relevance small { font-size: 0.78rem; opacity: 0.75; }
 .vv-relevance { display: flex; flex-wrap: wrap; gap: 0.8rem; }
 .vv-relevance figure { margin: 0; width: 15rem; max-width: 100%; font-size: 0.85rem; line-height: 1.35; }

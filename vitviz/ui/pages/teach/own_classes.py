@@ -91,7 +91,7 @@ def fit(setup: FeatureSetup) -> tuple[TaughtSet, LinearHead | None, Pending]:
 
 
 def draw_figures(taught: TaughtSet) -> Pending:
-    """Draw the figures of the head, and return the remaining work."""
+    """Draw accuracy, confusion matrix and notes of the head, and return the remaining work."""
     setup = taught.setup
     features = image_features.features(setup, [image.picked for image in taught.images])
     if features is None:
@@ -102,16 +102,24 @@ def draw_figures(taught: TaughtSet) -> Pending:
     measured = fitting.known(taught)
     steps = [] if measured is not None else [fitting.measuring(taught, features)]
     work = background.Work(("cross-validation", *taught.key), PLACE, "teach_measure", "Test", steps, autostart=True)
+    found = st.container()
     with st.container():
         pending = background.start_button(work)
-    if measured is None:
-        return pending
-    result = fitting.with_names(measured, taught)
-    figures.accuracy(result, figures.method_label(result))
-    figures.confusion(result)
-    figures.notes(fitting.notes(measured, taught))
-    figures.least_certain(taught, features, result)
+    if measured is not None:
+        result = fitting.with_names(measured, taught)
+        with found:
+            figures.accuracy(result, figures.method_label(result))
+            figures.confusion(result)
+            figures.notes(fitting.notes(measured, taught))
     return pending
+
+
+def draw_least_certain(taught: TaughtSet) -> None:
+    """Draw the images of which the head is least certain, once they are known."""
+    measured = fitting.known(taught) if taught.can_be_measured else None
+    features = image_features.features(taught.setup, [image.picked for image in taught.images])
+    if measured is not None and features is not None:
+        figures.least_certain(taught, features, fitting.with_names(measured, taught))
 
 
 def draw_relevance(taught: TaughtSet) -> Pending:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ....zoo.heads import LinearHead
 from ...app import shell, state
 from ...app.jobs import background
 from ...app.messages import escape_markdown, show_errors
@@ -12,6 +13,7 @@ from . import collection, example, figures, image_features, own_classes, taught_
 from .settings import BINARY, EXAMPLE, OWN, PLACE, POOLING, POOLING_LABELS, SOURCE, SOURCES, poolings
 
 SHARES = (0.5, 0.5)  # of the width: the present image, and figures
+Drawn = tuple[LinearHead | None, list[background.Request]]  # the head, if it is known, and the remaining work
 HOW_TO_PROBE = "https://arxiv.org/abs/2503.00641"
 
 
@@ -37,44 +39,50 @@ def teach(choice: state.Choice) -> None:
         for problem in _shortened(collection.take_problems()):
             st.error(escape_markdown(problem))
     setup = image_features.setup_of(choice)
+    held = st.container()  # drawn last, when the head is known
     if source == OWN:
-        pending = _own(choice, setup)
+        head, pending = _own(choice, setup)
     elif source == EXAMPLE:
-        pending = _example(choice, setup)
+        head, pending = _example(choice, setup)
     else:
-        pending = _file(choice)
+        head, pending = _file(choice), []
+    with held:
+        taught_head.draw_held(head)
     background.watch(PLACE, pending)
 
 
-def _own(choice: state.Choice, setup: image_features.FeatureSetup) -> list[background.Request]:
+def _own(choice: state.Choice, setup: image_features.FeatureSetup) -> Drawn:
     own_classes.draw(choice)
     taught, head, pending = own_classes.fit(setup)
     if head is None:
-        return pending
+        return None, pending
     left, right = st.columns(SHARES, gap="large")
     with left:
         taught_head.draw(choice, head, own_classes.thumbnails(taught))
     with right:
         pending += own_classes.draw_figures(taught)
+    with st.container():  # fixed position
+        own_classes.draw_least_certain(taught)
     pending += own_classes.draw_relevance(taught)
-    return pending
+    return head, pending
 
 
-def _example(choice: state.Choice, setup: image_features.FeatureSetup) -> list[background.Request]:
+def _example(choice: state.Choice, setup: image_features.FeatureSetup) -> Drawn:
     left, right = st.columns(SHARES, gap="large")
     with right:
         fitted, pending = example.draw(setup)
-    if fitted is not None:
-        with left:
-            taught_head.draw(choice, fitted.head)
-    return pending
+    if fitted is None:
+        return None, pending
+    with left:
+        taught_head.draw(choice, fitted.head)
+    return fitted.head, pending
 
 
-def _file(choice: state.Choice) -> list[background.Request]:
+def _file(choice: state.Choice) -> LinearHead | None:
     head = taught_head.draw_opened(choice)
     if head is not None:
         taught_head.draw(choice, head)
-    return []
+    return head
 
 
 def _options(choice: state.Choice) -> None:

@@ -59,7 +59,7 @@ POOLING = Setting(
     per=lambda choice: choice.model,
 )
 BINARY = Setting("teach_binary", False)
-NAME = Setting("teach_name", "taught", valid=lambda name, _: _is_name(name.strip()))
+NAME = Setting("teach_name", "own classes", valid=lambda name, _: _is_name(name.strip()))
 WITH_THUMBNAILS = Setting("teach_with_thumbnails", False)
 SAMPLES_TO = Setting("teach_samples_class")  # number of the class to which samples are added
 OPENED = Setting("teach_opened")  # head that the user has opened; None if there is none

@@ -27,6 +27,7 @@ from .image_features import FeatureSetup
 from .settings import LONGEST_NAME, NAME, OPENED, WITH_THUMBNAILS
 
 MOST_THUMBNAILS = 12  # shown of an opened head, for each class
+MOST_NAMED = 5  # classes of the head of the session
 LARGEST_THUMBNAIL = 50_000  # bytes; larger ones in an opened file are dropped unread
 
 
@@ -44,8 +45,9 @@ def draw(choice: state.Choice, head: LinearHead, thumbnails: tuple[tuple[bytes, 
         with st.container(key="teach_prediction"):
             found = predictions(choice, head)
             prediction_bars(found[: collection.MOST_CLASSES], one_of_all=head.output_kind == "classes")
-    _use(head)
-    _keep(head, thumbnails)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _use(head)
+        _keep(head, thumbnails)
 
 
 def predictions(choice: state.Choice, head: LinearHead) -> list[Prediction]:
@@ -82,13 +84,27 @@ def _setup(choice: state.Choice, head: LinearHead) -> FeatureSetup:
 def _use(head: LinearHead) -> None:
     """Draw the buttons that use the head on all pages, and that end it."""
     current = taught.head() if taught.is_used() else None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if current is not None and current.digest == head.digest:
-            st.button("Stop using it", key="teach_leave", on_click=taught.leave_head)
-            st.page_link("pages/explain.py", label="Explain its decision", icon=":material/lightbulb:")
-        else:
-            use = partial(collection.reported, partial(taught.use_head, head))
-            st.button("Use in all pages", key="teach_use", type="primary", on_click=use)
+    if current is not None and current.digest == head.digest:
+        st.button("Stop using it", key="teach_leave", on_click=taught.leave_head)
+        st.page_link("pages/explain.py", label="Explain its decision", icon=":material/lightbulb:")
+    else:
+        use = partial(collection.reported, partial(taught.use_head, head))
+        label = "Use in all pages" if current is None else "Use the new head in all pages"
+        st.button(label, key="teach_use", type="primary", on_click=use)
+
+
+def draw_held(shown: LinearHead | None) -> None:
+    """Draw what can be done with the head of this session, if it is not the one shown above."""
+    held = taught.head()
+    if held is None or (shown is not None and held.digest == shown.digest):
+        return
+    names = ", ".join(held.labels[:MOST_NAMED]) + (" …" if len(held.labels) > MOST_NAMED else "")
+    where = "In use on all pages" if taught.is_used() else "Not in use"
+    with st.container(horizontal=True, vertical_alignment="center", key="teach_held"):
+        st.markdown(f"{where}: **{escape_markdown(held.name)}** ({escape_markdown(names)})", width="content")
+        if taught.is_used():
+            st.button("Stop using it", key="teach_leave_held", on_click=taught.leave_head)
+        st.button("Delete it", key="teach_forget", on_click=taught.forget_head)
 
 
 def _keep(head: LinearHead, thumbnails: tuple[tuple[bytes, ...], ...]) -> None:
@@ -98,7 +114,7 @@ def _keep(head: LinearHead, thumbnails: tuple[tuple[bytes, ...], ...]) -> None:
             NAME.draw(st.text_input, "Name", max_chars=LONGEST_NAME)
         if thumbnails and WITH_THUMBNAILS.draw(st.checkbox, f"With thumbnails of all images ({collection.SIDE} px)"):
             head = replace(head, thumbnails=thumbnails)
-        name = re.sub(r"[^\w-]+", "-", head.name).strip("-") or "taught"
+        name = re.sub(r"[^\w-]+", "-", head.name).strip("-") or "head"
         st.download_button("Save the head", head_bytes(head), f"{name}{SUFFIX}", key="teach_save", on_click="ignore")
 
 
