@@ -19,6 +19,7 @@ UNCERTAIN = 5  # images that are shown
 
 STYLE = """<style>
 .vv-confusion { width: auto; }
+.vv-confusion th:first-child { white-space: nowrap; }
 .vv-confusion td:first-child, .vv-confusion th { max-width: 9rem; overflow: hidden; text-overflow: ellipsis; }
 .vv-unsure { display: flex; flex-wrap: wrap; gap: 0.8rem; }
 .vv-unsure figure { margin: 0; width: 10.4rem; font-size: 0.85rem; line-height: 1.35; overflow-wrap: anywhere; }
@@ -63,7 +64,7 @@ def confusion(result: CrossValidation) -> None:
         [names[true], *(f"<b>{count}</b>" if true == predicted else str(count) for predicted, count in enumerate(row))]
         for true, row in enumerate(result.confusion().tolist())
     ]
-    table = drawing.table(["true class ↓ prediction →", *names], rows).replace("vv-table", "vv-table vv-confusion", 1)
+    table = drawing.table(["true ↓<br>predicted →", *names], rows).replace("vv-table", "vv-table vv-confusion", 1)
     st.html(f'<div data-testid="confusion">{table}</div>')
 
 

@@ -6,9 +6,5 @@ import streamlit as st
 
 
 def offer_classes() -> None:
-    """Draw the way to classes of one's own, and to the example, for a model that has none."""
-    st.page_link(
-        "pages/teach.py",
-        label="This model has no classes: teach it yours, or take the example",
-        icon=":material/school:",
-    )
+    """Draw the way to the page "Teach", for a model that has no classes. The label fits a narrow column."""
+    st.page_link("pages/teach.py", label="Teach this model classes", icon=":material/school:")
