@@ -1,13 +1,14 @@
 """The page "Teach" in a browser: many images at once, the camera, and the keyboard."""
 
 import base64
+import os
 import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from scripts.app_server import launched_browser
+from scripts.app_server import BROWSER_FLAGS
 from tests.browser.conftest import LAPTOP, NO_OPTIMISER
 from tests.browser.layout import eventually, settled
 from tests.browser.test_accessibility import assert_accessible
@@ -79,6 +80,11 @@ def test_thirty_images_of_two_classes_dropped_at_once(app, new_page):
     expect(page.get_by_test_id("relevance").locator("figure")).to_have_count(2)
     expect(page.locator(".st-key-teach_prediction li")).to_have_count(2)
     assert_accessible(page)
+    page.get_by_role("button", name="Use in all pages").click()
+    page.get_by_text("Explain its decision").click()
+    boxes = page.get_by_role("combobox")
+    expect(boxes.and_(page.get_by_label("Target 1"))).to_have_value(re.compile("^(bars|lines)"))
+    expect(page.get_by_test_id("explanation").first).to_be_visible()
 
 
 def test_images_are_pasted_into_a_class_and_elsewhere_as_ones_own(app, new_page):
@@ -136,15 +142,18 @@ def test_classes_are_added_named_and_removed(app, new_page):
 
 
 @pytest.fixture(scope="module")
-def filming(fonts) -> Iterator[Browser]:
-    with launched_browser(fonts, NO_OPTIMISER, *FAKE_CAMERA) as browser:
-        yield browser
+def filming(browser) -> Iterator[Browser]:
+    """A second browser of the same Playwright, of which there is one in a process; its camera shows a test picture."""
+    flags = [*BROWSER_FLAGS, NO_OPTIMISER, *FAKE_CAMERA]
+    found = browser.browser_type.launch(executable_path=os.environ["VITVIZ_BROWSER"], args=flags)
+    yield found
+    found.close()
 
 
 def test_the_camera_takes_ten_while_its_button_is_held(app, filming):
     page = filming.new_page(viewport=LAPTOP)
     opened(page, app)
-    cards(page).nth(1).get_by_role("button", name="Camera").click()
+    cards(page).nth(1).get_by_role("button", name="Camera", exact=True).click()
     shutter = page.get_by_test_id("shutter")
     expect(shutter).to_be_visible()
     eventually(page, lambda: page.locator("video").evaluate("video => video.videoWidth > 0"))
@@ -160,7 +169,7 @@ def test_the_camera_takes_ten_while_its_button_is_held(app, filming):
     expect(shutter).to_have_text(re.compile("[1-9] of 10"))
     page.keyboard.up(" ")
     eventually(page, lambda: thumbnails(page, 1).count() > 10)
-    cards(page).nth(1).get_by_role("button", name="Camera").click()
+    cards(page).nth(1).get_by_role("button", name="Camera", exact=True).click()
     expect(shutter).to_be_hidden()
     assert page.locator("video").evaluate("video => video.srcObject") is None
     page.close()
@@ -170,7 +179,7 @@ def test_without_a_camera_the_page_says_so(app, new_page):
     page = new_page()
     page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     opened(page, app)
-    cards(page).first.get_by_role("button", name="Camera").click()
+    cards(page).first.get_by_role("button", name="Camera", exact=True).click()
     expect(page.get_by_test_id("class-sets-status")).to_contain_text("camera")
     expect(page.get_by_test_id("shutter")).to_be_hidden()
 
