@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
     from .analysis.logit_lens import lens, patch_lens
+    from .analysis.training import first_local_head, training_curves
     from .errors import (
         ArgumentError,
         EditError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .trace.vision_transformer import VisionTransformer
     from .zoo import load
     from .zoo.in_memory import from_timm
+    from .zoo.run import Run, load_run
 
 
 def _public_modules() -> dict[str, str]:

@@ -56,8 +56,8 @@ def describe(name: str) -> ModelInfo:
 
 @lru_cache(maxsize=64)
 def _describe(name: str, version: str) -> ModelInfo:
-    if name in zoo.SHIPPED:
-        entry = zoo.SHIPPED[name]
+    entry = zoo.entry_of(name)
+    if entry is not None:
         return ModelInfo(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
@@ -79,7 +79,7 @@ def _describe(name: str, version: str) -> ModelInfo:
 
 def title(name: str) -> str:
     """Return the display name of a model; by default, its name in the zoo."""
-    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    entry = zoo.entry_of(name) or zoo.CURATED.get(name)
     return entry.title if entry else name
 
 
@@ -93,7 +93,7 @@ def advice(text: str, name: str) -> str:
 
 def summary(name: str) -> str:
     """Return a one-line description of a model; empty if there is none."""
-    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    entry = zoo.entry_of(name) or zoo.CURATED.get(name)
     return entry.summary if entry else "A checkpoint on this server." if zoo.is_offered(name) else ""
 
 
@@ -141,7 +141,7 @@ def facts(name: str) -> str:
     """Return key figures of a model, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
     if zoo.is_offered(name):
         return ""
-    entry = zoo.SHIPPED.get(name) or zoo.facts(name)
+    entry = zoo.entry_of(name) or zoo.facts(name)
     height, width = entry.image_size
     trained = height if height == width else (height, width)
     parts = (

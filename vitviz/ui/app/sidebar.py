@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ... import images
+from ... import images, zoo
 from ...images import FITS
 from ...notation.view import pooling_note
 from ...viz.provenance import without_advice
@@ -62,7 +62,8 @@ def choose_image() -> None:
     with left:
         on = camera_switch()
     camera(on, camera_place)
-    if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
+    series = zoo.series_name(model)  # the switch stays as it is when another checkpoint of a run is chosen
+    if right.toggle("Draw", key=f"draw_with_{series}", value=series == state.DRAWS_ON):
         draw_a_digit(pad_place)
     upload("sidebar_upload", "Your own image")
     with st.container():

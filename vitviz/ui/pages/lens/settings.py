@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .... import zoo
 from ....analysis.logit_lens import Lens
 from ....analysis.logit_lens import LensTarget as TargetValue
 from ....analysis.predictions import class_name
@@ -80,7 +81,7 @@ TARGET = Setting(
     read=_parse_target,
     write=_target_mark,
     valid=_is_possible,
-    per=lambda choice: f"{'class' if is_classifier(choice) else 'image'}_{choice.model}",
+    per=lambda choice: f"{'class' if is_classifier(choice) else 'image'}_{zoo.series_name(choice.model)}",
 )
 UPLOADED = Setting("lens_uploaded")  # the user's own image uploaded here last
 
