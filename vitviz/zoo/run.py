@@ -81,7 +81,7 @@ class Run:
             IndexError: if there is no such checkpoint.
         """
         index = checked_index(index, len(self), "checkpoint")
-        with self._lock:
+        with self._lock, plain_arithmetic():
             if index not in self._models:
                 while len(self._models) >= MAX_MODELS:  # before loading, so that there are never three
                     self._models.popitem(last=False)
@@ -106,7 +106,6 @@ def _differ(one: ViTConfig, other: ViTConfig, field: str) -> bool:
 
 
 @typed
-@plain_arithmetic()
 def load_run(folder: str | Path) -> Run:
     """Load a training run: a folder of checkpoints whose names differ in a number.
 
@@ -128,7 +127,7 @@ def load_run(folder: str | Path) -> Run:
     """
     run = _shipped(folder) if isinstance(folder, str) and folder in RUNS else _in_folder(Path(folder))
     for note in run.load(0).notes:
-        warnings.warn(note, VitvizWarning, stacklevel=4)  # past `typed` and `plain_arithmetic`
+        warnings.warn(note, VitvizWarning, stacklevel=3)  # past `typed`
     return run
 
 
