@@ -9,7 +9,7 @@ import vitviz
 from tests.support.training_runs import write_run
 from vitviz import ArgumentError, ModelError
 from vitviz.analysis import attention, tokens
-from vitviz.analysis.training import TrainingCurves, first_local_head
+from vitviz.analysis.training import LOCAL, TrainingCurves, first_local_head
 from vitviz.zoo import assets, run_names
 
 DIGITS = assets() / "images" / "digits"
@@ -49,7 +49,7 @@ def test_before_training_attention_is_nearly_uniform_and_later_a_head_is_local(c
     found = first_local_head(curves)
     assert 0 < found.checkpoint < len(curves.steps)
     of_heads = curves.distance.mean(axis=-1)
-    assert of_heads[: found.checkpoint].min() > found.uniform / 2
+    assert of_heads[: found.checkpoint].min() > LOCAL * found.uniform
     assert of_heads[found.checkpoint].min() == pytest.approx(found.distance)
     assert found.distance == pytest.approx(float(curves.distance_of(found.layer, found.head)[found.checkpoint]))
 
@@ -70,7 +70,7 @@ def test_the_first_local_head_of_distances_made_by_hand():
     uniform = (0 + 8 + 8 + 8 * 2**0.5) / 4
     distances = np.full((3, 2, 2), uniform)
     assert first_local_head(made(distances)) is None
-    distances[1, 1, 0], distances[2] = 0.49 * uniform, 0.1
+    distances[1, 1, 0], distances[2] = 0.74 * uniform, 0.1
     found = first_local_head(made(distances))
     assert (found.checkpoint, found.layer, found.head) == (1, 1, 0)
     assert found.uniform == pytest.approx(uniform)

@@ -11,6 +11,7 @@ from PIL import Image
 from vitviz import VisionTransformer, images
 from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
+from vitviz.analysis.training import training_curves
 from vitviz.model.config import RoPE
 from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
@@ -18,6 +19,7 @@ from vitviz.viz import export
 from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
+from vitviz.zoo.run import Run, RunCheckpoint
 
 
 def weights(trace):
@@ -42,6 +44,8 @@ def public_calls(small, photo):
     score = ablation.class_score(small, 0)
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
+    training = Run("small", [RunCheckpoint(step, f"{step}.pth", lambda: small) for step in ("step-1", "step-2")])
+    over_training = training_curves(training, safe.rgb, size=16)
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
@@ -50,11 +54,21 @@ def public_calls(small, photo):
             "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
             "explain": {"model": small, "image": trace, "method": "rollout", "target": ClassTarget(0)},
+            "first_local_head": {"curves": over_training, "most": 0.5},
             "from_timm": None,  # tests/zoo/test_convert.py
             "lens": {"trace": trace},
             "load": {"name": "digits"},
+            "load_run": {"folder": "digits"},
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+            "training_curves": {
+                "run": training,
+                "image": safe.rgb,
+                "size": 16,
+                "fit": "crop",
+                "probe_images": [safe.rgb, safe.rgb],
+                "progress": None,
+            },
         },
         "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},
@@ -260,6 +274,7 @@ def public_calls(small, photo):
         },
         "walkthrough.quiz": {
             "attention_questions": {"trace": trace, "layer": 0, "head": 0, "query": 0},
+            "local_head_question": {"curves": over_training},
             "sequence_questions": {"trace": trace, "patch": 0},
         },
         "analysis.predictions": {
@@ -286,6 +301,7 @@ def public_calls(small, photo):
             "patch_distances": {"grid": grid, "patch": 8},
             "received_weights": {"trace": trace, "layer": 0, "token": 0, "sums": attention.log_sums(trace)},
             "row_entropy": {"weights": torch.ones(3)},
+            "row_statistics": {"trace": trace},
         },
         "viz.picture": {
             "frame_patch": {

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.facts import assert_mentions
 from vitviz.analysis import attention
-from vitviz.analysis.training import TrainingCurves
+from vitviz.analysis.training import LOCAL, TrainingCurves
 from vitviz.walkthrough.quiz import local_head_question
 from vitviz.walkthrough.quiz.training import NEVER
 
@@ -25,10 +25,10 @@ def made(*lowest: float, grid=(2, 2)) -> TrainingCurves:
 @pytest.mark.parametrize(
     ("lowest", "answer"),
     [
-        ((1, 0.9, 0.7, 0.45, 0.2), "step-1000"),
-        ((1, 0.5, 0.6, 0.7), "step-10"),
+        ((1, 0.95, 0.8, 0.7, 0.2), "step-1000"),
+        ((1, 0.75, 0.8, 0.9), "step-10"),
         ((0.1, 0.1, 0.1), "step-1"),
-        ((1, 0.9, 0.8, 0.7), NEVER),
+        ((1, 0.9, 0.8, 0.76), NEVER),
         ((1, 0.2), "step-10"),
     ],
 )
@@ -37,14 +37,14 @@ def test_the_answer_is_computed(lowest, answer):
     assert question.right.answer == answer
     assert [option.right for option in question.options].count(True) == 1
     assert len({option.answer for option in question.options}) == len(question.options) >= 3
-    assert_mentions(question.text, "2.25 bit", f"{np.log2(5):.2f} bit", f"{UNIFORM / 2:.1f} px")
+    assert_mentions(question.text, "2.25 bit", f"{np.log2(5):.2f} bit", f"{LOCAL * UNIFORM:.1f} px")
     if answer != NEVER:
         at = int(np.log10(int(answer.removeprefix("step-"))))
         assert_mentions(question.right.explanation, "layer 2, head 1", f"{lowest[at] * UNIFORM:.1f} px")
 
 
 def test_wrong_answers_do_not_give_the_right_one_away():
-    question = local_head_question(made(1, 0.9, 0.7, 0.45, 0.2))
+    question = local_head_question(made(1, 0.95, 0.8, 0.7, 0.2))
     for option in question.options:
         if not option.right:
             assert question.right.answer not in option.explanation

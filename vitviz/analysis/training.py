@@ -26,7 +26,7 @@ from ..zoo.run import Run
 from .attention import patch_distances, row_statistics
 from .tokens.probe import patch_positions, position_r2
 
-LOCAL = 0.5  # largest mean attention distance of a local head, relative to that of uniform attention
+LOCAL = 0.75  # largest mean attention distance of a local head, relative to that of uniform attention
 
 
 @brief

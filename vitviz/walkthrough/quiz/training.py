@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ...analysis.training import LOCAL, TrainingCurves, first_local_head
+from ...errors.arguments import typed
+from ...notation.marks import percent
 from .question import Option, Question, make_question
 
 NEVER = "At none of them"
 
 
+@typed
 def local_head_question(curves: TrainingCurves) -> Question | None:
     """Ask for the first checkpoint with a local head.
 
@@ -43,9 +46,8 @@ def local_head_question(curves: TrainingCurves) -> Question | None:
         ] + [Option(NEVER, f"At the end, the lowest mean attention distance is {lowest[-1]:.1f} px.")]
     return make_question(
         "local_head",
-        f"{_first_entropy(curves)}A head is local if its mean attention distance is at most "
-        f"{LOCAL:.0%} of that of uniform attention, {LOCAL * uniform:.1f} px here. When does the first head become "
-        "local?",
+        f"{_first_entropy(curves)}A head is local if its mean attention distance is at most {percent(LOCAL)} of that "
+        f"of uniform attention, {LOCAL * uniform:.1f} px here. When does the first head become local?",
         f"At {curves.steps[0]}, the lowest distance is {lowest[0]:.1f} px. Move the slider; the distances of all "
         "heads are on the page Explore.",
         right,
