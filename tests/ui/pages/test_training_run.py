@@ -9,10 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 import vitviz
 from tests.support.app_pages import choice_of, explore, opened, placed, query, texts
+from tests.support.exhaustive import exhaustive
 from tests.support.training_runs import weights, write_run
 from vitviz import zoo
 from vitviz.ui.app import state
-from vitviz.ui.components.explorer import payload
+from vitviz.ui.components.explorer.payload import vectors as sent_vectors
 
 FIRST = zoo.run_names("digits")[0]
 MIDDLE = zoo.run_names("digits")[3]
@@ -70,7 +71,7 @@ def test_the_explorer_receives_the_queries_and_keys_of_the_checkpoint(monkeypatc
     slider(app).set_value(FIRST).run()
     fine(app)
     for name, shown in ((MIDDLE, sent[0]), (FIRST, sent[-1])):
-        alone = payload.vectors(vitviz.load(name).trace(state.samples()["digit-3"]), shown.layers)
+        alone = sent_vectors(vitviz.load(name).trace(state.samples()["digit-3"]), shown.layers)
         assert (shown.q, shown.k) == (alone.q, alone.k), name
 
 
@@ -157,7 +158,7 @@ def offered(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["explore", exhaustive("lens"), exhaustive("tokens")])
 def test_a_folder_of_checkpoints_is_a_run(page, offered):
     app = fine(opened(page, model="run7/step-20.pth", image="coffee", query="1-2"))
     assert slider(app).options == ["step-20", "step-900", "step-1000"]
