@@ -38,8 +38,8 @@ def installed(tmp_path_factory):
     (wheel,) = built.glob("*.whl")
     folder = tmp_path_factory.mktemp("installed")
     zipfile.ZipFile(wheel).extractall(folder)
-    for weights in (ROOT / "assets" / "models").glob(WEIGHTS):
-        (folder / "vitviz" / "assets" / "models" / weights.name).symlink_to(weights)
+    for weights in (ROOT / "assets" / "models").rglob(WEIGHTS):
+        (folder / "vitviz" / weights.relative_to(ROOT)).symlink_to(weights)
     return folder
 
 
@@ -58,7 +58,10 @@ def test_it_contains_all_modules_scripts_weights_and_images(installed):
     files = [path for path in (ROOT / "vitviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     missing = [path for path in files if not (installed / path.relative_to(ROOT)).is_file()]
     assets = ROOT / "assets"
-    carried = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern)}
+    found = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern)}
+    carried = {
+        path for path in found if path.is_file()
+    }  # `models/*` also finds a folder, which has a pattern of its own
     used = [path for folder in ("models", "images") for path in (assets / folder).rglob("*") if path.is_file()]
     missing += [path for path in used if path not in carried]
     missing += [path for path in carried if not (installed / "vitviz" / path.relative_to(ROOT)).is_file()]
