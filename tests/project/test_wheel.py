@@ -59,9 +59,7 @@ def test_it_contains_all_modules_scripts_weights_and_images(installed):
     missing = [path for path in files if not (installed / path.relative_to(ROOT)).is_file()]
     assets = ROOT / "assets"
     found = {path for pattern in PACKAGE_DATA["vitviz.assets"] for path in assets.glob(pattern)}
-    carried = {
-        path for path in found if path.is_file()
-    }  # `models/*` also finds a folder, which has a pattern of its own
+    carried = {path for path in found if path.is_file()}  # folders have patterns of their own
     used = [path for folder in ("models", "images") for path in (assets / folder).rglob("*") if path.is_file()]
     missing += [path for path in used if path not in carried]
     missing += [path for path in carried if not (installed / "vitviz" / path.relative_to(ROOT)).is_file()]
