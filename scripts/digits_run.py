@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from scripts.digits import WEIGHTS, as_picture, classify, load_split
 from vitviz import VisionTransformer
@@ -48,10 +48,27 @@ def save_run(checkpoints: Mapping[int, VisionTransformer]) -> None:
     (FOLDER / LISTING).write_text(json.dumps({"checkpoints": listed}, indent=2) + "\n", "utf-8")
 
 
+def difference_from_shipped(model: VisionTransformer) -> float:
+    """Return the largest difference of a weight from the shipped model, after rounding to float16."""
+    shipped, weights = load_file(WEIGHTS), model.state_dict()
+    return max(float((value.float() - weights[name].half().float()).abs().max()) for name, value in shipped.items())
+
+
 def validation_accuracy(model: VisionTransformer) -> float:
     """Return the accuracy on the validation digits, of weights rounded to float16, as they are shipped."""
     part, rounded = load_split()["validation"], copy.deepcopy(model).half().float().eval()
     return float(np.mean(classify(rounded, [as_picture(image) for image in part.images]) == part.labels))
+
+
+def with_run_section(card: str) -> str:
+    """Return the model card with the present description of the run, which stands before the limits."""
+    before, _, rest = card.partition("## Training run\n")
+    before, limits = (before, rest[rest.index("## Limits") :]) if rest else _split(card, "## Limits")
+    return f"{before}{run_section()}\n\n{limits}"
+
+
+def _split(text: str, heading: str) -> tuple[str, str]:
+    return text[: text.index(heading)], text[text.index(heading) :]
 
 
 def run_section() -> str:

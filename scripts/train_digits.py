@@ -1,9 +1,11 @@
 """Training of the shipped classifier `digits` on the CPU: `make digits`.
 
 It writes the weights, earlier checkpoints, the model card and the sample images. The held-out digits are used once, at
-the end.
+the end. `python -m scripts.train_digits --run-only` writes only the checkpoints and their part of the card, if the weights
+are those that ship.
 """
 
+import argparse
 import copy
 import math
 import time
@@ -33,7 +35,7 @@ from scripts.digits import (
     load_split,
 )
 from scripts.digits_card import card_of
-from scripts.digits_run import KEPT, save_run
+from scripts.digits_run import KEPT, difference_from_shipped, save_run, with_run_section
 from scripts.practice import practice
 from vitviz import VisionTransformer
 
@@ -195,13 +197,25 @@ def _pace(epoch: float, epochs: int) -> float:
 
 
 def main() -> None:
-    """Train, evaluate once on the held-out digits, and write weights, model card and sample images."""
+    """Train, evaluate once on the held-out digits, and write weights, checkpoints, model card and sample images."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.train_digits", description=main.__doc__)
+    parser.add_argument(
+        "--run-only", action="store_true", help="write only the checkpoints, if the weights are the same"
+    )
+    run_only = parser.parse_args().run_only
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     started, split = time.monotonic(), load_split()
     digits = fields_of(split["train"].images), torch.from_numpy(split["train"].labels)
     validation = Validation(split["validation"], practice(20, seed=SEED + 1))
     trained = train(digits, practice(DRAWINGS, seed=SEED), validation, kept=KEPT)
+    if run_only:
+        difference = difference_from_shipped(trained.best)
+        if difference:
+            raise SystemExit(f"The weights differ from the shipped ones by up to {difference:.3g}; nothing is written.")
+        save_run({**trained.checkpoints, trained.step: trained.best})
+        CARD.write_text(with_run_section(CARD.read_text("utf-8")), "utf-8")
+        return
     save_file({name: value.half() for name, value in trained.best.state_dict().items()}, WEIGHTS)
     save_run({**trained.checkpoints, trained.step: trained.best})
     minutes = (time.monotonic() - started) / 60

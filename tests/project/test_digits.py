@@ -74,6 +74,17 @@ def test_the_run_and_the_card_state_the_accuracy_of_each_checkpoint(card):
     assert {int(step.removeprefix("step-")) for step in run.steps[:-1]} == set(digits_run.KEPT)
 
 
+def test_the_description_of_the_run_replaces_an_earlier_one(card):
+    without = card[: card.index("## Training run")] + card[card.index("## Limits") :]
+    old = without.replace("## Limits", "## Training run\n\nOf another training.\n\n## Limits")
+    assert [digits_run.with_run_section(text) for text in (without, old, card)] == [card] * 3
+
+
+def test_the_shipped_weights_do_not_differ_from_themselves(classifier):
+    assert digits_run.difference_from_shipped(classifier) == 0
+    assert digits_run.difference_from_shipped(train_digits.new_model(0)) > 0.1
+
+
 # --- Drawings --------------------------------------------------------------------------------------------------------
 
 
