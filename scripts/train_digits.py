@@ -1,8 +1,8 @@
 """Training of the shipped classifier `digits` on the CPU: `make digits`.
 
 It writes the weights, earlier checkpoints, the model card and the sample images. The held-out digits are used once, at
-the end. `python -m scripts.train_digits --run-only` writes only the checkpoints and their part of the card, if the weights
-are those that ship.
+the end. `python -m scripts.train_digits --run-only` writes only the checkpoints and their part of the card, if the
+weights are those that ship.
 """
 
 import argparse
