@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
     from .analysis.classifier import fit_head
     from .analysis.logit_lens import lens, patch_lens
+    from .analysis.training import first_local_head, training_curves
     from .errors import (
         ArgumentError,
         EditError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .zoo import load
     from .zoo.heads import LinearHead, open_head
     from .zoo.in_memory import from_timm
+    from .zoo.run import Run, load_run
 
 
 def _public_modules() -> dict[str, str]:

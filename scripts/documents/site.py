@@ -51,6 +51,7 @@ MODULES = {
         "analysis.logit_lens",
         "analysis.predictions",
         "analysis.tokens",
+        "analysis.training",
         "analysis.default_view",
         "analysis.arithmetic",
     ),

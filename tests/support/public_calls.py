@@ -13,6 +13,7 @@ from vitviz import VisionTransformer, images
 from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
 from vitviz.analysis.classifier import cross_validate
+from vitviz.analysis.training import training_curves
 from vitviz.model.config import RoPE
 from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
@@ -21,6 +22,7 @@ from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
 from vitviz.zoo.heads import head_bytes, hold
+from vitviz.zoo.run import Run, RunCheckpoint
 
 
 def weights(trace):
@@ -47,6 +49,8 @@ def public_calls(small, photo):
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
     vectors, labels = np.random.default_rng(0).normal(size=(6, 4)), ["a", "b"] * 3
+    training = Run("small", [RunCheckpoint(step, f"{step}.pth", lambda: small) for step in ("step-1", "step-2")])
+    over_training = training_curves(training, safe.rgb, size=16)
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
@@ -67,12 +71,22 @@ def public_calls(small, photo):
                 "fit": "crop",
                 "progress": None,
             },
+            "first_local_head": {"curves": over_training, "most": 0.5},
             "from_timm": None,  # tests/zoo/test_convert.py
             "lens": {"trace": trace},
             "load": {"name": "digits"},
+            "load_run": {"folder": "digits"},
             "open_head": None,  # needs a file: `methods`
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+            "training_curves": {
+                "run": training,
+                "image": safe.rgb,
+                "size": 16,
+                "fit": "crop",
+                "probe_images": [safe.rgb, safe.rgb],
+                "progress": None,
+            },
         },
         "analysis.classifier": {
             "appearance": {"image": prepared},
@@ -300,6 +314,7 @@ def public_calls(small, photo):
         },
         "walkthrough.quiz": {
             "attention_questions": {"trace": trace, "layer": 0, "head": 0, "query": 0},
+            "local_head_question": {"curves": over_training},
             "sequence_questions": {"trace": trace, "patch": 0},
         },
         "analysis.predictions": {
@@ -326,6 +341,7 @@ def public_calls(small, photo):
             "patch_distances": {"grid": grid, "patch": 8},
             "received_weights": {"trace": trace, "layer": 0, "token": 0, "sums": attention.log_sums(trace)},
             "row_entropy": {"weights": torch.ones(3)},
+            "row_statistics": {"trace": trace},
         },
         "viz.picture": {
             "frame_patch": {

@@ -3,6 +3,7 @@
     load("dinov2-small")                               # shipped: read from disk, no network needed
     load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm: from the Hugging Face cache, or downloaded to it
     load("run7/best.safetensors", classes="names.txt", mean=0.5, std=0.5)  # your own checkpoint
+    load_run("run7")                                   # all checkpoints of a training run
 
 `SHIPPED` and `CURATED` are the catalogue. `search` finds the other plain ViTs of timm and `facts` describes them.
 """
@@ -33,7 +34,9 @@ from .options import ChannelValues, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
+from .run import Run, load_run, run_names, run_of, series_name, step_name
 from .shipped import SHIPPED, ZooEntry, load_shipped
+from .shipped_run import entry_of
 from .sidecar import files_beside, sidecar_of
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "SUFFIXES",
     "LinearHead",
     "ModelCache",
+    "Run",
     "TimmEntry",
     "ZooEntry",
     "assets",
@@ -49,6 +53,7 @@ __all__ = [
     "can_reach_hub",
     "check_head",
     "checkpoints",
+    "entry_of",
     "facts",
     "files_of",
     "held",
@@ -58,12 +63,17 @@ __all__ = [
     "is_on_disk",
     "load",
     "load_offered",
+    "load_run",
     "loaded",
     "not_offered",
     "read_head",
+    "run_names",
+    "run_of",
     "search",
+    "series_name",
     "shared",
     "sidecar_of",
+    "step_name",
     "takes_options",
     "version",
     "why_refused",
@@ -96,11 +106,12 @@ def load(
     the folder that have no TOML file of their own.
 
     Args:
-        name: a shipped model, such as `"dinov2-small"` (needs no network); a pretrained timm model (downloaded if it is
-            not in the Hugging Face cache); the path of a checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or the
-            folder of a Hugging Face training run with config.json and model.safetensors); or a repository on the
-            Hugging Face hub, such as `"facebook/dinov2-small"`. Weights may use the names of timm, torchvision, or
-            Hugging Face's ViT, DeiT and DINOv2.
+        name: a shipped model, such as `"dinov2-small"` (needs no network), or a checkpoint of its training run, such as
+            `"digits-run/step-00100"`; a pretrained timm model (downloaded if it is not in the Hugging Face cache); the
+            path of a checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or the folder of a Hugging Face training run
+            with config.json and model.safetensors); or a repository on the Hugging Face hub, such as
+            `"facebook/dinov2-small"`. Weights may use the names of timm, torchvision, or Hugging Face's ViT, DeiT and
+            DINOv2.
         arch: timm's name of the architecture; needed only if the file does not state it.
         arch_kwargs: arguments of timm's `create_model` for that architecture, such as `{"global_pool": "avg"}`.
         classes: class names: a text file with one name per line, a sequence of names, or a dictionary from index to
@@ -199,7 +210,7 @@ def files_of(name: str) -> list[Path]:
 
 def _known(name: str | Path) -> str | None:
     """Name of a shipped or pretrained model; None for a checkpoint or a repository."""
-    if not _is_path(name):
+    if not _is_path(name) or (isinstance(name, str) and entry_of(name)):
         return name
     repository = _repository(name)
     owner, _, model = repository.name.partition("/") if repository else ("", "", "")
@@ -219,7 +230,8 @@ def load_model(name: str, progress: Progress | None = None) -> VisionTransformer
     Raises:
         ModelError: as `load`.
     """
-    return load_shipped(SHIPPED[name]) if name in SHIPPED else load_pretrained(name, progress)
+    entry = entry_of(name)
+    return load_shipped(entry) if entry else load_pretrained(name, progress)
 
 
 @typed
@@ -229,7 +241,8 @@ def is_on_disk(name: str) -> bool:
     Raises:
         ModelError: if there is no such model.
     """
-    return SHIPPED[name].path.is_file() if name in SHIPPED else source_of(name).on_disk() is not None
+    entry = entry_of(name)
+    return entry.path.is_file() if entry else source_of(name).on_disk() is not None
 
 
 @typed

@@ -87,8 +87,8 @@ def _with_head(base: ModelInfo, name: str) -> ModelInfo:
 
 @lru_cache(maxsize=64)
 def _describe(name: str, version: str) -> ModelInfo:
-    if name in zoo.SHIPPED:
-        entry = zoo.SHIPPED[name]
+    entry = zoo.entry_of(name)
+    if entry is not None:
         return ModelInfo(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
@@ -111,7 +111,7 @@ def _describe(name: str, version: str) -> ModelInfo:
 def title(name: str) -> str:
     """Return the display name of a model; by default, its name in the zoo."""
     base, head = zoo.base_of(name), zoo.held(name)
-    entry = zoo.SHIPPED.get(base) or zoo.CURATED.get(base)
+    entry = zoo.entry_of(base) or zoo.CURATED.get(base)
     of_base = entry.title if entry else base
     return of_base if base == name else f"{of_base} + {head.name if head else 'own classes'}"
 
@@ -125,11 +125,12 @@ def name_in_files(name: str) -> str:
 def outputs_of(name: str) -> str:
     """Return a name that models share if their outputs mean the same, for settings that name a class.
 
-    Fitting a head again, on other images of the same classes, does not change it.
+    Fitting a head again, on other images of the same classes, does not change it. The checkpoints of a training run
+    share it, too.
     """
     base, head = zoo.base_of(name), zoo.held(name)
     if head is None:
-        return name
+        return zoo.series_name(name)
     classes = repr((head.labels, head.output_kind)).encode(errors="surrogatepass")
     return f"{base}+{hashlib.sha256(classes).hexdigest()}"
 
@@ -147,7 +148,7 @@ def summary(name: str) -> str:
     head = zoo.held(name)
     if head is not None:
         return _summary_of_head(head)
-    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    entry = zoo.entry_of(name) or zoo.CURATED.get(name)
     return entry.summary if entry else "A checkpoint on this server." if zoo.is_offered(name) else ""
 
 
@@ -208,7 +209,7 @@ def facts(name: str) -> str:
     """Return key figures of a model, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
     if zoo.is_offered(name):
         return ""
-    entry = zoo.SHIPPED.get(name) or zoo.facts(name)
+    entry = zoo.entry_of(name) or zoo.facts(name)
     height, width = entry.image_size
     trained = height if height == width else (height, width)
     parts = (

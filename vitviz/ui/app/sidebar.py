@@ -62,7 +62,8 @@ def choose_image() -> None:
     with left:
         on = camera_switch()
     camera(on, camera_place)
-    if right.toggle("Draw", key=f"draw_with_{model}", value=zoo.base_of(model) == state.DRAWS_ON):
+    series = zoo.series_name(zoo.base_of(model))  # the switch stays as it is when another checkpoint is chosen
+    if right.toggle("Draw", key=f"draw_with_{series}", value=series == state.DRAWS_ON):
         draw_a_digit(pad_place)
     upload("sidebar_upload", "Your own image")
     with st.container():

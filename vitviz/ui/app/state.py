@@ -39,7 +39,7 @@ CAMERA = "camera"  # name of photos taken on the page
 MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
 OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
 CLASS = "class"  # represents an image shared with the class in galleries; links contain its name
-DRAWS_ON = "digits"  # the model for which a drawing is the natural image
+DRAWS_ON = "digits"  # the model, and its earlier checkpoints, for which a drawing is the natural image
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def samples() -> dict[str, bytes]:
 
 def samples_for(model: str) -> dict[str, bytes]:
     """Return the samples suitable for a model."""
-    digits = zoo.base_of(model) == DRAWS_ON
+    digits = zoo.series_name(zoo.base_of(model)) == DRAWS_ON
     return {name: data for name, data in samples().items() if name.startswith("digit-") == digits}
 
 
