@@ -12,7 +12,19 @@ from collections.abc import Iterator
 
 import torch
 
-from . import alternatives, browser, explaining, explanations, library, load, loading, sweeping, writing
+from . import (
+    alternatives,
+    browser,
+    explaining,
+    explanations,
+    library,
+    load,
+    loading,
+    sweeping,
+    teaching,
+    training,
+    writing,
+)
 from .measure import Row, as_table
 
 BENCHMARKS = {
@@ -25,9 +37,11 @@ BENCHMARKS = {
     "first": loading.first_visit,
     "pages": explanations.explain,
     "sweep": sweeping.sweep,
+    "slider": training.slider_step,
     "cost": explaining.cost,
     "faithful": explaining.faithfulness,
     "alternatives": alternatives.alternatives,
+    "teach": teaching.teach,
     "write": writing.pictures,
     "start": library.cold_start,
     "users": load.users,

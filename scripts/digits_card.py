@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from scripts.digits import CONFIG, SEED, WEIGHTS, classify, confusion, load_split
+from scripts.digits_run import run_section
 from scripts.pen import DIGITS, SMALL, drawn_digits
 from scripts.practice import STYLES
 from vitviz import VisionTransformer
@@ -60,6 +61,8 @@ the drawing pad works, not how well the model reads the handwriting of other peo
 | style | correct | small |
 | --- | --: | --: |
 {by_style}
+
+{run}
 
 ## Limits
 
@@ -141,6 +144,7 @@ def card_of(
         hardest=hardest,
         on_hardest=share(by_pen[np.array(styles) == hardest]),
         by_style="\n".join(rows),
+        run=run_section(),
         confusion=_table(confusion(split["held-out"].labels, answers["held-out"])),
     )
 

@@ -1,11 +1,16 @@
 """Training of the shipped classifier `digits` on the CPU: `make digits`.
 
-It writes the weights, their model card and the sample images. The held-out digits are used once, at the end.
+It writes the weights, earlier checkpoints, the model card and the sample images. The held-out digits are used once, at
+the end. `python -m scripts.train_digits --run-only` writes only the checkpoints and their part of the card, if the
+weights are those that ship.
 """
 
+import argparse
 import copy
 import math
 import time
+from collections.abc import Container
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,6 +35,7 @@ from scripts.digits import (
     load_split,
 )
 from scripts.digits_card import card_of
+from scripts.digits_run import KEPT, difference_from_shipped, save_run, with_run_section
 from scripts.practice import practice
 from vitviz import VisionTransformer
 
@@ -48,6 +54,21 @@ SAMPLE_DIGITS = (0, 3, 4, 7, 8)
 SAMPLE_SIDE = 256  # pixels
 
 Examples = tuple[Fields, Tensor]  # digits and their labels
+
+
+@dataclass(frozen=True)
+class Training:
+    """Result of training.
+
+    Attributes:
+        best: moving average of the weights, at the end of the epoch with the lowest validation loss.
+        step: number of steps at the end of that epoch.
+        checkpoints: moving average of the weights after some numbers of steps before that one.
+    """
+
+    best: VisionTransformer
+    step: int
+    checkpoints: dict[int, VisionTransformer]
 
 
 class Validation:
@@ -97,11 +118,25 @@ def _sincos(rows: int, columns: int, embed_dim: int) -> Tensor:
 
 
 def train(
-    digits: Examples, drawings: Examples, validation: Validation, *, seed: int = SEED, epochs: int = EPOCHS
-) -> VisionTransformer:
-    """Train a new model and return the moving average of its weights from the epoch with the lowest validation loss.
+    digits: Examples,
+    drawings: Examples,
+    validation: Validation,
+    *,
+    seed: int = SEED,
+    epochs: int = EPOCHS,
+    kept: Container[int] = (),
+) -> Training:
+    """Train a new model.
 
     An epoch uses all digits of the data set and a random selection of the drawings.
+
+    Args:
+        digits: digits of the data set.
+        drawings: generated drawings.
+        validation: evaluation after each epoch.
+        seed: seed of all random numbers.
+        epochs: number of epochs.
+        kept: numbers of steps after which a checkpoint is kept; 0 is before training. They do not affect the training.
     """
     fields, labels = digits[0] + drawings[0], torch.cat([digits[1], drawings[1]])
     real, drawn = len(digits[1]), len(drawings[1])
@@ -112,7 +147,8 @@ def train(
     optimiser = torch.optim.AdamW(_groups(model), lr=LEARNING_RATE, betas=(0.9, 0.98))
     steps = (real + some) // BATCH
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step / steps, epochs))
-    best, least = copy.deepcopy(average), math.inf
+    best, best_step, least = copy.deepcopy(average), 0, math.inf
+    checkpoints = {0: copy.deepcopy(average)} if 0 in kept else {}
     for epoch in range(1, epochs + 1):
         effort = min(1, epoch / (EASY * epochs))
         started, total = time.monotonic(), 0.0
@@ -127,15 +163,17 @@ def train(
             schedule.step()
             total += loss.item()
             _update_average(average, model, schedule.last_epoch)
+            if schedule.last_epoch in kept:
+                checkpoints[schedule.last_epoch] = copy.deepcopy(average)
         validation_loss, (plain, varied, pen) = validation(average)
         if validation_loss < least:
-            best, least = copy.deepcopy(average), validation_loss
+            best, best_step, least = copy.deepcopy(average), schedule.last_epoch, validation_loss
         print(
             f"epoch {epoch:3}/{epochs}  loss {total / steps:.3f}  validation loss {validation_loss:.3f}  "
             f"accuracy {plain:.1%}, augmented {varied:.1%}, drawings {pen:.1%}  {time.monotonic() - started:.1f} s",
             flush=True,
         )
-    return best
+    return Training(best, best_step, {step: one for step, one in checkpoints.items() if step < best_step})
 
 
 def _groups(model: nn.Module) -> list[dict]:
@@ -159,14 +197,27 @@ def _pace(epoch: float, epochs: int) -> float:
 
 
 def main() -> None:
-    """Train, evaluate once on the held-out digits, and write weights, model card and sample images."""
+    """Train, evaluate once on the held-out digits, and write weights, checkpoints, model card and sample images."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.train_digits", description=main.__doc__)
+    parser.add_argument(
+        "--run-only", action="store_true", help="write only the checkpoints, if the weights are the same"
+    )
+    run_only = parser.parse_args().run_only
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     started, split = time.monotonic(), load_split()
     digits = fields_of(split["train"].images), torch.from_numpy(split["train"].labels)
     validation = Validation(split["validation"], practice(20, seed=SEED + 1))
-    trained = train(digits, practice(DRAWINGS, seed=SEED), validation)
-    save_file({name: value.half() for name, value in trained.state_dict().items()}, WEIGHTS)
+    trained = train(digits, practice(DRAWINGS, seed=SEED), validation, kept=KEPT)
+    if run_only:
+        difference = difference_from_shipped(trained.best)
+        if difference:
+            raise SystemExit(f"The weights differ from the shipped ones by up to {difference:.3g}; nothing is written.")
+        save_run({**trained.checkpoints, trained.step: trained.best})
+        CARD.write_text(with_run_section(CARD.read_text("utf-8")), "utf-8")
+        return
+    save_file({name: value.half() for name, value in trained.best.state_dict().items()}, WEIGHTS)
+    save_run({**trained.checkpoints, trained.step: trained.best})
     minutes = (time.monotonic() - started) / 60
     model = vitviz.load("digits")  # shipped weights, rounded to float16
     answers = {name: classify(model, [as_picture(image) for image in part.images]) for name, part in split.items()}

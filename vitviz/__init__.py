@@ -18,7 +18,9 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis import tokens
     from .analysis.ablation import sweep_heads, sweep_layers, sweep_patches
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
+    from .analysis.classifier import fit_head
     from .analysis.logit_lens import lens, patch_lens
+    from .analysis.training import first_local_head, training_curves
     from .errors import (
         ArgumentError,
         EditError,
@@ -45,7 +47,9 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .trace.trace import Trace
     from .trace.vision_transformer import VisionTransformer
     from .zoo import load
+    from .zoo.heads import LinearHead, open_head
     from .zoo.in_memory import from_timm
+    from .zoo.run import Run, load_run
 
 
 def _public_modules() -> dict[str, str]:

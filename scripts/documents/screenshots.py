@@ -60,6 +60,7 @@ OF_GUIDES = {
     "explain.webp": Shot(f"explain?{DIGIT}", '[data-testid="explanation"]', 4),
     "intervene.webp": Shot(f"intervene?{DIGIT}", ".st-key-bench_answer table"),
     "lens.webp": Shot(f"lens?{DIGIT}", ".st-key-lens_patch .js-plotly-plot"),
+    "teach.webp": Shot("teach?image=cat&source=example", '[data-testid="confusion"]'),
 }
 
 

@@ -14,7 +14,7 @@ from tests.support.checkpoints import prefixed, saved
 from tests.support.public_calls import public_calls
 from tests.support.public_methods import methods
 from vitviz import ArgumentError, VisionTransformer, ViTConfig, VitvizError
-from vitviz.analysis import ablation, arithmetic, attention, attribution, logit_lens, predictions, tokens
+from vitviz.analysis import ablation, arithmetic, attention, attribution, classifier, logit_lens, predictions, tokens
 from vitviz.analysis.ablation import sweep
 from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
 from vitviz.errors.arguments import shown
@@ -37,6 +37,7 @@ from vitviz.walkthrough import checks, sequence, steps, worksheet
 from vitviz.walkthrough import quiz as questions
 from vitviz.walkthrough import receptive_field as receptive
 from vitviz.walkthrough import soft_dictionary as lookup
+from vitviz.zoo import heads
 
 # What nobody has a use for, or nearly nobody: a call may take one of these and work, but it may not raise what is not
 # meant for people.
@@ -95,6 +96,7 @@ NAMES = {
     "vitviz": vitviz,
     "analysis.tokens": tokens,
     "analysis.attribution": attribution,
+    "analysis.classifier": classifier,
     "analysis.attribution.faithfulness": faithfulness,
     "analysis.ablation": ablation,
     "notation.edits": notation,
@@ -116,6 +118,7 @@ NAMES = {
     "walkthrough.checks": checks,
     "walkthrough.worksheet": worksheet,
     "notation.marks": marks,
+    "zoo.heads": heads,
 }
 
 
@@ -136,12 +139,15 @@ def public_functions():
 ELSEWHERE = {  # what tests of their own drive, or is one of the others
     *(
         "vitviz.from_timm",
+        "vitviz.open_head",
         "vitviz.open_trace",
         "analysis.attribution.explain",
+        "analysis.classifier.fit_head",
         "analysis.attribution.register",
         "analysis.ablation.sweep_heads",
         "analysis.ablation.sweep_layers",
         "analysis.ablation.sweep_patches",
+        "zoo.heads.open_head",
         "analysis.logit_lens.lens",
         "analysis.logit_lens.patch_lens",
     ),
@@ -185,13 +191,14 @@ def check_message(error):
 
 
 METHODS = {
+    "LinearHead": " save",
     "Trace": "activation activations rerun attention head_index heatmap keys queries row_sum scores token_index tokens "
     "save with_recorded",
     "VisionTransformer": " embed forward grid_of positions trace trace_batch",
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
     "trace": "trace trace_batch",
-    "vitviz": "from_timm open_trace",
+    "vitviz": "from_timm open_head open_trace",
     "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
 }
 METHODS = [f"{kind}.{name}".rstrip(".") for kind, names in METHODS.items() for name in names.split(" ")]

@@ -30,7 +30,17 @@ def test_what_public_functions_return_is_shown_on_one_line(calls):
                 assert "\n" not in repr(value), name
                 assert len(repr(value)) < LONGEST, name
                 seen.add(type(value).__name__)
-    assert {"Trace", "VisionTransformer", "Lens", "Attribution", "Curves", "SafeImage", "Prepared"} <= seen
+    assert {
+        "Trace",
+        "VisionTransformer",
+        "Lens",
+        "Attribution",
+        "Curves",
+        "SafeImage",
+        "Prepared",
+        "Fitted",
+        "LinearHead",
+    } <= seen
 
 
 def test_the_line_says_what_it_is(small, photo):

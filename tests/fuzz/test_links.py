@@ -22,6 +22,7 @@ from vitviz.zoo import SHIPPED
 LIKELY = {
     "image": (*state.samples(), state.OWN, "class-a"),
     "model": (*SHIPPED, "best.pth", "vit_tiny_patch16_224"),
+    "classes": (state.OWN,),
     "size": ("224", "32", "518", "96x192"),
     "fit": ("crop", "squash", "pad", "native"),
     "layer": ("1", "2", "3", "pool"),
@@ -45,6 +46,7 @@ LIKELY = {
     "projector": ("1",),
     "guide": ("tour-2", "lesson-7"),
     "tour": ("7",),
+    "source": ("own", "example"),
 }
 COUNTS = {"tour": 5, "lesson": 18}
 VIEWED = ("layer", "edits")  # with these in a link, no page computes the view or the edits that it opens with

@@ -31,6 +31,14 @@ GRID, PATCHES = (4, 6), 24
 PATCH = {"role": "query", "row": 1, "column": 2, "grid": [4, 6]}
 VALID = {  # by component and event
     ("board", "click"): {"layer": 0, "column": 1, "layers": 3, "heads": 3},
+    ("class_sets", "add"): True,
+    ("class_sets", "rename"): [1, "mug"],
+    ("class_sets", "discard"): 1,
+    ("class_sets", "remove"): ["0123456789abcdef"],
+    ("class_sets", "move"): [["0123456789abcdef"], 2],
+    ("class_sets", "refused"): "photo.jpg",
+    ("class_sets", "missing"): 2,
+    ("class_sets", "lost"): 6,
     ("diagram", "go"): "attention/scores",
     ("diagram", "here"): "scores",
     ("explorer", "view"): {"view": asdict(View(1, 0, 3)), "places": [0, 4, 6]},
@@ -68,6 +76,14 @@ DATA, TOKENS, COLOURS = picture(32), np.ones((PATCHES, 8), np.float32), np.zeros
 HERE = Listener("a section", lesson_section.reader("attention"), lambda name: lesson_section.choose("attention", name))
 DRAWN = {  # functions that draw a component with everything on it, given its module
     "board": lambda it: it.board(3, 3, {}, on_click=act, key="it"),
+    "class_sets": lambda it: it.class_sets(
+        [it.ShownClass(1, "a", [])],
+        it.Actions(*[act] * 7),
+        least=2,
+        most=10,
+        longest=40,
+        key="it",
+    ),
     "diagram": lambda it: it.diagram(model_steps(PLAIN, GRID), "attention", act, on_here=HERE, key="it"),
     "explorer": lambda it: it.explorer(
         *(trace_of("mean"), None, View(0), Style()),
@@ -101,7 +117,7 @@ def begin(session) -> None:
     """Begin a session."""
     trace = trace_of("mean")
     session.clear()
-    session.update(own=None, own_request="kept", own_dropped_turn=0, session_mark=SESSION)
+    session.update(own=None, own_request="kept", own_dropped_turn=0, class_sets_files_turn=0, session_mark=SESSION)
     session.update(view=View(0), places=token_layout(trace))
 
 
@@ -124,7 +140,7 @@ def listeners(session):
         with (
             patch.object(Component, "draw", lambda self, data, listeners, heard=heard, **_: heard.update(listeners)),
             patch.object(module, "payload", lambda *_, **__: {}) if name == "explorer" else nullcontext(),
-            patch.object(module, "drop_zone") if name == "own_image" else nullcontext(),
+            patch.object(module, "drop_zone") if name in ("own_image", "class_sets") else nullcontext(),
         ):
             draw(module)
         found |= {(name, event): listener for event, listener in heard.items()}

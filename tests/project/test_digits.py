@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import vitviz
-from scripts import augment_digits, digits, digits_card, pen, practice, train_digits
+from scripts import augment_digits, digits, digits_card, digits_run, pen, practice, train_digits
 from scripts.digits import CONFIG, SAMPLES, WEIGHTS, as_picture, classify, load_split
 
 pytestmark = pytest.mark.slow
@@ -61,6 +61,28 @@ def test_the_card_states_what_is_measured_here(card, answers, classifier):
     np.testing.assert_array_equal(digits_card.confusion_in(card), digits.confusion(labels, answers))
     assert f"sha256 `{hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}`" in card
     assert f"{sum(parameter.numel() for parameter in classifier.parameters()):,} parameters" in card
+
+
+def test_the_run_and_the_card_state_the_accuracy_of_each_checkpoint(card):
+    part, run = load_split()["validation"], vitviz.load_run("digits")
+    pictures = [as_picture(image) for image in part.images]
+    for index, step in enumerate(run.steps):
+        right = classify(run.load(index), pictures) == part.labels
+        assert run.accuracy[index] == pytest.approx(right.mean())
+        assert f"| `{step}` | {digits_card.share(right)} |" in card
+    assert digits_run.run_section() in card
+    assert {int(step.removeprefix("step-")) for step in run.steps[:-1]} == set(digits_run.KEPT)
+
+
+def test_the_description_of_the_run_replaces_an_earlier_one(card):
+    without = card[: card.index("## Training run")] + card[card.index("## Limits") :]
+    old = without.replace("## Limits", "## Training run\n\nOf another training.\n\n## Limits")
+    assert [digits_run.with_run_section(text) for text in (without, old, card)] == [card] * 3
+
+
+def test_the_shipped_weights_do_not_differ_from_themselves(classifier):
+    assert digits_run.difference_from_shipped(classifier) == 0
+    assert digits_run.difference_from_shipped(train_digits.new_model(0)) > 0.1
 
 
 # --- Drawings --------------------------------------------------------------------------------------------------------
@@ -214,7 +236,24 @@ def test_the_same_seed_gives_the_same_weights(few):
         digits.Part(*(values[:10] for values in vars(load_split()["validation"]).values())), drawings
     )
     first, again, other = (
-        train_digits.train(few, drawings, validation, seed=seed, epochs=2).state_dict() for seed in (5, 5, 6)
+        train_digits.train(few, drawings, validation, seed=seed, epochs=2).best.state_dict() for seed in (5, 5, 6)
     )
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_kept_checkpoints_change_nothing_and_begin_with_the_initial_weights(few):
+    drawings = practice.practice(3, seed=1)
+    validation = train_digits.Validation(
+        digits.Part(*(values[:10] for values in vars(load_split()["validation"]).values())), drawings
+    )
+    plain = train_digits.train(few, drawings, validation, seed=5, epochs=2)
+    kept = train_digits.train(few, drawings, validation, seed=5, epochs=2, kept=range(100))
+    assert kept.step == plain.step
+    assert list(kept.checkpoints) == list(range(kept.step))
+    assert plain.checkpoints == {}
+    for name, value in kept.best.state_dict().items():
+        assert torch.equal(value, plain.best.state_dict()[name])
+    initial = train_digits.new_model(5).state_dict()
+    assert all(torch.equal(value, initial[name]) for name, value in kept.checkpoints[0].state_dict().items())
+    assert not torch.equal(kept.checkpoints[1].head.weight, kept.checkpoints[0].head.weight)

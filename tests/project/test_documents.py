@@ -1,6 +1,7 @@
 """README and docs/: every snippet runs, every command is understood, and what they list exists."""
 
 import io
+import json
 import os
 import re
 import shlex
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +20,9 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 import vitviz
-from tests.support.command_line import COMMANDS, FOUR, objects
+from tests.support.command_line import COMMANDS, EIGHT, FOUR, objects
 from tests.support.documents import DOCUMENTS, LINK, README, ROOT, anchors, blocks
+from tests.support.heads import head_for, jpeg
 from vitviz.analysis.attribution import METHODS
 from vitviz.cli import app as cli
 from vitviz.ui.app import link
@@ -110,9 +114,11 @@ def test_a_command_of_the_readme_runs(line, folder):
 
 @pytest.mark.parametrize("line", commands())
 def test_a_command_is_understood(line, monkeypatch):
-    monkeypatch.setattr(cli, "_run", lambda *_: None)
+    for name in ("_run", "_teach"):
+        monkeypatch.setattr(cli, name, lambda *_, **__: None)
     arguments = shlex.split(line)[1:]
-    done = CliRunner().invoke(cli.app, arguments if arguments[0] in COMMANDS else [*arguments, "--help"])
+    runs = arguments[0] in (*COMMANDS, "teach")
+    done = CliRunner().invoke(cli.app, arguments if runs else [*arguments, "--help"])
     assert done.exit_code == 0, done.output
 
 
@@ -177,14 +183,16 @@ def test_guides_name_what_is_on_screen(path):
 
 
 @pytest.mark.slow
-def test_the_page_on_formats_lists_what_commands_write(vit, written):
+def test_the_page_on_formats_lists_what_commands_write(vit, written, tmp_path):
     text = (DOCS / "reference" / "formats.md").read_text("utf-8")
     _, _, rest = text.partition("## NumPy archives")
     archives, _, rest = rest.partition("## JSON lines")
     lines, _, _ = rest.partition("## Reports")
     keys, arrays = {"error", "skipped"}, set()
+    head = tmp_path / "cups.safetensors"
+    head_for(vitviz.load("digits")).save(head)
     for command in COMMANDS:
-        done = vit(command, FOUR, "-m", "digits", "--json", "--format", "npz")
+        done = vit(command, FOUR, "-m", "digits", "--linear-head", str(head), "--json", "--format", "npz")
         keys |= set(objects(done)[0])
     for data in written().values():
         arrays |= set(np.load(io.BytesIO(data)))
@@ -204,6 +212,40 @@ def test_the_page_on_formats_lists_the_tensors_of_a_trace(tmp_path):
             assert [name for name in names if not any(re.fullmatch(one, name) for one in patterns)] == []
             assert f"`version` ({file.metadata()['version']})" in text
             assert all(f"`{name}`" in text for name in file.metadata())
+
+
+def test_the_page_on_formats_lists_the_parts_of_a_head(tmp_path):
+    _, _, text = (DOCS / "reference" / "formats.md").read_text("utf-8").partition("## Linear heads")
+    text, _, _ = text.partition("\n## ")
+    tensors, _, keys = text.partition("| key |")
+    patterns = [".+".join(map(re.escape, re.split(r"\{\w+\}", name))) for name in first_cells(tensors)]
+    head = replace(head_for(vitviz.load("digits")), thumbnails=[[jpeg()], [], []])
+    head.save(tmp_path / "cups.safetensors", with_thumbnails=True)
+    with safe_open(tmp_path / "cups.safetensors", "numpy") as file:
+        names, metadata = list(file.keys()), file.metadata()
+    assert all(sum(bool(re.fullmatch(one, name)) for one in patterns) == 1 for name in names)
+    assert all(any(re.fullmatch(one, name) for name in names) for one in patterns)
+    assert f"`version` ({metadata['version']})" in text
+    assert all(f"`{name}`" in text for name in metadata)
+    about = json.loads(metadata["head"])
+    assert set(first_cells(keys)) == set(about)
+    assert all(f"`{name}`" in keys for name in about["preprocessing"])
+
+
+@pytest.mark.slow
+def test_the_page_on_formats_lists_the_lines_of_teach(tmp_path):
+    _, _, text = (DOCS / "reference" / "formats.md").read_text("utf-8").partition("## Lines of `vitviz teach`")
+    text, _, _ = text.partition("\n## ")
+    for name, sources in {"bad": (FOUR, __file__), "eight": (EIGHT, EIGHT)}.items():
+        (tmp_path / name).mkdir()
+        for i, source in enumerate(sources):
+            (tmp_path / name / f"{i}.png").write_bytes(Path(source).read_bytes())
+    out = str(tmp_path / "a.safetensors")
+    done = CliRunner().invoke(cli.app, ["teach", str(tmp_path), "-o", out, "-m", "digits", "--json"])
+    failed, *images, about = objects(done)
+    assert set(first_cells(text)) == {name for one in (*images, about) for name in one}
+    assert "`error`" in text
+    assert failed["ok"] is False
 
 
 # --- Links -----------------------------------------------------------------------------------------------------------

@@ -38,8 +38,8 @@ def installed(tmp_path_factory):
     (wheel,) = built.glob("*.whl")
     folder = tmp_path_factory.mktemp("installed")
     zipfile.ZipFile(wheel).extractall(folder)
-    for weights in (ROOT / "assets" / "models").glob(WEIGHTS):
-        (folder / "vitviz" / "assets" / "models" / weights.name).symlink_to(weights)
+    for weights in (ROOT / "assets" / "models").rglob(WEIGHTS):
+        (folder / "vitviz" / weights.relative_to(ROOT)).symlink_to(weights)
     return folder
 
 

@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tests.support.heads import head_for
 from vitviz import VisionTransformer, images
 from vitviz.analysis import ablation, arithmetic, attention, tokens
 from vitviz.analysis.attribution import ClassTarget
+from vitviz.analysis.classifier import cross_validate
+from vitviz.analysis.training import training_curves
 from vitviz.model.config import RoPE
 from vitviz.model.edits import ActivationCopy, HeadAblation
 from vitviz.notation import view
@@ -18,6 +21,8 @@ from vitviz.viz import export
 from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
+from vitviz.zoo.heads import head_bytes, hold
+from vitviz.zoo.run import Run, RunCheckpoint
 
 
 def weights(trace):
@@ -28,7 +33,8 @@ def public_calls(small, photo):
     """Public functions and valid arguments, by name."""
     safe = images.read_image(photo)
     prepared = images.prepare(safe, 16, 8)
-    trace = small.trace(prepared)
+    other_prepared = images.prepare(images.read_image(Image.new("RGB", (20, 20), "teal")), 16, 8)
+    trace, head = small.trace(prepared), head_for(small)
     turning = VisionTransformer(replace(small.config, rope=RoPE()), "turning")
     relative = VisionTransformer(replace(small.config, num_registers=0, relative_position_bias=True), "relative")
     looked = view.View(1, 0)
@@ -42,6 +48,9 @@ def public_calls(small, photo):
     score = ablation.class_score(small, 0)
     copied = {ActivationCopy(0, 0).hook: trace.activation(ActivationCopy(0, 0).hook)}
     row = weights(trace)
+    vectors, labels = np.random.default_rng(0).normal(size=(6, 4)), ["a", "b"] * 3
+    training = Run("small", [RunCheckpoint(step, f"{step}.pth", lambda: small) for step in ("step-1", "step-2")])
+    over_training = training_curves(training, safe.rgb, size=16)
     named = {
         "vitviz": {
             "capture": {"names": "norm"},
@@ -50,11 +59,56 @@ def public_calls(small, photo):
             "sweep_layers": {"model": small, "trace": trace, "score": score, "how": "zero", "progress": None},
             "sweep_patches": {"model": small, "trace": trace, "score": score, "how": "keys", "progress": None},
             "explain": {"model": small, "image": trace, "method": "rollout", "target": ClassTarget(0)},
+            "fit_head": {
+                "model": small,
+                "images": [prepared, other_prepared],
+                "labels": ["a", "b"],
+                "name": "letters",
+                "pooling": "mean",
+                "binary": False,
+                "inverse_penalty": 1.0,
+                "size": 16,
+                "fit": "crop",
+                "progress": None,
+            },
+            "first_local_head": {"curves": over_training, "most": 0.5},
             "from_timm": None,  # tests/zoo/test_convert.py
             "lens": {"trace": trace},
             "load": {"name": "digits"},
+            "load_run": {"folder": "digits"},
+            "open_head": None,  # needs a file: `methods`
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+            "training_curves": {
+                "run": training,
+                "image": safe.rgb,
+                "size": 16,
+                "fit": "crop",
+                "probe_images": [safe.rgb, safe.rgb],
+                "progress": None,
+            },
+        },
+        "analysis.classifier": {
+            "appearance": {"image": prepared},
+            "cross_validate": {
+                "features": vectors,
+                "labels": labels,
+                "binary": False,
+                "inverse_penalty": 1.0,
+                "groups": [0, 0, 1, 1, 2, 2],
+                "progress": None,
+            },
+            "features": {
+                "model": small,
+                "images": [prepared],
+                "pooling": "mean",
+                "size": 16,
+                "fit": "crop",
+                "progress": None,
+            },
+            "fit": {"features": vectors, "labels": labels, "binary": False, "inverse_penalty": 1.0},
+            "nearest_other": {"features": vectors, "labels": labels},
+            "notes_on": {"result": cross_validate(vectors, labels), "appearances": vectors},
         },
         "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},
@@ -260,6 +314,7 @@ def public_calls(small, photo):
         },
         "walkthrough.quiz": {
             "attention_questions": {"trace": trace, "layer": 0, "head": 0, "query": 0},
+            "local_head_question": {"curves": over_training},
             "sequence_questions": {"trace": trace, "patch": 0},
         },
         "analysis.predictions": {
@@ -286,6 +341,7 @@ def public_calls(small, photo):
             "patch_distances": {"grid": grid, "patch": 8},
             "received_weights": {"trace": trace, "layer": 0, "token": 0, "sums": attention.log_sums(trace)},
             "row_entropy": {"weights": torch.ones(3)},
+            "row_statistics": {"trace": trace},
         },
         "viz.picture": {
             "frame_patch": {
@@ -323,6 +379,22 @@ def public_calls(small, photo):
             "parse_size": {"text": "16x24"},
             "format_token": {"token": 0, "trace": trace},
             "parse_token": {"text": "1-1", "trace": trace},
+        },
+        "zoo.heads": {
+            "attached": {"model": small, "head": head},
+            "base_of": {"name": "digits"},
+            "check_head": {"head": head, "base": small},
+            "checked_labels": {"labels": ["a", "b"]},
+            "checked_name": {"name": "letters"},
+            "head_bytes": {"head": head},
+            "held": {"name": "digits"},
+            "hold": {"base": "small", "head": head},
+            "name_of_file": {"file_name": "letters.safetensors"},
+            "preprocessing_of": {"model": small, "size": 16, "fit": "crop"},
+            "read_head": {"data": head_bytes(head), "file_name": "letters.safetensors"},
+            "thumbnail": {"image": prepared},
+            "with_held_head": {"base": small, "name": hold("small", head)[0]},
+            "with_pooling": {"model": small, "pooling": "mean"},
         },
         "zoo": {
             "is_offered": {"name": "digits"},

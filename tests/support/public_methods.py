@@ -6,10 +6,16 @@ import numpy as np
 import torch
 from timm import create_model as timm_model
 
-from vitviz import VisionTransformer, from_timm, images, open_trace, zoo
+from tests.support.heads import head_for
+from vitviz import LinearHead, VisionTransformer, from_timm, images, open_head, open_trace, zoo
 from vitviz.model.edits import HeadAblation
 from vitviz.trace.passes import trace as whole_trace
 from vitviz.trace.passes import trace_batch
+
+HEAD_FIELDS = (
+    *("name", "labels", "weight", "bias", "pooling", "output_kind", "model", "fingerprint", "preprocessing"),
+    *("counts", "correct", "thumbnails"),
+)
 
 
 def methods(small, photo, checkpoint):
@@ -19,9 +25,20 @@ def methods(small, photo, checkpoint):
     trace, geometry = small.trace(prepared), prepared.geometry
     saved = Path(checkpoint).with_name("it.trace")
     trace.save(saved)
+    head = head_for(small)
+    saved_head = Path(checkpoint).with_name("it.safetensors")
+    head.save(saved_head)
+    fields = {name: getattr(head, name) for name in HEAD_FIELDS}
     at = {"layer": 0, "head": 0, "query": 0}
     place = {"row": 0, "col": 0}
     return {
+        "LinearHead": (LinearHead, fields),
+        "LinearHead.save": (
+            lambda path, with_thumbnails: head.save(
+                saved.parent / path if type(path) is str else path, with_thumbnails=with_thumbnails
+            ),
+            {"path": saved_head, "with_thumbnails": True},
+        ),
         "Trace.activation": (trace.activation, {"name": "norm"}),
         "Trace.activations": (lambda name: trace.activations(name, "norm"), {"name": "logits"}),
         "Trace.rerun": (trace.rerun, {"edits": [HeadAblation(0, 0)], "record": "norm"}),
@@ -85,6 +102,7 @@ def methods(small, photo, checkpoint):
         "trace.trace": (whole_trace, {"model": small, "image": prepared}),
         "trace.trace_batch": (trace_batch, {"model": small, "images": [prepared]}),
         "vitviz.from_timm": (from_timm, {"model": timm_model("vit_tiny_patch16_224", depth=1)}),
+        "vitviz.open_head": (open_head, {"path": saved_head}),
         "vitviz.open_trace": (open_trace, {"path": saved, "model": small}),
         "zoo.can_reach_hub": (zoo.can_reach_hub, {"timeout": 0.1}),
         "zoo.facts": (zoo.facts, {"name": "vit_tiny_patch16_224.augreg_in21k_ft_in1k"}),
@@ -104,6 +122,7 @@ def methods(small, photo, checkpoint):
                 "crop_pct": 0.9,
                 "fit": "crop",
                 "size": 64,
+                "head": None,
                 "progress": None,
             },
         ),

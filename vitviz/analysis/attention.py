@@ -26,9 +26,34 @@ class HeadStatistics:
     entropy: np.ndarray | None
 
 
+@brief
+@dataclass(frozen=True)
+class RowStatistics:
+    """Statistics of every row of every attention matrix; attention pooling is not included.
+
+    Attributes:
+        distance: mean attention distance, float32 [layer, head, query patch], in pixels of the model's input.
+        entropy: attention entropy, float32 [layer, head, query], in bits; None for differential attention.
+    """
+
+    distance: np.ndarray
+    entropy: np.ndarray | None
+
+
 @typed
 def head_statistics(trace: Trace) -> HeadStatistics:
     """Compute mean attention distance and attention entropy of every head, averaged over the query patches.
+
+    One layer is processed at a time, as in `row_statistics`.
+    """
+    rows = row_statistics(trace)
+    entropy = None if rows.entropy is None else rows.entropy[..., trace.prefix :].mean(axis=-1)
+    return HeadStatistics(_read_only(rows.distance.mean(axis=-1)), None if entropy is None else _read_only(entropy))
+
+
+@typed
+def row_statistics(trace: Trace) -> RowStatistics:
+    """Compute mean attention distance and attention entropy of every query of every head.
 
     Attention distance follows ViT (Dosovitskiy et al. 2021, section 4.5 and appendix D.7, figure 11): the distance
     between the centres of query and key patch, weighted by attention. Attention to prefix tokens, which have no
@@ -40,19 +65,19 @@ def head_statistics(trace: Trace) -> HeadStatistics:
     distances = torch.from_numpy(patch_distances(trace.grid, trace.config.patch_size))
     distance, entropy = [], []
     for layer in range(trace.layers):
-        weights = torch.tensor(trace.attention(layer)[:, trace.prefix :])  # head query key; queries are patches
-        among_patches = weights[..., trace.prefix :].abs()
+        weights = torch.tensor(trace.attention(layer))  # head query key
+        among_patches = weights[:, trace.prefix :, trace.prefix :].abs()
         weighted = torch.einsum("hqk,qk->hq", among_patches, distances)
-        distance.append((weighted / among_patches.sum(dim=-1)).mean(dim=-1))
+        distance.append(weighted / among_patches.sum(dim=-1))
         if not trace.config.differential:
-            entropy.append(row_entropy(weights).mean(dim=-1))
-    return HeadStatistics(_shared(distance), _shared(entropy) if entropy else None)
+            entropy.append(row_entropy(weights))
+    rows = [_read_only(torch.stack(values).numpy()) if values else None for values in (distance, entropy)]
+    return RowStatistics(*rows)
 
 
-def _shared(rows: list[torch.Tensor]) -> np.ndarray:
-    array = torch.stack(rows).numpy()
-    array.flags.writeable = False  # shared between users
-    return array
+def _read_only(values: np.ndarray) -> np.ndarray:
+    values.flags.writeable = False  # shared between users
+    return values
 
 
 @typed

@@ -5,13 +5,10 @@ Slow imports are made inside the commands, so that `vitviz --help` starts quickl
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from ..errors import VitvizError
 from . import DEFAULT_MODEL
@@ -25,6 +22,7 @@ from .arguments import (
     Images,
     Interpolation,
     Json,
+    LinearHead,
     Mean,
     Model,
     NumHeads,
@@ -35,29 +33,10 @@ from .arguments import (
     Std,
     Width,
 )
-from .choices import Format, Scale
-
-
-class OneLine(TyperGroup):
-    """Command group that reports usage errors in one line, with exit code 2."""
-
-    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run a command."""
-        args = sys.argv[1:] if args is None else list(args)
-        if not standalone_mode:
-            return super().main(args, standalone_mode=False, **extra)
-        try:
-            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
-        except typer.Abort:
-            sys.exit(130)
-        except Exception as error:
-            if not hasattr(error, "format_message"):  # not a usage error
-                raise
-            from .console import refuse
-
-            refuse(error.format_message(), as_json="--json" in args)
-            sys.exit(2)
-
+from .choices import Pooling, Scale
+from .dispatch import run as _run
+from .dispatch import teach as _teach
+from .one_line import OneLine
 
 app = typer.Typer(
     cls=OneLine,
@@ -111,6 +90,7 @@ def vitviz(
 def attention(
     images: Images,
     model: Model = DEFAULT_MODEL,
+    linear_head: LinearHead = None,
     out: Out = Path(),
     layer: Annotated[str | None, typer.Option(help="Layer from 1, or pool; by default the last layer.")] = None,
     head: Annotated[str, typer.Option(help="Head from 1, or mean.")] = "mean",
@@ -144,7 +124,7 @@ def attention(
         analysis,
         images,
         model,
-        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (linear_head, arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,
@@ -156,6 +136,7 @@ def attention(
 def tokens(
     images: Images,
     model: Model = DEFAULT_MODEL,
+    linear_head: LinearHead = None,
     out: Out = Path(),
     layer: Annotated[str | None, typer.Option(help="Layer from 1; by default the last layer.")] = None,
     foreground: Annotated[
@@ -185,7 +166,7 @@ def tokens(
         Tokens(layer, foreground),
         images,
         model,
-        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (linear_head, arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,
@@ -197,6 +178,7 @@ def tokens(
 def explain(
     images: Images,
     model: Model = DEFAULT_MODEL,
+    linear_head: LinearHead = None,
     out: Out = Path(),
     method: Annotated[
         str,
@@ -286,11 +268,70 @@ def explain(
         analysis,
         images,
         model,
-        (arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        (linear_head, arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
         (out, formats, width, skip_existing),
         size,
         fit,
         as_json,
+    )
+
+
+@app.command()
+def teach(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder with one subfolder for each class, which has the name of the class; all images in and below a "
+            "subfolder belong to its class.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File of the head, which ends in .safetensors.")],
+    model: Model = DEFAULT_MODEL,
+    pooling: Annotated[
+        Pooling | None,
+        typer.Option(
+            help="Feature of an image: class token, mean of the patches, both, or attention pooling; by default the "
+            "model's."
+        ),
+    ] = None,
+    binary: Annotated[
+        bool, typer.Option("--binary", help="Fit one binary classifier for each class instead of one for all.")
+    ] = False,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Store small pictures of the images in the file of the head.")
+    ] = False,
+    size: Size = None,
+    fit: FitOption = None,
+    arch: Arch = None,
+    classes: Classes = None,
+    num_heads: NumHeads = None,
+    prefix: Prefix = None,
+    arch_kwargs: ArchKwargs = None,
+    mean: Mean = None,
+    std: Std = None,
+    interpolation: Interpolation = None,
+    crop_pct: CropPct = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per image, and a last one on the head.")
+    ] = False,
+) -> None:
+    """Teach a model your own classes: fit a linear head on its features, and estimate the accuracy.
+
+    The other commands, the app and vitviz.load use the head with the model that it was fitted on (--linear-head).
+    """
+    _teach(
+        (None, arch, classes, num_heads, prefix, arch_kwargs, mean, std, interpolation, crop_pct),
+        folder=folder,
+        out=out,
+        model=model,
+        size=size,
+        fit=fit and fit.value,
+        pooling=pooling and pooling.value,
+        binary=binary,
+        thumbnails=thumbnails,
+        as_json=as_json,
     )
 
 
@@ -339,17 +380,3 @@ def doctor(
     from .doctor import run
 
     raise typer.Exit(run(as_json))
-
-
-MORE = ("arch_kwargs", "mean", "std", "interpolation", "crop_pct")  # checkpoint options after the first four
-
-
-def _run(command: str, analysis, images, model, options, writes, size, fit, as_json: bool) -> None:
-    from .run import Options, Task, run
-
-    out, formats, width, skip = writes
-    default = Format.html if out.suffix == ".html" and not out.is_dir() else Format.png
-    kinds = tuple(dict.fromkeys(kind.value for kind in formats or [default]))
-    options = Options(*options[:4], dict(zip(MORE, options[4:], strict=True)))
-    task = Task(command, images, model, options, out, kinds, size, fit and fit.value, as_json, width, skip)
-    raise typer.Exit(run(task, analysis))

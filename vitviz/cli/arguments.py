@@ -38,6 +38,15 @@ Images = Annotated[
 Model = Annotated[
     str, typer.Option("-m", "--model", help="Shipped model, pretrained timm model, or path of a checkpoint.")
 ]
+LinearHead = Annotated[
+    Path | None,
+    typer.Option(
+        "--linear-head",
+        metavar="FILE",
+        help="Linear head that replaces the classifier of the model, a file written by vitviz teach or the app.",
+        show_default=False,
+    ),
+]
 Arch = Annotated[str | None, typer.Option(help="Architecture of a checkpoint in timm, if missing in its file.")]
 Classes = Annotated[
     str | None,

@@ -28,3 +28,12 @@ class Scale(StrEnum):
     relative = "relative"
     raw = "raw"
     uniform = "uniform"
+
+
+class Pooling(StrEnum):
+    """Pooling of the tokens to the feature of a linear head, as in `vitviz.zoo.heads`."""
+
+    token = "token"
+    mean = "mean"
+    token_and_mean = "token+mean"
+    attention = "attention"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,19 +58,19 @@ def _expanded(text: str) -> list[Item]:
         return [Item(Path(), "The name of an image is empty; give a file, a folder or a pattern.")]
     if os.path.isdir(text):
         problems: list[OSError] = []
-        items = [Item(path) for path in _in_natural_order(_below(text, problems))]
+        items = [Item(path) for path in natural_order(_below(text, problems))]
         items += [Item(Path(error.filename), f"{error.strerror or error}.") for error in problems]
     elif os.path.lexists(text) or not glob.has_magic(text):
         return [Item(Path(text))]
     else:
-        items = [Item(path) for path in _in_natural_order(filter(_is_image, _matching(text)))]
+        items = [Item(path) for path in natural_order(filter(is_image, _matching(text)))]
     return items or [Item(Path(text), _no_image_in(text))]
 
 
 def _below(folder: str, problems: list[OSError]) -> Iterator[str]:
     for place, folders, files in os.walk(folder, onerror=problems.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in files if _is_image(path := os.path.join(place, name)))
+        yield from (path for name in files if is_image(path := os.path.join(place, name)))
 
 
 def _matching(pattern: str) -> Iterator[str]:
@@ -87,7 +87,8 @@ def _matching(pattern: str) -> Iterator[str]:
         raise VitvizError(f"{pattern!r} is not a valid pattern; write ** alone between slashes.") from error
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
+    """Return True if a folder's file counts as one of its images, by its name and unless vitviz wrote it."""
     name = os.path.basename(path)
     if name.startswith(".") or not name.lower().endswith(SUFFIXES):
         return False
@@ -108,7 +109,8 @@ def _is_output(path: str) -> bool:
     return any(all(marker in data for marker in markers) for markers in _MARKERS)
 
 
-def _in_natural_order(paths: Iterator[str]) -> list[Path]:
+def natural_order(paths: Iterable[str | Path]) -> list[Path]:
+    """Sort paths, with numbers in their names by value: 2 before 10."""
     return sorted(map(Path, paths), key=lambda path: ([_natural(part) for part in path.parts], str(path)))
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..analysis.predictions import predictions
 from ..errors import ImageError, ModelError
-from ..images import SafeImage, Size, prepare, read_image
+from ..images import Prepared, SafeImage, Size, prepare, read_image
 from ..trace.inputs import default_size
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
@@ -126,13 +126,22 @@ def trace_image(
     Raises:
         ImageError: if the image, the size or the fit cannot be used.
     """
+    image = read_image_file(path)
+    fit = fit or model.preprocessing.fit
+    return TracedImage(path, image, model.trace(prepare_for(model, image, size, fit), record=record), fit, width)
+
+
+def read_image_file(path: Path) -> SafeImage:
+    """Read an image. Raises an `ImageError` if it is not a regular file, or cannot be read."""
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # unlike pathlib, these never raise
         raise ImageError(f"{str(path)!r} is not a regular file; choose an image file.")
-    image = read_image(path)
+    return read_image(path)
+
+
+def prepare_for(model: VisionTransformer, image: SafeImage, size: Size | None, fit: str | None) -> Prepared:
+    """Prepare an image for a model; size and fit are the model's if they are None."""
     size = default_size(model.config, model.preprocessing) if size is None else size
-    fit = fit or model.preprocessing.fit
-    prepared = prepare(image, size, model.config.patch_size, fit, model.preprocessing)
-    return TracedImage(path, image, model.trace(prepared, record=record), fit, width)
+    return prepare(image, size, model.config.patch_size, fit or model.preprocessing.fit, model.preprocessing)
 
 
 def base_facts(traced: TracedImage) -> dict:

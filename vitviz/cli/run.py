@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 import typer
 
-from ..errors import ModelError, VitvizError, VitvizWarning
-from ..images import Size, check_size
+from ..errors import VitvizError
+from ..images import Size
 from ..model.config import ViTConfig
 from ..notation.marks import format_size
 from ..trace.atomic_write import write_atomically
@@ -23,19 +20,18 @@ from ..trace.inputs import default_size
 from ..trace.vision_transformer import VisionTransformer
 from ..viz.export import DEFAULT_WIDTH, PICTURES
 from ..viz.provenance import describe_model, of_model
-from ..zoo import files_of, load, takes_options
+from ..zoo import takes_options
 from . import DEFAULT_MODEL, origin
-from .checkpoint import Typed, as_typed, marks_of, options_of
-from .console import Console, printable, refuse
+from .console import Console, refuse
 from .inputs import Item, find
+from .interruption import sigterm_as_interrupt
+from .model_options import Options, check_patches
 from .names import candidates, joined, labels, mark, of_images, short, with_folder
 from .report import Report, folders_of
 from .result import Result, TracedImage, trace_image
 
 Format = Literal["png", "jpeg", "webp", "npz", "html"]
 FINE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit codes
-MAX_PATCHES = 16_384  # per image
-MAX_BYTES = 2**31  # queries and keys of an image
 
 
 class Analysis(Protocol):
@@ -59,59 +55,6 @@ class Analysis(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
-    """Checkpoint options that are missing in its file; see `vitviz.load`.
-
-    Attributes:
-        arch: architecture name in timm.
-        classes: file with the class names, or the number of classes as text.
-        num_heads: number of attention heads per block.
-        prefix: common prefix of the model's keys.
-        more: further options by name, as typed; None for options that are not set.
-    """
-
-    arch: str | None = None
-    classes: str | None = None
-    num_heads: int | None = None
-    prefix: str | None = None
-    more: Mapping[str, Typed] = field(default_factory=dict)
-
-    def load(self, name: str, fit: str | None = None) -> VisionTransformer:
-        """Load a model and print its assumptions on standard error. Raises a `VitvizError` if loading fails.
-
-        Args:
-            name: model name or path, as for `vitviz.load`.
-            fit: fit mode, if typed; for a checkpoint it is a further option.
-        """
-        classes = int(self.classes) if self.classes and self.classes.isdecimal() else self.classes
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", VitvizWarning)  # printed below as notes
-            more = options_of(self.more)
-            try:
-                if fit and takes_options(name):
-                    more["fit"] = fit
-                model = load(
-                    name, arch=self.arch, classes=classes, num_heads=self.num_heads, prefix=self.prefix, **more
-                )
-            except ModelError as error:
-                raise ModelError(as_typed(str(error))) from error
-        for note in model.notes:
-            typer.echo(f"vitviz: {printable(as_typed(note))}", err=True)
-        return model
-
-    @property
-    def marks(self) -> list[str]:
-        """Parts of file names for the options that are set."""
-        return [
-            short(self.arch) if self.arch else "",
-            "features" if self.classes == "0" else "",
-            f"{self.num_heads}heads" if self.num_heads else "",
-            short(self.prefix.strip(".")) if self.prefix else "",
-            *map(short, marks_of({"classes": None if self.classes == "0" else self.classes, **self.more})),
-        ]
-
-
-@dataclass(frozen=True)
 class Task:
     """Settings that all commands share.
 
@@ -119,7 +62,7 @@ class Task:
         command: name of the command.
         images: files, folders and patterns to read.
         model: model name or path, as for `vitviz.load`.
-        options: checkpoint options.
+        options: checkpoint options, and the linear head.
         out: output folder; if a report is the only format, also its file, which ends in .html.
         formats: output formats.
         size: see `vitviz.trace.passes.trace`.
@@ -153,13 +96,6 @@ class Task:
             f"w{self.width}" if self.width else "",
         ]
 
-    def model_time(self) -> float:
-        """Return the latest modification time of the model's files, in seconds as in `os.stat`; 0 if it has none."""
-        files = files_of(self.model)
-        if self.options.classes and os.path.isfile(self.options.classes):
-            files.append(Path(self.options.classes))
-        return max((file.stat().st_mtime for file in files), default=0)
-
     def reports(self, marks: Iterable[str]) -> Iterator[Path]:
         """Yield paths for the report in order of preference."""
         if self._is_file:
@@ -192,7 +128,7 @@ def run(task: Task, analysis: Analysis) -> int:
         Exit code: 0 for success, 1 if some images failed, 2 if all failed or the input is wrong, 130 if the run was
         interrupted. Files written before an interruption are kept.
     """
-    with _sigterm_as_interrupt():
+    with sigterm_as_interrupt():
         return _run(task, analysis)
 
 
@@ -202,8 +138,7 @@ def _run(task: Task, analysis: Analysis) -> int:
         _check_out(task)
         items = find(task.images)
         model = task.options.load(task.model, task.fit)
-        if task.size is not None:
-            _check_patches(*check_size(task.size, model.config.patch_size), model.config)
+        check_patches(task.size, model.config)
         analysis.check(model)
         task.folder.mkdir(parents=True, exist_ok=True)
         console = Console(task.as_json, len(items), of_model(model))
@@ -236,36 +171,6 @@ def _check_out(task: Task) -> None:
         raise VitvizError("--width applies to image formats only; leave it out, or add --format png, jpeg or webp.")
 
 
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM, which schedulers send, as Ctrl-C, so that the report is finished."""
-    if threading.current_thread() is not threading.main_thread():  # signal handlers need the main thread
-        yield
-        return
-
-    def interrupt(*_) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second signal would interrupt the clean-up
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
-
-
-def _check_patches(height: int, width: int, config: ViTConfig) -> None:
-    """Raise a `VitvizError` if queries and keys of all layers would not fit into memory."""
-    patch = config.patch_size
-    patches = (height // patch) * (width // patch)
-    most = min(MAX_PATCHES, MAX_BYTES // (2 * 4 * config.embed_dim * config.depth))
-    if patches > most:
-        raise VitvizError(
-            f"A size of {height} x {width} pixels makes {patches:,} patches of {patch} pixels; use at most {most:,} "
-            "with this model."
-        )
-
-
 class _Process:
     """Callable that processes one image and returns True on success."""
 
@@ -285,7 +190,7 @@ class _Process:
             path: (name, label) for path, name, label in zip(paths, of_images(paths), labels(paths), strict=True)
         }
         self.kinds = [kind for kind in task.formats if kind != "html"]
-        self.model_time = task.model_time() if task.skip else 0
+        self.model_time = task.options.model_time(task.model) if task.skip else 0
         if report and not PICTURES.keys() & set(self.kinds):
             report.folder.mkdir(exist_ok=True)
 

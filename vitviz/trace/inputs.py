@@ -15,6 +15,7 @@ from ..model.config import ViTConfig
 from ..model.vit import ViT
 
 MANY_PATCHES = 1024  # more are slow to explore, but allowed
+MAX_PATCHES = 16_384  # of an image, where others than the owner of the machine choose the size, as in files
 
 ImageSource = str | Path | bytes | Image.Image | Prepared | Tensor
 

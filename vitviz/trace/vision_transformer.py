@@ -13,7 +13,13 @@ from .trace import Trace
 
 
 class VisionTransformer(ViT):
-    """Plain Vision Transformer with the methods `trace` and `trace_batch`; arguments as in `vitviz.model.vit.ViT`."""
+    """Plain Vision Transformer with the methods `trace` and `trace_batch`; arguments as in `vitviz.model.vit.ViT`.
+
+    Attributes:
+        linear_head: digest of the linear head that replaces the classifier, see `vitviz.LinearHead`; empty for none.
+    """
+
+    linear_head: str = ""
 
     def trace(
         self,

@@ -9,10 +9,12 @@ def of_model(model: VisionTransformer) -> dict:
     """Return a model's preprocessing and assumptions as JSON-serialisable values.
 
     Returns:
-        `"preprocessing"`, with the names and units of the options of `vitviz.load`; and `"assumed"`, a list of
-        sentences on settings given neither by the model's file nor by the user.
+        `"preprocessing"`, with the names and units of the options of `vitviz.load`; `"assumed"`, a list of sentences on
+        settings given neither by the model's file nor by the user; and `"linear_head_sha256"`, the digest of the linear
+        head, if the model has one.
     """
     used = model.preprocessing
+    head = {"linear_head_sha256": model.linear_head} if model.linear_head else {}
     return {
         "preprocessing": {
             "mean": list(used.mean),
@@ -22,6 +24,7 @@ def of_model(model: VisionTransformer) -> dict:
             "fit": used.fit,
         },
         "assumed": list(model.notes),
+        **head,
     }
 
 

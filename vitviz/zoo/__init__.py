@@ -3,6 +3,7 @@
     load("dinov2-small")                               # shipped: read from disk, no network needed
     load("vit_tiny_patch16_224.augreg_in21k_ft_in1k")  # timm: from the Hugging Face cache, or downloaded to it
     load("run7/best.safetensors", classes="names.txt", mean=0.5, std=0.5)  # your own checkpoint
+    load_run("run7")                                   # all checkpoints of a training run
 
 `SHIPPED` and `CURATED` are the catalogue. `search` finds the other plain ViTs of timm and `facts` describes them.
 """
@@ -25,6 +26,7 @@ from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
 from .folders import FOLDER_FILES, SUFFIXES, checkpoint_file, parts_of
+from .heads import LinearHead, attached, base_of, check_head, held, hold, open_head, read_head, with_held_head
 from .hub import can_reach_hub
 from .model_cache import ModelCache, max_models
 from .offered import checkpoints, is_offered, load_offered, not_offered, version
@@ -32,31 +34,46 @@ from .options import ChannelValues, Options
 from .pretrained import facts, is_tag, load_pretrained, search, source_of, why_refused
 from .repository import Repository, load_repository, repository_of
 from .restore import load_checkpoint
+from .run import Run, load_run, run_names, run_of, series_name, step_name
 from .shipped import SHIPPED, ZooEntry, load_shipped
+from .shipped_run import entry_of
 from .sidecar import files_beside, sidecar_of
 
 __all__ = [
     "CURATED",
     "SHIPPED",
     "SUFFIXES",
+    "LinearHead",
     "ModelCache",
+    "Run",
     "TimmEntry",
     "ZooEntry",
     "assets",
+    "base_of",
     "can_reach_hub",
+    "check_head",
     "checkpoints",
+    "entry_of",
     "facts",
     "files_of",
+    "held",
+    "hold",
     "is_loaded",
     "is_offered",
     "is_on_disk",
     "load",
     "load_offered",
+    "load_run",
     "loaded",
     "not_offered",
+    "read_head",
+    "run_names",
+    "run_of",
     "search",
+    "series_name",
     "shared",
     "sidecar_of",
+    "step_name",
     "takes_options",
     "version",
     "why_refused",
@@ -78,21 +95,23 @@ def load(
     crop_pct: float | None = None,
     fit: str | None = None,
     size: Size | None = None,
+    head: LinearHead | str | Path | None = None,
     progress: Progress | None = None,
 ) -> VisionTransformer:
     """Load a shipped model, a pretrained timm model, a checkpoint or a repository of the Hugging Face hub.
 
-    All arguments except `name` and `progress` are options for a checkpoint or a repository. They supply information
-    that is missing from the file, and override the information in it. The same options can be set in a TOML file in the
-    folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in the folder
-    that have no TOML file of their own.
+    All arguments except `name`, `head` and `progress` are options for a checkpoint or a repository. They supply
+    information that is missing from the file, and override the information in it. The same options can be set in a TOML
+    file in the folder of the checkpoint: `best.toml` for `best.safetensors`, or `vitviz.toml` for all checkpoints in
+    the folder that have no TOML file of their own.
 
     Args:
-        name: a shipped model, such as `"dinov2-small"` (needs no network); a pretrained timm model (downloaded if it is
-            not in the Hugging Face cache); the path of a checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or the
-            folder of a Hugging Face training run with config.json and model.safetensors); or a repository on the
-            Hugging Face hub, such as `"facebook/dinov2-small"`. Weights may use the names of timm, torchvision, or
-            Hugging Face's ViT, DeiT and DINOv2.
+        name: a shipped model, such as `"dinov2-small"` (needs no network), or a checkpoint of its training run, such as
+            `"digits-run/step-00100"`; a pretrained timm model (downloaded if it is not in the Hugging Face cache); the
+            path of a checkpoint (.safetensors, .pth, .pt, .bin, .ckpt, or the folder of a Hugging Face training run
+            with config.json and model.safetensors); or a repository on the Hugging Face hub, such as
+            `"facebook/dinov2-small"`. Weights may use the names of timm, torchvision, or Hugging Face's ViT, DeiT and
+            DINOv2.
         arch: timm's name of the architecture; needed only if the file does not state it.
         arch_kwargs: arguments of timm's `create_model` for that architecture, such as `{"global_pool": "avg"}`.
         classes: class names: a text file with one name per line, a sequence of names, or a dictionary from index to
@@ -110,6 +129,8 @@ def load(
             `vitviz.images.prepare`).
         size: default input size in pixels of `trace` and the app: the side of a square, or (height, width); multiples
             of the patch size.
+        head: linear head that replaces the classifier of the model: the result of `vitviz.fit_head`, or the path of a
+            file that it was saved to.
         progress: function called during a download with the bytes downloaded so far and the total (0: not known).
 
     Returns:
@@ -119,8 +140,8 @@ def load(
 
     Raises:
         ModelError: if the name is unknown (the message gives the three nearest), the weights are not available or
-            cannot be read, an option has the wrong type or does not fit the weights, or the model cannot be represented
-            exactly.
+            cannot be read, an option has the wrong type or does not fit the weights, the model cannot be represented
+            exactly, or the head cannot be read or was fitted on another model.
     """
     if isinstance(name, nn.Module):
         raise ModelError(
@@ -129,6 +150,7 @@ def load(
     if not isinstance(name, str | Path):
         raise ModelError(f"The name of a model must be text, not {shown(name)}; try {next(iter(SHIPPED))!r}.")
     of_kind(progress, Progress | None, "progress", ModelError)
+    of_kind(head, LinearHead | str | Path | None, "head", ModelError)
     options = Options(
         arch=arch,
         arch_kwargs=arch_kwargs,
@@ -142,7 +164,10 @@ def load(
         fit=fit,
         size=size,
     )
+    given = head if head is None or isinstance(head, LinearHead) else open_head(head)  # before a download
     model = _load(name, options, progress)
+    if given is not None:
+        model = attached(model, given)
     for note in model.notes:
         warnings.warn(note, VitvizWarning, stacklevel=3)  # past `plain_arithmetic`
     return model
@@ -185,7 +210,7 @@ def files_of(name: str) -> list[Path]:
 
 def _known(name: str | Path) -> str | None:
     """Name of a shipped or pretrained model; None for a checkpoint or a repository."""
-    if not _is_path(name):
+    if not _is_path(name) or (isinstance(name, str) and entry_of(name)):
         return name
     repository = _repository(name)
     owner, _, model = repository.name.partition("/") if repository else ("", "", "")
@@ -205,7 +230,8 @@ def load_model(name: str, progress: Progress | None = None) -> VisionTransformer
     Raises:
         ModelError: as `load`.
     """
-    return load_shipped(SHIPPED[name]) if name in SHIPPED else load_pretrained(name, progress)
+    entry = entry_of(name)
+    return load_shipped(entry) if entry else load_pretrained(name, progress)
 
 
 @typed
@@ -215,7 +241,8 @@ def is_on_disk(name: str) -> bool:
     Raises:
         ModelError: if there is no such model.
     """
-    return SHIPPED[name].path.is_file() if name in SHIPPED else source_of(name).on_disk() is not None
+    entry = entry_of(name)
+    return entry.path.is_file() if entry else source_of(name).on_disk() is not None
 
 
 @typed
@@ -223,12 +250,16 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
     """Return the model that all users of the app share; load it if it is not in memory or its file has changed.
 
     Args:
-        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path.
+        name: name of a shipped or pretrained model, or one of `checkpoints()`; never a path. With the head of a user,
+            see `vitviz.zoo.heads.held_heads`, the model shares the weights of its base model.
         progress: see `load`.
 
     Raises:
-        ModelError: as `load`.
+        ModelError: as `load`; or if the head is not in memory, or was fitted on another model.
     """
+    base = base_of(name)
+    if base != name:
+        return with_held_head(shared(base, progress), name)
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
     return _model_cache.get(f"{name}@{changed}" if changed else name, load)

@@ -7,14 +7,13 @@ from ..errors import ModelError
 from ..errors.arguments import shown, typed
 from ..notation import variables
 from ..trace.vision_transformer import VisionTransformer
-from .folders import SUFFIXES
+from .folders import FOLDER_FILES, SUFFIXES
+from .heads import base_of
 from .restore import load_checkpoint
+from .series import NO_WEIGHTS, in_order, series_of
 from .sidecar import version_of
 
 _MAX_LISTED = 8  # checkpoints listed in an error message
-
-# First part of the names of other files from training runs that have a suffix of weights.
-_NO_WEIGHTS = ("optimizer", "scheduler", "rng_state", "training_args", "scaler", "trainer_state")
 
 
 def checkpoints() -> tuple[str, ...]:
@@ -40,6 +39,27 @@ def is_offered(name: str) -> bool:
         return False
 
 
+def offered_run(name: str) -> tuple[str, ...]:
+    """Names of the offered checkpoints in the run of this one, in order; () if there are no others, see `series`.
+
+    Reads the folder of the run only.
+    """
+    series = series_of(Path(name)) if is_offered(name) else ""
+    if not series:
+        return ()
+    root, path = _root(), Path(name)
+    alike = _alike(root, path)
+    names = [one for one in alike if series_of(one) == series and _is_offered(root / one, root)]
+    return tuple(one.as_posix() for one in in_order(names)) if len(names) > 1 else ()
+
+
+def _alike(root: Path, path: Path) -> list[Path]:
+    """Paths, relative to the root, that may belong to the run of a path."""
+    if path.name in FOLDER_FILES:
+        return [found.relative_to(root) / path.name for found in (root / path).parents[1].iterdir()]
+    return [found.relative_to(root) for found in (root / path).parent.iterdir()]
+
+
 @typed
 def load_offered(name: str) -> VisionTransformer:
     """Load one of `checkpoints()`.
@@ -62,7 +82,12 @@ def not_offered(shown_name: str) -> ModelError:
 
 @typed
 def version(name: str) -> str:
-    """Version of an offered checkpoint, including the files that describe it; "" for all other names."""
+    """Version of an offered checkpoint, with or without the head of a user, including the files that describe it.
+
+    Returns:
+        The version; "" for all other names.
+    """
+    name = base_of(name)
     if not is_offered(name):
         return ""
     file = _root() / name
@@ -81,5 +106,5 @@ def _is_offered(path: Path, root: Path) -> bool:
         return False
     if not str(relative).isprintable():  # cannot be shown on a page or written in a link
         return False
-    is_weights = not path.name.startswith(_NO_WEIGHTS)
+    is_weights = not path.name.startswith(NO_WEIGHTS)
     return is_weights and path.is_file() and path.resolve().is_relative_to(root)

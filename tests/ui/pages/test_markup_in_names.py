@@ -1,15 +1,12 @@
 """Names of checkpoints, their classes and options are other people's words: pages show them as they are."""
 
-import re
-
 import pytest
 
-from tests.support.app_pages import explore, texts
+from tests.support.app_pages import explore
 from tests.support.hostile import checkpoints
+from tests.support.markup import MARKUP, assert_escaped
 
-MARKUP = "<img src=x onerror=b> [a](javascript:b) :red[r] $y$ **c**"
 FILE = MARKUP.replace("/", "")
-PARTS = ("[a](javascript:b)", ":red[r]", "$y$", "<img src=x", "**c**")
 
 pytestmark = pytest.mark.usefixtures("empty_model_cache")
 
@@ -22,17 +19,6 @@ def offered(tmp_path, monkeypatch):
     (tmp_path / "labels.txt").write_text(f"{MARKUP}\n" * 2 + "dog\n")
     monkeypatch.setenv("VITVIZ_CHECKPOINT_DIR", str(tmp_path))
     return tmp_path
-
-
-def assert_escaped(app):
-    """Check that nothing on the page is drawn as markup; return the HTML on it."""
-    assert not app.exception, app.exception[0].message
-    shown = re.sub(r"\\\W", "", texts(app))  # without what is escaped
-    bodies = "".join(element.proto.body for element in app.get("html"))
-    for part in PARTS:
-        assert part not in shown
-    assert "<img src=x" not in bodies
-    return bodies
 
 
 def test_the_name_of_a_checkpoint_and_of_its_classes(offered):

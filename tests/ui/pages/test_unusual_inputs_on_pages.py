@@ -12,7 +12,7 @@ import vitviz
 from tests.support.app_pages import opened, query, texts
 from tests.support.handouts import made
 from vitviz import ModelError, zoo
-from vitviz.cli import run as run_command
+from vitviz.cli import model_options
 from vitviz.cli.app import app as command
 from vitviz.notation.marks import format_size, parse_size
 from vitviz.trace.inputs import default_size
@@ -85,7 +85,7 @@ def test_models_that_no_photo_fits_are_not_offered(monkeypatch):
 
 @pytest.mark.parametrize("name", ["attention", "tokens", "explain"])
 def test_the_command_line_takes_height_and_width(name, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_command, "load", lambda *_, **__: small(img_size=(32, 64)))
+    monkeypatch.setattr(model_options, "load", lambda *_, **__: small(img_size=(32, 64)))
 
     def answer(*more):
         found = CliRunner().invoke(command, [name, str(photo), "-o", str(tmp_path), "--json", *more])

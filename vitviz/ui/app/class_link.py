@@ -9,7 +9,7 @@ import streamlit as st
 
 from ...errors import ImageError
 from ..widgets import qr
-from . import class_images, class_shares, network_address, state
+from . import class_images, class_shares, network_address, state, taught
 from .class_images import STORE, Share
 from .lesson_section import SECTION, open_page
 from .link import GUIDE, choice_parameters
@@ -132,6 +132,8 @@ def _dialog() -> None:
                 _own_image()
             elif state.chosen_mark() == state.CLASS:
                 st.caption(time_left(state.choice().picked.shared))
+        if taught.is_used():
+            st.caption("Your classes are not in the link: the model is shown without them.")
         base = _base()
         if base is not None:
             _link(f"{base}?{urlencode(parameters())}")

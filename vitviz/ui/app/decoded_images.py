@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from weakref import WeakValueDictionary
 
 from ...images import SafeImage, read_image
@@ -9,6 +10,7 @@ from ...viz.picture import middle_square
 from ..components.explorer.payload import as_jpeg
 from .cache import cached
 
+preparing = threading.BoundedSemaphore(2)  # of many uploads at once, the first one is shown long before the last
 _in_use: WeakValueDictionary[str, SafeImage] = WeakValueDictionary()  # by digest
 
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from ... import zoo
 from ...errors import ModelError
 from ...notation.marks import format_size, join_words, one_of, parse_number
-from ...zoo import SHIPPED, checkpoints
 from . import class_images, models, state
 from .projector import PROJECTOR
 from .registry import PAGES
 from .settings import read
 
-CHOICE = ("image", "model", "size", "fit")
+CLASSES = "classes"  # says that a user has taught the model classes, which links do not include
+CHOICE = ("image", "model", CLASSES, "size", "fit")
+CLASSES_LEFT_OUT = (
+    "This link was created with classes that a user has taught the model, which links do not include; to get them "
+    "back, open the file of the head on the page Teach."
+)
 GUIDE = "guide"  # tour or lesson, and stop
 OLD_LESSON = "tour"  # stop of the lesson, in links of earlier versions
 LONG = 5  # minimum length of a name in which one letter may be wrong; in shorter names, that may be another word
@@ -33,13 +38,17 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     """Parse the choice in a link: arguments of `state.begin`, and a notice for each invalid parameter.
 
     The user's own image is not included: only the browser can have it, see `vitviz.ui.components.own_image`. An image
-    that is shared with the class is, as `shared`.
+    that is shared with the class is, as `shared`. The classes that a user has taught the model are not included either.
     """
-    chosen, notices = read({"model": _model}, parameters)
+    chosen, notices = read({"model": _model, CLASSES: one_of((state.OWN,))}, parameters)
+    has_classes = chosen.pop(CLASSES, None) is not None
+    notices += [CLASSES_LEFT_OUT] * has_classes
     parsers = {"image": one_of(samples), "fit": partial(state.FIT.read, info=None)}
     try:
         info = models.describe(chosen.get("model", state.MODEL.default_value()))
         parsers["size"] = partial(state.SIZE.read, info=info)
+        if has_classes:  # a size that is offered only with them needs no second notice
+            chosen |= read({"size": parsers.pop("size")}, parameters)[0]
     except ModelError:  # the page shows the error
         pass
     image = parameters.get("image", "")
@@ -52,6 +61,17 @@ def read_choice(parameters: Mapping[str, str], samples: Mapping[str, bytes]) -> 
     others, more = read(parsers, parameters)
     chosen, notices = chosen | others, notices + more
     return chosen, notices + find_misspelled(parameters)
+
+
+def page_parameters(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the query parameters that pages read later.
+
+    If the link was created with a user's own classes, parameters that name a class are left out, because this session
+    does not have these classes.
+    """
+    of_classes = {name for page in PAGES for setting in page.settings if setting.of_classes for name in setting.names}
+    left_out = {*CHOICE, *(of_classes if CLASSES in parameters else ())}
+    return {name: text for name, text in parameters.items() if name not in left_out}
 
 
 def find_misspelled(names: Iterable[str]) -> list[str]:
@@ -108,14 +128,25 @@ def read_guide(parameters: Mapping[str, str], counts: Mapping[str, int]) -> tupl
 
 
 def choice_parameters(choice: state.Choice) -> dict[str, str]:
-    """Return the query parameters of a choice. The user's own image is not included, unless the class shares it."""
+    """Return the query parameters of a choice.
+
+    The user's own image is not included, unless the class shares it, and neither are classes that a user has taught the
+    model.
+    """
     picked = choice.picked
     image = picked.name if picked.sample else picked.mark if isinstance(picked, class_images.ClassImage) else state.OWN
-    return {"image": image, "model": choice.model, "size": format_size(choice.size), "fit": choice.fit}
+    size = format_size(choice.size)
+    return {"image": image, **model_parameters(choice.model), "size": size, "fit": choice.fit}
+
+
+def model_parameters(model: str) -> dict[str, str]:
+    """Return the query parameters of a model: the base model, and a mark if a user has taught it classes."""
+    base = zoo.base_of(model)
+    return {"model": base} if base == model else {"model": base, CLASSES: state.OWN}
 
 
 def _model(text: str) -> str:
     # A link never causes a download, and a checkpoint that is missing or invalid is not replaced by another model.
     if not models.is_ready(text) and not models.is_checkpoint(text):
-        raise ValueError(join_words([*SHIPPED, *checkpoints()[:8], "another model on this server's disk"]))
+        raise ValueError(join_words([*zoo.SHIPPED, *zoo.checkpoints()[:8], "another model on this server's disk"]))
     return text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import streamlit as st
@@ -15,11 +16,13 @@ from ...errors.arguments import LONGEST_PATH, shown_path
 from ...images import Preprocessing, Size
 from ...model.config import ViTConfig
 from ...notation import variables
+from ...notation.marks import join_words
 from ...trace.inputs import default_size
 from ...zoo.options import rewrite_options
 
 USUAL_SIDES = (224, 288, 336, 384, 448, 512)  # pixels, rounded to whole patches
 LARGEST_GRID = 40 * 40  # patches; larger grids make the page slow
+MOST_NAMED = 5  # classes in a summary
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,41 @@ def describe(name: str) -> ModelInfo:
     Raises:
         ModelError: if the model cannot be loaded.
     """
-    return _describe(name, zoo.version(name))
+    base = zoo.base_of(name)
+    described = _describe(base, zoo.version(base))
+    return described if base == name else _with_head(described, name)
+
+
+def _with_head(base: ModelInfo, name: str) -> ModelInfo:
+    """Describe a model with the head of a user. This is not cached, because others must not see it.
+
+    Raises:
+        ModelError: if the head does not fit the model, or its input size cannot be offered.
+    """
+    model = zoo.shared(name)
+    size = default_size(model.config, model.preprocessing)
+    largest = max(LARGEST_GRID * model.config.patch_size**2, *(math.prod(pixels(other)) for other in base.sizes))
+    if math.prod(pixels(size)) > largest:
+        raise ModelError(
+            f"The head was fitted on images of {size_label(size)}, which are too large for the app; fit it on smaller "
+            "images, or use it in Python."
+        )
+    return replace(
+        base,
+        name=name,
+        title=title(name),
+        summary=summary(name),
+        config=model.config,
+        preprocessing=model.preprocessing,
+        sizes=_by_area({*base.sizes, size}),
+        notes=tuple(advice(note, base.name) for note in model.notes),
+    )
 
 
 @lru_cache(maxsize=64)
 def _describe(name: str, version: str) -> ModelInfo:
-    if name in zoo.SHIPPED:
-        entry = zoo.SHIPPED[name]
+    entry = zoo.entry_of(name)
+    if entry is not None:
         return ModelInfo(name, entry.title, entry.summary, entry.config, entry.preprocessing, entry.sizes)
     if is_checkpoint(name) and not version:
         raise zoo.not_offered(shown_path(name))
@@ -79,8 +110,29 @@ def _describe(name: str, version: str) -> ModelInfo:
 
 def title(name: str) -> str:
     """Return the display name of a model; by default, its name in the zoo."""
-    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
-    return entry.title if entry else name
+    base, head = zoo.base_of(name), zoo.held(name)
+    entry = zoo.entry_of(base) or zoo.CURATED.get(base)
+    of_base = entry.title if entry else base
+    return of_base if base == name else f"{of_base} + {head.name if head else 'own classes'}"
+
+
+def name_in_files(name: str) -> str:
+    """Return the name of a model for names of files."""
+    base, head = zoo.base_of(name), zoo.held(name)
+    return base if head is None else f"{base}-{head.name}"
+
+
+def outputs_of(name: str) -> str:
+    """Return a name that models share if their outputs mean the same, for settings that name a class.
+
+    Fitting a head again, on other images of the same classes, does not change it. The checkpoints of a training run
+    share it, too.
+    """
+    base, head = zoo.base_of(name), zoo.held(name)
+    if head is None:
+        return zoo.series_name(name)
+    classes = repr((head.labels, head.output_kind)).encode(errors="surrogatepass")
+    return f"{base}+{hashlib.sha256(classes).hexdigest()}"
 
 
 def advice(text: str, name: str) -> str:
@@ -93,8 +145,20 @@ def advice(text: str, name: str) -> str:
 
 def summary(name: str) -> str:
     """Return a one-line description of a model; empty if there is none."""
-    entry = zoo.SHIPPED.get(name) or zoo.CURATED.get(name)
+    head = zoo.held(name)
+    if head is not None:
+        return _summary_of_head(head)
+    entry = zoo.entry_of(name) or zoo.CURATED.get(name)
     return entry.summary if entry else "A checkpoint on this server." if zoo.is_offered(name) else ""
+
+
+def _summary_of_head(head: zoo.LinearHead) -> str:
+    more = len(head.labels) - MOST_NAMED
+    names = [*head.labels[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+    images = sum(head.counts)
+    measured = "" if head.correct is None else f", of which {head.correct} were predicted correctly when left out"
+    kind = "Independent classes" if head.output_kind == "independent" else "Classes"
+    return f"{kind} {join_words(names, 'and')}, fitted on {images} image{'s' * (images != 1)}{measured}."
 
 
 def ready() -> list[str]:
@@ -124,7 +188,11 @@ def sizes(config: ViTConfig, preprocessing: Preprocessing | None = None) -> tupl
         else set()
     )
     fitting = {side for side in usual if (side // config.patch_size) ** 2 <= LARGEST_GRID}
-    return tuple(sorted(fitting | {default_size(config, preprocessing)}, key=lambda size: math.prod(pixels(size))))
+    return _by_area(fitting | {default_size(config, preprocessing)})
+
+
+def _by_area(sizes: set[Size]) -> tuple[Size, ...]:
+    return tuple(sorted(sizes, key=lambda size: math.prod(pixels(size))))
 
 
 def pixels(size: Size) -> tuple[int, int]:
@@ -141,7 +209,7 @@ def facts(name: str) -> str:
     """Return key figures of a model, such as `"86.6 M parameters · patch 16 · 224 px · 1,000 classes · mit"`."""
     if zoo.is_offered(name):
         return ""
-    entry = zoo.SHIPPED.get(name) or zoo.facts(name)
+    entry = zoo.entry_of(name) or zoo.facts(name)
     height, width = entry.image_size
     trained = height if height == width else (height, width)
     parts = (

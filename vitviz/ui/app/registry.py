@@ -9,6 +9,7 @@ from ..pages.explore.settings import SETTINGS as OF_EXPLORE
 from ..pages.intervene.settings import SETTINGS as OF_INTERVENE
 from ..pages.lens.settings import SETTINGS as OF_LENS
 from ..pages.sequence.settings import SETTINGS as OF_SEQUENCE
+from ..pages.teach.settings import SETTINGS as OF_TEACH
 from ..pages.tokens.settings import SETTINGS as OF_TOKENS
 from .lesson_section import SECTION
 from .settings import Setting
@@ -72,6 +73,7 @@ _pages = [
         OF_INTERVENE,
     ),
     PageEntry("lens", "Lens", ":material/layers:", "What would the model predict after each layer?", OF_LENS),
+    PageEntry("teach", "Teach", ":material/school:", "Can the model learn my own classes?", OF_TEACH),
 ]
 PAGES: Sequence[PageEntry] = _pages  # in the order of the navigation; the first page has the empty address
 

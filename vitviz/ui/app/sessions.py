@@ -1,8 +1,9 @@
-"""Sessions and their images. The images of a user are deleted when the session has ended.
+"""Sessions, and the images and heads of their users, which are deleted when the session has ended.
 
 Streamlit keeps the session of a closed tab and its uploads for two minutes or more, and results stay in the cache.
 Here, a session ends a minute after its connection is lost. Its images and all results computed from them are deleted,
-unless another session uses the same images, or they are shared with a class until later.
+unless another session uses the same images, or they are shared with a class until later. The same applies to results of
+models with a head of the user.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from . import cache, class_images, memory
 _log = logging.getLogger(__name__)
 TIMEOUT = 60.0  # seconds without a connection; allows for a locked phone or a network failure
 INTERVAL = 5.0  # seconds between two checks
-LINGER = 600.0  # seconds during which an unfinished run may still add results to the cache
+LINGER = 600.0  # seconds during which an unfinished run or job may still add results to the cache
 
 
 @dataclass
@@ -34,15 +35,22 @@ class Session:
 
     Attributes:
         images: digests of the uploaded images.
+        models: names of models with a head of the user.
         last: time of the last connection, from `time.monotonic`.
     """
 
     images: set[str] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
     last: float = field(default_factory=time.monotonic)
+
+    @property
+    def items(self) -> set[str]:
+        """Items of the cache keys of all results that only this session needs."""
+        return self.images | self.models
 
 
 _sessions: dict[str, Session] = {}
-_left: dict[str, float] = {}  # digests of deleted images, and the time of their deletion
+_left: dict[str, float] = {}  # digests of deleted images and names of deleted models, and the time of their deletion
 _lock = threading.Lock()
 
 
@@ -52,6 +60,26 @@ def add_image(image: str) -> None:
     if context is not None:
         with _lock:
             _sessions.setdefault(context.session_id, Session()).images.add(image)
+
+
+def add_model(model: str) -> None:
+    """Record that this session uses a model with a head of its user, given by its name."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        with _lock:
+            _sessions.setdefault(context.session_id, Session()).models.add(model)
+
+
+def drop_model(model: str) -> None:
+    """Record that this session no longer uses such a model, and delete its results unless another session uses it."""
+    context = get_script_run_ctx(suppress_warning=True)
+    with _lock:
+        if context is not None and context.session_id in _sessions:
+            _sessions[context.session_id].models.discard(model)
+        if any(model in session.models for session in _sessions.values()):
+            return
+        _left[model] = time.monotonic()
+    cache.forget({model})
 
 
 @contextmanager
@@ -98,7 +126,7 @@ def _close(server: runtime.Runtime, session: str) -> None:
 
 
 def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list[str]:
-    """Delete the images of sessions without a connection for more than `TIMEOUT` seconds.
+    """Delete the images and heads of sessions without a connection for more than `TIMEOUT` seconds.
 
     Results of images that are no longer shared with a class are deleted, too.
 
@@ -116,11 +144,11 @@ def forget_disconnected(is_connected: Callable[[str], bool], now: float) -> list
         ended = {name: session for name, session in _sessions.items() if now - session.last > TIMEOUT}
         for name in ended:
             del _sessions[name]
-        used = class_images.STORE.digests().union(*(session.images for session in _sessions.values()))
-        for image in class_images.STORE.take_ended().union(*(session.images for session in ended.values())) - used:
-            _left[image] = now
-        for image in [image for image, since in _left.items() if image in used or now - since > LINGER]:
-            del _left[image]
+        used = class_images.STORE.digests().union(*(session.items for session in _sessions.values()))
+        for item in class_images.STORE.take_ended().union(*(session.items for session in ended.values())) - used:
+            _left[item] = now
+        for item in [item for item, since in _left.items() if item in used or now - since > LINGER]:
+            del _left[item]
         left = set(_left)
     cache.forget(left)
     return list(ended)

@@ -37,6 +37,7 @@ class Setting:
         valid: predicate for values in a context. While the stored value is invalid, the default is used.
         per: function that returns a suffix of the key, such as the model's name. Each suffix has its own value.
         always: whether links include the setting even if it has the default value.
+        of_classes: whether the value may name a class of the model.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Setting:
     valid: Callable[[Any, Any], bool] = lambda value, context: True
     per: Callable[[Any], str] | None = None
     always: bool = False
+    of_classes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from . import (
     settings,
     sidebar,
     state,
+    taught,
     teaching,
     tour,
 )
@@ -40,11 +41,12 @@ def run(page: st.Page) -> None:
         parameters = st.query_params.to_dict()
         chosen, wrong = link.read_choice(parameters, state.samples())
         # pages read the other parameters once their context is known
-        settings.begin({name: text for name, text in parameters.items() if name not in link.CHOICE})
+        settings.begin(link.page_parameters(parameters))
         notices.begin(wrong)
         state.begin(**chosen)
         own_image.begin(wanted=parameters.get("image") == state.OWN)
     class_choice.check()
+    taught.check()
     problem = state.model_problem()
     if is_new and not problem:
         stop, wrong = link.read_guide(parameters, tour.counts())

@@ -3,12 +3,12 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ... import images
+from ... import images, zoo
 from ...images import FITS
 from ...notation.view import pooling_note
 from ...viz.provenance import without_advice
 from ..components.gallery import gallery
-from . import class_choice, class_images, class_link, class_shares, models, projector, state, tour
+from . import class_choice, class_images, class_link, class_shares, link, models, projector, state, taught, tour
 from .catalogue import open_catalogue
 from .messages import escape_markdown
 from .pad import draw_a_digit
@@ -62,7 +62,8 @@ def choose_image() -> None:
     with left:
         on = camera_switch()
     camera(on, camera_place)
-    if right.toggle("Draw", key=f"draw_with_{model}", value=model == state.DRAWS_ON):
+    series = zoo.series_name(zoo.base_of(model))  # the switch stays as it is when another checkpoint is chosen
+    if right.toggle("Draw", key=f"draw_with_{series}", value=series == state.DRAWS_ON):
         draw_a_digit(pad_place)
     upload("sidebar_upload", "Your own image")
     with st.container():
@@ -79,10 +80,13 @@ def choose_model() -> None:
 
 
 def model_box(summary: str = "", label: str = "Model") -> None:
-    """Draw the box with the models available without a download, and an option that opens the catalogue."""
-    current = state.MODEL.get()
-    ready = models.ready()
-    options = [*ready, *([] if current in ready else [current]), MORE]
+    """Draw the box with the models available without a download, and an option that opens the catalogue.
+
+    A model with the user's head stands below its base model.
+    """
+    current, own = state.MODEL.get(), taught.name()
+    ready = [name for model in models.ready() for name in (model, own) if name and zoo.base_of(name) == model]
+    options = [*ready, *dict.fromkeys(name for name in (current, own) if name and name not in ready), MORE]
     st.session_state.setdefault("model", current)
     labels = {MORE: "More models …"}
     st.selectbox(
@@ -90,7 +94,7 @@ def model_box(summary: str = "", label: str = "Model") -> None:
         options,
         key="model",
         format_func=lambda name: labels.get(name) or models.title(name),
-        help=summary or None,
+        help=escape_markdown(summary) or None,
         on_change=_take_model,
     )
 
@@ -101,9 +105,10 @@ def model_load_failure(problem: str) -> None:
     st.error(f"**{escape_markdown(models.title(chosen.model))} cannot be loaded.**  \n{escape_markdown(problem)}")
     with st.container(width=480):
         model_box(label="Choose another model")
-    if st.query_params.get("model") != chosen.model:  # the address bar names the model
+    named = link.model_parameters(chosen.model)
+    if st.query_params.get("model") != named["model"]:  # the address bar names the model
         image = {"image": chosen.picked.name} if chosen.picked.sample else {}
-        st.query_params.from_dict({**image, "model": chosen.model})
+        st.query_params.from_dict({**image, **named})
 
 
 def _take_model() -> None:

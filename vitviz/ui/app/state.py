@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
@@ -33,7 +32,7 @@ from . import class_shares, models, notices, sessions
 from .cache import cached
 from .cached_trace import cached_trace
 from .class_images import ClassImage
-from .decoded_images import decoded, thumbnail
+from .decoded_images import decoded, preparing, thumbnail
 from .settings import Setting
 from .turns import one_at_a_time
 
@@ -44,8 +43,7 @@ CAMERA = "camera"  # name of photos taken on the page
 MADE_HERE = (DRAWN, CAMERA)  # names of images that are not files of the user
 OWN = "own"  # represents the user's own image in links and galleries; links do not include the image itself
 CLASS = "class"  # represents an image shared with the class in galleries; links contain its name
-_at_once = threading.BoundedSemaphore(2)  # uploads that are prepared: of many, the first one is shown before the last
-DRAWS_ON = "digits"  # the model for which a drawing is the natural image
+DRAWS_ON = "digits"  # the model, and its earlier checkpoints, for which a drawing is the natural image
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,8 @@ def samples() -> dict[str, bytes]:
 
 def samples_for(model: str) -> dict[str, bytes]:
     """Return the samples suitable for a model."""
-    return {name: data for name, data in samples().items() if name.startswith("digit-") == (model == DRAWS_ON)}
+    digits = zoo.series_name(zoo.base_of(model)) == DRAWS_ON
+    return {name: data for name, data in samples().items() if name.startswith("digit-") == digits}
 
 
 # ---------------------------------------------------------------- choices of one user
@@ -214,7 +213,7 @@ def pick_upload(name: str, data: bytes) -> bool:
     Returns:
         True if the image was accepted.
     """
-    with _at_once:
+    with preparing:
         try:
             image = _own(name, data)
         except ImageError as error:

@@ -99,6 +99,11 @@ class ViewSetting(Setting):
             view = replace(view, query=None)
         self.set(view)
 
+    def keep(self) -> None:
+        """Choose the view last shown, if there is one, so that it stays when the model changes."""
+        if _VIEW in st.session_state:
+            self.set(self.last())
+
     def change(self, **fields: Any) -> None:
         """Change the layer, head, token, direction or scale, and keep the rest of the view."""
         self.set(replace(self.last(), **fields))

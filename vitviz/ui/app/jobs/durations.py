@@ -6,6 +6,7 @@ import math
 import time
 from functools import cache
 
+from .... import zoo
 from ....analysis.attribution.faithfulness import endpoints
 from ....trace.trace import Trace
 from .. import state
@@ -37,8 +38,8 @@ def paces() -> Paces:
 
 
 def pace_key(choice: state.Choice, trace: Trace, what: str) -> tuple:
-    """Return the key of a pace, which depends on the grid but not on the image."""
-    return what, *choice.key[1:3], trace.grid
+    """Return the key of a pace, which depends on the grid but not on the image or the head of a user."""
+    return what, *map(zoo.base_of, choice.key[1:3]), trace.grid
 
 
 def expected(choice: state.Choice, trace: Trace, what: str, count: int, weight: float = 1.0) -> float:

@@ -1,4 +1,4 @@
-"""Lesson from the image to the explorer, in eighteen stops. The texts depend on the model."""
+"""Lesson from the image to the explorer, in nineteen stops. The texts depend on the model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ....model.config import ViTConfig
 from ....trace.vision_transformer import VisionTransformer
 from ....walkthrough.sequence import has_bias
 from ....walkthrough.steps import has_layer_scale
+from ....zoo import run_names
 from .stops import (
     ATTENTION,
     CHOSEN_ROW,
@@ -15,6 +16,7 @@ from .stops import (
     KEYS,
     MAP,
     MATRIX,
+    MODEL_BOX,
     OWN_IMAGE,
     PICTURE,
     REVERSE,
@@ -172,6 +174,7 @@ def lesson(config: ViTConfig, model: VisionTransformer | None = None) -> tuple[S
             under=ATTENTION,
         ),
         REVERSE,
+        _training(model),
         Stop(
             "explore",
             "Now with your own image",
@@ -180,6 +183,27 @@ def lesson(config: ViTConfig, model: VisionTransformer | None = None) -> tuple[S
             ".st-key-explorer",
             OWN_IMAGE,
         ),
+    )
+
+
+def _training(model: VisionTransformer | None) -> Stop:
+    """Return the stop about the training run, with a hint if a run of the model ships with vitviz."""
+    title, text = (
+        "Watch it learn",
+        "Before training, heads look nearly uniformly. When does the first head become local?",
+    )
+    if model is None or not run_names(model.name):
+        text += " Models with a training run, such as Digits, have a switch “Training” on this page."
+        return Stop("explore", title, text, ".st-key-explorer", MODEL_BOX)
+    return Stop(
+        "explore",
+        title,
+        text,
+        ".st-key-training",
+        ".st-key-training",
+        "Switch on “Training”, and play. The question below the curves checks your answer.",
+        ".st-key-training",
+        small=".st-key-training_shown",
     )
 
 

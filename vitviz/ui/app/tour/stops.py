@@ -17,6 +17,7 @@ HEADS = ".st-key-explorer >>> [data-ref=cells]"
 HEAD = f"{HEADS} [aria-pressed=true]"
 DIRECTION = ".st-key-explorer >>> [role=radiogroup]"
 OWN_IMAGE = ".st-key-sidebar_upload, [data-testid=stExpandSidebarButton]"
+MODEL_BOX = ".st-key-model, [data-testid=stExpandSidebarButton]"
 OTHER_PAGES = "[data-testid=stTopNavLink][href$=tokens], [data-testid=stExpandSidebarButton]"
 
 

@@ -62,6 +62,7 @@ class OwnImage extends Component {
 
   paste(event) {
     const [file] = chosen(event.clipboardData);
+    if (isForAnother(event)) return;
     const writes = event.composedPath()[0].closest?.("input, textarea, [contenteditable=true]");
     if (!file || (writes && event.clipboardData.types.includes("text/plain"))) return;
     event.preventDefault();
@@ -69,14 +70,14 @@ class OwnImage extends Component {
   }
 
   drag(event) {
-    if (!event.dataTransfer?.types.includes("Files") || inUploader(event)) return this.over(false);
+    if (!event.dataTransfer?.types.includes("Files") || isForAnother(event)) return this.over(false);
     event.preventDefault(); // allow dropping
     this.over(true);
   }
 
   drop(event) {
     this.over(false);
-    if (inUploader(event)) return this.see(event.dataTransfer.files);
+    if (isForAnother(event)) return this.see(event.dataTransfer.files);
     const [file] = chosen(event.dataTransfer);
     if (!file) return;
     event.preventDefault(); // otherwise, the browser would open the file
@@ -188,8 +189,9 @@ function shortName({ name }) {
   return name.slice(0, LONGEST_NAME);
 }
 
-function inUploader(event) {
-  return Boolean(event.composedPath().find((node) => node.dataset?.testid === "stFileUploaderDropzone"));
+// whether the event is in an uploader, or in a part of a component that takes images itself
+function isForAnother(event) {
+  return event.composedPath().some(({ dataset }) => dataset?.testid === "stFileUploaderDropzone" || dataset?.takesImages !== undefined);
 }
 
 // Read or write a text that is kept across reloads of this tab; empty if the browser keeps nothing.

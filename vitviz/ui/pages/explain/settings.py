@@ -10,7 +10,7 @@ from ....analysis.attribution import METHODS
 from ....analysis.attribution.faithfulness import BASELINES
 from ....notation.marks import one_of, parse_class
 from ....viz.colour import OPACITY
-from ...app import state
+from ...app import models, state
 from ...app.settings import Setting
 from ...app.views import STYLE
 from .targets import MOST_IMAGES, ClassSpec, ImageSpec, TargetSpec, default_spec
@@ -86,11 +86,11 @@ def _parameter_marks(parameters: Parameters, choice: state.Choice) -> str:
 
 
 def _of_model(choice: state.Choice) -> str:
-    return choice.model  # class indices differ between models
+    return models.outputs_of(choice.model)  # class indices differ between models
 
 
 TARGETS = tuple(
-    Setting(f"explain_{name}", None, name, read=_target_of, write=_target_mark, per=_of_model)
+    Setting(f"explain_{name}", None, name, read=_target_of, write=_target_mark, per=_of_model, of_classes=True)
     for name in ("target", "target2")
 )  # None: `default_spec` for the first target, no second target
 PARAMETERS = Setting(

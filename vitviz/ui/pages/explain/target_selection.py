@@ -14,6 +14,7 @@ from ...app import state
 from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
+from ..teach.offer import offer_classes
 from .settings import TARGETS, UPLOADS, set_target, target_specs
 from .targets import MOST_IMAGES, ClassSpec, ImageSpec, OwnFeatureSpec, TargetSpec
 
@@ -27,6 +28,7 @@ def choose_targets(choice: state.Choice, trace: Trace) -> None:
         choose_classes(choice, trace)
     else:
         choose_images(choice)
+        offer_classes()
 
 
 def choose_classes(choice: state.Choice, trace: Trace) -> None:

@@ -18,6 +18,7 @@ from ...components.explorer import explorer
 from ...widgets import panels
 from ...widgets.prediction import no_prediction, prediction_bars
 from ..tokens import outlier_warning
+from ..training import curves, time_slider
 from .settings import OPENED
 
 HEADING = "Attention of each head"
@@ -26,6 +27,7 @@ HEADING = "Attention of each head"
 def draw() -> None:
     """Draw the page."""
     predict(state.choice())
+    time_slider.draw(state.choice())
     attention(state.choice())
 
 
@@ -39,6 +41,7 @@ def attention(choice: state.Choice) -> None:
         all_live = len(sent.layers) == trace.layers
         sums = None if all_live or view.direction == "from" else state.log_sums(choice)
         picture = state.picture(choice)
+    place = curves.place()
     explorer(
         trace,
         sent,
@@ -58,6 +61,7 @@ def attention(choice: state.Choice) -> None:
     with st.empty():
         statistics = state.statistics(choice)
     panels.head_charts(trace, view, statistics)
+    curves.draw(choice, place)
 
 
 def downloads(choice: state.Choice, trace: Trace, view: View, style: Style) -> None:

@@ -12,6 +12,7 @@ from ....notation.marks import percent
 from ...app.messages import escape_markdown
 from ...widgets import drawing
 from ...widgets.strips import number
+from ..teach.offer import offer_classes
 from .before_after import BeforeAfter
 
 ALL_CLASSES = 10**6
@@ -79,3 +80,4 @@ def _feature(pair: BeforeAfter) -> None:
         f"1: same direction, 0: orthogonal. Its L2 norm was {number(float(norms[0]), 2)} and is now "
         f"{number(float(norms[1]), 2)}. This model has no classes, so its {what} is compared."
     )
+    offer_classes()

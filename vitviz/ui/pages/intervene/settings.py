@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from .... import zoo
 from ....analysis.predictions import predictions
 from ....errors import EditError
 from ....model.edits import ActivationCopy, Edit, PatchEdit, checked
 from ....notation.edits import format_edits, parse_edits
 from ....notation.marks import one_of
 from ....trace.trace import Trace
-from ...app import state
+from ...app import models, state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from .defaults import first_edit, most_moved
@@ -25,13 +26,14 @@ NOTHING = "none"  # in a link: no edits
 class EditsSetting(Setting):
     """Edits of this model and grid; those of others are kept until the user returns to them.
 
-    The default of a model is `defaults.first_edit`.
+    The default of a model is `defaults.first_edit`. A model keeps its edits when a user teaches it classes, because
+    they do not depend on its head.
     """
 
     def get(self, context: state.Choice) -> tuple[Edit, ...]:
         """Return the edits."""
         session, trace = st.session_state, state.trace(context)
-        made_for = context.model, trace.grid
+        made_for = zoo.base_of(context.model), trace.grid
         if "edits" not in session:
             session.edits, session.edits_are_first = (), True
             self.take_from_link(context)
@@ -40,7 +42,7 @@ class EditsSetting(Setting):
             before = () if session.edits_are_first else session.edits
             _store()
             session.edits = _restored(made_for, trace)
-            session.edits_are_first = context.model not in session.edits_kept
+            session.edits_are_first = made_for[0] not in session.edits_kept
             if any(edit not in session.edits for edit in before):
                 session.edits_away = True
         session.edits_for = made_for
@@ -148,5 +150,5 @@ MEASURED = Setting(
     "sweep_class",
     lambda choice: predictions(state.trace(choice), 1)[0].index,
     valid=lambda index, choice: index < len(state.trace(choice).output),
-    per=lambda choice: choice.picked.digest[:8],
-)  # class whose probability or logit is measured, per image
+    per=lambda choice: f"{choice.picked.digest[:8]}_{models.outputs_of(choice.model)}",
+)  # class whose probability or logit is measured, per image and set of classes

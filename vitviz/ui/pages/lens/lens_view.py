@@ -65,6 +65,7 @@ def readout_description(trace: Trace) -> str:
     """Describe the readout of the last layer, such as `"its final norm, the class token and the classifier"`."""
     config = trace.config
     pooled = {
+        "token+mean": "the class token with the mean of the patches",
         "distilled": "class and distillation token",
         "attention": "its attention pooling",
     }.get(config.pooling, config.pooling_description)

@@ -8,6 +8,7 @@ from ...app import shell, state
 from ...components.patches.sticky import sticky_style
 from ...widgets import drawing, symbols
 from ..lesson.sections import draw_text, part
+from ..training import curves, time_slider
 from . import lens_view, patch_maps, whole_image
 
 
@@ -16,18 +17,21 @@ def draw() -> None:
     st.html(symbols.style())
     st.html(drawing.STYLE + sticky_style("lens_picker", "lens_maps"))
     st.title("Lens", anchor=False)
+    time_slider.draw(state.choice())
     read(state.choice())
 
 
 @shell.fragment
 def read(choice: state.Choice) -> None:
     """Draw the page; choosing a target, a layer or a patch reruns only this fragment."""
+    place = curves.place()
     intro(choice)
     view = lens_view.current(choice)
     with part("whole"):
         whole_image.after_each_layer(view)
     with part("patches"):
         patch_maps.patch_by_patch(view)
+    curves.draw(choice, place)
 
 
 def intro(choice: state.Choice) -> None:

@@ -13,7 +13,7 @@ from ....analysis.logit_lens import Lens
 from ....analysis.logit_lens import LensTarget as TargetValue
 from ....analysis.predictions import class_name
 from ....notation.marks import one_of, parse_class, parse_number, percent
-from ...app import state
+from ...app import models, state
 from ...app.settings import Setting
 from ...app.views import VIEW
 from ...widgets.strips import number
@@ -80,7 +80,8 @@ TARGET = Setting(
     read=_parse_target,
     write=_target_mark,
     valid=_is_possible,
-    per=lambda choice: f"{'class' if is_classifier(choice) else 'image'}_{choice.model}",
+    per=lambda choice: f"{'class' if is_classifier(choice) else 'image'}_{models.outputs_of(choice.model)}",
+    of_classes=True,
 )
 UPLOADED = Setting("lens_uploaded")  # the user's own image uploaded here last
 

@@ -10,6 +10,7 @@ from ...app import state
 from ...app.messages import escape_markdown
 from ...app.sidebar import FORMATS, OWN_LABEL
 from ...app.uploads import drop_zone
+from ..teach.offer import offer_classes
 from .settings import EACH, MINE, OWN, PREDICTED, TARGET, UPLOAD, UPLOADED, is_classifier, options
 
 PROBLEM = "lens_upload_problem"  # session key: error of the last upload
@@ -21,6 +22,7 @@ def choose(choice: state.Choice) -> None:
         choose_class(choice)
     else:
         choose_image(choice)
+        offer_classes()
 
 
 def choose_class(choice: state.Choice) -> None:

@@ -63,6 +63,20 @@ def _check_yourself(name: str, questions: Sequence[Question], choice: state.Choi
             _respond(question, question.options[given[-1]], last=_is_over(question, identity))
 
 
+def draw_one(question: Question, choice: state.Choice) -> None:
+    """Draw a single question, in a fragment of the page.
+
+    Args:
+        question: the question.
+        choice: image and model that the answers belong to.
+    """
+    identity = _identity(question, choice)
+    _check(question, identity, _ask(question, identity))
+    with st.container(key=f"feedback_{question.name}"):
+        if given := GIVEN.get(identity):
+            _respond(question, question.options[given[-1]], last=_is_over(question, identity))
+
+
 def _ask(question: Question, identity: str) -> int | None:
     """Draw a question with its options; return the index of the chosen one."""
     draw_text(question.text)

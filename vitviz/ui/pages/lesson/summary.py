@@ -51,7 +51,9 @@ def _worksheets(choice: state.Choice, place: head_view.Place, at: dict[str, str]
         count = PUPILS.draw(st.number_input, "Pupils", 1, most, context=most, width=140)
 
         image, page = class_link.image_mark(choice), class_link.network_page()
-        address = urlencode(link.choice_parameters(choice) | {"image": image} | at) if image else ""
+        shown = link.choice_parameters(choice) | {"image": image} | at
+        shown.pop(link.CLASSES, None)  # the tasks do not depend on the classes, and pupils do not have them
+        address = urlencode(shown) if image else ""
         page = urljoin(page, "attention") if page else ""
         until = class_link.ends(choice)
 
@@ -87,7 +89,7 @@ def file_name(choice: state.Choice, place: head_view.Place, kind: str = "") -> s
         format_token(place.query, state.trace(choice)),
         *([kind] if kind else []),
     ]
-    return f"{'-'.join(['vitviz', safe_name(image), safe_name(choice.model, 'model'), *at])}.html"
+    return f"{'-'.join(['vitviz', safe_name(image), safe_name(models.name_in_files(choice.model), 'model'), *at])}.html"
 
 
 def _address(choice: state.Choice, place: dict[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""Parts shared by the pages that show a training run: Explore, Lens and Tokens."""
