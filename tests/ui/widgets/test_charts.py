@@ -40,6 +40,7 @@ def test_type_grows_with_the_window_in_projector_mode_only():
     [
         figures.sorted_weights(np.full(5, 0.2), list("abcde"), 1),
         figures.matrix(np.full((5, 5), 0.2), 1, 0.2),
+        figures.matrix(np.zeros((601, 601)), 1, 0.2),  # drawn as an image
         figures.by_layer(np.ones((3, 2)), "distance, px", 0, 0, 1.0, "uniform"),
     ],
 )
@@ -50,8 +51,14 @@ def test_all_texts_and_marks_grow(figure):
     assert {size for axis in axes for size in (axis.tickfont.size, axis.title.font.size)} == {24}
     assert {one.font.size for one in figure.layout.annotations} <= {24}
     assert figure.layout.legend.font.size == 24
-    assert {trace.colorbar.tickfont.size for trace in figure.data if trace.type == "heatmap" and trace.showscale} <= {
-        24
-    }
     grown = [trace.marker.size for trace in figure.data if trace.type == "scatter"]
     assert [size for size in grown if size] == [2 * size for size in markers if size]
+
+
+@pytest.mark.parametrize("tokens", [5, 601])
+def test_a_matrix_is_beside_its_colour_bar(tokens):
+    figure = figures.matrix(np.zeros((tokens, tokens)), 1, 0.2)
+    enlarge(figure, 24)
+    (bar,) = [trace.colorbar if trace.type == "heatmap" else trace.marker.colorbar for trace in figure.data[-1:]]
+    assert bar.tickfont.size == bar.title.font.size == 24
+    assert 0 < bar.x - figure.layout.xaxis.domain[1] < 0.05
