@@ -126,8 +126,7 @@ class Projector extends Component {
 
   tellWidth() {
     const width = Math.min(Math.max(STEP * Math.round(innerWidth / STEP), WIDTHS[0]), WIDTHS[1]);
-    if (width === (this.told ?? this.drawnFor)) return;
-    this.told = width;
+    if (width === (this.mount.pending("window").at(-1) ?? this.drawnFor)) return;
     this.mount.send("window", width, { instead: true });
   }
 
