@@ -96,3 +96,25 @@ def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept
 
     run_to_its_end(watched())
     assert kept() == {"sample"}
+
+
+def test_unused_memory_is_returned_while_all_users_are_connected(monkeypatch):
+    trimmed = []
+
+    class Runtime:
+        def is_active_session(self, session):
+            return True
+
+    give("a", "one")
+    monkeypatch.setattr(sessions, "INTERVAL", 0.0)
+    monkeypatch.setattr(sessions.runtime, "get_instance", Runtime)
+    monkeypatch.setattr(sessions.memory, "trim", lambda: trimmed.append(len(kept())))
+
+    async def watched():
+        watch = asyncio.create_task(sessions.watch())
+        while len(trimmed) < 2:
+            await asyncio.sleep(0.01)
+        watch.cancel()
+
+    run_to_its_end(watched())
+    assert "one" in kept()

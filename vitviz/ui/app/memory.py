@@ -12,10 +12,15 @@ def few_arenas() -> None:
     _call("mallopt", _ARENA_MAX, 2)
 
 
+def trim() -> None:
+    """Return unused memory to the system. Takes some milliseconds, without the interpreter lock."""
+    _call("malloc_trim", 0)
+
+
 def give_back() -> None:
     """Collect garbage and return unused memory to the system."""
     gc.collect()
-    _call("malloc_trim", 0)
+    trim()
 
 
 def _call(name: str, *arguments: int) -> None:
