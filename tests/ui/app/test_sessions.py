@@ -98,7 +98,7 @@ def test_a_session_that_cannot_be_ended_keeps_no_other_from_being_forgotten(kept
     assert kept() == {"sample"}
 
 
-def test_unused_memory_is_returned_while_all_users_are_connected(monkeypatch):
+def test_unused_memory_is_returned_while_all_users_are_connected(kept, give, monkeypatch):
     trimmed = []
 
     class Runtime:
