@@ -18,7 +18,7 @@ FOLDER = run_folder("digits")
 _SECTION = """\
 ## Training run
 
-Earlier checkpoints are in the folder [digits-run](digits-run), so that the app can show the same image over training
+Earlier checkpoints are in the folder `digits-run`, so that the app can show the same image over training
 (`vitviz.load_run("digits")`): {count} files, float16, {megabytes:.1f} MB in all. They come from the training of these
 weights, after the steps below, which are about equally far apart on a logarithmic scale; each is the moving average of
 the weights. A step is a batch. The last checkpoint is `digits.safetensors` itself. Accuracy is that on the

@@ -157,6 +157,7 @@ def test_layers_that_are_done_are_drawn_while_the_others_are_not(digit, monkeypa
     monkeypatch.setitem(sweeps.EACH, "heads", slow)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(background, "again", st.stop)
+        patch.setattr(background, "GLANCE", 0.2)
         app.button(key="sweep_run").click().run()
         assert third.wait(60)
         app.run()

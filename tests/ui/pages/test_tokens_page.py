@@ -228,6 +228,7 @@ def test_the_probe_goes_on_over_a_page_change_and_does_not_start_over(monkeypatc
     monkeypatch.setattr(position_probe, "_places_of", waiting_step)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(background, "again", st.stop)
+        patch.setattr(background, "GLANCE", 0.2)
         app.button(key="probe").click().run()
     assert app.button(key="probe").label == "Stop"
     go.set()  # before the page changes, where a lens asks the model too
@@ -247,6 +248,7 @@ def test_a_probe_that_is_taken_back_ends(monkeypatch):
     monkeypatch.setattr(position_probe, "_places_of", lambda *given: go.wait(60) and step(*given))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(background, "again", st.stop)
+        patch.setattr(background, "GLANCE", 0.2)
         app.button(key="probe").click().run()
     (job,) = queue.shared()._jobs.values()
     app.button(key="probe").click().run()
