@@ -235,11 +235,15 @@ CUT = """(boxes) => boxes.filter((box) => box.checkVisibility() && !box.closest(
   && box.scrollWidth > box.clientWidth + 1).map((box) => box.innerText)"""
 WIDE = ".vv-scroll, .katex-display"  # what nobody can scroll on a projector
 
-
+BESIDE = """() => {
+  const [image, text] = ["follow", "story"].map((name) => document.querySelector(`.st-key-${name}`));
+  return image.getBoundingClientRect().right <= text.getBoundingClientRect().left;
+}"""
 CHARTS = """(charts) => charts.filter((chart) => chart.checkVisibility()).map((chart) => {
   const inside = (one, other) => one.left >= other.left - 1 && one.right <= other.right + 1
     && one.top >= other.top - 1 && one.bottom <= other.bottom + 1;
   const place = chart.closest(".stPlotlyChart").getBoundingClientRect();
+  const section = chart.closest("[class*=st-key-part_], [data-testid=stMainBlockContainer]").getBoundingClientRect();
   const drawn = chart.querySelector(".main-svg").getBoundingClientRect();
   const texts = [...chart.querySelectorAll(".main-svg text")].map((text) => [text.getBoundingClientRect(), text]);
   const labels = [".xtick", ".ytick"].flatMap((axis) => {
@@ -248,7 +252,7 @@ CHARTS = """(charts) => charts.filter((chart) => chart.checkVisibility()).map((c
       && other.left < box.right - 1 && box.top < other.bottom - 6 && other.top < box.bottom - 6));
   });
   return {
-    width: drawn.width / innerWidth,
+    width: drawn.width / section.width,
     cut: !inside(drawn, place),
     outside: texts.filter(([box]) => box.width && !inside(box, drawn)).map(([, text]) => text.textContent),
     overlapping: labels.length,
@@ -264,6 +268,7 @@ CHARTS = """(charts) => charts.filter((chart) => chart.checkVisibility()).map((c
         exhaustive("explore", SHIPPED["digits"], 1280),
         exhaustive("lens", SHIPPED["digits"], 1280),
         exhaustive("attention", SHIPPED["dinov2-small"], 1280),
+        exhaustive("tokens", f"{SHIPPED['dinov2-small']}&section=Norms", 1280),
     ],
 )
 def test_charts_are_whole_and_wide_in_large_type(path, parameters, width, project):
@@ -279,11 +284,16 @@ def test_charts_are_whole_and_wide_in_large_type(path, parameters, width, projec
         )
 
     expect(charts).not_to_have_count(0)
+    shown = 0
     for name in names(page) or [""]:
         if name:
             assert_shown(page, name)
+            if path == "attention":
+                assert page.evaluate(BESIDE), name
         eventually(page, fit)
+        shown += len(charts.evaluate_all(CHARTS))
         page.keyboard.press("ArrowRight")
+    assert shown
 
 
 @pytest.mark.parametrize(("path", "image"), [("attention", "cat&layer=12&head=4"), exhaustive("sequence", "cat")])

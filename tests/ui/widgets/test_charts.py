@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from vitviz.ui.widgets.charts import enlarge
 from vitviz.viz import figures
+from vitviz.viz.training_lines import over_training
 
 
 def script(projector):
@@ -62,3 +63,10 @@ def test_a_matrix_is_beside_its_colour_bar(tokens):
     (bar,) = [trace.colorbar if trace.type == "heatmap" else trace.marker.colorbar for trace in figure.data[-1:]]
     assert bar.tickfont.size == bar.title.font.size == 24
     assert 0 < bar.x - figure.layout.xaxis.domain[1] < 0.05
+
+
+def test_marks_of_different_sizes_grow():
+    figure = over_training(np.linspace(0, 1, 3), ["0", "10", "20"], 1)
+    (before,) = [trace.marker.size for trace in figure.data]
+    enlarge(figure, 24)
+    assert list(figure.data[0].marker.size) == [2 * size for size in before]

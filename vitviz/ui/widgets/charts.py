@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.basedatatypes import BasePlotlyType, BaseTraceType
@@ -65,8 +66,8 @@ def enlarge(figure: go.Figure, size: float) -> None:
         for bar in bars:
             bar.x = SQUARE_ENDS + 0.02
     for trace in figure.data:
-        if "marker" in trace and isinstance(size_of := getattr(trace.marker, "size", None), int | float):
-            trace.marker.size = factor * size_of
+        if "marker" in trace and (size_of := getattr(trace.marker, "size", None)) is not None:
+            trace.marker.size = factor * size_of if np.isscalar(size_of) else [factor * one for one in size_of]
         if "line" in trace:
             trace.line.width = factor * (trace.line.width or 2)
 
