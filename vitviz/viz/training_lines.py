@@ -52,4 +52,4 @@ def over_training(
         figure.add_hline(y=uniform, line={"color": NEUTRAL, "dash": "dot", "width": 1})
     figure.update_xaxes(showticklabels=False, range=[-0.5, len(steps) - 0.5], zeroline=False, showgrid=False)
     figure.update_yaxes(range=[min([*finite, 0.0]), top or 1.0], nticks=4)
-    return figure.update_layout(height=130, margin={"l": 10, "r": 10, "t": 6, "b": 6}, showlegend=False)
+    return figure.update_layout(height=130, margin={"l": 10, "r": 10, "t": 6, "b": 12}, showlegend=False)
