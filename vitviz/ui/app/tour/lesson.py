@@ -193,17 +193,16 @@ def _training(model: VisionTransformer | None) -> Stop:
         "Before training, heads look nearly uniformly. When does the first head become local?",
     )
     if model is None or not run_names(model.name):
-        text += " Models with a training run, such as Digits, have a switch “Training” on this page."
+        text += " Models with a training run, such as Digits, have a switch “Training” in the sidebar."
         return Stop("explore", title, text, ".st-key-explorer", MODEL_BOX)
     return Stop(
         "explore",
         title,
         text,
+        ".st-key-explorer",
+        ".st-key-training_shown, [data-testid=stExpandSidebarButton]",
+        "Switch on “Training” in the sidebar, and play. The question below the curves checks your answer.",
         ".st-key-training",
-        ".st-key-training",
-        "Switch on “Training”, and play. The question below the curves checks your answer.",
-        ".st-key-training",
-        small=".st-key-training_shown",
     )
 
 

@@ -25,10 +25,15 @@ def is_shown(choice: state.Choice) -> bool:
 
 
 def draw(choice: state.Choice) -> None:
-    """Draw a switch for models that belong to a run; if it is on, the slider and the button that plays the run."""
+    """Draw a switch for models that belong to a run; if it is on, the slider and the button that plays the run.
+
+    The switch is in the sidebar, so that choosing another model does not move the page.
+    """
+    names = zoo.run_names(choice.model)
+    with st.sidebar:
+        shown = bool(names) and SHOWN.draw(st.toggle, "Training", context=choice, help=_help(names))
     with st.container(key="training"):
-        names = zoo.run_names(choice.model)
-        if not names or not SHOWN.draw(st.toggle, "Training", context=choice, help=_help(names)):
+        if not shown:
             st.session_state[_PLAYS] = False
             return
         with st.container(horizontal=True, vertical_alignment="bottom"):
