@@ -26,9 +26,7 @@ def decoded(digest: str, data: bytes) -> SafeImage:
     Raises:
         ImageError: if the file is not a valid image.
     """
-    image = _in_use.get(digest)
-    if image is None:
-        image = _in_use[digest] = _decode(digest, data)
+    image = _in_use[digest] = _decode(digest, data)
     return image
 
 
@@ -39,4 +37,4 @@ def thumbnail(image: SafeImage, side: int = 240) -> bytes:
 
 @cached("Reading the image …", share=0.2)
 def _decode(digest: str, _data: bytes) -> SafeImage:
-    return read_image(_data)
+    return _in_use.get(digest) or read_image(_data)

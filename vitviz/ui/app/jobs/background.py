@@ -8,7 +8,6 @@ stops it, whichever page they are on. Results are stored in `cache.results` for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
@@ -130,10 +129,8 @@ def start_button(work: Work, below: DeltaGenerator | None = None) -> list[Reques
     Returns:
         Request for `watch`, if the work was requested and is not done.
     """
-    if not _offer(work, below):
-        return []
-    with below or nullcontext():
-        return [Request(work, st.progress(0.0))]
+    place = _offer(work, below)
+    return [] if place is None else [Request(work, place.progress(0.0))]
 
 
 def watch(place: str, requests: Sequence[Request], in_fragment: bool = False) -> None:
@@ -177,11 +174,13 @@ def result(work: Work, step: Callable[[], Step], draw_part: Callable[[Any], None
     stored = cache.results.get(work.key)
     if stored is None:
         work = replace(work, steps=[step()])
-    joined = _join(work.place, [work] if _offer(work) else [])
+    place = _offer(work)
+    joined = _join(work.place, [] if place is None else [work])
     if joined:
         ((_, one, job),) = joined
         if not job.has_ended:
-            _progress(work, one, job, draw_part)
+            with place:
+                _progress(work, one, job, draw_part)
         if _session().dialog in (None, work.place) and job.watch(GLANCE):  # most work is done by then
             _end(work.place, joined)
     return stored
@@ -233,8 +232,8 @@ def again() -> None:
         st.rerun()
 
 
-def _offer(work: Work, below: DeltaGenerator | None = None) -> bool:
-    """Draw the button and messages. Return True if the work was requested and is not done.
+def _offer(work: Work, below: DeltaGenerator | None = None) -> DeltaGenerator | None:
+    """Draw the button and messages. Return the place of the progress bar if the work was requested and is not done.
 
     One button is used for start and stop, because Streamlit shows a removed element until the end of the run, which may
     wait for the work.
@@ -256,7 +255,8 @@ def _offer(work: Work, below: DeltaGenerator | None = None) -> bool:
             if requested
             else partial(_begin, work.place, work.name),
         )
-    with here if below is None else below:
+    place = here if below is None else below
+    with place:
         if problem:
             st.error(escape_markdown(problem))
         if work.steps and not requested:
@@ -264,7 +264,7 @@ def _offer(work: Work, below: DeltaGenerator | None = None) -> bool:
             texts = ["Stopped; partial results are discarded." if stopped else "", _format_duration(work)]
             if any(texts):
                 st.caption(" ".join(filter(None, texts)))
-    return bool(work.steps) and requested
+    return place if work.steps and requested else None
 
 
 def _join(place: str, works: Sequence[Work]) -> list[Joined]:
