@@ -65,12 +65,17 @@ def _averaged(trace: Trace, layer: int, row: Tensor) -> Tensor:
     """Return row @ W for the mean W of the heads' weights, [token], without building W."""
     tokens = row.nonzero()[:, 0].tolist()
     if len(tokens) == 1:  # of the last layer, a class token needs one row only
-        of_heads = float(row[tokens[0]]) * trace.attention(layer, query=tokens[0])
-    elif trace.token_count <= FEW_TOKENS:
-        of_heads = row.numpy() @ trace.attention(layer)
-    else:  # one head at a time stays in the processor's cache
-        of_heads = np.stack([row.numpy() @ trace.attention(layer, head) for head in range(trace.heads)])
-    return torch.from_numpy(of_heads.mean(axis=0))
+        return float(row[tokens[0]]) * _tensor(trace.attention(layer, query=tokens[0])).mean(dim=0)
+    if trace.token_count <= FEW_TOKENS:
+        return (row @ _tensor(trace.attention(layer))).mean(dim=0)
+    # One head at a time stays in the processor's cache. The products are torch's: the threads of numpy's BLAS would
+    # compete with torch's threads for the cores.
+    return torch.stack([row @ _tensor(trace.attention(layer, head)) for head in range(trace.heads)]).mean(dim=0)
+
+
+def _tensor(weights: np.ndarray) -> Tensor:
+    # recorded weights are read-only, which tensors cannot be
+    return torch.from_numpy(weights) if weights.flags.writeable else torch.tensor(weights)
 
 
 def _without_smallest(weights: Tensor, ratio: float, class_token: bool) -> Tensor:
