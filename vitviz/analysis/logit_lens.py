@@ -24,8 +24,10 @@ from torch import Tensor
 from ..errors import ModelError
 from ..errors.arguments import array, at_least, checked_index, is_whole, shown, typed
 from ..errors.brief import brief
+from ..model.config import POOL
 from ..model.hooks import without_hooks
 from ..model.precision import plain_arithmetic
+from ..trace.passes import edits_of
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
 from .arithmetic import unit
@@ -106,7 +108,7 @@ def lens(trace: Trace) -> Lens:
     Raises:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
-    with plain_arithmetic(), without_hooks(), torch.no_grad():
+    with plain_arithmetic(), without_hooks(), torch.no_grad(), edits_of(trace, POOL, "norm"):
         outputs = [_output(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(outputs)))
 
@@ -176,7 +178,7 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _output(model: VisionTransformer, x: Tensor) -> Tensor:
     """Compute the output, [batch, out], from the residual stream, [batch, token, D]."""
-    return model.readout(model.norm(x))
+    return model.readout(model.normed(model.norm(x)))
 
 
 def _output_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:

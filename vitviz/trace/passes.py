@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -123,6 +123,17 @@ def trace_with_graph(
 def is_recorded(trace: Trace, names: Iterable[str]) -> bool:
     """Return True if a trace has recorded the activations at all these hook points."""
     return trace._recorded.keys() >= set(names)
+
+
+def edits_of(trace: Trace, *parts: str) -> AbstractContextManager[None]:
+    """Return a context in which the edits of a trace are applied, so that parts of its model run as in its pass.
+
+    Args:
+        trace: trace with or without edits.
+        *parts: beginnings of the names of the hook points that the run reaches, such as `"blocks.3."`; all by default.
+    """
+    hooks = {name: change for name, change in trace._applied.hooks().items() if name.startswith(parts or "")}
+    return edit(hooks) if hooks else nullcontext()
 
 
 def run(

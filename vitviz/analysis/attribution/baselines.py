@@ -8,6 +8,7 @@ from ...errors.arguments import of_kind, one_of
 from ...errors.progress import Progress, silent
 from ...model.hooks import without_hooks
 from ...model.precision import plain_arithmetic
+from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .method import Parameter
 from .targets import Target
@@ -74,7 +75,7 @@ def masked_values(
     values = []
     for part in hidden.split(max(1, TOKENS_AT_ONCE // trace.token_count)):
         of_pixels = part.repeat_interleave(patch, dim=1).repeat_interleave(patch, dim=2)[:, None]
-        with plain_arithmetic(), without_hooks(), torch.no_grad():
+        with plain_arithmetic(), without_hooks(), torch.no_grad(), edits_of(trace):
             values.append(target(trace.model(torch.where(of_pixels, baseline, image))))
         report(sum(map(len, values)), len(hidden))
     return torch.cat(values)

@@ -75,7 +75,8 @@ def explain(
 
     Args:
         model: the model.
-        image: any input of `model.trace`, or a trace of this model, whose pixels are used unchanged.
+        image: any input of `model.trace`, or a trace of this model, whose pixels are used unchanged. The edits of a
+            trace also apply to further passes of the method.
         method: one of `METHODS`.
         target: a class index or name, or a `Target` such as `DifferenceTarget("cat", "dog")`. The default is the top-1
             class; for models without classes it is the projection on the image's own feature, which is 1 (not the

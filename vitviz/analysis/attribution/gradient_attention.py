@@ -1,5 +1,7 @@
 """Gradient-weighted attention rollout (Chefer et al.)."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -33,18 +35,21 @@ def gradient_attention(trace: Trace, target: Target, graph: Graph | None = None)
     _check_slope(trace, target)
     layers = attention_gradients(trace, target, graph)
     if trace.config.pooling == "attention":
-        row, own = _relevant(*next(layers))[0], 0
+        row, own = _relevant(next(layers))[0], 0
         row = F.pad(row, (trace.token_count - len(row), 0))  # skipped tokens come first
     else:
         row = own = readout_weights(trace)
-    for weights, gradient in layers:
-        row = row + row @ _relevant(weights, gradient)
+    for heads in layers:
+        row = row + row @ _relevant(heads)
     return patch_map(row - own, trace)
 
 
-def _relevant(weights: Tensor, gradient: Tensor) -> Tensor:
-    """Compute A' (equation 5) from [head, query, key] to [query, key]."""
-    return (gradient * weights).relu().mean(dim=0)
+def _relevant(heads: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+    """Compute A' (equation 5), [query, key], from the weights and gradients of the heads."""
+    total, count = 0, 0
+    for weights, gradient in heads:
+        total, count = total + gradient.mul_(weights).relu_(), count + 1
+    return total / count
 
 
 def _check_slope(trace: Trace, target: Target) -> None:

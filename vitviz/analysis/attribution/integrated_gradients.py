@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...errors.arguments import share, whole
 from ...errors.progress import Progress, silent
-from ...model.config import ViTConfig
+from ...model.config import POOL, ViTConfig
 from ...model.hooks import capture, without_hooks
 from ...model.precision import plain_arithmetic
+from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .baselines import baseline_parameter, baseline_pixels
 from .method import Method, Parameter, ParameterValues
@@ -168,13 +169,19 @@ class _Path:
 
     def _value(self, tokens: Tensor) -> Tensor:
         model = self.trace.model
-        with plain_arithmetic(), without_hooks():
+        with plain_arithmetic(), without_hooks(), edits_of(self.trace, "blocks.", POOL, "norm"):
             return self.target(model.forward_from(model.norm_pre(tokens), self.trace.grid))
 
 
 def _tokens(trace: Trace, pixels: Tensor) -> Tensor:
     """Return the embedded sequence, [1, token, D]: patch embeddings with prefix tokens and position embeddings."""
-    with plain_arithmetic(), without_hooks(), torch.no_grad(), capture("embed.tokens") as kept:
+    with (
+        plain_arithmetic(),
+        without_hooks(),
+        torch.no_grad(),
+        edits_of(trace, "embed."),
+        capture("embed.tokens") as kept,
+    ):
         trace.model.embed(pixels[None])
     return kept["embed.tokens"]
 

@@ -6,17 +6,34 @@ of its parameters are computed.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...model.config import POOL, ViTConfig
-from ...model.hooks import block_input_names, capture, without_hooks
+from ...model.hooks import block_input_names, capture, edit, without_hooks
 from ...model.precision import plain_arithmetic
+from ...trace.passes import edits_of
 from ...trace.trace import Trace
 from .targets import Target
 
 LARGEST_GRAPH = 400 * 2**20  # bytes, approximate
+
+
+class Attended(NamedTuple):
+    """Activations of one block with their graph.
+
+    Attributes:
+        output: residual stream after the block, [1, token, D].
+        values: values, [1, head, key, channel].
+        sums: weighted sums of the values before edits, [1, head, query, channel].
+    """
+
+    output: Tensor
+    values: Tensor
+    sums: Tensor
+
 
 Graph = Mapping[str, Tensor]  # activations at `graph_names`, attached to the graph of one forward pass
 
@@ -27,8 +44,8 @@ def stream_names(depth: int) -> tuple[str, ...]:
 
 
 def graph_names(depth: int) -> tuple[str, ...]:
-    """Return the hook points of a `Graph`: attention weights and output of each block."""
-    return tuple(f"blocks.{layer}.{part}" for layer in range(depth) for part in ("attn.weights", "resid_post"))
+    """Return the hook points of a `Graph`: values, their weighted sums, and the output of each block."""
+    return tuple(f"blocks.{layer}.{part}" for layer in range(depth) for part in ("attn.v", "attn.z", "resid_post"))
 
 
 def keeps_graph(config: ViTConfig, tokens: int) -> bool:
@@ -43,32 +60,66 @@ def residual_streams(trace: Trace) -> list[Tensor]:
     return [torch.tensor(x)[None].requires_grad_() for x in stream.values()]
 
 
-def through_block(trace: Trace, layer: int, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Run a block on x; return its output, [1, token, D], and its attention weights, [1, head, query, key]."""
-    model, name = trace.model, f"blocks.{layer}.attn.weights"
-    with plain_arithmetic(), without_hooks(), capture(name) as kept:
+def through_block(trace: Trace, layer: int, x: Tensor) -> Attended:
+    """Run a block on its input, [1, token, D]."""
+    model, name = trace.model, f"blocks.{layer}.attn"
+    sums: list[Tensor] = []
+    before_edits = edit({f"{name}.z": lambda z: sums.append(z) or z})
+    with (
+        plain_arithmetic(),
+        without_hooks(),
+        before_edits,
+        edits_of(trace, f"blocks.{layer}."),
+        capture(f"{name}.v") as v,
+    ):
         y = model.blocks[layer](x, trace.grid, model.rotations(trace.grid)[layer])
-    return y, kept[name]
+    return Attended(y, v[f"{name}.v"], sums[0])
+
+
+def of_graph(graph: Graph, layer: int) -> Attended:
+    """Return the part of a graph that `through_block` returns."""
+    return Attended(*(graph[f"blocks.{layer}.{part}"] for part in ("resid_post", "attn.v", "attn.z")))
 
 
 def through_readout(trace: Trace, x: Tensor, target: Target) -> tuple[Tensor, Tensor | None]:
     """Return the target for a block's output, and the weights of an attention pooling, [1, head, 1, key], or None."""
     pools = trace.config.pooling == "attention"
-    with plain_arithmetic(), without_hooks(), capture(*[f"{POOL}.weights"] * pools) as kept:
+    with (
+        plain_arithmetic(),
+        without_hooks(),
+        edits_of(trace, POOL, "norm"),
+        capture(*[f"{POOL}.weights"] * pools) as kept,
+    ):
         output = trace.model.forward_from(x, trace.grid, layer=trace.layers)
     return target(output).sum(), kept.get(f"{POOL}.weights")
 
 
-def attention_gradients(trace: Trace, target: Target, graph: Graph | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield attention weights and the target's gradient with respect to them, from the last layer to the first.
+def weight_gradients(values: Tensor, gradient: Tensor) -> Iterator[Tensor]:
+    """Yield the gradient with respect to the attention weights of each head, [query, key].
 
-    Both are [head, query, key]. An attention pooling comes first, as [head, 1, key].
+    The weighted sums are z = A v, so the gradient with respect to A is that with respect to z times v^T. One head at a
+    time stays in the processor's cache.
+
+    Args:
+        values: values v, [1, head, key, channel].
+        gradient: gradient with respect to z, [1, head, query, channel].
+    """
+    yield from (of_sums @ of_keys.mT for of_sums, of_keys in zip(gradient[0], values.detach()[0], strict=True))
+
+
+def attention_gradients(
+    trace: Trace, target: Target, graph: Graph | None = None
+) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+    """Yield, from the last layer to the first, each head's attention weights and the target's gradient for them.
+
+    Both are [query, key]. An attention pooling comes first, as [1, key].
     """
     if graph is not None:
-        weights = [graph[f"blocks.{layer}.attn.weights"] for layer in range(trace.layers)]
-        value, _ = through_readout(trace, graph[f"blocks.{trace.layers - 1}.resid_post"], target)
-        gradients = torch.autograd.grad(value, weights, retain_graph=True)
-        yield from ((w[0].detach(), g[0]) for w, g in zip(weights[::-1], gradients[::-1], strict=True))
+        blocks = [of_graph(graph, layer) for layer in range(trace.layers)]
+        value, _ = through_readout(trace, blocks[-1].output, target)
+        gradients = torch.autograd.grad(value, [block.sums for block in blocks], retain_graph=True)
+        for layer in reversed(range(trace.layers)):
+            yield _of_heads(trace, layer, blocks[layer].values, gradients[layer])
         return
     entering = residual_streams(trace)
     leaving = entering.pop()
@@ -77,11 +128,17 @@ def attention_gradients(trace: Trace, target: Target, graph: Graph | None = None
         (upstream,) = torch.autograd.grad(value, [leaving])
     else:
         of_pooling, upstream = torch.autograd.grad(value, [pooled, leaving])
-        yield pooled[0].detach(), of_pooling[0]
+        yield zip(pooled.detach()[0], of_pooling[0], strict=True)
     while entering:
         x = entering.pop()
-        y, weights = through_block(trace, len(entering), x)
-        inputs = [weights, x] if entering else [weights]
-        gradient, *below = torch.autograd.grad(y, inputs, upstream)
+        layer = len(entering)
+        y, values, sums = through_block(trace, layer, x)
+        inputs = [sums, x] if layer else [sums]
+        gradient, *below = torch.autograd.grad(y, inputs, upstream, materialize_grads=True)
         upstream = below[0] if below else None
-        yield weights[0].detach(), gradient[0]
+        yield _of_heads(trace, layer, values, gradient)
+
+
+def _of_heads(trace: Trace, layer: int, values: Tensor, gradient: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    for head, of_head in enumerate(weight_gradients(values, gradient)):
+        yield torch.tensor(trace.attention(layer, head)), of_head

@@ -7,7 +7,15 @@ from torch import Tensor
 from ...errors.arguments import one_of
 from ...model.config import ViTConfig
 from ...trace.trace import Trace
-from .layerwise import Graph, residual_streams, through_block, through_readout
+from .layerwise import (
+    Attended,
+    Graph,
+    of_graph,
+    residual_streams,
+    through_block,
+    through_readout,
+    weight_gradients,
+)
 from .method import Method
 from .readout_weights import patch_map
 from .targets import Target
@@ -32,26 +40,24 @@ def legrad(trace: Trace, target: Target, graph: Graph | None = None, *, tokens: 
     """
     averaged = one_of(tokens, ("mean", "pooling"), "choice of tokens") == "mean"
     if graph is not None:
-        relevant = [_relevant(trace, *_of_graph(graph, layer), target, averaged) for layer in range(trace.layers)]
-        return _from_0_to_1(patch_map(torch.stack(relevant).sum(dim=0), trace))
-    *entering, last = residual_streams(trace)
+        blocks = (of_graph(graph, layer) for layer in range(trace.layers))
+    else:
+        *entering, last = residual_streams(trace)
+        blocks = (through_block(trace, layer, x) for layer, x in enumerate(entering))
     if trace.config.pooling == "attention":
         relevant = [_of_pooling(trace, x, target) for x in [*entering[1:], last]]
     else:
-        blocks = (through_block(trace, layer, x) for layer, x in enumerate(entering))
-        relevant = [_relevant(trace, y, weights, target, averaged) for y, weights in blocks]
+        relevant = [_relevant(trace, block, target, averaged) for block in blocks]
     return _from_0_to_1(patch_map(torch.stack(relevant).sum(dim=0), trace))
 
 
-def _of_graph(graph: Graph, layer: int) -> tuple[Tensor, Tensor]:
-    """Return the output of a block and its attention weights, as `through_block` does."""
-    return graph[f"blocks.{layer}.resid_post"], graph[f"blocks.{layer}.attn.weights"]
-
-
-def _relevant(trace: Trace, y: Tensor, weights: Tensor, target: Target, averaged: bool) -> Tensor:
-    """Return the relevance of each key from a block's output and attention weights: [token]."""
+def _relevant(trace: Trace, block: Attended, target: Target, averaged: bool) -> Tensor:
+    """Return the relevance of each key from a block, [token]."""
+    y = block.output
     value, _ = through_readout(trace, y.mean(dim=1, keepdim=True).expand_as(y) if averaged else y, target)
-    return torch.autograd.grad(value, weights, retain_graph=True)[0][0].relu().mean(dim=(0, 1))
+    (gradient,) = torch.autograd.grad(value, block.sums, retain_graph=True, materialize_grads=True)
+    heads = [of_head.relu_().mean(dim=0) for of_head in weight_gradients(block.values, gradient)]
+    return torch.stack(heads).mean(dim=0)
 
 
 def _of_pooling(trace: Trace, x: Tensor, target: Target) -> Tensor:
