@@ -1,5 +1,6 @@
 """The page "Teach" without a browser: heads and figures are the library's."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -23,13 +24,14 @@ from tests.support.teach_page import (
     taught_page,
     with_classes,
 )
+from vitviz import zoo
 from vitviz.analysis import classifier
 from vitviz.analysis.attribution import explain
 from vitviz.images import prepare, read_image
 from vitviz.notation.marks import percent
 from vitviz.ui.app import cache, state, taught
 from vitviz.ui.app.messages import escape_markdown
-from vitviz.ui.pages.teach import collection, example, image_features, relevance, taught_head
+from vitviz.ui.pages.teach import collection, example, image_features, measured_accuracy, relevance, taught_head
 from vitviz.zoo.heads import open_head
 
 
@@ -65,6 +67,28 @@ def test_the_page_begins_with_two_empty_classes_and_says_what_to_do():
     assert classes(app) == {"Class 1": [], "Class 2": []}
     assert "two classes" in app.info[0].value
     assert "confusion" not in html(app)
+
+
+def test_the_advice_quotes_accuracies_that_were_measured_with_this_model_and_head():
+    assert "%" not in page().info[0].value, "nothing was measured with this model"
+    app = page(model="dinov2-small")
+    sets = json.loads((zoo.assets() / "models" / "taught-heads.json").read_text("utf-8"))["sets"]
+
+    def expected(binary: bool) -> list[str]:
+        rows = [
+            (row["correct"], one["test"])
+            for one in sets.values()
+            for row in one["rows"]
+            if row["images"] in measured_accuracy.COUNTS and (row["pooling"], row["binary"]) == ("token", binary)
+        ]
+        return [percent(np.sum(correct, axis=1).mean() / sum(tests)) for correct, tests in rows]
+
+    assert expected(False) != expected(True)
+    assert re.findall(r"[\d.]+ %", app.info[0].value) == expected(False)
+    app.toggle(key="teach_binary").set_value(True).run()
+    assert re.findall(r"[\d.]+ %", app.info[0].value) == expected(True)
+    app.selectbox(key="size").set_value(280).run()
+    assert "%" not in app.info[0].value
 
 
 def test_the_figures_are_the_librarys(features):
