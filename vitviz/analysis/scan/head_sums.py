@@ -1,0 +1,175 @@
+"""Statistics of attention computed during a forward pass, layer by layer, without keeping a matrix of weights.
+
+The values are those of `vitviz.analysis.attention.head_statistics`, which computes them from a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...model.config import POOL
+from ...model.vit import Attention, ViT
+from ..attention import patch_distances, row_entropy
+from ..attribution.readout_weights import pooled_tokens
+
+# Weights of a block of queries. On the CPU they stay in the processor's cache from the scores to the last sum; a GPU
+# needs large blocks.
+BLOCK = {"cpu": 2**19}
+LARGE_BLOCK = 2**25
+
+
+class HeadSums:
+    """Sums over the attention weights of a batch; functions that a forward pass calls fill them.
+
+    Attributes:
+        distance: mean attention distance [image, layer, head], pixels of the input.
+        entropy: mean attention entropy [image, layer, head], bits; not filled for differential attention.
+        prefix: mean attention of the patches to each prefix token [image, layer, head, token].
+    """
+
+    def __init__(self, model: ViT, grid: tuple[int, int], count: int):
+        self.model, self.grid, config = model, grid, model.config
+        shape = (count, config.depth, config.num_heads)
+        self.distance, self.entropy = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self.prefix = np.zeros((*shape, config.num_prefix_tokens), np.float32)
+        self._queries: Tensor | None = None
+        self._buffer: Tensor | None = None
+        self._distances: Tensor | None = None
+
+    def functions(self) -> dict[str, Callable[[Tensor], None]]:
+        """Return the functions for `vitviz.model.hooks.listen`, by hook point."""
+        functions = {}
+        for layer in range(self.model.config.depth):
+            functions[f"blocks.{layer}.attn.q"] = self._keep
+            functions[f"blocks.{layer}.attn.k"] = lambda k, layer=layer: self._layer(layer, k)
+        return functions
+
+    def _keep(self, q: Tensor) -> None:
+        self._queries = q
+
+    def _layer(self, layer: int, k: Tensor) -> None:
+        q, self._queries = self._queries.detach().float(), None
+        k, prefix = k.detach().float(), self.model.config.num_prefix_tokens
+        attn = self.model.blocks[layer].attn
+        bias = attn.bias(self.grid, slice(prefix, None))
+        bias = None if bias is None else bias.detach().float()
+        distances = self._distances_on(q.device)
+        patches = q.shape[-2] - prefix
+        sums = q.new_zeros(*q.shape[:2], 2 + prefix)  # image head (distance, entropy, each prefix token)
+        for images, rows in blocks(q.shape[0], q.shape[1], patches, q.shape[-2], q.device.type):
+            queries = q[images, :, prefix:][:, :, rows]
+            part = sums[images].flatten(0, 1)
+            self._add(part, attn, queries, k[images], None if bias is None else bias[:, rows], distances[rows])
+        means = (sums / patches).cpu().numpy()
+        self.distance[:, layer], self.entropy[:, layer], self.prefix[:, layer] = (
+            means[..., 0],
+            means[..., 1],
+            means[..., 2:],
+        )
+
+    def _add(self, sums: Tensor, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None, distances: Tensor) -> None:
+        """Add the sums over a block of queries to [image x head, 2 + prefix]."""
+        prefix = self.model.config.num_prefix_tokens
+        if self.model.config.differential:
+            weights = attn.weights_of(q, k, bias).flatten(0, 1)
+            among_patches = weights[..., prefix:].abs()
+        else:
+            weights, entropy = self._weigh(attn, q, k, bias)
+            among_patches = weights[..., prefix:]
+            sums[:, 1] += entropy.sum(dim=-1)
+        # [query, image x head, key] @ [query, key, 2]: the weighted distances, and the weights that they are divided by
+        weighted, total = torch.bmm(among_patches.transpose(0, 1), distances).unbind(-1)
+        sums[:, 0] += (weighted / total).sum(dim=0)
+        sums[:, 2:] += weights[..., :prefix].sum(dim=1)
+
+    def _weigh(self, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return attention weights [image x head, query, key] in reused memory, and the entropy of each row in bits."""
+        count = len(q)
+        q, k = (q * attn.scale).flatten(0, 1), k.flatten(0, 1)
+        weights = self._memory((*q.shape[:2], k.shape[1]), q)
+        torch.bmm(q, k.mT, out=weights)
+        if bias is not None:
+            weights += bias.repeat(count, 1, 1)
+            torch.softmax(weights, dim=-1, out=weights)
+            return weights, row_entropy(weights)
+        # H = log sum exp(s) - sum w s. Neither needs the scores once they are overwritten by the weights: the largest
+        # weight is exp(largest score - log sum exp(s)), and sum w s = q . sum w k.
+        largest = weights.amax(dim=-1)
+        torch.softmax(weights, dim=-1, out=weights)
+        log_sum = largest - weights.amax(dim=-1).log()
+        mean_score = (q * torch.bmm(weights, k)).sum(dim=-1)
+        return weights, (log_sum - mean_score).clamp_min(0) / np.log(2)
+
+    def _memory(self, shape: tuple[int, int, int], like: Tensor) -> Tensor:
+        size = shape[0] * shape[1] * shape[2]
+        if self._buffer is None or len(self._buffer) < size:
+            self._buffer = like.new_empty(size)
+        return self._buffer[:size].view(shape)
+
+    def _distances_on(self, device: torch.device) -> Tensor:
+        """Return the distances of patches with ones beside them, [query patch, key patch, 2]."""
+        if self._distances is None:
+            distances = torch.from_numpy(patch_distances(self.grid, self.model.config.patch_size))
+            self._distances = torch.stack([distances, torch.ones_like(distances)], dim=-1).to(device)
+        return self._distances
+
+
+class PooledAttention:
+    """Attention of the tokens that the output is pooled from, in the last layer or the attention pooling.
+
+    The values are those of `vitviz.analysis.attribution.last_attention.last_attention`.
+
+    Attributes:
+        map: mean over heads [image, rows, columns]; None until a forward pass has called the functions.
+    """
+
+    def __init__(self, model: ViT, grid: tuple[int, int]):
+        self.model, self.grid = model, grid
+        self.map: np.ndarray | None = None
+        self._queries: Tensor | None = None
+
+    def functions(self) -> dict[str, Callable[[Tensor], None]]:
+        """Return the functions for `vitviz.model.hooks.listen`, by hook point."""
+        if self.model.config.pooling == "attention":
+            return {f"{POOL}.k": self._pool}
+        last = f"blocks.{self.model.config.depth - 1}.attn"
+        return {f"{last}.q": self._keep, f"{last}.k": self._last}
+
+    def _keep(self, q: Tensor) -> None:
+        self._queries = q
+
+    def _pool(self, k: Tensor) -> None:
+        weights = self.model.attn_pool.score(k.detach().float()).softmax(dim=-1)  # image head 1 key
+        skipped = self.model.config.num_prefix_tokens - self.model.attn_pool.first
+        self._set(weights[..., 0, skipped:].mean(dim=1))
+
+    def _last(self, k: Tensor) -> None:
+        q, self._queries = self._queries.detach().float(), None
+        k, attn = k.detach().float(), self.model.blocks[-1].attn
+        counts = pooled_tokens(self.model.config, q.shape[-2]).to(q.device)
+        pooled = counts.nonzero()[:, 0]
+        first, last = int(pooled[0]), int(pooled[-1]) + 1
+        row = q.new_zeros(len(q), q.shape[-2])
+        for images, rows in blocks(len(q), q.shape[1], last - first, q.shape[-2], q.device.type):
+            queries = slice(first + rows.start, first + rows.stop)
+            weights = attn.weights_of(q[images, :, queries], k[images], attn.bias(self.grid, queries))
+            row[images] += torch.einsum("q,ihqk->ik", counts[queries], weights) / q.shape[1]
+        self._set(row[:, self.model.config.num_prefix_tokens :])
+
+    def _set(self, row: Tensor) -> None:
+        self.map = row.reshape(-1, *self.grid).cpu().numpy()
+
+
+def blocks(images: int, heads: int, queries: int, keys: int, device: str) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of images and of queries whose attention weights fit into a block; heads stay together."""
+    size = BLOCK.get(device, LARGE_BLOCK)
+    of_image = heads * queries * keys
+    at_once, rows = max(1, size // of_image), max(1, min(queries, size // (heads * keys)))
+    steps = product(range(0, images, at_once), range(0, queries, rows))
+    for image, row in steps:
+        yield slice(image, min(image + at_once, images)), slice(row, min(row + rows, queries))
