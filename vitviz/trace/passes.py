@@ -12,14 +12,14 @@ from torch import Tensor
 
 from ..errors import ArgumentError, ImageError
 from ..errors.arguments import each_of_kind, of_kind
-from ..images import Size, normalise
+from ..images import Size
 from ..model.applied_edits import apply
 from ..model.config import POOL
 from ..model.edits import Edit
 from ..model.hooks import capture, edit, is_edited
 from ..model.precision import check_numbers, plain_arithmetic
 from ..model.vit import ViT
-from .inputs import ImageSource, checked_tensor, prepared_for
+from .inputs import ImageSource, ModelInput, model_input
 from .trace import Trace, _editing, _frozen
 
 
@@ -55,7 +55,7 @@ def trace(
         EditError: if an edit does not fit the model.
         ArgumentError: if `model` is not a model of vitviz, or `record` is not a list of names.
     """
-    return _traces(model, [image], size, fit, record, edits)[0]
+    return traces_of(model, [image], size, fit, record, edits)[0]
 
 
 @plain_arithmetic()
@@ -95,7 +95,7 @@ def trace_batch(
     images = list(images)
     if not images:
         raise ArgumentError("The argument 'images' is empty; give at least one image.")
-    return _traces(model, images, size, fit, record, edits)
+    return traces_of(model, images, size, fit, record, edits)
 
 
 @plain_arithmetic()
@@ -138,7 +138,7 @@ def edits_of(trace: Trace, *parts: str) -> AbstractContextManager[None]:
 
 def run(
     model: ViT,
-    images: Sequence[ImageSource],
+    images: Sequence[ImageSource | ModelInput],
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...],
@@ -150,12 +150,8 @@ def run(
     Returns:
         The traces without recorded activations, and these as tensors by hook point, with batch axis.
     """
-    prepared = [None if isinstance(image, Tensor) else prepared_for(model, image, size, fit) for image in images]
-    pixels = [
-        checked_tensor(image) if one is None else torch.from_numpy(normalise(one.pixels, model.preprocessing))
-        for image, one in zip(images, prepared, strict=True)
-    ]
-    batch = _stacked(pixels)
+    inputs = [model_input(model, image, size, fit) for image in images]
+    batch = _stacked([one.pixels for one in inputs])
     grid = model.grid_of(batch)
     applied = apply(edits, model.config, grid)
     names = [f"blocks.*.attn.{part}" for part in "qk"] + [f"{POOL}.k"] * (model.config.pooling == "attention")
@@ -171,9 +167,9 @@ def run(
         Trace(
             model=model,
             grid=grid,
-            image=prepared[i],
+            image=inputs[i].image,
             output=_frozen(output.detach().clone()),
-            _input=pixels[i] if prepared[i] is None else None,
+            _input=inputs[i].pixels if inputs[i].image is None else None,
             _queries=queries[i],
             _keys=keys[i],
             _pool_keys=None if pool_keys[i] is None else pool_keys[i].contiguous(),
@@ -186,9 +182,10 @@ def run(
     return results, recorded
 
 
-def _traces(
+@plain_arithmetic()
+def traces_of(
     model: ViT,
-    images: Sequence[ImageSource],
+    images: Sequence[ImageSource | ModelInput],
     size: Size | None,
     fit: str | None,
     record: tuple[str, ...],

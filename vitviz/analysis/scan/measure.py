@@ -13,12 +13,12 @@ from torch import Tensor
 from ...errors import ArgumentError, ImageError, ModelError
 from ...errors.arguments import checked_index, each_of_kind, typed
 from ...errors.brief import brief
-from ...images import Prepared, normalise
+from ...images import Prepared
 from ...model.config import POOL
 from ...model.hooks import capture, listen, without_hooks
 from ...model.precision import check_numbers, plain_arithmetic
 from ...model.vit import ViT
-from ...trace.inputs import prepared_for
+from ...trace.inputs import ModelInput, model_input
 from ..tokens.token_norms import outliers_in
 from .head_sums import HeadSums, PooledAttention
 
@@ -63,7 +63,7 @@ class Measurements:
 @plain_arithmetic()
 def measure(
     model: ViT,
-    images: Sequence[Prepared],
+    images: Sequence[Prepared | ModelInput],
     *,
     patch_tokens: Sequence[int] = (),
     head_statistics: bool = True,
@@ -76,7 +76,8 @@ def measure(
 
     Args:
         model: model to run.
-        images: images prepared for the model, of one grid.
+        images: images prepared for the model, of one grid; or inputs from `vitviz.trace.batches.input_batches`, which
+            threads have normalised already.
         patch_tokens: indices of the layers whose patch tokens are returned, from 0; negative ones count from the end.
         head_statistics: compute the statistics of the heads, which take most of the time beside the pass.
 
@@ -115,21 +116,20 @@ def measure(
     )
 
 
-def _batch(model: ViT, images: Sequence[Prepared]) -> tuple[Tensor, tuple[int, int]]:
+def _batch(model: ViT, images: Sequence[Prepared | ModelInput]) -> tuple[Tensor, tuple[int, int]]:
     """Return the input of the model, [image, channel, H, W], and its grid."""
-    each_of_kind(images, Prepared, "images")
+    each_of_kind(images, Prepared | ModelInput, "images")
     if not len(images):
         raise ArgumentError("The argument 'images' is empty; give at least one image.")
-    prepared = [prepared_for(model, image, None, None) for image in images]
-    sizes = sorted({one.pixels.shape[:2] for one in prepared})
+    pixels = [model_input(model, image, None, None).pixels for image in images]
+    sizes = sorted({tuple(one.shape[1:]) for one in pixels})
     if len(sizes) > 1:
         first, other = (f"{height} x {width}" for height, width in sizes[:2])
         raise ImageError(
             f"The images of a batch must have one input size, but there are {first} and {other}; measure images of one "
             "size at a time."
         )
-    pixels = np.stack([normalise(one.pixels, model.preprocessing) for one in prepared])
-    batch = torch.from_numpy(pixels)
+    batch = torch.stack(pixels)
     return batch, model.grid_of(batch)
 
 
