@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...model.config import POOL
 from ...model.vit import Attention, ViT
-from ..attention import patch_distances, row_entropy
+from ..attention import patch_distances
 from ..attribution.readout_weights import pooled_tokens
 
 # Weights of a block of queries. On the CPU they stay in the processor's cache from the scores to the last sum; a GPU
@@ -38,7 +38,7 @@ class HeadSums:
         self.distance, self.entropy = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.prefix = np.zeros((*shape, config.num_prefix_tokens), np.float32)
         self._queries: Tensor | None = None
-        self._buffer: Tensor | None = None
+        self._buffers: Tensor | None = None
         self._distances: Tensor | None = None
 
     def functions(self) -> dict[str, Callable[[Tensor], None]]:
@@ -78,44 +78,46 @@ class HeadSums:
         if self.model.config.differential:
             weights = attn.weights_of(q, k, bias).flatten(0, 1)
             among_patches = weights[..., prefix:].abs()
+            product = torch.empty_like(among_patches)
         else:
-            weights, entropy = self._weigh(attn, q, k, bias)
-            among_patches = weights[..., prefix:]
+            weights, scores, entropy = self._weigh(attn, q, k, bias)
+            among_patches, product = weights[..., prefix:], scores[..., prefix:]
             sums[:, 1] += entropy.sum(dim=-1)
-        # [query, image x head, key] @ [query, key, 2]: the weighted distances, and the weights that they are divided by
-        weighted, total = torch.bmm(among_patches.transpose(0, 1), distances).unbind(-1)
-        sums[:, 0] += (weighted / total).sum(dim=0)
+        weighted = torch.mul(among_patches, distances, out=product).sum(dim=-1)
+        sums[:, 0] += (weighted / among_patches.sum(dim=-1)).sum(dim=-1)
         sums[:, 2:] += weights[..., :prefix].sum(dim=1)
 
-    def _weigh(self, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return attention weights [image x head, query, key] in reused memory, and the entropy of each row in bits."""
-        count = len(q)
-        q, k = (q * attn.scale).flatten(0, 1), k.flatten(0, 1)
-        weights = self._memory((*q.shape[:2], k.shape[1]), q)
-        torch.bmm(q, k.mT, out=weights)
-        if bias is not None:
-            weights += bias.repeat(count, 1, 1)
-            torch.softmax(weights, dim=-1, out=weights)
-            return weights, row_entropy(weights)
-        # H = log sum exp(s) - sum w s. Neither needs the scores once they are overwritten by the weights: the largest
-        # weight is exp(largest score - log sum exp(s)), and sum w s = q . sum w k.
-        largest = weights.amax(dim=-1)
-        torch.softmax(weights, dim=-1, out=weights)
-        log_sum = largest - weights.amax(dim=-1).log()
-        mean_score = (q * torch.bmm(weights, k)).sum(dim=-1)
-        return weights, (log_sum - mean_score).clamp_min(0) / np.log(2)
+    def _weigh(self, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute attention weights in reused memory.
 
-    def _memory(self, shape: tuple[int, int, int], like: Tensor) -> Tensor:
+        Returns:
+            Weights [image x head, query, key], memory of the same shape without meaning, and the entropy of each row in
+            bits.
+        """
+        shape = (q.shape[0] * q.shape[1], q.shape[2], k.shape[2])
+        scores, weights = self._memory(shape, q)
+        torch.bmm((q * attn.scale).flatten(0, 1), k.flatten(0, 1).mT, out=scores)
+        if bias is not None:
+            scores += bias.repeat(len(q), 1, 1)
+        torch.softmax(scores, dim=-1, out=weights)
+        # H = log sum exp(s) - sum w s, without a logarithm of each weight. The largest weight gives the first term: it
+        # is exp(largest score - log sum exp(s)).
+        log_sum = scores.amax(dim=-1) - weights.amax(dim=-1).log()
+        entropy = log_sum - scores.mul_(weights).sum(dim=-1)
+        return weights, scores, entropy.clamp_min(0) / np.log(2)
+
+    def _memory(self, shape: tuple[int, int, int], like: Tensor) -> tuple[Tensor, Tensor]:
         size = shape[0] * shape[1] * shape[2]
-        if self._buffer is None or len(self._buffer) < size:
-            self._buffer = like.new_empty(size)
-        return self._buffer[:size].view(shape)
+        if self._buffers is None or self._buffers.shape[1] < size:
+            self._buffers = like.new_empty(2, size)
+        scores, weights = (buffer[:size].view(shape) for buffer in self._buffers)
+        return scores, weights
 
     def _distances_on(self, device: torch.device) -> Tensor:
-        """Return the distances of patches with ones beside them, [query patch, key patch, 2]."""
+        """Return the distances of patches, [query patch, key patch]."""
         if self._distances is None:
-            distances = torch.from_numpy(patch_distances(self.grid, self.model.config.patch_size))
-            self._distances = torch.stack([distances, torch.ones_like(distances)], dim=-1).to(device)
+            distances = patch_distances(self.grid, self.model.config.patch_size)
+            self._distances = torch.from_numpy(distances).to(device)
         return self._distances
 
 
