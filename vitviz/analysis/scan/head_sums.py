@@ -6,6 +6,7 @@ The values are those of `vitviz.analysis.attention.head_statistics`, which compu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from itertools import product
 
 import numpy as np
@@ -24,53 +25,45 @@ LARGE_BLOCK = 2**25
 
 
 class HeadSums:
-    """Sums over the attention weights of a batch; functions that a forward pass calls fill them.
+    """Sums over the attention weights of a batch; functions that a forward pass calls compute them."""
 
-    Attributes:
-        distance: mean attention distance [image, layer, head], pixels of the input.
-        entropy: mean attention entropy [image, layer, head], bits; not filled for differential attention.
-        prefix: mean attention of the patches to each prefix token [image, layer, head, token].
-    """
-
-    def __init__(self, model: ViT, grid: tuple[int, int], count: int):
-        self.model, self.grid, config = model, grid, model.config
-        shape = (count, config.depth, config.num_heads)
-        self.distance, self.entropy = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        self.prefix = np.zeros((*shape, config.num_prefix_tokens), np.float32)
+    def __init__(self, model: ViT, grid: tuple[int, int]):
+        self.model, self.grid = model, grid
+        self._layers: list[Tensor] = []  # [image, head, 2 + prefix]: distance, entropy, weights of each prefix token
         self._queries: Tensor | None = None
         self._buffers: Tensor | None = None
-        self._distances: Tensor | None = None
+
+    def means(self) -> np.ndarray:
+        """Return means over the patches as queries, float32 [image, layer, head, 2 + prefix].
+
+        They are the attention distance in pixels of the input, the entropy in bits (0 for differential attention), and
+        the attention to each prefix token.
+        """
+        return (torch.stack(self._layers, dim=1) / (self.grid[0] * self.grid[1])).cpu().numpy()
 
     def functions(self) -> dict[str, Callable[[Tensor], None]]:
         """Return the functions for `vitviz.model.hooks.listen`, by hook point."""
         functions = {}
         for layer in range(self.model.config.depth):
             functions[f"blocks.{layer}.attn.q"] = self._keep
-            functions[f"blocks.{layer}.attn.k"] = lambda k, layer=layer: self._layer(layer, k)
+            functions[f"blocks.{layer}.attn.k"] = partial(self._layer, self.model.blocks[layer].attn)
         return functions
 
     def _keep(self, q: Tensor) -> None:
         self._queries = q
 
-    def _layer(self, layer: int, k: Tensor) -> None:
+    def _layer(self, attn: Attention, k: Tensor) -> None:
         q, self._queries = self._queries.detach().float(), None
         k, prefix = k.detach().float(), self.model.config.num_prefix_tokens
-        attn = self.model.blocks[layer].attn
         bias = attn.bias(self.grid, slice(prefix, None))
         bias = None if bias is None else bias.detach().float()
-        distances = self._distances_on(q.device)
-        patches = q.shape[-2] - prefix
-        sums = q.new_zeros(*q.shape[:2], 2 + prefix)  # image head (distance, entropy, each prefix token)
-        for images, rows in blocks(q.shape[0], q.shape[1], patches, q.shape[-2], q.device.type):
+        distances = _distances(self.grid, self.model.config.patch_size, q.device)
+        sums = q.new_zeros(*q.shape[:2], 2 + prefix)
+        for images, rows in blocks(q.shape[0], q.shape[1], q.shape[2] - prefix, q.shape[2], q.device.type):
             queries = q[images, :, prefix:][:, :, rows]
-            part = sums[images].flatten(0, 1)
+            part = sums[images].flatten(0, 1)  # a view
             self._add(part, attn, queries, k[images], None if bias is None else bias[:, rows], distances[rows])
-        means = (sums / patches).cpu().numpy()
-        self.distance[:, layer], self.entropy[:, layer], self.prefix[:, layer] = (
-            means[..., 0],
-            means[..., 1],
-            means[..., 2:],
-        )
+        self._layers.append(sums)
 
     def _add(self, sums: Tensor, attn: Attention, q: Tensor, k: Tensor, bias: Tensor | None, distances: Tensor) -> None:
         """Add the sums over a block of queries to [image x head, 2 + prefix]."""
@@ -112,13 +105,6 @@ class HeadSums:
             self._buffers = like.new_empty(2, size)
         scores, weights = (buffer[:size].view(shape) for buffer in self._buffers)
         return scores, weights
-
-    def _distances_on(self, device: torch.device) -> Tensor:
-        """Return the distances of patches, [query patch, key patch]."""
-        if self._distances is None:
-            distances = patch_distances(self.grid, self.model.config.patch_size)
-            self._distances = torch.from_numpy(distances).to(device)
-        return self._distances
 
 
 class PooledAttention:
@@ -175,3 +161,9 @@ def blocks(images: int, heads: int, queries: int, keys: int, device: str) -> Ite
     steps = product(range(0, images, at_once), range(0, queries, rows))
     for image, row in steps:
         yield slice(image, min(image + at_once, images)), slice(row, min(row + rows, queries))
+
+
+@lru_cache(maxsize=2)
+def _distances(grid: tuple[int, int], patch: int, device: torch.device) -> Tensor:
+    """Return the distances of patches, float32 [query patch, key patch], in pixels; cached, must not be changed."""
+    return torch.from_numpy(patch_distances(grid, patch)).to(device)

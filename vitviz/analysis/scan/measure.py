@@ -91,7 +91,7 @@ def measure(
     layers = [checked_index(layer, config.depth, "layer") for layer in patch_tokens]
     batch, grid = _batch(model, images)
     check_numbers(model)
-    sums = HeadSums(model, grid, len(images)) if head_statistics else None
+    sums = HeadSums(model, grid) if head_statistics else None
     pooled = PooledAttention(model, grid)
     last = f"blocks.{config.depth - 1}.resid_post"
     names = {last, *(f"blocks.{layer}.resid_post" for layer in layers)}
@@ -144,14 +144,16 @@ def _statistics(model: ViT, sums: HeadSums | None) -> dict[str, np.ndarray | Non
     """Return the statistics of the heads by name."""
     if sums is None:
         return dict.fromkeys(("distance", "entropy", "to_class_token", "to_registers"))
-    config, first = model.config, int(model.config.class_token)
+    config, means = model.config, sums.means()
+    distance, entropy, prefix = means[..., 0], means[..., 1], means[..., 2:]
     has_registers = config.num_registers > 0 and config.pooling != "distilled"
-    return {
-        "distance": sums.distance,
-        "entropy": None if config.differential else sums.entropy,
-        "to_class_token": np.ascontiguousarray(sums.prefix[..., 0]) if config.class_token else None,
-        "to_registers": sums.prefix[..., first:].sum(axis=-1) if has_registers else None,
+    statistics = {
+        "distance": distance,
+        "entropy": None if config.differential else entropy,
+        "to_class_token": prefix[..., 0] if config.class_token else None,
+        "to_registers": prefix[..., int(config.class_token) :].sum(axis=-1) if has_registers else None,
     }
+    return {name: None if one is None else np.ascontiguousarray(one) for name, one in statistics.items()}
 
 
 def _outliers(model: ViT, tokens: Tensor) -> tuple[np.ndarray, ...]:
