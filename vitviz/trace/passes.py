@@ -19,7 +19,7 @@ from ..model.applied_edits import apply
 from ..model.config import POOL
 from ..model.edits import Edit
 from ..model.hooks import capture, edit, is_edited, listen
-from ..model.precision import check_numbers, plain_arithmetic
+from ..model.precision import as_result, check_numbers, plain_arithmetic
 from ..model.vit import ViT
 from .inputs import ImageSource, ModelInput, model_input
 from .trace import Trace, _editing, _frozen
@@ -235,7 +235,7 @@ def _stacked(pixels: Sequence[Tensor]) -> Tensor:
 
 def _keep(kept: dict[str, list[Tensor]], name: str, batch: Tensor) -> None:
     """Split a batch into tensors [...] that own their memory, so that none keeps the whole batch in memory."""
-    samples = batch.detach().float()
+    samples = as_result(batch.detach())
     kept[name] = [samples[0]] if len(samples) == 1 else [sample.clone() for sample in samples]
 
 
