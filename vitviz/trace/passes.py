@@ -166,7 +166,7 @@ def run(
         outputs = model(batch)
     for name in kept:
         recorded.pop(name, None)
-    queries, keys = (list(zip(*(kept[name] for name in names[part]), strict=True)) for part in "qk")  # image, layer
+    queries, keys = ([tuple(kept[name][i] for name in names[part]) for i in range(len(images))] for part in "qk")
     pool_keys = kept[f"{POOL}.k"] if names["pool"] else [None] * len(images)
     results = [
         Trace(
