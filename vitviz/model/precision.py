@@ -53,7 +53,7 @@ def moved(model: nn.Module, device: str | None, dtype: str | None) -> nn.Module:
         ModelError: as `check_place`.
     """
     check_place(device, dtype)
-    return model.to(device=device, dtype=None if dtype is None else DTYPES[dtype])
+    return model if device is dtype is None else model.to(device=device, dtype=None if dtype is None else DTYPES[dtype])
 
 
 def check_place(device: str | None, dtype: str | None) -> None:

@@ -22,6 +22,7 @@ from ..errors.progress import Progress
 from ..images import Size
 from ..model.precision import check_place, moved, plain_arithmetic
 from ..notation.installation import assets
+from ..notation.variables import DEVICE
 from ..trace.vision_transformer import VisionTransformer
 from .class_names import Classes
 from .curated import CURATED, TimmEntry
@@ -270,7 +271,8 @@ def shared(name: str, progress: Progress | None = None) -> VisionTransformer:
         return with_held_head(shared(base, progress), name)
     changed = version(name)
     load = partial(load_offered, name) if changed else partial(load_model, name, progress)
-    return _model_cache.get(f"{name}@{changed}" if changed else name, load)
+    place = DEVICE.value()
+    return _model_cache.get(f"{name}@{changed}" if changed else name, lambda: moved(load(), place, None))
 
 
 def loaded() -> tuple[str, ...]:
