@@ -14,8 +14,10 @@ so predictions at middle layers may be artefacts of the lens (Belrose et al. 202
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index as as_index
+from typing import overload
 
 import numpy as np
 import torch
@@ -26,7 +28,7 @@ from ..errors.arguments import array, at_least, checked_index, is_whole, shown, 
 from ..errors.brief import brief
 from ..model.config import POOL
 from ..model.hooks import without_hooks
-from ..model.precision import plain_arithmetic
+from ..model.precision import as_input, as_result, plain_arithmetic
 from ..trace.passes import edits_of
 from ..trace.trace import Trace
 from ..trace.vision_transformer import VisionTransformer
@@ -95,19 +97,30 @@ class Lens:
         return int(differs[-1]) + 1 if len(differs) else 0
 
 
+@overload
+def lens(trace: Trace) -> Lens: ...
+
+
+@overload
+def lens(trace: Sequence[Trace]) -> list[Lens]: ...
+
+
 @typed
-def lens(trace: Trace) -> Lens:
+def lens(trace: Trace | Sequence[Trace]) -> Lens | list[Lens]:
     """Apply the logit lens to the residual stream at every depth.
 
     Depths are processed one at a time, with the shapes of a forward pass, so the last row is bit-identical to the
     model's output. If the trace has not recorded the residual stream (`residual_stream_names`), the model runs once.
 
     Args:
-        trace: trace of the image. Edits above the last block, made with `edit`, are not applied again.
+        trace: trace of the image. Edits above the last block, made with `edit`, are not applied again. A list of
+            traces gives a list of results.
 
     Raises:
         HookError: if the trace was made under an `edit` and the stream was not recorded.
     """
+    if not isinstance(trace, Trace):
+        return [lens(one) for one in trace]
     with plain_arithmetic(), without_hooks(), torch.no_grad(), edits_of(trace, POOL, "norm"):
         outputs = [_output(trace.model, stage[None])[0] for stage in torch.from_numpy(stream(trace))]
     return Lens(trace.model, _frozen(torch.stack(outputs)))
@@ -178,13 +191,13 @@ def cosines(outputs: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _output(model: VisionTransformer, x: Tensor) -> Tensor:
     """Compute the output, [batch, out], from the residual stream, [batch, token, D]."""
-    return model.readout(model.normed(model.norm(x)))
+    return as_result(model.readout(model.normed(model.norm(as_input(x, model)))))
 
 
 def _output_alone(model: VisionTransformer, patches: Tensor) -> np.ndarray:
     """Compute the output, [patch, out], of each token [patch, D] alone, repeated to a sequence."""
-    repeated = model.norm(patches)[:, None].expand(-1, model.config.num_prefix_tokens + 1, -1)
-    return model.readout(repeated).numpy()
+    repeated = model.norm(as_input(patches, model))[:, None].expand(-1, model.config.num_prefix_tokens + 1, -1)
+    return as_result(model.readout(repeated)).numpy()
 
 
 def _similarity_to_last(model: VisionTransformer, stages: Tensor) -> np.ndarray:

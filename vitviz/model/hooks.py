@@ -134,6 +134,25 @@ def edit(changes: Mapping[str, Change]) -> Iterator[None]:
 
 
 @contextmanager
+def listen(functions: Mapping[str, Callable[[Tensor], object]]) -> Iterator[None]:
+    """Call functions with activations during a forward pass, in this thread and inside this `with` block only.
+
+    Unlike `capture`, it keeps no activation: a function can reduce one to a few numbers, layer by layer. Functions run
+    after all edits and must not change the activation; what they return is ignored.
+
+    Args:
+        functions: mapping from hook point name (`*` as in `capture`) to a function of the activation.
+
+    Raises:
+        HookError: at the end of the block, if a name matched no hook point that was reached.
+    """
+    caller = _Caller(functions)
+    with _listening(_captures, caller):
+        yield
+    caller.check()
+
+
+@contextmanager
 def without_hooks() -> Iterator[None]:
     """Disable the captures and edits of enclosing blocks for the forward passes inside this `with` block."""
     with _set_to(_captures, ()), _set_to(_edits, ()):
@@ -197,6 +216,17 @@ class _Recorder(_Listener):
                 self.unreached.pop(pattern, None)
 
 
+class _Caller(_Listener):
+    def __init__(self, functions: Mapping[str, Callable[[Tensor], object]]):
+        super().__init__(functions)
+        self.functions = dict(functions)
+
+    def record(self, name: str, x: Tensor) -> None:
+        for pattern in self.matching(name):
+            self.functions[pattern](x)
+            self.unreached.pop(pattern, None)
+
+
 class _Edits(_Listener):
     def __init__(self, changes: Mapping[str, Change]):
         super().__init__(changes)
@@ -218,7 +248,7 @@ class _Edits(_Listener):
 
 _WILD = frozenset("*?[")  # characters with a meaning in patterns
 
-_captures: ContextVar[tuple[_Recorder, ...]] = ContextVar("vitviz_captures", default=())
+_captures: ContextVar[tuple[_Recorder | _Caller, ...]] = ContextVar("vitviz_captures", default=())
 _edits: ContextVar[tuple[_Edits, ...]] = ContextVar("vitviz_edits", default=())
 _checks: ContextVar[tuple[Callable[[], None], ...]] = ContextVar("vitviz_checks", default=())
 

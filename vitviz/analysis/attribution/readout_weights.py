@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ...model.config import ViTConfig
 from ...trace.trace import Trace
 
 
@@ -13,9 +14,13 @@ def readout_weights(trace: Trace) -> Tensor:
     both are used, each gets half. A class token that is not pooled has weight 0: its row would not explain the output.
     Attention pooling uses its own weights, averaged over heads.
     """
-    config, tokens = trace.config, trace.token_count
-    if config.pooling == "attention":
+    if trace.config.pooling == "attention":
         return torch.tensor(trace.attention("pool")[:, 0].mean(axis=0))
+    return pooled_tokens(trace.config, trace.token_count)
+
+
+def pooled_tokens(config: ViTConfig, tokens: int) -> Tensor:
+    """Return the weight of each of so many tokens in a pooling without attention, float32 [token]; sums to 1."""
     counts = torch.zeros(tokens, dtype=torch.float32)
     if config.pooling == "distilled":
         counts[:2] = 1 / 2

@@ -199,7 +199,7 @@ def with_classifier(model: VisionTransformer, head: LinearHead) -> VisionTransfo
             f"The head {shown(head.name)} is for features of {feature} numbers, but those of {model.name!r} have "
             f"{result.config.feature_dim}; fit it again."
         )
-    linear = nn.Linear(feature, classes)
+    linear = nn.Linear(feature, classes).to(next(model.parameters()))
     linear.requires_grad_(False)
     linear.weight.copy_(torch.from_numpy(np.array(head.weight)))
     linear.bias.copy_(torch.from_numpy(np.array(head.bias)))
