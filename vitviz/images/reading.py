@@ -21,7 +21,7 @@ from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
 from .limits import MAX_PIXELS, TOO_LARGE, check_sides
 from .pixels import SafeImage, to_rgb, upright
 
-__all__ = ["FORMATS", "SafeImage", "read_image"]
+__all__ = ["FORMATS", "SUFFIXES", "SafeImage", "read_image"]
 
 _READERS = {
     "JPEG": jpeg.read,
@@ -34,6 +34,10 @@ _READERS = {
     "AVIF": avif.read,
 }
 FORMATS = tuple(_READERS)
+SUFFIXES = (  # of file names, for the formats
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".png", ".tif", ".tiff", ".webp"),
+)
 
 # First bytes of files: the supported formats, then others that an error message should name.
 _SIGNATURES = {
