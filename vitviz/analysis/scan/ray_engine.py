@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -46,6 +47,7 @@ def _run(
     worker: Worker, shards: Sequence[int], progress: Callable[[int], object], actors: int | None
 ) -> Iterator[Shard]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use over the network
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     import ray.data
     import ray.exceptions
@@ -53,6 +55,7 @@ def _run(
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level="ERROR")
     resources, count = _resources(worker, ray.cluster_resources(), actors)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     # The model goes to the store of objects once, and not with each task.
