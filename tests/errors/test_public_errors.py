@@ -17,6 +17,7 @@ from vitviz import ArgumentError, VisionTransformer, ViTConfig, VitvizError
 from vitviz.analysis import ablation, arithmetic, attention, attribution, classifier, logit_lens, predictions, tokens
 from vitviz.analysis.ablation import sweep
 from vitviz.analysis.attribution import ClassTarget, SimilarityTarget, faithfulness
+from vitviz.analysis.scan import measure
 from vitviz.errors.arguments import shown
 from vitviz.model import hooks
 from vitviz.model.config import Resampling, RoPE
@@ -94,6 +95,7 @@ def calls(small, photo):
 
 NAMES = {
     "vitviz": vitviz,
+    "analysis.scan.measure": measure,
     "analysis.tokens": tokens,
     "analysis.attribution": attribution,
     "analysis.classifier": classifier,

@@ -81,6 +81,17 @@ def public_calls(small, photo):
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
             "scan": None,  # needs a folder: `methods`
+            "trace_batch": {
+                "model": small,
+                "images": [prepared],
+                "size": 16,
+                "fit": "crop",
+                "record": ("norm",),
+                "edits": [HeadAblation(0, 0)],
+                "batch_size": 2,
+                "workers": 1,
+                "return_errors": False,
+            },
             "training_curves": {
                 "run": training,
                 "image": safe.rgb,
@@ -111,6 +122,9 @@ def public_calls(small, photo):
             "fit": {"features": vectors, "labels": labels, "binary": False, "inverse_penalty": 1.0},
             "nearest_other": {"features": vectors, "labels": labels},
             "notes_on": {"result": cross_validate(vectors, labels), "appearances": vectors},
+        },
+        "analysis.scan.measure": {
+            "measure": {"model": small, "images": [prepared], "patch_tokens": [0], "head_statistics": True},
         },
         "analysis.tokens": {
             "attention_share": {"trace": trace, "layer": 0, "tokens": [0, 1]},

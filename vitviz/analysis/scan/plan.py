@@ -72,8 +72,8 @@ class Plan:
             done += images
             progress(done, self.count)
 
-        progress(done, self.count)
         write_about(folder, self.about | {"state": RUNNING, "finished": None, "rate": None})
+        progress(done, self.count)
         yield from engine(self.worker, self.missing, count)
         seconds = time.monotonic() - began
         self.failed = _write_errors(folder, self._shards())
