@@ -4,7 +4,6 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from PIL import Image
 
 import vitviz
-from vitviz.analysis.scan.loading import Input, ahead, load
+from vitviz.analysis.scan.loading import Input, load_ahead
 from vitviz.analysis.scan.sources import open_source
 
 from .library import PHOTO, resident_bytes
@@ -57,11 +56,11 @@ def scan() -> Iterator[Row]:
 def _reading(folder: Path, model: vitviz.VisionTransformer) -> Iterator[Row]:
     """Measure the reading of photographs without the model."""
     items = list(open_source(str(folder)).items(0, PHOTOS))
-    read = partial(load, wanted=Input(SIDE, model.config.patch_size, "crop", model.preprocessing))
+    wanted = Input(SIDE, model.config.patch_size, "crop", model.preprocessing)
     size = np.mean([(folder / item.path).stat().st_size for item in items]) / 1e3
     for threads in (1, 2):
         began = time.perf_counter()
-        for _ in ahead(read, items, threads, 32):
+        for _ in load_ahead(items, wanted, threads, 32):
             pass
         rate = PHOTOS / (time.perf_counter() - began)
         detail = f"JPEG of {size:.0f} kB: hash, decoding, resizing, thumbnail"
