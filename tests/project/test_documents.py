@@ -81,10 +81,10 @@ def test_each_python_snippet_runs_alone(block, folder):
 
 
 def test_snippets_that_do_not_run_are_python():
-    """They are parts of a program, and each says so in the line above."""
+    """They are parts of a program, or need another package, and each says so in the line above."""
     for block in PYTHON:
         compile(block.code, str(block), "exec")
-    assert {block.document for block in PYTHON if not block.runs} <= {"docs/extending.md"}
+    assert {block.document for block in PYTHON if not block.runs} <= {"docs/extending.md", "docs/how-to/dataset.md"}
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("toml") if "arch" in block.code], ids=str)
