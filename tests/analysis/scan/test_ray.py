@@ -76,6 +76,7 @@ def test_a_cluster_with_a_process_that_is_killed(cluster, tmp_path):
     assert not list((tmp_path / "run").glob(".*")), "what the process had begun is gone"
 
 
+@pytest.mark.exhaustive
 def test_a_problem_in_the_cluster_is_one_sentence(cluster, tmp_path):
     (tmp_path / "list.csv").write_text("path\n" + "\n".join(f"{i}.png" for i in range(8)))
     with pytest.raises(vitviz.ScanError) as refused:

@@ -341,7 +341,7 @@ def test_duckdb_opens_the_files_as_they_are(photos, digits, tmp_path):
     files = f"{tmp_path}/run/images-*.parquet"
     count, length, right = duckdb.sql(
         f"SELECT count(*), max(len(feature)), count(*) FILTER (correct) FROM '{files}'"
-    ).fetchone()
+    ).fetchall()[0]
     assert (count, length) == (COUNT - 2, digits.config.feature_dim)
     assert right == sum(scan.images.to_table()["correct"].to_pylist())
 
