@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...errors import ModelError, ScanError
+from ...images.reading import decoders
 from ...trace.vision_transformer import VisionTransformer
 from .folder import Folder
 from .loading import Failure, Input, Loaded, load_ahead
@@ -93,7 +94,7 @@ class Worker:
         began = time.monotonic()
         most = self.threads + WINDOW * self.settings.batch_size
         read = load_ahead(self._items(shards), self.settings.input, self.threads, most)
-        with closing(read):
+        with closing(read), decoders(self.threads):
             for number, images in groupby(read, self._shard_of):
                 shard = self._write(number, images, progress or _ignore)
                 yield replace(shard, seconds=time.monotonic() - began)
