@@ -74,7 +74,7 @@ $(BIN)/python:
 	  { echo "vitviz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt requirements/library.txt requirements/app.txt | $(BIN)/python
+$(VENV)/.installed: requirements.txt $(addprefix requirements/,library.txt app.txt data.txt) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	@touch $@
 

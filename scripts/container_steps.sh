@@ -51,7 +51,7 @@ install() {
     # As constraints, not as requirements: the packages of CUDA are not installed, because nothing requires them.
     constraints >"$work/constraints.txt"
     "$uv" "$@" --torch-backend cpu -c "$work/constraints.txt" \
-      -r "$here/requirements/library.txt" -r "$here/requirements/app.txt"
+      -r "$here/requirements/library.txt" -r "$here/requirements/app.txt" -r "$here/requirements/data.txt"
   fi
 }
 
@@ -106,7 +106,7 @@ lock() {
     echo "# Package versions of the container image, with hashes, for all platforms. Refresh it with: make lock"
     echo "# The hashes of torch and torchvision are those of the builds on PyPI, which contain CUDA on Linux; PyTorch's"
     echo "# CPU builds are other files. TORCH_BACKEND=pypi checks all hashes, TORCH_BACKEND=cpu all but these two."
-    compile --constraints "$work/versions.txt" requirements/library.txt requirements/app.txt
+    compile --constraints "$work/versions.txt" requirements/library.txt requirements/app.txt requirements/data.txt
   } >"$work/lock.txt"
   {
     echo "# Installer of scripts/container_steps.sh. Refresh it with: make lock"

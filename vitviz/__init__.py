@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
     from .analysis.attribution import ClassTarget, DifferenceTarget, SimilarityTarget, explain, faithfulness
     from .analysis.classifier import fit_head
     from .analysis.logit_lens import lens, patch_lens
+    from .analysis.scan import Scan, open_scan, scan
     from .analysis.training import first_local_head, training_curves
     from .errors import (
         ArgumentError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # the public names, listed only here; `_public_modules` parse
         HookError,
         ImageError,
         ModelError,
+        ScanError,
         TraceError,
         VitvizError,
         VitvizWarning,

@@ -142,7 +142,9 @@ ELSEWHERE = {  # what tests of their own drive, or is one of the others
     *(
         "vitviz.from_timm",
         "vitviz.open_head",
+        "vitviz.open_scan",
         "vitviz.open_trace",
+        "vitviz.scan",
         "analysis.attribution.explain",
         "analysis.classifier.fit_head",
         "analysis.attribution.register",
@@ -200,7 +202,7 @@ METHODS = {
     "images": "Preprocessing Preprocessing.for_channels Geometry.is_padding Geometry.patch_box as_picture check_size "
     "normalise prepare read_image",
     "trace": "trace trace_batch",
-    "vitviz": "from_timm open_head open_trace",
+    "vitviz": "from_timm open_head open_scan open_trace scan",
     "zoo": "can_reach_hub facts is_loaded load load_offered search shared",
 }
 METHODS = [f"{kind}.{name}".rstrip(".") for kind, names in METHODS.items() for name in names.split(" ")]

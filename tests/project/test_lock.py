@@ -18,7 +18,7 @@ def requirements(name):
     return [Requirement(line) for line in (ROOT / f"requirements/{name}.txt").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["library", "app"])
+@pytest.mark.parametrize("name", ["library", "app", "data"])
 def test_it_satisfies_the_requirements(name):
     for requirement in requirements(name):
         (version,) = HERE[canonicalize_name(requirement.name)].requirement.specifier

@@ -55,9 +55,9 @@ def test_what_make_installs_is_what_pip_installs():
             found |= reached(line.removeprefix("-r ")) if line.startswith("-r ") else {line} - {""}
         return found
 
-    assert reached("requirements.txt") == lines_of("requirements/library.txt", "requirements/app.txt")
+    assert reached("requirements.txt") == lines_of(*(f"requirements/{name}.txt" for name in ("library", "app", "data")))
     assert reached("requirements-dev.txt") == lines_of(
-        *(f"requirements/{name}.txt" for name in ("library", "app", "dev"))
+        *(f"requirements/{name}.txt" for name in ("library", "app", "data", "ray", "dev"))
     )
 
 

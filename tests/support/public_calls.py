@@ -61,8 +61,10 @@ def public_calls(small, photo):
             "load": {"name": "digits"},
             "load_run": {"folder": "digits"},
             "open_head": None,  # needs a file: `methods`
+            "open_scan": None,  # needs a folder: `methods`
             "open_trace": None,  # needs a file: `methods`
             "patch_lens": {"trace": trace, "target": 0},
+            "scan": None,  # needs a folder: `methods`
             "trace_batch": {
                 "model": small,
                 "images": [prepared],

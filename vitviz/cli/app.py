@@ -37,6 +37,7 @@ from .choices import Pooling, Scale
 from .dispatch import run as _run
 from .dispatch import teach as _teach
 from .one_line import OneLine
+from .scan_command import scan
 
 app = typer.Typer(
     cls=OneLine,
@@ -333,6 +334,9 @@ def teach(
         thumbnails=thumbnails,
         as_json=as_json,
     )
+
+
+app.command()(scan)
 
 
 @app.command("app")

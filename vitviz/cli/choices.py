@@ -37,3 +37,17 @@ class Pooling(StrEnum):
     mean = "mean"
     token_and_mean = "token+mean"
     attention = "attention"
+
+
+class Labels(StrEnum):
+    """Origins of the labels of a scan, as in `vitviz.scan`."""
+
+    csv = "csv"
+    folders = "folders"
+
+
+class Engine(StrEnum):
+    """Engines of a scan, as in `vitviz.scan`."""
+
+    embedded = "embedded"
+    ray = "ray"

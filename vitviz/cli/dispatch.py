@@ -29,6 +29,14 @@ def teach(options, **settings) -> None:
     raise typer.Exit(run_lesson(Lesson(options=_options(*options), **settings)))
 
 
+def scan(options, **settings) -> None:
+    """Run the command `vitviz scan`, and exit."""
+    from .scan import Task
+    from .scan import run as run_scan
+
+    raise typer.Exit(run_scan(Task(options=_options(*options), **settings)))
+
+
 def _options(linear_head, arch, classes, num_heads, prefix, *more):
     from .model_options import Options
 

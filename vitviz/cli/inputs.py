@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import VitvizError
+from ..images.reading import SUFFIXES
 from ..notation.marks import join_words
+from ..notation.natural import natural_key
 
-SUFFIXES = (  # formats that `vitviz.images` reads
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".png", ".tif", ".tiff", ".webp"),
-)
 _MARKERS = ((b"iTXtvitviz\0",), (b"vitviz\0", b"ASCII\0\0\0{"))  # in images written by vitviz: PNG; EXIF
 _MARKER_RANGE = 16_384  # bytes from the start of a PNG or JPEG, or from the end of a WebP
 
@@ -111,12 +108,7 @@ def _is_output(path: str) -> bool:
 
 def natural_order(paths: Iterable[str | Path]) -> list[Path]:
     """Sort paths, with numbers in their names by value: 2 before 10."""
-    return sorted(map(Path, paths), key=lambda path: ([_natural(part) for part in path.parts], str(path)))
-
-
-def _natural(text: str) -> list[str | int]:
-    """Split text into alternating strings and numbers, starting with a string."""
-    return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"([0-9]+)", text)]
+    return sorted(map(Path, paths), key=lambda path: (natural_key(path.parts), str(path)))
 
 
 def _no_image_in(*typed: str) -> str:

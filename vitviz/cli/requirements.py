@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:  # imported in `required` only, so that `vitviz doctor` can report that it is missing
     from packaging.requirements import Requirement
 
-Part = Literal["library", "app"]
+Part = Literal["library", "app", "data", "ray"]
 
 _FOLDER = Path(__file__).parents[2] / "requirements"  # of a checkout
 
 
 def required(part: Part) -> list[Requirement]:
-    """Return the requirements of the library, or the further ones of the app.
+    """Return the requirements of the library, or the further ones of the app or of another extra.
 
     They are read from the folder `requirements` of a checkout, or from the metadata of an installed package.
     """
@@ -30,8 +30,9 @@ def required(part: Part) -> list[Requirement]:
         return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
     every = [Requirement(line) for line in importlib.metadata.requires("vitviz") or ()]
     of_library = [one for one in every if one.marker is None or one.marker.evaluate({"extra": ""})]
-    of_app = [one for one in every if one not in of_library and one.marker.evaluate({"extra": "app"})]
-    return of_library if part == "library" else of_app
+    if part == "library":
+        return of_library
+    return [one for one in every if one not in of_library and one.marker.evaluate({"extra": part})]
 
 
 def installed(requirement: Requirement) -> str | None:
@@ -50,4 +51,9 @@ def unmet(part: Part) -> list[Requirement]:
 
 def install_command(requirements: Sequence[Requirement]) -> str:
     """Return a shell command that installs these requirements into the Python environment of this process."""
-    return shlex.join([sys.executable, "-m", "pip", "install", *(f"{one.name}{one.specifier}" for one in requirements)])
+    return shlex.join([sys.executable, "-m", "pip", "install", *(_without_marker(one) for one in requirements)])
+
+
+def _without_marker(requirement: Requirement) -> str:
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras}{requirement.specifier}"

@@ -38,5 +38,9 @@ class TraceError(VitvizError):
     """Trace that cannot be saved or opened, or that was made by another model."""
 
 
+class ScanError(VitvizError):
+    """Source that cannot be scanned, or scan that cannot be written, continued or opened."""
+
+
 class VitvizWarning(UserWarning):
     """Assumption about something that a caller or a file did not specify: one sentence, saying how to specify it."""

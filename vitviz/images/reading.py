@@ -21,7 +21,7 @@ from .formats import avif, bmp, gif, heic, heif, jpeg, png, tiff, webp
 from .limits import MAX_PIXELS, TOO_LARGE, check_sides
 from .pixels import SafeImage, to_rgb, upright
 
-__all__ = ["FORMATS", "SafeImage", "read_image"]
+__all__ = ["FORMATS", "SUFFIXES", "SafeImage", "read_image"]
 
 _READERS = {
     "JPEG": jpeg.read,
@@ -34,6 +34,10 @@ _READERS = {
     "AVIF": avif.read,
 }
 FORMATS = tuple(_READERS)
+SUFFIXES = (  # of file names, for the formats
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".png", ".tif", ".tiff", ".webp"),
+)
 
 # First bytes of files: the supported formats, then others that an error message should name.
 _SIGNATURES = {
@@ -52,7 +56,23 @@ _SIGNATURES = {
 }
 
 # At most two decoders run at once, because each can take half a gigabyte.
-_decoding = threading.BoundedSemaphore(2)
+DECODERS = 2
+_decoding = threading.Semaphore(DECODERS)
+
+
+@contextmanager
+def decoders(count: int) -> Iterator[None]:
+    """Let this many decoders run at once in a `with` block, where the owner of the machine chose the images."""
+    more = range(max(0, count - DECODERS))
+    for _ in more:
+        _decoding.release()
+    try:
+        yield
+    finally:
+        for _ in more:
+            _decoding.acquire()
+
+
 _FORMAT_LIST = ", ".join(FORMATS[:-1]) + " or " + FORMATS[-1]
 _NO_MEMORY = "There is not enough memory to decode this image; reduce its size and try again."
 

@@ -2,7 +2,29 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """Return a temporary path in a `with` block; what is written there gets its name at the end, or is removed.
+
+    Raises:
+        OSError: if the file cannot be written; it names this file and not the temporary one.
+        ValueError: if the file name is invalid.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -12,12 +34,5 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: if the file cannot be written; it names this file and not the temporary one.
         ValueError: if the file name is invalid.
     """
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
+    with complete_file(path) as temporary:
         temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,1 +1,6 @@
-"""Measurements of many images, as `vitviz scan` writes them; docs/data-format.md describes the files."""
+"""Scans of data sets: a model looks at all images of a source and writes Parquet files, see docs/data-format.md."""
+
+from .reader import Scan, open_scan
+from .run import scan
+
+__all__ = ["Scan", "open_scan", "scan"]

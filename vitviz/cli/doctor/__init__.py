@@ -12,12 +12,13 @@ from .components import check_app, check_files
 from .hub import check_hub
 from .machine import check_memory
 from .settings import check_checkpoints, check_settings
-from .versions import check_versions
+from .versions import check_extras, check_versions
 from .weights import check_models
 
 # Memory comes before the topics that import PyTorch, which takes memory itself.
 TOPICS: dict[str, Callable[[], Iterator[Check]]] = {
     "versions": check_versions,
+    "extras": check_extras,
     "memory": check_memory,
     "settings": check_settings,
     "app": check_app,

@@ -1,4 +1,4 @@
-"""Check of the installed versions."""
+"""Checks of the installed versions."""
 
 from __future__ import annotations
 
@@ -23,3 +23,19 @@ def check_versions() -> Iterator[Check]:
     missing = ", ".join(str(one) for one in (*of_library, *of_app))
     advice = f"Run {install_command([*of_library, *of_app])}"
     yield Check("versions", status, versions, f"{summary} Missing, but required by {what}: {missing}.", advice)
+
+
+def check_extras() -> Iterator[Check]:
+    """Compare the packages of the extras with their requirements. Nothing else needs these packages."""
+    for extra, users in (("data", "vitviz scan and the page Collection"), ("ray", "vitviz scan --engine ray")):
+        versions = {one.name: installed(one) for one in required(extra)}
+        found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+        lacking = unmet(extra)
+        if not lacking:
+            yield Check(f"extra {extra}", "ok", versions, f"{found}, for {users}.")
+            continue
+        missing = ", ".join(map(str, lacking))
+        advice = f"For {users}, run {install_command(lacking)}"
+        outdated = any(versions[one.name] for one in lacking)
+        status = "warning" if outdated else "ok"
+        yield Check(f"extra {extra}", status, versions, f"Not installed, but required by {users}: {missing}.", advice)
