@@ -15,7 +15,7 @@ from ....errors import ArgumentError
 from ....errors.arguments import one_of
 from . import database
 from .index import Index, files
-from .scan_run import LISTS, ScanRun
+from .scan_run import LISTS, ScanRun, finite
 
 MOST_POINTS = 20_000  # on the map
 MOST_CLASSES = 60  # rows and columns of the confusion matrix
@@ -264,3 +264,16 @@ def _query(
 def _listed(column: np.ndarray) -> list[Any]:
     """Return a column as a list, with None for nulls."""
     return np.ma.asarray(column).tolist()
+
+
+def statistics(run: ScanRun, index: Index, positions: Sequence[int], name: str) -> list[float | None]:
+    """Return a statistic of some images, in the given order; None where there is no value."""
+    one_of(name, tuple(STATISTICS), "statistic")
+    text = f"SELECT position, {name} AS value FROM read_parquet($files) WHERE position IN (SELECT unnest($positions))"
+    wanted = [int(position) for position in positions]
+    if not wanted:
+        return []
+    found = {
+        row["position"]: row["value"] for row in database.rows(text, {"files": [str(index.file)], "positions": wanted})
+    }
+    return [finite(found.get(position)) for position in wanted]

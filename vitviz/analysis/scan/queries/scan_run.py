@@ -110,14 +110,6 @@ def open_run(folder: Path) -> ScanRun:
     return run
 
 
-def is_run(folder: Path) -> bool:
-    """Return True if a folder looks like a scan: a description and no link to elsewhere."""
-    try:
-        return not folder.is_symlink() and folder.is_dir() and (folder / ABOUT).is_file()
-    except OSError:
-        return False
-
-
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
