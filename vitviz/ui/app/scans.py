@@ -20,7 +20,7 @@ from ...errors.arguments import shown
 from ...notation.extras import require
 from ...notation.variables import RUNS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it needs pyarrow
     from ...analysis.scan.queries.scan_run import ScanRun
 
 MARK = "scan-"  # start of an image in links, before its position and the name of its scan
@@ -83,6 +83,15 @@ def opened(name: str) -> ScanRun:
     if name not in names():
         raise ScanError(f"There is no scan {shown(name)} on this server; choose one from the list.")
     return open_run(Path(RUNS.text).resolve() / name)
+
+
+def stamp(name: str) -> tuple[int, ...]:
+    """Return numbers that change with the description of a scan or its list of files; (0,) if it is gone."""
+    folder = Path(RUNS.text) / name
+    try:
+        return folder.stat().st_mtime_ns, (folder / "run.json").stat().st_mtime_ns
+    except OSError:
+        return (0,)
 
 
 def image(name: str, position: int) -> ScanImage:

@@ -98,4 +98,3 @@ def _ends(run: ScanRun, index: Index, name: str, layer: int, head: int) -> None:
         notes = [f"{value:.3g} {unit}" for value in values.tolist()]
         st.caption(end)
         image_list.gallery_of(run, positions.tolist(), f"collection_{end.lower()}", end, notes)
-    image_list.card(run, index)

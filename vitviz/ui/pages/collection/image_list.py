@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
@@ -21,7 +21,7 @@ from ...app.cache import cached
 from ...app.messages import escape_markdown
 from ...components.explorer.payload import as_jpeg
 from ...components.gallery import gallery
-from . import neighbours, scan_data
+from . import scan_data
 from .settings import CHOSEN, ORDER, ORDERS, PAGE
 
 COLUMNS, ROWS = 8, 3  # of a page of thumbnails
@@ -32,7 +32,7 @@ MOST_BYTES = 200_000  # of a thumbnail
 
 
 def draw(run: ScanRun, index: Index | None, chosen: Filter) -> None:
-    """Draw the images that pass a filter, and the chosen one."""
+    """Draw the images that pass a filter."""
     overview = scan_data.overview(run, index, chosen)
     orders = [name for name in ORDERS if index is not None or name not in OF_INDEX]
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -54,11 +54,17 @@ def draw(run: ScanRun, index: Index | None, chosen: Filter) -> None:
     if not shown and overview.count == 0:
         st.info("No image passes the filter; widen it.")
     gallery_of(run, shown, "collection_images", "Images of the scan")
-    card(run, index)
 
 
 def gallery_of(
-    run: ScanRun, positions: Sequence[int], key: str, label: str, notes: Sequence[str] | None = None
+    run: ScanRun,
+    positions: Sequence[int],
+    key: str,
+    label: str,
+    notes: Sequence[str] | None = None,
+    *,
+    chosen: int | None = None,
+    on_choose: Callable[[int], None] | None = None,
 ) -> None:
     """Draw thumbnails of images, one of which can be chosen.
 
@@ -68,6 +74,8 @@ def gallery_of(
         key: key of the gallery.
         label: accessible name.
         notes: texts below the thumbnails; by default, label and prediction.
+        chosen: position of the framed image; used with `on_choose`.
+        on_choose: function called with the position of a clicked image; by default, the image becomes the chosen one.
     """
     found = scan_data.images(run, tuple(positions), "thumbnail", "path", "label", "prediction")
     given = dict(zip(positions, notes or [], strict=False))
@@ -78,18 +86,24 @@ def gallery_of(
         titles[name] = short((row["path"] or "").rpartition("/")[2], 24) or name
         names = [short(row[column], 24) for column in ("label", "prediction") if row[column] is not None]
         texts[name] = given.get(row["position"]) or " → ".join(dict.fromkeys(names))
-    chosen = CHOSEN.get()
+    if on_choose is None:
+        chosen, on_choose = CHOSEN.get(), choose
     gallery(
         label,
         images,
         chosen=str(chosen) if str(chosen) in images else None,
-        on_choose=lambda name: CHOSEN.set(int(name)),
+        on_choose=lambda name: on_choose(int(name)),
         columns=COLUMNS,
         titles=True,
         notes=texts,
         labels=titles,
         key=key,
     )
+
+
+def choose(position: int) -> None:
+    """Choose an image."""
+    CHOSEN.set(position)
 
 
 def thumbnail(data: bytes) -> bytes:
@@ -110,16 +124,13 @@ def _thumbnail(data: bytes) -> bytes:
         return as_jpeg(Image.new("RGB", (LARGEST, LARGEST), "grey"))
 
 
-def card(run: ScanRun, index: Index | None) -> None:
-    """Draw the chosen image, with buttons that open it on other pages, and its neighbours."""
-    position = CHOSEN.get()
-    if position is None:
-        return
+def card(run: ScanRun, position: int) -> bool:
+    """Draw an image, with buttons that open it on other pages. Return False if the scan does not have it."""
     columns = ("path", "label", "prediction", "top5_probability", "thumbnail", "width", "height")
     found = scan_data.images(run, (position,), *columns)
     if not found:
         st.caption(f"The scan has no image {position:,}.")
-        return
+        return False
     row = found[0]
     st.subheader(f"Image {position:,}", anchor=False)
     left, right = st.columns([1, 4])
@@ -131,7 +142,7 @@ def card(run: ScanRun, index: Index | None) -> None:
     with right:
         st.markdown(_facts(row))
         _buttons(run, position)
-    neighbours.draw(run, index, position)
+    return True
 
 
 def _facts(row: dict) -> str:

@@ -42,4 +42,3 @@ def draw(run: ScanRun, index: Index | None) -> None:
         unit = STATISTICS[name][1]
         notes = ["" if value is None else f"{value:.3g} {unit}".strip() for value in values]
         image_list.gallery_of(run, positions, f"collection_odd_{name}", title, notes)
-    image_list.card(run, index)

@@ -8,7 +8,7 @@ from ....analysis.scan.queries.scan_run import ScanRun, short
 from ....notation.marks import percent
 from ...app import models, scans, shell
 from ...app.messages import escape_markdown, show_errors
-from . import confusion, filters, heads, image_list, odd, scan_data, scan_map
+from . import confusion, filters, heads, image_list, neighbours, odd, scan_data, scan_map
 from .settings import CHOSEN, SCAN, SECTION, SECTIONS
 
 DRAW = dict(zip(SECTIONS, (scan_map.draw, confusion.draw, heads.draw, odd.draw), strict=True))
@@ -44,6 +44,9 @@ def collection() -> None:
         filters.draw(run, index)
     section = SECTION.draw(st.pills, "Section", SECTIONS, required=True)
     DRAW[section](run, index)
+    position = CHOSEN.get()
+    if position is not None and image_list.card(run, position):
+        neighbours.draw(run, position)
 
 
 def _about(run: ScanRun) -> None:

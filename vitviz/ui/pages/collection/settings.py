@@ -65,4 +65,5 @@ ORDER = Setting("collection_order", "position", valid=lambda order, _: order in 
 PAGE = Setting("collection_page", 1, per=lambda digest: digest)
 STATISTIC = Setting("collection_statistic", "entropy")
 HEAD = Setting("collection_head", None, per=lambda digest: digest)
+OTHER = Setting("collection_other", None, per=lambda digest: digest)  # neighbour that is compared
 SETTINGS = (SCAN, SECTION, CHOSEN)
