@@ -189,6 +189,7 @@ def _write(run: ScanRun, sample: _Sample, place: Path, total: int, report: Progr
             columns = {name: batch.column(name) for name in _COPIED}
             positions = columns["position"].to_numpy(zero_copy_only=False)
             features = database.matrix(batch.column("feature"), run.feature_dim)
+            features[~np.isfinite(features).all(axis=1)] = np.nan
             scores = np.zeros((len(features), 2), np.float32)
             scores[:, : len(sample.components.axes)] = sample.components.scores(features)
             columns["x"], columns["y"] = pa.array(scores[:, 0]), pa.array(scores[:, 1])
