@@ -15,6 +15,7 @@ import torch
 from . import (
     alternatives,
     browser,
+    collection,
     explaining,
     explanations,
     library,
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "faithful": explaining.faithfulness,
     "alternatives": alternatives.alternatives,
     "teach": teaching.teach,
+    "collection": collection.collection,
     "write": writing.pictures,
     "start": library.cold_start,
     "users": load.users,

@@ -12,11 +12,15 @@ from ..errors.arguments import array, typed
 from ..notation.marks import percent
 from .colour import ATTENTION, NEUTRAL
 
-# Okabe and Ito 2008, "Color Universal Design", without black and with a darker yellow.
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c6bb1")
+# Okabe and Ito 2008, "Color Universal Design", without black, with a darker yellow and three more.
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"),
+    *("#d55e00", "#b8a800", "#8c6bb1", "#a6761d", "#4d7d7a"),
+)
 MOST_GROUPS = len(COLOURS)  # names with a colour of their own
 OTHERS = "others"
 RIGHT, WRONG, UNKNOWN = "correct", "wrong", "without label"
+MOST_NUMBERS = 15  # classes of a confusion matrix with numbers in its cells
 HEIGHT = 520  # pixels of the map
 CELL = 0.84  # share of a cell of the board that a distribution may fill
 
@@ -72,8 +76,8 @@ def scatter_map(
         height=HEIGHT,
         dragmode="lasso",
         showlegend=groups is not None,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemsizing": "constant"},
-        margin={"l": 5, "r": 5, "t": 30, "b": 5},
+        legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0, "itemsizing": "constant"},
+        margin={"l": 5, "r": 5, "t": 40, "b": 5},
         hoverlabel={"namelength": 0},
         uirevision="map",
     )
@@ -116,6 +120,8 @@ def confusion_matrix(labels: Sequence[str], counts: np.ndarray) -> go.Figure:
         colorscale=[[0, "rgba(128, 128, 128, 0.08)"], [0.02, "rgba(142, 68, 173, 0.3)"], [1, ATTENTION]],
         colorbar={"title": {"text": "% of the label"}, "thickness": 10, "outlinewidth": 0},
         hoverinfo="skip",
+        text=[[f"{n:,}" if n and count <= MOST_NUMBERS else "" for n in row] for row in counts.tolist()],
+        texttemplate="%{text}",
         xgap=1,
         ygap=1,
     )
@@ -128,9 +134,8 @@ def confusion_matrix(labels: Sequence[str], counts: np.ndarray) -> go.Figure:
         x=columns,
         y=rows,
         customdata=np.arange(count * count),
-        text=[f"{n:,}" if n and count <= 15 else "" for n in counts.ravel().tolist()],
         hovertext=texts,
-        mode="markers+text",
+        mode="markers",
         marker={"symbol": "square", "size": max(6, min(30, 420 // max(1, count))), "color": "rgba(0, 0, 0, 0)"},
         hovertemplate="%{hovertext}<extra></extra>",
         showlegend=False,

@@ -9,7 +9,6 @@ import streamlit as st
 from ....analysis.scan.queries.answers import STATISTICS
 from ....analysis.scan.queries.index import USUAL, Index
 from ....analysis.scan.queries.scan_run import LISTS, ScanRun
-from ....notation.marks import percent
 from ....viz import scan_figures
 from ...app.settings import bound
 from ...widgets.charts import draw_chart
@@ -88,8 +87,8 @@ def _ends(run: ScanRun, index: Index, name: str, layer: int, head: int) -> None:
     low, high = (float(habits.quantile(share)[layer, head]) for share in USUAL)
     found = scan_data.head_ends(run, name, layer, head, COUNT)
     st.markdown(
-        f"**Layer {layer + 1}, head {head + 1}** — {title.lower()}: usually {low:.3g} to {high:.3g} {unit} "
-        f"({percent(USUAL[1] - USUAL[0])} of the images)."
+        f"**Layer {layer + 1}, head {head + 1}**: {title[0].lower()}{title[1:]} usually {low:.3g} to {high:.3g} {unit} "
+        f"({100 * (USUAL[1] - USUAL[0]):.0f} % of the images)."
     )
     for end, positions, values in (
         ("Lowest", found.lowest, found.lowest_values),

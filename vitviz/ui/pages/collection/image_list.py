@@ -24,7 +24,7 @@ from ...components.gallery import gallery
 from . import scan_data
 from .settings import CHOSEN, ORDER, ORDERS, PAGE
 
-COLUMNS, ROWS = 8, 3  # of a page of thumbnails
+COLUMNS, ROWS = 8, 2  # of a page of thumbnails
 PAGES = {"explore": "Explore", "explain": "Explain", "intervene": "Intervene", "lens": "Lens"}
 OPENS = "collection_opens"  # key in the session: page to open in this run
 LARGEST = 96  # pixels of a thumbnail
@@ -133,15 +133,13 @@ def card(run: ScanRun, position: int) -> bool:
         return False
     row = found[0]
     st.subheader(f"Image {position:,}", anchor=False)
-    left, right = st.columns([1, 4])
-    with left:
-        st.html(
-            f'<img class="vv-scanned" data-testid="scanned-image" alt="Image {position}" '
-            f'src="{data_url(thumbnail(row["thumbnail"] or b""))}" style="width: 100%; max-width: 12rem;">'
-        )
-    with right:
-        st.markdown(_facts(row))
-        _buttons(run, position)
+    st.html(
+        f'<img data-testid="scanned-image" alt="Image {position}" src="{data_url(thumbnail(row["thumbnail"] or b""))}" '
+        'style="width: 100%; max-width: 12rem; border-radius: 6px;">'
+    )
+    st.markdown(_facts(row))
+    st.caption("Open in")
+    _buttons(run, position)
     return True
 
 

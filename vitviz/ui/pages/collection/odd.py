@@ -7,7 +7,6 @@ import streamlit as st
 from ....analysis.scan.queries.answers import STATISTICS
 from ....analysis.scan.queries.index import NEIGHBOURS, USUAL, Index
 from ....analysis.scan.queries.scan_run import ScanRun
-from ....notation.marks import percent
 from . import filters, image_list, scan_data
 
 COUNT = 8  # images of a row
@@ -18,7 +17,7 @@ def draw(run: ScanRun, index: Index | None) -> None:
     if index is None:
         st.caption("Odd images appear when the scan was read.")
         return
-    outside = percent(1 - (USUAL[1] - USUAL[0]))
+    outside = f"{100 * (1 - USUAL[1] + USUAL[0]):.0f} %"
     rows = {
         "isolation": (
             "Far from all others",
@@ -27,14 +26,14 @@ def draw(run: ScanRun, index: Index | None) -> None:
         "outliers": ("Most outlier tokens", "Patches whose last token has an outlier norm."),
         "unusual": (
             "Most unusual heads",
-            f"Number of values, of all heads and statistics, in the {outside} of unusual ones, estimated from "
+            f"Number of values, of all heads and statistics, in the outermost {outside}, estimated from "
             f"{index.axes_count:,} images.",
         ),
     }
     chosen = filters.current(run)
     offered = scan_data.limits(run, index)
     for name, (title, meaning) in rows.items():
-        if name not in offered:
+        if name not in offered or not offered[name][1]:  # no image has any
             continue
         st.markdown(f"**{title}**  \n{meaning}")
         positions = tuple(scan_data.listed(run, index, chosen, name)[:COUNT].tolist())

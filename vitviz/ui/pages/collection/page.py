@@ -11,11 +11,18 @@ from ...app.messages import escape_markdown, show_errors
 from . import confusion, filters, heads, image_list, neighbours, odd, scan_data, scan_map
 from .settings import CHOSEN, SCAN, SECTION, SECTIONS
 
+SHARES = (0.76, 0.24)  # of the width: the section, and the chosen image
+STICKY = """<style>
+@media (min-width: 1100px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-collection_card) { position: sticky; top: 4.5rem; }
+}
+</style>"""
 DRAW = dict(zip(SECTIONS, (scan_map.draw, confusion.draw, heads.draw, odd.draw), strict=True))
 
 
 def draw() -> None:
     """Draw the page."""
+    st.html(STICKY)
     st.title("Collection", anchor=False)
     page = st.session_state.pop(image_list.OPENS, None)
     if page is not None:
@@ -43,9 +50,15 @@ def collection() -> None:
     with filter_place:
         filters.draw(run, index)
     section = SECTION.draw(st.pills, "Section", SECTIONS, required=True)
-    DRAW[section](run, index)
+    left, right = st.columns(SHARES, gap="large")
+    with left:
+        DRAW[section](run, index)
     position = CHOSEN.get()
-    if position is not None and image_list.card(run, position):
+    with right, st.container(key="collection_card"):
+        if position is None:
+            st.caption("Choose an image to see it here.")
+        has_image = position is not None and image_list.card(run, position)
+    if has_image:
         neighbours.draw(run, position)
 
 
