@@ -23,7 +23,7 @@ def cosine(first, second):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "token+mean"])
-@pytest.mark.parametrize(("name", "images"), [("digits", ("digit-4", "digit-9")), ("dinov2-small", ("cat", "rocket"))])
+@pytest.mark.parametrize(("name", "images"), [("digits", ("digit-4", "digit-0")), ("dinov2-small", ("cat", "rocket"))])
 def test_the_terms_of_all_tokens_sum_to_the_cosine(name, images, pooling):
     first, second = traces_of(with_pooling(vitviz.load(name), pooling), images)
     found = alike(first, second)
@@ -34,7 +34,7 @@ def test_the_terms_of_all_tokens_sum_to_the_cosine(name, images, pooling):
         assert (rest == 0) == (pooling == "mean")
 
 
-@pytest.mark.parametrize(("name", "images"), [("digits", ("digit-4", "digit-9")), ("dinov2-small", ("cat", "rocket"))])
+@pytest.mark.parametrize(("name", "images"), [("digits", ("digit-4", "digit-0")), ("dinov2-small", ("cat", "rocket"))])
 def test_leaving_a_patch_out_of_the_mean_changes_the_cosine_likewise(name, images):
     """Occlusion of the pooling: without a patch, the cosine drops the more, the larger its term is."""
     first, second = traces_of(with_pooling(vitviz.load(name), "mean"), images)
@@ -48,7 +48,7 @@ def test_leaving_a_patch_out_of_the_mean_changes_the_cosine_likewise(name, image
 
 def test_an_attribution_of_the_similarity_is_like_occlusion():
     model = with_pooling(vitviz.load("digits"), "token")
-    first, second = traces_of(model, ("digit-4", "digit-9"))
+    first, second = traces_of(model, ("digit-4", "digit-0"))
     found = alike(first, second)
     for values, trace, other in zip(found.maps, (first, second), (second, first), strict=True):
         target = SimilarityTarget(other.output, "the other")
@@ -58,7 +58,7 @@ def test_an_attribution_of_the_similarity_is_like_occlusion():
 
 def test_other_poolings_get_an_attribution_of_the_similarity():
     model = with_pooling(vitviz.load("digits"), "token")
-    first, second = traces_of(model, ("digit-4", "digit-9"))
+    first, second = traces_of(model, ("digit-4", "digit-0"))
     found = alike(first, second)
     assert not is_sum_of_patches(model.config)
     assert (found.kind, found.rests) == ("attribution", None)
@@ -74,8 +74,8 @@ def test_a_norm_of_the_mean_is_no_sum():
 
 def test_models_with_classes_and_other_models_are_refused():
     digits = vitviz.load("digits")
-    first, second = traces_of(digits, ("digit-4", "digit-9"))
-    other = with_pooling(digits, "mean").trace(state.samples()["digit-9"])
+    first, second = traces_of(digits, ("digit-4", "digit-0"))
+    other = with_pooling(digits, "mean").trace(state.samples()["digit-0"])
     with pytest.raises(ModelError, match="classifier"):
         alike(first, second)
     with pytest.raises(ModelError, match="different"):

@@ -137,6 +137,7 @@ def test_an_image_that_is_gone_is_said_in_a_sentence(runs, tmp_path):
 
 
 def test_nonsense_in_a_link_is_said(runs):
+    fine(collection())  # the index is there
     app = opened("collection", scan="none", section="x", position="-1")
     assert not app.exception
     assert all(word in app.warning[0].value for word in ("scan “none”", "section “x”", "position “-1”"))
