@@ -21,7 +21,7 @@ from vitviz.viz import export
 from vitviz.viz.colour import Style
 from vitviz.walkthrough import steps
 from vitviz.walkthrough.checks import Check
-from vitviz.zoo.heads import head_bytes, hold
+from vitviz.zoo.heads import head_bytes, hold, with_pooling
 from vitviz.zoo.run import Run, RunCheckpoint
 
 
@@ -38,6 +38,7 @@ def public_calls(small, photo):
     turning = VisionTransformer(replace(small.config, rope=RoPE()), "turning")
     relative = VisionTransformer(replace(small.config, num_registers=0, relative_position_bias=True), "relative")
     looked = view.View(1, 0)
+    pooled = with_pooling(small, "mean")
     about = export.metadata(trace, looked, "cat.jpg", "small", "crop")
     stream = tokens.stream(trace)
     places = tokens.patch_positions(trace)
@@ -248,6 +249,27 @@ def public_calls(small, photo):
             "describe_concentration": {"weights": row, "names": names, "direction": "from", "signed": False},
             "matrix": {"weights": np.ones((3, 3)), "prefix": 1, "limit": 1.0, "signed": False},
             "sorted_weights": {"weights": row, "names": names, "prefix": 3, "uniform": 0.1},
+        },
+        "viz.scan_figures": {
+            "confusion_matrix": {"labels": ["a", "b"], "counts": np.ones((2, 2))},
+            "group_colours": {"groups": ["a", "b", "a"]},
+            "head_board": {
+                "counts": np.ones((2, 3, 4)),
+                "edges": np.ones((2, 3, 5)).cumsum(axis=-1),
+                "chosen": (0, 1),
+                "unit": "bit",
+            },
+            "scatter_map": {
+                "xy": np.ones((2, 2)),
+                "groups": ["a", "b"],
+                "values": None,
+                "titles": ["1", "2"],
+                "unit": "",
+            },
+        },
+        "analysis.alike": {
+            "alike": {"first": pooled.trace(prepared), "second": pooled.trace(other_prepared), "progress": None},
+            "is_sum_of_patches": {"config": small.config},
         },
         "viz.export": {
             "arrays_npz": {"trace": trace, "view": looked, "about": about},

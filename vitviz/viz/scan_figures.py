@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..errors import ArgumentError
-from ..errors.arguments import array, typed
+from ..errors.arguments import array, each_of_kind, typed
 from ..notation.marks import percent
 from .colour import ATTENTION, NEUTRAL
 
@@ -39,6 +39,13 @@ def scatter_map(
         unit: title of the colour bar.
     """
     xy = array(xy, "point, axis", "Coordinates", finite=False)
+    each_of_kind(titles, str, "titles")
+    each_of_kind(groups or (), str, "groups")
+    if groups is None and values is None:
+        raise ArgumentError("There is nothing to colour the points by; give groups or values.")
+    given = len(groups) if groups is not None else len(array(values, "point", "Values", finite=False))
+    if xy.shape != (given, 2) or len(titles) != given:
+        raise ArgumentError(f"{len(xy)} points need two coordinates, a title and a group or value each; give as many.")
     figure = go.Figure()
     point = np.arange(len(xy))
     shown = np.array(titles, object)
@@ -61,15 +68,13 @@ def scatter_map(
         for name, colour in group_colours(groups).items():
             mask = named == name if name != OTHERS else ~np.isin(named, list(group_colours(groups))[:-1])
             add(mask, name, {"color": colour})
-    elif values is not None:
+    else:
         values = np.asarray(values, np.float32)
         known = np.isfinite(values)
         bar = {"title": {"text": unit}, "thickness": 10, "outlinewidth": 0}
         add(known, "", {"color": values[known], "colorscale": "Viridis", "showscale": True, "colorbar": bar})
         if not known.all():
             add(~known, "no value", {"color": NEUTRAL})
-    else:
-        raise ArgumentError("There is nothing to colour the points by; give groups or values.")
     figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
     figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
     return figure.update_layout(
@@ -86,6 +91,7 @@ def scatter_map(
 @typed
 def group_colours(groups: Sequence[str]) -> dict[str, str]:
     """Return a colour for each of the largest groups, sorted by name, and grey for all others together."""
+    each_of_kind(groups, str, "groups")
     fixed = {RIGHT: COLOURS[0], WRONG: COLOURS[5], UNKNOWN: NEUTRAL}
     names, counts = np.unique(np.array(groups, object).astype(str), return_counts=True)
     if set(names) <= set(fixed):
@@ -105,8 +111,11 @@ def confusion_matrix(labels: Sequence[str], counts: np.ndarray) -> go.Figure:
         labels: names of the rows (labels) and columns (predictions).
         counts: number of images, [label, prediction].
     """
-    counts = array(counts, "label, prediction", "Counts")
+    counts = array(counts, "label, prediction", "Counts", empty=True)
+    each_of_kind(labels, str, "labels")
     count = len(labels)
+    if counts.shape != (count, count):
+        raise ArgumentError(f"{count} labels need {count} × {count} counts; give as many.")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     places = list(range(count))
@@ -164,6 +173,8 @@ def head_board(counts: np.ndarray, edges: np.ndarray, chosen: tuple[int, int] | 
     """
     counts, edges = array(counts, "layer, head, bin", "Counts"), array(edges, "layer, head, edge", "Edges")
     layers, heads = counts.shape[:2]
+    if edges.shape != (*counts.shape[:2], counts.shape[2] + 1):
+        raise ArgumentError("Each bin has two edges; give one edge more than bins for each head.")
     low, high = float(edges.min()), float(edges.max())
     xs: dict[bool, list] = {False: [], True: []}
     ys: dict[bool, list] = {False: [], True: []}
