@@ -307,3 +307,14 @@ def test_nulls_and_numbers_that_are_not_finite(tmp_path):
     with pytest.raises(ScanError):
         neighbours(run, 0, 3)
     json.dumps(answers.statistics(run, made, [0, 20], "entropy"), allow_nan=False)
+
+
+def test_features_come_in_the_given_order(run, table):
+    found = answers.features(run, [450, 3, 9999])
+    np.testing.assert_array_equal(found[:2], np.stack(table.feature[[450, 3]]))
+    assert np.isnan(found[2]).all()
+
+
+def test_a_list_of_positions_is_a_filter(run, source):
+    assert answers.listed(run, source, Filter(positions=(7, 3, 9999))).tolist() == [3, 7]
+    assert answers.overview(run, source, Filter(positions=())).count == 0

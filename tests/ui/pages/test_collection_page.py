@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -90,6 +91,17 @@ def test_a_filter_applies_to_all_sections(runs):
     assert f"{count} image" in fine(app)
     app.button(key="collection_clear").click().run()
     assert "60 images. First principal" in fine(app)
+
+
+def test_the_map_with_t_sne(runs):
+    app = collection()
+    app.button_group(key="collection_projection").set_value("tsne").run()
+    for _ in range(50):
+        if app.get("plotly_chart"):
+            break
+        app.run()
+    assert "60 images. t-SNE" in fine(app)
+    assert len(app.get("plotly_chart")) == 1
 
 
 def test_every_section_opens_by_a_link(runs):
@@ -188,6 +200,12 @@ def test_an_empty_folder_is_said(tmp_path, monkeypatch):
     app = opened("collection")
     assert not app.exception
     assert "vitviz scan" in app.info[0].value
+
+
+def test_a_point_is_inside_of_a_polygon_or_not():
+    corners = ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0))
+    points = np.array([[0.5, 1.0], [2.0, 2.0], [3.5, 2.0], [-1.0, 1.0], [5.0, 1.0], [2.0, 0.5]])
+    assert selections.inside(points, corners).tolist() == [True, False, True, False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class Filter:
         correct: whether the prediction must equal the label; None for any image.
         ranges: statistics with their smallest and largest value.
         area: corners of a polygon on the map, which has to contain the image; empty for no polygon.
+        positions: positions in the source, one of which the image must have; None for any.
     """
 
     labels: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Filter:
     correct: bool | None = None
     ranges: tuple[tuple[str, float, float], ...] = ()
     area: tuple[tuple[float, float], ...] = ()
+    positions: tuple[int, ...] | None = None
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """Return a condition in SQL, and its parameters. Names of columns are the only text that it is made of."""
@@ -69,6 +71,9 @@ class Filter:
             one_of(name, tuple(STATISTICS), "statistic")
             parts.append(f"{name} BETWEEN $low_{at} AND $high_{at}")
             values |= {f"low_{at}": float(low), f"high_{at}": float(high)}
+        if self.positions is not None:
+            parts.append("position IN (SELECT unnest($chosen_positions::BIGINT[]))")
+            values["chosen_positions"] = list(self.positions)
         if self.area:
             parts.append(_inside(len(self.area)))
             corners = np.array(self.area, float)
@@ -264,6 +269,18 @@ def _query(
 def _listed(column: np.ndarray) -> list[Any]:
     """Return a column as a list, with None for nulls."""
     return np.ma.asarray(column).tolist()
+
+
+def features(run: ScanRun, positions: Sequence[int]) -> np.ndarray:
+    """Return the features of images in the given order, float32 [image, D]; NaN for images without one."""
+    text = "SELECT position, feature FROM read_parquet($files) WHERE position IN (SELECT unnest($positions::BIGINT[]))"
+    wanted = np.asarray(positions, np.int64)
+    found = np.full((len(wanted), run.feature_dim), np.nan, np.float32)
+    place = {int(position): at for at, position in enumerate(wanted)}
+    for batch in database.batches(text, files(run) | {"positions": wanted.tolist()}):
+        rows = [place[position] for position in batch.column("position").to_pylist()]
+        found[rows] = database.matrix(batch.column("feature"), run.feature_dim)
+    return found
 
 
 def statistics(run: ScanRun, index: Index, positions: Sequence[int], name: str) -> list[float | None]:

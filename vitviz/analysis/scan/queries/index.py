@@ -245,7 +245,8 @@ def _isolation(sample: _Sample, positions: np.ndarray, features: np.ndarray) -> 
         return np.full(len(features), np.nan, np.float32)
     alike[positions[:, None] == sample.positions[None]] = -np.inf
     count = min(NEIGHBOURS, others)
-    return 1 - np.partition(alike, -count, axis=1)[:, -count:].mean(axis=1)
+    nearest = np.partition(alike, -count, axis=1)[:, -count:].mean(axis=1)
+    return np.where(np.isfinite(features).all(axis=1), 1 - nearest, np.nan).astype(np.float32)
 
 
 def unit(features: np.ndarray) -> np.ndarray:

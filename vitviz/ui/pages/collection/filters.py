@@ -14,7 +14,7 @@ from ....analysis.scan.queries.index import Index
 from ....analysis.scan.queries.scan_run import LONGEST, ScanRun, short
 from ...app.settings import bound
 from . import scan_data
-from .settings import AREA, FILTER, PAGE
+from .settings import AMONG, AREA, FILTER, PAGE
 
 OUTCOMES = {"all": None, "correct": True, "wrong": False}
 WHOLE = ("outliers", "unusual")  # statistics that are counts
@@ -28,7 +28,7 @@ def current(run: ScanRun, area: bool = True) -> Filter:
         area: whether the selection on the map belongs to it.
     """
     chosen = FILTER.get(run.digest) or Filter()
-    return replace(chosen, area=AREA.get(run.digest)) if area else chosen
+    return replace(chosen, area=AREA.get(run.digest), positions=AMONG.get(run.digest)) if area else chosen
 
 
 def change(run: ScanRun, **fields: Any) -> None:
@@ -39,7 +39,7 @@ def change(run: ScanRun, **fields: Any) -> None:
 
 def clear(run: ScanRun) -> None:
     """Remove all conditions."""
-    for setting in (FILTER, AREA, PAGE):
+    for setting in (FILTER, AREA, AMONG, PAGE):
         setting.reset(run.digest)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....analysis import tokens
 from ....analysis.scan.queries import answers, ends
 from ....analysis.scan.queries.answers import Confusion, Filter, Order, Overview, Points
 from ....analysis.scan.queries.index import Index, make_index, open_index
@@ -60,9 +61,31 @@ def limits(run: ScanRun, index: Index | None) -> dict[str, tuple[float, float]]:
     return _limits(_key(run, index), run, index)
 
 
-def points(run: ScanRun, index: Index, chosen: Filter, colour: str) -> Points:
+def points(run: ScanRun, index: Index, chosen: Filter, colour: str, most: int = answers.MOST_POINTS) -> Points:
     """See `answers.points`."""
-    return _points(run.digest, chosen, colour, run, index)
+    return _points(run.digest, chosen, colour, most, run, index)
+
+
+def neighbourhoods(run: ScanRun, chosen: Filter, positions: np.ndarray) -> np.ndarray | None:
+    """Return a t-SNE map of images that pass a filter, float32 [image, 2]; None until it is computed."""
+    key = ("scan t-SNE", run.digest, chosen)
+    work = background.Work(key, "collection_tsne", "collection_tsne", "Compute the map", autostart=True)
+    return background.result(
+        work, lambda: background.Step(key, partial(_tsne, run, positions), describe=_describe_tsne)
+    )
+
+
+def _tsne(run: ScanRun, positions: np.ndarray, job: Job) -> np.ndarray:
+    job(0, 1)
+    features = answers.features(run, positions.tolist())
+    known = np.isfinite(features).all(axis=1)
+    found = np.full((len(features), 2), np.nan, np.float32)
+    found[known] = tokens.project(features[known], "tsne", job)
+    return found
+
+
+def _describe_tsne(job: Job) -> str:
+    return "Computing the map with t-SNE"
 
 
 def confusion(run: ScanRun, index: Index | None, chosen: Filter) -> Confusion:
@@ -105,8 +128,8 @@ def _limits(key: tuple, _run: ScanRun, _index: Index | None) -> dict[str, tuple[
 
 
 @cached()
-def _points(digest: str, chosen: Filter, colour: str, _run: ScanRun, _index: Index) -> Points:
-    return answers.points(_run, _index, chosen, colour)
+def _points(digest: str, chosen: Filter, colour: str, most: int, _run: ScanRun, _index: Index) -> Points:
+    return answers.points(_run, _index, chosen, colour, most)
 
 
 @cached()

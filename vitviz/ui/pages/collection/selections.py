@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 MOST_CORNERS = 300  # of a lasso; more are thinned out
@@ -34,6 +35,17 @@ def area(key: str) -> Area:
                 step = -(-len(x) // MOST_CORNERS)
                 return tuple(zip(x[::step], y[::step], strict=True))
     return ()
+
+
+def inside(points: np.ndarray, corners: Area) -> np.ndarray:
+    """Return which points, [point, 2], are inside of a polygon (even-odd rule), bool [point]."""
+    x, y = np.asarray(points, float).T
+    odd = np.zeros(len(x), bool)
+    for at, (x1, y1) in enumerate(corners):
+        x2, y2 = corners[at - 1]
+        if y1 != y2:
+            odd ^= ((y1 > y) != (y2 > y)) & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return odd
 
 
 def _selection(key: str) -> dict[str, Any]:

@@ -59,6 +59,7 @@ CHOSEN = Setting(
 # Settings below have one value for each scan, whose digest is their context.
 FILTER = Setting("collection_filter", per=lambda digest: digest)
 AREA = Setting("collection_area", (), per=lambda digest: digest)
+AMONG = Setting("collection_among", None, per=lambda digest: digest)  # images of a selection among some
 COLOUR = Setting("collection_colour", "prediction")
 PROJECTION = Setting("collection_projection", "pca", valid=lambda method, _: method in ("pca", "tsne"))
 ORDER = Setting("collection_order", "position", valid=lambda order, _: order in ORDERS)
